@@ -1,0 +1,42 @@
+"""Enrolment, wired: what it hears, what it decides, and its process. Only this file puts the parts together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.enrolment import store
+from services.enrolment.api import app_of
+from services.enrolment.handlers import DECIDE, DUE, REACT
+from services.enrolment.settings import EnrolmentSettings
+from services.enrolment.state import MAKE, derive
+from shared import telemetry
+from shared.runtime import Runtime, run
+from shared.service import Service
+
+SERVICE = Service(
+    name="enrolment",
+    facts=("programme.people", "programme.needs"),
+    decisions=("programme.rules", "programme.cities", "programme.teams", "programme.sessions", "enrolment.requests"),
+    own=("enrolment.events",),
+    make=MAKE,
+    tables=store.TABLES,
+    react=REACT,
+    decide=DECIDE,
+    due=DUE,
+    derive=derive,
+    lock=store.lock,
+    load=store.load,
+)
+
+
+def runtime_of() -> tuple[Runtime, Any]:
+    """The service as the environment describes it."""
+    settings = EnrolmentSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
+    telemetry.configure_logs(SERVICE.name, level=settings.log_level)
+    runtime = Runtime(SERVICE, settings)
+    runtime.own_books.append(store.books)
+    return runtime, app_of(runtime)
+
+
+if __name__ == "__main__":
+    run(runtime_of)

@@ -1,0 +1,130 @@
+"""What enrolment does about each event: the table event → handler. Handlers work on loaded rows; they never commit or publish."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from services.enrolment.decisions import Asked, Wait, decide_request, decide_session, decide_withdrawal, refuse
+from services.enrolment.state import Membership, Place, Session, stages_of_phase
+from shared.contracts.directory import TeamMembership
+from shared.contracts.enrolment import AskedFor, RefusalReason
+from shared.contracts.planner import SessionKind, SessionState
+from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.rules import StageOpened
+from shared.contracts.selection import CityOutcome
+from shared.envelope import Heard
+from shared.holding import heard_again, in_order_of_arrival
+from shared.working import Due, Held, Working
+
+UNKNOWN_SESSION_DAYS = 30
+"""How long a request waits for a session that nobody has announced."""
+
+
+def on_session(working: Working, heard: Heard[SessionState]) -> None:
+    """A session was announced, changed or cancelled: its places follow, and requests that waited for it are decided."""
+    _revise(working, [heard.body.session_id], heard)
+
+
+def on_city(working: Working, heard: Heard[CityOutcome]) -> None:
+    """A town's outcome is known or has changed: its supplementary sessions, its people's places, the requests that waited."""
+    city_id = heard.body.city_id
+    people = {member.person_id for member in working[Membership].where("city_id", city_id)}
+    _revise(working, _sessions_about(working, {city_id}, people), heard, people)
+
+
+def on_membership(working: Working, heard: Heard[TeamMembership]) -> None:
+    """Someone joined or left a team."""
+    body = heard.body
+    _revise(working, _sessions_about(working, {body.city_id}, {body.person_id}), heard, {body.person_id})
+
+
+def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
+    """A phase has its towns: sessions of that phase that were announced before can be filled."""
+    sessions = [session.session_id for session in working[Session] if heard.body.stage in stages_of_phase(working, session.phase)]
+    _revise(working, sessions, heard)
+
+
+def on_request(working: Working, heard: Heard[EnrolmentRequested]) -> None:
+    """Someone asks for a place."""
+    _answer(working, heard)
+
+
+def on_withdrawal(working: Working, heard: Heard[WithdrawalRequested]) -> None:
+    """Someone gives a place back."""
+    _answer(working, heard)
+
+
+def on_held_too_long(working: Working, moment: Due) -> None:
+    """What a request waited for never became known: refused, at last."""
+    for held in in_order_of_arrival(working[Held].where("session_id", moment.subject)):
+        if held.expires_at <= moment.at:
+            heard = heard_again(held)
+            working[Held].remove(held.request_source, held.request_id)
+            place = working[Place].get(held.session_id, held.person_id)
+            asked = Asked(held.request_source, held.request_id)
+            asked_for = AskedFor.PLACE if isinstance(heard.body, EnrolmentRequested) else AskedFor.WITHDRAWAL
+            fact = refuse(
+                held.session_id, held.person_id, place, asked_for, RefusalReason.NEVER_KNOWN, asked, working.now
+            )
+            working.say(fact, cause=heard)
+
+
+REACT: dict[Any, Any] = {
+    StageOpened: on_stage,
+    **dict.fromkeys(CityOutcome.__subclasses__(), on_city),
+    **dict.fromkeys(TeamMembership.__subclasses__(), on_membership),
+    **dict.fromkeys(SessionState.__subclasses__(), on_session),
+}
+DECIDE: dict[Any, Any] = {EnrolmentRequested: on_request, WithdrawalRequested: on_withdrawal}
+DUE: dict[str, Any] = {"held": on_held_too_long}
+
+
+def _sessions_about(working: Working, cities: set[str], people: set[str]) -> list[str]:
+    """Supplementary sessions of these towns, and sessions in which these people have places."""
+    found = {
+        session.session_id
+        for city_id in cities
+        for session in working[Session].where("city_id", city_id)
+        if session.kind == SessionKind.SUPPLEMENTARY
+    }
+    found |= {place.session_id for person_id in people for place in working[Place].where("person_id", person_id)}
+    return sorted(found)
+
+
+def _revise(working: Working, session_ids: Iterable[str], heard: Heard[Any], people: set[str] | None = None) -> None:
+    """Settles these sessions anew, then decides the held requests about them or about these people."""
+    session_ids = list(session_ids)
+    for session_id in session_ids:
+        session = working[Session].get(session_id)
+        if session is not None:
+            for fact in decide_session(working, session, at=heard.appended_at):
+                working.say(fact, cause=heard)
+    waiting = [held for session_id in session_ids for held in working[Held].where("session_id", session_id)]
+    waiting += [held for person_id in people or () for held in working[Held].where("person_id", person_id)]
+    woken = {working[Held].key(held): held for held in waiting}
+    for held in woken.values():
+        working[Held].remove(*working[Held].key(held))
+    for held in in_order_of_arrival(woken.values()):
+        _answer(working, heard_again(held))
+
+
+def _answer(working: Working, heard: Heard[Any]) -> None:
+    """Decides a request, or holds it. Behind a held one about the same place it waits its turn."""
+    body, asked = heard.body, Asked(heard.source, heard.event_id)
+    session = working[Session].get(body.session_id)
+    decided: list[Any] | Wait
+    if any(held.session_id == body.session_id for held in working[Held].where("person_id", body.person_id)):
+        decided = Wait("turn")
+    elif isinstance(body, EnrolmentRequested):
+        decided = decide_request(working, session, body.person_id, asked=asked, at=heard.appended_at)
+    else:
+        decided = decide_withdrawal(working, session, body.person_id, asked=asked, at=heard.appended_at)
+    if isinstance(decided, Wait):
+        unknown = heard.appended_at + dt.timedelta(days=UNKNOWN_SESSION_DAYS)
+        expires_at = max(session.ends_at, heard.appended_at) if session else unknown
+        working.hold(heard, session_id=body.session_id, person_id=body.person_id, waits_for=decided.waits_for, expires_at=expires_at)
+        return
+    for fact in decided:
+        working.say(fact, cause=heard)

@@ -1,0 +1,165 @@
+"""The first schema of enrolment.
+
+Revision ID: 0001
+Revises:
+"""
+
+from alembic import op
+
+from shared.migrating import machinery, statements
+
+revision = "0001"
+down_revision = None
+
+TABLES = """
+CREATE TABLE kept.decider (
+    id SERIAL NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE TABLE projection.membership (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    person_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    from_date DATE NOT NULL,
+    until_date DATE,
+    department TEXT,
+    role TEXT,
+    kind TEXT NOT NULL,
+    CONSTRAINT membership_key PRIMARY KEY (person_id, city_id, from_date)
+);
+
+CREATE INDEX membership_city ON projection.membership (city_id);
+
+CREATE TABLE projection.need (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    need_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    level TEXT NOT NULL,
+    audience TEXT,
+    people BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT need_key PRIMARY KEY (need_id)
+);
+
+CREATE INDEX need_city ON projection.need (city_id);
+
+CREATE TABLE projection.person (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    person_id TEXT NOT NULL,
+    given_name TEXT,
+    family_name TEXT,
+    erased BOOLEAN NOT NULL,
+    CONSTRAINT person_key PRIMARY KEY (person_id)
+);
+
+CREATE TABLE projection.place (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    city_id TEXT,
+    state TEXT NOT NULL,
+    episode BIGINT NOT NULL,
+    basis TEXT,
+    queue BIGINT,
+    reason TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
+    CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)
+);
+
+CREATE INDEX place_person ON projection.place (person_id);
+
+CREATE TABLE projection.session (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    phase BIGINT NOT NULL,
+    topic TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    venue TEXT NOT NULL,
+    address TEXT,
+    capacity BIGINT NOT NULL,
+    meetings JSONB NOT NULL,
+    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT session_key PRIMARY KEY (session_id)
+);
+
+CREATE INDEX session_city ON projection.session (city_id);
+
+CREATE INDEX session_ends ON projection.session (ends_at);
+
+CREATE INDEX session_phase ON projection.session (phase);
+
+CREATE TABLE projection.stage (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    rule_id TEXT NOT NULL,
+    stage BIGINT NOT NULL,
+    phase BIGINT NOT NULL,
+    opened_on DATE NOT NULL,
+    CONSTRAINT stage_key PRIMARY KEY (rule_id)
+);
+
+CREATE TABLE projection.topic (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    rule_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    name_pl TEXT NOT NULL,
+    name_en TEXT NOT NULL,
+    CONSTRAINT topic_key PRIMARY KEY (rule_id)
+);
+
+CREATE TABLE projection.town (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    city_id TEXT NOT NULL,
+    stage BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    voivodeship TEXT,
+    population BIGINT,
+    outcome TEXT NOT NULL,
+    decided_on DATE NOT NULL,
+    CONSTRAINT town_key PRIMARY KEY (city_id, stage)
+);
+"""
+
+
+def upgrade() -> None:
+    op.execute("create schema projection")
+    for statement in (*statements(machinery("0001")), *statements(TABLES)):
+        op.execute(statement)
+    op.execute("insert into kept.decider values (1)")

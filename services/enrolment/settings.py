@@ -1,0 +1,11 @@
+"""What enrolment is told. The only file here that reads the environment."""
+
+from __future__ import annotations
+
+from shared.settings import Settings
+
+
+class EnrolmentSettings(Settings):
+    """Enrolment needs nothing beyond what every service needs."""
+
+    port: int = 8101

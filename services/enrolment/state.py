@@ -1,0 +1,307 @@
+"""Enrolment's rows and how facts make them. Pure: no SQL, no clock, no decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberLeft, TeamMembership
+from shared.contracts.enrolment import (
+    AskedFor,
+    Basis,
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+    PlaceState,
+    Standing,
+)
+from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
+from shared.contracts.rules import StageOpened, TopicDefined
+from shared.contracts.selection import CityNotSelected, CityOutcome, CityQualified
+from shared.contracts.survey import TrainingNeedDeclared
+from shared.database import FactRow
+from shared.envelope import Heard
+from shared.working import Answer, Working, meta
+
+QUALIFIED = "qualified"
+WITHDRAWN = "withdrawn"
+SCHEDULED = "scheduled"
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(FactRow):
+    """A stage of the competition and the phase its towns are trained in."""
+
+    KEY: ClassVar = ("rule_id",)
+
+    rule_id: str
+    stage: int
+    phase: int
+    opened_on: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(FactRow):
+    KEY: ClassVar = ("rule_id",)
+
+    rule_id: str
+    topic: str
+    name_pl: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Town(FactRow):
+    """One town in one stage; all its rows are its history."""
+
+    KEY: ClassVar = ("city_id", "stage")
+
+    city_id: str
+    stage: int
+    name: str
+    voivodeship: str | None
+    population: int | None
+    outcome: str
+    decided_on: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Person(FactRow):
+    KEY: ClassVar = ("person_id",)
+
+    person_id: str
+    given_name: str | None
+    family_name: str | None
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Membership(FactRow):
+    KEY: ClassVar = ("person_id", "city_id", "from_date")
+
+    person_id: str
+    city_id: str
+    from_date: dt.date
+    until_date: dt.date | None
+    department: str | None
+    role: str | None
+    kind: MemberKind
+
+    def covers(self, first: dt.date, last: dt.date) -> bool:
+        """Whether the person belongs to the team on any of these days."""
+        return self.from_date <= last and (self.until_date is None or self.until_date >= first)
+
+
+@dataclass(frozen=True, slots=True)
+class Need(FactRow):
+    KEY: ClassVar = ("need_id",)
+
+    need_id: str
+    city_id: str
+    topic: str
+    level: str
+    audience: str | None
+    people: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session(FactRow):
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    kind: SessionKind
+    phase: int
+    topic: str
+    city_id: str
+    venue: str
+    address: str | None
+    capacity: int
+    meetings: tuple[Meeting, ...]
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    state: str
+
+    @property
+    def first_date(self) -> dt.date:
+        return min(meeting.starts_local for meeting in self.meetings).date()
+
+    @property
+    def last_date(self) -> dt.date:
+        return max(meeting.ends_local for meeting in self.meetings).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Place(FactRow):
+    """One person's place in one session. `queue` is the number of arrival: whoever came first is next."""
+
+    KEY: ClassVar = ("session_id", "person_id")
+
+    session_id: str
+    person_id: str
+    city_id: str | None
+    state: Standing
+    episode: int
+    basis: Basis | None
+    queue: int | None
+    reason: str | None
+    decided_at: dt.datetime
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in (Standing.ENROLLED, Standing.WAITLISTED)
+
+
+def stage_of(heard: Heard[StageOpened]) -> Stage:
+    body = heard.body
+    return Stage(*meta(heard), body.rule_id, body.stage, body.phase, body.opened_on)
+
+
+def topic_of(heard: Heard[TopicDefined]) -> Topic:
+    body = heard.body
+    return Topic(*meta(heard), body.rule_id, body.topic, body.name_pl, body.name_en)
+
+
+def town_of(heard: Heard[CityOutcome]) -> Town:
+    body = heard.body
+    if isinstance(body, CityQualified):
+        outcome = QUALIFIED
+    else:
+        outcome = str(body.outcome) if isinstance(body, CityNotSelected) else WITHDRAWN
+    return Town(
+        *meta(heard), body.city_id, body.stage, body.name, body.voivodeship, body.population, outcome, body.decided_on
+    )
+
+
+def person_of(heard: Heard[PersonRegistered]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
+
+
+def erased_person_of(heard: Heard[PersonErased]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, True)
+
+
+def membership_of(heard: Heard[TeamMembership]) -> Membership:
+    body = heard.body
+    until = body.until_date if isinstance(body, TeamMemberLeft) else None
+    return Membership(
+        *meta(heard), body.person_id, body.city_id, body.from_date, until, body.department, body.role, body.kind
+    )
+
+
+def need_of(heard: Heard[TrainingNeedDeclared]) -> Need:
+    body = heard.body
+    return Need(
+        *meta(heard), body.need_id, body.city_id, body.topic, body.level, body.audience, body.people, body.state
+    )
+
+
+def session_of(heard: Heard[SessionState]) -> Session:
+    body = heard.body
+    return Session(
+        *meta(heard),
+        body.session_id,
+        body.kind,
+        body.phase,
+        body.topic,
+        body.city_id,
+        body.venue,
+        body.address,
+        body.capacity,
+        body.meetings,
+        body.starts_at,
+        body.ends_at,
+        CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
+    )
+
+
+_STANDING = {
+    ParticipantEnrolled: Standing.ENROLLED,
+    ParticipantWaitlisted: Standing.WAITLISTED,
+    EnrolmentWithdrawn: Standing.WITHDRAWN,
+}
+
+
+def place_of(heard: Heard[PlaceState]) -> Place:
+    body = heard.body
+    standing = body.standing if isinstance(body, EnrolmentRefused) else _STANDING[type(body)]  # type: ignore[index]
+    reason = body.reason if isinstance(body, EnrolmentRefused | EnrolmentWithdrawn) else None
+    return Place(
+        *meta(heard),
+        body.session_id,
+        body.person_id,
+        body.city_id,
+        standing,
+        body.episode,
+        body.basis,
+        body.queue,
+        reason,
+        body.decided_at,
+    )
+
+
+def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
+    """The answer to a request follows from the fact that gave it."""
+    body = heard.body
+    if isinstance(body, PlaceState) and body.request_source and body.request_id:
+        working[Answer].put(
+            Answer(
+                body.request_source,
+                body.request_id,
+                body.session_id,
+                body.person_id,
+                _asked_for(body),
+                type(body).__name__,
+                body.episode,
+                heard.event_id,
+            )
+        )
+
+
+def _asked_for(body: PlaceState) -> AskedFor:
+    if isinstance(body, EnrolmentRefused):
+        return body.asked_for
+    return AskedFor.WITHDRAWAL if isinstance(body, EnrolmentWithdrawn) else AskedFor.PLACE
+
+
+MAKE: dict[Any, Any] = {
+    StageOpened: stage_of,
+    TopicDefined: topic_of,
+    PersonRegistered: person_of,
+    PersonErased: erased_person_of,
+    TrainingNeedDeclared: need_of,
+    **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
+    **dict.fromkeys(TeamMembership.__subclasses__(), membership_of),
+    **dict.fromkeys(SessionState.__subclasses__(), session_of),
+    **dict.fromkeys(PlaceState.__subclasses__(), place_of),
+}
+"""Which row each fact makes."""
+
+
+# --- reading what is loaded ----------------------------------------------------------------
+
+
+def stages_of_phase(working: Working, phase: int) -> list[int]:
+    return [stage.stage for stage in working[Stage] if stage.phase == phase]
+
+
+def qualifies(working: Working, city_id: str, phase: int) -> bool | None:
+    """Whether the town takes part in the phase; None while nobody has said."""
+    outcomes = [working[Town].get(city_id, stage) for stage in stages_of_phase(working, phase)]
+    known = [town for town in outcomes if town is not None]
+    if not known:
+        return None
+    return any(town.outcome == QUALIFIED for town in known)
+
+
+def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
+    """The person's memberships that count for the session, in a fixed order."""
+    for membership in sorted(working[Membership].where("person_id", person_id), key=lambda row: (row.from_date, row.city_id)):
+        if session.kind == SessionKind.SUPPLEMENTARY and membership.city_id != session.city_id:
+            continue
+        if membership.covers(session.first_date, session.last_date):
+            yield membership

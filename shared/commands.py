@@ -1,0 +1,75 @@
+"""The command path: commands that arrive together share one transaction and are answered after its commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from shared.contracts.model import Event
+from shared.deciding import Desk
+from shared.envelope import Heard
+from shared.faults import Fault, classify
+from shared.working import SetAside
+
+log = structlog.get_logger()
+
+MOST_TOGETHER = 200
+
+
+class Undecidable(Exception):
+    """The command cannot be decided now; the sentence says why."""
+
+
+class CommandPath:
+    """Takes commands in the shape of events and decides them in the order in which they came."""
+
+    def __init__(self, desk: Desk, own_heard: asyncio.Event) -> None:
+        self._desk = desk
+        self._own_heard = own_heard
+        self._waiting: asyncio.Queue[tuple[Heard[Event], asyncio.Future[None]]] = asyncio.Queue(maxsize=1000)
+
+    async def submit(self, command: Heard[Event]) -> None:
+        """Returns when the command's decision is committed. Raises Undecidable, or the fault that prevented it."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._waiting.put((command, future))
+        await future
+
+    async def run(self) -> None:
+        """Decides until cancelled."""
+        await self._own_heard.wait()
+        while True:
+            together = [await self._waiting.get()]
+            while not self._waiting.empty() and len(together) < MOST_TOGETHER:
+                together.append(self._waiting.get_nowait())
+            try:
+                await self._decide(together)
+            except Exception as error:
+                if classify(error) is Fault.TRANSIENT or len(together) == 1:
+                    _fail(together, error)
+                    continue
+                for one in together:  # One of them failed by its content: the others shall not.
+                    try:
+                        await self._decide([one])
+                    except Exception as culprit:
+                        if classify(culprit) is Fault.BUG:
+                            log.exception("command failed in our own code", event_id=one[0].event_id, type=one[0].type)
+                        _fail([one], culprit)
+
+    async def _decide(self, together: Sequence[tuple[Heard[Event], asyncio.Future[None]]]) -> None:
+        thought = await self._desk.act([command for command, _ in together])
+        aside: dict[str, SetAside] = {one.heard.event_id: one for one in thought.aside}
+        for command, future in together:
+            if future.done():
+                continue
+            if command.event_id in aside:
+                future.set_exception(Undecidable(aside[command.event_id].detail))
+            else:
+                future.set_result(None)
+
+
+def _fail(together: Sequence[tuple[Heard[Event], asyncio.Future[None]]], error: Exception) -> None:
+    for _, future in together:
+        if not future.done():
+            future.set_exception(error)

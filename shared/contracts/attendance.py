@@ -1,0 +1,90 @@
+"""What attendance publishes: who came."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from shared.contracts.model import Count, Fact, Id, Line, Moment
+
+
+class Method(StrEnum):
+    SCAN = "scan"
+    IMPORT = "import"
+
+
+class AttendanceState(Fact):
+    """One person at one meeting; the aggregate is (meeting, person) within its session."""
+
+    stream = "attendance.events"
+    subject = "session/{session_id}/meeting/{meeting_id}/person/{person_id}"
+
+    session_id: Id
+    meeting_id: Id
+    person_id: Id
+    city_id: Id | None = None
+    with_place: bool = True
+    """False: the person came without a place; what happened is kept and flagged."""
+    decided_at: Moment
+
+
+_RECORD = {
+    "session_id": "session-0001",
+    "meeting_id": "day-1",
+    "person_id": "person-0001",
+    "city_id": "geonames:776597",
+    "with_place": True,
+    "decided_at": "2026-10-24T06:52:10.500000Z",
+}
+
+
+class ParticipantAttended(AttendanceState):
+    """The person was there. A repeated scan changes nothing: the first one counts."""
+
+    scanned_at: Moment
+    method: Method = Method.SCAN
+    device_id: Id | None = None
+    request_source: Line | None = None
+    request_id: Line | None = None
+    example: ClassVar[dict[str, object]] = _RECORD | {
+        "scanned_at": "2026-10-24T06:52:10.120000Z",
+        "method": "scan",
+        "device_id": "door-1",
+        "request_source": "urn:example:doors",
+        "request_id": "0199aa00-0000-7000-8000-000000000002",
+    }
+
+
+class ParticipantAbsent(AttendanceState):
+    """The list of a recorded meeting closed and the person with a place had not come."""
+
+    example: ClassVar[dict[str, object]] = _RECORD | {"decided_at": "2026-10-24T19:00:00.000000Z"}
+
+
+class AttendanceListClosed(Fact):
+    """The list of one meeting is closed; the aggregate is the meeting.
+
+    `recorded` is false when not one scan was heard: then nobody is absent, it is just not known (`not_recorded`).
+    """
+
+    stream = "attendance.events"
+    subject = "session/{session_id}/meeting/{meeting_id}"
+    example: ClassVar[dict[str, object]] = {
+        "session_id": "session-0001",
+        "meeting_id": "day-1",
+        "recorded": True,
+        "present": 31,
+        "absent": 2,
+        "not_recorded": 0,
+        "without_place": 0,
+        "decided_at": "2026-10-24T19:00:00.000000Z",
+    }
+
+    session_id: Id
+    meeting_id: Id
+    recorded: bool
+    present: Count
+    absent: Count
+    not_recorded: Count
+    without_place: Count = 0
+    decided_at: Moment

@@ -1,0 +1,104 @@
+"""What the HR directory publishes: people, how to reach them, and the project teams they belong to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import ClassVar
+
+from shared.contracts.model import Email, Fact, Id, Language, Line, OptionalLine
+
+
+class MemberKind(StrEnum):
+    PROJECT_STAFF = "project_staff"
+    DEPARTMENT_STAFF = "department_staff"
+    COORDINATOR = "coordinator"
+
+
+class PersonRegistered(Fact):
+    """A person's identity, as it stands on registers and certificates."""
+
+    stream = "programme.people"
+    subject = "person/{person_id}"
+    example: ClassVar[dict[str, object]] = {
+        "person_id": "person-0001",
+        "given_name": "Żaneta",
+        "family_name": "Wiśniewska",
+    }
+
+    person_id: Id
+    given_name: Line
+    family_name: Line
+
+
+class PersonErased(Fact):
+    """The identity is gone for good: the last value of the person."""
+
+    stream = "programme.people"
+    subject = "person/{person_id}"
+    example: ClassVar[dict[str, object]] = {"person_id": "person-0001"}
+
+    person_id: Id
+
+
+class ContactRegistered(Fact):
+    """Where a person's mail goes and in which language."""
+
+    stream = "programme.contacts"
+    subject = "contact/{person_id}"
+    example: ClassVar[dict[str, object]] = {
+        "person_id": "person-0001",
+        "email": "zaneta.wisniewska@example.org",
+        "language": "pl",
+    }
+
+    person_id: Id
+    email: Email
+    language: Language = Language.PL
+
+
+class ContactForgotten(Fact):
+    """The person asked to be forgotten: the last value of the contact."""
+
+    stream = "programme.contacts"
+    subject = "contact/{person_id}"
+    example: ClassVar[dict[str, object]] = {"person_id": "person-0001"}
+
+    person_id: Id
+
+
+class TeamMembership(Fact):
+    """A person in a town's project team from a day on; the aggregate is (person, city, from date)."""
+
+    stream = "programme.teams"
+    subject = "person/{person_id}/city/{city_id}/from/{from_date}"
+
+    person_id: Id
+    city_id: Id
+    from_date: dt.date
+    department: OptionalLine | None = None
+    role: OptionalLine | None = None
+    kind: MemberKind
+
+
+_MEMBER = {
+    "person_id": "person-0001",
+    "city_id": "geonames:776597",
+    "from_date": "2026-03-10",
+    "department": "Wydział Ochrony Środowiska",
+    "role": "inspector",
+    "kind": "department_staff",
+}
+
+
+class TeamMemberJoined(TeamMembership):
+    """The membership began and has no known end."""
+
+    example: ClassVar[dict[str, object]] = _MEMBER
+
+
+class TeamMemberLeft(TeamMembership):
+    """The membership ended; `until_date` is its last day."""
+
+    until_date: dt.date
+    example: ClassVar[dict[str, object]] = _MEMBER | {"until_date": "2026-09-30"}

@@ -1,0 +1,115 @@
+"""What enrolment publishes: who has a place, who waits, who does not."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from shared.contracts.model import Fact, Id, Line, Moment
+
+
+class Basis(StrEnum):
+    """Why a person has, or would have, a place."""
+
+    TEAM = "team"
+    REQUEST = "request"
+
+
+class WithdrawalReason(StrEnum):
+    REQUESTED = "requested"
+    LEFT_TEAM = "left_team"
+    TOWN_WITHDRAWN = "town_withdrawn"
+
+
+class RefusalReason(StrEnum):
+    ALREADY_PLACED = "already_placed"
+    NO_PLACE = "no_place"
+    NOT_IN_TEAM = "not_in_team"
+    TOWN_NOT_QUALIFIED = "town_not_qualified"
+    SESSION_CANCELLED = "session_cancelled"
+    SESSION_STARTED = "session_started"
+    NEVER_KNOWN = "never_known"
+
+
+class AskedFor(StrEnum):
+    """What the refused request had asked for."""
+
+    PLACE = "place"
+    WITHDRAWAL = "withdrawal"
+
+
+class Standing(StrEnum):
+    """How a place stands after a fact about it."""
+
+    NONE = "none"
+    ENROLLED = "enrolled"
+    WAITLISTED = "waitlisted"
+    WITHDRAWN = "withdrawn"
+
+
+class PlaceState(Fact):
+    """One person's place in one session; the aggregate is (session, person).
+
+    `episode` counts how often the person came into the session; `queue` orders those who wait.
+    `request_source` and `request_id` name the request that this fact answers, if one did.
+    """
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/person/{person_id}"
+
+    session_id: Id
+    person_id: Id
+    city_id: Id | None = None
+    episode: Annotated[int, Field(strict=True, ge=0, le=10**6)]
+    basis: Basis | None = None
+    queue: Annotated[int, Field(strict=True, ge=0, le=10**9)] | None = None
+    request_source: Line | None = None
+    request_id: Line | None = None
+    decided_at: Moment
+
+
+_PLACE = {
+    "session_id": "session-0101",
+    "person_id": "person-0001",
+    "city_id": "geonames:776597",
+    "episode": 1,
+    "basis": "request",
+    "request_source": "urn:example:portal",
+    "request_id": "0199aa00-0000-7000-8000-000000000001",
+    "decided_at": "2026-10-01T08:15:00.000000Z",
+}
+
+
+class ParticipantEnrolled(PlaceState):
+    """The person has a place."""
+
+    example: ClassVar[dict[str, object]] = _PLACE
+
+
+class ParticipantWaitlisted(PlaceState):
+    """The session is full; the person waits and is next when `queue` is the lowest."""
+
+    example: ClassVar[dict[str, object]] = _PLACE | {"queue": 3}
+
+
+class EnrolmentWithdrawn(PlaceState):
+    """The place, or the place in the waiting list, was given back or taken back."""
+
+    reason: WithdrawalReason
+    example: ClassVar[dict[str, object]] = _PLACE | {"reason": "requested"}
+
+
+class EnrolmentRefused(PlaceState):
+    """A request was turned down; `standing` says how the person's place stands all the same."""
+
+    asked_for: AskedFor
+    reason: RefusalReason
+    standing: Standing
+    example: ClassVar[dict[str, object]] = _PLACE | {
+        "episode": 0,
+        "asked_for": "place",
+        "reason": "not_in_team",
+        "standing": "none",
+    }

@@ -1,0 +1,102 @@
+"""The types every contract is made of: what an id, a text, a time and a count may be on the wire.
+
+They refuse here what Postgres or a mail server would refuse later for the whole batch: NUL characters, unpaired surrogates,
+line breaks in single-line texts, numbers beyond 64 bits, times without a zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Annotated, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
+BODY_LIMIT_BYTES = 256 * 1024
+
+
+def _storable(text: str) -> str:
+    """Refuses what a Postgres text cannot hold."""
+    if "\x00" in text:
+        raise ValueError("must not contain a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not contain unpaired surrogates") from None
+    return text
+
+
+def _one_line(text: str) -> str:
+    if any(character in text for character in "\r\n\u2028\u2029"):
+        raise ValueError("must be a single line")
+    return _storable(text)
+
+
+def _to_utc(moment: dt.datetime) -> dt.datetime:
+    return moment.astimezone(dt.UTC)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be an IANA time zone such as Europe/Warsaw") from None
+    return name
+
+
+def _naive(moment: dt.datetime) -> dt.datetime:
+    if moment.tzinfo is not None:
+        raise ValueError("must be local wall time without an offset; the zone stands beside it")
+    return moment
+
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
+OptionalLine = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
+Text = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_storable)]
+Email = Annotated[
+    str, StringConstraints(pattern=r"^[^@\s<>\",;:\\\x00-\x1f\x7f]+@[^@\s<>\",;:\\\x00-\x1f\x7f]+$", max_length=254)
+]
+Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+LocalTime = Annotated[dt.datetime, AfterValidator(_naive)]
+Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+
+
+class Language(StrEnum):
+    PL = "pl"
+    EN = "en"
+
+
+class Part(BaseModel):
+    """A value inside an event's body. Unknown fields ride along, so that a fact said again loses nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Event(Part):
+    """The body of one event: flat, snake_case, full state, nothing of the envelope repeated.
+
+    `stream` and `subject` say where it is published and which aggregate it is about; `version` is the contract's major version.
+    """
+
+    stream: ClassVar[str]
+    subject: ClassVar[str]
+    """Pattern of the CloudEvents subject, such as `session/{session_id}`; fields are percent-encoded."""
+    version: ClassVar[int] = 1
+    example: ClassVar[dict[str, object]]
+    """One valid body, used in the published schema and by the golden samples."""
+
+    @classmethod
+    def type_name(cls) -> str:
+        return f"rollcall.{cls.__name__}.v{cls.version}"
+
+
+class Fact(Event):
+    """An event that states an aggregate's full state."""
+
+
+class Request(Event):
+    """An event that asks for a decision."""

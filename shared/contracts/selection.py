@@ -1,0 +1,64 @@
+"""What the selection system publishes: which towns qualified in which stage of the competition."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from shared.contracts.model import Count, Fact, Id, Line, OptionalLine
+
+
+class NotSelected(StrEnum):
+    RESERVE = "reserve"
+    NOT_SELECTED = "not_selected"
+
+
+class CityOutcome(Fact):
+    """One town's outcome in one stage; the aggregate is the qualification (city, stage)."""
+
+    stream = "programme.cities"
+    subject = "city/{city_id}/stage/{stage}"
+
+    city_id: Id
+    stage: Annotated[int, Field(strict=True, ge=1, le=99)]
+    name: Line
+    voivodeship: OptionalLine | None = None
+    population: Count | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    decided_on: dt.date
+
+
+_TOWN = {
+    "city_id": "geonames:776597",
+    "stage": 1,
+    "name": "Augustów",
+    "voivodeship": "podlaskie",
+    "population": 29752,
+    "latitude": 53.84321,
+    "longitude": 22.97979,
+    "decided_on": "2026-03-02",
+}
+
+
+class CityQualified(CityOutcome):
+    """The committee chose the town in this stage."""
+
+    example: ClassVar[dict[str, object]] = _TOWN
+
+
+class CityNotSelected(CityOutcome):
+    """The town was not chosen in this stage, or stands on its reserve list."""
+
+    outcome: NotSelected
+    example: ClassVar[dict[str, object]] = _TOWN | {"stage": 2, "outcome": "not_selected"}
+
+
+class CityWithdrawn(CityOutcome):
+    """The town left the programme in this stage."""
+
+    reason: OptionalLine | None = None
+    example: ClassVar[dict[str, object]] = _TOWN | {"reason": "resolution of the town council"}

@@ -1,0 +1,310 @@
+"""Postgres, the way every service uses it: rows as frozen dataclasses, tables made from them, bulk statements built once.
+
+Two schemas in each database: `projection` can be rebuilt from the streams, `kept` cannot and is backed up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+import sqlalchemy as sa
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+PROJECTION = "projection"
+KEPT = "kept"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table; its fields are the table's columns in order."""
+
+    KEY: ClassVar[tuple[str, ...]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FactRow(Row):
+    """A row that one aggregate's newest fact made: who owns the aggregate, and which fact it was."""
+
+    source: str
+    version: int
+    numbered: bool
+    event_id: str
+    heard_at: dt.datetime
+    """When the fact was appended to its stream; for a fact of our own, when it was decided."""
+
+
+R = TypeVar("R", bound=Row)
+
+
+class _Parts(sa.types.TypeDecorator[Any]):
+    """Contract models inside a row, kept as jsonb."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def __init__(self, annotation: Any) -> None:
+        super().__init__()
+        self.adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        return None if value is None else self.adapter.dump_python(value, mode="json")
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        return None if value is None else self.adapter.validate_python(value)
+
+
+def _column_type(annotation: Any) -> tuple[sa.types.TypeEngine[Any], bool]:
+    """The column type of a field's annotation, and whether it may be null."""
+    nullable = False
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        inner = [part for part in typing.get_args(annotation) if part is not type(None)]
+        nullable, annotation = len(inner) < len(typing.get_args(annotation)), inner[0]
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        for python, column in (
+            (bool, sa.Boolean()),
+            (int, sa.BigInteger()),
+            (float, sa.Double()),
+            (str, sa.Text()),
+            (bytes, sa.LargeBinary()),
+            (dt.datetime, sa.DateTime(timezone=True)),
+            (dt.date, sa.Date()),
+        ):
+            if issubclass(annotation, python):
+                return column, nullable
+        if not issubclass(annotation, BaseModel):
+            raise TypeError(f"no column type for {annotation}")
+    return _Parts(annotation), nullable
+
+
+@functools.cache
+def fields_of(kind: type[Row]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def table_of(kind: type[Row], name: str, metadata: sa.MetaData, *, schema: str = PROJECTION, extra: Sequence[sa.SchemaItem] = ()) -> sa.Table:
+    """The table of a row type: its fields as columns, its KEY as primary key, with named constraints."""
+    hints = typing.get_type_hints(kind)
+    columns = []
+    for field in fields_of(kind):
+        column_type, nullable = _column_type(hints[field])
+        columns.append(sa.Column(field, column_type, nullable=nullable, autoincrement=False))
+    return sa.Table(
+        name, metadata, *columns, sa.PrimaryKeyConstraint(*kind.KEY, name=f"{name}_key"), *extra, schema=schema
+    )
+
+
+def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application: str) -> AsyncEngine:
+    """An engine whose limits are all stated. Connections are checked when taken: one that died in the pool costs nobody a fault."""
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_pre_ping=False,  # A ping a transaction costs more than the rare retry that a dead connection causes.
+        pool_recycle=1800,
+        connect_args={
+            "timeout": 10,
+            "command_timeout": statement_timeout_ms / 1000 + 5,
+            "server_settings": {
+                "application_name": application,
+                "statement_timeout": str(statement_timeout_ms),
+                "idle_in_transaction_session_timeout": "60000",
+                "lock_timeout": str(statement_timeout_ms),
+                "jit": "off",  # Short statements: compiling them costs more than running them.
+                "timezone": "UTC",
+            },
+        },
+    )
+
+
+class Rows(Generic[R]):
+    """The rows of one table that a piece of work touches: what was loaded, and what changed in memory since."""
+
+    def __init__(self, kind: type[R]) -> None:
+        self.kind = kind
+        self._rows: dict[tuple[Any, ...], R] = {}
+        self._changed: dict[tuple[Any, ...], R | None] = {}
+        self._indexes: dict[str, dict[Any, dict[tuple[Any, ...], R]]] = {}
+
+    def key(self, row: R) -> tuple[Any, ...]:
+        return tuple(getattr(row, name) for name in self.kind.KEY)
+
+    def loaded(self, rows: Iterable[R]) -> None:
+        """Takes rows as they stand in the table; what changed meanwhile stays as it is."""
+        for row in rows:
+            key = self.key(row)
+            if key not in self._changed:
+                self._set(key, row)
+
+    def get(self, *key: Any) -> R | None:
+        return self._rows.get(key)
+
+    def put(self, row: R) -> None:
+        key = self.key(row)
+        if self._rows.get(key) != row:
+            self._set(key, row)
+            self._changed[key] = row
+
+    def remove(self, *key: Any) -> None:
+        if key in self._rows:
+            self._set(key, None)
+            self._changed[key] = None
+
+    def where(self, name: str, value: Any) -> list[R]:
+        """The rows whose field has this value, found through an index that is made at first use."""
+        index = self._indexes.get(name)
+        if index is None:
+            index = self._indexes[name] = {}
+            for key, row in self._rows.items():
+                index.setdefault(getattr(row, name), {})[key] = row
+        return list(index.get(value, {}).values())
+
+    def _set(self, key: tuple[Any, ...], row: R | None) -> None:
+        old = self._rows.pop(key, None)
+        for name, index in self._indexes.items():
+            if old is not None:
+                index[getattr(old, name)].pop(key)
+            if row is not None:
+                index.setdefault(getattr(row, name), {})[key] = row
+        if row is not None:
+            self._rows[key] = row
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(list(self._rows.values()))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def changed(self) -> list[R]:
+        """Rows to write, in key order: two transactions that touch the same rows take them in the same order."""
+        return [row for _, row in sorted(self._changed.items()) if row is not None]
+
+    def removed(self) -> list[tuple[Any, ...]]:
+        return [key for key, row in sorted(self._changed.items()) if row is None]
+
+    def saved(self) -> None:
+        self._changed.clear()
+
+
+def _array_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
+    """jsonb travels as text and is cast back: an array of arrays would be flattened by unnest."""
+    return ARRAY(sa.Text()) if isinstance(column.type, JSONB | _Parts) else ARRAY(column.type)
+
+
+def unnested(table: sa.Table, columns: Sequence[str] | None = None, *, prefix: str = "") -> Any:
+    """`unnest(:a, :b, …) AS new(a, b, …)`: the rows of one statement, one array a column.
+
+    `prefix` keeps the parameters of several tables in one statement apart.
+    """
+    names = list(columns or table.c.keys())
+    arrays = [sa.bindparam(prefix + name, type_=_array_type(table.c[name])) for name in names]
+    columns_of = (sa.column(name, table.c[name].type) for name in names)
+    return sa.func.unnest(*arrays).table_valued(*columns_of, name=f"new_{table.name}").render_derived()
+
+
+def _values(table: sa.Table, new: Any) -> list[Any]:
+    return [
+        sa.cast(new.c[column.name], JSONB) if isinstance(column.type, JSONB | _Parts) else new.c[column.name]
+        for column in table.columns
+    ]
+
+
+def arrays_of(table: sa.Table, rows: Sequence[Row], *, prefix: str = "") -> dict[str, list[Any]]:
+    """The parameters of a statement over `unnested(table)`."""
+    parameters: dict[str, list[Any]] = {}
+    for column in table.columns:
+        values = [getattr(row, column.name) for row in rows]
+        if isinstance(column.type, _Parts):
+            dump = column.type.adapter.dump_json
+            values = [None if value is None else dump(value).decode() for value in values]
+        parameters[prefix + column.name] = values
+    return parameters
+
+
+@functools.cache
+def upsert(table: sa.Table) -> sa.Insert:
+    """Writes rows that the caller holds the lock for: the newest state, unconditionally. Built once a table."""
+    new = unnested(table)
+    statement = insert(table).from_select(table.c.keys(), sa.select(*_values(table, new)))
+    key = [column.name for column in table.primary_key]
+    rest = {name: statement.excluded[name] for name in table.c.keys() if name not in key}
+    if not rest:
+        return statement.on_conflict_do_nothing(index_elements=key)
+    return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+
+def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) -> Any:
+    """Writes facts over older facts of the same owner, checked in SQL, if `condition` holds: stale ones change nothing.
+
+    `new` is the table's `unnested`.
+    """
+    statement = insert(table).from_select(table.c.keys(), sa.select(*_values(table, new)).where(condition))
+    key = [column.name for column in table.primary_key]
+    old, fresh = table.c, statement.excluded
+    meta = {*fields_of(FactRow), *key}
+    differs = sa.or_(*(old[name].is_distinct_from(fresh[name]) for name in table.c.keys() if name not in meta))
+    tied = sa.and_(old.version == fresh.version, old.event_id != fresh.event_id, differs)
+    newer = sa.and_(
+        old.source == fresh.source, old.numbered == fresh.numbered, sa.or_(old.version < fresh.version, tied)
+    )
+    if "erased" in table.c:
+        newer = sa.and_(newer, ~old.erased)
+    return statement.on_conflict_do_update(
+        index_elements=key, set_={name: fresh[name] for name in table.c.keys() if name not in key}, where=newer
+    )
+
+
+@functools.cache
+def _delete(table: sa.Table) -> sa.Delete:
+    key = [column.name for column in table.primary_key]
+    gone = unnested(table, key)
+    return sa.delete(table).where(sa.and_(*(table.c[name] == gone.c[name] for name in key)))
+
+
+async def save(connection: AsyncConnection, table: sa.Table, rows: Rows[Any]) -> None:
+    """Writes what changed in memory: at most one upsert and one delete, in key order."""
+    changed, removed = rows.changed(), rows.removed()
+    if changed:
+        await connection.execute(upsert(table), arrays_of(table, changed))
+    if removed:
+        key = [column.name for column in table.primary_key]
+        await connection.execute(_delete(table), dict(zip(key, map(list, zip(*removed, strict=True)), strict=True)))
+    rows.saved()
+
+
+def rows_as(kind: type[R], result: Iterable[sa.Row[Any]]) -> list[R]:
+    """Rows of `select(table)` as the dataclass; the columns stand in the fields' order."""
+    return [kind(*row) for row in result]
+
+
+@functools.cache
+def _select_by_key(table: sa.Table) -> sa.Select[Any]:
+    key = [column.name for column in table.primary_key]
+    wanted = unnested(table, key)
+    return sa.select(table).join(wanted, sa.and_(*(table.c[name] == wanted.c[name] for name in key)))
+
+
+async def load_by_key(connection: AsyncConnection, table: sa.Table, rows: Rows[Any], keys: Iterable[tuple[Any, ...]]) -> None:
+    """Loads the rows with these keys, in one statement."""
+    wanted = sorted(set(keys))
+    if wanted:
+        names = [column.name for column in table.primary_key]
+        parameters = dict(zip(names, map(list, zip(*wanted, strict=True)), strict=True))
+        rows.loaded(rows_as(rows.kind, await connection.execute(_select_by_key(table), parameters)))
+
+
+def any_of(column: sa.ColumnElement[Any], name: str, kind: sa.types.TypeEngine[Any] | None = None) -> sa.ColumnElement[bool]:
+    """`column = any(:name)` with one array parameter: one prepared statement whatever the number of values."""
+    return column == sa.any_(sa.bindparam(name, type_=ARRAY(kind or sa.Text())))
+
+
+def mapping(row: Row) -> Mapping[str, Any]:
+    return {name: getattr(row, name) for name in fields_of(type(row))}

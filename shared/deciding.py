@@ -1,0 +1,268 @@
+"""The deciding lane's transaction: lock, load, think event by event, save. Everybody who decides comes through here:
+the projector, commands, due moments, retries of parked records. It commits; what it calls never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared import holding, journal, parking, telemetry, watermark
+from shared.contracts.model import Event
+from shared.database import Row, load_by_key, save
+from shared.envelope import Decoded, Heard, Poison, Reason, Record, Unknown, fingerprint
+from shared.faults import Fault, classify
+from shared.holding import HELD_TOO_LONG
+from shared.parking import Parked, parked_row, poison_row
+from shared.service import Inputs, Service
+from shared.watermark import Move, Partition, Watermark
+from shared.working import Due, Said, SetAside, Verdict, Working
+
+log = structlog.get_logger()
+
+_PARK_FOR = {Verdict.FOREIGN: Reason.FOREIGN_WRITER, Verdict.RENUMBERED: Reason.NUMBERING_CHANGED}
+
+
+class NotContinuous(Exception):
+    """The batch begins beyond the watermark: what is in flight must be dropped and fetched again."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records of one partition in order, and the offset they were fetched from."""
+
+    partition: Partition
+    from_offset: int
+    records: Sequence[Record]
+
+    @property
+    def next_offset(self) -> int:
+        return self.records[-1].offset + 1
+
+
+@dataclass(slots=True)
+class Thought:
+    """What one transaction came to."""
+
+    said: list[Said] = field(default_factory=list)
+    verdicts: list[tuple[Verdict, str]] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    aside: list[SetAside] = field(default_factory=list)
+    """Commands that could not be decided: they have no record to park and are answered instead."""
+
+    def add(self, working: Working) -> None:
+        self.said += working.said
+        self.verdicts += working.verdicts
+
+
+class Desk:
+    """Where a service thinks. One transaction at a time passes; several processes may have a desk each."""
+
+    def __init__(self, engine: AsyncEngine, service: Service, *, said: Callable[[], None]) -> None:
+        self.engine = engine
+        self.service = service
+        self.wake = said
+        """Called after a commit that staged facts: wakes the relay in this process."""
+
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> Thought:
+        """Hears batches of several partitions in one transaction. Raises NotContinuous, or a transient fault."""
+        try:
+            thought = await self._transaction(batches, decoded, one_by_one=False)
+        except Exception as error:
+            if classify(error) is Fault.TRANSIENT or isinstance(error, NotContinuous):
+                raise
+            log.warning("batch refused, hearing it event by event", error=repr(error)[:500])
+            thought = await self._transaction(batches, decoded, one_by_one=True)
+        if thought.said:
+            self.wake()
+        telemetry.count(self.service.name, thought.verdicts)
+        return thought
+
+    async def act(self, inputs: Inputs) -> Thought:
+        """Commands and due moments: think, save, commit."""
+        thought = Thought()
+        async with self.engine.begin() as connection:
+            await self.service.lock(connection, inputs)
+            working = await self.think(connection, inputs)
+            thought.add(working)
+            thought.aside = [one for one in working.aside if one.heard.partition < 0]
+            for one in working.aside:  # Held requests that turned out to be undecidable: counted as heard until now.
+                if one.heard.partition >= 0:
+                    row = parked_row(_as_record(one.heard), one.reason, one.detail, now=working.now, heard=one.heard)
+                    await parking.park(connection, [row])
+                    await watermark.recount(connection, Partition(row.stream, row.partition), heard=-1, parked=+1)
+                    thought.parked.append(row)
+        if thought.said:
+            self.wake()
+        return thought
+
+    async def think(self, connection: AsyncConnection, inputs: Inputs) -> Working:
+        """Loads what the inputs touch, hears them one by one in memory and saves what changed. Commits nothing."""
+        service = self.service
+        working = service.working(service.clock())
+        requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
+        await holding.load_takeovers(connection, working)
+        await self._load_owners(connection, working, inputs)
+        await holding.load_known_requests(connection, working, requests)
+        working.blocked = await parking.blocked_scopes(connection, [_scope(one) for one in requests])
+        await service.load(connection, working, inputs)
+        for one in inputs:
+            if isinstance(one, Due):
+                self._due(working, one)
+            else:
+                self._one(working, one)
+        for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
+            await save(connection, service.table(kind), rows)
+        await journal.enter(connection, working.said)
+        return working
+
+    async def _load_owners(self, connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+        """The rows that the facts and due moments among the inputs are about to change, by key."""
+        keys: dict[type[Row], set[tuple[object, ...]]] = {}
+        for one in inputs:
+            if isinstance(one, Due):
+                keys.setdefault(Due, set()).add((one.kind, one.subject))
+            elif (make := working.make.get(type(one.body))):
+                row = make(one)
+                keys.setdefault(type(row), set()).add(working[type(row)].key(row))
+        for kind, wanted in keys.items():
+            await load_by_key(connection, self.service.table(kind), working[kind], wanted)
+
+    def _due(self, working: Working, moment: Due) -> None:
+        """A moment that was moved or decided meanwhile is none any more; held requests carry theirs themselves."""
+        if moment.kind != HELD_TOO_LONG:
+            if working[Due].get(moment.kind, moment.subject) != moment:
+                return
+            working[Due].remove(moment.kind, moment.subject)
+        self.service.due[moment.kind](working, moment)
+
+    def _one(self, working: Working, heard: Heard[Event]) -> None:
+        kind = type(heard.body)
+        if kind in working.make:
+            verdict = working.apply(heard)
+            working.verdicts.append((verdict, heard.source))
+            if verdict is Verdict.NEWER and heard.source != self.service.source:
+                react = self.service.react.get(kind)
+                if react is not None:
+                    react(working, heard)
+            elif verdict in _PARK_FOR:
+                working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
+        elif kind in self.service.decide and not working.is_known(heard):
+            if _scope(heard) in working.blocked:
+                working.set_aside(heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked")
+            else:
+                self.service.decide[kind](working, heard)
+
+    async def _transaction(
+        self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]], *, one_by_one: bool
+    ) -> Thought:
+        thought = Thought()
+        async with self.engine.begin() as connection:
+            readable = [[one for one in part if isinstance(one, Heard)] for part in decoded]
+            await self.service.lock(connection, [one for part in readable for one in part])
+            marks = await watermark.lock(connection, [batch.partition for batch in batches])
+            fresh = [_from(batch, part, marks[batch.partition]) for batch, part in zip(batches, decoded, strict=True)]
+            events = [one for part in fresh for one in part if isinstance(one, Heard)]
+            news = await self._news(connection, events)
+            now = self.service.clock()
+            records = {(r.topic, r.partition, r.offset): r for batch in batches for r in batch.records}
+            if one_by_one:
+                aside = await self._one_by_one(connection, news, records, thought)
+            else:
+                working = await self.think(connection, news)
+                thought.add(working)
+                aside = [
+                    parked_row(records[_place(one.heard)], one.reason, one.detail, now=now, heard=one.heard)
+                    for one in working.aside
+                ]
+            own = [one for one in news if one.source == self.service.source and one.stream in self.service.own]
+            await journal.enter_heard(connection, own)
+            aside += [poison_row(one, now=now) for part in fresh for one in part if isinstance(one, Poison)]
+            unknown = [one for part in fresh for one in part if isinstance(one, Unknown)]
+            await parking.park(connection, aside)
+            await parking.remember(connection, unknown)
+            moves = [
+                _move(batch, part, marks[batch.partition], aside)
+                for batch, part in zip(batches, fresh, strict=True)
+                if batch.next_offset > marks[batch.partition].next_offset
+            ]
+            await watermark.move_locked(connection, moves)
+        thought.parked = aside
+        for row in aside:
+            log.warning(
+                "record parked", stream=row.stream, partition=row.partition, offset=row.offset, reason=row.reason,
+                event_id=row.event_id, type=row.type,
+            )  # fmt: skip
+        return thought
+
+    async def _news(self, connection: AsyncConnection, events: Sequence[Heard[Event]]) -> list[Heard[Event]]:
+        """Without our own facts that the journal holds: they are rows already."""
+        own = [one.event_id for one in events if one.source == self.service.source]
+        known = await journal.known(connection, own)
+        return [one for one in events if one.source != self.service.source or one.event_id not in known]
+
+    async def _one_by_one(
+        self,
+        connection: AsyncConnection,
+        events: Sequence[Heard[Event]],
+        records: dict[tuple[str, int, int], Record],
+        thought: Thought,
+    ) -> list[Parked]:
+        """Each event under a savepoint of its own, so that what is refused takes nobody with it."""
+        aside: list[Parked] = []
+        for one in events:
+            record = records[_place(one)]
+            try:
+                async with connection.begin_nested():
+                    working = await self.think(connection, [one])
+            except Exception as error:
+                fault = classify(error)
+                if fault is Fault.TRANSIENT:
+                    raise
+                reason = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE
+                if fault is Fault.BUG:
+                    log.exception("event failed in our own code", event_id=one.event_id, type=one.type, stream=one.stream,
+                                  partition=one.partition, offset=one.offset)  # fmt: skip
+                rows = [parked_row(record, reason, repr(error)[:500], now=self.service.clock(), heard=one)]
+            else:
+                thought.add(working)
+                rows = [parked_row(record, a.reason, a.detail, now=working.now, heard=a.heard) for a in working.aside]
+            await parking.park(connection, rows)  # At once: later requests of the same scope look for it.
+            aside += rows
+        return aside
+
+
+def _scope(heard: Heard[Event]) -> tuple[str, str]:
+    return getattr(heard.body, "session_id", ""), getattr(heard.body, "person_id", "")
+
+
+def _place(heard: Heard[Event]) -> tuple[str, int, int]:
+    return heard.stream, heard.partition, heard.offset
+
+
+def _from(batch: Batch, part: Sequence[Decoded], mark: Watermark) -> list[Decoded]:
+    """What of a batch has not been heard yet. Raises NotContinuous if something before it is missing."""
+    if batch.from_offset > mark.next_offset:
+        raise NotContinuous(f"{batch.partition} was fetched from {batch.from_offset}, heard up to {mark.next_offset}")
+    return [one for record, one in zip(batch.records, part, strict=True) if record.offset >= mark.next_offset]
+
+
+def _move(batch: Batch, fresh: Sequence[Decoded], mark: Watermark, aside: Sequence[Parked]) -> Move:
+    last = batch.records[-1]
+    parked = sum((row.stream, row.partition) == batch.partition for row in aside)
+    skipped = sum(isinstance(one, Unknown) for one in fresh)
+    heard = len(fresh) - parked - skipped
+    return Move(
+        batch.partition, mark.next_offset, batch.next_offset, last.offset, fingerprint(last), heard, parked, skipped
+    )
+
+
+def _as_record(heard: Heard[Event]) -> parking.StoredRecord:
+    """A command or a held request that has to be parked, in the shape of a record."""
+    timestamp = round(heard.appended_at.timestamp() * 1000)
+    headers = [("ce_type", heard.type.encode()), ("ce_id", heard.event_id.encode()), ("ce_source", heard.source.encode())]
+    value = heard.body.model_dump_json().encode()
+    return parking.StoredRecord(heard.stream, heard.partition, heard.offset, timestamp, None, value, headers)

@@ -1,0 +1,91 @@
+"""Due moments: what has to be decided because time has come. A moment is decided only when every stream its decision reads has
+been heard past what it held at that moment, so that after days of downtime nothing is decided too early."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import telemetry
+from shared.backoff import Backoff
+from shared.database import rows_as
+from shared.deciding import Desk
+from shared.faults import Fault, classify
+from shared.holding import DUE, HELD, HELD_TOO_LONG
+from shared.observer import Observer, is_heard
+from shared.service import Service
+from shared.working import Due
+
+log = structlog.get_logger()
+
+_held = sa.select(
+    sa.literal(HELD_TOO_LONG).label("kind"), HELD.c.session_id.label("subject"), sa.func.max(HELD.c.expires_at).label("at")
+).where(HELD.c.expires_at <= sa.bindparam("now"))
+_due = sa.union_all(
+    sa.select(DUE.c.kind, DUE.c.subject, DUE.c.at).where(DUE.c.at <= sa.bindparam("now")), _held.group_by(HELD.c.session_id)
+).subquery()
+_NEXT = sa.select(_due).order_by(_due.c.at, _due.c.kind, _due.c.subject).limit(sa.bindparam("most"))
+
+
+class DueLoop:
+    """Decides due moments, oldest first."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: Service,
+        desk: Desk,
+        observer: Observer,
+        *,
+        own_heard: asyncio.Event,
+        poll_seconds: float,
+        batch: int,
+    ) -> None:
+        self._engine = engine
+        self._service = service
+        self._desk = desk
+        self._observer = observer
+        self._own_heard = own_heard
+        self._poll_seconds = poll_seconds
+        self._batch = batch
+        self._backoff = Backoff(0.5, 30)
+
+    async def run(self) -> None:
+        """Runs until cancelled; every fault is retried with back-off."""
+        await self._own_heard.wait()
+        while True:
+            await self._backoff.wait()
+            try:
+                decided = await self.round(self._service.clock())
+                self._backoff.worked()
+                if not decided:
+                    await asyncio.sleep(self._poll_seconds)
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    log.exception("due moments failed")
+                telemetry.FAULTS.labels(self._service.name, "due").inc()
+                self._backoff.failed(error, where="due moments")
+
+    async def round(self, now: dt.datetime) -> int:
+        """Decides what is due and may be decided. Returns how many moments."""
+        async with self._engine.connect() as connection:
+            moments = rows_as(Due, await connection.execute(_NEXT, {"now": now, "most": self._batch}))
+        telemetry.DUE_AGE.labels(self._service.name).set((now - moments[0].at).total_seconds() if moments else 0)
+        ready = await self._ready(moments)
+        if ready:
+            await self._desk.act(ready)
+        return len(ready)
+
+    async def _ready(self, moments: Sequence[Due]) -> Sequence[Due]:
+        """All of them, if what they read has been heard past the last of them; else the oldest alone, if that may be decided."""
+        for some in (moments, moments[:1]):
+            if some:
+                streams = dict.fromkeys((*self._service.heard,))
+                if await is_heard(self._engine, await self._observer.ends_at(streams, some[-1].at)):
+                    return some
+        return ()

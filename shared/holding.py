@@ -1,0 +1,98 @@
+"""Held requests, answers, due moments and takeovers: the rows every deciding service has, and how they are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts import EVENTS
+from shared.contracts.model import Event, Request
+from shared.database import KEPT, any_of, rows_as, table_of
+from shared.envelope import Heard, microseconds, subject_of
+from shared.service import SHARED_TABLES
+from shared.watermark import MACHINERY
+from shared.working import Answer, Due, Held, Takeover, Working
+
+HELD = table_of(
+    Held,
+    "held",
+    MACHINERY,
+    schema=KEPT,
+    extra=[sa.Index("held_session", "session_id"), sa.Index("held_person", "person_id"), sa.Index("held_expiry", "expires_at")],
+)
+ANSWER = table_of(Answer, "answer", MACHINERY, extra=[sa.Index("answer_place", "session_id", "person_id")])
+DUE = table_of(Due, "due", MACHINERY, extra=[sa.Index("due_at", "at")])
+TAKEOVER = table_of(Takeover, "takeover", MACHINERY)
+SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER})
+
+HELD_TOO_LONG = "held"
+"""The kind of due moment whose subject is a session with held requests that have waited long enough."""
+
+_TAKEOVERS = sa.select(TAKEOVER)
+
+
+def _by_request(table: sa.Table) -> sa.Select[Any]:
+    wanted = sa.tuple_(table.c.request_source, table.c.request_id)
+    return sa.select(table).where(wanted.in_(sa.bindparam("requests", expanding=True)))
+
+
+_ANSWERS, _HELD_REQUESTS = _by_request(ANSWER), _by_request(HELD)
+_HELD_ABOUT = (
+    sa.select(HELD)
+    .where(sa.or_(any_of(HELD.c.session_id, "sessions"), any_of(HELD.c.person_id, "persons")))
+    .order_by(HELD.c.appended_at)
+    .limit(sa.bindparam("most"))
+)
+
+
+async def load_takeovers(connection: AsyncConnection, working: Working) -> None:
+    working[Takeover].loaded(rows_as(Takeover, await connection.execute(_TAKEOVERS)))
+
+
+async def load_known_requests(connection: AsyncConnection, working: Working, requests: Sequence[Heard[Event]]) -> None:
+    """What has become of these very requests, as far as they were heard before."""
+    if not requests:
+        return
+    wanted = {"requests": sorted({(one.source, one.event_id) for one in requests})}
+    working[Answer].loaded(rows_as(Answer, await connection.execute(_ANSWERS, wanted)))
+    working[Held].loaded(rows_as(Held, await connection.execute(_HELD_REQUESTS, wanted)))
+
+
+async def load_held_about(
+    connection: AsyncConnection, working: Working, *, sessions: Iterable[str], persons: Iterable[str], most: int = 20_000
+) -> None:
+    """The held requests about these sessions or persons: whatever arrives about them may let them be decided."""
+    parameters = {"sessions": sorted(set(sessions)), "persons": sorted(set(persons)), "most": most}
+    working[Held].loaded(rows_as(Held, await connection.execute(_HELD_ABOUT, parameters)))
+
+
+def is_request(heard: Heard[Event]) -> bool:
+    return isinstance(heard.body, Request)
+
+
+def heard_again(held: Held) -> Heard[Event]:
+    """A held request in the shape in which it was heard."""
+    body = EVENTS[held.type].model_validate_json(held.body)
+    return Heard(
+        stream=held.stream,
+        partition=held.partition,
+        offset=held.offset,
+        appended_at=held.appended_at,
+        event_id=held.request_id,
+        source=held.request_source,
+        subject=subject_of(body),
+        stated_at=held.stated_at,
+        version=microseconds(held.stated_at),
+        numbered=False,
+        correlation_id=None,
+        causation_id=None,
+        traceparent=None,
+        body=body,
+    )
+
+
+def in_order_of_arrival(held: Iterable[Held]) -> list[Held]:
+    return sorted(held, key=lambda one: (one.appended_at, one.stream, one.partition, one.offset, one.request_id))

@@ -1,0 +1,113 @@
+"""The journal of what a service said, and the outbox of what it still has to tell Kafka. Written in the deciding transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts.model import BODY_LIMIT_BYTES, Event
+from shared.database import KEPT, Row, any_of, arrays_of, table_of, unnested
+from shared.envelope import Heard, key_of, subject_of
+from shared.streams import STREAMS
+from shared.watermark import MACHINERY
+from shared.working import Said
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Row):
+    """One fact as we said it."""
+
+    KEY: ClassVar = ("event_id",)
+
+    event_id: str
+    stream: str
+    key: str
+    type: str
+    subject: str
+    version: int
+    said_at: dt.datetime
+    correlation_id: str | None
+    causation_id: str | None
+    body: str
+
+
+JOURNAL = table_of(Entry, "journal", MACHINERY, schema=KEPT)
+OUTBOX = sa.Table(
+    "outbox",
+    MACHINERY,
+    sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    sa.Column("event_id", sa.Text, sa.ForeignKey(JOURNAL.c.event_id, name="outbox_entry"), nullable=False),
+    sa.Column("staged_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False),
+    sa.PrimaryKeyConstraint("position", name="outbox_key"),
+    schema=KEPT,
+)
+"""A queue: what is acknowledged is deleted. Never read by "last position", which skips what commits late."""
+
+_new = unnested(JOURNAL)
+_ENTER = insert(JOURNAL).from_select(JOURNAL.c.keys(), sa.select(*_new.c)).on_conflict_do_nothing()
+_ids = sa.func.unnest(sa.bindparam("event_ids", type_=sa.ARRAY(sa.Text))).table_valued(
+    sa.column("event_id", sa.Text), with_ordinality="nr", name="new_outbox"
+).render_derived()
+_STAGE = insert(OUTBOX).from_select(["event_id"], sa.select(_ids.c.event_id).order_by(_ids.c.nr))
+_KNOWN = sa.select(JOURNAL.c.event_id).where(any_of(JOURNAL.c.event_id, "event_ids"))
+
+
+def entry_of(said: Said) -> Entry:
+    body = said.body.model_dump_json(exclude_none=True)
+    if len(body.encode()) > BODY_LIMIT_BYTES:
+        raise ValueError(f"{said.body.type_name()} has {len(body)} bytes; the limit is {BODY_LIMIT_BYTES}")
+    if STREAMS[type(said.body).stream].compacted:
+        raise NotImplementedError("personal data does not enter the journal")
+    return Entry(
+        said.event_id,
+        type(said.body).stream,
+        key_of(said.body).decode(),
+        said.body.type_name(),
+        subject_of(said.body),
+        said.version,
+        said.said_at,
+        said.correlation_id,
+        said.causation_id,
+        body,
+    )
+
+
+async def enter(connection: AsyncConnection, said: Sequence[Said]) -> None:
+    """Journals facts and stages them for the relay, in the order in which they were said."""
+    if said:
+        await connection.execute(_ENTER, arrays_of(JOURNAL, [entry_of(one) for one in said]))
+        await connection.execute(_STAGE, {"event_ids": [one.event_id for one in said]})
+
+
+async def enter_heard(connection: AsyncConnection, heard: Sequence[Heard[Event]]) -> None:
+    """Journals our own facts that we know only from the stream: the database is older than they are (a restored backup)."""
+    entries = [
+        Entry(
+            one.event_id,
+            one.stream,
+            key_of(one.body).decode(),
+            one.type,
+            one.subject,
+            one.version,
+            one.stated_at,
+            one.correlation_id,
+            one.causation_id,
+            one.body.model_dump_json(exclude_none=True),
+        )
+        for one in heard
+    ]
+    if entries:
+        await connection.execute(_ENTER, arrays_of(JOURNAL, entries))
+
+
+async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> set[str]:
+    """Which of these facts the journal holds."""
+    if not event_ids:
+        return set()
+    return set((await connection.execute(_KNOWN, {"event_ids": list(event_ids)})).scalars())

@@ -1,0 +1,64 @@
+"""Looks at Kafka without consuming: where the streams end, and where they stood at a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import watermark
+from shared.positions import partition_of, topic_partition
+from shared.streams import STREAMS
+from shared.watermark import Partition
+
+TIMEOUT_SECONDS = 10
+
+
+class Observer:
+    """A consumer that belongs to no group and is never asked for records."""
+
+    def __init__(self, connection: dict[str, Any]) -> None:
+        self._connection = connection
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        self._consumer = AIOKafkaConsumer(**self._connection, enable_auto_commit=False)
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def ends(self, streams: Iterable[str]) -> dict[Partition, int]:
+        """The next offset of every partition. Raises TimeoutError or KafkaError."""
+        assert self._consumer is not None
+        wanted = [topic_partition(part) for part in _partitions(streams)]
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            ends = await self._consumer.end_offsets(wanted)
+        return {partition_of(tp): end for tp, end in ends.items()}
+
+    async def ends_at(self, streams: Iterable[str], moment: dt.datetime) -> dict[Partition, int]:
+        """How far every partition reached at a moment: the offset of the first record appended after it, or the current end."""
+        assert self._consumer is not None
+        streams = tuple(streams)
+        milliseconds = int(moment.timestamp() * 1000) + 1
+        wanted = {topic_partition(part): milliseconds for part in _partitions(streams)}
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            later = await self._consumer.offsets_for_times(wanted)
+        ends = await self.ends(streams)
+        return {part: later[tp].offset if (tp := topic_partition(part)) in later and later[tp] else end for part, end in ends.items()}
+
+
+def _partitions(streams: Iterable[str]) -> list[Partition]:
+    return [Partition(name, number) for name in streams for number in range(STREAMS[name].partitions)]
+
+
+async def is_heard(engine: AsyncEngine, ends: dict[Partition, int]) -> bool:
+    """Whether every partition has been heard up to the given offset, by whichever replica."""
+    async with engine.connect() as connection:
+        marks = await watermark.read(connection, {part.stream for part in ends})
+    return all(end == 0 or (part in marks and marks[part].next_offset >= end) for part, end in ends.items())

@@ -1,0 +1,199 @@
+"""Parked records: what could not be heard, kept whole with the reason, for an operator to list, inspect, retry or discard.
+
+Also remembers the types that nobody here knows, so that they can be heard once a release knows them.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts import EVENTS
+from shared.contracts.model import Event
+from shared.database import KEPT, Row, arrays_of, rows_as, table_of, unnested
+from shared.envelope import Heard, Poison, Record, Unknown, appended_at
+from shared.watermark import MACHINERY, Partition
+
+
+class ParkedState(StrEnum):
+    PARKED = "parked"
+    HEARD = "heard"
+    """A retry succeeded."""
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked(Row):
+    """One record that was set aside, as it came."""
+
+    KEY: ClassVar = ("stream", "partition", "offset")
+
+    stream: str
+    partition: int
+    offset: int
+    appended_at: dt.datetime
+    key: bytes | None
+    value: bytes | None
+    headers: str
+    """JSON list of [name, base64 value]."""
+    type: str | None
+    source: str | None
+    event_id: str | None
+    session_id: str | None
+    person_id: str | None
+    reason: str
+    detail: str
+    state: str
+    parked_at: dt.datetime
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped(Row):
+    """A type without a contract here, where it was first met in a partition."""
+
+    KEY: ClassVar = ("type", "stream", "partition")
+
+    type: str
+    stream: str
+    partition: int
+    first_offset: int
+
+
+PARKED = table_of(Parked, "parked", MACHINERY, schema=KEPT, extra=[sa.Index("parked_open", "state", "reason")])
+SKIPPED = table_of(Skipped, "skipped", MACHINERY, schema=KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A parked record in the shape of the Kafka record that it was."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+def stored(row: Parked) -> StoredRecord:
+    headers = [(name, base64.b64decode(value)) for name, value in json.loads(row.headers)]
+    timestamp = round(row.appended_at.timestamp() * 1000)
+    return StoredRecord(row.stream, row.partition, row.offset, timestamp, row.key, row.value, headers)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "\\0")
+
+
+def parked_row(record: Record, reason: str, detail: str, *, now: dt.datetime, heard: Heard[Event] | None = None) -> Parked:
+    """The row that keeps a record with the reason it was set aside for."""
+    headers = json.dumps([[_clean(name), base64.b64encode(value or b"").decode()] for name, value in record.headers])
+    names = {name: value for name, value in record.headers if value}
+    type_name = heard.type if heard else names.get("ce_type", b"").decode(errors="replace")[:200]
+    return Parked(
+        stream=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        appended_at=appended_at(record),
+        key=record.key,
+        value=record.value,
+        headers=headers,
+        type=_clean(type_name) or None,
+        source=heard.source if heard else None,
+        event_id=heard.event_id if heard else None,
+        session_id=getattr(heard.body, "session_id", None) if heard else None,
+        person_id=getattr(heard.body, "person_id", None) if heard else None,
+        reason=reason,
+        detail=_clean(detail),
+        state=ParkedState.PARKED,
+        parked_at=now,
+        retries=0,
+    )
+
+
+def poison_row(poison: Poison, *, now: dt.datetime) -> Parked:
+    return parked_row(poison.record, poison.reason, poison.detail, now=now)
+
+
+_new_parked = unnested(PARKED)
+_PARK = insert(PARKED).from_select(PARKED.c.keys(), sa.select(*_new_parked.c)).on_conflict_do_nothing()
+_new_skipped = unnested(SKIPPED)
+_REMEMBER = insert(SKIPPED).from_select(SKIPPED.c.keys(), sa.select(*_new_skipped.c)).on_conflict_do_nothing()
+
+
+async def park(connection: AsyncConnection, rows: Sequence[Parked]) -> None:
+    """Sets records aside. One that is there already, because its partition is heard again, stays as it is."""
+    if rows:
+        await connection.execute(_PARK, arrays_of(PARKED, rows))
+
+
+async def remember(connection: AsyncConnection, unknown: Sequence[Unknown]) -> None:
+    """Remembers types that have no contract here, at the first offset they were met in each partition."""
+    first: dict[tuple[Any, ...], Skipped] = {}
+    for one in unknown:
+        row = Skipped(one.type, one.record.topic, one.record.partition, one.record.offset)
+        first.setdefault((row.type, row.stream, row.partition), row)
+    if first:
+        rows = [row for _, row in sorted(first.items())]
+        await connection.execute(_REMEMBER, arrays_of(SKIPPED, rows))
+
+
+async def now_known(connection: AsyncConnection) -> list[Partition]:
+    """The partitions in which a type was skipped that has a contract by now; forgets that it was skipped."""
+    statement = sa.delete(SKIPPED).where(SKIPPED.c.type.in_(list(EVENTS))).returning(SKIPPED.c.stream, SKIPPED.c.partition)
+    return sorted({Partition(*row) for row in await connection.execute(statement)})
+
+
+async def blocked_scopes(connection: AsyncConnection, scopes: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which of these (session, person) have a parked request that later ones must wait behind."""
+    if not scopes:
+        return set()
+    pair = sa.tuple_(PARKED.c.session_id, PARKED.c.person_id)
+    statement = sa.select(PARKED.c.session_id, PARKED.c.person_id).where(
+        PARKED.c.state == ParkedState.PARKED, pair.in_(sa.bindparam("scopes", expanding=True))
+    )
+    return {(row[0], row[1]) for row in await connection.execute(statement, {"scopes": sorted(set(scopes))})}
+
+
+async def open_parked(
+    connection: AsyncConnection, *, limit: int = 500, reason: str | None = None, state: str = ParkedState.PARKED
+) -> list[Parked]:
+    """Parked records, oldest first."""
+    statement = sa.select(PARKED).where(PARKED.c.state == state)
+    if reason:
+        statement = statement.where(PARKED.c.reason == reason)
+    statement = statement.order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset).limit(limit)
+    return rows_as(Parked, await connection.execute(statement))
+
+
+async def find(connection: AsyncConnection, stream: str, partition: int, offset: int, *, for_update: bool = False) -> Parked | None:
+    statement = sa.select(PARKED).where(PARKED.c.stream == stream, PARKED.c.partition == partition, PARKED.c.offset == offset)
+    if for_update:
+        statement = statement.with_for_update()
+    rows = rows_as(Parked, await connection.execute(statement))
+    return rows[0] if rows else None
+
+
+async def settle(connection: AsyncConnection, row: Parked, state: ParkedState, *, detail: str | None = None) -> None:
+    """Writes what became of a parked record."""
+    await connection.execute(
+        sa.update(PARKED)
+        .where(PARKED.c.stream == row.stream, PARKED.c.partition == row.partition, PARKED.c.offset == row.offset)
+        .values(state=state, retries=PARKED.c.retries + 1, detail=row.detail if detail is None else _clean(detail))
+    )
+
+
+async def count_open(connection: AsyncConnection) -> int:
+    statement = sa.select(sa.func.count()).select_from(PARKED).where(PARKED.c.state == ParkedState.PARKED)
+    return int((await connection.execute(statement)).scalar_one())

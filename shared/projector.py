@@ -1,0 +1,294 @@
+"""The batch projector: one FastStream batch subscriber a lane, and the loop that keeps its partitions positioned.
+
+Nothing is left to the consumer group's offsets: the watermarks in Postgres say where to read. They are told to Kafka once a
+second, for lag tools only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import telemetry, watermark
+from shared.backoff import Backoff
+from shared.deciding import Batch, NotContinuous
+from shared.envelope import Decoded, decode
+from shared.faults import Fault, classify
+from shared.positions import Fetched, Positions, partition_of, topic_partition
+from shared.settings import ConsumerLimits
+from shared.watermark import Partition
+
+log = structlog.get_logger()
+
+Hear = Callable[[Sequence[Batch], Sequence[Sequence[Decoded]]], Any]
+
+
+class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """One consumer of some streams, and what hears their batches."""
+
+    def __init__(
+        self,
+        name: str,
+        broker: KafkaBroker,
+        engine: AsyncEngine,
+        *,
+        service: str,
+        streams: Sequence[str],
+        own: Sequence[str],
+        hear: Hear,
+        own_heard: asyncio.Event,
+        limits: ConsumerLimits,
+        replica: str,
+        ahead: bool,
+        gated: bool,
+        changed: Callable[[], None],
+    ) -> None:
+        """`ahead`: decode the next batch while the database works on this one. `gated`: streams that are not our own wait
+        until those are heard. `changed` is called after each commit."""
+        self.name = name
+        self.streams = tuple(streams)
+        self.positions = Positions()
+        self.lag: dict[Partition, int] = {}
+        self.progressed_at = time.monotonic()
+        self.kafka_answers = False
+        self._service = service
+        self._engine = engine
+        self._own = frozenset(own)
+        self._hear = hear
+        self._own_heard = own_heard
+        self._limits = limits
+        self._ahead = ahead
+        self._gated = gated
+        self._changed = changed
+        self._heard_to: dict[Partition, int] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._doubtful = asyncio.Event()
+        self._backoff = Backoff(limits.backoff_first_seconds, limits.backoff_most_seconds)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscriber: Any = broker.subscriber(
+            *streams,
+            group_id=service,
+            group_instance_id=f"{service}-{name}-{replica}",  # Static: after kill -9 the place is taken again at once.
+            listener=self,
+            batch=True,
+            max_records=limits.batch_records,
+            batch_timeout_ms=limits.poll_ms,
+            ack_policy=AckPolicy.MANUAL,  # Every other policy commits when the handler raises, or seeks in a spin.
+            auto_offset_reset="earliest",  # The default skips history.
+            parser=self._take,
+            decoder=_hand_on,
+            no_reply=True,
+            max_partition_fetch_bytes=limits.fetch_bytes,
+            session_timeout_ms=limits.session_timeout_ms,
+            heartbeat_interval_ms=limits.session_timeout_ms // 10,
+            max_poll_interval_ms=600_000,
+        )
+        self._subscriber(self._on_batch)
+
+    # --- life ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts keeping partitions positioned; the subscriber itself starts with the broker."""
+        for loop in (self._keep_positioned, self._watch):
+            self._tasks.append(asyncio.create_task(loop(), name=f"{self.name}:{loop.__name__}"))
+
+    async def stop(self) -> None:
+        """Lets the batch in flight end, then stops."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._writing:
+            await self._writing
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None:
+        return self._subscriber.consumer
+
+    def assigned(self) -> set[Partition]:
+        consumer = self.consumer
+        return {partition_of(tp) for tp in consumer.assignment()} if consumer else set()
+
+    def reposition(self, partitions: Iterable[Partition] | None = None) -> None:
+        """Declares partitions doubtful, all by default: what is in flight of them is dropped and fetched again."""
+        self._doubt(self.assigned() if partitions is None else list(partitions))
+
+    def _doubt(self, partitions: Iterable[Partition]) -> None:
+        """Fetching stops with hearing, or a long wait would read the whole log only to drop it."""
+        self.positions.drop(partitions)
+        consumer = self.consumer
+        if consumer is not None:
+            consumer.pause(*({topic_partition(part) for part in partitions} & set(consumer.assignment())))
+        self._doubtful.set()
+
+    # --- the rebalance listener: synchronous, because aiokafka swallows its errors -------
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self.positions.drop(map(partition_of, revoked))
+        self.lag.clear()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._doubt([partition_of(tp) for tp in assigned])
+
+    # --- hearing -------------------------------------------------------------------------
+
+    async def _take(self, records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+        """FastStream's parser slot. No await stands between the fetch and here, so no seek can come between."""
+        fetched = self.positions.take(records)
+        telemetry.RECORDS.labels(self._service, self.name).inc(len(records))
+        if len(fetched) != len({(record.topic, record.partition) for record in records}):
+            self._doubtful.set()
+        return KafkaMessage(
+            body=fetched, raw_message=records, headers={}, message_id="", correlation_id="", reply_to="", consumer=None
+        )
+
+    async def _on_batch(self, fetched: list[Fetched]) -> None:
+        if not fetched:
+            return
+        decoded = [[decode(record) for record in one.batch.records] for one in fetched]
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+            if not all(self.positions.is_current(one) for one in fetched):  # Its predecessor failed.
+                self.reposition(one.batch.partition for one in fetched)
+                return
+        self._writing = asyncio.create_task(self._write(fetched, decoded))
+        if self._ahead:
+            await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
+        else:
+            await asyncio.wait([self._writing])  # Not `await task`: a stop that cancels us must let the transaction end.
+
+    async def _write(self, fetched: list[Fetched], decoded: list[list[Decoded]]) -> None:
+        """Hears one batch. Never raises: a fault makes its partitions doubtful."""
+        partitions = [one.batch.partition for one in fetched]
+        try:
+            with telemetry.BATCH_SECONDS.labels(self._service, self.name).time():
+                await self._hear([one.batch for one in fetched], decoded)
+        except NotContinuous as error:
+            log.info("batch dropped", lane=self.name, reason=str(error))
+            self.reposition(partitions)
+        except Exception as error:
+            if classify(error) is not Fault.TRANSIENT:
+                log.exception("batch failed", lane=self.name)
+            telemetry.FAULTS.labels(self._service, self.name).inc()
+            self.reposition(partitions)
+            self._backoff.failed(error, where=self.name)
+        else:
+            self._backoff.worked()
+            self.progressed_at = time.monotonic()
+            for one in fetched:
+                self._heard_to[one.batch.partition] = one.batch.next_offset
+            self._changed()
+
+    # --- keeping positioned --------------------------------------------------------------
+
+    async def _keep_positioned(self) -> None:
+        while True:
+            await self._doubtful.wait()
+            self._doubtful.clear()
+            await self._backoff.wait()
+            if self._writing is not None:
+                await asyncio.wait([self._writing])
+            try:
+                async with asyncio.timeout(30):
+                    await self._position()
+                self.kafka_answers = True
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                raise
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT and not isinstance(error, IllegalStateError):
+                    log.exception("positioning failed", lane=self.name)
+                self._backoff.failed(error, where=f"{self.name}: positioning")
+                self._doubtful.set()
+
+    async def _position(self) -> None:
+        """Positions every assigned partition that is not. Those that make us act wait until our own streams are heard."""
+        consumer = self.consumer
+        waiting = sorted(part for part in self.assigned() if part not in self.positions)
+        if not waiting or consumer is None:
+            return
+        if self._gated and not self._own_heard.is_set():
+            waiting = [part for part in waiting if part.stream in self._own]
+            if not waiting:
+                return
+        for partition in sorted(self.positions.to_rewind & set(waiting)):
+            log.warning("log is not the one heard before: hearing it from the start", stream=partition.stream,
+                        partition=partition.number)  # fmt: skip
+            telemetry.REWINDS.labels(self._service, partition.stream).inc()
+            async with self._engine.begin() as connection:
+                await watermark.rewind(connection, partition)
+            self.positions.to_rewind.discard(partition)
+        async with self._engine.connect() as connection:
+            marks = await watermark.read(connection, {part.stream for part in waiting})
+        ends = await consumer.end_offsets([topic_partition(part) for part in waiting])
+        for partition in waiting:
+            mark, tp = marks.get(partition), topic_partition(partition)
+            if mark is not None and ends[tp] < mark.next_offset:
+                self.positions.to_rewind.add(partition)
+                self._doubtful.set()
+                continue
+            if tp in consumer.assignment():
+                consumer.seek(tp, self.positions.set(partition, mark))
+                consumer.resume(tp)
+                telemetry.POSITIONS.labels(self._service).inc()
+
+    def own_streams_heard(self) -> None:
+        """Lets the partitions go on that waited for our own streams."""
+        self._doubtful.set()
+
+    # --- watching ------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Once a second: lag, and the watermarks for Kafka's lag tools. A broker that was away makes everything doubtful."""
+        failed = False
+        while True:
+            await asyncio.sleep(self._limits.watch_seconds)
+            consumer = self.consumer
+            if consumer is None or not consumer.assignment():
+                continue
+            try:
+                async with asyncio.timeout(10):
+                    ends = await consumer.end_offsets(list(consumer.assignment()))
+            except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
+                failed, self.kafka_answers = True, False
+                log.warning("Kafka does not answer", lane=self.name, error=repr(error)[:200])
+                continue
+            self.kafka_answers = True
+            if failed:
+                failed = False
+                self.reposition()
+            try:
+                await self._look(consumer, ends)
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT and not isinstance(error, IllegalStateError):
+                    raise
+
+    async def _look(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+        async with self._engine.connect() as connection:
+            marks = await watermark.read(connection, self.streams)
+        lag: dict[str, int] = dict.fromkeys(self.streams, 0)
+        for tp, end in ends.items():
+            partition = partition_of(tp)
+            mark = marks.get(partition)
+            self.lag[partition] = max(0, end - (mark.next_offset if mark else 0))
+            lag[tp.topic] += self.lag[partition]
+        for stream, records in lag.items():
+            telemetry.LAG.labels(self._service, stream).set(records)
+        if not any(self.lag.values()):
+            self.progressed_at = time.monotonic()
+        if self._heard_to:
+            told, self._heard_to = self._heard_to, {}
+            mine = {topic_partition(part): offset for part, offset in told.items() if topic_partition(part) in ends}
+            await consumer.commit(mine)
+
+
+async def _hand_on(message: KafkaMessage) -> Any:
+    """FastStream's decoder slot: the records were sorted by the parser, and each is decoded by itself later."""
+    return message.body

@@ -1,0 +1,170 @@
+"""The relay: sends what was said to Kafka, in order per key, and forgets it only when the broker has acknowledged it.
+
+One relay a service at a time, by an advisory lock. A crash between acknowledgement and deletion sends a fact twice, with the
+same id and version: every consumer's version guard absorbs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from aiokafka import AIOKafkaProducer
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared import telemetry
+from shared.backoff import Backoff
+from shared.envelope import headers_of
+from shared.faults import Fault, classify
+from shared.journal import JOURNAL, OUTBOX
+from shared.streams import RECORD_LIMIT_BYTES
+
+log = structlog.get_logger()
+
+LOCK_KEY = 0x526F6C6C  # "Roll"; one relay a database, and every service has its own database.
+
+_NEXT = (
+    sa.select(OUTBOX.c.position, JOURNAL)
+    .join(JOURNAL, JOURNAL.c.event_id == OUTBOX.c.event_id)
+    .order_by(OUTBOX.c.position)
+    .limit(sa.bindparam("most"))
+)
+_SENT = sa.delete(OUTBOX).where(OUTBOX.c.position == sa.any_(sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger))))
+_WAITING = sa.select(
+    sa.func.count(), sa.func.coalesce(sa.func.extract("epoch", sa.func.now() - sa.func.min(OUTBOX.c.staged_at)), 0)
+)
+
+
+class Relay:
+    """Carries the outbox to Kafka for as long as it holds the lock."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: str,
+        source: str,
+        connection: dict[str, Any],
+        *,
+        own_streams_heard: Callable[[], Awaitable[None]],
+        batch: int,
+        poll_seconds: float,
+        timeout_seconds: float,
+    ) -> None:
+        """`own_streams_heard` returns once the service has heard its own streams to their end."""
+        self.leading = False
+        self._engine = engine
+        self._service = service
+        self._source = source
+        self._connection = connection
+        self._own_streams_heard = own_streams_heard
+        self._batch = batch
+        self._poll_seconds = poll_seconds
+        self._timeout_seconds = timeout_seconds
+        self._woken = asyncio.Event()
+        self._backoff = Backoff(0.2, 15)
+
+    def wake(self) -> None:
+        """Something was said in this process. Other replicas' words are found by the slow poll."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Relays until cancelled; every fault is retried with back-off."""
+        while True:
+            await self._backoff.wait()
+            try:
+                await self._lead()
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    log.exception("relay failed")
+                telemetry.FAULTS.labels(self._service, "relay").inc()
+                self._backoff.failed(error, where="relay")
+            finally:
+                self.leading = False
+
+    async def _lead(self) -> None:
+        async with self._engine.connect() as raw:
+            connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
+            while not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY)))).scalar_one():
+                await asyncio.sleep(self._poll_seconds)
+            producer = AIOKafkaProducer(
+                **self._connection,
+                enable_idempotence=True,
+                acks="all",
+                linger_ms=0,  # What is said together is sent together; waiting for more would only add latency.
+                max_batch_size=256 * 1024,
+                max_request_size=RECORD_LIMIT_BYTES,
+                request_timeout_ms=10_000,
+            )
+            async with asyncio.timeout(self._timeout_seconds):
+                await producer.start()
+            try:
+                await self._own_streams_heard()
+                self.leading = True
+                while True:
+                    self._woken.clear()
+                    if not await self._round(connection, producer):
+                        await self._wait()
+                    self._backoff.worked()
+            finally:
+                # A pooled connection would keep the lock; this one must end with its leadership.
+                await raw.invalidate()
+                await _close(producer)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll_seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
+        """Sends the oldest facts and deletes what was acknowledged. Returns how many; raises what the first failure was."""
+        rows = (await connection.execute(_NEXT, {"most": self._batch})).all()
+        if not rows:
+            await self._measure(connection)
+            return 0
+        async with asyncio.timeout(self._timeout_seconds):
+            sends = [
+                await producer.send(
+                    row.stream,
+                    row.body.encode(),
+                    key=row.key.encode(),
+                    headers=headers_of(
+                        event_id=row.event_id,
+                        source=self._source,
+                        type_name=row.type,
+                        subject=row.subject,
+                        stated_at=row.said_at,
+                        version=row.version,
+                        correlation_id=row.correlation_id,
+                        causation_id=row.causation_id,
+                    ),
+                )
+                for row in rows
+            ]
+            results = await asyncio.gather(*sends, return_exceptions=True)
+        failed = {(row.stream, row.key) for row, result in zip(rows, results, strict=True) if isinstance(result, BaseException)}
+        acknowledged = [row.position for row in rows if (row.stream, row.key) not in failed]
+        if acknowledged:
+            await connection.execute(_SENT, {"positions": acknowledged})
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return len(rows)
+
+    async def _measure(self, connection: AsyncConnection) -> None:
+        number, age = (await connection.execute(_WAITING)).one()
+        telemetry.OUTBOX.labels(self._service).set(number)
+        telemetry.OUTBOX_AGE.labels(self._service).set(float(age))
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    """Stops the producer without waiting for a broker that may be away: what it has not sent is still in the outbox."""
+    try:
+        async with asyncio.timeout(5):
+            await producer.stop()
+    except TimeoutError:
+        log.warning("producer did not stop in time")

@@ -1,0 +1,99 @@
+"""Parked records heard again: when an operator asks, or when another writer has been allowed to take over."""
+
+from __future__ import annotations
+
+import asyncio
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import parking, watermark
+from shared.backoff import Backoff
+from shared.database import rows_as
+from shared.deciding import Desk
+from shared.envelope import Heard, Reason, decode
+from shared.faults import Fault, classify
+from shared.holding import TAKEOVER
+from shared.parking import PARKED, Parked, ParkedState
+from shared.service import Service
+from shared.watermark import Partition
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 10
+
+_TAKEN_OVER = (
+    sa.select(PARKED)
+    .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.FOREIGN_WRITER, PARKED.c.retries == 0)
+    .where(sa.exists().where(TAKEOVER.c.in_stream == PARKED.c.stream, TAKEOVER.c.to_source == PARKED.c.source))
+    .order_by(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
+    .limit(500)
+)
+
+
+class ParkedRetry:
+    """Hears parked records again, one transaction each."""
+
+    def __init__(self, engine: AsyncEngine, service: Service, desk: Desk) -> None:
+        self._engine = engine
+        self._service = service
+        self._desk = desk
+
+    async def run(self) -> None:
+        """Lets in, until cancelled, the facts of writers that a SourceTakenOver has allowed since."""
+        backoff = Backoff(1, 60)
+        while True:
+            try:
+                async with self._engine.connect() as connection:
+                    allowed = rows_as(Parked, await connection.execute(_TAKEN_OVER))
+                for row in allowed:
+                    await self.retry(row.stream, row.partition, row.offset)
+                backoff.worked()
+                await asyncio.sleep(POLL_SECONDS)
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    log.exception("retry of parked records failed")
+                backoff.failed(error, where="parked retry")
+                await backoff.wait()
+
+    async def retry(self, stream: str, partition: int, offset: int) -> Parked | None:
+        """Hears one parked record again and returns how it stands then; None if there is none."""
+        async with self._engine.begin() as connection:
+            row = await parking.find(connection, stream, partition, offset)
+            if row is None or row.state != ParkedState.PARKED:
+                return row
+            decoded = decode(parking.stored(row))
+            inputs = [decoded] if isinstance(decoded, Heard) else []
+            await self._service.lock(connection, inputs)  # Before the row: the lanes take locks in this order too.
+            row = await parking.find(connection, stream, partition, offset, for_update=True)
+            if row is None or row.state != ParkedState.PARKED:
+                return row
+            if not isinstance(decoded, Heard):
+                detail = getattr(decoded, "detail", "the type is still unknown")
+                await parking.settle(connection, row, ParkedState.PARKED, detail=detail)
+                return await parking.find(connection, stream, partition, offset)
+            await parking.settle(connection, row, ParkedState.HEARD)  # First: it must not stand in its own way.
+            try:
+                async with connection.begin_nested():
+                    working = await self._desk.think(connection, inputs)
+                    refused = working.aside[0].detail if working.aside else None
+            except Exception as error:
+                if classify(error) is Fault.TRANSIENT:
+                    raise
+                refused = repr(error)[:500]
+            if refused is None:
+                await watermark.recount(connection, Partition(stream, partition), heard=+1, parked=-1)
+            else:
+                await parking.settle(connection, row, ParkedState.PARKED, detail=refused)
+            result = await parking.find(connection, stream, partition, offset)
+        self._desk.wake()
+        return result
+
+    async def discard(self, stream: str, partition: int, offset: int) -> Parked | None:
+        """Ends a parked record for good; it stays as evidence. None if there is none."""
+        async with self._engine.begin() as connection:
+            row = await parking.find(connection, stream, partition, offset, for_update=True)
+            if row is not None and row.state == ParkedState.PARKED:
+                await parking.settle(connection, row, ParkedState.DISCARDED)
+            return await parking.find(connection, stream, partition, offset)

@@ -1,0 +1,92 @@
+"""What a service declares about itself; everything in shared/ works from this. Says what is heard where, never how."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from shared.contracts.model import Event
+from shared.contracts.rules import SourceTakenOver
+from shared.database import FactRow, Row
+from shared.envelope import Heard
+from shared.watermark import MACHINERY
+from shared.working import Due, MakeRow, Takeover, Working, takeover_of
+
+Inputs = Sequence[Heard[Event] | Due]
+"""What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+async def _no_lock(connection: AsyncConnection, inputs: Inputs) -> None:
+    """Nobody decides here."""
+
+
+async def _no_load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+    """Nothing beyond the rows of the facts themselves is needed."""
+
+
+def _no_rows(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
+    """No rows follow from rows."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service: the streams it hears, the rows it makes of facts, and what it decides."""
+
+    name: str
+    facts: tuple[str, ...]
+    """Streams that only inform: the fact lane. Each type makes rows of its own, from which nothing follows."""
+    decisions: tuple[str, ...]
+    """Streams that make us act: the deciding lane."""
+    own: tuple[str, ...]
+    """Streams this service writes, heard to their end before it decides, says or mails."""
+    make: Mapping[type[Event], MakeRow]
+    """The row that each fact makes."""
+    tables: Mapping[type[Row], sa.Table]
+    react: Mapping[type[Event], Callable[[Working, Heard[Any]], None]] = field(default_factory=dict)
+    """What a newly heard fact makes us decide."""
+    decide: Mapping[type[Event], Callable[[Working, Heard[Any]], None]] = field(default_factory=dict)
+    """What a request makes us decide."""
+    due: Mapping[str, Callable[[Working, Due], None]] = field(default_factory=dict)
+    """What a due moment makes us decide, by its kind."""
+    derive: Callable[[Working, FactRow | None, FactRow, Heard[Any]], None] = _no_rows
+    lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
+    load: Callable[[AsyncConnection, Working, Inputs], Awaitable[None]] = _no_load
+    clock: Callable[[], dt.datetime] = utc_now
+    new_id: Callable[[], str] = lambda: str(uuid7())
+
+    @property
+    def source(self) -> str:
+        """Our `ce_source`: the same on all replicas and after a restore."""
+        return f"rollcall/{self.name}"
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.own, *self.facts, *self.decisions)))
+
+    def working(self, now: dt.datetime) -> Working:
+        """An empty desk for one transaction."""
+        make = {**self.make, SourceTakenOver: takeover_of}
+        return Working(make, self.source, now, self.new_id, self.derive)
+
+    def table(self, kind: type[Row]) -> sa.Table:
+        return SHARED_TABLES[kind] if kind in SHARED_TABLES else self.tables[kind]
+
+    def metadata(self) -> tuple[sa.MetaData, ...]:
+        own = {table.metadata for table in self.tables.values()}
+        return (MACHINERY, *own)
+
+
+SHARED_TABLES: dict[type[Row], sa.Table] = {}
+"""Tables of the rows that every service has; filled by shared.holding."""
+
+__all__ = ["SHARED_TABLES", "Inputs", "Service", "Takeover", "utc_now"]

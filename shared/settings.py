@@ -1,0 +1,96 @@
+"""Settings from the environment: every limit stated, secrets also from files (`…_FILE`). The only place that reads it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """`ROLLCALL_X_FILE` names a file that holds the value of `ROLLCALL_X`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"ROLLCALL_{field_name.upper()}_FILE")
+        return (Path(path).read_text().strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class ConsumerLimits(BaseModel):
+    """What one consumer may take at a time, and how long it waits."""
+
+    batch_records: int = 1000
+    """Larger batches gain nothing measurable."""
+    deciding_batch_records: int = 500
+    poll_ms: int = 10
+    """FastStream waits this long twice when a stream is idle."""
+    fetch_bytes: int = 2 * 1024 * 1024
+    session_timeout_ms: int = 10_000
+    backoff_first_seconds: float = 0.2
+    backoff_most_seconds: float = 15.0
+    watch_seconds: float = 1.0
+    stuck_seconds: float = 60.0
+    """With lag, Kafka and Postgres answering and nothing heard for so long, the process exits and is started anew."""
+
+
+class Settings(BaseSettings):
+    """What every service is told. Each service adds its own."""
+
+    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_nested_delimiter="__", extra="ignore")
+
+    kafka: str = "127.0.0.1:9092"
+    """Bootstrap servers, comma separated."""
+    kafka_user: str | None = None
+    kafka_password: SecretStr | None = None
+    """With a user: SASL SCRAM-SHA-512."""
+    database_url: SecretStr
+    """`postgresql+asyncpg://…`; each service has its own database and role."""
+    pool_size: int = 8
+    statement_timeout_ms: int = 30_000
+    host: str = "127.0.0.1"
+    port: int
+    replica: str = Field(default_factory=socket.gethostname)
+    """Tells replicas of one service apart; the same after a restart."""
+    live_since: dt.datetime = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    """Go-live: what lies before is history. It is neither decided on nor mailed about."""
+    log_level: str = "INFO"
+    body_limit_bytes: int = 256 * 1024
+    relay_batch: int = 500
+    relay_poll_seconds: float = 1.0
+    relay_timeout_seconds: float = 30.0
+    due_poll_seconds: float = 1.0
+    due_batch: int = 200
+    consumer: ConsumerLimits = ConsumerLimits()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+def kafka_connection(settings: Settings) -> dict[str, Any]:
+    """How every client of ours connects to Kafka."""
+    connection: dict[str, Any] = {"bootstrap_servers": settings.kafka.split(",")}
+    if settings.kafka_user and settings.kafka_password:
+        connection |= {
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": settings.kafka_user,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    return connection

@@ -1,0 +1,68 @@
+"""Logs and metrics: structured lines and Prometheus numbers. Names end in their unit."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter as Tally
+from collections.abc import Iterable
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.working import Verdict
+
+FACTS = Counter("rollcall_facts_total", "Facts heard, by what they were to the row before", ["service", "verdict"])
+STALE = Counter("rollcall_stale_facts_total", "Facts older than what was known, by source", ["service", "source"])
+RECORDS = Counter("rollcall_records_total", "Records read from Kafka", ["service", "lane"])
+LAG = Gauge("rollcall_lag_records", "Records not yet heard", ["service", "stream"])
+PARKED = Gauge("rollcall_parked_records", "Records set aside and not yet dealt with", ["service"])
+HELD = Gauge("rollcall_held_requests", "Requests that wait for something to become known", ["service"])
+OUTBOX = Gauge("rollcall_outbox_facts", "Facts not yet acknowledged by Kafka", ["service"])
+OUTBOX_AGE = Gauge("rollcall_outbox_age_seconds", "Age of the oldest fact in the outbox", ["service"])
+DUE_AGE = Gauge("rollcall_due_age_seconds", "How long the oldest due moment has been due", ["service"])
+BATCH_SECONDS = Histogram(
+    "rollcall_batch_seconds", "Time to hear one batch", ["service", "lane"], buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+)
+POSITIONS = Counter("rollcall_positionings_total", "Times a partition was positioned at its watermark", ["service"])
+REWINDS = Counter("rollcall_rewinds_total", "Partitions heard again from their start", ["service", "stream"])
+FAULTS = Counter("rollcall_faults_total", "Transient faults that were retried", ["service", "where"])
+NOTICES = Counter("rollcall_notices_total", "Mails, by outcome", ["outcome"])
+
+
+def count(service: str, verdicts: Iterable[tuple[Verdict, str]]) -> None:
+    """Counts what facts were; a stale one is counted by source too, because that is whom to ask."""
+    for (verdict, source), number in Tally(verdicts).items():
+        FACTS.labels(service, verdict).inc(number)
+        if verdict is Verdict.STALE and source:
+            STALE.labels(service, source).inc(number)
+
+
+def configure_logs(service: str, *, level: str = "INFO", as_json: bool | None = None) -> None:
+    """One line an event: JSON where nobody looks, colours on a terminal."""
+    as_json = not sys.stderr.isatty() if as_json is None else as_json
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.processors.StackInfoRenderer(), structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)  # Libraries speak up only when something is wrong; our own lines go through structlog.

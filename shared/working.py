@@ -1,0 +1,251 @@
+"""What a piece of work holds in memory: the rows it touches, the facts it says, what it sets aside. No SQL, no clock.
+
+`apply` is the only thing that turns a fact into rows: for facts of others, for our own, live and in a rebuild alike.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, ClassVar, TypeVar
+
+from shared.contracts.model import Event, Fact
+from shared.contracts.rules import SourceTakenOver
+from shared.database import FactRow, Row, Rows
+from shared.envelope import Heard, Reason, subject_of
+
+R = TypeVar("R", bound=Row)
+
+
+class Verdict(StrEnum):
+    """What a fact is to the row that an earlier one made."""
+
+    NEWER = "newer"
+    STALE = "stale"
+    DUPLICATE = "duplicate"
+    ERASED = "erased"
+    FOREIGN = "foreign"
+    RENUMBERED = "renumbered"
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover(FactRow):
+    """`to_source` may replace facts of `from_source` on a stream."""
+
+    KEY: ClassVar = ("rule_id",)
+
+    rule_id: str
+    in_stream: str
+    from_source: str
+    to_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Row):
+    """A request that waits for what it is about to become known."""
+
+    KEY: ClassVar = ("request_source", "request_id")
+
+    request_source: str
+    request_id: str
+    type: str
+    stream: str
+    partition: int
+    offset: int
+    appended_at: dt.datetime
+    stated_at: dt.datetime
+    session_id: str
+    person_id: str
+    waits_for: str
+    expires_at: dt.datetime
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Row):
+    """Which fact answered a request: the same request sent again changes nothing."""
+
+    KEY: ClassVar = ("request_source", "request_id")
+
+    request_source: str
+    request_id: str
+    session_id: str
+    person_id: str
+    kind: str
+    """What was asked for."""
+    outcome: str
+    """The type of the fact that answered it."""
+    episode: int
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due(Row):
+    """A moment at which something has to be decided. Kind `held`: held requests about a session have waited too long."""
+
+    KEY: ClassVar = ("kind", "subject")
+
+    kind: str
+    subject: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A fact of our own, on its way to journal and outbox."""
+
+    event_id: str
+    version: int
+    said_at: dt.datetime
+    correlation_id: str | None
+    causation_id: str | None
+    body: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An event that goes to the parked ones."""
+
+    heard: Heard[Event]
+    reason: Reason
+    detail: str
+
+
+def compare(old: FactRow, new: FactRow) -> Verdict:
+    """What a fact is to an earlier one of the same writer. A tie goes to the later one, unless it says the same."""
+    if new.version != old.version:
+        return Verdict.NEWER if new.version > old.version else Verdict.STALE
+    if old.event_id == new.event_id or replace(old, event_id=new.event_id, heard_at=new.heard_at) == new:
+        return Verdict.DUPLICATE
+    return Verdict.NEWER
+
+
+MakeRow = Callable[[Heard[Any]], FactRow]
+
+
+def meta(heard: Heard[Any]) -> tuple[str, int, bool, str, dt.datetime]:
+    """The first five fields of every FactRow."""
+    return heard.source, heard.version, heard.numbered, heard.event_id, heard.appended_at
+
+
+def takeover_of(heard: Heard[SourceTakenOver]) -> Takeover:
+    body = heard.body
+    return Takeover(*meta(heard), body.rule_id, body.in_stream, body.from_source, body.to_source)
+
+
+@dataclass(slots=True)
+class Working:
+    """The rows, the clock and the consequences of one transaction's thinking."""
+
+    make: Mapping[type[Event], MakeRow]
+    source: str
+    """Our own `ce_source`."""
+    now: dt.datetime
+    new_id: Callable[[], str]
+    derive: Callable[[Working, FactRow | None, FactRow, Heard[Any]], None]
+    """The rows that follow from a row: due moments, answers. Part of `apply`."""
+    rows: dict[type[Row], Rows[Any]] = field(default_factory=dict)
+    said: list[Said] = field(default_factory=list)
+    aside: list[SetAside] = field(default_factory=list)
+    verdicts: list[tuple[Verdict, str]] = field(default_factory=list)
+    blocked: set[tuple[str, str]] = field(default_factory=set)
+    """(session, person) of requests parked earlier: later ones about the same wait behind them."""
+
+    def __getitem__(self, kind: type[R]) -> Rows[R]:
+        found = self.rows.get(kind)
+        if found is None:
+            found = self.rows[kind] = Rows(kind)
+        return found
+
+    def apply(self, heard: Heard[Any]) -> Verdict:
+        """Turns a fact into its row, unless the row knows better."""
+        row = self.make[type(heard.body)](heard)
+        rows = self[type(row)]
+        old = rows.get(*rows.key(row))
+        verdict = self._verdict(old, row, heard)
+        if verdict is Verdict.NEWER:
+            if heard.tombstone and old is not None:  # A bare tombstone names no writer: it speaks for the owner.
+                row = replace(row, source=old.source, numbered=old.numbered, version=max(old.version, row.version))
+            rows.put(row)
+            self.derive(self, old, row, heard)
+        return verdict
+
+    def _verdict(self, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> Verdict:
+        if old is None:
+            return Verdict.NEWER
+        if getattr(old, "erased", False):
+            return Verdict.ERASED
+        if heard.tombstone:
+            return Verdict.NEWER
+        if old.source != new.source:
+            taken_over = any(
+                (rule.in_stream, rule.from_source, rule.to_source) == (heard.stream, old.source, new.source)
+                for rule in self[Takeover]
+            )
+            return Verdict.NEWER if taken_over else Verdict.FOREIGN
+        if old.numbered != new.numbered:
+            return Verdict.RENUMBERED
+        return compare(old, new)
+
+    def say(self, fact: Fact, *, cause: Heard[Any] | None = None) -> None:
+        """States a fact of our own: applied to the rows here and now, and staged for journal and outbox."""
+        make = self.make[type(fact)]
+        draft = Heard(
+            stream=type(fact).stream,
+            partition=-1,
+            offset=-1,
+            appended_at=getattr(fact, "decided_at", self.now),
+            event_id=self.new_id(),
+            source=self.source,
+            subject=subject_of(fact),
+            stated_at=self.now,
+            version=1,
+            numbered=True,
+            correlation_id=cause and (cause.correlation_id or cause.event_id),
+            causation_id=cause and cause.event_id,
+            traceparent=cause and cause.traceparent,
+            body=fact,
+        )
+        row = make(draft)
+        rows = self[type(row)]
+        old = rows.get(*rows.key(row))
+        if old is not None:
+            draft = replace(draft, version=old.version + 1)
+        verdict = self.apply(draft)
+        if verdict is not Verdict.NEWER:
+            raise RuntimeError(f"our own {draft.type} on {draft.subject} would be {verdict}")
+        self.said.append(
+            Said(draft.event_id, draft.version, self.now, draft.correlation_id, draft.causation_id, fact)
+        )
+
+    def hold(
+        self, heard: Heard[Any], *, session_id: str, person_id: str, waits_for: str, expires_at: dt.datetime
+    ) -> None:
+        """Keeps a request until what it waits for becomes known, or until `expires_at`."""
+        self[Held].put(
+            Held(
+                heard.source,
+                heard.event_id,
+                heard.type,
+                heard.stream,
+                heard.partition,
+                heard.offset,
+                heard.appended_at,
+                heard.stated_at,
+                session_id,
+                person_id,
+                waits_for,
+                expires_at,
+                heard.body.model_dump_json(),
+            )
+        )
+
+    def set_aside(self, heard: Heard[Any], reason: Reason, detail: str) -> None:
+        self.aside.append(SetAside(heard, reason, detail))
+
+    def is_known(self, heard: Heard[Any]) -> bool:
+        """Whether this very request has been answered, or is held, already."""
+        key = (heard.source, heard.event_id)
+        return self[Answer].get(*key) is not None or self[Held].get(*key) is not None

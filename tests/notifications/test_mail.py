@@ -1,0 +1,497 @@
+"""What a participant reads, taken apart as a mail client would: words, headers, calendar and the bytes on the wire."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email
+import email.policy
+import html
+import re
+from dataclasses import replace
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.utils import getaddresses
+from typing import Any
+
+import pytest
+from aiosmtplib.email import extract_recipients, extract_sender, flatten_message
+from icalendar import Calendar
+
+from services.notifications.mail import DAY_FILES_MAX, Letter, Recipient, Renderer, SessionMail
+from shared.contracts.model import Language
+from shared.contracts.notifications import NoticeKind
+from shared.contracts.planner import Meeting, SessionKind
+
+RENDERER = Renderer(
+    sender="powiadomienia@rollcall.example.org",
+    sender_name="Biuro Programu Szkoleń",
+    organiser="szkolenia@rollcall.example.org",
+    organiser_name="Biuro Programu Szkoleń",
+    base_url="https://rollcall.example.org",
+)
+VENUE, ADDRESS = "Urząd Miejski w Augustowie, sala 12", "ul. Młyńska 35, Augustów"
+ZANETA = Recipient("person-0001", "Żaneta", "Wiśniewska", "zaneta.wisniewska@example.org")
+LETTER = Letter("<notice-0003@rollcall.example.org>", "notice-0003", dt.datetime(2026, 10, 1, 8, 15, 2, tzinfo=dt.UTC))
+
+
+def day(meeting_id: str, starts: str, ends: str, zone: str = "Europe/Warsaw") -> Meeting:
+    return Meeting(
+        meeting_id=meeting_id,
+        starts_local=dt.datetime.fromisoformat(starts),
+        ends_local=dt.datetime.fromisoformat(ends),
+        zone=zone,
+    )
+
+
+FIRST = day("day-1", "2026-11-26T09:00", "2026-11-26T15:00")
+SECOND = day("day-2", "2026-11-27T09:00", "2026-11-27T14:30")
+FIRST_MOVED = day("day-1", "2026-12-03T09:00", "2026-12-03T15:00")
+
+
+def session_mail(
+    kind: NoticeKind = NoticeKind.CONFIRMATION, language: Language = Language.PL, **changes: Any
+) -> SessionMail:
+    mail = SessionMail(
+        session_id="session-0001",
+        kind=kind,
+        language=language,
+        session_kind=SessionKind.SUPPLEMENTARY,
+        topic_name="Adaptacja do zmian klimatu" if language is Language.PL else "Climate adaptation",
+        city_name="Augustów",
+        venue=VENUE,
+        address=ADDRESS,
+        meetings=(FIRST,),
+        sequence=1,
+    )
+    return replace(mail, **changes)
+
+
+def change(language: Language = Language.PL, **changes: Any) -> SessionMail:
+    told: dict[str, Any] = {"before": (FIRST,), "before_venue": VENUE, "before_address": ADDRESS, "sequence": 2}
+    return session_mail(NoticeKind.CHANGE, language, **(told | changes))
+
+
+def cancellation(language: Language = Language.PL, **changes: Any) -> SessionMail:
+    return session_mail(NoticeKind.CANCELLATION, language, **({"session_cancelled": True, "sequence": 3} | changes))
+
+
+def with_field(value: Any, field: str, text: str) -> Any:
+    return replace(value, **{field: text})
+
+
+def on_the_wire(mail: SessionMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> bytes:
+    """Exactly what `aiosmtplib.send_message` hands to the server, but for the line ends."""
+    return flatten_message(RENDERER.message(RENDERER.shared(mail), recipient, letter))
+
+
+def received(mail: SessionMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> EmailMessage:
+    message = email.message_from_bytes(on_the_wire(mail, recipient, letter), policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    for part in message.walk():
+        assert not part.defects
+    return message
+
+
+def to(wire: bytes) -> tuple[str, str]:
+    """Name and address of the one recipient, read with the older parser: 3.11's newer one adds spaces to long names."""
+    header = email.message_from_bytes(wire)["To"]
+    ((name, address),) = getaddresses([header.replace("\n", "")])
+    return str(make_header(decode_header(name))), address
+
+
+def body(message: EmailMessage, subtype: str) -> str:
+    part = message.get_body((subtype,))
+    assert part is not None
+    content: str = part.get_content()
+    return content
+
+
+def calendar(message: EmailMessage) -> Any:
+    """`Any`, because a property of `icalendar` may be any of thirty types."""
+    (part,) = (part for part in message.walk() if part.get_content_type() == "text/calendar")
+    content: bytes = part.get_content().encode()
+    return Calendar.from_ical(content)
+
+
+def files(message: EmailMessage) -> dict[str, Any]:
+    return {str(part.get_filename()): Calendar.from_ical(part.get_content()) for part in message.iter_attachments()}
+
+
+EVERY_MAIL = [
+    pytest.param(make(language), id=f"{make.__name__}-{language}")
+    for language in Language
+    for make in (lambda language: session_mail(language=language), change, cancellation)
+]
+
+
+@pytest.mark.parametrize(
+    ("mail", "subject"),
+    [
+        (session_mail(), "Masz miejsce na szkoleniu „Adaptacja do zmian klimatu” (26 listopada)"),
+        (
+            session_mail(meetings=(SECOND, FIRST)),
+            "Masz miejsce na szkoleniu „Adaptacja do zmian klimatu” (26–27 listopada)",
+        ),
+        (change(meetings=(FIRST_MOVED,)), "Zmiana terminu szkolenia „Adaptacja do zmian klimatu” (3 grudnia)"),
+        (change(before_venue="Szkoła"), "Zmiana miejsca szkolenia „Adaptacja do zmian klimatu” (26 listopada)"),
+        (
+            change(meetings=(FIRST_MOVED,), before_address="inny"),
+            "Zmiana terminu i miejsca szkolenia „Adaptacja do zmian klimatu” (3 grudnia)",
+        ),
+        (change(before=None, before_venue=None), "Zmiana w szkoleniu „Adaptacja do zmian klimatu” (26 listopada)"),
+        (cancellation(), "Odwołane: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
+        (
+            cancellation(session_cancelled=False),
+            "Odwołane: Twoje miejsce na szkoleniu „Adaptacja do zmian klimatu” (26 listopada)",
+        ),
+        (session_mail(language=Language.EN), "You have a place: “Climate adaptation” (26 November)"),
+        (change(Language.EN, meetings=(FIRST_MOVED,)), "New date or time: “Climate adaptation” (3 December)"),
+        (cancellation(Language.EN), "Cancelled: training “Climate adaptation” (26 November)"),
+        (
+            cancellation(Language.EN, session_cancelled=False),
+            "Cancelled: your place in “Climate adaptation” (26 November)",
+        ),
+    ],
+)
+def test_the_subject_says_what_happened_and_when(mail: SessionMail, subject: str) -> None:
+    assert received(mail)["Subject"] == subject
+
+
+def test_a_long_topic_is_cut_in_the_subject_only() -> None:
+    topic = "Gospodarka o obiegu zamkniętym i " * 5 + "koniec"
+    message = received(session_mail(topic_name=topic))
+    assert len(message["Subject"]) < 150
+    assert topic in body(message, "plain")
+
+
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        (Language.PL, ["Dzień dobry!", "czwartek, 26 listopada 2026, 9:00–15:00", "Osoba", "Szkolenie uzupełniające"]),
+        (Language.EN, ["Hello Żaneta,", "Thursday, 26 November 2026, 9:00–15:00", "For", "Supplementary training"]),
+    ],
+)
+def test_a_confirmation_says_what_when_where_and_for_whom(
+    language: Language, expected: list[str], subtype: str
+) -> None:
+    text = body(received(session_mail(language=language)), subtype)
+    for words in (*expected, VENUE, ADDRESS, "Żaneta Wiśniewska", "szkolenia@rollcall.example.org"):
+        assert words in text
+
+
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+def test_a_change_shows_the_old_and_the_new(subtype: str) -> None:
+    text = body(received(change(meetings=(FIRST_MOVED,), before_venue="Szkoła nr 2", before_address=None)), subtype)
+    assert re.search("Nowy termin.*3 grudnia 2026.*Wcześniej: .*26 listopada 2026", text, re.DOTALL)
+    assert re.search(f"{VENUE}.*Wcześniej: .*Szkoła nr 2", text, re.DOTALL)
+
+
+def test_each_day_of_a_changed_timetable_says_what_became_of_it() -> None:
+    third = day("day-3", "2026-12-10T10:00", "2026-12-10T12:00")
+    text = body(received(change(meetings=(SECOND, FIRST_MOVED, third), before=(FIRST, SECOND))), "plain")
+    assert re.search("Bez zmian:\n  piątek, 27 listopada.*Nowy termin:\n  czwartek, 3 grudnia", text, re.DOTALL)
+    assert "Dodany dzień:\n  czwartek, 10 grudnia 2026, 10:00–12:00" in text
+    text = body(received(change(meetings=(FIRST,), before=(FIRST, SECOND))), "plain")
+    assert "Ten dzień odpada:\n  piątek, 27 listopada" in text
+
+
+def test_days_that_were_numbered_anew_still_read_as_a_move() -> None:
+    text = body(received(change(meetings=(day("d-x", "2026-12-03T09:00", "2026-12-03T15:00"),))), "plain")
+    assert re.search("Nowy termin.*3 grudnia.*Wcześniej.*26 listopada", text, re.DOTALL)
+    assert "odpada" not in text
+
+
+def test_a_change_that_is_not_about_time_or_place_marks_no_day() -> None:
+    text = body(received(change()), "plain")
+    assert "Bez zmian" not in text
+    assert "Wcześniej" not in text
+
+
+def test_a_cancelled_place_does_not_say_that_the_session_is_cancelled() -> None:
+    text = body(received(cancellation(session_cancelled=False)), "plain")
+    assert "się nie odbędzie" not in text
+    assert "Twoje miejsce na szkoleniu zostało zwolnione" in text
+
+
+def test_the_town_is_named_unless_the_address_names_it() -> None:
+    assert body(received(session_mail(address=None)), "plain").count("\n  Augustów\n") == 1
+    assert body(received(session_mail()), "plain").count("\n  Augustów\n") == 0
+    assert "\n  Ełk\n" in body(received(session_mail(city_name="Ełk", venue="Pełka", address=None)), "plain")
+
+
+def test_a_meeting_in_another_zone_names_the_zone() -> None:
+    abroad = day("day-1", "2026-11-26T09:00", "2026-11-26T15:00", zone="Europe/Vilnius")
+    assert "9:00–15:00 (Europe/Vilnius)" in body(received(session_mail(meetings=(abroad,))), "plain")
+
+
+def test_names_and_topics_are_text_and_never_markup() -> None:
+    nasty = "<b>O'Neill & Żółć</b>"
+    message = received(
+        session_mail(language=Language.EN, topic_name=nasty, venue=nasty, address="]]> {{ 7*7 }} {text} %(x)s {0}"),
+        Recipient("person-1", nasty, '"Ślązak" </p>', "a@example.org"),
+    )
+    markup = body(message, "html")
+    assert "<b>" not in markup
+    assert "&lt;b&gt;" in markup
+    shown = html.unescape(re.sub("<[^>]*>", "", markup))
+    for words in (f"Hello {nasty},", f'{nasty} "Ślązak" </p>', "]]> {{ 7*7 }} {text} %(x)s {0}"):
+        assert words in shown
+        assert words in body(message, "plain")
+    assert message["To"].addresses[0].display_name == f'{nasty} "Ślązak" </p>'
+    assert message["To"].addresses[0].addr_spec == "a@example.org"
+    assert calendar(message).events[0]["SUMMARY"] == f"Training: {nasty}"
+
+
+@pytest.mark.parametrize(
+    "name", ["Kowalski, Jan", 'A "B" <c@d>', "Ż" * 200, "a " * 99 + "b", "Łęcka; Zażółć, (gęślą)", "=?utf-8?q?x?="]
+)
+def test_any_name_arrives_as_it_was_written_and_names_one_recipient(name: str) -> None:
+    recipient = replace(ZANETA, given_name=name, family_name="Ćwik")
+    assert to(on_the_wire(session_mail(), recipient)) == (f"{name} Ćwik", ZANETA.email)
+    sent = RENDERER.message(RENDERER.shared(session_mail()), recipient, LETTER)
+    assert extract_recipients(sent) == [ZANETA.email]
+    assert extract_sender(sent) == "powiadomienia@rollcall.example.org"
+
+
+def test_polish_letters_survive_everywhere() -> None:
+    letters = "ZAŻÓŁĆ GĘŚLĄ JAŹŃ zażółć gęślą jaźń öäüß"
+    recipient = replace(ZANETA, family_name=letters)
+    message = received(session_mail(topic_name=letters, venue=letters), recipient)
+    assert letters in message["Subject"]
+    assert letters in to(on_the_wire(session_mail(), recipient))[0]
+    assert letters in body(message, "plain")
+    assert letters in body(message, "html")
+    (event,) = calendar(message).events
+    assert letters in event["SUMMARY"]
+    assert letters in event["LOCATION"]
+    assert letters in event["ATTENDEE"].params["CN"]
+
+
+@pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", "\ud800"])
+@pytest.mark.parametrize(
+    "field", ["topic_name", "city_name", "venue", "address", "before_venue", "before_address", "session_id"]
+)
+def test_a_session_that_would_add_lines_is_refused(field: str, bad: str) -> None:
+    with pytest.raises(ValueError, match=r"single line|must be an id"):
+        RENDERER.shared(with_field(change(), field, f"a{bad}Bcc: b@example.org"))
+
+
+@pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", "\ud800"])
+@pytest.mark.parametrize("field", ["given_name", "family_name", "email", "person_id"])
+def test_a_recipient_that_would_add_lines_is_refused(field: str, bad: str) -> None:
+    prepared = RENDERER.shared(session_mail())
+    for value in (f"a{bad}Bcc: b@example.org", f"a@example.org{bad}"):
+        with pytest.raises(ValueError, match=r"single line|must look like|must be an id"):
+            RENDERER.message(prepared, with_field(ZANETA, field, value), LETTER)
+
+
+@pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", " ", ""])
+@pytest.mark.parametrize("field", ["message_id", "notice_id"])
+def test_a_letter_that_would_add_lines_is_refused(field: str, bad: str) -> None:
+    prepared = RENDERER.shared(session_mail())
+    for value in (f"<a{bad}b: c@d>", f"<a@b>{bad}x"):
+        with pytest.raises(ValueError, match=r"message_id|notice_id"):
+            RENDERER.message(prepared, ZANETA, with_field(LETTER, field, value))
+
+
+@pytest.mark.parametrize("field", ["sender", "sender_name", "organiser", "organiser_name", "base_url"])
+def test_settings_that_would_add_lines_are_refused(field: str) -> None:
+    settings = {"sender": "a@b.pl", "sender_name": "A", "organiser": "a@b.pl", "organiser_name": "A"}
+    with pytest.raises(ValueError, match=r"single line|must look like|base_url"):
+        Renderer(**(settings | {field: "https://a@b.pl\nBcc: c@d.pl"}))
+
+
+@pytest.mark.parametrize(
+    "odd", ["\x0b", "\x0c", "\x1c", "\x1e", "\x85", "\u2028", "\u2029", "\x01", "\ufdd0", "\ufdd1", "\u202e"]
+)
+def test_letters_that_some_programs_take_for_line_ends_become_spaces(odd: str) -> None:
+    message = received(
+        session_mail(topic_name=f"Woda{odd}i las", venue=f"Sala{odd}7"), replace(ZANETA, family_name=f"Nowak{odd}Kot")
+    )
+    assert "„Woda i las”" in message["Subject"]
+    assert message["To"].addresses[0].display_name == "Żaneta Nowak Kot"
+    assert "Sala 7" in body(message, "html")
+    assert set(message.keys()) == set(received(session_mail()).keys())
+
+
+def test_an_address_is_written_so_that_any_server_takes_it() -> None:
+    message = received(session_mail(), replace(ZANETA, email="jan@żółć.pl"))
+    assert message["To"].addresses[0].addr_spec == "jan@xn--kda4b0koi.pl"
+    for email_address in ("żaneta@example.org", "no-at.example.org", "a@b@c", "a@b..pl", "a b@c.pl", "<a@b.pl>"):
+        with pytest.raises(ValueError, match=r"must look like|must be ASCII|label"):
+            RENDERER.message(RENDERER.shared(session_mail()), replace(ZANETA, email=email_address), LETTER)
+
+
+def test_the_headers_tell_people_and_programs_what_this_is() -> None:
+    message = received(change())
+    assert message["Message-ID"] == LETTER.message_id
+    assert message["Date"].datetime == LETTER.stated_at
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Rollcall-Notice-Kind"] == "change"
+    assert message["X-Rollcall-Notice"] == "notice-0003"
+    assert message["Content-Language"] == "pl"
+    assert str(message["From"]) == "Biuro Programu Szkoleń <powiadomienia@rollcall.example.org>"
+    assert message["Reply-To"].addresses[0].addr_spec == "szkolenia@rollcall.example.org"
+    assert not [name for name in message if name.lower().startswith(("list-", "bcc"))]
+
+
+def test_a_letter_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        RENDERER.message(
+            RENDERER.shared(session_mail()), ZANETA, replace(LETTER, stated_at=LETTER.stated_at.replace(tzinfo=None))
+        )
+
+
+@pytest.mark.parametrize(
+    ("mail", "method", "file_name"),
+    [
+        (session_mail(), "REQUEST", "szkolenie.ics"),
+        (change(meetings=(FIRST_MOVED,)), "REQUEST", "szkolenie.ics"),
+        (cancellation(), "CANCEL", "odwolane.ics"),
+        (cancellation(Language.EN, session_cancelled=False), "CANCEL", "cancelled.ics"),
+    ],
+)
+def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: SessionMail, method: str, file_name: str) -> None:
+    message = received(mail)
+    assert [part.get_content_type() for part in message.walk()] == [
+        "multipart/mixed",
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+        "text/calendar",
+        "application/ics",
+    ]
+    (inside,) = (part for part in message.walk() if part.get_content_type() == "text/calendar")
+    assert inside["Content-Type"].params["method"] == method
+    assert calendar(message)["METHOD"] == method
+    assert {name: file["METHOD"] for name, file in files(message).items()} == {file_name: method}
+    assert inside.get_payload(decode=True) == next(message.iter_attachments()).get_content()
+
+
+def test_an_entry_keeps_its_uid_while_its_sequence_grows() -> None:
+    mails = (session_mail(), change(meetings=(FIRST_MOVED,)), cancellation(meetings=(FIRST_MOVED,)))
+    events = [calendar(received(mail)).events[0] for mail in mails]
+    assert len({event["UID"] for event in events}) == 1
+    assert [event["SEQUENCE"] for event in events] == [1, 2, 3]
+    assert [event["STATUS"] for event in events] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
+    assert (
+        calendar(received(session_mail(), replace(ZANETA, person_id="person-2"))).events[0]["UID"] != events[0]["UID"]
+    )
+
+
+def test_every_day_of_a_longer_session_is_a_file_that_outlook_can_open() -> None:
+    message = received(session_mail(meetings=(SECOND, FIRST)))
+    inside = calendar(message).events
+    assert [event["SUMMARY"] for event in inside] == [
+        "Szkolenie: Adaptacja do zmian klimatu (dzień 1 z 2)",
+        "Szkolenie: Adaptacja do zmian klimatu (dzień 2 z 2)",
+    ]
+    attached = files(message)
+    assert list(attached) == ["szkolenie-1.ics", "szkolenie-2.ics"]
+    assert [file.events[0]["UID"] for file in attached.values()] == [event["UID"] for event in inside]
+    assert all(len(file.events) == 1 for file in attached.values())
+
+
+def test_a_very_long_session_is_one_file() -> None:
+    days = tuple(day(f"day-{n}", f"2026-11-{n:02}T09:00", f"2026-11-{n:02}T15:00") for n in range(1, DAY_FILES_MAX + 2))
+    (file,) = files(received(session_mail(meetings=days))).values()
+    assert len(file.events) == DAY_FILES_MAX + 1
+
+
+def test_a_day_that_is_dropped_is_taken_out_of_the_calendar() -> None:
+    told = {
+        event["DTSTART"].dt.day: event["UID"]
+        for event in calendar(received(session_mail(meetings=(FIRST, SECOND)))).events
+    }
+    message = received(change(meetings=(FIRST,), before=(FIRST, SECOND)))
+    assert [event["UID"] for event in calendar(message).events] == [told[26]]
+    attached = files(message)
+    assert {name: file["METHOD"] for name, file in attached.items()} == {
+        "szkolenie.ics": "REQUEST",
+        "odwolane.ics": "CANCEL",
+    }
+    (dropped,) = attached["odwolane.ics"].events
+    assert (dropped["UID"], dropped["STATUS"], dropped["SEQUENCE"]) == (told[27], "CANCELLED", 2)
+
+
+def test_a_cancellation_takes_out_what_was_told_before_as_well() -> None:
+    events = calendar(received(cancellation(meetings=(FIRST,), before=(FIRST, SECOND)))).events
+    assert [event["DTSTART"].dt.day for event in events] == [26, 27]
+
+
+@pytest.mark.parametrize(
+    ("starts", "starts_utc"),
+    [("2026-10-24T09:00", "07:00"), ("2026-10-25T09:00", "08:00"), ("2027-03-28T09:00", "07:00")],
+)
+def test_the_mail_says_wall_time_and_the_calendar_the_right_instant(starts: str, starts_utc: str) -> None:
+    meeting = day("day-1", starts, starts.replace("T09", "T15"))
+    message = received(session_mail(meetings=(meeting,)))
+    assert "9:00–15:00" in body(message, "plain")
+    begins = calendar(message).events[0]["DTSTART"].dt
+    assert begins.strftime("%H:%M") == "09:00"
+    assert begins.astimezone(dt.UTC).strftime("%H:%M") == starts_utc
+
+
+@pytest.mark.parametrize("mail", EVERY_MAIL)
+def test_every_line_on_the_wire_is_short_ascii(mail: SessionMail) -> None:
+    long = "Żółć " * 39 + "Ł"
+    mail = replace(mail, topic_name=long, venue=long, address="x" * 200)
+    wire = on_the_wire(mail, replace(ZANETA, given_name="Ż" * 200, family_name="q" * 200))
+    assert wire.isascii()
+    header, _, rest = wire.partition(b"\n\n")
+    assert max(map(len, header.split(b"\n"))) <= 998
+    bodies = [line for line in rest.split(b"\n") if not line.startswith((b"Content-", b" "))]
+    assert max(map(len, bodies)) <= 76
+
+
+@pytest.mark.parametrize("mail", EVERY_MAIL)
+def test_the_plain_text_reads_well_by_itself(mail: SessionMail) -> None:
+    text = body(received(mail), "plain")
+    assert not re.search("[<&{]", text)
+    assert "\n\n\n" not in text
+    assert all(len(line) <= 76 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("mail", EVERY_MAIL)
+def test_the_html_speaks_its_language_has_headings_and_fetches_nothing(mail: SessionMail) -> None:
+    markup = body(received(mail), "html")
+    assert f'<html lang="{mail.language}"' in markup
+    assert len(re.findall("<h1[ >]", markup)) == 1
+    assert len(re.findall("<h2[ >]", markup)) == 2
+    assert "prefers-color-scheme: dark" in markup
+    assert not re.search(r"<img|<link|<script|<iframe|<form|url\(|@import|src=", markup)
+    assert set(re.findall(r'href="([^"]*)"', markup)) == {
+        "mailto:szkolenia@rollcall.example.org",
+        "https://rollcall.example.org",
+    }
+
+
+@pytest.mark.parametrize("mail", EVERY_MAIL)
+def test_no_polish_word_guesses_a_gender(mail: SessionMail) -> None:
+    text = body(received(mail), "plain")
+    assert not re.search(r"\w/[ay]\b|zgłoszon|zapisan[ya]|uczestni[ck]|Pan[ia]?\b", text)
+
+
+@pytest.mark.parametrize("mail", EVERY_MAIL)
+def test_the_same_values_give_the_same_bytes(mail: SessionMail) -> None:
+    assert on_the_wire(mail) == on_the_wire(replace(mail))
+
+
+def test_what_is_prepared_once_serves_many_people_and_mixes_none_of_them() -> None:
+    prepared = RENDERER.shared(session_mail(language=Language.EN))
+    for number in range(3):
+        recipient = Recipient(f"person-{number}", f"Name{number}", "Ź", f"n{number}@example.org")
+        wire = flatten_message(
+            RENDERER.message(prepared, recipient, Letter(f"<n-{number}@x.org>", f"n-{number}", LETTER.stated_at))
+        )
+        message = email.message_from_bytes(wire, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        assert re.findall(r"Name\d", body(message, "plain")) == [f"Name{number}"] * 2
+        assert re.findall(r"Name\d", body(message, "html")) == [f"Name{number}"] * 2
+        assert calendar(message).events[0]["ATTENDEE"] == f"mailto:n{number}@example.org"
+
+
+def test_a_session_without_meetings_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one meeting"):
+        RENDERER.shared(session_mail(meetings=()))
