@@ -25,9 +25,9 @@ class Undecidable(Exception):
 class CommandPath:
     """Takes commands in the shape of events and decides them in the order in which they came."""
 
-    def __init__(self, desk: Desk, own_heard: asyncio.Event) -> None:
+    def __init__(self, desk: Desk, may_decide: asyncio.Event) -> None:
         self._desk = desk
-        self._own_heard = own_heard
+        self._may_decide = may_decide
         self._waiting: asyncio.Queue[tuple[Heard[Event], asyncio.Future[None]]] = asyncio.Queue(maxsize=1000)
 
     async def submit(self, command: Heard[Event]) -> None:
@@ -38,7 +38,7 @@ class CommandPath:
 
     async def run(self) -> None:
         """Decides until cancelled."""
-        await self._own_heard.wait()
+        await self._may_decide.wait()
         while True:
             together = [await self._waiting.get()]
             while not self._waiting.empty() and len(together) < MOST_TOGETHER:

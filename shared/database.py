@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -84,12 +84,18 @@ def _column_type(annotation: Any) -> tuple[sa.types.TypeEngine[Any], bool]:
     return _Parts(annotation), nullable
 
 
-@functools.cache
 def fields_of(kind: type[Row]) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
-def table_of(kind: type[Row], name: str, metadata: sa.MetaData, *, schema: str = PROJECTION, extra: Sequence[sa.SchemaItem] = ()) -> sa.Table:
+def table_of(
+    kind: type[Row],
+    name: str,
+    metadata: sa.MetaData,
+    *,
+    schema: str = PROJECTION,
+    extra: Sequence[sa.sql.schema.SchemaItem] = (),
+) -> sa.Table:
     """The table of a row type: its fields as columns, its KEY as primary key, with named constraints."""
     hints = typing.get_type_hints(kind)
     columns = []
@@ -282,7 +288,8 @@ async def save(connection: AsyncConnection, table: sa.Table, rows: Rows[Any]) ->
 
 def rows_as(kind: type[R], result: Iterable[sa.Row[Any]]) -> list[R]:
     """Rows of `select(table)` as the dataclass; the columns stand in the fields' order."""
-    return [kind(*row) for row in result]
+    make: Callable[..., R] = kind
+    return [make(*row) for row in result]
 
 
 @functools.cache
@@ -292,7 +299,9 @@ def _select_by_key(table: sa.Table) -> sa.Select[Any]:
     return sa.select(table).join(wanted, sa.and_(*(table.c[name] == wanted.c[name] for name in key)))
 
 
-async def load_by_key(connection: AsyncConnection, table: sa.Table, rows: Rows[Any], keys: Iterable[tuple[Any, ...]]) -> None:
+async def load_by_key(
+    connection: AsyncConnection, table: sa.Table, rows: Rows[Any], keys: Iterable[tuple[Any, ...]]
+) -> None:
     """Loads the rows with these keys, in one statement."""
     wanted = sorted(set(keys))
     if wanted:
@@ -301,7 +310,9 @@ async def load_by_key(connection: AsyncConnection, table: sa.Table, rows: Rows[A
         rows.loaded(rows_as(rows.kind, await connection.execute(_select_by_key(table), parameters)))
 
 
-def any_of(column: sa.ColumnElement[Any], name: str, kind: sa.types.TypeEngine[Any] | None = None) -> sa.ColumnElement[bool]:
+def any_of(
+    column: sa.ColumnElement[Any], name: str, kind: sa.types.TypeEngine[Any] | None = None
+) -> sa.ColumnElement[bool]:
     """`column = any(:name)` with one array parameter: one prepared statement whatever the number of values."""
     return column == sa.any_(sa.bindparam(name, type_=ARRAY(kind or sa.Text())))
 

@@ -4,19 +4,21 @@ the projector, commands, due moments, retries of parked records. It commits; wha
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import holding, journal, parking, telemetry, watermark
+from shared import holding, journal, parking, recovery, telemetry, watermark
 from shared.contracts.model import Event
 from shared.database import Row, load_by_key, save
 from shared.envelope import Decoded, Heard, Poison, Reason, Record, Unknown, fingerprint
 from shared.faults import Fault, classify
-from shared.holding import HELD_TOO_LONG
+from shared.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.parking import Parked, parked_row, poison_row
+from shared.recovery import RECONCILE
 from shared.service import Inputs, Service
 from shared.watermark import Move, Partition, Watermark
 from shared.working import Due, Said, SetAside, Verdict, Working
@@ -66,6 +68,8 @@ class Desk:
         self.service = service
         self.wake = said
         """Called after a commit that staged facts: wakes the relay in this process."""
+        self.quiet_until: dict[Partition, int] = {}
+        """After a restore: up to here facts decide nothing and unanswered requests are held (shared.recovery)."""
 
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> Thought:
         """Hears batches of several partitions in one transaction. Raises NotContinuous, or a transient fault."""
@@ -125,7 +129,7 @@ class Desk:
         for one in inputs:
             if isinstance(one, Due):
                 keys.setdefault(Due, set()).add((one.kind, one.subject))
-            elif (make := working.make.get(type(one.body))):
+            elif make := working.make.get(type(one.body)):
                 row = make(one)
                 keys.setdefault(type(row), set()).add(working[type(row)].key(row))
         for kind, wanted in keys.items():
@@ -133,7 +137,7 @@ class Desk:
 
     def _due(self, working: Working, moment: Due) -> None:
         """A moment that was moved or decided meanwhile is none any more; held requests carry theirs themselves."""
-        if moment.kind != HELD_TOO_LONG:
+        if moment.kind not in (HELD_TOO_LONG, RECONCILE):
             if working[Due].get(moment.kind, moment.subject) != moment:
                 return
             working[Due].remove(moment.kind, moment.subject)
@@ -144,7 +148,7 @@ class Desk:
         if kind in working.make:
             verdict = working.apply(heard)
             working.verdicts.append((verdict, heard.source))
-            if verdict is Verdict.NEWER and heard.source != self.service.source:
+            if verdict is Verdict.NEWER and heard.source != self.service.source and not self._is_quiet(heard):
                 react = self.service.react.get(kind)
                 if react is not None:
                     react(working, heard)
@@ -152,9 +156,20 @@ class Desk:
                 working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
         elif kind in self.service.decide and not working.is_known(heard):
             if _scope(heard) in working.blocked:
-                working.set_aside(heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked")
+                working.set_aside(
+                    heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked"
+                )
+            elif self._is_quiet(heard):
+                expires_at = heard.appended_at + dt.timedelta(days=HELD_DAYS)
+                session_id, person_id = _scope(heard)
+                working.hold(
+                    heard, session_id=session_id, person_id=person_id, waits_for="recovery", expires_at=expires_at
+                )
             else:
                 self.service.decide[kind](working, heard)
+
+    def _is_quiet(self, heard: Heard[Event]) -> bool:
+        return heard.offset < self.quiet_until.get(Partition(heard.stream, heard.partition), 0)
 
     async def _transaction(
         self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]], *, one_by_one: bool
@@ -180,6 +195,8 @@ class Desk:
                 ]
             own = [one for one in news if one.source == self.service.source and one.stream in self.service.own]
             await journal.enter_heard(connection, own)
+            if own:
+                await recovery.notice(connection, own[0].stream)
             aside += [poison_row(one, now=now) for part in fresh for one in part if isinstance(one, Poison)]
             unknown = [one for part in fresh for one in part if isinstance(one, Unknown)]
             await parking.park(connection, aside)
@@ -199,10 +216,11 @@ class Desk:
         return thought
 
     async def _news(self, connection: AsyncConnection, events: Sequence[Heard[Event]]) -> list[Heard[Event]]:
-        """Without our own facts that the journal holds: they are rows already."""
+        """Without our own facts that the journal holds: they are rows already. The others become the rows they once were."""
         own = [one.event_id for one in events if one.source == self.service.source]
         known = await journal.known(connection, own)
-        return [one for one in events if one.source != self.service.source or one.event_id not in known]
+        news = [one for one in events if one.source != self.service.source or one.event_id not in known]
+        return [as_said(one, self.service.source) for one in news]
 
     async def _one_by_one(
         self,
@@ -235,6 +253,13 @@ class Desk:
         return aside
 
 
+def as_said(heard: Heard[Event], source: str) -> Heard[Event]:
+    """An own fact at the time it was decided, not when Kafka got it: its row is the same by whichever way it comes."""
+    if heard.source != source:
+        return heard
+    return replace(heard, appended_at=getattr(heard.body, "decided_at", heard.stated_at))
+
+
 def _scope(heard: Heard[Event]) -> tuple[str, str]:
     return getattr(heard.body, "session_id", ""), getattr(heard.body, "person_id", "")
 
@@ -263,6 +288,10 @@ def _move(batch: Batch, fresh: Sequence[Decoded], mark: Watermark, aside: Sequen
 def _as_record(heard: Heard[Event]) -> parking.StoredRecord:
     """A command or a held request that has to be parked, in the shape of a record."""
     timestamp = round(heard.appended_at.timestamp() * 1000)
-    headers = [("ce_type", heard.type.encode()), ("ce_id", heard.event_id.encode()), ("ce_source", heard.source.encode())]
+    headers = [
+        ("ce_type", heard.type.encode()),
+        ("ce_id", heard.event_id.encode()),
+        ("ce_source", heard.source.encode()),
+    ]
     value = heard.body.model_dump_json().encode()
     return parking.StoredRecord(heard.stream, heard.partition, heard.offset, timestamp, None, value, headers)

@@ -24,10 +24,13 @@ from shared.working import Due
 log = structlog.get_logger()
 
 _held = sa.select(
-    sa.literal(HELD_TOO_LONG).label("kind"), HELD.c.session_id.label("subject"), sa.func.max(HELD.c.expires_at).label("at")
+    sa.literal(HELD_TOO_LONG).label("kind"),
+    HELD.c.session_id.label("subject"),
+    sa.func.max(HELD.c.expires_at).label("at"),
 ).where(HELD.c.expires_at <= sa.bindparam("now"))
 _due = sa.union_all(
-    sa.select(DUE.c.kind, DUE.c.subject, DUE.c.at).where(DUE.c.at <= sa.bindparam("now")), _held.group_by(HELD.c.session_id)
+    sa.select(DUE.c.kind, DUE.c.subject, DUE.c.at).where(DUE.c.at <= sa.bindparam("now")),
+    _held.group_by(HELD.c.session_id),
 ).subquery()
 _NEXT = sa.select(_due).order_by(_due.c.at, _due.c.kind, _due.c.subject).limit(sa.bindparam("most"))
 
@@ -42,7 +45,7 @@ class DueLoop:
         desk: Desk,
         observer: Observer,
         *,
-        own_heard: asyncio.Event,
+        may_decide: asyncio.Event,
         poll_seconds: float,
         batch: int,
     ) -> None:
@@ -50,14 +53,14 @@ class DueLoop:
         self._service = service
         self._desk = desk
         self._observer = observer
-        self._own_heard = own_heard
+        self._may_decide = may_decide
         self._poll_seconds = poll_seconds
         self._batch = batch
         self._backoff = Backoff(0.5, 30)
 
     async def run(self) -> None:
         """Runs until cancelled; every fault is retried with back-off."""
-        await self._own_heard.wait()
+        await self._may_decide.wait()
         while True:
             await self._backoff.wait()
             try:

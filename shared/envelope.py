@@ -51,13 +51,20 @@ class Reason(StrEnum):
 class Record(Protocol):
     """What we read of a Kafka record."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +195,9 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), dict):
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "a structured event is an object with an object `data`")
     attributes = {f"ce_{name}": str(item) for name, item in envelope.items() if name != "data" and item is not None}
-    return attributes, json.dumps(envelope["data"], ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return attributes, json.dumps(envelope["data"], ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def _attribute(attributes: dict[str, str], name: str) -> str:
@@ -222,7 +231,9 @@ def _version(attributes: dict[str, str]) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > VERSION_LIMIT:
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_aggregateversion is no decimal number of at most 63 bits: {text[:40]}")
+        raise _NotReadable(
+            Reason.NOT_A_CLOUDEVENT, f"ce_aggregateversion is no decimal number of at most 63 bits: {text[:40]}"
+        )
     return int(text)
 
 
@@ -233,7 +244,9 @@ def _has_nul(value: bytes) -> bool:
     return "\\u0000" in json.dumps(json.loads(value)).replace("\\\\", "")
 
 
-def _event(record: Record, stream: Stream, attributes: dict[str, str], value: bytes, model: type[Event]) -> Heard[Event]:
+def _event(
+    record: Record, stream: Stream, attributes: dict[str, str], value: bytes, model: type[Event]
+) -> Heard[Event]:
     if attributes.get("ce_specversion") != "1.0":
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "ce_specversion is not 1.0")
     event_id = _attribute(attributes, "ce_id")

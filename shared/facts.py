@@ -46,8 +46,13 @@ def _statement(tables: tuple[sa.Table, ...]) -> sa.Select[Any]:
     ]
     moves = watermark.moved(move, holds).returning(sa.literal(1).label("one")).cte("moved")
     counts = [sa.select(sa.func.count()).select_from(cte).scalar_subquery() for cte in written]
-    total = functools.reduce(lambda left, right: left + right, counts, sa.literal(0))
+    total: sa.ColumnElement[int] = sa.literal(0)
+    for number in counts:
+        total = total + number
     return sa.select(ordinary.c.ordinary, total.label("written")).add_cte(moves, *written)
+
+
+Newest = dict[type[FactRow], dict[tuple[Any, ...], FactRow]]
 
 
 class FactLane:
@@ -61,21 +66,14 @@ class FactLane:
 
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> None:
         """Hears batches of several partitions. Raises NotContinuous, or a transient fault."""
-        newest: dict[type[FactRow], dict[tuple[Any, ...], FactRow]] | None = {}
-        facts = 0
-        for part in decoded:
-            for one in part:
-                if not isinstance(one, Heard) or one.tombstone or not self._fold(newest, one):
-                    newest = None
-                    break
-                facts += 1
-            if newest is None:
-                break
-        if newest is not None and await self._write(batches, newest):
-            return
-        await self._desk.hear(batches, decoded)
+        newest: Newest = {}
+        ordinary = all(
+            isinstance(one, Heard) and not one.tombstone and self._fold(newest, one) for part in decoded for one in part
+        )
+        if not ordinary or not await self._write(batches, newest):
+            await self._desk.hear(batches, decoded)
 
-    def _fold(self, newest: dict[type[FactRow], dict[tuple[Any, ...], FactRow]], heard: Heard[Event]) -> bool:
+    def _fold(self, newest: Newest, heard: Heard[Event]) -> bool:
         """Keeps the newest row of each aggregate. False: two writers in one batch, which is not ours to judge."""
         make = self._make.get(type(heard.body))
         if make is None:
@@ -95,9 +93,7 @@ class FactLane:
             rows[key] = row
         return True
 
-    async def _write(
-        self, batches: Sequence[Batch], newest: dict[type[FactRow], dict[tuple[Any, ...], FactRow]]
-    ) -> bool:
+    async def _write(self, batches: Sequence[Batch], newest: Newest) -> bool:
         tables: list[tuple[sa.Table, list[FactRow]]] = sorted(
             ((self._service.table(kind), [row for _, row in sorted(rows.items())]) for kind, rows in newest.items()),
             key=lambda item: item[0].name,

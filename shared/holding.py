@@ -21,12 +21,19 @@ HELD = table_of(
     "held",
     MACHINERY,
     schema=KEPT,
-    extra=[sa.Index("held_session", "session_id"), sa.Index("held_person", "person_id"), sa.Index("held_expiry", "expires_at")],
+    extra=[
+        sa.Index("held_session", "session_id"),
+        sa.Index("held_person", "person_id"),
+        sa.Index("held_expiry", "expires_at"),
+    ],
 )
 ANSWER = table_of(Answer, "answer", MACHINERY, extra=[sa.Index("answer_place", "session_id", "person_id")])
 DUE = table_of(Due, "due", MACHINERY, extra=[sa.Index("due_at", "at")])
 TAKEOVER = table_of(Takeover, "takeover", MACHINERY)
 SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER})
+
+HELD_DAYS = 30
+"""How long a request waits for something nobody has announced."""
 
 HELD_TOO_LONG = "held"
 """The kind of due moment whose subject is a session with held requests that have waited long enough."""
@@ -62,7 +69,12 @@ async def load_known_requests(connection: AsyncConnection, working: Working, req
 
 
 async def load_held_about(
-    connection: AsyncConnection, working: Working, *, sessions: Iterable[str], persons: Iterable[str], most: int = 20_000
+    connection: AsyncConnection,
+    working: Working,
+    *,
+    sessions: Iterable[str],
+    persons: Iterable[str],
+    most: int = 20_000,
 ) -> None:
     """The held requests about these sessions or persons: whatever arrives about them may let them be decided."""
     parameters = {"sessions": sorted(set(sessions)), "persons": sorted(set(persons)), "most": most}

@@ -51,9 +51,11 @@ OUTBOX = sa.Table(
 
 _new = unnested(JOURNAL)
 _ENTER = insert(JOURNAL).from_select(JOURNAL.c.keys(), sa.select(*_new.c)).on_conflict_do_nothing()
-_ids = sa.func.unnest(sa.bindparam("event_ids", type_=sa.ARRAY(sa.Text))).table_valued(
-    sa.column("event_id", sa.Text), with_ordinality="nr", name="new_outbox"
-).render_derived()
+_ids = (
+    sa.func.unnest(sa.bindparam("event_ids", type_=sa.ARRAY(sa.Text)))
+    .table_valued(sa.column("event_id", sa.Text), with_ordinality="nr", name="new_outbox")
+    .render_derived()
+)
 _STAGE = insert(OUTBOX).from_select(["event_id"], sa.select(_ids.c.event_id).order_by(_ids.c.nr))
 _KNOWN = sa.select(JOURNAL.c.event_id).where(any_of(JOURNAL.c.event_id, "event_ids"))
 

@@ -56,7 +56,11 @@ async def _run(url: str) -> None:
 def _upgrade(connection: sa.Connection) -> None:
     connection.execute(sa.text(f"set lock_timeout = {LOCK_TIMEOUT_MS}"))
     connection.execute(sa.text("create schema if not exists kept"))
-    connection.execute(sa.text("select pg_advisory_xact_lock(7240617)"))  # Two migrate jobs at once: one waits, then finds nothing to do.
-    context.configure(connection=connection, target_metadata=None, version_table_schema="kept", transaction_per_migration=False)
+    connection.execute(
+        sa.text("select pg_advisory_xact_lock(7240617)")
+    )  # Two migrate jobs at once: one waits, then finds nothing to do.
+    context.configure(
+        connection=connection, target_metadata=None, version_table_schema="kept", transaction_per_migration=False
+    )
     with context.begin_transaction():
         context.run_migrations()

@@ -50,7 +50,10 @@ class Observer:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             later = await self._consumer.offsets_for_times(wanted)
         ends = await self.ends(streams)
-        return {part: later[tp].offset if (tp := topic_partition(part)) in later and later[tp] else end for part, end in ends.items()}
+        return {
+            part: later[tp].offset if (tp := topic_partition(part)) in later and later[tp] else end
+            for part, end in ends.items()
+        }
 
 
 def _partitions(streams: Iterable[str]) -> list[Partition]:

@@ -96,7 +96,9 @@ def _clean(text: str) -> str:
     return text.replace("\x00", "\\0")
 
 
-def parked_row(record: Record, reason: str, detail: str, *, now: dt.datetime, heard: Heard[Event] | None = None) -> Parked:
+def parked_row(
+    record: Record, reason: str, detail: str, *, now: dt.datetime, heard: Heard[Event] | None = None
+) -> Parked:
     """The row that keeps a record with the reason it was set aside for."""
     headers = json.dumps([[_clean(name), base64.b64encode(value or b"").decode()] for name, value in record.headers])
     names = {name: value for name, value in record.headers if value}
@@ -151,7 +153,9 @@ async def remember(connection: AsyncConnection, unknown: Sequence[Unknown]) -> N
 
 async def now_known(connection: AsyncConnection) -> list[Partition]:
     """The partitions in which a type was skipped that has a contract by now; forgets that it was skipped."""
-    statement = sa.delete(SKIPPED).where(SKIPPED.c.type.in_(list(EVENTS))).returning(SKIPPED.c.stream, SKIPPED.c.partition)
+    statement = (
+        sa.delete(SKIPPED).where(SKIPPED.c.type.in_(list(EVENTS))).returning(SKIPPED.c.stream, SKIPPED.c.partition)
+    )
     return sorted({Partition(*row) for row in await connection.execute(statement)})
 
 
@@ -173,12 +177,18 @@ async def open_parked(
     statement = sa.select(PARKED).where(PARKED.c.state == state)
     if reason:
         statement = statement.where(PARKED.c.reason == reason)
-    statement = statement.order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset).limit(limit)
+    statement = statement.order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset).limit(
+        limit
+    )
     return rows_as(Parked, await connection.execute(statement))
 
 
-async def find(connection: AsyncConnection, stream: str, partition: int, offset: int, *, for_update: bool = False) -> Parked | None:
-    statement = sa.select(PARKED).where(PARKED.c.stream == stream, PARKED.c.partition == partition, PARKED.c.offset == offset)
+async def find(
+    connection: AsyncConnection, stream: str, partition: int, offset: int, *, for_update: bool = False
+) -> Parked | None:
+    statement = sa.select(PARKED).where(
+        PARKED.c.stream == stream, PARKED.c.partition == partition, PARKED.c.offset == offset
+    )
     if for_update:
         statement = statement.with_for_update()
     rows = rows_as(Parked, await connection.execute(statement))

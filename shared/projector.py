@@ -147,7 +147,13 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         if len(fetched) != len({(record.topic, record.partition) for record in records}):
             self._doubtful.set()
         return KafkaMessage(
-            body=fetched, raw_message=records, headers={}, message_id="", correlation_id="", reply_to="", consumer=None
+            body=fetched,
+            raw_message=records,
+            headers={},
+            message_id="",
+            correlation_id="",
+            reply_to="",
+            consumer=None,  # type: ignore[arg-type]  # Only its own acknowledging would need it.
         )
 
     async def _on_batch(self, fetched: list[Fetched]) -> None:
@@ -163,7 +169,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         if self._ahead:
             await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
         else:
-            await asyncio.wait([self._writing])  # Not `await task`: a stop that cancels us must let the transaction end.
+            await asyncio.wait(
+                [self._writing]
+            )  # Not `await task`: a stop that cancels us must let the transaction end.
 
     async def _write(self, fetched: list[Fetched], decoded: list[list[Decoded]]) -> None:
         """Hears one batch. Never raises: a fault makes its partitions doubtful."""

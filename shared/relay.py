@@ -146,7 +146,11 @@ class Relay:
                 for row in rows
             ]
             results = await asyncio.gather(*sends, return_exceptions=True)
-        failed = {(row.stream, row.key) for row, result in zip(rows, results, strict=True) if isinstance(result, BaseException)}
+        failed = {
+            (row.stream, row.key)
+            for row, result in zip(rows, results, strict=True)
+            if isinstance(result, BaseException)
+        }
         acknowledged = [row.position for row in rows if (row.stream, row.key) not in failed]
         if acknowledged:
             await connection.execute(_SENT, {"positions": acknowledged})

@@ -17,7 +17,7 @@ from faststream.kafka import KafkaBroker
 from faststream.security import SASLScram512
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import parking, telemetry, watermark
+from shared import parking, recovery, telemetry, watermark
 from shared.backoff import Backoff
 from shared.commands import CommandPath
 from shared.database import connect
@@ -33,6 +33,7 @@ from shared.relay import Relay
 from shared.retry import ParkedRetry
 from shared.service import Service
 from shared.settings import Settings, kafka_connection
+from shared.working import Due
 
 log = structlog.get_logger()
 
@@ -54,6 +55,9 @@ class Runtime:
         )
         connection = kafka_connection(settings)
         self.own_heard = asyncio.Event()
+        """What we said before is known: the lanes may go on."""
+        self.may_decide = asyncio.Event()
+        """Nothing is being recovered: commands and due moments may be decided."""
         self.changed: list[Callable[[], None]] = []
         self.own_books: list[Callable[[AsyncConnection], Awaitable[dict[str, Any]]]] = []
         """What a service adds to the common books."""
@@ -72,14 +76,14 @@ class Runtime:
             timeout_seconds=settings.relay_timeout_seconds,
         )
         self.desk = Desk(self.engine, service, said=self.relay.wake)
-        self.commands = CommandPath(self.desk, self.own_heard)
+        self.commands = CommandPath(self.desk, self.may_decide)
         self.retry = ParkedRetry(self.engine, service, self.desk)
         self.due = DueLoop(
             self.engine,
             service,
             self.desk,
             self.observer,
-            own_heard=self.own_heard,
+            may_decide=self.may_decide,
             poll_seconds=settings.due_poll_seconds,
             batch=settings.due_batch,
         )
@@ -112,12 +116,32 @@ class Runtime:
         deciding = tuple(dict.fromkeys((*service.own, *service.decisions)))
         smaller = limits.model_copy(update={"batch_records": limits.deciding_batch_records})
         lanes = [
-            Lane("decisions", self.broker, self.engine, streams=deciding, hear=self.desk.hear, limits=smaller, ahead=False, gated=True, **common)
+            Lane(
+                "decisions",
+                self.broker,
+                self.engine,
+                streams=deciding,
+                hear=self.desk.hear,
+                limits=smaller,
+                ahead=False,
+                gated=True,
+                **common,
+            )
         ]
         if service.facts:
             facts = FactLane(self.engine, service, self.desk)
             lanes.append(
-                Lane("facts", self.broker, self.engine, streams=service.facts, hear=facts.hear, limits=limits, ahead=True, gated=False, **common)
+                Lane(
+                    "facts",
+                    self.broker,
+                    self.engine,
+                    streams=service.facts,
+                    hear=facts.hear,
+                    limits=limits,
+                    ahead=True,
+                    gated=False,
+                    **common,
+                )
             )
         return lanes
 
@@ -148,7 +172,7 @@ class Runtime:
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # Signals are ours.
         serving = asyncio.create_task(_serve(server), name="http")
         stuck = asyncio.create_task(self._watchdog(), name="watchdog")
-        starting = asyncio.create_task(self._start(), name="start")
+        starting = asyncio.create_task(self.start(), name="start")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         tasks = [starting]
         code = 0
@@ -164,14 +188,14 @@ class Runtime:
                     code = EXIT_STUCK
                     break
         finally:
-            await self._stop([*tasks, starting, stuck, stopping])
+            await self.stop([*tasks, starting, stuck, stopping])
             server.should_exit = True
             await asyncio.wait([serving], timeout=5)
             await self.engine.dispose()
         log.info("stopped", code=code)
         return code
 
-    async def _start(self) -> list[asyncio.Task[Any]]:
+    async def start(self) -> list[asyncio.Task[Any]]:
         """Connects to Kafka, with patience, and starts every loop."""
         backoff = Backoff(0.5, 10)
         while True:
@@ -199,7 +223,8 @@ class Runtime:
         log.info("started", streams=len(self.service.heard))
         return [asyncio.create_task(loop(), name=loop.__qualname__) for loop in loops]
 
-    async def _stop(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+    async def stop(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        """Ends loops and lanes; what is in flight commits or is rolled back by itself."""
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -215,12 +240,41 @@ class Runtime:
     # --- own streams ---------------------------------------------------------------------
 
     async def _wait_for_own_streams(self) -> None:
-        """Opens the gate once everything we ever said is known here, also if this database is last night's."""
-        await self._own_streams_heard()
-        self.own_heard.set()
-        for lane in self.lanes:
-            lane.own_streams_heard()
-        await asyncio.Event().wait()
+        """Opens the gates once everything we ever said is known here, also if this database is last night's."""
+        backoff = Backoff(0.5, 10)
+        while True:
+            try:
+                await self._own_streams_heard()
+                ends = await self.observer.ends(self.service.heard)
+                async with self.engine.begin() as connection:
+                    self.desk.quiet_until = await recovery.begin(connection, ends)
+                self.own_heard.set()
+                for lane in self.lanes:
+                    lane.own_streams_heard()
+                if self.desk.quiet_until:
+                    await self._recover()
+                self.may_decide.set()
+                await asyncio.Event().wait()
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    raise
+                backoff.failed(error, where="own streams")
+                await backoff.wait()
+
+    async def _recover(self) -> None:
+        """Hears quietly what was heard before the restore, then looks once at everything that is open."""
+        log.warning("this database is older than our own stream: hearing the others up to their ends without deciding")
+        while not await is_heard(self.engine, self.desk.quiet_until):
+            await asyncio.sleep(0.1)
+        now = self.service.clock()
+        async with self.engine.connect() as connection:
+            subjects = await self.service.open_subjects(connection, now)
+        for subject in subjects:
+            await self.desk.act([Due(recovery.RECONCILE, subject, now)])
+        async with self.engine.begin() as connection:
+            await recovery.end(connection)
+        self.desk.quiet_until = {}
+        log.info("recovered", subjects=len(subjects))
 
     async def _own_streams_heard(self) -> None:
         backoff = Backoff(0.5, 10)
@@ -258,7 +312,7 @@ class Runtime:
             problems.append("Postgres does not answer")
         if not all(lane.kafka_answers for lane in self.lanes):
             problems.append("Kafka does not answer yet")
-        if not self.own_heard.is_set():
+        if not self.may_decide.is_set():
             problems.append("still hearing what this service said before")
         lag = self.lag()
         if self._stuck_seconds() > self.settings.consumer.stuck_seconds / 2:
@@ -293,7 +347,9 @@ class Runtime:
     async def books(self) -> dict[str, Any]:
         """Published = heard + parked + skipped by stream, what waits, and what the service itself counts."""
         ends = await self.observer.ends(self.service.heard)
-        streams = {name: dict.fromkeys(("published", "heard", "parked", "skipped", "lag"), 0) for name in self.service.heard}
+        streams = {
+            name: dict.fromkeys(("published", "heard", "parked", "skipped", "lag"), 0) for name in self.service.heard
+        }
         async with self.engine.connect() as connection:
             marks = await watermark.read(connection, self.service.heard)
             outbox = (await connection.execute(sa.select(sa.func.count()).select_from(OUTBOX))).scalar_one()
@@ -312,7 +368,14 @@ class Runtime:
                 stream["skipped"] += mark.skipped
         telemetry.PARKED.labels(self.service.name).set(parked)
         telemetry.HELD.labels(self.service.name).set(held)
-        return {"service": self.service.name, "streams": streams, "outbox": outbox, "held": held, "parked": parked, **own}
+        return {
+            "service": self.service.name,
+            "streams": streams,
+            "outbox": outbox,
+            "held": held,
+            "parked": parked,
+            **own,
+        }
 
 
 async def _serve(server: uvicorn.Server) -> None:

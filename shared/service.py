@@ -34,6 +34,11 @@ async def _no_load(connection: AsyncConnection, working: Working, inputs: Inputs
     """Nothing beyond the rows of the facts themselves is needed."""
 
 
+async def _none_open(connection: AsyncConnection, now: dt.datetime) -> Sequence[str]:
+    """Nothing is ever decided here."""
+    return ()
+
+
 def _no_rows(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
     """No rows follow from rows."""
 
@@ -61,6 +66,8 @@ class Service:
     derive: Callable[[Working, FactRow | None, FactRow, Heard[Any]], None] = _no_rows
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[AsyncConnection, Working, Inputs], Awaitable[None]] = _no_load
+    open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
+    """After a restore: the subjects of RECONCILE moments, everything about which something may have to be decided."""
     clock: Callable[[], dt.datetime] = utc_now
     new_id: Callable[[], str] = lambda: str(uuid7())
 
@@ -75,7 +82,7 @@ class Service:
 
     def working(self, now: dt.datetime) -> Working:
         """An empty desk for one transaction."""
-        make = {**self.make, SourceTakenOver: takeover_of}
+        make: dict[type[Event], MakeRow] = {**self.make, SourceTakenOver: takeover_of}
         return Working(make, self.source, now, self.new_id, self.derive)
 
     def table(self, kind: type[Row]) -> sa.Table:

@@ -22,7 +22,10 @@ OUTBOX = Gauge("rollcall_outbox_facts", "Facts not yet acknowledged by Kafka", [
 OUTBOX_AGE = Gauge("rollcall_outbox_age_seconds", "Age of the oldest fact in the outbox", ["service"])
 DUE_AGE = Gauge("rollcall_due_age_seconds", "How long the oldest due moment has been due", ["service"])
 BATCH_SECONDS = Histogram(
-    "rollcall_batch_seconds", "Time to hear one batch", ["service", "lane"], buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+    "rollcall_batch_seconds",
+    "Time to hear one batch",
+    ["service", "lane"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 POSITIONS = Counter("rollcall_positionings_total", "Times a partition was positioned at its watermark", ["service"])
 REWINDS = Counter("rollcall_rewinds_total", "Partitions heard again from their start", ["service", "stream"])
@@ -65,4 +68,6 @@ def configure_logs(service: str, *, level: str = "INFO", as_json: bool | None = 
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)  # Libraries speak up only when something is wrong; our own lines go through structlog.
+    root.setLevel(
+        logging.WARNING
+    )  # Libraries speak up only when something is wrong; our own lines go through structlog.

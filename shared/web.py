@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -16,11 +16,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import tokens
+from shared import parking, tokens
 from shared.commands import Undecidable
 from shared.contracts.model import Event
+from shared.database import mapping
 from shared.envelope import Heard, microseconds, subject_of
 from shared.faults import Fault, classify
+from shared.parking import Parked
 from shared.runtime import Runtime
 from shared.tokens import Actor
 
@@ -32,7 +34,9 @@ PROBLEM = "application/problem+json"
 class Problem(HTTPException):
     """A refusal in the words of RFC 9457."""
 
-    def __init__(self, status: int, title: str, detail: str, *, field: str | None = None, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, title: str, detail: str, *, field: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(status, detail, headers)
         self.title = title
         self.field = field
@@ -90,13 +94,17 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
             {"field": ".".join(str(step) for step in one["loc"] if step != "body") or "body", "detail": one["msg"]}
             for one in error.errors()
         ]
-        return problem_response(422, "The request is not valid", "; ".join(f"{f['field']}: {f['detail']}" for f in fields), errors=fields)
+        return problem_response(
+            422, "The request is not valid", "; ".join(f"{f['field']}: {f['detail']}" for f in fields), errors=fields
+        )
 
     @app.exception_handler(StarletteHTTPException)
     async def refused(request: Request, error: StarletteHTTPException) -> JSONResponse:
         title = getattr(error, "title", HTTPStatus(error.status_code).phrase)
         members = {"field": error.field} if isinstance(error, Problem) and error.field else {}
-        return problem_response(error.status_code, title, str(error.detail), headers=dict(error.headers or {}), **members)
+        return problem_response(
+            error.status_code, title, str(error.detail), headers=dict(error.headers or {}), **members
+        )
 
     @app.exception_handler(Undecidable)
     async def undecidable(request: Request, error: Undecidable) -> JSONResponse:
@@ -105,7 +113,9 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
         if classify(error) is Fault.TRANSIENT:
-            return problem_response(503, "Try again", "a service behind this one does not answer", headers={"Retry-After": "5"})
+            return problem_response(
+                503, "Try again", "a service behind this one does not answer", headers={"Retry-After": "5"}
+            )
         log.error("request failed", path=request.url.path, error=repr(error)[:500])
         return problem_response(500, "Our fault", "this should not have happened; it has been logged")
 
@@ -127,7 +137,63 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
         """What was published, heard, parked and skipped by stream; outbox, held requests and the service's own books."""
         return await runtime.books()
 
+    _add_parked(app, runtime)
     return app
+
+
+def _add_parked(app: FastAPI, runtime: Runtime) -> None:
+    """Parked records: an operator lists, inspects, retries, discards them."""
+    one = "/api/v1/parked/{stream}/{partition}/{offset}"
+
+    @app.get("/api/v1/parked", dependencies=[Depends(allowed("read"))])
+    async def parked(
+        state: Annotated[str, Query(pattern="^(parked|heard|discarded)$")] = "parked",
+        reason: Annotated[str | None, Query(max_length=64)] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> list[dict[str, Any]]:
+        """What was set aside, oldest first, without the bytes."""
+        async with runtime.engine.connect() as connection:
+            rows = await parking.open_parked(connection, limit=limit, reason=reason, state=state)
+        return [_summary(row) for row in rows]
+
+    @app.get(one, dependencies=[Depends(allowed("operate"))])
+    async def show(stream: str, partition: int, offset: int) -> dict[str, Any]:
+        """One record with its headers and its body as it came."""
+        async with runtime.engine.connect() as connection:
+            row = _there(await parking.find(connection, stream, partition, offset))
+        record = parking.stored(row)
+        return {
+            **_summary(row),
+            "key": _text(record.key),
+            "headers": {name: _text(value) for name, value in record.headers},
+            "value": _text(record.value),
+        }
+
+    @app.post(one + "/retry", dependencies=[Depends(allowed("operate"))])
+    async def retry(stream: str, partition: int, offset: int) -> dict[str, Any]:
+        """Hears the record again: `heard` if that went well, else `parked` with the new reason."""
+        return _summary(_there(await runtime.retry.retry(stream, partition, offset)))
+
+    @app.post(one + "/discard", dependencies=[Depends(allowed("operate"))])
+    async def discard(stream: str, partition: int, offset: int) -> dict[str, Any]:
+        """Gives the record up. It stays as evidence and counts as parked for ever."""
+        return _summary(_there(await runtime.retry.discard(stream, partition, offset)))
+
+
+def _there(row: Parked | None) -> Parked:
+    if row is None:
+        raise Problem(404, "No such record", "nothing was parked at this stream, partition and offset", field="offset")
+    return row
+
+
+def _summary(row: Parked) -> dict[str, Any]:
+    hidden = ("key", "value", "headers")
+    return {name: value for name, value in mapping(row).items() if name not in hidden}
+
+
+def _text(value: bytes | None) -> str | None:
+    """Bytes to look at; what is not UTF-8 shows as its escape."""
+    return None if value is None else value.decode(errors="backslashreplace")
 
 
 _bearer = HTTPBearer(auto_error=False)
@@ -145,7 +211,12 @@ def allowed(scope: str) -> Callable[..., Awaitable[Actor]]:
         async with runtime.engine.connect() as connection:
             found = await tokens.recognise(connection, credentials.credentials)
         if found is None:
-            raise Problem(401, "Unknown token", "the bearer token is not known or was revoked", headers={"WWW-Authenticate": "Bearer"})
+            raise Problem(
+                401,
+                "Unknown token",
+                "the bearer token is not known or was revoked",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
         if scope not in found.scopes:
             raise Problem(403, "Not allowed", f"this token lacks the scope {scope!r}")
         return found

@@ -203,9 +203,9 @@ class Working:
             stated_at=self.now,
             version=1,
             numbered=True,
-            correlation_id=cause and (cause.correlation_id or cause.event_id),
-            causation_id=cause and cause.event_id,
-            traceparent=cause and cause.traceparent,
+            correlation_id=(cause.correlation_id or cause.event_id) if cause else None,
+            causation_id=cause.event_id if cause else None,
+            traceparent=cause.traceparent if cause else None,
             body=fact,
         )
         row = make(draft)
@@ -216,9 +216,7 @@ class Working:
         verdict = self.apply(draft)
         if verdict is not Verdict.NEWER:
             raise RuntimeError(f"our own {draft.type} on {draft.subject} would be {verdict}")
-        self.said.append(
-            Said(draft.event_id, draft.version, self.now, draft.correlation_id, draft.causation_id, fact)
-        )
+        self.said.append(Said(draft.event_id, draft.version, self.now, draft.correlation_id, draft.causation_id, fact))
 
     def hold(
         self, heard: Heard[Any], *, session_id: str, person_id: str, waits_for: str, expires_at: dt.datetime

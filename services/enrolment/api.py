@@ -84,7 +84,9 @@ def app_of(runtime: Runtime) -> FastAPI:
         idempotency_key: IdempotencyKey = None,
     ) -> dict[str, Any]:
         """Asks for a place. Answered after the decision is committed; the same Idempotency-Key gets the same answer."""
-        return await _decided(EnrolmentRequested(session_id=session_id, person_id=place.person_id), actor, idempotency_key)
+        return await _decided(
+            EnrolmentRequested(session_id=session_id, person_id=place.person_id), actor, idempotency_key
+        )
 
     @write.post("/sessions/{session_id}/withdrawals")
     async def withdraw(
@@ -105,7 +107,11 @@ def app_of(runtime: Runtime) -> FastAPI:
             if outcome is None:
                 raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
             place = await store.place(connection, outcome["session_id"], outcome["person_id"])
-        return {"request_id": heard.event_id, **outcome, "place": place and {"state": place["state"], "reason": place["reason"]}}
+        return {
+            "request_id": heard.event_id,
+            **outcome,
+            "place": place and {name: place[name] for name in ("state", "reason", "refusal")},
+        }
 
     app.include_router(read)
     app.include_router(write)

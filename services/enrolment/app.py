@@ -26,6 +26,7 @@ SERVICE = Service(
     derive=derive,
     lock=store.lock,
     load=store.load,
+    open_subjects=store.open_subjects,
 )
 
 

@@ -218,13 +218,15 @@ def refuse(
         asked_for=asked_for,
         reason=reason,
         standing=place.state if place else Standing.NONE,
+        withdrawn_for=place.reason if place else None,
     )
 
 
 def _reason_to_leave(working: Working, session: Session, place: Place) -> WithdrawalReason | None:
     memberships = list(current_memberships(working, session, place.person_id))
     if not memberships:
-        return WithdrawalReason.LEFT_TEAM
+        known = working[Membership].where("person_id", place.person_id)
+        return WithdrawalReason.LEFT_TEAM if known else None  # To know nothing is not to know that someone left.
     answers = [qualifies(working, membership.city_id, session.phase) for membership in memberships]
     return WithdrawalReason.TOWN_WITHDRAWN if all(answer is False for answer in answers) else None
 

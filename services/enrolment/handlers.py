@@ -15,11 +15,9 @@ from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityOutcome
 from shared.envelope import Heard
-from shared.holding import heard_again, in_order_of_arrival
+from shared.holding import HELD_DAYS, HELD_TOO_LONG, heard_again, in_order_of_arrival
+from shared.recovery import RECONCILE
 from shared.working import Due, Held, Working
-
-UNKNOWN_SESSION_DAYS = 30
-"""How long a request waits for a session that nobody has announced."""
 
 
 def on_session(working: Working, heard: Heard[SessionState]) -> None:
@@ -42,7 +40,11 @@ def on_membership(working: Working, heard: Heard[TeamMembership]) -> None:
 
 def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
     """A phase has its towns: sessions of that phase that were announced before can be filled."""
-    sessions = [session.session_id for session in working[Session] if heard.body.stage in stages_of_phase(working, session.phase)]
+    sessions = [
+        session.session_id
+        for session in working[Session]
+        if heard.body.stage in stages_of_phase(working, session.phase)
+    ]
     _revise(working, sessions, heard)
 
 
@@ -71,6 +73,11 @@ def on_held_too_long(working: Working, moment: Due) -> None:
             working.say(fact, cause=heard)
 
 
+def on_reconcile(working: Working, moment: Due) -> None:
+    """After a restore: a session is settled with all that is known, and the requests held meanwhile are decided."""
+    _revise(working, [moment.subject], None)
+
+
 REACT: dict[Any, Any] = {
     StageOpened: on_stage,
     **dict.fromkeys(CityOutcome.__subclasses__(), on_city),
@@ -78,7 +85,7 @@ REACT: dict[Any, Any] = {
     **dict.fromkeys(SessionState.__subclasses__(), on_session),
 }
 DECIDE: dict[Any, Any] = {EnrolmentRequested: on_request, WithdrawalRequested: on_withdrawal}
-DUE: dict[str, Any] = {"held": on_held_too_long}
+DUE: dict[str, Any] = {HELD_TOO_LONG: on_held_too_long, RECONCILE: on_reconcile}
 
 
 def _sessions_about(working: Working, cities: set[str], people: set[str]) -> list[str]:
@@ -93,13 +100,15 @@ def _sessions_about(working: Working, cities: set[str], people: set[str]) -> lis
     return sorted(found)
 
 
-def _revise(working: Working, session_ids: Iterable[str], heard: Heard[Any], people: set[str] | None = None) -> None:
+def _revise(
+    working: Working, session_ids: Iterable[str], heard: Heard[Any] | None, people: set[str] | None = None
+) -> None:
     """Settles these sessions anew, then decides the held requests about them or about these people."""
     session_ids = list(session_ids)
     for session_id in session_ids:
         session = working[Session].get(session_id)
         if session is not None:
-            for fact in decide_session(working, session, at=heard.appended_at):
+            for fact in decide_session(working, session, at=heard.appended_at if heard else working.now):
                 working.say(fact, cause=heard)
     waiting = [held for session_id in session_ids for held in working[Held].where("session_id", session_id)]
     waiting += [held for person_id in people or () for held in working[Held].where("person_id", person_id)]
@@ -122,9 +131,15 @@ def _answer(working: Working, heard: Heard[Any]) -> None:
     else:
         decided = decide_withdrawal(working, session, body.person_id, asked=asked, at=heard.appended_at)
     if isinstance(decided, Wait):
-        unknown = heard.appended_at + dt.timedelta(days=UNKNOWN_SESSION_DAYS)
+        unknown = heard.appended_at + dt.timedelta(days=HELD_DAYS)
         expires_at = max(session.ends_at, heard.appended_at) if session else unknown
-        working.hold(heard, session_id=body.session_id, person_id=body.person_id, waits_for=decided.waits_for, expires_at=expires_at)
+        working.hold(
+            heard,
+            session_id=body.session_id,
+            person_id=body.person_id,
+            waits_for=decided.waits_for,
+            expires_at=expires_at,
+        )
         return
     for fact in decided:
         working.say(fact, cause=heard)

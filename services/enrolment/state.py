@@ -16,7 +16,9 @@ from shared.contracts.enrolment import (
     ParticipantEnrolled,
     ParticipantWaitlisted,
     PlaceState,
+    RefusalReason,
     Standing,
+    WithdrawalReason,
 )
 from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
 from shared.contracts.rules import StageOpened, TopicDefined
@@ -148,7 +150,10 @@ class Place(FactRow):
     episode: int
     basis: Basis | None
     queue: int | None
-    reason: str | None
+    reason: WithdrawalReason | None
+    """Why it was withdrawn."""
+    refusal: RefusalReason | None
+    """Why the latest request about it was turned down."""
     decided_at: dt.datetime
 
     @property
@@ -228,8 +233,9 @@ _STANDING = {
 
 def place_of(heard: Heard[PlaceState]) -> Place:
     body = heard.body
-    standing = body.standing if isinstance(body, EnrolmentRefused) else _STANDING[type(body)]  # type: ignore[index]
-    reason = body.reason if isinstance(body, EnrolmentRefused | EnrolmentWithdrawn) else None
+    standing = body.standing if isinstance(body, EnrolmentRefused) else _STANDING[type(body)]
+    refusal = body.reason if isinstance(body, EnrolmentRefused) else None
+    reason = body.reason if isinstance(body, EnrolmentWithdrawn) else getattr(body, "withdrawn_for", None)
     return Place(
         *meta(heard),
         body.session_id,
@@ -240,6 +246,7 @@ def place_of(heard: Heard[PlaceState]) -> Place:
         body.basis,
         body.queue,
         reason,
+        refusal,
         body.decided_at,
     )
 
@@ -300,7 +307,9 @@ def qualifies(working: Working, city_id: str, phase: int) -> bool | None:
 
 def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
     """The person's memberships that count for the session, in a fixed order."""
-    for membership in sorted(working[Membership].where("person_id", person_id), key=lambda row: (row.from_date, row.city_id)):
+    for membership in sorted(
+        working[Membership].where("person_id", person_id), key=lambda row: (row.from_date, row.city_id)
+    ):
         if session.kind == SessionKind.SUPPLEMENTARY and membership.city_id != session.city_id:
             continue
         if membership.covers(session.first_date, session.last_date):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,7 +33,11 @@ SESSION = table_of(
     Session,
     "session",
     METADATA,
-    extra=[sa.Index("session_city", "city_id"), sa.Index("session_ends", "ends_at"), sa.Index("session_phase", "phase")],
+    extra=[
+        sa.Index("session_city", "city_id"),
+        sa.Index("session_ends", "ends_at"),
+        sa.Index("session_phase", "phase"),
+    ],
 )
 PLACE = table_of(
     Place,
@@ -139,6 +144,13 @@ async def load(connection: AsyncConnection, working: Working, inputs: Inputs) ->
     working[Town].loaded(rows_as(Town, await connection.execute(_TOWNS, {"cities": sorted(cities)})))
 
 
+async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:
+    """Sessions that are not over, and those that held requests are about."""
+    sessions = sa.select(SESSION.c.session_id).where(SESSION.c.ends_at > now)
+    held = sa.select(HELD.c.session_id)
+    return sorted((await connection.execute(sa.union(sessions, held))).scalars())
+
+
 # --- what the API reads --------------------------------------------------------------------
 
 _taken = (
@@ -154,9 +166,13 @@ _taken = (
 
 def _session_list() -> sa.Select[Any]:
     count = sa.func.coalesce
-    columns = [column for column in SESSION.c if column.name not in ("source", "version", "numbered", "event_id", "heard_at")]
+    columns = [
+        column for column in SESSION.c if column.name not in ("source", "version", "numbered", "event_id", "heard_at")
+    ]
     return (
-        sa.select(*columns, count(_taken.c.enrolled, 0).label("enrolled"), count(_taken.c.waitlisted, 0).label("waitlisted"))
+        sa.select(
+            *columns, count(_taken.c.enrolled, 0).label("enrolled"), count(_taken.c.waitlisted, 0).label("waitlisted")
+        )
         .select_from(SESSION)
         .outerjoin(_taken, _taken.c.session_id == SESSION.c.session_id)
     )
@@ -171,7 +187,15 @@ async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> l
         .subquery()
     )
     statement = (
-        sa.select(TOWN.c.city_id, TOWN.c.stage, TOWN.c.name, TOWN.c.voivodeship, TOWN.c.outcome, TOWN.c.decided_on, members.c.members)
+        sa.select(
+            TOWN.c.city_id,
+            TOWN.c.stage,
+            TOWN.c.name,
+            TOWN.c.voivodeship,
+            TOWN.c.outcome,
+            TOWN.c.decided_on,
+            members.c.members,
+        )
         .outerjoin(members, members.c.city_id == TOWN.c.city_id)
         .order_by(TOWN.c.city_id, TOWN.c.stage)
         .limit(5000)
@@ -182,7 +206,13 @@ async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> l
     for row in await connection.execute(statement):
         town = found.setdefault(
             row.city_id,
-            {"city_id": row.city_id, "name": row.name, "voivodeship": row.voivodeship, "members": row.members or 0, "stages": []},
+            {
+                "city_id": row.city_id,
+                "name": row.name,
+                "voivodeship": row.voivodeship,
+                "members": row.members or 0,
+                "stages": [],
+            },
         )
         town["stages"].append({"stage": row.stage, "outcome": row.outcome, "decided_on": row.decided_on})
     return list(found.values())
@@ -215,6 +245,7 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str,
             PLACE.c.state,
             PLACE.c.basis,
             PLACE.c.reason,
+            PLACE.c.refusal,
             PLACE.c.queue,
             PLACE.c.episode,
             PLACE.c.decided_at,
@@ -291,6 +322,8 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         "towns_qualified": {str(row[0]): row[1] for row in await connection.execute(qualified)},
         "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),
         "cancelled_sessions": (
-            await connection.execute(sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SCHEDULED))
+            await connection.execute(
+                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SCHEDULED)
+            )
         ).scalar_one(),
     }

@@ -33,7 +33,10 @@ EVENTS: dict[str, type[Event]] = {
     model.type_name(): model
     for publisher in PUBLISHERS
     for model in vars(publisher).values()
-    if isinstance(model, type) and issubclass(model, Event) and model.__module__ == publisher.__name__ and "example" in vars(model)
+    if isinstance(model, type)
+    and issubclass(model, Event)
+    and model.__module__ == publisher.__name__
+    and "example" in vars(model)
 }
 """Every contract by its `ce_type`. A type that is not here is skipped and remembered."""
 

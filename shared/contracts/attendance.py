@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -28,7 +29,7 @@ class AttendanceState(Fact):
     decided_at: Moment
 
 
-_RECORD = {
+_RECORD: dict[str, object] = {
     "session_id": "session-0001",
     "meeting_id": "day-1",
     "person_id": "person-0001",
@@ -46,7 +47,7 @@ class ParticipantAttended(AttendanceState):
     device_id: Id | None = None
     request_source: Line | None = None
     request_id: Line | None = None
-    example: ClassVar[dict[str, object]] = _RECORD | {
+    example: ClassVar[Mapping[str, object]] = _RECORD | {
         "scanned_at": "2026-10-24T06:52:10.120000Z",
         "method": "scan",
         "device_id": "door-1",
@@ -58,7 +59,7 @@ class ParticipantAttended(AttendanceState):
 class ParticipantAbsent(AttendanceState):
     """The list of a recorded meeting closed and the person with a place had not come."""
 
-    example: ClassVar[dict[str, object]] = _RECORD | {"decided_at": "2026-10-24T19:00:00.000000Z"}
+    example: ClassVar[Mapping[str, object]] = _RECORD | {"decided_at": "2026-10-24T19:00:00.000000Z"}
 
 
 class AttendanceListClosed(Fact):
@@ -69,7 +70,7 @@ class AttendanceListClosed(Fact):
 
     stream = "attendance.events"
     subject = "session/{session_id}/meeting/{meeting_id}"
-    example: ClassVar[dict[str, object]] = {
+    example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0001",
         "meeting_id": "day-1",
         "recorded": True,

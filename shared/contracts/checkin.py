@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shared.contracts.model import Id, Moment, Request
@@ -12,7 +13,7 @@ class CheckInScanned(Request):
 
     stream = "attendance.scans"
     subject = "session/{session_id}/meeting/{meeting_id}/person/{person_id}"
-    example: ClassVar[dict[str, object]] = {
+    example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0001",
         "meeting_id": "day-1",
         "person_id": "person-0001",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ class PersonRegistered(Fact):
 
     stream = "programme.people"
     subject = "person/{person_id}"
-    example: ClassVar[dict[str, object]] = {
+    example: ClassVar[Mapping[str, object]] = {
         "person_id": "person-0001",
         "given_name": "Żaneta",
         "family_name": "Wiśniewska",
@@ -36,7 +37,7 @@ class PersonErased(Fact):
 
     stream = "programme.people"
     subject = "person/{person_id}"
-    example: ClassVar[dict[str, object]] = {"person_id": "person-0001"}
+    example: ClassVar[Mapping[str, object]] = {"person_id": "person-0001"}
 
     person_id: Id
 
@@ -46,7 +47,7 @@ class ContactRegistered(Fact):
 
     stream = "programme.contacts"
     subject = "contact/{person_id}"
-    example: ClassVar[dict[str, object]] = {
+    example: ClassVar[Mapping[str, object]] = {
         "person_id": "person-0001",
         "email": "zaneta.wisniewska@example.org",
         "language": "pl",
@@ -62,7 +63,7 @@ class ContactForgotten(Fact):
 
     stream = "programme.contacts"
     subject = "contact/{person_id}"
-    example: ClassVar[dict[str, object]] = {"person_id": "person-0001"}
+    example: ClassVar[Mapping[str, object]] = {"person_id": "person-0001"}
 
     person_id: Id
 
@@ -81,7 +82,7 @@ class TeamMembership(Fact):
     kind: MemberKind
 
 
-_MEMBER = {
+_MEMBER: dict[str, object] = {
     "person_id": "person-0001",
     "city_id": "geonames:776597",
     "from_date": "2026-03-10",
@@ -94,11 +95,11 @@ _MEMBER = {
 class TeamMemberJoined(TeamMembership):
     """The membership began and has no known end."""
 
-    example: ClassVar[dict[str, object]] = _MEMBER
+    example: ClassVar[Mapping[str, object]] = _MEMBER
 
 
 class TeamMemberLeft(TeamMembership):
     """The membership ended; `until_date` is its last day."""
 
     until_date: dt.date
-    example: ClassVar[dict[str, object]] = _MEMBER | {"until_date": "2026-09-30"}
+    example: ClassVar[Mapping[str, object]] = _MEMBER | {"until_date": "2026-09-30"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -70,7 +71,7 @@ class PlaceState(Fact):
     decided_at: Moment
 
 
-_PLACE = {
+_PLACE: dict[str, object] = {
     "session_id": "session-0101",
     "person_id": "person-0001",
     "city_id": "geonames:776597",
@@ -85,20 +86,20 @@ _PLACE = {
 class ParticipantEnrolled(PlaceState):
     """The person has a place."""
 
-    example: ClassVar[dict[str, object]] = _PLACE
+    example: ClassVar[Mapping[str, object]] = _PLACE
 
 
 class ParticipantWaitlisted(PlaceState):
     """The session is full; the person waits and is next when `queue` is the lowest."""
 
-    example: ClassVar[dict[str, object]] = _PLACE | {"queue": 3}
+    example: ClassVar[Mapping[str, object]] = _PLACE | {"queue": 3}
 
 
 class EnrolmentWithdrawn(PlaceState):
     """The place, or the place in the waiting list, was given back or taken back."""
 
     reason: WithdrawalReason
-    example: ClassVar[dict[str, object]] = _PLACE | {"reason": "requested"}
+    example: ClassVar[Mapping[str, object]] = _PLACE | {"reason": "requested"}
 
 
 class EnrolmentRefused(PlaceState):
@@ -107,7 +108,9 @@ class EnrolmentRefused(PlaceState):
     asked_for: AskedFor
     reason: RefusalReason
     standing: Standing
-    example: ClassVar[dict[str, object]] = _PLACE | {
+    withdrawn_for: WithdrawalReason | None = None
+    """Why the place, if it stands withdrawn, was given up."""
+    example: ClassVar[Mapping[str, object]] = _PLACE | {
         "episode": 0,
         "asked_for": "place",
         "reason": "not_in_team",

@@ -7,6 +7,7 @@ line breaks in single-line texts, numbers beyond 64 bits, times without a zone.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -86,7 +87,7 @@ class Event(Part):
     subject: ClassVar[str]
     """Pattern of the CloudEvents subject, such as `session/{session_id}`; fields are percent-encoded."""
     version: ClassVar[int] = 1
-    example: ClassVar[dict[str, object]]
+    example: ClassVar[Mapping[str, object]]
     """One valid body, used in the published schema and by the golden samples."""
 
     @classmethod

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from shared.contracts.model import Count, Fact, Id, Language, Line, Moment
+from pydantic import Field
+
+from shared.contracts.model import Count, Fact, Id, Language, Line, Moment, OptionalLine
+from shared.contracts.planner import Meeting
 
 
 class NoticeKind(StrEnum):
@@ -15,7 +19,11 @@ class NoticeKind(StrEnum):
 
 
 class NoticeOutcome(Fact):
-    """What became of one mail; the aggregate is the notice."""
+    """What became of one mail; the aggregate is the notice.
+
+    Says what the mail told, as far as it is about the session and not about the person: what everybody was told can be
+    known again from these facts alone.
+    """
 
     stream = "notifications.events"
     subject = "notice/{notice_id}"
@@ -27,10 +35,20 @@ class NoticeOutcome(Fact):
     language: Language
     message_id: Line
     attempts: Count
+    doubts: Count = 0
+    """Of how many attempts nobody knows whether the mail left."""
+    sequence: Count = 0
+    """The mail's number among those about this person and session: the SEQUENCE of its calendar entries."""
+    content: Line | None = None
+    """A hash of what the mail said; None: that there is no place any more."""
+    venue: Line
+    address: OptionalLine | None = None
+    meetings: Annotated[tuple[Meeting, ...], Field(min_length=1, max_length=60)]
+    """The meetings as the mail told them; in a cancellation, those that it called off."""
     decided_at: Moment
 
 
-_NOTICE = {
+_NOTICE: dict[str, object] = {
     "notice_id": "notice-0199aa00-0000-7000-8000-000000000003",
     "person_id": "person-0001",
     "session_id": "session-0001",
@@ -38,6 +56,19 @@ _NOTICE = {
     "language": "pl",
     "message_id": "<notice-0199aa00-0000-7000-8000-000000000003@rollcall.example.org>",
     "attempts": 1,
+    "doubts": 0,
+    "sequence": 0,
+    "content": "5b0c7a1f3f6f4d7e9a8b7c6d5e4f3a2b",
+    "venue": "Urząd Miejski w Augustowie, sala 12",
+    "address": "ul. Młyńska 35, Augustów",
+    "meetings": [
+        {
+            "meeting_id": "day-1",
+            "starts_local": "2026-10-24T09:00:00",
+            "ends_local": "2026-10-24T15:00:00",
+            "zone": "Europe/Warsaw",
+        }
+    ],
     "decided_at": "2026-10-01T08:15:02.000000Z",
 }
 
@@ -45,11 +76,16 @@ _NOTICE = {
 class NoticeSent(NoticeOutcome):
     """The mail server accepted the mail."""
 
-    example: ClassVar[dict[str, object]] = _NOTICE
+    example: ClassVar[Mapping[str, object]] = _NOTICE
 
 
 class NoticeFailed(NoticeOutcome):
-    """The mail was refused for good, or nobody can know whether it left (`outcome_unknown`)."""
+    """The mail did not reach its server for certain; `code` says why, never in the server's words.
+
+    `smtp_550` and the like: refused for good, or for too long. `unrenderable`: no mail can carry what it should say.
+    `outcome_unknown`: it may have left, an operator has to find out. `overtaken`: it may have left, and a later notice
+    tells what is true now. `not_sent`: an operator found out that it had not left.
+    """
 
     code: Line
-    example: ClassVar[dict[str, object]] = _NOTICE | {"code": "smtp_550"}
+    example: ClassVar[Mapping[str, object]] = _NOTICE | {"code": "smtp_550"}

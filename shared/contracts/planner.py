@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 from zoneinfo import ZoneInfo
@@ -74,7 +75,7 @@ class SessionState(Fact):
         return max(meeting.ends_at for meeting in self.meetings)
 
 
-_SESSION = {
+_SESSION: dict[str, object] = {
     "session_id": "session-0001",
     "kind": "supplementary",
     "phase": 1,
@@ -97,17 +98,17 @@ _SESSION = {
 class SessionScheduled(SessionState):
     """The session is planned."""
 
-    example: ClassVar[dict[str, object]] = _SESSION
+    example: ClassVar[Mapping[str, object]] = _SESSION
 
 
 class SessionRescheduled(SessionState):
     """The session changed: other times, another place or another size."""
 
-    example: ClassVar[dict[str, object]] = _SESSION | {"capacity": 45}
+    example: ClassVar[Mapping[str, object]] = _SESSION | {"capacity": 45}
 
 
 class SessionCancelled(SessionState):
     """The session does not take place. It says so for all its places."""
 
     reason: OptionalLine | None = None
-    example: ClassVar[dict[str, object]] = _SESSION | {"reason": "trainer ill"}
+    example: ClassVar[Mapping[str, object]] = _SESSION | {"reason": "trainer ill"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shared.contracts.model import Id, OptionalLine, Request
@@ -12,7 +13,7 @@ class EnrolmentRequested(Request):
 
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
-    example: ClassVar[dict[str, object]] = {"session_id": "session-0101", "person_id": "person-0001"}
+    example: ClassVar[Mapping[str, object]] = {"session_id": "session-0101", "person_id": "person-0001"}
 
     session_id: Id
     person_id: Id
@@ -23,7 +24,7 @@ class WithdrawalRequested(Request):
 
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
-    example: ClassVar[dict[str, object]] = {
+    example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0101",
         "person_id": "person-0001",
         "reason": "on leave that week",

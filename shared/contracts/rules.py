@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -20,7 +21,7 @@ class Rule(Fact):
 class StageOpened(Rule):
     """A stage of the competition and the training phase that the towns it selects take part in."""
 
-    example: ClassVar[dict[str, object]] = {"rule_id": "stage:1", "stage": 1, "phase": 1, "opened_on": "2026-03-01"}
+    example: ClassVar[Mapping[str, object]] = {"rule_id": "stage:1", "stage": 1, "phase": 1, "opened_on": "2026-03-01"}
 
     stage: Annotated[int, Field(strict=True, ge=1, le=99)]
     phase: Annotated[int, Field(strict=True, ge=1, le=99)]
@@ -30,7 +31,7 @@ class StageOpened(Rule):
 class TopicDefined(Rule):
     """A training topic: a code and its names."""
 
-    example: ClassVar[dict[str, object]] = {
+    example: ClassVar[Mapping[str, object]] = {
         "rule_id": "topic:climate",
         "topic": "climate",
         "name_pl": "Adaptacja do zmian klimatu",
@@ -45,7 +46,7 @@ class TopicDefined(Rule):
 class SourceTakenOver(Rule):
     """Facts of `to_source` on `in_stream` replace those of `from_source` from now on."""
 
-    example: ClassVar[dict[str, object]] = {
+    example: ClassVar[Mapping[str, object]] = {
         "rule_id": "takeover:directory-2",
         "in_stream": "programme.people",
         "from_source": "urn:example:directory",

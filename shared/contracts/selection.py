@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -32,7 +33,7 @@ class CityOutcome(Fact):
     decided_on: dt.date
 
 
-_TOWN = {
+_TOWN: dict[str, object] = {
     "city_id": "geonames:776597",
     "stage": 1,
     "name": "Augustów",
@@ -47,18 +48,18 @@ _TOWN = {
 class CityQualified(CityOutcome):
     """The committee chose the town in this stage."""
 
-    example: ClassVar[dict[str, object]] = _TOWN
+    example: ClassVar[Mapping[str, object]] = _TOWN
 
 
 class CityNotSelected(CityOutcome):
     """The town was not chosen in this stage, or stands on its reserve list."""
 
     outcome: NotSelected
-    example: ClassVar[dict[str, object]] = _TOWN | {"stage": 2, "outcome": "not_selected"}
+    example: ClassVar[Mapping[str, object]] = _TOWN | {"stage": 2, "outcome": "not_selected"}
 
 
 class CityWithdrawn(CityOutcome):
     """The town left the programme in this stage."""
 
     reason: OptionalLine | None = None
-    example: ClassVar[dict[str, object]] = _TOWN | {"reason": "resolution of the town council"}
+    example: ClassVar[Mapping[str, object]] = _TOWN | {"reason": "resolution of the town council"}

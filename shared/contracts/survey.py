@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -25,7 +26,7 @@ class TrainingNeedDeclared(Fact):
 
     stream = "programme.needs"
     subject = "need/{need_id}"
-    example: ClassVar[dict[str, object]] = {
+    example: ClassVar[Mapping[str, object]] = {
         "need_id": "need-776597-climate",
         "city_id": "geonames:776597",
         "topic": "climate",

@@ -58,6 +58,13 @@ CREATE TABLE kept.parked (
 
 CREATE INDEX parked_open ON kept.parked (state, reason);
 
+CREATE TABLE kept.recovery (
+    stream TEXT NOT NULL,
+    partition BIGINT NOT NULL,
+    until_offset BIGINT NOT NULL,
+    CONSTRAINT recovery_key PRIMARY KEY (stream, partition)
+);
+
 CREATE TABLE kept.skipped (
     type TEXT NOT NULL,
     stream TEXT NOT NULL,

@@ -80,6 +80,7 @@ CREATE TABLE projection.place (
     basis TEXT,
     queue BIGINT,
     reason TEXT,
+    refusal TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)

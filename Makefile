@@ -1,0 +1,46 @@
+# Every target sets up what it needs: Python >= 3.11 and make are enough.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := $(UV) run --no-sync
+ONCE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check format schemas clean
+
+help: ## What can be done here
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: .venv/ready ## Set up the environment that the other targets use
+
+.tools/bin/uv:
+	@$(PYTHON) deploy/bootstrap.py
+
+.venv/ready: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --locked --all-extras --python $(PYTHON)
+	@touch $@
+
+demo: .venv/ready ## Run everything with the programme's data (ONCE=1: end by itself, exit 0 only if the books balance)
+	@$(RUN) rollcall demo $(if $(ONCE),--once) $(DEMO)
+
+up: .venv/ready ## Run the system without any data
+	@$(RUN) rollcall up
+
+test: .venv/ready ## Run every test that this machine can run, on a real Kafka and a real Postgres
+	@$(RUN) pytest $(TEST)
+
+check: .venv/ready ## Format, lint, types, imports, contracts
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+	@$(RUN) python -m shared.contracts.gate check
+
+format: .venv/ready ## Put the code into its form
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+schemas: .venv/ready ## Write the JSON Schemas and samples of new contracts
+	@$(RUN) python -m shared.contracts.gate write
+
+clean: ## Remove the environment; data folders stay
+	rm -rf .venv .tools

@@ -1,0 +1,56 @@
+"""After a restore: our own stream knows more than the database. What we said stands; what made us say it is heard again quietly.
+
+While the other streams are heard up to where they ended when this was noticed, facts make rows and decide nothing, because the
+rows of our own facts are newer than they are: a team that was complete again looks incomplete half-way. Requests that have no
+answer are held. Then everything open is looked at once, with all that is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.database import KEPT, Row, mapping, rows_as, table_of
+from shared.watermark import MACHINERY, Partition
+
+NOTICED = -1
+RECONCILE = "reconcile"
+"""The kind of due moment that looks at one open subject with all that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery(Row):
+    """How far a partition is heard quietly. NOTICED: that a recovery is needed, its end not yet known."""
+
+    KEY: ClassVar = ("stream", "partition")
+
+    stream: str
+    partition: int
+    until_offset: int
+
+
+RECOVERY = table_of(Recovery, "recovery", MACHINERY, schema=KEPT)
+
+
+async def notice(connection: AsyncConnection, own_stream: str) -> None:
+    """Remembers, in the transaction that heard a fact of our own for the first time, that the database is older than the stream."""
+    row = Recovery(own_stream, NOTICED, NOTICED)
+    await connection.execute(insert(RECOVERY).values(**mapping(row)).on_conflict_do_nothing())
+
+
+async def begin(connection: AsyncConnection, ends: dict[Partition, int]) -> dict[Partition, int]:
+    """Until which offset each partition is to be heard quietly; empty if nothing has to be recovered."""
+    rows = rows_as(Recovery, await connection.execute(sa.select(RECOVERY).with_for_update()))
+    if any(row.until_offset == NOTICED for row in rows):
+        await connection.execute(sa.delete(RECOVERY))
+        rows = [Recovery(*part, end) for part, end in sorted(ends.items())]
+        await connection.execute(insert(RECOVERY).values([dict(mapping(row)) for row in rows]))
+    return {Partition(row.stream, row.partition): row.until_offset for row in rows}
+
+
+async def end(connection: AsyncConnection) -> None:
+    await connection.execute(sa.delete(RECOVERY))

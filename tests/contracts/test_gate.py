@@ -1,0 +1,61 @@
+"""The contract gate refuses what a reader or an old event could not stand."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from shared.contracts import EVENTS
+from shared.contracts.gate import breaks, problems, samples_of, schema_of
+from shared.contracts.selection import CityNotSelected
+from shared.streams import STREAMS
+
+
+def published() -> dict[str, Any]:
+    return json.loads(json.dumps(schema_of(CityNotSelected)))
+
+
+def changed(**change: Any) -> dict[str, Any]:
+    schema = copy.deepcopy(published())
+    for name, rule in change.items():
+        if rule is None:
+            del schema["properties"][name]
+        else:
+            schema["properties"][name] = rule
+    return schema
+
+
+def test_schemas_and_samples_are_in_step_with_the_models() -> None:
+    assert problems() == []
+
+
+def test_every_type_has_a_golden_sample_and_a_stream() -> None:
+    for name, model in EVENTS.items():
+        assert samples_of(name)
+        assert STREAMS[model.stream].key in model.model_fields
+
+
+def test_a_new_optional_field_is_compatible() -> None:
+    assert breaks(published(), changed(mayor={"type": "string"})) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        (changed(population=None), "population is gone"),
+        (changed(population={"type": "string"}), "population means something else"),
+        ({**published(), "required": [*published()["required"], "population"]}, "population is required"),
+        ({**published(), "x-stream": "programme.towns"}, "the stream or the subject changed"),
+    ],
+)
+def test_a_change_that_breaks_readers_is_refused(new: dict[str, Any], why: str) -> None:
+    assert any(why in one for one in breaks(published(), new))
+
+
+def test_a_value_taken_from_an_enum_is_refused() -> None:
+    new = copy.deepcopy(published())
+    new["$defs"]["NotSelected"]["enum"] = ["reserve"]
+    assert breaks(published(), new) == ["NotSelected: the value 'not_selected' is gone"]

@@ -1,0 +1,362 @@
+"""Enrolment on a real Kafka and a real Postgres: what is heard, what is set aside, what is said, and that nothing is doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.enrolment import store
+from services.enrolment.app import SERVICE
+from shared.contracts import Event
+from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.planner import SessionKind, SessionRescheduled, SessionScheduled
+from shared.contracts.portal import EnrolmentRequested
+from shared.contracts.rules import SourceTakenOver, StageOpened
+from shared.contracts.selection import CityQualified
+from shared.journal import JOURNAL, OUTBOX
+from shared.parking import PARKED, SKIPPED
+from shared.rebuild import compare
+from shared.service import Service
+from shared.testing import Message, body_of, eventually, json_message, message
+from shared.watermark import WATERMARK
+
+Make = Callable[[Service], Awaitable[Any]]
+
+_names = itertools.count(1)
+
+
+def fresh(kind: str) -> str:
+    """An id no other test uses: the streams are shared."""
+    return f"{kind}-{next(_names)}"
+
+
+def city(city_id: str, **changes: Any) -> CityQualified:
+    return body_of(CityQualified, city_id=city_id, **{"stage": 1, **changes})
+
+
+async def rows(world: Any, table: sa.Table, *where: Any) -> list[Any]:
+    async with world.engine.connect() as connection:
+        return list(await connection.execute(sa.select(table).where(*where)))
+
+
+async def known(world: Any, city_id: str, name: str | None = None) -> bool:
+    found = await rows(world, store.TOWN, store.TOWN.c.city_id == city_id)
+    return bool(found) and (name is None or found[0].name == name)
+
+
+async def snapshot(world: Any) -> dict[str, list[Any]]:
+    """Every row that matters, for comparison before and after."""
+    tables = [*store.TABLES.values(), JOURNAL, OUTBOX]
+    return {table.name: sorted(map(tuple, await rows(world, table)), key=repr) for table in tables}
+
+
+def training(
+    session_id: str, city_id: str, *, days_ahead: int = 30, model: type[Event] = SessionScheduled, **changes: Any
+) -> Event:
+    date = (dt.datetime.now(dt.UTC) + dt.timedelta(days=days_ahead)).date()
+    meeting = {"meeting_id": "day-1", "starts_local": f"{date}T09:00:00", "ends_local": f"{date}T15:00:00"}
+    fields = {"kind": SessionKind.SUPPLEMENTARY, "phase": 77, "capacity": 10, "meetings": [meeting]}
+    return body_of(model, session_id=session_id, city_id=city_id, **{**fields, **changes})
+
+
+def programme(city_id: str, people: list[str], session_id: str) -> list[Message]:
+    """A town with a team and a training for it, in a phase of its own."""
+    opened = StageOpened(rule_id="stage:77", stage=77, phase=77, opened_on=dt.date(2026, 1, 1))
+    return [
+        message(opened, event_id="stage-77", at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)),
+        message(city(city_id, stage=77)),
+        *(
+            message(
+                TeamMemberJoined(
+                    person_id=person, city_id=city_id, from_date=dt.date(2026, 1, 1), kind=MemberKind.COORDINATOR
+                )
+            )
+            for person in people
+        ),
+        message(training(session_id, city_id)),
+    ]
+
+
+async def enrolled(world: Any, session_id: str) -> int:
+    found = await rows(world, store.PLACE, store.PLACE.c.session_id == session_id, store.PLACE.c.state == "enrolled")
+    return len(found)
+
+
+async def test_every_bad_record_is_parked_with_its_reason_and_the_next_good_event_is_heard(world: Make) -> None:
+    here = await world(SERVICE)
+    town = fresh("town")
+    good = city(town)
+    base = good.model_dump(mode="json")
+    type_name, key = CityQualified.type_name(), town.encode()
+    bad: dict[str, Message] = {
+        "not_json": Message("programme.cities", key, b"{", message(good).headers),
+        "not_a_cloudevent": message(good, without="ce_id"),
+        "wrong_key": dataclasses.replace(message(good), key=b"another"),
+        "tombstone": Message("programme.cities", key, None),
+        "invalid_body": json_message("programme.cities", key, {**base, "name": "a\x00b"}, type_name),
+        "future_time": message(good, at=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)),
+        "too_large": Message("programme.cities", key, b" " * 300_000, message(good).headers),
+        "header_not_utf8": dataclasses.replace(message(good), headers=[*message(good).headers, ("x", b"\xff")]),
+        "wrong_stream": dataclasses.replace(message(body_of(ContactRegistered)), stream="programme.cities", key=key),
+    }
+    big = json_message("programme.cities", key, {**base, "population": 10**23}, type_name)
+    async with here.running():
+        places = dict(zip(bad, await here.publish(*bad.values()), strict=True))
+        (beyond_64_bits,) = await here.publish(big)
+        await here.publish(message(good))
+        await eventually(lambda: known(here, town), what="the good event")
+
+    parked = {(row.stream, row.partition, row.offset): row.reason for row in await rows(here, PARKED)}
+    assert {reason: parked.get(place) for reason, place in places.items()} == {reason: reason for reason in bad}
+    assert parked[beyond_64_bits] == "invalid_body"
+
+
+async def test_an_unknown_type_is_skipped_and_remembered_where_it_was_first_met(world: Make) -> None:
+    here = await world(SERVICE)
+    town = fresh("town")
+    unknown = json_message("programme.cities", town.encode(), {"city_id": town}, f"rollcall.{town}.v9")
+    async with here.running():
+        (first, _) = await here.publish(unknown, unknown)
+        await here.publish(message(city(town)))
+        await eventually(lambda: known(here, town))
+
+    (row,) = await rows(here, SKIPPED, SKIPPED.c.type == f"rollcall.{town}.v9")
+    assert (row.stream, row.partition, row.first_offset) == first
+
+
+async def test_a_second_writer_is_parked_until_it_may_take_over(world: Make) -> None:
+    here = await world(SERVICE)
+    town, writer = fresh("town"), fresh("urn:second")
+    async with here.running() as runtime:
+        (_, place) = await here.publish(
+            message(city(town), source="urn:first"), message(city(town, name="Theirs"), source=writer)
+        )
+        await eventually(lambda: parked_at(here, place))
+        assert await known(here, town, "Augustów")
+
+        rule = body_of(
+            SourceTakenOver, rule_id=town, in_stream="programme.cities", from_source="urn:first", to_source=writer
+        )
+        await here.publish(message(rule))
+        await eventually(lambda: taken_over(here, town))
+        assert (await runtime.retry.retry(*place)).state == "heard"
+        assert await known(here, town, "Theirs")
+
+
+async def parked_at(world: Any, place: tuple[str, int, int]) -> list[Any]:
+    stream, partition, offset = place
+    return await rows(
+        world, PARKED, PARKED.c.stream == stream, PARKED.c.partition == partition, PARKED.c.offset == offset
+    )
+
+
+async def taken_over(world: Any, rule_id: str) -> list[Any]:
+    from shared.holding import TAKEOVER
+
+    return await rows(world, TAKEOVER, TAKEOVER.c.rule_id == rule_id)
+
+
+async def test_what_the_database_refuses_for_its_content_is_parked_alone(world: Make) -> None:
+    here = await world(SERVICE)
+    refused, person, good = fresh("town"), fresh("person"), fresh("town")
+    async with here.engine.begin() as connection:
+        await connection.execute(
+            sa.text(f"alter table projection.town add constraint no check (city_id <> '{refused}')")
+        )
+        await connection.execute(
+            sa.text(f"alter table projection.person add constraint no check (person_id <> '{person}')")
+        )
+    identity = PersonRegistered(person_id=person, given_name="A", family_name="B")
+    async with here.running():
+        (deciding, informing) = await here.publish(message(city(refused)), message(identity))
+        await here.publish(message(city(good)))
+        await eventually(lambda: known(here, good))
+        for place in (deciding, informing):
+            (row,) = await eventually(lambda place=place: parked_at(here, place))
+            assert row.reason == "refused_by_database"
+
+
+async def test_a_team_is_enrolled_and_kafka_hears_of_it(world: Make) -> None:
+    here = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    people = [fresh("person") for _ in range(3)]
+    async with here.running():
+        await here.publish(*programme(town, people, session))
+        await eventually(lambda: said_and_sent(here, session, 3), what="three enrolments sent")
+    entries = await rows(here, JOURNAL, JOURNAL.c.key == session)
+    assert {entry.type for entry in entries} == {"rollcall.ParticipantEnrolled.v1"}
+
+
+async def said_and_sent(world: Any, session_id: str, number: int) -> bool:
+    entries = await rows(world, JOURNAL, JOURNAL.c.key == session_id)
+    return len(entries) == number and not await rows(world, OUTBOX)
+
+
+async def test_the_same_input_a_second_time_changes_no_row(world: Make) -> None:
+    here = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    events = programme(town, [fresh("person") for _ in range(3)], session)
+    events.append(message(EnrolmentRequested(session_id=session, person_id=fresh("person"))))
+    async with here.running():
+        await here.publish(*events)
+        await eventually(lambda: said_and_sent(here, session, 3))
+        await settled(here)
+        before = await snapshot(here)
+        await here.publish(*events)
+        await settled(here)
+        assert await snapshot(here) == before
+
+
+async def settled(world: Any) -> None:
+    """Everything published so far has been heard, and everything said has been sent and heard."""
+    from shared.observer import Observer, is_heard
+    from shared.settings import kafka_connection
+
+    observer = Observer(kafka_connection(world.settings))
+    await observer.start()
+    try:
+        for _ in range(2):  # What was said meanwhile is heard in the second round.
+            ends = await observer.ends(world.service.heard)
+            await eventually(lambda ends=ends: is_heard(world.engine, ends), what="everything heard")
+            await eventually(lambda: nothing_left(world), what="an empty outbox")
+    finally:
+        await observer.stop()
+
+
+async def nothing_left(world: Any) -> bool:
+    return not await rows(world, OUTBOX)
+
+
+async def test_a_database_that_lost_everything_says_nothing_twice(world: Make) -> None:
+    """Restored from the oldest backup there is: what was said before is heard first, then what it answered."""
+    first = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    async with first.running():
+        people = [fresh("person") for _ in range(3)]
+        await first.publish(*programme(town, people, session))
+        await eventually(lambda: said_and_sent(first, session, 3))
+        # What is heard half-way looks different from how it ends: a smaller room, a member who left for a while.
+        joined = {"person_id": people[0], "city_id": town, "kind": MemberKind.COORDINATOR}
+        await first.publish(
+            message(training(session, town, model=SessionRescheduled, capacity=1), version=2),
+            message(TeamMemberLeft(from_date=dt.date(2026, 1, 1), until_date=dt.date(2026, 2, 1), **joined), version=2),
+        )
+        await settled(first)
+        assert await enrolled(first, session) == 1
+        await first.publish(
+            message(training(session, town, model=SessionRescheduled, capacity=10), version=3),
+            message(TeamMemberJoined(from_date=dt.date(2026, 3, 1), **joined)),
+        )
+        await eventually(lambda: enrolled_all(first, session))
+        await settled(first)
+    said = {row.event_id for row in await rows(first, JOURNAL)}
+
+    second = await world(SERVICE)
+    async with second.running():
+        await eventually(lambda: enrolled_all(second, session))
+        await settled(second)
+    assert {row.event_id for row in await rows(second, JOURNAL, JOURNAL.c.key == session)} <= said
+
+
+async def enrolled_all(world: Any, session_id: str) -> bool:
+    return await enrolled(world, session_id) == 3
+
+
+async def test_the_books_of_every_stream_balance(world: Make) -> None:
+    here = await world(SERVICE)
+    town = fresh("town")
+    async with here.running() as runtime:
+        await here.publish(
+            message(city(town)),
+            Message("programme.cities", b"x", b"{", []),
+            json_message("programme.cities", b"x", {}, "rollcall.Unheard.v1"),
+        )
+        await settled(here)
+        books = await runtime.books()
+    for name, stream in books["streams"].items():
+        assert stream["published"] == stream["heard"] + stream["parked"] + stream["skipped"], name
+    assert books["streams"]["programme.cities"]["parked"] >= 1
+    assert books["streams"]["programme.cities"]["skipped"] >= 1
+
+
+async def test_a_rebuild_equals_the_live_projection_row_for_row(world: Make) -> None:
+    here = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    async with here.running():
+        await here.publish(*programme(town, [fresh("person") for _ in range(3)], session))
+        await eventually(lambda: said_and_sent(here, session, 3))
+        await settled(here)
+        report = await compare(SERVICE, here.settings)
+        assert report.different_rows == 0, report.differences
+        assert report.rows["place"] >= 3
+
+        async with here.engine.begin() as connection:
+            await connection.execute(sa.update(store.PLACE).where(store.PLACE.c.session_id == session).values(queue=99))
+        report = await compare(SERVICE, here.settings)
+        assert {(one["table"], one["only"]) for one in report.differences} == {("place", "live"), ("place", "rebuilt")}
+
+
+async def test_a_partition_whose_watermark_has_another_fingerprint_is_heard_from_its_start(world: Make) -> None:
+    here = await world(SERVICE)
+    town = fresh("town")
+    async with here.running():
+        ((stream, partition, _),) = await here.publish(message(city(town)))
+        await eventually(lambda: known(here, town))
+        await settled(here)
+    async with here.engine.begin() as connection:
+        await connection.execute(sa.delete(store.TOWN))
+        await connection.execute(
+            sa.update(WATERMARK)
+            .where(WATERMARK.c.stream == stream, WATERMARK.c.partition == partition)
+            .values(last_print="0/another-log")
+        )
+    async with here.running():
+        await eventually(lambda: known(here, town), what="the town heard again")
+
+
+async def test_a_watermark_beyond_the_end_of_the_log_is_heard_from_its_start(world: Make) -> None:
+    here = await world(SERVICE)
+    town = fresh("town")
+    async with here.running():
+        ((stream, partition, offset),) = await here.publish(message(city(town)))
+        await eventually(lambda: known(here, town))
+        await settled(here)
+    async with here.engine.begin() as connection:
+        await connection.execute(sa.delete(store.TOWN))
+        await connection.execute(
+            sa.update(WATERMARK)
+            .where(WATERMARK.c.stream == stream, WATERMARK.c.partition == partition)
+            .values(next_offset=offset + 500, last_offset=offset + 499)
+        )
+    async with here.running():
+        await eventually(lambda: known(here, town), what="the town heard again")
+
+
+async def test_two_replicas_share_the_work_and_double_nothing(world: Make) -> None:
+    here = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    people = [fresh("person") for _ in range(8)]
+    other = dataclasses.replace(here, settings=here.settings.model_copy(update={"replica": "other"}))
+    async with here.running(), other.running():
+        await here.publish(*programme(town, people, session))
+        await eventually(lambda: said_and_sent(here, session, 8), what="eight enrolments", seconds=60)
+        await asyncio.sleep(0)
+    assert await enrolled(here, session) == 8
+
+
+async def test_a_held_request_is_refused_once_its_time_has_come(world: Make) -> None:
+    now = dt.datetime.now(dt.UTC)
+    late = dataclasses.replace(SERVICE, clock=lambda: now + dt.timedelta(days=31))
+    here = await world(late)
+    session, person = fresh("session"), fresh("person")
+    async with here.running():
+        await here.publish(message(EnrolmentRequested(session_id=session, person_id=person)))
+        await eventually(lambda: rows(here, JOURNAL, JOURNAL.c.key == session), what="the refusal")
+    (place,) = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    assert place.refusal == "never_known"

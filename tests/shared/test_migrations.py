@@ -1,0 +1,56 @@
+"""Migrations: what they make is what the code expects, and a second run changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deploy.embedded.postgres import Postgres
+from shared.migrating import migrate
+from shared.tokens import TOKEN
+from shared.watermark import MACHINERY
+
+SERVICES = ("enrolment", "attendance", "notifications")
+
+
+def database(postgres: Postgres, name: str) -> str:
+    return postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
+
+
+def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[Any]:
+    def ours(name: str | None, kind: str, parents: Any) -> bool:
+        return kind != "schema" or name in ("projection", "kept")
+
+    options = {"include_schemas": True, "include_name": ours, "compare_type": True, "compare_server_default": False}
+    context = MigrationContext.configure(connection, opts=options)
+    found = compare_metadata(context, metadata)  # type: ignore[arg-type]  # A list is taken as well.
+    return [one for one in found if "alembic_version" not in repr(one)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_migrated_schema_is_the_one_the_code_declares(postgres: Postgres, service: str) -> None:
+    url = database(postgres, f"migrated_{service}")
+    await asyncio.to_thread(migrate, service, url)
+    importlib.import_module(f"services.{service}.app")
+    metadata = importlib.import_module(f"services.{service}.store").METADATA
+    assert TOKEN.metadata is MACHINERY
+
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences, [MACHINERY, metadata]) == []
+    await engine.dispose()
+
+
+async def test_migrating_twice_at_once_migrates_once(postgres: Postgres) -> None:
+    url = database(postgres, "migrated_twice")
+    program = f"from shared.migrating import migrate; migrate('enrolment', {url!r})"
+    jobs = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(2)]
+    assert [await job.wait() for job in jobs] == [0, 0]

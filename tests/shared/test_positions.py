@@ -1,0 +1,96 @@
+"""What was fetched is heard only if it continues the watermark; a log that is not the one heard before is heard anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.contracts.selection import CityQualified
+from shared.envelope import fingerprint
+from shared.positions import Positions
+from shared.testing import body_of, message
+from shared.watermark import Partition, Watermark
+
+PART = Partition("programme.cities", 0)
+
+
+def records(first: int, last: int, *, log: str = "a") -> tuple[Any, ...]:
+    body = body_of(CityQualified)
+    return tuple(message(body, event_id=f"{log}-{offset}").record(offset=offset) for offset in range(first, last))
+
+
+def mark(next_offset: int, *, log: str = "a") -> Watermark:
+    if next_offset == 0:
+        return Watermark(*PART, 0, None, None, 0, 0, 0)
+    (last,) = records(next_offset - 1, next_offset, log=log)
+    return Watermark(*PART, next_offset, last.offset, fingerprint(last), next_offset, 0, 0)
+
+
+def positioned(next_offset: int) -> Positions:
+    positions = Positions()
+    positions.set(PART, mark(next_offset))
+    return positions
+
+
+def test_a_partition_is_sought_at_its_last_heard_record_which_is_not_heard_twice() -> None:
+    positions = Positions()
+    assert positions.set(PART, mark(5)) == 4
+
+    (fetched,) = positions.take(records(4, 8))
+
+    assert (fetched.batch.from_offset, fetched.batch.next_offset) == (5, 8)
+    assert [record.offset for record in fetched.batch.records] == [5, 6, 7]
+
+
+def test_a_new_partition_is_heard_from_its_start() -> None:
+    positions = Positions()
+    assert positions.set(PART, None) == 0
+    assert positions.take(records(0, 3))[0].batch.from_offset == 0
+
+
+def test_batches_continue_each_other_across_the_gaps_of_compaction() -> None:
+    positions = positioned(0)
+    positions.take(records(0, 3))
+
+    (fetched,) = positions.take(records(7, 9))
+
+    assert fetched.batch.from_offset == 3
+
+
+def test_another_record_at_the_watermark_means_another_log() -> None:
+    positions = positioned(5)
+
+    assert positions.take(records(4, 8, log="b")) == []
+    assert positions.to_rewind == {PART}
+    assert PART not in positions
+
+
+def test_a_last_record_that_is_gone_means_another_log_too() -> None:
+    positions = positioned(5)
+
+    assert positions.take(records(6, 8)) == []
+    assert positions.to_rewind == {PART}
+
+
+def test_a_log_that_begins_again_below_us_is_dropped_and_positioned_anew() -> None:
+    positions = positioned(0)
+    positions.take(records(0, 5))
+
+    assert positions.take(records(0, 2)) == []
+    assert PART not in positions
+
+
+def test_nothing_is_heard_of_a_partition_that_is_not_positioned() -> None:
+    positions = positioned(5)
+    positions.drop([PART])
+
+    assert positions.take(records(4, 8)) == []
+
+
+def test_what_was_fetched_before_a_seek_is_no_longer_current() -> None:
+    positions = positioned(0)
+    (before,) = positions.take(records(0, 3))
+    positions.set(PART, mark(0))
+    (after,) = positions.take(records(0, 3))
+
+    assert not positions.is_current(before)
+    assert positions.is_current(after)

@@ -1,0 +1,88 @@
+"""What a fact is to the row before: newer, stale, a duplicate, someone else's, or about someone erased."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from services.enrolment.app import SERVICE
+from services.enrolment.state import Person, Town
+from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.contracts.rules import SourceTakenOver
+from shared.contracts.selection import CityQualified
+from shared.testing import NOON, body_of, decoded, heard
+from shared.testing import Message as Record
+from shared.working import Verdict, Working
+
+CITY = body_of(CityQualified)
+
+
+@pytest.fixture
+def working() -> Working:
+    return SERVICE.working(NOON)
+
+
+def named(name: str) -> CityQualified:
+    return CITY.model_copy(update={"name": name})
+
+
+def test_the_newest_version_wins_in_any_order(working: Working) -> None:
+    assert working.apply(heard(named("new"), version=2)) is Verdict.NEWER
+    assert working.apply(heard(named("old"), version=1)) is Verdict.STALE
+    assert working[Town].get(CITY.city_id, 1).name == "new"  # type: ignore[union-attr]
+
+
+def test_the_same_event_again_writes_nothing(working: Working) -> None:
+    working.apply(heard(CITY, event_id="e-1"))
+    assert working.apply(heard(named("edited"), event_id="e-1")) is Verdict.DUPLICATE
+
+
+def test_the_same_content_under_the_same_version_writes_nothing(working: Working) -> None:
+    working.apply(heard(CITY))
+    assert working.apply(heard(CITY)) is Verdict.DUPLICATE
+
+
+def test_a_tie_with_other_content_goes_to_the_later_one(working: Working) -> None:
+    working.apply(heard(named("first")))
+    assert working.apply(heard(named("second"))) is Verdict.NEWER
+
+
+def test_the_first_writer_owns_the_aggregate(working: Working) -> None:
+    working.apply(heard(CITY, source="urn:a"))
+    assert working.apply(heard(named("theirs"), source="urn:b", version=9)) is Verdict.FOREIGN
+
+
+def test_a_writer_that_took_over_replaces_whatever_its_version(working: Working) -> None:
+    rule = body_of(SourceTakenOver, in_stream="programme.cities", from_source="urn:a", to_source="urn:b")
+    working.apply(heard(rule, source="urn:office"))
+    working.apply(heard(CITY, source="urn:a", version=9))
+
+    assert working.apply(heard(named("theirs"), source="urn:b", version=1)) is Verdict.NEWER
+    assert working.apply(heard(named("late"), source="urn:a", version=10)) is Verdict.FOREIGN
+
+
+def test_a_writer_may_not_change_its_way_of_numbering(working: Working) -> None:
+    working.apply(heard(CITY, version=3))
+    assert working.apply(heard(CITY, version=None, at=NOON + dt.timedelta(days=1))) is Verdict.RENUMBERED
+
+
+def test_nothing_is_known_again_about_someone_erased(working: Working) -> None:
+    person = body_of(PersonRegistered)
+    working.apply(heard(person, version=1))
+    working.apply(heard(PersonErased(person_id=person.person_id), version=2))
+
+    assert working.apply(heard(person, version=3)) is Verdict.ERASED
+    row = working[Person].get(person.person_id)
+    assert row is not None
+    assert (row.given_name, row.family_name, row.erased) == (None, None, True)
+
+
+def test_a_bare_tombstone_erases_whoever_wrote_it(working: Working) -> None:
+    person = body_of(PersonRegistered)
+    working.apply(heard(person, source="urn:directory", version=5))
+
+    assert working.apply(decoded(Record("programme.people", person.person_id.encode(), None))) is Verdict.NEWER
+    row = working[Person].get(person.person_id)
+    assert row is not None
+    assert (row.erased, row.source) == (True, "urn:directory")
