@@ -1,0 +1,144 @@
+"""The fact lane's one statement and the deciding lane's thinking come to the same rows, counts and parked records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from deploy.embedded.postgres import Postgres
+from services.enrolment import store
+from services.enrolment.app import SERVICE
+from shared import watermark
+from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.deciding import Batch, Desk, NotContinuous
+from shared.envelope import decode
+from shared.facts import FactLane
+from shared.migrating import migrate
+from shared.parking import PARKED
+from shared.testing import NOON, Message, message
+from shared.watermark import WATERMARK, Partition
+
+PART = Partition("programme.people", 3)
+
+
+@dataclass
+class Lanes:
+    """The same service twice: once through each lane."""
+
+    fast: AsyncEngine
+    slow: AsyncEngine
+
+    async def empty(self) -> None:
+        for engine in (self.fast, self.slow):
+            async with engine.begin() as connection:
+                for table in (store.PERSON, WATERMARK, PARKED):
+                    await connection.execute(sa.delete(table))
+
+    def hearers(self) -> tuple[Any, Any]:
+        fast = FactLane(self.fast, SERVICE, Desk(self.fast, SERVICE, said=lambda: None))
+        return fast, Desk(self.slow, SERVICE, said=lambda: None)
+
+
+@pytest.fixture(scope="module")
+async def lanes(postgres: Postgres) -> AsyncIterator[Lanes]:
+    engines = []
+    for name in ("lane_fast", "lane_slow"):
+        url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
+        await asyncio.to_thread(migrate, "enrolment", url)
+        engines.append(create_async_engine(url))
+    yield Lanes(*engines)
+    for engine in engines:
+        await engine.dispose()
+
+
+async def contents(engine: AsyncEngine, table: sa.Table, *leave_out: str) -> list[tuple[Any, ...]]:
+    columns = [column for column in table.c if column.name not in leave_out]
+    async with engine.connect() as connection:
+        return sorted(map(tuple, await connection.execute(sa.select(*columns))), key=repr)
+
+
+def batch(messages: Sequence[Message], first_offset: int) -> tuple[Batch, list[Any]]:
+    records = [one.record(offset=first_offset + n, partition=PART.number, at=NOON) for n, one in enumerate(messages)]
+    return Batch(PART, first_offset, records), [decode(record) for record in records]
+
+
+def person(person_id: str, name: str, source: str, version: int | None, event: int) -> Message:
+    body = PersonRegistered(person_id=person_id, given_name=name, family_name="x")
+    return message(body, source=source, version=version, event_id=f"e-{event}", at=NOON)
+
+
+registered = st.builds(
+    person,
+    st.sampled_from(["p1", "p2", "p3"]),
+    st.sampled_from(["a", "b", "c"]),
+    st.sampled_from(["urn:one", "urn:one", "urn:one", "urn:two"]),
+    st.sampled_from([1, 2, 3, 4, 5, None]),
+    st.integers(1, 6),
+)
+erased = st.builds(
+    lambda person_id, version: message(PersonErased(person_id=person_id), source="urn:one", version=version, at=NOON),
+    st.sampled_from(["p1", "p2"]),
+    st.integers(1, 6),
+)
+oddities = st.sampled_from(
+    [
+        Message("programme.people", b"p1", None),
+        Message("programme.people", b"p1", b"{"),
+        message(PersonErased(person_id="p3"), ce_type="rollcall.Unknown.v1", at=NOON),
+    ]
+)
+streams = st.lists(st.one_of(registered, registered, registered, erased, oddities), min_size=1, max_size=24)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(streams, st.integers(1, 9))
+async def test_both_lanes_come_to_the_same(lanes: Lanes, messages: list[Message], size: int) -> None:
+    await lanes.empty()
+    for hearer in lanes.hearers():
+        for start in range(0, len(messages), size):
+            part, decoded = batch(messages[start : start + size], start)
+            await hearer.hear([part], [decoded])
+    assert await contents(lanes.fast, store.PERSON) == await contents(lanes.slow, store.PERSON)
+    assert await contents(lanes.fast, WATERMARK) == await contents(lanes.slow, WATERMARK)
+    assert await contents(lanes.fast, PARKED, "parked_at") == await contents(lanes.slow, PARKED, "parked_at")
+
+
+async def test_a_batch_that_does_not_continue_the_watermark_writes_nothing(lanes: Lanes) -> None:
+    await lanes.empty()
+    for engine, hearer in zip((lanes.fast, lanes.slow), lanes.hearers(), strict=True):
+        part, decoded = batch([person("p1", "a", "urn:one", 1, 1)], 7)
+        with pytest.raises(NotContinuous):
+            await hearer.hear([part], [decoded])
+        assert await contents(engine, store.PERSON) == []
+
+
+async def test_what_was_heard_before_is_dropped_and_the_rest_is_heard(lanes: Lanes) -> None:
+    await lanes.empty()
+    for engine, hearer in zip((lanes.fast, lanes.slow), lanes.hearers(), strict=True):
+        first = [person("p1", "a", "urn:one", 1, 1), person("p2", "a", "urn:one", 1, 2)]
+        await hearer.hear(*([one] for one in batch(first, 0)))
+        await hearer.hear(*([one] for one in batch([*first, person("p3", "a", "urn:one", 1, 3)], 0)))
+        async with engine.connect() as connection:
+            mark = (await watermark.read(connection))[PART]
+        assert (mark.next_offset, mark.heard) == (3, 3)
+
+
+async def test_a_transaction_that_fails_leaves_nothing(lanes: Lanes) -> None:
+    await lanes.empty()
+    async with lanes.slow.begin() as connection:
+        await connection.execute(sa.text("create function fail() returns trigger language plpgsql as 'begin perform pg_terminate_backend(pg_backend_pid()); return null; end'"))
+        await connection.execute(sa.text("create trigger fail after update on projection.watermark execute function fail()"))
+    _, desk = lanes.hearers()
+    with pytest.raises(sa.exc.DBAPIError):
+        await desk.hear(*([one] for one in batch([person("p1", "a", "urn:one", 1, 1)], 0)))
+    async with lanes.slow.begin() as connection:
+        await connection.execute(sa.text("drop trigger fail on projection.watermark"))
+    assert await contents(lanes.slow, store.PERSON) == []
