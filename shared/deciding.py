@@ -5,7 +5,7 @@ the projector, commands, due moments, retries of parked records. It commits; wha
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared import holding, journal, parking, recovery, telemetry, watermark
 from shared.contracts.model import Event
 from shared.database import Row, load_by_key, save
-from shared.envelope import Decoded, Heard, Poison, Reason, Record, Unknown, fingerprint
+from shared.envelope import Decoded, Heard, Poison, Reason, Record, Unknown, fingerprint, headers_of, key_of
 from shared.faults import Fault, classify
 from shared.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.parking import Parked, parked_row, poison_row
@@ -92,13 +92,10 @@ class Desk:
             await self.service.lock(connection, inputs)
             working = await self.think(connection, inputs)
             thought.add(working)
-            thought.aside = [one for one in working.aside if one.heard.partition < 0]
-            for one in working.aside:  # Held requests that turned out to be undecidable: counted as heard until now.
-                if one.heard.partition >= 0:
-                    row = parked_row(_as_record(one.heard), one.reason, one.detail, now=working.now, heard=one.heard)
-                    await parking.park(connection, [row])
-                    await watermark.recount(connection, Partition(row.stream, row.partition), heard=-1, parked=+1)
-                    thought.parked.append(row)
+            asked = {(one.source, one.event_id) for one in inputs if isinstance(one, Heard)}
+            thought.aside = [one for one in working.aside if (one.heard.source, one.heard.event_id) in asked]
+            held = [one for one in working.aside if one not in thought.aside]
+            thought.parked = await self._park(connection, held, {}, working.now)
         if thought.said:
             self.wake()
         return thought
@@ -169,7 +166,9 @@ class Desk:
                 self.service.decide[kind](working, heard)
 
     def _is_quiet(self, heard: Heard[Event]) -> bool:
-        return heard.offset < self.quiet_until.get(Partition(heard.stream, heard.partition), 0)
+        """Whether it stands before where a recovery ends. Never a command: those come from no partition."""
+        until = self.quiet_until.get(Partition(heard.stream, heard.partition))
+        return until is not None and heard.offset < until
 
     async def _transaction(
         self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]], *, one_by_one: bool
@@ -189,17 +188,15 @@ class Desk:
             else:
                 working = await self.think(connection, news)
                 thought.add(working)
-                aside = [
-                    parked_row(records[_place(one.heard)], one.reason, one.detail, now=now, heard=one.heard)
-                    for one in working.aside
-                ]
+                aside = await self._park(connection, working.aside, records, now)
             own = [one for one in news if one.source == self.service.source and one.stream in self.service.own]
             await journal.enter_heard(connection, own)
             if own:
                 await recovery.notice(connection, own[0].stream)
-            aside += [poison_row(one, now=now) for part in fresh for one in part if isinstance(one, Poison)]
+            poison = [poison_row(one, now=now) for part in fresh for one in part if isinstance(one, Poison)]
+            await parking.park(connection, poison)
+            aside += poison
             unknown = [one for part in fresh for one in part if isinstance(one, Unknown)]
-            await parking.park(connection, aside)
             await parking.remember(connection, unknown)
             moves = [
                 _move(batch, part, marks[batch.partition], aside)
@@ -214,6 +211,24 @@ class Desk:
                 event_id=row.event_id, type=row.type,
             )  # fmt: skip
         return thought
+
+    async def _park(
+        self,
+        connection: AsyncConnection,
+        aside: Sequence[SetAside],
+        records: Mapping[tuple[str, int, int], Record],
+        now: dt.datetime,
+    ) -> list[Parked]:
+        """Parks events with their records. One that was held counted as heard until now."""
+        rows = []
+        for one in aside:
+            record = records.get(_place(one.heard))
+            rows.append(parked_row(record or _as_record(one.heard), one.reason, one.detail, now=now, heard=one.heard))
+            if record is None and one.heard.partition >= 0:
+                part = Partition(one.heard.stream, one.heard.partition)
+                await watermark.recount(connection, part, heard=-1, parked=+1)
+        await parking.park(connection, rows)
+        return rows
 
     async def _news(self, connection: AsyncConnection, events: Sequence[Heard[Event]]) -> list[Heard[Event]]:
         """Without our own facts that the journal holds: they are rows already. The others become the rows they once were."""
@@ -232,7 +247,6 @@ class Desk:
         """Each event under a savepoint of its own, so that what is refused takes nobody with it."""
         aside: list[Parked] = []
         for one in events:
-            record = records[_place(one)]
             try:
                 async with connection.begin_nested():
                     working = await self.think(connection, [one])
@@ -244,12 +258,12 @@ class Desk:
                 if fault is Fault.BUG:
                     log.exception("event failed in our own code", event_id=one.event_id, type=one.type, stream=one.stream,
                                   partition=one.partition, offset=one.offset)  # fmt: skip
-                rows = [parked_row(record, reason, repr(error)[:500], now=self.service.clock(), heard=one)]
+                culprits = [SetAside(one, reason, repr(error)[:500])]
             else:
                 thought.add(working)
-                rows = [parked_row(record, a.reason, a.detail, now=working.now, heard=a.heard) for a in working.aside]
-            await parking.park(connection, rows)  # At once: later requests of the same scope look for it.
-            aside += rows
+                culprits = working.aside
+            # At once: later requests about the same place look for it.
+            aside += await self._park(connection, culprits, records, self.service.clock())
         return aside
 
 
@@ -277,7 +291,7 @@ def _from(batch: Batch, part: Sequence[Decoded], mark: Watermark) -> list[Decode
 
 def _move(batch: Batch, fresh: Sequence[Decoded], mark: Watermark, aside: Sequence[Parked]) -> Move:
     last = batch.records[-1]
-    parked = sum((row.stream, row.partition) == batch.partition for row in aside)
+    parked = sum((row.stream, row.partition) == batch.partition and row.offset >= mark.next_offset for row in aside)
     skipped = sum(isinstance(one, Unknown) for one in fresh)
     heard = len(fresh) - parked - skipped
     return Move(
@@ -286,12 +300,16 @@ def _move(batch: Batch, fresh: Sequence[Decoded], mark: Watermark, aside: Sequen
 
 
 def _as_record(heard: Heard[Event]) -> parking.StoredRecord:
-    """A command or a held request that has to be parked, in the shape of a record."""
+    """A held request that has to be parked, in the shape of the record it came as: a retry can read it."""
+    headers = headers_of(
+        event_id=heard.event_id,
+        source=heard.source,
+        type_name=heard.type,
+        subject=heard.subject,
+        stated_at=heard.stated_at,
+    )
     timestamp = round(heard.appended_at.timestamp() * 1000)
-    headers = [
-        ("ce_type", heard.type.encode()),
-        ("ce_id", heard.event_id.encode()),
-        ("ce_source", heard.source.encode()),
-    ]
-    value = heard.body.model_dump_json().encode()
-    return parking.StoredRecord(heard.stream, heard.partition, heard.offset, timestamp, None, value, headers)
+    value = heard.body.model_dump_json(exclude_none=True).encode()
+    return parking.StoredRecord(
+        heard.stream, heard.partition, heard.offset, timestamp, key_of(heard.body), value, headers
+    )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 
@@ -127,8 +126,7 @@ def appended_at(record: Record) -> dt.datetime:
 
 def subject_of(body: Event) -> str:
     """The CloudEvents subject that names the body's aggregate, percent-encoded."""
-    pattern = type(body).subject
-    return re.sub(r"\{(\w+)\}", lambda match: quote(str(getattr(body, match[1])), safe=":"), pattern)
+    return type(body).subject.format_map(body.__dict__)  # Ids, numbers and dates hold nothing that needs encoding.
 
 
 def key_of(body: Event) -> bytes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Request
-from shared.database import KEPT, any_of, rows_as, table_of
+from shared.database import KEPT, any_of, load_by_key, rows_as, table_of
 from shared.envelope import Heard, microseconds, subject_of
 from shared.service import SHARED_TABLES
 from shared.watermark import MACHINERY
@@ -41,12 +40,6 @@ HELD_TOO_LONG = "held"
 _TAKEOVERS = sa.select(TAKEOVER)
 
 
-def _by_request(table: sa.Table) -> sa.Select[Any]:
-    wanted = sa.tuple_(table.c.request_source, table.c.request_id)
-    return sa.select(table).where(wanted.in_(sa.bindparam("requests", expanding=True)))
-
-
-_ANSWERS, _HELD_REQUESTS = _by_request(ANSWER), _by_request(HELD)
 _HELD_ABOUT = (
     sa.select(HELD)
     .where(sa.or_(any_of(HELD.c.session_id, "sessions"), any_of(HELD.c.person_id, "persons")))
@@ -63,9 +56,9 @@ async def load_known_requests(connection: AsyncConnection, working: Working, req
     """What has become of these very requests, as far as they were heard before."""
     if not requests:
         return
-    wanted = {"requests": sorted({(one.source, one.event_id) for one in requests})}
-    working[Answer].loaded(rows_as(Answer, await connection.execute(_ANSWERS, wanted)))
-    working[Held].loaded(rows_as(Held, await connection.execute(_HELD_REQUESTS, wanted)))
+    wanted = {(one.source, one.event_id) for one in requests}
+    await load_by_key(connection, ANSWER, working[Answer], wanted)
+    await load_by_key(connection, HELD, working[Held], wanted)
 
 
 async def load_held_about(

@@ -69,7 +69,13 @@ class Skipped(Row):
     first_offset: int
 
 
-PARKED = table_of(Parked, "parked", MACHINERY, schema=KEPT, extra=[sa.Index("parked_open", "state", "reason")])
+PARKED = table_of(
+    Parked,
+    "parked",
+    MACHINERY,
+    schema=KEPT,
+    extra=[sa.Index("parked_open", "state", "reason"), sa.Index("parked_place", "session_id", "person_id")],
+)
 SKIPPED = table_of(Skipped, "skipped", MACHINERY, schema=KEPT)
 
 
@@ -134,6 +140,18 @@ _new_skipped = unnested(SKIPPED)
 _REMEMBER = insert(SKIPPED).from_select(SKIPPED.c.keys(), sa.select(*_new_skipped.c)).on_conflict_do_nothing()
 
 
+_scopes = (
+    sa.func.unnest(sa.bindparam("sessions", type_=sa.ARRAY(sa.Text)), sa.bindparam("people", type_=sa.ARRAY(sa.Text)))
+    .table_valued(sa.column("session_id", sa.Text), sa.column("person_id", sa.Text), name="scope")
+    .render_derived()
+)
+_BLOCKED = (
+    sa.select(PARKED.c.session_id, PARKED.c.person_id)
+    .join(_scopes, sa.and_(PARKED.c.session_id == _scopes.c.session_id, PARKED.c.person_id == _scopes.c.person_id))
+    .where(PARKED.c.state == ParkedState.PARKED)
+)
+
+
 async def park(connection: AsyncConnection, rows: Sequence[Parked]) -> None:
     """Sets records aside. One that is there already, because its partition is heard again, stays as it is."""
     if rows:
@@ -163,11 +181,9 @@ async def blocked_scopes(connection: AsyncConnection, scopes: Sequence[tuple[str
     """Which of these (session, person) have a parked request that later ones must wait behind."""
     if not scopes:
         return set()
-    pair = sa.tuple_(PARKED.c.session_id, PARKED.c.person_id)
-    statement = sa.select(PARKED.c.session_id, PARKED.c.person_id).where(
-        PARKED.c.state == ParkedState.PARKED, pair.in_(sa.bindparam("scopes", expanding=True))
-    )
-    return {(row[0], row[1]) for row in await connection.execute(statement, {"scopes": sorted(set(scopes))})}
+    wanted = sorted(set(scopes))
+    parameters = {"sessions": [one[0] for one in wanted], "people": [one[1] for one in wanted]}
+    return {(row[0], row[1]) for row in await connection.execute(_BLOCKED, parameters)}
 
 
 async def open_parked(

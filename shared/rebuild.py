@@ -202,6 +202,7 @@ class _Rebuild:
             working[Takeover].loaded(rows_as(Takeover, await connection.execute(sa.select(TAKEOVER))))
             for kind, wanted in keys.items():
                 await load_by_key(connection, self.service.table(kind), working[kind], wanted)
+            await self.service.load_derived(connection, working, events)
             for one in events:
                 working.apply(one)
             for kind, rows in working.rows.items():

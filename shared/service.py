@@ -66,6 +66,8 @@ class Service:
     derive: Callable[[Working, FactRow | None, FactRow, Heard[Any]], None] = _no_rows
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[AsyncConnection, Working, Inputs], Awaitable[None]] = _no_load
+    load_derived: Callable[[AsyncConnection, Working, Inputs], Awaitable[None]] = _no_load
+    """What `derive` reads beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
     """After a restore: the subjects of RECONCILE moments, everything about which something may have to be decided."""
     clock: Callable[[], dt.datetime] = utc_now

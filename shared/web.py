@@ -230,7 +230,7 @@ def command(runtime: Runtime, body: Event, actor: Actor, idempotency_key: str | 
     return Heard(
         stream=type(body).stream,
         partition=-1,
-        offset=-1,
+        offset=-microseconds(now),  # From no partition; told apart should it be held, and parked later.
         appended_at=now,
         event_id=idempotency_key or runtime.service.new_id(),
         source=f"{runtime.service.source}/{actor.name}",

@@ -58,6 +58,8 @@ CREATE TABLE kept.parked (
 
 CREATE INDEX parked_open ON kept.parked (state, reason);
 
+CREATE INDEX parked_place ON kept.parked (session_id, person_id);
+
 CREATE TABLE kept.recovery (
     stream TEXT NOT NULL,
     partition BIGINT NOT NULL,

@@ -1,0 +1,47 @@
+"""Attendance, wired: what it hears, what it decides, and its process. Only this file puts the parts together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.attendance import handlers, store, views
+from services.attendance.api import app_of
+from services.attendance.settings import AttendanceSettings
+from services.attendance.state import MAKE, ListRules, derive_by
+from shared import telemetry
+from shared.runtime import Runtime, run
+from shared.service import Service
+
+
+def service_of(rules: ListRules) -> Service:
+    """Attendance, whose lists close by these rules."""
+    return Service(
+        name="attendance",
+        facts=("programme.people", "programme.cities"),
+        decisions=("programme.rules", "programme.sessions", "enrolment.events", "attendance.scans"),
+        own=("attendance.events",),
+        make=MAKE,
+        tables=store.TABLES,
+        react=handlers.react(rules),
+        decide=handlers.decide(rules),
+        due=handlers.due(rules),
+        derive=derive_by(rules),
+        lock=store.lock,
+        load=store.load,
+        load_derived=store.load_derived,
+        open_subjects=store.open_subjects,
+    )
+
+
+def runtime_of() -> tuple[Runtime, Any]:
+    """The service as the environment describes it."""
+    settings = AttendanceSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
+    service = service_of(settings.list_rules)
+    telemetry.configure_logs(service.name, level=settings.log_level)
+    runtime = Runtime(service, settings)
+    runtime.own_books.append(views.books)
+    return runtime, app_of(runtime, settings)
+
+
+if __name__ == "__main__":
+    run(runtime_of)

@@ -1,0 +1,159 @@
+"""What attendance does about each event: the table event → handler. Handlers work on loaded rows; they never commit or publish."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, cast
+
+from services.attendance.decisions import Refused, Wait, closes_now, decide_list, decide_scan
+from services.attendance.state import LIST, CloseList, ListRules, MeetingList
+from shared.contracts.attendance import AttendanceState
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.enrolment import PlaceState
+from shared.contracts.planner import SessionState
+from shared.envelope import Heard
+from shared.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
+from shared.recovery import RECONCILE
+from shared.working import Due, Held, Working
+
+
+def on_session(rules: ListRules, working: Working, heard: Heard[SessionState]) -> None:
+    """A session was announced, changed or cancelled: scans that waited for it, or for one of its meetings, are decided."""
+    _decide_held(working, working[Held].where("session_id", heard.body.session_id), rules)
+
+
+def on_place(rules: ListRules, working: Working, heard: Heard[PlaceState]) -> None:
+    """A person's place is known or has changed: their held scans are decided, and lists that closed before are counted again."""
+    body = heard.body
+    held = [one for one in working[Held].where("session_id", body.session_id) if one.person_id == body.person_id]
+    _decide_held(working, held, rules)
+    _count_all(working, body.session_id, heard)
+
+
+def on_record(working: Working, heard: Heard[AttendanceState]) -> None:
+    """Somebody else says who came to a meeting whose list we closed: it is counted again."""
+    _count(working, heard.body.session_id, heard.body.meeting_id, heard)
+
+
+def on_scan(rules: ListRules, working: Working, heard: Heard[CheckInScanned]) -> None:
+    """A person's code was read at a door."""
+    decided = decide_scan(working, heard, rules)
+    if isinstance(decided, Wait):
+        body = heard.body
+        working.hold(
+            heard,
+            session_id=body.session_id,
+            person_id=body.person_id,
+            waits_for=decided.waits_for,
+            expires_at=decided.until,
+        )
+    elif isinstance(decided, Refused):
+        working.set_aside(heard, decided.reason, decided.detail)
+    else:
+        _say(working, decided, heard)
+
+
+def on_close(rules: ListRules, working: Working, heard: Heard[CloseList]) -> None:
+    """A trainer closes a list."""
+    _close(working, heard.body.session_id, heard.body.meeting_id, rules, at=heard.appended_at, cause=heard)
+
+
+def on_list_due(rules: ListRules, working: Working, moment: Due) -> None:
+    """A list closes by itself. It closed at the moment it was due, also if the service was down then."""
+    session_id, _, meeting_id = moment.subject.partition("/")
+    _close(working, session_id, meeting_id, rules, at=moment.at, cause=None)
+
+
+def on_held_too_long(rules: ListRules, working: Working, moment: Due) -> None:
+    """What a scan waited for never became known: whoever came without a known place came without one; the rest is parked."""
+    held = [one for one in working[Held].where("session_id", moment.subject) if one.expires_at <= moment.at]
+    for one, decided in _decide_held(working, held, rules, final=True):
+        working[Held].remove(one.request_source, one.request_id)
+        working.set_aside(scan_of(one), decided.reason, decided.detail)
+
+
+def on_reconcile(rules: ListRules, working: Working, moment: Due) -> None:
+    """After a restore: scans held meanwhile are decided, and closed lists counted with all that is known."""
+    _decide_held(working, working[Held].where("session_id", moment.subject), rules)
+    _count_all(working, moment.subject, None)
+
+
+def react(rules: ListRules) -> dict[Any, Callable[[Working, Heard[Any]], None]]:
+    """What a fact makes us decide."""
+    return {
+        **dict.fromkeys(SessionState.__subclasses__(), partial(on_session, rules)),
+        **dict.fromkeys(PlaceState.__subclasses__(), partial(on_place, rules)),
+        **dict.fromkeys(AttendanceState.__subclasses__(), on_record),
+    }
+
+
+def decide(rules: ListRules) -> dict[Any, Callable[[Working, Heard[Any]], None]]:
+    """What a request makes us decide."""
+    return {CheckInScanned: partial(on_scan, rules), CloseList: partial(on_close, rules)}
+
+
+def due(rules: ListRules) -> dict[str, Callable[[Working, Due], None]]:
+    """What a moment makes us decide."""
+    return {
+        LIST: partial(on_list_due, rules),
+        HELD_TOO_LONG: partial(on_held_too_long, rules),
+        RECONCILE: partial(on_reconcile, rules),
+    }
+
+
+def scan_of(held: Held) -> Heard[CheckInScanned]:
+    """A held scan as it was heard; nothing else is ever held here."""
+    return cast(Heard[CheckInScanned], heard_again(held))
+
+
+def _close(
+    working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime, cause: Heard[Any] | None
+) -> None:
+    """Decides the scans that waited for this list to close, then closes it."""
+    if not closes_now(working, session_id, meeting_id, rules):
+        return
+    held = [one for one in working[Held].where("session_id", session_id) if scan_of(one).body.meeting_id == meeting_id]
+    _decide_held(working, held, rules, final=True)
+    for fact in decide_list(working, session_id, meeting_id, closed_at=at):
+        working.say(fact, cause=cause)
+
+
+def _decide_held(
+    working: Working, held: Iterable[Held], rules: ListRules, *, final: bool = False
+) -> list[tuple[Held, Refused]]:
+    """Decides held scans in the order in which they came. Returns those that never can be; they stay held until their time."""
+    refused: list[tuple[Held, Refused]] = []
+    for one in in_order_of_arrival(held):
+        heard = scan_of(one)
+        decided = decide_scan(working, heard, rules, final=final)
+        if isinstance(decided, Wait):
+            working[Held].put(dataclasses.replace(one, waits_for=decided.waits_for, expires_at=decided.until))
+        elif isinstance(decided, Refused):
+            refused.append((one, decided))
+        else:
+            working[Held].remove(one.request_source, one.request_id)
+            _say(working, decided, heard)
+    return refused
+
+
+def _say(working: Working, facts: Iterable[AttendanceState], heard: Heard[CheckInScanned]) -> None:
+    """Says who came; a list that had closed is counted again."""
+    for fact in facts:
+        working.say(fact, cause=heard)
+        _count(working, fact.session_id, fact.meeting_id, heard)
+
+
+def _count_all(working: Working, session_id: str, cause: Heard[Any] | None) -> None:
+    for closed in sorted(working[MeetingList].where("session_id", session_id), key=lambda row: row.meeting_id):
+        _count(working, session_id, closed.meeting_id, cause)
+
+
+def _count(working: Working, session_id: str, meeting_id: str, cause: Heard[Any] | None) -> None:
+    """Counts a closed list of ours again; one that stands as it is says nothing."""
+    closed = working[MeetingList].get(session_id, meeting_id)
+    if closed is not None:
+        for fact in decide_list(working, session_id, meeting_id, closed_at=closed.decided_at):
+            working.say(fact, cause=cause)

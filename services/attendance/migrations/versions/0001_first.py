@@ -1,0 +1,121 @@
+"""The first schema of attendance.
+
+Revision ID: 0001
+Revises:
+"""
+
+from alembic import op
+
+from shared.migrating import machinery, statements
+
+revision = "0001"
+down_revision = None
+
+TABLES = """
+CREATE TABLE kept.scope (
+    session_id TEXT NOT NULL,
+    PRIMARY KEY (session_id)
+);
+
+CREATE TABLE projection.list (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    meeting_id TEXT NOT NULL,
+    recorded BOOLEAN NOT NULL,
+    present BIGINT NOT NULL,
+    absent BIGINT NOT NULL,
+    not_recorded BIGINT NOT NULL,
+    without_place BIGINT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT list_key PRIMARY KEY (session_id, meeting_id)
+);
+
+CREATE TABLE projection.person (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    person_id TEXT NOT NULL,
+    given_name TEXT,
+    family_name TEXT,
+    erased BOOLEAN NOT NULL,
+    CONSTRAINT person_key PRIMARY KEY (person_id)
+);
+
+CREATE TABLE projection.place (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    city_id TEXT,
+    state TEXT NOT NULL,
+    CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
+);
+
+CREATE TABLE projection.record (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    meeting_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    with_place BOOLEAN NOT NULL,
+    city_id TEXT,
+    scanned_at TIMESTAMP WITH TIME ZONE,
+    method TEXT,
+    device_id TEXT,
+    request_source TEXT,
+    request_id TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT record_key PRIMARY KEY (session_id, meeting_id, person_id),
+    CONSTRAINT record_present_since CHECK (state <> 'present' or scanned_at is not null)
+);
+
+CREATE TABLE projection.session (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    phase BIGINT NOT NULL,
+    topic TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    venue TEXT NOT NULL,
+    meetings JSONB NOT NULL,
+    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT session_key PRIMARY KEY (session_id)
+);
+
+CREATE TABLE projection.town (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    city_id TEXT NOT NULL,
+    stage BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    CONSTRAINT town_key PRIMARY KEY (city_id, stage)
+);
+"""
+
+
+def upgrade() -> None:
+    op.execute("create schema projection")
+    for statement in (*statements(machinery("0001")), *statements(TABLES)):
+        op.execute(statement)

@@ -1,0 +1,295 @@
+"""Attendance's rows and how facts make them. Pure: no SQL, no clock, no decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from shared.contracts.attendance import AttendanceListClosed, AttendanceState, Method, ParticipantAttended
+from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.contracts.enrolment import (
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+    PlaceState,
+    Standing,
+)
+from shared.contracts.model import Id, Request
+from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
+from shared.contracts.selection import CityOutcome
+from shared.database import FactRow
+from shared.envelope import Heard
+from shared.working import Answer, Due, Working, meta
+
+SCHEDULED = "scheduled"
+CANCELLED = "cancelled"
+LIST = "list"
+"""The kind of due moment at which the list of a meeting closes; its subject is `{session_id}/{meeting_id}`."""
+
+
+class CloseList(Request):
+    """A trainer closes the list of a meeting. A command only: it never travels on a stream."""
+
+    stream = "attendance.scans"
+    subject = "session/{session_id}/meeting/{meeting_id}"
+
+    session_id: Id
+    meeting_id: Id
+
+
+class Presence(StrEnum):
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class ListRules:
+    """When lists close. The same rules hold in a rebuild, or its due moments would differ."""
+
+    close_after: dt.timedelta
+    """Counted from the meeting's end."""
+    live_since: dt.datetime
+    """Meetings that ended before are history: whoever kept their lists states them."""
+
+    def closes_at(self, meeting: Meeting) -> dt.datetime:
+        return meeting.ends_at + self.close_after
+
+    def is_history(self, meeting: Meeting) -> bool:
+        return meeting.ends_at < self.live_since
+
+
+@dataclass(frozen=True, slots=True)
+class Person(FactRow):
+    KEY: ClassVar = ("person_id",)
+
+    person_id: str
+    given_name: str | None
+    family_name: str | None
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Town(FactRow):
+    """What a town is called, as each stage of the competition said it."""
+
+    KEY: ClassVar = ("city_id", "stage")
+
+    city_id: str
+    stage: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session(FactRow):
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    kind: SessionKind
+    phase: int
+    topic: str
+    city_id: str
+    venue: str
+    meetings: tuple[Meeting, ...]
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    state: str
+
+    def meeting(self, meeting_id: str) -> Meeting | None:
+        return next((meeting for meeting in self.meetings if meeting.meeting_id == meeting_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place(FactRow):
+    """Whether a person has a place in a session, and for which town."""
+
+    KEY: ClassVar = ("session_id", "person_id")
+
+    session_id: str
+    person_id: str
+    city_id: str | None
+    state: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Record(FactRow):
+    """One person at one meeting. The town is the one the person came for at the time."""
+
+    KEY: ClassVar = ("session_id", "meeting_id", "person_id")
+
+    session_id: str
+    meeting_id: str
+    person_id: str
+    state: Presence
+    with_place: bool
+    city_id: str | None
+    scanned_at: dt.datetime | None
+    method: Method | None
+    device_id: str | None
+    request_source: str | None
+    request_id: str | None
+    decided_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingList(FactRow):
+    """The closed list of one meeting, in its own numbers. `decided_at` is when it closed, also if it was counted again since."""
+
+    KEY: ClassVar = ("session_id", "meeting_id")
+
+    session_id: str
+    meeting_id: str
+    recorded: bool
+    present: int
+    absent: int
+    not_recorded: int
+    without_place: int
+    decided_at: dt.datetime
+
+
+def person_of(heard: Heard[PersonRegistered]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
+
+
+def erased_person_of(heard: Heard[PersonErased]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, True)
+
+
+def town_of(heard: Heard[CityOutcome]) -> Town:
+    return Town(*meta(heard), heard.body.city_id, heard.body.stage, heard.body.name)
+
+
+def session_of(heard: Heard[SessionState]) -> Session:
+    body = heard.body
+    return Session(
+        *meta(heard),
+        body.session_id,
+        body.kind,
+        body.phase,
+        body.topic,
+        body.city_id,
+        body.venue,
+        body.meetings,
+        body.starts_at,
+        body.ends_at,
+        CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
+    )
+
+
+_STANDING: dict[type[PlaceState], Standing] = {
+    ParticipantEnrolled: Standing.ENROLLED,
+    ParticipantWaitlisted: Standing.WAITLISTED,
+    EnrolmentWithdrawn: Standing.WITHDRAWN,
+}
+
+
+def place_of(heard: Heard[PlaceState]) -> Place:
+    body = heard.body
+    standing = body.standing if isinstance(body, EnrolmentRefused) else _STANDING[type(body)]
+    return Place(*meta(heard), body.session_id, body.person_id, body.city_id, standing)
+
+
+def record_of(heard: Heard[AttendanceState]) -> Record:
+    body = heard.body
+    came = body if isinstance(body, ParticipantAttended) else None
+    return Record(
+        *meta(heard),
+        body.session_id,
+        body.meeting_id,
+        body.person_id,
+        Presence.PRESENT if came else Presence.ABSENT,
+        body.with_place,
+        body.city_id,
+        came.scanned_at if came else None,
+        came.method if came else None,
+        came.device_id if came else None,
+        came.request_source if came else None,
+        came.request_id if came else None,
+        body.decided_at,
+    )
+
+
+def list_of(heard: Heard[AttendanceListClosed]) -> MeetingList:
+    body = heard.body
+    return MeetingList(
+        *meta(heard),
+        body.session_id,
+        body.meeting_id,
+        body.recorded,
+        body.present,
+        body.absent,
+        body.not_recorded,
+        body.without_place,
+        body.decided_at,
+    )
+
+
+def derive_by(rules: ListRules) -> Callable[[Working, FactRow | None, FactRow, Heard[Any]], None]:
+    """The rows that follow from rows: when lists close, and which fact answered a scan."""
+
+    def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
+        if isinstance(new, Session):
+            before = old.meetings if isinstance(old, Session) else ()
+            for meeting_id in {meeting.meeting_id for meeting in before} - {
+                meeting.meeting_id for meeting in new.meetings
+            }:
+                working[Due].remove(LIST, list_subject(new.session_id, meeting_id))
+            for meeting in new.meetings:
+                _derive_due(working, new, meeting, rules)
+        elif isinstance(new, MeetingList):
+            working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
+        elif isinstance(new, Record) and new.request_source and new.request_id:
+            outcome = type(heard.body).__name__
+            answer = Answer(
+                new.request_source, new.request_id, new.session_id, new.person_id, "scan", outcome, 0, heard.event_id
+            )
+            working[Answer].put(answer)
+
+    return derive
+
+
+def _derive_due(working: Working, session: Session, meeting: Meeting, rules: ListRules) -> None:
+    """A list closes by itself if its meeting takes place, is no history, and nobody has closed it."""
+    subject = list_subject(session.session_id, meeting.meeting_id)
+    closed = working[MeetingList].get(session.session_id, meeting.meeting_id) is not None
+    if session.state == CANCELLED or closed or rules.is_history(meeting):
+        working[Due].remove(LIST, subject)
+    else:
+        working[Due].put(Due(LIST, subject, rules.closes_at(meeting)))
+
+
+MAKE: dict[Any, Any] = {
+    PersonRegistered: person_of,
+    PersonErased: erased_person_of,
+    AttendanceListClosed: list_of,
+    **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
+    **dict.fromkeys(SessionState.__subclasses__(), session_of),
+    **dict.fromkeys(PlaceState.__subclasses__(), place_of),
+    **dict.fromkeys(AttendanceState.__subclasses__(), record_of),
+}
+"""Which row each fact makes."""
+
+
+# --- reading what is loaded ----------------------------------------------------------------
+
+
+def list_subject(session_id: str, meeting_id: str) -> str:
+    return f"{session_id}/{meeting_id}"  # No id holds a slash.
+
+
+def session_of_due(moment: Due) -> str:
+    """The session that a due moment is about, whatever its kind."""
+    return moment.subject.partition("/")[0]
+
+
+def enrolled(working: Working, session_id: str) -> list[Place]:
+    """Who has a place in the session, in a fixed order."""
+    places = [place for place in working[Place].where("session_id", session_id) if place.state == Standing.ENROLLED]
+    return sorted(places, key=lambda place: place.person_id)
+
+
+def records_of(working: Working, session_id: str, meeting_id: str) -> Iterator[Record]:
+    return (record for record in working[Record].where("session_id", session_id) if record.meeting_id == meeting_id)

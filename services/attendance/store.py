@@ -1,0 +1,186 @@
+"""Attendance's tables and the SQL of its transactions: what they lock and load. What the API reads is in views.py."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.attendance.decisions import is_ours
+from services.attendance.handlers import scan_of
+from services.attendance.state import (
+    LIST,
+    CloseList,
+    MeetingList,
+    Person,
+    Place,
+    Record,
+    Session,
+    Town,
+    list_subject,
+    session_of_due,
+)
+from shared.contracts.attendance import AttendanceListClosed, AttendanceState
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.enrolment import PlaceState
+from shared.contracts.planner import SessionState
+from shared.database import KEPT, any_of, load_by_key, rows_as, table_of
+from shared.envelope import Heard
+from shared.holding import DUE, HELD, load_held_about
+from shared.journal import JOURNAL
+from shared.service import Inputs
+from shared.working import Due, Held, Working
+
+METADATA = sa.MetaData()
+
+PERSON = table_of(Person, "person", METADATA)
+TOWN = table_of(Town, "town", METADATA)
+SESSION = table_of(Session, "session", METADATA)
+PLACE = table_of(Place, "place", METADATA)
+RECORD = table_of(
+    Record,
+    "record",
+    METADATA,
+    extra=[sa.CheckConstraint("state <> 'present' or scanned_at is not null", name="record_present_since")],
+)
+LIST_TABLE = table_of(MeetingList, "list", METADATA)
+TABLES = {Person: PERSON, Town: TOWN, Session: SESSION, Place: PLACE, Record: RECORD, MeetingList: LIST_TABLE}
+
+SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
+"""One row a session, locked first by every transaction that decides something about it."""
+
+_wanted = sa.func.unnest(sa.bindparam("sessions", type_=ARRAY(sa.Text()))).table_valued(
+    sa.column("session_id", sa.Text), name="wanted"
+)
+_ENTER_SCOPE = (
+    insert(SCOPE)
+    .from_select(["session_id"], sa.select(_wanted.render_derived().c.session_id))
+    .on_conflict_do_nothing(index_elements=[SCOPE.c.session_id])
+)
+_LOCK = (
+    sa.select(SCOPE.c.session_id)
+    .where(any_of(SCOPE.c.session_id, "sessions"))
+    .order_by(SCOPE.c.session_id)
+    .with_for_update()
+)
+_SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
+_LISTS = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"))
+_PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
+_RECORDS = sa.select(RECORD).where(any_of(RECORD.c.session_id, "sessions"))
+
+
+@dataclass(slots=True)
+class _Touched:
+    """What the inputs are about."""
+
+    sessions: set[str] = field(default_factory=set)
+    woken: set[str] = field(default_factory=set)
+    """Sessions whose held scans may be decided now."""
+    timed: set[str] = field(default_factory=set)
+    """Sessions whose lists may close, or whose due moments may move."""
+    counted: set[str] = field(default_factory=set)
+    """Sessions whose lists are counted: everyone in them is needed."""
+    placed: set[str] = field(default_factory=set)
+    """Sessions in which a place or somebody else's record has changed: counted if a list of ours is closed there."""
+    due: set[tuple[str, str]] = field(default_factory=set)
+    scans: set[tuple[str, str, str]] = field(default_factory=set)
+    """(session, meeting, person)"""
+
+
+def _touched(inputs: Inputs) -> _Touched:
+    found = _Touched()
+    for one in inputs:
+        match one:
+            case Due():
+                session_id = session_of_due(one)
+                for about in (found.woken, found.timed, found.counted):
+                    about.add(session_id)
+            case Heard(body=CheckInScanned() as body):
+                session_id = body.session_id
+                found.scans.add((session_id, body.meeting_id, body.person_id))
+            case Heard(body=PlaceState() as body):
+                session_id = body.session_id
+                found.woken.add(session_id)
+                found.placed.add(session_id)
+            case Heard(body=AttendanceState() as body):
+                session_id = body.session_id
+                found.placed.add(session_id)
+            case Heard(body=SessionState() as body):
+                session_id = body.session_id
+                found.woken.add(session_id)
+                found.timed.add(session_id)
+                found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
+            case Heard(body=AttendanceListClosed() as body):
+                session_id = body.session_id
+                found.due.add((LIST, list_subject(session_id, body.meeting_id)))
+            case Heard(body=CloseList() as body):
+                session_id = body.session_id
+                for about in (found.woken, found.timed, found.counted):
+                    about.add(session_id)
+            case _:
+                continue
+        found.sessions.add(session_id)
+    return found
+
+
+async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
+    """One decider a session at a time. Rows are entered and then locked in key order, so that no two wait for each other."""
+    sessions = sorted(_touched(inputs).sessions)
+    if sessions:
+        await connection.execute(_ENTER_SCOPE, {"sessions": sessions})
+        await connection.execute(_LOCK, {"sessions": sessions})
+
+
+async def load_derived(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+    """What `derive` reads and changes beside a fact's own row: the lists of a session, and the moments at which they close."""
+    await _load_derived(connection, working, _touched(inputs))
+
+
+async def _load_derived(connection: AsyncConnection, working: Working, touched: _Touched) -> None:
+    if not touched.sessions:
+        return
+    parameters = {"sessions": sorted(touched.sessions)}
+    working[Session].loaded(rows_as(Session, await connection.execute(_SESSIONS, parameters)))
+    working[MeetingList].loaded(rows_as(MeetingList, await connection.execute(_LISTS, parameters)))
+    due = touched.due | {
+        (LIST, list_subject(session.session_id, meeting.meeting_id))
+        for session_id in touched.timed
+        if (session := working[Session].get(session_id)) is not None
+        for meeting in session.meetings
+    }
+    await load_by_key(connection, DUE, working[Due], due)
+
+
+async def load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+    """The working set. A scan needs its session, list, place and record; a list that is counted needs everyone in the session."""
+    touched = _touched(inputs)
+    await _load_derived(connection, working, touched)
+    if touched.woken:
+        await load_held_about(connection, working, sessions=touched.woken, persons=())
+    scans = touched.scans | {_scanned(held) for held in working[Held]}
+    lists = {(row.session_id, row.meeting_id): row for row in working[MeetingList] if is_ours(working, row)}
+    counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
+    counted |= touched.placed & {session_id for session_id, _ in lists}
+    if counted:
+        parameters = {"sessions": sorted(counted)}
+        working[Place].loaded(rows_as(Place, await connection.execute(_PLACES, parameters)))
+        working[Record].loaded(rows_as(Record, await connection.execute(_RECORDS, parameters)))
+    single = {scan for scan in scans if scan[0] not in counted}
+    await load_by_key(
+        connection, PLACE, working[Place], {(session_id, person_id) for session_id, _, person_id in single}
+    )
+    await load_by_key(connection, RECORD, working[Record], single)
+
+
+async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:
+    """Sessions that held scans are about, and those with a closed list of ours: what was restored may change its numbers."""
+    ours = sa.select(LIST_TABLE.c.session_id).join(JOURNAL, JOURNAL.c.event_id == LIST_TABLE.c.event_id)
+    return sorted((await connection.execute(sa.union(ours, sa.select(HELD.c.session_id)))).scalars())
+
+
+def _scanned(held: Held) -> tuple[str, str, str]:
+    scan = scan_of(held).body
+    return scan.session_id, scan.meeting_id, scan.person_id

@@ -1,0 +1,240 @@
+"""Builders with valid defaults for attendance's tests: what others say, and a desk that thinks without a database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+from services.attendance.app import service_of
+from services.attendance.state import CloseList, ListRules, MeetingList, Place, Record, list_subject
+from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
+from shared.contracts.model import Event
+from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
+from shared.envelope import Heard, subject_of
+from shared.holding import HELD_TOO_LONG
+from shared.recovery import RECONCILE
+from shared.service import Service
+from shared.working import Due, Held, Working
+
+OURS = "rollcall/attendance"
+ARCHIVE = "urn:example:archive"
+DAY = dt.datetime(2026, 10, 6, tzinfo=dt.UTC)
+BEFORE = DAY - dt.timedelta(days=10)
+STARTS, ENDS = DAY + dt.timedelta(hours=7), DAY + dt.timedelta(hours=13)
+DURING = DAY + dt.timedelta(hours=8)
+CLOSES = ENDS + dt.timedelta(hours=6)
+LATER = CLOSES + dt.timedelta(hours=3)
+RULES = ListRules(dt.timedelta(hours=6), dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+SESSION = "session-0001"
+
+_numbers = count(1)
+
+
+def heard(
+    body: Event, *, at: dt.datetime, source: str = "urn:example:outside", id: str = "", version: int = 0
+) -> Heard[Any]:
+    """An event as it would be heard at a moment."""
+    number = next(_numbers)
+    return Heard(
+        stream=type(body).stream,
+        partition=0,
+        offset=number,
+        appended_at=at,
+        event_id=id or f"event-{number}",
+        source=source,
+        subject=subject_of(body),
+        stated_at=at,
+        version=version or number,
+        numbered=True,
+        correlation_id=None,
+        causation_id=None,
+        traceparent=None,
+        body=body,
+    )
+
+
+def day(meeting_id: str = "day-1", *, days_later: int = 0) -> dict[str, Any]:
+    """A meeting from 9 to 15 o'clock in Warsaw."""
+    date = DAY.replace(tzinfo=None) + dt.timedelta(days=days_later)  # Wall time: the zone stands beside it.
+    return {"meeting_id": meeting_id, "starts_local": date.replace(hour=9), "ends_local": date.replace(hour=15)}
+
+
+def _session(kind: type[Any], session_id: str, meetings: Iterable[dict[str, Any]], at: dt.datetime) -> Heard[Any]:
+    fields = {"kind": "in_depth", "phase": 1, "topic": "climate", "city_id": "town-1", "venue": "hall", "capacity": 40}
+    return heard(kind(session_id=session_id, meetings=tuple(meetings) or (day(),), **fields), at=at)
+
+
+def scheduled(*meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE) -> Heard[Any]:
+    return _session(SessionScheduled, session_id, meetings, at)
+
+
+def rescheduled(*meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE) -> Heard[Any]:
+    return _session(SessionRescheduled, session_id, meetings, at)
+
+
+def cancelled(*meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE) -> Heard[Any]:
+    return _session(SessionCancelled, session_id, meetings, at)
+
+
+def _place(person: str, at: dt.datetime) -> dict[str, Any]:
+    return {"session_id": SESSION, "person_id": person, "city_id": f"town-of-{person}", "episode": 1, "decided_at": at}
+
+
+def enrolled(person: str, *, at: dt.datetime = BEFORE) -> Heard[Any]:
+    return heard(ParticipantEnrolled(**_place(person, at)), at=at)
+
+
+def waitlisted(person: str, *, at: dt.datetime = BEFORE) -> Heard[Any]:
+    return heard(ParticipantWaitlisted(**_place(person, at), queue=1), at=at)
+
+
+def withdrawn(person: str, *, at: dt.datetime = BEFORE) -> Heard[Any]:
+    return heard(EnrolmentWithdrawn(**_place(person, at), reason=WithdrawalReason.REQUESTED), at=at)
+
+
+def scan(
+    person: str, meeting_id: str = "day-1", *, at: dt.datetime = DURING, id: str = "", session_id: str = SESSION
+) -> Heard[Any]:
+    body = CheckInScanned(
+        session_id=session_id, meeting_id=meeting_id, person_id=person, scanned_at=at, device_id="door-1"
+    )
+    return heard(body, at=at, source="urn:example:doors", id=id)
+
+
+def close(meeting_id: str = "day-1", *, at: dt.datetime = ENDS) -> Heard[Any]:
+    return heard(CloseList(session_id=SESSION, meeting_id=meeting_id), at=at, source=f"{OURS}/trainer")
+
+
+def archived_present(person: str, *, at: dt.datetime = DURING) -> Heard[Any]:
+    body = ParticipantAttended(session_id=SESSION, meeting_id="day-1", person_id=person, decided_at=at, scanned_at=at)
+    return heard(body, at=at, source=ARCHIVE)
+
+
+def archived_absent(person: str, *, at: dt.datetime = CLOSES) -> Heard[Any]:
+    body = ParticipantAbsent(session_id=SESSION, meeting_id="day-1", person_id=person, decided_at=at)
+    return heard(body, at=at, source=ARCHIVE)
+
+
+def archived_list(*, present: int = 0, absent: int = 0, at: dt.datetime = CLOSES) -> Heard[Any]:
+    body = AttendanceListClosed(
+        session_id=SESSION,
+        meeting_id="day-1",
+        recorded=True,
+        present=present,
+        absent=absent,
+        not_recorded=0,
+        decided_at=at,
+    )
+    return heard(body, at=at, source=ARCHIVE)
+
+
+class Desk:
+    """Hears one event after the other in memory, as the deciding lane would in one transaction after the other."""
+
+    def __init__(self, rules: ListRules = RULES) -> None:
+        numbers = count(1)
+        self.service: Service = service_of(rules)
+        self.working: Working = self.service.working(BEFORE)
+        self.working.new_id = lambda: f"ours-{next(numbers)}"
+
+    def hear(self, *events: Heard[Any]) -> list[str]:
+        """Hears these and returns what was said about them, in short."""
+        before = len(self.working.said)
+        for one in events:
+            self.working.now = max(self.working.now, one.appended_at)
+            kind = type(one.body)
+            if kind in self.working.make:
+                if (
+                    self.working.apply(one) == "newer"
+                    and one.source != self.service.source
+                    and kind in self.service.react
+                ):
+                    self.service.react[kind](self.working, one)
+            elif not self.working.is_known(one):
+                self.service.decide[kind](self.working, one)
+        return self._short(before)
+
+    def hear_quietly(self, *events: Heard[Any]) -> None:
+        """After a restore: facts make rows and decide nothing, unanswered scans are held."""
+        for one in events:
+            if type(one.body) in self.working.make:
+                self.working.apply(one)
+            elif not self.working.is_known(one):
+                person = one.body.person_id
+                self.working.hold(one, session_id=SESSION, person_id=person, waits_for="recovery", expires_at=LATER)
+
+    def reconcile(self) -> list[str]:
+        before = len(self.working.said)
+        self.service.due[RECONCILE](self.working, Due(RECONCILE, SESSION, LATER))
+        return self._short(before)
+
+    def own_facts(self) -> list[Heard[Any]]:
+        """What was said, as our own stream tells it."""
+        return [
+            heard(one.body, at=one.body.decided_at, source=OURS, id=one.event_id, version=one.version)  # type: ignore[attr-defined]
+            for one in self.working.said
+        ]
+
+    def pass_to(self, moment: dt.datetime) -> list[str]:
+        """Decides everything that is due by then."""
+        before = len(self.working.said)
+        self.working.now = moment
+        held = [
+            Due(HELD_TOO_LONG, one.session_id, one.expires_at) for one in self.working[Held] if one.expires_at <= moment
+        ]
+        for due in sorted([*held, *self.working[Due]], key=lambda one: (one.at, one.kind, one.subject)):
+            if due.at <= moment and (due in held or self.working[Due].get(due.kind, due.subject) == due):
+                self.working[Due].remove(due.kind, due.subject)
+                self.service.due[due.kind](self.working, due)
+        return self._short(before)
+
+    def _short(self, before: int) -> list[str]:
+        return [_in_short(one.body) for one in self.working.said[before:]]
+
+    def record(self, person: str, meeting_id: str = "day-1") -> Record:
+        found = self.working[Record].get(SESSION, meeting_id, person)
+        assert found is not None, f"nothing is known of {person} at {meeting_id}"
+        return found
+
+    def numbers(self, meeting_id: str = "day-1") -> tuple[int, int, int, int]:
+        """(present, absent, not recorded, without place) of a closed list."""
+        found = self.working[MeetingList].get(SESSION, meeting_id)
+        assert found is not None, f"the list of {meeting_id} is open"
+        return found.present, found.absent, found.not_recorded, found.without_place
+
+    def counted(self, meeting_id: str = "day-1") -> int:
+        """Persons on a closed list, counted as decisions.py says, from places and records alone."""
+        closed = self.working[MeetingList].get(SESSION, meeting_id)
+        assert closed is not None
+        now = {place.person_id for place in self.working[Place] if place.state == "enrolled"}
+        records = [record for record in self.working[Record] if record.meeting_id == meeting_id and record.with_place]
+        return len(now | ({record.person_id for record in records} if closed.recorded else set()))
+
+    def due(self, meeting_id: str = "day-1") -> dt.datetime | None:
+        found = self.working[Due].get("list", list_subject(SESSION, meeting_id))
+        return found.at if found else None
+
+    @property
+    def lists(self) -> list[MeetingList]:
+        return list(self.working[MeetingList])
+
+    @property
+    def held(self) -> list[tuple[str, str]]:
+        """(person, what their scan waits for)"""
+        return sorted((one.person_id, one.waits_for) for one in self.working[Held])
+
+
+def _in_short(body: Any) -> str:
+    match body:
+        case ParticipantAttended():
+            return f"{body.person_id} attended" + ("" if body.with_place else " without a place")
+        case ParticipantAbsent():
+            return f"{body.person_id} absent"
+        case _:
+            recorded = "" if body.recorded else " (not recorded)"
+            numbers = f"{body.present} present, {body.absent} absent, {body.not_recorded} unknown, {body.without_place} without"
+            return f"{body.meeting_id} closed{recorded}: {numbers}"

@@ -1,0 +1,193 @@
+"""Who came, and what a list says: facts about the pure decisions."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from services.attendance.decisions import decide_list, decide_scan
+from tests.attendance.building import (
+    CLOSES,
+    DAY,
+    DURING,
+    LATER,
+    RULES,
+    SESSION,
+    Desk,
+    archived_absent,
+    archived_list,
+    archived_present,
+    cancelled,
+    close,
+    enrolled,
+    scan,
+    scheduled,
+    waitlisted,
+    withdrawn,
+)
+
+
+def test_deciding_changes_nothing_by_itself() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"))
+
+    facts = decide_scan(desk.working, scan("anna"), RULES)
+
+    assert isinstance(facts, list)
+    assert len(facts) == 1
+    assert desk.working.said == []
+
+
+def test_someone_with_a_place_attends_for_the_town_of_the_place() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"))
+
+    assert desk.hear(scan("anna")) == ["anna attended"]
+    record = desk.record("anna")
+    assert (record.city_id, record.scanned_at, record.device_id) == ("town-of-anna", DURING, "door-1")
+
+
+@pytest.mark.parametrize("place", [waitlisted, withdrawn])
+def test_someone_whose_place_is_not_theirs_attends_without_one(place) -> None:  # type: ignore[no-untyped-def]
+    desk = Desk()
+    desk.hear(scheduled(), place("anna"))
+
+    assert desk.hear(scan("anna")) == ["anna attended without a place"]
+
+
+def test_a_repeated_scan_shows_the_first_one() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna", at=DURING))
+
+    assert desk.hear(scan("anna", at=LATER)) == []
+    assert desk.record("anna").scanned_at == DURING
+
+
+def test_an_earlier_scan_that_arrives_late_changes_nothing() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna", at=DURING))
+
+    assert desk.hear(scan("anna", at=DAY)) == []
+    assert desk.record("anna").scanned_at == DURING
+
+
+def test_a_scan_at_a_cancelled_session_is_kept() -> None:
+    desk = Desk()
+    desk.hear(cancelled(), enrolled("anna"))
+
+    assert desk.hear(scan("anna")) == ["anna attended"]
+
+
+def test_a_recorded_list_names_the_absent_and_counts_everyone_with_a_place() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), waitlisted("ewa"), scan("anna"), scan("ewa"))
+
+    said = desk.pass_to(CLOSES)
+
+    assert said == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 1 without"]
+    assert desk.counted() == 2
+
+
+def test_a_list_without_a_single_scan_calls_nobody_absent() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"))
+
+    assert desk.pass_to(CLOSES) == ["day-1 closed (not recorded): 0 present, 0 absent, 2 unknown, 0 without"]
+
+
+def test_it_does_not_matter_whether_a_scan_or_the_loss_of_the_place_is_heard_first() -> None:
+    outcomes = set()
+    before = [scheduled(), enrolled("anna"), enrolled("jan")]
+    for order in itertools.permutations([scan("anna"), withdrawn("anna"), scan("jan")]):
+        desk = Desk()
+        desk.hear(*before, *order)
+        desk.pass_to(CLOSES)
+        outcomes.add((*desk.numbers(), desk.record("anna").with_place))
+    assert outcomes == {(1, 0, 0, 1, False)}
+
+
+def test_a_scan_after_closing_corrects_the_absence_and_the_numbers() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    desk.pass_to(CLOSES)
+
+    said = desk.hear(scan("jan", at=LATER))
+
+    assert said == ["jan attended", "day-1 closed: 2 present, 0 absent, 0 unknown, 0 without"]
+    assert desk.record("jan").version == 2
+    assert desk.counted() == 2
+
+
+def test_the_first_scan_after_closing_makes_the_list_a_recorded_one() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"))
+    desk.pass_to(CLOSES)
+
+    said = desk.hear(scan("anna", at=LATER))
+
+    assert said == ["anna attended", "jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+
+
+def test_a_stranger_after_closing_is_counted_apart_at_once() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna"))
+    desk.pass_to(CLOSES)
+
+    said = desk.hear(scan("ewa", at=LATER))
+
+    assert said == ["ewa attended without a place", "day-1 closed: 1 present, 0 absent, 0 unknown, 1 without"]
+
+
+def test_an_absence_corrected_after_the_place_was_given_back_still_counts_with_a_place() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    desk.pass_to(CLOSES)
+    desk.hear(withdrawn("jan", at=LATER))
+
+    assert desk.hear(scan("jan", at=LATER))[0] == "jan attended"
+    assert desk.numbers() == (2, 0, 0, 0)
+    assert desk.counted() == 2
+
+
+def test_a_list_counted_again_keeps_the_moment_it_closed() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"), close())
+    closed_at = desk.working.said[-1].body.decided_at  # type: ignore[attr-defined]
+
+    desk.hear(scan("jan", at=LATER))
+
+    assert desk.working.said[-1].body.decided_at == closed_at  # type: ignore[attr-defined]
+
+
+def test_a_list_that_stands_as_it_is_is_not_said_again() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna"))
+    desk.pass_to(CLOSES)
+
+    assert decide_list(desk.working, SESSION, "day-1", closed_at=LATER) == []
+
+
+def test_a_list_of_another_source_is_never_counted_by_us() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), archived_present("anna"), archived_list(present=1))
+
+    assert desk.hear(enrolled("jan", at=LATER)) == []
+    assert desk.numbers() == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("before", [[archived_absent("anna")], [archived_list()]])
+def test_a_scan_on_a_list_of_another_source_is_set_aside(before) -> None:  # type: ignore[no-untyped-def]
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), *before)
+
+    assert desk.hear(scan("anna", at=LATER)) == []
+    assert [one.reason for one in desk.working.aside] == ["foreign_writer"]
+
+
+def test_a_record_of_another_source_is_counted_as_it_stands() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), archived_present("anna"))
+
+    assert desk.pass_to(CLOSES) == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+    assert desk.record("anna").source == "urn:example:archive"

@@ -1,0 +1,348 @@
+"""What attendance does about each event: effects, redelivery, reordering, late parents, due moments."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import itertools
+import random
+
+from tests.attendance.building import (
+    BEFORE,
+    CLOSES,
+    DURING,
+    ENDS,
+    LATER,
+    RULES,
+    Desk,
+    archived_list,
+    archived_present,
+    cancelled,
+    close,
+    day,
+    enrolled,
+    rescheduled,
+    scan,
+    scheduled,
+    waitlisted,
+    withdrawn,
+)
+
+MONTH = dt.timedelta(days=31)
+
+
+# --- held scans ----------------------------------------------------------------------------
+
+
+def test_a_scan_waits_for_the_session_then_for_the_place() -> None:
+    desk = Desk()
+
+    assert desk.hear(scan("anna")) == []
+    assert desk.held == [("anna", "session")]
+    assert desk.hear(scheduled(at=DURING)) == []
+    assert desk.held == [("anna", "place")]
+    assert desk.hear(enrolled("anna", at=DURING)) == ["anna attended"]
+    assert desk.held == []
+
+
+def test_a_place_wakes_nobody_elses_scan() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), scan("anna"))
+
+    assert desk.hear(enrolled("jan")) == []
+    assert desk.held == [("anna", "place")]
+
+
+def test_a_scan_of_an_unknown_meeting_waits_for_a_reschedule() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna", "day-2"))
+
+    assert desk.held == [("anna", "meeting")]
+    assert desk.hear(rescheduled(day(), day("day-2", days_later=1), at=DURING)) == ["anna attended"]
+
+
+def test_scans_that_waited_are_decided_in_the_order_in_which_they_came() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), scan("anna", at=DURING, id="first"), scan("anna", at=LATER, id="second"))
+
+    assert desk.hear(enrolled("anna", at=LATER)) == ["anna attended"]
+    assert desk.record("anna").request_id == "first"
+    assert desk.held == []
+
+
+def test_every_order_of_session_place_and_scan_ends_the_same() -> None:
+    ends = set()
+    for order in itertools.permutations([scheduled(), enrolled("anna"), enrolled("jan"), scan("anna")]):
+        desk = Desk()
+        desk.hear(*order)
+        desk.pass_to(CLOSES)
+        ends.add((*desk.numbers(), desk.record("anna").state, desk.record("jan").state))
+    assert ends == {(1, 1, 0, 0, "present", "absent")}
+
+
+def test_a_scan_of_someone_never_heard_of_counts_without_a_place_when_the_list_closes() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("ewa"))
+
+    said = desk.pass_to(CLOSES)
+
+    assert sorted(said) == [
+        "anna absent",
+        "day-1 closed: 0 present, 1 absent, 0 unknown, 1 without",
+        "ewa attended without a place",
+    ]
+    assert desk.held == []
+
+
+def test_a_stranger_at_a_cancelled_session_is_kept_although_its_list_never_closes() -> None:
+    desk = Desk()
+    desk.hear(cancelled(), scan("ewa"))
+
+    assert desk.pass_to(CLOSES) == ["ewa attended without a place"]
+
+
+def test_a_scan_of_a_session_never_announced_is_parked_after_thirty_days() -> None:
+    desk = Desk()
+    desk.hear(scan("anna"))
+
+    assert desk.pass_to(DURING + dt.timedelta(days=29)) == []
+    assert desk.held == [("anna", "session")]
+    assert desk.pass_to(DURING + MONTH) == []
+    assert (desk.held, [one.reason for one in desk.working.aside]) == ([], ["unknown_meeting"])
+
+
+def test_a_scan_of_a_meeting_that_never_was_is_parked_when_the_session_is_over() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna", "day-9"))
+    desk.pass_to(CLOSES)
+
+    assert (desk.held, [one.reason for one in desk.working.aside]) == ([], ["unknown_meeting"])
+
+
+def test_a_held_scan_waits_longer_when_the_session_moves() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), scan("anna"), rescheduled(day(days_later=7), at=DURING))
+
+    assert desk.pass_to(CLOSES) == []
+    assert desk.held == [("anna", "place")]
+
+
+def test_a_held_scan_on_a_list_that_another_source_closed_is_parked_in_its_time() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), scan("anna"), archived_list(), enrolled("anna", at=LATER))
+    assert desk.held == [("anna", "place")]
+
+    desk.pass_to(LATER)
+
+    assert (desk.held, [one.reason for one in desk.working.aside]) == ([], ["foreign_writer"])
+
+
+# --- redelivery ----------------------------------------------------------------------------
+
+
+def test_the_same_scan_again_changes_nothing() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna", id="one"))
+    desk.pass_to(CLOSES)
+
+    assert desk.hear(scan("anna", at=LATER, id="one")) == []
+
+
+def test_the_same_scan_again_while_it_is_held_is_held_once() -> None:
+    desk = Desk()
+    desk.hear(scan("anna", id="one"), scan("anna", id="one"))
+
+    assert desk.held == [("anna", "session")]
+
+
+# --- closing -------------------------------------------------------------------------------
+
+
+def test_a_list_is_due_six_hours_after_its_meeting() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(), day("day-2", days_later=1)))
+
+    assert (desk.due(), desk.due("day-2")) == (CLOSES, CLOSES + dt.timedelta(days=1))
+
+
+def test_a_moved_session_moves_its_lists_and_a_lost_meeting_has_none() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(), day("day-2", days_later=1)), rescheduled(day(days_later=7)))
+
+    assert (desk.due(), desk.due("day-2")) == (CLOSES + dt.timedelta(days=7), None)
+
+
+def test_a_cancelled_session_closes_no_list() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna"), cancelled())
+
+    assert desk.due() is None
+    assert desk.hear(close()) == []
+
+
+def test_history_closes_no_list() -> None:
+    desk = Desk(dataclasses.replace(RULES, live_since=LATER))
+    desk.hear(scheduled(), enrolled("anna"))
+
+    assert desk.due() is None
+    assert desk.hear(close(at=LATER)) == []
+
+
+def test_a_list_closed_by_another_source_is_due_no_more_whichever_is_heard_first() -> None:
+    for order in itertools.permutations([scheduled(), archived_list(present=1)]):
+        desk = Desk()
+        desk.hear(*order)
+        assert desk.due() is None
+
+
+def test_a_trainer_closes_the_list_before_its_time() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+
+    assert desk.hear(close(at=ENDS)) == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+    assert desk.due() is None
+    assert desk.hear(close(at=LATER)) == []
+    assert desk.pass_to(LATER) == []
+
+
+def test_each_meeting_has_a_list_of_its_own() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(), day("day-2", days_later=1)), enrolled("anna"), enrolled("jan"), scan("anna"))
+
+    assert desk.pass_to(CLOSES) == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+    assert desk.due("day-2") is not None
+
+
+def test_a_list_that_closes_after_days_of_downtime_closed_at_its_moment() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"))
+    desk.pass_to(LATER + dt.timedelta(days=3))
+
+    assert desk.working.said[-1].body.decided_at == CLOSES  # type: ignore[attr-defined]
+
+
+# --- places after closing ------------------------------------------------------------------
+
+
+def test_a_late_enrolment_is_absent_from_a_recorded_list() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna"))
+    desk.pass_to(CLOSES)
+
+    assert desk.hear(enrolled("jan", at=LATER)) == [
+        "jan absent",
+        "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without",
+    ]
+    assert desk.counted() == 2
+
+
+def test_a_late_enrolment_of_someone_who_came_moves_them_to_the_present() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), waitlisted("ewa"), scan("anna"), scan("ewa"))
+    desk.pass_to(CLOSES)
+
+    assert desk.hear(enrolled("ewa", at=LATER)) == [
+        "ewa attended",
+        "day-1 closed: 2 present, 0 absent, 0 unknown, 0 without",
+    ]
+    assert desk.counted() == 2
+
+
+def test_a_list_that_was_not_recorded_follows_the_number_of_places() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"))
+    desk.pass_to(CLOSES)
+
+    desk.hear(enrolled("ewa", at=LATER))
+    assert desk.numbers() == (0, 0, 3, 0)
+    desk.hear(withdrawn("jan", at=LATER))
+    assert desk.numbers() == (0, 0, 2, 0)
+    assert desk.counted() == 2
+
+
+def test_a_place_given_back_after_closing_leaves_the_records_as_they_were() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    desk.pass_to(CLOSES)
+
+    assert desk.hear(withdrawn("anna", at=LATER), withdrawn("jan", at=LATER)) == []
+    assert desk.numbers() == (1, 1, 0, 0)
+    assert desk.counted() == 2
+
+
+def test_a_record_stated_by_another_source_after_closing_is_counted() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna"))
+    desk.pass_to(CLOSES)
+
+    assert desk.hear(archived_present("ewa", at=LATER)) == ["day-1 closed: 2 present, 0 absent, 0 unknown, 0 without"]
+
+
+# --- after a restore -----------------------------------------------------------------------
+
+
+def test_hearing_everything_again_quietly_says_nothing_new() -> None:
+    """Our own stream is heard first. Before all is known, a place given back in time would look like a late enrolment."""
+    others = [
+        scheduled(),
+        enrolled("anna"),
+        enrolled("jan"),
+        enrolled("ewa"),
+        withdrawn("ewa", at=BEFORE + dt.timedelta(days=1)),
+        scan("anna", id="first"),
+    ]
+    before = Desk()
+    before.hear(*others)
+    before.pass_to(CLOSES)
+
+    after = Desk()
+    after.hear_quietly(*before.own_facts(), *others, scan("anna", id="second"))
+
+    assert after.reconcile() == []
+    assert after.held == []
+    assert after.pass_to(LATER) == []
+    assert after.numbers() == before.numbers()
+
+
+def test_what_was_never_decided_before_a_restore_is_decided_after_it() -> None:
+    before = Desk()
+    known = [scheduled(), enrolled("anna"), enrolled("jan"), scan("anna")]
+    before.hear(*known)
+    before.pass_to(CLOSES)
+
+    after = Desk()
+    after.hear_quietly(*before.own_facts(), *known, enrolled("ewa", at=LATER), scan("jan", at=LATER))
+
+    assert after.reconcile() == [
+        "jan attended",
+        "ewa absent",
+        "day-1 closed: 2 present, 1 absent, 0 unknown, 0 without",
+    ]
+
+
+# --- the books -----------------------------------------------------------------------------
+
+
+def test_the_books_add_up_whatever_happens() -> None:
+    """present + absent + not_recorded = the persons counted on the list, after every single event."""
+    people = [f"person-{number}" for number in range(6)]
+    for seed in range(300):
+        rng = random.Random(seed)
+        desk = Desk()
+        moments = sorted(BEFORE + rng.random() * (LATER + MONTH - BEFORE) for _ in range(40))
+        desk.hear(scheduled(day(), day("day-2", days_later=1)))
+        closed: set[str] = set()
+        for at in moments:
+            desk.pass_to(at)
+            say = rng.choice([enrolled, enrolled, waitlisted, withdrawn, scan, scan, close])
+            if say is close:
+                desk.hear(close(rng.choice(["day-1", "day-2"]), at=at))
+            elif say is scan:
+                desk.hear(scan(rng.choice(people), rng.choice(["day-1", "day-2"]), at=at))
+            else:
+                desk.hear(say(rng.choice(people), at=at))  # type: ignore[operator]
+            closed |= {row.meeting_id for row in desk.lists}
+            for meeting_id in closed:
+                present, absent, not_recorded, _ = desk.numbers(meeting_id)
+                assert present + absent + not_recorded == desk.counted(meeting_id), f"seed {seed}"
+        assert closed == {"day-1", "day-2"}
