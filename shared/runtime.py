@@ -61,6 +61,8 @@ class Runtime:
         self.changed: list[Callable[[], None]] = []
         self.own_books: list[Callable[[AsyncConnection], Awaitable[dict[str, Any]]]] = []
         """What a service adds to the common books."""
+        self.own_warnings: list[Callable[[], str | None]] = []
+        """What a service adds to its health: what it cannot do, although starting it anew would not help."""
         self.loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What a service runs beside the common loops."""
         self.broker = self._broker(settings)
@@ -317,7 +319,14 @@ class Runtime:
         lag = self.lag()
         if self._stuck_seconds() > self.settings.consumer.stuck_seconds / 2:
             problems.append("there is lag and nothing is being heard")
-        return {"ready": not problems, "service": self.service.name, "problems": problems, "lag": lag}
+        warnings = [said for warning in self.own_warnings if (said := warning())]
+        return {
+            "ready": not problems,
+            "service": self.service.name,
+            "problems": problems,
+            "warnings": warnings,
+            "lag": lag,
+        }
 
     def lag(self) -> dict[str, int]:
         lag = dict.fromkeys(self.service.heard, 0)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import fasteners  # type: ignore[import-untyped]  # publishes no types
+import fasteners
 import requests
 import stamina
 from jgo import resolve
@@ -51,7 +51,7 @@ def pinned() -> list[Jar]:
 def cache_folder() -> Path:
     """Where this user keeps what can be fetched again."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "rollcall"
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "rollcall"
 
 
 def fetch(say: Say = silent) -> Path:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-import fasteners  # type: ignore[import-untyped]  # publishes no types
+import fasteners
 
 from deploy.embedded import ports
 from deploy.embedded.inbox_server import Inbox
@@ -91,7 +91,7 @@ class Stack:
 
     def start(self) -> Self:
         """Returns once all three answer; otherwise one sentence says why, and none of them runs."""
-        with _only_one(self.folder):
+        with _OnlyOne(self.folder):
             running = Stack.running(self.folder)
             if running is not None:
                 names = ", ".join(f"{name} (pid {one.pid})" for name, one in running.processes.items())
@@ -210,7 +210,7 @@ def _free_port(before: int, taken: set[int]) -> int:
     return port
 
 
-class _only_one:
+class _OnlyOne:
     """Held while a stack starts: two starts in one folder at the same time would each believe to be the first."""
 
     def __init__(self, folder: Path) -> None:

@@ -63,7 +63,7 @@ def give(folder: Path, uid: int) -> None:
     os.chown(folder, uid, uid)
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            os.chown(os.path.join(parent, name), uid, uid, follow_symlinks=False)
+            os.chown(Path(parent, name), uid, uid, follow_symlinks=False)
 
 
 def named_uid() -> int:

@@ -8,86 +8,43 @@ breaks, never searched and replaced.
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.header import Header
 from email.message import Message
-from email.mime.base import MIMEBase
-from email.mime.multipart import MIMEMultipart
-from email.quoprimime import body_encode
-from email.utils import format_datetime, formataddr
+from email.utils import format_datetime
 
 import mrml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 
 from services.notifications.calendar import Entry, Layout, Method, lay_out
+from services.notifications.letters import Letter, Recipient, SessionMail
+from services.notifications.mime import (
+    FULL_NAME,
+    GIVEN_NAME,
+    deliverable,
+    encoded,
+    in_base64,
+    joined,
+    known_id,
+    known_message_id,
+    mailbox,
+    one_line,
+    pieces,
+    skeleton,
+)
 from services.notifications.templates.timetable import dates_told, days_told, in_order
 from services.notifications.templates.words import FOLDER, Notice, Words, load_words
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
-from shared.contracts.planner import Meeting, SessionKind
+from shared.contracts.planner import Meeting
 
 SUBJECT_TOPIC_CHARACTERS = 90
 DAY_FILES_MAX = 10
 """Up to so many meetings each have an .ics file of their own: Outlook reads only the first event of a calendar."""
-
-_GIVEN_NAME, _FULL_NAME = "\ufdd0", "\ufdd1"
-"""Where a person goes in the shared texts. Unicode noncharacters, which `_one_line` lets nobody else write."""
-_MARKS = re.compile(f"([{_GIVEN_NAME}{_FULL_NAME}])")
-
-_REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")
-_UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]+")
-"""Controls, some of which Python takes for line ends, direction overrides and noncharacters: MJML refuses to parse them
-and `email` would break a header at them."""
-_ADDRESS = re.compile("([^{0}]+)@([^{0}]+)".format(r"@\s<>\"(),;:\\\[\]\x00-\x1f\x7f-\x9f\ud800-\udfff"))
-_MESSAGE_ID = re.compile(r"<[\x21-\x3b=\x3f\x41-\x7e]+@[\x21-\x3b=\x3f\x41-\x7e]+>")
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class SessionMail:
-    """What all mails about one session share, in one language and of one kind."""
-
-    session_id: str
-    kind: NoticeKind
-    language: Language
-    session_kind: SessionKind
-    topic_name: str
-    city_name: str
-    venue: str
-    address: str | None
-    meetings: tuple[Meeting, ...]
-    sequence: int
-    """Grows with every change told: calendars ignore what is not newer than what they hold."""
-    session_cancelled: bool = False
-    """In a cancellation: the session does not take place. Otherwise only this person's place is gone."""
-    before: tuple[Meeting, ...] | None = None
-    """The meetings as they were told before; None when that is not known."""
-    before_venue: str | None = None
-    """The venue as it was told before; None when that is not known."""
-    before_address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    person_id: str
-    given_name: str
-    family_name: str
-    email: str
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What one mail is known by. `stated_at` is its Date and the DTSTAMP of its calendar entries."""
-
-    message_id: str
-    notice_id: str
-    stated_at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +74,10 @@ class Renderer:
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
-        self._from = _mailbox("From", _one_line(sender_name), _deliverable(sender))
-        self._organiser = _deliverable(organiser)
-        self._organiser_name = _one_line(organiser_name)
-        self._reply_to = _mailbox("Reply-To", self._organiser_name, self._organiser)
+        self._from = mailbox("From", one_line(sender_name), deliverable(sender))
+        self._organiser = deliverable(organiser)
+        self._organiser_name = one_line(organiser_name)
+        self._reply_to = mailbox("Reply-To", self._organiser_name, self._organiser)
         self._base_url = base_url
         self._words = {language: load_words(language) for language in Language}
         environment = Environment(
@@ -140,10 +97,10 @@ class Renderer:
     def shared(self, mail: SessionMail) -> Prepared:
         """Renders what all mails of `mail` share. Raises ValueError for values that no mail could carry."""
         words = self._words[mail.language]
-        _known_id("session_id", mail.session_id)
+        known_id("session_id", mail.session_id)
         if not mail.meetings:
             raise ValueError("a notice needs at least one meeting")
-        topic, place = _one_line(mail.topic_name), _place(mail)
+        topic, place = one_line(mail.topic_name), _place(mail)
         days = days_told(mail.meetings, mail.before if mail.kind is NoticeKind.CHANGE else None, words)
         place_before = _place_before(mail)
         notice = _notice(mail, words, moved=not all(day.unchanged for day in days), elsewhere=place_before is not None)
@@ -160,8 +117,8 @@ class Renderer:
             "subject": subject,
             "preview": f"{next(day.text for day in days if not day.dropped)} · {place[0]}",
             "notice": notice,
-            "greeting": words.greeting.format(given_name=_GIVEN_NAME),
-            "full_name": _FULL_NAME,
+            "greeting": words.greeting.format(given_name=GIVEN_NAME),
+            "full_name": FULL_NAME,
             "topic": topic,
             "session_kind": words.session_kinds[mail.session_kind],
             "labels": words.labels,
@@ -181,7 +138,7 @@ class Renderer:
         headers = (
             ("From", self._from),
             ("Reply-To", self._reply_to),
-            ("Subject", _encoded("Subject", subject)),
+            ("Subject", encoded("Subject", subject)),
             ("Auto-Submitted", "auto-generated"),
             # Exchange does not look at Auto-Submitted when it decides whether to send out-of-office replies.
             ("X-Auto-Response-Suppress", "OOF, AutoReply"),
@@ -190,9 +147,9 @@ class Renderer:
         )
         return Prepared(
             headers=headers,
-            skeleton=_skeleton(calendar.method, _file_names(files, words)),
-            text=_pieces(self._text.render(shown)),
-            html=_pieces(html),
+            skeleton=skeleton(calendar.method.value, _file_names(files, words)),
+            text=pieces(self._text.render(shown)),
+            html=pieces(html),
             calendar=calendar,
             files=files,
         )
@@ -203,39 +160,38 @@ class Renderer:
         The body is set as the text of its MIME parts, already encoded: flattening it is a copy. Raises ValueError for
         what could never be delivered or would change the headers: trying again does not help.
         """
-        _known_id("person_id", recipient.person_id)
-        _known_id("notice_id", letter.notice_id)
-        if not _MESSAGE_ID.fullmatch(letter.message_id) or len(letter.message_id) > 250:
-            raise ValueError("message_id must look like <left@right>")
+        known_id("person_id", recipient.person_id)
+        known_id("notice_id", letter.notice_id)
+        known_message_id(letter.message_id)
         if letter.stated_at.tzinfo is None:
             raise ValueError("stated_at must have a time zone")
-        given_name = _one_line(recipient.given_name)
-        full_name = f"{given_name} {_one_line(recipient.family_name)}".strip()
-        address = _deliverable(recipient.email)
+        given_name = one_line(recipient.given_name)
+        full_name = f"{given_name} {one_line(recipient.family_name)}".strip()
+        address = deliverable(recipient.email)
 
         message = Message()
         message["Message-ID"] = letter.message_id
         message["Date"] = format_datetime(letter.stated_at.astimezone(dt.UTC))
         for name, value in prepared.headers:
             message[name] = value
-        message["To"] = _mailbox("To", full_name, address)
+        message["To"] = mailbox("To", full_name, address)
         message["X-Rollcall-Notice"] = letter.notice_id
         message["MIME-Version"] = "1.0"
         message["Content-Type"] = f'multipart/mixed; boundary="=_{letter.notice_id}_m"'
 
-        calendar = _base64(prepared.calendar.for_person(recipient.person_id, full_name, address, letter.stated_at))
+        calendar = in_base64(prepared.calendar.for_person(recipient.person_id, full_name, address, letter.stated_at))
         files = (
             calendar
             if file is prepared.calendar
-            else _base64(file.for_person(recipient.person_id, full_name, address, letter.stated_at))
+            else in_base64(file.for_person(recipient.person_id, full_name, address, letter.stated_at))
             for file in prepared.files
         )
-        names = {_GIVEN_NAME: given_name, _FULL_NAME: full_name}
+        names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,
-            text=_joined(prepared.text, names, str),
-            html=_joined(prepared.html, names, escape),
+            text=joined(prepared.text, names, str),
+            html=joined(prepared.html, names, escape),
             calendar=calendar,
         )
         message.set_payload(body)
@@ -312,10 +268,10 @@ def _notice(mail: SessionMail, words: Words, *, moved: bool, elsewhere: bool) ->
 
 def _place(mail: SessionMail) -> tuple[str, ...]:
     """Venue, address and town, one a line; the town is left out where the address says it."""
-    lines = [_one_line(mail.venue)]
+    lines = [one_line(mail.venue)]
     if mail.address:
-        lines.append(_one_line(mail.address))
-    city = _one_line(mail.city_name)
+        lines.append(one_line(mail.address))
+    city = one_line(mail.city_name)
     if not re.search(rf"\b{re.escape(city)}\b", " ".join(lines), re.IGNORECASE):
         lines.append(city)
     return tuple(lines)
@@ -324,7 +280,7 @@ def _place(mail: SessionMail) -> tuple[str, ...]:
 def _place_before_lines(mail: SessionMail) -> tuple[str, ...]:
     if mail.before_venue is None:
         return ()
-    return tuple(_one_line(line) for line in (mail.before_venue, mail.before_address) if line)
+    return tuple(one_line(line) for line in (mail.before_venue, mail.before_address) if line)
 
 
 def _place_before(mail: SessionMail) -> str | None:
@@ -341,91 +297,3 @@ def _summary(meeting: Meeting, meetings: tuple[Meeting, ...], words: Words, topi
     if len(order) == 1 or meeting.meeting_id not in order:
         return words.summary.format(topic=topic)
     return words.summary_day.format(topic=topic, number=order.index(meeting.meeting_id) + 1, total=len(order))
-
-
-def _skeleton(method: Method, file_names: tuple[str, ...]) -> str:
-    """The MIME tree with fields for the encoded bodies, flattened by the standard library.
-
-    Boundaries hold `=_`, which neither quoted-printable nor base64 can produce, so no body ever holds a boundary.
-    """
-    alternative = MIMEMultipart("alternative", boundary="=_{boundary}_a")
-    alternative.attach(_leaf("text", "plain", "quoted-printable", "{text}", charset="utf-8"))
-    alternative.attach(_leaf("text", "html", "quoted-printable", "{html}", charset="utf-8"))
-    alternative.attach(_leaf("text", "calendar", "base64", "{calendar}", charset="utf-8", method=method.value))
-    mixed = MIMEMultipart("mixed", boundary="=_{boundary}_m")
-    mixed.attach(alternative)
-    for number, file_name in enumerate(file_names):
-        # application/ics, not text/calendar: a client that sees two invitations shows two.
-        attachment = _leaf("application", "ics", "base64", f"{{{number}}}", name=file_name)
-        attachment.add_header("Content-Disposition", "attachment", filename=file_name)
-        mixed.attach(attachment)
-    for part in (mixed, alternative):
-        del part["MIME-Version"]
-    _, _, body = mixed.as_string().partition("\n\n")
-    return body
-
-
-def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> MIMEBase:
-    part = MIMEBase(main, sub)
-    del part["MIME-Version"]
-    for name, value in parameters.items():
-        part.set_param(name, value)
-    part["Content-Transfer-Encoding"] = encoding
-    part.set_payload(field)
-    return part
-
-
-def _pieces(text: str) -> tuple[str, ...]:
-    """Quoted-printable pieces of a shared text and, between them, the marks of the names that go there."""
-    return tuple(part if part in (_GIVEN_NAME, _FULL_NAME) else _quoted(part) for part in _MARKS.split(text))
-
-
-def _joined(pieces: tuple[str, ...], names: dict[str, str], escaped: Callable[[str], str]) -> str:
-    """Pieces and names as one text. A soft line break may stand anywhere, so each of them is encoded by itself."""
-    return "=\n".join(_quoted(escaped(names[piece])) if piece in names else piece for piece in pieces)
-
-
-def _quoted(text: str) -> str:
-    # 75, not 76: there is room for the soft line break that joins the pieces.
-    return body_encode(text.encode().decode("latin-1"), maxlinelen=75)
-
-
-def _base64(content: bytes) -> str:
-    return base64.encodebytes(content).decode("ascii").rstrip("\n")
-
-
-def _one_line(text: str) -> str:
-    """A text as it may stand in a header, a calendar line and MJML. Refuses CR, LF, NUL and unpaired surrogates."""
-    if _REFUSED.search(text):
-        raise ValueError("a text of a mail must be a single line without CR, LF, NUL or unpaired surrogates")
-    return _UNPRINTABLE.sub(" ", text).strip()
-
-
-def _known_id(field: str, value: str) -> None:
-    if not _ID.fullmatch(value):
-        raise ValueError(f"{field} must be an id: up to 64 of A-Z a-z 0-9 . _ : -")
-
-
-def _deliverable(email: str) -> str:
-    """The address as SMTP without extensions takes it; a domain with letters such as ż is written in its ASCII form."""
-    matched = _ADDRESS.fullmatch(email)
-    if matched is None:
-        raise ValueError("the address must look like name@domain")
-    local, domain = matched.groups()
-    if not local.isascii():
-        raise ValueError("the part before @ must be ASCII: most servers take no other")
-    return f"{local}@{domain.encode('idna').decode('ascii')}"
-
-
-def _encoded(header: str, text: str) -> str:
-    """A header text as ASCII: words that need it are encoded, in words short enough to be folded between."""
-    if text.isascii():
-        return text
-    return Header(text, "utf-8", header_name=header).encode(linesep="")
-
-
-def _mailbox(header: str, name: str, address: str) -> str:
-    """`name <address>`; the address must be a deliverable one."""
-    if not name:
-        return address
-    return formataddr((name, address)) if name.isascii() else f"{_encoded(header, name)} <{address}>"

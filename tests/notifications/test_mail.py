@@ -17,7 +17,8 @@ import pytest
 from aiosmtplib.email import extract_recipients, extract_sender, flatten_message
 from icalendar import Calendar
 
-from services.notifications.mail import DAY_FILES_MAX, Letter, Recipient, Renderer, SessionMail
+from services.notifications.letters import Letter, Recipient, SessionMail
+from services.notifications.mail import DAY_FILES_MAX, Renderer
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting, SessionKind

@@ -77,7 +77,9 @@ def person(person_id: str, name: str, source: str, version: int | None, event: i
 
 people, names, events = st.sampled_from(["p1", "p2"]), st.sampled_from(["a", "b", "c"]), st.integers(1, 6)
 ordinary = st.builds(person, people, names, st.just("urn:one"), st.integers(1, 4), events)
-strange = st.builds(person, people, names, st.sampled_from(["urn:one", "urn:two"]), st.sampled_from([1, 2, None]), events)
+strange = st.builds(
+    person, people, names, st.sampled_from(["urn:one", "urn:two"]), st.sampled_from([1, 2, None]), events
+)
 erased = st.builds(
     lambda person_id, version: message(PersonErased(person_id=person_id), source="urn:one", version=version, at=NOON),
     st.sampled_from(["p1", "p2"]),
@@ -133,8 +135,14 @@ async def test_what_was_heard_before_is_dropped_and_the_rest_is_heard(lanes: Lan
 async def test_a_transaction_that_fails_leaves_nothing(lanes: Lanes) -> None:
     await lanes.empty()
     async with lanes.slow.begin() as connection:
-        await connection.execute(sa.text("create function fail() returns trigger language plpgsql as 'begin perform pg_terminate_backend(pg_backend_pid()); return null; end'"))
-        await connection.execute(sa.text("create trigger fail after update on projection.watermark execute function fail()"))
+        await connection.execute(
+            sa.text(
+                "create function fail() returns trigger language plpgsql as 'begin perform pg_terminate_backend(pg_backend_pid()); return null; end'"
+            )
+        )
+        await connection.execute(
+            sa.text("create trigger fail after update on projection.watermark execute function fail()")
+        )
     _, desk = lanes.hearers()
     with pytest.raises(sa.exc.DBAPIError):
         await desk.hear(*([one] for one in batch([person("p1", "a", "urn:one", 1, 1)], 0)))

@@ -17,7 +17,9 @@ class Taker:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802  # aiosmtpd calls it so.
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
         """The answer to a mail."""
         content = envelope.original_content or b""
         recipients = [str(recipient) for recipient in envelope.rcpt_tos]

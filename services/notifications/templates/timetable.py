@@ -35,9 +35,10 @@ def days_told(meetings: tuple[Meeting, ...], before: tuple[Meeting, ...] | None,
     gone = [meeting for meeting in told if meeting.meeting_id not in now_ids]
     earlier = {meeting.meeting_id: meeting for meeting in told} | dict(zip(new, gone, strict=False))
 
-    days: list[tuple[Meeting, Day]] = []
-    for meeting in gone[len(new) :]:
-        days.append((meeting, Day(when_told(meeting, locale), notes.dropped, dropped=True, unchanged=False)))
+    days = [
+        (meeting, Day(when_told(meeting, locale), notes.dropped, dropped=True, unchanged=False))
+        for meeting in gone[len(new) :]
+    ]
     for meeting in now:
         text = when_told(meeting, locale)
         text_before = when_told(earlier[meeting.meeting_id], locale) if meeting.meeting_id in earlier else None

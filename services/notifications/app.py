@@ -1,0 +1,74 @@
+"""Notifications, wired: what it hears, what sends, and its process. Only this file puts the parts together."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifications import reading, store
+from services.notifications.api import app_of
+from services.notifications.ledger import derive
+from services.notifications.sending import Sender
+from services.notifications.settings import NotificationsSettings
+from services.notifications.state import MAKE
+from shared import telemetry
+from shared.observer import is_heard
+from shared.runtime import Runtime, run
+from shared.service import Service
+
+SERVICE = Service(
+    name="notifications",
+    facts=(
+        "programme.people",
+        "programme.contacts",
+        "programme.cities",
+        "programme.sessions",
+        "enrolment.events",
+    ),
+    decisions=("programme.rules",),
+    own=("notifications.events",),
+    make=MAKE,
+    tables=store.TABLES,
+    derive=derive,
+    load=store.load,
+)
+
+
+async def streams_heard(runtime: Runtime) -> None:
+    """Returns once everything is heard that the streams held at our start, our own words first."""
+    await runtime.own_heard.wait()
+    ends = await runtime.observer.ends(SERVICE.heard)
+    while not await is_heard(runtime.engine, ends):
+        await asyncio.sleep(0.2)
+
+
+def runtime_of() -> tuple[Runtime, Any]:
+    """The service as the environment describes it."""
+    settings = NotificationsSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
+    telemetry.configure_logs(SERVICE.name, level=settings.log_level)
+    runtime = Runtime(SERVICE, settings)
+    sender = Sender(
+        runtime.engine,
+        SERVICE,
+        settings,
+        streams_heard=partial(streams_heard, runtime),
+        lag=runtime.lag,
+        said=runtime.relay.wake,
+    )
+    runtime.changed.append(sender.news)
+    runtime.loops += sender.loops()
+
+    async def books(connection: AsyncConnection) -> dict[str, Any]:
+        own = await reading.books(connection, now=SERVICE.clock(), since=settings.since)
+        return own | {"mail_server": {"problem": sender.problem, "since": sender.problem_since}}
+
+    runtime.own_books.append(books)
+    runtime.own_warnings.append(lambda: sender.problem)
+    return runtime, app_of(runtime)
+
+
+if __name__ == "__main__":
+    run(runtime_of)

@@ -1,0 +1,197 @@
+"""What was told: the rows of notices, and what follows from their outcomes. Pure: no SQL, no clock, no decisions.
+
+What somebody was told is a projection: `Told` follows from our own NoticeSent and NoticeFailed, which say what the mail
+said. So a database restored from last night's backup learns from the stream what was mailed today before it mails
+anything, and a rebuild comes to the same rows. Only notices on their way (`OpenNotice`) are kept: an attempt is our own
+bookkeeping until its outcome is a fact. While one is open nothing else is planned about its place, so an attempt that may
+have left stands between what was told and what is true until it is settled.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from shared.contracts.model import Language, Part
+from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeOutcome
+from shared.contracts.planner import Meeting
+from shared.database import FactRow, Row
+from shared.envelope import Heard
+from shared.working import Working, meta
+
+OUTCOME_UNKNOWN = "outcome_unknown"
+OVERTAKEN = "overtaken"
+NOT_SENT = "not_sent"
+UNRENDERABLE = "unrenderable"
+
+NO_PLACE = "no_place"
+"""In `Told.given_up`: the person could not be told that there is no place any more."""
+
+
+class Belief(StrEnum):
+    """Whether the person was told what `Told.content` says."""
+
+    NO = "no"
+    YES = "yes"
+    MAYBE = "maybe"
+
+
+class NoticeState(StrEnum):
+    """How a notice stands; `planned` and `attempting` are open, the others are facts."""
+
+    PLANNED = "planned"
+    ATTEMPTING = "attempting"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """May have left; an operator has to find out."""
+    OVERTAKEN = "overtaken"
+    """May have left; a later notice tells what is true now."""
+
+
+class Content(Part):
+    """What a mail says about a session: where and when. `hash` is None in what calls a place off."""
+
+    hash: str | None
+    venue: str
+    address: str | None
+    meetings: tuple[Meeting, ...]
+
+    @property
+    def ends_at(self) -> dt.datetime:
+        return max(meeting.ends_at for meeting in self.meetings)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(FactRow):
+    """What became of one mail."""
+
+    KEY: ClassVar = ("notice_id",)
+
+    notice_id: str
+    person_id: str
+    session_id: str
+    kind: NoticeKind
+    language: Language
+    sequence: int
+    said: Content
+    message_id: str
+    attempts: int
+    doubts: int
+    state: NoticeState
+    code: str | None
+    decided_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Row):
+    """What one person was told about their place in one session; follows from the notices."""
+
+    KEY: ClassVar = ("person_id", "session_id")
+
+    person_id: str
+    session_id: str
+    notice_id: str
+    """The notice that was settled last."""
+    sequence: int
+    state: Belief
+    content: str | None
+    """The hash of what was told last, or may have been; None: that there is no place, or nothing at all."""
+    said: Content | None
+    """What that was in full, for "before → now"."""
+    certain: Content | None
+    """While that is in doubt: what had been told before."""
+    given_up: str | None
+    """What could not be told for good and is not tried again: a content, or NO_PLACE."""
+    ends_at: dt.datetime | None
+    """When the session ends, as the person was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNotice(Row):
+    """A difference between what is true and what was told, on its way to become a mail. At most one a place.
+
+    What it says is decided when it is claimed, and anew at each claim until an attempt may have left.
+    """
+
+    KEY: ClassVar = ("person_id", "session_id")
+
+    person_id: str
+    session_id: str
+    notice_id: str
+    planned_at: dt.datetime
+    next_attempt_at: dt.datetime
+    kind: NoticeKind | None
+    language: Language | None
+    sequence: int
+    content: Content | None
+    stated_at: dt.datetime | None
+    """The mail's Date; stays once an attempt may have left, so that a second try is the same mail."""
+    attempts: int
+    doubts: int
+    lease: str | None
+    """Who is sending it just now. Outcomes are written only under the lease."""
+    lease_until: dt.datetime | None
+
+
+def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
+    body = heard.body
+    code = body.code if isinstance(body, NoticeFailed) else None
+    special = {None: NoticeState.SENT, OUTCOME_UNKNOWN: NoticeState.UNKNOWN, OVERTAKEN: NoticeState.OVERTAKEN}
+    return Notice(
+        *meta(heard),
+        body.notice_id,
+        body.person_id,
+        body.session_id,
+        body.kind,
+        body.language,
+        body.sequence,
+        Content(hash=body.content, venue=body.venue, address=body.address, meetings=body.meetings),
+        body.message_id,
+        body.attempts,
+        body.doubts,
+        special.get(code, NoticeState.FAILED),
+        code,
+        body.decided_at,
+    )
+
+
+def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
+    """What a person was told follows from the notice that told it, or did not."""
+    if isinstance(new, Notice):
+        told = working[Told].get(new.person_id, new.session_id)
+        working[Told].put(told_after(told, new))
+
+
+def told_after(told: Told | None, notice: Notice) -> Told:
+    """What the person was told, once this outcome is known. The outcome of an older notice changes nothing any more."""
+    if told is None:
+        told = Told(notice.person_id, notice.session_id, notice.notice_id, 0, Belief.NO, None, None, None, None, None)
+    if told.sequence > notice.sequence:
+        return told
+    told = replace(told, notice_id=notice.notice_id, sequence=notice.sequence)
+    said = notice.said
+    match notice.state:
+        case NoticeState.SENT:
+            return _believing(told, Belief.YES if said.hash else Belief.NO, said, certain=None)
+        case NoticeState.UNKNOWN | NoticeState.OVERTAKEN:
+            certain = told.certain if told.state == Belief.MAYBE else told.said
+            return _believing(told, Belief.MAYBE, said, certain=certain)
+    if told.state == Belief.MAYBE and notice.code == NOT_SENT:
+        before = told.certain
+        return _believing(told, Belief.YES if before and before.hash else Belief.NO, before, certain=None)
+    return replace(told, given_up=None if notice.code == NOT_SENT else said.hash or NO_PLACE)
+
+
+def _believing(told: Told, state: Belief, said: Content | None, *, certain: Content | None) -> Told:
+    return replace(
+        told,
+        state=state,
+        content=said.hash if said else None,
+        said=said,
+        certain=certain,
+        given_up=None,
+        ends_at=said.ends_at if said else None,
+    )

@@ -1,0 +1,177 @@
+"""The first schema of notifications.
+
+Revision ID: 0001
+Revises:
+"""
+
+from alembic import op
+
+from shared.migrating import machinery, statements
+
+revision = "0001"
+down_revision = None
+
+TABLES = """
+CREATE TABLE kept.open_notice (
+    person_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    notice_id TEXT NOT NULL,
+    planned_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    next_attempt_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    kind TEXT,
+    language TEXT,
+    sequence BIGINT NOT NULL,
+    content JSONB,
+    stated_at TIMESTAMP WITH TIME ZONE,
+    attempts BIGINT NOT NULL,
+    doubts BIGINT NOT NULL,
+    lease TEXT,
+    lease_until TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT open_notice_key PRIMARY KEY (person_id, session_id),
+    CONSTRAINT open_notice_id UNIQUE (notice_id),
+    CONSTRAINT open_notice_lease_has_an_end CHECK ((lease is null) = (lease_until is null)),
+    CONSTRAINT open_notice_attempts_say_something CHECK (attempts = 0 or content is not null)
+);
+
+CREATE INDEX open_notice_next ON kept.open_notice (next_attempt_at);
+
+CREATE TABLE projection.contact (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    person_id TEXT NOT NULL,
+    email TEXT,
+    language TEXT NOT NULL,
+    erased BOOLEAN NOT NULL,
+    CONSTRAINT contact_key PRIMARY KEY (person_id)
+);
+
+CREATE INDEX contact_heard ON projection.contact (heard_at);
+
+CREATE TABLE projection.notice (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    notice_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    language TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    said JSONB NOT NULL,
+    message_id TEXT NOT NULL,
+    attempts BIGINT NOT NULL,
+    doubts BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    code TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT notice_key PRIMARY KEY (notice_id)
+);
+
+CREATE INDEX notice_person ON projection.notice (person_id);
+
+CREATE INDEX notice_state ON projection.notice (state, notice_id);
+
+CREATE TABLE projection.person (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    person_id TEXT NOT NULL,
+    given_name TEXT,
+    family_name TEXT,
+    erased BOOLEAN NOT NULL,
+    CONSTRAINT person_key PRIMARY KEY (person_id)
+);
+
+CREATE INDEX person_heard ON projection.person (heard_at);
+
+CREATE TABLE projection.place (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
+);
+
+CREATE INDEX place_heard ON projection.place (heard_at);
+
+CREATE INDEX place_person ON projection.place (person_id);
+
+CREATE TABLE projection.session (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    venue TEXT NOT NULL,
+    address TEXT,
+    meetings JSONB NOT NULL,
+    ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    content TEXT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT session_key PRIMARY KEY (session_id)
+);
+
+CREATE INDEX session_ends ON projection.session (ends_at);
+
+CREATE INDEX session_heard ON projection.session (heard_at);
+
+CREATE TABLE projection.told (
+    person_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    notice_id TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    content TEXT,
+    said JSONB,
+    certain JSONB,
+    given_up TEXT,
+    ends_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT told_key PRIMARY KEY (person_id, session_id)
+);
+
+CREATE TABLE projection.topic (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    rule_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    name_pl TEXT NOT NULL,
+    name_en TEXT NOT NULL,
+    CONSTRAINT topic_key PRIMARY KEY (rule_id)
+);
+
+CREATE TABLE projection.town (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    city_id TEXT NOT NULL,
+    stage BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    CONSTRAINT town_key PRIMARY KEY (city_id, stage)
+);
+"""
+
+
+def upgrade() -> None:
+    op.execute("create schema projection")
+    for statement in (*statements(machinery("0001")), *statements(TABLES)):
+        op.execute(statement)

@@ -1,0 +1,117 @@
+"""How a mail is put together: header texts, encoded parts and the MIME tree. Pure, and knows nothing of trainings."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from email.header import Header
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.quoprimime import body_encode
+from email.utils import formataddr
+
+GIVEN_NAME, FULL_NAME = "\ufdd0", "\ufdd1"
+"""Where a person goes in the shared texts. Unicode noncharacters, which `one_line` lets nobody else write."""
+_MARKS = re.compile(f"([{GIVEN_NAME}{FULL_NAME}])")
+
+_REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]+")
+"""Controls, some of which Python takes for line ends, direction overrides and noncharacters: MJML refuses to parse them
+and `email` would break a header at them."""
+_ADDRESS = re.compile("([^{0}]+)@([^{0}]+)".format(r"@\s<>\"(),;:\\\[\]\x00-\x1f\x7f-\x9f\ud800-\udfff"))
+_MESSAGE_ID = re.compile(r"<[\x21-\x3b=\x3f\x41-\x7e]+@[\x21-\x3b=\x3f\x41-\x7e]+>")
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+def one_line(text: str) -> str:
+    """A text as it may stand in a header, a calendar line and MJML. Refuses CR, LF, NUL and unpaired surrogates."""
+    if _REFUSED.search(text):
+        raise ValueError("a text of a mail must be a single line without CR, LF, NUL or unpaired surrogates")
+    return _UNPRINTABLE.sub(" ", text).strip()
+
+
+def deliverable(email: str) -> str:
+    """The address as SMTP without extensions takes it; a domain with letters such as ż is written in its ASCII form."""
+    matched = _ADDRESS.fullmatch(email)
+    if matched is None:
+        raise ValueError("the address must look like name@domain")
+    local, domain = matched.groups()
+    if not local.isascii():
+        raise ValueError("the part before @ must be ASCII: most servers take no other")
+    return f"{local}@{domain.encode('idna').decode('ascii')}"
+
+
+def encoded(header: str, text: str) -> str:
+    """A header text as ASCII: words that need it are encoded, in words short enough to be folded between."""
+    if text.isascii():
+        return text
+    return Header(text, "utf-8", header_name=header).encode(linesep="")
+
+
+def mailbox(header: str, name: str, address: str) -> str:
+    """`name <address>`; the address must be a deliverable one."""
+    if not name:
+        return address
+    return formataddr((name, address)) if name.isascii() else f"{encoded(header, name)} <{address}>"
+
+
+def skeleton(method: str, file_names: tuple[str, ...]) -> str:
+    """The MIME tree with fields for the encoded bodies, flattened by the standard library.
+
+    Boundaries hold `=_`, which neither quoted-printable nor base64 can produce, so no body ever holds a boundary.
+    """
+    alternative = MIMEMultipart("alternative", boundary="=_{boundary}_a")
+    alternative.attach(_leaf("text", "plain", "quoted-printable", "{text}", charset="utf-8"))
+    alternative.attach(_leaf("text", "html", "quoted-printable", "{html}", charset="utf-8"))
+    alternative.attach(_leaf("text", "calendar", "base64", "{calendar}", charset="utf-8", method=method))
+    mixed = MIMEMultipart("mixed", boundary="=_{boundary}_m")
+    mixed.attach(alternative)
+    for number, file_name in enumerate(file_names):
+        # application/ics, not text/calendar: a client that sees two invitations shows two.
+        attachment = _leaf("application", "ics", "base64", f"{{{number}}}", name=file_name)
+        attachment.add_header("Content-Disposition", "attachment", filename=file_name)
+        mixed.attach(attachment)
+    for part in (mixed, alternative):
+        del part["MIME-Version"]
+    _, _, body = mixed.as_string().partition("\n\n")
+    return body
+
+
+def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> MIMEBase:
+    part = MIMEBase(main, sub)
+    del part["MIME-Version"]
+    for name, value in parameters.items():
+        part.set_param(name, value)
+    part["Content-Transfer-Encoding"] = encoding
+    part.set_payload(field)
+    return part
+
+
+def pieces(text: str) -> tuple[str, ...]:
+    """Quoted-printable pieces of a shared text and, between them, the marks of the names that go there."""
+    return tuple(part if part in (GIVEN_NAME, FULL_NAME) else _quoted(part) for part in _MARKS.split(text))
+
+
+def joined(pieces: tuple[str, ...], names: dict[str, str], escaped: Callable[[str], str]) -> str:
+    """Pieces and names as one text. A soft line break may stand anywhere, so each of them is encoded by itself."""
+    return "=\n".join(_quoted(escaped(names[piece])) if piece in names else piece for piece in pieces)
+
+
+def _quoted(text: str) -> str:
+    # 75, not 76: there is room for the soft line break that joins the pieces.
+    return body_encode(text.encode().decode("latin-1"), maxlinelen=75)
+
+
+def in_base64(content: bytes) -> str:
+    return base64.encodebytes(content).decode("ascii").rstrip("\n")
+
+
+def known_id(field: str, value: str) -> None:
+    if not _ID.fullmatch(value):
+        raise ValueError(f"{field} must be an id: up to 64 of A-Z a-z 0-9 . _ : -")
+
+
+def known_message_id(value: str) -> None:
+    if not _MESSAGE_ID.fullmatch(value) or len(value) > 250:
+        raise ValueError("message_id must look like <left@right>")

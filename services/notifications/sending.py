@@ -1,0 +1,231 @@
+"""The sender: carries open notices to the mail server, in groups no larger than the connections that are open.
+
+The attempt is committed, then made, then its outcome written under the lease. Several carriers, and several processes,
+work at once; the rows' locks and leases keep them apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.notifications import store
+from services.notifications.decisions import Attempt, Outcome, Result, claim, settle
+from services.notifications.ledger import UNRENDERABLE, OpenNotice
+from services.notifications.letters import mail_of, recipient_of
+from services.notifications.mail import Renderer
+from services.notifications.mime import deliverable
+from services.notifications.planning import Planner
+from services.notifications.settings import NotificationsSettings
+from services.notifications.smtp import Line
+from shared import telemetry
+from shared.backoff import Backoff
+from shared.contracts.notifications import NoticeOutcome
+from shared.faults import Fault, classify
+from shared.service import Service
+from shared.working import Working
+
+log = structlog.get_logger()
+
+
+class Sender:
+    """Sends mail for one process. `problem` says, in a sentence, what keeps it from doing so."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: Service,
+        settings: NotificationsSettings,
+        *,
+        streams_heard: Callable[[], Awaitable[None]],
+        lag: Callable[[], Mapping[str, int]],
+        said: Callable[[], None],
+    ) -> None:
+        """`said` is called after a commit that staged facts: it wakes the relay."""
+        self.problem: str | None = None
+        self.problem_since: dt.datetime | None = None
+        self._engine = engine
+        self._service = service
+        self._settings = settings
+        self._wake_relay = said
+        self._terms = settings.terms()
+        self._renderer = Renderer(
+            sender=settings.sender,
+            sender_name=settings.sender_name,
+            organiser=settings.organiser,
+            organiser_name=settings.organiser_name,
+            base_url=settings.base_url,
+        )
+        self._shared = lru_cache(maxsize=500)(self._renderer.shared)
+        self._work: asyncio.Queue[None] = asyncio.Queue(maxsize=settings.carriers)
+        """One entry for each group that waits for a carrier."""
+        self._planner = Planner(engine, service, settings, streams_heard=streams_heard, lag=lag, found=self.wake)
+
+    def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        return [self._planner.run, *[self.carry] * self._settings.carriers]
+
+    def news(self) -> None:
+        """A lane has committed: there may be something to tell."""
+        self._planner.news()
+
+    def wake(self, notices: int) -> None:
+        """There is something to send: as many carriers as there are groups wake up."""
+        with contextlib.suppress(asyncio.QueueFull):
+            for _ in range(0, notices, self._settings.connections):
+                self._work.put_nowait(None)
+
+    # --- carrying it -----------------------------------------------------------------------
+
+    async def carry(self) -> None:
+        """Takes groups and sends them until cancelled; a group that is on its way is finished first."""
+        lines = [Line(self._settings) for _ in range(self._settings.connections)]
+        backoff = Backoff(0.5, 30)
+        await self._planner.caught_up.wait()
+        try:
+            while True:
+                await backoff.wait()
+                try:
+                    if not await self._has_work():
+                        continue
+                    ready = await self._open(lines)
+                    if ready and await self._finished(self._round(ready)):
+                        backoff.worked()
+                    elif self.problem:
+                        backoff.failed(ConnectionError(self.problem), where="sending mail")
+                except Exception as error:
+                    self._failed(error, "sending mail", backoff)
+        finally:
+            await asyncio.gather(*(line.close() for line in lines))
+
+    async def _has_work(self) -> bool:
+        """Waits to be woken, or for the slow poll to find something."""
+        try:
+            async with asyncio.timeout(self._settings.send_poll_seconds):
+                await self._work.get()
+        except TimeoutError:
+            async with self._engine.connect() as connection:
+                return await store.any_due(connection, self._service.clock())
+        return True
+
+    async def _open(self, lines: Sequence[Line]) -> list[Line]:
+        """The connections that are open now; those that are not are tried."""
+        problems = await asyncio.gather(*(line.open() for line in lines))
+        ready = [line for line in lines if line.is_open]
+        if not ready:
+            self._is_unwell(next(filter(None, problems), "no connection stays open"))
+        return ready
+
+    async def _finished(self, group: Coroutine[Any, Any, bool]) -> bool:
+        """Lets a group come to its end although we are told to stop: half-sent mails would be sent twice."""
+        task = asyncio.create_task(group)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task], timeout=self._settings.smtp_seconds + 5)
+            task.cancel()
+            raise
+
+    async def _round(self, lines: Sequence[Line]) -> bool:
+        """Claims, sends and settles one group. False: the server would not hear of it."""
+        begun = asyncio.get_running_loop().time()
+        lease = self._service.new_id()
+        attempts, taken = await self._claim(lease, most=len(lines))
+        if taken == len(lines):
+            self.wake(1)  # There is probably more than this group.
+        deadline = begun + self._settings.smtp_seconds
+        sends = (self._send(line, attempt, deadline) for line, attempt in zip(lines, attempts, strict=False))
+        outcomes = await asyncio.gather(*sends)
+        await self._settle(lease, list(zip(attempts, outcomes, strict=True)))
+        for outcome in outcomes:
+            telemetry.NOTICES.labels(outcome.result.name.lower()).inc()
+        refused = [outcome.code for outcome in outcomes if outcome.result is Result.NOT_TRIED]
+        if refused:
+            self._is_unwell(f"the mail server takes no mail from us: {refused[0]}")
+            return False
+        self._is_well()
+        return True
+
+    async def _claim(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+        """Commits the attempts before they are made. Returns them, and how many notices were looked at."""
+        async with self._engine.begin() as connection:
+            working = self._service.working(self._service.clock())
+            taken = await store.take(connection, working, most=most)
+            attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
+            await store.write(connection, self._service, working)
+        self._said(working)
+        return [attempt for attempt in attempts if attempt is not None], len(taken)
+
+    async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
+        try:
+            recipient, letter = recipient_of(attempt, self._terms.domain)
+            message = self._renderer.message(self._shared(mail_of(attempt)), recipient, letter)
+            address = deliverable(recipient.email)
+        except ValueError:
+            log.warning("notice cannot be rendered", notice_id=attempt.notice.notice_id)
+            return Outcome(Result.REFUSED, UNRENDERABLE)
+        return await line.send(message, sender=self._settings.sender, recipient=address, deadline=deadline)
+
+    async def _settle(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
+        """Writes outcomes, however long the database takes to come back: only it knows whether the lease still holds."""
+        backoff = Backoff(0.1, 10)
+        while outcomes:
+            try:
+                await self._settle_once(lease, outcomes)
+                return
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT and len(outcomes) > 1:
+                    log.exception("outcomes refused, writing them one by one")
+                    for one in outcomes:
+                        await self._settle(lease, [one])
+                    return
+                if classify(error) is not Fault.TRANSIENT:
+                    raise
+                backoff.failed(error, where="writing outcomes")
+                await backoff.wait()
+
+    async def _settle_once(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
+        by_pair = {_pair(attempt.notice): outcome for attempt, outcome in outcomes}
+        async with self._engine.begin() as connection:
+            working = self._service.working(self._service.clock())
+            await store.load_leased(connection, working, list(by_pair), lease)
+            for notice in working[OpenNotice]:
+                settle(working, notice, by_pair[_pair(notice)], self._terms)
+            if len(working[OpenNotice]) < len(by_pair) and not working.said:
+                log.warning("a lease was lost", lease=lease)
+            await store.write(connection, self._service, working)
+        self._said(working)
+
+    # --- afterwards ------------------------------------------------------------------------
+
+    def _said(self, working: Working) -> None:
+        """After a commit: our words go to Kafka, and what may have become a difference meanwhile is looked at again."""
+        facts = [said.body for said in working.said if isinstance(said.body, NoticeOutcome)]
+        if facts:
+            self._wake_relay()
+            self._planner.look_again((fact.person_id, fact.session_id) for fact in facts)
+
+    def _is_well(self) -> None:
+        if self.problem is not None:
+            log.info("the mail server answers again", since=self.problem_since)
+        self.problem = self.problem_since = None
+
+    def _is_unwell(self, problem: str) -> None:
+        self.problem_since = self.problem_since or self._service.clock()
+        self.problem = problem
+
+    def _failed(self, error: Exception, where: str, backoff: Backoff) -> None:
+        if classify(error) is not Fault.TRANSIENT:
+            log.exception("the sender failed", where=where)
+        telemetry.FAULTS.labels(self._service.name, "sender").inc()
+        backoff.failed(error, where=where)
+
+
+def _pair(notice: OpenNotice) -> store.Pair:
+    return notice.person_id, notice.session_id

@@ -1,0 +1,80 @@
+"""What notifications is told. The only file here that reads the environment."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from services.notifications.decisions import Terms
+from shared.settings import Settings
+
+
+class NotificationsSettings(Settings):
+    """The mail server, who writes, and how far the sender goes."""
+
+    port: int = 8103
+    pool_size: int = 12
+    """Two lanes, relay, planner, carriers, and HTTP."""
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 1025
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_tls: Literal["never", "starttls", "always"] = "never"
+    """`starttls` insists on it: a server that does not offer it gets no mail."""
+
+    sender: str = "powiadomienia@rollcall.example.org"
+    """Envelope sender and From: bounces go there."""
+    sender_name: str = "Biuro Programu Szkoleń"
+    organiser: str = "szkolenia@rollcall.example.org"
+    """Answers questions and replies; calendars take changes from nobody else, so it must outlive the sessions."""
+    organiser_name: str = "Biuro Programu Szkoleń"
+    domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,100}$")] = "rollcall.example.org"
+    """The right side of every Message-ID; never change it while mails are on their way."""
+    base_url: str | None = None
+    mail_since: dt.datetime | None = None
+    """Go-live of mail, if it is later than `live_since`."""
+
+    carriers: Annotated[int, Field(ge=1, le=16)] = 3
+    """Groups under way at once: while one is being sent, another is claimed and a third settled."""
+    connections: Annotated[int, Field(ge=1, le=64)] = 16
+    """Kept connections of each carrier; a group is never larger than those that are open."""
+    smtp_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """From claim to answer; shorter than the lease, so that nobody else takes a mail that may still be leaving."""
+    lease_seconds: Annotated[float, Field(gt=0)] = 90.0
+    attempts_most: Annotated[int, Field(ge=1)] = 20
+    """With the pauses below: a server that says "later" is asked for about ten hours."""
+    retry_first_seconds: Annotated[float, Field(gt=0)] = 2.0
+    retry_most_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    plan_most: int = 5_000
+    """Differences found by one look; more are found by the next."""
+    reconcile_seconds: float = 60.0
+    """How often everything true is compared with everything told, whatever was heard."""
+    catch_up_seconds: float = 2.0
+    """The same while there is lag: what is heard late is older than the look for news reaches."""
+    look_back_seconds: float = 0.5
+    """How far a look for news goes back behind the newest that the last one knew: streams and partitions have no
+    common order."""
+    send_poll_seconds: float = 1.0
+
+    @model_validator(mode="after")
+    def _deadline_before_lease(self) -> Self:
+        if self.smtp_seconds * 2 > self.lease_seconds:
+            raise ValueError("lease_seconds must be at least twice smtp_seconds")
+        return self
+
+    @property
+    def since(self) -> dt.datetime:
+        return max(self.live_since, self.mail_since or self.live_since)
+
+    def terms(self) -> Terms:
+        return Terms(
+            since=self.since,
+            domain=self.domain,
+            lease_seconds=self.lease_seconds,
+            attempts_most=self.attempts_most,
+            retry_first_seconds=self.retry_first_seconds,
+            retry_most_seconds=self.retry_most_seconds,
+        )

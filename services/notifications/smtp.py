@@ -1,0 +1,134 @@
+"""One kept SMTP connection: sends a mail before its deadline and says what came of it. Knows no ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from email.message import Message
+from typing import Any
+
+import structlog
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
+from aiosmtplib.response import SMTPResponse
+
+from services.notifications.decisions import Outcome, Result
+from services.notifications.settings import NotificationsSettings
+
+log = structlog.get_logger()
+
+RECONNECT_SECONDS = 5.0
+"""A connection that could not be opened is left alone for so long; the others go on."""
+_MAIL_TOO_LARGE = 552
+
+
+class Connection(SMTP):
+    """Knows whether a mail has been handed over: from then on only the server's answer says that it did not leave."""
+
+    handed_over = False
+
+    async def data(self, message: str | bytes, /, **options: Any) -> SMTPResponse:
+        self.handed_over = True
+        return await super().data(message, **options)
+
+
+class Line:
+    """A connection that is kept open, and opened again when the server has closed it."""
+
+    def __init__(self, settings: NotificationsSettings) -> None:
+        password = settings.smtp_password
+        self._seconds = settings.smtp_seconds
+        self._retry_at = 0.0
+        self.connection = Connection(
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_user,
+            password=password.get_secret_value() if password else None,
+            local_hostname=settings.domain,  # Otherwise it asks DNS for our name, and blocks while it does.
+            timeout=settings.smtp_seconds,
+            use_tls=settings.smtp_tls == "always",
+            start_tls=settings.smtp_tls == "starttls",  # Stated: the default would take whatever the server offers.
+        )
+
+    @property
+    def is_open(self) -> bool:
+        return self.connection.is_connected
+
+    async def open(self) -> str | None:
+        """Opens the connection unless it is open, or was refused a moment ago. Returns what is wrong, if it is not."""
+        if self.is_open:
+            return None
+        if time.monotonic() < self._retry_at:
+            return "a moment ago it did not answer"
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self.connection.connect()
+                await self.connection.ehlo()
+        except (SMTPException, OSError) as error:
+            self._retry_at = time.monotonic() + RECONNECT_SECONDS
+            self.connection.close()
+            return problem_of(error)
+        return None
+
+    async def send(self, message: Message, *, sender: str, recipient: str, deadline: float) -> Outcome:
+        """Sends one mail; `deadline` is a moment of the event loop's clock. Never raises for what SMTP may do."""
+        self.connection.handed_over = False
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self.connection.send_message(message, sender=sender, recipients=[recipient])
+        except (SMTPException, OSError, ValueError) as error:
+            if not isinstance(error, SMTPResponseException | SMTPRecipientsRefused | ValueError):
+                self.connection.close()  # Nobody knows what it would answer to.
+            return outcome_of(error, handed_over=self.connection.handed_over)
+        return Outcome(Result.SENT, "sent")
+
+    async def close(self) -> None:
+        """Says good-bye, if there is still somebody to say it to."""
+        if self.is_open:
+            try:
+                async with asyncio.timeout(2):
+                    await self.connection.quit()
+            except (SMTPException, OSError):
+                self.connection.close()
+
+
+def outcome_of(error: BaseException, *, handed_over: bool) -> Outcome:
+    """What an exception of `send_message` means for the mail.
+
+    Source: aiosmtplib 5.1. A refused recipient comes as SMTPRecipientsRefused, an answer to DATA as SMTPDataError, a
+    refused sender as SMTPSenderRefused; everything else tells nothing about the mail if it had been handed over.
+    """
+    match error:
+        case SMTPRecipientsRefused():
+            return _by_code(error.recipients[0].code)
+        case SMTPDataError() if 400 <= error.code < 600:
+            return _by_code(error.code)
+        case SMTPSenderRefused() if error.code != _MAIL_TOO_LARGE:
+            # Not this mail's fault: with a wrong sender every mail would be given up for good.
+            return Outcome(Result.NOT_TRIED, f"sender_smtp_{error.code}")
+        case SMTPSenderRefused():
+            return _by_code(error.code)
+    if handed_over:
+        return Outcome(Result.DOUBTFUL, "no_answer")
+    if isinstance(error, ValueError):
+        return Outcome(Result.REFUSED, "unrenderable")
+    return Outcome(Result.LATER, "not_taken")
+
+
+def _by_code(code: int) -> Outcome:
+    return Outcome(Result.REFUSED if code >= 500 else Result.LATER, f"smtp_{code}")
+
+
+def problem_of(error: BaseException) -> str:
+    """What keeps us from the server, in our words: its own may name people."""
+    if isinstance(error, SMTPResponseException):
+        return f"the mail server refuses us with {error.code}"
+    if isinstance(error, TimeoutError):
+        return "the mail server does not answer in time"
+    return "the mail server cannot be reached"

@@ -1,0 +1,184 @@
+"""What is true: notifications' rows of others' facts, and the table of which fact makes which row.
+
+Pure: no SQL, no clock, no decisions. What was told stands in the ledger.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from services.notifications.ledger import notice_of
+from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
+from shared.contracts.enrolment import (
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+    PlaceState,
+    Standing,
+)
+from shared.contracts.model import Language
+from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
+from shared.contracts.rules import TopicDefined
+from shared.contracts.selection import CityOutcome
+from shared.database import FactRow
+from shared.envelope import Heard
+from shared.working import meta
+
+SCHEDULED = "scheduled"
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Person(FactRow):
+    KEY: ClassVar = ("person_id",)
+
+    person_id: str
+    given_name: str | None
+    family_name: str | None
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contact(FactRow):
+    """Where a person's mail goes; erased: the person asked to be forgotten."""
+
+    KEY: ClassVar = ("person_id",)
+
+    person_id: str
+    email: str | None
+    language: Language
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Town(FactRow):
+    """A town's name as one stage of the competition states it."""
+
+    KEY: ClassVar = ("city_id", "stage")
+
+    city_id: str
+    stage: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(FactRow):
+    KEY: ClassVar = ("rule_id",)
+
+    rule_id: str
+    topic: str
+    name_pl: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session(FactRow):
+    """`content` is a hash of everything a participant is told: a session that only changes its size keeps it."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    kind: SessionKind
+    topic: str
+    city_id: str
+    venue: str
+    address: str | None
+    meetings: tuple[Meeting, ...]
+    ends_at: dt.datetime
+    content: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place(FactRow):
+    KEY: ClassVar = ("session_id", "person_id")
+
+    session_id: str
+    person_id: str
+    state: Standing
+
+
+# --- rows of facts -------------------------------------------------------------------------
+
+
+def person_of(heard: Heard[PersonRegistered]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
+
+
+def erased_person_of(heard: Heard[PersonErased]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, True)
+
+
+def contact_of(heard: Heard[ContactRegistered]) -> Contact:
+    return Contact(*meta(heard), heard.body.person_id, heard.body.email, heard.body.language, False)
+
+
+def forgotten_contact_of(heard: Heard[ContactForgotten]) -> Contact:
+    return Contact(*meta(heard), heard.body.person_id, None, Language.PL, True)
+
+
+def town_of(heard: Heard[CityOutcome]) -> Town:
+    return Town(*meta(heard), heard.body.city_id, heard.body.stage, heard.body.name)
+
+
+def topic_of(heard: Heard[TopicDefined]) -> Topic:
+    body = heard.body
+    return Topic(*meta(heard), body.rule_id, body.topic, body.name_pl, body.name_en)
+
+
+def session_of(heard: Heard[SessionState]) -> Session:
+    body = heard.body
+    return Session(
+        *meta(heard),
+        body.session_id,
+        body.kind,
+        body.topic,
+        body.city_id,
+        body.venue,
+        body.address,
+        body.meetings,
+        body.ends_at,
+        content_hash(body),
+        CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
+    )
+
+
+def content_hash(body: SessionState) -> str:
+    """The same for two states of a session about which a participant would be told the same."""
+    meetings = sorted(
+        (one.meeting_id, one.starts_local.isoformat(), one.ends_local.isoformat(), one.zone) for one in body.meetings
+    )
+    told = [body.kind, body.topic, body.city_id, body.venue, body.address or "", meetings]
+    return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
+
+
+_STANDING: dict[type[PlaceState], Standing] = {
+    ParticipantEnrolled: Standing.ENROLLED,
+    ParticipantWaitlisted: Standing.WAITLISTED,
+    EnrolmentWithdrawn: Standing.WITHDRAWN,
+}
+
+
+def place_of(heard: Heard[PlaceState]) -> Place:
+    return Place(*meta(heard), heard.body.session_id, heard.body.person_id, _STANDING[type(heard.body)])
+
+
+MAKE: dict[Any, Any] = {
+    TopicDefined: topic_of,
+    PersonRegistered: person_of,
+    PersonErased: erased_person_of,
+    ContactRegistered: contact_of,
+    ContactForgotten: forgotten_contact_of,
+    **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
+    **dict.fromkeys(SessionState.__subclasses__(), session_of),
+    # A refusal leaves the place as it stands: as a row it would only make an old place look new.
+    **dict.fromkeys(_STANDING, place_of),
+    NoticeSent: notice_of,
+    NoticeFailed: notice_of,
+}
+"""Which row each fact makes."""

@@ -1,0 +1,209 @@
+"""Notifications' tables, and the SQL of the ledger: taking open notices and writing what became of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifications.decisions import Truth
+from services.notifications.ledger import Notice, OpenNotice, Told
+from services.notifications.state import Contact, Person, Place, Session, Topic, Town
+from shared import journal
+from shared.contracts.notifications import NoticeOutcome
+from shared.database import KEPT, Row, fields_of, load_by_key, rows_as, save, table_of
+from shared.envelope import Heard
+from shared.service import Inputs, Service
+from shared.working import Working
+
+R = TypeVar("R", bound=Row)
+Pair = tuple[str, str]
+"""(person, session)"""
+
+METADATA = sa.MetaData()
+
+PERSON = table_of(Person, "person", METADATA, extra=[sa.Index("person_heard", "heard_at")])
+CONTACT = table_of(Contact, "contact", METADATA, extra=[sa.Index("contact_heard", "heard_at")])
+TOWN = table_of(Town, "town", METADATA)
+TOPIC = table_of(Topic, "topic", METADATA)
+SESSION = table_of(
+    Session, "session", METADATA, extra=[sa.Index("session_ends", "ends_at"), sa.Index("session_heard", "heard_at")]
+)
+PLACE = table_of(
+    Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
+)
+NOTICE = table_of(
+    Notice,
+    "notice",
+    METADATA,
+    extra=[sa.Index("notice_person", "person_id"), sa.Index("notice_state", "state", "notice_id")],
+)
+TOLD = table_of(Told, "told", METADATA)
+OPEN = table_of(
+    OpenNotice,
+    "open_notice",
+    METADATA,
+    schema=KEPT,
+    extra=[
+        sa.Index("open_notice_next", "next_attempt_at"),
+        sa.UniqueConstraint("notice_id", name="open_notice_id"),
+        sa.CheckConstraint("(lease is null) = (lease_until is null)", name="open_notice_lease_has_an_end"),
+        sa.CheckConstraint("attempts = 0 or content is not null", name="open_notice_attempts_say_something"),
+    ],
+)
+"""The business key is the primary key: two mails about one place are never on their way at once, whoever plans them."""
+TABLES: dict[type[Row], sa.Table] = {
+    Person: PERSON,
+    Contact: CONTACT,
+    Town: TOWN,
+    Topic: TOPIC,
+    Session: SESSION,
+    Place: PLACE,
+    Notice: NOTICE,
+    Told: TOLD,
+    OpenNotice: OPEN,
+}
+
+# --- taking notices ------------------------------------------------------------------------
+
+NOW = sa.bindparam("now", type_=sa.DateTime(timezone=True))
+_is_due = sa.and_(OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), OPEN.c.lease_until <= NOW))
+_due = (
+    sa.select(OPEN)
+    .where(_is_due)
+    .order_by(OPEN.c.next_attempt_at)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_city_name = (
+    sa.select(TOWN.c.name)
+    .where(TOWN.c.city_id == SESSION.c.city_id)
+    .order_by(TOWN.c.stage.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_topic = (
+    sa.select(TOPIC.c.name_pl, TOPIC.c.name_en)
+    .where(TOPIC.c.topic == SESSION.c.topic)
+    .order_by(TOPIC.c.rule_id)
+    .limit(1)
+    .lateral()
+)
+_JOINED: tuple[type[Row], ...] = (Told, Notice, Place, Session, Person, Contact)
+_CLAIM = (
+    sa.select(
+        *_due.c,
+        *(column for kind in _JOINED for column in TABLES[kind].c),
+        _city_name,
+        _topic.c.name_pl,
+        _topic.c.name_en,
+    )
+    .select_from(_due)
+    .outerjoin(TOLD, sa.and_(TOLD.c.person_id == _due.c.person_id, TOLD.c.session_id == _due.c.session_id))
+    .outerjoin(NOTICE, NOTICE.c.notice_id == _due.c.notice_id)
+    .outerjoin(PLACE, sa.and_(PLACE.c.person_id == _due.c.person_id, PLACE.c.session_id == _due.c.session_id))
+    .outerjoin(SESSION, SESSION.c.session_id == _due.c.session_id)
+    .outerjoin(PERSON, PERSON.c.person_id == _due.c.person_id)
+    .outerjoin(CONTACT, CONTACT.c.person_id == _due.c.person_id)
+    .outerjoin(_topic, sa.true())
+)
+_ANY_DUE = sa.select(sa.exists().where(_is_due))
+
+
+async def any_due(connection: AsyncConnection, now: dt.datetime) -> bool:
+    return bool((await connection.execute(_ANY_DUE, {"now": now})).scalar_one())
+
+
+async def take(connection: AsyncConnection, working: Working, *, most: int) -> list[tuple[OpenNotice, Truth]]:
+    """Loads and locks open notices that are due, with the truth about them; what others are taking is left to them."""
+    taken: list[tuple[OpenNotice, Truth]] = []
+    for row in await connection.execute(_CLAIM, {"now": working.now, "most": most}):
+        reading = _Reading(row)
+        notice = reading.next(OpenNotice)
+        told, outcome, place, session, person, contact = (reading.next(kind) for kind in _JOINED)
+        assert isinstance(notice, OpenNotice)
+        working[OpenNotice].loaded([notice])
+        working[Told].loaded([told] if isinstance(told, Told) else [])
+        working[Notice].loaded([outcome] if isinstance(outcome, Notice) else [])
+        city_name, name_pl, name_en = row[-3:]
+        names = (name_pl, name_en) if name_pl else None
+        taken.append((notice, Truth(place, session, person, contact, city_name, names)))  # type: ignore[arg-type]
+    return taken
+
+
+class _Reading:
+    """Takes the rows of several tables out of one joined row, in the order in which they were selected."""
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+        self._position = 0
+
+    def next(self, kind: type[R]) -> R | None:
+        """The next table's row; None where the outer join found none."""
+        begin, self._position = self._position, self._position + len(fields_of(kind))
+        values = self._row[begin : self._position]
+        return None if all(value is None for value in values) else kind(*values)
+
+
+# --- writing outcomes ----------------------------------------------------------------------
+
+
+def _by_pair(table: sa.Table) -> sa.Select[Any]:
+    wanted = sa.tuple_(table.c.person_id, table.c.session_id).in_(sa.bindparam("pairs", expanding=True))
+    return sa.select(table).where(wanted).order_by(table.c.person_id, table.c.session_id).with_for_update()
+
+
+_OPEN_OF = _by_pair(OPEN)
+_TOLD_OF = _by_pair(TOLD)
+_LEASED = (
+    sa.select(OPEN, TOLD)
+    .outerjoin(TOLD, sa.and_(TOLD.c.person_id == OPEN.c.person_id, TOLD.c.session_id == OPEN.c.session_id))
+    .where(sa.tuple_(OPEN.c.person_id, OPEN.c.session_id).in_(sa.bindparam("pairs", expanding=True)))
+    .where(OPEN.c.lease == sa.bindparam("lease"))
+    .order_by(OPEN.c.person_id, OPEN.c.session_id)
+    .with_for_update(of=OPEN)
+)
+
+
+async def load_leased(connection: AsyncConnection, working: Working, pairs: Sequence[Pair], lease: str) -> None:
+    """The open notices that this lease still holds, locked, and what was told so far: nobody else changes that while a
+    notice is open."""
+    for row in await connection.execute(_LEASED, {"pairs": sorted(pairs), "lease": lease}):
+        reading = _Reading(row)
+        notice, told = reading.next(OpenNotice), reading.next(Told)
+        working[OpenNotice].loaded([notice] if notice else [])
+        working[Told].loaded([told] if told else [])
+
+
+async def load_told(connection: AsyncConnection, working: Working, pairs: Iterable[Pair]) -> None:
+    wanted = sorted(set(pairs))
+    if wanted:
+        working[Told].loaded(rows_as(Told, await connection.execute(_TOLD_OF, {"pairs": wanted})))
+
+
+async def load_settled(connection: AsyncConnection, working: Working, notice_id: str) -> Notice | None:
+    """A notice with its outcome, and all that an operator's word about it may touch, locked."""
+    await load_by_key(connection, NOTICE, working[Notice], [(notice_id,)])
+    notice = working[Notice].get(notice_id)
+    if notice is not None:
+        pairs = [(notice.person_id, notice.session_id)]
+        await load_told(connection, working, pairs)
+        working[OpenNotice].loaded(rows_as(OpenNotice, await connection.execute(_OPEN_OF, {"pairs": pairs})))
+    return notice
+
+
+async def load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+    """For outcomes heard back from our own stream: what was told so far."""
+    outcomes = [one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, NoticeOutcome)]
+    await load_told(connection, working, [(body.person_id, body.session_id) for body in outcomes])
+
+
+async def write(connection: AsyncConnection, service: Service, working: Working) -> None:
+    """Writes the rows that changed, and the facts said to journal and outbox. Commits nothing."""
+    for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
+        await save(connection, service.table(kind), rows)
+    await journal.enter(connection, working.said)

@@ -1,0 +1,110 @@
+"""Rows with valid defaults: a person with a contact, a session in a known town, a place."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+from services.notifications.decisions import Terms, Truth
+from services.notifications.ledger import Content, OpenNotice
+from services.notifications.state import SCHEDULED, Contact, Person, Place, Session, Topic, Town
+from shared.contracts.enrolment import Standing
+from shared.contracts.model import Language
+from shared.contracts.planner import Meeting, SessionKind
+
+NOW = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
+BEFORE = NOW - dt.timedelta(days=3)
+LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+TERMS = Terms(
+    since=LONG_AGO,
+    domain="rollcall.example.org",
+    lease_seconds=90,
+    attempts_most=3,
+    retry_first_seconds=2,
+    retry_most_seconds=3600,
+)
+
+
+def _meta(heard_at: dt.datetime) -> tuple[str, int, bool, str, dt.datetime]:
+    return "urn:example:source", 1, True, "event-1", heard_at
+
+
+def meeting(starts: str = "2026-11-23T09:00", ends: str = "2026-11-23T15:00", meeting_id: str = "day-1") -> Meeting:
+    starts_local, ends_local = dt.datetime.fromisoformat(starts), dt.datetime.fromisoformat(ends)
+    return Meeting(meeting_id=meeting_id, starts_local=starts_local, ends_local=ends_local)
+
+
+MONDAY = meeting()
+TUESDAY = meeting("2026-11-24T09:00", "2026-11-24T15:00")
+
+
+def session(
+    *meetings: Meeting, session_id: str = "session-1", heard_at: dt.datetime = BEFORE, **changes: Any
+) -> Session:
+    """A session whose content is named by its days, so that equal days mean equal content."""
+    meetings = meetings or (MONDAY,)
+    row = Session(
+        *_meta(heard_at),
+        session_id,
+        SessionKind.SUPPLEMENTARY,
+        "climate",
+        "geonames:776597",
+        "Urząd Miejski w Augustowie, sala 12",
+        "ul. Młyńska 35, Augustów",
+        meetings,
+        max(one.ends_at for one in meetings),
+        "+".join(one.starts_local.isoformat() for one in meetings),
+        SCHEDULED,
+    )
+    return replace(row, **changes)
+
+
+def place(
+    state: Standing = Standing.ENROLLED,
+    *,
+    person_id: str = "person-1",
+    session_id: str = "session-1",
+    heard_at: dt.datetime = BEFORE,
+) -> Place:
+    return Place(*_meta(heard_at), session_id, person_id, state)
+
+
+def person(person_id: str = "person-1") -> Person:
+    return Person(*_meta(BEFORE), person_id, "Żaneta", "Wiśniewska", False)
+
+
+def contact(person_id: str = "person-1", email: str | None = None) -> Contact:
+    return Contact(*_meta(BEFORE), person_id, email or f"{person_id}@example.org", Language.PL, False)
+
+
+def town() -> Town:
+    return Town(*_meta(BEFORE), "geonames:776597", 1, "Augustów")
+
+
+def topic() -> Topic:
+    return Topic(*_meta(BEFORE), "topic:climate", "climate", "Adaptacja do zmian klimatu", "Climate adaptation")
+
+
+def truth(its_place: Place | None = None, its_session: Session | None = None, **changes: Any) -> Truth:
+    known = Truth(
+        its_place or place(),
+        its_session or session(),
+        person(),
+        contact(),
+        "Augustów",
+        ("Adaptacja do zmian klimatu", "Climate adaptation"),
+    )
+    return replace(known, **changes)
+
+
+def open_notice(**changes: Any) -> OpenNotice:
+    notice = OpenNotice(
+        "person-1", "session-1", "notice-1", BEFORE, BEFORE, None, None, 0, None, None, 0, 0, None, None
+    )
+    return replace(notice, **changes)
+
+
+def content(its_session: Session | None = None) -> Content:
+    known = its_session or session()
+    return Content(hash=known.content, venue=known.venue, address=known.address, meetings=known.meetings)

@@ -1,0 +1,29 @@
+"""A fresh, migrated database of notifications for each test that asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from deploy.embedded.postgres import Postgres
+from shared.database import connect
+from shared.migrating import migrate
+
+
+@pytest.fixture
+async def database_url(postgres: Postgres) -> str:
+    name = f"notifications_{uuid.uuid4().hex[:12]}"
+    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
+    await asyncio.to_thread(migrate, "notifications", url)
+    return url
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = connect(database_url, pool_size=8, statement_timeout_ms=10_000, application="tests")
+    yield engine
+    await engine.dispose()
