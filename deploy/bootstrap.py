@@ -15,7 +15,7 @@ def main() -> int:
         return say(f"Rollcall needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")
     if importlib.util.find_spec("ensurepip") is not None:
         subprocess.run([sys.executable, "-m", "venv", FOLDER], check=True)
-        install = [FOLDER / "bin" / "python", "-m", "pip", "install"]
+        install: list[str | Path] = [FOLDER / "bin" / "python", "-m", "pip", "install"]
     elif importlib.util.find_spec("pip") is not None:
         # A folder of its own is no system package: pip does not refuse it.
         install = [sys.executable, "-m", "pip", "install", "--target", FOLDER, "--upgrade"]

@@ -5,34 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
+import holidays
+
 ZONE = "Europe/Warsaw"
 OPENS, CLOSES = dt.time(9, 0), dt.time(15, 0)
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = range(5)
 
-_FEASTS = {(1, 1), (1, 6), (5, 1), (5, 3), (8, 15), (11, 1), (11, 11), (12, 24), (12, 25), (12, 26)}
-_MOVING_FEASTS = {
-    dt.date(*day)
-    for day in (
-        *(
-            (2026, 4, 6),
-            (2026, 6, 4),
-            (2027, 3, 29),
-            (2027, 5, 27),
-            (2028, 4, 17),
-            (2028, 6, 15),
-            (2029, 4, 2),
-            (2029, 5, 31),
-        ),
-        *((2030, 4, 22), (2030, 6, 20), (2031, 4, 14), (2031, 6, 12), (2032, 3, 29), (2032, 5, 27)),
-    )
-}
-"""Easter Monday and Corpus Christi: a table is enough for a demo."""
+_PUBLIC_HOLIDAYS = holidays.country_holidays("PL")  # years are worked out when a day in them is asked for
 
 
 def is_working(day: dt.date) -> bool:
     """Whether offices train on this day: no week-end, no public holiday, not between Christmas and New Year."""
-    if day.weekday() > FRIDAY or (day.month, day.day) in _FEASTS or day in _MOVING_FEASTS:
+    if day.weekday() > FRIDAY or day in _PUBLIC_HOLIDAYS:
         return False
     return not (day.month == 12 and day.day >= 23)
 
