@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import watermark
 from shared.contracts import EVENTS
@@ -30,6 +30,7 @@ from shared.watermark import Partition
 from shared.working import Takeover
 
 BESIDE = "projection_rebuild"
+REPLACED = "projection_replaced"
 CHUNK = 2000
 DIFFERENCES_SHOWN = 20
 
@@ -49,6 +50,18 @@ class Report:
 
 async def compare(service: Service, settings: Settings, say: Say = lambda line: None) -> Report:
     """Rebuilds beside the live projection and compares the two at one set of offsets. Leaves nothing behind."""
+    return await _rebuild(service, settings, say, swap=False)
+
+
+async def swap(service: Service, settings: Settings, say: Say = lambda line: None) -> Report:
+    """Rebuilds beside the live projection, compares, and puts the rebuilt one in its place, watermarks and all.
+
+    A service that is at work meanwhile finds its transaction refused once, drops what is in flight and goes on.
+    """
+    return await _rebuild(service, settings, say, swap=True)
+
+
+async def _rebuild(service: Service, settings: Settings, say: Say, *, swap: bool) -> Report:
     started = time.monotonic()
     engine = connect(
         settings.database_url.get_secret_value(),
@@ -65,7 +78,7 @@ async def compare(service: Service, settings: Settings, say: Say = lambda line: 
             rebuild = _Rebuild(engine, service, settings, report, say)
             await rebuild.catch_up(await rebuild.live_marks())
             say("comparing: the live service waits")
-            await rebuild.compare()
+            await rebuild.meet(swap=swap)
             await _drop_beside(engine)
             await guard.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
     finally:
@@ -105,10 +118,13 @@ class _Rebuild:
             self.heard_to |= some
         await self._apply_journal()
 
-    async def compare(self) -> None:
-        """Takes the live watermark locks, catches up to exactly there and compares every table both ways."""
+    async def meet(self, *, swap: bool) -> None:
+        """Stops the live projection where it stands, catches up to exactly there and compares every table both ways."""
         async with self.live.begin() as locked:
             marks = await watermark.lock(locked, sorted(await self.live_marks()))
+            # Commands and due moments take no watermark: they must not write while the two are compared.
+            for _, table in self._tables():
+                await locked.execute(sa.text(f"lock table {table.fullname} in share mode"))
             await self.catch_up({part: mark.next_offset for part, mark in marks.items()})
             for kind, table in self._tables():
                 beside = table.to_metadata(sa.MetaData(), schema=BESIDE)
@@ -125,6 +141,9 @@ class _Rebuild:
                             {"table": table.name, "only": name, "row": dict(row._mapping), "key": list(kind.KEY)}
                             for row in rows
                         ]
+
+            if swap:
+                await _swap(locked)
 
     def _tables(self) -> list[tuple[Any, sa.Table]]:
         return [
@@ -244,6 +263,17 @@ async def _make_beside(engine: AsyncEngine, service: Service) -> None:
         await connection.execute(sa.text(f"create schema {BESIDE}"))
         translated = await connection.execution_options(schema_translate_map={PROJECTION: BESIDE})
         await translated.run_sync(create)
+
+
+async def _swap(locked: AsyncConnection) -> None:
+    """The rebuilt schema under the live one's name, in one transaction: there is always exactly one projection."""
+    for statement in (
+        f"insert into {BESIDE}.watermark select * from {PROJECTION}.watermark",  # noqa: S608  # Both are constants.
+        f"alter schema {PROJECTION} rename to {REPLACED}",
+        f"alter schema {BESIDE} rename to {PROJECTION}",
+        f"drop schema {REPLACED} cascade",
+    ):
+        await locked.execute(sa.text(statement))
 
 
 async def _drop_beside(engine: AsyncEngine) -> None:

@@ -1,0 +1,101 @@
+"""Where a command finds the system: what the environment says wins over what the folder knows. The only reader of either."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from deploy.cli.folder import SERVICES, Folder, Run
+from deploy.cli.preparing import OPERATOR, async_url
+from deploy.cli.terminal import Refusal
+from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.postgres import Postgres
+from shared.settings import Settings, kafka_connection
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A system to talk to, whoever started it."""
+
+    kafka: dict[str, Any]
+    """What Kafka clients are given."""
+    urls: dict[str, str]
+    """The services' HTTP by name."""
+    inbox: str | None
+    token: str | None
+    run: Run | None
+    """Set when the system runs from the folder."""
+    folder: Folder
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Who asks."""
+        if self.token is None:
+            raise Refusal(
+                "A token is needed: set ROLLCALL_TOKEN, or name the folder of a running system with --folder."
+            )
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+def connection(path: Path) -> Connection:
+    """The system that the environment names, and for what it does not name the one of the folder.
+
+    Refused when neither names one: then nothing runs.
+    """
+    folder = Folder(path)
+    run = folder.run() if folder.is_made() else None
+    ports = folder.ports if run is not None else {}
+    named = {name for name in ("KAFKA", "TOKEN", *(f"{service.upper()}_URL" for service in SERVICES)) if _said(name)}
+    if run is None and not named:
+        folder.require_run()
+    kafka = _said("KAFKA") or (f"{LOOPBACK}:{ports['kafka']}" if ports else f"{LOOPBACK}:9092")
+    password = _said("KAFKA_PASSWORD")
+    settings = Settings(
+        kafka=kafka,
+        kafka_user=_said("KAFKA_USER"),
+        kafka_password=SecretStr(password) if password else None,
+        database_url=SecretStr(""),
+        port=0,
+    )
+    urls = {
+        name: _said(f"{name.upper()}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{8101 + number}"
+        for number, name in enumerate(SERVICES)
+    }
+    token = _said("TOKEN") or (folder.secret(OPERATOR) if run is not None else None)
+    return Connection(kafka_connection(settings), urls, _said("INBOX_URL") or _url(ports, "inbox"), token, run, folder)
+
+
+def database(path: Path, service: str) -> str:
+    """Where the service's database is: ROLLCALL_ENROLMENT_DATABASE_URL and so on, or the folder's."""
+    said = _said(f"{service.upper()}_DATABASE_URL")
+    if said:
+        return async_url(said)
+    folder = Folder(path)
+    if folder.is_made():
+        folder.require_run()
+        postgres = Postgres(folder.path / "postgres", folder.ports["postgres"])
+        role = f"rollcall_{service}"
+        return async_url(postgres.dsn(role, role, folder.secret(f"{service}.password")))
+    raise Refusal(
+        f"Where is the database? Set ROLLCALL_{service.upper()}_DATABASE_URL, or start one with `rollcall up`."
+    )
+
+
+def _url(ports: dict[str, int], name: str) -> str | None:
+    return f"http://{LOOPBACK}:{ports[name]}" if name in ports else None
+
+
+def _said(name: str, read: Callable[[str], str | None] = os.environ.get) -> str | None:
+    """A setting from the environment; secrets also from the file that `…_FILE` names."""
+    file = read(f"ROLLCALL_{name}_FILE")
+    if file:
+        try:
+            return Path(file).read_text("utf-8").strip()
+        except OSError as error:
+            raise Refusal(f"ROLLCALL_{name}_FILE names {file}, which cannot be read: {error.strerror}.") from error
+    return read(f"ROLLCALL_{name}") or None

@@ -1,0 +1,55 @@
+"""`rollcall migrate`: databases brought to the newest schema, streams created. For `up` it is a step; for compose, a job."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from deploy.cli.connection import connection, database
+from deploy.cli.preparing import installed_services
+from deploy.cli.switching import Switchable
+from deploy.cli.terminal import Refusal, out
+from deploy.cli.up import DEFAULT_FOLDER, FolderOption
+from shared.migrating import migrate as migrate_one
+from shared.streams import create_streams
+
+
+def migrate(
+    services: Annotated[
+        list[Switchable] | None, typer.Argument(help="All of them unless named.", show_default=False)
+    ] = None,
+    folder: FolderOption = DEFAULT_FOLDER,
+    streams: Annotated[bool, typer.Option("--streams", help="Also create the streams that are missing.")] = False,
+    replication: Annotated[
+        int, typer.Option("--replication", min=1, help="Copies of each stream that is created.")
+    ] = 1,
+) -> None:
+    """Bring the services' databases to the newest schema. A second run changes nothing.
+
+    Exit codes: 0 done, 1 a database or Kafka does not answer, or refuses.
+    """
+    for service in services or installed_services():
+        try:
+            migrate_one(str(service), database(folder, str(service)))
+        except (SQLAlchemyError, CommandError, OSError) as error:
+            raise Refusal(f"{service}: {str(error).splitlines()[0]}.") from error
+        out.print(f"{service}: newest schema")
+    if streams:
+        out.print(f"streams: {asyncio.run(_create(folder, replication)) or 'none'} created")
+
+
+async def _create(folder: FolderOption, replication: int) -> str:
+    admin = AIOKafkaAdminClient(**connection(folder).kafka, request_timeout_ms=30_000)
+    try:
+        await admin.start()
+        return ", ".join(await create_streams(admin, replication=replication))
+    except KafkaError as error:
+        raise Refusal(f"Kafka: {error}.") from error
+    finally:
+        await admin.close()

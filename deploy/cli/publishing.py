@@ -1,0 +1,122 @@
+"""CloudEvents from JSON lines to their streams: every line checked as a service would check it, then sent as any producer would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from deploy.cli.terminal import Refusal
+from shared.envelope import Poison, decode, record_of
+from shared.parking import StoredRecord
+from shared.streams import RECORD_LIMIT_BYTES
+
+GROUP = 500
+"""Lines sent together; progress moves by so many."""
+SEND_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event, ready to be sent."""
+
+    stream: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a line cannot be published."""
+
+    where: str
+    """file:line"""
+    what: str
+    """The field, and what is wrong with it."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def read(name: str, texts: Iterable[str], *, now_ms: int | None = None) -> tuple[list[Line], list[Problem]]:
+    """The lines of a file that can be published, and what is wrong with the others. Empty lines are passed over."""
+    heard_ms = round(time.time() * 1000) if now_ms is None else now_ms
+    lines: list[Line] = []
+    problems: list[Problem] = []
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
+            continue
+        try:
+            lines.append(_line(text, heard_ms))
+        except ValueError as error:
+            problems.append(Problem(f"{name}:{number}", str(error)))
+    return lines, problems
+
+
+def _line(text: str, heard_ms: int) -> Line:
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(event, dict):
+        raise ValueError("a CloudEvent is a JSON object")
+    stream, key, value, headers = record_of(event)
+    # What a service would set aside is said here, where somebody can still mend it.
+    decoded = decode(StoredRecord(stream, 0, 0, heard_ms, key, value, headers))
+    if isinstance(decoded, Poison):
+        raise ValueError(f"{decoded.reason}: {decoded.detail}")
+    return Line(stream, key, value, headers)
+
+
+def _nothing(_count: int) -> None:
+    """Nobody looks."""
+
+
+async def send(
+    kafka: dict[str, Any],
+    lines: Sequence[Line],
+    advance: Callable[[int], None] = _nothing,
+    *,
+    per_second: int = 0,
+) -> None:
+    """Returns once the broker has acknowledged all of them, in order per key. `per_second` 0: as fast as it goes."""
+    producer = AIOKafkaProducer(
+        **kafka,
+        enable_idempotence=True,  # a send tried again does not double or reorder
+        acks="all",
+        linger_ms=5,
+        max_batch_size=256 * 1024,
+        max_request_size=RECORD_LIMIT_BYTES,
+        request_timeout_ms=20_000,
+    )
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise Refusal(f"Kafka at {', '.join(kafka['bootstrap_servers'])} does not answer: {error}.") from error
+    group = min(GROUP, max(1, per_second // 5)) if per_second else GROUP
+    try:
+        began = time.monotonic()
+        for start in range(0, len(lines), group):
+            some = lines[start : start + group]
+            async with asyncio.timeout(SEND_LIMIT_S):
+                sent = [
+                    await producer.send(line.stream, line.value, key=line.key, headers=line.headers) for line in some
+                ]
+                await asyncio.gather(*sent)
+            advance(len(some))
+            if per_second:
+                await asyncio.sleep(max(0.0, began + (start + len(some)) / per_second - time.monotonic()))
+    except (KafkaError, TimeoutError) as error:
+        raise Refusal(
+            f"Kafka has not taken everything: {error or 'no answer'}; publish again, what it has is absorbed."
+        ) from error
+    finally:
+        await producer.stop()

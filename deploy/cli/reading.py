@@ -1,0 +1,90 @@
+"""Reading streams without belonging to a group: nobody's positions move, and nobody waits for us."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import ConsumerRecord
+
+from deploy.cli.terminal import Refusal
+from shared.contracts.portal import EnrolmentRequested
+from shared.envelope import Heard, decode
+from shared.streams import STREAMS
+
+
+@contextlib.asynccontextmanager
+async def reader(kafka: dict[str, Any], streams: Iterable[str], *, from_start: bool) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of every partition of these streams, at their start or at their end."""
+    consumer = AIOKafkaConsumer(
+        **kafka,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=250,
+        max_partition_fetch_bytes=2 * 1024 * 1024,
+        request_timeout_ms=20_000,
+    )
+    try:
+        await consumer.start()
+    except KafkaError as error:
+        await consumer.stop()
+        raise Refusal(f"Kafka at {', '.join(kafka['bootstrap_servers'])} does not answer: {error}.") from error
+    try:
+        partitions = [TopicPartition(name, number) for name in streams for number in range(STREAMS[name].partitions)]
+        consumer.assign(partitions)
+        await (consumer.seek_to_beginning if from_start else consumer.seek_to_end)(*partitions)
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def until_end(kafka: dict[str, Any], streams: Iterable[str]) -> AsyncIterator[ConsumerRecord]:
+    """Every record that the streams hold now."""
+    async with reader(kafka, streams, from_start=True) as consumer:
+        ends = await consumer.end_offsets(list(consumer.assignment()))
+        left = {part for part, end in ends.items() if end > await consumer.position(part)}
+        while left:
+            for part, records in (await consumer.getmany(*left, timeout_ms=500)).items():
+                for record in records:
+                    if record.offset < ends[part]:
+                        yield record
+            for part in list(left):
+                if await consumer.position(part) >= ends[part]:
+                    left.discard(part)
+
+
+class RequestCount:
+    """Distinct requests for a place, as they stand in Kafka: what every answer is counted against."""
+
+    STREAMS = ("enrolment.requests", "enrolment.events")
+
+    def __init__(self) -> None:
+        self._asked: set[tuple[str, str]] = set()
+
+    def hear(self, record: ConsumerRecord) -> None:
+        """Counts a request by its source and id. One made over HTTP is known by the fact that answers it."""
+        heard = decode(record)
+        if not isinstance(heard, Heard):
+            return
+        if isinstance(heard.body, EnrolmentRequested):
+            self._asked.add((heard.source, heard.event_id))
+        elif heard.stream == "enrolment.events" and getattr(heard.body, "asked_for", "place") == "place":
+            source, number = getattr(heard.body, "request_source", None), getattr(heard.body, "request_id", None)
+            withdrawn = type(heard.body).__name__ == "EnrolmentWithdrawn"
+            if source and number and source.startswith("rollcall/enrolment/") and not withdrawn:
+                self._asked.add((source, number))
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+
+async def count_requests(kafka: dict[str, Any]) -> int:
+    """How many different requests for a place were ever made."""
+    count = RequestCount()
+    async for record in until_end(kafka, RequestCount.STREAMS):
+        count.hear(record)
+    return len(count)

@@ -1,0 +1,60 @@
+"""What the command line says and how it ends: results on stdout, one sentence on stderr, exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import IntEnum
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from deploy.embedded.processes import EmbeddedError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+EXIT_CODES = "Exit codes: 0 done, 1 it could not be done (one sentence on stderr says why), 2 the input is not valid, 3 the books do not balance."
+
+
+class Exit(IntEnum):
+    """What an exit code of ours means."""
+
+    DONE = 0
+    IMPOSSIBLE = 1
+    INVALID = 2
+    UNBALANCED = 3
+
+
+class Refusal(Exception):
+    """Why a command cannot do what it was asked, as one sentence for the person at the terminal."""
+
+    def __init__(self, sentence: str, code: Exit = Exit.IMPOSSIBLE) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Commands(TyperGroup):
+    """A group of commands in which a refusal is a sentence and an exit code, never a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer carries a click of its own
+        try:
+            return super().invoke(ctx)
+        except (Refusal, EmbeddedError) as refused:
+            err.print(str(refused), style="red", soft_wrap=True, markup=False)
+            raise typer.Exit(refused.code if isinstance(refused, Refusal) else Exit.IMPOSSIBLE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+def say(line: str) -> None:
+    """Progress for the person at the terminal: on stderr, so that stdout holds results only."""
+    err.print(line, style="dim", soft_wrap=True, markup=False)
+
+
+def print_json(result: object) -> None:
+    """The whole answer of a command run with --json."""
+    sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=str) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,45 @@
+"""What the origin is told. The only file here that reads the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from shared.settings import Settings
+
+SERVICES = ("enrolment", "attendance", "notifications")
+
+
+class OriginSettings(Settings):
+    """Where everybody is, and what the page may show."""
+
+    port: int = 8080
+    database_url: SecretStr = SecretStr("")
+    """It has none."""
+    enrolment_url: str = "http://127.0.0.1:8101"
+    attendance_url: str = "http://127.0.0.1:8102"
+    notifications_url: str = "http://127.0.0.1:8103"
+    inbox_url: str | None = None
+    """Where a person opens the mails; none: the page has no links to them."""
+    token: SecretStr | None = None
+    """For the page alone, and for reading only: what passes through brings its own."""
+    programme: Path | None = None
+    """The folder with the programme that the demo publishes; none: the page tells no story."""
+    command: str = "rollcall"
+    """How a person runs the command line here."""
+    command_folder: str = ""
+    """What they add to it when the folder is not the usual one."""
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    """The names it answers to: another page in the same browser cannot borrow one (DNS rebinding)."""
+    forward_limit_bytes: int = 512 * 1024
+    forward_seconds: float = 30.0
+    look_seconds: float = 0.7
+    """How often the page's numbers are looked up while somebody watches."""
+
+    def service_urls(self) -> dict[str, str]:
+        return {
+            "enrolment": self.enrolment_url,
+            "attendance": self.attendance_url,
+            "notifications": self.notifications_url,
+        }

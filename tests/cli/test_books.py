@@ -1,0 +1,90 @@
+"""The books: from what was counted in two places to ✓ or ✗."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from deploy.cli.books import Equation, balanced, equations
+
+STREAM = {"published": 10, "heard": 9, "parked": 1, "skipped": 0, "lag": 0}
+
+
+def books() -> dict[str, Any]:
+    common: dict[str, Any] = {"streams": {"a": dict(STREAM), "b": dict(STREAM)}, "outbox": 0, "held": 1, "parked": 2}
+    requests = {"enrolled": 4, "waitlisted": 1, "refused": 1, "withdrawn": 1, "held": 1}
+    presence = {"present": 5, "absent": 2, "not_recorded": 1, "enrolled_on_closed_lists": 8}
+    notices = {"sent": {"confirmation": 5, "change": 1}, "ambiguous_attempts": 0, "to_do": 0, "differences": 0}
+    return {
+        "enrolment": {**copy.deepcopy(common), "requests": requests, "places": {"oversold_sessions": 0}},
+        "attendance": {**copy.deepcopy(common), "attendance": presence},
+        "notifications": {**copy.deepcopy(common), "notices": notices},
+    }
+
+
+def found(its: dict[str, Any], **counted: Any) -> dict[str, Equation]:
+    beside = {"requests_published": 8, "mails_accepted": 6, "distinct_mails": 6} | counted
+    return {line.name: line for line in equations(its, **beside)}
+
+
+def test_books_in_which_everything_agrees_balance() -> None:
+    lines = found(books())
+    assert balanced(list(lines.values())), [line for line in lines.values() if not line.holds]
+    assert lines["requests"].parts == {"enrolled": 4, "waitlisted": 1, "refused": 1, "withdrawn": 1, "held": 1}
+
+
+def test_a_record_not_heard_yet_shows_as_lag() -> None:
+    its = books()
+    its["attendance"]["streams"]["a"] |= {"published": 11, "lag": 1}
+    wrong = {name for name, line in found(its).items() if not line.holds}
+    assert wrong == {"attendance.heard", "attendance.waiting"}
+
+
+def test_two_streams_whose_errors_cancel_out_do_not_balance() -> None:
+    its = books()
+    its["enrolment"]["streams"]["a"]["heard"] += 1
+    its["enrolment"]["streams"]["b"]["heard"] -= 1
+    lines = found(its)
+    assert lines["enrolment.heard"].holds
+    assert not lines["enrolment.waiting"].holds
+    assert "not so in a, b" in lines["enrolment.heard"].says
+
+
+def test_a_lost_request_an_oversold_session_and_a_missing_presence_are_each_seen() -> None:
+    its = books()
+    its["enrolment"]["places"]["oversold_sessions"] = 1
+    its["attendance"]["attendance"]["present"] = 4
+    wrong = {name for name, line in found(its, requests_published=9).items() if not line.holds}
+    assert wrong == {"requests", "oversold", "attendance"}
+
+
+def test_a_mail_too_many_does_not_balance() -> None:
+    assert not found(books(), mails_accepted=7, distinct_mails=7)["mail"].holds
+
+
+def test_a_mail_that_came_twice_is_excused_by_a_lost_answer_only() -> None:
+    its = books()
+    twice = {"mails_accepted": 7, "distinct_mails": 6}
+    assert not found(its, **twice)["mail.once"].holds
+    its["notifications"]["notices"]["ambiguous_attempts"] = 1
+    lines = found(its, **twice)
+    assert lines["mail"].holds and lines["mail.once"].holds
+    assert lines["mail"].parts["sent, answer lost"] == 1
+
+
+def test_a_lost_answer_does_not_excuse_two_mails() -> None:
+    its = books()
+    its["notifications"]["notices"]["ambiguous_attempts"] = 1
+    assert not found(its, mails_accepted=8, distinct_mails=6)["mail"].holds
+
+
+def test_a_service_that_is_away_leaves_its_lines_open() -> None:
+    its = books() | {"attendance": None}
+    lines = found(its)
+    assert lines["attendance.heard"].left is None and not lines["attendance"].holds
+    assert not balanced(list(lines.values()))
+
+
+def test_where_no_mail_server_can_be_asked_its_lines_are_left_out() -> None:
+    lines = found(books(), mails_accepted=None, distinct_mails=None)
+    assert "mail" not in lines and balanced(list(lines.values()))

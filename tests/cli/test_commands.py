@@ -1,0 +1,155 @@
+"""Commands where nothing runs, and the folder they look into: one sentence, an exit code, no traceback."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli import ports
+from deploy.cli.children import Supervised
+from deploy.cli.connection import connection
+from deploy.cli.folder import Folder, Run
+from deploy.cli.main import app
+from deploy.cli.terminal import Refusal
+from deploy.embedded.processes import Identity, wait_until
+
+NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("ROLLCALL_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["status"],
+        ["down"],
+        ["stop", "attendance"],
+        ["start", "attendance"],
+        ["tail", "enrolment.events"],
+        ["parked", "list"],
+    ],
+)
+def test_where_nothing_runs_a_command_says_so_in_one_sentence(command: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [*command, "--folder", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Nothing runs in ") and result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_a_folder_that_holds_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    result = CliRunner().invoke(app, ["up", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "holds other files (thesis.txt)" in result.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_a_damaged_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "system.json").write_text("{half")
+    (tmp_path / "running.json").write_text("{half")
+    result = CliRunner().invoke(app, ["status", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "running.json cannot be read" in result.stderr
+
+
+def test_an_unknown_stream_or_scope_is_an_input_that_is_not_valid(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["tail", "nope"]).exit_code == 2
+    assert CliRunner().invoke(app, ["token", "create", "--actor", "a", "--scope", "rad"]).exit_code == 2
+
+
+def test_the_environment_wins_over_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("rc_1_secret\n")
+    monkeypatch.setenv("ROLLCALL_KAFKA", "kafka:9092")
+    monkeypatch.setenv("ROLLCALL_ENROLMENT_URL", "http://enrolment:8101")
+    monkeypatch.setenv("ROLLCALL_TOKEN_FILE", str(file))
+    found = connection(tmp_path / "none")
+    assert found.kafka["bootstrap_servers"] == ["kafka:9092"]
+    assert found.urls["enrolment"] == "http://enrolment:8101"
+    assert found.headers == {"Authorization": "Bearer rc_1_secret"}
+
+
+def test_secrets_are_for_their_owner_alone_and_stay_the_same(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "data")
+    folder.make(NOW)
+    made = folder.secret("operator.token")
+    assert folder.secret("operator.token", "another") == made
+    assert stat.S_IMODE(folder.secret_file("operator.token").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.secret_file("operator.token").parent.stat().st_mode) == 0o700
+
+
+def test_a_folder_remembers_its_first_start(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "data")
+    folder.make(NOW)
+    folder.make(NOW + dt.timedelta(days=1))
+    assert folder.live_since == NOW
+
+
+def test_a_run_whose_supervisor_is_gone_is_no_run(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "data")
+    folder.make(NOW)
+    own = Identity.of(os.getpid())
+    assert own is not None
+    folder.write_run(Run(own, "running"))
+    assert folder.run() is not None
+    folder.write_run(Run(Identity(own.pid, own.started - 3600), "running"))
+    assert folder.run() is None
+
+
+def test_ports_are_those_asked_for_else_the_folders_else_the_usual_ones() -> None:
+    chosen = ports.choose({"kafka": 1, "inbox": None}, {"inbox": 2}, take_free=False, free=lambda _: True)
+    assert (chosen["kafka"], chosen["inbox"], chosen["origin"]) == (1, 2, 8080)
+
+
+def test_zero_keeps_the_folders_port_while_it_is_free() -> None:
+    kept = ports.choose({"kafka": 0}, {"kafka": 7}, take_free=False, free=lambda _: True)
+    moved = ports.choose({"kafka": 0}, {"kafka": 7}, take_free=False, free=lambda port: port != 7, any_free=lambda: 9)
+    assert (kept["kafka"], moved["kafka"]) == (7, 9)
+
+
+def test_a_port_in_use_is_refused_with_the_option_that_helps() -> None:
+    with pytest.raises(Refusal, match=r"Port 8080 \(origin\) is in use: .*--origin-port.*--free-ports"):
+        ports.choose({}, {}, take_free=False, free=lambda port: port != 8080)
+    assert ports.choose({}, {}, take_free=True, free=lambda port: port != 8080, any_free=lambda: 9)["origin"] == 9
+
+
+def child(tmp_path: Path, code: str) -> Supervised:
+    return Supervised("child", [sys.executable, "-c", code], dict(os.environ), tmp_path / "child.log")
+
+
+def until(one: Supervised, state: str) -> bool:
+    def there() -> bool:
+        one.tick()
+        return one.seen.state == state
+
+    return wait_until(there, 10)
+
+
+def test_a_child_that_ends_by_itself_is_started_again_after_a_pause(tmp_path: Path) -> None:
+    one = child(tmp_path, "raise SystemExit(3)")
+    assert until(one, "running") and until(one, "waiting")
+    assert (one.seen.restarts, one.seen.last_exit) == (1, 3)
+    began = time.monotonic()
+    assert until(one, "running") and time.monotonic() - began > 0.2
+    one.wanted = False
+    assert until(one, "stopped")
+
+
+def test_a_child_that_is_not_wanted_is_stopped_and_stays_so(tmp_path: Path) -> None:
+    one = child(tmp_path, "import time; time.sleep(60)")
+    assert until(one, "running")
+    one.wanted = False
+    assert until(one, "stopped")
+    one.tick()
+    assert one.seen.state == "stopped" and one.seen.restarts == 0

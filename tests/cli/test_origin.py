@@ -1,0 +1,83 @@
+"""The origin: the page and what passes through, without any service behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from deploy.origin.app import app_of
+from deploy.origin.heard import event_of
+from deploy.origin.settings import OriginSettings
+from shared.contracts.selection import CityQualified
+from shared.envelope import headers_of
+from shared.parking import StoredRecord
+from shared.service import utc_now
+
+
+class Client:
+    """Asks an origin that has nobody behind it."""
+
+    def __getattr__(self, method: str) -> Any:
+        return lambda path, **options: asyncio.run(_ask(method.upper(), path, options))
+
+
+def client() -> Client:
+    return Client()
+
+
+async def _ask(method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+    nobody = "http://127.0.0.1:9"
+    settings = OriginSettings(
+        kafka="127.0.0.1:9",
+        enrolment_url=nobody,
+        attendance_url=nobody,
+        notifications_url=nobody,
+        forward_limit_bytes=100,
+    )
+    transport = httpx.ASGITransport(app_of(settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as asking:
+        return await asking.request(method, path, **options)
+
+
+def test_the_page_loads_nothing_from_elsewhere() -> None:
+    page = client().get("/")
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert all(client().get(f"/story/story.{kind}").status_code == 200 for kind in ("css", "js", "svg"))
+    assert client().get("/story/secret.txt").status_code == 404
+
+
+def test_a_service_that_is_away_is_a_problem_that_says_so() -> None:
+    answer = client().get("/attendance/api/v1/books")
+    assert (answer.status_code, answer.json()["title"]) == (502, "attendance is away")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_bodies_are_limited_and_other_methods_refused() -> None:
+    assert client().post("/enrolment/api/v1/x", content=b"x" * 101).status_code == 413
+    assert client().delete("/enrolment/api/v1/x").status_code == 405
+
+
+def test_another_host_name_is_refused() -> None:
+    assert client().get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_with_nothing_behind_it_the_state_says_what_is_not_known() -> None:
+    state: dict[str, object] = client().get("/story/state").json()
+    assert state["programme"] is None and state["steps"] == [] and state["balanced"] is False
+
+
+def test_an_event_is_shown_in_either_mode_and_garbage_is_passed_over() -> None:
+    said = headers_of(
+        event_id="one",
+        source="urn:test",
+        type_name="rollcall.CityQualified.v1",
+        subject="city/a/stage/1",
+        stated_at=utc_now(),
+    )
+    body = httpx.Request("POST", "http://x", json=dict(CityQualified.example)).content
+    event = event_of(StoredRecord("programme.cities", 0, 7, 0, b"a", body, said))
+    assert event is not None and (event.kind, event.offset, event.data["name"]) == ("CityQualified", 7, "Augustów")
+    assert event_of(StoredRecord("programme.cities", 0, 7, 0, b"a", b"{no", said)) is None

@@ -1,0 +1,76 @@
+"""What is said about a line that cannot be published, and that a good one becomes the record a service hears."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli.main import app
+from deploy.cli.publishing import read
+from shared.contracts.selection import CityQualified
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": "one",
+        "source": "urn:test",
+        "type": "rollcall.CityQualified.v1",
+        "time": "2026-03-02T10:00:00Z",
+        "data": dict(CityQualified.example),
+    } | changes
+
+
+def problem(text: str) -> str:
+    lines, problems = read("f.jsonl", ["", text])
+    assert lines == []
+    return str(problems[0])
+
+
+def test_a_good_line_goes_to_the_stream_of_its_type_under_its_key() -> None:
+    lines, problems = read("f.jsonl", [json.dumps(event()), ""])
+    assert problems == []
+    assert (lines[0].stream, lines[0].key) == ("programme.cities", b"geonames:776597")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{nope", "f.jsonl:2: not JSON"),
+        ("[1]", "f.jsonl:2: a CloudEvent is a JSON object"),
+        (json.dumps(event(type="rollcall.Nothing.v1")), "f.jsonl:2: type: "),
+        (json.dumps(event(id="")), "f.jsonl:2: id: is missing"),
+        (json.dumps(event(data={**CityQualified.example, "stage": "one"})), "f.jsonl:2: data.stage: "),
+        (json.dumps(event(subject="city/other/stage/1")), "f.jsonl:2: wrong_subject: "),
+        (json.dumps(event(specversion="0.3")), "f.jsonl:2: not_a_cloudevent: "),
+        (json.dumps(event(time="2999-01-01T00:00:00Z")), "f.jsonl:2: future_time: "),
+        (json.dumps(event(aggregateversion="one")), "f.jsonl:2: not_a_cloudevent: "),
+    ],
+)
+def test_a_bad_line_is_named_with_file_line_and_field(text: str, said: str) -> None:
+    assert problem(text).startswith(said)
+
+
+def test_one_bad_line_publishes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "mixed.jsonl"
+    file.write_text(json.dumps(event()) + "\n{nope\n", "utf-8")
+    result = CliRunner().invoke(app, ["publish", str(file)])
+    assert result.exit_code == 2
+    assert f"{file}:2: not JSON" in result.stderr
+    assert "1 of 2 lines are not valid: nothing was published." in result.stderr
+
+
+def test_lines_can_be_checked_from_stdin_without_a_system() -> None:
+    result = CliRunner().invoke(app, ["publish", "-", "--check", "--json"], input=json.dumps(event()))
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"published": 0, "bad": 0, "streams": {"programme.cities": 1}}
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["publish", str(tmp_path / "none.jsonl")])
+    assert result.exit_code == 2
+    assert "cannot be read: No such file or directory." in result.stderr
