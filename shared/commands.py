@@ -16,6 +16,11 @@ from shared.working import SetAside
 log = structlog.get_logger()
 
 MOST_TOGETHER = 200
+PATIENCE_SECONDS = 30
+
+
+class NotYet(Exception):
+    """Nothing can be decided at the moment; the same command may be sent again later."""
 
 
 class Undecidable(Exception):
@@ -31,10 +36,20 @@ class CommandPath:
         self._waiting: asyncio.Queue[tuple[Heard[Event], asyncio.Future[None]]] = asyncio.Queue(maxsize=1000)
 
     async def submit(self, command: Heard[Event]) -> None:
-        """Returns when the command's decision is committed. Raises Undecidable, or the fault that prevented it."""
+        """Returns when the command's decision is committed. Raises Undecidable, NotYet, or the fault that prevented it."""
+        if not self._may_decide.is_set():
+            raise NotYet("this service is still hearing what it said before")
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._waiting.put((command, future))
-        await future
+        try:
+            self._waiting.put_nowait((command, future))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await future
+        except asyncio.QueueFull:
+            raise NotYet("too many commands are waiting") from None
+        except TimeoutError:
+            raise NotYet(
+                "the decision takes too long; whether it was made, the same Idempotency-Key will tell"
+            ) from None
 
     async def run(self) -> None:
         """Decides until cancelled."""
@@ -59,12 +74,13 @@ class CommandPath:
 
     async def _decide(self, together: Sequence[tuple[Heard[Event], asyncio.Future[None]]]) -> None:
         thought = await self._desk.act([command for command, _ in together])
-        aside: dict[str, SetAside] = {one.heard.event_id: one for one in thought.aside}
+        aside: dict[tuple[str, str], SetAside] = {(one.heard.source, one.heard.event_id): one for one in thought.aside}
         for command, future in together:
             if future.done():
                 continue
-            if command.event_id in aside:
-                future.set_exception(Undecidable(aside[command.event_id].detail))
+            refused = aside.get((command.source, command.event_id))
+            if refused is not None:
+                future.set_exception(Undecidable(refused.detail))
             else:
                 future.set_result(None)
 

@@ -21,7 +21,7 @@ from shared.parking import Parked, parked_row, poison_row
 from shared.recovery import RECONCILE
 from shared.service import Inputs, Service
 from shared.watermark import Move, Partition, Watermark
-from shared.working import Due, Said, SetAside, Verdict, Working
+from shared.working import Arrival, Due, Said, SetAside, Verdict, Working
 
 log = structlog.get_logger()
 
@@ -68,6 +68,8 @@ class Desk:
         self.service = service
         self.wake = said
         """Called after a commit that staged facts: wakes the relay in this process."""
+        self.own_heard = False
+        """Whether our own streams have been heard to where they ended at start."""
         self.quiet_until: dict[Partition, int] = {}
         """After a restore: up to here facts decide nothing and unanswered requests are held (shared.recovery)."""
 
@@ -152,7 +154,7 @@ class Desk:
             elif verdict in _PARK_FOR:
                 working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
         elif kind in self.service.decide and not working.is_known(heard):
-            if _scope(heard) in working.blocked:
+            if working.is_blocked(_scope(heard), _arrival(heard)):
                 working.set_aside(
                     heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked"
                 )
@@ -234,6 +236,8 @@ class Desk:
         """Without our own facts that the journal holds: they are rows already. The others become the rows they once were."""
         own = [one.event_id for one in events if one.source == self.service.source]
         known = await journal.known(connection, own)
+        if known and not self.own_heard:
+            await journal.acknowledge(connection, own)  # A restored outbox holds what Kafka has had for long.
         news = [one for one in events if one.source != self.service.source or one.event_id not in known]
         return [as_said(one, self.service.source) for one in news]
 
@@ -278,6 +282,10 @@ def _scope(heard: Heard[Event]) -> tuple[str, str]:
     return getattr(heard.body, "session_id", ""), getattr(heard.body, "person_id", "")
 
 
+def _arrival(heard: Heard[Event]) -> Arrival:
+    return heard.appended_at, heard.stream, heard.partition, heard.offset
+
+
 def _place(heard: Heard[Event]) -> tuple[str, int, int]:
     return heard.stream, heard.partition, heard.offset
 
@@ -292,8 +300,11 @@ def _from(batch: Batch, part: Sequence[Decoded], mark: Watermark) -> list[Decode
 def _move(batch: Batch, fresh: Sequence[Decoded], mark: Watermark, aside: Sequence[Parked]) -> Move:
     last = batch.records[-1]
     parked = sum((row.stream, row.partition) == batch.partition and row.offset >= mark.next_offset for row in aside)
-    skipped = sum(isinstance(one, Unknown) for one in fresh)
-    heard = len(fresh) - parked - skipped
+    unknown = sum(isinstance(one, Unknown) for one in fresh)
+    empty = (
+        batch.next_offset - mark.next_offset - len(fresh)
+    )  # Compaction and transactions leave offsets without records.
+    heard, skipped = len(fresh) - parked - unknown, unknown + empty
     return Move(
         batch.partition, mark.next_offset, batch.next_offset, last.offset, fingerprint(last), heard, parked, skipped
     )

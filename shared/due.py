@@ -23,6 +23,8 @@ from shared.working import Due
 
 log = structlog.get_logger()
 
+FAILED_AGAIN_AFTER = dt.timedelta(minutes=10)
+
 _held = sa.select(
     sa.literal(HELD_TOO_LONG).label("kind"),
     HELD.c.session_id.label("subject"),
@@ -57,6 +59,8 @@ class DueLoop:
         self._poll_seconds = poll_seconds
         self._batch = batch
         self._backoff = Backoff(0.5, 30)
+        self._failed: dict[tuple[str, str], dt.datetime] = {}
+        """Moments that our own code failed on, and when they are tried again."""
 
     async def run(self) -> None:
         """Runs until cancelled; every fault is retried with back-off."""
@@ -77,12 +81,31 @@ class DueLoop:
     async def round(self, now: dt.datetime) -> int:
         """Decides what is due and may be decided. Returns how many moments."""
         async with self._engine.connect() as connection:
-            moments = rows_as(Due, await connection.execute(_NEXT, {"now": now, "most": self._batch}))
+            most = self._batch + len(self._failed)
+            moments = rows_as(Due, await connection.execute(_NEXT, {"now": now, "most": most}))
+        self._failed = {key: again for key, again in self._failed.items() if again > now}
+        moments = [one for one in moments if (one.kind, one.subject) not in self._failed]
         telemetry.DUE_AGE.labels(self._service.name).set((now - moments[0].at).total_seconds() if moments else 0)
         ready = await self._ready(moments)
         if ready:
-            await self._desk.act(ready)
+            await self._decide(ready)
         return len(ready)
+
+    async def _decide(self, moments: Sequence[Due]) -> None:
+        """Together; one by one when one of them fails, so that it holds up nobody else."""
+        try:
+            await self._desk.act(moments)
+        except Exception as error:
+            if classify(error) is Fault.TRANSIENT:
+                raise
+            for moment in moments:
+                try:
+                    await self._desk.act([moment])
+                except Exception as culprit:
+                    if classify(culprit) is Fault.TRANSIENT:
+                        raise
+                    log.exception("due moment failed", kind=moment.kind, subject=moment.subject)
+                    self._failed[moment.kind, moment.subject] = self._service.clock() + FAILED_AGAIN_AFTER
 
     async def _ready(self, moments: Sequence[Due]) -> Sequence[Due]:
         """All of them, if what they read has been heard past the last of them; else the oldest alone, if that may be decided."""

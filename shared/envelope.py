@@ -174,13 +174,17 @@ def decode(record: Record) -> Decoded:
             return Unknown(record, type_name)
         return _event(record, stream, attributes, value, model)
     except _NotReadable as refused:
-        return Poison(record, refused.reason, refused.detail[:1000].replace("\x00", "\\0"))
+        return Poison(record, refused.reason, refused.detail[:1000])
+    except (ArithmeticError, ValueError, RecursionError) as error:  # A validator that does not say so itself.
+        return Poison(record, Reason.INVALID_BODY, repr(error)[:1000])
 
 
 def _headers(record: Record) -> dict[str, str]:
     try:
+        for name, _ in record.headers:
+            name.encode()  # The tolerant reader leaves surrogates where a name is not UTF-8.
         return {name: value.decode() for name, value in record.headers if value is not None}
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise _NotReadable(Reason.HEADER_NOT_UTF8, str(error)) from None
 
 
@@ -230,7 +234,7 @@ def _version(attributes: dict[str, str]) -> int | None:
         return None
     if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > VERSION_LIMIT:
         raise _NotReadable(
-            Reason.NOT_A_CLOUDEVENT, f"ce_aggregateversion is no decimal number of at most 63 bits: {text[:40]}"
+            Reason.NOT_A_CLOUDEVENT, f"ce_aggregateversion is no decimal number of at most 63 bits: {text[:40]!r}"
         )
     return int(text)
 
@@ -319,7 +323,7 @@ def _tombstone(record: Record, stream: Stream) -> Heard[Event]:
 
 def rfc3339(moment: dt.datetime) -> str:
     """UTC with microseconds and Z, the one form we write."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def headers_of(

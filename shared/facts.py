@@ -19,9 +19,10 @@ from shared.contracts.model import Event
 from shared.database import FactRow, arrays_of, unnested, upsert_newest
 from shared.deciding import Batch, Desk
 from shared.envelope import Decoded, Heard, fingerprint
+from shared.faults import Fault, classify
 from shared.service import Service
 from shared.watermark import Move
-from shared.working import Verdict, compare
+from shared.working import Verdict
 
 
 @functools.cache
@@ -66,12 +67,21 @@ class FactLane:
 
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> None:
         """Hears batches of several partitions. Raises NotContinuous, or a transient fault."""
+        try:
+            done = await self._hear_ordinary(batches, decoded)
+        except Exception as error:
+            if classify(error) is Fault.TRANSIENT:
+                raise
+            done = False  # The deciding lane finds the culprit, event by event.
+        if not done:
+            await self._desk.hear(batches, decoded)
+
+    async def _hear_ordinary(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> bool:
         newest: Newest = {}
         ordinary = all(
             isinstance(one, Heard) and not one.tombstone and self._fold(newest, one) for part in decoded for one in part
         )
-        if not ordinary or not await self._write(batches, newest):
-            await self._desk.hear(batches, decoded)
+        return ordinary and await self._write(batches, newest)
 
     def _fold(self, newest: Newest, heard: Heard[Event]) -> bool:
         """Keeps the newest row of each aggregate. False: two writers in one batch, which is not ours to judge."""
@@ -87,9 +97,11 @@ class FactLane:
             return True
         if old.source != row.source or old.numbered != row.numbered:
             return False
-        if getattr(old, "erased", False):
-            return True
-        if row.version > old.version or compare(old, row) is Verdict.NEWER:
+        if getattr(old, "erased", False) or getattr(row, "erased", False):
+            return False  # Which of them ends the aggregate depends on the row that stands.
+        if row.version == old.version and row.event_id != old.event_id:
+            return False  # A tie: which of them is new depends on the row that stands, too.
+        if row.version > old.version:
             rows[key] = row
         return True
 
@@ -105,7 +117,8 @@ class FactLane:
                 batch.next_offset,
                 batch.records[-1].offset,
                 fingerprint(batch.records[-1]),
-                len(batch.records),
+                heard=len(batch.records),
+                skipped=batch.next_offset - batch.from_offset - len(batch.records),
             )
             for batch in sorted(batches, key=lambda batch: batch.partition)
         ]

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 import asyncpg
 from aiokafka.errors import KafkaError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-_CONTENT_CLASSES = ("22", "23")  # data exception; integrity constraint violation
+_CONTENT_CLASSES = ("22", "23", "54")  # data exception; integrity constraint violation; program limit exceeded
 
 
 class Fault(StrEnum):
@@ -27,7 +28,7 @@ def classify(error: BaseException) -> Fault:
         if error.connection_invalidated:
             return Fault.TRANSIENT
         return _database(error.orig)
-    if isinstance(error, OSError | TimeoutError | asyncio.TimeoutError | KafkaError | SQLAlchemyError):
+    if isinstance(error, OSError | TimeoutError | asyncio.TimeoutError | KafkaError | PoolTimeout):
         return Fault.TRANSIENT
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
         return _database(error)

@@ -57,6 +57,7 @@ _ids = (
     .render_derived()
 )
 _STAGE = insert(OUTBOX).from_select(["event_id"], sa.select(_ids.c.event_id).order_by(_ids.c.nr))
+_ACKNOWLEDGE = sa.delete(OUTBOX).where(any_of(OUTBOX.c.event_id, "event_ids"))
 _KNOWN = sa.select(JOURNAL.c.event_id).where(any_of(JOURNAL.c.event_id, "event_ids"))
 
 
@@ -106,6 +107,11 @@ async def enter_heard(connection: AsyncConnection, heard: Sequence[Heard[Event]]
     ]
     if entries:
         await connection.execute(_ENTER, arrays_of(JOURNAL, entries))
+
+
+async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
+    """Takes facts from the outbox that were heard on their stream."""
+    await connection.execute(_ACKNOWLEDGE, {"event_ids": list(event_ids)})
 
 
 async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import watermark
@@ -26,7 +27,9 @@ class Observer:
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
-        self._consumer = AIOKafkaConsumer(**self._connection, enable_auto_commit=False)
+        self._consumer = AIOKafkaConsumer(
+            **self._connection, enable_auto_commit=False, isolation_level="read_committed"
+        )
         await self._consumer.start()
 
     async def stop(self) -> None:
@@ -35,7 +38,8 @@ class Observer:
 
     async def ends(self, streams: Iterable[str]) -> dict[Partition, int]:
         """The next offset of every partition. Raises TimeoutError or KafkaError."""
-        assert self._consumer is not None
+        if self._consumer is None:
+            raise KafkaConnectionError("not connected yet")
         wanted = [topic_partition(part) for part in _partitions(streams)]
         async with asyncio.timeout(TIMEOUT_SECONDS):
             ends = await self._consumer.end_offsets(wanted)
@@ -43,7 +47,8 @@ class Observer:
 
     async def ends_at(self, streams: Iterable[str], moment: dt.datetime) -> dict[Partition, int]:
         """How far every partition reached at a moment: the offset of the first record appended after it, or the current end."""
-        assert self._consumer is not None
+        if self._consumer is None:
+            raise KafkaConnectionError("not connected yet")
         streams = tuple(streams)
         milliseconds = int(moment.timestamp() * 1000) + 1
         wanted = {topic_partition(part): milliseconds for part in _partitions(streams)}

@@ -20,8 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.database import KEPT, Row, arrays_of, rows_as, table_of, unnested
-from shared.envelope import Heard, Poison, Record, Unknown, appended_at
+from shared.envelope import Heard, Poison, Reason, Record, Unknown, appended_at
 from shared.watermark import MACHINERY, Partition
+from shared.working import Arrival
 
 
 class ParkedState(StrEnum):
@@ -99,7 +100,8 @@ def stored(row: Parked) -> StoredRecord:
 
 
 def _clean(text: str) -> str:
-    return text.replace("\x00", "\\0")
+    """Text that Postgres takes, whatever came."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\0")
 
 
 def parked_row(
@@ -146,7 +148,14 @@ _scopes = (
     .render_derived()
 )
 _BLOCKED = (
-    sa.select(PARKED.c.session_id, PARKED.c.person_id)
+    sa.select(
+        PARKED.c.session_id,
+        PARKED.c.person_id,
+        PARKED.c.appended_at,
+        PARKED.c.stream,
+        PARKED.c.partition,
+        PARKED.c.offset,
+    )
     .join(_scopes, sa.and_(PARKED.c.session_id == _scopes.c.session_id, PARKED.c.person_id == _scopes.c.person_id))
     .where(PARKED.c.state == ParkedState.PARKED)
 )
@@ -177,13 +186,19 @@ async def now_known(connection: AsyncConnection) -> list[Partition]:
     return sorted({Partition(*row) for row in await connection.execute(statement)})
 
 
-async def blocked_scopes(connection: AsyncConnection, scopes: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Which of these (session, person) have a parked request that later ones must wait behind."""
+async def blocked_scopes(
+    connection: AsyncConnection, scopes: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Arrival]:
+    """Which of these (session, person) have a parked request, and when the first of them arrived."""
     if not scopes:
-        return set()
+        return {}
     wanted = sorted(set(scopes))
     parameters = {"sessions": [one[0] for one in wanted], "people": [one[1] for one in wanted]}
-    return {(row[0], row[1]) for row in await connection.execute(_BLOCKED, parameters)}
+    blocked: dict[tuple[str, str], Arrival] = {}
+    for row in await connection.execute(_BLOCKED, parameters):
+        scope, arrival = (row.session_id, row.person_id), (row.appended_at, row.stream, row.partition, row.offset)
+        blocked[scope] = min(blocked.get(scope, arrival), arrival)
+    return blocked
 
 
 async def open_parked(
@@ -211,13 +226,36 @@ async def find(
     return rows[0] if rows else None
 
 
-async def settle(connection: AsyncConnection, row: Parked, state: ParkedState, *, detail: str | None = None) -> None:
+async def settle(
+    connection: AsyncConnection,
+    row: Parked,
+    state: ParkedState,
+    *,
+    reason: str | None = None,
+    detail: str | None = None,
+) -> None:
     """Writes what became of a parked record."""
     await connection.execute(
         sa.update(PARKED)
         .where(PARKED.c.stream == row.stream, PARKED.c.partition == row.partition, PARKED.c.offset == row.offset)
-        .values(state=state, retries=PARKED.c.retries + 1, detail=row.detail if detail is None else _clean(detail))
+        .values(
+            state=state,
+            retries=PARKED.c.retries + 1,
+            reason=reason or row.reason,
+            detail=row.detail if detail is None else _clean(detail),
+        )
     )
+
+
+async def followers(connection: AsyncConnection, row: Parked) -> list[Parked]:
+    """The requests that wait behind a parked one, in the order in which they came."""
+    statement = (
+        sa.select(PARKED)
+        .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.BEHIND_PARKED)
+        .where(PARKED.c.session_id == row.session_id, PARKED.c.person_id == row.person_id)
+        .order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
+    )
+    return rows_as(Parked, await connection.execute(statement))
 
 
 async def count_open(connection: AsyncConnection) -> int:

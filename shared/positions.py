@@ -58,6 +58,11 @@ class Positions:
         for partition in partitions:
             self._positions.pop(partition, None)
 
+    def idle(self, partition: Partition) -> Position | None:
+        """The partition's position, if its first record has been checked."""
+        position = self._positions.get(partition)
+        return position if position is not None and position.expect is None else None
+
     def is_current(self, fetched: Fetched) -> bool:
         """Whether what was fetched still continues its position: no seek came between."""
         return self._positions.get(fetched.batch.partition) is fetched.position

@@ -8,28 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import telemetry, watermark
+from shared import telemetry, tolerant, watermark
 from shared.backoff import Backoff
 from shared.deciding import Batch, NotContinuous
 from shared.envelope import Decoded, decode
 from shared.faults import Fault, classify
 from shared.positions import Fetched, Positions, partition_of, topic_partition
 from shared.settings import ConsumerLimits
-from shared.watermark import Partition
+from shared.watermark import Partition, Watermark
 
 log = structlog.get_logger()
 
+WATCH_TIMEOUT_SECONDS = 10
+SLOW_ANSWER_SECONDS = 2
+
+Fetch = Callable[[AIOKafkaConsumer], Awaitable[tuple[ConsumerRecord, ...]]]
 Hear = Callable[[Sequence[Batch], Sequence[Sequence[Decoded]]], Any]
+
+
+class WentBack(Exception):
+    """The database is an older one than the one we wrote to: the process has to start anew."""
 
 
 class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -70,6 +78,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._gated = gated
         self._changed = changed
         self._heard_to: dict[Partition, int] = {}
+        self._committed: dict[Partition, int] = {}
         self._writing: asyncio.Task[None] | None = None
         self._doubtful = asyncio.Event()
         self._backoff = Backoff(limits.backoff_first_seconds, limits.backoff_most_seconds)
@@ -88,11 +97,15 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             decoder=_hand_on,
             no_reply=True,
             max_partition_fetch_bytes=limits.fetch_bytes,
+            isolation_level="read_committed",  # What a transaction took back was never said.
             session_timeout_ms=limits.session_timeout_ms,
             heartbeat_interval_ms=limits.session_timeout_ms // 10,
             max_poll_interval_ms=600_000,
         )
         self._subscriber(self._on_batch)
+        self._fetch: Fetch = self._subscriber.get_msg
+        # FastStream's loop asks for the attribute at each turn.
+        self._subscriber.get_msg = self._fetch_safely  # type: ignore[method-assign]
 
     # --- life ----------------------------------------------------------------------------
 
@@ -100,6 +113,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         """Starts keeping partitions positioned; the subscriber itself starts with the broker."""
         for loop in (self._keep_positioned, self._watch):
             self._tasks.append(asyncio.create_task(loop(), name=f"{self.name}:{loop.__name__}"))
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The loops whose end is the process's end."""
+        return self._tasks
 
     async def stop(self) -> None:
         """Lets the batch in flight end, then stops."""
@@ -133,12 +151,34 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         self.positions.drop(map(partition_of, revoked))
+        self.positions.to_rewind.clear()
+        self._committed.clear()  # Others move these watermarks now.
         self.lag.clear()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._doubt([partition_of(tp) for tp in assigned])
 
     # --- hearing -------------------------------------------------------------------------
+
+    async def _fetch_safely(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """FastStream's fetch. When it raises, aiokafka has lost what it had unpacked of other partitions and moved past it."""
+        try:
+            records: tuple[ConsumerRecord, ...] = await self._fetch(consumer)
+            return records
+        except ConsumerStoppedError:
+            raise
+        except UnicodeDecodeError:
+            tolerant.install()
+            self.reposition()
+        except KafkaError:
+            self.reposition()
+            raise
+        except Exception as error:
+            log.exception("fetch failed", lane=self.name)
+            self._backoff.failed(error, where=f"{self.name}: fetching")
+            self.reposition()
+            await asyncio.sleep(1)
+        return ()
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
         """FastStream's parser slot. No await stands between the fetch and here, so no seek can come between."""
@@ -192,7 +232,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             self._backoff.worked()
             self.progressed_at = time.monotonic()
             for one in fetched:
-                self._heard_to[one.batch.partition] = one.batch.next_offset
+                self._heard_to[one.batch.partition] = self._committed[one.batch.partition] = one.batch.next_offset
             self._changed()
 
     # --- keeping positioned --------------------------------------------------------------
@@ -208,7 +248,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 async with asyncio.timeout(30):
                     await self._position()
                 self.kafka_answers = True
-            except (asyncio.CancelledError, KeyboardInterrupt):
+            except WentBack:
                 raise
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT and not isinstance(error, IllegalStateError):
@@ -232,9 +272,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             telemetry.REWINDS.labels(self._service, partition.stream).inc()
             async with self._engine.begin() as connection:
                 await watermark.rewind(connection, partition)
+            self._committed.pop(partition, None)
             self.positions.to_rewind.discard(partition)
-        async with self._engine.connect() as connection:
-            marks = await watermark.read(connection, {part.stream for part in waiting})
+        marks = await self._marks({part.stream for part in waiting})
         ends = await consumer.end_offsets([topic_partition(part) for part in waiting])
         for partition in waiting:
             mark, tp = marks.get(partition), topic_partition(partition)
@@ -246,6 +286,19 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 consumer.seek(tp, self.positions.set(partition, mark))
                 consumer.resume(tp)
                 telemetry.POSITIONS.labels(self._service).inc()
+
+    async def _marks(self, streams: Collection[str]) -> dict[Partition, Watermark]:
+        """The watermarks. One that fell without our doing means that an older database has taken this one's place: what it lacks
+        of our own words must be heard before anything is decided, and only a new process goes through that gate."""
+        committed = dict(self._committed)  # Before the look: what is committed meanwhile may be missing from it.
+        async with self._engine.connect() as connection:
+            marks = await watermark.read(connection, streams)
+        for partition, offset in committed.items():
+            mark = marks.get(partition)
+            known = mark.next_offset if mark else 0
+            if partition.stream in streams and known < offset:
+                raise WentBack(f"{partition} was heard to {offset}; the database says {known}")
+        return marks
 
     def own_streams_heard(self) -> None:
         """Lets the partitions go on that waited for our own streams."""
@@ -261,26 +314,32 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             consumer = self.consumer
             if consumer is None or not consumer.assignment():
                 continue
+            asked_at = time.monotonic()
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
                     ends = await consumer.end_offsets(list(consumer.assignment()))
             except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
                 failed, self.kafka_answers = True, False
                 log.warning("Kafka does not answer", lane=self.name, error=repr(error)[:200])
                 continue
             self.kafka_answers = True
-            if failed:
+            # An answer that took long may have outlived a broker: aiokafka asks again without telling.
+            if failed or time.monotonic() - asked_at > SLOW_ANSWER_SECONDS:
                 failed = False
                 self.reposition()
             try:
-                await self._look(consumer, ends)
+                async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
+                    await self._look(consumer, ends)
+            except WentBack:
+                raise
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT and not isinstance(error, IllegalStateError):
-                    raise
+                    log.exception("watch failed", lane=self.name)
+                failed = failed or isinstance(error, KafkaError)
 
     async def _look(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
-        async with self._engine.connect() as connection:
-            marks = await watermark.read(connection, self.streams)
+        await self._pass_over_what_holds_nothing(consumer)
+        marks = await self._marks(self.streams)
         lag: dict[str, int] = dict.fromkeys(self.streams, 0)
         for tp, end in ends.items():
             partition = partition_of(tp)
@@ -295,6 +354,22 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             told, self._heard_to = self._heard_to, {}
             mine = {topic_partition(part): offset for part, offset in told.items() if topic_partition(part) in ends}
             await consumer.commit(mine)
+
+    async def _pass_over_what_holds_nothing(self, consumer: AIOKafkaConsumer) -> None:
+        """Moves watermarks past offsets without a record: the marks of transactions, and what compaction took from the end."""
+        if self._writing is not None and not self._writing.done():
+            return
+        for partition in self.assigned():
+            position = self.positions.idle(partition)
+            if position is None:
+                continue
+            reached = await consumer.position(topic_partition(partition))
+            if reached > position.next_offset and self.positions.idle(partition) is position:
+                async with self._engine.begin() as connection:
+                    mark = (await watermark.lock(connection, [partition]))[partition]
+                    if mark.next_offset == position.next_offset:
+                        await watermark.pass_over(connection, mark, reached)
+                        position.next_offset = reached
 
 
 async def _hand_on(message: KafkaMessage) -> Any:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import watermark
+from shared import parking, watermark
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.database import PROJECTION, connect, load_by_key, rows_as, save
@@ -33,6 +33,7 @@ BESIDE = "projection_rebuild"
 REPLACED = "projection_replaced"
 CHUNK = 2000
 DIFFERENCES_SHOWN = 20
+SILENCE_SECONDS = 60
 
 Say = Callable[[str], None]
 
@@ -99,6 +100,8 @@ class _Rebuild:
         self.report = report
         self.say = say
         self.heard_to: dict[Partition, int] = {}
+        self.left_out: set[tuple[Partition, int]] = set()
+        """Parked records: the live projection does not have them either, unless they are let in meanwhile."""
         self.entered: set[str] = set()
         self.makes = service.working(service.clock()).make
 
@@ -125,7 +128,9 @@ class _Rebuild:
             # Commands and due moments take no watermark: they must not write while the two are compared.
             for _, table in self._tables():
                 await locked.execute(sa.text(f"lock table {table.fullname} in share mode"))
+            left_out = self.left_out
             await self.catch_up({part: mark.next_offset for part, mark in marks.items()})
+            await self._apply_let_in(left_out)
             for kind, table in self._tables():
                 beside = table.to_metadata(sa.MetaData(), schema=BESIDE)
                 self.report.rows[table.name] = (
@@ -158,8 +163,12 @@ class _Rebuild:
         if not parts:
             return
         parked = await self._parked()
+        self.left_out |= parked
         consumer = AIOKafkaConsumer(
-            **kafka_connection(self.settings), enable_auto_commit=False, auto_offset_reset="earliest"
+            **kafka_connection(self.settings),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
         )
         await consumer.start()
         try:
@@ -167,11 +176,15 @@ class _Rebuild:
             for part in parts:
                 consumer.seek(topic_partition(part), self.heard_to.get(part, 0))
             left = set(parts)
+            heard_at = time.monotonic()
             while left:
+                if time.monotonic() - heard_at > SILENCE_SECONDS:
+                    raise RuntimeError(f"the streams end before the watermarks of {sorted(left)}")
                 async with asyncio.timeout(60):
                     fetched = await consumer.getmany(timeout_ms=1000, max_records=CHUNK)
                 events = []
                 for tp, records in fetched.items():
+                    heard_at = time.monotonic()
                     part = partition_of(tp)
                     for record in records:
                         if record.offset < target[part] and (part, record.offset) not in parked:
@@ -199,9 +212,17 @@ class _Rebuild:
         async with self.live.connect() as connection:
             return {(Partition(row[0], row[1]), row[2]) for row in await connection.execute(statement)}
 
+    async def _apply_let_in(self, left_out: set[tuple[Partition, int]]) -> None:
+        """Records that were parked when we read past them and have been heard since."""
+        let_in = left_out - await self._parked()
+        async with self.live.connect() as connection:
+            rows = [await parking.find(connection, part.stream, part.number, offset) for part, offset in sorted(let_in)]
+        heard = [decode(parking.stored(row)) for row in rows if row is not None]
+        await self._apply([one for one in heard if isinstance(one, Heard) and self._is_theirs(one)])
+
     async def _apply_journal(self) -> None:
         """Our own facts, in the order of their versions: whatever interleaving, the newest wins."""
-        statement = sa.select(JOURNAL).order_by(JOURNAL.c.event_id)
+        statement = sa.select(JOURNAL).order_by(JOURNAL.c.subject, JOURNAL.c.version)
         async with self.live.connect() as connection:
             entries = rows_as(Entry, await connection.execute(statement))
         entries = [entry for entry in entries if entry.event_id not in self.entered]

@@ -89,18 +89,19 @@ class Relay:
             connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
             while not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY)))).scalar_one():
                 await asyncio.sleep(self._poll_seconds)
-            producer = AIOKafkaProducer(
-                **self._connection,
-                enable_idempotence=True,
-                acks="all",
-                linger_ms=0,  # What is said together is sent together; waiting for more would only add latency.
-                max_batch_size=256 * 1024,
-                max_request_size=RECORD_LIMIT_BYTES,
-                request_timeout_ms=10_000,
-            )
-            async with asyncio.timeout(self._timeout_seconds):
-                await producer.start()
+            producer: AIOKafkaProducer | None = None
             try:
+                producer = AIOKafkaProducer(
+                    **self._connection,
+                    enable_idempotence=True,
+                    acks="all",
+                    linger_ms=0,  # What is said together is sent together; waiting for more would only add latency.
+                    max_batch_size=256 * 1024,
+                    max_request_size=RECORD_LIMIT_BYTES,
+                    request_timeout_ms=10_000,
+                )
+                async with asyncio.timeout(self._timeout_seconds):
+                    await producer.start()
                 await self._own_streams_heard()
                 self.leading = True
                 while True:
@@ -109,9 +110,12 @@ class Relay:
                         await self._wait()
                     self._backoff.worked()
             finally:
-                # A pooled connection would keep the lock; this one must end with its leadership.
-                await raw.invalidate()
-                await _close(producer)
+                # First the producer, which may still flush; then the lock, which a pooled connection would keep for ever.
+                try:
+                    if producer is not None:
+                        await _close(producer)
+                finally:
+                    await raw.invalidate()
 
     async def _wait(self) -> None:
         try:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import parking, watermark
 from shared.backoff import Backoff
+from shared.commands import NotYet
 from shared.database import rows_as
 from shared.deciding import Desk
 from shared.envelope import Heard, Reason, decode
@@ -22,10 +23,14 @@ from shared.watermark import Partition
 log = structlog.get_logger()
 
 POLL_SECONDS = 10
+MOST_RETRIES = 5
+"""By itself; an operator may try as often as they like."""
 
 _TAKEN_OVER = (
     sa.select(PARKED)
-    .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.FOREIGN_WRITER, PARKED.c.retries == 0)
+    .where(
+        PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.FOREIGN_WRITER, PARKED.c.retries < MOST_RETRIES
+    )
     .where(sa.exists().where(TAKEOVER.c.in_stream == PARKED.c.stream, TAKEOVER.c.to_source == PARKED.c.source))
     .order_by(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
     .limit(500)
@@ -35,13 +40,15 @@ _TAKEN_OVER = (
 class ParkedRetry:
     """Hears parked records again, one transaction each."""
 
-    def __init__(self, engine: AsyncEngine, service: Service, desk: Desk) -> None:
+    def __init__(self, engine: AsyncEngine, service: Service, desk: Desk, *, may_decide: asyncio.Event) -> None:
         self._engine = engine
         self._service = service
         self._desk = desk
+        self._may_decide = may_decide
 
     async def run(self) -> None:
         """Lets in, until cancelled, the facts of writers that a SourceTakenOver has allowed since."""
+        await self._may_decide.wait()
         backoff = Backoff(1, 60)
         while True:
             try:
@@ -58,7 +65,25 @@ class ParkedRetry:
                 await backoff.wait()
 
     async def retry(self, stream: str, partition: int, offset: int) -> Parked | None:
-        """Hears one parked record again and returns how it stands then; None if there is none."""
+        """Hears one parked record again, and those that waited behind it. Returns how it stands then; None if there is none."""
+        result = await self._retry(stream, partition, offset)
+        await self._release(result)
+        return result
+
+    async def _release(self, settled: Parked | None) -> None:
+        """Hears what waited behind a record that is parked no longer, until one of them is refused for a reason of its own."""
+        if settled is None or settled.state == ParkedState.PARKED or settled.session_id is None:
+            return
+        async with self._engine.connect() as connection:
+            waiting = await parking.followers(connection, settled)
+        for row in waiting:
+            heard = await self._retry(row.stream, row.partition, row.offset)
+            if heard is None or heard.state == ParkedState.PARKED:
+                return
+
+    async def _retry(self, stream: str, partition: int, offset: int) -> Parked | None:
+        if not self._may_decide.is_set():
+            raise NotYet("nothing is decided before everything that was said before is known")
         async with self._engine.begin() as connection:
             row = await parking.find(connection, stream, partition, offset)
             if row is None or row.state != ParkedState.PARKED:
@@ -66,6 +91,7 @@ class ParkedRetry:
             decoded = decode(parking.stored(row))
             inputs = [decoded] if isinstance(decoded, Heard) else []
             await self._service.lock(connection, inputs)  # Before the row: the lanes take locks in this order too.
+            await watermark.lock(connection, [Partition(stream, partition)])  # The fact lane takes no other lock.
             row = await parking.find(connection, stream, partition, offset, for_update=True)
             if row is None or row.state != ParkedState.PARKED:
                 return row
@@ -77,15 +103,16 @@ class ParkedRetry:
             try:
                 async with connection.begin_nested():
                     working = await self._desk.think(connection, inputs)
-                    refused = working.aside[0].detail if working.aside else None
+                    aside = working.aside[0] if working.aside else None
+                    reason, refused = (aside.reason, aside.detail) if aside else (None, None)
             except Exception as error:
                 if classify(error) is Fault.TRANSIENT:
                     raise
-                refused = repr(error)[:500]
+                reason, refused = None, repr(error)[:500]
             if refused is None:
                 await watermark.recount(connection, Partition(stream, partition), heard=+1, parked=-1)
             else:
-                await parking.settle(connection, row, ParkedState.PARKED, detail=refused)
+                await parking.settle(connection, row, ParkedState.PARKED, reason=reason, detail=refused)
             result = await parking.find(connection, stream, partition, offset)
         self._desk.wake()
         return result
@@ -96,4 +123,6 @@ class ParkedRetry:
             row = await parking.find(connection, stream, partition, offset, for_update=True)
             if row is not None and row.state == ParkedState.PARKED:
                 await parking.settle(connection, row, ParkedState.DISCARDED)
-            return await parking.find(connection, stream, partition, offset)
+            result = await parking.find(connection, stream, partition, offset)
+        await self._release(result)
+        return result

@@ -79,7 +79,7 @@ class Runtime:
         )
         self.desk = Desk(self.engine, service, said=self.relay.wake)
         self.commands = CommandPath(self.desk, self.may_decide)
-        self.retry = ParkedRetry(self.engine, service, self.desk)
+        self.retry = ParkedRetry(self.engine, service, self.desk, may_decide=self.may_decide)
         self.due = DueLoop(
             self.engine,
             service,
@@ -223,7 +223,8 @@ class Runtime:
         gc.freeze()  # Without this the collector walks every decoded batch: decoding costs 3.3 instead of 1.3 µs a fact.
         gc.set_threshold(100_000, 50, 50)
         log.info("started", streams=len(self.service.heard))
-        return [asyncio.create_task(loop(), name=loop.__qualname__) for loop in loops]
+        tasks = [asyncio.create_task(loop(), name=loop.__qualname__) for loop in loops]
+        return [*tasks, *(task for lane in self.lanes for task in lane.tasks)]
 
     async def stop(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Ends loops and lanes; what is in flight commits or is rolled back by itself."""
@@ -251,6 +252,7 @@ class Runtime:
                 async with self.engine.begin() as connection:
                     self.desk.quiet_until = await recovery.begin(connection, ends)
                 self.own_heard.set()
+                self.desk.own_heard = True
                 for lane in self.lanes:
                     lane.own_streams_heard()
                 if self.desk.quiet_until:
@@ -272,7 +274,12 @@ class Runtime:
         async with self.engine.connect() as connection:
             subjects = await self.service.open_subjects(connection, now)
         for subject in subjects:
-            await self.desk.act([Due(recovery.RECONCILE, subject, now)])
+            try:
+                await self.desk.act([Due(recovery.RECONCILE, subject, now)])
+            except Exception as error:
+                if classify(error) is Fault.TRANSIENT:
+                    raise
+                log.exception("a subject could not be settled after the restore", subject=subject)
         async with self.engine.begin() as connection:
             await recovery.end(connection)
         self.desk.quiet_until = {}

@@ -24,6 +24,8 @@ class Stream:
     partitions: int = 12
     tombstone: type[Fact] | None = field(default=None)
     """Set for the compacted streams, the only ones with personal data: the fact that an empty value stands for."""
+    owner: str | None = None
+    """The service that decides what this stream says. It may replace what somebody imported there."""
 
     @property
     def compacted(self) -> bool:
@@ -62,10 +64,10 @@ STREAMS: dict[str, Stream] = {
         Stream("programme.needs", key="city_id"),
         Stream("programme.sessions", key="session_id"),
         Stream("enrolment.requests", key="session_id"),
-        Stream("enrolment.events", key="session_id"),
+        Stream("enrolment.events", key="session_id", owner="rollcall/enrolment"),
         Stream("attendance.scans", key="session_id"),
-        Stream("attendance.events", key="session_id"),
-        Stream("notifications.events", key="person_id"),
+        Stream("attendance.events", key="session_id", owner="rollcall/attendance"),
+        Stream("notifications.events", key="person_id", owner="rollcall/notifications"),
     )
 }
 

@@ -27,6 +27,10 @@ BATCH_SECONDS = Histogram(
     ["service", "lane"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
+MOST_SOURCES = 100
+_sources: set[str] = set()
+"""Sources with a number of their own: whoever makes up new ones must not fill our memory."""
+
 POSITIONS = Counter("rollcall_positionings_total", "Times a partition was positioned at its watermark", ["service"])
 REWINDS = Counter("rollcall_rewinds_total", "Partitions heard again from their start", ["service", "stream"])
 FAULTS = Counter("rollcall_faults_total", "Transient faults that were retried", ["service", "where"])
@@ -38,7 +42,9 @@ def count(service: str, verdicts: Iterable[tuple[Verdict, str]]) -> None:
     for (verdict, source), number in Tally(verdicts).items():
         FACTS.labels(service, verdict).inc(number)
         if verdict is Verdict.STALE and source:
-            STALE.labels(service, source).inc(number)
+            if len(_sources) < MOST_SOURCES:
+                _sources.add(source)
+            STALE.labels(service, source if source in _sources else "others").inc(number)
 
 
 def configure_logs(service: str, *, level: str = "INFO", as_json: bool | None = None) -> None:

@@ -39,6 +39,7 @@ class Watermark(Row):
     heard: int
     parked: int
     skipped: int
+    """Types without a contract, and offsets that hold no record."""
 
 
 WATERMARK = table_of(Watermark, "watermark", MACHINERY)
@@ -170,6 +171,15 @@ async def rewind(connection: AsyncConnection, partition: Partition) -> None:
         sa.update(WATERMARK)
         .where(WATERMARK.c.stream == partition.stream, WATERMARK.c.partition == partition.number)
         .values(next_offset=0, last_offset=None, last_print=None, heard=0, parked=0, skipped=0)
+    )
+
+
+async def pass_over(connection: AsyncConnection, mark: Watermark, next_offset: int) -> None:
+    """Moves a locked watermark past offsets that hold no record; they count as skipped."""
+    await connection.execute(
+        sa.update(WATERMARK)
+        .where(WATERMARK.c.stream == mark.stream, WATERMARK.c.partition == mark.partition)
+        .values(next_offset=next_offset, skipped=WATERMARK.c.skipped + (next_offset - mark.next_offset))
     )
 
 

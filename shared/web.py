@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -17,7 +19,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import parking, tokens
-from shared.commands import Undecidable
+from shared.commands import NotYet, Undecidable
 from shared.contracts.model import Event
 from shared.database import mapping
 from shared.envelope import Heard, microseconds, subject_of
@@ -29,6 +31,7 @@ from shared.tokens import Actor
 log = structlog.get_logger()
 
 PROBLEM = "application/problem+json"
+BODY_SECONDS = 15
 
 
 class Problem(HTTPException):
@@ -62,8 +65,17 @@ class BodyLimit:
             return
         chunks: list[bytes] = []
         size, more = 0, True
+        deadline = time.monotonic() + BODY_SECONDS
         while more:
-            message = await receive()
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    message = await receive()
+            except TimeoutError:
+                slow = problem_response(
+                    408, "Too slow", "the body did not arrive in time", headers={"Connection": "close"}
+                )
+                await slow(scope, receive, send)
+                return
             if message["type"] != "http.request":
                 return
             chunks.append(message.get("body", b""))
@@ -110,9 +122,16 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
     async def undecidable(request: Request, error: Undecidable) -> JSONResponse:
         return problem_response(409, "This cannot be decided now", str(error))
 
+    @app.exception_handler(NotYet)
+    async def not_yet(request: Request, error: NotYet) -> JSONResponse:
+        return problem_response(503, "Try again", str(error), headers={"Retry-After": "5"})
+
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
-        if classify(error) is Fault.TRANSIENT:
+        fault = classify(error)
+        if fault is Fault.CONTENT:
+            return problem_response(422, "The request is not valid", "it holds a value that cannot be kept")
+        if fault is Fault.TRANSIENT:
             return problem_response(
                 503, "Try again", "a service behind this one does not answer", headers={"Retry-After": "5"}
             )

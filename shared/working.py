@@ -15,6 +15,7 @@ from shared.contracts.model import Event, Fact
 from shared.contracts.rules import SourceTakenOver
 from shared.database import FactRow, Row, Rows
 from shared.envelope import Heard, Reason, subject_of
+from shared.streams import STREAMS
 
 R = TypeVar("R", bound=Row)
 
@@ -122,6 +123,9 @@ def compare(old: FactRow, new: FactRow) -> Verdict:
     return Verdict.NEWER
 
 
+Arrival = tuple[dt.datetime, str, int, int]
+"""When and where a record was heard: append time, stream, partition, offset."""
+
 MakeRow = Callable[[Heard[Any]], FactRow]
 
 
@@ -150,8 +154,8 @@ class Working:
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
     verdicts: list[tuple[Verdict, str]] = field(default_factory=list)
-    blocked: set[tuple[str, str]] = field(default_factory=set)
-    """(session, person) of requests parked earlier: later ones about the same wait behind them."""
+    blocked: dict[tuple[str, str], Arrival] = field(default_factory=dict)
+    """(session, person) of parked requests and when the first of them arrived: later ones wait behind it."""
 
     def __getitem__(self, kind: type[R]) -> Rows[R]:
         found = self.rows.get(kind)
@@ -180,14 +184,20 @@ class Working:
         if heard.tombstone:
             return Verdict.NEWER
         if old.source != new.source:
-            taken_over = any(
-                (rule.in_stream, rule.from_source, rule.to_source) == (heard.stream, old.source, new.source)
-                for rule in self[Takeover]
-            )
-            return Verdict.NEWER if taken_over else Verdict.FOREIGN
+            return self._between_writers(heard.stream, old.source, new.source)
         if old.numbered != new.numbered:
             return Verdict.RENUMBERED
         return compare(old, new)
+
+    def _between_writers(self, stream: str, old: str, new: str) -> Verdict:
+        """The first writer owns an aggregate, until another may take over; a service owns its own stream over an importer."""
+        owner = STREAMS[stream].owner
+        if new == owner:
+            return Verdict.NEWER
+        rules = {(rule.from_source, rule.to_source) for rule in self[Takeover] if rule.in_stream == stream}
+        if (old, new) in rules:
+            return Verdict.NEWER
+        return Verdict.STALE if (new, old) in rules or old == owner else Verdict.FOREIGN
 
     def say(self, fact: Fact, *, cause: Heard[Any] | None = None) -> None:
         """States a fact of our own: applied to the rows here and now, and staged for journal and outbox."""
@@ -242,6 +252,11 @@ class Working:
 
     def set_aside(self, heard: Heard[Any], reason: Reason, detail: str) -> None:
         self.aside.append(SetAside(heard, reason, detail))
+
+    def is_blocked(self, scope: tuple[str, str], arrival: Arrival) -> bool:
+        """Whether an earlier request about the same person and session is parked."""
+        first = self.blocked.get(scope)
+        return first is not None and first < arrival
 
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether this very request has been answered, or is held, already."""

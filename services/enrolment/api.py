@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from services.enrolment import store
-from shared.contracts.model import ID_PATTERN, Event, Id, OptionalLine
+from shared.contracts.model import ID_PATTERN, Id, OptionalLine
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.runtime import Runtime
 from shared.tokens import Actor
@@ -99,13 +99,19 @@ def app_of(runtime: Runtime) -> FastAPI:
         body = WithdrawalRequested(session_id=session_id, person_id=place.person_id, reason=place.reason)
         return await _decided(body, actor, idempotency_key)
 
-    async def _decided(body: Event, actor: Actor, idempotency_key: str | None) -> dict[str, Any]:
+    async def _decided(
+        body: EnrolmentRequested | WithdrawalRequested, actor: Actor, idempotency_key: str | None
+    ) -> dict[str, Any]:
         heard = command(runtime, body, actor, idempotency_key)
         await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
             outcome = await store.outcome(connection, heard.source, heard.event_id)
             if outcome is None:
                 raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
+            if (outcome["session_id"], outcome["person_id"]) != (body.session_id, body.person_id):
+                raise Problem(
+                    422, "Key used before", "this Idempotency-Key belongs to another request", field="Idempotency-Key"
+                )
             place = await store.place(connection, outcome["session_id"], outcome["person_id"])
         return {
             "request_id": heard.event_id,

@@ -74,10 +74,12 @@ def settle(
     leaving: Mapping[str, Leave],
     entering: Sequence[Entry],
     decided_at: dt.datetime,
+    has_begun: bool = False,
 ) -> list[PlaceState]:
     """Who has a place and who waits, after these leave and those come: one fact for each place that changes.
 
     Nobody who has a place loses it to someone who waits; if the session shrank, those who came last wait again, first in line.
+    Once it has begun, a smaller room takes nobody's place.
     """
     facts: list[PlaceState] = []
     by_person = {place.person_id: place for place in places}
@@ -87,13 +89,16 @@ def settle(
         place = by_person[person_id]
         facts.append(EnrolmentWithdrawn(reason=leave.reason, **_place_fields(place, leave.asked, decided_at)))
     number = max((place.queue or 0 for place in places), default=0)
+    seats = session.capacity
+    if has_begun:
+        seats = max(seats, sum(place.state == Standing.ENROLLED for place in staying))
     for seat, place in enumerate(staying):
-        standing = Standing.ENROLLED if seat < session.capacity else Standing.WAITLISTED
+        standing = Standing.ENROLLED if seat < seats else Standing.WAITLISTED
         if standing != place.state:
             facts.append(_placed(standing, _place_fields(place, None, decided_at)))
     for seat, entry in enumerate(entering, start=len(staying)):
         number += 1
-        standing = Standing.ENROLLED if seat < session.capacity else Standing.WAITLISTED
+        standing = Standing.ENROLLED if seat < seats else Standing.WAITLISTED
         before = by_person.get(entry.person_id)
         facts.append(
             _placed(
@@ -130,7 +135,8 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime) -> li
             if reason is not None:
                 leaving[place.person_id] = Leave(reason)
     entering = _team(working, session, places) if session.kind == SessionKind.SUPPLEMENTARY else []
-    return settle(session, places, leaving=leaving, entering=entering, decided_at=working.now)
+    begun = at >= session.starts_at
+    return settle(session, places, leaving=leaving, entering=entering, decided_at=working.now, has_begun=begun)
 
 
 def decide_request(

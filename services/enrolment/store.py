@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.state import SCHEDULED, Membership, Need, Person, Place, Session, Stage, Topic, Town
 from shared.contracts.directory import TeamMembership
-from shared.contracts.enrolment import AskedFor, PlaceState, Standing
+from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.planner import SessionKind, SessionState
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
@@ -59,6 +59,8 @@ TABLES = {
     Place: PLACE,
 }
 
+SOURCE = "rollcall/enrolment"
+
 DECIDER = sa.Table("decider", METADATA, sa.Column("id", sa.Integer, primary_key=True), schema="kept")
 """One row, locked first by every deciding transaction: a lock hierarchy deadlocks or cannot be obeyed."""
 
@@ -86,8 +88,8 @@ _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 
 
 async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
-    """One decider at a time. Transactions that decide nothing lock nothing."""
-    if any(isinstance(one, Due) or not isinstance(one.body, PlaceState) for one in inputs):
+    """One decider at a time. Hearing our own echo decides nothing and locks nothing."""
+    if any(isinstance(one, Due) or one.source != SOURCE for one in inputs):
         await connection.execute(_DECIDER)
 
 

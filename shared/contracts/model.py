@@ -36,7 +36,10 @@ def _one_line(text: str) -> str:
 
 
 def _to_utc(moment: dt.datetime) -> dt.datetime:
-    return moment.astimezone(dt.UTC)
+    try:
+        return moment.astimezone(dt.UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
 
 
 def _known_zone(name: str) -> str:

@@ -59,7 +59,7 @@ def test_a_writer_that_took_over_replaces_whatever_its_version(working: Working)
     working.apply(heard(CITY, source="urn:a", version=9))
 
     assert working.apply(heard(named("theirs"), source="urn:b", version=1)) is Verdict.NEWER
-    assert working.apply(heard(named("late"), source="urn:a", version=10)) is Verdict.FOREIGN
+    assert working.apply(heard(named("late"), source="urn:a", version=10)) is Verdict.STALE
 
 
 def test_a_writer_may_not_change_its_way_of_numbering(working: Working) -> None:
