@@ -96,7 +96,9 @@ def _steps(watch: Watch, programme: Programme) -> list[dict[str, Any]]:
     closed = seen.first.get("closed")
     planned = seen.first.get("planned")
     venue = f", in: {planned.data.get('venue', '')}" if planned else ""
-    mail = next(iter(watch.mails.get(story.person_email, ())), None)
+    told_by = seen.first.get("told")
+    of_the_story = told_by.data["message_id"] if told_by else None
+    mail = next((one for one in watch.mails.get(story.person_email, ()) if one["message_id"] == of_the_story), None)
     steps = [
         (
             "planned",
@@ -118,7 +120,7 @@ def _steps(watch: Watch, programme: Programme) -> list[dict[str, Any]]:
         ),
         (
             "told",
-            "Everyone is told, once",
+            "Everyone is told",
             "notifications",
             f"Notifications compared what is true with what was told, and sent the difference: {told} mails, each with a calendar entry. Whoever has no address waits, visibly.",
         ),

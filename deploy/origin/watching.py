@@ -148,7 +148,7 @@ class Watch:
                 story = self.programme.story
                 for address in (story.person_email, story.mine_email):
                     answer = await self.client.get(
-                        f"{url}/api/v1/messages", params={"to": address, "limit": 5}, timeout=ASK_SECONDS
+                        f"{url}/api/v1/messages", params={"to": address, "limit": 50}, timeout=ASK_SECONDS
                     )
                     self.mails[address] = answer.raise_for_status().json()["messages"]
         except (httpx.HTTPError, ValueError, KeyError):
