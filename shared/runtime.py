@@ -6,18 +6,16 @@ import asyncio
 import gc
 import os
 import signal
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 import uvicorn
 from faststream.kafka import KafkaBroker
 from faststream.security import SASLScram512
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import parking, recovery, telemetry, watermark
+from shared import parking, recovery, watermark
 from shared.backoff import Backoff
 from shared.commands import CommandPath
 from shared.database import connect
@@ -25,8 +23,7 @@ from shared.deciding import Desk
 from shared.due import DueLoop
 from shared.facts import FactLane
 from shared.faults import Fault, classify
-from shared.holding import HELD
-from shared.journal import OUTBOX
+from shared.health import Health
 from shared.observer import Observer, is_heard
 from shared.projector import Lane
 from shared.relay import Relay
@@ -59,10 +56,6 @@ class Runtime:
         self.may_decide = asyncio.Event()
         """Nothing is being recovered: commands and due moments may be decided."""
         self.changed: list[Callable[[], None]] = []
-        self.own_books: list[Callable[[AsyncConnection], Awaitable[dict[str, Any]]]] = []
-        """What a service adds to the common books."""
-        self.own_warnings: list[Callable[[], str | None]] = []
-        """What a service adds to its health: what it cannot do, although starting it anew would not help."""
         self.loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What a service runs beside the common loops."""
         self.broker = self._broker(settings)
@@ -90,6 +83,14 @@ class Runtime:
             batch=settings.due_batch,
         )
         self.lanes = self._lanes()
+        self.health = Health(
+            self.engine,
+            service,
+            self.lanes,
+            self.observer,
+            self.may_decide,
+            stuck_seconds=settings.consumer.stuck_seconds,
+        )
 
     def _broker(self, settings: Settings) -> KafkaBroker:
         security = None
@@ -173,7 +174,7 @@ class Runtime:
         )
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # Signals are ours.
         serving = asyncio.create_task(_serve(server), name="http")
-        stuck = asyncio.create_task(self._watchdog(), name="watchdog")
+        stuck = asyncio.create_task(self.health.until_stuck(), name="watchdog")
         starting = asyncio.create_task(self.start(), name="start")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         tasks = [starting]
@@ -306,92 +307,6 @@ class Runtime:
             for part in await parking.now_known(connection):
                 log.info("hearing again for a type that is known now", stream=part.stream, partition=part.number)
                 await watermark.rewind(connection, part)
-
-    # --- health --------------------------------------------------------------------------
-
-    async def health(self) -> dict[str, Any]:
-        """What is well and what is not, with the verb that repairs it."""
-        problems: list[str] = []
-        try:
-            async with asyncio.timeout(5), self.engine.connect() as connection:
-                await connection.execute(sa.select(1))
-        except Exception as error:
-            if classify(error) is not Fault.TRANSIENT:
-                raise
-            problems.append("Postgres does not answer")
-        if not all(lane.kafka_answers for lane in self.lanes):
-            problems.append("Kafka does not answer yet")
-        if not self.may_decide.is_set():
-            problems.append("still hearing what this service said before")
-        lag = self.lag()
-        if self._stuck_seconds() > self.settings.consumer.stuck_seconds / 2:
-            problems.append("there is lag and nothing is being heard")
-        warnings = [said for warning in self.own_warnings if (said := warning())]
-        return {
-            "ready": not problems,
-            "service": self.service.name,
-            "problems": problems,
-            "warnings": warnings,
-            "lag": lag,
-        }
-
-    def lag(self) -> dict[str, int]:
-        lag = dict.fromkeys(self.service.heard, 0)
-        for lane in self.lanes:
-            for part, records in lane.lag.items():
-                lag[part.stream] += records
-        return lag
-
-    def _stuck_seconds(self) -> float:
-        now = time.monotonic()
-        behind = [now - lane.progressed_at for lane in self.lanes if any(lane.lag.values())]
-        return max(behind, default=0.0)
-
-    async def _watchdog(self) -> None:
-        """Ends when there is lag, Kafka and Postgres answer, and nothing has been heard for too long."""
-        while True:
-            await asyncio.sleep(5)
-            if self._stuck_seconds() < self.settings.consumer.stuck_seconds:
-                continue
-            health = await self.health()
-            if "Postgres does not answer" not in health["problems"] and all(lane.kafka_answers for lane in self.lanes):
-                log.error("stuck", seconds=self._stuck_seconds(), lag=health["lag"])
-                return
-
-    # --- books ---------------------------------------------------------------------------
-
-    async def books(self) -> dict[str, Any]:
-        """Published = heard + parked + skipped by stream, what waits, and what the service itself counts."""
-        ends = await self.observer.ends(self.service.heard)
-        streams = {
-            name: dict.fromkeys(("published", "heard", "parked", "skipped", "lag"), 0) for name in self.service.heard
-        }
-        async with self.engine.connect() as connection:
-            marks = await watermark.read(connection, self.service.heard)
-            outbox = (await connection.execute(sa.select(sa.func.count()).select_from(OUTBOX))).scalar_one()
-            held = (await connection.execute(sa.select(sa.func.count()).select_from(HELD))).scalar_one()
-            parked = await parking.count_open(connection)
-            own: dict[str, Any] = {}
-            for more in self.own_books:
-                own |= await more(connection)
-        for part, end in ends.items():
-            mark, stream = marks.get(part), streams[part.stream]
-            stream["published"] += end
-            stream["lag"] += end - (mark.next_offset if mark else 0)
-            if mark:
-                stream["heard"] += mark.heard
-                stream["parked"] += mark.parked
-                stream["skipped"] += mark.skipped
-        telemetry.PARKED.labels(self.service.name).set(parked)
-        telemetry.HELD.labels(self.service.name).set(held)
-        return {
-            "service": self.service.name,
-            "streams": streams,
-            "outbox": outbox,
-            "held": held,
-            "parked": parked,
-            **own,
-        }
 
 
 async def _serve(server: uvicorn.Server) -> None:

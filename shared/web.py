@@ -144,7 +144,7 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
 
     @app.get("/health/ready", include_in_schema=False)
     async def ready() -> JSONResponse:
-        health = await runtime.health()
+        health = await runtime.health.state()
         return JSONResponse(health, 200 if health["ready"] else 503)
 
     @app.get("/metrics", include_in_schema=False)
@@ -154,7 +154,7 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
     @app.get("/api/v1/books", dependencies=[Depends(allowed("read"))])
     async def books() -> dict[str, Any]:
         """What was published, heard, parked and skipped by stream; outbox, held requests and the service's own books."""
-        return await runtime.books()
+        return await runtime.health.books()
 
     _add_parked(app, runtime)
     return app

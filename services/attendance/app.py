@@ -39,7 +39,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     service = service_of(settings.list_rules)
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
-    runtime.own_books.append(views.books)
+    runtime.health.own_books.append(views.books)
     return runtime, app_of(runtime, settings)
 
 

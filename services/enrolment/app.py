@@ -35,7 +35,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     settings = EnrolmentSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
     telemetry.configure_logs(SERVICE.name, level=settings.log_level)
     runtime = Runtime(SERVICE, settings)
-    runtime.own_books.append(store.books)
+    runtime.health.own_books.append(store.books)
     return runtime, app_of(runtime)
 
 

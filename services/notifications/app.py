@@ -55,7 +55,7 @@ def runtime_of() -> tuple[Runtime, Any]:
         SERVICE,
         settings,
         streams_heard=partial(streams_heard, runtime),
-        lag=runtime.lag,
+        lag=runtime.health.lag,
         said=runtime.relay.wake,
     )
     runtime.changed.append(sender.news)
@@ -65,8 +65,8 @@ def runtime_of() -> tuple[Runtime, Any]:
         own = await reading.books(connection, now=SERVICE.clock(), since=settings.since)
         return own | {"mail_server": {"problem": sender.problem, "since": sender.problem_since}}
 
-    runtime.own_books.append(books)
-    runtime.own_warnings.append(lambda: sender.problem)
+    runtime.health.own_books.append(books)
+    runtime.health.own_warnings.append(lambda: sender.problem)
     return runtime, app_of(runtime)
 
 

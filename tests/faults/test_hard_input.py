@@ -151,7 +151,7 @@ async def test_what_a_transaction_took_back_was_never_said_and_leaves_no_lag(wor
         await eventually(lambda: known(here, kept), what="the town of the committed transaction")
         await settled(here)
         assert not await known(here, taken_back)
-        books = (await runtime.books())["streams"]["programme.cities"]
+        books = (await runtime.health.books())["streams"]["programme.cities"]
         assert books["lag"] == 0
         assert books["published"] == books["heard"] + books["parked"] + books["skipped"]
 
