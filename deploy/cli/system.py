@@ -44,6 +44,7 @@ class System:
         assert own is not None
         self._own = own
         self._mending: dict[str, threading.Thread] = {}
+        self._turn = threading.Lock()
         self.stopped = threading.Event()
         """Set by whoever wants the system to end."""
 
@@ -139,11 +140,14 @@ class System:
     def supervise(self) -> None:
         """Returns once `stopped` is set: by a signal here, or by `rollcall down` elsewhere."""
         while not self.stopped.wait(SUPERVISE_EVERY_S):
-            wanted_away = self.folder.stopped_services()
-            for name, child in self._children.items():
-                child.wanted = name not in wanted_away
-            self._tick()
-            self._mend_servers()
+            with self._turn:
+                if self.stopped.is_set():
+                    return
+                wanted_away = self.folder.stopped_services()
+                for name, child in self._children.items():
+                    child.wanted = name not in wanted_away
+                self._tick()
+                self._mend_servers()
 
     def _tick(self) -> None:
         for child in self._children.values():
@@ -178,7 +182,9 @@ class System:
 
     def stop(self) -> None:
         """Returns once nothing of it runs: the origin first, then the services, then what they stand on."""
-        self._phase = "stopping"
+        self.stopped.set()
+        with self._turn:  # A supervisor in another thread ends its turn first: it would start again what we stop.
+            self._phase = "stopping"
         for group in (("origin",), SERVICES):
             children = [self._children[name] for name in group if name in self._children]
             for child in children:

@@ -1,0 +1,155 @@
+"""What keeps two from doing the same at once, and anyone from deciding too early: each lock and each wait by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.enrolment import store
+from services.enrolment.app import SERVICE
+from shared import watermark
+from shared.contracts.directory import MemberKind, TeamMemberJoined
+from shared.contracts.planner import SessionKind
+from shared.contracts.portal import EnrolmentRequested
+from shared.contracts.rules import StageOpened
+from shared.deciding import Batch, Desk
+from shared.due import DueLoop
+from shared.envelope import decode
+from shared.observer import Observer, is_heard
+from shared.relay import Relay
+from shared.service import Inputs
+from shared.settings import kafka_connection
+from shared.testing import eventually, heard, message
+from shared.watermark import Partition
+from shared.working import Due, Working
+from tests.enrolment.surroundings import Make, city, fresh, rows, training
+
+
+def desk(here: Any, **changes: Any) -> Desk:
+    return Desk(here.engine, dataclasses.replace(SERVICE, **changes), said=lambda: None)
+
+
+async def test_a_batch_heard_by_two_at_once_is_heard_once(world: Make) -> None:
+    here = await world(SERVICE)
+    part = Partition("programme.cities", 3)
+    records = [message(city(fresh("town"))).record(partition=3, offset=n, at=dt.datetime.now(dt.UTC)) for n in range(5)]
+    batch, read = Batch(part, 0, records), [decode(record) for record in records]
+    await desk(here).hear([Batch(part, 0, records[:1])], [read[:1]])  # The watermark row is there.
+
+    results = await asyncio.gather(*(desk(here).hear([batch], [read]) for _ in range(4)), return_exceptions=True)
+
+    assert [result for result in results if isinstance(result, BaseException)] == []
+    async with here.engine.connect() as connection:
+        mark = (await watermark.read(connection))[part]
+    assert (mark.next_offset, mark.heard) == (5, 5)
+
+
+async def test_the_last_seat_asked_for_by_two_at_once_is_sold_once(world: Make) -> None:
+    here = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    people = [fresh("person"), fresh("person")]
+    opened = StageOpened(rule_id="stage:77", stage=77, phase=77, opened_on=dt.date(2026, 1, 1))
+    joined = {"city_id": town, "from_date": dt.date(2026, 1, 1), "kind": MemberKind.COORDINATOR}
+    facts = [opened, city(town, stage=77), *(TeamMemberJoined(person_id=person, **joined) for person in people)]
+    facts.append(training(session, town, kind=SessionKind.IN_DEPTH, capacity=1))
+    await desk(here).act([heard(fact) for fact in facts])
+    looked = asyncio.Barrier(2)
+
+    async def load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+        """Looks, and lets the other one look too before either decides – if the other one can."""
+        await store.load(connection, working, inputs)
+        try:
+            async with asyncio.timeout(1):
+                await looked.wait()
+        except TimeoutError:
+            await looked.reset()
+        except asyncio.BrokenBarrierError:
+            pass
+
+    asking = [heard(EnrolmentRequested(session_id=session, person_id=person)) for person in people]
+    await asyncio.gather(*(desk(here, load=load).act([one]) for one in asking))
+
+    places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    assert sorted(place.state for place in places) == ["enrolled", "waitlisted"]
+
+
+async def test_of_two_relays_one_leads_and_the_other_takes_over(world: Make) -> None:
+    here = await world(SERVICE)
+
+    async def own_heard() -> None:
+        return None
+
+    def relay() -> Relay:
+        return Relay(
+            here.engine,
+            SERVICE.name,
+            SERVICE.source,
+            kafka_connection(here.settings),
+            own_streams_heard=own_heard,
+            batch=10,
+            poll_seconds=0.05,
+            timeout_seconds=10,
+        )
+
+    relays = [relay(), relay()]
+    running = {one: asyncio.create_task(one.run()) for one in relays}
+    try:
+        leader = await eventually(lambda: next((one for one in relays if one.leading), None), what="a leader")
+        (other,) = (one for one in relays if one is not leader)
+        async with here.engine.connect() as connection:  # The other one has tried meanwhile, and waits.
+            tries = sa.text("select count(*) from pg_stat_activity where query like '%pg_try_advisory_lock%'")
+            await eventually(lambda: connection.scalar(tries), what="the other one's try")
+        assert not other.leading
+        running[leader].cancel()
+        await eventually(lambda: other.leading, what="the other one's turn")
+    finally:
+        for task in running.values():
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+async def test_a_due_moment_waits_until_everything_said_before_it_has_been_heard(world: Make) -> None:
+    here = await world(SERVICE)
+    session = fresh("session")
+    await here.publish(message(city(fresh("town"))))  # In Kafka in time, and not heard yet.
+    decided: list[Due] = []
+
+    async def never_heard(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+        decided.extend(one for one in inputs if isinstance(one, Due))
+        await store.load(connection, working, inputs)
+
+    now = dt.datetime.now(dt.UTC)
+    await desk(here).act([heard(EnrolmentRequested(session_id=session, person_id="p"), at=now - dt.timedelta(days=31))])
+    observer = Observer(kafka_connection(here.settings))
+    await observer.start()
+    loop = DueLoop(
+        here.engine,
+        SERVICE,
+        desk(here, load=never_heard),
+        observer,
+        may_decide=asyncio.Event(),
+        poll_seconds=0.1,
+        batch=10,
+    )
+    try:
+        later = now + dt.timedelta(seconds=5)
+        async with here.engine.begin() as connection:
+            await connection.execute(sa.text("update kept.held set expires_at = :at"), {"at": later})
+        assert await loop.round(later) == 0
+        assert decided == []
+
+        async with here.running():
+            await eventually(lambda: heard_all(here, observer), what="everything heard")
+        assert await loop.round(later) == 1
+        assert [one.subject for one in decided] == [session]
+    finally:
+        await observer.stop()
+
+
+async def heard_all(here: Any, observer: Observer) -> bool:
+    return await is_heard(here.engine, await observer.ends(SERVICE.heard))
