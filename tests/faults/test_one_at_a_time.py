@@ -27,7 +27,7 @@ from shared.settings import kafka_connection
 from shared.testing import eventually, heard, message
 from shared.watermark import Partition
 from shared.working import Due, Working
-from tests.enrolment.surroundings import Make, city, fresh, rows, training
+from tests.enrolment.surroundings import Make, city, fresh, known, programme, rows, said_and_sent, training
 
 
 def desk(here: Any, **changes: Any) -> Desk:
@@ -41,7 +41,11 @@ async def test_a_batch_heard_by_two_at_once_is_heard_once(world: Make) -> None:
     batch, read = Batch(part, 0, records), [decode(record) for record in records]
     await desk(here).hear([Batch(part, 0, records[:1])], [read[:1]])  # The watermark row is there.
 
-    results = await asyncio.gather(*(desk(here).hear([batch], [read]) for _ in range(4)), return_exceptions=True)
+    async def no_lock(connection: AsyncConnection, inputs: Inputs) -> None:
+        """The watermark's own lock is what is looked at here."""
+
+    hearings = (desk(here, lock=no_lock).hear([batch], [read]) for _ in range(4))
+    results = await asyncio.gather(*hearings, return_exceptions=True)
 
     assert [result for result in results if isinstance(result, BaseException)] == []
     async with here.engine.connect() as connection:
@@ -76,6 +80,28 @@ async def test_the_last_seat_asked_for_by_two_at_once_is_sold_once(world: Make) 
 
     places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
     assert sorted(place.state for place in places) == ["enrolled", "waitlisted"]
+
+
+async def test_nothing_else_is_heard_before_what_we_said_ourselves(world: Make) -> None:
+    first = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    async with first.running():
+        await first.publish(*programme(town, [fresh("person")], session))
+        await eventually(lambda: said_and_sent(first, session, 1))
+
+    second = await world(SERVICE)
+    async with second.engine.connect() as blocking, second.running() as runtime:
+        await blocking.execute(
+            sa.text("lock table kept.journal in exclusive mode")
+        )  # Our own words cannot be taken in.
+        waiting = sa.text("select count(*) from pg_locks where not granted and relation = 'kept.journal'::regclass")
+        async with second.engine.connect() as looking:
+            await eventually(lambda: looking.scalar(waiting), what="our own stream being heard")
+        (lane,) = (lane for lane in runtime.lanes if lane.name == "decisions")
+        positioned = {part.stream for part in lane.assigned() if part in lane.positions}
+        assert positioned == {"enrolment.events"}
+        await blocking.rollback()
+        await eventually(lambda: known(second, town), what="the town, after our own words")
 
 
 async def test_of_two_relays_one_leads_and_the_other_takes_over(world: Make) -> None:

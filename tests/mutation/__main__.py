@@ -1,0 +1,203 @@
+"""Switches off one mechanism at a time, in a copy of the project, and shows which test goes red. Each must: `make mutation`.
+
+A mechanism whose absence no test notices is either not needed or not held. Prints a table; exit code 0 only if every one is noticed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One mechanism, the line that is it, what stands there without it, and the tests that should notice."""
+
+    mechanism: str
+    file: str
+    line: str
+    without: str
+    tests: tuple[str, ...]
+    and_without: str | None = None
+    """A second line of the same file that backs the first one up; it is taken away too."""
+
+
+MUTATIONS = (
+    Mutation(
+        "the watermark's fence: its lock and its condition",
+        "shared/watermark.py",
+        "    .with_for_update()\n)\n_READ",
+        ")\n_READ",
+        ("tests/faults/test_one_at_a_time.py::test_a_batch_heard_by_two_at_once_is_heard_once",),
+        and_without="        .where(WATERMARK.c.next_offset == move.c.from_offset)\n        .values(",
+    ),
+    Mutation(
+        "the from-check",
+        "shared/deciding.py",
+        "    if batch.from_offset > mark.next_offset:",
+        "    if False:",
+        ("tests/shared/test_lanes.py::test_a_batch_that_does_not_continue_the_watermark_writes_nothing",),
+    ),
+    Mutation(
+        "the fingerprint",
+        "shared/positions.py",
+        "if part[0].offset != offset or fingerprint(part[0]) != known_print:",
+        "if False:",
+        ("tests/shared/test_positions.py",),
+    ),
+    Mutation(
+        "the version guard, event by event",
+        "shared/working.py",
+        "        return Verdict.NEWER if new.version > old.version else Verdict.STALE",
+        "        return Verdict.NEWER",
+        ("tests/shared/test_working.py",),
+    ),
+    Mutation(
+        "the version guard, in SQL",
+        "shared/database.py",
+        "sa.or_(old.version < fresh.version, tied)",
+        "sa.true()",
+        ("tests/shared/test_lanes.py::test_both_lanes_come_to_the_same",),
+    ),
+    Mutation(
+        "one writer per aggregate",
+        "shared/working.py",
+        "        return Verdict.STALE if (new, old) in rules or old == owner else Verdict.FOREIGN",
+        "        return Verdict.NEWER",
+        ("tests/shared/test_working.py",),
+    ),
+    Mutation(
+        "the decider's lock",
+        "services/enrolment/store.py",
+        "        await connection.execute(_DECIDER)",
+        "        pass",
+        ("tests/faults/test_one_at_a_time.py::test_the_last_seat_asked_for_by_two_at_once_is_sold_once",),
+    ),
+    Mutation(
+        "held requests",
+        "services/enrolment/handlers.py",
+        "    if isinstance(decided, Wait):\n",
+        "    if isinstance(decided, Wait):\n        return\n    if isinstance(decided, Wait):\n",
+        ("tests/enrolment/test_decisions.py",),
+    ),
+    Mutation(
+        "requests are known by source and id",
+        "shared/working.py",
+        "        return self[Answer].get(*key) is not None or self[Held].get(*key) is not None",
+        "        return False",
+        ("tests/enrolment/test_decisions.py",),
+    ),
+    Mutation(
+        "the relay's lock",
+        "shared/relay.py",
+        "sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY))",
+        "sa.select(sa.true())",
+        ("tests/faults/test_one_at_a_time.py::test_of_two_relays_one_leads_and_the_other_takes_over",),
+    ),
+    Mutation(
+        "hearing our own streams first",
+        "shared/projector.py",
+        "        if self._gated and not self._own_heard.is_set():",
+        "        if False:",
+        ("tests/faults/test_one_at_a_time.py::test_nothing_else_is_heard_before_what_we_said_ourselves",),
+    ),
+    Mutation(
+        "the quiet recovery",
+        "shared/deciding.py",
+        "        return until is not None and heard.offset < until",
+        "        return False",
+        ("tests/enrolment/test_hearing.py::test_a_database_that_lost_everything_says_nothing_twice",),
+    ),
+    Mutation(
+        "a watermark that falls ends the process",
+        "shared/projector.py",
+        "            if partition.stream in streams and known < offset:",
+        "            if False:",
+        (
+            "tests/faults/test_hard_input.py::test_a_database_restored_under_a_running_service_ends_the_process_before_it_decides",
+        ),
+    ),
+    Mutation(
+        "the due moment's wait",
+        "shared/due.py",
+        "                if await is_heard(self._engine, await self._observer.ends_at(streams, some[-1].at)):\n",
+        "                if True:\n",
+        ("tests/faults/test_one_at_a_time.py::test_a_due_moment_waits_until_everything_said_before_it_has_been_heard",),
+    ),
+    Mutation(
+        "savepoints, event by event",
+        "shared/deciding.py",
+        "            thought = await self._transaction(batches, decoded, one_by_one=True)",
+        "            raise",
+        ("tests/enrolment/test_hearing.py::test_what_the_database_refuses_for_its_content_is_parked_alone",),
+    ),
+    Mutation(
+        "doubt after a fetch that raised",
+        "shared/projector.py",
+        "            tolerant.install()\n            self.reposition()",
+        "            tolerant.install()",
+        (
+            "tests/faults/test_hard_input.py::test_a_header_name_that_is_not_utf8_is_parked_and_nothing_beside_it_is_lost",
+        ),
+    ),
+    Mutation(
+        "committed records only",
+        "shared/projector.py",
+        'isolation_level="read_committed"',
+        'isolation_level="read_uncommitted"',
+        ("tests/faults/test_hard_input.py::test_what_a_transaction_took_back_was_never_said_and_leaves_no_lag",),
+    ),
+)
+
+
+def main() -> int:
+    """Runs every mutation and prints what noticed it."""
+    unnoticed = 0
+    for mutation in MUTATIONS:
+        with tempfile.TemporaryDirectory(prefix="rollcall-mutation-") as folder:
+            noticed = try_without(mutation, Path(folder))
+        unnoticed += not noticed
+        print(f"{'red ' if noticed else 'GREEN'}  {mutation.mechanism:50} {noticed or 'no test noticed'}", flush=True)
+    print(f"{len(MUTATIONS) - unnoticed} of {len(MUTATIONS)} mechanisms are held by a test")
+    return 1 if unnoticed else 0
+
+
+def try_without(mutation: Mutation, folder: Path) -> str:
+    """The first test that fails without the mechanism; empty if none does."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    file = folder / mutation.file
+    source = file.read_text(encoding="utf-8")
+    if source.count(mutation.line) != 1:
+        raise SystemExit(f"{mutation.file} does not hold once what is switched off: {mutation.mechanism}")
+    source = source.replace(mutation.line, mutation.without)
+    if mutation.and_without is not None:
+        source = source.replace(mutation.and_without, "        .values(")
+    file.write_text(source, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutation.tests]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    try:
+        run = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"{mutation.tests[0]} (hangs)"
+    failed = [line.split()[1] for line in run.stdout.splitlines() if line.startswith(("FAILED tests/", "ERROR tests/"))]
+    return failed[0] if failed else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
