@@ -186,7 +186,7 @@ async def test_the_books_of_every_stream_balance(world: Make) -> None:
             json_message("programme.cities", b"x", {}, "rollcall.Unheard.v1"),
         )
         await settled(here)
-        books = await runtime.books()
+        books = await runtime.health.books()
     for name, stream in books["streams"].items():
         assert stream["published"] == stream["heard"] + stream["parked"] + stream["skipped"], name
     assert books["streams"]["programme.cities"]["parked"] >= 1
