@@ -182,8 +182,14 @@ class Sender:
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT and len(outcomes) > 1:
                     log.exception("outcomes refused, writing them one by one")
+                    culprits = []
                     for one in outcomes:
-                        await self._settle(lease, [one])
+                        try:
+                            await self._settle(lease, [one])
+                        except Exception as culprit:  # The others' mails have left: unwritten, they would leave again.
+                            culprits.append(culprit)
+                    if culprits:
+                        raise culprits[0] from error
                     return
                 if classify(error) is not Fault.TRANSIENT:
                     raise
