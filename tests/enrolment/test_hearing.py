@@ -84,6 +84,7 @@ async def test_a_second_writer_is_parked_until_it_may_take_over(world: Make) -> 
     here = await world(SERVICE)
     town, writer = fresh("town"), fresh("urn:second")
     async with here.running() as runtime:
+        await runtime.may_decide.wait()
         (_, place) = await here.publish(
             message(city(town), source="urn:first"), message(city(town, name="Theirs"), source=writer)
         )
