@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import EVENTS
-from shared.contracts.model import Event, Request
+from shared.contracts.model import Event
 from shared.database import KEPT, any_of, load_by_key, rows_as, table_of
 from shared.envelope import Heard, microseconds, subject_of
 from shared.service import SHARED_TABLES
@@ -72,10 +72,6 @@ async def load_held_about(
     """The held requests about these sessions or persons: whatever arrives about them may let them be decided."""
     parameters = {"sessions": sorted(set(sessions)), "persons": sorted(set(persons)), "most": most}
     working[Held].loaded(rows_as(Held, await connection.execute(_HELD_ABOUT, parameters)))
-
-
-def is_request(heard: Heard[Event]) -> bool:
-    return isinstance(heard.body, Request)
 
 
 def heard_again(held: Held) -> Heard[Event]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime as dt
 
@@ -285,7 +284,6 @@ async def test_two_replicas_share_the_work_and_double_nothing(world: Make) -> No
     async with here.running(), other.running():
         await here.publish(*programme(town, people, session))
         await eventually(lambda: said_and_sent(here, session, 8), what="eight enrolments", seconds=60)
-        await asyncio.sleep(0)
     assert await enrolled(here, session) == 8
 
 
