@@ -128,11 +128,13 @@ async def test_the_fact_lane_finds_the_culprit_that_the_database_refuses(world: 
     async with here.running():
         await here.publish(message(PersonRegistered(person_id=person, given_name="A", family_name="B")))
         await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.person_id == person))
+        # Alone for its person: a newer event of the same batch would be folded over it, and nobody would meet the culprit.
         bad = PersonRegistered(person_id=person, given_name="BAD", family_name="B")
-        good = PersonRegistered(person_id=person, given_name="C", family_name="B")
-        (place, _) = await here.publish(message(bad, version=2), message(good, version=3))
+        (place,) = await here.publish(message(bad, version=2))
         (row,) = await eventually(lambda: parked_at(here, place), what="the culprit parked")
         assert row.reason == "refused_by_database"
+        good = PersonRegistered(person_id=person, given_name="C", family_name="B")
+        await here.publish(message(good, version=3))
         await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.given_name == "C"), what="its successor")
 
 
