@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,18 +19,27 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared.values import immutable
+
 PROJECTION = "projection"
 KEPT = "kept"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@immutable
 class Row:
     """A row of a table; its fields are the table's columns in order."""
 
-    KEY: ClassVar[tuple[str, ...]]
+    KEY: ClassVar[tuple[str, ...]] = ()
+    key_of: ClassVar[Callable[[Any], tuple[Any, ...]]]
+    """Takes the primary key out of a row; in C, because every row needs it several times."""
+
+    def __init_subclass__(cls) -> None:
+        if cls.KEY:
+            take = operator.attrgetter(*cls.KEY)
+            cls.key_of = staticmethod(take if len(cls.KEY) > 1 else lambda row: (take(row),))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@immutable
 class FactRow(Row):
     """A row that one aggregate's newest fact made: who owns the aggregate, and which fact it was."""
 
@@ -136,12 +146,10 @@ class Rows(Generic[R]):
 
     def __init__(self, kind: type[R]) -> None:
         self.kind = kind
+        self.key: Callable[[R], tuple[Any, ...]] = kind.key_of
         self._rows: dict[tuple[Any, ...], R] = {}
         self._changed: dict[tuple[Any, ...], R | None] = {}
         self._indexes: dict[str, dict[Any, dict[tuple[Any, ...], R]]] = {}
-
-    def key(self, row: R) -> tuple[Any, ...]:
-        return tuple(getattr(row, name) for name in self.kind.KEY)
 
     def loaded(self, rows: Iterable[R]) -> None:
         """Takes rows as they stand in the table; what changed meanwhile stays as it is."""

@@ -90,7 +90,7 @@ class FactLane:
             return True
         row = make(heard)
         rows = newest.setdefault(type(row), {})
-        key = tuple([getattr(row, name) for name in row.KEY])
+        key = type(row).key_of(row)
         old = rows.get(key)
         if old is None:
             rows[key] = row

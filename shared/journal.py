@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -15,11 +14,12 @@ from shared.contracts.model import BODY_LIMIT_BYTES, Event
 from shared.database import KEPT, Row, any_of, arrays_of, table_of, unnested
 from shared.envelope import Heard, key_of, subject_of
 from shared.streams import STREAMS
+from shared.values import immutable
 from shared.watermark import MACHINERY
 from shared.working import Said
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Entry(Row):
     """One fact as we said it."""
 

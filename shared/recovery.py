@@ -7,7 +7,6 @@ answer are held. Then everything open is looked at once, with all that is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import KEPT, Row, mapping, rows_as, table_of
+from shared.values import immutable
 from shared.watermark import MACHINERY, Partition
 
 NOTICED = -1
@@ -22,7 +22,7 @@ RECONCILE = "reconcile"
 """The kind of due moment that looks at one open subject with all that is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Recovery(Row):
     """How far a partition is heard quietly. NOTICED: that a recovery is needed, its end not yet known."""
 

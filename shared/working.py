@@ -16,6 +16,7 @@ from shared.contracts.rules import SourceTakenOver
 from shared.database import FactRow, Row, Rows
 from shared.envelope import Heard, Reason, subject_of
 from shared.streams import STREAMS
+from shared.values import immutable
 
 R = TypeVar("R", bound=Row)
 
@@ -31,7 +32,7 @@ class Verdict(StrEnum):
     RENUMBERED = "renumbered"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Takeover(FactRow):
     """`to_source` may replace facts of `from_source` on a stream."""
 
@@ -43,7 +44,7 @@ class Takeover(FactRow):
     to_source: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Held(Row):
     """A request that waits for what it is about to become known."""
 
@@ -64,7 +65,7 @@ class Held(Row):
     body: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Answer(Row):
     """Which fact answered a request: the same request sent again changes nothing."""
 
@@ -82,7 +83,7 @@ class Answer(Row):
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Due(Row):
     """A moment at which something has to be decided. Kind `held`: held requests about a session have waited too long."""
 
@@ -93,7 +94,7 @@ class Due(Row):
     at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Said:
     """A fact of our own, on its way to journal and outbox."""
 
@@ -105,7 +106,7 @@ class Said:
     body: Fact
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SetAside:
     """An event that goes to the parked ones."""
 

@@ -10,7 +10,7 @@ have left stands between what was told and what is true until it is settled.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeOutco
 from shared.contracts.planner import Meeting
 from shared.database import FactRow, Row
 from shared.envelope import Heard
+from shared.values import immutable
 from shared.working import Working, meta
 
 OUTCOME_UNKNOWN = "outcome_unknown"
@@ -64,7 +65,7 @@ class Content(Part):
         return max(meeting.ends_at for meeting in self.meetings)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Notice(FactRow):
     """What became of one mail."""
 
@@ -85,7 +86,7 @@ class Notice(FactRow):
     decided_at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Told(Row):
     """What one person was told about their place in one session; follows from the notices."""
 
@@ -109,7 +110,7 @@ class Told(Row):
     """When the session ends, as the person was told."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OpenNotice(Row):
     """A difference between what is true and what was told, on its way to become a mail. At most one a place.
 
