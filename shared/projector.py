@@ -56,12 +56,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         own_heard: asyncio.Event,
         limits: ConsumerLimits,
         replica: str,
-        ahead: bool,
         gated: bool,
         changed: Callable[[], None],
     ) -> None:
-        """`ahead`: decode the next batch while the database works on this one. `gated`: streams that are not our own wait
-        until those are heard. `changed` is called after each commit."""
+        """`gated`: streams that are not our own wait until those are heard. `changed` is called after each commit."""
         self.name = name
         self.streams = tuple(streams)
         self.positions = Positions()
@@ -74,7 +72,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._hear = hear
         self._own_heard = own_heard
         self._limits = limits
-        self._ahead = ahead
         self._gated = gated
         self._changed = changed
         self._heard_to: dict[Partition, int] = {}
@@ -197,6 +194,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         )
 
     async def _on_batch(self, fetched: list[Fetched]) -> None:
+        """Decodes a batch while the database works on the one before."""
         if not fetched:
             return
         decoded = [[decode(record) for record in one.batch.records] for one in fetched]
@@ -206,12 +204,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 self.reposition(one.batch.partition for one in fetched)
                 return
         self._writing = asyncio.create_task(self._write(fetched, decoded))
-        if self._ahead:
-            await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
-        else:
-            await asyncio.wait(
-                [self._writing]
-            )  # Not `await task`: a stop that cancels us must let the transaction end.
+        await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
 
     async def _write(self, fetched: list[Fetched], decoded: list[list[Decoded]]) -> None:
         """Hears one batch. Never raises: a fault makes its partitions doubtful."""

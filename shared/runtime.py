@@ -126,7 +126,6 @@ class Runtime:
                 streams=deciding,
                 hear=self.desk.hear,
                 limits=smaller,
-                ahead=False,
                 gated=True,
                 **common,
             )
@@ -141,8 +140,7 @@ class Runtime:
                     streams=service.facts,
                     hear=facts.hear,
                     limits=limits,
-                    ahead=True,
-                    gated=False,
+                        gated=False,
                     **common,
                 )
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver

@@ -168,7 +168,9 @@ class Working:
         """Turns a fact into its row, unless the row knows better."""
         row = self.make[type(heard.body)](heard)
         rows = self[type(row)]
-        old = rows.get(*rows.key(row))
+        return self._apply(heard, rows, rows.get(*rows.key(row)), row)
+
+    def _apply(self, heard: Heard[Any], rows: Rows[Any], old: FactRow | None, row: FactRow) -> Verdict:
         verdict = self._verdict(old, row, heard)
         if verdict is Verdict.NEWER:
             if heard.tombstone and old is not None:  # A bare tombstone names no writer: it speaks for the owner.
@@ -224,7 +226,8 @@ class Working:
         old = rows.get(*rows.key(row))
         if old is not None:
             draft = replace(draft, version=old.version + 1)
-        verdict = self.apply(draft)
+            row = make(draft)
+        verdict = self._apply(draft, rows, old, row)
         if verdict is not Verdict.NEWER:
             raise RuntimeError(f"our own {draft.type} on {draft.subject} would be {verdict}")
         self.said.append(Said(draft.event_id, draft.version, self.now, draft.correlation_id, draft.causation_id, fact))
