@@ -23,7 +23,7 @@ from shared.service import Service
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message
 
-Make = Callable[[Service], Awaitable[Any]]
+Make = Callable[..., Awaitable[Any]]
 
 _names = itertools.count(1)
 
