@@ -19,7 +19,6 @@ from shared.holding import TAKEOVER
 from shared.journal import JOURNAL, OUTBOX
 from shared.observer import Observer, is_heard
 from shared.parking import PARKED
-from shared.service import Service
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message
 
