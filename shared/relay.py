@@ -105,6 +105,9 @@ class Relay:
                 async with asyncio.timeout(self._timeout_seconds):
                     await producer.start()
                 await self._settle(connection)
+                # A process that is stopped, or a machine that sleeps, must not keep the lock from those that are awake.
+                silent_ms = str(int(2000 * self._timeout_seconds))
+                await connection.execute(sa.select(sa.func.set_config("idle_session_timeout", silent_ms, False)))
                 self.leading = True
                 while True:
                     self._woken.clear()

@@ -95,6 +95,9 @@ async def test_a_batch_in_flight_when_another_replica_takes_its_partition_is_hea
 
     async with here.running() as runtime:
         await runtime.may_decide.wait()
+        await publish_towns_and_people(
+            here, 60
+        )  # There is a watermark for every partition: the fact lane does it alone.
         await settled(here)
     towns, people = await publish_towns_and_people(here, 60)  # Many partitions in one batch.
     first, second = Runtime(SERVICE, here.settings), Runtime(SERVICE, other.settings)
@@ -164,7 +167,7 @@ def all_positioned(*runtimes: Runtime) -> bool:
 async def test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it(world: Make, *, committed: bool) -> None:
     here = await world(SERVICE)
     person = fresh("person")
-    calls: list[tuple[int, str]] = []
+    tried: list[int] = []
 
     async with here.running() as runtime:
         await runtime.may_decide.wait()
@@ -173,11 +176,9 @@ async def test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it(world: Make
 
         async def fails_once(inner: Hearing, batches: Sequence[Batch], decoded: Any) -> Any:
             (batch,) = batches
-            if calls:
-                result = await inner(batches, decoded)
-                calls.append((batch.from_offset, "heard"))
-                return result
-            calls.append((batch.from_offset, "failed"))
+            tried.append(batch.from_offset)
+            if len(tried) > 1:
+                return await inner(batches, decoded)
             await here.publish(message(registered(person, "Second"), version=2))
             await eventually(lambda: lane.positions.reached().get(batch.partition, 0) > batch.next_offset)
             for _ in range(10):  # Its successor is decoded, and stands before the write.
@@ -192,8 +193,7 @@ async def test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it(world: Make
         await settled(here)
         await heard_once(here, runtime, [], [person])
     offset = place[2]
-    goes_on_at = offset + 1 if committed else offset
-    assert calls[:2] == [(offset, "failed"), (goes_on_at, "heard")]
+    assert tried[:2] == [offset, offset + 1 if committed else offset]
 
 
 def registered(person_id: str, given_name: str) -> PersonRegistered:
