@@ -132,7 +132,7 @@ def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application:
             "server_settings": {
                 "application_name": application,
                 "statement_timeout": str(statement_timeout_ms),
-                "idle_in_transaction_session_timeout": "60000",
+                "idle_in_transaction_session_timeout": str(2 * statement_timeout_ms),
                 "lock_timeout": str(statement_timeout_ms),
                 "jit": "off",  # Short statements: compiling them costs more than running them.
                 "timezone": "UTC",

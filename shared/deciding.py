@@ -242,8 +242,8 @@ class Desk:
         """Without our own facts that the journal holds: they are rows already. The others become the rows they once were."""
         own = [one.event_id for one in events if one.source == self.service.source]
         known = await journal.known(connection, own)
-        if known and not self.own_heard:
-            await journal.acknowledge(connection, own)  # A restored outbox holds what Kafka has had for long.
+        if known:  # A restored outbox, and one that a lost log filled again, hold what the stream has had for long.
+            await journal.acknowledge(connection, own, always=not self.own_heard)
         news = [one for one in events if one.source != self.service.source or one.event_id not in known]
         return [as_said(one, self.service.source) for one in news]
 

@@ -18,7 +18,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import telemetry, tolerant, watermark
+from shared import journal, recovery, telemetry, tolerant, watermark
 from shared.backoff import Backoff
 from shared.deciding import Batch, NotContinuous
 from shared.envelope import Decoded, decode
@@ -78,6 +78,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._committed: dict[Partition, int] = {}
         self._writing: asyncio.Task[None] | None = None
         self._doubtful = asyncio.Event()
+        self._given = False
         self._backoff = Backoff(limits.backoff_first_seconds, limits.backoff_most_seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._subscriber: Any = broker.subscriber(
@@ -132,6 +133,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         consumer = self.consumer
         return {partition_of(tp) for tp in consumer.assignment()} if consumer else set()
 
+    def knows_its_own(self) -> bool:
+        """Whether each partition of our own streams that this consumer was given still begins with what was heard of it."""
+        own = [part for part in self.assigned() if part.stream in self._own]
+        return self._given and all(self.positions.idle(part) for part in own)
+
     def reposition(self, partitions: Iterable[Partition] | None = None) -> None:
         """Declares partitions doubtful, all by default: what is in flight of them is dropped and fetched again."""
         self._doubt(self.assigned() if partitions is None else list(partitions))
@@ -153,6 +159,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self.lag.clear()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._given = True
         self._doubt([partition_of(tp) for tp in assigned])
 
     # --- hearing -------------------------------------------------------------------------
@@ -265,6 +272,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             telemetry.REWINDS.labels(self._service, partition.stream).inc()
             async with self._engine.begin() as connection:
                 await watermark.rewind(connection, partition)
+                if partition.stream in self._own:
+                    await journal.stage_again(connection, partition)
+                    await recovery.hear_again(connection, partition.stream)
             self._committed.pop(partition, None)
             self.positions.to_rewind.discard(partition)
         marks = await self._marks({part.stream for part in waiting})
@@ -307,7 +317,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             consumer = self.consumer
             if consumer is None or not consumer.assignment():
                 continue
-            asked_at = time.monotonic()
+            asked_at, reached = time.monotonic(), self.positions.reached()
             try:
                 async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
                     ends = await consumer.end_offsets(list(consumer.assignment()))
@@ -320,6 +330,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             if failed or time.monotonic() - asked_at > SLOW_ANSWER_SECONDS:
                 failed = False
                 self.reposition()
+            # A log that ends before what was read of it lost its tail, or was made anew.
+            elif cut := [part for part, offset in reached.items() if ends.get(topic_partition(part), offset) < offset]:
+                self.reposition(cut)
             try:
                 async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
                     await self._look(consumer, ends)

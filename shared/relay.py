@@ -15,12 +15,12 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import telemetry
+from shared import recovery, telemetry
 from shared.backoff import Backoff
 from shared.envelope import headers_of
 from shared.faults import Fault, classify
 from shared.journal import JOURNAL, OUTBOX
-from shared.streams import RECORD_LIMIT_BYTES
+from shared.streams import PARTITIONER, RECORD_LIMIT_BYTES
 
 log = structlog.get_logger()
 
@@ -29,6 +29,7 @@ LOCK_KEY = 0x526F6C6C  # "Roll"; one relay a database, and every service has its
 _NEXT = (
     sa.select(OUTBOX.c.position, JOURNAL)
     .join(JOURNAL, JOURNAL.c.event_id == OUTBOX.c.event_id)
+    .where(~recovery.IS_HEARD_AGAIN)  # Most of what the outbox holds then is on the stream.
     .order_by(OUTBOX.c.position)
     .limit(sa.bindparam("most"))
 )
@@ -95,6 +96,7 @@ class Relay:
                     **self._connection,
                     enable_idempotence=True,
                     acks="all",
+                    partitioner=PARTITIONER,
                     linger_ms=0,  # What is said together is sent together; waiting for more would only add latency.
                     max_batch_size=256 * 1024,
                     max_request_size=RECORD_LIMIT_BYTES,
@@ -102,12 +104,18 @@ class Relay:
                 )
                 async with asyncio.timeout(self._timeout_seconds):
                     await producer.start()
-                await self._own_streams_heard()
+                await self._settle(connection)
+                # A process that is stopped, or a machine that sleeps, must not keep the lock from those that are awake.
+                silent_ms = str(int(2000 * self._timeout_seconds))
+                await connection.execute(sa.select(sa.func.set_config("idle_session_timeout", silent_ms, False)))
                 self.leading = True
                 while True:
                     self._woken.clear()
                     if not await self._round(connection, producer):
-                        await self._wait()
+                        if await recovery.is_heard_again(connection):
+                            await self._settle(connection)
+                        else:
+                            await self._wait()
                     self._backoff.worked()
             finally:
                 # First the producer, which may still flush; then the lock, which a pooled connection would keep for ever.
@@ -116,6 +124,11 @@ class Relay:
                         await _close(producer)
                 finally:
                     await raw.invalidate()
+
+    async def _settle(self, connection: AsyncConnection) -> None:
+        """Nothing of ours is under way now: what our own streams do not hold once they are heard was never said, or is lost."""
+        await self._own_streams_heard()
+        await recovery.heard_again(connection)
 
     async def _wait(self) -> None:
         try:
