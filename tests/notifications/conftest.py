@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from deploy.embedded.postgres import Postgres
 from shared.database import connect
 from shared.migrating import migrate
+from tests.notifications.building import contact, person, session, topic, town
+from tests.notifications.office import Office
 
 
 @pytest.fixture
@@ -27,3 +29,10 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = connect(database_url, pool_size=8, statement_timeout_ms=10_000, application="tests")
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def office(engine: AsyncEngine, database_url: str) -> Office:
+    made = Office(engine, database_url)
+    await made.is_true(person(), contact(), town(), topic(), session())
+    return made
