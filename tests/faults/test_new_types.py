@@ -20,7 +20,7 @@ from shared.journal import JOURNAL
 from shared.parking import SKIPPED
 from shared.testing import body_of, eventually, message
 from shared.watermark import Partition
-from tests.enrolment.surroundings import Make, city, fresh, programme, rows, settled, training
+from tests.enrolment.surroundings import Make, city, fresh, programme, rows, said_and_sent, settled, training
 
 
 @contextmanager
@@ -75,21 +75,28 @@ async def moved_up(here: Any, session_id: str, person_id: str) -> bool:
 
 async def test_what_is_heard_late_undoes_nothing_newer(world: Make) -> None:
     here = await world(SERVICE)
-    came_back, stays_out = fresh("town"), fresh("town")
+    came_back, stays_out, session_id = fresh("town"), fresh("town"), fresh("session")
     with release_without(CityWithdrawn):
         async with here.running():
-            for town in (came_back, stays_out):
-                await here.publish(message(city(town), version=1), message(out(town), version=2))
-            await here.publish(message(city(came_back, name="Again"), version=3))
+            await here.publish(*programme(came_back, [fresh("person")], session_id))
+            await here.publish(message(out(came_back, 77), version=2), message(city(came_back, stage=77), version=3))
+            await here.publish(message(city(stays_out)), message(out(stays_out, 1), version=2))
+            await eventually(lambda: said_and_sent(here, session_id, 1), what="the enrolment")
             await settled(here)
     async with here.running():
         await eventually(lambda: outcome(here, stays_out, "withdrawn"), what="the withdrawal that is the newest")
+        await eventually(lambda: nothing_skipped(here), what="every partition heard again")
         await settled(here)
         assert await outcome(here, came_back, "qualified")
+        assert await said_and_sent(here, session_id, 1)  # Nobody lost the place meanwhile.
 
 
-def out(town: str) -> CityWithdrawn:
-    return body_of(CityWithdrawn, city_id=town, stage=1)
+async def nothing_skipped(here: Any) -> bool:
+    return not await rows(here, SKIPPED, SKIPPED.c.type == CityWithdrawn.type_name())
+
+
+def out(town: str, stage: int) -> CityWithdrawn:
+    return body_of(CityWithdrawn, city_id=town, stage=stage)
 
 
 async def outcome(here: Any, town: str, expected: str) -> bool:
@@ -113,7 +120,7 @@ async def test_a_partition_that_comes_to_an_upgraded_replica_is_heard_again(worl
     async with replica("one").running() as one, replica("two").running() as two:
         with release_without(CityWithdrawn):
             await eventually(lambda: all(lane.assigned() for each in (one, two) for lane in each.lanes))
-            _, unknown = await here.publish(message(city(town), version=1), message(out(town), version=2))
+            _, unknown = await here.publish(message(city(town), version=1), message(out(town, 1), version=2))
             await eventually(lambda: skipped(here, unknown, CityWithdrawn), what="the unknown type remembered")
         partition = Partition(*unknown[:2])
         old, upgraded = (one, two) if holds(one, partition) else (two, one)
