@@ -23,8 +23,8 @@ class Cut:
 class Proxy:
     """Listens on a port of its own and forwards to Postgres."""
 
-    def __init__(self, port: int) -> None:
-        self.port = 0
+    def __init__(self, port: int, *, listens_on: int = 0) -> None:
+        self.port = listens_on
         self.knocks = 0
         """How many connections were asked for."""
         self.shut = False
@@ -54,7 +54,7 @@ class Proxy:
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[Proxy]:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
