@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 MOST_TOGETHER = 200
 PATIENCE_SECONDS = 30
+ASK_AGAIN = "whether it was decided, the same Idempotency-Key will tell"
+"""A commit whose answer never came may have been made: only asking again tells."""
 
 
 class NotYet(Exception):
@@ -47,9 +49,7 @@ class CommandPath:
         except asyncio.QueueFull:
             raise NotYet("too many commands are waiting") from None
         except TimeoutError:
-            raise NotYet(
-                "the decision takes too long; whether it was made, the same Idempotency-Key will tell"
-            ) from None
+            raise NotYet(f"the decision takes too long; {ASK_AGAIN}") from None
 
     async def run(self) -> None:
         """Decides until cancelled."""
@@ -68,8 +68,6 @@ class CommandPath:
                     try:
                         await self._decide([one])
                     except Exception as culprit:
-                        if classify(culprit) is Fault.BUG:
-                            log.exception("command failed in our own code", event_id=one[0].event_id, type=one[0].type)
                         _fail([one], culprit)
 
     async def _decide(self, together: Sequence[tuple[Heard[Event], asyncio.Future[None]]]) -> None:
@@ -86,6 +84,11 @@ class CommandPath:
 
 
 def _fail(together: Sequence[tuple[Heard[Event], asyncio.Future[None]]], error: Exception) -> None:
-    for _, future in together:
+    fault = classify(error)
+    for command, future in together:
+        if fault is Fault.BUG:
+            log.error("command failed in our own code", event_id=command.event_id, type=command.type, exc_info=error)
         if not future.done():
-            future.set_exception(error)
+            future.set_exception(
+                NotYet(f"the database does not answer; {ASK_AGAIN}") if fault is Fault.TRANSIENT else error
+            )

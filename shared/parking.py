@@ -8,14 +8,16 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared import watermark
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.database import KEPT, Row, arrays_of, rows_as, table_of, unnested
@@ -23,6 +25,8 @@ from shared.envelope import Heard, Poison, Reason, Record, Unknown, appended_at
 from shared.values import immutable
 from shared.watermark import MACHINERY, Partition
 from shared.working import Arrival
+
+log = structlog.get_logger()
 
 
 class ParkedState(StrEnum):
@@ -178,12 +182,22 @@ async def remember(connection: AsyncConnection, unknown: Sequence[Unknown]) -> N
         await connection.execute(_REMEMBER, arrays_of(SKIPPED, rows))
 
 
-async def now_known(connection: AsyncConnection) -> list[Partition]:
-    """The partitions in which a type was skipped that has a contract by now; forgets that it was skipped."""
-    statement = (
-        sa.delete(SKIPPED).where(SKIPPED.c.type.in_(list(EVENTS))).returning(SKIPPED.c.stream, SKIPPED.c.partition)
-    )
-    return sorted({Partition(*row) for row in await connection.execute(statement)})
+_part = sa.tuple_(SKIPPED.c.stream, SKIPPED.c.partition)
+_NOW_KNOWN = (
+    sa.delete(SKIPPED)
+    .where(SKIPPED.c.type.in_(sa.bindparam("types", expanding=True)), _part.in_(sa.bindparam("parts", expanding=True)))
+    .returning(SKIPPED.c.stream, SKIPPED.c.partition)
+)
+
+
+async def hear_new_types(connection: AsyncConnection, partitions: Iterable[Partition]) -> set[Partition]:
+    """Rewinds those of the partitions in which a type was skipped that has a contract by now. Returns them."""
+    parameters = {"types": sorted(EVENTS), "parts": sorted(partitions)}
+    known = {Partition(*row) for row in await connection.execute(_NOW_KNOWN, parameters)}
+    for part in sorted(known):
+        log.info("hearing again for a type that is known now", stream=part.stream, partition=part.number)
+        await watermark.rewind(connection, part)
+    return known
 
 
 async def blocked_scopes(

@@ -18,7 +18,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import journal, recovery, telemetry, tolerant, watermark
+from shared import journal, parking, recovery, telemetry, tolerant, watermark
 from shared.backoff import Backoff
 from shared.deciding import Batch, NotContinuous
 from shared.envelope import Decoded, decode
@@ -277,6 +277,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                     await recovery.hear_again(connection, partition.stream)
             self._committed.pop(partition, None)
             self.positions.to_rewind.discard(partition)
+        async with self._engine.begin() as connection:  # Another replica may have skipped what this release knows.
+            for partition in await parking.hear_new_types(connection, waiting):
+                self._committed.pop(partition, None)
         marks = await self._marks({part.stream for part in waiting})
         ends = await consumer.end_offsets([topic_partition(part) for part in waiting])
         for partition in waiting:

@@ -15,7 +15,7 @@ from faststream.kafka import KafkaBroker
 from faststream.security import SASLScram512
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import parking, recovery, watermark
+from shared import parking, recovery
 from shared.backoff import Backoff
 from shared.commands import CommandPath
 from shared.database import connect
@@ -30,6 +30,8 @@ from shared.relay import Relay
 from shared.retry import ParkedRetry
 from shared.service import Service
 from shared.settings import Settings, kafka_connection
+from shared.streams import STREAMS
+from shared.watermark import Partition
 from shared.working import Due
 
 log = structlog.get_logger()
@@ -140,7 +142,7 @@ class Runtime:
                     streams=service.facts,
                     hear=facts.hear,
                     limits=limits,
-                        gated=False,
+                    gated=False,
                     **common,
                 )
             )
@@ -301,11 +303,11 @@ class Runtime:
                 await backoff.wait()
 
     async def _hear_new_types(self) -> None:
-        """Partitions in which a type was skipped that this release knows are heard again from their start."""
+        """Before any gate asks how far the streams are heard; what another replica skips later is found when its partition comes
+        to us (Lane)."""
+        heard = [Partition(name, number) for name in self.service.heard for number in range(STREAMS[name].partitions)]
         async with self.engine.begin() as connection:
-            for part in await parking.now_known(connection):
-                log.info("hearing again for a type that is known now", stream=part.stream, partition=part.number)
-                await watermark.rewind(connection, part)
+            await parking.hear_new_types(connection, heard)
 
 
 async def _serve(server: uvicorn.Server) -> None:

@@ -103,7 +103,10 @@ def _sessions_about(working: Working, cities: set[str], people: set[str]) -> lis
 def _revise(
     working: Working, session_ids: Iterable[str], heard: Heard[Any] | None, people: set[str] | None = None
 ) -> None:
-    """Settles these sessions anew, then decides the held requests about them or about these people."""
+    """Settles these sessions anew, then decides the held requests about them or about these people.
+
+    What came after a held request's last moment does not wake it, also if it is heard before that moment is decided.
+    """
     session_ids = list(session_ids)
     for session_id in session_ids:
         session = working[Session].get(session_id)
@@ -112,7 +115,7 @@ def _revise(
                 working.say(fact, cause=heard)
     waiting = [held for session_id in session_ids for held in working[Held].where("session_id", session_id)]
     waiting += [held for person_id in people or () for held in working[Held].where("person_id", person_id)]
-    woken = {working[Held].key(held): held for held in waiting}
+    woken = {working[Held].key(held): held for held in waiting if not heard or heard.appended_at <= held.expires_at}
     for held in woken.values():
         working[Held].remove(*working[Held].key(held))
     for held in in_order_of_arrival(woken.values()):

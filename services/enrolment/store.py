@@ -71,7 +71,7 @@ _SESSIONS = sa.select(SESSION).where(
     sa.or_(
         any_of(SESSION.c.session_id, "sessions"),
         sa.and_(
-            SESSION.c.ends_at > sa.bindparam("now"),
+            SESSION.c.ends_at > sa.bindparam("since"),
             sa.or_(
                 sa.and_(any_of(SESSION.c.city_id, "cities"), SESSION.c.kind == SessionKind.SUPPLEMENTARY),
                 any_of(SESSION.c.phase, "phases", sa.BigInteger()),
@@ -130,7 +130,8 @@ async def load(connection: AsyncConnection, working: Working, inputs: Inputs) ->
         "cities": sorted(cities),
         "people": sorted(people),
         "phases": sorted(phases),
-        "now": working.now,
+        # Judged by when it came: after days of downtime the session may be over by now, and was not then.
+        "since": min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now),
     }
     working[Session].loaded(rows_as(Session, await connection.execute(_SESSIONS, parameters)))
     sessions |= {session.session_id for session in working[Session]}

@@ -29,6 +29,9 @@ from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeSent
 from shared.values import immutable
 from shared.working import Working
 
+POSTPONED_SECONDS = 600
+"""A notice that the database or our own code refuses needs somebody to mend that; it is looked at again so often."""
+
 
 @immutable
 class Truth:
@@ -146,9 +149,17 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
         attempts=notice.attempts + 1,
         lease=lease,
         lease_until=working.now + dt.timedelta(seconds=terms.lease_seconds),
+        problem=None,
     )
     working[OpenNotice].put(claimed)
     return Attempt(claimed, found, truth)
+
+
+def postpone(working: Working, notice: OpenNotice, problem: str, terms: Terms) -> None:
+    """Puts off a notice that cannot be claimed, and says why. Nothing was tried: attempts, doubts and lease stay as they
+    are, so that an attempt which may have left is still known as one."""
+    pause = dt.timedelta(seconds=min(POSTPONED_SECONDS, terms.retry_most_seconds))
+    working[OpenNotice].put(replace(notice, next_attempt_at=working.now + pause, problem=problem))
 
 
 def _says_the_same(notice: OpenNotice, found: Difference) -> bool:

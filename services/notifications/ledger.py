@@ -135,6 +135,8 @@ class OpenNotice(Row):
     lease: str | None
     """Who is sending it just now. Outcomes are written only under the lease."""
     lease_until: dt.datetime | None
+    problem: str | None
+    """Why it was postponed when it was to be claimed: what became of it was refused."""
 
 
 def notice_of(heard: Heard[NoticeOutcome]) -> Notice:

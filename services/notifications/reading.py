@@ -24,7 +24,7 @@ _open = sa.select(
     OPEN.c.attempts,
     OPEN.c.doubts,
     _open_state.label("state"),
-    sa.cast(sa.null(), sa.Text).label("code"),
+    OPEN.c.problem.label("code"),
     OPEN.c.planned_at.label("at"),
     OPEN.c.next_attempt_at,
     OPEN.c.content.label("said"),
@@ -95,9 +95,10 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, since: dt.date
     on_their_way = sa.select(
         sa.func.count(),
         sa.func.count().filter(OPEN.c.lease.is_not(None)),
+        sa.func.count().filter(OPEN.c.problem.is_not(None)),
         sa.func.coalesce(sa.func.sum(OPEN.c.doubts), 0),
     )
-    to_do, attempting, open_doubts = (await connection.execute(on_their_way)).one()
+    to_do, attempting, postponed, open_doubts = (await connection.execute(on_their_way)).one()
     unreachable = sa.or_(PERSON.c.erased.is_(True), CONTACT.c.erased.is_(True))
     counts = {
         "differences": sa.func.count(),
@@ -118,6 +119,7 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, since: dt.date
             **{str(state): number for state, number in others.items()},
             "ambiguous_attempts": doubts + int(open_doubts),
             "attempting": attempting,
+            "postponed": postponed,
             "to_do": to_do,
             "waiting_for_contact": row.contact,
             "waiting_for_person": row.person,

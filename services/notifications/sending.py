@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import store
-from services.notifications.decisions import Attempt, Outcome, Result, claim, settle
+from services.notifications.decisions import Attempt, Outcome, Result, claim, postpone, settle
 from services.notifications.ledger import UNRENDERABLE, OpenNotice
 from services.notifications.letters import mail_of, recipient_of
 from services.notifications.mail import Renderer
@@ -28,6 +28,7 @@ from services.notifications.smtp import Line
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome
+from shared.envelope import Reason
 from shared.faults import Fault, classify
 from shared.service import Service
 from shared.working import Working
@@ -154,6 +155,15 @@ class Sender:
 
     async def _claim(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         """Commits the attempts before they are made. Returns them, and how many notices were looked at."""
+        try:
+            return await self._claim_together(lease, most=most)
+        except Exception as error:
+            if classify(error) is Fault.TRANSIENT:
+                raise
+            log.warning("claim refused, claiming one by one", error=repr(error)[:500])
+            return await self._claim_one_by_one(lease, most=most)
+
+    async def _claim_together(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         async with self._engine.begin() as connection:
             working = self._service.working(self._service.clock())
             taken = await store.take(connection, working, most=most)
@@ -161,6 +171,47 @@ class Sender:
             await store.write(connection, self._service, working)
         self._said(working)
         return [attempt for attempt in attempts if attempt is not None], len(taken)
+
+    async def _claim_one_by_one(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+        """Each notice in a transaction of its own, so that the one that is refused holds back no other mail."""
+        attempts: list[Attempt] = []
+        for number in range(most):
+            try:
+                found, attempt = await self._claim_one(lease)
+            except Exception as error:
+                if not attempts:
+                    raise
+                log.warning("claiming ended early", error=repr(error)[:500])  # What is claimed by now has to be sent.
+                return attempts, number
+            if not found:
+                return attempts, number
+            attempts += [attempt] if attempt else []
+        return attempts, most
+
+    async def _claim_one(self, lease: str) -> tuple[bool, Attempt | None]:
+        """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
+        async with self._engine.begin() as connection:
+            working = self._service.working(self._service.clock())
+            taken = await store.take(connection, working, most=1)
+            if not taken:
+                return False, None
+            ((notice, truth),) = taken
+            try:
+                async with connection.begin_nested():
+                    attempt = claim(working, notice, truth, lease, self._terms)
+                    await store.write(connection, self._service, working)
+            except Exception as error:
+                fault = classify(error)
+                if fault is Fault.TRANSIENT:
+                    raise
+                log.error("notice postponed: it cannot be claimed", notice_id=notice.notice_id, error=repr(error)[:500],
+                          exc_info=fault is Fault.BUG)  # fmt: skip
+                attempt, working = None, self._service.working(working.now)
+                problem = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE
+                postpone(working, notice, problem, self._terms)
+                await store.write(connection, self._service, working)
+        self._said(working)
+        return True, attempt
 
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
         try:

@@ -133,6 +133,24 @@ MUTATIONS = (
         ("tests/faults/test_one_at_a_time.py::test_a_due_moment_waits_until_everything_said_before_it_has_been_heard",),
     ),
     Mutation(
+        "the attempt's lease",
+        "services/notifications/store.py",
+        '    .where(OPEN.c.lease == sa.bindparam("lease"))\n',
+        "",
+        (
+            "tests/notifications/test_claims.py::test_a_sender_that_slept_beyond_its_lease_writes_no_outcome_over_its_successors",
+        ),
+    ),
+    Mutation(
+        "claims, one by one",
+        "services/notifications/sending.py",
+        "            return await self._claim_one_by_one(lease, most=most)",
+        "            raise",
+        (
+            "tests/notifications/test_claims.py::test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_other_mail",
+        ),
+    ),
+    Mutation(
         "savepoints, event by event",
         "shared/deciding.py",
         "            thought = await self._transaction(batches, decoded, one_by_one=True)",

@@ -100,7 +100,7 @@ def truth(its_place: Place | None = None, its_session: Session | None = None, **
 
 def open_notice(**changes: Any) -> OpenNotice:
     notice = OpenNotice(
-        "person-1", "session-1", "notice-1", BEFORE, BEFORE, None, None, 0, None, None, 0, 0, None, None
+        "person-1", "session-1", "notice-1", BEFORE, BEFORE, None, None, 0, None, None, 0, 0, None, None, None
     )
     return replace(notice, **changes)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,15 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.embedded.postgres import Postgres
 from shared.database import connect
-from shared.migrating import migrate
+from tests.notifications.building import contact, person, session, topic, town
+from tests.notifications.office import Office, fresh_database
 
 
 @pytest.fixture
 async def database_url(postgres: Postgres) -> str:
-    name = f"notifications_{uuid.uuid4().hex[:12]}"
-    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "notifications", url)
-    return url
+    return await fresh_database(postgres)
 
 
 @pytest.fixture
@@ -27,3 +23,10 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = connect(database_url, pool_size=8, statement_timeout_ms=10_000, application="tests")
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def office(engine: AsyncEngine, database_url: str) -> Office:
+    made = Office(engine, database_url)
+    await made.is_true(person(), contact(), town(), topic(), session())
+    return made

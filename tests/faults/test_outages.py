@@ -1,0 +1,119 @@
+"""Postgres ended on the spot under load, and backends away for long: no crash, no spin, nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import NullPool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deploy.embedded import ports
+from deploy.embedded.postgres import Postgres
+from services.enrolment import store
+from services.enrolment.app import SERVICE
+from shared.contracts.directory import PersonRegistered
+from shared.journal import JOURNAL
+from shared.migrating import migrate
+from shared.settings import ConsumerLimits
+from shared.testing import body_of, eventually, message
+from tests.enrolment.surroundings import Make, fresh, programme, rows, settled
+from tests.faults.test_commits import Surroundings, balanced, behind, on_the_stream  # noqa: F401
+
+OUTAGE_SECONDS = 5
+TOWNS, PEOPLE = 16, 12
+
+
+@pytest.fixture
+async def own_postgres(tmp_path: Path) -> AsyncIterator[Postgres]:
+    server = Postgres(tmp_path / "postgres", ports.choose_free(), durable=False)
+    await asyncio.to_thread(server.start)
+    yield server
+    await asyncio.to_thread(server.stop)
+
+
+async def test_postgres_ended_on_the_spot_under_load_twice(world: Make, own_postgres: Postgres) -> None:
+    here = await world(SERVICE)
+    url = own_postgres.ensure("faults", "faults", "secret").replace("postgresql://", "postgresql+asyncpg://")
+    await asyncio.to_thread(migrate, "enrolment", url)
+    here.settings = here.settings.model_copy(
+        update={"database_url": SecretStr(url), "consumer": ConsumerLimits(backoff_most_seconds=1)}
+    )
+    await here.engine.dispose()
+    here.engine = create_async_engine(url, poolclass=NullPool)  # Our own look meets no dead connection.
+    trainings = {fresh("session"): [fresh("person") for _ in range(PEOPLE)] for _ in range(TOWNS)}
+
+    async def publish() -> None:
+        for session_id, people in trainings.items():
+            await here.publish(*programme(fresh("town"), people, session_id))
+
+    async with here.running() as runtime:
+        await runtime.may_decide.wait()
+        publishing = asyncio.create_task(publish())
+        for ends_after, number in ((20, signal.SIGQUIT), (90, signal.SIGKILL)):
+            await eventually(lambda least=ends_after: said(here, least), what="a good deal decided")
+            await end_at_once(own_postgres, number)
+            await asyncio.to_thread(own_postgres.start)
+        await publishing
+        await eventually(lambda: said(here, TOWNS * PEOPLE), what="everybody enrolled")
+        await settled(here)
+        await balanced(runtime)
+    for session_id, people in trainings.items():
+        entries = await rows(here, JOURNAL, JOURNAL.c.key == session_id)
+        assert sorted(row.subject.split("/")[-1] for row in entries) == sorted(people)
+        sent = await on_the_stream(here, "enrolment.events", session_id)
+        assert {event_id for event_id, _ in sent} == {row.event_id for row in entries}
+    places = await rows(here, store.PLACE, store.PLACE.c.session_id.in_(list(trainings)))
+    assert {row.version for row in places} == {1}
+    assert len(places) == TOWNS * PEOPLE
+
+
+async def said(here: Any, least: int) -> bool:
+    return len(await rows(here, JOURNAL)) >= least
+
+
+async def end_at_once(server: Postgres, number: signal.Signals) -> None:
+    """SIGQUIT is Postgres's immediate stop: it says good-bye to nobody and writes nothing down."""
+    if number == signal.SIGKILL:
+        await asyncio.to_thread(server.kill)
+        return
+    assert server.pid is not None
+    os.kill(server.pid, number)
+    await eventually(server.has_ended, what="the end of Postgres")
+    await asyncio.to_thread(server.stop)
+
+
+def tries(first_seconds: float, most_seconds: float) -> int:
+    """How often one loop may try during the outage, when jitter halves every wait."""
+    number, waited = 1, 0.0
+    while waited < OUTAGE_SECONDS:
+        waited += 0.5 * min(most_seconds, first_seconds * 2 ** (number - 1))
+        number += 1
+    return number
+
+
+async def test_a_database_that_is_away_for_long_is_asked_for_with_patience(behind: Surroundings) -> None:  # noqa: F811
+    here, proxy, person = behind.here, behind.proxy, fresh("person")
+    limits = ConsumerLimits(backoff_first_seconds=0.2, backoff_most_seconds=1, watch_seconds=1)
+    here.settings = here.settings.model_copy(update={"consumer": limits})
+    async with here.running() as runtime:
+        await settled(here)
+        proxy.shut_out()
+        before = proxy.knocks
+        await here.publish(message(body_of(PersonRegistered, person_id=person)))
+        await asyncio.sleep(OUTAGE_SECONDS)
+        knocks = proxy.knocks - before
+        proxy.shut = False
+        await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.person_id == person), what="the person heard")
+        await eventually(lambda: runtime.relay.leading, what="the relay leading again")
+    lanes = 2 * (
+        tries(limits.backoff_first_seconds, limits.backoff_most_seconds) + OUTAGE_SECONDS / limits.watch_seconds
+    )
+    relay, due, retry = tries(0.2, 15), tries(0.5, 30), tries(1, 60)
+    assert 3 < knocks <= lanes + relay + due + retry

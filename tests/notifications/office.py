@@ -1,0 +1,165 @@
+"""A sender's surroundings: the truth in a real Postgres, and a real SMTP server that misbehaves as servers do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from email import message_from_bytes
+from typing import Any
+
+import sqlalchemy as sa
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from deploy.embedded.ports import choose_free
+from deploy.embedded.postgres import Postgres
+from services.notifications import app
+from services.notifications.sending import Sender
+from services.notifications.settings import NotificationsSettings
+from shared.database import Row, Rows, save
+from shared.migrating import migrate
+from tests.notifications.building import NOW
+
+BEGUN = time.monotonic()
+SERVICE = replace(app.SERVICE, clock=lambda: NOW + dt.timedelta(seconds=time.monotonic() - BEGUN))
+"""The clock runs, from the day on which the rows of these tests are true."""
+
+
+@dataclass
+class Server:
+    """An SMTP server that answers what the test wants; `answers` are used up one a mail, then it takes everything."""
+
+    port: int
+    answers: list[str] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    """Answers to RCPT, used up in the same way."""
+    mails: list[tuple[str, str, str]] = field(default_factory=list)
+    """(recipient, kind, Message-ID) of what reached it, whatever it answered."""
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
+        answer = self.recipients.pop(0) if self.recipients else "250 ok"
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        answer = self.answers.pop(0) if self.answers else "250 ok"
+        message = message_from_bytes(envelope.content if isinstance(envelope.content, bytes) else b"")
+        self.mails.append((envelope.rcpt_tos[0], message["X-Rollcall-Notice-Kind"], message["Message-ID"]))
+        if answer == "disconnect":
+            _abort(server)
+        if answer == "silence":
+            await asyncio.sleep(30)
+        return answer
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        protocols: list[SMTP] = []
+
+        def protocol() -> SMTP:
+            protocols.append(SMTP(self, enable_SMTPUTF8=False, loop=loop))
+            return protocols[-1]
+
+        server = await loop.create_server(protocol, "127.0.0.1", self.port)
+        try:
+            yield
+        finally:
+            server.close()
+            for one in protocols:
+                _abort(one)
+
+
+def _abort(connection: SMTP) -> None:
+    if isinstance(connection.transport, asyncio.Transport):
+        connection.transport.abort()
+
+
+class Office:
+    """Everything around a sender: the truth in the database, the server, and the sender at work."""
+
+    def __init__(self, engine: AsyncEngine, url: str) -> None:
+        self.engine = engine
+        self.server = Server(choose_free())
+        self.settings = NotificationsSettings(
+            database_url=SecretStr(url),
+            smtp_port=self.server.port,
+            carriers=2,
+            connections=4,
+            smtp_seconds=1.0,
+            lease_seconds=2.0,
+            retry_first_seconds=0.05,
+            send_poll_seconds=0.05,
+            reconcile_seconds=0.1,
+            catch_up_seconds=0.05,
+        )
+        self.sender: Sender | None = None
+
+    async def is_true(self, *rows: Row) -> None:
+        async with self.engine.begin() as connection:
+            for row in rows:
+                written = Rows(type(row))
+                written.put(row)
+                await save(connection, SERVICE.table(type(row)), written)
+
+    @contextlib.asynccontextmanager
+    async def sending(self, kind: type[Sender] = Sender) -> AsyncIterator[Sender]:
+        async def heard() -> None:
+            return None
+
+        self.sender = sender = kind(
+            self.engine, SERVICE, self.settings, streams_heard=heard, lag=dict, said=lambda: None
+        )
+        tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
+        try:
+            yield sender
+            assert not any(task.done() for task in tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def outcomes(self) -> list[tuple[str, str, str | None]]:
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(
+                sa.text("select kind, state, code from projection.notice order by decided_at, notice_id")
+            )
+            return [(row[0], row[1], row[2]) for row in rows]
+
+    async def open(self) -> int:
+        async with self.engine.connect() as connection:
+            return int((await connection.execute(sa.text("select count(*) from kept.open_notice"))).scalar_one())
+
+
+async def fresh_database(postgres: Postgres) -> str:
+    """A migrated database of notifications that nobody else uses; returns where to connect."""
+    name = f"notifications_{uuid.uuid4().hex[:12]}"
+    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
+    await asyncio.to_thread(migrate, "notifications", url)
+    return url
+
+
+async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
+    """Waits for a condition, with a limit."""
+    async with asyncio.timeout(seconds):
+        while True:
+            met = condition()
+            if asyncio.iscoroutine(met):
+                met = await met
+            if met:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def settled(office: Office, number: int) -> list[tuple[str, str, str | None]]:
+    async def there() -> bool:
+        return len(await office.outcomes()) >= number and not await office.open()
+
+    await until(there)
+    return await office.outcomes()

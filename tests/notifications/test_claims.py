@@ -1,0 +1,81 @@
+"""Claims and leases: what the database refuses holds nobody back, and outcomes are written only under the lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from services.notifications import reading
+from services.notifications.decisions import Attempt, Outcome
+from services.notifications.sending import Sender
+from shared.contracts.enrolment import Standing
+from shared.contracts.model import Language
+from shared.contracts.notifications import NoticeKind
+from tests.notifications.building import BEFORE, NOW, contact, content, open_notice, person, place
+from tests.notifications.office import Office, settled, until
+
+
+@pytest.mark.parametrize("outcome", ["unknown", "overtaken"])
+async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_other_mail(
+    office: Office, outcome: str
+) -> None:
+    others = [f"person-{number}" for number in range(2, 9)]
+    standing = Standing.ENROLLED if outcome == "unknown" else Standing.WITHDRAWN
+    in_doubt = open_notice(
+        kind=NoticeKind.CONFIRMATION, language=Language.PL, content=content(), stated_at=BEFORE,
+        attempts=2, doubts=1, lease="of one who is gone", lease_until=BEFORE,
+    )  # fmt: skip
+    await office.is_true(*map(person, others), *map(contact, others), *(place(person_id=one) for one in others))
+    await office.is_true(place(standing), in_doubt)
+    refusing = sa.text(f"alter table projection.notice add constraint no check (state <> '{outcome}')")
+    office.settings.retry_most_seconds = 0.5
+    async with office.engine.begin() as connection:
+        await connection.execute(refusing)
+    async with office.server.listening(), office.sending():
+        await until(lambda: len(office.server.mails) >= len(others))
+        async with office.engine.connect() as connection:
+            page = await reading.notices(connection, state=None, person_id="person-1", after="", limit=10)
+            books = await reading.books(connection, now=NOW, since=office.settings.since)
+        (shown,) = page
+        assert (shown["code"], shown["attempts"], shown["doubts"]) == ("refused_by_database", 2, 1)
+        assert books["notices"]["postponed"] == 1
+
+        async with office.engine.begin() as connection:
+            await connection.execute(sa.text("alter table projection.notice drop constraint no"))
+        # What may have left and is true no more is called off; the others' mails left once.
+        told_after = [("person-1@example.org", "cancellation")] if outcome == "overtaken" else []
+        outcomes = await settled(office, len(others) + 1 + len(told_after))
+    assert [state for _, state, _ in outcomes if state != "sent"] == [outcome]
+    expected = [(f"{one}@example.org", "confirmation") for one in others] + told_after
+    assert sorted(mail[:2] for mail in office.server.mails) == sorted(expected)
+
+
+class Drowsy(Sender):
+    """A sender that is stopped between the server's answer and the outcome's writing, as SIGSTOP would stop it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asleep, self.waking = asyncio.Event(), asyncio.Event()
+
+    async def _settle(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
+        self.asleep.set()
+        await self.waking.wait()
+        await super()._settle(lease, outcomes)
+
+
+async def test_a_sender_that_slept_beyond_its_lease_writes_no_outcome_over_its_successors(office: Office) -> None:
+    office.server.answers = ["250 ok", "silence"]
+    office.settings.carriers = 1
+    await office.is_true(place())
+    async with office.server.listening(), office.sending(Drowsy) as first:
+        assert isinstance(first, Drowsy)
+        await asyncio.wait_for(first.asleep.wait(), 10)
+        async with office.sending():
+            await until(lambda: len(office.server.mails) == 2)  # The lease has run out: another makes its own attempt.
+            first.waking.set()
+            assert await settled(office, 1) == [("confirmation", "unknown", "outcome_unknown")]
+    assert len(office.server.mails) == 2
