@@ -99,7 +99,7 @@ class FactLane:
             return False
         if getattr(old, "erased", False) or getattr(row, "erased", False):
             return False  # Which of them ends the aggregate depends on the row that stands.
-        if row.version == old.version and row.event_id != old.event_id:
+        if row.version == old.version and (row.event_id != old.event_id or row.heard_at < old.heard_at):
             return False  # A tie: which of them is new depends on the row that stands, too.
         if row.version > old.version:
             rows[key] = row
