@@ -258,7 +258,9 @@ def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) 
     meta = {*fields_of(FactRow), *key}
     differs = sa.or_(*(old[name].is_distinct_from(fresh[name]) for name in table.c.keys() if name not in meta))
     same = sa.or_(old.event_id == fresh.event_id, ~differs)
-    tied = sa.and_(old.version == fresh.version, same == (fresh.heard_at < old.heard_at))  # As in shared.working.compare.
+    tied = sa.and_(
+        old.version == fresh.version, same == (fresh.heard_at < old.heard_at)
+    )  # As in shared.working.compare.
     newer = sa.or_(old.version < fresh.version, tied)
     if "erased" in table.c:
         last = sa.and_(fresh.erased, sa.or_(~old.erased, fresh.heard_at < old.heard_at))

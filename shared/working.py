@@ -130,6 +130,8 @@ Arrival = tuple[dt.datetime, str, int, int]
 """When and where a record was heard: append time, stream, partition, offset."""
 
 MakeRow = Callable[[Heard[Any]], FactRow]
+Derive = Callable[["Working", FactRow | None, FactRow, Heard[Any]], None]
+"""Makes the rows that follow from a row: due moments, answers. Part of `apply`."""
 
 
 def meta(heard: Heard[Any]) -> tuple[str, int, bool, str, dt.datetime]:
@@ -151,8 +153,8 @@ class Working:
     """Our own `ce_source`."""
     now: dt.datetime
     new_id: Callable[[], str]
-    derive: Callable[[Working, FactRow | None, FactRow, Heard[Any]], None]
-    """The rows that follow from a row: due moments, answers. Part of `apply`."""
+    derive: Mapping[type[FactRow], Derive]
+    """By the kind of row; from the others nothing follows."""
     rows: dict[type[Row], Rows[Any]] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
@@ -174,7 +176,8 @@ class Working:
         verdict = self._verdict(old, row, heard)
         if verdict is Verdict.NEWER:
             rows.put(row)
-            self.derive(self, old, row, heard)
+            if derive := self.derive.get(type(row)):
+                derive(self, old, row, heard)
         return verdict
 
     def _verdict(self, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> Verdict:

@@ -85,7 +85,10 @@ def test_a_bare_tombstone_erases_whoever_wrote_it(working: Working) -> None:
     assert working.apply(decoded(Record("programme.people", person.person_id.encode(), None))) is Verdict.NEWER
     row = working[Person].get(person.person_id)
     assert row is not None
-    assert (row.erased, row.source) == (True, "tombstone")  # The same row once compaction has taken the facts before it.
+    assert (row.erased, row.source) == (
+        True,
+        "tombstone",
+    )  # The same row once compaction has taken the facts before it.
 
 
 def test_an_erasure_counts_however_late_it_is_heard(working: Working) -> None:

@@ -238,7 +238,10 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
     "programme.needs": by(
         WRITERS,
         body(
-            TrainingNeedDeclared, city_id=cities, need_id=st.sampled_from(["need-1", "need-2"]), people=st.integers(1, 3)
+            TrainingNeedDeclared,
+            city_id=cities,
+            need_id=st.sampled_from(["need-1", "need-2"]),
+            people=st.integers(1, 3),
         ),
     ),
     "programme.sessions": by(
@@ -285,7 +288,9 @@ HISTORY: dict[str, SearchStrategy[Spoken]] = {
 def takeovers(streams: Sequence[str]) -> SearchStrategy[Spoken]:
     """Never back again: a takeover that is taken back has no one meaning for what was said in between."""
     pairs = [("urn:one", "urn:two"), ("urn:two", "urn:three"), ("urn:one", "urn:three")]
-    return st.tuples(st.sampled_from(streams), st.sampled_from(pairs)).map(lambda drawn: (_takeover(*drawn), "urn:office"))
+    return st.tuples(st.sampled_from(streams), st.sampled_from(pairs)).map(
+        lambda drawn: (_takeover(*drawn), "urn:office")
+    )
 
 
 def _takeover(stream: str, pair: tuple[str, str]) -> SourceTakenOver:

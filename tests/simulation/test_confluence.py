@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime as dt
 import itertools
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, given, note, settings
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.embedded.postgres import Postgres
@@ -29,9 +30,7 @@ from shared.migrating import migrate
 from shared.retry import ParkedRetry
 from shared.service import SHARED_TABLES, Service
 from shared.testing import NOON
-from tests.simulation.programmes import AFTERWARDS, Programme, Step, batches_of, decoded, interleavings, programmes
-
-import datetime as dt
+from tests.simulation.programmes import Programme, Step, batches_of, decoded, interleavings, programmes
 
 EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "25"))
 thorough = settings(
@@ -59,7 +58,9 @@ class Hearing:
         """As after migrating."""
         tables = [table for metadata in self.service.metadata() for table in reversed(metadata.sorted_tables)]
         connection = await asyncpg.connect(self._dsn)
-        await connection.execute(";".join(f"delete from {table.fullname}" for table in tables if table.name != "decider"))
+        await connection.execute(
+            ";".join(f"delete from {table.fullname}" for table in tables if table.name != "decider")
+        )
         await connection.close()
 
     async def hear(self, programme: Programme, turns: Sequence[Step]) -> Desk:
