@@ -265,12 +265,15 @@ def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) 
     old, fresh = table.c, statement.excluded
     meta = {*fields_of(FactRow), *key}
     differs = sa.or_(*(old[name].is_distinct_from(fresh[name]) for name in table.c.keys() if name not in meta))
-    tied = sa.and_(old.version == fresh.version, old.event_id != fresh.event_id, differs)
-    newer = sa.and_(
-        old.source == fresh.source, old.numbered == fresh.numbered, sa.or_(old.version < fresh.version, tied)
-    )
+    same = sa.or_(old.event_id == fresh.event_id, ~differs)
+    tied = sa.and_(
+        old.version == fresh.version, same == (fresh.heard_at < old.heard_at)
+    )  # As in shared.working.compare.
+    newer = sa.or_(old.version < fresh.version, tied)
     if "erased" in table.c:
-        newer = sa.and_(newer, ~old.erased)
+        last = sa.and_(fresh.erased, sa.or_(~old.erased, fresh.heard_at < old.heard_at))
+        newer = sa.or_(sa.and_(~old.erased, newer), last)
+    newer = sa.and_(old.source == fresh.source, old.numbered == fresh.numbered, newer)
     return statement.on_conflict_do_update(
         index_elements=key, set_={name: fresh[name] for name in table.c.keys() if name not in key}, where=newer
     )

@@ -116,18 +116,23 @@ class SetAside:
 
 
 def compare(old: FactRow, new: FactRow) -> Verdict:
-    """What a fact is to an earlier one of the same writer. A tie goes to the later one, unless it says the same."""
+    """What a fact is to another one of the same writer. A tie goes to the later one, unless it says the same.
+
+    Later in the log, that is: one that was parked is let in after facts that stand behind it, and must come to the same row.
+    """
     if new.version != old.version:
         return Verdict.NEWER if new.version > old.version else Verdict.STALE
     if old.event_id == new.event_id or replace(old, event_id=new.event_id, heard_at=new.heard_at) == new:
-        return Verdict.DUPLICATE
-    return Verdict.NEWER
+        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE
+    return Verdict.NEWER if new.heard_at >= old.heard_at else Verdict.STALE
 
 
 Arrival = tuple[dt.datetime, str, int, int]
 """When and where a record was heard: append time, stream, partition, offset."""
 
 MakeRow = Callable[[Heard[Any]], FactRow]
+Derive = Callable[["Working", FactRow | None, FactRow, Heard[Any]], None]
+"""Makes the rows that follow from a row: due moments, answers. Part of `apply`."""
 
 
 def meta(heard: Heard[Any]) -> tuple[str, int, bool, str, dt.datetime]:
@@ -149,8 +154,8 @@ class Working:
     """Our own `ce_source`."""
     now: dt.datetime
     new_id: Callable[[], str]
-    derive: Callable[[Working, FactRow | None, FactRow, Heard[Any]], None]
-    """The rows that follow from a row: due moments, answers. Part of `apply`."""
+    derive: Mapping[type[FactRow], Derive]
+    """By the kind of row; from the others nothing follows."""
     rows: dict[type[Row], Rows[Any]] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
@@ -173,34 +178,41 @@ class Working:
     def _apply(self, heard: Heard[Any], rows: Rows[Any], old: FactRow | None, row: FactRow) -> Verdict:
         verdict = self._verdict(old, row, heard)
         if verdict is Verdict.NEWER:
-            if heard.tombstone and old is not None:  # A bare tombstone names no writer: it speaks for the owner.
-                row = replace(row, source=old.source, numbered=old.numbered, version=max(old.version, row.version))
             rows.put(row)
-            self.derive(self, old, row, heard)
+            if derive := self.derive.get(type(row)):
+                derive(self, old, row, heard)
         return verdict
 
     def _verdict(self, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> Verdict:
         if old is None:
             return Verdict.NEWER
+        ends = getattr(new, "erased", False)
         if getattr(old, "erased", False):
-            return Verdict.ERASED
+            return Verdict.NEWER if ends and new.heard_at < old.heard_at else Verdict.ERASED
         if heard.tombstone:
-            return Verdict.NEWER
+            return Verdict.NEWER  # It names no writer: it speaks for the owner, whoever that is.
         if old.source != new.source:
-            return self._between_writers(heard.stream, old.source, new.source)
-        if old.numbered != new.numbered:
-            return Verdict.RENUMBERED
-        return compare(old, new)
+            verdict = self._between_writers(heard.stream, old.source, new.source)
+        else:
+            verdict = compare(old, new) if old.numbered == new.numbered else Verdict.RENUMBERED
+        if ends and verdict is not Verdict.FOREIGN:
+            return Verdict.NEWER  # The last value, however late it is heard: a name must not outlive its erasure.
+        return verdict
 
     def _between_writers(self, stream: str, old: str, new: str) -> Verdict:
         """The first writer owns an aggregate, until another may take over; a service owns its own stream over an importer."""
         owner = STREAMS[stream].owner
-        if new == owner:
+        if new == owner or self._replaces(stream, old, new):
             return Verdict.NEWER
-        rules = {(rule.from_source, rule.to_source) for rule in self[Takeover] if rule.in_stream == stream}
-        if (old, new) in rules:
-            return Verdict.NEWER
-        return Verdict.STALE if (new, old) in rules or old == owner else Verdict.FOREIGN
+        return Verdict.STALE if old == owner or self._replaces(stream, new, old) else Verdict.FOREIGN
+
+    def _replaces(self, stream: str, old: str, new: str) -> bool:
+        """Whether `new` may take over from `old`, or from somebody who may."""
+        rules = [(rule.from_source, rule.to_source) for rule in self[Takeover] if rule.in_stream == stream]
+        reached = {old}
+        while more := {after for before, after in rules if before in reached} - reached:
+            reached |= more
+        return new in reached
 
     def say(self, fact: Fact, *, cause: Heard[Any] | None = None) -> None:
         """States a fact of our own: applied to the rows here and now, and staged for journal and outbox."""

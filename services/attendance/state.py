@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ from shared.contracts.selection import CityOutcome
 from shared.database import FactRow
 from shared.envelope import Heard
 from shared.values import immutable
-from shared.working import Answer, Due, Working, meta
+from shared.working import Answer, Derive, Due, Working, meta
 
 SCHEDULED = "scheduled"
 CANCELLED = "cancelled"
@@ -227,7 +227,7 @@ def list_of(heard: Heard[AttendanceListClosed]) -> MeetingList:
     )
 
 
-def derive_by(rules: ListRules) -> Callable[[Working, FactRow | None, FactRow, Heard[Any]], None]:
+def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
     """The rows that follow from rows: when lists close, and which fact answered a scan."""
 
     def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
@@ -248,7 +248,7 @@ def derive_by(rules: ListRules) -> Callable[[Working, FactRow | None, FactRow, H
             )
             working[Answer].put(answer)
 
-    return derive
+    return dict.fromkeys((Session, MeetingList, Record), derive)
 
 
 def _derive_due(working: Working, session: Session, meeting: Meeting, rules: ListRules) -> None:

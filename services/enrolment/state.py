@@ -26,7 +26,7 @@ from shared.contracts.survey import TrainingNeedDeclared
 from shared.database import FactRow
 from shared.envelope import Heard
 from shared.values import immutable
-from shared.working import Answer, Working, meta
+from shared.working import Answer, Derive, Working, meta
 
 QUALIFIED = "qualified"
 WITHDRAWN = "withdrawn"
@@ -267,6 +267,9 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
                 heard.event_id,
             )
         )
+
+
+DERIVE: dict[type[FactRow], Derive] = {Place: derive}
 
 
 def _asked_for(body: PlaceState) -> AskedFor:

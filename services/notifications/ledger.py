@@ -20,7 +20,7 @@ from shared.contracts.planner import Meeting
 from shared.database import FactRow, Row
 from shared.envelope import Heard
 from shared.values import immutable
-from shared.working import Working, meta
+from shared.working import Derive, Working, meta
 
 OUTCOME_UNKNOWN = "outcome_unknown"
 OVERTAKEN = "overtaken"
@@ -166,6 +166,9 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
     if isinstance(new, Notice):
         told = working[Told].get(new.person_id, new.session_id)
         working[Told].put(told_after(told, new))
+
+
+DERIVE: dict[type[FactRow], Derive] = {Notice: derive}
 
 
 def told_after(told: Told | None, notice: Notice) -> Told:
