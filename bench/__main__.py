@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import platform
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +16,7 @@ from rich.table import Table
 from bench.measuring import Figures
 from bench.surroundings import servers
 
-CASES = ("facts",)
+CASES = ("facts", "deciding", "latency", "mail", "rebuild", "memory")
 
 
 def table(title: str, figures: list[Figures]) -> Table:
@@ -64,10 +63,10 @@ def main() -> None:
         with servers() as both:
             figures = module.run(both, options.rounds, options.scale)
         told[case] = [one.told() for one in figures]
-        console.print(table(module.__doc__.strip().partition("\n")[0], figures))
+        console.print(table((module.__doc__ or "").strip().partition("\n")[0], figures))
     if options.json:
         options.json.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

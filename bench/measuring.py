@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -53,7 +53,7 @@ class Clock:
         return Measured(events, seconds, cpu_seconds, peak_mib, more=more)
 
 
-Contender = Callable[[Place], Awaitable[Measured]]
+Contender = Callable[[Place], Coroutine[Any, Any, Measured]]
 
 
 def measure(servers: Servers, case: str, contender: str, place: Place) -> Measured:

@@ -26,11 +26,11 @@ def main(case: str, contender: str) -> None:
 
         profiler = cProfile.Profile()
         profiler.enable()
-        measured = asyncio.run(run(place))  # type: ignore[arg-type]
+        measured = asyncio.run(run(place))
         profiler.disable()
         profiler.dump_stats(profile)
     else:
-        measured = asyncio.run(run(place))  # type: ignore[arg-type]
+        measured = asyncio.run(run(place))
     print(json.dumps(asdict(measured)))
 
 

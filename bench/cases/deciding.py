@@ -20,7 +20,7 @@ from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.planner import SessionScheduled
 from shared.deciding import Batch
-from shared.testing import Message, body_of, eventually, message
+from shared.testing import Message, body_of, message
 
 OWN = "attendance.events"
 SCANS = "attendance.scans"
@@ -77,13 +77,18 @@ async def attendance(place: Place) -> Measured:
     database = await asyncpg.connect(place.database)
 
     async def is_heard(stream: str) -> bool:
-        heard = "select sum(next_offset) from projection.watermark where stream = $1"
-        return await database.fetchval(heard, stream) == place.events
+        marks = "select sum(next_offset) from projection.watermark where stream = $1"
+        return bool(await database.fetchval(marks, stream) == place.events)
+
+    async def heard(stream: str) -> None:
+        async with asyncio.timeout(120):
+            while not await is_heard(stream):
+                await asyncio.sleep(0.02)
 
     await fill(place.kafka, truth(place.events))
     async with running(service, place.settings()) as runtime:
         await asyncio.wait_for(runtime.may_decide.wait(), 60)
-        await eventually(lambda: is_heard("enrolment.events"), seconds=120)
+        await heard("enrolment.events")
     await fill(place.kafka, scans(place.events))
     async with running(service, place.settings()) as runtime:
         (lane,) = (one for one in runtime.lanes if one.name == "decisions")
@@ -95,7 +100,7 @@ async def attendance(place: Place) -> Measured:
             return await hear(batches, decoded)
 
         lane._hear = timed
-        await eventually(lambda: is_heard(SCANS), seconds=120)
+        await heard(SCANS)
         decided_at = time.perf_counter()
         while await database.fetchval("select exists(select from kept.outbox)"):
             await asyncio.sleep(0.01)

@@ -29,6 +29,8 @@ SOURCE = "urn:example:directory"
 GIVEN = ("Łucja", "Jan", "Zofia", "Stanisław", "Żaneta", "Michał")
 FAMILY = ("Wiśniewska", "Kowalski", "Zając", "Dąbrowska", "Źrebiec")
 
+SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
+
 Row = tuple[int, str, str]
 """(version, given name, family name)"""
 
@@ -86,11 +88,10 @@ async def check(place: Place) -> None:
 
 async def projector(place: Place) -> Measured:
     """The service attendance as it is, with its other lane, relay and watch at work."""
-    service = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
     end = await ends(place.kafka, STREAM)
     clock = Clock()
     all_heard = asyncio.Event()
-    async with running(service, place.settings()) as runtime:
+    async with running(SERVICE, place.settings()) as runtime:
         (lane,) = (one for one in runtime.lanes if one.name == "facts")
         hear = lane._hear
 
