@@ -6,6 +6,7 @@ Nothing is decided, said or mailed by it: only `apply` runs. The live service go
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from shared import parking, watermark
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.database import PROJECTION, connect, load_by_key, rows_as, save
-from shared.envelope import Heard, decode, subject_of
+from shared.envelope import Heard, appended_at, decode, subject_of
 from shared.holding import TAKEOVER
 from shared.journal import JOURNAL, Entry
 from shared.parking import PARKED, ParkedState
@@ -163,7 +164,7 @@ class _Rebuild:
         if not parts:
             return
         parked = await self._parked()
-        self.left_out |= parked
+        self.left_out |= set(parked)
         consumer = AIOKafkaConsumer(
             **kafka_connection(self.settings),
             enable_auto_commit=False,
@@ -187,7 +188,7 @@ class _Rebuild:
                     heard_at = time.monotonic()
                     part = partition_of(tp)
                     for record in records:
-                        if record.offset < target[part] and (part, record.offset) not in parked:
+                        if record.offset < target[part] and parked.get((part, record.offset)) != appended_at(record):
                             one = decode(record)
                             if isinstance(one, Heard) and self._is_theirs(one):
                                 events.append(one)
@@ -204,17 +205,17 @@ class _Rebuild:
         """Our own facts come from the journal."""
         return type(heard.body) in self.makes and heard.source != self.service.source
 
-    async def _parked(self) -> set[tuple[Partition, int]]:
-        """Records the live projection did not take: neither do we."""
-        statement = sa.select(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset).where(
+    async def _parked(self) -> dict[tuple[Partition, int], dt.datetime]:
+        """Records the live projection did not take: neither do we. With their append times: an offset may hold another one now."""
+        statement = sa.select(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset, PARKED.c.appended_at).where(
             PARKED.c.state != ParkedState.HEARD
         )
         async with self.live.connect() as connection:
-            return {(Partition(row[0], row[1]), row[2]) for row in await connection.execute(statement)}
+            return {(Partition(row[0], row[1]), row[2]): row[3] for row in await connection.execute(statement)}
 
     async def _apply_let_in(self, left_out: set[tuple[Partition, int]]) -> None:
         """Records that were parked when we read past them and have been heard since."""
-        let_in = left_out - await self._parked()
+        let_in = left_out - set(await self._parked())
         async with self.live.connect() as connection:
             rows = [await parking.find(connection, part.stream, part.number, offset) for part, offset in sorted(let_in)]
         heard = [decode(parking.stored(row)) for row in rows if row is not None]
