@@ -55,10 +55,9 @@ async def _run(url: str) -> None:
 
 def _upgrade(connection: sa.Connection) -> None:
     connection.execute(sa.text(f"set lock_timeout = {LOCK_TIMEOUT_MS}"))
+    # Two migrate jobs at once: one waits, then finds nothing to do. Before the schema: two that make it at once fail too.
+    connection.execute(sa.text("select pg_advisory_xact_lock(7240617)"))
     connection.execute(sa.text("create schema if not exists kept"))
-    connection.execute(
-        sa.text("select pg_advisory_xact_lock(7240617)")
-    )  # Two migrate jobs at once: one waits, then finds nothing to do.
     context.configure(
         connection=connection, target_metadata=None, version_table_schema="kept", transaction_per_migration=False
     )
