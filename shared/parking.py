@@ -142,6 +142,17 @@ def poison_row(poison: Poison, *, now: dt.datetime) -> Parked:
 
 _new_parked = unnested(PARKED)
 _PARK = insert(PARKED).from_select(PARKED.c.keys(), sa.select(*_new_parked.c)).on_conflict_do_nothing()
+# Apart from every offset there is, and from each other: where a log is another one, an offset may hold a bad record again.
+_coming = unnested(PARKED, prefix="coming_")
+_MAKE_ROOM = (
+    sa.update(PARKED)
+    .where(*(PARKED.c[name] == _coming.c[name] for name in Parked.KEY))
+    .where(PARKED.c.appended_at != _coming.c.appended_at)
+    .values(
+        offset=-sa.cast(sa.func.extract("epoch", PARKED.c.appended_at) * 1_000_000, sa.BigInteger)
+        - sa.func.mod(PARKED.c.offset, 1000)
+    )
+)
 _new_skipped = unnested(SKIPPED)
 _REMEMBER = insert(SKIPPED).from_select(SKIPPED.c.keys(), sa.select(*_new_skipped.c)).on_conflict_do_nothing()
 
@@ -166,8 +177,10 @@ _BLOCKED = (
 
 
 async def park(connection: AsyncConnection, rows: Sequence[Parked]) -> None:
-    """Sets records aside. One that is there already, because its partition is heard again, stays as it is."""
+    """Sets records aside. One that is there already, because its partition is heard again, stays as it is; one of a log that
+    is no more keeps its record under a negative offset."""
     if rows:
+        await connection.execute(_MAKE_ROOM, arrays_of(PARKED, rows, prefix="coming_"))
         await connection.execute(_PARK, arrays_of(PARKED, rows))
 
 

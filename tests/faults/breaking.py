@@ -10,7 +10,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from deploy.embedded.kafka import Kafka
 from shared.journal import JOURNAL
@@ -97,13 +96,14 @@ async def make_anew(here: Any, *streams: str) -> None:
     try:
         await admin.delete_topics(list(streams))
 
+        async def gone() -> bool:
+            return not set(streams) & set(await admin.list_topics())
+
         async def made() -> bool:
-            try:
-                await create_streams(admin)
-            except KafkaError:  # The old one is still being deleted.
-                return False
             return set(streams) <= set(await admin.list_topics())
 
+        await eventually(gone, what="the streams gone")
+        await create_streams(admin)
         await eventually(made, what="the streams made anew")
     finally:
         await admin.close()

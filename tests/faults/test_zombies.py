@@ -28,11 +28,13 @@ from services.notifications.app import SERVICE as NOTIFICATIONS
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.database import connect
 from shared.deciding import Desk
+from shared.holding import HELD_TOO_LONG
 from shared.journal import JOURNAL, OUTBOX
 from shared.relay import Relay
-from shared.runtime import Runtime
+from shared.runtime import EXIT_STUCK, Runtime
 from shared.settings import kafka_connection
 from shared.testing import decoded, eventually, heard, message
+from shared.working import Due
 from tests.attendance.building import RULES, service_of
 from tests.enrolment.surroundings import Make, fresh, nothing_left, programme, rows, settled
 from tests.faults.breaking import header, how_often_said, records_of
@@ -98,6 +100,17 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
             await settled(there)
             places = await rows(there, table, table.c.session_id == session)
             assert sorted((place.person_id, place.version) for place in places) == [(one, 2) for one in sorted(people)]
+
+
+async def test_a_due_moment_that_two_replicas_found_is_decided_once(world: Make) -> None:
+    here = await world(SERVICE)
+    session, now = fresh("session"), dt.datetime.now(dt.UTC)
+    desks = [Desk(here.engine, SERVICE, said=lambda: None) for _ in range(2)]
+    asked = heard(EnrolmentRequested(session_id=session, person_id="p"), at=now - dt.timedelta(days=31))
+    await desks[0].act([asked])
+    moment = Due(HELD_TOO_LONG, session, now)
+    await asyncio.gather(*(desk.act([moment]) for desk in desks))
+    assert len(await rows(here, JOURNAL, JOURNAL.c.key == session)) == 1
 
 
 @asynccontextmanager
@@ -192,7 +205,7 @@ async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_whe
         await here.publish(*(joins(town, person) for person in newcomers))
         await eventually(lambda: at_least(here, session, 360), what="the newcomers decided", seconds=60)
         await settled(here)
-        assert one.returncode is None
+        assert one.returncode in (None, EXIT_STUCK)  # A slow machine may have kept it asleep for a minute.
         assert await books_balance(here)
 
     for key, number in ((session, 360), (never_known, 1)):

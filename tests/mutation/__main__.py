@@ -126,6 +126,38 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "saying again what our stream lost",
+        "shared/projector.py",
+        "                    await journal.stage_again(connection, partition)",
+        "                    pass",
+        ("tests/faults/test_log.py::test_what_a_log_lost_is_absorbed_if_heard_and_said_again_if_it_was_ours",),
+    ),
+    Mutation(
+        "a log that ends before what was read of it",
+        "shared/projector.py",
+        "                self.reposition(cut)",
+        "                pass",
+        (
+            "tests/faults/test_log.py::test_streams_made_anew_under_a_running_service_are_heard_from_the_start_and_ours_is_said_again",
+        ),
+    ),
+    Mutation(
+        "the sleeper's lock given back",
+        "shared/relay.py",
+        "silent_ms = str(int(2000 * self._timeout_seconds))",
+        'silent_ms = "0"',
+        (
+            "tests/faults/test_zombies.py::test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_when_it_wakes",
+        ),
+    ),
+    Mutation(
+        "a batch decoded ahead is dropped when its predecessor failed",
+        "shared/projector.py",
+        "            if not all(self.positions.is_current(one) for one in fetched):",
+        "            if False:",
+        ("tests/faults/test_partitions.py::test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it",),
+    ),
+    Mutation(
         "the due moment's wait",
         "shared/due.py",
         "                if await is_heard(self._engine, await self._observer.ends_at(streams, some[-1].at)):\n",
