@@ -208,9 +208,20 @@ class Rows(Generic[R]):
         self._changed.clear()
 
 
+class _Bool(sa.types.UserDefinedType[bool]):
+    """A boolean that SQLAlchemy does not look at one by one on the way: a row holds nothing else."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "BOOLEAN"
+
+
 def _array_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
     """jsonb travels as text and is cast back: an array of arrays would be flattened by unnest."""
-    return ARRAY(sa.Text()) if isinstance(column.type, JSONB | _Parts) else ARRAY(column.type)
+    if isinstance(column.type, JSONB | _Parts):
+        return ARRAY(sa.Text())
+    return ARRAY(_Bool() if isinstance(column.type, sa.Boolean) else column.type)
 
 
 def unnested(table: sa.Table, columns: Sequence[str] | None = None, *, prefix: str = "") -> Any:
