@@ -72,7 +72,7 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
         await settled(here)
 
     # The service is down; a training comes and goes.
-    starts_at = utc_now().replace(microsecond=0) + dt.timedelta(seconds=3)
+    starts_at = utc_now().replace(microsecond=0) + dt.timedelta(seconds=4)
     day = between(starts_at, ends_at := starts_at + dt.timedelta(seconds=1))
     await here.publish(
         message(training(asked, fresh("town"), kind=SessionKind.IN_DEPTH, meetings=[day])),
