@@ -60,7 +60,7 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
     here = await world(SERVICE)
     town, asked, team = fresh("town"), fresh("session"), fresh("session")
     early, tardy = fresh("person"), fresh("person")
-    joined_early, joined_late = fresh("person"), fresh("person")
+    joined_early, over = fresh("person"), fresh("session")
 
     def joined(person: str) -> TeamMemberJoined:
         return TeamMemberJoined(
@@ -69,6 +69,7 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
 
     async with here.running():
         await here.publish(*programme(town, [], team)[:-1])
+        await here.publish(message(training(over, town, days_ahead=-1)))
         await settled(here)
 
     # The service is down; a training comes and goes.
@@ -87,7 +88,6 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
     await here.publish(
         message(EnrolmentRequested(session_id=asked, person_id=tardy)),
         message(WithdrawalRequested(session_id=asked, person_id=early)),
-        message(joined(joined_late)),
     )
 
     async with later(here, days=3).running():
@@ -96,6 +96,7 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
     enrolled, refused = ParticipantEnrolled.__name__, EnrolmentRefused.__name__
     assert await said(here, asked) == Counter([(enrolled, early), (refused, tardy), (refused, early)])
     assert await said(here, team) == Counter((enrolled, person) for person in (early, tardy, joined_early))
+    assert await said(here, over) == Counter()  # They joined when it was over.
 
 
 async def test_a_member_who_joined_in_time_has_the_place_although_the_training_is_over_by_now(world: Make) -> None:
