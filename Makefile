@@ -5,7 +5,7 @@ RUN := $(UV) run --no-sync
 ONCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test mutation check format schemas clean
+.PHONY: help setup demo up test mutation bench check format schemas clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -30,6 +30,9 @@ test: .venv/ready ## Run every test that this machine can run, on a real Kafka a
 
 mutation: .venv/ready ## Switch off one mechanism at a time and show which test goes red
 	@$(RUN) python -m tests.mutation
+
+bench: .venv/ready ## Measure it beside other ways to do the same, on the same Kafka and Postgres (BENCH="facts --rounds 5")
+	@$(RUN) python -m bench $(BENCH)
 
 check: .venv/ready ## Format, lint, types, imports, contracts
 	@$(RUN) ruff format --check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,18 +19,27 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared.values import immutable
+
 PROJECTION = "projection"
 KEPT = "kept"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@immutable
 class Row:
     """A row of a table; its fields are the table's columns in order."""
 
-    KEY: ClassVar[tuple[str, ...]]
+    KEY: ClassVar[tuple[str, ...]] = ()
+    key_of: ClassVar[Callable[[Any], tuple[Any, ...]]]
+    """Takes the primary key out of a row; in C, because every row needs it several times."""
+
+    def __init_subclass__(cls) -> None:
+        if cls.KEY:
+            take = operator.attrgetter(*cls.KEY)
+            cls.key_of = staticmethod(take if len(cls.KEY) > 1 else lambda row: (take(row),))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@immutable
 class FactRow(Row):
     """A row that one aggregate's newest fact made: who owns the aggregate, and which fact it was."""
 
@@ -122,7 +132,7 @@ def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application:
             "server_settings": {
                 "application_name": application,
                 "statement_timeout": str(statement_timeout_ms),
-                "idle_in_transaction_session_timeout": "60000",
+                "idle_in_transaction_session_timeout": str(2 * statement_timeout_ms),
                 "lock_timeout": str(statement_timeout_ms),
                 "jit": "off",  # Short statements: compiling them costs more than running them.
                 "timezone": "UTC",
@@ -136,12 +146,10 @@ class Rows(Generic[R]):
 
     def __init__(self, kind: type[R]) -> None:
         self.kind = kind
+        self.key: Callable[[R], tuple[Any, ...]] = kind.key_of
         self._rows: dict[tuple[Any, ...], R] = {}
         self._changed: dict[tuple[Any, ...], R | None] = {}
         self._indexes: dict[str, dict[Any, dict[tuple[Any, ...], R]]] = {}
-
-    def key(self, row: R) -> tuple[Any, ...]:
-        return tuple(getattr(row, name) for name in self.kind.KEY)
 
     def loaded(self, rows: Iterable[R]) -> None:
         """Takes rows as they stand in the table; what changed meanwhile stays as it is."""
@@ -257,12 +265,15 @@ def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) 
     old, fresh = table.c, statement.excluded
     meta = {*fields_of(FactRow), *key}
     differs = sa.or_(*(old[name].is_distinct_from(fresh[name]) for name in table.c.keys() if name not in meta))
-    tied = sa.and_(old.version == fresh.version, old.event_id != fresh.event_id, differs)
-    newer = sa.and_(
-        old.source == fresh.source, old.numbered == fresh.numbered, sa.or_(old.version < fresh.version, tied)
-    )
+    same = sa.or_(old.event_id == fresh.event_id, ~differs)
+    tied = sa.and_(
+        old.version == fresh.version, same == (fresh.heard_at < old.heard_at)
+    )  # As in shared.working.compare.
+    newer = sa.or_(old.version < fresh.version, tied)
     if "erased" in table.c:
-        newer = sa.and_(newer, ~old.erased)
+        last = sa.and_(fresh.erased, sa.or_(~old.erased, fresh.heard_at < old.heard_at))
+        newer = sa.or_(sa.and_(~old.erased, newer), last)
+    newer = sa.and_(old.source == fresh.source, old.numbered == fresh.numbered, newer)
     return statement.on_conflict_do_update(
         index_elements=key, set_={name: fresh[name] for name in table.c.keys() if name not in key}, where=newer
     )

@@ -5,7 +5,7 @@ the projector, commands, due moments, retries of parked records. It commits; wha
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -97,7 +97,7 @@ class Desk:
             asked = {(one.source, one.event_id) for one in inputs if isinstance(one, Heard)}
             thought.aside = [one for one in working.aside if (one.heard.source, one.heard.event_id) in asked]
             held = [one for one in working.aside if one not in thought.aside]
-            thought.parked = await self._park(connection, held, {}, working.now)
+            thought.parked = await self._park(connection, held, (), working.now)
         if thought.said:
             self.wake()
         return thought
@@ -169,6 +169,8 @@ class Desk:
 
     def _is_quiet(self, heard: Heard[Event]) -> bool:
         """Whether it stands before where a recovery ends. Never a command: those come from no partition."""
+        if not self.quiet_until:
+            return False
         until = self.quiet_until.get(Partition(heard.stream, heard.partition))
         return until is not None and heard.offset < until
 
@@ -184,13 +186,12 @@ class Desk:
             events = [one for part in fresh for one in part if isinstance(one, Heard)]
             news = await self._news(connection, events)
             now = self.service.clock()
-            records = {(r.topic, r.partition, r.offset): r for batch in batches for r in batch.records}
             if one_by_one:
-                aside = await self._one_by_one(connection, news, records, thought)
+                aside = await self._one_by_one(connection, news, batches, thought)
             else:
                 working = await self.think(connection, news)
                 thought.add(working)
-                aside = await self._park(connection, working.aside, records, now)
+                aside = await self._park(connection, working.aside, batches, now)
             own = [one for one in news if one.source == self.service.source and one.stream in self.service.own]
             await journal.enter_heard(connection, own)
             if own:
@@ -218,10 +219,15 @@ class Desk:
         self,
         connection: AsyncConnection,
         aside: Sequence[SetAside],
-        records: Mapping[tuple[str, int, int], Record],
+        batches: Sequence[Batch],
         now: dt.datetime,
     ) -> list[Parked]:
         """Parks events with their records. One that was held counted as heard until now."""
+        if not aside:
+            return []
+        records = {
+            (record.topic, record.partition, record.offset): record for batch in batches for record in batch.records
+        }
         rows = []
         for one in aside:
             record = records.get(_place(one.heard))
@@ -236,8 +242,8 @@ class Desk:
         """Without our own facts that the journal holds: they are rows already. The others become the rows they once were."""
         own = [one.event_id for one in events if one.source == self.service.source]
         known = await journal.known(connection, own)
-        if known and not self.own_heard:
-            await journal.acknowledge(connection, own)  # A restored outbox holds what Kafka has had for long.
+        if known:  # A restored outbox, and one that a lost log filled again, hold what the stream has had for long.
+            await journal.acknowledge(connection, own, always=not self.own_heard)
         news = [one for one in events if one.source != self.service.source or one.event_id not in known]
         return [as_said(one, self.service.source) for one in news]
 
@@ -245,7 +251,7 @@ class Desk:
         self,
         connection: AsyncConnection,
         events: Sequence[Heard[Event]],
-        records: dict[tuple[str, int, int], Record],
+        batches: Sequence[Batch],
         thought: Thought,
     ) -> list[Parked]:
         """Each event under a savepoint of its own, so that what is refused takes nobody with it."""
@@ -267,7 +273,7 @@ class Desk:
                 thought.add(working)
                 culprits = working.aside
             # At once: later requests about the same place look for it.
-            aside += await self._park(connection, culprits, records, self.service.clock())
+            aside += await self._park(connection, culprits, batches, self.service.clock())
         return aside
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import telemetry, watermark
 from shared.contracts.model import Event
 from shared.database import FactRow, arrays_of, unnested, upsert_newest
-from shared.deciding import Batch, Desk
+from shared.deciding import Batch
 from shared.envelope import Decoded, Heard, fingerprint
 from shared.faults import Fault, classify
 from shared.service import Service
@@ -56,10 +56,16 @@ def _statement(tables: tuple[sa.Table, ...]) -> sa.Select[Any]:
 Newest = dict[type[FactRow], dict[tuple[Any, ...], FactRow]]
 
 
+class Thinker(Protocol):
+    """Hears event by event whatever is not ordinary: the deciding lane's desk, or a rebuild."""
+
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> Any: ...
+
+
 class FactLane:
     """Writes batches of facts. Owes its speed to one round trip a batch and to statements that are built once."""
 
-    def __init__(self, engine: AsyncEngine, service: Service, desk: Desk) -> None:
+    def __init__(self, engine: AsyncEngine, service: Service, desk: Thinker) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._service = service
         self._desk = desk
@@ -90,7 +96,7 @@ class FactLane:
             return True
         row = make(heard)
         rows = newest.setdefault(type(row), {})
-        key = tuple([getattr(row, name) for name in row.KEY])
+        key = type(row).key_of(row)
         old = rows.get(key)
         if old is None:
             rows[key] = row
@@ -99,7 +105,7 @@ class FactLane:
             return False
         if getattr(old, "erased", False) or getattr(row, "erased", False):
             return False  # Which of them ends the aggregate depends on the row that stands.
-        if row.version == old.version and row.event_id != old.event_id:
+        if row.version == old.version and (row.event_id != old.event_id or row.heard_at < old.heard_at):
             return False  # A tie: which of them is new depends on the row that stands, too.
         if row.version > old.version:
             rows[key] = row

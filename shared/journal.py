@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -14,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts.model import BODY_LIMIT_BYTES, Event
 from shared.database import KEPT, Row, any_of, arrays_of, table_of, unnested
 from shared.envelope import Heard, key_of, subject_of
-from shared.streams import STREAMS
-from shared.watermark import MACHINERY
+from shared.recovery import IS_HEARD_AGAIN
+from shared.streams import PARTITIONER, STREAMS
+from shared.values import immutable
+from shared.watermark import MACHINERY, Partition
 from shared.working import Said
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Entry(Row):
     """One fact as we said it."""
 
@@ -57,7 +58,17 @@ _ids = (
     .render_derived()
 )
 _STAGE = insert(OUTBOX).from_select(["event_id"], sa.select(_ids.c.event_id).order_by(_ids.c.nr))
-_ACKNOWLEDGE = sa.delete(OUTBOX).where(any_of(OUTBOX.c.event_id, "event_ids"))
+_ACKNOWLEDGE = sa.delete(OUTBOX).where(
+    any_of(OUTBOX.c.event_id, "event_ids"), sa.or_(sa.bindparam("always", type_=sa.Boolean), IS_HEARD_AGAIN)
+)
+_KEYS = sa.select(JOURNAL.c.key).where(JOURNAL.c.stream == sa.bindparam("stream")).distinct()
+_of_keys = sa.and_(JOURNAL.c.stream == sa.bindparam("stream"), any_of(JOURNAL.c.key, "keys"))
+_UNSTAGE = sa.delete(OUTBOX).where(OUTBOX.c.event_id == JOURNAL.c.event_id, _of_keys)
+# Deciders decide one after the other, so this is the order in which it was said; of one aggregate the versions say it too.
+_STAGE_AGAIN = insert(OUTBOX).from_select(
+    ["event_id"],
+    sa.select(JOURNAL.c.event_id).where(_of_keys).order_by(JOURNAL.c.said_at, JOURNAL.c.version, JOURNAL.c.event_id),
+)
 _KNOWN = sa.select(JOURNAL.c.event_id).where(any_of(JOURNAL.c.event_id, "event_ids"))
 
 
@@ -109,9 +120,18 @@ async def enter_heard(connection: AsyncConnection, heard: Sequence[Heard[Event]]
         await connection.execute(_ENTER, arrays_of(JOURNAL, entries))
 
 
-async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
-    """Takes facts from the outbox that were heard on their stream."""
-    await connection.execute(_ACKNOWLEDGE, {"event_ids": list(event_ids)})
+async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str], *, always: bool) -> None:
+    """Takes facts from the outbox that were heard on their stream; unless `always`, only while that is heard again."""
+    await connection.execute(_ACKNOWLEDGE, {"event_ids": list(event_ids), "always": always})
+
+
+async def stage_again(connection: AsyncConnection, partition: Partition) -> None:
+    """Stages all we ever said in a partition, in the order in which it was said: what was waiting already gets its place in it."""
+    numbers = range(STREAMS[partition.stream].partitions)
+    keys = (await connection.execute(_KEYS, {"stream": partition.stream})).scalars()
+    here = [key for key in keys if PARTITIONER(key.encode(), numbers, numbers) == partition.number]
+    for statement in (_UNSTAGE, _STAGE_AGAIN):
+        await connection.execute(statement, {"stream": partition.stream, "keys": here})
 
 
 async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> set[str]:

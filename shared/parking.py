@@ -9,7 +9,6 @@ import base64
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -23,6 +22,7 @@ from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.database import KEPT, Row, arrays_of, rows_as, table_of, unnested
 from shared.envelope import Heard, Poison, Reason, Record, Unknown, appended_at
+from shared.values import immutable
 from shared.watermark import MACHINERY, Partition
 from shared.working import Arrival
 
@@ -36,7 +36,7 @@ class ParkedState(StrEnum):
     DISCARDED = "discarded"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Parked(Row):
     """One record that was set aside, as it came."""
 
@@ -62,7 +62,7 @@ class Parked(Row):
     retries: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Skipped(Row):
     """A type without a contract here, where it was first met in a partition."""
 
@@ -84,7 +84,7 @@ PARKED = table_of(
 SKIPPED = table_of(Skipped, "skipped", MACHINERY, schema=KEPT)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class StoredRecord:
     """A parked record in the shape of the Kafka record that it was."""
 

@@ -63,6 +63,10 @@ class Positions:
         position = self._positions.get(partition)
         return position if position is not None and position.expect is None else None
 
+    def reached(self) -> dict[Partition, int]:
+        """How far each partition has been read, where its first record has been checked."""
+        return {part: position.next_offset for part, position in self._positions.items() if position.expect is None}
+
     def is_current(self, fetched: Fetched) -> bool:
         """Whether what was fetched still continues its position: no seek came between."""
         return self._positions.get(fetched.batch.partition) is fetched.position

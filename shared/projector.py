@@ -18,7 +18,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import parking, telemetry, tolerant, watermark
+from shared import journal, parking, recovery, telemetry, tolerant, watermark
 from shared.backoff import Backoff
 from shared.deciding import Batch, NotContinuous
 from shared.envelope import Decoded, decode
@@ -56,12 +56,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         own_heard: asyncio.Event,
         limits: ConsumerLimits,
         replica: str,
-        ahead: bool,
         gated: bool,
         changed: Callable[[], None],
     ) -> None:
-        """`ahead`: decode the next batch while the database works on this one. `gated`: streams that are not our own wait
-        until those are heard. `changed` is called after each commit."""
+        """`gated`: streams that are not our own wait until those are heard. `changed` is called after each commit."""
         self.name = name
         self.streams = tuple(streams)
         self.positions = Positions()
@@ -74,13 +72,13 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._hear = hear
         self._own_heard = own_heard
         self._limits = limits
-        self._ahead = ahead
         self._gated = gated
         self._changed = changed
         self._heard_to: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
         self._writing: asyncio.Task[None] | None = None
         self._doubtful = asyncio.Event()
+        self._given = False
         self._backoff = Backoff(limits.backoff_first_seconds, limits.backoff_most_seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._subscriber: Any = broker.subscriber(
@@ -135,6 +133,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         consumer = self.consumer
         return {partition_of(tp) for tp in consumer.assignment()} if consumer else set()
 
+    def knows_its_own(self) -> bool:
+        """Whether each partition of our own streams that this consumer was given still begins with what was heard of it."""
+        own = [part for part in self.assigned() if part.stream in self._own]
+        return self._given and all(self.positions.idle(part) for part in own)
+
     def reposition(self, partitions: Iterable[Partition] | None = None) -> None:
         """Declares partitions doubtful, all by default: what is in flight of them is dropped and fetched again."""
         self._doubt(self.assigned() if partitions is None else list(partitions))
@@ -156,6 +159,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self.lag.clear()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._given = True
         self._doubt([partition_of(tp) for tp in assigned])
 
     # --- hearing -------------------------------------------------------------------------
@@ -197,6 +201,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         )
 
     async def _on_batch(self, fetched: list[Fetched]) -> None:
+        """Decodes a batch while the database works on the one before."""
         if not fetched:
             return
         decoded = [[decode(record) for record in one.batch.records] for one in fetched]
@@ -206,12 +211,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 self.reposition(one.batch.partition for one in fetched)
                 return
         self._writing = asyncio.create_task(self._write(fetched, decoded))
-        if self._ahead:
-            await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
-        else:
-            await asyncio.wait(
-                [self._writing]
-            )  # Not `await task`: a stop that cancels us must let the transaction end.
+        await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
 
     async def _write(self, fetched: list[Fetched], decoded: list[list[Decoded]]) -> None:
         """Hears one batch. Never raises: a fault makes its partitions doubtful."""
@@ -272,6 +272,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             telemetry.REWINDS.labels(self._service, partition.stream).inc()
             async with self._engine.begin() as connection:
                 await watermark.rewind(connection, partition)
+                if partition.stream in self._own:
+                    await journal.stage_again(connection, partition)
+                    await recovery.hear_again(connection, partition.stream)
             self._committed.pop(partition, None)
             self.positions.to_rewind.discard(partition)
         async with self._engine.begin() as connection:  # Another replica may have skipped what this release knows.
@@ -317,7 +320,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             consumer = self.consumer
             if consumer is None or not consumer.assignment():
                 continue
-            asked_at = time.monotonic()
+            asked_at, reached = time.monotonic(), self.positions.reached()
             try:
                 async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
                     ends = await consumer.end_offsets(list(consumer.assignment()))
@@ -330,6 +333,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             if failed or time.monotonic() - asked_at > SLOW_ANSWER_SECONDS:
                 failed = False
                 self.reposition()
+            # A log that ends before what was read of it lost its tail, or was made anew.
+            elif cut := [part for part, offset in reached.items() if ends.get(topic_partition(part), offset) < offset]:
+                self.reposition(cut)
             try:
                 async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
                     await self._look(consumer, ends)

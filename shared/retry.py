@@ -26,15 +26,19 @@ POLL_SECONDS = 10
 MOST_RETRIES = 5
 """By itself; an operator may try as often as they like."""
 
+_about = sa.and_(
+    TAKEOVER.c.in_stream == PARKED.c.stream, PARKED.c.source.in_([TAKEOVER.c.from_source, TAKEOVER.c.to_source])
+)
+_takeovers = sa.select(sa.func.count()).where(TAKEOVER.c.in_stream == PARKED.c.stream).scalar_subquery()
 _TAKEN_OVER = (
     sa.select(PARKED)
-    .where(
-        PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.FOREIGN_WRITER, PARKED.c.retries < MOST_RETRIES
-    )
-    .where(sa.exists().where(TAKEOVER.c.in_stream == PARKED.c.stream, TAKEOVER.c.to_source == PARKED.c.source))
+    .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.FOREIGN_WRITER)
+    .where(sa.exists().where(_about))
+    .where(PARKED.c.retries < MOST_RETRIES * _takeovers)
     .order_by(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
     .limit(500)
 )
+"""Each takeover gives them new chances. Those of the former writer are settled too: stale, or an erasure, which always counts."""
 
 
 class ParkedRetry:
@@ -52,10 +56,7 @@ class ParkedRetry:
         backoff = Backoff(1, 60)
         while True:
             try:
-                async with self._engine.connect() as connection:
-                    allowed = rows_as(Parked, await connection.execute(_TAKEN_OVER))
-                for row in allowed:
-                    await self.retry(row.stream, row.partition, row.offset)
+                await self.let_in()
                 backoff.worked()
                 await asyncio.sleep(POLL_SECONDS)
             except Exception as error:
@@ -63,6 +64,14 @@ class ParkedRetry:
                     log.exception("retry of parked records failed")
                 backoff.failed(error, where="parked retry")
                 await backoff.wait()
+
+    async def let_in(self) -> int:
+        """Hears again the parked facts of writers that may take over. Returns how many were looked at."""
+        async with self._engine.connect() as connection:
+            allowed = rows_as(Parked, await connection.execute(_TAKEN_OVER))
+        for row in allowed:
+            await self.retry(row.stream, row.partition, row.offset)
+        return len(allowed)
 
     async def retry(self, stream: str, partition: int, offset: int) -> Parked | None:
         """Hears one parked record again, and those that waited behind it. Returns how it stands then; None if there is none."""

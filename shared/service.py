@@ -9,14 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
 from shared.database import FactRow, Row
 from shared.envelope import Heard
 from shared.watermark import MACHINERY
-from shared.working import Due, MakeRow, Takeover, Working, takeover_of
+from shared.working import Derive, Due, MakeRow, Takeover, Working, takeover_of
 
 Inputs = Sequence[Heard[Event] | Due]
 """What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""
@@ -39,10 +39,6 @@ async def _none_open(connection: AsyncConnection, now: dt.datetime) -> Sequence[
     return ()
 
 
-def _no_rows(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
-    """No rows follow from rows."""
-
-
 @dataclass(frozen=True)
 class Service:
     """One service: the streams it hears, the rows it makes of facts, and what it decides."""
@@ -63,7 +59,8 @@ class Service:
     """What a request makes us decide."""
     due: Mapping[str, Callable[[Working, Due], None]] = field(default_factory=dict)
     """What a due moment makes us decide, by its kind."""
-    derive: Callable[[Working, FactRow | None, FactRow, Heard[Any]], None] = _no_rows
+    derive: Mapping[type[FactRow], Derive] = field(default_factory=dict)
+    """The rows that follow from rows, by the kind of row they follow from."""
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[AsyncConnection, Working, Inputs], Awaitable[None]] = _no_load
     load_derived: Callable[[AsyncConnection, Working, Inputs], Awaitable[None]] = _no_load

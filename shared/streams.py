@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.partitioner import DefaultPartitioner
 
 from shared.contracts.directory import ContactForgotten, PersonErased
 from shared.contracts.model import Fact
+from shared.values import immutable
 
 RECORD_LIMIT_BYTES = 2 * 1024 * 1024
 """What the broker takes. Ours for a body is 256 KiB: a larger one is parked with a reason instead of being refused unseen."""
 
+PARTITIONER = DefaultPartitioner()
+"""Which partition a key belongs to: murmur2, as every Kafka client does it. The relay sends by it, and a repair looks by it."""
 
-@dataclass(frozen=True, slots=True)
+
+@immutable
 class Stream:
     """One topic: which field of the body is its key, how many partitions it was born with, what it keeps."""
 

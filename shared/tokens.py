@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import KEPT, Row, mapping, rows_as, table_of
+from shared.values import immutable
 from shared.watermark import MACHINERY
 
 PREFIX = "rc"
@@ -21,7 +21,7 @@ SCOPES = ("read", "write", "operate")
 """read: look at everything; write: commands; operate: parked records and other repairs."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Token(Row):
     KEY: ClassVar = ("token_id",)
 
@@ -36,7 +36,7 @@ class Token(Row):
 TOKEN = table_of(Token, "token", MACHINERY, schema=KEPT)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Actor:
     """Who acts, and what they may do."""
 

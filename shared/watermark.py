@@ -7,7 +7,6 @@ created anew is noticed. It also counts, so that published = heard + parked + sk
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import Row, rows_as, table_of
+from shared.values import immutable
 
 MACHINERY = sa.MetaData()
 """The tables that every service has: watermarks, journal, outbox, parked, held, due moments, tokens."""
@@ -25,7 +25,7 @@ class Partition(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Watermark(Row):
     """One partition, as far as it has been heard."""
 
@@ -45,7 +45,7 @@ class Watermark(Row):
 WATERMARK = table_of(Watermark, "watermark", MACHINERY)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Move:
     """A step of one watermark: valid only if it stands at `from_offset`."""
 

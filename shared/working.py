@@ -16,6 +16,7 @@ from shared.contracts.rules import SourceTakenOver
 from shared.database import FactRow, Row, Rows
 from shared.envelope import Heard, Reason, subject_of
 from shared.streams import STREAMS
+from shared.values import immutable
 
 R = TypeVar("R", bound=Row)
 
@@ -31,7 +32,7 @@ class Verdict(StrEnum):
     RENUMBERED = "renumbered"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Takeover(FactRow):
     """`to_source` may replace facts of `from_source` on a stream."""
 
@@ -43,7 +44,7 @@ class Takeover(FactRow):
     to_source: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Held(Row):
     """A request that waits for what it is about to become known."""
 
@@ -64,7 +65,7 @@ class Held(Row):
     body: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Answer(Row):
     """Which fact answered a request: the same request sent again changes nothing."""
 
@@ -82,7 +83,7 @@ class Answer(Row):
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Due(Row):
     """A moment at which something has to be decided. Kind `held`: held requests about a session have waited too long."""
 
@@ -93,7 +94,7 @@ class Due(Row):
     at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Said:
     """A fact of our own, on its way to journal and outbox."""
 
@@ -105,7 +106,7 @@ class Said:
     body: Fact
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SetAside:
     """An event that goes to the parked ones."""
 
@@ -115,18 +116,23 @@ class SetAside:
 
 
 def compare(old: FactRow, new: FactRow) -> Verdict:
-    """What a fact is to an earlier one of the same writer. A tie goes to the later one, unless it says the same."""
+    """What a fact is to another one of the same writer. A tie goes to the later one, unless it says the same.
+
+    Later in the log, that is: one that was parked is let in after facts that stand behind it, and must come to the same row.
+    """
     if new.version != old.version:
         return Verdict.NEWER if new.version > old.version else Verdict.STALE
     if old.event_id == new.event_id or replace(old, event_id=new.event_id, heard_at=new.heard_at) == new:
-        return Verdict.DUPLICATE
-    return Verdict.NEWER
+        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE
+    return Verdict.NEWER if new.heard_at >= old.heard_at else Verdict.STALE
 
 
 Arrival = tuple[dt.datetime, str, int, int]
 """When and where a record was heard: append time, stream, partition, offset."""
 
 MakeRow = Callable[[Heard[Any]], FactRow]
+Derive = Callable[["Working", FactRow | None, FactRow, Heard[Any]], None]
+"""Makes the rows that follow from a row: due moments, answers. Part of `apply`."""
 
 
 def meta(heard: Heard[Any]) -> tuple[str, int, bool, str, dt.datetime]:
@@ -148,8 +154,8 @@ class Working:
     """Our own `ce_source`."""
     now: dt.datetime
     new_id: Callable[[], str]
-    derive: Callable[[Working, FactRow | None, FactRow, Heard[Any]], None]
-    """The rows that follow from a row: due moments, answers. Part of `apply`."""
+    derive: Mapping[type[FactRow], Derive]
+    """By the kind of row; from the others nothing follows."""
     rows: dict[type[Row], Rows[Any]] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
@@ -167,37 +173,46 @@ class Working:
         """Turns a fact into its row, unless the row knows better."""
         row = self.make[type(heard.body)](heard)
         rows = self[type(row)]
-        old = rows.get(*rows.key(row))
+        return self._apply(heard, rows, rows.get(*rows.key(row)), row)
+
+    def _apply(self, heard: Heard[Any], rows: Rows[Any], old: FactRow | None, row: FactRow) -> Verdict:
         verdict = self._verdict(old, row, heard)
         if verdict is Verdict.NEWER:
-            if heard.tombstone and old is not None:  # A bare tombstone names no writer: it speaks for the owner.
-                row = replace(row, source=old.source, numbered=old.numbered, version=max(old.version, row.version))
             rows.put(row)
-            self.derive(self, old, row, heard)
+            if derive := self.derive.get(type(row)):
+                derive(self, old, row, heard)
         return verdict
 
     def _verdict(self, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> Verdict:
         if old is None:
             return Verdict.NEWER
+        ends = getattr(new, "erased", False)
         if getattr(old, "erased", False):
-            return Verdict.ERASED
+            return Verdict.NEWER if ends and new.heard_at < old.heard_at else Verdict.ERASED
         if heard.tombstone:
-            return Verdict.NEWER
+            return Verdict.NEWER  # It names no writer: it speaks for the owner, whoever that is.
         if old.source != new.source:
-            return self._between_writers(heard.stream, old.source, new.source)
-        if old.numbered != new.numbered:
-            return Verdict.RENUMBERED
-        return compare(old, new)
+            verdict = self._between_writers(heard.stream, old.source, new.source)
+        else:
+            verdict = compare(old, new) if old.numbered == new.numbered else Verdict.RENUMBERED
+        if ends and verdict is not Verdict.FOREIGN:
+            return Verdict.NEWER  # The last value, however late it is heard: a name must not outlive its erasure.
+        return verdict
 
     def _between_writers(self, stream: str, old: str, new: str) -> Verdict:
         """The first writer owns an aggregate, until another may take over; a service owns its own stream over an importer."""
         owner = STREAMS[stream].owner
-        if new == owner:
+        if new == owner or self._replaces(stream, old, new):
             return Verdict.NEWER
-        rules = {(rule.from_source, rule.to_source) for rule in self[Takeover] if rule.in_stream == stream}
-        if (old, new) in rules:
-            return Verdict.NEWER
-        return Verdict.STALE if (new, old) in rules or old == owner else Verdict.FOREIGN
+        return Verdict.STALE if old == owner or self._replaces(stream, new, old) else Verdict.FOREIGN
+
+    def _replaces(self, stream: str, old: str, new: str) -> bool:
+        """Whether `new` may take over from `old`, or from somebody who may."""
+        rules = [(rule.from_source, rule.to_source) for rule in self[Takeover] if rule.in_stream == stream]
+        reached = {old}
+        while more := {after for before, after in rules if before in reached} - reached:
+            reached |= more
+        return new in reached
 
     def say(self, fact: Fact, *, cause: Heard[Any] | None = None) -> None:
         """States a fact of our own: applied to the rows here and now, and staged for journal and outbox."""
@@ -223,7 +238,8 @@ class Working:
         old = rows.get(*rows.key(row))
         if old is not None:
             draft = replace(draft, version=old.version + 1)
-        verdict = self.apply(draft)
+            row = make(draft)
+        verdict = self._apply(draft, rows, old, row)
         if verdict is not Verdict.NEWER:
             raise RuntimeError(f"our own {draft.type} on {draft.subject} would be {verdict}")
         self.said.append(Said(draft.event_id, draft.version, self.now, draft.correlation_id, draft.causation_id, fact))

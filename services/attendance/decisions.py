@@ -14,7 +14,6 @@ Those who came without a place are counted apart, in `without_place`.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from services.attendance.state import (
     CANCELLED,
@@ -40,10 +39,11 @@ from shared.contracts.model import Fact
 from shared.database import FactRow
 from shared.envelope import Heard, Reason
 from shared.holding import HELD_DAYS
+from shared.values import immutable
 from shared.working import Takeover, Working
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Wait:
     """Nothing can be decided yet: what has to become known first, and how long that may take."""
 
@@ -51,7 +51,7 @@ class Wait:
     until: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Refused:
     """Nothing can ever be decided here: the scan is kept among the parked ones."""
 

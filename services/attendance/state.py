@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -23,7 +22,8 @@ from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, Ses
 from shared.contracts.selection import CityOutcome
 from shared.database import FactRow
 from shared.envelope import Heard
-from shared.working import Answer, Due, Working, meta
+from shared.values import immutable
+from shared.working import Answer, Derive, Due, Working, meta
 
 SCHEDULED = "scheduled"
 CANCELLED = "cancelled"
@@ -46,7 +46,7 @@ class Presence(StrEnum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ListRules:
     """When lists close. The same rules hold in a rebuild, or its due moments would differ."""
 
@@ -62,7 +62,7 @@ class ListRules:
         return meeting.ends_at < self.live_since
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Person(FactRow):
     KEY: ClassVar = ("person_id",)
 
@@ -72,7 +72,7 @@ class Person(FactRow):
     erased: bool
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Town(FactRow):
     """What a town is called, as each stage of the competition said it."""
 
@@ -83,7 +83,7 @@ class Town(FactRow):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Session(FactRow):
     KEY: ClassVar = ("session_id",)
 
@@ -102,7 +102,7 @@ class Session(FactRow):
         return next((meeting for meeting in self.meetings if meeting.meeting_id == meeting_id), None)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Place(FactRow):
     """Whether a person has a place in a session, and for which town."""
 
@@ -114,7 +114,7 @@ class Place(FactRow):
     state: Standing
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Record(FactRow):
     """One person at one meeting. The town is the one the person came for at the time."""
 
@@ -134,7 +134,7 @@ class Record(FactRow):
     decided_at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class MeetingList(FactRow):
     """The closed list of one meeting, in its own numbers. `decided_at` is when it closed, also if it was counted again since."""
 
@@ -227,7 +227,7 @@ def list_of(heard: Heard[AttendanceListClosed]) -> MeetingList:
     )
 
 
-def derive_by(rules: ListRules) -> Callable[[Working, FactRow | None, FactRow, Heard[Any]], None]:
+def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
     """The rows that follow from rows: when lists close, and which fact answered a scan."""
 
     def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
@@ -244,7 +244,7 @@ def derive_by(rules: ListRules) -> Callable[[Working, FactRow | None, FactRow, H
             )
             working[Answer].put(answer)
 
-    return derive
+    return dict.fromkeys((Session, MeetingList, Record), derive)
 
 
 def _derive_due(working: Working, session: Session, meeting_id: str, rules: ListRules) -> None:

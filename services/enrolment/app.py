@@ -8,7 +8,7 @@ from services.enrolment import store
 from services.enrolment.api import app_of
 from services.enrolment.handlers import DECIDE, DUE, REACT
 from services.enrolment.settings import EnrolmentSettings
-from services.enrolment.state import MAKE, derive
+from services.enrolment.state import DERIVE, MAKE
 from shared import telemetry
 from shared.runtime import Runtime, run
 from shared.service import Service
@@ -23,7 +23,7 @@ SERVICE = Service(
     react=REACT,
     decide=DECIDE,
     due=DUE,
-    derive=derive,
+    derive=DERIVE,
     lock=store.lock,
     load=store.load,
     open_subjects=store.open_subjects,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from services.enrolment.state import (
@@ -31,10 +30,11 @@ from shared.contracts.enrolment import (
     WithdrawalReason,
 )
 from shared.contracts.planner import SessionKind
+from shared.values import immutable
 from shared.working import Working
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Asked:
     """Which request a fact answers."""
 
@@ -42,7 +42,7 @@ class Asked:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Entry:
     """Someone who comes into a session."""
 
@@ -52,7 +52,7 @@ class Entry:
     asked: Asked | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Leave:
     """Why someone leaves a session."""
 
@@ -60,7 +60,7 @@ class Leave:
     asked: Asked | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Wait:
     """Nothing can be decided yet; what has to become known first."""
 

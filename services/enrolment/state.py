@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberLeft, TeamMembership
@@ -26,7 +25,8 @@ from shared.contracts.selection import CityNotSelected, CityOutcome, CityQualifi
 from shared.contracts.survey import TrainingNeedDeclared
 from shared.database import FactRow
 from shared.envelope import Heard
-from shared.working import Answer, Working, meta
+from shared.values import immutable
+from shared.working import Answer, Derive, Working, meta
 
 QUALIFIED = "qualified"
 WITHDRAWN = "withdrawn"
@@ -34,7 +34,7 @@ SCHEDULED = "scheduled"
 CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Stage(FactRow):
     """A stage of the competition and the phase its towns are trained in."""
 
@@ -46,7 +46,7 @@ class Stage(FactRow):
     opened_on: dt.date
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Topic(FactRow):
     KEY: ClassVar = ("rule_id",)
 
@@ -56,7 +56,7 @@ class Topic(FactRow):
     name_en: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Town(FactRow):
     """One town in one stage; all its rows are its history."""
 
@@ -71,7 +71,7 @@ class Town(FactRow):
     decided_on: dt.date
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Person(FactRow):
     KEY: ClassVar = ("person_id",)
 
@@ -81,7 +81,7 @@ class Person(FactRow):
     erased: bool
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Membership(FactRow):
     KEY: ClassVar = ("person_id", "city_id", "from_date")
 
@@ -98,7 +98,7 @@ class Membership(FactRow):
         return self.from_date <= last and (self.until_date is None or self.until_date >= first)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Need(FactRow):
     KEY: ClassVar = ("need_id",)
 
@@ -111,7 +111,7 @@ class Need(FactRow):
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Session(FactRow):
     KEY: ClassVar = ("session_id",)
 
@@ -137,7 +137,7 @@ class Session(FactRow):
         return max(meeting.ends_local for meeting in self.meetings).date()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Place(FactRow):
     """One person's place in one session. `queue` is the number of arrival: whoever came first is next."""
 
@@ -267,6 +267,9 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
                 heard.event_id,
             )
         )
+
+
+DERIVE: dict[type[FactRow], Derive] = {Place: derive}
 
 
 def _asked_for(body: PlaceState) -> AskedFor:

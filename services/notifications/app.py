@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import reading, store
 from services.notifications.api import app_of
-from services.notifications.ledger import derive
+from services.notifications.ledger import DERIVE
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.state import MAKE
@@ -32,8 +32,9 @@ SERVICE = Service(
     own=("notifications.events",),
     make=MAKE,
     tables=store.TABLES,
-    derive=derive,
+    derive=DERIVE,
     load=store.load,
+    load_derived=store.load,
 )
 
 

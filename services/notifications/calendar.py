@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -18,6 +17,7 @@ from icalendar import Calendar, Event, Timezone, vCalAddress, vDatetime, vText
 from icalendar.parser import Contentline, Parameters
 
 from shared.contracts.planner import Meeting
+from shared.values import immutable
 
 _UID_SPACE = uuid.UUID("5d0f4d3e-6c0b-5a55-8f0f-4d1f0f6a9b11")
 """Never change it: every entry in every calendar would be orphaned and the next change would add a second one."""
@@ -33,7 +33,7 @@ class Method(StrEnum):
     CANCEL = "CANCEL"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Entry:
     """One meeting as it should stand in a calendar."""
 
@@ -43,7 +43,7 @@ class Entry:
     location: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Layout:
     """A calendar object that lacks only the person: the text before the first event, then the rest of each event."""
 

@@ -8,7 +8,7 @@ its cancellation.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
@@ -26,13 +26,14 @@ from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, 
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeSent
+from shared.values import immutable
 from shared.working import Working
 
 POSTPONED_SECONDS = 600
 """A notice that the database or our own code refuses needs somebody to mend that; it is looked at again so often."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Truth:
     """Everything about one person's place that a mail depends on, as it stands now."""
 
@@ -51,7 +52,7 @@ class Truth:
         return known and not (self.contact and self.contact.erased) and bool(self.city_name and self.topic_names)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Difference:
     """What has to be told."""
 
@@ -95,7 +96,7 @@ def difference(
 # --- an attempt ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Terms:
     """How attempts are made."""
 
@@ -107,7 +108,7 @@ class Terms:
     retry_most_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Attempt:
     """A claimed notice: what to tell whom, and under which lease."""
 
@@ -182,7 +183,7 @@ class Result(Enum):
     """It may have left, and it may not."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Outcome:
     result: Result
     code: str

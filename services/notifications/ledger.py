@@ -10,7 +10,7 @@ have left stands between what was told and what is true until it is settled.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -19,7 +19,8 @@ from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeOutco
 from shared.contracts.planner import Meeting
 from shared.database import FactRow, Row
 from shared.envelope import Heard
-from shared.working import Working, meta
+from shared.values import immutable
+from shared.working import Derive, Working, meta
 
 OUTCOME_UNKNOWN = "outcome_unknown"
 OVERTAKEN = "overtaken"
@@ -64,7 +65,7 @@ class Content(Part):
         return max(meeting.ends_at for meeting in self.meetings)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Notice(FactRow):
     """What became of one mail."""
 
@@ -85,7 +86,7 @@ class Notice(FactRow):
     decided_at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Told(Row):
     """What one person was told about their place in one session; follows from the notices."""
 
@@ -109,7 +110,7 @@ class Told(Row):
     """When the session ends, as the person was told."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OpenNotice(Row):
     """A difference between what is true and what was told, on its way to become a mail. At most one a place.
 
@@ -165,6 +166,9 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
     if isinstance(new, Notice):
         told = working[Told].get(new.person_id, new.session_id)
         working[Told].put(told_after(told, new))
+
+
+DERIVE: dict[type[FactRow], Derive] = {Notice: derive}
 
 
 def told_after(told: Told | None, notice: Notice) -> Told:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from services.notifications.decisions import Attempt, message_id
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting, SessionKind
+from shared.values import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SessionMail:
     """What all mails about one session share, in one language and of one kind."""
 
@@ -35,7 +35,7 @@ class SessionMail:
     before_address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Recipient:
     person_id: str
     given_name: str
@@ -43,7 +43,7 @@ class Recipient:
     email: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Letter:
     """What one mail is known by. `stated_at` is its Date and the DTSTAMP of its calendar entries."""
 

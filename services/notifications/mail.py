@@ -12,7 +12,6 @@ import datetime as dt
 import re
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.message import Message
 from email.utils import format_datetime
 
@@ -41,13 +40,14 @@ from services.notifications.templates.words import FOLDER, Notice, Words, load_w
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting
+from shared.values import immutable
 
 SUBJECT_TOPIC_CHARACTERS = 90
 DAY_FILES_MAX = 10
 """Up to so many meetings each have an .ics file of their own: Outlook reads only the first event of a calendar."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Prepared:
     """The shared part of a session's mails: a value, good for as long as the `SessionMail` it was made of is."""
 

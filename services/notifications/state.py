@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from services.notifications.ledger import notice_of
@@ -27,13 +26,14 @@ from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityOutcome
 from shared.database import FactRow
 from shared.envelope import Heard
+from shared.values import immutable
 from shared.working import meta
 
 SCHEDULED = "scheduled"
 CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Person(FactRow):
     KEY: ClassVar = ("person_id",)
 
@@ -43,7 +43,7 @@ class Person(FactRow):
     erased: bool
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Contact(FactRow):
     """Where a person's mail goes; erased: the person asked to be forgotten."""
 
@@ -55,7 +55,7 @@ class Contact(FactRow):
     erased: bool
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Town(FactRow):
     """A town's name as one stage of the competition states it."""
 
@@ -66,7 +66,7 @@ class Town(FactRow):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Topic(FactRow):
     KEY: ClassVar = ("rule_id",)
 
@@ -76,7 +76,7 @@ class Topic(FactRow):
     name_en: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Session(FactRow):
     """`content` is a hash of everything a participant is told: a session that only changes its size keeps it."""
 
@@ -94,7 +94,7 @@ class Session(FactRow):
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Place(FactRow):
     KEY: ClassVar = ("session_id", "person_id")
 

@@ -15,27 +15,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
+TEXT_PATTERN = r"^[^\x00]*$"
+"""What a Postgres text can hold. pydantic refuses unpaired surrogates by itself as soon as there is a pattern."""
+LINE_PATTERN = r"^[^\x00\r\n\u2028\u2029]*$"
+"""A single line, for headers, calendars and lists. A pattern is checked three times as fast as a function of ours."""
 BODY_LIMIT_BYTES = 256 * 1024
 
 
-def _storable(text: str) -> str:
-    """Refuses what a Postgres text cannot hold."""
-    if "\x00" in text:
-        raise ValueError("must not contain a NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("must not contain unpaired surrogates") from None
-    return text
-
-
-def _one_line(text: str) -> str:
-    if any(character in text for character in "\r\n\u2028\u2029"):
-        raise ValueError("must be a single line")
-    return _storable(text)
-
-
 def _to_utc(moment: dt.datetime) -> dt.datetime:
+    if (
+        not moment.utcoffset()
+    ):  # Nearly always. `astimezone` asks pydantic's time zone again and again: ten times as long.
+        return moment.replace(tzinfo=dt.UTC)
     try:
         return moment.astimezone(dt.UTC)
     except OverflowError:
@@ -57,9 +48,9 @@ def _naive(moment: dt.datetime) -> dt.datetime:
 
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
-OptionalLine = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
-Text = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_storable)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE_PATTERN)]
+OptionalLine = Annotated[str, StringConstraints(max_length=200, pattern=LINE_PATTERN)]
+Text = Annotated[str, StringConstraints(max_length=4000, pattern=TEXT_PATTERN)]
 Email = Annotated[
     str, StringConstraints(pattern=r"^[^@\s<>\",;:\\\x00-\x1f\x7f]+@[^@\s<>\",;:\\\x00-\x1f\x7f]+$", max_length=254)
 ]

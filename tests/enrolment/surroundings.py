@@ -19,11 +19,10 @@ from shared.holding import TAKEOVER
 from shared.journal import JOURNAL, OUTBOX
 from shared.observer import Observer, is_heard
 from shared.parking import PARKED
-from shared.service import Service
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message
 
-Make = Callable[[Service], Awaitable[Any]]
+Make = Callable[..., Awaitable[Any]]
 
 _names = itertools.count(1)
 

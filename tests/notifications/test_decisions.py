@@ -18,7 +18,7 @@ from services.notifications.decisions import (
     operator_says,
     settle,
 )
-from services.notifications.ledger import Belief, Notice, NoticeState, OpenNotice, Told, derive
+from services.notifications.ledger import DERIVE, Belief, Notice, NoticeState, OpenNotice, Told
 from services.notifications.state import CANCELLED, MAKE, Place, Session
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import NoticeFailed, NoticeKind
@@ -49,7 +49,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.numbers = iter(range(1, 1000))
-        self.working = Working(MAKE, "rollcall/notifications", NOW, lambda: f"event-{next(self.numbers)}", derive)
+        self.working = Working(MAKE, "rollcall/notifications", NOW, lambda: f"event-{next(self.numbers)}", DERIVE)
         self.notices = 0
 
     @property

@@ -85,4 +85,29 @@ def test_a_bare_tombstone_erases_whoever_wrote_it(working: Working) -> None:
     assert working.apply(decoded(Record("programme.people", person.person_id.encode(), None))) is Verdict.NEWER
     row = working[Person].get(person.person_id)
     assert row is not None
-    assert (row.erased, row.source) == (True, "urn:directory")
+    assert (row.erased, row.source) == (
+        True,
+        "tombstone",
+    )  # The same row once compaction has taken the facts before it.
+
+
+def test_an_erasure_counts_however_late_it_is_heard(working: Working) -> None:
+    person = body_of(PersonRegistered)
+    working.apply(heard(person, source="urn:directory", version=5))
+
+    assert working.apply(heard(PersonErased(person_id=person.person_id), source="urn:stranger")) is Verdict.FOREIGN
+    erasure = heard(PersonErased(person_id=person.person_id), source="urn:directory", version=3)
+    assert working.apply(erasure) is Verdict.NEWER
+    assert working.apply(heard(person, source="urn:directory", version=6)) is Verdict.ERASED
+
+
+def test_of_two_facts_with_one_version_the_one_later_in_the_log_counts_in_whichever_order_they_are_heard(
+    working: Working,
+) -> None:
+    one, two = (body_of(PersonRegistered, given_name=name) for name in ("A", "B"))
+    later = NOON + dt.timedelta(seconds=1)
+    assert working.apply(heard(two, event_id="two", at=later)) is Verdict.NEWER
+    assert working.apply(heard(one, event_id="one")) is Verdict.STALE
+    assert working.apply(heard(two, event_id="two")) is Verdict.NEWER  # Sent twice: it was first heard at noon.
+    assert working.apply(heard(two, event_id="two", at=later)) is Verdict.DUPLICATE
+    assert working[Person].get(two.person_id).heard_at == NOON  # type: ignore[union-attr]

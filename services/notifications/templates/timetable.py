@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from babel.dates import format_date, format_interval, format_skeleton, format_time
 
 from services.notifications.templates.words import Words
 from shared.contracts.planner import Meeting
+from shared.values import immutable
 
 HOME_ZONE = "Europe/Warsaw"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Day:
     """One line of the timetable that a mail shows; `note` says what became of the day in a change."""
 

@@ -1,0 +1,147 @@
+"""Latency at 100 a second, open loop: request → decision in Kafka → mail accepted, and scan → attendance in Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from bench.measuring import Figures, Measured
+from bench.programme import address, person, session, truth
+from bench.services import Process, service
+from bench.sink import Sink
+from bench.surroundings import Place, Servers, empty, fill
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.portal import EnrolmentRequested
+from shared.streams import STREAMS
+from shared.testing import Message, message
+
+RATE = 100
+SECONDS = 30
+WARM_UP = 300
+"""Requests before the first that counts: caches, prepared statements, open connections."""
+
+Times = dict[str, float]
+
+
+class Watch:
+    """Notes when each person's fact appears on a stream."""
+
+    def __init__(self, kafka: str, stream: str) -> None:
+        self._kafka = kafka
+        self._stream = stream
+        self.seen: Times = {}
+
+    async def run(self) -> None:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka, fetch_max_wait_ms=100)
+        await consumer.start()
+        try:
+            parts = [TopicPartition(self._stream, number) for number in range(STREAMS[self._stream].partitions)]
+            consumer.assign(parts)
+            await consumer.seek_to_end()
+            async for record in consumer:
+                subject = dict(record.headers)["ce_subject"].decode()
+                self.seen.setdefault(subject.rpartition("/")[2], time.time())
+        finally:
+            await consumer.stop()
+
+
+async def _at_a_steady_rate(producer: AIOKafkaProducer, messages: list[Message]) -> list[float]:
+    """Sends each at its time, whether the ones before have been answered or not. Returns the times at which they were due."""
+    begun = time.time()
+    due = [begun + number / RATE for number in range(len(messages))]
+    for moment, one in zip(due, messages, strict=True):
+        await asyncio.sleep(max(0.0, moment - time.time()))
+        await producer.send(one.stream, one.value, key=one.key, headers=one.headers)
+    await producer.flush()
+    return due
+
+
+def _told(name: str, due: list[float], arrived: Times, wanted: list[str], processes: list[Process]) -> Figures:
+    late = [wanted[n] for n in range(len(wanted)) if wanted[n] not in arrived]
+    if late:
+        raise AssertionError(f"{name}: {len(late)} of {len(wanted)} never arrived, such as {late[0]}")
+    took = sorted(arrived[key] - moment for key, moment in zip(wanted[WARM_UP:], due[WARM_UP:], strict=True))
+    spent = sum(one.cpu_seconds() for one in processes)
+    measured = Measured(
+        len(took), SECONDS, spent, max(one.peak_mib() for one in processes),
+        more={
+            "p50 ms": statistics.median(took) * 1000,
+            "p99 ms": took[int(len(took) * 0.99)] * 1000,
+            "most ms": took[-1] * 1000,
+        },
+    )  # fmt: skip
+    return Figures(name, "", [measured])
+
+
+async def _round(kafka: str, places: dict[str, Place], people: int, folder: Path) -> list[Figures]:
+    await empty(kafka, *STREAMS)
+    await fill(kafka, truth(people, starts_in=dt.timedelta(minutes=30)))
+    sink, decided, present = Sink(), Watch(kafka, "enrolment.events"), Watch(kafka, "attendance.events")
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=0)
+    await producer.start()
+    watches: list[asyncio.Task[Any]] = [asyncio.create_task(one.run()) for one in (decided, present)]
+    async with (
+        sink.listening(),
+        service("enrolment", places["enrolment"], folder / "enrolment.log") as enrolment,
+        service("attendance", places["attendance"], folder / "attendance.log") as attendance,
+        service("notifications", places["notifications"], folder / "mail.log", SMTP_PORT=sink.port) as mail,
+    ):
+        wanted = [person(number) for number in range(people)]
+        asked = [message(EnrolmentRequested(session_id=session(n), person_id=one), version=None)
+                 for n, one in enumerate(wanted)]  # fmt: skip
+        due = await _at_a_steady_rate(producer, asked)
+        addresses = [address(number) for number in range(people)]
+        async with asyncio.timeout(60):
+            while len(sink.accepted) < people:
+                await asyncio.sleep(0.1)
+        twice = [one for one, times in sink.accepted.items() if len(times) > 1]
+        assert not twice, f"{len(twice)} were told twice"
+        mailed = {one: times[0] for one, times in sink.accepted.items()}
+        figures = [
+            _told("request → decision", due, decided.seen, wanted, [enrolment]),
+            _told("request → mail accepted", due, mailed, addresses, [enrolment, mail]),
+        ]
+        at = dt.datetime.now(dt.UTC)
+        scans = [
+            message(
+                CheckInScanned(
+                    session_id=session(n), meeting_id="day-1", person_id=one, scanned_at=at, device_id="door"
+                ),
+                version=None,
+            )
+            for n, one in enumerate(wanted)
+        ]
+        due = await _at_a_steady_rate(producer, scans)
+        async with asyncio.timeout(60):
+            while len(present.seen) < people:
+                await asyncio.sleep(0.1)
+        figures.append(_told("scan → attendance", due, present.seen, wanted, [attendance]))
+    for watch in watches:
+        watch.cancel()
+    await asyncio.gather(*watches, return_exceptions=True)
+    await producer.stop()
+    return figures
+
+
+def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
+    """One round is enough: it holds thousands of latencies."""
+    with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
+        people = WARM_UP + RATE * SECONDS
+        places = {name: servers.place(people, name) for name in ("enrolment", "attendance", "notifications")}
+        figures = asyncio.run(_round(servers.kafka.bootstrap, places, people, Path(folder)))
+    what = (
+        "enrolment: read, decide, commit, relay, seen by another consumer",
+        "the same, then notifications: read, plan, claim, render, SMTP",
+        "attendance: read, decide, commit, relay, seen by another consumer",
+    )
+    for one, told in zip(figures, what, strict=True):
+        one.what = told
+        one.goal = "p50 < 25 ms, p99 < 100 ms"
+    return figures

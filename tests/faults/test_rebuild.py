@@ -1,0 +1,340 @@
+"""Rebuild: killed at any point it leaves the live projection alone; done, it equals it row for row and has said nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime as dt
+import itertools
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from services.attendance import store as attendance_store
+from services.attendance.app import service_of
+from services.attendance.state import ListRules
+from services.enrolment import app as enrolment
+from services.enrolment import store as enrolment_store
+from services.notifications import app as notifications
+from services.notifications import store as notifications_store
+from services.notifications.sending import Sender
+from services.notifications.settings import NotificationsSettings
+from shared import rebuild, replay
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined
+from shared.contracts.enrolment import ParticipantEnrolled
+from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.rules import TopicDefined
+from shared.holding import ANSWER
+from shared.journal import JOURNAL
+from shared.observer import Observer
+from shared.rebuild import compare, swap
+from shared.runtime import Runtime
+from shared.service import Service
+from shared.settings import kafka_connection
+from shared.testing import Message, body_of, eventually, message
+from tests.enrolment.surroundings import Make, city, fresh, known, programme, rows, settled, training
+from tests.notifications.test_sending import Server
+
+TODAY = dt.datetime.now(dt.UTC)
+ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), TODAY - dt.timedelta(days=1)))
+ENROLMENT_SOURCE = enrolment.SERVICE.source
+
+
+@dataclasses.dataclass
+class Trained:
+    """A service that has said something: about a town, its team, a training, and who came or was told."""
+
+    here: Any
+    server: Server | None
+    town: str
+    session: str
+
+    @property
+    def service(self) -> Service:
+        service: Service = self.here.service
+        return service
+
+    @property
+    def settings(self) -> Any:
+        return self.here.settings
+
+    async def someone_comes(self) -> None:
+        """Somebody more joins, comes or is enrolled: the service says exactly one thing about it."""
+        person, said = fresh("person"), len(await rows(self.here, JOURNAL))
+        await self.here.publish(*about(self.service, person, self.town, self.session))
+        await eventually(lambda: self._said(said + 1), what=f"what {self.service.name} says about {person}")
+        await settled(self.here)
+
+    async def _said(self, number: int) -> bool:
+        return len(await rows(self.here, JOURNAL)) == number
+
+    async def look(self) -> dict[str, Any]:
+        """Every row, how far the own streams reach, and every mail."""
+        found: dict[str, Any] = {}
+        for metadata in self.service.metadata():
+            for table in metadata.sorted_tables:
+                found[table.fullname] = sorted(map(tuple, await rows(self.here, table)), key=repr)
+        observer = Observer(kafka_connection(self.settings))
+        await observer.start()
+        found["ends"] = await observer.ends(self.service.own)
+        await observer.stop()
+        found["mails"] = Counter(self.server.mails if self.server else ())
+        return found
+
+
+def about(service: Service, person: str, town: str, session: str) -> list[Message]:
+    """What makes the service say one thing about a person."""
+    enrolled = body_of(ParticipantEnrolled, person_id=person, session_id=session, request_id=fresh("request"))
+    if service.name == "enrolment":
+        joined = TeamMemberJoined(
+            person_id=person, city_id=town, from_date=dt.date(2026, 1, 1), kind=MemberKind.PROJECT_STAFF
+        )
+        return [message(joined)]
+    if service.name == "attendance":
+        scan = CheckInScanned(session_id=session, meeting_id="day-1", person_id=person, scanned_at=TODAY)
+        return [message(enrolled, source=ENROLMENT_SOURCE), message(scan)]
+    return [
+        message(body_of(PersonRegistered, person_id=person)),
+        message(ContactRegistered(person_id=person, email=f"{person}@example.org")),
+        message(enrolled, source=ENROLMENT_SOURCE),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def trained(world: Make, service: Service) -> AsyncIterator[Trained]:
+    """The service at work, after three people have gone through it."""
+    here = await world(service)
+    town, session = fresh("town"), fresh("session")
+    server = Server(replay_port()) if service.name == "notifications" else None
+    if server is None:
+        async with here.running():
+            yield await _trained(here, server, town, session)
+        return
+    settings = NotificationsSettings(
+        **here.settings.model_dump(exclude={"port", "pool_size"}),
+        port=0,
+        smtp_port=server.port,
+        mail_since=dt.datetime.now(dt.UTC),
+        reconcile_seconds=0.2,
+        catch_up_seconds=0.1,
+        send_poll_seconds=0.1,
+    )
+    async with server.listening():
+        runtime = Runtime(service, settings)
+        sender = Sender(
+            runtime.engine,
+            service,
+            settings,
+            streams_heard=partial(notifications.streams_heard, runtime),
+            lag=runtime.health.lag,
+            said=runtime.relay.wake,
+        )
+        runtime.changed.append(sender.news)
+        runtime.loops += sender.loops()
+        tasks = await runtime.start()
+        try:
+            yield await _trained(dataclasses.replace(here, settings=settings), server, town, session)
+        finally:
+            await runtime.stop(tasks)
+            await runtime.engine.dispose()
+
+
+async def _trained(here: Any, server: Server | None, town: str, session: str) -> Trained:
+    one = Trained(here, server, town, session)
+    topic = TopicDefined(rule_id=fresh("topic"), topic=fresh("topic"), name_pl="Klimat", name_en="Climate")
+    await here.publish(message(topic), *programme(town, [], session)[:-1])
+    await here.publish(message(training(session, town, topic=topic.topic)))
+    await settled(here)
+    for _ in range(3):
+        await one.someone_comes()
+    return one
+
+
+def replay_port() -> int:
+    from deploy.embedded import ports
+
+    return ports.choose_free()
+
+
+TAMPERED = {
+    "enrolment": enrolment_store.PLACE,
+    "attendance": attendance_store.RECORD,
+    "notifications": notifications_store.NOTICE,
+}
+services = pytest.mark.parametrize(
+    "service", [enrolment.SERVICE, ATTENDANCE, notifications.SERVICE], ids=lambda service: service.name
+)
+
+
+@services
+async def test_a_rebuild_finds_and_heals_what_was_changed_by_hand_and_says_and_mails_nothing(
+    world: Make, service: Service
+) -> None:
+    async with trained(world, service) as one:
+        async with publishing_towns(one.here):
+            report = await compare(service, one.settings)
+        assert (report.different_rows, report.differences) == (0, [])
+        assert report.rows[TAMPERED[service.name].name] >= 3
+
+        await settled(one.here)
+        before = await one.look()
+        table = TAMPERED[service.name]
+        async with one.here.engine.begin() as connection:
+            await connection.execute(sa.update(table).values(event_id="changed by hand"))
+        report = await compare(service, one.settings)
+        assert {(found["table"], found["only"]) for found in report.differences} == {
+            (table.name, "live"),
+            (table.name, "rebuilt"),
+        }
+        assert (await swap(service, one.settings)).different_rows == report.different_rows
+        assert await one.look() == before
+        assert await schemas(one.here.engine) == {"projection", "kept"}
+
+        await one.someone_comes()  # The service goes on, and says nothing but what is new.
+        if one.server is not None:
+            assert set(Counter(mail[0] for mail in one.server.mails).values()) == {1}
+
+
+@contextlib.asynccontextmanager
+async def publishing_towns(here: Any) -> AsyncIterator[None]:
+    """Facts keep coming: the service hears them while it is compared."""
+
+    async def publish() -> None:
+        while True:
+            await here.publish(message(city(fresh("town"))))
+
+    task = asyncio.create_task(publish())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def schemas(engine: AsyncEngine) -> set[str]:
+    statement = sa.text(
+        "select nspname from pg_namespace where nspname not like 'pg\\_%' and nspname not in ('information_schema', 'public')"
+    )
+    async with engine.connect() as connection:
+        return set((await connection.execute(statement)).scalars())
+
+
+HANGS = """
+import asyncio, sys
+import sqlalchemy as sa
+from pydantic import SecretStr
+from services.enrolment.app import SERVICE
+from shared import rebuild, replay
+from shared.settings import Settings
+
+async def hang(*arguments, **names):
+    print("here", flush=True)
+    if sys.argv[3] == "comparing":  # The server is at work for us, and holds our locks.
+        await arguments[1].execute(sa.text("select pg_sleep(120)"))
+    await asyncio.Event().wait()
+
+module, name = {"hearing": (replay.Replay, "_apply"), "comparing": (rebuild._Rebuild, "_compare"),
+                "swapping": (rebuild, "_swap")}[sys.argv[3]]
+setattr(module, name, hang)
+settings = Settings(kafka=sys.argv[1], database_url=SecretStr(sys.argv[2]), port=0, replica="rebuild")
+asyncio.run(rebuild.swap(SERVICE, settings))
+"""
+
+
+@pytest.mark.parametrize("point", ["hearing", "comparing", "swapping"])
+async def test_a_rebuild_that_is_killed_leaves_the_live_projection_at_work_and_the_next_one_starts_over(
+    world: Make, point: str
+) -> None:
+    async with trained(world, enrolment.SERVICE) as one:
+        before = await one.look()
+        url = one.settings.database_url.get_secret_value()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", HANGS, one.settings.kafka, url, point, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            assert await process.stdout.readline() == b"here\n"
+        process.kill()
+        await process.wait()
+        assert "projection_rebuild" in await schemas(one.here.engine)
+
+        later = fresh("town")
+        await one.here.publish(message(city(later)))
+        await eventually(lambda: known(one.here, later), what="the service goes on", seconds=10)
+        after = await one.look()
+        assert {name for name in before if before[name] != after[name]} == {"projection.town", "projection.watermark"}
+        report = await eventually(partial(unless_running, one), what="the next rebuild")
+        assert report.different_rows == 0
+        assert await schemas(one.here.engine) == {"projection", "kept"}
+
+
+async def unless_running(one: Trained) -> Any:
+    """A rebuild; None while the server has not noticed yet that the one before is gone."""
+    try:
+        return await swap(one.service, one.settings)
+    except RuntimeError:
+        return None
+
+
+async def test_a_rebuild_may_take_longer_than_a_transaction_may_be_idle(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impatient(url: str, **limits: Any) -> AsyncEngine:
+        settings = {"idle_in_transaction_session_timeout": "200"}
+        return create_async_engine(url, connect_args={"server_settings": settings})
+
+    monkeypatch.setattr(rebuild, "connect", impatient)
+    async with trained(world, enrolment.SERVICE) as one:
+        report = await compare(one.service, one.settings, lambda line: time.sleep(0.4))
+    assert report.different_rows == 0
+
+
+async def test_what_follows_from_facts_is_rebuilt_in_their_own_order_also_if_our_clock_went_back(world: Make) -> None:
+    ids = itertools.count(1)
+    backwards = dataclasses.replace(enrolment.SERVICE, new_id=lambda: f"own-{10**6 - next(ids)}-{fresh('id')}")
+    async with trained(world, backwards) as one:
+        person = fresh("person")
+        await one.here.publish(*about(one.service, person, one.town, one.session))
+        await settled(one.here)
+        for ask in (WithdrawalRequested, EnrolmentRequested, WithdrawalRequested):
+            await one.here.publish(message(ask(session_id=one.session, person_id=person)))
+            await settled(one.here)
+        answers = await rows(one.here, ANSWER, ANSWER.c.person_id == person)
+        assert len(answers) == 3
+        report = await compare(one.service, one.settings)
+        assert (report.different_rows, report.differences) == (0, [])
+
+
+async def test_what_people_were_told_is_rebuilt_from_one_fact_after_another(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rebuild reads in batches: what a notice tells depends on the one before, in whichever batch that was."""
+    here = await world(notifications.SERVICE)
+    person, session = fresh("person"), fresh("session")
+    notices = {"person_id": person, "session_id": session}
+    sent = body_of(NoticeSent, notice_id=fresh("notice"), sequence=0, content="a", **notices)
+    doubted = body_of(
+        NoticeFailed, notice_id=fresh("notice"), sequence=1, content="b", code="outcome_unknown", **notices
+    )
+    async with here.running():
+        await here.publish(*(message(one, source=here.service.source) for one in (sent, doubted)))
+        await settled(here)
+    apply = replay.Replay._apply
+
+    async def one_by_one(self: replay.Replay, events: Any) -> None:
+        for event in events:
+            await apply(self, [event])
+
+    monkeypatch.setattr(replay.Replay, "_apply", one_by_one)
+    report = await compare(here.service, here.settings)
+    assert (report.different_rows, report.differences) == (0, [])

@@ -1,0 +1,228 @@
+"""Who was asleep while another took over, and goes on where it stopped: a relay, and a whole process. Neither does harm."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from aiokafka import AIOKafkaProducer
+
+import services.attendance.store
+import services.notifications.store
+import shared.relay
+from deploy.embedded import ports
+from services.enrolment import store
+from services.enrolment.app import SERVICE
+from services.notifications.app import SERVICE as NOTIFICATIONS
+from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.database import connect
+from shared.deciding import Desk
+from shared.journal import JOURNAL, OUTBOX
+from shared.relay import Relay
+from shared.runtime import Runtime
+from shared.settings import kafka_connection
+from shared.testing import decoded, eventually, heard, message
+from tests.attendance.building import RULES, service_of
+from tests.enrolment.surroundings import Make, fresh, nothing_left, programme, rows, settled
+from tests.faults.breaking import header, how_often_said, records_of
+
+ROOT = Path(__file__).resolve().parents[2]
+HOLDER = sa.text(
+    "select pid from pg_locks where locktype = 'advisory' and granted"
+    " and database = (select oid from pg_database where datname = current_database())"
+)
+
+
+async def nobody_else_speaks() -> None:
+    """These relays have no lanes beside them."""
+
+
+async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await world(SERVICE)
+    asleep, woken = asyncio.Event(), asyncio.Event()
+
+    class FallsAsleep(AIOKafkaProducer):  # type: ignore[misc]
+        """The first that sends falls asleep with its records in hand."""
+
+        async def send_batch(self, *records: Any, **more: Any) -> Any:
+            senders.append(self)
+            if self is senders[0]:
+                asleep.set()
+                await woken.wait()
+            return await super().send_batch(*records, **more)
+
+    senders: list[AIOKafkaProducer] = []
+    monkeypatch.setattr(shared.relay, "AIOKafkaProducer", FallsAsleep)
+    session, people = fresh("session"), [fresh("person") for _ in range(3)]
+    desk = Desk(here.engine, SERVICE, said=lambda: None)
+    now = dt.datetime.now(dt.UTC)
+    await desk.act([heard(decoded(sent, at=now).body) for sent in programme(fresh("town"), people, session)])
+    async with relaying(here) as old:
+        await asyncio.wait_for(asleep.wait(), 30)
+        async with here.engine.begin() as connection:  # Its connection dies, and its lock with it.
+            holder = (await connection.execute(HOLDER)).scalar_one()
+            await connection.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": holder})
+        async with relaying(here) as new:
+            await eventually(lambda: nothing_left(here), what="the successor has sent everything")
+            await desk.act([heard(WithdrawalRequested(session_id=session, person_id=person)) for person in people])
+            new.wake()
+            await eventually(lambda: nothing_left(here), what="the successor has sent what was said since")
+            woken.set()
+            await eventually(lambda: not old.leading, what="the sleeper to notice")
+            said = [record for record in await records_of(here, "enrolment.events") if record.key == session.encode()]
+            versions = [(header(record, "ce_subject"), int(header(record, "ce_aggregateversion"))) for record in said]
+            assert {version for _, version in versions[-3:]} == {1}, "old versions must have landed after new ones"
+
+    journal = {entry.event_id for entry in await rows(here, JOURNAL, JOURNAL.c.key == session)}
+    assert (len(journal), set(await how_often_said(here, session))) == (6, journal)
+    consumers = (
+        (service_of(RULES), services.attendance.store.PLACE),  # Its deciding lane.
+        (NOTIFICATIONS, services.notifications.store.PLACE),  # Its fact lane.
+    )
+    for service, table in consumers:
+        there = await world(service)
+        async with there.running():
+            await settled(there)
+            places = await rows(there, table, table.c.session_id == session)
+            assert sorted((place.person_id, place.version) for place in places) == [(one, 2) for one in sorted(people)]
+
+
+@asynccontextmanager
+async def relaying(here: Any) -> AsyncIterator[Relay]:
+    url = here.settings.database_url.get_secret_value()
+    engine = connect(url, pool_size=2, statement_timeout_ms=30_000, application="relay")
+    relay = Relay(
+        engine,
+        SERVICE.name,
+        SERVICE.source,
+        kafka_connection(here.settings),
+        own_streams_heard=nobody_else_speaks,
+        batch=10,
+        poll_seconds=0.1,
+        timeout_seconds=60,
+    )
+    running = asyncio.create_task(relay.run())
+    try:
+        yield relay
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def process(here: Any, name: str, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The service as it is run, ready. What it waits for is short: the test waits for it too."""
+    port = ports.choose_free()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")},
+        "ROLLCALL_KAFKA": here.settings.kafka,
+        "ROLLCALL_DATABASE_URL": here.settings.database_url.get_secret_value(),
+        "ROLLCALL_PORT": str(port),
+        "ROLLCALL_REPLICA": name,
+        "ROLLCALL_STATEMENT_TIMEOUT_MS": "3000",
+        "ROLLCALL_RELAY_TIMEOUT_SECONDS": "3",
+        "ROLLCALL_CONSUMER__SESSION_TIMEOUT_MS": "6000",
+        "ROLLCALL_CONSUMER__DECIDING_BATCH_RECORDS": "5",
+    }
+    with log.open("wb") as output:
+        running = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.enrolment.app", cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+    try:
+        await eventually(lambda: is_ready(port), what=f"{name} ready", seconds=60)
+        yield running
+    finally:
+        if running.returncode is None:
+            running.send_signal(signal.SIGCONT)
+            running.terminate()
+            await running.wait()
+
+
+async def is_ready(port: int) -> bool:
+    try:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"http://127.0.0.1:{port}/health/ready")).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+async def said_about(here: Any, session: str) -> int:
+    return len(await rows(here, JOURNAL, JOURNAL.c.key == session))
+
+
+async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_when_it_wakes(
+    world: Make, tmp_path: Path
+) -> None:
+    here = await world(SERVICE)
+    session, never_known = fresh("session"), fresh("session")
+    people = [fresh("person") for _ in range(300)]
+    *background, training = programme(fresh("town"), people, session)
+    opened, town, *members = background
+    async with process(here, "one", tmp_path / "one.log") as one, process(here, "two", tmp_path / "two.log"):
+        await here.publish(
+            opened, town, training, message(EnrolmentRequested(session_id=never_known, person_id=people[0]))
+        )
+        publishing = asyncio.create_task(here.publish(*members))
+        await eventually(lambda: at_least(here, session, 40), what="some of it decided")
+        one.send_signal(signal.SIGSTOP)
+        in_flight = {row.event_id for row in await rows(here, OUTBOX)}
+        await publishing
+        async with here.engine.begin() as connection:
+            await connection.execute(sa.text("update kept.held set expires_at = now() - interval '1 second'"))
+        await eventually(lambda: at_least(here, session, 300), what="everything decided by the other", seconds=60)
+        await eventually(lambda: at_least(here, never_known, 1), what="the held request refused", seconds=60)
+        await eventually(lambda: nothing_left(here), what="everything said by the other", seconds=60)
+
+        one.send_signal(signal.SIGCONT)
+        newcomers = [fresh("person") for _ in range(60)]
+        await here.publish(*(joins(town, person) for person in newcomers))
+        await eventually(lambda: at_least(here, session, 360), what="the newcomers decided", seconds=60)
+        await settled(here)
+        assert one.returncode is None
+        assert await books_balance(here)
+
+    for key, number in ((session, 360), (never_known, 1)):
+        entries = await rows(here, JOURNAL, JOURNAL.c.key == key)
+        assert Counter(entry.subject for entry in entries).most_common(1)[0][1] == 1
+        assert len(entries) == number
+        times = await how_often_said(here, key)
+        assert set(times) == {entry.event_id for entry in entries}
+        # What it was about to send when it was stopped may have left: the same fact, with the same id and version.
+        assert {event_id for event_id, often in times.items() if often > 1} <= in_flight
+    places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    assert (len(places), {place.version for place in places}) == (360, {1})
+    assert sum(place.state == "enrolled" for place in places) == 10
+
+
+async def at_least(here: Any, key: str, number: int) -> bool:
+    return await said_about(here, key) >= number
+
+
+def joins(town: Any, person: str) -> Any:
+    *_, member, _training = programme(town.key.decode(), [person], "unused")
+    return member
+
+
+async def books_balance(here: Any) -> bool:
+    runtime = Runtime(SERVICE, here.settings)
+    await runtime.observer.start()
+    try:
+        streams = (await runtime.health.books())["streams"].values()
+        return all(s["lag"] == 0 and s["published"] == s["heard"] + s["parked"] + s["skipped"] for s in streams)
+    finally:
+        await runtime.observer.stop()
+        await runtime.engine.dispose()

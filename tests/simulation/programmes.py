@@ -1,0 +1,336 @@
+"""Small whole programmes as outside systems would publish them, and all the ways in which their streams can be heard.
+
+A programme is what stands in the partitions: its order inside a partition is fixed, everything else is chance. Ids and
+versions come from small pools on purpose, so that facts meet: duplicates, stale ones, ties, strangers and takeovers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.directory import (
+    ContactForgotten,
+    ContactRegistered,
+    MemberKind,
+    PersonErased,
+    PersonRegistered,
+    TeamMemberJoined,
+    TeamMemberLeft,
+)
+from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
+from shared.contracts.model import Event
+from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
+from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.rules import SourceTakenOver, StageOpened, TopicDefined
+from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
+from shared.contracts.survey import TrainingNeedDeclared
+from shared.deciding import Batch
+from shared.envelope import decode, subject_of
+from shared.service import Service
+from shared.streams import STREAMS
+from shared.testing import NOON, Message, body_of, message
+from shared.watermark import Partition
+
+PARTITIONS = 2
+"""Of each stream but the rules: enough for two aggregates of a kind to have no order between them."""
+FIRST_DAY = dt.date(2026, 1, 1)
+TRAINING_DAY = (NOON + dt.timedelta(days=30)).date()
+AFTERWARDS = NOON + dt.timedelta(days=60)
+"""When every training is over and every list closed."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One record to be. The writer's clock is that of the log."""
+
+    body: Event
+    source: str
+    version: int | None
+    """None: the writer numbers nothing."""
+    id: str
+    bare: bool = False
+    """An empty value: a tombstone."""
+
+    def message(self, at: dt.datetime) -> Message:
+        made = message(self.body, source=self.source, version=self.version, event_id=self.id, at=at)
+        return Message(made.stream, made.key, None) if self.bare else made
+
+
+class Programme:
+    """The records of every partition, in the order in which they were appended."""
+
+    def __init__(self, said: Sequence[Said]) -> None:
+        self.partitions: dict[Partition, list[ConsumerRecord]] = {}
+        self._told: list[str] = []
+        first: dict[str, dt.datetime] = {}
+        for number, one in enumerate(said):
+            appended_at = NOON + dt.timedelta(seconds=number)
+            stated_at = first.setdefault(one.id, appended_at)  # A record sent twice says the same time twice.
+            ready = one.message(stated_at)
+            part = Partition(ready.stream, partition_number(ready))
+            records = self.partitions.setdefault(part, [])
+            records.append(ready.record(offset=len(records), partition=part.number, at=appended_at))
+            what = " ".join(f"{name}={value}" for name, value in one.body.model_dump(exclude_none=True).items())
+            self._told.append(
+                f"{part.stream}/{part.number}@{len(records) - 1}  {one.id} {one.source} v{one.version} "
+                f"{'tombstone' if one.bare else type(one.body).__name__} {what}"
+            )
+
+    def of(self, streams: Iterable[str]) -> dict[Partition, list[ConsumerRecord]]:
+        """The partitions of some streams, in canonical order."""
+        known = list(STREAMS)
+        ordered = sorted(self.partitions, key=lambda part: (known.index(part.stream), part.number))
+        return {part: self.partitions[part] for part in ordered if part.stream in set(streams)}
+
+    def __repr__(self) -> str:
+        return "\n  ".join(["Programme:", *self._told])
+
+
+def partition_number(one: Message) -> int:
+    return zlib.crc32(one.key or b"") % min(PARTITIONS, STREAMS[one.stream].partitions)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One turn of a lane: which partitions it takes from, how many records of each, and how many it hears once more."""
+
+    first: int
+    partitions: int
+    records: int
+    again: int
+
+
+steps = st.builds(
+    Step, first=st.integers(0, 15), partitions=st.integers(1, 3), records=st.integers(1, 6), again=st.integers(0, 2)
+)
+interleavings = st.lists(steps, max_size=40)
+"""What is left when the steps are used up follows in canonical order."""
+
+
+def batches_of(
+    partitions: Mapping[Partition, Sequence[ConsumerRecord]], lanes: Sequence[Sequence[str]], turns: Sequence[Step]
+) -> Iterator[list[Batch]]:
+    """Every record at least once, each partition in its order: the batches of several lanes in one of many interleavings."""
+    heard = dict.fromkeys(partitions, 0)
+
+    def take(part: Partition, turn: Step | None) -> Batch:
+        start = max(0, heard[part] - turn.again) if turn else heard[part]
+        end = min(heard[part] + turn.records, len(partitions[part])) if turn else len(partitions[part])
+        heard[part] = end
+        return Batch(part, start, partitions[part][start:end])
+
+    def left() -> list[Partition]:
+        return [part for part in partitions if heard[part] < len(partitions[part])]
+
+    for turn in turns:
+        if waiting := left():
+            lane = next(lane for lane in lanes if waiting[turn.first % len(waiting)].stream in lane)
+            same = [part for part in waiting if part.stream in lane]
+            start = turn.first % len(same)
+            yield [take(part, turn) for part in (same[start:] + same[:start])[: turn.partitions]]
+    for part in left():
+        yield [take(part, None)]
+
+
+def decoded(batches: Sequence[Batch]) -> list[list[Any]]:
+    return [[decode(record) for record in batch.records] for batch in batches]
+
+
+# --- what is said --------------------------------------------------------------------------
+
+versions: SearchStrategy[int | None] = st.sampled_from([1, 2, 3, 4, 5, 6, None])
+cities, people = st.sampled_from(["c1", "c2"]), st.sampled_from(["p1", "p2", "p3", "p4"])
+sessions, stages = st.sampled_from(["s1", "s2"]), st.sampled_from([1, 2])
+names = st.sampled_from(["A", "B"])
+
+
+def meetings(days: Sequence[int]) -> list[dict[str, Any]]:
+    dates = {f"day-{day}": TRAINING_DAY + dt.timedelta(days=day) for day in days}
+    return [
+        {"meeting_id": name, "starts_local": f"{date}T09:00:00", "ends_local": f"{date}T15:00:00"}
+        for name, date in dates.items()
+    ]
+
+
+def body(model: type[Event], **fields: SearchStrategy[Any]) -> SearchStrategy[Event]:
+    return st.fixed_dictionaries(fields).map(lambda drawn: body_of(model, **drawn))
+
+
+days = st.lists(st.integers(1, 3), min_size=1, max_size=2, unique=True).map(meetings)
+session_fields = {
+    "session_id": sessions,
+    "city_id": cities,
+    "phase": st.just(1),
+    "kind": st.sampled_from(["supplementary", "supplementary", "in_depth"]),
+    "capacity": st.integers(1, 3),
+    "meetings": days,
+}
+membership_fields = {
+    "person_id": people,
+    "city_id": cities,
+    "from_date": st.just(FIRST_DAY),
+    "kind": st.sampled_from(list(MemberKind)),
+}
+places = {"session_id": sessions, "person_id": people, "city_id": cities, "episode": st.integers(1, 2)}
+nobody_asked = {"request_source": st.none(), "request_id": st.none()}
+at_meeting = {"session_id": sessions, "meeting_id": st.sampled_from(["day-1", "day-2"]), "person_id": people}
+notices = {
+    "notice_id": st.sampled_from(["n1", "n2", "n3"]),
+    "person_id": st.sampled_from(["p1", "p2"]),
+    "session_id": st.just("s1"),
+    "sequence": st.integers(0, 2),
+    "content": st.sampled_from(["x", "y", None]),
+}
+
+Spoken = tuple[Event, str]
+"""What is said, and by whom."""
+
+
+def by(sources: Sequence[str], *bodies: SearchStrategy[Event]) -> SearchStrategy[Spoken]:
+    return st.tuples(st.one_of(*bodies), st.sampled_from(sources))
+
+
+WRITERS = ("urn:one", "urn:one", "urn:one", "urn:two", "urn:three")
+PORTAL = ("urn:portal",)
+archived = {"session_id": st.just("old")}
+SPOKEN: dict[str, SearchStrategy[Spoken]] = {
+    "programme.rules": by(
+        WRITERS,
+        body(StageOpened, rule_id=st.sampled_from(["stage:1", "stage:2"]), stage=stages, phase=st.sampled_from([1, 2])),
+        body(StageOpened, rule_id=st.sampled_from(["stage:1", "stage:2"]), stage=stages, phase=st.sampled_from([1, 2])),
+        body(TopicDefined, name_pl=names),
+    ),
+    "programme.people": by(
+        WRITERS,
+        body(PersonRegistered, person_id=people, given_name=names),
+        body(PersonRegistered, person_id=people, given_name=names),
+        body(PersonErased, person_id=people),
+    ),
+    "programme.contacts": by(
+        WRITERS,
+        body(ContactRegistered, person_id=people, email=st.sampled_from(["a@example.org", "b@example.org"])),
+        body(ContactForgotten, person_id=people),
+    ),
+    "programme.cities": by(
+        WRITERS,
+        body(CityQualified, city_id=cities, stage=stages),
+        body(CityQualified, city_id=cities, stage=stages),
+        body(CityNotSelected, city_id=cities, stage=stages),
+        body(CityWithdrawn, city_id=cities, stage=stages),
+    ),
+    "programme.teams": by(
+        WRITERS,
+        body(TeamMemberJoined, **membership_fields),
+        body(TeamMemberJoined, **membership_fields),
+        body(TeamMemberLeft, **membership_fields, until_date=st.sampled_from([FIRST_DAY, TRAINING_DAY])),
+    ),
+    "programme.needs": by(
+        WRITERS,
+        body(
+            TrainingNeedDeclared,
+            city_id=cities,
+            need_id=st.sampled_from(["need-1", "need-2"]),
+            people=st.integers(1, 3),
+        ),
+    ),
+    "programme.sessions": by(
+        WRITERS,
+        body(SessionScheduled, **session_fields),
+        body(SessionRescheduled, **session_fields),
+        body(SessionCancelled, **session_fields),
+    ),
+    "enrolment.requests": by(
+        PORTAL,
+        body(EnrolmentRequested, session_id=sessions, person_id=people),
+        body(EnrolmentRequested, session_id=sessions, person_id=people),
+        body(WithdrawalRequested, session_id=sessions, person_id=people),
+    ),
+    "enrolment.events": by(
+        ("rollcall/enrolment", "rollcall/enrolment", "urn:one", "urn:two"),
+        body(ParticipantEnrolled, **places, **nobody_asked),
+        body(ParticipantWaitlisted, **places, **nobody_asked),
+        body(EnrolmentWithdrawn, **places, **nobody_asked, reason=st.sampled_from(list(WithdrawalReason))),
+    ),
+    "attendance.scans": by(PORTAL, body(CheckInScanned, **at_meeting)),
+    "attendance.events": by(
+        ("urn:one", "urn:two"),
+        body(ParticipantAttended, **at_meeting | archived, **nobody_asked),
+        body(ParticipantAbsent, **at_meeting | archived),
+        body(AttendanceListClosed, session_id=sessions, meeting_id=st.sampled_from(["day-1", "day-2"])),
+    ),
+    "notifications.events": by(
+        ("rollcall/notifications", "rollcall/notifications", "urn:one"),
+        body(NoticeSent, **notices),
+        body(NoticeFailed, **notices, code=st.sampled_from(["smtp_550", "outcome_unknown", "overtaken", "not_sent"])),
+    ),
+}
+HISTORY: dict[str, SearchStrategy[Spoken]] = {
+    "enrolment.events": by(
+        ("urn:one", "urn:two"),
+        body(ParticipantEnrolled, **places | archived, **nobody_asked),
+        body(EnrolmentWithdrawn, **places | archived, **nobody_asked, reason=st.sampled_from(list(WithdrawalReason))),
+    )
+}
+"""What enrolment hears on the stream that it writes itself: trainings of an archive, about which it decides nothing."""
+
+
+def takeovers(streams: Sequence[str]) -> SearchStrategy[Spoken]:
+    """Never back again: a takeover that is taken back has no one meaning for what was said in between."""
+    pairs = [("urn:one", "urn:two"), ("urn:two", "urn:three"), ("urn:one", "urn:three")]
+    return st.tuples(st.sampled_from(streams), st.sampled_from(pairs)).map(
+        lambda drawn: (_takeover(*drawn), "urn:office")
+    )
+
+
+def _takeover(stream: str, pair: tuple[str, str]) -> SourceTakenOver:
+    rule_id = f"takeover:{stream}:{pair[0]}:{pair[1]}"
+    return SourceTakenOver(rule_id=rule_id, in_stream=stream, from_source=pair[0], to_source=pair[1])
+
+
+BEGINNING: tuple[Event, ...] = (
+    StageOpened(rule_id="stage:1", stage=1, phase=1, opened_on=FIRST_DAY),
+    body_of(CityQualified, city_id="c1"),
+    *(
+        TeamMemberJoined(person_id=person, city_id="c1", from_date=FIRST_DAY, kind=MemberKind.PROJECT_STAFF)
+        for person in ("p1", "p2", "p3")
+    ),
+    body_of(SessionScheduled, session_id="s1", city_id="c1", capacity=2, meetings=meetings([1])),
+)
+"""Every programme begins with a town, its team and a training: so that there is something to decide about."""
+
+
+@st.composite
+def programmes(draw: st.DrawFn, service: Service) -> Programme:
+    """What one service may come to hear: a few of its streams at a time, so that their facts meet."""
+    spoken = {name: SPOKEN[name] for name in service.heard}
+    spoken |= {name: HISTORY[name] for name in service.own if name in HISTORY}
+    about = draw(st.lists(st.sampled_from(sorted(spoken)), min_size=1, max_size=3, unique=True))
+    says = st.one_of(*(spoken[name] for name in about), takeovers(about))
+    one = st.tuples(says, versions, st.sampled_from([False] * 9 + [True]))
+    drawn = draw(st.lists(one, min_size=3, max_size=30))
+    said = [Said(fact, "urn:one", 3, f"begin-{number}") for number, fact in enumerate(BEGINNING)]
+    stated: dict[tuple[str, str, str, int | None], list[Event]] = {}
+    for number, ((fact, source), version, bare) in enumerate(drawn):
+        if source.startswith("rollcall/") or isinstance(fact, SourceTakenOver):
+            version = version or 7  # The office and the services number everything.
+        before = stated.setdefault((fact.stream, subject_of(fact), source, version), [])
+        if fact in before[:-1]:
+            continue  # Under one version this, then that, then this again: which one is meant nobody can know.
+        if fact not in before:
+            before.append(fact)
+        said.append(
+            Said(fact, source, version, f"e{number}", bare and isinstance(fact, PersonErased | ContactForgotten))
+        )
+    again = draw(st.lists(st.integers(0, len(said) - 1), max_size=5))
+    return Programme([*said, *(said[number] for number in again)])
