@@ -105,11 +105,14 @@ def decide_scan(
     return [attended]
 
 
-def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRules) -> bool:
-    """Whether there is a list to close: of a meeting that takes place, is no history, and whose list is open."""
+def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime) -> bool:
+    """Whether there is a list to close: of a meeting that takes place, is no history, and whose list is open.
+
+    A session that was cancelled only after the list was to close took place.
+    """
     session = working[Session].get(session_id)
     meeting = session.meeting(meeting_id) if session else None
-    if session is None or meeting is None or session.state == CANCELLED:
+    if session is None or meeting is None or (session.state == CANCELLED and session.heard_at <= at):
         return False
     return working[MeetingList].get(session_id, meeting_id) is None and not rules.is_history(meeting)
 

@@ -113,7 +113,7 @@ def _close(
     working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime, cause: Heard[Any] | None
 ) -> None:
     """Decides the scans that waited for this list to close, then closes it."""
-    if not closes_now(working, session_id, meeting_id, rules):
+    if not closes_now(working, session_id, meeting_id, rules, at=at):
         return
     held = [one for one in working[Held].where("session_id", session_id) if scan_of(one).body.meeting_id == meeting_id]
     _decide_held(working, held, rules, final=True)

@@ -233,12 +233,8 @@ def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
     def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
         if isinstance(new, Session):
             before = old.meetings if isinstance(old, Session) else ()
-            for meeting_id in {meeting.meeting_id for meeting in before} - {
-                meeting.meeting_id for meeting in new.meetings
-            }:
-                working[Due].remove(LIST, list_subject(new.session_id, meeting_id))
-            for meeting in new.meetings:
-                _derive_due(working, new, meeting, rules)
+            for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
+                _derive_due(working, new, meeting_id, rules)
         elif isinstance(new, MeetingList):
             working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
         elif isinstance(new, Record) and new.request_source and new.request_id:
@@ -251,11 +247,17 @@ def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
     return dict.fromkeys((Session, MeetingList, Record), derive)
 
 
-def _derive_due(working: Working, session: Session, meeting: Meeting, rules: ListRules) -> None:
-    """A list closes by itself if its meeting takes place, is no history, and nobody has closed it."""
-    subject = list_subject(session.session_id, meeting.meeting_id)
-    closed = working[MeetingList].get(session.session_id, meeting.meeting_id) is not None
-    if session.state == CANCELLED or closed or rules.is_history(meeting):
+def _derive_due(working: Working, session: Session, meeting_id: str, rules: ListRules) -> None:
+    """A list closes by itself if its meeting takes place, is no history, and nobody has closed it.
+
+    What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided.
+    """
+    subject = list_subject(session.session_id, meeting_id)
+    due, meeting = working[Due].get(LIST, subject), session.meeting(meeting_id)
+    if due is not None and meeting is not None and session.heard_at > due.at:
+        return
+    closed = working[MeetingList].get(session.session_id, meeting_id) is not None
+    if meeting is None or session.state == CANCELLED or closed or rules.is_history(meeting):
         working[Due].remove(LIST, subject)
     else:
         working[Due].put(Due(LIST, subject, rules.closes_at(meeting)))

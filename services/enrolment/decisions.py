@@ -238,10 +238,7 @@ def _reason_to_leave(working: Working, session: Session, place: Place) -> Withdr
 
 
 def _team(working: Working, session: Session, places: Sequence[Place]) -> list[Entry]:
-    """Members of the town's team who are not in the session and did not ask to be out of it.
-
-    Known before the session was over: after days of downtime it must not matter which was heard first.
-    """
+    """Members of the town's team who are not in the session and did not ask to be out of it."""
     if not qualifies(working, session.city_id, session.phase):
         return []
     out = {place.person_id for place in places if place.is_active or place.reason == WithdrawalReason.REQUESTED}
@@ -249,9 +246,7 @@ def _team(working: Working, session: Session, places: Sequence[Place]) -> list[E
         {
             member.person_id
             for member in working[Membership].where("city_id", session.city_id)
-            if member.person_id not in out
-            and member.covers(session.first_date, session.last_date)
-            and member.heard_at < session.ends_at
+            if member.person_id not in out and member.covers(session.first_date, session.last_date)
         }
     )
     return [Entry(person_id, session.city_id, Basis.TEAM) for person_id in members]

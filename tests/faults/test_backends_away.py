@@ -26,6 +26,9 @@ from shared.runtime import Runtime
 from shared.settings import ConsumerLimits, Settings
 from shared.streams import create_streams
 from shared.testing import body_of, eventually, message
+from tests.faults.cutting import Proxy
+
+OUTAGE_SECONDS = 3
 
 
 @dataclasses.dataclass
@@ -88,7 +91,14 @@ async def test_a_service_waits_for_its_backends_and_outlives_them(backends: Back
         await eventually(lambda: backends.is_known("before"), what="the town published before", seconds=60)
 
         await asyncio.to_thread(backends.kafka.kill)
-        await eventually(lambda: not_ready(runtime, "Kafka"), what="health to notice the broker", seconds=60)
+        async with Proxy(0, listens_on=backends.kafka.port).listening() as door:
+            door.shut = True
+            await eventually(lambda: not_ready(runtime, "Kafka"), what="health to notice the broker", seconds=60)
+            before = door.knocks
+            await asyncio.sleep(OUTAGE_SECONDS)
+            knocks = door.knocks - before
+        # Two lanes, relay, observer; each looks for metadata, coordinator, offsets and records, every 0.1 s (aiokafka).
+        assert 3 < knocks < 4 * 4 * 1.5 * OUTAGE_SECONDS / 0.1
         await asyncio.to_thread(backends.kafka.start)
         await backends.publish_town("after-kafka")
         await eventually(lambda: backends.is_known("after-kafka"), what="the town after the broker's death", seconds=90)

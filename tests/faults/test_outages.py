@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy import NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -21,6 +22,7 @@ from services.enrolment.app import SERVICE
 from shared.contracts.directory import PersonRegistered
 from shared.journal import JOURNAL
 from shared.migrating import migrate
+from shared.runtime import Runtime
 from shared.settings import ConsumerLimits
 from shared.testing import body_of, eventually, message
 from tests.enrolment.surroundings import Make, fresh, programme, rows, settled
@@ -117,3 +119,21 @@ async def test_a_database_that_is_away_for_long_is_asked_for_with_patience(behin
     )
     relay, due, retry = tries(0.2, 15), tries(0.5, 30), tries(1, 60)
     assert 3 < knocks <= lanes + relay + due + retry
+
+
+async def test_a_batch_whose_statement_always_times_out_makes_the_service_unready_and_ends_it(world: Make) -> None:
+    here, person = await world(SERVICE), fresh("person")
+    limits = ConsumerLimits(backoff_most_seconds=0.5, watch_seconds=0.2, stuck_seconds=2)
+    here.settings = here.settings.model_copy(update={"consumer": limits, "statement_timeout_ms": 200})
+    async with here.running() as runtime, here.engine.connect() as blocking:
+        await settled(here)
+        await blocking.execute(sa.text("lock table projection.person in exclusive mode"))
+        await here.publish(message(body_of(PersonRegistered, person_id=person)))
+        await eventually(lambda: is_unready(runtime), what="readiness to go")
+        await asyncio.wait_for(runtime.health.until_stuck(), 20)  # Whoever supervises it starts it anew.
+        await blocking.rollback()
+        await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.person_id == person), what="the person heard")
+
+
+async def is_unready(runtime: Runtime) -> bool:
+    return "there is lag and nothing is being heard" in (await runtime.health.state())["problems"]

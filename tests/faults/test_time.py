@@ -24,7 +24,7 @@ from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent,
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined
 from shared.contracts.enrolment import EnrolmentRefused, ParticipantEnrolled
-from shared.contracts.planner import SessionKind
+from shared.contracts.planner import SessionCancelled, SessionKind
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import TopicDefined
 from shared.holding import HELD
@@ -60,7 +60,7 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
     here = await world(SERVICE)
     town, asked, team = fresh("town"), fresh("session"), fresh("session")
     early, tardy = fresh("person"), fresh("person")
-    joined_early, joined_late = fresh("person"), fresh("person")
+    joined_early, over = fresh("person"), fresh("session")
 
     def joined(person: str) -> TeamMemberJoined:
         return TeamMemberJoined(
@@ -69,10 +69,11 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
 
     async with here.running():
         await here.publish(*programme(town, [], team)[:-1])
+        await here.publish(message(training(over, town, days_ahead=-1)))
         await settled(here)
 
     # The service is down; a training comes and goes.
-    starts_at = utc_now().replace(microsecond=0) + dt.timedelta(seconds=3)
+    starts_at = utc_now().replace(microsecond=0) + dt.timedelta(seconds=4)
     day = between(starts_at, ends_at := starts_at + dt.timedelta(seconds=1))
     await here.publish(
         message(training(asked, fresh("town"), kind=SessionKind.IN_DEPTH, meetings=[day])),
@@ -87,7 +88,6 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
     await here.publish(
         message(EnrolmentRequested(session_id=asked, person_id=tardy)),
         message(WithdrawalRequested(session_id=asked, person_id=early)),
-        message(joined(joined_late)),
     )
 
     async with later(here, days=3).running():
@@ -96,6 +96,7 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
     enrolled, refused = ParticipantEnrolled.__name__, EnrolmentRefused.__name__
     assert await said(here, asked) == Counter([(enrolled, early), (refused, tardy), (refused, early)])
     assert await said(here, team) == Counter((enrolled, person) for person in (early, tardy, joined_early))
+    assert await said(here, over) == Counter()  # They joined when it was over.
 
 
 async def test_a_member_who_joined_in_time_has_the_place_although_the_training_is_over_by_now(world: Make) -> None:
@@ -178,6 +179,28 @@ async def test_a_list_that_closed_meanwhile_counts_the_scans_that_came_before(wo
     )
     body = AttendanceListClosed.model_validate_json(closed.body)
     assert (body.present, body.absent, body.decided_at) == (1, 1, rules.close_after + ends_at)
+
+
+async def test_a_cancellation_that_came_after_a_list_was_due_does_not_keep_it_from_closing(world: Make) -> None:
+    rules = ListRules(dt.timedelta(seconds=1), LIVE_SINCE)
+    here = await world(service_of(rules))
+    session_id, came = fresh("session"), fresh("person")
+    ends_at = utc_now().replace(microsecond=0) + dt.timedelta(seconds=1)
+    day = between(ends_at - dt.timedelta(hours=1), ends_at)
+    place = body_of(ParticipantEnrolled, session_id=session_id, person_id=came, decided_at=utc_now())
+    scan = CheckInScanned(session_id=session_id, meeting_id="day-1", person_id=came, scanned_at=utc_now())
+    held_in = fresh("town")
+    await here.publish(message(training(session_id, held_in, meetings=[day])), message(scan))
+    await here.publish(message(place, source="rollcall/enrolment"))
+    await eventually(lambda: utc_now() > ends_at + rules.close_after, what="the moment at which the list closes")
+    await here.publish(message(training(session_id, held_in, meetings=[day], model=SessionCancelled), version=2))
+
+    async with later(here, days=3).running():
+        await eventually(lambda: said_and_sent(here, session_id, 2), what="the closed list")
+    subject = f"session/{session_id}/meeting/day-1"
+    assert await said(here, session_id) == Counter(
+        [(ParticipantAttended.__name__, came), (AttendanceListClosed.__name__, subject)]
+    )
 
 
 class Post:

@@ -183,6 +183,29 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a new type, when its partition changes hands",
+        "shared/projector.py",
+        "            for partition in await parking.hear_new_types(connection, waiting):",
+        "            for partition in ():",
+        ("tests/faults/test_new_types.py::test_a_partition_that_comes_to_an_upgraded_replica_is_heard_again",),
+    ),
+    Mutation(
+        "a held request's last moment",
+        "services/enrolment/handlers.py",
+        " if not heard or heard.appended_at <= held.expires_at}",
+        "}",
+        (
+            "tests/faults/test_time.py::test_what_a_held_request_waited_for_wins_over_its_deadline_only_if_it_came_before",
+        ),
+    ),
+    Mutation(
+        "repositioning after a fault",
+        "shared/projector.py",
+        "            telemetry.FAULTS.labels(self._service, self.name).inc()\n            self.reposition(partitions)",
+        "            telemetry.FAULTS.labels(self._service, self.name).inc()",
+        ("tests/faults/test_commits.py::test_the_deciding_lanes_commit",),
+    ),
+    Mutation(
         "savepoints, event by event",
         "shared/deciding.py",
         "            thought = await self._transaction(batches, decoded, one_by_one=True)",
