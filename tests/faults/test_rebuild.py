@@ -8,7 +8,6 @@ import dataclasses
 import datetime as dt
 import itertools
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
@@ -18,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from deploy.embedded import ports
 from services.attendance import store as attendance_store
 from services.attendance.app import service_of
 from services.attendance.state import ListRules
@@ -34,11 +34,10 @@ from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import TopicDefined
-from shared.database import KEPT
 from shared.holding import ANSWER
 from shared.journal import JOURNAL
 from shared.observer import Observer
-from shared.rebuild import compare, swap
+from shared.rebuild import Report, compare, swap
 from shared.runtime import Runtime
 from shared.service import Service
 from shared.settings import kafka_connection
@@ -69,11 +68,12 @@ class Trained:
     def settings(self) -> Any:
         return self.here.settings
 
-    async def someone_comes(self) -> None:
-        """Somebody more joins, comes or is enrolled: the service says exactly one thing about it."""
-        person, said = fresh("person"), len(await rows(self.here, JOURNAL))
-        await self.here.publish(*about(self.service, person, self.town, self.session))
-        await eventually(lambda: self._said(said + 1), what=f"what {self.service.name} says about {person}")
+    async def someone_comes(self, *, people: int = 1) -> None:
+        """Somebody more joins, comes or is enrolled: the service says exactly one thing about each."""
+        said = len(await rows(self.here, JOURNAL))
+        for _ in range(people):
+            await self.here.publish(*about(self.service, fresh("person"), self.town, self.session))
+        await eventually(lambda: self._said(said + people), what=f"what {self.service.name} says about them")
         await settled(self.here)
 
     async def _said(self, number: int) -> bool:
@@ -116,7 +116,7 @@ async def trained(world: Make, service: Service) -> AsyncIterator[Trained]:
     """The service at work, after three people have gone through it."""
     here = await world(service)
     town, session = fresh("town"), fresh("session")
-    server = Server(replay_port()) if service.name == "notifications" else None
+    server = Server(ports.choose_free()) if service.name == "notifications" else None
     if server is None:
         async with here.running():
             yield await _trained(here, server, town, session)
@@ -155,16 +155,9 @@ async def _trained(here: Any, server: Server | None, town: str, session: str) ->
     topic = TopicDefined(rule_id=fresh("topic"), topic=fresh("topic"), name_pl="Klimat", name_en="Climate")
     await here.publish(message(topic), *programme(town, [], session)[:-1])
     await here.publish(message(training(session, town, topic=topic.topic)))
-    await settled(here)
-    for _ in range(3):
-        await one.someone_comes()
+    await settled(here)  # What earlier tests said enters this journal too.
+    await one.someone_comes(people=3)
     return one
-
-
-def replay_port() -> int:
-    from deploy.embedded import ports
-
-    return ports.choose_free()
 
 
 TAMPERED = {
@@ -252,34 +245,36 @@ asyncio.run(rebuild.swap(SERVICE, settings))
 """
 
 
-@pytest.mark.parametrize("point", ["hearing", "comparing", "swapping"])
-async def test_a_rebuild_that_is_killed_leaves_the_live_projection_at_work_and_the_next_one_starts_over(
-    world: Make, point: str
-) -> None:
-    async with trained(world, enrolment.SERVICE) as one:
-        before = await one.look()
-        url = one.settings.database_url.get_secret_value()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", HANGS, one.settings.kafka, url, point, stdout=asyncio.subprocess.PIPE
-        )
-        assert process.stdout is not None
-        async with asyncio.timeout(60):
-            assert await process.stdout.readline() == b"here\n"
-        process.kill()
-        await process.wait()
-        assert "projection_rebuild" in await schemas(one.here.engine)
+async def killed(one: Trained, point: str) -> None:
+    """A rebuild in a process of its own, ended by kill -9 when it has come so far."""
+    arguments = (HANGS, one.settings.kafka, one.settings.database_url.get_secret_value(), point)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", *arguments, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        assert await process.stdout.readline() == b"here\n"
+    process.kill()
+    await process.wait()
+    assert "projection_rebuild" in await schemas(one.here.engine)
 
-        later = fresh("town")
-        await one.here.publish(message(city(later)))
-        await eventually(lambda: known(one.here, later), what="the service goes on", seconds=10)
-        after = await one.look()
-        assert {name for name in before if before[name] != after[name]} == {"projection.town", "projection.watermark"}
-        report = await eventually(partial(unless_running, one), what="the next rebuild")
+
+async def test_a_killed_rebuild_leaves_the_live_projection_at_work_and_the_next_one_starts_over(world: Make) -> None:
+    async with trained(world, enrolment.SERVICE) as one:
+        for point in ("hearing", "comparing", "swapping"):
+            before = await one.look()
+            await killed(one, point)
+
+            later = fresh("town")
+            await one.here.publish(message(city(later)))
+            await eventually(partial(known, one.here, later), what=f"going on after {point}", seconds=10)
+            after = await one.look()
+            changed = {name for name in before if before[name] != after[name]}
+            assert changed == {"projection.town", "projection.watermark"}, point
+        report: Any = await eventually(partial(unless_running, one), what="the next rebuild")
         assert report.different_rows == 0
         assert await schemas(one.here.engine) == {"projection", "kept"}
 
 
-async def unless_running(one: Trained) -> Any:
+async def unless_running(one: Trained) -> Report | None:
     """A rebuild; None while the server has not noticed yet that the one before is gone."""
     try:
         return await swap(one.service, one.settings)
@@ -294,10 +289,17 @@ async def test_a_rebuild_may_take_longer_than_a_transaction_may_be_idle(
         settings = {"idle_in_transaction_session_timeout": "200"}
         return create_async_engine(url, connect_args={"server_settings": settings})
 
+    async def slowly(self: replay.Replay, target: Any) -> int:
+        await asyncio.sleep(0.5)
+        return await catch_up(self, target)
+
+    catch_up = replay.Replay.catch_up
+    monkeypatch.setattr(replay.Replay, "catch_up", slowly)
     monkeypatch.setattr(rebuild, "connect", impatient)
-    async with trained(world, enrolment.SERVICE) as one:
-        report = await compare(one.service, one.settings, lambda line: time.sleep(0.4))
-    assert report.different_rows == 0
+    here = await world(enrolment.SERVICE)
+    async with here.running():
+        await settled(here)
+        assert (await compare(here.service, here.settings)).different_rows == 0
 
 
 async def test_what_follows_from_facts_is_rebuilt_in_their_own_order_also_if_our_clock_went_back(world: Make) -> None:

@@ -311,11 +311,11 @@ BEGINNING: tuple[Event, ...] = (
 
 
 @st.composite
-def programmes(draw: st.DrawFn, service: Service) -> Programme:
-    """What one service may come to hear: a few of its streams at a time, so that their facts meet."""
+def programmes(draw: st.DrawFn, service: Service, about: Sequence[str] = ()) -> Programme:
+    """What one service may come to hear: these of its streams, or a few of them at a time, so that their facts meet."""
     spoken = {name: SPOKEN[name] for name in service.heard}
     spoken |= {name: HISTORY[name] for name in service.own if name in HISTORY}
-    about = draw(st.lists(st.sampled_from(sorted(spoken)), min_size=1, max_size=3, unique=True))
+    about = about or draw(st.lists(st.sampled_from(sorted(spoken)), min_size=1, max_size=3, unique=True))
     says = st.one_of(*(spoken[name] for name in about), takeovers(about))
     one = st.tuples(says, versions, st.sampled_from([False] * 9 + [True]))
     drawn = draw(st.lists(one, min_size=3, max_size=30))

@@ -20,16 +20,23 @@ from hypothesis import HealthCheck, given, note, settings
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.embedded.postgres import Postgres
+from services.attendance import store as attendance_store
 from services.attendance.app import service_of
 from services.attendance.state import ListRules
 from services.enrolment import app as enrolment
+from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
 from shared.deciding import Desk
+from shared.envelope import decode
 from shared.facts import FactLane
+from shared.holding import ANSWER, DUE, HELD
+from shared.journal import JOURNAL
 from shared.migrating import migrate
+from shared.recovery import RECONCILE
 from shared.retry import ParkedRetry
 from shared.service import SHARED_TABLES, Service
 from shared.testing import NOON
+from shared.working import Due
 from tests.simulation.programmes import Programme, Step, batches_of, decoded, interleavings, programmes
 
 EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "25"))
@@ -56,11 +63,11 @@ class Hearing:
 
     async def empty(self) -> None:
         """As after migrating."""
-        tables = [table for metadata in self.service.metadata() for table in reversed(metadata.sorted_tables)]
         connection = await asyncpg.connect(self._dsn)
-        await connection.execute(
-            ";".join(f"delete from {table.fullname}" for table in tables if table.name != "decider")
-        )
+        for metadata in self.service.metadata():
+            for table in reversed(metadata.sorted_tables):
+                if table.name != "decider":
+                    await connection.execute(str(sa.delete(table)))
         await connection.close()
 
     async def hear(self, programme: Programme, turns: Sequence[Step]) -> Desk:
@@ -149,3 +156,90 @@ async def test_notifications_makes_the_same_rows_in_any_interleaving(
     hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
 ) -> None:
     await twice(hearings["notifications"], programme, turns)
+
+
+# --- what is contested ---------------------------------------------------------------------
+
+
+async def records(engine: AsyncEngine, table: sa.Table, *columns: str) -> list[Any]:
+    async with engine.connect() as connection:
+        return list(await connection.execute(sa.select(*(table.c[name] for name in columns or table.c.keys()))))
+
+
+DECIDED = ("programme.rules", "programme.cities", "programme.teams", "programme.sessions", "enrolment.requests")
+
+
+@thorough
+@given(programmes(enrolment.SERVICE, DECIDED), interleavings)
+async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
+    hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
+) -> None:
+    note(f"{programme!r}\nTurns: {turns}")
+    hearing = hearings["enrolment"]
+    await hearing.empty()
+    desk = await hearing.hear(programme, turns)
+
+    places = await records(hearing.engine, enrolment_store.PLACE)
+    for session in await records(hearing.engine, enrolment_store.SESSION):
+        mine = [place for place in places if place.session_id == session.session_id]
+        enrolled = [place.queue for place in mine if place.state == "enrolled"]
+        waiting = [place.queue for place in mine if place.state == "waitlisted"]
+        if session.state == "scheduled":
+            assert len(enrolled) <= session.capacity, "oversold"
+            assert not waiting or len(enrolled) == session.capacity, "a seat is free and somebody waits"
+            assert not (waiting and enrolled) or max(enrolled) < min(waiting), "overtaken"
+
+    asked = {one.event_id for one in heard_by(programme, "enrolment.requests")}
+    answered = {row.request_id for row in await records(hearing.engine, ANSWER, "request_id")}
+    held = {row.request_id for row in await records(hearing.engine, HELD, "request_id")}
+    assert answered | held == asked, "forgotten"
+    assert not answered & held
+
+    said = await records(hearing.engine, JOURNAL, "subject", "version", "event_id")
+    newest = {subject: max(facts)[1] for subject, facts in by_subject(said).items()}
+    assert newest == {f"session/{one.session_id}/person/{one.person_id}": one.event_id for one in places}
+    for facts in by_subject(said).values():
+        assert sorted(version for version, _ in facts) == list(range(1, len(facts) + 1)), "doubled"
+
+    async with hearing.engine.connect() as connection:
+        subjects = await hearing.service.open_subjects(connection, hearing.now)
+    for subject in subjects:
+        thought = await desk.act([Due(RECONCILE, subject, hearing.now)])
+        assert thought.said == [], "all is known, and something was not decided"
+
+
+def heard_by(programme: Programme, stream: str) -> list[Any]:
+    return [decode(record) for part in programme.of([stream]).values() for record in part]
+
+
+def by_subject(said: Sequence[Any]) -> dict[str, list[tuple[int, str]]]:
+    found: dict[str, list[tuple[int, str]]] = {}
+    for subject, version, event_id in said:
+        found.setdefault(subject, []).append((version, event_id))
+    return found
+
+
+CAME = ("programme.rules", "programme.sessions", "enrolment.events", "attendance.scans")
+NUMBERS = ("session_id", "meeting_id", "recorded", "present", "absent", "not_recorded", "without_place")
+PRESENCE = ("session_id", "meeting_id", "person_id", "state", "with_place", "scanned_at")
+
+
+@thorough
+@given(programmes(ATTENDANCE, CAME), interleavings)
+async def test_in_any_interleaving_the_lists_close_with_the_same_people_and_numbers(
+    hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
+) -> None:
+    note(f"{programme!r}\nTurns: {turns}")
+    hearing = hearings["attendance"]
+    found = []
+    for one in ([], turns):
+        await hearing.empty()
+        desk = await hearing.hear(programme, one)
+        for moment in sorted(await records(hearing.engine, DUE), key=lambda row: (row.at, row.subject)):
+            await desk.act([Due(*moment)])
+        lists = await records(hearing.engine, attendance_store.LIST_TABLE, *NUMBERS)
+        closed = {(row.session_id, row.meeting_id) for row in lists}
+        came = await records(hearing.engine, attendance_store.RECORD, *PRESENCE)
+        listed = [row for row in came if (row.session_id, row.meeting_id) in closed]
+        found.append({"list": sorted(map(tuple, lists)), "record": sorted(map(tuple, listed))})
+    assert difference(*found) == []
