@@ -315,10 +315,10 @@ def programmes(draw: st.DrawFn, service: Service, about: Sequence[str] = ()) -> 
     """What one service may come to hear: these of its streams, or a few of them at a time, so that their facts meet."""
     spoken = {name: SPOKEN[name] for name in service.heard}
     spoken |= {name: HISTORY[name] for name in service.own if name in HISTORY}
-    about = about or draw(st.lists(st.sampled_from(sorted(spoken)), min_size=1, max_size=3, unique=True))
+    about = about or draw(st.lists(st.sampled_from(sorted(spoken)), min_size=1, max_size=2, unique=True))
     says = st.one_of(*(spoken[name] for name in about), takeovers(about))
     one = st.tuples(says, versions, st.sampled_from([False] * 9 + [True]))
-    drawn = draw(st.lists(one, min_size=3, max_size=30))
+    drawn = draw(st.lists(one, min_size=8, max_size=30))
     said = [Said(fact, "urn:one", 3, f"begin-{number}") for number, fact in enumerate(BEGINNING)]
     stated: dict[tuple[str, str, str, int | None], list[Event]] = {}
     for number, ((fact, source), version, bare) in enumerate(drawn):
@@ -332,5 +332,5 @@ def programmes(draw: st.DrawFn, service: Service, about: Sequence[str] = ()) -> 
         said.append(
             Said(fact, source, version, f"e{number}", bare and isinstance(fact, PersonErased | ContactForgotten))
         )
-    again = draw(st.lists(st.integers(0, len(said) - 1), max_size=5))
+    again = draw(st.lists(st.integers(len(BEGINNING), len(said) - 1), max_size=5))
     return Programme([*said, *(said[number] for number in again)])

@@ -39,7 +39,7 @@ from shared.testing import NOON
 from shared.working import Due
 from tests.simulation.programmes import Programme, Step, batches_of, decoded, interleavings, programmes
 
-EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "60"))
 thorough = settings(
     max_examples=EXAMPLES,
     deadline=None,
