@@ -193,8 +193,10 @@ async def test_a_rebuild_finds_and_heals_what_was_changed_by_hand_and_says_and_m
 
         waits = [one]
         monkeypatch.setattr(replay.Replay, "catch_up", while_the_service_goes_on)
-        report = await compare(service, one.settings)
+        async with publishing_towns(one.here):
+            report = await compare(service, one.settings)
         assert (report.different_rows, report.differences) == (0, [])
+        await settled(one.here)
         assert report.rows[TAMPERED[service.name].name] >= 4
 
         before = await one.look()
@@ -213,6 +215,22 @@ async def test_a_rebuild_finds_and_heals_what_was_changed_by_hand_and_says_and_m
         await one.someone_comes()  # The service goes on, and says nothing but what is new.
         if one.server is not None:
             assert set(Counter(mail[0] for mail in one.server.mails).values()) == {1}
+
+
+@contextlib.asynccontextmanager
+async def publishing_towns(here: Any) -> AsyncIterator[None]:
+    """Facts keep coming, and the service hears them."""
+
+    async def publish() -> None:
+        while True:
+            await here.publish(message(city(fresh("town"))))
+
+    task = asyncio.create_task(publish())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def schemas(engine: AsyncEngine) -> set[str]:
