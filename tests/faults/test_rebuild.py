@@ -233,17 +233,21 @@ async def test_what_people_were_told_is_rebuilt_from_one_fact_after_another(
     assert (report.different_rows, report.differences) == (0, [])
 
 
-async def test_a_fact_let_in_while_the_rebuild_is_reading_is_in_it_and_one_that_is_parked_is_not(
+async def test_a_fact_let_in_while_a_rebuild_reads_is_in_it_and_one_that_was_discarded_is_not(
     world: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = await world(enrolment.SERVICE)
-    town, writer, other = fresh("town"), fresh("urn:writer"), fresh("urn:other")
+    town, gone, writer, other = fresh("town"), fresh("town"), fresh("urn:writer"), fresh("urn:other")
     rule = SourceTakenOver(rule_id=fresh("takeover"), in_stream="programme.cities", from_source=writer, to_source=other)
     async with here.running() as runtime:
-        await here.publish(
-            message(city(town, name="Own"), source=writer), message(city(town, name="Other"), source=other)
+        *_, discarded = await here.publish(
+            message(city(town, name="Own"), source=writer),
+            message(city(town, name="Other"), source=other),
+            message(city(gone, name="Own"), source=writer),
+            message(city(gone, name="Other"), source=other),
         )
         await settled(here)
+        await runtime.retry.discard(*discarded)
         assert (await compare(here.service, here.settings)).differences == []
         catch_up = replay.Replay.catch_up
 
@@ -259,4 +263,5 @@ async def test_a_fact_let_in_while_the_rebuild_is_reading_is_in_it_and_one_that_
 
         monkeypatch.setattr(replay.Replay, "catch_up", meanwhile)
         report = await compare(here.service, here.settings)
+        assert await known(here, gone, "Own")
     assert (report.different_rows, report.differences) == (0, [])
