@@ -262,6 +262,6 @@ async def test_a_fact_let_in_while_a_rebuild_reads_is_in_it_and_one_that_was_dis
             return number
 
         monkeypatch.setattr(replay.Replay, "catch_up", meanwhile)
-        report = await compare(here.service, here.settings)
+        for _ in range(2):  # The second one knows of the takeover before it reads what was discarded.
+            assert (await compare(here.service, here.settings)).differences == []
         assert await known(here, gone, "Own")
-    assert (report.different_rows, report.differences) == (0, [])
