@@ -219,6 +219,9 @@ def programmes(draw: st.DrawFn, service: Service, about: Sequence[str] = ()) -> 
     for number, ((fact, source), version, bare) in enumerate(drawn):
         if source.startswith("rollcall/") or isinstance(fact, SourceTakenOver):
             version = version or 7  # The office and the services number everything.
+        elif source in ("urn:two", "urn:three"):
+            # Who takes over keeps to one way of numbering: which was the first would depend on when it was let in.
+            version = (version or 7) if source == "urn:two" else None
         before = stated.setdefault((fact.stream, subject_of(fact), source, version), [])
         if fact in before[:-1]:
             continue  # Under one version this, then that, then this again: which one is meant nobody can know.
