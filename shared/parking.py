@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import watermark
 from shared.contracts import EVENTS
-from shared.contracts.model import Event
+from shared.contracts.model import Event, Request
 from shared.database import KEPT, Row, arrays_of, rows_as, table_of, unnested
 from shared.envelope import Heard, Poison, Reason, Record, Unknown, appended_at
 from shared.values import immutable
@@ -55,6 +55,7 @@ class Parked(Row):
     event_id: str | None
     session_id: str | None
     person_id: str | None
+    """Of a request: later ones about the same place wait behind it. A fact holds nobody back."""
     reason: str
     detail: str
     state: str
@@ -114,6 +115,7 @@ def parked_row(
     """The row that keeps a record with the reason it was set aside for."""
     headers = json.dumps([[_clean(name), base64.b64encode(value or b"").decode()] for name, value in record.headers])
     names = {name: value for name, value in record.headers if value}
+    asks = heard.body if heard and isinstance(heard.body, Request) else None
     type_name = heard.type if heard else names.get("ce_type", b"").decode(errors="replace")[:200]
     return Parked(
         stream=record.topic,
@@ -126,8 +128,8 @@ def parked_row(
         type=_clean(type_name) or None,
         source=heard.source if heard else None,
         event_id=heard.event_id if heard else None,
-        session_id=getattr(heard.body, "session_id", None) if heard else None,
-        person_id=getattr(heard.body, "person_id", None) if heard else None,
+        session_id=getattr(asks, "session_id", None),
+        person_id=getattr(asks, "person_id", None),
         reason=reason,
         detail=_clean(detail),
         state=ParkedState.PARKED,

@@ -7,8 +7,9 @@ twice changes nothing, so where the two ways of knowing meet, some are simply he
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -96,7 +97,7 @@ class Replay:
 
     # --- streams -------------------------------------------------------------------------
 
-    async def _from_streams(self, target: dict[Partition, int]) -> AsyncIterator[Events]:
+    async def _from_streams(self, target: dict[Partition, int]) -> AsyncGenerator[Events, None]:
         """What others said, from where we stand to the target."""
         ends = {part: end for part, end in target.items() if part.stream in self._streams}
         left = {part for part, end in ends.items() if end > self._heard_to.get(part, 0)}
@@ -130,7 +131,8 @@ class Replay:
                     if await consumer.position(topic_partition(part)) >= ends[part]:
                         left.discard(part)
                         consumer.pause(topic_partition(part))
-                yield events
+                if events:
+                    yield events
         finally:
             await consumer.stop()
 
@@ -174,7 +176,7 @@ class Replay:
             await self._apply_in_order(subjects[start : start + CHUNK])
         return number
 
-    async def _from_journal(self) -> AsyncIterator[Events]:
+    async def _from_journal(self) -> AsyncGenerator[Events, None]:
         after = ""
         while True:
             statement = _JOURNAL if self._said_since is None else _SAID_SINCE
@@ -245,17 +247,18 @@ class Replay:
                     await save(connection, table, rows)
 
 
-async def _overlapping(batches: AsyncIterator[Events], write: Callable[[Events], Awaitable[None]]) -> int:
+async def _overlapping(batches: AsyncGenerator[Events, None], write: Callable[[Events], Awaitable[None]]) -> int:
     """Writes each batch while the next one is read and decoded. Returns how many events there were."""
     number = 0
     writing: asyncio.Task[None] | None = None
     try:
-        async for events in batches:
-            number += len(events)
-            if writing is not None:
-                await writing
-            writing = asyncio.ensure_future(write(events))
-            await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
+        async with contextlib.aclosing(batches):
+            async for events in batches:
+                number += len(events)
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(write(events))
+                await asyncio.sleep(0)  # The write leaves before the next batch is decoded; otherwise nothing overlaps.
     finally:
         if writing is not None:
             await writing

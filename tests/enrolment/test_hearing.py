@@ -16,7 +16,6 @@ from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
 from shared.journal import JOURNAL
 from shared.parking import PARKED, SKIPPED
-from shared.rebuild import compare, swap
 from shared.testing import Message, body_of, eventually, json_message, message
 from shared.watermark import WATERMARK
 from tests.enrolment.surroundings import (
@@ -191,53 +190,6 @@ async def test_the_books_of_every_stream_balance(world: Make) -> None:
         assert stream["published"] == stream["heard"] + stream["parked"] + stream["skipped"], name
     assert books["streams"]["programme.cities"]["parked"] >= 1
     assert books["streams"]["programme.cities"]["skipped"] >= 1
-
-
-async def test_a_rebuild_equals_the_live_projection_row_for_row(world: Make) -> None:
-    here = await world(SERVICE)
-    town, session = fresh("town"), fresh("session")
-    async with here.running():
-        await here.publish(*programme(town, [fresh("person") for _ in range(3)], session))
-        await eventually(lambda: said_and_sent(here, session, 3))
-        await settled(here)
-        report = await compare(SERVICE, here.settings)
-        assert report.different_rows == 0, report.differences
-        assert report.rows["place"] >= 3
-
-        async with here.engine.begin() as connection:
-            await connection.execute(sa.update(store.PLACE).where(store.PLACE.c.session_id == session).values(queue=99))
-        report = await compare(SERVICE, here.settings)
-        assert {(one["table"], one["only"]) for one in report.differences} == {("place", "live"), ("place", "rebuilt")}
-
-
-async def test_a_rebuild_swapped_in_mends_the_projection_while_the_service_is_at_work(world: Make) -> None:
-    here = await world(SERVICE)
-    town, session = fresh("town"), fresh("session")
-    async with here.running():
-        await here.publish(*programme(town, [fresh("person") for _ in range(3)], session))
-        await eventually(lambda: said_and_sent(here, session, 3))
-        await settled(here)
-        async with here.engine.begin() as connection:
-            await connection.execute(sa.delete(store.PLACE).where(store.PLACE.c.session_id == session))
-        assert (await swap(SERVICE, here.settings)).different_rows == 3
-        assert await enrolled(here, session) == 3
-
-        later = fresh("town")
-        await here.publish(message(city(later)))
-        await eventually(lambda: known(here, later), what="the service goes on")
-        await settled(here)
-        assert (await compare(SERVICE, here.settings)).different_rows == 0
-        assert len(await rows(here, JOURNAL, JOURNAL.c.key == session)) == 3
-
-
-async def test_a_rebuild_that_was_killed_starts_over(world: Make) -> None:
-    here = await world(SERVICE)
-    async with here.engine.begin() as connection:
-        await connection.execute(sa.text("create schema projection_rebuild"))
-        await connection.execute(sa.text("create table projection_rebuild.town (left_over int)"))
-    async with here.running():
-        await settled(here)
-        assert (await compare(SERVICE, here.settings)).different_rows == 0
 
 
 async def test_a_partition_whose_watermark_has_another_fingerprint_is_heard_from_its_start(world: Make) -> None:

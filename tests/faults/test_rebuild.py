@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import datetime as dt
 import itertools
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
@@ -19,152 +17,20 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.attendance import store as attendance_store
-from services.attendance.app import service_of
-from services.attendance.state import ListRules
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
 from services.notifications import store as notifications_store
-from services.notifications.sending import Sender
-from services.notifications.settings import NotificationsSettings
 from shared import rebuild, replay
-from shared.contracts.checkin import CheckInScanned
-from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined
-from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.contracts.rules import TopicDefined
+from shared.contracts.rules import SourceTakenOver
 from shared.holding import ANSWER
-from shared.journal import JOURNAL
-from shared.observer import Observer
-from shared.rebuild import compare, swap
-from shared.runtime import Runtime
+from shared.rebuild import Report, compare, swap
 from shared.service import Service
-from shared.settings import kafka_connection
-from shared.testing import Message, body_of, eventually, message
-from tests.enrolment.surroundings import Make, city, fresh, known, programme, rows, settled, training
-from tests.notifications.test_sending import Server
-
-TODAY = dt.datetime.now(dt.UTC)
-ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), TODAY - dt.timedelta(days=1)))
-ENROLMENT_SOURCE = enrolment.SERVICE.source
-
-
-@dataclasses.dataclass
-class Trained:
-    """A service that has said something: about a town, its team, a training, and who came or was told."""
-
-    here: Any
-    server: Server | None
-    town: str
-    session: str
-
-    @property
-    def service(self) -> Service:
-        service: Service = self.here.service
-        return service
-
-    @property
-    def settings(self) -> Any:
-        return self.here.settings
-
-    async def someone_comes(self) -> None:
-        """Somebody more joins, comes or is enrolled: the service says exactly one thing about it."""
-        person, said = fresh("person"), len(await rows(self.here, JOURNAL))
-        await self.here.publish(*about(self.service, person, self.town, self.session))
-        await eventually(lambda: self._said(said + 1), what=f"what {self.service.name} says about {person}")
-        await settled(self.here)
-
-    async def _said(self, number: int) -> bool:
-        return len(await rows(self.here, JOURNAL)) == number
-
-    async def look(self) -> dict[str, Any]:
-        """Every row, how far the own streams reach, and every mail."""
-        found: dict[str, Any] = {}
-        for metadata in self.service.metadata():
-            for table in metadata.sorted_tables:
-                found[table.fullname] = sorted(map(tuple, await rows(self.here, table)), key=repr)
-        observer = Observer(kafka_connection(self.settings))
-        await observer.start()
-        found["ends"] = await observer.ends(self.service.own)
-        await observer.stop()
-        found["mails"] = Counter(self.server.mails if self.server else ())
-        return found
-
-
-def about(service: Service, person: str, town: str, session: str) -> list[Message]:
-    """What makes the service say one thing about a person."""
-    enrolled = body_of(ParticipantEnrolled, person_id=person, session_id=session, request_id=fresh("request"))
-    if service.name == "enrolment":
-        joined = TeamMemberJoined(
-            person_id=person, city_id=town, from_date=dt.date(2026, 1, 1), kind=MemberKind.PROJECT_STAFF
-        )
-        return [message(joined)]
-    if service.name == "attendance":
-        scan = CheckInScanned(session_id=session, meeting_id="day-1", person_id=person, scanned_at=TODAY)
-        return [message(enrolled, source=ENROLMENT_SOURCE), message(scan)]
-    return [
-        message(body_of(PersonRegistered, person_id=person)),
-        message(ContactRegistered(person_id=person, email=f"{person}@example.org")),
-        message(enrolled, source=ENROLMENT_SOURCE),
-    ]
-
-
-@contextlib.asynccontextmanager
-async def trained(world: Make, service: Service) -> AsyncIterator[Trained]:
-    """The service at work, after three people have gone through it."""
-    here = await world(service)
-    town, session = fresh("town"), fresh("session")
-    server = Server(replay_port()) if service.name == "notifications" else None
-    if server is None:
-        async with here.running():
-            yield await _trained(here, server, town, session)
-        return
-    settings = NotificationsSettings(
-        **here.settings.model_dump(exclude={"port", "pool_size"}),
-        port=0,
-        smtp_port=server.port,
-        mail_since=dt.datetime.now(dt.UTC),
-        reconcile_seconds=0.2,
-        catch_up_seconds=0.1,
-        send_poll_seconds=0.1,
-    )
-    async with server.listening():
-        runtime = Runtime(service, settings)
-        sender = Sender(
-            runtime.engine,
-            service,
-            settings,
-            streams_heard=partial(notifications.streams_heard, runtime),
-            lag=runtime.health.lag,
-            said=runtime.relay.wake,
-        )
-        runtime.changed.append(sender.news)
-        runtime.loops += sender.loops()
-        tasks = await runtime.start()
-        try:
-            yield await _trained(dataclasses.replace(here, settings=settings), server, town, session)
-        finally:
-            await runtime.stop(tasks)
-            await runtime.engine.dispose()
-
-
-async def _trained(here: Any, server: Server | None, town: str, session: str) -> Trained:
-    one = Trained(here, server, town, session)
-    topic = TopicDefined(rule_id=fresh("topic"), topic=fresh("topic"), name_pl="Klimat", name_en="Climate")
-    await here.publish(message(topic), *programme(town, [], session)[:-1])
-    await here.publish(message(training(session, town, topic=topic.topic)))
-    await settled(here)
-    for _ in range(3):
-        await one.someone_comes()
-    return one
-
-
-def replay_port() -> int:
-    from deploy.embedded import ports
-
-    return ports.choose_free()
-
+from shared.testing import body_of, eventually, message
+from tests.enrolment.surroundings import Make, city, fresh, known, rows, settled
+from tests.faults.trained import ATTENDANCE, Trained, about, trained
 
 TAMPERED = {
     "enrolment": enrolment_store.PLACE,
@@ -178,15 +44,25 @@ services = pytest.mark.parametrize(
 
 @services
 async def test_a_rebuild_finds_and_heals_what_was_changed_by_hand_and_says_and_mails_nothing(
-    world: Make, service: Service
+    world: Make, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with trained(world, service) as one:
+        catch_up = replay.Replay.catch_up
+
+        async def while_the_service_goes_on(self: replay.Replay, target: Any) -> int:
+            number = await catch_up(self, target)
+            if waits:
+                await waits.pop().someone_comes()
+            return number
+
+        waits = [one]
+        monkeypatch.setattr(replay.Replay, "catch_up", while_the_service_goes_on)
         async with publishing_towns(one.here):
             report = await compare(service, one.settings)
         assert (report.different_rows, report.differences) == (0, [])
-        assert report.rows[TAMPERED[service.name].name] >= 3
-
         await settled(one.here)
+        assert report.rows[TAMPERED[service.name].name] >= 4
+
         before = await one.look()
         table = TAMPERED[service.name]
         async with one.here.engine.begin() as connection:
@@ -207,7 +83,7 @@ async def test_a_rebuild_finds_and_heals_what_was_changed_by_hand_and_says_and_m
 
 @contextlib.asynccontextmanager
 async def publishing_towns(here: Any) -> AsyncIterator[None]:
-    """Facts keep coming: the service hears them while it is compared."""
+    """Facts keep coming, and the service hears them."""
 
     async def publish() -> None:
         while True:
@@ -251,34 +127,44 @@ asyncio.run(rebuild.swap(SERVICE, settings))
 """
 
 
-@pytest.mark.parametrize("point", ["hearing", "comparing", "swapping"])
-async def test_a_rebuild_that_is_killed_leaves_the_live_projection_at_work_and_the_next_one_starts_over(
-    world: Make, point: str
-) -> None:
-    async with trained(world, enrolment.SERVICE) as one:
-        before = await one.look()
-        url = one.settings.database_url.get_secret_value()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", HANGS, one.settings.kafka, url, point, stdout=asyncio.subprocess.PIPE
-        )
-        assert process.stdout is not None
-        async with asyncio.timeout(60):
-            assert await process.stdout.readline() == b"here\n"
-        process.kill()
-        await process.wait()
-        assert "projection_rebuild" in await schemas(one.here.engine)
+async def killed(one: Trained, point: str) -> None:
+    """A rebuild in a process of its own, ended by kill -9 when it has come so far."""
+    arguments = (HANGS, one.settings.kafka, one.settings.database_url.get_secret_value(), point)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", *arguments, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        assert await process.stdout.readline() == b"here\n"
+    if point == "comparing":
+        await eventually(partial(is_working, one.here.engine), what="the server at work for it")
+    process.kill()
+    await process.wait()
+    assert "projection_rebuild" in await schemas(one.here.engine)
 
-        later = fresh("town")
-        await one.here.publish(message(city(later)))
-        await eventually(lambda: known(one.here, later), what="the service goes on", seconds=10)
-        after = await one.look()
-        assert {name for name in before if before[name] != after[name]} == {"projection.town", "projection.watermark"}
-        report = await eventually(partial(unless_running, one), what="the next rebuild")
+
+async def is_working(engine: AsyncEngine) -> bool:
+    statement = "select count(*) from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'"
+    async with engine.connect() as connection:
+        return bool((await connection.execute(sa.text(statement))).scalar_one())
+
+
+async def test_a_killed_rebuild_leaves_the_live_projection_at_work_and_the_next_one_starts_over(world: Make) -> None:
+    async with trained(world, enrolment.SERVICE) as one:
+        for point in ("hearing", "comparing", "swapping"):
+            before = await one.look()
+            await killed(one, point)
+
+            later = fresh("town")
+            await one.here.publish(message(city(later)))
+            await eventually(partial(known, one.here, later), what=f"going on after {point}", seconds=10)
+            after = await one.look()
+            changed = {name for name in before if before[name] != after[name]}
+            assert changed == {"projection.town", "projection.watermark"}, point
+        report: Any = await eventually(partial(unless_running, one), what="the next rebuild")
         assert report.different_rows == 0
         assert await schemas(one.here.engine) == {"projection", "kept"}
 
 
-async def unless_running(one: Trained) -> Any:
+async def unless_running(one: Trained) -> Report | None:
     """A rebuild; None while the server has not noticed yet that the one before is gone."""
     try:
         return await swap(one.service, one.settings)
@@ -293,10 +179,17 @@ async def test_a_rebuild_may_take_longer_than_a_transaction_may_be_idle(
         settings = {"idle_in_transaction_session_timeout": "200"}
         return create_async_engine(url, connect_args={"server_settings": settings})
 
+    async def slowly(self: replay.Replay, target: Any) -> int:
+        await asyncio.sleep(0.5)
+        return await catch_up(self, target)
+
+    catch_up = replay.Replay.catch_up
+    monkeypatch.setattr(replay.Replay, "catch_up", slowly)
     monkeypatch.setattr(rebuild, "connect", impatient)
-    async with trained(world, enrolment.SERVICE) as one:
-        report = await compare(one.service, one.settings, lambda line: time.sleep(0.4))
-    assert report.different_rows == 0
+    here = await world(enrolment.SERVICE)
+    async with here.running():
+        await settled(here)
+        assert (await compare(here.service, here.settings)).different_rows == 0
 
 
 async def test_what_follows_from_facts_is_rebuilt_in_their_own_order_also_if_our_clock_went_back(world: Make) -> None:
@@ -338,3 +231,37 @@ async def test_what_people_were_told_is_rebuilt_from_one_fact_after_another(
     monkeypatch.setattr(replay.Replay, "_apply", one_by_one)
     report = await compare(here.service, here.settings)
     assert (report.different_rows, report.differences) == (0, [])
+
+
+async def test_a_fact_let_in_while_a_rebuild_reads_is_in_it_and_one_that_was_discarded_is_not(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await world(enrolment.SERVICE)
+    town, gone, writer, other = fresh("town"), fresh("town"), fresh("urn:writer"), fresh("urn:other")
+    rule = SourceTakenOver(rule_id=fresh("takeover"), in_stream="programme.cities", from_source=writer, to_source=other)
+    async with here.running() as runtime:
+        *_, discarded = await here.publish(
+            message(city(town, name="Own"), source=writer),
+            message(city(town, name="Other"), source=other),
+            message(city(gone, name="Own"), source=writer),
+            message(city(gone, name="Other"), source=other),
+        )
+        await settled(here)
+        await runtime.retry.discard(*discarded)
+        assert (await compare(here.service, here.settings)).differences == []
+        catch_up = replay.Replay.catch_up
+
+        async def meanwhile(self: replay.Replay, target: Any) -> int:
+            number = await catch_up(self, target)
+            if not await known(here, town, "Other"):
+                await here.publish(message(rule))
+                await settled(here)
+                await runtime.may_decide.wait()
+                await runtime.retry.let_in()
+                assert await known(here, town, "Other")
+            return number
+
+        monkeypatch.setattr(replay.Replay, "catch_up", meanwhile)
+        for _ in range(2):  # The second one knows of the takeover before it reads what was discarded.
+            assert (await compare(here.service, here.settings)).differences == []
+        assert await known(here, gone, "Own")

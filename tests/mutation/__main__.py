@@ -70,7 +70,7 @@ MUTATIONS = (
     Mutation(
         "one writer per aggregate",
         "shared/working.py",
-        "        return Verdict.STALE if (new, old) in rules or old == owner else Verdict.FOREIGN",
+        "        return Verdict.STALE if old == owner or self._replaces(stream, new, old) else Verdict.FOREIGN",
         "        return Verdict.NEWER",
         ("tests/shared/test_working.py",),
     ),

@@ -13,26 +13,37 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import asyncpg
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, currently_in_test_context, given, note, settings
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.embedded.postgres import Postgres
+from services.attendance import store as attendance_store
 from services.attendance.app import service_of
 from services.attendance.state import ListRules
 from services.enrolment import app as enrolment
+from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
+from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.contracts.model import Event
+from shared.contracts.rules import SourceTakenOver
 from shared.deciding import Desk
+from shared.envelope import decode
 from shared.facts import FactLane
+from shared.holding import ANSWER, DUE, HELD
+from shared.journal import JOURNAL
 from shared.migrating import migrate
+from shared.recovery import RECONCILE
 from shared.retry import ParkedRetry
 from shared.service import SHARED_TABLES, Service
-from shared.testing import NOON
-from tests.simulation.programmes import Programme, Step, batches_of, decoded, interleavings, programmes
+from shared.testing import NOON, body_of
+from shared.working import Due
+from tests.simulation.interleavings import Programme, Said, Step, batches_of, decoded, interleavings
+from tests.simulation.programmes import programmes
 
-EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "60"))
 thorough = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -41,27 +52,27 @@ thorough = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON - dt.timedelta(days=365)))
+CLOSING = ("programme.sessions", "attendance.events")
+"""Moments at which lists close follow from the one unless the other has closed them."""
 Contents = dict[str, list[tuple[Any, ...]]]
 
 
 class Hearing:
     """One service on a database of its own, through its real lanes."""
 
-    def __init__(self, service: Service, engine: AsyncEngine, dsn: str) -> None:
+    def __init__(self, service: Service, engine: AsyncEngine) -> None:
         self._numbers = itertools.count(1)
-        self._dsn = dsn
+        tables = [table for metadata in service.metadata() for table in reversed(metadata.sorted_tables)]
+        self._empty = ";".join(str(sa.delete(table)) for table in tables if table.name != "decider")
         self.now = NOON + dt.timedelta(days=1)
         self.engine = engine
         self.service = dataclasses.replace(service, clock=lambda: self.now, new_id=lambda: f"own-{next(self._numbers)}")
 
     async def empty(self) -> None:
         """As after migrating."""
-        tables = [table for metadata in self.service.metadata() for table in reversed(metadata.sorted_tables)]
-        connection = await asyncpg.connect(self._dsn)
-        await connection.execute(
-            ";".join(f"delete from {table.fullname}" for table in tables if table.name != "decider")  # noqa: S608  # Our tables.
-        )
-        await connection.close()
+        async with self.engine.begin() as connection:
+            raw = await connection.get_raw_connection()
+            await raw.driver_connection.execute(self._empty)  # type: ignore[union-attr]  # Many statements at once.
 
     async def hear(self, programme: Programme, turns: Sequence[Step]) -> Desk:
         """Hears everything, and lets in whoever may take over by then."""
@@ -106,10 +117,9 @@ async def hearings(postgres: Postgres) -> AsyncIterator[dict[str, Hearing]]:
     made = {}
     for service in (enrolment.SERVICE, ATTENDANCE, notifications.SERVICE):
         name = f"confluence_{service.name}"
-        dsn = postgres.ensure(name, name, "secret")
-        url = dsn.replace("postgresql://", "postgresql+asyncpg://")
+        url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
         await asyncio.to_thread(migrate, service.name, url)
-        made[service.name] = Hearing(service, create_async_engine(url), dsn)
+        made[service.name] = Hearing(service, create_async_engine(url))
     yield made
     for hearing in made.values():
         await hearing.engine.dispose()
@@ -117,8 +127,8 @@ async def hearings(postgres: Postgres) -> AsyncIterator[dict[str, Hearing]]:
 
 async def twice(hearing: Hearing, programme: Programme, turns: list[Step], *leave_out: str) -> None:
     """Heard in canonical order and in another one."""
-    note(repr(programme))
-    note(f"Turns: {turns}")
+    if currently_in_test_context():
+        note(f"{programme!r}\nTurns: {turns}")
     found = []
     for one in ([], turns):
         await hearing.empty()
@@ -136,7 +146,7 @@ async def test_enrolment_makes_the_same_rows_in_any_interleaving(
 
 
 @thorough
-@given(programmes(ATTENDANCE), interleavings)
+@given(st.one_of(programmes(ATTENDANCE), programmes(ATTENDANCE, CLOSING)), interleavings)
 async def test_attendance_makes_the_same_rows_in_any_interleaving(
     hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
 ) -> None:
@@ -149,3 +159,118 @@ async def test_notifications_makes_the_same_rows_in_any_interleaving(
     hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
 ) -> None:
     await twice(hearings["notifications"], programme, turns)
+
+
+def person(source: str, version: int, model: type[Event] = PersonRegistered) -> Said:
+    return Said(body_of(model, person_id="p1"), source, version, f"{source}-{version}-{model.__name__}")
+
+
+def takeover(former: str, new: str) -> Said:
+    rule = SourceTakenOver(rule_id=f"{former}-{new}", in_stream="programme.people", from_source=former, to_source=new)
+    return Said(rule, "urn:office", 1, rule.rule_id)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [person("one", 1), person("two", 1), person("one", 2)],
+        [person("one", 1), person("two", 1), person("three", 1), person("two", 2)],
+        [person("one", 1), person("three", 1), person("two", 1)],
+        [person("one", 1), person("two", 1), person("one", 1, PersonErased)],
+        [person("two", 1), person("one", 2, PersonErased)],
+        [person("one", 1), person("two", 1), person("three", 1), person("one", 2, PersonErased)],
+        [person("one", 1), person("two", 1, PersonErased), person("one", 2, PersonErased)],
+    ],
+    ids=lambda said: " ".join(one.id for one in said),
+)
+async def test_it_does_not_matter_when_a_takeover_is_heard(hearings: dict[str, Hearing], said: list[Said]) -> None:
+    programme = Programme([takeover("one", "two"), takeover("two", "three"), *said])
+    rules_last = [Step(first=1, partitions=1, records=1, again=0)] * len(said)
+    await twice(hearings["enrolment"], programme, rules_last)
+
+
+# --- what is contested ---------------------------------------------------------------------
+
+
+async def records(engine: AsyncEngine, table: sa.Table, *columns: str) -> list[Any]:
+    async with engine.connect() as connection:
+        return list(await connection.execute(sa.select(*(table.c[name] for name in columns or table.c.keys()))))
+
+
+DECIDED = ("programme.rules", "programme.cities", "programme.teams", "programme.sessions", "enrolment.requests")
+
+
+@thorough
+@given(programmes(enrolment.SERVICE, DECIDED), interleavings)
+async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
+    hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
+) -> None:
+    note(f"{programme!r}\nTurns: {turns}")
+    hearing = hearings["enrolment"]
+    await hearing.empty()
+    desk = await hearing.hear(programme, turns)
+
+    places = await records(hearing.engine, enrolment_store.PLACE)
+    for session in await records(hearing.engine, enrolment_store.SESSION):
+        mine = [place for place in places if place.session_id == session.session_id]
+        enrolled = [place.queue for place in mine if place.state == "enrolled"]
+        waiting = [place.queue for place in mine if place.state == "waitlisted"]
+        if session.state == "scheduled":
+            assert len(enrolled) <= session.capacity, "oversold"
+            assert not waiting or len(enrolled) == session.capacity, "a seat is free and somebody waits"
+            assert not (waiting and enrolled) or max(enrolled) < min(waiting), "overtaken"
+
+    asked = {one.event_id for one in heard_by(programme, "enrolment.requests")}
+    answered = {row.request_id for row in await records(hearing.engine, ANSWER, "request_id")}
+    held = {row.request_id for row in await records(hearing.engine, HELD, "request_id")}
+    assert answered | held == asked, "forgotten"
+    assert not answered & held
+
+    said = await records(hearing.engine, JOURNAL, "subject", "version", "event_id")
+    newest = {subject: max(facts)[1] for subject, facts in by_subject(said).items()}
+    assert newest == {f"session/{one.session_id}/person/{one.person_id}": one.event_id for one in places}
+    for facts in by_subject(said).values():
+        assert sorted(version for version, _ in facts) == list(range(1, len(facts) + 1)), "doubled"
+
+    async with hearing.engine.connect() as connection:
+        subjects = await hearing.service.open_subjects(connection, hearing.now)
+    for subject in subjects:
+        thought = await desk.act([Due(RECONCILE, subject, hearing.now)])
+        assert thought.said == [], "all is known, and something was not decided"
+
+
+def heard_by(programme: Programme, stream: str) -> list[Any]:
+    return [decode(record) for part in programme.of([stream]).values() for record in part]
+
+
+def by_subject(said: Sequence[Any]) -> dict[str, list[tuple[int, str]]]:
+    found: dict[str, list[tuple[int, str]]] = {}
+    for subject, version, event_id in said:
+        found.setdefault(subject, []).append((version, event_id))
+    return found
+
+
+CAME = ("enrolment.events", "attendance.scans")
+NUMBERS = ("session_id", "meeting_id", "recorded", "present", "absent", "not_recorded", "without_place")
+PRESENCE = ("session_id", "meeting_id", "person_id", "state", "with_place", "scanned_at")
+
+
+@thorough
+@given(st.one_of(programmes(ATTENDANCE, CAME), programmes(ATTENDANCE, (*CAME, "programme.sessions"))), interleavings)
+async def test_in_any_interleaving_the_lists_close_with_the_same_people_and_numbers(
+    hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
+) -> None:
+    note(f"{programme!r}\nTurns: {turns}")
+    hearing = hearings["attendance"]
+    found = []
+    for one in ([], turns):
+        await hearing.empty()
+        desk = await hearing.hear(programme, one)
+        for moment in sorted(await records(hearing.engine, DUE), key=lambda row: (row.at, row.subject)):
+            await desk.act([Due(*moment)])
+        lists = await records(hearing.engine, attendance_store.LIST_TABLE, *NUMBERS)
+        closed = {(row.session_id, row.meeting_id) for row in lists}
+        came = await records(hearing.engine, attendance_store.RECORD, *PRESENCE)
+        listed = [row for row in came if (row.session_id, row.meeting_id) in closed]
+        found.append({"list": sorted(map(tuple, lists)), "record": sorted(map(tuple, listed))})
+    assert difference(*found) == []
