@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import holding, journal, parking, recovery, telemetry, watermark
 from shared.contracts.model import Event
-from shared.database import Row, load_by_key, save
+from shared.database import load_by_key, save
 from shared.envelope import Decoded, Heard, Poison, Reason, Record, Unknown, fingerprint, headers_of, key_of
 from shared.faults import Fault, classify
 from shared.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.parking import Parked, parked_row, poison_row
 from shared.recovery import RECONCILE
+from shared.rows import Row
 from shared.service import Inputs, Service
 from shared.watermark import Move, Partition, Watermark
 from shared.working import Arrival, Due, Said, SetAside, Verdict, Working

@@ -1,4 +1,6 @@
-"""The envelope: CloudEvents 1.0 in and out of Kafka records. Knows headers and bytes, never what an event means."""
+"""The envelope: what CloudEvents 1.0 puts around an event, and how it is written. Read in shared.decoding. Knows headers and bytes,
+never what an event means.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +8,19 @@ import datetime as dt
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
-from urllib.parse import unquote
 
 from pydantic import ValidationError
 
 from shared.contracts import EVENTS, Event
-from shared.contracts.model import BODY_LIMIT_BYTES
-from shared.streams import STREAMS, Stream
+from shared.streams import STREAMS
 from shared.values import immutable
 
-FUTURE_TOLERANCE = dt.timedelta(minutes=5)
 ATTRIBUTE_LIMIT = 200
-VERSION_LIMIT = 2**63 - 1
 STRUCTURED = "application/cloudevents+json"
 BINARY = "application/json"
-_BINARY = BINARY.encode()
 
 B = TypeVar("B", bound=Event, covariant=True)
 
@@ -149,213 +146,6 @@ def fingerprint(record: Record) -> str:
             return f"{record.timestamp}/{value.decode(errors='replace')[:ATTRIBUTE_LIMIT]}".replace("\x00", "\ufffd")
     digest = hashlib.blake2b((record.key or b"") + b"\x00" + (record.value or b"\x00"), digest_size=12).hexdigest()
     return f"{record.timestamp}/{digest}"
-
-
-class _NotReadable(Exception):
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-
-def decode(record: Record) -> Decoded:
-    """Reads one record without ever raising: an event, something poisonous, or a type that is not known here.
-
-    Source: CloudEvents 1.0.2, Kafka protocol binding 1.0.2 (binary and structured content mode).
-    """
-    try:
-        stream = STREAMS[record.topic]
-        value = record.value
-        if value is None:
-            return _tombstone(record, stream)
-        if len(value) > BODY_LIMIT_BYTES:
-            raise _NotReadable(Reason.TOO_LARGE, f"the body has {len(value)} bytes; the limit is {BODY_LIMIT_BYTES}")
-        headers = _headers(record)
-        content_type = _content_type(headers.get("content-type") or b"")
-        if content_type == STRUCTURED:
-            headers, value = _structured(value)
-        elif content_type != BINARY:
-            raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"content-type is {content_type or 'missing'!r}")
-        type_name = _repeated(headers, "ce_type")
-        model = EVENTS.get(type_name)
-        if model is None:
-            return Unknown(record, type_name)
-        return _event(record, stream, headers, value, model)
-    except _NotReadable as refused:
-        return Poison(record, refused.reason, refused.detail[:1000])
-    except (ArithmeticError, ValueError, RecursionError) as error:  # A validator that does not say so itself.
-        return Poison(record, Reason.INVALID_BODY, repr(error)[:1000])
-
-
-def _headers(record: Record) -> dict[str, bytes]:
-    """The headers by name, all of them known to be UTF-8. They stay bytes until somebody looks at one."""
-    headers = dict(record.headers)
-    try:
-        if not "".join(headers).isascii():
-            "".join(headers).encode()  # The tolerant reader leaves surrogates where a name is not UTF-8.
-        for value in headers.values():
-            if value is not None and not value.isascii():
-                value.decode()
-    except UnicodeError as error:
-        raise _NotReadable(Reason.HEADER_NOT_UTF8, str(error)) from None
-    return headers
-
-
-def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
-    """Structured mode: attributes beside `data` in one JSON object. Returned as headers and body of the binary mode."""
-    try:
-        envelope = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        raise _NotReadable(Reason.NOT_JSON, str(error)) from None
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), dict):
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "a structured event is an object with an object `data`")
-    attributes = {
-        f"ce_{name}": str(item).encode("utf-8", "backslashreplace")  # A lone surrogate is told, not carried on.
-        for name, item in envelope.items()
-        if name != "data" and item is not None
-    }
-    return attributes, json.dumps(envelope["data"], ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
-
-
-_kept_text = functools.lru_cache(maxsize=4096)(bytes.decode)
-
-
-def _text(value: bytes) -> str:
-    """Text of a header that many records share: half of a record's headers say what the last one's said."""
-    return _kept_text(value) if len(value) <= ATTRIBUTE_LIMIT else value.decode()
-
-
-def _content_type(value: bytes) -> str:
-    return BINARY if value == _BINARY else _text(value).partition(";")[0].strip().lower()
-
-
-def _checked(name: str, text: str) -> str:
-    if not text:
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} is missing")
-    if len(text) > ATTRIBUTE_LIMIT or not text.isprintable():
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} is longer than {ATTRIBUTE_LIMIT} or not printable")
-    return text
-
-
-def _attribute(headers: Mapping[str, bytes], name: str) -> str:
-    return _checked(name, (headers.get(name) or b"").decode())
-
-
-def _repeated(headers: Mapping[str, bytes], name: str) -> str:
-    """An attribute with few different values, such as a source."""
-    return _checked(name, _text(headers.get(name) or b""))
-
-
-def _optional(headers: Mapping[str, bytes], name: str) -> str | None:
-    return _attribute(headers, name) if headers.get(name) else None
-
-
-def _time(text: str) -> dt.datetime:
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_time is not RFC 3339: {text}") from None
-    if moment.tzinfo is dt.UTC:
-        return moment
-    if moment.tzinfo is None:
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_time has no offset: {text}")
-    try:
-        return moment.astimezone(dt.UTC)
-    except OverflowError:
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_time is out of range: {text}") from None
-
-
-@functools.lru_cache(maxsize=1024)
-def _version(value: bytes) -> int:
-    text = value.decode()
-    if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > VERSION_LIMIT:
-        raise _NotReadable(
-            Reason.NOT_A_CLOUDEVENT, f"ce_aggregateversion is no decimal number of at most 63 bits: {text[:40]!r}"
-        )
-    return int(text)
-
-
-def _has_nul(value: bytes) -> bool:
-    """Whether any string in the JSON holds a NUL, also in fields that no contract knows: Postgres would refuse it."""
-    return "\\u0000" in json.dumps(json.loads(value)).replace("\\\\", "")
-
-
-def _event(
-    record: Record, stream: Stream, headers: Mapping[str, bytes], value: bytes, model: type[Event]
-) -> Heard[Event]:
-    if headers.get("ce_specversion") != b"1.0":
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "ce_specversion is not 1.0")
-    event_id = _attribute(headers, "ce_id")
-    source = _repeated(headers, "ce_source")
-    stated_at = _time(_attribute(headers, "ce_time"))
-    heard_at = appended_at(record)
-    if stated_at > heard_at + FUTURE_TOLERANCE:
-        raise _NotReadable(Reason.FUTURE_TIME, f"said at {stated_at.isoformat()}, heard at {heard_at.isoformat()}")
-    if model.stream != stream.name:
-        raise _NotReadable(Reason.WRONG_STREAM, f"{model.type_name()} belongs to {model.stream}")
-    try:
-        body = model.model_validate_json(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        reason = Reason.NOT_JSON if first["type"] == "json_invalid" else Reason.INVALID_BODY
-        where = ".".join(str(step) for step in first["loc"]) or "body"
-        raise _NotReadable(reason, f"{where}: {first['msg']}") from None
-    if b"\\u0000" in value and _has_nul(value):
-        raise _NotReadable(Reason.INVALID_BODY, "body: must not contain a NUL character")
-    if record.key != str(getattr(body, stream.key)).encode():
-        raise _NotReadable(Reason.WRONG_KEY, f"the key {(record.key or b'')[:80]!r} is not the body's {stream.key}")
-    expected = subject_of(body)
-    subject = headers["ce_subject"].decode() if headers.get("ce_subject") is not None else expected
-    if subject != expected and unquote(subject) != unquote(expected):
-        raise _NotReadable(Reason.WRONG_SUBJECT, f"ce_subject is {subject[:120]!r}, the body says {expected!r}")
-    number = headers.get("ce_aggregateversion")
-    version = None if number is None else _version(number)
-    return Heard(  # By position: naming the fields takes as long as reading the time.
-        record.topic,
-        record.partition,
-        record.offset,
-        heard_at,
-        event_id,
-        source,
-        expected,
-        stated_at,
-        microseconds(stated_at) if version is None else version,
-        version is not None,
-        _optional(headers, "ce_correlationid"),
-        _optional(headers, "ce_causationid"),
-        _optional(headers, "ce_traceparent"),
-        body,
-    )
-
-
-def _tombstone(record: Record, stream: Stream) -> Heard[Event]:
-    """An empty value on a compacted stream stands for the aggregate's erasure, whoever wrote it."""
-    if stream.tombstone is None:
-        raise _NotReadable(Reason.TOMBSTONE, f"{stream.name} is not compacted: an empty value means nothing there")
-    try:
-        body = stream.tombstone.model_validate({stream.key: (record.key or b"").decode()})
-    except (ValidationError, UnicodeDecodeError):
-        raise _NotReadable(Reason.WRONG_KEY, f"the key of the tombstone is no {stream.key}") from None
-    heard_at = appended_at(record)
-    return Heard(
-        stream=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        appended_at=heard_at,
-        event_id=f"tombstone-{record.partition}-{record.offset}",
-        source="tombstone",
-        subject=subject_of(body),
-        stated_at=heard_at,
-        version=microseconds(heard_at),
-        numbered=False,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-        tombstone=True,
-    )
 
 
 def rfc3339(moment: dt.datetime) -> str:

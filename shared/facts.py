@@ -16,10 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import telemetry, watermark
 from shared.contracts.model import Event
-from shared.database import FactRow, arrays_of, unnested, upsert_newest
+from shared.database import arrays_of, unnested, upsert_newest
 from shared.deciding import Batch
 from shared.envelope import Decoded, Heard, fingerprint
 from shared.faults import Fault, classify
+from shared.rows import FactRow
 from shared.service import Service
 from shared.watermark import Move
 from shared.working import Verdict

@@ -11,9 +11,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.model import BODY_LIMIT_BYTES, Event
-from shared.database import KEPT, Row, any_of, arrays_of, table_of, unnested
+from shared.database import KEPT, any_of, arrays_of, table_of, unnested
 from shared.envelope import Heard, key_of, subject_of
 from shared.recovery import IS_HEARD_AGAIN
+from shared.rows import Row
 from shared.streams import PARTITIONER, STREAMS
 from shared.values import immutable
 from shared.watermark import MACHINERY, Partition

@@ -20,8 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared import watermark
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Request
-from shared.database import KEPT, Row, arrays_of, rows_as, table_of, unnested
+from shared.database import KEPT, arrays_of, rows_as, table_of, unnested
 from shared.envelope import Heard, Poison, Reason, Record, Unknown, appended_at
+from shared.rows import Row
 from shared.values import immutable
 from shared.watermark import MACHINERY, Partition
 from shared.working import Arrival

@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import journal, parking, recovery, telemetry, tolerant, watermark
 from shared.backoff import Backoff
 from shared.deciding import Batch, NotContinuous
-from shared.envelope import Decoded, decode
+from shared.decoding import decode
+from shared.envelope import Decoded
 from shared.faults import Fault, classify
 from shared.positions import Fetched, Positions, partition_of, topic_partition
 from shared.settings import ConsumerLimits

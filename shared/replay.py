@@ -21,7 +21,8 @@ from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.database import load_by_key, rows_as, save
 from shared.deciding import Batch
-from shared.envelope import Decoded, Heard, decode, microseconds
+from shared.decoding import decode
+from shared.envelope import Decoded, Heard, microseconds
 from shared.facts import FactLane
 from shared.holding import TAKEOVER
 from shared.journal import JOURNAL, Entry

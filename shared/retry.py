@@ -13,7 +13,8 @@ from shared.backoff import Backoff
 from shared.commands import NotYet
 from shared.database import rows_as
 from shared.deciding import Desk
-from shared.envelope import Heard, Reason, decode
+from shared.decoding import decode
+from shared.envelope import Heard, Reason
 from shared.faults import Fault, classify
 from shared.holding import TAKEOVER
 from shared.parking import PARKED, Parked, ParkedState

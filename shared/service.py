@@ -13,8 +13,8 @@ from uuid_utils import uuid7
 
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
-from shared.database import FactRow, Row
 from shared.envelope import Heard
+from shared.rows import FactRow, Row
 from shared.watermark import MACHINERY
 from shared.working import Derive, Due, MakeRow, Takeover, Working, takeover_of
 

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from aiokafka import ConsumerRecord
 
 from shared.contracts.model import Event
-from shared.envelope import BINARY, Heard, decode, headers_of, key_of, microseconds, subject_of
+from shared.decoding import decode
+from shared.envelope import BINARY, Heard, headers_of, key_of, microseconds, subject_of
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.database import KEPT, Row, mapping, rows_as, table_of
+from shared.database import KEPT, rows_as, table_of
+from shared.rows import Row, mapping
 from shared.values import immutable
 from shared.watermark import MACHINERY
 

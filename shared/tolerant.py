@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class _LenientBytes(bytearray):
-    """Bytes whose text keeps what is not UTF-8 as lone surrogates, which `decode` in shared.envelope sets aside."""
+    """Bytes whose text keeps what is not UTF-8 as lone surrogates, which shared.decoding sets aside."""
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)

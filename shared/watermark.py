@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.database import Row, rows_as, table_of
+from shared.database import rows_as, table_of
+from shared.rows import Row
 from shared.values import immutable
 
 MACHINERY = sa.MetaData()

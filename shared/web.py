@@ -21,10 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import parking, tokens
 from shared.commands import NotYet, Undecidable
 from shared.contracts.model import Event
-from shared.database import mapping
 from shared.envelope import Heard, microseconds, subject_of
 from shared.faults import Fault, classify
 from shared.parking import Parked
+from shared.rows import mapping
 from shared.runtime import Runtime
 from shared.tokens import Actor
 

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, TypeVar
 
 from shared.contracts.model import Event, Fact
 from shared.contracts.rules import SourceTakenOver
-from shared.database import FactRow, Row, Rows
 from shared.envelope import Heard, Reason, subject_of
+from shared.rows import FactRow, Row, Rows
 from shared.streams import STREAMS
 from shared.values import immutable
 

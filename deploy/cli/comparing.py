@@ -14,7 +14,8 @@ from deploy.cli.reading import until_end
 from deploy.demo.mine import SESSION_ID as MINE_SESSION
 from deploy.demo.mine import TOWN_ID as MINE_TOWN
 from shared.contracts.notifications import NoticeKind, NoticeSent
-from shared.envelope import Heard, decode
+from shared.decoding import decode
+from shared.envelope import Heard
 
 PAGE = 1000
 

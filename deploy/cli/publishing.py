@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from deploy.cli.terminal import Refusal
-from shared.envelope import Poison, decode, record_of
+from shared.decoding import decode
+from shared.envelope import Poison, record_of
 from shared.parking import StoredRecord
 from shared.streams import RECORD_LIMIT_BYTES
 

@@ -12,7 +12,8 @@ from aiokafka.structs import ConsumerRecord
 
 from deploy.cli.terminal import Refusal
 from shared.contracts.portal import EnrolmentRequested
-from shared.envelope import Heard, decode
+from shared.decoding import decode
+from shared.envelope import Heard
 from shared.streams import STREAMS
 
 

@@ -15,7 +15,8 @@ from deploy.cli.connection import connection
 from deploy.cli.reading import reader, until_end
 from deploy.cli.terminal import Exit, Refusal, out
 from deploy.cli.up import DEFAULT_FOLDER, FolderOption
-from shared.envelope import Heard, Poison, decode
+from shared.decoding import decode
+from shared.envelope import Heard, Poison
 from shared.streams import STREAMS
 
 _LEFT_OUT = {"decided_at", "request_id", "request_source", "message_id", "content"}

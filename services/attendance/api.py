@@ -13,8 +13,8 @@ from services.attendance.settings import AttendanceSettings
 from services.attendance.state import CANCELLED, CloseList, Session
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Id, Moment
-from shared.database import mapping
 from shared.observer import is_heard
+from shared.rows import mapping
 from shared.runtime import Runtime
 from shared.tokens import Actor
 from shared.web import Problem, allowed, command, create_app

@@ -36,9 +36,9 @@ from shared.contracts.attendance import (
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Fact
-from shared.database import FactRow
 from shared.envelope import Heard, Reason
 from shared.holding import HELD_DAYS
+from shared.rows import FactRow
 from shared.values import immutable
 from shared.working import Takeover, Working
 

@@ -20,8 +20,8 @@ from shared.contracts.enrolment import (
 from shared.contracts.model import Id, Request
 from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
 from shared.contracts.selection import CityOutcome
-from shared.database import FactRow
 from shared.envelope import Heard
+from shared.rows import FactRow
 from shared.values import immutable
 from shared.working import Answer, Derive, Due, Working, meta
 

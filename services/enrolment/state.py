@@ -23,8 +23,8 @@ from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, Ses
 from shared.contracts.rules import StageOpened, TopicDefined
 from shared.contracts.selection import CityNotSelected, CityOutcome, CityQualified
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.database import FactRow
 from shared.envelope import Heard
+from shared.rows import FactRow
 from shared.values import immutable
 from shared.working import Answer, Derive, Working, meta
 

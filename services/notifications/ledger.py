@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 from shared.contracts.model import Language, Part
 from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeOutcome
 from shared.contracts.planner import Meeting
-from shared.database import FactRow, Row
 from shared.envelope import Heard
+from shared.rows import FactRow, Row
 from shared.values import immutable
 from shared.working import Derive, Working, meta
 

@@ -24,8 +24,8 @@ from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityOutcome
-from shared.database import FactRow
 from shared.envelope import Heard
+from shared.rows import FactRow
 from shared.values import immutable
 from shared.working import meta
 

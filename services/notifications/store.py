@@ -14,8 +14,9 @@ from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, Session, Topic, Town
 from shared import journal
 from shared.contracts.notifications import NoticeOutcome
-from shared.database import KEPT, Row, fields_of, load_by_key, rows_as, save, table_of
+from shared.database import KEPT, load_by_key, rows_as, save, table_of
 from shared.envelope import Heard
+from shared.rows import Row, fields_of
 from shared.service import Inputs, Service
 from shared.working import Working
 

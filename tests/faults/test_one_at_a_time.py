@@ -18,8 +18,8 @@ from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import StageOpened
 from shared.deciding import Batch, Desk
+from shared.decoding import decode
 from shared.due import DueLoop
-from shared.envelope import decode
 from shared.observer import Observer, is_heard
 from shared.relay import Relay
 from shared.service import Inputs

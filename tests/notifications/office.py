@@ -22,8 +22,9 @@ from deploy.embedded.postgres import Postgres
 from services.notifications import app
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.database import Row, Rows, save
+from shared.database import save
 from shared.migrating import migrate
+from shared.rows import Row, Rows
 from tests.notifications.building import NOW
 
 BEGUN = time.monotonic()

@@ -17,9 +17,10 @@ from services.notifications.ledger import NO_PLACE, Belief, Notice, OpenNotice, 
 from services.notifications.state import CANCELLED, SCHEDULED
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import NoticeOutcome
-from shared.database import Row, Rows, load_by_key, rows_as, save
+from shared.database import load_by_key, rows_as, save
 from shared.deciding import Desk
 from shared.envelope import Heard, subject_of
+from shared.rows import Row, Rows
 from shared.working import Said, Working
 from tests.notifications.building import (
     BEFORE,

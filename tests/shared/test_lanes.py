@@ -19,7 +19,7 @@ from services.enrolment.app import SERVICE
 from shared import watermark
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.deciding import Batch, Desk, NotContinuous
-from shared.envelope import decode
+from shared.decoding import decode
 from shared.facts import FactLane
 from shared.migrating import migrate
 from shared.parking import PARKED

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.model import Event
 from shared.deciding import Batch
-from shared.envelope import decode
+from shared.decoding import decode
 from shared.streams import STREAMS
 from shared.testing import NOON, Message, message
 from shared.watermark import Partition

@@ -30,7 +30,7 @@ from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
 from shared.deciding import Desk
-from shared.envelope import decode
+from shared.decoding import decode
 from shared.facts import FactLane
 from shared.holding import ANSWER, DUE, HELD
 from shared.journal import JOURNAL

@@ -11,7 +11,8 @@ from shared.contracts import EVENTS
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonRegistered
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
-from shared.envelope import Heard, Poison, Reason, Unknown, decode, fingerprint, record_of
+from shared.decoding import decode
+from shared.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of
 from shared.testing import NOON, Message, body_of, decoded, json_message, message
 
 CITY = body_of(CityQualified)
