@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared import holding, journal, parking, recovery, telemetry, watermark
 from shared.contracts.model import Event
 from shared.database import load_by_key, save
-from shared.envelope import Decoded, Heard, Poison, Reason, Record, Unknown, fingerprint, headers_of, key_of
+from shared.decoding import decode
+from shared.envelope import Echo, Heard, Poison, Read, Reason, Record, Unknown, fingerprint, headers_of, key_of
 from shared.faults import Fault, classify
 from shared.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.parking import Parked, parked_row, poison_row
@@ -74,7 +75,7 @@ class Desk:
         self.quiet_until: dict[Partition, int] = {}
         """After a restore: up to here facts decide nothing and unanswered requests are held (shared.recovery)."""
 
-    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> Thought:
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> Thought:
         """Hears batches of several partitions in one transaction. Raises NotContinuous, or a transient fault."""
         try:
             thought = await self._transaction(batches, decoded, one_by_one=False)
@@ -107,6 +108,8 @@ class Desk:
         """Loads what the inputs touch, hears them one by one in memory and saves what changed. Commits nothing."""
         service = self.service
         working = service.working(service.clock())
+        if not inputs:
+            return working
         requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
         await holding.load_takeovers(connection, working)
         await self._load_owners(connection, working, inputs)
@@ -176,16 +179,17 @@ class Desk:
         return until is not None and heard.offset < until
 
     async def _transaction(
-        self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]], *, one_by_one: bool
+        self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, one_by_one: bool
     ) -> Thought:
         thought = Thought()
         async with self.engine.begin() as connection:
-            readable = [[one for one in part if isinstance(one, Heard)] for part in decoded]
-            await self.service.lock(connection, [one for part in readable for one in part])
+            decoded, known = await self._know_our_own(connection, decoded)
+            await self.service.lock(connection, [one for part in decoded for one in part if isinstance(one, Heard)])
             marks = await watermark.lock(connection, [batch.partition for batch in batches])
             fresh = [_from(batch, part, marks[batch.partition]) for batch, part in zip(batches, decoded, strict=True)]
+            source = self.service.source
             events = [one for part in fresh for one in part if isinstance(one, Heard)]
-            news = await self._news(connection, events)
+            news = [as_said(one, source) for one in events if one.source != source or one.event_id not in known]
             now = self.service.clock()
             if one_by_one:
                 aside = await self._one_by_one(connection, news, batches, thought)
@@ -193,7 +197,7 @@ class Desk:
                 working = await self.think(connection, news)
                 thought.add(working)
                 aside = await self._park(connection, working.aside, batches, now)
-            own = [one for one in news if one.source == self.service.source and one.stream in self.service.own]
+            own = [one for one in news if one.source == source and one.stream in self.service.own]
             await journal.enter_heard(connection, own)
             if own:
                 await recovery.notice(connection, own[0].stream)
@@ -239,14 +243,25 @@ class Desk:
         await parking.park(connection, rows)
         return rows
 
-    async def _news(self, connection: AsyncConnection, events: Sequence[Heard[Event]]) -> list[Heard[Event]]:
-        """Without our own facts that the journal holds: they are rows already. The others become the rows they once were."""
-        own = [one.event_id for one in events if one.source == self.service.source]
-        known = await journal.known(connection, own)
+    async def _know_our_own(
+        self, connection: AsyncConnection, decoded: Sequence[Sequence[Read]]
+    ) -> tuple[Sequence[Sequence[Read]], set[str]]:
+        """Our own facts that the journal holds are rows already, and are known by their ids alone; the others are read."""
+        said = [
+            one.event_id
+            for part in decoded
+            for one in part
+            if isinstance(one, Echo) or (isinstance(one, Heard) and one.source == self.service.source)
+        ]
+        known = await journal.known(connection, said)
         if known:  # A restored outbox, and one that a lost log filled again, hold what the stream has had for long.
-            await journal.acknowledge(connection, own, always=not self.own_heard)
-        news = [one for one in events if one.source != self.service.source or one.event_id not in known]
-        return [as_said(one, self.service.source) for one in news]
+            await journal.acknowledge(connection, said, always=not self.own_heard)
+        if len(known) < len(said):
+            decoded = [
+                [decode(one.record) if isinstance(one, Echo) and one.event_id not in known else one for one in part]
+                for part in decoded
+            ]
+        return decoded, known
 
     async def _one_by_one(
         self,
@@ -297,20 +312,19 @@ def _place(heard: Heard[Event]) -> tuple[str, int, int]:
     return heard.stream, heard.partition, heard.offset
 
 
-def _from(batch: Batch, part: Sequence[Decoded], mark: Watermark) -> list[Decoded]:
+def _from(batch: Batch, part: Sequence[Read], mark: Watermark) -> list[Read]:
     """What of a batch has not been heard yet. Raises NotContinuous if something before it is missing."""
     if batch.from_offset > mark.next_offset:
         raise NotContinuous(f"{batch.partition} was fetched from {batch.from_offset}, heard up to {mark.next_offset}")
     return [one for record, one in zip(batch.records, part, strict=True) if record.offset >= mark.next_offset]
 
 
-def _move(batch: Batch, fresh: Sequence[Decoded], mark: Watermark, aside: Sequence[Parked]) -> Move:
+def _move(batch: Batch, fresh: Sequence[Read], mark: Watermark, aside: Sequence[Parked]) -> Move:
     last = batch.records[-1]
     parked = sum((row.stream, row.partition) == batch.partition and row.offset >= mark.next_offset for row in aside)
     unknown = sum(isinstance(one, Unknown) for one in fresh)
-    empty = (
-        batch.next_offset - mark.next_offset - len(fresh)
-    )  # Compaction and transactions leave offsets without records.
+    # Compaction and transactions leave offsets without records.
+    empty = batch.next_offset - mark.next_offset - len(fresh)
     heard, skipped = len(fresh) - parked - unknown, unknown + empty
     return Move(
         batch.partition, mark.next_offset, batch.next_offset, last.offset, fingerprint(last), heard, parked, skipped

@@ -17,6 +17,7 @@ from shared.envelope import (
     BINARY,
     STRUCTURED,
     Decoded,
+    Echo,
     Heard,
     Poison,
     Reason,
@@ -38,6 +39,15 @@ class _NotReadable(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+def echo_of(record: Record, ours: bytes) -> Echo | None:
+    """The record as an echo, if its `ce_source` is ours: its id is read and nothing else."""
+    headers = dict(record.headers)
+    if headers.get("ce_source") != ours or record.value is None:
+        return None
+    event_id = (headers.get("ce_id") or b"").decode(errors="replace")
+    return Echo(record, event_id) if event_id and event_id.isprintable() else None
 
 
 def decode(record: Record) -> Decoded:

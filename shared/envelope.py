@@ -110,6 +110,19 @@ class Unknown:
 
 Decoded = Heard[Event] | Poison | Unknown
 
+
+@immutable
+class Echo:
+    """A fact of our own, heard back. Nearly always the journal has it, so its body stays unread until that is known."""
+
+    record: Record
+    event_id: str
+
+
+Read = Decoded | Echo
+"""What a lane makes of a record."""
+
+
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 

@@ -18,7 +18,7 @@ from shared import telemetry, watermark
 from shared.contracts.model import Event
 from shared.database import arrays_of, unnested, upsert_newest
 from shared.deciding import Batch
-from shared.envelope import Decoded, Heard, fingerprint
+from shared.envelope import Heard, Read, fingerprint
 from shared.faults import Fault, classify
 from shared.rows import FactRow
 from shared.service import Service
@@ -60,7 +60,7 @@ Newest = dict[type[FactRow], dict[tuple[Any, ...], FactRow]]
 class Thinker(Protocol):
     """Hears event by event whatever is not ordinary: the deciding lane's desk, or a rebuild."""
 
-    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> Any: ...
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> Any: ...
 
 
 class FactLane:
@@ -72,7 +72,7 @@ class FactLane:
         self._desk = desk
         self._make = service.working(service.clock()).make
 
-    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> None:
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> None:
         """Hears batches of several partitions. Raises NotContinuous, or a transient fault."""
         try:
             done = await self._hear_ordinary(batches, decoded)
@@ -83,7 +83,7 @@ class FactLane:
         if not done:
             await self._desk.hear(batches, decoded)
 
-    async def _hear_ordinary(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> bool:
+    async def _hear_ordinary(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> bool:
         newest: Newest = {}
         ordinary = all(
             isinstance(one, Heard) and not one.tombstone and self._fold(newest, one) for part in decoded for one in part

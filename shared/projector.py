@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import journal, parking, recovery, telemetry, tolerant, watermark
 from shared.backoff import Backoff
 from shared.deciding import Batch, NotContinuous
-from shared.decoding import decode
-from shared.envelope import Decoded
+from shared.decoding import decode, echo_of
+from shared.envelope import Read
 from shared.faults import Fault, classify
 from shared.positions import Fetched, Positions, partition_of, topic_partition
 from shared.settings import ConsumerLimits
@@ -34,7 +34,7 @@ WATCH_TIMEOUT_SECONDS = 10
 SLOW_ANSWER_SECONDS = 2
 
 Fetch = Callable[[AIOKafkaConsumer], Awaitable[tuple[ConsumerRecord, ...]]]
-Hear = Callable[[Sequence[Batch], Sequence[Sequence[Decoded]]], Any]
+Hear = Callable[[Sequence[Batch], Sequence[Sequence[Read]]], Any]
 
 
 class WentBack(Exception):
@@ -51,6 +51,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         engine: AsyncEngine,
         *,
         service: str,
+        source: str,
         streams: Sequence[str],
         own: Sequence[str],
         hear: Hear,
@@ -68,6 +69,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self.progressed_at = time.monotonic()
         self.kafka_answers = False
         self._service = service
+        self._source = source.encode()
         self._engine = engine
         self._own = frozenset(own)
         self._hear = hear
@@ -205,7 +207,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         """Decodes a batch while the database works on the one before."""
         if not fetched:
             return
-        decoded = [[decode(record) for record in one.batch.records] for one in fetched]
+        decoded = [[self._read(record) for record in one.batch.records] for one in fetched]
         if self._writing is not None:
             await asyncio.wait([self._writing])
             if not all(self.positions.is_current(one) for one in fetched):  # Its predecessor failed.
@@ -214,7 +216,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._writing = asyncio.create_task(self._write(fetched, decoded))
         await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
 
-    async def _write(self, fetched: list[Fetched], decoded: list[list[Decoded]]) -> None:
+    def _read(self, record: ConsumerRecord) -> Read:
+        return (record.topic in self._own and echo_of(record, self._source)) or decode(record)
+
+    async def _write(self, fetched: list[Fetched], decoded: list[list[Read]]) -> None:
         """Hears one batch. Never raises: a fault makes its partitions doubtful."""
         partitions = [one.batch.partition for one in fetched]
         try:

@@ -22,7 +22,7 @@ from shared.contracts.model import Event
 from shared.database import load_by_key, rows_as, save
 from shared.deciding import Batch
 from shared.decoding import decode
-from shared.envelope import Decoded, Heard, microseconds
+from shared.envelope import Heard, Read, microseconds
 from shared.facts import FactLane
 from shared.holding import TAKEOVER
 from shared.journal import JOURNAL, Entry
@@ -219,7 +219,7 @@ class Replay:
             self._leading[kind] = type(self._makes[kind](heard)) in self._service.derive
         return self._leading[kind]
 
-    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Decoded]]) -> None:
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> None:
         """For what the fact lane does not find ordinary."""
         await self._think([one for part in decoded for one in part if isinstance(one, Heard)])
 

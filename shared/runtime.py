@@ -113,6 +113,7 @@ class Runtime:
         service, limits = self.service, self.settings.consumer
         common: dict[str, Any] = {
             "service": service.name,
+            "source": service.source,
             "own": service.own,
             "own_heard": self.own_heard,
             "replica": self.settings.replica,
