@@ -352,13 +352,12 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     events = int(200_000 * scale)
     asyncio.run(fill(servers.kafka.bootstrap, messages(events)))
     asyncio.run(make_topic(servers.kafka.bootstrap, NAIVE_TOPIC))
-    asyncio.run(fill(servers.kafka.bootstrap, messages(NAIVE_EVENTS), topic=NAIVE_TOPIC))
+    few = max(200, int(NAIVE_EVENTS * scale))
+    asyncio.run(fill(servers.kafka.bootstrap, messages(few), topic=NAIVE_TOPIC))
     figures = {name: Figures(name, WHAT[name], [], GOALS.get(name, "")) for name in CONTENDERS}
     for _ in range(rounds):
         for name, one in figures.items():
-            place = servers.place(
-                NAIVE_EVENTS if name == "naive" else events, "attendance" if name == "projector" else None
-            )
+            place = servers.place(few if name == "naive" else events, "attendance" if name == "projector" else None)
             one.runs.append(measure(servers, "facts", name, place))
             if name != "raw read":
                 asyncio.run(check(place))
