@@ -171,6 +171,7 @@ class Mail(System):
         Scenario("away"),
         Scenario("cut off"),
         Scenario("one refused"),
+        Scenario("claim refused"),
         Scenario("told to stop"),
         Scenario("backlog", at_start=True),
     )
@@ -208,9 +209,15 @@ class Mail(System):
                 self.sink.senders[:] = ["451 not you"] * 3
             case "cut off" | "one refused" | "told to stop":
                 self.sink.held[address] = asyncio.Event()
+            case "claim refused":
+                refuse = f"check (person_id <> '{one}' or lease is null) not valid"
+                await self.around.execute(f"alter table kept.open_notice add constraint refused {refuse}")
         if not self.is_at_start(work.scenario):
             await self.around.publish(*work.truth())
         match work.scenario:
+            case "claim refused":
+                await self._until_the_others_are_told(work)
+                await self.around.execute("alter table kept.open_notice drop constraint refused")
             case "changed":
                 await eventually(lambda: self._are_told(work), what="the confirmations", seconds=60)
                 work.become = {person: [(CONFIRMATION, SENT), (CHANGE, SENT)] for person in work.people}
@@ -237,12 +244,17 @@ class Mail(System):
                 await eventually(lambda: life.is_over or life.trace.stat().st_size > before, what="that it was heard")
         self.sink.held.pop(address).set()
         if work.scenario == "one refused":
-
-            async def is_enough() -> bool:
-                return life is None or life.is_over or await self._are_told(work, *work.people[1:])
-
-            await eventually(is_enough, what="the others told", seconds=60)
+            await self._until_the_others_are_told(work)
             await self.around.execute("alter table projection.notice drop constraint refused")
+
+    async def _until_the_others_are_told(self, work: Work) -> None:
+        """Or until the process has died."""
+        life = self.processes.life
+
+        async def is_enough() -> bool:
+            return life is None or life.is_over or await self._are_told(work, *work.people[1:])
+
+        await eventually(is_enough, what="the others told", seconds=60)
 
     async def _are_told(self, work: Work, *people: str) -> bool:
         wanted = people or work.people

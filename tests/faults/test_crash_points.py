@@ -122,6 +122,7 @@ async def crash_mail(postgres: Postgres, kafka: Kafka, folder: Path, config: pyt
         "SMTP_SECONDS": 1,
         "LEASE_SECONDS": 2,
         "RETRY_FIRST_SECONDS": 0.05,
+        "RETRY_MOST_SECONDS": 0.5,
         "SEND_POLL_SECONDS": 0.1,
         "RECONCILE_SECONDS": 0.3,
         "CATCH_UP_SECONDS": 0.1,
