@@ -175,6 +175,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         except ConsumerStoppedError:
             raise
         except UnicodeDecodeError:
+            log.warning(
+                "a header name is not UTF-8: reading with the tolerant, slower reader from now on", lane=self.name
+            )
             tolerant.install()
             self.reposition()
         except KafkaError:

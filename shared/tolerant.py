@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
-
-log = structlog.get_logger()
 
 
 class _LenientBytes(bytearray):
@@ -47,6 +44,4 @@ class _TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc]
 
 def install() -> None:
     """From now on, every consumer of this process reads tolerantly."""
-    if fetcher.MemoryRecords is not _TolerantRecords:
-        log.warning("a header name is not UTF-8: reading with the tolerant, slower reader from now on")
-        fetcher.MemoryRecords = _TolerantRecords
+    fetcher.MemoryRecords = _TolerantRecords

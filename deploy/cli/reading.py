@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from deploy.cli.terminal import Refusal
+from shared import tolerant
 from shared.contracts.portal import EnrolmentRequested
 from shared.decoding import decode
 from shared.envelope import Heard
@@ -19,7 +20,8 @@ from shared.streams import STREAMS
 
 @contextlib.asynccontextmanager
 async def reader(kafka: dict[str, Any], streams: Iterable[str], *, from_start: bool) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of every partition of these streams, at their start or at their end."""
+    """A consumer of every partition of these streams, at their start or at their end. Whoever looks is shown bad records, too."""
+    tolerant.install()
     consumer = AIOKafkaConsumer(
         **kafka,
         group_id=None,
