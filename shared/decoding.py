@@ -32,6 +32,11 @@ from shared.streams import STREAMS, Stream
 FUTURE_TOLERANCE = dt.timedelta(minutes=5)
 VERSION_LIMIT = 2**63 - 1
 _BINARY = BINARY.encode()
+_READ = frozenset(
+    {"content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_aggregateversion"}
+    | {"ce_correlationid", "ce_causationid", "ce_traceparent"}
+)
+"""What is read of a record in binary mode: whatever of it is not UTF-8 is found in reading."""
 
 
 class _NotReadable(Exception):
@@ -75,13 +80,17 @@ def decode(record: Record) -> Decoded:
         return _event(record, stream, headers, value, model)
     except _NotReadable as refused:
         return Poison(record, refused.reason, refused.detail[:1000])
+    except UnicodeDecodeError as error:
+        return Poison(record, Reason.HEADER_NOT_UTF8, str(error))
     except (ArithmeticError, ValueError, RecursionError) as error:  # A validator that does not say so itself.
         return Poison(record, Reason.INVALID_BODY, repr(error)[:1000])
 
 
 def _headers(record: Record) -> dict[str, bytes]:
-    """The headers by name, all of them known to be UTF-8. They stay bytes until somebody looks at one."""
+    """The headers by name, as bytes until somebody reads one. Those that nobody reads are known to be UTF-8, too."""
     headers = dict(record.headers)
+    if headers.keys() <= _READ and headers.get("content-type") == _BINARY:
+        return headers
     try:
         if not "".join(headers).isascii():
             "".join(headers).encode()  # The tolerant reader leaves surrogates where a name is not UTF-8.
@@ -111,16 +120,8 @@ def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
     )
 
 
-_kept_text = functools.lru_cache(maxsize=4096)(bytes.decode)
-
-
-def _text(value: bytes) -> str:
-    """Text of a header that many records share: half of a record's headers say what the last one's said."""
-    return _kept_text(value) if len(value) <= ATTRIBUTE_LIMIT else value.decode()
-
-
 def _content_type(value: bytes) -> str:
-    return BINARY if value == _BINARY else _text(value).partition(";")[0].strip().lower()
+    return BINARY if value == _BINARY else value.decode().partition(";")[0].strip().lower()
 
 
 def _checked(name: str, text: str) -> str:
@@ -135,9 +136,15 @@ def _attribute(headers: Mapping[str, bytes], name: str) -> str:
     return _checked(name, (headers.get(name) or b"").decode())
 
 
+@functools.lru_cache(maxsize=4096)
+def _kept(name: str, value: bytes) -> str:
+    """A checked attribute that many records share: half of a record's headers say what the last one's said."""
+    return _checked(name, value.decode())
+
+
 def _repeated(headers: Mapping[str, bytes], name: str) -> str:
     """An attribute with few different values, such as a source."""
-    return _checked(name, _text(headers.get(name) or b""))
+    return _kept(name, headers.get(name) or b"")
 
 
 def _optional(headers: Mapping[str, bytes], name: str) -> str | None:

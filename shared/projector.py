@@ -210,7 +210,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         """Decodes a batch while the database works on the one before."""
         if not fetched:
             return
-        decoded = [[self._read(record) for record in one.batch.records] for one in fetched]
+        decoded = [self._read(one.batch) for one in fetched]
         if self._writing is not None:
             await asyncio.wait([self._writing])
             if not all(self.positions.is_current(one) for one in fetched):  # Its predecessor failed.
@@ -219,8 +219,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._writing = asyncio.create_task(self._write(fetched, decoded))
         await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
 
-    def _read(self, record: ConsumerRecord) -> Read:
-        return (record.topic in self._own and echo_of(record, self._source)) or decode(record)
+    def _read(self, batch: Batch) -> list[Read]:
+        if batch.partition.stream in self._own:
+            return [echo_of(record, self._source) or decode(record) for record in batch.records]
+        return [decode(record) for record in batch.records]
 
     async def _write(self, fetched: list[Fetched], decoded: list[list[Read]]) -> None:
         """Hears one batch. Never raises: a fault makes its partitions doubtful."""
