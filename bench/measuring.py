@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.surroundings import Place, Servers
@@ -49,8 +49,13 @@ class Clock:
     def stop(self, events: int, **more: float) -> Measured:
         assert self._began is not None, "nothing was heard"
         seconds, cpu_seconds = time.perf_counter() - self._began[0], time.process_time() - self._began[1]
-        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return Measured(events, seconds, cpu_seconds, peak_mib, more=more)
+        return Measured(events, seconds, cpu_seconds, peak_mib("self"), more=more)
+
+
+def peak_mib(pid: int | str) -> float:
+    """The most memory a process ever had. Not `ru_maxrss`: that begins with the peak of whoever started it."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 Contender = Callable[[Place], Coroutine[Any, Any, Measured]]

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from bench.measuring import peak_mib
 from bench.surroundings import Place
 from deploy.embedded import ports
 
@@ -32,9 +33,7 @@ class Process:
         return times.user + times.system
 
     def peak_mib(self) -> float:
-        """The most memory it ever had."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+        return peak_mib(self.pid)
 
 
 @asynccontextmanager

@@ -253,9 +253,10 @@ class Desk:
             for one in part
             if isinstance(one, Echo) or (isinstance(one, Heard) and one.source == self.service.source)
         ]
-        known = await journal.known(connection, said)
-        if known:  # A restored outbox, and one that a lost log filled again, hold what the stream has had for long.
-            await journal.acknowledge(connection, said, always=not self.own_heard)
+        known, heard_again = await journal.known(connection, said)
+        if known and (heard_again or not self.own_heard):
+            # A restored outbox, and one that a lost log filled again, hold what the stream has had for long.
+            await journal.acknowledge(connection, said)
         if len(known) < len(said):
             decoded = [
                 [decode(one.record) if isinstance(one, Echo) and one.event_id not in known else one for one in part]

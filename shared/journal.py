@@ -59,9 +59,7 @@ _ids = (
     .render_derived()
 )
 _STAGE = insert(OUTBOX).from_select(["event_id"], sa.select(_ids.c.event_id).order_by(_ids.c.nr))
-_ACKNOWLEDGE = sa.delete(OUTBOX).where(
-    any_of(OUTBOX.c.event_id, "event_ids"), sa.or_(sa.bindparam("always", type_=sa.Boolean), IS_HEARD_AGAIN)
-)
+_ACKNOWLEDGE = sa.delete(OUTBOX).where(any_of(OUTBOX.c.event_id, "event_ids"))
 _KEYS = sa.select(JOURNAL.c.key).where(JOURNAL.c.stream == sa.bindparam("stream")).distinct()
 _of_keys = sa.and_(JOURNAL.c.stream == sa.bindparam("stream"), any_of(JOURNAL.c.key, "keys"))
 _UNSTAGE = sa.delete(OUTBOX).where(OUTBOX.c.event_id == JOURNAL.c.event_id, _of_keys)
@@ -70,7 +68,7 @@ _STAGE_AGAIN = insert(OUTBOX).from_select(
     ["event_id"],
     sa.select(JOURNAL.c.event_id).where(_of_keys).order_by(JOURNAL.c.said_at, JOURNAL.c.version, JOURNAL.c.event_id),
 )
-_KNOWN = sa.select(JOURNAL.c.event_id).where(any_of(JOURNAL.c.event_id, "event_ids"))
+_KNOWN = sa.select(JOURNAL.c.event_id, IS_HEARD_AGAIN).where(any_of(JOURNAL.c.event_id, "event_ids"))
 
 
 def entry_of(said: Said) -> Entry:
@@ -121,9 +119,9 @@ async def enter_heard(connection: AsyncConnection, heard: Sequence[Heard[Event]]
         await connection.execute(_ENTER, arrays_of(JOURNAL, entries))
 
 
-async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str], *, always: bool) -> None:
-    """Takes facts from the outbox that were heard on their stream; unless `always`, only while that is heard again."""
-    await connection.execute(_ACKNOWLEDGE, {"event_ids": list(event_ids), "always": always})
+async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
+    """Takes facts from the outbox that were heard on their stream."""
+    await connection.execute(_ACKNOWLEDGE, {"event_ids": list(event_ids)})
 
 
 async def stage_again(connection: AsyncConnection, partition: Partition) -> None:
@@ -135,8 +133,9 @@ async def stage_again(connection: AsyncConnection, partition: Partition) -> None
         await connection.execute(statement, {"stream": partition.stream, "keys": here})
 
 
-async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> set[str]:
-    """Which of these facts the journal holds."""
+async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> tuple[set[str], bool]:
+    """Which of these facts the journal holds, and whether our own streams are being heard again."""
     if not event_ids:
-        return set()
-    return set((await connection.execute(_KNOWN, {"event_ids": list(event_ids)})).scalars())
+        return set(), False
+    rows = (await connection.execute(_KNOWN, {"event_ids": list(event_ids)})).all()
+    return {row[0] for row in rows}, any(row[1] for row in rows)

@@ -7,8 +7,9 @@ second, for lag tools only.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -33,7 +34,6 @@ log = structlog.get_logger()
 WATCH_TIMEOUT_SECONDS = 10
 SLOW_ANSWER_SECONDS = 2
 
-Fetch = Callable[[AIOKafkaConsumer], Awaitable[tuple[ConsumerRecord, ...]]]
 Hear = Callable[[Sequence[Batch], Sequence[Sequence[Read]]], Any]
 
 
@@ -90,8 +90,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             group_instance_id=f"{service}-{name}-{replica}",  # Static: after kill -9 the place is taken again at once.
             listener=self,
             batch=True,
-            max_records=limits.batch_records,
-            batch_timeout_ms=limits.poll_ms,
             ack_policy=AckPolicy.MANUAL,  # Every other policy commits when the handler raises, or seeks in a spin.
             auto_offset_reset="earliest",  # The default skips history.
             parser=self._take,
@@ -104,7 +102,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             max_poll_interval_ms=600_000,
         )
         self._subscriber(self._on_batch)
-        self._fetch: Fetch = self._subscriber.get_msg
         # FastStream's loop asks for the attribute at each turn.
         self._subscriber.get_msg = self._fetch_safely  # type: ignore[method-assign]
 
@@ -168,10 +165,14 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     # --- hearing -------------------------------------------------------------------------
 
     async def _fetch_safely(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
-        """FastStream's fetch. When it raises, aiokafka has lost what it had unpacked of other partitions and moved past it."""
+        """Returns as soon as there is something to hear; FastStream's own fetch sleeps while nothing comes, and wakes up for nothing.
+
+        When it raises, aiokafka has lost what it had unpacked of other partitions and moved past it.
+        """
+        limits = self._limits
         try:
-            records: tuple[ConsumerRecord, ...] = await self._fetch(consumer)
-            return records
+            fetched = await consumer.getmany(timeout_ms=limits.poll_ms, max_records=limits.batch_records)
+            return tuple(itertools.chain.from_iterable(fetched.values()))
         except ConsumerStoppedError:
             raise
         except UnicodeDecodeError:

@@ -7,6 +7,7 @@ same id and version: every consumer's version guard absorbs it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,7 @@ class Relay:
         self._poll_seconds = poll_seconds
         self._timeout_seconds = timeout_seconds
         self._woken = asyncio.Event()
+        self._measure_at = 0.0
         self._backoff = Backoff(0.2, 15)
 
     def wake(self) -> None:
@@ -122,11 +124,11 @@ class Relay:
                 self.leading = True
                 while True:
                     self._woken.clear()
-                    if not await self._round(connection, producer):
-                        if await recovery.is_heard_again(connection):
-                            await self._settle(connection)
-                        else:
-                            await self._wait()
+                    sent = await self._round(connection, producer)
+                    if sent == 0 and await recovery.is_heard_again(connection):
+                        await self._settle(connection)
+                    elif sent < self._batch:  # Who stages more wakes us; the slow poll finds what others staged.
+                        await self._wait()
                     self._backoff.worked()
             finally:
                 # First the producer, which may still flush; then the lock, which a pooled connection would keep for ever.
@@ -151,8 +153,9 @@ class Relay:
     async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
         """Sends the oldest facts and deletes what was acknowledged. Returns how many; raises what the first failure was."""
         rows = (await connection.execute(_NEXT, {"most": self._batch})).all()
-        if not rows:
+        if time.monotonic() > self._measure_at:
             await self._measure(connection)
+        if not rows:
             return 0
         parcels = self._packed(producer, rows)
         async with asyncio.timeout(self._timeout_seconds):
@@ -203,6 +206,7 @@ class Relay:
         )
 
     async def _measure(self, connection: AsyncConnection) -> None:
+        self._measure_at = time.monotonic() + self._poll_seconds
         number, age = (await connection.execute(_WAITING)).one()
         telemetry.OUTBOX.labels(self._service).set(number)
         telemetry.OUTBOX_AGE.labels(self._service).set(float(age))

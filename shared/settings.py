@@ -31,8 +31,8 @@ class ConsumerLimits(BaseModel):
     batch_records: int = 1000
     """Larger batches gain nothing measurable."""
     deciding_batch_records: int = 500
-    poll_ms: int = 10
-    """FastStream waits this long twice when a stream is idle."""
+    poll_ms: int = 500
+    """How long a fetch waits for the first record; it never waits for more."""
     fetch_bytes: int = 2 * 1024 * 1024
     session_timeout_ms: int = 10_000
     backoff_first_seconds: float = 0.2
