@@ -25,7 +25,7 @@ from shared.contracts.selection import CityQualified
 from shared.contracts.survey import TrainingNeedDeclared
 from shared.journal import JOURNAL, OUTBOX
 from shared.parking import PARKED
-from shared.recovery import RECOVERY
+from shared.recovery import HEARD_AGAIN, RECOVERY
 from shared.relay import LOCK_KEY
 from shared.settings import kafka_connection
 from shared.testing import SOURCE, Message, body_of, eventually, json_message, message
@@ -125,6 +125,7 @@ class Enrolment(System):
         Scenario("taken back"),
         Scenario("cut off"),
         Scenario("told to stop"),
+        Scenario("heard again"),
         Scenario("backlog", at_start=True),
         Scenario("other relay", at_start=True),
         Scenario("rewound", at_start=True),
@@ -195,6 +196,10 @@ class Enrolment(System):
             case "told to stop":
                 if self.processes.life is not None and not self.processes.life.is_over:
                     os.kill(self.processes.life.pid, signal.SIGTERM)
+            case "heard again":  # What a replica leaves behind that rewinds one of our partitions while this one leads.
+                await eventually(self._is_ready, what="a service whose loops all run", seconds=60)
+                mark = f"values ('enrolment.events', {HEARD_AGAIN}, {HEARD_AGAIN}) on conflict do nothing"
+                await self.around.execute(f"insert into kept.recovery (stream, partition, until_offset) {mark}")
             case "other relay":
                 await eventually(lambda: self._is_said(work), what="facts that wait for a relay", seconds=60)
                 await self._stop_other_relay()
