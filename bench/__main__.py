@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import platform
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -53,7 +54,7 @@ def main() -> None:
     logging.getLogger("aiokafka").setLevel(
         logging.CRITICAL
     )  # A topic just made has no leader for a moment: it retries.
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {options.rounds} rounds, scale {options.scale}"
     )
