@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ from tests.faults.crashing import MODULES, Point, points_of
 
 ROOT = Path(__file__).parents[2]
 TABLES = pytest.StashKey[dict[str, str]]()
+TRIES = 3
 QUIET_SECONDS = 1.0
 """Several times the longest pause of any loop, as the services of these tests are set."""
 
@@ -337,12 +338,19 @@ class Lineage:
         self._passed: dict[str, set[str]] = {}
         """By scenario."""
 
-    async def survey(self) -> None:
-        """First what is passed when nothing happens; then every scenario once, without a crash."""
+    async def survey(self, explained: Collection[str]) -> None:
+        """First what is passed when nothing happens; then every scenario once, without a crash. Again, if a point that should be
+        was not passed: whether two commands meet in one transaction is a matter of chance."""
         await self.processes.born()
         await self._quiet()
         await self.processes.arm(None, ())
         self._idle = set((await self._quiet()).sections()[-1])
+        for _ in range(TRIES):
+            await self._survey_once()
+            if all(self._candidates(point.name) for point in self.points if point.name not in explained):
+                return
+
+    async def _survey_once(self) -> None:
         for scenario in self.system.scenarios:
             work = self.system.work(scenario.name)
             if scenario.at_start:
@@ -354,7 +362,7 @@ class Lineage:
                 await self.processes.arm(None, ())
             await self._done(work, asyncio.create_task(self.system.act(work)))
             await self._quiet()
-            self._passed[scenario.name] = set(life.sections()[-1])
+            self._passed.setdefault(scenario.name, set()).update(life.sections()[-1])
 
     async def _quiet(self) -> Life:
         """Every loop has come by, and nothing new was passed for a while."""
@@ -382,7 +390,7 @@ class Lineage:
 
     async def _try(self, point: Point) -> None:
         scenario = None
-        for scenario in self._candidates(point.name):
+        for scenario in self._candidates(point.name) * TRIES:
             begun = time.monotonic()
             try:
                 crashed = await self._crash(point.name, scenario)

@@ -93,7 +93,7 @@ async def crash_everywhere(system: System, config: pytest.Config, unreachable: d
     lineage = Lineage(system)
     if not lineage.points:
         return
-    await lineage.survey()
+    await lineage.survey(unreachable)
     try:
         await lineage.run()
     finally:
