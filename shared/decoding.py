@@ -76,6 +76,7 @@ def decode(record: Record) -> Decoded:
         type_name = _repeated(headers, "ce_type")
         model = EVENTS.get(type_name)
         if model is None:
+            _require_utf8(headers)  # Nobody reads the rest of it.
             return Unknown(record, type_name)
         return _event(record, stream, headers, value, model)
     except _NotReadable as refused:
@@ -89,8 +90,12 @@ def decode(record: Record) -> Decoded:
 def _headers(record: Record) -> dict[str, bytes]:
     """The headers by name, as bytes until somebody reads one. Those that nobody reads are known to be UTF-8, too."""
     headers = dict(record.headers)
-    if headers.keys() <= _READ and headers.get("content-type") == _BINARY:
-        return headers
+    if not (headers.keys() <= _READ and headers.get("content-type") == _BINARY):
+        _require_utf8(headers)
+    return headers
+
+
+def _require_utf8(headers: Mapping[str, bytes]) -> None:
     try:
         if not "".join(headers).isascii():
             "".join(headers).encode()  # The tolerant reader leaves surrogates where a name is not UTF-8.
@@ -99,7 +104,6 @@ def _headers(record: Record) -> dict[str, bytes]:
                 value.decode()
     except UnicodeError as error:
         raise _NotReadable(Reason.HEADER_NOT_UTF8, str(error)) from None
-    return headers
 
 
 def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:

@@ -58,6 +58,13 @@ def test_a_producer_that_numbers_nothing_is_numbered_by_its_clock_in_microsecond
     assert (found.version, found.numbered) == (1_793_617_200_123_457, False)
 
 
+def test_a_header_that_is_not_utf8_is_parked_also_if_nobody_knows_the_type() -> None:
+    for headers in ({"ce_type": "rollcall.Unheard.v1"}, {}):
+        sent = message(CITY, **headers)
+        sent.headers = [(name, b"\xff" if name == "ce_id" else value) for name, value in sent.headers]
+        assert reason(sent) is Reason.HEADER_NOT_UTF8
+
+
 def test_an_unknown_type_or_major_is_skipped_and_not_poison() -> None:
     for name in ("rollcall.CityQualified.v2", "com.example.Something"):
         assert isinstance(decoded(message(CITY, ce_type=name)), Unknown)
