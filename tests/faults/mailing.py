@@ -9,8 +9,7 @@ import itertools
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from typing import Any
@@ -26,6 +25,7 @@ from shared.contracts.selection import CityQualified
 from shared.journal import JOURNAL, OUTBOX
 from shared.testing import Message, body_of, eventually, message
 from tests.faults.lineage import Processes, Scenario, Surroundings, System
+from tests.notifications.receiving import cut, listening
 
 SENT, FAILED, UNKNOWN = "sent", "failed", "unknown"
 CONFIRMATION, CHANGE = "confirmation", "change"
@@ -74,37 +74,18 @@ class Sink:
             await self.held[address].wait()
         answer = _next(self.answers, address)
         if answer == "disconnect":
-            _abort(server)
+            cut(server)
         if answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
             self.accepted.append((address, message_from_bytes(envelope.content)["Message-ID"]))
         return answer
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        protocols: list[SMTP] = []
-
-        def protocol() -> SMTP:
-            protocols.append(SMTP(self, enable_SMTPUTF8=False, loop=loop))
-            return protocols[-1]
-
-        server = await loop.create_server(protocol, "127.0.0.1", self.port)
-        try:
-            yield
-        finally:
-            server.close()
-            for one in protocols:
-                _abort(one)
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        return listening(self, self.port)
 
 
 def _next(answers: dict[str, list[str]], address: str) -> str:
     return answers[address].pop(0) if answers.get(address) else "250 ok"
-
-
-def _abort(connection: SMTP) -> None:
-    if isinstance(connection.transport, asyncio.Transport):
-        connection.transport.abort()
 
 
 @dataclass

@@ -173,7 +173,7 @@ async def test_a_database_restored_under_a_running_service_ends_the_process_befo
     town, session = fresh("town"), fresh("session")
     people = [fresh("person") for _ in range(3)]
     with pytest.raises(WentBack):  # noqa: PT012  # It is raised when the service is asked to stop.
-        async with here.running():
+        async with here.running() as runtime:
             await here.publish(*programme(town, people, session)[:-1])
             await settled(here)
             await copy_tables(here, "backup")
@@ -182,7 +182,7 @@ async def test_a_database_restored_under_a_running_service_ends_the_process_befo
             await settled(here)
             said = {row.event_id for row in await rows(here, JOURNAL, JOURNAL.c.key == session)}
             await restore_tables(here, "backup")
-            await asyncio.sleep(2 * here.settings.consumer.watch_seconds)
+            await eventually(lambda: any(loop.done() for lane in runtime.lanes for loop in lane.tasks), what="the end")
     async with here.running():
         await here.publish(message(training(session, town, model=SessionRescheduled, capacity=12), version=2))
         await eventually(lambda: enrolled_all(here, session))

@@ -8,6 +8,7 @@ import datetime as dt
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from typing import Any
@@ -26,6 +27,7 @@ from shared.database import save
 from shared.migrating import migrate
 from shared.rows import Row, Rows
 from tests.notifications.building import NOW
+from tests.notifications.receiving import cut, listening
 
 BEGUN = time.monotonic()
 SERVICE = replace(app.SERVICE, clock=lambda: NOW + dt.timedelta(seconds=time.monotonic() - BEGUN))
@@ -54,32 +56,13 @@ class Server:
         message = message_from_bytes(envelope.content if isinstance(envelope.content, bytes) else b"")
         self.mails.append((envelope.rcpt_tos[0], message["X-Rollcall-Notice-Kind"], message["Message-ID"]))
         if answer == "disconnect":
-            _abort(server)
+            cut(server)
         if answer == "silence":
             await asyncio.sleep(30)
         return answer
 
-    @contextlib.asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        protocols: list[SMTP] = []
-
-        def protocol() -> SMTP:
-            protocols.append(SMTP(self, enable_SMTPUTF8=False, loop=loop))
-            return protocols[-1]
-
-        server = await loop.create_server(protocol, "127.0.0.1", self.port)
-        try:
-            yield
-        finally:
-            server.close()
-            for one in protocols:
-                _abort(one)
-
-
-def _abort(connection: SMTP) -> None:
-    if isinstance(connection.transport, asyncio.Transport):
-        connection.transport.abort()
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        return listening(self, self.port)
 
 
 class Office:
