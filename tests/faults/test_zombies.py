@@ -28,7 +28,7 @@ from services.notifications.app import SERVICE as NOTIFICATIONS
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.database import connect
 from shared.deciding import Desk
-from shared.holding import HELD_TOO_LONG
+from shared.holding import HELD, HELD_TOO_LONG
 from shared.journal import JOURNAL, OUTBOX
 from shared.relay import Relay
 from shared.runtime import EXIT_STUCK, Runtime
@@ -194,6 +194,7 @@ async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_whe
         one.send_signal(signal.SIGSTOP)
         in_flight = {row.event_id for row in await rows(here, OUTBOX)}
         await publishing
+        await eventually(lambda: is_held(here, never_known), what="the request for nobody knows what held", seconds=60)
         async with here.engine.begin() as connection:
             await connection.execute(sa.text("update kept.held set expires_at = now() - interval '1 second'"))
         await eventually(lambda: at_least(here, session, 300), what="everything decided by the other", seconds=60)
@@ -219,6 +220,10 @@ async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_whe
     places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
     assert (len(places), {place.version for place in places}) == (360, {1})
     assert sum(place.state == "enrolled" for place in places) == 10
+
+
+async def is_held(here: Any, key: str) -> bool:
+    return bool(await rows(here, HELD, HELD.c.session_id == key))
 
 
 async def at_least(here: Any, key: str, number: int) -> bool:
