@@ -41,7 +41,7 @@ EXIT_STUCK = 75
 
 
 class Runtime:
-    """One running service. `changed` listeners are called after every commit of a lane: the sender wakes by it."""
+    """One running service. `changed` listeners are called after every commit of the facts lane: the sender wakes by it."""
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service = service
@@ -117,7 +117,6 @@ class Runtime:
             "own": service.own,
             "own_heard": self.own_heard,
             "replica": self.settings.replica,
-            "changed": self._on_change,
         }
         deciding = tuple(dict.fromkeys((*service.own, *service.decisions)))
         smaller = limits.model_copy(update={"batch_records": limits.deciding_batch_records})
@@ -130,6 +129,7 @@ class Runtime:
                 hear=self.desk.hear,
                 limits=smaller,
                 gated=True,
+                changed=lambda: None,
                 **common,
             )
         ]
@@ -144,6 +144,7 @@ class Runtime:
                     hear=facts.hear,
                     limits=limits,
                     gated=False,
+                    changed=self._on_change,
                     **common,
                 )
             )
