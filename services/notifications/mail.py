@@ -12,7 +12,6 @@ import datetime as dt
 import re
 import textwrap
 from collections.abc import Callable
-from email.message import Message
 from email.utils import format_datetime
 
 import mrml
@@ -26,6 +25,7 @@ from services.notifications.mime import (
     GIVEN_NAME,
     deliverable,
     encoded,
+    header,
     in_base64,
     joined,
     known_id,
@@ -51,9 +51,10 @@ DAY_FILES_MAX = 10
 class Prepared:
     """The shared part of a session's mails: a value, good for as long as the `SessionMail` it was made of is."""
 
-    headers: tuple[tuple[str, str], ...]
+    headers: str
+    """Those that are the same for everyone, as lines."""
     skeleton: str
-    """The MIME parts as `str.format` text: boundary, text, html, calendar and one field for each file."""
+    """The MIME headers and parts as `str.format` text: boundary, text, html, calendar and one field for each file."""
     text: tuple[str, ...]
     html: tuple[str, ...]
     """Alternately a quoted-printable piece and the mark of the name that follows it."""
@@ -146,7 +147,7 @@ class Renderer:
             ("X-Rollcall-Notice-Kind", mail.kind.value),
         )
         return Prepared(
-            headers=headers,
+            headers="".join(header(name, value) for name, value in headers),
             skeleton=skeleton(calendar.method.value, _file_names(files, words)),
             text=pieces(self._text.render(shown)),
             html=pieces(html),
@@ -154,11 +155,10 @@ class Renderer:
             files=files,
         )
 
-    def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> Message:
-        """One person's mail, for `aiosmtplib.send_message`: the same values always give the same bytes.
+    def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
+        """One person's mail as it travels, ASCII with CRLF: the same values always give the same bytes.
 
-        The body is set as the text of its MIME parts, already encoded: flattening it is a copy. Raises ValueError for
-        what could never be delivered or would change the headers: trying again does not help.
+        Raises ValueError for what could never be delivered or would change the headers: trying again does not help.
         """
         known_id("person_id", recipient.person_id)
         known_id("notice_id", letter.notice_id)
@@ -168,16 +168,6 @@ class Renderer:
         given_name = one_line(recipient.given_name)
         full_name = f"{given_name} {one_line(recipient.family_name)}".strip()
         address = deliverable(recipient.email)
-
-        message = Message()
-        message["Message-ID"] = letter.message_id
-        message["Date"] = format_datetime(letter.stated_at.astimezone(dt.UTC))
-        for name, value in prepared.headers:
-            message[name] = value
-        message["To"] = mailbox("To", full_name, address)
-        message["X-Rollcall-Notice"] = letter.notice_id
-        message["MIME-Version"] = "1.0"
-        message["Content-Type"] = f'multipart/mixed; boundary="=_{letter.notice_id}_m"'
 
         calendar = in_base64(prepared.calendar.for_person(recipient.person_id, full_name, address, letter.stated_at))
         files = (
@@ -194,8 +184,15 @@ class Renderer:
             html=joined(prepared.html, names, escape),
             calendar=calendar,
         )
-        message.set_payload(body)
-        return message
+        message = (
+            header("Message-ID", letter.message_id)
+            + header("Date", format_datetime(letter.stated_at.astimezone(dt.UTC)))
+            + prepared.headers
+            + header("To", mailbox("To", full_name, address))
+            + header("X-Rollcall-Notice", letter.notice_id)
+            + body
+        )
+        return message.replace("\n", "\r\n").encode("ascii")
 
     def _calendars(
         self, mail: SessionMail, words: Words, topic: str, place: tuple[str, ...]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from email.header import Header
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
+from email.policy import compat32
 from email.quoprimime import body_encode
 from email.utils import formataddr
 
@@ -19,6 +20,7 @@ _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]+")
 """Controls, some of which Python takes for line ends, direction overrides and noncharacters: MJML refuses to parse them
 and `email` would break a header at them."""
+_LINE_CHARACTERS = 78
 _ADDRESS = re.compile("([^{0}]+)@([^{0}]+)".format(r"@\s<>\"(),;:\\\[\]\x00-\x1f\x7f-\x9f\ud800-\udfff"))
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b=\x3f\x41-\x7e]+@[\x21-\x3b=\x3f\x41-\x7e]+>")
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -56,8 +58,15 @@ def mailbox(header: str, name: str, address: str) -> str:
     return formataddr((name, address)) if name.isascii() else f"{encoded(header, name)} <{address}>"
 
 
+def header(name: str, text: str) -> str:
+    """One header with its line end, folded by the standard library if it is long. `text` is ASCII."""
+    line = f"{name}: {text}\n"
+    return line if len(line) <= _LINE_CHARACTERS else compat32.fold(name, text)
+
+
 def skeleton(method: str, file_names: tuple[str, ...]) -> str:
-    """The MIME tree with fields for the encoded bodies, flattened by the standard library.
+    """The MIME tree with fields for the encoded bodies, flattened by the standard library: the last headers of the mail,
+    an empty line, and the parts.
 
     Boundaries hold `=_`, which neither quoted-printable nor base64 can produce, so no body ever holds a boundary.
     """
@@ -72,10 +81,8 @@ def skeleton(method: str, file_names: tuple[str, ...]) -> str:
         attachment = _leaf("application", "ics", "base64", f"{{{number}}}", name=file_name)
         attachment.add_header("Content-Disposition", "attachment", filename=file_name)
         mixed.attach(attachment)
-    for part in (mixed, alternative):
-        del part["MIME-Version"]
-    _, _, body = mixed.as_string().partition("\n\n")
-    return body
+    del alternative["MIME-Version"]
+    return mixed.as_string().replace("; boundary=", ";\n boundary=")  # Folded: what goes into the field is long.
 
 
 def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> MIMEBase:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from email.message import Message
-from typing import Any
 
 import structlog
 from aiosmtplib import (
     SMTP,
     SMTPDataError,
     SMTPException,
-    SMTPRecipientsRefused,
+    SMTPRecipientRefused,
     SMTPResponseException,
     SMTPSenderRefused,
+    SMTPServerDisconnected,
 )
-from aiosmtplib.response import SMTPResponse
+from aiosmtplib.typing import SMTPStatus
 
 from services.notifications.decisions import Outcome, Result
 from services.notifications.settings import NotificationsSettings
@@ -26,6 +26,8 @@ log = structlog.get_logger()
 RECONNECT_SECONDS = 5.0
 """A connection that could not be opened is left alone for so long; the others go on."""
 _MAIL_TOO_LARGE = 552
+_REFUSALS = (SMTPSenderRefused, SMTPRecipientRefused, SMTPDataError, ValueError)
+"""After these a connection is as good as before, once its envelope is emptied."""
 
 
 class Connection(SMTP):
@@ -33,9 +35,35 @@ class Connection(SMTP):
 
     handed_over = False
 
-    async def data(self, message: str | bytes, /, **options: Any) -> SMTPResponse:
+    async def transfer(self, message: bytes, *, sender: str, recipient: str) -> None:
+        """One mail: ASCII, each line with its CRLF. Waits without limit: the caller has a deadline for the whole.
+
+        `sendmail` does the same at twice the cost: it mends line ends, asks twice whether an address is one, and has a
+        timer for each command.
+        """
+        self.handed_over = False
+        size = [f"SIZE={len(message)}"] if self.supports_extension("size") else None
+        try:
+            await self.mail(sender, options=size, timeout=None)
+            await self.rcpt(recipient, timeout=None)
+            await self._content(message)
+        except _REFUSALS:
+            with contextlib.suppress(ConnectionError, SMTPResponseException):
+                await self.rset(timeout=None)  # What was accepted of this envelope must not join the next one.
+            raise
+
+    async def _content(self, message: bytes) -> None:
+        answer = await self.execute_command(b"DATA", timeout=None)
+        if answer.code != SMTPStatus.start_input:
+            raise SMTPDataError(answer.code, answer.message)
+        if self.protocol is None:
+            raise SMTPServerDisconnected("connection lost before the content")
         self.handed_over = True
-        return await super().data(message, **options)
+        # No await between the two: an answer that came between them would be taken for an unasked one.
+        self.protocol.write(message.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        answer = await self.protocol.read_response()
+        if answer.code != SMTPStatus.completed:
+            raise SMTPDataError(answer.code, answer.message)
 
 
 class Line:
@@ -76,14 +104,13 @@ class Line:
             return problem_of(error)
         return None
 
-    async def send(self, message: Message, *, sender: str, recipient: str, deadline: float) -> Outcome:
+    async def send(self, message: bytes, *, sender: str, recipient: str, deadline: float) -> Outcome:
         """Sends one mail; `deadline` is a moment of the event loop's clock. Never raises for what SMTP may do."""
-        self.connection.handed_over = False
         try:
             async with asyncio.timeout_at(deadline):
-                await self.connection.send_message(message, sender=sender, recipients=[recipient])
+                await self.connection.transfer(message, sender=sender, recipient=recipient)
         except (SMTPException, OSError, ValueError) as error:
-            if not isinstance(error, SMTPResponseException | SMTPRecipientsRefused | ValueError):
+            if not isinstance(error, _REFUSALS):
                 self.connection.close()  # Nobody knows what it would answer to.
             return outcome_of(error, handed_over=self.connection.handed_over)
         return Outcome(Result.SENT, "sent")
@@ -99,14 +126,15 @@ class Line:
 
 
 def outcome_of(error: BaseException, *, handed_over: bool) -> Outcome:
-    """What an exception of `send_message` means for the mail.
+    """What an exception of `transfer` means for the mail.
 
-    Source: aiosmtplib 5.1. A refused recipient comes as SMTPRecipientsRefused, an answer to DATA as SMTPDataError, a
-    refused sender as SMTPSenderRefused; everything else tells nothing about the mail if it had been handed over.
+    Source: aiosmtplib 5.1. A refused sender comes as SMTPSenderRefused, a refused recipient as SMTPRecipientRefused, an
+    answer to DATA or to the content as SMTPDataError; everything else tells nothing about the mail if it had been handed
+    over.
     """
     match error:
-        case SMTPRecipientsRefused():
-            return _by_code(error.recipients[0].code)
+        case SMTPRecipientRefused():
+            return _by_code(error.code)
         case SMTPDataError() if 400 <= error.code < 600:
             return _by_code(error.code)
         case SMTPSenderRefused() if error.code != _MAIL_TOO_LARGE:

@@ -14,7 +14,7 @@ from email.utils import getaddresses
 from typing import Any
 
 import pytest
-from aiosmtplib.email import extract_recipients, extract_sender, flatten_message
+from aiosmtplib.email import extract_recipients, extract_sender
 from icalendar import Calendar
 
 from services.notifications.letters import Letter, Recipient, SessionMail
@@ -81,8 +81,11 @@ def with_field(value: Any, field: str, text: str) -> Any:
 
 
 def on_the_wire(mail: SessionMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> bytes:
-    """Exactly what `aiosmtplib.send_message` hands to the server, but for the line ends."""
-    return flatten_message(RENDERER.message(RENDERER.shared(mail), recipient, letter))
+    """Exactly what the server gets, but for the line ends and doubled dots."""
+    wire = RENDERER.message(RENDERER.shared(mail), recipient, letter)
+    assert wire.endswith(b"\r\n")
+    assert wire.count(b"\r\n") == wire.count(b"\n") == wire.count(b"\r")
+    return wire.replace(b"\r\n", b"\n")
 
 
 def received(mail: SessionMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> EmailMessage:
@@ -250,7 +253,7 @@ def test_names_and_topics_are_text_and_never_markup() -> None:
 def test_any_name_arrives_as_it_was_written_and_names_one_recipient(name: str) -> None:
     recipient = replace(ZANETA, given_name=name, family_name="Ćwik")
     assert to(on_the_wire(session_mail(), recipient)) == (f"{name} Ćwik", ZANETA.email)
-    sent = RENDERER.message(RENDERER.shared(session_mail()), recipient, LETTER)
+    sent = email.message_from_bytes(on_the_wire(session_mail(), recipient))
     assert extract_recipients(sent) == [ZANETA.email]
     assert extract_sender(sent) == "powiadomienia@rollcall.example.org"
 
@@ -483,9 +486,7 @@ def test_what_is_prepared_once_serves_many_people_and_mixes_none_of_them() -> No
     prepared = RENDERER.shared(session_mail(language=Language.EN))
     for number in range(3):
         recipient = Recipient(f"person-{number}", f"Name{number}", "Ź", f"n{number}@example.org")
-        wire = flatten_message(
-            RENDERER.message(prepared, recipient, Letter(f"<n-{number}@x.org>", f"n-{number}", LETTER.stated_at))
-        )
+        wire = RENDERER.message(prepared, recipient, Letter(f"<n-{number}@x.org>", f"n-{number}", LETTER.stated_at))
         message = email.message_from_bytes(wire, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         assert re.findall(r"Name\d", body(message, "plain")) == [f"Name{number}"] * 2
