@@ -35,6 +35,9 @@ from shared.working import Working
 
 log = structlog.get_logger()
 
+TELL_SECONDS = 0.2
+"""Nobody waits for an outcome to be said: the groups of so long share a batch of the relay, and of whoever hears it."""
+
 
 class Sender:
     """Sends mail for one process. `problem` says, in a sentence, what keeps it from doing so."""
@@ -49,13 +52,14 @@ class Sender:
         lag: Callable[[], Mapping[str, int]],
         said: Callable[[], None],
     ) -> None:
-        """`said` is called after a commit that staged facts: it wakes the relay."""
+        """`said` is called soon after a commit that staged facts: it wakes the relay."""
         self.problem: str | None = None
         self.problem_since: dt.datetime | None = None
         self._engine = engine
         self._service = service
         self._settings = settings
         self._wake_relay = said
+        self._tells_soon = False
         self._terms = settings.terms()
         self._renderer = Renderer(
             sender=settings.sender,
@@ -265,8 +269,14 @@ class Sender:
         """After a commit: our words go to Kafka, and what may have become a difference meanwhile is looked at again."""
         facts = [said.body for said in working.said if isinstance(said.body, NoticeOutcome)]
         if facts:
-            self._wake_relay()
+            if not self._tells_soon:
+                self._tells_soon = True
+                asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
             self._planner.look_again((fact.person_id, fact.session_id) for fact in facts)
+
+    def _tell(self) -> None:
+        self._tells_soon = False
+        self._wake_relay()
 
     def _is_well(self) -> None:
         if self.problem is not None:

@@ -37,9 +37,9 @@ class NotificationsSettings(Settings):
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
 
-    carriers: Annotated[int, Field(ge=1, le=16)] = 3
-    """Groups under way at once: while one is being sent, another is claimed and a third settled."""
-    connections: Annotated[int, Field(ge=1, le=64)] = 16
+    carriers: Annotated[int, Field(ge=1, le=16)] = 2
+    """Groups under way at once: while one is being sent, the other is settled and the next one claimed."""
+    connections: Annotated[int, Field(ge=1, le=64)] = 24
     """Kept connections of each carrier; a group is never larger than those that are open."""
     smtp_seconds: Annotated[float, Field(gt=0)] = 30.0
     """From claim to answer; shorter than the lease, so that nobody else takes a mail that may still be leaving."""

@@ -68,6 +68,8 @@ TABLES: dict[type[Row], sa.Table] = {
     OpenNotice: OPEN,
 }
 
+_WIDTHS = {kind: len(fields_of(kind)) for kind in TABLES}
+
 # --- taking notices ------------------------------------------------------------------------
 
 NOW = sa.bindparam("now", type_=sa.DateTime(timezone=True))
@@ -148,7 +150,7 @@ class _Reading:
 
     def next(self, kind: type[R]) -> R | None:
         """The next table's row; None where the outer join found none."""
-        begin, self._position = self._position, self._position + len(fields_of(kind))
+        begin, self._position = self._position, self._position + _WIDTHS[kind]
         values = self._row[begin : self._position]
         return None if all(value is None for value in values) else kind(*values)
 
