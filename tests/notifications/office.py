@@ -84,6 +84,7 @@ class Office:
             catch_up_seconds=0.05,
         )
         self.sender: Sender | None = None
+        self.relay_woken = asyncio.Event()
 
     async def is_true(self, *rows: Row) -> None:
         async with self.engine.begin() as connection:
@@ -98,7 +99,7 @@ class Office:
             return None
 
         self.sender = sender = kind(
-            self.engine, SERVICE, self.settings, streams_heard=heard, lag=dict, said=lambda: None
+            self.engine, SERVICE, self.settings, streams_heard=heard, lag=dict, said=self.relay_woken.set
         )
         tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
         try:

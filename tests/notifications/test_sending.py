@@ -22,6 +22,13 @@ async def test_a_place_is_confirmed_once(office: Office) -> None:
     assert office.server.mails[0][:2] == ("person-1@example.org", "confirmation")
 
 
+async def test_an_outcome_wakes_the_relay(office: Office) -> None:
+    await office.is_true(place())
+    async with office.server.listening(), office.sending():
+        await settled(office, 1)
+        await until(office.relay_woken.is_set)
+
+
 async def test_change_and_cancellation_follow(office: Office) -> None:
     await office.is_true(place())
     async with office.server.listening(), office.sending():
