@@ -15,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.rows import FactRow, R, Row, Rows, fields_of
+from shared.rows import FactRow, R, Row, fields_of
 
 PROJECTION = "projection"
 KEPT = "kept"
@@ -123,12 +123,12 @@ def _array_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
 
 
 def unnested(table: sa.Table, columns: Sequence[str] | None = None, *, prefix: str = "") -> Any:
-    """`unnest(:a, :b, …) AS new(a, b, …)`: the rows of one statement, one array a column.
+    """`unnest(:table_a, :table_b, …) AS new(a, b, …)`: the rows of one statement, one array a column.
 
-    `prefix` keeps the parameters of several tables in one statement apart.
+    `prefix` keeps the parameters of several statements about the same table apart.
     """
     names = list(columns or table.c.keys())
-    arrays = [sa.bindparam(prefix + name, type_=_array_type(table.c[name])) for name in names]
+    arrays = [sa.bindparam(f"{prefix}{table.name}_{name}", type_=_array_type(table.c[name])) for name in names]
     columns_of = (sa.column(name, table.c[name].type) for name in names)
     return sa.func.unnest(*arrays).table_valued(*columns_of, name=f"new_{table.name}").render_derived()
 
@@ -148,7 +148,7 @@ def arrays_of(table: sa.Table, rows: Sequence[Row], *, prefix: str = "") -> dict
         if isinstance(column.type, _Parts):
             dump = column.type.adapter.dump_json
             values = [None if value is None else dump(value).decode() for value in values]
-        parameters[prefix + column.name] = values
+        parameters[f"{prefix}{table.name}_{column.name}"] = values
     return parameters
 
 
@@ -188,22 +188,25 @@ def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) 
     )
 
 
+def keys_of(table: sa.Table, keys: Iterable[tuple[Any, ...]], *, prefix: str = "") -> dict[str, list[Any]]:
+    """The parameters of a statement over the keys of rows, in key order."""
+    names = (f"{prefix}{table.name}_{column.name}" for column in table.primary_key)
+    return dict(zip(names, map(list, zip(*sorted(keys), strict=True)), strict=True))
+
+
 @functools.cache
-def _delete(table: sa.Table) -> sa.Delete:
+def delete(table: sa.Table) -> sa.Delete:
+    """Removes the rows with these keys."""
     key = [column.name for column in table.primary_key]
-    gone = unnested(table, key)
+    gone = unnested(table, key, prefix="removed_")
     return sa.delete(table).where(sa.and_(*(table.c[name] == gone.c[name] for name in key)))
 
 
-async def save(connection: AsyncConnection, table: sa.Table, rows: Rows[Any]) -> None:
-    """Writes what changed in memory: at most one upsert and one delete, in key order."""
-    changed, removed = rows.changed(), rows.removed()
-    if changed:
-        await connection.execute(upsert(table), arrays_of(table, changed))
-    if removed:
-        key = [column.name for column in table.primary_key]
-        await connection.execute(_delete(table), dict(zip(key, map(list, zip(*removed, strict=True)), strict=True)))
-    rows.saved()
+@functools.cache
+def parts_of(statement: sa.Select[Any]) -> tuple[tuple[int, TypeAdapter[Any]], ...]:
+    """The columns that hold contract models, by number: inside a composite value nothing makes models of them."""
+    columns = enumerate(statement.selected_columns)
+    return tuple((number, column.type.adapter) for number, column in columns if isinstance(column.type, _Parts))
 
 
 def rows_as(kind: type[R], result: Iterable[sa.Row[Any]]) -> list[R]:
@@ -213,21 +216,10 @@ def rows_as(kind: type[R], result: Iterable[sa.Row[Any]]) -> list[R]:
 
 
 @functools.cache
-def _select_by_key(table: sa.Table) -> sa.Select[Any]:
+def select_by_key(table: sa.Table) -> sa.Select[Any]:
     key = [column.name for column in table.primary_key]
     wanted = unnested(table, key)
     return sa.select(table).join(wanted, sa.and_(*(table.c[name] == wanted.c[name] for name in key)))
-
-
-async def load_by_key(
-    connection: AsyncConnection, table: sa.Table, rows: Rows[Any], keys: Iterable[tuple[Any, ...]]
-) -> None:
-    """Loads the rows with these keys, in one statement."""
-    wanted = sorted(set(keys))
-    if wanted:
-        names = [column.name for column in table.primary_key]
-        parameters = dict(zip(names, map(list, zip(*wanted, strict=True)), strict=True))
-        rows.loaded(rows_as(rows.kind, await connection.execute(_select_by_key(table), parameters)))
 
 
 def any_of(

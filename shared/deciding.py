@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import holding, journal, parking, recovery, telemetry, watermark
 from shared.contracts.model import Event
-from shared.database import load_by_key, save
 from shared.decoding import decode
 from shared.envelope import Echo, Heard, Poison, Read, Reason, Record, Unknown, fingerprint, headers_of, key_of
 from shared.faults import Fault, classify
 from shared.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.parking import Parked, parked_row, poison_row
 from shared.recovery import RECONCILE
+from shared.roundtrips import Reads, Writes
 from shared.rows import Row
 from shared.service import Inputs, Service
 from shared.watermark import Move, Partition, Watermark
@@ -105,28 +105,36 @@ class Desk:
         return thought
 
     async def think(self, connection: AsyncConnection, inputs: Inputs) -> Working:
-        """Loads what the inputs touch, hears them one by one in memory and saves what changed. Commits nothing."""
-        service = self.service
+        """Loads what the inputs touch, hears them one by one in memory and writes what changed. Commits nothing."""
+        working, writes = await self._thought(connection, inputs)
+        await writes.run(connection)
+        return working
+
+    async def _thought(self, connection: AsyncConnection, inputs: Inputs) -> tuple[Working, Writes]:
+        """What came of the inputs, and what remains to be written."""
+        service, writes = self.service, Writes()
         working = service.working(service.clock())
         if not inputs:
-            return working
+            return working, writes
         requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
-        await holding.load_takeovers(connection, working)
-        await self._load_owners(connection, working, inputs)
-        await holding.load_known_requests(connection, working, requests)
-        working.blocked = await parking.blocked_scopes(connection, [_scope(one) for one in requests])
-        await service.load(connection, working, inputs)
+        reads = Reads(connection)
+        holding.load_takeovers(reads, working)
+        self._load_owners(reads, working, inputs)
+        holding.load_known_requests(reads, working, requests)
+        parking.load_blocked(reads, working, map(_scope, requests))
+        await service.load(reads, working, inputs)
+        await reads.run()
         for one in inputs:
             if isinstance(one, Due):
                 self._due(working, one)
             else:
                 self._one(working, one)
         for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
-            await save(connection, service.table(kind), rows)
-        await journal.enter(connection, working.said)
-        return working
+            writes.save(service.table(kind), rows)
+        journal.enter(writes, working.said)
+        return working, writes
 
-    async def _load_owners(self, connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+    def _load_owners(self, reads: Reads, working: Working, inputs: Inputs) -> None:
         """The rows that the facts and due moments among the inputs are about to change, by key."""
         keys: dict[type[Row], set[tuple[object, ...]]] = {}
         for one in inputs:
@@ -136,7 +144,7 @@ class Desk:
                 row = make(one)
                 keys.setdefault(type(row), set()).add(working[type(row)].key(row))
         for kind, wanted in keys.items():
-            await load_by_key(connection, self.service.table(kind), working[kind], wanted)
+            reads.by_key(working[kind], self.service.table(kind), wanted)
 
     def _due(self, working: Working, moment: Due) -> None:
         """A moment that was moved or decided meanwhile is none any more; held requests carry theirs themselves."""
@@ -191,10 +199,11 @@ class Desk:
             events = [one for part in fresh for one in part if isinstance(one, Heard)]
             news = [as_said(one, source) for one in events if one.source != source or one.event_id not in known]
             now = self.service.clock()
+            writes = Writes()
             if one_by_one:
                 aside = await self._one_by_one(connection, news, batches, thought)
             else:
-                working = await self.think(connection, news)
+                working, writes = await self._thought(connection, news)
                 thought.add(working)
                 aside = await self._park(connection, working.aside, batches, now)
             own = [one for one in news if one.source == source and one.stream in self.service.own]
@@ -211,7 +220,8 @@ class Desk:
                 for batch, part in zip(batches, fresh, strict=True)
                 if batch.next_offset > marks[batch.partition].next_offset
             ]
-            await watermark.move_locked(connection, moves)
+            watermark.move_locked(writes, moves)
+            await writes.run(connection)
         thought.parked = aside
         for row in aside:
             log.warning(

@@ -161,8 +161,9 @@ def fingerprint(record: Record) -> str:
     return f"{record.timestamp}/{digest}"
 
 
+@functools.lru_cache(maxsize=1024)
 def rfc3339(moment: dt.datetime) -> str:
-    """UTC with microseconds and Z, the one form we write."""
+    """UTC with microseconds and Z, the one form we write. What one transaction says, it says at one moment."""
     return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -34,7 +34,7 @@ def _statement(tables: tuple[sa.Table, ...]) -> sa.Select[Any]:
         sa.select(sa.func.count()).select_from(standing).scalar_subquery()
         == sa.select(sa.func.count()).select_from(move).scalar_subquery()
     ]
-    news = {table: unnested(table, prefix=f"{table.name}_") for table in tables}
+    news = {table: unnested(table) for table in tables}
     for table, new in news.items():
         key = [column.name for column in table.primary_key]
         other = sa.or_(table.c.source != new.c.source, table.c.numbered != new.c.numbered)
@@ -131,7 +131,7 @@ class FactLane:
         ]
         parameters: dict[str, Any] = watermark.parameters(moves)
         for table, rows in tables:
-            parameters |= arrays_of(table, rows, prefix=f"{table.name}_")
+            parameters |= arrays_of(table, rows)
         async with self._engine.connect() as connection:
             result = await connection.execute(_statement(tuple(table for table, _ in tables)), parameters)
             ordinary, written = result.one()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
-from shared.database import KEPT, any_of, load_by_key, rows_as, table_of
+from shared.database import KEPT, any_of, table_of
 from shared.envelope import Heard, microseconds, subject_of
+from shared.roundtrips import Reads
 from shared.service import SHARED_TABLES
 from shared.watermark import MACHINERY
 from shared.working import Answer, Due, Held, Takeover, Working
@@ -42,27 +42,25 @@ _TAKEOVERS = sa.select(TAKEOVER)
 
 _HELD_ABOUT = (
     sa.select(HELD)
-    .where(sa.or_(any_of(HELD.c.session_id, "sessions"), any_of(HELD.c.person_id, "persons")))
+    .where(sa.or_(any_of(HELD.c.session_id, "held_sessions"), any_of(HELD.c.person_id, "held_persons")))
     .order_by(HELD.c.appended_at)
-    .limit(sa.bindparam("most"))
+    .limit(sa.bindparam("held_most"))
 )
 
 
-async def load_takeovers(connection: AsyncConnection, working: Working) -> None:
-    working[Takeover].loaded(rows_as(Takeover, await connection.execute(_TAKEOVERS)))
+def load_takeovers(reads: Reads, working: Working) -> None:
+    reads.rows(working[Takeover], _TAKEOVERS)
 
 
-async def load_known_requests(connection: AsyncConnection, working: Working, requests: Sequence[Heard[Event]]) -> None:
+def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard[Event]]) -> None:
     """What has become of these very requests, as far as they were heard before."""
-    if not requests:
-        return
     wanted = {(one.source, one.event_id) for one in requests}
-    await load_by_key(connection, ANSWER, working[Answer], wanted)
-    await load_by_key(connection, HELD, working[Held], wanted)
+    reads.by_key(working[Answer], ANSWER, wanted)
+    reads.by_key(working[Held], HELD, wanted)
 
 
-async def load_held_about(
-    connection: AsyncConnection,
+def load_held_about(
+    reads: Reads,
     working: Working,
     *,
     sessions: Iterable[str],
@@ -70,8 +68,8 @@ async def load_held_about(
     most: int = 20_000,
 ) -> None:
     """The held requests about these sessions or persons: whatever arrives about them may let them be decided."""
-    parameters = {"sessions": sorted(set(sessions)), "persons": sorted(set(persons)), "most": most}
-    working[Held].loaded(rows_as(Held, await connection.execute(_HELD_ABOUT, parameters)))
+    parameters = {"held_sessions": sorted(set(sessions)), "held_persons": sorted(set(persons)), "held_most": most}
+    reads.rows(working[Held], _HELD_ABOUT, parameters)
 
 
 def heard_again(held: Held) -> Heard[Event]:

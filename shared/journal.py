@@ -14,8 +14,9 @@ from shared.contracts.model import BODY_LIMIT_BYTES, Event
 from shared.database import KEPT, any_of, arrays_of, table_of, unnested
 from shared.envelope import Heard, key_of, subject_of
 from shared.recovery import IS_HEARD_AGAIN
+from shared.roundtrips import Writes
 from shared.rows import Row
-from shared.streams import PARTITIONER, STREAMS
+from shared.streams import STREAMS, number_of
 from shared.values import immutable
 from shared.watermark import MACHINERY, Partition
 from shared.working import Said
@@ -54,7 +55,7 @@ OUTBOX = sa.Table(
 _new = unnested(JOURNAL)
 _ENTER = insert(JOURNAL).from_select(JOURNAL.c.keys(), sa.select(*_new.c)).on_conflict_do_nothing()
 _ids = (
-    sa.func.unnest(sa.bindparam("event_ids", type_=sa.ARRAY(sa.Text)))
+    sa.func.unnest(sa.bindparam("staged", type_=sa.ARRAY(sa.Text)))
     .table_valued(sa.column("event_id", sa.Text), with_ordinality="nr", name="new_outbox")
     .render_derived()
 )
@@ -91,11 +92,11 @@ def entry_of(said: Said) -> Entry:
     )
 
 
-async def enter(connection: AsyncConnection, said: Sequence[Said]) -> None:
+def enter(writes: Writes, said: Sequence[Said]) -> None:
     """Journals facts and stages them for the relay, in the order in which they were said."""
     if said:
-        await connection.execute(_ENTER, arrays_of(JOURNAL, [entry_of(one) for one in said]))
-        await connection.execute(_STAGE, {"event_ids": [one.event_id for one in said]})
+        writes.add(_ENTER, arrays_of(JOURNAL, [entry_of(one) for one in said]))
+        writes.add(_STAGE, {"staged": [one.event_id for one in said]})
 
 
 async def enter_heard(connection: AsyncConnection, heard: Sequence[Heard[Event]]) -> None:
@@ -126,9 +127,8 @@ async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str]) -> 
 
 async def stage_again(connection: AsyncConnection, partition: Partition) -> None:
     """Stages all we ever said in a partition, in the order in which it was said: what was waiting already gets its place in it."""
-    numbers = range(STREAMS[partition.stream].partitions)
     keys = (await connection.execute(_KEYS, {"stream": partition.stream})).scalars()
-    here = [key for key in keys if PARTITIONER(key.encode(), numbers, numbers) == partition.number]
+    here = [key for key in keys if number_of(partition.stream, key.encode()) == partition.number]
     for statement in (_UNSTAGE, _STAGE_AGAIN):
         await connection.execute(statement, {"stream": partition.stream, "keys": here})
 

@@ -22,10 +22,11 @@ from shared.contracts import EVENTS
 from shared.contracts.model import Event, Request
 from shared.database import KEPT, arrays_of, rows_as, table_of, unnested
 from shared.envelope import Heard, Poison, Reason, Record, Unknown, appended_at
+from shared.roundtrips import Reads
 from shared.rows import Row
 from shared.values import immutable
 from shared.watermark import MACHINERY, Partition
-from shared.working import Arrival
+from shared.working import Working
 
 log = structlog.get_logger()
 
@@ -161,7 +162,9 @@ _REMEMBER = insert(SKIPPED).from_select(SKIPPED.c.keys(), sa.select(*_new_skippe
 
 
 _scopes = (
-    sa.func.unnest(sa.bindparam("sessions", type_=sa.ARRAY(sa.Text)), sa.bindparam("people", type_=sa.ARRAY(sa.Text)))
+    sa.func.unnest(
+        sa.bindparam("scope_sessions", type_=sa.ARRAY(sa.Text)), sa.bindparam("scope_people", type_=sa.ARRAY(sa.Text))
+    )
     .table_valued(sa.column("session_id", sa.Text), sa.column("person_id", sa.Text), name="scope")
     .render_derived()
 )
@@ -216,19 +219,19 @@ async def hear_new_types(connection: AsyncConnection, partitions: Iterable[Parti
     return known
 
 
-async def blocked_scopes(
-    connection: AsyncConnection, scopes: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], Arrival]:
+def load_blocked(reads: Reads, working: Working, scopes: Iterable[tuple[str, str]]) -> None:
     """Which of these (session, person) have a parked request, and when the first of them arrived."""
-    if not scopes:
-        return {}
     wanted = sorted(set(scopes))
-    parameters = {"sessions": [one[0] for one in wanted], "people": [one[1] for one in wanted]}
-    blocked: dict[tuple[str, str], Arrival] = {}
-    for row in await connection.execute(_BLOCKED, parameters):
-        scope, arrival = (row.session_id, row.person_id), (row.appended_at, row.stream, row.partition, row.offset)
-        blocked[scope] = min(blocked.get(scope, arrival), arrival)
-    return blocked
+    if not wanted:
+        return
+
+    def take(found: Iterable[Sequence[Any]]) -> None:
+        for session_id, person_id, *arrival in found:
+            scope, first = (session_id, person_id), tuple(arrival)
+            working.blocked[scope] = min(working.blocked.get(scope, first), first)
+
+    parameters = {"scope_sessions": [one[0] for one in wanted], "scope_people": [one[1] for one in wanted]}
+    reads.add(_BLOCKED, parameters, take)
 
 
 async def open_parked(

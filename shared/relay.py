@@ -23,7 +23,7 @@ from shared.backoff import Backoff
 from shared.envelope import headers_of
 from shared.faults import Fault, classify
 from shared.journal import JOURNAL, OUTBOX
-from shared.streams import PARTITIONER, RECORD_LIMIT_BYTES, STREAMS
+from shared.streams import RECORD_LIMIT_BYTES, number_of
 from shared.watermark import Partition
 
 log = structlog.get_logger()
@@ -180,9 +180,8 @@ class Relay:
         full: list[_Parcel] = []
         open_: dict[Partition, _Parcel] = {}
         for row in rows:
-            numbers = range(STREAMS[row.stream].partitions)
             key = row.key.encode()
-            partition = Partition(row.stream, PARTITIONER(key, numbers, numbers))
+            partition = Partition(row.stream, number_of(row.stream, key))
             record = {"timestamp": None, "key": key, "value": row.body.encode(), "headers": self._headers(row)}
             parcel = open_.get(partition)
             if parcel is None or parcel.records.append(**record) is None:

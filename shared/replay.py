@@ -19,19 +19,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import parking, tolerant
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
-from shared.database import load_by_key, rows_as, save
+from shared.database import rows_as
 from shared.deciding import Batch
 from shared.decoding import decode
 from shared.envelope import Heard, Read, microseconds
 from shared.facts import FactLane
-from shared.holding import TAKEOVER
+from shared.holding import TAKEOVER, load_takeovers
 from shared.journal import JOURNAL, Entry
 from shared.parking import PARKED, ParkedState
 from shared.positions import partition_of, topic_partition
+from shared.roundtrips import Reads, Writes
 from shared.service import Service
 from shared.settings import Settings, kafka_connection
 from shared.watermark import Partition
-from shared.working import Takeover, Verdict
+from shared.working import Verdict
 
 CHUNK = 5000
 SILENCE_SECONDS = 60
@@ -237,13 +238,17 @@ class Replay:
             row = working.make[type(one.body)](one)
             keys.setdefault(type(row), set()).add(working[type(row)].key(row))
         async with self._beside.begin() as connection:
-            working[Takeover].loaded(rows_as(Takeover, await connection.execute(sa.select(TAKEOVER))))
+            reads, writes = Reads(connection), Writes()
+            load_takeovers(reads, working)
             for kind, wanted in keys.items():
-                await load_by_key(connection, self._service.table(kind), working[kind], wanted)
-                if anew:
+                reads.by_key(working[kind], self._service.table(kind), wanted)
+            await reads.run()
+            if anew:
+                for kind, wanted in keys.items():
                     for key in wanted:
                         working[kind].remove(*key)
-            await self._service.load_derived(connection, working, events)
+            await self._service.load_derived(reads, working, events)
+            await reads.run()
             for one in events:
                 verdict = working.apply(one)
                 if verdict is Verdict.STALE and one.source == self._service.source:
@@ -251,7 +256,8 @@ class Replay:
             for kind, rows in working.rows.items():
                 table = self._service.table(kind)
                 if table.schema == TAKEOVER.schema:
-                    await save(connection, table, rows)
+                    writes.save(table, rows)
+            await writes.run(connection)
 
 
 async def _overlapping(batches: AsyncGenerator[Events, None], write: Callable[[Events], Awaitable[None]]) -> int:

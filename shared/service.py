@@ -14,6 +14,7 @@ from uuid_utils import uuid7
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
 from shared.envelope import Heard
+from shared.roundtrips import Reads
 from shared.rows import FactRow, Row
 from shared.watermark import MACHINERY
 from shared.working import Derive, Due, MakeRow, Takeover, Working, takeover_of
@@ -30,7 +31,7 @@ async def _no_lock(connection: AsyncConnection, inputs: Inputs) -> None:
     """Nobody decides here."""
 
 
-async def _no_load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+async def _no_load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """Nothing beyond the rows of the facts themselves is needed."""
 
 
@@ -62,8 +63,9 @@ class Service:
     derive: Mapping[type[FactRow], Derive] = field(default_factory=dict)
     """The rows that follow from rows, by the kind of row they follow from."""
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
-    load: Callable[[AsyncConnection, Working, Inputs], Awaitable[None]] = _no_load
-    load_derived: Callable[[AsyncConnection, Working, Inputs], Awaitable[None]] = _no_load
+    load: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
+    """Asks for what the inputs touch; what it adds last need not be run."""
+    load_derived: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """What `derive` reads beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
     """After a restore: the subjects of RECONCILE moments, everything about which something may have to be decided."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -16,8 +17,7 @@ from shared.values import immutable
 RECORD_LIMIT_BYTES = 2 * 1024 * 1024
 """What the broker takes. Ours for a body is 256 KiB: a larger one is parked with a reason instead of being refused unseen."""
 
-PARTITIONER = DefaultPartitioner()
-"""Which partition a key belongs to: murmur2, as every Kafka client does it. The relay sends by it, and a repair looks by it."""
+_PARTITIONER = DefaultPartitioner()
 
 
 @immutable
@@ -75,6 +75,14 @@ STREAMS: dict[str, Stream] = {
         Stream("notifications.events", key="person_id", owner="rollcall/notifications"),
     )
 }
+
+
+@functools.lru_cache(maxsize=16_384)
+def number_of(stream: str, key: bytes) -> int:
+    """Which partition of a stream a key belongs to: by murmur2, as with every Kafka client. The relay sends by it, a repair looks
+    by it. Remembered, because few keys are much spoken of and the hash is slow in Python."""
+    numbers = range(STREAMS[stream].partitions)
+    return int(_PARTITIONER(key, numbers, numbers))
 
 
 async def create_streams(admin: AIOKafkaAdminClient, *, replication: int = 1) -> list[str]:

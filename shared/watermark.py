@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import rows_as, table_of
+from shared.roundtrips import Writes
 from shared.rows import Row
 from shared.values import immutable
 
@@ -60,11 +61,18 @@ class Move:
     skipped: int = 0
 
 
+_wanted = (
+    sa.func.unnest(
+        sa.bindparam("streams", type_=ARRAY(sa.Text())), sa.bindparam("numbers", type_=ARRAY(sa.BigInteger()))
+    )
+    .table_valued(sa.column("stream", sa.Text), sa.column("number", sa.BigInteger), name="wanted")
+    .render_derived()
+)
 _LOCK = (
     sa.select(WATERMARK)
-    .where(sa.tuple_(WATERMARK.c.stream, WATERMARK.c.partition).in_(sa.bindparam("parts", expanding=True)))
+    .join(_wanted, sa.and_(WATERMARK.c.stream == _wanted.c.stream, WATERMARK.c.partition == _wanted.c.number))
     .order_by(WATERMARK.c.stream, WATERMARK.c.partition)
-    .with_for_update()
+    .with_for_update(of=WATERMARK)
 )
 _READ = sa.select(WATERMARK)
 
@@ -81,13 +89,14 @@ async def read(connection: AsyncConnection, streams: Iterable[str] | None = None
 async def lock(connection: AsyncConnection, partitions: Sequence[Partition]) -> dict[Partition, Watermark]:
     """The partitions' watermarks under row locks, taken in one order by everyone; missing ones are made at offset 0."""
     wanted = sorted(set(partitions))
-    rows = rows_as(Watermark, await connection.execute(_LOCK, {"parts": wanted}))
+    these = {"streams": [part.stream for part in wanted], "numbers": [part.number for part in wanted]}
+    rows = rows_as(Watermark, await connection.execute(_LOCK, these))
     if len(rows) < len(wanted):
         missing = set(wanted) - {(row.stream, row.partition) for row in rows}
         new = [Watermark(*part, 0, None, None, 0, 0, 0) for part in sorted(missing)]
         statement = insert(WATERMARK).on_conflict_do_nothing()
         await connection.execute(statement, [{name: getattr(row, name) for name in WATERMARK.c.keys()} for row in new])
-        rows = rows_as(Watermark, await connection.execute(_LOCK, {"parts": wanted}))
+        rows = rows_as(Watermark, await connection.execute(_LOCK, these))
     return {Partition(row.stream, row.partition): row for row in rows}
 
 
@@ -140,13 +149,10 @@ def moved(move: Any, condition: sa.ColumnElement[bool] = sa.true()) -> sa.Update
 _MOVE = moved(_moves())
 
 
-async def move_locked(connection: AsyncConnection, moves: Sequence[Move]) -> None:
+def move_locked(writes: Writes, moves: Sequence[Move]) -> None:
     """Moves watermarks whose locks the transaction holds."""
-    if not moves:
-        return
-    result = await connection.execute(_MOVE, parameters(moves))
-    if result.rowcount != len(moves):
-        raise RuntimeError(f"{len(moves)} watermarks were locked and checked, {result.rowcount} moved")
+    if moves:
+        writes.add(_MOVE, parameters(moves), number=len(moves))
 
 
 def guard() -> tuple[sa.CTE, sa.CTE]:

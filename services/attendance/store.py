@@ -27,10 +27,11 @@ from shared.contracts.attendance import AttendanceListClosed, AttendanceState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceState
 from shared.contracts.planner import SessionState
-from shared.database import KEPT, any_of, load_by_key, rows_as, table_of
+from shared.database import KEPT, any_of, table_of
 from shared.envelope import Heard
 from shared.holding import DUE, HELD, load_held_about
 from shared.journal import JOURNAL
+from shared.roundtrips import Reads
 from shared.service import Inputs
 from shared.working import Due, Held, Working
 
@@ -134,45 +135,45 @@ async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
         await connection.execute(_LOCK, {"sessions": sessions})
 
 
-async def load_derived(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
     """What `derive` reads and changes beside a fact's own row: the lists of a session, and the moments at which they close."""
-    await _load_derived(connection, working, _touched(inputs))
+    await _load_derived(reads, working, _touched(inputs))
 
 
-async def _load_derived(connection: AsyncConnection, working: Working, touched: _Touched) -> None:
+async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> None:
     if not touched.sessions:
         return
     parameters = {"sessions": sorted(touched.sessions)}
-    working[Session].loaded(rows_as(Session, await connection.execute(_SESSIONS, parameters)))
-    working[MeetingList].loaded(rows_as(MeetingList, await connection.execute(_LISTS, parameters)))
+    reads.rows(working[Session], _SESSIONS, parameters)
+    reads.rows(working[MeetingList], _LISTS, parameters)
+    await reads.run()
     due = touched.due | {
         (LIST, list_subject(session.session_id, meeting.meeting_id))
         for session_id in touched.timed
         if (session := working[Session].get(session_id)) is not None
         for meeting in session.meetings
     }
-    await load_by_key(connection, DUE, working[Due], due)
+    reads.by_key(working[Due], DUE, due)
 
 
-async def load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """The working set. A scan needs its session, list, place and record; a list that is counted needs everyone in the session."""
     touched = _touched(inputs)
-    await _load_derived(connection, working, touched)
+    await _load_derived(reads, working, touched)
     if touched.woken:
-        await load_held_about(connection, working, sessions=touched.woken, persons=())
+        load_held_about(reads, working, sessions=touched.woken, persons=())
+        await reads.run()
     scans = touched.scans | {_scanned(held) for held in working[Held]}
     lists = {(row.session_id, row.meeting_id): row for row in working[MeetingList] if is_ours(working, row)}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
     counted |= touched.placed & {session_id for session_id, _ in lists}
     if counted:
         parameters = {"sessions": sorted(counted)}
-        working[Place].loaded(rows_as(Place, await connection.execute(_PLACES, parameters)))
-        working[Record].loaded(rows_as(Record, await connection.execute(_RECORDS, parameters)))
+        reads.rows(working[Place], _PLACES, parameters)
+        reads.rows(working[Record], _RECORDS, parameters)
     single = {scan for scan in scans if scan[0] not in counted}
-    await load_by_key(
-        connection, PLACE, working[Place], {(session_id, person_id) for session_id, _, person_id in single}
-    )
-    await load_by_key(connection, RECORD, working[Record], single)
+    reads.by_key(working[Place], PLACE, {(session_id, person_id) for session_id, _, person_id in single})
+    reads.by_key(working[Record], RECORD, single)
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:

@@ -15,9 +15,10 @@ from shared.contracts.planner import SessionKind, SessionState
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityOutcome
-from shared.database import any_of, rows_as, table_of
+from shared.database import any_of, table_of
 from shared.envelope import Heard
 from shared.holding import ANSWER, HELD, load_held_about
+from shared.roundtrips import Reads
 from shared.service import Inputs
 from shared.working import Due, Held, Working
 
@@ -66,7 +67,7 @@ DECIDER = sa.Table("decider", METADATA, sa.Column("id", sa.Integer, primary_key=
 
 _DECIDER = sa.select(DECIDER.c.id).with_for_update()
 _STAGES = sa.select(STAGE)
-_MEMBERS_OF = sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "cities")).distinct()
+_MEMBERS_OF = sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "changed_cities")).distinct()
 _SESSIONS = sa.select(SESSION).where(
     sa.or_(
         any_of(SESSION.c.session_id, "sessions"),
@@ -93,7 +94,7 @@ async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
         await connection.execute(_DECIDER)
 
 
-async def load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """The working set: sessions in question, their places, the teams and towns of everyone in them, and held requests.
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
@@ -119,13 +120,16 @@ async def load(connection: AsyncConnection, working: Working, inputs: Inputs) ->
                 asking.add(body.person_id)
     if not (cities or people or sessions or phases):
         return
-    working[Stage].loaded(rows_as(Stage, await connection.execute(_STAGES)))
+    reads.rows(working[Stage], _STAGES)
     towns_changed = {one.body.city_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, CityOutcome)}
     if towns_changed:
-        people |= set((await connection.execute(_MEMBERS_OF, {"cities": sorted(towns_changed)})).scalars())
-    await load_held_about(connection, working, sessions=sessions, persons=people)
+        changed = {"changed_cities": sorted(towns_changed)}
+        reads.add(_MEMBERS_OF, changed, lambda found: people.update(row[0] for row in found))
+        await reads.run()
+    load_held_about(reads, working, sessions=sessions, persons=people)
+    await reads.run()
     sessions |= {held.session_id for held in working[Held]}
-    parameters: dict[str, Any] = {
+    asked_for: dict[str, Any] = {
         "sessions": sorted(sessions),
         "cities": sorted(cities),
         "people": sorted(people),
@@ -133,18 +137,21 @@ async def load(connection: AsyncConnection, working: Working, inputs: Inputs) ->
         # Judged by when it came: after days of downtime the session may be over by now, and was not then.
         "since": min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now),
     }
-    working[Session].loaded(rows_as(Session, await connection.execute(_SESSIONS, parameters)))
+    reads.rows(working[Session], _SESSIONS, asked_for)
+    await reads.run()
     sessions |= {session.session_id for session in working[Session]}
     if phases:
-        await load_held_about(connection, working, sessions=sessions, persons=())
-    working[Place].loaded(rows_as(Place, await connection.execute(_PLACES, {"sessions": sorted(sessions)})))
+        load_held_about(reads, working, sessions=sessions, persons=())
+        await reads.run()
+    reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)})
+    await reads.run()
     people |= asking | {place.person_id for place in working[Place]} | {held.person_id for held in working[Held]}
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
-    parameters = {"people": sorted(people), "cities": sorted(cities)}
-    working[Membership].loaded(rows_as(Membership, await connection.execute(_MEMBERSHIPS, parameters)))
+    reads.rows(working[Membership], _MEMBERSHIPS, {"people": sorted(people), "cities": sorted(cities)})
+    await reads.run()
     cities |= {membership.city_id for membership in working[Membership]}
-    working[Town].loaded(rows_as(Town, await connection.execute(_TOWNS, {"cities": sorted(cities)})))
+    reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)})
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:

@@ -14,8 +14,9 @@ from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, Session, Topic, Town
 from shared import journal
 from shared.contracts.notifications import NoticeOutcome
-from shared.database import KEPT, load_by_key, rows_as, save, table_of
+from shared.database import KEPT, rows_as, table_of
 from shared.envelope import Heard
+from shared.roundtrips import Reads, Writes
 from shared.rows import Row, fields_of
 from shared.service import Inputs, Service
 from shared.working import Working
@@ -193,7 +194,9 @@ async def load_told(connection: AsyncConnection, working: Working, pairs: Iterab
 
 async def load_settled(connection: AsyncConnection, working: Working, notice_id: str) -> Notice | None:
     """A notice with its outcome, and all that an operator's word about it may touch, locked."""
-    await load_by_key(connection, NOTICE, working[Notice], [(notice_id,)])
+    reads = Reads(connection)
+    reads.by_key(working[Notice], NOTICE, [(notice_id,)])
+    await reads.run()
     notice = working[Notice].get(notice_id)
     if notice is not None:
         pairs = [(notice.person_id, notice.session_id)]
@@ -202,14 +205,16 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
     return notice
 
 
-async def load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """For outcomes heard back from our own stream: what was told so far."""
     outcomes = [one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, NoticeOutcome)]
-    await load_told(connection, working, [(body.person_id, body.session_id) for body in outcomes])
+    await load_told(reads.connection, working, [(body.person_id, body.session_id) for body in outcomes])
 
 
 async def write(connection: AsyncConnection, service: Service, working: Working) -> None:
     """Writes the rows that changed, and the facts said to journal and outbox. Commits nothing."""
+    writes = Writes()
     for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
-        await save(connection, service.table(kind), rows)
-    await journal.enter(connection, working.said)
+        writes.save(service.table(kind), rows)
+    journal.enter(writes, working.said)
+    await writes.run(connection)

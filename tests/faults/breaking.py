@@ -15,15 +15,14 @@ from deploy.embedded.kafka import Kafka
 from shared.journal import JOURNAL
 from shared.observer import Observer
 from shared.settings import kafka_connection
-from shared.streams import PARTITIONER, STREAMS, create_streams
+from shared.streams import create_streams, number_of
 from shared.testing import eventually
 from shared.watermark import Partition
 from tests.enrolment.surroundings import rows
 
 
 def partition_of_key(stream: str, key: str) -> Partition:
-    numbers = range(STREAMS[stream].partitions)
-    return Partition(stream, PARTITIONER(key.encode(), numbers, numbers))
+    return Partition(stream, number_of(stream, key.encode()))
 
 
 async def ends(here: Any, stream: str) -> dict[Partition, int]:

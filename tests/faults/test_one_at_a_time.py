@@ -22,6 +22,7 @@ from shared.decoding import decode
 from shared.due import DueLoop
 from shared.observer import Observer, is_heard
 from shared.relay import Relay
+from shared.roundtrips import Reads
 from shared.service import Inputs
 from shared.settings import kafka_connection
 from shared.testing import eventually, heard, message
@@ -64,9 +65,10 @@ async def test_the_last_seat_asked_for_by_two_at_once_is_sold_once(world: Make) 
     await desk(here).act([heard(fact) for fact in facts])
     looked = asyncio.Barrier(2)
 
-    async def load(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+    async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         """Looks, and lets the other one look too before either decides – if the other one can."""
-        await store.load(connection, working, inputs)
+        await store.load(reads, working, inputs)
+        await reads.run()
         try:
             async with asyncio.timeout(1):
                 await looked.wait()
@@ -145,9 +147,9 @@ async def test_a_due_moment_waits_until_everything_said_before_it_has_been_heard
     await here.publish(message(city(fresh("town"))))  # In Kafka in time, and not heard yet.
     decided: list[Due] = []
 
-    async def never_heard(connection: AsyncConnection, working: Working, inputs: Inputs) -> None:
+    async def never_heard(reads: Reads, working: Working, inputs: Inputs) -> None:
         decided.extend(one for one in inputs if isinstance(one, Due))
-        await store.load(connection, working, inputs)
+        await store.load(reads, working, inputs)
 
     now = dt.datetime.now(dt.UTC)
     await desk(here).act([heard(EnrolmentRequested(session_id=session, person_id="p"), at=now - dt.timedelta(days=31))])

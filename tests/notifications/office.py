@@ -23,8 +23,8 @@ from deploy.embedded.postgres import Postgres
 from services.notifications import app
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.database import save
 from shared.migrating import migrate
+from shared.roundtrips import Writes
 from shared.rows import Row, Rows
 from tests.notifications.building import NOW
 from tests.notifications.receiving import cut, listening
@@ -89,9 +89,10 @@ class Office:
     async def is_true(self, *rows: Row) -> None:
         async with self.engine.begin() as connection:
             for row in rows:
-                written = Rows(type(row))
+                written, writes = Rows(type(row)), Writes()
                 written.put(row)
-                await save(connection, SERVICE.table(type(row)), written)
+                writes.save(SERVICE.table(type(row)), written)
+                await writes.run(connection)
 
     @contextlib.asynccontextmanager
     async def sending(self, kind: type[Sender] = Sender) -> AsyncIterator[Sender]:

@@ -17,9 +17,10 @@ from services.notifications.ledger import NO_PLACE, Belief, Notice, OpenNotice, 
 from services.notifications.state import CANCELLED, SCHEDULED
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import NoticeOutcome
-from shared.database import load_by_key, rows_as, save
+from shared.database import rows_as
 from shared.deciding import Desk
 from shared.envelope import Heard, subject_of
+from shared.roundtrips import Reads, Writes
 from shared.rows import Row, Rows
 from shared.working import Said, Working
 from tests.notifications.building import (
@@ -41,9 +42,10 @@ from tests.notifications.building import (
 
 async def write(connection: AsyncConnection, *rows: Row) -> None:
     for row in rows:
-        written = Rows(type(row))
+        written, writes = Rows(type(row)), Writes()
         written.put(row)
-        await save(connection, SERVICE.table(type(row)), written)
+        writes.save(SERVICE.table(type(row)), written)
+        await writes.run(connection)
 
 
 def told(state: Belief, days: str, given_up: str | None, number: int) -> Told | None:
@@ -227,7 +229,9 @@ async def test_the_books_say_what_waits_and_what_was_done(open_confirmation: Asy
         [row] = rows_as(Notice, await connection.execute(sa.select(store.NOTICE)))
         one = await reading.notice(connection, row.notice_id)
         working = SERVICE.working(NOW)
-        await load_by_key(connection, store.NOTICE, working[Notice], [(row.notice_id,)])
+        reads = Reads(connection)
+        reads.by_key(working[Notice], store.NOTICE, [(row.notice_id,)])
+        await reads.run()
     assert books["notices"]["sent"]["confirmation"] == 1
     assert (books["notices"]["waiting_for_contact"], books["notices"]["ambiguous_attempts"]) == (1, 1)
     assert books["told_is_true"]
