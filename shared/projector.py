@@ -33,7 +33,6 @@ log = structlog.get_logger()
 
 WATCH_TIMEOUT_SECONDS = 10
 SLOW_ANSWER_SECONDS = 2
-OWN_EVERY_MS = 200
 
 Hear = Callable[[Sequence[Batch], Sequence[Sequence[Read]]], Any]
 
@@ -83,7 +82,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._writing: asyncio.Task[None] | None = None
         self._doubtful = asyncio.Event()
         self._given = False
-        self._own_wanted_at = 0.0
         self._backoff = Backoff(limits.backoff_first_seconds, limits.backoff_most_seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._subscriber: Any = broker.subscriber(
@@ -172,10 +170,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         When it raises, aiokafka has lost what it had unpacked of other partitions and moved past it.
         """
         limits = self._limits
-        wanted = self._wanted(consumer)
-        wait_ms = OWN_EVERY_MS if wanted else limits.poll_ms
         try:
-            fetched = await consumer.getmany(*wanted, timeout_ms=wait_ms, max_records=limits.batch_records)
+            fetched = await consumer.getmany(timeout_ms=limits.poll_ms, max_records=limits.batch_records)
             return tuple(itertools.chain.from_iterable(fetched.values()))
         except ConsumerStoppedError:
             raise
@@ -194,15 +190,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             self.reposition()
             await asyncio.sleep(1)
         return ()
-
-    def _wanted(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        """The partitions to fetch from, or none for all. What we said ourselves nobody waits for once all before is known: it is
-        heard a few times a second, or every fact would cost a transaction more."""
-        now = time.monotonic()
-        if self._own_heard.is_set() and now < self._own_wanted_at:
-            return [tp for tp in consumer.assignment() if tp.topic not in self._own]
-        self._own_wanted_at = now + OWN_EVERY_MS / 1000
-        return []
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
         """FastStream's parser slot. No await stands between the fetch and here, so no seek can come between."""
