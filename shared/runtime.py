@@ -88,7 +88,7 @@ class Runtime:
         self.health = Health(
             self.engine,
             service,
-            self.lanes,
+            [lane.positioning for lane in self.lanes],
             self.observer,
             self.may_decide,
             stuck_seconds=settings.consumer.stuck_seconds,
@@ -115,7 +115,6 @@ class Runtime:
             "service": service.name,
             "source": service.source,
             "own": service.own,
-            "own_heard": self.own_heard,
             "replica": self.settings.replica,
             "changed": self._on_change,
         }
@@ -129,7 +128,7 @@ class Runtime:
                 streams=deciding,
                 hear=self.desk.hear,
                 limits=smaller,
-                gated=True,
+                gate=self.own_heard,
                 **common,
             )
         ]
@@ -143,7 +142,7 @@ class Runtime:
                     streams=service.facts,
                     hear=facts.hear,
                     limits=limits,
-                    gated=False,
+                    gate=None,
                     **common,
                 )
             )
@@ -256,7 +255,7 @@ class Runtime:
                 self.own_heard.set()
                 self.desk.own_heard = True
                 for lane in self.lanes:
-                    lane.own_streams_heard()
+                    lane.positioning.wake()
                 if self.desk.quiet_until:
                     await self._recover()
                 self.may_decide.set()
@@ -294,7 +293,7 @@ class Runtime:
             try:
                 ends = ends or await self.observer.ends(self.service.own)
                 # A watermark alone says nothing of a log that was cut behind it.
-                if all(lane.knows_its_own() for lane in self.lanes) and await is_heard(self.engine, ends):
+                if all(lane.positioning.knows_its_own() for lane in self.lanes) and await is_heard(self.engine, ends):
                     return
                 await asyncio.sleep(0.05)
             except Exception as error:

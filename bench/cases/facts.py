@@ -21,6 +21,7 @@ from bench.surroundings import Place, Servers, ends, fill, make_topic, running
 from services.attendance.app import service_of
 from services.attendance.state import ListRules
 from shared.contracts.directory import PersonRegistered
+from shared.positions import partition_of
 from shared.testing import Message, message
 
 STREAM = "programme.people"
@@ -101,7 +102,7 @@ async def projector(place: Place) -> Measured:
             await hear(*arguments)
 
         def looked() -> None:
-            if all(lane._committed.get((tp.topic, tp.partition), 0) >= offset for tp, offset in end.items()):  # type: ignore[call-overload]
+            if all(lane.positioning._committed.get(partition_of(tp), 0) >= offset for tp, offset in end.items()):
                 all_heard.set()
 
         lane._hear = timed

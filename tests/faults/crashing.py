@@ -31,6 +31,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 MACHINERY = (
     "shared.projector",
+    "shared.positioning",
     "shared.deciding",
     "shared.facts",
     "shared.relay",
