@@ -197,7 +197,8 @@ class Positioning(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             if failed or time.monotonic() - asked_at > SLOW_ANSWER_SECONDS:
                 failed = False
                 self.doubt()
-            # A log that ends before what was read of it lost its tail, or was made anew.
+            # A log that ends before what was read of it lost its tail, or was made anew. aiokafka goes back to its start without a
+            # word when it fetches next: too late for a lane that waits for its database, never if there is no record to come.
             elif cut := [part for part, offset in reached.items() if ends.get(topic_partition(part), offset) < offset]:
                 self.doubt(cut)
             try:
