@@ -133,12 +133,11 @@ class Lineage:
         return life
 
     async def run(self) -> None:
-        """Every point; those that need an early history come first."""
+        """Every point; where a process starts with hearing much again, while the history is short."""
         order = {scenario.name: number for number, scenario in enumerate(self.system.scenarios)}
         points = self.points
-        first = {point.name: self._candidates(point.name)[:1] for point in points}
-        late = [point for point in points if first[point.name] and first[point.name][0].name == "restored"]
-        for number, point in enumerate([*late, *(point for point in points if point not in late)], start=1):
+        late = {point.name: not any(one.at_start for one in self._candidates(point.name)[:1]) for point in points}
+        for number, point in enumerate(sorted(points, key=lambda point: late[point.name]), start=1):
             await self._try(point)
             if number % self.WHOLE_EVERY == 0:
                 await self.system.check_whole()
