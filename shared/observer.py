@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -40,11 +40,13 @@ class Observer:
         """The next offset of every partition. Raises TimeoutError or KafkaError."""
         if self._consumer is None:
             raise KafkaConnectionError("not connected yet")
-        wanted = [[topic_partition(part) for part in _partitions([name])] for name in streams]
+        wanted = [topic_partition(part) for part in _partitions(streams)]
+        new = {tp.topic for tp in wanted if not self._consumer.partitions_for_topic(tp.topic)}
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            # A call a stream: within one call aiokafka learns who leads them one after the other, 0.1 s each.
-            found = await asyncio.gather(*map(self._consumer.end_offsets, wanted))
-        return {partition_of(tp): end for ends in found for tp, end in ends.items()}
+            # In one call aiokafka learns who leads the streams that are new to it one after the other, 0.1 s each.
+            await asyncio.gather(*(self._consumer.end_offsets([TopicPartition(name, 0)]) for name in new))
+            ends = await self._consumer.end_offsets(wanted)
+        return {partition_of(tp): end for tp, end in ends.items()}
 
     async def ends_at(self, streams: Iterable[str], moment: dt.datetime) -> dict[Partition, int]:
         """How far every partition reached at a moment: the offset of the first record appended after it, or the current end."""
