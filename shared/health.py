@@ -16,7 +16,7 @@ from shared.faults import Fault, classify
 from shared.holding import HELD
 from shared.journal import OUTBOX
 from shared.observer import Observer
-from shared.projector import Lane
+from shared.positioning import Positioning
 from shared.service import Service
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ class Health:
         self,
         engine: AsyncEngine,
         service: Service,
-        lanes: Sequence[Lane],
+        lanes: Sequence[Positioning],
         observer: Observer,
         may_decide: asyncio.Event,
         *,

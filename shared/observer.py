@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -41,7 +41,10 @@ class Observer:
         if self._consumer is None:
             raise KafkaConnectionError("not connected yet")
         wanted = [topic_partition(part) for part in _partitions(streams)]
+        new = {tp.topic for tp in wanted if not self._consumer.partitions_for_topic(tp.topic)}
         async with asyncio.timeout(TIMEOUT_SECONDS):
+            # In one call aiokafka learns who leads the streams that are new to it one after the other, 0.1 s each.
+            await asyncio.gather(*(self._consumer.end_offsets([TopicPartition(name, 0)]) for name in new))
             ends = await self._consumer.end_offsets(wanted)
         return {partition_of(tp): end for tp, end in ends.items()}
 

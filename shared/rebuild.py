@@ -6,7 +6,6 @@ A rebuild that is killed leaves a schema that nobody reads; the next one drops i
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import watermark
 from shared.database import PROJECTION, connect
+from shared.garbage import look_seldom
 from shared.replay import CHUNK, Replay
 from shared.service import SHARED_TABLES, Service
 from shared.settings import Settings
@@ -64,8 +64,7 @@ async def _rebuild(service: Service, settings: Settings, say: Say, *, swap: bool
         application=f"rollcall-{service.name}-rebuild",
     )
     report = Report()
-    thresholds = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 50)  # Events come and go by the thousand, and none of them makes a cycle.
+    look_seldom()
     try:
         # Not in a transaction: one that is idle for long is ended by the server, and the lock with it.
         async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as guard:
@@ -78,7 +77,6 @@ async def _rebuild(service: Service, settings: Settings, say: Say, *, swap: bool
                 await _drop_beside(engine)
                 await guard.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
     finally:
-        gc.set_threshold(*thresholds)
         await engine.dispose()
     report.seconds = time.monotonic() - started
     return report

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from bench.cases.facts import STREAM, check, messages, projector
+from bench.cases.facts import projector
 from bench.measuring import Figures, measure
+from bench.people import STREAM, check, messages
 from bench.surroundings import Servers, empty, fill
 
 CONTENDERS = {"projector": projector}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from bench.cases.facts import SERVICE, check, messages, projector
+from bench.cases.facts import SERVICE, projector
 from bench.measuring import Clock, Figures, Measured, measure
+from bench.people import check, messages
 from bench.surroundings import Place, Servers, empty, fill
 from shared import rebuild
 

@@ -26,11 +26,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import uvicorn
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 MACHINERY = (
     "shared.projector",
+    "shared.positioning",
     "shared.deciding",
     "shared.facts",
     "shared.relay",
@@ -272,6 +274,8 @@ def serve(app: str) -> None:
     and, when it has ended, its wait status."""
     _die_with_parent()
     module = _load(app)
+    _, web = module.runtime_of()  # Never started. What is made or imported for the first time with it is there for all.
+    uvicorn.Config(web).load()
     signal.signal(signal.SIGUSR1, WATCH.signalled)
     gc.collect()
     gc.freeze()

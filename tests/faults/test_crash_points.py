@@ -24,8 +24,10 @@ from shared.migrating import migrate
 from shared.settings import Settings
 from shared.streams import create_streams
 from tests.faults.enrolling import Enrolment
-from tests.faults.lineage import TABLES, Lineage, Processes, Surroundings, System, table
+from tests.faults.lineage import TABLES, Lineage, System, table
+from tests.faults.living import Processes
 from tests.faults.mailing import Mail, Sink
+from tests.faults.surroundings import Surroundings
 
 MIGRATING = asyncio.Lock()
 """alembic has one context a process: two migrations at once would wait for each other for ever."""

@@ -35,7 +35,7 @@ from shared.contracts.selection import CityQualified
 from shared.database import connect
 from shared.envelope import STRUCTURED
 from shared.journal import JOURNAL
-from shared.projector import WentBack
+from shared.positioning import WentBack
 from shared.rebuild import compare
 from shared.relay import Relay
 from shared.runtime import Runtime

@@ -20,6 +20,7 @@ from shared.contracts.selection import CityQualified
 from shared.deciding import Desk
 from shared.journal import JOURNAL
 from shared.parking import PARKED
+from shared.positions import topic_partition
 from shared.rebuild import compare
 from shared.streams import create_streams
 from shared.testing import Message, body_of, eventually, heard, json_message, message
@@ -232,6 +233,35 @@ async def test_streams_made_anew_under_a_running_service_are_heard_from_the_star
         await eventually(lambda: books_balance(runtime), what="balanced books")
     assert {entry.event_id for entry in await rows(here, JOURNAL)} == said
     assert await enrolled(here, session) == 3
+
+
+async def test_a_stream_that_lost_everything_between_two_looks_is_said_again(world: Make, broker: Kafka) -> None:
+    """aiokafka goes back to the start of a shorter log without a word, and an empty one hands out no record that could be checked."""
+    here = await world(SERVICE, kafka=broker.bootstrap)
+    looks = here.settings.consumer.watch_seconds
+    never = here.settings.consumer.model_copy(update={"watch_seconds": 3600, "session_timeout_ms": 120_000})
+    here.settings = here.settings.model_copy(update={"consumer": never})
+    town, session = fresh("town"), fresh("session")
+    own = partition_of_key("enrolment.events", session)
+    async with here.running() as runtime:
+        await runtime.may_decide.wait()
+        await here.publish(*programme(town, [fresh("person")], session))
+        await eventually(lambda: said_and_sent(here, session, 1))
+        await settled(here)
+        (positioning,) = (lane.positioning for lane in runtime.lanes if own.stream in lane.streams)
+
+        await restart(broker, (own, 0))
+
+        async def is_reset() -> bool:
+            return await positioning.consumer().position(topic_partition(own)) == 0
+
+        await eventually(is_reset, what="aiokafka's own reset")
+        assert positioning.positions.reached()[own] > 0
+        positioning.watch_seconds = looks
+        looking = asyncio.create_task(positioning.watch())
+        await eventually(lambda: everything_said_once(here, session), what="our fact said again", seconds=60)
+        await settled(here)
+        looking.cancel()
 
 
 async def test_streams_made_anew_while_the_service_is_stopped_are_heard_from_the_start_and_ours_is_said_again(

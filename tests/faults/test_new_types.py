@@ -119,7 +119,7 @@ async def test_a_partition_that_comes_to_an_upgraded_replica_is_heard_again(worl
 
     async with replica("one").running() as one, replica("two").running() as two:
         with release_without(CityWithdrawn):
-            await eventually(lambda: all(lane.assigned() for each in (one, two) for lane in each.lanes))
+            await eventually(lambda: all(lane.positioning.assigned() for each in (one, two) for lane in each.lanes))
             _, unknown = await here.publish(message(city(town), version=1), message(out(town, 1), version=2))
             await eventually(lambda: skipped(here, unknown, CityWithdrawn), what="the unknown type remembered")
         partition = Partition(*unknown[:2])

@@ -100,7 +100,7 @@ async def test_nothing_else_is_heard_before_what_we_said_ourselves(world: Make) 
         async with second.engine.connect() as looking:
             await eventually(lambda: looking.scalar(waiting), what="our own stream being heard")
         (lane,) = (lane for lane in runtime.lanes if lane.name == "decisions")
-        positioned = {part.stream for part in lane.assigned() if part in lane.positions}
+        positioned = {part.stream for part in lane.positioning.assigned() if part in lane.positions}
         assert positioned == {"enrolment.events"}
         await blocking.rollback()
         await eventually(lambda: known(second, town), what="the town, after our own words")

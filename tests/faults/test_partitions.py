@@ -123,7 +123,7 @@ async def took_over(here: Any, runtime: Runtime, in_flight: dict[Partition, int]
     """Whether this replica has heard, in each lane, what another one still holds in flight."""
     async with here.engine.connect() as connection:
         marks = await watermark.read(connection, OURS)
-    taken = {part for lane in runtime.lanes for part in lane.assigned()} & set(in_flight)
+    taken = {part for lane in runtime.lanes for part in lane.positioning.assigned()} & set(in_flight)
     heard = {part.stream for part in taken if part in marks and marks[part].next_offset >= in_flight[part]}
     return heard == set(OURS)
 
@@ -157,7 +157,9 @@ async def test_two_consumers_that_both_believe_a_partition_is_theirs_hear_each_e
 def all_positioned(*runtimes: Runtime) -> bool:
     lanes = [lane for runtime in runtimes for lane in runtime.lanes]
     return all(
-        Partition(stream, 0) in lane.positions and lane.assigned() and all(p in lane.positions for p in lane.assigned())
+        Partition(stream, 0) in lane.positions
+        and lane.positioning.assigned()
+        and all(p in lane.positions for p in lane.positioning.assigned())
         for lane in lanes
         for stream in lane.streams
     )

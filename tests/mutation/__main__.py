@@ -1,6 +1,7 @@
 """Switches off one mechanism at a time, in a copy of the project, and shows which test goes red. Each must: `make mutation`.
 
 A mechanism whose absence no test notices is either not needed or not held. Prints a table; exit code 0 only if every one is noticed.
+`python -m tests.mutation WORDS` tries only those whose name holds the words.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ MUTATIONS = (
     ),
     Mutation(
         "hearing our own streams first",
-        "shared/projector.py",
-        "        if self._gated and not self._own_heard.is_set():",
+        "shared/positioning.py",
+        "        if self.gate is not None and not self.gate.is_set():",
         "        if False:",
         ("tests/faults/test_one_at_a_time.py::test_nothing_else_is_heard_before_what_we_said_ourselves",),
     ),
@@ -118,7 +119,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a watermark that falls ends the process",
-        "shared/projector.py",
+        "shared/positioning.py",
         "            if partition.stream in streams and known < offset:",
         "            if False:",
         (
@@ -127,19 +128,17 @@ MUTATIONS = (
     ),
     Mutation(
         "saying again what our stream lost",
-        "shared/projector.py",
+        "shared/positioning.py",
         "                    await journal.stage_again(connection, partition)",
         "                    pass",
         ("tests/faults/test_log.py::test_what_a_log_lost_is_absorbed_if_heard_and_said_again_if_it_was_ours",),
     ),
     Mutation(
         "a log that ends before what was read of it",
-        "shared/projector.py",
-        "                self.reposition(cut)",
+        "shared/positioning.py",
+        "                self.doubt(cut)",
         "                pass",
-        (
-            "tests/faults/test_log.py::test_streams_made_anew_under_a_running_service_are_heard_from_the_start_and_ours_is_said_again",
-        ),
+        ("tests/faults/test_log.py::test_a_stream_that_lost_everything_between_two_looks_is_said_again",),
     ),
     Mutation(
         "the sleeper's lock given back",
@@ -184,7 +183,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a new type, when its partition changes hands",
-        "shared/projector.py",
+        "shared/positioning.py",
         "            for partition in await parking.hear_new_types(connection, waiting):",
         "            for partition in ():",
         ("tests/faults/test_new_types.py::test_a_partition_that_comes_to_an_upgraded_replica_is_heard_again",),
@@ -201,7 +200,7 @@ MUTATIONS = (
     Mutation(
         "repositioning after a fault",
         "shared/projector.py",
-        "            telemetry.FAULTS.labels(self._service, self.name).inc()\n            self.reposition(partitions)",
+        "            telemetry.FAULTS.labels(self._service, self.name).inc()\n            self.positioning.doubt(partitions)",
         "            telemetry.FAULTS.labels(self._service, self.name).inc()",
         ("tests/faults/test_commits.py::test_the_deciding_lanes_commit",),
     ),
@@ -215,7 +214,7 @@ MUTATIONS = (
     Mutation(
         "doubt after a fetch that raised",
         "shared/projector.py",
-        "            tolerant.install()\n            self.reposition()",
+        "            tolerant.install()\n            self.positioning.doubt()",
         "            tolerant.install()",
         (
             "tests/faults/test_hard_input.py::test_a_header_name_that_is_not_utf8_is_parked_and_nothing_beside_it_is_lost",
@@ -233,13 +232,14 @@ MUTATIONS = (
 
 def main() -> int:
     """Runs every mutation and prints what noticed it."""
+    mutations = [one for one in MUTATIONS if " ".join(sys.argv[1:]) in one.mechanism]
     unnoticed = 0
-    for mutation in MUTATIONS:
+    for mutation in mutations:
         with tempfile.TemporaryDirectory(prefix="rollcall-mutation-") as folder:
             noticed = try_without(mutation, Path(folder))
         unnoticed += not noticed
         print(f"{'red ' if noticed else 'GREEN'}  {mutation.mechanism:50} {noticed or 'no test noticed'}", flush=True)
-    print(f"{len(MUTATIONS) - unnoticed} of {len(MUTATIONS)} mechanisms are held by a test")
+    print(f"{len(mutations) - unnoticed} of {len(mutations)} mechanisms are held by a test")
     return 1 if unnoticed else 0
 
 
