@@ -41,13 +41,18 @@ MACHINERY = (
     "shared.retry",
     "shared.recovery",
     "shared.journal",
+    "shared.roundtrips",
 )
 MAIL = ("services.notifications.planning", "services.notifications.sending", "services.notifications.smtp")
 MODULES = {"services.enrolment.app": MACHINERY, "services.notifications.app": MAIL}
 """The modules whose crash points are tried in each service."""
 
-HURRIED = {("shared.retry", "POLL_SECONDS"): 0.2, ("services.notifications.smtp", "RECONNECT_SECONDS"): 0.1}
-"""Constants that no setting changes, and that a test cannot wait for."""
+HURRIED = {
+    ("shared.retry", "POLL_SECONDS"): 0.2,
+    ("services.notifications.smtp", "RECONNECT_SECONDS"): 0.1,
+    ("shared.roundtrips", "FEW"): 4,
+}
+"""Constants that no setting changes, and that a test cannot wait for; and how many rows are many."""
 HEARTBEAT_MS = 50
 """How soon one lane learns that the other has joined again; in production a second, here hundreds of times."""
 LONG_POLL_MS = 50

@@ -24,7 +24,9 @@ from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityQualified
 from shared.journal import JOURNAL, OUTBOX
 from shared.testing import Message, body_of, eventually, message
-from tests.faults.lineage import Processes, Scenario, Surroundings, System
+from tests.faults.lineage import Scenario, System
+from tests.faults.living import Processes
+from tests.faults.surroundings import Surroundings
 from tests.notifications.receiving import cut, listening
 
 SENT, FAILED, UNKNOWN = "sent", "failed", "unknown"

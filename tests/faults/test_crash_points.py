@@ -33,8 +33,8 @@ MIGRATING = asyncio.Lock()
 """alembic has one context a process: two migrations at once would wait for each other for ever."""
 UNREACHABLE = {
     "shared.relay:Relay.run:2:after": "leading ends by a fault or a cancellation, never by returning",
-    "shared.projector:Lane._fetch_safely:2:before": "only when aiokafka itself fails in a way it does not declare",
-    "shared.projector:Lane._fetch_safely:2:after": "the same",
+    "shared.projector:Lane._fetch_safely:3:before": "only when aiokafka itself fails in a way it does not declare",
+    "shared.projector:Lane._fetch_safely:3:after": "the same",
     "shared.deciding:Desk._park:1:before": "no decision of enrolment sets aside a request that was held before",
     "shared.deciding:Desk._park:1:after": "the same",
 }
