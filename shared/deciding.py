@@ -1,5 +1,5 @@
-"""The deciding lane's transaction: lock, load, think event by event, save. Everybody who decides comes through here:
-the projector, commands, due moments, retries of parked records. It commits; what it calls never does.
+"""The deciding lane's transaction: lock, think, write, move the watermarks. Everybody who decides comes through here: the
+projector, commands, due moments, retries of parked records. It commits; what it calls never does.
 """
 
 from __future__ import annotations
@@ -11,23 +11,19 @@ from dataclasses import dataclass, field, replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import holding, journal, parking, recovery, telemetry, watermark
+from shared import journal, parking, recovery, telemetry, watermark
 from shared.contracts.model import Event
 from shared.decoding import decode
 from shared.envelope import Echo, Heard, Poison, Read, Reason, Record, Unknown, fingerprint, headers_of, key_of
 from shared.faults import Fault, classify
-from shared.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.parking import Parked, parked_row, poison_row
-from shared.recovery import RECONCILE
-from shared.roundtrips import Reads, Writes
-from shared.rows import Row
+from shared.roundtrips import Writes
 from shared.service import Inputs, Service
+from shared.thinking import think
 from shared.watermark import Move, Partition, Watermark
-from shared.working import Arrival, Due, Said, SetAside, Verdict, Working
+from shared.working import Said, SetAside, Verdict, Working
 
 log = structlog.get_logger()
-
-_PARK_FOR = {Verdict.FOREIGN: Reason.FOREIGN_WRITER, Verdict.RENUMBERED: Reason.NUMBERING_CHANGED}
 
 
 class NotContinuous(Exception):
@@ -106,85 +102,9 @@ class Desk:
 
     async def think(self, connection: AsyncConnection, inputs: Inputs) -> Working:
         """Loads what the inputs touch, hears them one by one in memory and writes what changed. Commits nothing."""
-        working, writes = await self._thought(connection, inputs)
+        working, writes = await think(self.service, connection, inputs, quiet_until=self.quiet_until)
         await writes.run(connection)
         return working
-
-    async def _thought(self, connection: AsyncConnection, inputs: Inputs) -> tuple[Working, Writes]:
-        """What came of the inputs, and what remains to be written."""
-        service, writes = self.service, Writes()
-        working = service.working(service.clock())
-        if not inputs:
-            return working, writes
-        requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
-        reads = Reads(connection)
-        holding.load_takeovers(reads, working)
-        self._load_owners(reads, working, inputs)
-        holding.load_known_requests(reads, working, requests)
-        parking.load_blocked(reads, working, map(_scope, requests))
-        await service.load(reads, working, inputs)
-        await reads.run()
-        for one in inputs:
-            if isinstance(one, Due):
-                self._due(working, one)
-            else:
-                self._one(working, one)
-        for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
-            writes.save(service.table(kind), rows)
-        journal.enter(writes, working.said)
-        return working, writes
-
-    def _load_owners(self, reads: Reads, working: Working, inputs: Inputs) -> None:
-        """The rows that the facts and due moments among the inputs are about to change, by key."""
-        keys: dict[type[Row], set[tuple[object, ...]]] = {}
-        for one in inputs:
-            if isinstance(one, Due):
-                keys.setdefault(Due, set()).add((one.kind, one.subject))
-            elif make := working.make.get(type(one.body)):
-                row = make(one)
-                keys.setdefault(type(row), set()).add(working[type(row)].key(row))
-        for kind, wanted in keys.items():
-            reads.by_key(working[kind], self.service.table(kind), wanted)
-
-    def _due(self, working: Working, moment: Due) -> None:
-        """A moment that was moved or decided meanwhile is none any more; held requests carry theirs themselves."""
-        if moment.kind not in (HELD_TOO_LONG, RECONCILE):
-            if working[Due].get(moment.kind, moment.subject) != moment:
-                return
-            working[Due].remove(moment.kind, moment.subject)
-        self.service.due[moment.kind](working, moment)
-
-    def _one(self, working: Working, heard: Heard[Event]) -> None:
-        kind = type(heard.body)
-        if kind in working.make:
-            verdict = working.apply(heard)
-            working.verdicts.append((verdict, heard.source))
-            if verdict is Verdict.NEWER and heard.source != self.service.source and not self._is_quiet(heard):
-                react = self.service.react.get(kind)
-                if react is not None:
-                    react(working, heard)
-            elif verdict in _PARK_FOR:
-                working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
-        elif kind in self.service.decide and not working.is_known(heard):
-            if working.is_blocked(_scope(heard), _arrival(heard)):
-                working.set_aside(
-                    heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked"
-                )
-            elif self._is_quiet(heard):
-                expires_at = heard.appended_at + dt.timedelta(days=HELD_DAYS)
-                session_id, person_id = _scope(heard)
-                working.hold(
-                    heard, session_id=session_id, person_id=person_id, waits_for="recovery", expires_at=expires_at
-                )
-            else:
-                self.service.decide[kind](working, heard)
-
-    def _is_quiet(self, heard: Heard[Event]) -> bool:
-        """Whether it stands before where a recovery ends. Never a command: those come from no partition."""
-        if not self.quiet_until:
-            return False
-        until = self.quiet_until.get(Partition(heard.stream, heard.partition))
-        return until is not None and heard.offset < until
 
     async def _transaction(
         self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, one_by_one: bool
@@ -203,7 +123,7 @@ class Desk:
             if one_by_one:
                 aside = await self._one_by_one(connection, news, batches, thought)
             else:
-                working, writes = await self._thought(connection, news)
+                working, writes = await think(self.service, connection, news, quiet_until=self.quiet_until)
                 thought.add(working)
                 aside = await self._park(connection, working.aside, batches, now)
             own = [one for one in news if one.source == source and one.stream in self.service.own]
@@ -309,14 +229,6 @@ def as_said(heard: Heard[Event], source: str) -> Heard[Event]:
     if heard.source != source:
         return heard
     return replace(heard, appended_at=getattr(heard.body, "decided_at", heard.stated_at))
-
-
-def _scope(heard: Heard[Event]) -> tuple[str, str]:
-    return getattr(heard.body, "session_id", ""), getattr(heard.body, "person_id", "")
-
-
-def _arrival(heard: Heard[Event]) -> Arrival:
-    return heard.appended_at, heard.stream, heard.partition, heard.offset
 
 
 def _place(heard: Heard[Event]) -> tuple[str, int, int]:

@@ -117,7 +117,7 @@ class Planner:
                         changed, newest = await differences.news(connection, mark=mark, now=now)
                         pairs = again | changed
                     found = await differences.plan_named(connection, pairs, **common) if pairs else 0
-        except BaseException:
+        except Exception:
             self._heard |= heard
             self._look_again |= again
             raise

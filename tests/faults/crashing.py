@@ -34,6 +34,7 @@ MACHINERY = (
     "shared.projector",
     "shared.positioning",
     "shared.deciding",
+    "shared.thinking",
     "shared.facts",
     "shared.relay",
     "shared.due",

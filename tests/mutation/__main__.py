@@ -112,9 +112,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the quiet recovery",
-        "shared/deciding.py",
-        "        return until is not None and heard.offset < until",
-        "        return False",
+        "shared/thinking.py",
+        "    return until is not None and heard.offset < until",
+        "    return False",
         ("tests/enrolment/test_hearing.py::test_a_database_that_lost_everything_says_nothing_twice",),
     ),
     Mutation(
@@ -171,6 +171,20 @@ MUTATIONS = (
         (
             "tests/notifications/test_claims.py::test_a_sender_that_slept_beyond_its_lease_writes_no_outcome_over_its_successors",
         ),
+    ),
+    Mutation(
+        "the doubt about a mail that was handed over",
+        "services/notifications/smtp.py",
+        "        self.handed_over = True\n",
+        "",
+        ("tests/notifications/test_smtp.py::test_only_a_mail_whose_content_was_handed_over_is_in_doubt",),
+    ),
+    Mutation(
+        "the count of watermarks moved",
+        "shared/roundtrips.py",
+        "            if list(written[1:]) != self._numbers:",
+        "            if False:",
+        ("tests/shared/test_roundtrips.py::test_a_watermark_that_is_not_where_it_was_seen_is_not_moved",),
     ),
     Mutation(
         "claims, one by one",
