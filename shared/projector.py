@@ -185,11 +185,12 @@ class Lane:
 
     def _with_echoes(self, fetched: list[Fetched]) -> list[Fetched]:
         """What is to be heard now. Once all that was said before is known nobody waits for our own words, and alone they would cost a
-        transaction each: they come along with others' records, or a fifth of a second later."""
+        transaction each: they come along with others' records, or a fifth of a second later, or when they are a batch."""
         fetched = self.positions.joined(self._echoes, fetched)
         self._echoes = []
         now, known = time.monotonic(), self._gate is not None and self._gate.is_set()
-        if known and now < self._echoes_at and all(one.batch.partition.stream in self._own for one in fetched):
+        few = sum(len(one.batch.records) for one in fetched) < self._limits.batch_records
+        if known and few and now < self._echoes_at and all(one.batch.partition.stream in self._own for one in fetched):
             self._echoes = fetched
             return []
         self._echoes_at = now + ECHO_MS / 1000
