@@ -59,7 +59,7 @@ def _load_owners(service: Service, reads: Reads, working: Working, inputs: Input
         elif make := working.make.get(type(one.body)):
             row = make(one)
             keys.setdefault(type(row), set()).add(working[type(row)].key(row))
-    for kind, wanted in keys.items():
+    for kind, wanted in sorted(keys.items(), key=lambda item: item[0].__name__):  # Not a statement for each order.
         reads.by_key(working[kind], service.table(kind), wanted)
 
 
