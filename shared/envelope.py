@@ -161,10 +161,15 @@ def fingerprint(record: Record) -> str:
     return f"{record.timestamp}/{digest}"
 
 
-@functools.lru_cache(maxsize=1024)
 def rfc3339(moment: dt.datetime) -> str:
-    """UTC with microseconds and Z, the one form we write. What one transaction says, it says at one moment."""
-    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """UTC with microseconds and Z, the one form we write."""
+    return _rfc3339(moment.astimezone(dt.UTC))  # In UTC first: the two readings of an hour that comes twice are equal.
+
+
+@functools.lru_cache(maxsize=1024)
+def _rfc3339(moment: dt.datetime) -> str:
+    """What one transaction says, it says at one moment."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def headers_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,7 +13,7 @@ from shared.contracts.directory import ContactForgotten, ContactRegistered, Pers
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
 from shared.decoding import decode
-from shared.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of
+from shared.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of, rfc3339
 from shared.testing import NOON, Message, body_of, decoded, json_message, message
 
 CITY = body_of(CityQualified)
@@ -224,6 +225,12 @@ def test_a_fingerprint_tells_records_at_the_same_offset_apart() -> None:
     assert fingerprint(first.record()) != fingerprint(first.record(at=NOON + dt.timedelta(milliseconds=1)))
     bare = Message("programme.cities", KEY, b"x")
     assert fingerprint(bare.record()) != fingerprint(Message("programme.cities", KEY, b"y").record())
+
+
+def test_an_hour_that_comes_twice_is_written_as_the_two_that_it_was() -> None:
+    earlier = dt.datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Warsaw"))
+    written = [rfc3339(moment) for moment in (earlier, earlier.replace(fold=1))]
+    assert written == ["2026-10-25T00:30:00.000000Z", "2026-10-25T01:30:00.000000Z"]
 
 
 def test_every_contracts_example_survives_the_way_through_a_record() -> None:
