@@ -94,6 +94,7 @@ def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application:
         pool_use_lifo=True,  # The one used last has its statements planned and its caches warm.
         connect_args={
             "timeout": 10,
+            "prepared_statement_cache_size": 500,  # All that a service asks, in every composition.
             "command_timeout": statement_timeout_ms / 1000 + 5,
             "server_settings": {
                 "application_name": application,

@@ -19,6 +19,9 @@ from shared.rows import Rows
 FEW = 100
 """Keys. Postgres takes longer to make composite values of many rows than to be asked once more."""
 
+STATEMENTS = 256
+"""How many of each sort are kept; a service comes to about seventy."""
+
 Parameters = Mapping[str, Any]
 NONE: Parameters = {}
 Take = Callable[[Iterable[Sequence[Any]]], None]
@@ -70,7 +73,7 @@ def _all_of(parameters: Iterable[Parameters]) -> Parameters:
     return together
 
 
-@functools.cache
+@functools.lru_cache(maxsize=STATEMENTS)
 def _as_one_select(statements: tuple[sa.Select[Any], ...]) -> sa.Select[Any]:
     """One row with an array of composite values for each statement."""
     parts = []
@@ -124,7 +127,7 @@ class Writes:
                 raise RuntimeError(f"{self._numbers} rows were to be written, {written[1:]} were")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=STATEMENTS)
 def _as_one_write(statements: tuple[tuple[Any, bool], ...]) -> sa.Select[Any]:
     """Each statement as a part of one; a column for each whose rows are counted."""
     parts = [

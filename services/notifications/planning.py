@@ -40,7 +40,7 @@ class Planner:
     ) -> None:
         """`streams_heard` returns once all that was said before our start is heard: nothing is mailed before, because
         what stands further back in the streams may be overtaken by what follows. `found` is told how many notices a
-        look opened.
+        look opened. `lag` is what is not heard yet of the streams that others say.
         """
         self.caught_up = asyncio.Event()
         self._service = service

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 
 import structlog
@@ -25,6 +24,8 @@ log = structlog.get_logger()
 
 RECONNECT_SECONDS = 5.0
 """A connection that could not be opened is left alone for so long; the others go on."""
+RSET_SECONDS = 2.0
+"""A server that falls silent after a refusal must not make us forget what it refused."""
 _MAIL_TOO_LARGE = 552
 _REFUSALS = (SMTPSenderRefused, SMTPRecipientRefused, SMTPDataError, ValueError)
 """After these a connection is as good as before, once its envelope is emptied."""
@@ -48,8 +49,10 @@ class Connection(SMTP):
             await self.rcpt(recipient, timeout=None)
             await self._content(message)
         except _REFUSALS:
-            with contextlib.suppress(ConnectionError, SMTPResponseException):
-                await self.rset(timeout=None)  # What was accepted of this envelope must not join the next one.
+            try:
+                await self.rset(timeout=RSET_SECONDS)  # What was accepted of this envelope must not join the next one.
+            except SMTPException:
+                self.close()
             raise
 
     async def _content(self, message: bytes) -> None:

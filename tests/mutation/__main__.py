@@ -35,7 +35,7 @@ MUTATIONS = (
     Mutation(
         "the watermark's fence: its lock and its condition",
         "shared/watermark.py",
-        "    .with_for_update()\n)\n_READ",
+        "    .with_for_update(of=WATERMARK)\n)\n_READ",
         ")\n_READ",
         ("tests/faults/test_one_at_a_time.py::test_a_batch_heard_by_two_at_once_is_heard_once",),
         and_without="        .where(WATERMARK.c.next_offset == move.c.from_offset)\n        .values(",

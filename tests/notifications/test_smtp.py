@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from deploy.embedded.ports import choose_free
+from services.notifications import smtp
 from services.notifications.decisions import Outcome, Result
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
@@ -99,6 +100,16 @@ async def test_a_refusal_tells_what_becomes_of_the_mail_and_leaves_the_connectio
     refused, _, taken = " ".join(one[:4] for one in server.lines).partition(" RSET ")
     assert refused.startswith("EHLO MAIL")
     assert taken == "MAIL RCPT DATA QUIT"
+
+
+@pytest.mark.parametrize("how", ["", None, "what?"])
+async def test_a_refusal_is_not_forgotten_by_what_goes_wrong_after_it(
+    how: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "RSET_SECONDS", 0.1)
+    async with opened(Scripted({"CONTENT": ["554 never"], "RSET": [how]})) as line:
+        assert await send(line) == Outcome(Result.REFUSED, "smtp_554")
+        assert not line.is_open
 
 
 @pytest.mark.parametrize("how", ["", None, "what?"])
