@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +36,24 @@ def desk(here: Any, **changes: Any) -> Desk:
     return Desk(here.engine, dataclasses.replace(SERVICE, **changes), said=lambda: None)
 
 
+def looking_together() -> Callable[[Reads, Working, Inputs], Awaitable[None]]:
+    """Loads, and lets another one load too before either decides – if the other one can."""
+    looked = asyncio.Barrier(2)
+
+    async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
+        await store.load(reads, working, inputs)
+        await reads.run()
+        try:
+            async with asyncio.timeout(1):
+                await looked.wait()
+        except TimeoutError:
+            await looked.reset()
+        except asyncio.BrokenBarrierError:
+            pass
+
+    return load
+
+
 async def test_a_batch_heard_by_two_at_once_is_heard_once(world: Make) -> None:
     here = await world(SERVICE)
     part = Partition("programme.cities", 3)
@@ -45,7 +64,8 @@ async def test_a_batch_heard_by_two_at_once_is_heard_once(world: Make) -> None:
     async def no_lock(connection: AsyncConnection, inputs: Inputs) -> None:
         """The watermark's own lock is what is looked at here."""
 
-    hearings = (desk(here, lock=no_lock).hear([batch], [read]) for _ in range(4))
+    load = looking_together()
+    hearings = (desk(here, lock=no_lock, load=load).hear([batch], [read]) for _ in range(2))
     results = await asyncio.gather(*hearings, return_exceptions=True)
 
     assert [result for result in results if isinstance(result, BaseException)] == []
@@ -63,19 +83,7 @@ async def test_the_last_seat_asked_for_by_two_at_once_is_sold_once(world: Make) 
     facts = [opened, city(town, stage=77), *(TeamMemberJoined(person_id=person, **joined) for person in people)]
     facts.append(training(session, town, kind=SessionKind.IN_DEPTH, capacity=1))
     await desk(here).act([heard(fact) for fact in facts])
-    looked = asyncio.Barrier(2)
-
-    async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
-        """Looks, and lets the other one look too before either decides – if the other one can."""
-        await store.load(reads, working, inputs)
-        await reads.run()
-        try:
-            async with asyncio.timeout(1):
-                await looked.wait()
-        except TimeoutError:
-            await looked.reset()
-        except asyncio.BrokenBarrierError:
-            pass
+    load = looking_together()
 
     asking = [heard(EnrolmentRequested(session_id=session, person_id=person)) for person in people]
     await asyncio.gather(*(desk(here, load=load).act([one]) for one in asking))

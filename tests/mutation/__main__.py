@@ -254,7 +254,7 @@ def main() -> int:
         unnoticed += not noticed
         print(f"{'red ' if noticed else 'GREEN'}  {mutation.mechanism:50} {noticed or 'no test noticed'}", flush=True)
     print(f"{len(mutations) - unnoticed} of {len(mutations)} mechanisms are held by a test")
-    return 1 if unnoticed else 0
+    return 0 if mutations and not unnoticed else 1
 
 
 def try_without(mutation: Mutation, folder: Path) -> str:
