@@ -211,7 +211,7 @@ def parts_of(statement: sa.Select[Any]) -> tuple[tuple[int, TypeAdapter[Any]], .
     return tuple((number, column.type.adapter) for number, column in columns if isinstance(column.type, _Parts))
 
 
-def rows_as(kind: type[R], result: Iterable[sa.Row[Any]]) -> list[R]:
+def rows_as(kind: type[R], result: Iterable[Sequence[Any]]) -> list[R]:
     """Rows of `select(table)` as the dataclass; the columns stand in the fields' order."""
     make: Callable[..., R] = kind
     return [make(*row) for row in result]

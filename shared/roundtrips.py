@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.database import arrays_of, delete, keys_of, parts_of, select_by_key, upsert
+from shared.database import arrays_of, delete, keys_of, parts_of, rows_as, select_by_key, upsert
 from shared.rows import Rows
 
 FEW = 100
@@ -40,7 +40,7 @@ class Reads:
 
     def rows(self, rows: Rows[Any], statement: sa.Select[Any], parameters: Parameters = NONE) -> None:
         """The rows of a `select(table)`."""
-        self.add(statement, parameters, lambda found: rows.loaded(rows.kind(*row) for row in found))
+        self.add(statement, parameters, lambda found: rows.loaded(rows_as(rows.kind, found)))
 
     def by_key(self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]]) -> None:
         """The rows with these keys."""
@@ -68,7 +68,10 @@ def _all_of(parameters: Iterable[Parameters]) -> Parameters:
     together: dict[str, Any] = {}
     for one in parameters:
         for name, value in one.items():
-            if together.setdefault(name, value) != value:
+            known = together.setdefault(name, value)
+            if (
+                known is not value and known != value
+            ):  # Comparing a long list with itself takes as long as with another one.
                 raise ValueError(f"two statements of one round trip mean different things by {name}")
     return together
 
@@ -98,15 +101,11 @@ class Writes:
     """Statements that write to rows of their own: they all see the tables as they were, and none what another one wrote."""
 
     def __init__(self) -> None:
-        self._statements: list[tuple[Any, bool]] = []
-        self._parameters: list[Parameters] = []
-        self._numbers: list[int] = []
+        self._wanted: list[tuple[Any, Parameters, int | None]] = []
 
     def add(self, statement: Any, parameters: Parameters, *, number: int | None = None) -> None:
         """`number`: how many rows it must write; another number raises."""
-        self._statements.append((statement, number is not None))
-        self._parameters.append(parameters)
-        self._numbers += [] if number is None else [number]
+        self._wanted.append((statement, parameters, number))
 
     def save(self, table: sa.Table, rows: Rows[Any]) -> None:
         """What changed in memory: at most one upsert and one delete, in key order."""
@@ -119,12 +118,14 @@ class Writes:
 
     async def run(self, connection: AsyncConnection) -> None:
         """Writes everything that was added."""
-        if self._statements:
-            written = (
-                await connection.execute(_as_one_write(tuple(self._statements)), _all_of(self._parameters))
-            ).one()
-            if list(written[1:]) != self._numbers:
-                raise RuntimeError(f"{self._numbers} rows were to be written, {written[1:]} were")
+        if not self._wanted:
+            return
+        statements = tuple((statement, number is not None) for statement, _, number in self._wanted)
+        parameters = _all_of(one for _, one, _ in self._wanted)
+        numbers = [number for _, _, number in self._wanted if number is not None]
+        _, *written = (await connection.execute(_as_one_write(statements), parameters)).one()
+        if written != numbers:
+            raise RuntimeError(f"{numbers} rows were to be written, {written} were")
 
 
 @functools.lru_cache(maxsize=STATEMENTS)

@@ -28,9 +28,9 @@ async def think(
     service: Service, connection: AsyncConnection, inputs: Inputs, *, quiet_until: Mapping[Partition, int]
 ) -> tuple[Working, Writes]:
     """What came of the inputs, and what remains to be written. What stands before `quiet_until` decides nothing (shared.recovery)."""
-    working, writes = service.working(service.clock()), Writes()
+    working = service.working(service.clock())
     if not inputs:
-        return working, writes
+        return working, Writes()
     requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
     reads = Reads(connection)
     holding.load_takeovers(reads, working)
@@ -44,10 +44,16 @@ async def think(
             _due(service, working, one)
         else:
             _hear(service, working, one, quiet=_is_quiet(one, quiet_until))
+    return working, to_write(service, working)
+
+
+def to_write(service: Service, working: Working) -> Writes:
+    """The rows that changed, and the facts said to journal and outbox."""
+    writes = Writes()
     for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
         writes.save(service.table(kind), rows)
     journal.enter(writes, working.said)
-    return working, writes
+    return writes
 
 
 def _load_owners(service: Service, reads: Reads, working: Working, inputs: Inputs) -> None:

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.decisions import Truth
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, Session, Topic, Town
-from shared import journal
 from shared.contracts.notifications import NoticeOutcome
 from shared.database import KEPT, rows_as, table_of
 from shared.envelope import Heard
-from shared.roundtrips import Reads, Writes
+from shared.roundtrips import Reads
 from shared.rows import Row, fields_of
 from shared.service import Inputs, Service
+from shared.thinking import to_write
 from shared.working import Working
 
 R = TypeVar("R", bound=Row)
@@ -213,8 +213,4 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
 async def write(connection: AsyncConnection, service: Service, working: Working) -> None:
     """Writes the rows that changed, and the facts said to journal and outbox. Commits nothing."""
-    writes = Writes()
-    for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
-        writes.save(service.table(kind), rows)
-    journal.enter(writes, working.said)
-    await writes.run(connection)
+    await to_write(service, working).run(connection)
