@@ -116,3 +116,26 @@ class EnrolmentRefused(PlaceState):
         "reason": "not_in_team",
         "standing": "none",
     }
+
+
+class PlacesSettled(Fact):
+    """The places of a session follow from this statement of it: whatever enrolment decided because of it has been said before.
+
+    Said once for each statement of a session that enrolment heard. Whoever hears sessions too can wait for it before telling
+    people something that enrolment is about to take back.
+    """
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/places"
+
+    session_id: Id
+    session_source: Line
+    session_event_id: Line
+    """With `session_source`: which statement of the session."""
+    decided_at: Moment
+    example: ClassVar[Mapping[str, object]] = {
+        "session_id": "session-0101",
+        "session_source": "urn:example:planner",
+        "session_event_id": "0199aa00-0000-7000-8000-000000000007",
+        "decided_at": "2026-10-01T08:15:00.000000Z",
+    }
