@@ -129,9 +129,10 @@ def decoded(message: Message, **where: Any) -> Any:
 
 
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], *, seconds: float = 30, what: str = "the condition"
+    condition: Callable[[], T | Awaitable[T]], *, seconds: float = 180, what: str = "the condition"
 ) -> T:
-    """The condition's first true value. Fails after the limit, naming what was waited for."""
+    """The condition's first true value. Fails after the limit, naming what was waited for. The limit is for a machine on which
+    others are at work: nobody waits for it but a test that fails."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

@@ -28,6 +28,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+LIMIT_MS = 180_000
 ROLLCALL = (sys.executable, "-m", "deploy.cli.main")
 
 pytestmark = [
@@ -47,9 +48,7 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Folder
             *ROLLCALL, "demo", "--scale", "small", "--folder", str(folder.path), *free,
             stdout=output, stderr=output, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-    await eventually(
-        lambda: "Everything balances" in log.read_text(errors="replace"), seconds=150, what="the demo played"
-    )
+    await eventually(lambda: "Everything balances" in log.read_text(errors="replace"), what="the demo played")
     yield folder
     process.terminate()
     await process.wait()
@@ -75,16 +74,16 @@ async def test_every_step_of_the_story_stands_beside_the_event_that_made_it(page
         "rollcall.ParticipantAttended.v1",
         "rollcall.AttendanceListClosed.v1",
     ):
-        await expect(page.get_by_text(type_name).first).to_be_visible(timeout=15_000)
+        await expect(page.get_by_text(type_name).first).to_be_visible(timeout=LIMIT_MS)
 
 
 async def test_the_books_balance_on_the_page(page: Page) -> None:
-    await expect(page.get_by_text("lines agree")).to_be_visible(timeout=15_000)
+    await expect(page.get_by_text("lines agree")).to_be_visible(timeout=LIMIT_MS)
 
 
 async def test_the_mail_of_the_story_opens_in_the_inbox(page: Page, demo: Folder) -> None:
     link = page.get_by_role("link", name="Open the mail").first
-    await expect(link).to_be_visible(timeout=15_000)
+    await expect(link).to_be_visible(timeout=LIMIT_MS)
     address = await link.get_attribute("href")
     assert address is not None
     message = address.rsplit("/", 1)[-1]
@@ -99,7 +98,7 @@ async def test_the_mail_of_the_story_opens_in_the_inbox(page: Page, demo: Folder
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_nothing_sticks_out_at_any_width(page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 900})
-    await expect(page.get_by_text("lines agree")).to_be_visible(timeout=15_000)
+    await expect(page.get_by_text("lines agree")).to_be_visible(timeout=LIMIT_MS)
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -113,7 +112,7 @@ async def test_a_town_of_ones_own_arrives_and_three_mails_with_it(page: Page, de
             answer = await client.get(f"http://127.0.0.1:{demo.ports['origin']}/story/state")
         return bool(answer.json()["act"]["done"])
 
-    await eventually(arrived, seconds=30, what="three mails")
+    await eventually(arrived, what="three mails")
 
 
 async def test_a_record_published_by_hand_appears_as_the_readme_says(demo: Folder) -> None:
@@ -132,4 +131,4 @@ async def test_a_record_published_by_hand_appears_as_the_readme_says(demo: Folde
         answer, _ = await asked.communicate()
         return b'"name":"Zalesie"' in answer
 
-    await eventually(known, seconds=30, what="Zalesie in enrolment")
+    await eventually(known, what="Zalesie in enrolment")

@@ -182,10 +182,10 @@ def _heard(standing: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _write(kafka: dict[str, Any], stream: str, **more: Any) -> None:
-    producer = AIOKafkaProducer(**kafka, enable_idempotence=True, request_timeout_ms=5_000, **more)
+    producer = AIOKafkaProducer(**kafka, enable_idempotence=True, request_timeout_ms=60_000, **more)
     try:
         await producer.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await producer.send_and_wait(stream, b"no event", key=b"nobody")
     finally:
         await producer.stop()
@@ -195,7 +195,7 @@ async def _join(kafka: dict[str, Any], group: str, stream: str) -> None:
     consumer = AIOKafkaConsumer(stream, **kafka, group_id=group, auto_offset_reset="earliest")
     try:
         await consumer.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await consumer.getone()
     finally:
         await consumer.stop()
@@ -207,7 +207,7 @@ async def _sees(kafka: dict[str, Any], stream: str, how: str = "describe") -> bo
         consumer = AIOKafkaConsumer(stream, **kafka, group_id=None, auto_offset_reset="earliest")
         try:
             await consumer.start()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await consumer.getone()
         except (TimeoutError, KafkaError):
             return False

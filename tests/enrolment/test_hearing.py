@@ -235,7 +235,7 @@ async def test_two_replicas_share_the_work_and_double_nothing(world: Make) -> No
     other = dataclasses.replace(here, settings=here.settings.model_copy(update={"replica": "other"}))
     async with here.running(), other.running():
         await here.publish(*programme(town, people, session))
-        await eventually(lambda: said_and_sent(here, session, 8), what="eight enrolments", seconds=60)
+        await eventually(lambda: said_and_sent(here, session, 8), what="eight enrolments")
     assert await enrolled(here, session) == 8
 
 

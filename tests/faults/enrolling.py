@@ -109,7 +109,7 @@ class Enrolment(System):
             case "taken back":
                 await self._take_back(work)
             case "cut off":
-                await eventually(self._is_ready, what="a service whose loops all run", seconds=60)
+                await eventually(self._is_ready, what="a service whose loops all run")
                 life = self.processes.life
                 await self.around.cut_again_and_again(
                     until=lambda: life is None or life.is_over, waiting_for="kept.parked"
@@ -118,11 +118,11 @@ class Enrolment(System):
                 if self.processes.life is not None and not self.processes.life.is_over:
                     os.kill(self.processes.life.pid, signal.SIGTERM)
             case "heard again":  # What a replica leaves behind that rewinds one of our partitions while this one leads.
-                await eventually(self._is_ready, what="a service whose loops all run", seconds=60)
+                await eventually(self._is_ready, what="a service whose loops all run")
                 mark = f"values ('enrolment.events', {HEARD_AGAIN}, {HEARD_AGAIN}) on conflict do nothing"
                 await self.around.execute(f"insert into kept.recovery (stream, partition, until_offset) {mark}")
             case "other relay":
-                await eventually(lambda: self._is_said(work), what="facts that wait for a relay", seconds=60)
+                await eventually(lambda: self._is_said(work), what="facts that wait for a relay")
                 await self._stop_other_relay()
 
     async def _bad_records(self, work: Work) -> None:
@@ -151,7 +151,7 @@ class Enrolment(System):
     async def _commands(self, work: Work) -> None:
         """Several at once, so that they share a transaction; one is refused by the database, one comes twice."""
         one, _, three = work.people
-        await eventually(lambda: self._is_said(work), what="the programme decided", seconds=60)
+        await eventually(lambda: self._is_said(work), what="the programme decided")
         work.said[work.open_session, one] = [ENROLLED]
         work.said[work.team_session, three] = [ENROLLED, WITHDRAWN]
         asked, back = ("requests", work.open_session, one), ("withdrawals", work.team_session, three)
@@ -180,7 +180,7 @@ class Enrolment(System):
                 return None
             return None if answer.status_code == 503 else answer
 
-        answer: Any = await eventually(answered, what=f"an answer to {path}", seconds=60)
+        answer: Any = await eventually(answered, what=f"an answer to {path}")
         assert answer.status_code in expected, (path, answer.status_code, answer.text)
         return answer.json()
 
@@ -196,7 +196,7 @@ class Enrolment(System):
         """Another writer's fact is parked until it may take over; then it is heard by itself."""
         writer = work.id("urn:example:writer")
         (place,) = await self.around.publish(work.city(source=writer, name="Theirs"))
-        await eventually(lambda: self._parked_at(place), what="the other writer's fact parked", seconds=60)
+        await eventually(lambda: self._parked_at(place), what="the other writer's fact parked")
         rule = body_of(
             SourceTakenOver,
             rule_id=work.id("takeover"),
@@ -214,17 +214,17 @@ class Enrolment(System):
             work.city(source="urn:example:second", name="Not theirs"),
         )
         for place in places:
-            await eventually(lambda place=place: self._parked_at(place), what="the record parked", seconds=60)
+            await eventually(lambda place=place: self._parked_at(place), what="the record parked")
             path = "/api/v1/parked/{}/{}/{}".format(*place)
             assert (await self._post(f"{path}/retry"))["state"] == "parked"
         assert (await self._post(f"{path}/discard"))["state"] == "discarded"
         assert (await self._post(f"{path}/retry"))["state"] == "discarded"
         await self._post("/api/v1/parked/programme.cities/0/999999999/retry", expected=(404,))
-        await eventually(lambda: self._is_said(work), what="the programme decided", seconds=60)
+        await eventually(lambda: self._is_said(work), what="the programme decided")
         request = EnrolmentRequested(session_id=work.open_session, person_id=work.people[2])
         work.said[work.open_session, work.people[2]] = [ENROLLED]
         refused, _ = await self.around.publish(message(request, event_id=work.id("refused")), message(request))
-        await eventually(lambda: self._parked_at(refused), what="the request parked", seconds=60)
+        await eventually(lambda: self._parked_at(refused), what="the request parked")
         assert (await self._post("/api/v1/parked/{}/{}/{}/discard".format(*refused)))["state"] == "discarded"
 
     async def _parked_at(self, place: tuple[str, int, int]) -> list[Any]:

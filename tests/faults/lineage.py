@@ -71,6 +71,9 @@ class System(ABC):
     async def act(self, work: Any) -> None:
         """What the world outside does; it goes on while the process is down, and repeats what was not answered."""
 
+    async def bury(self) -> None:  # noqa: B027
+        """What a dead process held is held no longer, as if the time had passed that it may be held."""
+
     @abstractmethod
     async def unsettled(self, work: Any) -> list[str]:
         """What is still missing of what the work leads to; empty when nothing more will happen."""
@@ -102,7 +105,7 @@ class Lineage:
     async def survey(self, explained: Collection[str]) -> None:
         """First what is passed when nothing happens; then every scenario once, without a crash. Again, if a point that should be
         was not passed: whether two commands meet in one transaction is a matter of chance."""
-        await self.processes.born()
+        await self._born()
         await self._quiet()
         await self.processes.arm(None, ())
         self._idle = set((await self._quiet()).sections()[-1])
@@ -117,7 +120,7 @@ class Lineage:
             if scenario.at_start:
                 await self._down()
                 await self.system.prepare(work)
-                life = await self.processes.born()
+                life = await self._born()
             else:
                 life = await self._up()
                 await self.processes.arm(None, ())
@@ -168,7 +171,7 @@ class Lineage:
         if scenario.at_start:
             await self._down()
             await self.system.prepare(work)
-            life = await self.processes.born(point)
+            life = await self._born(point)
         else:
             life = await self._up()
             await self.processes.arm(point, self._idle)
@@ -177,7 +180,7 @@ class Lineage:
         async def over() -> bool:
             return life.is_over or (acting.done() and not await self.system.unsettled(work))
 
-        await eventually(over, what="a crash, or an end of the work", seconds=60)
+        await eventually(over, what="a crash, or an end of the work")
         if not life.is_over:
             with suppress(AssertionError):  # A loop that comes by seldom.
                 await eventually(lambda: life.is_over, seconds=2 * QUIET_SECONDS)
@@ -199,7 +202,7 @@ class Lineage:
             return not missing
 
         try:
-            await eventually(done, what=f"the end of {work}", seconds=60)
+            await eventually(done, what=f"the end of {work}")
         except AssertionError as error:
             error.add_note(f"missing: {missing[:20]}")
             raise
@@ -207,7 +210,11 @@ class Lineage:
 
     async def _up(self) -> Life:
         life = self.processes.life
-        return await self.processes.born() if life is None or life.is_over else life
+        return await self._born() if life is None or life.is_over else life
+
+    async def _born(self, point: str | None = None) -> Life:
+        await self.system.bury()
+        return await self.processes.born(point)
 
     async def _down(self) -> None:
         if self.processes.life is not None:

@@ -202,11 +202,11 @@ class Mail(System):
                 await self._until_the_others_are_told(work)
                 await self.around.execute("alter table kept.open_notice drop constraint refused")
             case "changed":
-                await eventually(lambda: self._are_told(work), what="the confirmations", seconds=60)
+                await eventually(lambda: self._are_told(work), what="the confirmations")
                 work.become = {person: [(CONFIRMATION, SENT), (CHANGE, SENT)] for person in work.people}
                 await self.around.publish(work.training(SessionRescheduled, version=2, venue="Elsewhere"))
             case "cut off" | "one refused" | "told to stop":
-                await eventually(lambda: self.sink.reached[address], what="a mail on its way", seconds=60)
+                await eventually(lambda: self.sink.reached[address], what="a mail on its way")
                 await self._while_a_mail_is_under_way(work, address)
 
     async def _while_a_mail_is_under_way(self, work: Work, address: str) -> None:
@@ -237,12 +237,15 @@ class Mail(System):
         async def is_enough() -> bool:
             return life is None or life.is_over or await self._are_told(work, *work.people[1:])
 
-        await eventually(is_enough, what="the others told", seconds=60)
+        await eventually(is_enough, what="the others told")
 
     async def _are_told(self, work: Work, *people: str) -> bool:
         wanted = people or work.people
         rows = await self.around.rows(store.NOTICE.c.person_id, store.NOTICE.c.session_id == work.session)
         return {row.person_id for row in rows} >= set(wanted)
+
+    async def bury(self) -> None:
+        await self.around.execute("update kept.open_notice set lease_until = now() where lease is not null")
 
     # --- what must have come of it ---------------------------------------------------------
 

@@ -88,12 +88,12 @@ async def test_a_service_waits_for_its_backends_and_outlives_them(backends: Back
     tasks: list[asyncio.Task[Any]] = await starting
     try:
         await backends.publish_town("before")
-        await eventually(lambda: backends.is_known("before"), what="the town published before", seconds=60)
+        await eventually(lambda: backends.is_known("before"), what="the town published before")
 
         await asyncio.to_thread(backends.kafka.kill)
         async with Proxy(0, listens_on=backends.kafka.port).listening() as door:
             door.shut = True
-            await eventually(lambda: not_ready(runtime, "Kafka"), what="health to notice the broker", seconds=60)
+            await eventually(lambda: not_ready(runtime, "Kafka"), what="health to notice the broker")
             before = door.knocks
             await asyncio.sleep(OUTAGE_SECONDS)
             knocks = door.knocks - before
@@ -101,14 +101,14 @@ async def test_a_service_waits_for_its_backends_and_outlives_them(backends: Back
         assert 3 < knocks < 4 * 4 * 1.5 * OUTAGE_SECONDS / 0.1
         await asyncio.to_thread(backends.kafka.start)
         await backends.publish_town("after-kafka")
-        await eventually(lambda: backends.is_known("after-kafka"), what="the town after the broker's death", seconds=90)
+        await eventually(lambda: backends.is_known("after-kafka"), what="the town after the broker's death")
 
         await asyncio.to_thread(backends.postgres.kill)
-        await eventually(lambda: not_ready(runtime, "Postgres"), what="health to notice the database", seconds=60)
+        await eventually(lambda: not_ready(runtime, "Postgres"), what="health to notice the database")
         await backends.publish_town("without-postgres")
         await asyncio.to_thread(backends.postgres.start)
-        await eventually(lambda: backends.is_known("without-postgres"), what="the town heard later", seconds=90)
-        await eventually(lambda: is_ready(runtime), what="readiness", seconds=60)
+        await eventually(lambda: backends.is_known("without-postgres"), what="the town heard later")
+        await eventually(lambda: is_ready(runtime), what="readiness")
         assert [task for task in tasks if task.done()] == []
     finally:
         await runtime.stop(tasks)

@@ -121,8 +121,6 @@ async def crash_mail(postgres: Postgres, kafka: Kafka, folder: Path, config: pyt
         "SMTP_PORT": sink.port,
         "CARRIERS": 1,  # One group holds all mails of a piece of work.
         "CONNECTIONS": 4,
-        "SMTP_SECONDS": 1,
-        "LEASE_SECONDS": 2,
         "RETRY_FIRST_SECONDS": 0.05,
         "RETRY_MOST_SECONDS": 0.5,
         "SEND_POLL_SECONDS": 0.1,

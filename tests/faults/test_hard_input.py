@@ -272,7 +272,7 @@ async def test_a_relay_whose_producer_cannot_start_gives_its_lock_back(
     )
     running = asyncio.create_task(relay.run())
     try:
-        await eventually(lambda: relay.leading, seconds=15, what="leadership at the second try")
+        await eventually(lambda: relay.leading, what="leadership at the second try")
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

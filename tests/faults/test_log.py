@@ -172,7 +172,7 @@ async def test_a_running_service_says_again_what_its_stream_lost_before_it_says_
         await settled(here)
 
         await restart(broker, (own, kept[own]))
-        await eventually(lambda: everything_said_once(here, session), what="the lost fact said again", seconds=60)
+        await eventually(lambda: everything_said_once(here, session), what="the lost fact said again")
         await here.publish(message(withdrawal(session, people[1])))
         await eventually(lambda: said_and_sent(here, session, 5))
         await settled(here)
@@ -225,10 +225,10 @@ async def test_streams_made_anew_under_a_running_service_are_heard_from_the_star
         said = {entry.event_id for entry in await rows(here, JOURNAL)}
 
         await make_anew(here, "programme.cities", "enrolment.events")
-        await eventually(lambda: everything_said_once(here, session), what="our facts said again", seconds=60)
+        await eventually(lambda: everything_said_once(here, session), what="our facts said again")
         newcomer = fresh("town")
         await here.publish(message(city(town, stage=77)), message(city(newcomer)))
-        await eventually(lambda: known(here, newcomer), what="a town of the new stream", seconds=60)
+        await eventually(lambda: known(here, newcomer), what="a town of the new stream")
         await settled(here)
         await eventually(lambda: books_balance(runtime), what="balanced books")
     assert {entry.event_id for entry in await rows(here, JOURNAL)} == said
@@ -259,7 +259,7 @@ async def test_a_stream_that_lost_everything_between_two_looks_is_said_again(wor
         assert positioning.positions.reached()[own] > 0
         positioning.watch_seconds = looks
         looking = asyncio.create_task(positioning.watch())
-        await eventually(lambda: everything_said_once(here, session), what="our fact said again", seconds=60)
+        await eventually(lambda: everything_said_once(here, session), what="our fact said again")
         await settled(here)
         looking.cancel()
 

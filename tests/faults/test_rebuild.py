@@ -155,7 +155,7 @@ async def test_a_killed_rebuild_leaves_the_live_projection_at_work_and_the_next_
 
             later = fresh("town")
             await one.here.publish(message(city(later)))
-            await eventually(partial(known, one.here, later), what=f"going on after {point}", seconds=10)
+            await eventually(partial(known, one.here, later), what=f"going on after {point}")
             after = await one.look()
             changed = {name for name in before if before[name] != after[name]}
             assert changed == {"projection.town", "projection.watermark"}, point

@@ -73,7 +73,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
     now = dt.datetime.now(dt.UTC)
     await desk.act([heard(decoded(sent, at=now).body) for sent in programme(fresh("town"), people, session)])
     async with relaying(here) as old:
-        await asyncio.wait_for(asleep.wait(), 30)
+        await asyncio.wait_for(asleep.wait(), 180)
         async with here.engine.begin() as connection:  # Its connection dies, and its lock with it.
             holder = (await connection.execute(HOLDER)).scalar_one()
             await connection.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": holder})
@@ -156,7 +156,7 @@ async def process(here: Any, name: str, log: Path) -> AsyncIterator[asyncio.subp
             sys.executable, "-m", "services.enrolment.app", cwd=ROOT, env=environment, stdout=output, stderr=output
         )
     try:
-        await eventually(lambda: is_ready(port), what=f"{name} ready", seconds=60)
+        await eventually(lambda: is_ready(port), what=f"{name} ready")
         yield running
     finally:
         if running.returncode is None:
@@ -194,17 +194,17 @@ async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_whe
         one.send_signal(signal.SIGSTOP)
         in_flight = {row.event_id for row in await rows(here, OUTBOX)}
         await publishing
-        await eventually(lambda: is_held(here, never_known), what="the request for nobody knows what held", seconds=60)
+        await eventually(lambda: is_held(here, never_known), what="the request for nobody knows what held")
         async with here.engine.begin() as connection:
             await connection.execute(sa.text("update kept.held set expires_at = now() - interval '1 second'"))
-        await eventually(lambda: at_least(here, session, 300), what="everything decided by the other", seconds=60)
-        await eventually(lambda: at_least(here, never_known, 1), what="the held request refused", seconds=60)
-        await eventually(lambda: nothing_left(here), what="everything said by the other", seconds=60)
+        await eventually(lambda: at_least(here, session, 300), what="everything decided by the other")
+        await eventually(lambda: at_least(here, never_known, 1), what="the held request refused")
+        await eventually(lambda: nothing_left(here), what="everything said by the other")
 
         one.send_signal(signal.SIGCONT)
         newcomers = [fresh("person") for _ in range(60)]
         await here.publish(*(joins(town, person) for person in newcomers))
-        await eventually(lambda: at_least(here, session, 360), what="the newcomers decided", seconds=60)
+        await eventually(lambda: at_least(here, session, 360), what="the newcomers decided")
         await settled(here)
         assert one.returncode in (None, EXIT_STUCK)  # A slow machine may have kept it asleep for a minute.
         assert await books_balance(here)

@@ -60,15 +60,15 @@ class Journey:
 
     async def kill(self, name: str) -> None:
         """kill -9, then waits until its successor runs."""
-        pid = await eventually(lambda: self.service_pid(name), seconds=120, what=f"{name} running")
+        pid = await eventually(lambda: self.service_pid(name), what=f"{name} running")
         os.kill(pid, signal.SIGKILL)
-        await eventually(lambda: self.service_pid(name) not in (None, pid), seconds=60, what=f"{name} running again")
+        await eventually(lambda: self.service_pid(name) not in (None, pid), what=f"{name} running again")
 
     async def kill_broker(self) -> None:
-        running = await eventually(lambda: Stack.running(self.folder.path), seconds=60, what="the broker")
+        running = await eventually(lambda: Stack.running(self.folder.path), what="the broker")
         pid = running.processes["kafka"].pid
         os.kill(pid, signal.SIGKILL)
-        await eventually(lambda: self.broker_pid() not in (None, pid), seconds=60, what="the broker running again")
+        await eventually(lambda: self.broker_pid() not in (None, pid), what="the broker running again")
 
     def broker_pid(self) -> int | None:
         running = Stack.running(self.folder.path)
@@ -85,14 +85,14 @@ async def journey(tmp_path: Path) -> AsyncIterator[Journey]:
 
 async def test_everything_is_killed_once_and_the_books_balance(journey: Journey) -> None:
     await journey.begin("--scale", "full", "--per-second", "900")
-    await eventually(lambda: journey.service_pid("enrolment"), seconds=180, what="the system up")
+    await eventually(lambda: journey.service_pid("enrolment"), what="the system up")
     for name in ("enrolment", "attendance", "notifications"):
         await journey.kill(name)
     await journey.kill_broker()
     for name in ("notifications", "attendance", "enrolment"):
         await journey.kill(name)
 
-    code = await journey.end(minutes=6)
+    code = await journey.end(minutes=20)
 
     told = journey.log.read_text(encoding="utf-8", errors="replace")[-6000:]
     assert code == 0, told
@@ -107,6 +107,6 @@ async def test_everything_is_killed_once_and_the_books_balance(journey: Journey)
 async def test_the_same_input_a_second_time_changes_nothing(journey: Journey) -> None:
     await journey.begin("--scale", "small", "--again")
 
-    assert await journey.end(minutes=4) == 0, journey.log.read_text(encoding="utf-8", errors="replace")[-6000:]
+    assert await journey.end(minutes=20) == 0, journey.log.read_text(encoding="utf-8", errors="replace")[-6000:]
     again = journey.summary["again"]
     assert (again["changed"], again["looked_at"] > 20, again["published"] > 300) == ([], True, True)

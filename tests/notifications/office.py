@@ -131,7 +131,7 @@ async def fresh_database(postgres: Postgres) -> str:
     return url
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 180) -> None:
     """Waits for a condition, with a limit."""
     async with asyncio.timeout(seconds):
         while True:

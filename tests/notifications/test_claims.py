@@ -73,7 +73,7 @@ async def test_a_sender_that_slept_beyond_its_lease_writes_no_outcome_over_its_s
     await office.is_true(place())
     async with office.server.listening(), office.sending(Drowsy) as first:
         assert isinstance(first, Drowsy)
-        await asyncio.wait_for(first.asleep.wait(), 10)
+        await asyncio.wait_for(first.asleep.wait(), 180)
         async with office.sending():
             await until(lambda: len(office.server.mails) == 2)  # The lease has run out: another makes its own attempt.
             first.waking.set()
