@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from deploy.cli.folder import SERVICES, Folder, Run
-from deploy.cli.preparing import OPERATOR, async_url
+from deploy.cli.folder import OPERATOR, SERVICES, Folder, Run
 from deploy.cli.terminal import Refusal
 from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.postgres import Postgres
-from shared.settings import Settings, kafka_connection
+from shared.kafka import kafka_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +50,13 @@ def connection(path: Path) -> Connection:
     if run is None and not named:
         folder.require_run()
     kafka = _said("KAFKA") or (f"{LOOPBACK}:{ports['kafka']}" if ports else f"{LOOPBACK}:9092")
-    password = _said("KAFKA_PASSWORD")
-    settings = Settings(
-        kafka=kafka,
-        kafka_user=_said("KAFKA_USER"),
-        kafka_password=SecretStr(password) if password else None,
-        database_url=SecretStr(""),
-        port=0,
-    )
+    client = kafka_client(kafka, _said("KAFKA_USER"), _said("KAFKA_PASSWORD"))
     urls = {
         name: _said(f"{name.upper()}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{8101 + number}"
         for number, name in enumerate(SERVICES)
     }
     token = _said("TOKEN") or (folder.secret(OPERATOR) if run is not None else None)
-    return Connection(kafka_connection(settings), urls, _said("INBOX_URL") or _url(ports, "inbox"), token, run, folder)
+    return Connection(client, urls, _said("INBOX_URL") or _url(ports, "inbox"), token, run, folder)
 
 
 def database(path: Path, service: str) -> str:
@@ -77,6 +66,8 @@ def database(path: Path, service: str) -> str:
         return async_url(said)
     folder = Folder(path)
     if folder.is_made():
+        from deploy.embedded.postgres import Postgres
+
         folder.require_run()
         postgres = Postgres(folder.path / "postgres", folder.ports["postgres"])
         role = f"rollcall_{service}"
@@ -84,6 +75,11 @@ def database(path: Path, service: str) -> str:
     raise Refusal(
         f"Where is the database? Set ROLLCALL_{service.upper()}_DATABASE_URL, or start one with `rollcall up`."
     )
+
+
+def async_url(dsn: str) -> str:
+    """The address of a database as SQLAlchemy's asyncpg dialect takes it."""
+    return "postgresql+asyncpg://" + dsn.partition("://")[2]
 
 
 def _url(ports: dict[str, int], name: str) -> str | None:

@@ -16,6 +16,8 @@ from typing import Any
 from deploy.cli.terminal import Refusal
 from deploy.embedded.processes import Identity
 
+OPERATOR = "operator.token"
+"""The secret with which commands ask the services of the folder."""
 SERVICES = ("enrolment", "attendance", "notifications")
 DEFAULT_PORTS = {
     "kafka": 9092,

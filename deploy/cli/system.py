@@ -21,8 +21,9 @@ from deploy.cli.children import Supervised
 from deploy.cli.folder import SERVICES, Child, Folder, Run
 from deploy.cli.preparing import create_databases, create_missing_streams, migrate_all, store_tokens
 from deploy.cli.terminal import Refusal
+from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.processes import EmbeddedError, Identity, Say, Server, end, last_lines, wait_until
+from deploy.embedded.processes import Identity, Say, Server, end, last_lines, wait_until
 from deploy.embedded.stack import Stack
 
 READY_LIMIT_S = 60.0
