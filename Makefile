@@ -41,6 +41,7 @@ check: .venv/ready ## Format, lint, types, imports, contracts
 	@$(RUN) mypy
 	@$(RUN) lint-imports
 	@$(RUN) python -m shared.contracts.gate check
+	@$(RUN) python -m deploy.docker.example
 
 format: .venv/ready ## Put the code into its form
 	@$(RUN) ruff format .

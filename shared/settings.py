@@ -47,7 +47,9 @@ class ConsumerLimits(BaseModel):
 class Settings(BaseSettings):
     """What every service is told. Each service adds its own."""
 
-    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ROLLCALL_", env_nested_delimiter="__", env_ignore_empty=True, extra="ignore"
+    )
 
     kafka: str = "127.0.0.1:9092"
     """Bootstrap servers, comma separated."""

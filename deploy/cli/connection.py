@@ -38,25 +38,34 @@ class Connection:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-def connection(path: Path) -> Connection:
+def connection_of_folder(path: Path) -> Connection:
+    """The system that runs in the folder, whatever the environment names: what was started here is spoken to."""
+    return connection(path, lambda _name: None)
+
+
+def connection(path: Path, environment: Callable[[str], str | None] = os.environ.get) -> Connection:
     """The system that the environment names, and for what it does not name the one of the folder.
 
     Refused when neither names one: then nothing runs.
     """
+
+    def said(name: str) -> str | None:
+        return _said(name, environment)
+
     folder = Folder(path)
     run = folder.run() if folder.is_made() else None
     ports = folder.ports if run is not None else {}
-    named = {name for name in ("KAFKA", "TOKEN", *(f"{service.upper()}_URL" for service in SERVICES)) if _said(name)}
+    named = {name for name in ("KAFKA", "TOKEN", *(f"{service.upper()}_URL" for service in SERVICES)) if said(name)}
     if run is None and not named:
         folder.require_run()
-    kafka = _said("KAFKA") or (f"{LOOPBACK}:{ports['kafka']}" if ports else f"{LOOPBACK}:9092")
-    client = kafka_client(kafka, _said("KAFKA_USER"), _said("KAFKA_PASSWORD"))
+    kafka = said("KAFKA") or (f"{LOOPBACK}:{ports['kafka']}" if ports else f"{LOOPBACK}:9092")
+    client = kafka_client(kafka, said("KAFKA_USER"), said("KAFKA_PASSWORD"))
     urls = {
-        name: _said(f"{name.upper()}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{8101 + number}"
+        name: said(f"{name.upper()}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{8101 + number}"
         for number, name in enumerate(SERVICES)
     }
-    token = _said("TOKEN") or (folder.secret(OPERATOR) if run is not None else None)
-    return Connection(client, urls, _said("INBOX_URL") or _url(ports, "inbox"), token, run, folder)
+    token = said("TOKEN") or (folder.secret(OPERATOR) if run is not None else None)
+    return Connection(client, urls, said("INBOX_URL") or _url(ports, "inbox"), token, run, folder)
 
 
 def database(path: Path, service: str) -> str:

@@ -47,6 +47,7 @@ def rebuild(
         "ROLLCALL_LOG_LEVEL": "ERROR",
     }
     if found.run is not None:
+        os.environ |= found.folder.given()
         os.environ["ROLLCALL_LIVE_SINCE"] = found.folder.live_since.isoformat()
 
     from deploy.cli import waiting

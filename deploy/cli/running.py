@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from deploy.cli import ports
 from deploy.cli.folder import Folder
+from deploy.cli.passing import refuse_invalid, said_in_vain
 from deploy.cli.system import System, only_one, typed_here
 from deploy.cli.terminal import Refusal, err, say
 from deploy.embedded.processes import last_lines
@@ -26,6 +28,9 @@ def running(
 ) -> Iterator[System]:
     """A system that is up for as long as the block runs; Ctrl-C and SIGTERM set its `stopped`. `before` it starts,
     the caller may put into the folder what it needs."""
+    refuse_invalid(os.environ)
+    for sentence in said_in_vain(os.environ):
+        err.print(sentence, style="yellow", soft_wrap=True, markup=False)
     with only_one(folder, say):
         folder.make(utc_now())
         folder.want_everything()

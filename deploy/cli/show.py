@@ -13,7 +13,7 @@ from rich.table import Table
 
 from deploy.cli.asking import TIMEOUT_S
 from deploy.cli.comparing import Compared, compare, told
-from deploy.cli.connection import Connection, connection
+from deploy.cli.connection import Connection, connection_of_folder
 from deploy.cli.folder import Folder
 from deploy.cli.holdings import holdings
 from deploy.cli.looking import Standing, settled
@@ -63,7 +63,7 @@ class Show:
 
     async def run(self, per_second: int) -> bool:
         """Whether everything balances; returns early when the system is to stop."""
-        found = connection(self._folder.path)
+        found = connection_of_folder(self._folder.path)
         work = asyncio.create_task(self._play(found, per_second))
         stop = asyncio.create_task(self._stopped())
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -93,4 +93,5 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,  # elsewhere it would be a line of signs that nobody sees move
     )

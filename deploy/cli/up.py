@@ -39,6 +39,10 @@ def up(
 ) -> None:
     """Start everything: Kafka, Postgres, the inbox, the three services and the story page. Ctrl-C stops it.
 
+    Settings come from the environment, as in a container: ROLLCALL_LISTS_CLOSE_AFTER=PT2M, ROLLCALL_CONSUMER__POLL_MS=50 …
+    (docs/operators.md). Where Kafka, Postgres, the inbox and the services are, and since when it is live, `up` decides itself;
+    what is set in vain is named.
+
     Exit codes: 0 stopped on request, 1 it could not start.
     """
     asked = {
