@@ -17,7 +17,11 @@ from services.notifications.settings import NotificationsSettings
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = {"enrolment": EnrolmentSettings, "attendance": AttendanceSettings, "notifications": NotificationsSettings}
+MODELS: dict[str, type[Settings]] = {
+    "enrolment": EnrolmentSettings,
+    "attendance": AttendanceSettings,
+    "notifications": NotificationsSettings,
+}
 GIVEN_BY_COMPOSE = frozenset({"host", "port", "replica", "kafka", "kafka_user", "kafka_password", "database_url"})
 """They follow from the containers; an operator who changed one would cut a wire."""
 _SHOWN = re.compile(r"^#([A-Z_0-9]+)=(.*)$")
@@ -69,7 +73,8 @@ def _is_default(text: str, field: FieldInfo) -> bool:
     if text == "":
         return field.default is None
     try:
-        value: Any = TypeAdapter(field.annotation).validate_python(text)
+        kind: Any = field.annotation
+        value = TypeAdapter(kind).validate_python(text)
     except ValidationError:
         return False
     return bool(value == field.default)

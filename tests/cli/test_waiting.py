@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from deploy.cli import waiting
 from deploy.cli.connection import Connection
 from deploy.cli.folder import Folder
-from deploy.cli.looking import NobodyAnswers, look, settled
+from deploy.cli.looking import NobodyAnswers, Standing, look, settled
 from deploy.cli.main import app
 from deploy.cli.publishing import Line, send
 from deploy.cli.reading import until_end
@@ -137,15 +137,28 @@ async def test_status_shows_what_there_is_while_kafka_is_away(tmp_path: Path) ->
     assert standing.problems[0].startswith("Kafka at 127.0.0.1:1 does not answer")
 
 
-async def test_status_with_wait_waits_for_the_services_too(tmp_path: Path) -> None:
+async def test_status_with_wait_waits_for_the_services_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port = ports.choose_free()
     found = somewhere(port, tmp_path)
     with pytest.raises(NobodyAnswers):
         await settled(found, 0)
-    looking = asyncio.create_task(settled(found, 8))
-    await asyncio.sleep(0)
+    refused, seen = asyncio.Event(), asyncio.Event()
+
+    async def watched(found: Connection) -> Standing:
+        try:
+            standing = await look(found)
+        except NobodyAnswers:
+            refused.set()
+            raise
+        seen.set()
+        return standing
+
+    monkeypatch.setattr("deploy.cli.looking.look", watched)
+    looking = asyncio.create_task(settled(found, 600))
+    await asyncio.wait_for(refused.wait(), 60)
     server = await answering(port)
     try:
-        assert (await asyncio.wait_for(looking, 60)).services["enrolment"].reachable
+        await asyncio.wait_for(seen.wait(), 60)
     finally:
+        looking.cancel()
         server.close()
