@@ -28,9 +28,7 @@ def running(
 ) -> Iterator[System]:
     """A system that is up for as long as the block runs; Ctrl-C and SIGTERM set its `stopped`. `before` it starts,
     the caller may put into the folder what it needs."""
-    refuse_invalid(os.environ)
-    for sentence in said_in_vain(os.environ):
-        err.print(sentence, style="yellow", soft_wrap=True, markup=False)
+    _heed_settings()
     with only_one(folder, say):
         folder.make(utc_now())
         folder.want_everything()
@@ -49,6 +47,12 @@ def running(
             system.stopped.set()
             system.stop()
             say("Stopped.")
+
+
+def _heed_settings() -> None:
+    refuse_invalid(os.environ)
+    for sentence in said_in_vain(os.environ):
+        err.print(sentence, style="yellow", soft_wrap=True, markup=False)
 
 
 def where_to_look(system: System) -> None:
@@ -76,6 +80,7 @@ def detached(folder: Folder) -> None:
     run = folder.run() if folder.is_made() else None
     if run is not None:
         raise Refusal(f"A system already runs in {folder.path} (pid {run.supervisor.pid}).")
+    _heed_settings()  # here, where somebody reads it
     folder.make(utc_now())
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     log = folder.path / "supervisor.log"

@@ -43,7 +43,7 @@ def up(
     (docs/operators.md). Where Kafka, Postgres, the inbox and the services are, and since when it is live, `up` decides itself;
     what is set in vain is named.
 
-    Exit codes: 0 stopped on request, 1 it could not start.
+    Exit codes: 0 stopped on request, 1 it could not start, 2 a setting is not valid.
     """
     asked = {
         "kafka": kafka_port,
