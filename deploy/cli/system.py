@@ -27,7 +27,7 @@ from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.processes import Identity, Say, Server, end, last_lines, wait_until
 from deploy.embedded.stack import Stack
 
-READY_LIMIT_S = 60.0
+READY_LIMIT_S = 150.0
 SUPERVISE_EVERY_S = 0.2
 
 
