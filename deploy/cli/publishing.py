@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from deploy.cli import waiting
@@ -113,8 +113,7 @@ async def send(
                 if per_second:
                     await asyncio.sleep(max(0.0, began + sent / per_second - time.monotonic()))
         except (KafkaError, TimeoutError) as error:
-            away = isinstance(error, TimeoutError | KafkaTimeoutError) or getattr(error, "retriable", False)
-            if not away or refused_at == sent:
+            if not waiting.is_away(error) or refused_at == sent:
                 raise Refusal(
                     f"Kafka has not taken everything: {error or 'no answer'}; publish again, what it has is absorbed."
                 ) from error

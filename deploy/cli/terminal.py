@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import sys
 from enum import IntEnum
@@ -59,6 +60,8 @@ class Commands(TyperGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
+        # It logs each attempt to connect, with a traceback; what a person needs to know, we say.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         return super().main(*arguments, **keywords)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer carries a click of its own

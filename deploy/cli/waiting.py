@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaTimeoutError
 
 from deploy.cli.terminal import Refusal, say
 
@@ -20,10 +19,13 @@ AGAIN_EVERY_S = 0.5
 T = TypeVar("T")
 
 
+def is_away(error: Exception) -> bool:
+    """Whether Kafka may take next time what it has not taken now; what it refuses, it refuses for good."""
+    return isinstance(error, OSError | KafkaTimeoutError) or bool(getattr(error, "retriable", False))
+
+
 async def kafka(make: Callable[[], T], servers: Sequence[str], *, patience_s: float | None = None) -> T:
     """A client that has started: a fresh one each time, for aiokafka's cannot be started twice. `patience_s` 0: asked once."""
-    # It logs each attempt, with a traceback; what a person needs to know, we say.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     where = f"Kafka at {', '.join(servers)}"
 
     async def start() -> T:
@@ -36,11 +38,8 @@ async def kafka(make: Callable[[], T], servers: Sequence[str], *, patience_s: fl
         started: T = client
         return started
 
-    def may_pass(error: Exception) -> bool:
-        return isinstance(error, KafkaError | OSError)
-
     # aiokafka's word for whoever is not let in is the same as for a broker that is away.
-    return await _patiently(start, may_pass, f"{where} does not answer, or does not let this user in", patience_s)
+    return await _patiently(start, is_away, f"{where} does not answer, or does not let this user in", patience_s)
 
 
 async def kafka_answers(connection: dict[str, Any]) -> None:
