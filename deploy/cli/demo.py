@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -80,6 +79,8 @@ def demo(
         "notifications": notifications_port,
         "origin": origin_port,
     }
+    import asyncio
+
     from deploy.cli.running import running, supervised, where_to_look
     from deploy.cli.show import Show, find_programme
 

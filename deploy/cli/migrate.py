@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -26,6 +25,8 @@ def migrate(
 
     Exit codes: 0 done, 1 a database or Kafka does not answer, or refuses.
     """
+    import asyncio
+
     from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError
 

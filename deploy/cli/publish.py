@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from pathlib import Path
@@ -38,6 +37,8 @@ def publish(
 
     Exit codes: 0 Kafka has all of it, 1 Kafka does not answer, 2 a file or a line is not valid.
     """
+    import asyncio
+
     from deploy.cli.publishing import send
 
     lines, problems = _read_all(files)

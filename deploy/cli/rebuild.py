@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
 from dataclasses import asdict
@@ -49,6 +48,8 @@ def rebuild(
     if found.run is not None:
         os.environ |= found.folder.given()
         os.environ["ROLLCALL_LIVE_SINCE"] = found.folder.live_since.isoformat()
+
+    import asyncio
 
     from deploy.cli import waiting
     from shared.rebuild import compare, swap

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +28,8 @@ def status(
 
     Exit codes: 0 the books balance, 1 nothing runs, 3 the books do not balance (yet: --wait gives them time).
     """
+    import asyncio
+
     from deploy.cli.looking import settled
 
     found = connection(folder)
@@ -44,6 +45,8 @@ def status(
 
 
 async def _watch(found: Connection) -> Standing:
+    import asyncio
+
     from rich.live import Live
 
     from deploy.cli.looking import look

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +25,8 @@ def tail(
 
     Exit codes: 0 done, 1 Kafka does not answer, 2 there is no such stream.
     """
+    import asyncio
+
     from deploy.cli.lines import json_line, line
     from deploy.cli.reading import reader, until_end
     from shared.streams import STREAMS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,6 +83,8 @@ def revoke(
 
 
 def _everywhere(folder: Path, do: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+    import asyncio
+
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.ext.asyncio import create_async_engine
 

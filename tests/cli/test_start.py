@@ -9,6 +9,7 @@ import pytest
 
 # What takes long to load. (pydantic too, but typer itself loads that to look at parameters.)
 HEAVY = {
+    "asyncio",
     "sqlalchemy",
     "alembic",
     "aiokafka",
