@@ -16,7 +16,8 @@ setup: .venv/ready ## Set up the environment that the other targets use
 	@$(PYTHON) deploy/bootstrap.py
 
 .venv/ready: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --locked --all-extras --python $(PYTHON)
+	@# Compiled now: whoever forbids Python to write bytecode would compile every library again at each start.
+	@$(UV) sync --quiet --locked --all-extras --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 demo: .venv/ready ## Run everything with the programme's data (ONCE=1: end by itself, exit 0 only if the books balance)
@@ -40,6 +41,7 @@ check: .venv/ready ## Format, lint, types, imports, contracts
 	@$(RUN) mypy
 	@$(RUN) lint-imports
 	@$(RUN) python -m shared.contracts.gate check
+	@$(RUN) python -m deploy.docker.example
 
 format: .venv/ready ## Put the code into its form
 	@$(RUN) ruff format .

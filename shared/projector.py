@@ -51,7 +51,7 @@ class Lane:
         own: Sequence[str],
         hear: Hear,
         limits: ConsumerLimits,
-        replica: str,
+        replica: str | None,
         gate: asyncio.Event | None,
         changed: Callable[[], None],
     ) -> None:
@@ -88,7 +88,7 @@ class Lane:
         self._subscriber: Any = broker.subscriber(
             *streams,
             group_id=service,
-            group_instance_id=f"{service}-{name}-{replica}",  # Static: after kill -9 the place is taken again at once.
+            group_instance_id=member_name(service, name, replica),
             listener=self.positioning,
             batch=True,
             ack_policy=AckPolicy.MANUAL,  # Every other policy commits when the handler raises, or seeks in a spin.
@@ -220,6 +220,12 @@ class Lane:
             self._backoff.worked()
             self.positioning.heard(one.batch for one in fetched)
             self._changed()
+
+
+def member_name(service: str, lane: str, replica: str | None) -> str | None:
+    """A name of its own in Kafka's group: with it, the place is taken again at once after kill -9. Only who was given one has it: of two
+    processes under one name the second throws the first out."""
+    return f"{service}-{lane}-{replica}" if replica else None
 
 
 async def _hand_on(message: KafkaMessage) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.kafka import kafka_client
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -46,7 +47,9 @@ class ConsumerLimits(BaseModel):
 class Settings(BaseSettings):
     """What every service is told. Each service adds its own."""
 
-    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ROLLCALL_", env_nested_delimiter="__", env_ignore_empty=True, extra="ignore"
+    )
 
     kafka: str = "127.0.0.1:9092"
     """Bootstrap servers, comma separated."""
@@ -59,8 +62,9 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = 30_000
     host: str = "127.0.0.1"
     port: int
-    replica: str = Field(default_factory=socket.gethostname)
-    """Tells replicas of one service apart; the same after a restart."""
+    replica: str | None = None
+    """A name that no other process of this service has and that outlives a restart: then, after `kill -9`, it takes its partitions
+    again at once. None: Kafka knows it by a name of the moment, and a killed process is missed for `session_timeout_ms`."""
     live_since: dt.datetime = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     """Go-live: what lies before is history. It is neither decided on nor mailed about."""
     log_level: str = "INFO"
@@ -86,12 +90,5 @@ class Settings(BaseSettings):
 
 def kafka_connection(settings: Settings) -> dict[str, Any]:
     """How every client of ours connects to Kafka."""
-    connection: dict[str, Any] = {"bootstrap_servers": settings.kafka.split(",")}
-    if settings.kafka_user and settings.kafka_password:
-        connection |= {
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": settings.kafka_user,
-            "sasl_plain_password": settings.kafka_password.get_secret_value(),
-        }
-    return connection
+    password = settings.kafka_password
+    return kafka_client(settings.kafka, settings.kafka_user, password.get_secret_value() if password else None)

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import KEPT, rows_as, table_of
 from shared.rows import Row, mapping
+from shared.scopes import SCOPES
 from shared.values import immutable
 from shared.watermark import MACHINERY
 
 PREFIX = "rc"
-SCOPES = ("read", "write", "operate")
 """read: look at everything; write: commands; operate: parked records and other repairs."""
 
 

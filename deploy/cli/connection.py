@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from deploy.cli.folder import SERVICES, Folder, Run
-from deploy.cli.preparing import OPERATOR, async_url
+from deploy.cli.folder import OPERATOR, SERVICES, Folder, Run
 from deploy.cli.terminal import Refusal
 from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.postgres import Postgres
-from shared.settings import Settings, kafka_connection
+from shared.kafka import kafka_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +38,34 @@ class Connection:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-def connection(path: Path) -> Connection:
+def connection_of_folder(path: Path) -> Connection:
+    """The system that runs in the folder, whatever the environment names: what was started here is spoken to."""
+    return connection(path, lambda _name: None)
+
+
+def connection(path: Path, environment: Callable[[str], str | None] = os.environ.get) -> Connection:
     """The system that the environment names, and for what it does not name the one of the folder.
 
     Refused when neither names one: then nothing runs.
     """
+
+    def said(name: str) -> str | None:
+        return _said(name, environment)
+
     folder = Folder(path)
     run = folder.run() if folder.is_made() else None
     ports = folder.ports if run is not None else {}
-    named = {name for name in ("KAFKA", "TOKEN", *(f"{service.upper()}_URL" for service in SERVICES)) if _said(name)}
+    named = {name for name in ("KAFKA", "TOKEN", *(f"{service.upper()}_URL" for service in SERVICES)) if said(name)}
     if run is None and not named:
         folder.require_run()
-    kafka = _said("KAFKA") or (f"{LOOPBACK}:{ports['kafka']}" if ports else f"{LOOPBACK}:9092")
-    password = _said("KAFKA_PASSWORD")
-    settings = Settings(
-        kafka=kafka,
-        kafka_user=_said("KAFKA_USER"),
-        kafka_password=SecretStr(password) if password else None,
-        database_url=SecretStr(""),
-        port=0,
-    )
+    kafka = said("KAFKA") or (f"{LOOPBACK}:{ports['kafka']}" if ports else f"{LOOPBACK}:9092")
+    client = kafka_client(kafka, said("KAFKA_USER"), said("KAFKA_PASSWORD"))
     urls = {
-        name: _said(f"{name.upper()}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{8101 + number}"
+        name: said(f"{name.upper()}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{8101 + number}"
         for number, name in enumerate(SERVICES)
     }
-    token = _said("TOKEN") or (folder.secret(OPERATOR) if run is not None else None)
-    return Connection(kafka_connection(settings), urls, _said("INBOX_URL") or _url(ports, "inbox"), token, run, folder)
+    token = said("TOKEN") or (folder.secret(OPERATOR) if run is not None else None)
+    return Connection(client, urls, said("INBOX_URL") or _url(ports, "inbox"), token, run, folder)
 
 
 def database(path: Path, service: str) -> str:
@@ -77,6 +75,8 @@ def database(path: Path, service: str) -> str:
         return async_url(said)
     folder = Folder(path)
     if folder.is_made():
+        from deploy.embedded.postgres import Postgres
+
         folder.require_run()
         postgres = Postgres(folder.path / "postgres", folder.ports["postgres"])
         role = f"rollcall_{service}"
@@ -84,6 +84,11 @@ def database(path: Path, service: str) -> str:
     raise Refusal(
         f"Where is the database? Set ROLLCALL_{service.upper()}_DATABASE_URL, or start one with `rollcall up`."
     )
+
+
+def async_url(dsn: str) -> str:
+    """The address of a database as SQLAlchemy's asyncpg dialect takes it."""
+    return "postgresql+asyncpg://" + dsn.partition("://")[2]
 
 
 def _url(ports: dict[str, int], name: str) -> str | None:

@@ -16,6 +16,9 @@ from typing import Any
 from deploy.cli.terminal import Refusal
 from deploy.embedded.processes import Identity
 
+OPERATOR = "operator.token"
+"""The secret with which commands ask the services of the folder."""
+_GIVEN = "settings.json"
 SERVICES = ("enrolment", "attendance", "notifications")
 DEFAULT_PORTS = {
     "kafka": 9092,
@@ -114,6 +117,19 @@ class Folder:
 
     def secret_file(self, name: str) -> Path:
         return self._secrets / name
+
+    # --- what one run was told ------------------------------------------------------------
+
+    def remember_given(self, settings: dict[str, str]) -> None:
+        """The caller's own settings of this run, passwords among them."""
+        file = self.secret_file(_GIVEN)
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        self._write(file, settings)
+
+    def given(self) -> dict[str, str]:
+        """What the services of the last run were told by whoever started it."""
+        file = self.secret_file(_GIVEN)
+        return {name: str(value) for name, value in self._read(file).items()} if file.is_file() else {}
 
     # --- one run --------------------------------------------------------------------------
 

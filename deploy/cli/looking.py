@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+from aiokafka.errors import KafkaError
 
+from deploy.cli.asking import NoAnswer, get
 from deploy.cli.books import Books, Equation, balanced, equations
 from deploy.cli.connection import Connection
 from deploy.cli.folder import SERVICES
 from deploy.cli.reading import count_requests
 from deploy.cli.terminal import Refusal
 
-TIMEOUT_S = 15.0
+COUNT_LIMIT_S = 60.0
+WAIT_EVERY_S = 0.5
+STEADY_LOOKS = 2
+"""What is balanced for so many looks has settled: between two looks nothing came to disturb it."""
+
+
+class NobodyAnswers(Refusal):
+    """No service at all: nothing runs, or it is still starting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class Standing:
     services: dict[str, Answered]
     inbox: dict[str, Any] | None
     equations: list[Equation]
+    problems: tuple[str, ...] = ()
+    """What could not be looked at, and why."""
 
     @property
     def balanced(self) -> bool:
@@ -52,49 +63,78 @@ class Standing:
                 for name, one in self.services.items()
             },
             "inbox": self.inbox,
+            "problems": list(self.problems),
             "equations": [line.as_json() for line in self.equations],
         }
 
 
-async def look(found: Connection, client: httpx.AsyncClient) -> Standing:
+async def settled(found: Connection, wait_s: float) -> Standing:
+    """How it stands once the books have balanced and stayed so, or when the time is up."""
+    deadline = time.monotonic() + wait_s
+    steady = 0
+    while True:
+        try:
+            standing = await look(found)
+        except NobodyAnswers:
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(WAIT_EVERY_S)
+            continue
+        steady = steady + 1 if standing.balanced else 0
+        if steady >= STEADY_LOOKS or time.monotonic() >= deadline:
+            return standing
+        await asyncio.sleep(WAIT_EVERY_S)
+
+
+async def look(found: Connection) -> Standing:
     """Asks everybody at the same time; whoever does not answer is seen as away."""
     asked = await asyncio.gather(
-        _inbox(client, found.inbox),
-        count_requests(found.kafka),
-        *(_service(client, found.urls[name], found.headers) for name in SERVICES),
+        _inbox(found.inbox),
+        _requests(found.kafka),
+        *(_service(found.urls[name], found.headers) for name in SERVICES),
     )
-    inbox, requests, answers = asked[0], asked[1], asked[2:]
+    inbox, (requests, problems), answers = asked[0], asked[1], asked[2:]
     services = dict(zip(SERVICES, answers, strict=True))
     if not any(one.reachable for one in services.values()):
-        raise Refusal(f"No service answers at {', '.join(found.urls.values())}.")
+        raise NobodyAnswers(f"No service answers at {', '.join(found.urls.values())}.")
     lines = equations(
         {name: one.books for name, one in services.items()},
         requests_published=requests,
         mails_accepted=inbox and inbox["accepted"],
         distinct_mails=inbox and inbox["distinct_message_ids"] + inbox["without_message_id"],
     )
-    return Standing(services, inbox, lines)
+    return Standing(services, inbox, lines, problems)
 
 
-async def _service(client: httpx.AsyncClient, url: str, headers: dict[str, str]) -> Answered:
+async def _requests(kafka: dict[str, Any]) -> tuple[int | None, tuple[str, ...]]:
     try:
-        health = await client.get(f"{url}/health/ready")
-        answer = await client.get(f"{url}/api/v1/books", headers=headers)
-    except httpx.HTTPError as error:
-        return Answered(False, False, (f"does not answer at {url}: {type(error).__name__}",), None)
-    if answer.status_code in (401, 403):
-        raise Refusal(f"{url} refuses the token: {answer.json().get('detail', answer.status_code)}.")
-    state = health.json()
-    books = answer.json() if answer.status_code == 200 else None
-    problems = (*state.get("problems", ()), *(() if books is not None else (f"its books answer {answer.status_code}",)))
-    return Answered(True, health.status_code == 200, problems, books)
+        async with asyncio.timeout(COUNT_LIMIT_S):
+            return await count_requests(kafka), ()
+    except (Refusal, KafkaError) as error:
+        return None, (str(error),)
+    except TimeoutError:
+        return None, (f"The requests in Kafka could not be counted within {COUNT_LIMIT_S:.0f} s.",)
 
 
-async def _inbox(client: httpx.AsyncClient, url: str | None) -> dict[str, Any] | None:
+async def _service(url: str, headers: dict[str, str]) -> Answered:
+    try:
+        health = await get(f"{url}/health/ready")
+        answer = await get(f"{url}/api/v1/books", headers)
+    except NoAnswer as silence:
+        return Answered(False, False, (f"does not answer at {url}: {silence}",), None)
+    if answer.status in (401, 403):
+        raise Refusal(f"{url} refuses the token: {(answer.body or {}).get('detail', answer.status)}.")
+    books = answer.body if answer.status == 200 else None
+    said = health.body or {}
+    problems = (*said.get("problems", ()), *(() if books is not None else (f"its books answer {answer.status}",)))
+    return Answered(True, health.status == 200, problems, books)
+
+
+async def _inbox(url: str | None) -> dict[str, Any] | None:
     if url is None:
         return None
     try:
-        summary: dict[str, Any] = (await client.get(f"{url}/api/v1/summary")).raise_for_status().json()
-        return summary
-    except httpx.HTTPError:
+        answer = await get(f"{url}/api/v1/summary")
+    except NoAnswer:
         return None
+    return answer.body if answer.status == 200 else None

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
-from alembic.util import CommandError
-from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.cli.connection import connection, database
-from deploy.cli.preparing import installed_services
-from deploy.cli.switching import Switchable
+from deploy.cli.options import DEFAULT_FOLDER, FolderOption, Switchable
 from deploy.cli.terminal import Refusal, out
-from deploy.cli.up import DEFAULT_FOLDER, FolderOption
-from shared.migrating import migrate as migrate_one
-from shared.streams import create_streams
 
 
 def migrate(
@@ -34,9 +25,20 @@ def migrate(
 
     Exit codes: 0 done, 1 a database or Kafka does not answer, or refuses.
     """
+    import asyncio
+
+    from alembic.util import CommandError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from deploy.cli import waiting
+    from deploy.cli.preparing import installed_services
+    from shared.migrating import migrate as migrate_one
+
     for service in services or installed_services():
+        url = database(folder, str(service))
+        asyncio.run(waiting.postgres(url, str(service)))
         try:
-            migrate_one(str(service), database(folder, str(service)))
+            migrate_one(str(service), url)
         except (SQLAlchemyError, CommandError, OSError) as error:
             raise Refusal(f"{service}: {str(error).splitlines()[0]}.") from error
         out.print(f"{service}: newest schema")
@@ -45,9 +47,17 @@ def migrate(
 
 
 async def _create(folder: FolderOption, replication: int) -> str:
-    admin = AIOKafkaAdminClient(**connection(folder).kafka, request_timeout_ms=30_000)
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
+
+    from deploy.cli import waiting
+    from shared.streams import create_streams
+
+    kafka = connection(folder).kafka
+    admin = await waiting.kafka(
+        lambda: AIOKafkaAdminClient(**kafka, request_timeout_ms=30_000), kafka["bootstrap_servers"]
+    )
     try:
-        await admin.start()
         return ", ".join(await create_streams(admin, replication=replication))
     except KafkaError as error:
         raise Refusal(f"Kafka: {error}.") from error

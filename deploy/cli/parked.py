@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-import httpx
 import typer
 
 from deploy.cli.connection import Connection, connection
 from deploy.cli.folder import SERVICES
-from deploy.cli.switching import ServiceArgument
+from deploy.cli.options import DEFAULT_FOLDER, FolderOption, ServiceArgument
 from deploy.cli.terminal import Commands, Exit, Refusal, err, out, print_json
-from deploy.cli.up import DEFAULT_FOLDER, FolderOption
 
 app = typer.Typer(cls=Commands, help="Records that were set aside: list, show, retry, discard.", no_args_is_help=True)
 
 TIMEOUT_S = 30.0
 Where = Annotated[str, typer.Argument(metavar="STREAM/PARTITION/OFFSET", help="As `rollcall parked list` shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+class NoAnswer(Exception):
+    """A service cannot be asked; says how it failed."""
 
 
 @app.command("list")
@@ -40,7 +42,7 @@ def list_parked(
         query = {"state": state, "limit": limit} | ({"reason": reason} if reason else {})
         try:
             rows += [{"service": service, **row} for row in _ask(found, service, "GET", "", query)]
-        except httpx.HTTPError:
+        except NoAnswer:
             silent.append(service)
     if len(silent) == len(SERVICES):
         raise Refusal(f"No service answers at {', '.join(found.urls.values())}.")
@@ -112,15 +114,19 @@ def _one(found: Connection, service: str, method: str, where: str, action: str) 
     try:
         row: dict[str, Any] = _ask(found, service, method, f"/{where}{action}", {})
         return row
-    except httpx.HTTPError as error:
-        raise Refusal(f"{service} does not answer at {found.urls[service]}: {type(error).__name__}.") from error
+    except NoAnswer as error:
+        raise Refusal(f"{service} does not answer at {found.urls[service]}: {error}.") from error
 
 
 def _ask(found: Connection, service: str, method: str, path: str, query: dict[str, Any]) -> Any:
+    import httpx
+
     url = f"{found.urls[service]}/api/v1/parked{path}"
-    answer = httpx.request(method, url, params=query, headers=found.headers, timeout=TIMEOUT_S)
-    if answer.is_client_error:
-        problem = answer.json()
-        raise Refusal(f"{service}: {problem.get('title', answer.status_code)}: {problem.get('detail', '')}.")
-    answer.raise_for_status()
-    return answer.json()
+    try:
+        answer = httpx.request(method, url, params=query, headers=found.headers, timeout=TIMEOUT_S)
+        if answer.is_client_error:
+            problem = answer.json()
+            raise Refusal(f"{service}: {problem.get('title', answer.status_code)}: {problem.get('detail', '')}.")
+        return answer.raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise NoAnswer(type(error).__name__) from error

@@ -9,17 +9,18 @@ from importlib.util import find_spec
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.cli.folder import SERVICES, Folder
+from deploy.cli.connection import async_url
+from deploy.cli.folder import OPERATOR, SERVICES, Folder
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.processes import Say
 from shared import tokens
 from shared.migrating import migrate
+from shared.scopes import SCOPES
 from shared.service import utc_now
 from shared.streams import create_streams
 
-OPERATOR = "operator.token"
 PAGE = "page.token"
-_TOKENS = {OPERATOR: ("operator", tokens.SCOPES), PAGE: ("story-page", ("read",))}
+_TOKENS = {OPERATOR: ("operator", SCOPES), PAGE: ("story-page", ("read",))}
 """The page that everybody at this machine may open can look, and nothing else."""
 
 
@@ -36,11 +37,6 @@ def create_databases(folder: Folder, postgres: Postgres) -> dict[str, str]:
         dsn = postgres.ensure(role, role, folder.secret(f"{name}.password"))
         found[name] = async_url(dsn)
     return found
-
-
-def async_url(dsn: str) -> str:
-    """The address of a database as SQLAlchemy's asyncpg dialect takes it."""
-    return "postgresql+asyncpg://" + dsn.partition("://")[2]
 
 
 def create_missing_streams(bootstrap: str) -> int:

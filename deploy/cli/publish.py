@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.cli.connection import connection
-from deploy.cli.publishing import Line, Problem, read, send
-from deploy.cli.terminal import Exit, Refusal, err, out, print_json
-from deploy.cli.up import DEFAULT_FOLDER, FolderOption
+from deploy.cli.options import DEFAULT_FOLDER, FolderOption
+from deploy.cli.terminal import Exit, Refusal, err, out, print_json, progress
+
+if TYPE_CHECKING:
+    from deploy.cli.publishing import Line, Problem
 
 SHOWN_PROBLEMS = 20
 
@@ -37,6 +37,10 @@ def publish(
 
     Exit codes: 0 Kafka has all of it, 1 Kafka does not answer, 2 a file or a line is not valid.
     """
+    import asyncio
+
+    from deploy.cli.publishing import send
+
     lines, problems = _read_all(files)
     for problem in problems[:SHOWN_PROBLEMS]:
         err.print(str(problem), soft_wrap=True, markup=False, style="yellow")
@@ -63,19 +67,9 @@ def publish(
     out.print(f"{len(lines):>8,}  {'lines are good' if check else 'published'}")
 
 
-def progress() -> Progress:
-    """A bar on stderr that goes away when done."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=err,
-        transient=True,
-    )
-
-
 def _read_all(files: list[Path]) -> tuple[list[Line], list[Problem]]:
+    from deploy.cli.publishing import read
+
     lines: list[Line] = []
     problems: list[Problem] = []
     for file in files:

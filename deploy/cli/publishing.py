@@ -11,11 +11,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.structs import ConsumerRecord
 
-from deploy.cli.terminal import Refusal
+from deploy.cli import waiting
+from deploy.cli.terminal import Refusal, say
 from shared.decoding import decode
 from shared.envelope import Poison, record_of
-from shared.parking import StoredRecord
 from shared.streams import RECORD_LIMIT_BYTES
 
 GROUP = 500
@@ -70,10 +71,16 @@ def _line(text: str, heard_ms: int) -> Line:
         raise ValueError("a CloudEvent is a JSON object")
     stream, key, value, headers = record_of(event)
     # What a service would set aside is said here, where somebody can still mend it.
-    decoded = decode(StoredRecord(stream, 0, 0, heard_ms, key, value, headers))
+    decoded = decode(_as_read(stream, heard_ms, key, value, headers))
     if isinstance(decoded, Poison):
         raise ValueError(f"{decoded.reason}: {decoded.detail}")
     return Line(stream, key, value, headers)
+
+
+def _as_read(
+    stream: str, heard_ms: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
+) -> ConsumerRecord[bytes, bytes]:
+    return ConsumerRecord(stream, 0, 0, heard_ms, 1, key, value, None, len(key), len(value), tuple(headers))
 
 
 def _nothing(_count: int) -> None:
@@ -87,8 +94,43 @@ async def send(
     *,
     per_second: int = 0,
 ) -> None:
-    """Returns once the broker has acknowledged all of them, in order per key. `per_second` 0: as fast as it goes."""
-    producer = AIOKafkaProducer(
+    """Returns once the broker has acknowledged all of them, in order per key. `per_second` 0: as fast as it goes.
+
+    A broker that is away is waited for; what it may have taken already is said again, and absorbed.
+    """
+    group = min(GROUP, max(1, per_second // 5)) if per_second else GROUP
+    sent = 0
+    began = time.monotonic()
+    refused_at = -1
+    while sent < len(lines):
+        producer = await waiting.kafka(lambda: _producer(kafka), kafka["bootstrap_servers"])
+        try:
+            while sent < len(lines):
+                some = lines[sent : sent + group]
+                await _send_group(producer, some)
+                advance(len(some))
+                sent += len(some)
+                if per_second:
+                    await asyncio.sleep(max(0.0, began + sent / per_second - time.monotonic()))
+        except (KafkaError, TimeoutError) as error:
+            if not waiting.is_away(error) or refused_at == sent:
+                raise Refusal(
+                    f"Kafka has not taken everything: {error or 'no answer'}; publish again, what it has is absorbed."
+                ) from error
+            refused_at = sent
+            say("Kafka does not take it: connecting again.")
+        finally:
+            await producer.stop()
+
+
+async def _send_group(producer: AIOKafkaProducer, lines: Sequence[Line]) -> None:
+    async with asyncio.timeout(SEND_LIMIT_S):
+        sent = [await producer.send(line.stream, line.value, key=line.key, headers=line.headers) for line in lines]
+        await asyncio.gather(*sent)
+
+
+def _producer(kafka: dict[str, Any]) -> AIOKafkaProducer:
+    return AIOKafkaProducer(
         **kafka,
         enable_idempotence=True,  # a send tried again does not double or reorder
         acks="all",
@@ -97,27 +139,3 @@ async def send(
         max_request_size=RECORD_LIMIT_BYTES,
         request_timeout_ms=20_000,
     )
-    try:
-        await producer.start()
-    except KafkaError as error:
-        await producer.stop()
-        raise Refusal(f"Kafka at {', '.join(kafka['bootstrap_servers'])} does not answer: {error}.") from error
-    group = min(GROUP, max(1, per_second // 5)) if per_second else GROUP
-    try:
-        began = time.monotonic()
-        for start in range(0, len(lines), group):
-            some = lines[start : start + group]
-            async with asyncio.timeout(SEND_LIMIT_S):
-                sent = [
-                    await producer.send(line.stream, line.value, key=line.key, headers=line.headers) for line in some
-                ]
-                await asyncio.gather(*sent)
-            advance(len(some))
-            if per_second:
-                await asyncio.sleep(max(0.0, began + (start + len(some)) / per_second - time.monotonic()))
-    except (KafkaError, TimeoutError) as error:
-        raise Refusal(
-            f"Kafka has not taken everything: {error or 'no answer'}; publish again, what it has is absorbed."
-        ) from error
-    finally:
-        await producer.stop()

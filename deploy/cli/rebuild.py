@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.connection import connection, database
-from deploy.cli.switching import ServiceArgument
+from deploy.cli.options import DEFAULT_FOLDER, FolderOption, ServiceArgument
 from deploy.cli.terminal import Exit, Refusal, err, out, print_json
-from deploy.cli.up import DEFAULT_FOLDER, FolderOption
-from shared.rebuild import Report, compare, swap
+
+if TYPE_CHECKING:
+    from shared.rebuild import Report
 
 
 def rebuild(
@@ -46,9 +46,17 @@ def rebuild(
         "ROLLCALL_LOG_LEVEL": "ERROR",
     }
     if found.run is not None:
+        os.environ |= found.folder.given()
         os.environ["ROLLCALL_LIVE_SINCE"] = found.folder.live_since.isoformat()
 
+    import asyncio
+
+    from deploy.cli import waiting
+    from shared.rebuild import compare, swap
+
     async def run() -> Report:
+        await waiting.postgres(os.environ["ROLLCALL_DATABASE_URL"], service)
+        await waiting.kafka_answers(found.kafka)
         runtime, _app = importlib.import_module(f"services.{service}.app").runtime_of()
         try:
             with err.status("Rebuilding …") as status:

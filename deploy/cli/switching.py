@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from enum import StrEnum
-from typing import Annotated
 
-import typer
-
-from deploy.cli.children import STOP_LIMIT_S
 from deploy.cli.folder import Folder
-from deploy.cli.system import READY_LIMIT_S, end_leftovers, wait_ready
+from deploy.cli.options import DEFAULT_FOLDER, FolderOption, ServiceArgument
 from deploy.cli.terminal import Refusal, out, say
-from deploy.cli.up import DEFAULT_FOLDER, FolderOption
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.processes import wait_until
 
 DOWN_LIMIT_S = 90.0
-
-
-class Switchable(StrEnum):
-    """What an operator may stop alone."""
-
-    ENROLMENT = "enrolment"
-    ATTENDANCE = "attendance"
-    NOTIFICATIONS = "notifications"
-
-
-ServiceArgument = Annotated[Switchable, typer.Argument(help="enrolment, attendance or notifications")]
 
 
 def down(folder: FolderOption = DEFAULT_FOLDER) -> None:
@@ -36,6 +19,8 @@ def down(folder: FolderOption = DEFAULT_FOLDER) -> None:
 
     Exit codes: 0 nothing runs any more, 1 nothing ran.
     """
+    from deploy.cli.system import end_leftovers
+
     kept = Folder(folder)
     run = kept.run() if kept.is_made() else None
     if run is None:
@@ -55,6 +40,8 @@ def stop(service: ServiceArgument, folder: FolderOption = DEFAULT_FOLDER) -> Non
 
     Exit codes: 0 it is away, 1 nothing runs, or it does not stop.
     """
+    from deploy.cli.children import STOP_LIMIT_S
+
     kept = Folder(folder)
     _state(kept, service)
     kept.want(service, stopped=True)
@@ -71,6 +58,8 @@ def start(service: ServiceArgument, folder: FolderOption = DEFAULT_FOLDER) -> No
 
     Exit codes: 0 it is ready, 1 nothing runs, or it does not get ready.
     """
+    from deploy.cli.system import READY_LIMIT_S, wait_ready
+
     kept = Folder(folder)
     _state(kept, service)
     kept.want(service, stopped=False)

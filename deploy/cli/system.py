@@ -19,13 +19,15 @@ import httpx
 import deploy
 from deploy.cli.children import Supervised
 from deploy.cli.folder import SERVICES, Child, Folder, Run
+from deploy.cli.passing import MODELS, given
 from deploy.cli.preparing import create_databases, create_missing_streams, migrate_all, store_tokens
 from deploy.cli.terminal import Refusal
+from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.processes import EmbeddedError, Identity, Say, Server, end, last_lines, wait_until
+from deploy.embedded.processes import Identity, Say, Server, end, last_lines, wait_until
 from deploy.embedded.stack import Stack
 
-READY_LIMIT_S = 60.0
+READY_LIMIT_S = 150.0
 SUPERVISE_EVERY_S = 0.2
 
 
@@ -77,6 +79,7 @@ class System:
             "ROLLCALL_LIVE_SINCE": self.folder.live_since.isoformat(),
         }
         self.folder.logs.mkdir(exist_ok=True)
+        self.folder.remember_given({name: value for part in MODELS for name, value in given(os.environ, part).items()})
         for name in SERVICES:
             if importlib.util.find_spec(f"services.{name}.app") is None:
                 self._say(f"There is no services.{name}.app in this installation: {name} is left out.")
@@ -107,7 +110,12 @@ class System:
         # Children start in "/": they find us also where the package is a checkout and not installed.
         roots = [os.fspath(Path(next(iter(deploy.__path__))).parent), os.environ.get("PYTHONPATH", "")]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("ROLLCALL_")}
-        env = inherited | settings | {"PYTHONPATH": os.pathsep.join(filter(None, roots)), "PYTHONUNBUFFERED": "1"}
+        env = (
+            inherited
+            | given(os.environ, name)
+            | settings
+            | {"PYTHONPATH": os.pathsep.join(filter(None, roots)), "PYTHONUNBUFFERED": "1"}
+        )
         child = Supervised(name, [sys.executable, "-m", module], env, self.folder.logs / f"{name}.log")
         child.wanted = name not in self.folder.stopped_services()
         self._children[name] = child

@@ -13,9 +13,8 @@ from rich.console import Console
 
 from deploy.cli.connection import Connection
 from deploy.cli.folder import Folder
-from deploy.cli.publish import progress
 from deploy.cli.publishing import Line, read, send
-from deploy.cli.terminal import Refusal
+from deploy.cli.terminal import Refusal, progress
 from deploy.demo.programme import Programme
 from deploy.demo.story import scenes
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import os
 import sys
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from deploy.embedded.processes import EmbeddedError
+from deploy.embedded.errors import EmbeddedError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PIPED_COLUMNS = 200
+"""Where nobody looks, a program reads: lines are not broken for a width that is not there."""
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    wide = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, highlight=False, width=PIPED_COLUMNS if wide else None)
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
 
 EXIT_CODES = "Exit codes: 0 done, 1 it could not be done (one sentence on stderr says why), 2 the input is not valid, 3 the books do not balance."
 
@@ -39,6 +55,15 @@ class Refusal(Exception):
 class Commands(TyperGroup):
     """A group of commands in which a refusal is a sentence and an exit code, never a traceback."""
 
+    def main(self, *arguments: Any, **keywords: Any) -> Any:
+        # A terminal that has no letter for a check mark or a Polish name shows a question mark, and no traceback.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        # It logs each attempt to connect, with a traceback; what a person needs to know, we say.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        return super().main(*arguments, **keywords)
+
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer carries a click of its own
         try:
             return super().invoke(ctx)
@@ -58,3 +83,18 @@ def print_json(result: object) -> None:
     """The whole answer of a command run with --json."""
     sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=str) + "\n")
     sys.stdout.flush()
+
+
+def progress() -> Progress:
+    """A bar on stderr that goes away when done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,  # elsewhere it would be a line of signs that nobody sees move
+    )

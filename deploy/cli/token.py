@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.cli.connection import database
-from deploy.cli.preparing import fresh_token, installed_services
+from deploy.cli.options import DEFAULT_FOLDER, FolderOption
 from deploy.cli.terminal import Commands, Exit, Refusal, err, out, print_json
-from deploy.cli.up import DEFAULT_FOLDER, FolderOption
-from shared import tokens
-from shared.service import utc_now
+from shared.scopes import SCOPES
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 app = typer.Typer(cls=Commands, help="Make and end bearer tokens.", no_args_is_help=True)
 
@@ -24,9 +24,7 @@ def create(
     actor: Annotated[
         str, typer.Option("--actor", help="Who acts with it; this name stands beside everything they do.")
     ],
-    scope: Annotated[
-        list[str], typer.Option("--scope", help=f"{', '.join(tokens.SCOPES)}; may be given more than once.")
-    ],
+    scope: Annotated[list[str], typer.Option("--scope", help=f"{', '.join(SCOPES)}; may be given more than once.")],
     folder: FolderOption = DEFAULT_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
@@ -34,23 +32,22 @@ def create(
 
     Exit codes: 0 made, 1 a database does not answer, 2 there is no such scope.
     """
-    text = fresh_token()
-    unknown = sorted(set(scope) - set(tokens.SCOPES))
+    unknown = sorted(set(scope) - set(SCOPES))
     if unknown:
-        raise Refusal(f"There is no scope {', '.join(unknown)}: there are {', '.join(tokens.SCOPES)}.", Exit.INVALID)
+        raise Refusal(f"There is no scope {', '.join(unknown)}: there are {', '.join(SCOPES)}.", Exit.INVALID)
     if not actor.strip() or not actor.isprintable() or len(actor) > 80:
         raise Refusal("--actor is a name of at most 80 printable characters.", Exit.INVALID)
+    from deploy.cli.preparing import fresh_token
+    from shared import tokens
+    from shared.service import utc_now
+
+    text = fresh_token()
     row = tokens.row_for(text, actor, tuple(scope), now=utc_now())
 
-    async def make(service: str) -> None:
-        engine = create_async_engine(database(folder, service))
-        try:
-            async with engine.begin() as connection:
-                await tokens.store(connection, row)
-        finally:
-            await engine.dispose()
+    async def make(connection: AsyncConnection) -> None:
+        await tokens.store(connection, row)
 
-    _everywhere(make)
+    _everywhere(folder, make)
     if as_json:
         print_json({"token": text, "token_id": row.token_id, "actor": actor, "scopes": scope})
         return
@@ -71,26 +68,39 @@ def revoke(
 
     Exit codes: 0 ended, 1 there is no such token, or a database does not answer.
     """
+    from shared import tokens
+    from shared.service import utc_now
+
     ended: list[bool] = []
 
-    async def end(service: str) -> None:
-        engine = create_async_engine(database(folder, service))
-        try:
-            async with engine.begin() as connection:
-                ended.append(await tokens.revoke(connection, token_id, now=utc_now()))
-        finally:
-            await engine.dispose()
+    async def end(connection: AsyncConnection) -> None:
+        ended.append(await tokens.revoke(connection, token_id, now=utc_now()))
 
-    _everywhere(end)
+    _everywhere(folder, end)
     if not any(ended):
         raise Refusal(f"There is no token with the id {token_id}.")
     out.print(f"{token_id} opens nothing any more.")
 
 
-def _everywhere(do: object) -> None:
+def _everywhere(folder: Path, do: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+    import asyncio
+
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    from deploy.cli import waiting
+    from deploy.cli.preparing import installed_services
+
     async def all_of_them() -> None:
         for service in installed_services():
-            await do(service)  # type: ignore[operator]
+            url = database(folder, service)
+            await waiting.postgres(url, service)
+            engine = create_async_engine(url)
+            try:
+                async with engine.begin() as connection:
+                    await do(connection)
+            finally:
+                await engine.dispose()
 
     try:
         asyncio.run(all_of_them())

@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from deploy.embedded.processes import EmbeddedError
+from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.stack import Stack
 
 

@@ -20,7 +20,8 @@ from jgo.config import GlobalSettings
 from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import MavenContext
 
-from deploy.embedded.processes import EmbeddedError, Say, silent
+from deploy.embedded.errors import EmbeddedError
+from deploy.embedded.processes import Say, silent
 
 VERSION = "4.3.0"
 LOG4J = "2.25.4"

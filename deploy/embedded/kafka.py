@@ -16,7 +16,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from deploy.embedded import jars, ports
-from deploy.embedded.processes import EmbeddedError, Say, Server, Spawned, nobody, silent
+from deploy.embedded.errors import EmbeddedError
+from deploy.embedded.processes import Say, Server, Spawned, nobody, silent
 
 MESSAGE_MAX_BYTES = 2 * 1024 * 1024  # our own limit for a body is 256 KiB; the broker must never be the first to refuse
 START_LIMIT_S = 60.0

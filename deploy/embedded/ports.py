@@ -3,7 +3,7 @@
 import random
 import socket
 
-from deploy.embedded.processes import EmbeddedError
+from deploy.embedded.errors import EmbeddedError
 
 LOOPBACK = "127.0.0.1"
 

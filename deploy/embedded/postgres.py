@@ -16,7 +16,8 @@ from urllib.parse import quote
 import psutil
 
 from deploy.embedded import ports, unprivileged
-from deploy.embedded.processes import EmbeddedError, Identity, Say, Server, Spawned, end, nobody, silent
+from deploy.embedded.errors import EmbeddedError
+from deploy.embedded.processes import Identity, Say, Server, Spawned, end, nobody, silent
 from deploy.embedded.unprivileged import AS_WE_ARE, RunAs
 
 VERSION = "18"

@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-import psutil
+from deploy.embedded.errors import EmbeddedError
 
 Say = Callable[[str], None]
-
-
-class EmbeddedError(Exception):
-    """Why an embedded server cannot run, as one sentence for the person at the terminal."""
 
 
 def silent(_line: str) -> None:
@@ -33,6 +29,8 @@ class Identity:
     @classmethod
     def of(cls, pid: int) -> Self | None:
         """The identity of a running process; None when no such process runs."""
+        import psutil  # Here, because most commands only look into the folder, and everything waits for an import.
+
         try:
             process = psutil.Process(pid)
             # A dead child nobody has waited for still has a pid; in containers orphans may stay so for ever.

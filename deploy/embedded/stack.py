@@ -13,10 +13,11 @@ from typing import Self
 import fasteners
 
 from deploy.embedded import ports
+from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.inbox_server import Inbox
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Postgres
-from deploy.embedded.processes import EmbeddedError, Identity, Say, Server, silent
+from deploy.embedded.processes import Identity, Say, Server, silent
 
 _SERVERS: dict[str, type[Server]] = {"kafka": Kafka, "postgres": Postgres, "inbox": Inbox}
 _OPTIONS = {"kafka": "--kafka-port", "postgres": "--postgres-port", "smtp": "--smtp-port", "inbox": "--inbox-port"}

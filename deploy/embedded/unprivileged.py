@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.embedded.processes import EmbeddedError
+from deploy.embedded.errors import EmbeddedError
 
 # Our own, in a range no distribution hands out (systemd's table: 60706-61183 unused), so that no other program on the
 # machine may touch the files; it needs no entry in /etc/passwd.

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from deploy.cli import ports
 from deploy.cli.children import Supervised
-from deploy.cli.connection import connection
+from deploy.cli.connection import connection, connection_of_folder
 from deploy.cli.folder import Folder, Run
 from deploy.cli.main import app
 from deploy.cli.terminal import Refusal
@@ -78,6 +78,14 @@ def test_the_environment_wins_over_the_folder(monkeypatch: pytest.MonkeyPatch, t
     assert found.kafka["bootstrap_servers"] == ["kafka:9092"]
     assert found.urls["enrolment"] == "http://enrolment:8101"
     assert found.headers == {"Authorization": "Bearer rc_1_secret"}
+
+
+def test_what_was_started_here_is_spoken_to_whatever_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ROLLCALL_KAFKA", "elsewhere:9092")  # where the demo's people must not end up
+    with pytest.raises(Refusal, match="Nothing runs in "):
+        connection_of_folder(tmp_path / "none")
 
 
 def test_secrets_are_for_their_owner_alone_and_stay_the_same(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 PORTS = ("kafka", "postgres", "smtp", "inbox", "enrolment", "attendance", "notifications", "origin")
 
 
-def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def demo(folder: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     free = [part for name in PORTS for part in (f"--{name}-port", "0")]
     command = [sys.executable, "-m", "deploy.cli.main", "demo", "--once", "--scale", "small", "--folder", str(folder)]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")} | settings
     return subprocess.run(
         [*command, *free, *options], check=False, capture_output=True, text=True, timeout=300, env=env
     )
@@ -27,8 +27,12 @@ def test_the_small_demo_balances_and_a_second_run_publishes_nothing_again(tmp_pa
     summary = json.loads((folder / "demo-summary.json").read_text("utf-8"))
     assert summary["balanced"] and summary["again"]["changed"] == []
     assert all(line["agrees"] for line in summary["compared"])
-    second = demo(folder, "--summary", str(tmp_path / "second.json"))
+    assert '"event": "started"' in (folder / "logs" / "attendance.log").read_text("utf-8")
+    settings = {"ROLLCALL_LOG_LEVEL": "WARNING", "ROLLCALL_KAFKA": "elsewhere:9092"}
+    second = demo(folder, "--summary", str(tmp_path / "second.json"), **settings)
     assert second.returncode == 0, second.stderr
+    assert '"event": "started"' not in (folder / "logs" / "attendance.log").read_text("utf-8")
+    assert "ROLLCALL_KAFKA is set and not used: what is started here has its own.\n" in second.stderr
     assert "what was published is not published again" in second.stderr
     again = json.loads((tmp_path / "second.json").read_text("utf-8"))
     assert again["inbox"] == summary["inbox"]

@@ -109,6 +109,25 @@ def test_killed_services_come_back_by_themselves_and_the_books_balance(system: S
     assert standing["services"]["enrolment"]["books"]["requests"]["enrolled"] > 0
 
 
+def test_replicas_share_the_work_and_a_killed_one_is_not_missed(system: System, programme: Programme) -> None:
+    more = [part for name in SERVICES for part in ("--scale", f"{name}={3 if name == 'attendance' else 2}")]
+    system.compose("up", "--detach", "--wait", "--wait-timeout", "180", *more)
+    one, other, *left = system.compose("ps", "--quiet", "attendance").stdout.split()
+    assert left
+    subprocess.run(["docker", "exec", one, "sh", "-c", "kill -9 -1"], capture_output=True, check=False, timeout=60)
+    subprocess.run(["docker", "kill", other], capture_output=True, check=True, timeout=60)  # not started again
+    for by_archive, files in itertools.groupby(programme.files, lambda file: "history" in file.name):
+        done = system.rollcall("publish", *map(str, files), user="archive" if by_archive else "outside")
+        assert done.returncode == 0, done.stderr
+    standing = system.balanced()
+    assert all(one["ready"] for one in standing["services"].values())
+    for _ in range(6):  # the origin asks nobody who is gone
+        assert httpx.get(system.origin("/attendance/health/live")).status_code == 200
+    system.up()  # and back to one of each
+    assert len(system.compose("ps", "--quiet", "attendance").stdout.split()) == 1
+    system.balanced()
+
+
 def test_a_killed_broker_and_a_killed_database_lose_nothing(system: System) -> None:
     before = _heard(system.balanced())
     system.compose("kill", "kafka", "postgres")

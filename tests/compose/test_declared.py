@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.docker.example import GIVEN_BY_COMPOSE, wrong_values
 from deploy.kafka.access import ARCHIVE, OPERATOR, OUTSIDE, SERVICES, USERS, Grant, Kind, Operation, grants
 from services.attendance.settings import AttendanceSettings
 from services.enrolment.settings import EnrolmentSettings
@@ -18,8 +19,6 @@ from shared.streams import STREAMS
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
-GIVEN_BY_COMPOSE = {"host", "port", "replica", "kafka", "kafka_user", "kafka_password", "database_url"}
-"""They follow from the containers; an operator who changed one would cut a wire."""
 
 
 def _names() -> set[str]:
@@ -86,3 +85,35 @@ def test_only_services_have_a_consumer_group_and_the_operator_writes_nothing() -
     assert not [grant for grant in grants() if grant.user == OPERATOR and grant.operation == Operation.WRITE]
     assert {grant.name for grant in grants() if grant.user == ARCHIVE} == {"enrolment.events", "attendance.events"}
     assert {grant.user for grant in grants()} == set(USERS)
+
+
+def test_the_example_shows_what_holds_without_it() -> None:
+    assert list(wrong_values(EXAMPLE, COMPOSE)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("#ROLLCALL_CARRIERS=3", "ROLLCALL_CARRIERS: .env.example shows 3, notifications takes 2"),
+        (
+            "#ROLLCALL_LISTS_CLOSE_AFTER=PT5H",
+            "ROLLCALL_LISTS_CLOSE_AFTER: .env.example shows PT5H, attendance takes 6:00:00",
+        ),
+        (
+            "#ROLLCALL_MAIL_SINCE=2026-01-01T00:00:00Z",
+            "ROLLCALL_MAIL_SINCE: .env.example shows 2026-01-01T00:00:00Z, notifications takes None",
+        ),
+        ("#KAFKA_MEMORY=2g", "KAFKA_MEMORY: .env.example shows 2g, docker-compose.yml takes 1g"),
+        ("#ROLLCALL_POOL_SIZE=8", "ROLLCALL_POOL_SIZE: .env.example does not say that it is 12 for notifications"),
+    ],
+)
+def test_a_value_that_is_not_the_default_is_named(line: str, says: str) -> None:
+    assert list(wrong_values(line, COMPOSE)) == [says]
+
+
+def test_as_many_replicas_as_are_asked_for_share_no_name_and_no_port() -> None:
+    services = COMPOSE.partition("# --- the three services")[2].partition("# --- one origin")[0]
+    assert "container_name" not in COMPOSE
+    assert "ports:" not in services
+    assert not re.search(r"^\s+ROLLCALL_REPLICA:", COMPOSE, re.MULTILINE), "all replicas of a service would share it"
+    assert "ROLLCALL_REPLICA=$$(hostname)" in COMPOSE

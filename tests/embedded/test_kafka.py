@@ -7,9 +7,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.kafka import MESSAGE_MAX_BYTES, Kafka
 from deploy.embedded.ports import choose_free
-from deploy.embedded.processes import EmbeddedError
 
 
 @pytest.fixture(scope="module")

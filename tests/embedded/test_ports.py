@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from deploy.embedded import ports
-from deploy.embedded.processes import EmbeddedError
+from deploy.embedded.errors import EmbeddedError
 
 
 def test_a_port_in_use_is_refused_in_one_sentence_that_names_the_way_out() -> None:

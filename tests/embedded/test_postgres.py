@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from deploy.embedded import unprivileged
+from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.ports import choose_free
 from deploy.embedded.postgres import Postgres
-from deploy.embedded.processes import EmbeddedError, Identity
+from deploy.embedded.processes import Identity
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 

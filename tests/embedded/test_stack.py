@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.ports import choose_free
-from deploy.embedded.processes import EmbeddedError, Identity
+from deploy.embedded.processes import Identity
 from deploy.embedded.stack import Stack
 
 

@@ -23,6 +23,7 @@ from shared.journal import JOURNAL, OUTBOX
 from shared.parking import PARKED
 from shared.recovery import HEARD_AGAIN, RECOVERY
 from shared.relay import LOCK_KEY
+from shared.scopes import SCOPES
 from shared.settings import kafka_connection
 from shared.testing import SOURCE, Message, body_of, eventually, json_message, message
 from tests.faults.lineage import Scenario, System
@@ -66,7 +67,7 @@ class Enrolment(System):
         for name, column in (("town", "city_id"), ("person", "person_id"), ("answer", "request_id")):
             constraint = f"check ({column} not like 'refused-%')"
             await self.around.execute(f"alter table projection.{name} add constraint refused {constraint}")
-        self._token, row = tokens.new_token("coordinator", tokens.SCOPES, now=dt.datetime.now(dt.UTC))
+        self._token, row = tokens.new_token("coordinator", SCOPES, now=dt.datetime.now(dt.UTC))
         async with self.around.engine.begin() as connection:
             await tokens.store(connection, row)
 

@@ -1,0 +1,3 @@
+"""What a token may open. Alone in its file: whoever names a scope need not load what keeps tokens."""
+
+SCOPES = ("read", "write", "operate")

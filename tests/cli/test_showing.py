@@ -1,0 +1,70 @@
+"""What a person sees, and a program reads: every name whole, at 80 columns and without a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from deploy.cli.books import equations
+from deploy.cli.comparing import Compared
+from deploy.cli.looking import Answered, Standing
+from deploy.cli.show import compared_table
+from deploy.cli.showing import shown
+from shared.streams import STREAMS
+
+ROW = {"published": 1_234_567, "heard": 1_234_560, "parked": 7, "skipped": 0, "lag": 0}
+
+
+def standing(**more: Answered) -> Standing:
+    books = {"streams": dict.fromkeys(STREAMS, ROW), "held": 3, "parked": 1_000, "outbox": 0}
+    books |= {"requests": {}, "places": {"oversold_sessions": 0}}
+    services = {name: Answered(True, True, (), books) for name in ("enrolment", "attendance", "notifications")} | more
+    lines = equations({name: one.books for name, one in services.items()}, requests_published=2, mails_accepted=3)
+    return Standing(services, None, lines, ("Kafka at kafka:9092 does not answer.",))
+
+
+def text(of: object, width: int) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width).print(of)
+    return file.getvalue()
+
+
+def test_at_80_columns_every_stream_stands_whole_in_its_line() -> None:
+    lines = text(shown(standing(), None), 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in STREAMS:
+        found = [line for line in lines if re.search(rf"\b{re.escape(name)}\s+1,234,567", line)]
+        assert len(found) == 3, name
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_nothing_is_cut_however_narrow(width: int) -> None:
+    whole = text(shown(standing(), None), width) + text(compared_table([Compared("sessions " * 12, 1, 2)]), width)
+    assert "…" not in whole
+
+
+def test_what_is_wrong_with_a_service_has_a_line_of_its_own() -> None:
+    away = Answered(False, False, ("does not answer at http://127.0.0.1:8102: ConnectionRefusedError",), None)
+    whole = text(shown(standing(attendance=away), None), 120)
+    assert "  attendance: does not answer at http://127.0.0.1:8102: ConnectionRefusedError" in whole
+    assert "  Kafka at kafka:9092 does not answer." in whole
+
+
+def test_a_program_gets_lines_that_are_not_broken() -> None:
+    code = "from deploy.cli.terminal import out; out.print('word ' * 30)"
+    env = {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_terminal_without_the_letters_shows_a_question_mark_and_no_traceback() -> None:
+    env = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "deploy.cli.main", "token", "create", "--actor", "Żółć", "--scope", "łapa"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("There is no scope ?apa")
