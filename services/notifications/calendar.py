@@ -1,26 +1,36 @@
 """The calendar side of a notice: what a participant's calendar is told about the meetings of a session.
 
-Pure: no clock, no random ids, no I/O. Everything that the mails of one session share is laid out once by `lay_out`;
-for a person only UID, DTSTAMP and ATTENDEE are new, so a calendar costs microseconds and `icalendar` still writes every
-line that needs escaping or folding.
+A session is one entry with one UID, whatever its number of days: one REQUEST is about one entry (RFC 5546 §3.2.2), so
+accepting it puts all days in, and each later one replaces the whole. Several days are a recurrence with an exception for
+each day, which has that day's own title, hours and place.
+
+Pure: no clock, no random ids, no I/O. Everything that the mails of one session share is laid out once; for a person only
+UID, DTSTAMP and ATTENDEE are new, so a calendar costs microseconds and `icalendar` still writes every line that needs
+escaping or folding.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 import uuid
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Timezone, vCalAddress, vDatetime
+from icalendar import Calendar, Event, vCalAddress, vDatetime
 from icalendar.parser import Contentline, Parameters
 
+from services.notifications.zones import timezone
 from shared.contracts.planner import Meeting
 from shared.values import immutable
 
 _UID_SPACE = uuid.UUID("5d0f4d3e-6c0b-5a55-8f0f-4d1f0f6a9b11")
 """Never change it: every entry in every calendar would be orphaned and the next change would add a second one."""
+
+RULE_DAYS_MAX = 366
+"""So many days may lie between the first and the last, in steps of the rule: each without a meeting is an EXDATE."""
 
 _EVENT_BEGINS = "\r\nBEGIN:VEVENT\r\n"
 """With both line ends: a topic may end in these words, but only a real event has a line of its own."""
@@ -44,82 +54,174 @@ class Entry:
 
 
 @immutable
+class Sender:
+    """Who speaks, and as which of their mails: the same in every calendar object of one mail."""
+
+    sequence: int
+    organiser: str
+    organiser_name: str
+
+
+@immutable
 class Layout:
     """A calendar object that lacks only the person: the text before the first event, then the rest of each event."""
 
     method: Method
-    session_id: str
     head: str
-    events: tuple[tuple[str, str], ...]
-    """For each event its meeting_id and everything that follows its `BEGIN:VEVENT` line."""
+    events: tuple[str, ...]
+    """Of each event everything that follows its `BEGIN:VEVENT` line."""
 
-    def for_person(self, person_id: str, full_name: str, email: str, stated_at: dt.datetime) -> bytes:
-        """The calendar object for one person, as the bytes of an .ics file; `stated_at` becomes DTSTAMP."""
-        stamp_and_attendee = _stamp(stated_at.astimezone(dt.UTC)) + _line("ATTENDEE", _attendee(full_name, email))
-        parts = [self.head]
-        for meeting_id, rest in self.events:
-            uid = f"UID:{meeting_uid(self.session_id, meeting_id, person_id)}\r\n"  # Nothing to escape, nor to fold.
-            parts += (_EVENT_BEGINS, uid, stamp_and_attendee, rest)
-        return "".join(parts).encode()
+    def for_person(self, lines: str) -> bytes:
+        """The calendar object for one person, as the bytes of an .ics file. `lines`: what `person_lines` made."""
+        return f"{_EVENT_BEGINS}{lines}".join((self.head, *self.events)).encode()
 
 
-def meeting_uid(session_id: str, meeting_id: str, person_id: str) -> str:
-    """The name of one person's entry for one meeting, the same in every mail ever sent about it.
+def person_lines(session_id: str, person_id: str, full_name: str, email: str, stated_at: dt.datetime) -> str:
+    """What is a person's own in each event of each of their calendar objects; `stated_at` becomes DTSTAMP."""
+    uid = f"UID:{entry_uid(session_id, person_id)}\r\n"  # Nothing to escape, nor to fold.
+    return uid + _stamp(stated_at.astimezone(dt.UTC)) + _line("ATTENDEE", _attendee(full_name, email))
 
-    Ids hold no slash, so two different triples never spell the same name.
+
+def entry_uid(session_id: str, person_id: str) -> str:
+    """The name of one person's entry for one session, the same in every mail ever sent about it.
+
+    Ids hold no slash, so two different pairs never spell the same name.
     """
-    return str(uuid.uuid5(_UID_SPACE, f"{session_id}/{meeting_id}/{person_id}"))
+    return str(uuid.uuid5(_UID_SPACE, f"{session_id}/{person_id}"))
 
 
-def lay_out(
-    method: Method, session_id: str, sequence: int, entries: tuple[Entry, ...], organiser: str, organiser_name: str
-) -> Layout:
-    """Lays out what all people of a session get: one VEVENT an entry, in local wall time, with its VTIMEZONE.
+@immutable
+class Recurrence:
+    """How one entry comes to stand on several days.
 
-    Wall times that a clock change skips or repeats mean the first reading, as in `Meeting.starts_at` and RFC 5545.
+    A daily rule wherever it can say them, because Outlook refuses a recurrence without a rule and Google Calendar loses
+    dates that stand beside one; dates only for what no rule reaches: a second meeting on a day, another time zone.
     """
+
+    interval: int
+    slots: tuple[dt.datetime, ...]
+    """What the rule gives, first to last."""
+    ids: dict[str, dt.datetime]
+    """For each meeting_id the RECURRENCE-ID of its day, all in one zone: some readers compare them by what clocks show."""
+
+    @property
+    def excluded(self) -> list[dt.datetime]:
+        ids = set(self.ids.values())
+        return [slot for slot in self.slots if slot not in ids]
+
+    @property
+    def added(self) -> list[dt.datetime]:
+        slots = set(self.slots)
+        return [one for one in self.ids.values() if one not in slots]
+
+
+def recurrence_of(meetings: tuple[Meeting, ...]) -> Recurrence:
+    """The recurrence of these meetings, which stand in order of time."""
+    first, rest = meetings[0], meetings[1:]
+    starts = first.starts_local.replace(tzinfo=ZoneInfo(first.zone))
+    days = sorted({meeting.starts_local.date() for meeting in meetings})
+    interval = math.gcd(*((after - before).days for before, after in pairwise(days))) or 1
+    count = (days[-1] - days[0]).days // interval + 1
+    slots = [starts + dt.timedelta(days=interval * number) for number in range(min(count, RULE_DAYS_MAX))]
+    one_zone = all(meeting.zone == first.zone for meeting in rest)
+    if count > RULE_DAYS_MAX or not one_zone or not all(map(_is_plain, slots)):
+        slots = [_written(starts)]
+
+    ids = {first.meeting_id: slots[0]}
+    free = {slot.date(): slot for slot in slots[1:]}
+    taken = {slot.astimezone(dt.UTC) for slot in slots}
+    for meeting in rest:
+        slot = free.pop(meeting.starts_local.date(), None)
+        if slot is None:
+            at = meeting.starts_at
+            # An entry recurs once at a time: what begins with another is known by the next minute that is free.
+            while at in taken or not _is_plain(at.astimezone(slots[0].tzinfo)):
+                at += dt.timedelta(minutes=1)
+            taken.add(at)
+            slot = at.astimezone(slots[0].tzinfo)
+        ids[meeting.meeting_id] = slot
+    return Recurrence(interval, tuple(slots), ids)
+
+
+def _written(local: dt.datetime) -> dt.datetime:
+    """Wall time with its zone, which stays right when a government changes the zone's rules; UTC where clocks skip or
+    repeat it, because readers differ on what that means."""
+    return local if _is_plain(local) else local.astimezone(dt.UTC)
+
+
+def _is_plain(local: dt.datetime) -> bool:
+    """Whether clocks show this time exactly once."""
+    return local.utcoffset() == local.replace(fold=1).utcoffset()
+
+
+def lay_out(method: Method, sender: Sender, title: str, entries: tuple[Entry, ...]) -> Layout:
+    """The whole entry of a session, in local wall time: one VEVENT for one meeting, else the recurrence and its days.
+
+    `entries` stand in order of time. `title` names the session as a whole: some clients show nothing else of a
+    recurrence. What is cancelled is cancelled as a whole and names no day. Wall times that a clock change skips or
+    repeats mean the first reading, as in `Meeting.starts_at` and RFC 5545.
+    """
+    first = entries[0]
+    if len(entries) == 1:
+        return _laid_out(method, sender, entries, [_event(method, sender, first, first.summary)])
+    recurrence = recurrence_of(tuple(entry.meeting for entry in entries))
+    master = _event(method, sender, first, title)
+    master.add("rrule", {"freq": "daily", "interval": recurrence.interval, "count": len(recurrence.slots)})
+    if recurrence.excluded:
+        master.add("exdate", recurrence.excluded)
+    if recurrence.added:
+        master.add("rdate", recurrence.added)
+    if method is Method.CANCEL:
+        return _laid_out(method, sender, entries, [master])
+    days = [_day(method, sender, entry, recurrence.ids[entry.meeting.meeting_id]) for entry in entries]
+    return _laid_out(method, sender, entries, [master, *days])
+
+
+def lay_out_day(method: Method, sender: Sender, entry: Entry, recurrence_id: dt.datetime) -> Layout:
+    """One day of a session by itself, for clients that do not read all of a recurrence."""
+    return _laid_out(method, sender, (entry,), [_day(method, sender, entry, recurrence_id)])
+
+
+def _laid_out(method: Method, sender: Sender, entries: tuple[Entry, ...], events: list[Event]) -> Layout:
     calendar = Calendar()
     calendar.add("prodid", "-//Rollcall//Notifications//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", method.value)
-    zones: dict[str, tuple[int, int]] = {}
-    for entry in entries:
-        meeting = entry.meeting
-        first, last = zones.get(meeting.zone, (meeting.starts_local.year, meeting.ends_local.year))
-        zones[meeting.zone] = (min(first, meeting.starts_local.year), max(last, meeting.ends_local.year))
-        calendar.add_component(_event(method, sequence, entry, organiser, organiser_name))
-    for position, (zone, (first_year, last_year)) in enumerate(sorted(zones.items())):
+    years: dict[str, list[int]] = {}
+    for meeting in (entry.meeting for entry in entries):
+        years.setdefault(meeting.zone, []).extend((meeting.starts_local.year, meeting.ends_local.year))
+    for zone, of_zone in sorted(years.items()):
         # Time zones stand before the events that name them: some clients read a calendar in one pass.
-        calendar.subcomponents.insert(position, _timezone(zone, first_year, last_year))
+        calendar.add_component(timezone(zone, min(of_zone), max(of_zone)))
+    for event in events:
+        calendar.add_component(event)
     head, *rests = calendar.to_ical().decode().split(_EVENT_BEGINS)
-    meeting_ids = (entry.meeting.meeting_id for entry in entries)
-    return Layout(method, session_id, head, tuple(zip(meeting_ids, rests, strict=True)))
+    return Layout(method, head, tuple(rests))
 
 
-def _event(method: Method, sequence: int, entry: Entry, organiser: str, organiser_name: str) -> Event:
+def _day(method: Method, sender: Sender, entry: Entry, recurrence_id: dt.datetime) -> Event:
+    event = _event(method, sender, entry, entry.summary)
+    event.add("recurrence-id", recurrence_id)
+    return event
+
+
+def _event(method: Method, sender: Sender, entry: Entry, summary: str) -> Event:
     """A VEVENT without UID, DTSTAMP and ATTENDEE: those are the person's."""
-    meeting = entry.meeting
-    zone = ZoneInfo(meeting.zone)
+    zone = ZoneInfo(entry.meeting.zone)
     event = Event()
-    event.add("dtstart", meeting.starts_local.replace(tzinfo=zone))
-    event.add("dtend", meeting.ends_local.replace(tzinfo=zone))
-    event.add("sequence", sequence)
-    event.add("summary", entry.summary)
+    event.add("dtstart", _written(entry.meeting.starts_local.replace(tzinfo=zone)))
+    event.add("dtend", _written(entry.meeting.ends_local.replace(tzinfo=zone)))
+    event.add("sequence", sender.sequence)
+    event.add("summary", summary)
     event.add("description", entry.description)
     event.add("location", entry.location)
     event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
     event.add("transp", "OPAQUE")
-    address = vCalAddress(f"mailto:{organiser}")
-    address.params["CN"] = organiser_name
+    address = vCalAddress(f"mailto:{sender.organiser}")
+    address.params["CN"] = sender.organiser_name
     event.add("organizer", address)
     return event
-
-
-@lru_cache(maxsize=64)
-def _timezone(zone: str, first_year: int, last_year: int) -> Timezone:
-    """Whole years, so that both clock changes around a meeting are told and not only the one it happens to follow."""
-    return Timezone.from_tzid(zone, first_date=dt.date(first_year, 1, 1), last_date=dt.date(last_year + 1, 1, 1))
 
 
 @lru_cache(maxsize=64)

@@ -60,6 +60,8 @@ class Difference:
     says: Content
     before: Content | None = None
     """In a change: what was told before, if that is known."""
+    certain: Content | None = None
+    """While it is in doubt whether what was told last arrived: what the person knows for certain."""
     session_cancelled: bool = False
 
 
@@ -72,6 +74,7 @@ def difference(
     enrolled = place.state == Standing.ENROLLED
     truth = session.content if enrolled and session.state == SCHEDULED else None
     content = told.content if told else None
+    certain = told.certain if told and told.certain and told.certain.hash else None
     if told is not None:
         if content == truth or told.given_up == (truth or NO_PLACE):
             return None
@@ -87,10 +90,12 @@ def difference(
         if now >= said.ends_at:
             return None
         called_off = said.model_copy(update={"hash": None})
-        return Difference(NoticeKind.CANCELLATION, called_off, session_cancelled=session.state == CANCELLED)
+        return Difference(
+            NoticeKind.CANCELLATION, called_off, certain=certain, session_cancelled=session.state == CANCELLED
+        )
     if content is None and not told_by_others:
-        return Difference(NoticeKind.CONFIRMATION, true_now)
-    return Difference(NoticeKind.CHANGE, true_now, before=told.said if told else None)
+        return Difference(NoticeKind.CONFIRMATION, true_now, certain=certain)
+    return Difference(NoticeKind.CHANGE, true_now, before=told.said if told else None, certain=certain)
 
 
 # --- an attempt ----------------------------------------------------------------------------

@@ -12,6 +12,15 @@ from shared.values import immutable
 
 
 @immutable
+class Arrangement:
+    """When and where a session is, or was told to be; the venue is None when that is not known."""
+
+    meetings: tuple[Meeting, ...]
+    venue: str | None
+    address: str | None
+
+
+@immutable
 class SessionMail:
     """What all mails about one session share, in one language and of one kind."""
 
@@ -33,6 +42,14 @@ class SessionMail:
     before_venue: str | None = None
     """The venue as it was told before; None when that is not known."""
     before_address: str | None = None
+    certain: Arrangement | None = None
+    """While nobody knows whether what is `before` arrived: what the person had been told for certain."""
+
+    @property
+    def told(self) -> tuple[Arrangement, ...]:
+        """All that may stand in the person's calendar, the newest first."""
+        before = Arrangement(self.before, self.before_venue, self.before_address) if self.before else None
+        return tuple(one for one in (before, self.certain) if one is not None)
 
 
 @immutable
@@ -58,7 +75,7 @@ def mail_of(attempt: Attempt) -> SessionMail:
     session, city_name, names, language = truth.session, truth.city_name, truth.topic_names, notice.language
     if session is None or city_name is None or names is None or language is None:
         raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
-    before = found.before
+    before, certain = found.before, found.certain
     return SessionMail(
         session_id=notice.session_id,
         kind=found.kind,
@@ -74,6 +91,7 @@ def mail_of(attempt: Attempt) -> SessionMail:
         before=before.meetings if before else None,
         before_venue=before.venue if before else None,
         before_address=before.address if before else None,
+        certain=Arrangement(certain.meetings, certain.venue, certain.address) if certain else None,
     )
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import textwrap
-from collections.abc import Callable
 from email.utils import format_datetime
 
 import mrml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 
-from services.notifications.calendar import Entry, Layout, Method, lay_out
+from services.notifications.calendar import Layout, person_lines
+from services.notifications.invitation import invitation_of, place_lines
 from services.notifications.letters import Letter, Recipient, SessionMail
 from services.notifications.mime import (
     FULL_NAME,
@@ -35,22 +35,20 @@ from services.notifications.mime import (
     pieces,
     skeleton,
 )
-from services.notifications.templates.timetable import dates_told, days_told, in_order
-from services.notifications.templates.words import FOLDER, Notice, Words, load_words
+from services.notifications.templates.timetable import dates_told, days_told
+from services.notifications.templates.words import CALENDAR_STEPS, FOLDER, Notice, Words, load_words
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
-from shared.contracts.planner import Meeting
 from shared.values import immutable
 
 SUBJECT_TOPIC_CHARACTERS = 90
-DAY_FILES_MAX = 10
-"""Up to so many meetings each have an .ics file of their own: Outlook reads only the first event of a calendar."""
 
 
 @immutable
 class Prepared:
     """The shared part of a session's mails: a value, good for as long as the `SessionMail` it was made of is."""
 
+    session_id: str
     headers: str
     """Those that are the same for everyone, as lines."""
     skeleton: str
@@ -102,12 +100,11 @@ class Renderer:
         if not mail.meetings:
             raise ValueError("a notice needs at least one meeting")
         topic, place = one_line(mail.topic_name), _place(mail)
-        days = days_told(mail.meetings, mail.before if mail.kind is NoticeKind.CHANGE else None, words)
+        told = mail.told if mail.kind is NoticeKind.CHANGE else ()
+        days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
         place_before = _place_before(mail)
         notice = _notice(mail, words, moved=not all(day.unchanged for day in days), elsewhere=place_before is not None)
-        calendar, files = self._calendars(mail, words, topic, place)
-        if len(files) > 1 and all(len(file.events) == 1 for file in files):
-            notice = notice.model_copy(update={"steps": (*notice.steps, words.file_per_day)})
+        invitation = invitation_of(mail, words, topic, place, self._organiser, self._organiser_name)
         subject = notice.subject.format(
             topic=textwrap.shorten(topic, SUBJECT_TOPIC_CHARACTERS, placeholder=" …"),
             dates=dates_told(mail.meetings, words.locale),
@@ -118,6 +115,9 @@ class Renderer:
             "subject": subject,
             "preview": f"{next(day.text for day in days if not day.dropped)} · {place[0]}",
             "notice": notice,
+            "steps": [
+                text for step in notice.steps for text in (invitation.steps if step == CALENDAR_STEPS else (step,))
+            ],
             "greeting": words.greeting.format(given_name=GIVEN_NAME),
             "full_name": FULL_NAME,
             "topic": topic,
@@ -147,12 +147,13 @@ class Renderer:
             ("X-Rollcall-Notice-Kind", mail.kind.value),
         )
         return Prepared(
+            session_id=mail.session_id,
             headers="".join(header(name, value) for name, value in headers),
-            skeleton=skeleton(calendar.method.value, _file_names(files, words)),
+            skeleton=skeleton(invitation.calendar.method.value, invitation.file_names),
             text=pieces(self._text.render(shown)),
             html=pieces(html),
-            calendar=calendar,
-            files=files,
+            calendar=invitation.calendar,
+            files=invitation.files,
         )
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
@@ -169,12 +170,10 @@ class Renderer:
         full_name = f"{given_name} {one_line(recipient.family_name)}".strip()
         address = deliverable(recipient.email)
 
-        calendar = in_base64(prepared.calendar.for_person(recipient.person_id, full_name, address, letter.stated_at))
+        lines = person_lines(prepared.session_id, recipient.person_id, full_name, address, letter.stated_at)
+        calendar = in_base64(prepared.calendar.for_person(lines))
         files = (
-            calendar
-            if file is prepared.calendar
-            else in_base64(file.for_person(recipient.person_id, full_name, address, letter.stated_at))
-            for file in prepared.files
+            calendar if file is prepared.calendar else in_base64(file.for_person(lines)) for file in prepared.files
         )
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         body = prepared.skeleton.format(
@@ -193,60 +192,6 @@ class Renderer:
             + body
         )
         return message.replace("\n", "\r\n").encode("ascii")
-
-    def _calendars(
-        self, mail: SessionMail, words: Words, topic: str, place: tuple[str, ...]
-    ) -> tuple[Layout, tuple[Layout, ...]]:
-        """The calendar inside the mail and those that are attached as files.
-
-        Meetings that were told and are no more are cancelled in files of their own: one calendar object has one method.
-        """
-        told = {meeting.meeting_id: meeting for meeting in mail.before or ()}
-        known = {meeting.meeting_id for meeting in mail.meetings}
-        gone = tuple(meeting for meeting_id, meeting in told.items() if meeting_id not in known)
-        location = ", ".join(place)
-        location_before = ", ".join(_place_before_lines(mail)) or location
-
-        def laid_out(method: Method, meetings: tuple[Meeting, ...]) -> Layout:
-            entries = tuple(
-                Entry(
-                    meeting,
-                    summary=_summary(meeting, mail.meetings, words, topic),
-                    description=f"{words.session_kinds[mail.session_kind]}\n"
-                    + words.calendar_note.format(email=self._organiser),
-                    location=location if meeting.meeting_id in known else location_before,
-                )
-                for meeting in meetings
-            )
-            return lay_out(method, mail.session_id, mail.sequence, entries, self._organiser, self._organiser_name)
-
-        if mail.kind is NoticeKind.CANCELLATION:
-            method, now, gone = Method.CANCEL, in_order((*mail.meetings, *gone)), ()
-        else:
-            method, now, gone = Method.REQUEST, in_order(mail.meetings), in_order(gone)
-        calendar = laid_out(method, now)
-        files = (calendar,) if len(now) == 1 else _day_files(method, now, laid_out) or (calendar,)
-        if gone:
-            files += _day_files(Method.CANCEL, gone, laid_out) or (laid_out(Method.CANCEL, gone),)
-        return calendar, files
-
-
-def _day_files(
-    method: Method, meetings: tuple[Meeting, ...], laid_out: Callable[[Method, tuple[Meeting, ...]], Layout]
-) -> tuple[Layout, ...]:
-    """A file for each day, or none when there would be too many of them."""
-    if len(meetings) > DAY_FILES_MAX:
-        return ()
-    return tuple(laid_out(method, (meeting,)) for meeting in meetings)
-
-
-def _file_names(files: tuple[Layout, ...], words: Words) -> tuple[str, ...]:
-    """`szkolenie.ics` when there is one file of its kind, otherwise `szkolenie-1.ics`, `szkolenie-2.ics` …"""
-    names: list[str] = []
-    for method, stem in ((Method.REQUEST, words.file), (Method.CANCEL, words.file_cancelled)):
-        count = sum(file.method is method for file in files)
-        names += [f"{stem}.ics"] if count == 1 else [f"{stem}-{number}.ics" for number in range(1, count + 1)]
-    return tuple(names)
 
 
 def _notice(mail: SessionMail, words: Words, *, moved: bool, elsewhere: bool) -> Notice:
@@ -274,23 +219,10 @@ def _place(mail: SessionMail) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _place_before_lines(mail: SessionMail) -> tuple[str, ...]:
-    if mail.before_venue is None:
-        return ()
-    return tuple(one_line(line) for line in (mail.before_venue, mail.before_address) if line)
-
-
 def _place_before(mail: SessionMail) -> str | None:
     """The earlier place, when a change mail is about another one."""
-    same = (mail.before_venue, mail.before_address or None) == (mail.venue, mail.address or None)
-    if mail.kind is not NoticeKind.CHANGE or mail.before_venue is None or same:
+    if mail.kind is not NoticeKind.CHANGE:
         return None
-    return ", ".join(_place_before_lines(mail))
-
-
-def _summary(meeting: Meeting, meetings: tuple[Meeting, ...], words: Words, topic: str) -> str:
-    """The title of a calendar entry, with its number among the days."""
-    order = [other.meeting_id for other in in_order(meetings)]
-    if len(order) == 1 or meeting.meeting_id not in order:
-        return words.summary.format(topic=topic)
-    return words.summary_day.format(topic=topic, number=order.index(meeting.meeting_id) + 1, total=len(order))
+    now = (mail.venue, mail.address or None)
+    others = [one for one in mail.told if one.venue is not None and (one.venue, one.address or None) != now]
+    return "; ".join(dict.fromkeys(", ".join(place_lines(one)) for one in others)) or None

@@ -1,8 +1,7 @@
-"""What a participant reads, taken apart as a mail client would: words, headers, calendar and the bytes on the wire."""
+"""What a participant reads, taken apart as a mail client would: words, headers and the bytes on the wire."""
 
 from __future__ import annotations
 
-import datetime as dt
 import email
 import email.policy
 import html
@@ -15,85 +14,32 @@ from typing import Any
 
 import pytest
 from aiosmtplib.email import extract_recipients, extract_sender
-from icalendar import Calendar
 
-from services.notifications.letters import Letter, Recipient, SessionMail
-from services.notifications.mail import DAY_FILES_MAX, Renderer
+from services.notifications.letters import Arrangement, Letter, Recipient, SessionMail
+from services.notifications.mail import Renderer
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
-from shared.contracts.planner import Meeting, SessionKind
-
-RENDERER = Renderer(
-    sender="powiadomienia@rollcall.example.org",
-    sender_name="Biuro Programu Szkoleń",
-    organiser="szkolenia@rollcall.example.org",
-    organiser_name="Biuro Programu Szkoleń",
-    base_url="https://rollcall.example.org",
+from tests.notifications.mails import (
+    ADDRESS,
+    FIRST,
+    FIRST_MOVED,
+    LETTER,
+    RENDERER,
+    SECOND,
+    VENUE,
+    ZANETA,
+    body,
+    calendar,
+    cancellation,
+    change,
+    day,
+    on_the_wire,
+    received,
+    session_mail,
 )
-VENUE, ADDRESS = "Urząd Miejski w Augustowie, sala 12", "ul. Młyńska 35, Augustów"
-ZANETA = Recipient("person-0001", "Żaneta", "Wiśniewska", "zaneta.wisniewska@example.org")
-LETTER = Letter("<notice-0003@rollcall.example.org>", "notice-0003", dt.datetime(2026, 10, 1, 8, 15, 2, tzinfo=dt.UTC))
-
-
-def day(meeting_id: str, starts: str, ends: str, zone: str = "Europe/Warsaw") -> Meeting:
-    return Meeting(
-        meeting_id=meeting_id,
-        starts_local=dt.datetime.fromisoformat(starts),
-        ends_local=dt.datetime.fromisoformat(ends),
-        zone=zone,
-    )
-
-
-FIRST = day("day-1", "2026-11-26T09:00", "2026-11-26T15:00")
-SECOND = day("day-2", "2026-11-27T09:00", "2026-11-27T14:30")
-FIRST_MOVED = day("day-1", "2026-12-03T09:00", "2026-12-03T15:00")
-
-
-def session_mail(
-    kind: NoticeKind = NoticeKind.CONFIRMATION, language: Language = Language.PL, **changes: Any
-) -> SessionMail:
-    mail = SessionMail(
-        session_id="session-0001",
-        kind=kind,
-        language=language,
-        session_kind=SessionKind.SUPPLEMENTARY,
-        topic_name="Adaptacja do zmian klimatu" if language is Language.PL else "Climate adaptation",
-        city_name="Augustów",
-        venue=VENUE,
-        address=ADDRESS,
-        meetings=(FIRST,),
-        sequence=1,
-    )
-    return replace(mail, **changes)
-
-
-def change(language: Language = Language.PL, **changes: Any) -> SessionMail:
-    told: dict[str, Any] = {"before": (FIRST,), "before_venue": VENUE, "before_address": ADDRESS, "sequence": 2}
-    return session_mail(NoticeKind.CHANGE, language, **(told | changes))
-
-
-def cancellation(language: Language = Language.PL, **changes: Any) -> SessionMail:
-    return session_mail(NoticeKind.CANCELLATION, language, **({"session_cancelled": True, "sequence": 3} | changes))
 
 
 def with_field(value: Any, field: str, text: str) -> Any:
     return replace(value, **{field: text})
-
-
-def on_the_wire(mail: SessionMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> bytes:
-    """Exactly what the server gets, but for the line ends and doubled dots."""
-    wire = RENDERER.message(RENDERER.shared(mail), recipient, letter)
-    assert wire.endswith(b"\r\n")
-    assert wire.count(b"\r\n") == wire.count(b"\n") == wire.count(b"\r")
-    return wire.replace(b"\r\n", b"\n")
-
-
-def received(mail: SessionMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> EmailMessage:
-    message = email.message_from_bytes(on_the_wire(mail, recipient, letter), policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    for part in message.walk():
-        assert not part.defects
-    return message
 
 
 def to(wire: bytes) -> tuple[str, str]:
@@ -101,24 +47,6 @@ def to(wire: bytes) -> tuple[str, str]:
     header = email.message_from_bytes(wire)["To"]
     ((name, address),) = getaddresses([header.replace("\n", "")])
     return str(make_header(decode_header(name))), address
-
-
-def body(message: EmailMessage, subtype: str) -> str:
-    part = message.get_body((subtype,))
-    assert part is not None
-    content: str = part.get_content()
-    return content
-
-
-def calendar(message: EmailMessage) -> Any:
-    """`Any`, because a property of `icalendar` may be any of thirty types."""
-    (part,) = (part for part in message.walk() if part.get_content_type() == "text/calendar")
-    content: bytes = part.get_content().encode()
-    return Calendar.from_ical(content)
-
-
-def files(message: EmailMessage) -> dict[str, Any]:
-    return {str(part.get_filename()): Calendar.from_ical(part.get_content()) for part in message.iter_attachments()}
 
 
 EVERY_MAIL = [
@@ -204,6 +132,28 @@ def test_days_that_were_numbered_anew_still_read_as_a_move() -> None:
     text = body(received(change(meetings=(day("d-x", "2026-12-03T09:00", "2026-12-03T15:00"),))), "plain")
     assert re.search("Nowy termin.*3 grudnia.*Wcześniej.*26 listopada", text, re.DOTALL)
     assert "odpada" not in text
+
+
+def test_a_day_that_was_only_named_anew_is_not_taken_for_another() -> None:
+    text = body(
+        received(change(meetings=(SECOND.model_copy(update={"meeting_id": "d-x"}),), before=(FIRST, SECOND))), "plain"
+    )
+    assert re.search("Ten dzień odpada:\n  czwartek, 26 listopada.*Bez zmian:\n  piątek, 27 listopada", text, re.DOTALL)
+    text = body(received(change(meetings=(FIRST.model_copy(update={"meeting_id": "d-x"}),))), "plain")
+    assert not re.search("Bez zmian|odpada|Nowy termin", text)
+
+
+def test_while_it_is_in_doubt_what_arrived_the_mail_is_true_for_whoever_knows_either() -> None:
+    """Told of two days at school for certain; perhaps of one at the town hall since."""
+    certain = Arrangement((FIRST, SECOND), "Szkoła nr 2", None)
+    text = body(received(change(meetings=(FIRST_MOVED,), before=(FIRST_MOVED,), certain=certain)), "plain")
+    assert re.search("Ten dzień odpada:\n  piątek, 27 listopada", text)
+    assert re.search("Nowy termin:\n  czwartek, 3 grudnia.*\n  .Wcześniej: czwartek, 26 listopada", text)
+    assert "(Wcześniej: Szkoła nr 2)" in text
+    assert "w innym terminie i gdzie indziej" in text
+    certain = Arrangement((FIRST,), VENUE, ADDRESS)
+    text = body(received(change(meetings=(FIRST, SECOND), before=(FIRST, SECOND), certain=certain)), "plain")
+    assert re.search("Bez zmian:\n  czwartek, 26 listopada.*Dodany dzień:\n  piątek, 27 listopada", text, re.DOTALL)
 
 
 def test_a_change_that_is_not_about_time_or_place_marks_no_day() -> None:
@@ -345,96 +295,6 @@ def test_a_letter_without_a_zone_is_refused() -> None:
         RENDERER.message(
             RENDERER.shared(session_mail()), ZANETA, replace(LETTER, stated_at=LETTER.stated_at.replace(tzinfo=None))
         )
-
-
-@pytest.mark.parametrize(
-    ("mail", "method", "file_name"),
-    [
-        (session_mail(), "REQUEST", "szkolenie.ics"),
-        (change(meetings=(FIRST_MOVED,)), "REQUEST", "szkolenie.ics"),
-        (cancellation(), "CANCEL", "odwolane.ics"),
-        (cancellation(Language.EN, session_cancelled=False), "CANCEL", "cancelled.ics"),
-    ],
-)
-def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: SessionMail, method: str, file_name: str) -> None:
-    message = received(mail)
-    assert [part.get_content_type() for part in message.walk()] == [
-        "multipart/mixed",
-        "multipart/alternative",
-        "text/plain",
-        "text/html",
-        "text/calendar",
-        "application/ics",
-    ]
-    (inside,) = (part for part in message.walk() if part.get_content_type() == "text/calendar")
-    assert inside["Content-Type"].params["method"] == method
-    assert calendar(message)["METHOD"] == method
-    assert {name: file["METHOD"] for name, file in files(message).items()} == {file_name: method}
-    assert inside.get_payload(decode=True) == next(message.iter_attachments()).get_content()
-
-
-def test_an_entry_keeps_its_uid_while_its_sequence_grows() -> None:
-    mails = (session_mail(), change(meetings=(FIRST_MOVED,)), cancellation(meetings=(FIRST_MOVED,)))
-    events = [calendar(received(mail)).events[0] for mail in mails]
-    assert len({event["UID"] for event in events}) == 1
-    assert [event["SEQUENCE"] for event in events] == [1, 2, 3]
-    assert [event["STATUS"] for event in events] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
-    assert (
-        calendar(received(session_mail(), replace(ZANETA, person_id="person-2"))).events[0]["UID"] != events[0]["UID"]
-    )
-
-
-def test_every_day_of_a_longer_session_is_a_file_that_outlook_can_open() -> None:
-    message = received(session_mail(meetings=(SECOND, FIRST)))
-    inside = calendar(message).events
-    assert [event["SUMMARY"] for event in inside] == [
-        "Szkolenie: Adaptacja do zmian klimatu (dzień 1 z 2)",
-        "Szkolenie: Adaptacja do zmian klimatu (dzień 2 z 2)",
-    ]
-    attached = files(message)
-    assert list(attached) == ["szkolenie-1.ics", "szkolenie-2.ics"]
-    assert [file.events[0]["UID"] for file in attached.values()] == [event["UID"] for event in inside]
-    assert all(len(file.events) == 1 for file in attached.values())
-
-
-def test_a_very_long_session_is_one_file() -> None:
-    days = tuple(day(f"day-{n}", f"2026-11-{n:02}T09:00", f"2026-11-{n:02}T15:00") for n in range(1, DAY_FILES_MAX + 2))
-    (file,) = files(received(session_mail(meetings=days))).values()
-    assert len(file.events) == DAY_FILES_MAX + 1
-
-
-def test_a_day_that_is_dropped_is_taken_out_of_the_calendar() -> None:
-    told = {
-        event["DTSTART"].dt.day: event["UID"]
-        for event in calendar(received(session_mail(meetings=(FIRST, SECOND)))).events
-    }
-    message = received(change(meetings=(FIRST,), before=(FIRST, SECOND)))
-    assert [event["UID"] for event in calendar(message).events] == [told[26]]
-    attached = files(message)
-    assert {name: file["METHOD"] for name, file in attached.items()} == {
-        "szkolenie.ics": "REQUEST",
-        "odwolane.ics": "CANCEL",
-    }
-    (dropped,) = attached["odwolane.ics"].events
-    assert (dropped["UID"], dropped["STATUS"], dropped["SEQUENCE"]) == (told[27], "CANCELLED", 2)
-
-
-def test_a_cancellation_takes_out_what_was_told_before_as_well() -> None:
-    events = calendar(received(cancellation(meetings=(FIRST,), before=(FIRST, SECOND)))).events
-    assert [event["DTSTART"].dt.day for event in events] == [26, 27]
-
-
-@pytest.mark.parametrize(
-    ("starts", "starts_utc"),
-    [("2026-10-24T09:00", "07:00"), ("2026-10-25T09:00", "08:00"), ("2027-03-28T09:00", "07:00")],
-)
-def test_the_mail_says_wall_time_and_the_calendar_the_right_instant(starts: str, starts_utc: str) -> None:
-    meeting = day("day-1", starts, starts.replace("T09", "T15"))
-    message = received(session_mail(meetings=(meeting,)))
-    assert "9:00–15:00" in body(message, "plain")
-    begins = calendar(message).events[0]["DTSTART"].dt
-    assert begins.strftime("%H:%M") == "09:00"
-    assert begins.astimezone(dt.UTC).strftime("%H:%M") == starts_utc
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)

@@ -22,34 +22,61 @@ class Day:
     unchanged: bool = True
 
 
-def days_told(meetings: tuple[Meeting, ...], before: tuple[Meeting, ...] | None, words: Words) -> tuple[Day, ...]:
-    """The timetable in order of time; where it differs from the one told `before`, each day says what became of it.
+def days_told(meetings: tuple[Meeting, ...], told: tuple[tuple[Meeting, ...], ...], words: Words) -> tuple[Day, ...]:
+    """The timetable in order of time; where it differs from any that was `told` before, each day says what became of it.
 
-    A day whose id is new takes the place of one that is gone: a planner who numbers days anew still tells a move.
+    More than one was told while nobody knows whether the last arrived: then a day is "unchanged" only if it is for
+    whoever knows either.
     """
     locale, notes = words.locale, words.day_notes
-    now, told = in_order(meetings), in_order(meetings if before is None else before)
-    now_ids, told_ids = ({meeting.meeting_id for meeting in days} for days in (now, told))
-    new = [meeting.meeting_id for meeting in now if meeting.meeting_id not in told_ids]
-    gone = [meeting for meeting in told if meeting.meeting_id not in now_ids]
-    earlier = {meeting.meeting_id: meeting for meeting in told} | dict(zip(new, gone, strict=False))
-
-    days = [
-        (meeting, Day(when_told(meeting, locale), notes.dropped, dropped=True, unchanged=False))
-        for meeting in gone[len(new) :]
-    ]
+    now = in_order(meetings)
+    paired = [_earlier(now, in_order(timetable)) for timetable in told]
+    days = []
     for meeting in now:
         text = when_told(meeting, locale)
-        text_before = when_told(earlier[meeting.meeting_id], locale) if meeting.meeting_id in earlier else None
-        if text_before is None:
+        earlier = [timetable.get(meeting.meeting_id) for timetable, _ in paired]
+        texts_before = dict.fromkeys(when_told(one, locale) for one in earlier if one is not None)
+        texts_before.pop(text, None)
+        if texts_before:
+            days.append((meeting, Day(text, notes.moved, before="; ".join(texts_before), unchanged=False)))
+        elif None in earlier:
             days.append((meeting, Day(text, notes.added, unchanged=False)))
-        elif text_before != text:
-            days.append((meeting, Day(text, notes.moved, before=text_before, unchanged=False)))
         else:
             days.append((meeting, Day(text, notes.same)))
+    gone = {when_told(meeting, locale): meeting for _, timetable in paired for meeting in timetable}
+    standing = {day.text for _, day in days}
+    days += [
+        (meeting, Day(text, notes.dropped, dropped=True, unchanged=False))
+        for text, meeting in gone.items()
+        if text not in standing
+    ]
     if all(day.unchanged for _, day in days):
         return tuple(Day(day.text) for _, day in days)
     return tuple(day for _, day in sorted(days, key=lambda pair: (pair[0].starts_at, pair[0].meeting_id)))
+
+
+def _earlier(now: tuple[Meeting, ...], told: tuple[Meeting, ...]) -> tuple[dict[str, Meeting], tuple[Meeting, ...]]:
+    """For each meeting_id of now the day that it was, and the days that are none any more.
+
+    A day whose id is new takes the place of one that is gone, first of one at the same time: a planner who numbers days
+    anew still tells a move, and no more than that.
+    """
+    now_ids, told_ids = ({meeting.meeting_id for meeting in days} for days in (now, told))
+    earlier = {meeting.meeting_id: meeting for meeting in told if meeting.meeting_id in now_ids}
+    gone = [meeting for meeting in told if meeting.meeting_id not in now_ids]
+    new = [meeting for meeting in now if meeting.meeting_id not in told_ids]
+    for same_time in (True, False):
+        for meeting in tuple(new):
+            taken = next((one for one in gone if not same_time or _same_time(one, meeting)), None)
+            if taken is not None:
+                earlier[meeting.meeting_id] = taken
+                gone.remove(taken)
+                new.remove(meeting)
+    return earlier, tuple(gone)
+
+
+def _same_time(one: Meeting, other: Meeting) -> bool:
+    return (one.starts_local, one.ends_local, one.zone) == (other.starts_local, other.ends_local, other.zone)
 
 
 def in_order(meetings: tuple[Meeting, ...]) -> tuple[Meeting, ...]:

@@ -11,6 +11,7 @@ from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
 
 FOLDER = Path(__file__).parent
+CALENDAR_STEPS = "{calendar}"
 
 
 class Notice(BaseModel):
@@ -23,6 +24,7 @@ class Notice(BaseModel):
     heading: str
     lead: str
     steps: tuple[str, ...]
+    """What to do; CALENDAR_STEPS stands where what to do with the calendar goes."""
     when: str | None = None
     where: str | None = None
 
@@ -43,6 +45,29 @@ class DayNotes(BaseModel):
     added: str
     dropped: str
     same: str
+
+
+class CalendarSteps(BaseModel):
+    """What to do with the invitation and the files of a mail. `…_days`: of a session of several days."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    add: str
+    add_days: str
+    add_again: str
+    add_days_again: str
+    replace: str
+    replace_days: str
+    replace_to_one: str
+    day_files: str
+    dropped_file: str
+    dropped_files: str
+    cancel: str
+    cancel_days: str
+    cancel_file: str
+    cancel_files: str
+    two_files: str
+    many_files: str
 
 
 class Notices(BaseModel):
@@ -69,13 +94,13 @@ class Words(BaseModel):
     questions: str
     file: str
     file_cancelled: str
-    file_per_day: str
     summary: str
     summary_day: str
     calendar_note: str
     labels: Labels
     session_kinds: dict[SessionKind, str]
     day_notes: DayNotes
+    calendar_steps: CalendarSteps
     notices: Notices
 
 
