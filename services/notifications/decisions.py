@@ -12,6 +12,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
+from services.notifications.digests import is_the_same
 from services.notifications.ledger import (
     NO_PLACE,
     NOT_SENT,
@@ -26,9 +27,12 @@ from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, 
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeSent
+from shared.envelope import Reason
 from shared.values import immutable
 from shared.working import Working
 
+POSTPONED = (Reason.REFUSED_BY_DATABASE, Reason.UNDECIDABLE)
+"""Problems of notices that cannot even be claimed."""
 POSTPONED_SECONDS = 600
 """A notice that the database or our own code refuses needs somebody to mend that; it is looked at again so often."""
 
@@ -44,6 +48,12 @@ class Truth:
     city_name: str | None
     topic_names: tuple[str, str] | None
     """Polish, English."""
+    settled: bool = True
+    """Whether enrolment has drawn every consequence from this statement of the session."""
+    mailbox: str | None = None
+    """The digest of the address."""
+    made_of: str | None = None
+    """The digest of all that a mail would be made of."""
 
     @property
     def is_complete(self) -> bool:
@@ -54,43 +64,85 @@ class Truth:
 
 @immutable
 class Difference:
-    """What has to be told."""
+    """What a person does not know."""
 
     kind: NoticeKind
     says: Content
     before: Content | None = None
     """In a change: what was told before, if that is known."""
+    certain: Content | None = None
+    """While it is in doubt whether `before`, or what is called off, was told: what had been told before that."""
     session_cancelled: bool = False
+    given_up: bool = False
+    """The very mail that would tell it has been given up: nothing of what it was made of has changed since."""
+    waits_for_enrolment: bool = False
+    """It would tell of a place that enrolment may be about to take back: it has not been heard about this statement of the
+    session yet."""
+
+    @property
+    def can_be_told(self) -> bool:
+        return not self.given_up and not self.waits_for_enrolment
 
 
-def difference(
-    told: Told | None, place: Place | None, session: Session | None, *, now: dt.datetime, since: dt.datetime
+def difference(told: Told | None, truth: Truth, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+    """What is true and was not told. `since` is go-live: before it, others told people what was true then.
+
+    Decided until the session is over, as it is true and as it was told: who believes that it takes place next week has to
+    know that it took place yesterday.
+    """
+    place, session = truth.place, truth.session
+    if place is None or session is None:
+        return None
+    content = session.content if place.state == Standing.ENROLLED and session.state == SCHEDULED else None
+    is_over = now >= session.ends_at
+    if told is None:
+        found = None if is_over else _never_told(place, session, content, since)
+    else:
+        found = _told_otherwise(told, truth, session, content, now)
+    if found is None:
+        return None
+    given_up = (
+        told is not None
+        and told.given_up == (content or NO_PLACE)
+        and is_the_same(told.given_up_for, truth.made_of)
+    )  # fmt: skip
+    return replace(found, given_up=given_up, waits_for_enrolment=content is not None and not truth.settled)
+
+
+def _never_told(place: Place, session: Session, content: str | None, since: dt.datetime) -> Difference | None:
+    said = _true_now(session, content)
+    if place.heard_at >= since:
+        return Difference(NoticeKind.CONFIRMATION, said) if content is not None else None
+    if place.state != Standing.ENROLLED or session.heard_at < since:
+        return None
+    if content is not None:
+        return Difference(NoticeKind.CHANGE, said)
+    return Difference(NoticeKind.CANCELLATION, said, session_cancelled=session.state == CANCELLED)
+
+
+def _told_otherwise(
+    told: Told, truth: Truth, session: Session, content: str | None, now: dt.datetime
 ) -> Difference | None:
-    """What is true and was not told. `since` is go-live: before it, others told people what was true then."""
-    if place is None or session is None or now >= session.ends_at:
+    is_over = now >= session.ends_at
+    elsewhere = content is not None and not is_over and not is_the_same(told.mailbox, truth.mailbox)
+    if told.content == content and not elsewhere:
         return None
-    enrolled = place.state == Standing.ENROLLED
-    truth = session.content if enrolled and session.state == SCHEDULED else None
-    content = told.content if told else None
-    if told is not None:
-        if content == truth or told.given_up == (truth or NO_PLACE):
-            return None
-    elif place.heard_at < since:
-        if not enrolled or session.heard_at < since:
-            return None
-    elif truth is None:
+    believes_in_a_place = told.ends_at is not None and now < told.ends_at
+    if not believes_in_a_place and (content is None or is_over):
         return None
-    told_by_others = told is None and place.heard_at < since
-    true_now = Content(hash=truth, venue=session.venue, address=session.address, meetings=session.meetings)
-    if truth is None:
-        said = told.said if told and told.said else true_now
-        if now >= said.ends_at:
-            return None
-        called_off = said.model_copy(update={"hash": None})
-        return Difference(NoticeKind.CANCELLATION, called_off, session_cancelled=session.state == CANCELLED)
-    if content is None and not told_by_others:
-        return Difference(NoticeKind.CONFIRMATION, true_now)
-    return Difference(NoticeKind.CHANGE, true_now, before=told.said if told else None)
+    before = told.said if told.said is not None and told.said.hash is not None else told.certain
+    if content is None:
+        called_off = (before or _true_now(session, None)).model_copy(update={"hash": None})
+        is_cancelled = session.state == CANCELLED
+        return Difference(NoticeKind.CANCELLATION, called_off, certain=told.certain, session_cancelled=is_cancelled)
+    # At another address nothing is known that could change: whoever reads it gets the whole, and an entry of their own.
+    if elsewhere or told.content is None:
+        return Difference(NoticeKind.CONFIRMATION, _true_now(session, content))
+    return Difference(NoticeKind.CHANGE, _true_now(session, content), before=before, certain=told.certain)
+
+
+def _true_now(session: Session, content: str | None) -> Content:
+    return Content(hash=content, venue=session.venue, address=session.address, meetings=session.meetings)
 
 
 # --- an attempt ----------------------------------------------------------------------------
@@ -103,7 +155,7 @@ class Terms:
     since: dt.datetime
     domain: str
     lease_seconds: float
-    attempts_most: int
+    give_up_after: dt.timedelta
     retry_first_seconds: float
     retry_most_seconds: float
 
@@ -126,26 +178,38 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
     if notice.lease is not None:
         notice = replace(notice, doubts=notice.doubts + 1, lease=None, lease_until=None)
     told = working[Told].get(notice.person_id, notice.session_id)
-    found = difference(told, truth.place, truth.session, now=working.now, since=terms.since)
+    found = difference(told, truth, now=working.now, since=terms.since)
     if working[Notice].get(notice.notice_id) is not None:  # Its outcome was heard: this database is older than it.
         _close(working, notice)
         return None
-    if notice.doubts and (found is None or not truth.is_complete or not _says_the_same(notice, found)):
+    tells = found is not None and not found.given_up and truth.is_complete
+    if notice.doubts and (found is None or not tells or not _says_the_same(notice, found, truth)):
         _fail(working, notice, OVERTAKEN, terms)
         return None
     if notice.doubts > 1:
         _fail(working, notice, OUTCOME_UNKNOWN, terms)
         return None
-    if found is None or not truth.is_complete or truth.contact is None:
-        _close(working, notice)  # Found again as soon as it is a difference, or as what it waits for is known.
+    if notice.doubts and found is not None and found.waits_for_enrolment:
+        _again(working, notice, terms.retry_first_seconds)  # It may have left: it is closed with its outcome only.
         return None
+    if found is None or not tells or not found.can_be_told or truth.contact is None:
+        why = _came_too_late(notice, told, truth, terms) if found is None else None
+        if why is not None:
+            _fail(working, notice, why, terms)
+        else:
+            _close(working, notice)  # Found again as soon as it is a difference, or as what it waits for is known.
+        return None
+    at_this_address = notice.content is not None and is_the_same(notice.content.mailbox, truth.mailbox)
     claimed = replace(
         notice,
         kind=found.kind,
-        language=Language(truth.contact.language),
+        # A second try is the same mail.
+        language=notice.language if notice.doubts and notice.language else Language(truth.contact.language),
         sequence=told.sequence + 1 if told else 0,
-        content=found.says,
+        content=found.says.model_copy(update={"mailbox": truth.mailbox}),
         stated_at=notice.stated_at if notice.doubts else working.now,
+        tried_since=notice.tried_since if at_this_address and notice.tried_since else working.now,
+        made_of=truth.made_of,
         attempts=notice.attempts + 1,
         lease=lease,
         lease_until=working.now + dt.timedelta(seconds=terms.lease_seconds),
@@ -162,8 +226,17 @@ def postpone(working: Working, notice: OpenNotice, problem: str, terms: Terms) -
     working[OpenNotice].put(replace(notice, next_attempt_at=working.now + pause, problem=problem))
 
 
-def _says_the_same(notice: OpenNotice, found: Difference) -> bool:
-    return notice.kind == found.kind and notice.content is not None and notice.content.hash == found.says.hash
+def _says_the_same(notice: OpenNotice, found: Difference, truth: Truth) -> bool:
+    content = notice.content
+    same = content is not None and content.hash == found.says.hash and is_the_same(content.mailbox, truth.mailbox)
+    return same and notice.kind == found.kind
+
+
+def _came_too_late(notice: OpenNotice, told: Told | None, truth: Truth, terms: Terms) -> str | None:
+    """Why it was not told, if the session ended while the server put us off: nobody shall look as if they had been told."""
+    if not notice.attempts or difference(told, truth, now=notice.planned_at, since=terms.since) is None:
+        return None
+    return notice.problem
 
 
 # --- its result ----------------------------------------------------------------------------
@@ -199,14 +272,18 @@ def settle(working: Working, notice: OpenNotice, outcome: Outcome, terms: Terms)
         case Result.REFUSED:
             _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)
         case Result.NOT_TRIED:
-            _again(working, replace(notice, attempts=notice.attempts - 1), terms.retry_first_seconds)
-        case Result.LATER if notice.attempts >= terms.attempts_most:
-            _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)
+            # Days of refusing us are not days of refusing this mail.
+            notice = replace(notice, attempts=notice.attempts - 1, tried_since=None, problem=outcome.code)
+            _again(working, notice, terms.retry_first_seconds)
         case Result.LATER:
-            pause = terms.retry_first_seconds * 2 ** (notice.attempts - 1)
-            _again(working, notice, min(pause, terms.retry_most_seconds))
+            tried_for = working.now - (notice.tried_since or working.now)
+            if tried_for >= terms.give_up_after:
+                _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)
+            else:
+                pause = max(terms.retry_first_seconds, tried_for.total_seconds())
+                _again(working, replace(notice, problem=outcome.code), min(pause, terms.retry_most_seconds))
         case Result.DOUBTFUL:
-            notice = replace(notice, doubts=notice.doubts + 1)
+            notice = replace(notice, doubts=notice.doubts + 1, problem=outcome.code)
             if notice.doubts > 1:
                 _fail(working, notice, OUTCOME_UNKNOWN, terms)
             else:
@@ -229,7 +306,8 @@ def _close(working: Working, notice: OpenNotice) -> None:
 
 
 def _fail(working: Working, notice: OpenNotice, code: str, terms: Terms) -> None:
-    working.say(NoticeFailed(**_outcome_fields(working, notice, terms), code=code))
+    fields = _outcome_fields(working, notice, terms)
+    working.say(NoticeFailed(**fields, code=code, made_of_digest=notice.made_of))
     _close(working, notice)
 
 
@@ -258,6 +336,7 @@ _SAME_IN_FACT = (
 def _said(content: Content) -> dict[str, Any]:
     return {
         "content": content.hash,
+        "address_digest": content.mailbox,
         "venue": content.venue,
         "address": content.address,
         "meetings": content.meetings,

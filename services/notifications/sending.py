@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -49,7 +49,6 @@ class Sender:
         settings: NotificationsSettings,
         *,
         streams_heard: Callable[[], Awaitable[None]],
-        lag: Callable[[], Mapping[str, int]],
         said: Callable[[], None],
     ) -> None:
         """`said` is called soon after a commit that staged facts: it wakes the relay."""
@@ -71,14 +70,14 @@ class Sender:
         self._shared = lru_cache(maxsize=500)(self._renderer.shared)
         self._work: asyncio.Queue[None] = asyncio.Queue(maxsize=settings.carriers)
         """One entry for each group that waits for a carrier."""
-        self._planner = Planner(engine, service, settings, streams_heard=streams_heard, lag=lag, found=self.wake)
+        self._planner = Planner(engine, service, settings, streams_heard=streams_heard, found=self.wake)
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         return [self._planner.run, *[self.carry] * self._settings.carriers]
 
-    def news(self) -> None:
-        """A lane has committed: there may be something to tell."""
-        self._planner.news()
+    def news(self, since: dt.datetime) -> None:
+        """Something was heard that was appended at `since` or later: there may be something to tell."""
+        self._planner.news(since)
 
     def wake(self, notices: int) -> None:
         """There is something to send: as many carriers as there are groups wake up."""
@@ -222,8 +221,10 @@ class Sender:
             recipient, letter = recipient_of(attempt, self._terms.domain)
             message = self._renderer.message(self._shared(mail_of(attempt)), recipient, letter)
             address = deliverable(recipient.email)
-        except ValueError:
-            log.warning("notice cannot be rendered", notice_id=attempt.notice.notice_id)
+        except Exception as error:
+            # Also a fault of ours: raised from here it would take the outcomes of the whole group with it.
+            log.error("notice cannot be rendered", notice_id=attempt.notice.notice_id,
+                      exc_info=not isinstance(error, ValueError))  # fmt: skip
             return Outcome(Result.REFUSED, UNRENDERABLE)
         return await line.send(message, sender=self._settings.sender, recipient=address, deadline=deadline)
 

@@ -229,7 +229,6 @@ class Post:
             service,
             self.settings,
             streams_heard=partial(notifications.streams_heard, runtime),
-            lag=runtime.health.lag,
             said=runtime.relay.wake,
         )
         runtime.changed.append(sender.news)

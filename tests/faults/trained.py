@@ -132,7 +132,6 @@ async def trained(world: Make, service: Service) -> AsyncIterator[Trained]:
             service,
             settings,
             streams_heard=partial(notifications.streams_heard, runtime),
-            lag=runtime.health.lag,
             said=runtime.relay.wake,
         )
         runtime.changed.append(sender.news)

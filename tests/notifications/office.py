@@ -99,9 +99,7 @@ class Office:
         async def heard() -> None:
             return None
 
-        self.sender = sender = kind(
-            self.engine, SERVICE, self.settings, streams_heard=heard, lag=dict, said=self.relay_woken.set
-        )
+        self.sender = sender = kind(self.engine, SERVICE, self.settings, streams_heard=heard, said=self.relay_woken.set)
         tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
         try:
             yield sender

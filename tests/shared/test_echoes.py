@@ -73,7 +73,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
         limits=ConsumerLimits(batch_records=MOST),
         replica="1",
         gate=gate,
-        changed=lambda: None,
+        changed=lambda since: None,
     )
     for partition in (OWN, OTHER):
         lane.positions.set(partition, None)
