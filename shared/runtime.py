@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 EXIT_STUCK = 75
 """The process made no progress although everything it needs answers: whoever supervises it starts it anew."""
-EVERYTHING = dt.datetime.min.replace(tzinfo=dt.UTC)
+EVERYTHING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 """Since when something may have been appended that is news, when nobody knows."""
 
 

@@ -120,7 +120,7 @@ def settled(session: Message) -> Message:
         session_event_id=headers["ce_id"],
         decided_at=dt.datetime.now(dt.UTC),
     )
-    return message(body, source="rollcall/enrolment", version=int(headers["aggregateversion"]))
+    return message(body, source="rollcall/enrolment", version=int(headers["ce_aggregateversion"]))
 
 
 def json_message(stream: str, key: bytes, body: Mapping[str, Any], type_name: str) -> Message:

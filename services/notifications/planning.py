@@ -52,14 +52,14 @@ class Planner:
         self._woken = asyncio.Event()
         self._heard_since: dt.datetime | None = None
         """When the oldest of the news was appended that came since the last look."""
-        self._heard_late = False
-        """Whether something came that is too old to be looked for as news."""
+        self._heard_late: dt.datetime | None = None
+        """The same of what was too old to be looked for as news: it is found by comparing the whole."""
         self._look_again: set[Pair] = set()
 
     def news(self, since: dt.datetime) -> None:
         """Something was heard that others said; the oldest of it was appended at `since`."""
         if since < self._service.clock() - dt.timedelta(seconds=self._settings.news_reach_seconds):
-            self._heard_late = True
+            self._heard_late = min(since, self._heard_late or since)
         else:
             self._heard_since = min(since, self._heard_since or since)
         self._woken.set()
@@ -100,16 +100,17 @@ class Planner:
         """One look: at the whole, or at the news and the places named. Returns how many notices it opened."""
         settings, now, at = self._settings, self._service.clock(), time.monotonic()
         self._woken.clear()
-        since, again, late = self._heard_since, self._look_again, self._heard_late
+        since, late, again = self._heard_since, self._heard_late, self._look_again
         pause = settings.catch_up_seconds if late else settings.reconcile_seconds
         whole = self._whole_at is None or at >= self._whole_at + pause
         if not (whole or since or again):
             return 0
-        self._heard_since, self._look_again, self._heard_late = None, set(), late and not whole
+        self._heard_since, self._heard_late, self._look_again = None, None if whole else late, set()
+        oldest = _earlier(since, late if whole else None)
         common: dict[str, Any] = {"now": now, "since": settings.since, "most": settings.plan_most}
         try:
             async with self._engine.connect() as connection:
-                soon = await differences.bring_forward(connection, mark=since, now=now) if since else 0
+                soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else 0
                 if whole:
                     found = await differences.plan_all(connection, **common)
                 else:
@@ -117,12 +118,16 @@ class Planner:
                     pairs = again | changed
                     found = await differences.plan_named(connection, pairs, **common) if pairs else 0
         except Exception:
-            self._heard_since = min(filter(None, (since, self._heard_since)), default=None)
+            self._heard_since = _earlier(since, self._heard_since)
+            self._heard_late = _earlier(late, self._heard_late)
             self._look_again |= again
-            self._heard_late |= late
             raise
         if found >= settings.plan_most:
             self._whole_at = None
         elif whole:
             self._whole_at = at
         return found + soon
+
+
+def _earlier(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:
+    return min(filter(None, (one, other)), default=None)
