@@ -73,8 +73,8 @@ GIVEN_UP = sa.case(
 )
 WAITS_FOR_ENROLMENT = sa.and_(_has_place, SETTLED.c.event_id.is_(None))
 CAN_BE_TOLD = sa.and_(DIFFERS, ~WAITS_FOR_ENROLMENT, ~GIVEN_UP)
-BEFORE_GO_LIVE = sa.and_(TOLD.c.person_id.is_(None), PLACE.c.heard_at < SINCE, ~DIFFERS, _has_place)
-"""Others told them."""
+BEFORE_GO_LIVE = sa.and_(TOLD.c.person_id.is_(None), PLACE.c.heard_at < SINCE, _has_place)
+"""Unless it differs: others told them."""
 _BELIEVED = (
     sa.join(PLACE, SESSION, PLACE.c.session_id == SESSION.c.session_id)
     .outerjoin(TOLD, sa.and_(TOLD.c.person_id == PLACE.c.person_id, TOLD.c.session_id == PLACE.c.session_id))

@@ -99,7 +99,7 @@ UNTOLD = {
 }
 """What stands between people and what they do not know: the first of these that is so. `differences`: nothing but the next look."""
 _why = sa.case(
-    *((sa.and_(DIFFERS, condition), name) for name, condition in UNTOLD.items()),
+    (DIFFERS, sa.case(*((condition, name) for name, condition in UNTOLD.items()))),
     (TOLD.c.state == Belief.MAYBE, "outcome_unknown"),
     (BEFORE_GO_LIVE, "told_by_others"),
 )

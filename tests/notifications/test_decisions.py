@@ -6,7 +6,9 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from services.notifications.decisions import (
     Attempt,
@@ -20,7 +22,7 @@ from services.notifications.decisions import (
     settle,
 )
 from services.notifications.ledger import DERIVE, UNRENDERABLE, Belief, Notice, NoticeState, OpenNotice, Told
-from services.notifications.state import CANCELLED, MAKE, Place, Session
+from services.notifications.state import CANCELLED, MAKE, SCHEDULED, Place, Session
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeKind
@@ -594,3 +596,62 @@ def test_an_outcome_names_no_person_beyond_the_id() -> None:
     assert isinstance(body, NoticeFailed)
     text = body.model_dump_json()
     assert all(word not in text for word in ("Żaneta", "Wiśniewska", "@example.org"))
+
+
+# --- whatever happens ----------------------------------------------------------------------
+
+PLACES = st.sampled_from([place(), place(), WITHDRAWN, WAITLISTED])
+SESSIONS = st.sampled_from(
+    [session(), session(TUESDAY), FAR, YESTERDAY, session(state=CANCELLED), replace(YESTERDAY, state=CANCELLED)]
+)
+RESULTS = st.sampled_from([SENT, LATER, REFUSED, DOUBTFUL, NOT_TRIED, Outcome(Result.REFUSED, UNRENDERABLE)])
+TRUTHS = st.builds(
+    lambda its_place, its_session, mailbox, is_settled: truth(
+        its_place, its_session, mailbox=mailbox, made_of=mailbox, settled=is_settled
+    ),
+    PLACES,
+    SESSIONS,
+    st.sampled_from(["k.a", "k.b", "k.c"]),
+    st.sampled_from([True, True, False]),
+)
+
+
+@hypothesis.settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@hypothesis.given(st.lists(st.tuples(TRUTHS, RESULTS), max_size=12), TRUTHS)
+def test_whatever_happened_before_in_the_end_the_person_knows_what_is_true_and_is_told_once(
+    before: list[tuple[Truth, Outcome]], now: Truth
+) -> None:
+    """Once the truth stands still, the server takes mail, enrolment has spoken, and an operator has settled what is in doubt."""
+    ledger = Ledger()
+    for known, outcome in before:
+        ledger.working.now += dt.timedelta(minutes=1)
+        taken = ledger.claim(known)
+        if taken is not None:
+            assert known.settled or taken.difference.kind is NoticeKind.CANCELLATION
+            settle(ledger.working, taken.notice, outcome, TERMS)
+    now = replace(now, settled=True, made_of="k.corrected")
+    mails: list[tuple[NoticeKind, str | None]] = []
+    for _ in range(4):
+        ledger.working.now += dt.timedelta(days=1) / 24
+        taken = ledger.claim(now)
+        if taken is not None:
+            mails.append((taken.difference.kind, now.mailbox))
+            settle(ledger.working, taken.notice, SENT, TERMS)
+        elif ledger.told is not None and ledger.told.state is Belief.MAYBE:
+            last = ledger.working[Notice].get(ledger.told.notice_id)
+            if last is not None and last.state is NoticeState.UNKNOWN:
+                operator_says(ledger.working, last, sent=True)
+    assert ledger.notice is None
+    found = difference(ledger.told, now, now=ledger.working.now, since=LONG_AGO)
+    assert found is None
+    assert len(mails) <= 2  # A second try of what was in doubt, and what has to be told besides.
+    its_place, its_session = now.place, now.session
+    assert its_place is not None
+    assert its_session is not None
+    has_place = its_place.state == Standing.ENROLLED and its_session.state == SCHEDULED
+    if has_place and ledger.working.now < its_session.ends_at:
+        assert ledger.told is not None
+        assert ledger.told.content == its_session.content
+        assert ledger.told.mailbox == now.mailbox
+    elif not has_place:
+        assert ledger.told is None or ledger.told.ends_at is None or ledger.told.ends_at <= ledger.working.now
