@@ -174,6 +174,9 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
 
     The rows say that an attempt is made before it is made. A lease that ran out means that its holder is gone, and
     nobody knows how far it came.
+
+    What becomes true between here and the server's answer, some seconds later, is not looked at again: it differs from what
+    is told now, and is told next.
     """
     if notice.lease is not None:
         notice = replace(notice, doubts=notice.doubts + 1, lease=None, lease_until=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -173,6 +173,7 @@ class Sender:
             attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
             await store.write(connection, self._service, working)
         self._said(working)
+        self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
         return [attempt for attempt in attempts if attempt is not None], len(taken)
 
     async def _claim_one_by_one(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
@@ -214,6 +215,7 @@ class Sender:
                 postpone(working, notice, problem, self._terms)
                 await store.write(connection, self._service, working)
         self._said(working)
+        self._look_again([] if attempt else [notice])
         return True, attempt
 
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
@@ -265,6 +267,11 @@ class Sender:
         self._said(working)
 
     # --- afterwards ------------------------------------------------------------------------
+
+    def _look_again(self, closed: Iterable[OpenNotice]) -> None:
+        """What a closed notice waited for may have been heard before it was closed: no look could plan anything then."""
+        if pairs := [_pair(notice) for notice in closed]:
+            self._planner.look_again(pairs)
 
     def _said(self, working: Working) -> None:
         """After a commit: our words go to Kafka, and what may have become a difference meanwhile is looked at again."""
