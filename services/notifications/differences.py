@@ -44,7 +44,7 @@ def _is_another(then: sa.ColumnElement[Any], now: sa.ColumnElement[Any]) -> sa.C
     return sa.func.coalesce(sa.and_(then != now, sa.func.split_part(then, ".", 1) == KEY_NAME), sa.false())
 
 
-# The same as decisions.difference, which judges again when a notice is taken; tests hold them against each other.
+# The same as untold.difference, which judges again when a notice is taken; tests hold them against each other.
 _content = sa.case((sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED), SESSION.c.content))
 _has_place = sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED)
 _lasts = SESSION.c.ends_at > NOW

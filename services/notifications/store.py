@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.decisions import Truth
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, Session, Settled, Topic, Town
+from services.notifications.untold import Truth
 from shared.contracts.notifications import NoticeOutcome
 from shared.database import KEPT, rows_as, table_of
 from shared.envelope import Heard

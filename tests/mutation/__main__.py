@@ -174,7 +174,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what giving up depended on",
-        "services/notifications/decisions.py",
+        "services/notifications/untold.py",
         "        and is_the_same(told.given_up_for, truth.made_of)\n",
         "",
         (
@@ -183,7 +183,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the address as a part of what was told",
-        "services/notifications/decisions.py",
+        "services/notifications/untold.py",
         "    if elsewhere or told.content is None:",
         "    if told.content is None:",
         (
@@ -192,7 +192,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the end that was told",
-        "services/notifications/decisions.py",
+        "services/notifications/untold.py",
         "    believes_in_a_place = told.ends_at is not None and now < told.ends_at\n",
         "    believes_in_a_place = now < session.ends_at\n",
         ("tests/notifications/test_decisions.py::test_who_was_told_of_next_week_is_told_that_it_was_yesterday",),
@@ -206,7 +206,7 @@ MUTATIONS = (
     ),
     Mutation(
         "enrolment's first word",
-        "services/notifications/decisions.py",
+        "services/notifications/untold.py",
         "        return not self.given_up and not self.waits_for_enrolment",
         "        return not self.given_up",
         (

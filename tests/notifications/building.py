@@ -6,9 +6,10 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from services.notifications.decisions import Terms, Truth
+from services.notifications.decisions import Terms
 from services.notifications.ledger import Content, OpenNotice
 from services.notifications.state import SCHEDULED, Contact, Person, Place, Session, Settled, Topic, Town
+from services.notifications.untold import Truth
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionKind

@@ -12,17 +12,15 @@ from hypothesis import strategies as st
 
 from services.notifications.decisions import (
     Attempt,
-    Difference,
     Outcome,
     Result,
-    Truth,
     claim,
-    difference,
     operator_says,
     settle,
 )
 from services.notifications.ledger import DERIVE, UNRENDERABLE, Belief, Notice, NoticeState, OpenNotice, Told
 from services.notifications.state import CANCELLED, MAKE, SCHEDULED, Place, Session
+from services.notifications.untold import Difference, Truth, difference
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeKind

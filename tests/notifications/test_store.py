@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import differences, reading, store
 from services.notifications.app import SERVICE
-from services.notifications.decisions import Outcome, Result, claim, difference, operator_says, settle
+from services.notifications.decisions import Outcome, Result, claim, operator_says, settle
 from services.notifications.ledger import NO_PLACE, Notice, NoticeState, OpenNotice, Told, told_after
 from services.notifications.state import CANCELLED, SCHEDULED, Place, Session
+from services.notifications.untold import difference
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind, NoticeOutcome
