@@ -61,11 +61,20 @@ class Thought:
 class Desk:
     """Where a service thinks. One transaction at a time passes; several processes may have a desk each."""
 
-    def __init__(self, engine: AsyncEngine, service: Service, *, said: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: Service,
+        *,
+        said: Callable[[], None],
+        changed: Callable[[dt.datetime], None] = lambda since: None,
+    ) -> None:
         self.engine = engine
         self.service = service
         self.wake = said
         """Called after a commit that staged facts: wakes the relay in this process."""
+        self.changed = changed
+        """Called after a commit that no lane made, with when the oldest of what it heard was appended; lanes call it themselves."""
         self.own_heard = False
         """Whether our own streams have been heard to where they ended at start."""
         self.quiet_until: dict[Partition, int] = {}
@@ -98,6 +107,7 @@ class Desk:
             thought.parked = await self._park(connection, held, (), working.now)
         if thought.said:
             self.wake()
+        self.changed(min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now))
         return thought
 
     async def think(self, connection: AsyncConnection, inputs: Inputs) -> Working:

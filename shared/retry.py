@@ -125,6 +125,7 @@ class ParkedRetry:
                 await parking.settle(connection, row, ParkedState.PARKED, reason=reason, detail=refused)
             result = await parking.find(connection, stream, partition, offset)
         self._desk.wake()
+        self._desk.changed(row.appended_at)
         return result
 
     async def discard(self, stream: str, partition: int, offset: int) -> Parked | None:

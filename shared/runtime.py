@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
@@ -38,10 +39,13 @@ log = structlog.get_logger()
 
 EXIT_STUCK = 75
 """The process made no progress although everything it needs answers: whoever supervises it starts it anew."""
+EVERYTHING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+"""Since when something may have been appended that is news, when nobody knows."""
 
 
 class Runtime:
-    """One running service. `changed` listeners are called after every commit of the facts lane: the sender wakes by it."""
+    """One running service. Its `changed` listeners are told after every commit of something that others said, whichever way it was
+    heard, when the oldest of it was appended: the planner of mails wakes by it. Our own echoes are nothing new."""
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service = service
@@ -57,7 +61,7 @@ class Runtime:
         """What we said before is known: the lanes may go on."""
         self.may_decide = asyncio.Event()
         """Nothing is being recovered: commands and due moments may be decided."""
-        self.changed: list[Callable[[], None]] = []
+        self.changed: list[Callable[[dt.datetime], None]] = []
         self.loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What a service runs beside the common loops."""
         self.broker = self._broker(settings)
@@ -72,7 +76,7 @@ class Runtime:
             poll_seconds=settings.relay_poll_seconds,
             timeout_seconds=settings.relay_timeout_seconds,
         )
-        self.desk = Desk(self.engine, service, said=self.relay.wake)
+        self.desk = Desk(self.engine, service, said=self.relay.wake, changed=self.tell)
         self.commands = CommandPath(self.desk, self.may_decide)
         self.retry = ParkedRetry(self.engine, service, self.desk, may_decide=self.may_decide)
         self.due = DueLoop(
@@ -128,7 +132,7 @@ class Runtime:
                 hear=self.desk.hear,
                 limits=smaller,
                 gate=self.own_heard,
-                changed=lambda: None,
+                changed=self.tell,
                 **common,
             )
         ]
@@ -143,15 +147,16 @@ class Runtime:
                     hear=facts.hear,
                     limits=limits,
                     gate=None,
-                    changed=self._on_change,
+                    changed=self.tell,
                     **common,
                 )
             )
         return lanes
 
-    def _on_change(self) -> None:
+    def tell(self, since: dt.datetime) -> None:
+        """After a commit: something was heard or decided that was appended at `since` or later."""
         for listener in self.changed:
-            listener()
+            listener(since)
 
     # --- life ----------------------------------------------------------------------------
 

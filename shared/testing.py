@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from aiokafka import ConsumerRecord
 
+from shared.contracts.enrolment import PlacesSettled
 from shared.contracts.model import Event
 from shared.decoding import decode
 from shared.envelope import BINARY, Heard, headers_of, key_of, microseconds, subject_of
@@ -110,6 +111,18 @@ def message(
     return Message(type(body).stream, key_of(body), body.model_dump_json(exclude_none=True).encode(), kept)
 
 
+def settled(session: Message) -> Message:
+    """What enrolment says once it has drawn every consequence from a statement of a session: for who runs without it."""
+    headers = {name: value.decode() for name, value in session.headers}
+    body = PlacesSettled(
+        session_id=(session.key or b"").decode(),
+        session_source=headers["ce_source"],
+        session_event_id=headers["ce_id"],
+        decided_at=dt.datetime.now(dt.UTC),
+    )
+    return message(body, source="rollcall/enrolment", version=int(headers["ce_aggregateversion"]))
+
+
 def json_message(stream: str, key: bytes, body: Mapping[str, Any], type_name: str) -> Message:
     """A record whose body need not be valid."""
     subject_free = headers_of(
@@ -156,4 +169,5 @@ __all__ = [
     "heard",
     "json_message",
     "message",
+    "settled",
 ]

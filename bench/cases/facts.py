@@ -31,7 +31,7 @@ async def projector(place: Place) -> Measured:
             clock.start()
             await hear(*arguments)
 
-        def looked() -> None:
+        def looked(since: dt.datetime) -> None:
             if all(lane.positioning._committed.get(partition_of(tp), 0) >= offset for tp, offset in end.items()):
                 all_heard.set()
 

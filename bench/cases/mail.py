@@ -17,7 +17,7 @@ from bench.sink import Sink
 from bench.surroundings import Place, Servers, empty, fill
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.streams import STREAMS
-from shared.testing import Message, message
+from shared.testing import Message, message, settled
 
 
 def _places(people: int) -> list[Message]:
@@ -40,7 +40,8 @@ def _places(people: int) -> list[Message]:
 
 async def _round(place: Place, folder: Path) -> Measured:
     await empty(place.kafka, *STREAMS)
-    await fill(place.kafka, truth(place.events, starts_in=dt.timedelta(days=30)))
+    known = list(truth(place.events, starts_in=dt.timedelta(days=30)))
+    await fill(place.kafka, [*known, *(settled(one) for one in known if one.stream == "programme.sessions")])
     sink = Sink()
     async with (
         sink.listening(),

@@ -10,6 +10,24 @@ Books = Mapping[str, Any]
 
 OUTCOMES = ("enrolled", "waitlisted", "refused", "withdrawn", "held")
 _PRESENCE = ("present", "absent", "not_recorded")
+_WRONG = {
+    "differences": "told what is not true",
+    "to_do": "mails on their way",
+    "given_up": "given up",
+    "waiting_for_enrolment": "waiting for enrolment",
+}
+_UNTOLD = {
+    "differences": "not planned yet",
+    "on_their_way": "on their way",
+    "given_up": "given up",
+    "outcome_unknown": "outcome unknown",
+    "waiting_for_enrolment": "waiting for enrolment",
+    "waiting_for_person": "waiting for the person",
+    "waiting_for_contact": "waiting for a contact",
+    "waiting_for_town": "waiting for the town",
+    "waiting_for_topic": "waiting for the topic",
+    "unreachable": "unreachable",
+}
 AT_MOST = "≤"
 EQUAL = "="
 
@@ -134,9 +152,22 @@ def _mail(books: Books | None, accepted: int | None, distinct: int | None) -> li
     sent = {str(kind): int(number) for kind, number in notices["sent"].items()}
     # An attempt whose answer was lost may have arrived: the mail server may be ahead of us by so many, and no more.
     doubts = int(notices["ambiguous_attempts"])
-    waiting = {"told what is not true": int(notices["differences"]), "mails on their way": int(notices["to_do"])}
-    says_told = f"0 = people {' + '.join(waiting)}"
-    lines = [Equation("told", says_told, 0, sum(waiting.values()), waiting, service="notifications")]
+    # What stays here is somebody's work; what waits, or cannot be, is a line of its own.
+    wrong = {words: int(notices[name]) for name, words in _WRONG.items()}
+    lines = [Equation("told", f"0 = {' + '.join(wrong)}", 0, sum(wrong.values()), wrong, service="notifications")]
+    untold = {words: int(notices[name]) for name, words in _UNTOLD.items()}
+    in_doubt = int(notices["outcome_unknown"])
+    says_untold = "people who do not know, or may not = those by name"
+    lines.append(
+        Equation(
+            "untold",
+            says_untold,
+            int(notices["untold"]) + in_doubt,
+            sum(untold.values()),
+            {words: number for words, number in untold.items() if number},
+            service="notifications",
+        )
+    )
     if accepted is not None:
         known = min(max(accepted - sum(sent.values()), 0), doubts)
         parts = sent | ({"sent, answer lost": known} if doubts else {})

@@ -11,7 +11,7 @@ from services.notifications import reading, store
 from services.notifications.decisions import operator_says
 from services.notifications.ledger import NoticeState, OpenNotice, Told
 from shared.contracts.model import ID_PATTERN
-from shared.runtime import Runtime
+from shared.runtime import EVERYTHING, Runtime
 from shared.web import Problem, allowed, create_app
 
 NoticeId = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -69,8 +69,7 @@ def app_of(runtime: Runtime) -> FastAPI:
             operator_says(working, known, sent=found.sent == "sent")
             await store.write(connection, runtime.service, working)
         runtime.desk.wake()
-        for listener in runtime.changed:
-            listener()
+        runtime.tell(EVERYTHING)  # What it is about may have been heard at any time.
         async with runtime.engine.connect() as connection:
             return _there(await reading.notice(connection, notice_id), notice_id)
 

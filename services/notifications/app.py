@@ -56,7 +56,6 @@ def runtime_of() -> tuple[Runtime, Any]:
         SERVICE,
         settings,
         streams_heard=partial(streams_heard, runtime),
-        lag=lambda: {name: lag for name, lag in runtime.health.lag().items() if name not in SERVICE.own},
         said=runtime.relay.wake,
     )
     runtime.changed.append(sender.news)

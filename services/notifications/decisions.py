@@ -1,8 +1,5 @@
-"""What has to be told, and what becomes of an attempt to tell it. Pure functions over what is loaded.
-
-Nothing here follows events: a notice is the difference between what is true and what was told. So a session moved from
-Monday to Tuesday and back before anything left sends nothing, and a withdrawal whose confirmation may have left sends
-its cancellation.
+"""What becomes of an attempt to tell somebody what is true. Pure functions over what is loaded; what has to be told stands in
+`untold.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +9,8 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
+from services.notifications.digests import is_the_same
 from services.notifications.ledger import (
-    NO_PLACE,
     NOT_SENT,
     OUTCOME_UNKNOWN,
     OVERTAKEN,
@@ -22,80 +19,17 @@ from services.notifications.ledger import (
     OpenNotice,
     Told,
 )
-from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Session
-from shared.contracts.enrolment import Standing
+from services.notifications.untold import Difference, Truth, difference
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeSent
+from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.envelope import Reason
 from shared.values import immutable
 from shared.working import Working
 
+POSTPONED = (Reason.REFUSED_BY_DATABASE, Reason.UNDECIDABLE)
+"""Problems of notices that cannot even be claimed."""
 POSTPONED_SECONDS = 600
 """A notice that the database or our own code refuses needs somebody to mend that; it is looked at again so often."""
-
-
-@immutable
-class Truth:
-    """Everything about one person's place that a mail depends on, as it stands now."""
-
-    place: Place | None
-    session: Session | None
-    person: Person | None
-    contact: Contact | None
-    city_name: str | None
-    topic_names: tuple[str, str] | None
-    """Polish, English."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether a mail can be written. What is missing is waited for; who is erased is never written to."""
-        known = self.person is not None and not self.person.erased and self.contact is not None
-        return known and not (self.contact and self.contact.erased) and bool(self.city_name and self.topic_names)
-
-
-@immutable
-class Difference:
-    """What has to be told."""
-
-    kind: NoticeKind
-    says: Content
-    before: Content | None = None
-    """In a change: what was told before, if that is known."""
-    certain: Content | None = None
-    """While it is in doubt whether what was told last arrived: what the person knows for certain."""
-    session_cancelled: bool = False
-
-
-def difference(
-    told: Told | None, place: Place | None, session: Session | None, *, now: dt.datetime, since: dt.datetime
-) -> Difference | None:
-    """What is true and was not told. `since` is go-live: before it, others told people what was true then."""
-    if place is None or session is None or now >= session.ends_at:
-        return None
-    enrolled = place.state == Standing.ENROLLED
-    truth = session.content if enrolled and session.state == SCHEDULED else None
-    content = told.content if told else None
-    certain = told.certain if told and told.certain and told.certain.hash else None
-    if told is not None:
-        if content == truth or told.given_up == (truth or NO_PLACE):
-            return None
-    elif place.heard_at < since:
-        if not enrolled or session.heard_at < since:
-            return None
-    elif truth is None:
-        return None
-    told_by_others = told is None and place.heard_at < since
-    true_now = Content(hash=truth, venue=session.venue, address=session.address, meetings=session.meetings)
-    if truth is None:
-        said = told.said if told and told.said else true_now
-        if now >= said.ends_at:
-            return None
-        called_off = said.model_copy(update={"hash": None})
-        return Difference(
-            NoticeKind.CANCELLATION, called_off, certain=certain, session_cancelled=session.state == CANCELLED
-        )
-    if content is None and not told_by_others:
-        return Difference(NoticeKind.CONFIRMATION, true_now, certain=certain)
-    return Difference(NoticeKind.CHANGE, true_now, before=told.said if told else None, certain=certain)
 
 
 # --- an attempt ----------------------------------------------------------------------------
@@ -108,7 +42,7 @@ class Terms:
     since: dt.datetime
     domain: str
     lease_seconds: float
-    attempts_most: int
+    give_up_after: dt.timedelta
     retry_first_seconds: float
     retry_most_seconds: float
 
@@ -127,30 +61,45 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
 
     The rows say that an attempt is made before it is made. A lease that ran out means that its holder is gone, and
     nobody knows how far it came.
+
+    What becomes true between here and the server's answer, some seconds later, is not looked at again: it differs from what
+    is told now, and is told next.
     """
     if notice.lease is not None:
         notice = replace(notice, doubts=notice.doubts + 1, lease=None, lease_until=None)
     told = working[Told].get(notice.person_id, notice.session_id)
-    found = difference(told, truth.place, truth.session, now=working.now, since=terms.since)
+    found = difference(told, truth, now=working.now, since=terms.since)
     if working[Notice].get(notice.notice_id) is not None:  # Its outcome was heard: this database is older than it.
         _close(working, notice)
         return None
-    if notice.doubts and (found is None or not truth.is_complete or not _says_the_same(notice, found)):
+    tells = found is not None and not found.given_up and truth.is_complete
+    if notice.doubts and (found is None or not tells or not _says_the_same(notice, found, truth)):
         _fail(working, notice, OVERTAKEN, terms)
         return None
     if notice.doubts > 1:
         _fail(working, notice, OUTCOME_UNKNOWN, terms)
         return None
-    if found is None or not truth.is_complete or truth.contact is None:
-        _close(working, notice)  # Found again as soon as it is a difference, or as what it waits for is known.
+    if notice.doubts and found is not None and found.waits_for_enrolment:
+        _again(working, notice, terms.retry_first_seconds)  # It may have left: it is closed with its outcome only.
         return None
+    if found is None or not tells or not found.can_be_told or truth.contact is None:
+        why = _came_too_late(notice, told, truth, terms) if found is None else None
+        if why is not None:
+            _fail(working, notice, why, terms)
+        else:
+            _close(working, notice)  # Found again as soon as it is a difference, or as what it waits for is known.
+        return None
+    at_this_address = notice.content is not None and is_the_same(notice.content.mailbox, truth.mailbox)
     claimed = replace(
         notice,
         kind=found.kind,
-        language=Language(truth.contact.language),
+        # A second try is the same mail.
+        language=notice.language if notice.doubts and notice.language else Language(truth.contact.language),
         sequence=told.sequence + 1 if told else 0,
-        content=found.says,
+        content=found.says.model_copy(update={"mailbox": truth.mailbox}),
         stated_at=notice.stated_at if notice.doubts else working.now,
+        tried_since=notice.tried_since if at_this_address and notice.tried_since else working.now,
+        made_of=truth.made_of,
         attempts=notice.attempts + 1,
         lease=lease,
         lease_until=working.now + dt.timedelta(seconds=terms.lease_seconds),
@@ -167,8 +116,17 @@ def postpone(working: Working, notice: OpenNotice, problem: str, terms: Terms) -
     working[OpenNotice].put(replace(notice, next_attempt_at=working.now + pause, problem=problem))
 
 
-def _says_the_same(notice: OpenNotice, found: Difference) -> bool:
-    return notice.kind == found.kind and notice.content is not None and notice.content.hash == found.says.hash
+def _says_the_same(notice: OpenNotice, found: Difference, truth: Truth) -> bool:
+    content = notice.content
+    same = content is not None and content.hash == found.says.hash and is_the_same(content.mailbox, truth.mailbox)
+    return same and notice.kind == found.kind
+
+
+def _came_too_late(notice: OpenNotice, told: Told | None, truth: Truth, terms: Terms) -> str | None:
+    """Why it was not told, if the session ended while the server put us off: nobody shall look as if they had been told."""
+    if not notice.attempts or difference(told, truth, now=notice.planned_at, since=terms.since) is None:
+        return None
+    return notice.problem
 
 
 # --- its result ----------------------------------------------------------------------------
@@ -204,14 +162,18 @@ def settle(working: Working, notice: OpenNotice, outcome: Outcome, terms: Terms)
         case Result.REFUSED:
             _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)
         case Result.NOT_TRIED:
-            _again(working, replace(notice, attempts=notice.attempts - 1), terms.retry_first_seconds)
-        case Result.LATER if notice.attempts >= terms.attempts_most:
-            _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)
+            # Days of refusing us are not days of refusing this mail.
+            notice = replace(notice, attempts=notice.attempts - 1, tried_since=None, problem=outcome.code)
+            _again(working, notice, terms.retry_first_seconds)
         case Result.LATER:
-            pause = terms.retry_first_seconds * 2 ** (notice.attempts - 1)
-            _again(working, notice, min(pause, terms.retry_most_seconds))
+            tried_for = working.now - (notice.tried_since or working.now)
+            if tried_for >= terms.give_up_after:
+                _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)
+            else:
+                pause = max(terms.retry_first_seconds, tried_for.total_seconds())
+                _again(working, replace(notice, problem=outcome.code), min(pause, terms.retry_most_seconds))
         case Result.DOUBTFUL:
-            notice = replace(notice, doubts=notice.doubts + 1)
+            notice = replace(notice, doubts=notice.doubts + 1, problem=outcome.code)
             if notice.doubts > 1:
                 _fail(working, notice, OUTCOME_UNKNOWN, terms)
             else:
@@ -234,7 +196,8 @@ def _close(working: Working, notice: OpenNotice) -> None:
 
 
 def _fail(working: Working, notice: OpenNotice, code: str, terms: Terms) -> None:
-    working.say(NoticeFailed(**_outcome_fields(working, notice, terms), code=code))
+    fields = _outcome_fields(working, notice, terms)
+    working.say(NoticeFailed(**fields, code=code, made_of_digest=notice.made_of))
     _close(working, notice)
 
 
@@ -263,6 +226,7 @@ _SAME_IN_FACT = (
 def _said(content: Content) -> dict[str, Any]:
     return {
         "content": content.hash,
+        "address_digest": content.mailbox,
         "venue": content.venue,
         "address": content.address,
         "meetings": content.meetings,

@@ -16,46 +16,88 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.ledger import NO_PLACE
 from services.notifications.state import SCHEDULED
-from services.notifications.store import CONTACT, MOST, NOW, OPEN, PERSON, PLACE, SESSION, TOLD, TOPIC, TOWN, Pair
+from services.notifications.store import (
+    CONTACT,
+    IS_SETTLED,
+    KEY_NAME,
+    MADE_OF,
+    MAILBOX,
+    MOST,
+    NOW,
+    OPEN,
+    PERSON,
+    PLACE,
+    SESSION,
+    SETTLED,
+    TOLD,
+    TOPIC,
+    TOWN,
+    Pair,
+)
 from shared.contracts.enrolment import Standing
 
 SINCE = sa.bindparam("since", type_=sa.DateTime(timezone=True))
 
-_truth = sa.case((sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED), SESSION.c.content))
-# The same as decisions.difference, which judges again when a notice is taken; tests hold them against each other.
+
+def _is_another(then: sa.ColumnElement[Any], now: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """The opposite of digests.is_the_same."""
+    return sa.func.coalesce(sa.and_(then != now, sa.func.split_part(then, ".", 1) == KEY_NAME), sa.false())
+
+
+# The same as untold.difference, which judges again when a notice is taken; tests hold them against each other.
+_content = sa.case((sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED), SESSION.c.content))
+_has_place = sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED)
+_lasts = SESSION.c.ends_at > NOW
+_believes_in_a_place = sa.func.coalesce(TOLD.c.ends_at > NOW, sa.false())
 DIFFERS = sa.case(
     (
         TOLD.c.person_id.is_not(None),
         sa.and_(
-            TOLD.c.content.is_distinct_from(_truth),
-            TOLD.c.given_up.is_distinct_from(sa.func.coalesce(_truth, NO_PLACE)),
-            sa.or_(_truth.is_not(None), TOLD.c.ends_at > NOW),
+            sa.or_(_believes_in_a_place, sa.and_(_has_place, _lasts)),
+            sa.or_(
+                TOLD.c.content.is_distinct_from(_content),
+                sa.and_(_has_place, _lasts, _is_another(TOLD.c.mailbox, MAILBOX)),
+            ),
         ),
     ),
-    (PLACE.c.heard_at < SINCE, sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.heard_at >= SINCE)),
-    else_=_truth.is_not(None),
+    (
+        PLACE.c.heard_at < SINCE,
+        sa.and_(_lasts, PLACE.c.state == Standing.ENROLLED, SESSION.c.heard_at >= SINCE),
+    ),
+    else_=sa.and_(_lasts, _has_place),
 )
-_BELIEVED = sa.join(PLACE, SESSION, PLACE.c.session_id == SESSION.c.session_id).outerjoin(
-    TOLD, sa.and_(TOLD.c.person_id == PLACE.c.person_id, TOLD.c.session_id == PLACE.c.session_id)
+"""What a person does not know."""
+GIVEN_UP = sa.case(
+    (TOLD.c.given_up == sa.func.coalesce(_content, NO_PLACE), ~_is_another(TOLD.c.given_up_for, MADE_OF)),
+    else_=sa.false(),
 )
-LIVE = _BELIEVED.outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id).outerjoin(
-    CONTACT, CONTACT.c.person_id == PLACE.c.person_id
+WAITS_FOR_ENROLMENT = sa.and_(_has_place, SETTLED.c.event_id.is_(None))
+CAN_BE_TOLD = sa.and_(DIFFERS, ~WAITS_FOR_ENROLMENT, ~GIVEN_UP)
+BEFORE_GO_LIVE = sa.and_(TOLD.c.person_id.is_(None), PLACE.c.heard_at < SINCE, _has_place)
+"""Unless it differs: others told them."""
+_BELIEVED = (
+    sa.join(PLACE, SESSION, PLACE.c.session_id == SESSION.c.session_id)
+    .outerjoin(TOLD, sa.and_(TOLD.c.person_id == PLACE.c.person_id, TOLD.c.session_id == PLACE.c.session_id))
+    .outerjoin(CONTACT, CONTACT.c.person_id == PLACE.c.person_id)
+    .outerjoin(SETTLED, IS_SETTLED)
 )
-"""Places with what is known about them; to be restricted to sessions that are not over."""
+LIVE = _BELIEVED.outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id)
+"""Places with what is known about them; to be restricted to one of `PARTS`."""
+PARTS = (_lasts, sa.and_(~_lasts, TOLD.c.ends_at > NOW))
+"""Sessions that are not over, and those that are but were told for later. Apart, so that each is found by an index."""
 HAS_TOWN = sa.exists().where(TOWN.c.city_id == SESSION.c.city_id)
 HAS_TOPIC = sa.exists().where(TOPIC.c.topic == SESSION.c.topic)
+IS_OPEN = sa.exists().where(OPEN.c.person_id == PLACE.c.person_id, OPEN.c.session_id == PLACE.c.session_id)
 
 
-def _planned(places: sa.FromClause) -> Any:
+def _planned(places: sa.FromClause, *parts: sa.ColumnElement[bool]) -> Any:
     """Opens a notice for every difference among these places about which a mail can be written.
 
     In two steps, of which Postgres plans each by itself: to order a join of all ten tables took it 25 ms a look.
     """
-    here = sa.and_(OPEN.c.person_id == PLACE.c.person_id, OPEN.c.session_id == PLACE.c.session_id)
+    one = sa.select(PLACE.c.person_id, PLACE.c.session_id, SESSION.c.city_id, SESSION.c.topic).select_from(places)
     differing = (
-        sa.select(PLACE.c.person_id, PLACE.c.session_id, SESSION.c.city_id, SESSION.c.topic)
-        .select_from(places)
-        .where(SESSION.c.ends_at > NOW, DIFFERS, ~sa.exists().where(here))
+        sa.union_all(*(one.where(part, CAN_BE_TOLD, ~IS_OPEN) for part in parts))
         .cte("differing")
         .prefix_with("MATERIALIZED")
     )
@@ -97,27 +139,46 @@ _named = (
     .render_derived()
 )
 _is_named = sa.and_(PLACE.c.person_id == _named.c.person_id, PLACE.c.session_id == _named.c.session_id)
-_PLAN_ALL = _planned(_BELIEVED)
-_PLAN_NAMED = _planned(_BELIEVED.join(_named, _is_named))
+_PLAN_ALL = _planned(_BELIEVED, *PARTS)
+_PLAN_NAMED = _planned(_BELIEVED.join(_named, _is_named), sa.true())
 """Apart from `_NEWS`: planning one statement of both took Postgres longer than running it, and anew at each look."""
 
 _MARK = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
-_pair = (PLACE.c.person_id, PLACE.c.session_id)
+_of_session = PLACE.c.session_id == SESSION.c.session_id
+
+
+def _is_news(table: sa.Table) -> sa.ColumnElement[bool]:
+    return table.c.heard_at >= _MARK
+
+
+_pair = sa.select(PLACE.c.person_id, PLACE.c.session_id)
 _NEWS = sa.union_all(
-    sa.select(*_pair, PLACE.c.heard_at).where(PLACE.c.heard_at > _MARK),
-    sa.select(*_pair, SESSION.c.heard_at)
-    .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
-    .where(SESSION.c.heard_at > _MARK, SESSION.c.ends_at > NOW),
+    _pair.where(_is_news(PLACE)),
+    _pair.join(SESSION, _of_session).where(_is_news(SESSION)),
+    _pair.join(SETTLED, SETTLED.c.session_id == PLACE.c.session_id).where(_is_news(SETTLED)),
+    *(_pair.join(table, table.c.person_id == PLACE.c.person_id).where(_is_news(table)) for table in (CONTACT, PERSON)),
     *(
-        sa.select(*_pair, table.c.heard_at)
-        .join(table, table.c.person_id == PLACE.c.person_id)
-        .where(table.c.heard_at > _MARK)
-        for table in (CONTACT, PERSON)
+        _pair.join(SESSION, _of_session).join(table, SESSION.c[key] == table.c[key]).where(_lasts, _is_news(table))
+        for table, key in ((TOPIC, "topic"), (TOWN, "city_id"))
     ),
 )
-_NEWEST = sa.select(
-    sa.func.greatest(
-        *(sa.select(sa.func.max(table.c.heard_at)).scalar_subquery() for table in (PLACE, SESSION, CONTACT, PERSON))
+"""By everything that a letter reads."""
+
+_SOON = (
+    sa.update(OPEN)
+    .values(next_attempt_at=NOW)
+    .where(OPEN.c.lease.is_(None), OPEN.c.next_attempt_at > NOW)
+    .where(
+        sa.or_(
+            *(sa.exists().where(table.c.person_id == OPEN.c.person_id, _is_news(table)) for table in (CONTACT, PERSON)),
+            sa.exists().where(
+                PLACE.c.person_id == OPEN.c.person_id, PLACE.c.session_id == OPEN.c.session_id, _is_news(PLACE)
+            ),
+            *(
+                sa.exists().where(table.c.session_id == OPEN.c.session_id, _is_news(table))
+                for table in (SESSION, SETTLED)
+            ),
+        )
     )
 )
 
@@ -137,15 +198,12 @@ async def plan_named(
     return int((await connection.execute(_PLAN_NAMED, parameters)).rowcount)
 
 
-async def news(
-    connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime
-) -> tuple[set[Pair], dt.datetime | None]:
-    """The places that something was heard about after `mark`, and when the newest of it was heard."""
-    rows = (await connection.execute(_NEWS, {"mark": mark, "now": now})).all()
-    return {(row[0], row[1]) for row in rows}, max((row[2] for row in rows), default=None)
+async def news(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> set[Pair]:
+    """The places that something was heard about that was appended at `mark` or after it."""
+    return {(row[0], row[1]) for row in await connection.execute(_NEWS, {"mark": mark, "now": now})}
 
 
-async def newest_heard(connection: AsyncConnection) -> dt.datetime | None:
-    """When the newest of all that mails depend on was heard."""
-    newest: dt.datetime | None = (await connection.execute(_NEWEST)).scalar_one()
-    return newest
+async def bring_forward(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> int:
+    """Makes due at once what was put off before something was heard about it: the pause was another address's, perhaps.
+    Returns how many notices."""
+    return int((await connection.execute(_SOON, {"mark": mark, "now": now})).rowcount)

@@ -56,6 +56,8 @@ class Content(Part):
     """What a mail says about a session: where and when. `hash` is None in what calls a place off."""
 
     hash: str | None
+    mailbox: str | None = None
+    """To which address, as a digest (`digests.py`); None: not known, or not addressed yet."""
     venue: str
     address: str | None
     meetings: tuple[Meeting, ...]
@@ -83,6 +85,8 @@ class Notice(FactRow):
     doubts: int
     state: NoticeState
     code: str | None
+    made_of: str | None
+    """The digest of all that a mail that failed was made of."""
     decided_at: dt.datetime
 
 
@@ -99,15 +103,20 @@ class Told(Row):
     sequence: int
     state: Belief
     content: str | None
-    """The hash of what was told last, or may have been; None: that there is no place, or nothing at all."""
+    """The hash of what was told last, or may have been; None: that there is no place, or nothing at all; OVERTAKEN: nobody
+    knows, and whatever is true is to be told."""
+    mailbox: str | None
+    """The digest of the address that it was told to; None: not known."""
     said: Content | None
     """What that was in full, for "before → now"."""
     certain: Content | None
     """While that is in doubt: what had been told before."""
     given_up: str | None
-    """What could not be told for good and is not tried again: a content, or NO_PLACE."""
+    """What could not be told for good: a content, or NO_PLACE. It is tried again once anything of it is another."""
+    given_up_for: str | None
+    """The digest of all that it was made of; None: not known."""
     ends_at: dt.datetime | None
-    """When the session ends, as the person was told."""
+    """When the session ends, as far as the person may know; None: they know of no place."""
 
 
 @immutable
@@ -130,13 +139,17 @@ class OpenNotice(Row):
     content: Content | None
     stated_at: dt.datetime | None
     """The mail's Date; stays once an attempt may have left, so that a second try is the same mail."""
+    tried_since: dt.datetime | None
+    """When the first attempt at this address was made."""
+    made_of: str | None
+    """The digest of all that the last attempt was made of."""
     attempts: int
     doubts: int
     lease: str | None
     """Who is sending it just now. Outcomes are written only under the lease."""
     lease_until: dt.datetime | None
     problem: str | None
-    """Why it was postponed when it was to be claimed: what became of it was refused."""
+    """Why it has not left yet: what became of the last attempt, or why it could not be claimed."""
 
 
 def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
@@ -151,12 +164,19 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
         body.kind,
         body.language,
         body.sequence,
-        Content(hash=body.content, venue=body.venue, address=body.address, meetings=body.meetings),
+        Content(
+            hash=body.content,
+            mailbox=body.address_digest,
+            venue=body.venue,
+            address=body.address,
+            meetings=body.meetings,
+        ),
         body.message_id,
         body.attempts,
         body.doubts,
         special.get(code, NoticeState.FAILED),
         code,
+        body.made_of_digest if isinstance(body, NoticeFailed) else None,
         body.decided_at,
     )
 
@@ -174,7 +194,20 @@ DERIVE: dict[type[FactRow], Derive] = {Notice: derive}
 def told_after(told: Told | None, notice: Notice) -> Told:
     """What the person was told, once this outcome is known. The outcome of an older notice changes nothing any more."""
     if told is None:
-        told = Told(notice.person_id, notice.session_id, notice.notice_id, 0, Belief.NO, None, None, None, None, None)
+        told = Told(
+            notice.person_id,
+            notice.session_id,
+            notice.notice_id,
+            0,
+            Belief.NO,
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+        )
     if told.sequence > notice.sequence:
         return told
     told = replace(told, notice_id=notice.notice_id, sequence=notice.sequence)
@@ -184,20 +217,26 @@ def told_after(told: Told | None, notice: Notice) -> Told:
             return _believing(told, Belief.YES if said.hash else Belief.NO, said, certain=None)
         case NoticeState.UNKNOWN | NoticeState.OVERTAKEN:
             certain = told.certain if told.state == Belief.MAYBE else told.said
-            return _believing(told, Belief.MAYBE, said, certain=certain)
-    if told.state == Belief.MAYBE and notice.code == NOT_SENT:
+            told = _believing(told, Belief.MAYBE, said, certain=certain)
+            return replace(told, content=OVERTAKEN) if notice.state is NoticeState.OVERTAKEN else told
+    if notice.code != NOT_SENT:
+        return replace(told, given_up=said.hash or NO_PLACE, given_up_for=notice.made_of)
+    if told.given_up is None and told.state == Belief.MAYBE:  # Otherwise it had failed, and an earlier one is in doubt.
         before = told.certain
         return _believing(told, Belief.YES if before and before.hash else Belief.NO, before, certain=None)
-    return replace(told, given_up=None if notice.code == NOT_SENT else said.hash or NO_PLACE)
+    return replace(told, given_up=None, given_up_for=None)
 
 
 def _believing(told: Told, state: Belief, said: Content | None, *, certain: Content | None) -> Told:
+    places = [one.ends_at for one in (said, certain) if one is not None and one.hash is not None]
     return replace(
         told,
         state=state,
         content=said.hash if said else None,
+        mailbox=said.mailbox if said else None,
         said=said,
         certain=certain,
         given_up=None,
-        ends_at=said.ends_at if said else None,
+        given_up_for=None,
+        ends_at=max(places, default=None),
     )

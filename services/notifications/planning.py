@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import differences
+from services.notifications import differences, store
 from services.notifications.settings import NotificationsSettings
 from services.notifications.store import Pair
 from shared import telemetry
@@ -35,30 +35,33 @@ class Planner:
         settings: NotificationsSettings,
         *,
         streams_heard: Callable[[], Awaitable[None]],
-        lag: Callable[[], Mapping[str, int]],
         found: Callable[[int], None],
     ) -> None:
         """`streams_heard` returns once all that was said before our start is heard: nothing is mailed before, because
         what stands further back in the streams may be overtaken by what follows. `found` is told how many notices a
-        look opened. `lag` is what is not heard yet of the streams that others say.
+        look opened.
         """
         self.caught_up = asyncio.Event()
         self._service = service
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # A look is one statement.
         self._settings = settings
         self._streams_heard = streams_heard
-        self._lag = lag
         self._found = found
-        self._mark: dt.datetime | None = None
-        """When the newest was heard that the last look knew."""
-        self._whole_at = 0.0
+        self._whole_at: float | None = None
+        """When the whole was compared last; None: it is to be compared now."""
         self._woken = asyncio.Event()
-        self._heard = False
+        self._heard_since: dt.datetime | None = None
+        """When the oldest of the news was appended that came since the last look."""
+        self._heard_late: dt.datetime | None = None
+        """The same of what was too old to be looked for as news: it is found by comparing the whole."""
         self._look_again: set[Pair] = set()
 
-    def news(self) -> None:
-        """Something was heard."""
-        self._heard = True
+    def news(self, since: dt.datetime) -> None:
+        """Something was heard that others said; the oldest of it was appended at `since`."""
+        if since < self._service.clock() - dt.timedelta(seconds=self._settings.news_reach_seconds):
+            self._heard_late = min(since, self._heard_late or since)
+        else:
+            self._heard_since = min(since, self._heard_since or since)
         self._woken.set()
 
     def look_again(self, pairs: Iterable[Pair]) -> None:
@@ -75,6 +78,8 @@ class Planner:
             try:
                 if not self.caught_up.is_set():
                     await self._streams_heard()
+                    async with self._engine.connect() as connection:
+                        await store.ensure_key(connection)
                     self.caught_up.set()
                     log.info("caught up, mail may leave")
                 found = await self._look()
@@ -93,36 +98,36 @@ class Planner:
 
     async def _look(self) -> int:
         """One look: at the whole, or at the news and the places named. Returns how many notices it opened."""
-        settings = self._settings
-        behind = any(self._lag().values())
-        pause = settings.catch_up_seconds if behind else settings.reconcile_seconds
-        whole = self._mark is None or time.monotonic() >= self._whole_at + pause
+        settings, now, at = self._settings, self._service.clock(), time.monotonic()
         self._woken.clear()
-        heard, self._heard = self._heard, False
-        again, self._look_again = self._look_again, set()
-        if not (whole or heard or again):
+        since, late, again = self._heard_since, self._heard_late, self._look_again
+        pause = settings.catch_up_seconds if late else settings.reconcile_seconds
+        whole = self._whole_at is None or at >= self._whole_at + pause
+        if not (whole or since or again):
             return 0
-        now = self._service.clock()
+        self._heard_since, self._heard_late, self._look_again = None, None if whole else late, set()
+        oldest = _earlier(since, late if whole else None)
         common: dict[str, Any] = {"now": now, "since": settings.since, "most": settings.plan_most}
         try:
             async with self._engine.connect() as connection:
-                if whole or self._mark is None:
-                    # First: what is committed during the look is looked at again.
-                    newest = await differences.newest_heard(connection)
+                soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else 0
+                if whole:
                     found = await differences.plan_all(connection, **common)
                 else:
-                    newest, pairs = None, again
-                    if heard:
-                        mark = self._mark - dt.timedelta(seconds=settings.look_back_seconds)
-                        changed, newest = await differences.news(connection, mark=mark, now=now)
-                        pairs = again | changed
+                    changed = await differences.news(connection, mark=since, now=now) if since else set()
+                    pairs = again | changed
                     found = await differences.plan_named(connection, pairs, **common) if pairs else 0
         except Exception:
-            self._heard |= heard
+            self._heard_since = _earlier(since, self._heard_since)
+            self._heard_late = _earlier(late, self._heard_late)
             self._look_again |= again
             raise
-        if whole:
-            self._whole_at = time.monotonic() if found < settings.plan_most else 0.0
-        if newest is not None:
-            self._mark = max(newest, self._mark or newest)
-        return found
+        if found >= settings.plan_most:
+            self._whole_at = None
+        elif whole:
+            self._whole_at = at
+        return found + soon
+
+
+def _earlier(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:
+    return min(filter(None, (one, other)), default=None)

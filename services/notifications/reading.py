@@ -8,9 +8,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.differences import DIFFERS, HAS_TOPIC, HAS_TOWN, LIVE
-from services.notifications.ledger import NoticeState
-from services.notifications.store import CONTACT, NOTICE, OPEN, PERSON, SESSION
+from services.notifications.decisions import POSTPONED
+from services.notifications.differences import (
+    BEFORE_GO_LIVE,
+    DIFFERS,
+    GIVEN_UP,
+    HAS_TOPIC,
+    HAS_TOWN,
+    IS_OPEN,
+    LIVE,
+    PARTS,
+    WAITS_FOR_ENROLMENT,
+)
+from services.notifications.ledger import Belief, NoticeState
+from services.notifications.store import CONTACT, NOTICE, OPEN, PERSON, TOLD
 from shared.contracts.notifications import NoticeKind
 
 _open_state = sa.case((OPEN.c.lease.is_not(None), NoticeState.ATTEMPTING), else_=NoticeState.PLANNED)
@@ -75,44 +86,59 @@ def _shown(row: sa.Row[Any]) -> dict[str, Any]:
     return shown | {"said": said.model_dump(mode="json", exclude={"hash"}) if said is not None else None}
 
 
-async def books(connection: AsyncConnection, *, now: dt.datetime, since: dt.datetime) -> dict[str, Any]:
-    """Mails by what became of them, and what of the truth has not been told yet.
+UNTOLD = {
+    "unreachable": sa.or_(PERSON.c.erased.is_(True), CONTACT.c.erased.is_(True)),
+    "on_their_way": IS_OPEN,
+    "given_up": GIVEN_UP,
+    "waiting_for_person": PERSON.c.person_id.is_(None),
+    "waiting_for_contact": CONTACT.c.person_id.is_(None),
+    "waiting_for_town": ~HAS_TOWN,
+    "waiting_for_topic": ~HAS_TOPIC,
+    "waiting_for_enrolment": WAITS_FOR_ENROLMENT,
+    "differences": sa.true(),
+}
+"""What stands between people and what they do not know: the first of these that is so. `differences`: nothing but the next look."""
+_why = sa.case(
+    (DIFFERS, sa.case(*((condition, name) for name, condition in UNTOLD.items()))),
+    (TOLD.c.state == Belief.MAYBE, "outcome_unknown"),
+    (BEFORE_GO_LIVE, "told_by_others"),
+)
+_place = sa.select(_why.label("why"), DIFFERS.label("differs")).select_from(LIVE)
+_PLACES = sa.union_all(*(_place.where(part) for part in PARTS)).subquery()
+_PEOPLE = sa.select(_PLACES.c.why, sa.func.count(), sa.func.count().filter(_PLACES.c.differs)).group_by(_PLACES.c.why)
+_NOTICES = sa.select(NOTICE.c.state, NOTICE.c.kind, sa.func.count(), sa.func.sum(NOTICE.c.doubts)).group_by(
+    NOTICE.c.state, NOTICE.c.kind
+)
+_is_postponed = OPEN.c.problem.in_(POSTPONED)
+_OPEN = sa.select(
+    sa.func.count(),
+    sa.func.count().filter(OPEN.c.lease.is_not(None)),
+    sa.func.count().filter(_is_postponed),
+    sa.func.count().filter(OPEN.c.problem.is_not(None), ~_is_postponed),
+    sa.func.coalesce(sa.func.sum(OPEN.c.doubts), 0),
+)
 
-    `told_is_true`: nobody who can be told believes anything else than what is true, or is about to.
+
+async def books(connection: AsyncConnection, *, now: dt.datetime, since: dt.datetime) -> dict[str, Any]:
+    """Mails by what became of them, and what people do not know of their places in sessions that are not over: `untold` is the
+    sum of the terms of `UNTOLD`.
+
+    `told_is_true`: nobody who could be told believes anything else than what is true, or is about to. What was given up is
+    not told, and what waits for enrolment could not be told yet.
     """
-    by_state = sa.select(NOTICE.c.state, NOTICE.c.kind, sa.func.count(), sa.func.sum(NOTICE.c.doubts)).group_by(
-        NOTICE.c.state, NOTICE.c.kind
-    )
     sent = dict.fromkeys(NoticeKind, 0)
     others = dict.fromkeys((NoticeState.FAILED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN), 0)
     doubts = 0
-    for state, kind, number, in_doubt in await connection.execute(by_state):
+    for state, kind, number, in_doubt in await connection.execute(_NOTICES):
         doubts += int(in_doubt)
         if state == NoticeState.SENT:
             sent[kind] += number
         else:
             others[state] += number
-    on_their_way = sa.select(
-        sa.func.count(),
-        sa.func.count().filter(OPEN.c.lease.is_not(None)),
-        sa.func.count().filter(OPEN.c.problem.is_not(None)),
-        sa.func.coalesce(sa.func.sum(OPEN.c.doubts), 0),
-    )
-    to_do, attempting, postponed, open_doubts = (await connection.execute(on_their_way)).one()
-    unreachable = sa.or_(PERSON.c.erased.is_(True), CONTACT.c.erased.is_(True))
-    counts = {
-        "differences": sa.func.count(),
-        "unreachable": sa.func.count().filter(unreachable),
-        "contact": sa.func.count().filter(CONTACT.c.person_id.is_(None)),
-        "person": sa.func.count().filter(PERSON.c.person_id.is_(None)),
-        "town": sa.func.count().filter(~HAS_TOWN),
-        "topic": sa.func.count().filter(~HAS_TOPIC),
-        "tellable": sa.func.count().filter(
-            ~PERSON.c.erased, ~CONTACT.c.erased, CONTACT.c.person_id.is_not(None), HAS_TOWN, HAS_TOPIC
-        ),
-    }
-    live = sa.select(*(count.label(name) for name, count in counts.items())).select_from(LIVE)
-    row = (await connection.execute(live.where(SESSION.c.ends_at > now, DIFFERS), {"now": now, "since": since})).one()
+    to_do, attempting, postponed, refused, open_doubts = (await connection.execute(_OPEN)).one()
+    by_why = (await connection.execute(_PEOPLE, {"now": now, "since": since})).all()
+    found, untold = {row[0]: int(row[1]) for row in by_why}, sum(int(row[2]) for row in by_why)
+    people = {name: found.get(name, 0) for name in UNTOLD}
     return {
         "notices": {
             "sent": {str(kind): number for kind, number in sent.items()},
@@ -120,13 +146,14 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, since: dt.date
             "ambiguous_attempts": doubts + int(open_doubts),
             "attempting": attempting,
             "postponed": postponed,
+            "refused_for_now": refused,
             "to_do": to_do,
-            "waiting_for_contact": row.contact,
-            "waiting_for_person": row.person,
-            "waiting_for_town": row.town,
-            "waiting_for_topic": row.topic,
-            "unreachable": row.unreachable,
-            "differences": row.tellable,
+            **people,
+            "untold": untold,
+            "outcome_unknown": found.get("outcome_unknown", 0),
+            "told_by_others": found.get("told_by_others", 0),
         },
-        "told_is_true": row.tellable == 0,
+        "told_is_true": not any(
+            people[name] for name in ("differences", "on_their_way", "given_up", "waiting_for_enrolment")
+        ),
     }

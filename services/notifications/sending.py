@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -49,7 +49,6 @@ class Sender:
         settings: NotificationsSettings,
         *,
         streams_heard: Callable[[], Awaitable[None]],
-        lag: Callable[[], Mapping[str, int]],
         said: Callable[[], None],
     ) -> None:
         """`said` is called soon after a commit that staged facts: it wakes the relay."""
@@ -71,14 +70,14 @@ class Sender:
         self._shared = lru_cache(maxsize=500)(self._renderer.shared)
         self._work: asyncio.Queue[None] = asyncio.Queue(maxsize=settings.carriers)
         """One entry for each group that waits for a carrier."""
-        self._planner = Planner(engine, service, settings, streams_heard=streams_heard, lag=lag, found=self.wake)
+        self._planner = Planner(engine, service, settings, streams_heard=streams_heard, found=self.wake)
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         return [self._planner.run, *[self.carry] * self._settings.carriers]
 
-    def news(self) -> None:
-        """A lane has committed: there may be something to tell."""
-        self._planner.news()
+    def news(self, since: dt.datetime) -> None:
+        """Something was heard that was appended at `since` or later: there may be something to tell."""
+        self._planner.news(since)
 
     def wake(self, notices: int) -> None:
         """There is something to send: as many carriers as there are groups wake up."""
@@ -174,6 +173,7 @@ class Sender:
             attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
             await store.write(connection, self._service, working)
         self._said(working)
+        self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
         return [attempt for attempt in attempts if attempt is not None], len(taken)
 
     async def _claim_one_by_one(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
@@ -215,6 +215,7 @@ class Sender:
                 postpone(working, notice, problem, self._terms)
                 await store.write(connection, self._service, working)
         self._said(working)
+        self._look_again([] if attempt else [notice])
         return True, attempt
 
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
@@ -222,8 +223,10 @@ class Sender:
             recipient, letter = recipient_of(attempt, self._terms.domain)
             message = self._renderer.message(self._shared(mail_of(attempt)), recipient, letter)
             address = deliverable(recipient.email)
-        except ValueError:
-            log.warning("notice cannot be rendered", notice_id=attempt.notice.notice_id)
+        except Exception as error:
+            # Also a fault of ours: raised from here it would take the outcomes of the whole group with it.
+            log.error("notice cannot be rendered", notice_id=attempt.notice.notice_id,
+                      exc_info=not isinstance(error, ValueError))  # fmt: skip
             return Outcome(Result.REFUSED, UNRENDERABLE)
         return await line.send(message, sender=self._settings.sender, recipient=address, deadline=deadline)
 
@@ -264,6 +267,11 @@ class Sender:
         self._said(working)
 
     # --- afterwards ------------------------------------------------------------------------
+
+    def _look_again(self, closed: Iterable[OpenNotice]) -> None:
+        """What a closed notice waited for may have been heard before it was closed: no look could plan anything then."""
+        if pairs := [_pair(notice) for notice in closed]:
+            self._planner.look_again(pairs)
 
     def _said(self, working: Working) -> None:
         """After a commit: our words go to Kafka, and what may have become a difference meanwhile is looked at again."""

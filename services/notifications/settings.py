@@ -44,19 +44,20 @@ class NotificationsSettings(Settings):
     smtp_seconds: Annotated[float, Field(gt=0)] = 30.0
     """From claim to answer; shorter than the lease, so that nobody else takes a mail that may still be leaving."""
     lease_seconds: Annotated[float, Field(gt=0)] = 90.0
-    attempts_most: Annotated[int, Field(ge=1)] = 20
-    """With the pauses below: a server that says "later" is asked for about ten hours."""
+    give_up_after: dt.timedelta = dt.timedelta(days=5)
+    """For so long a server that says "later" is asked again. Counted in time, as mail servers do: a full mailbox or a server
+    that is away over a long weekend costs nobody their mail."""
     retry_first_seconds: Annotated[float, Field(gt=0)] = 2.0
     retry_most_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """A pause is as long as it has been tried so far, between these two."""
     plan_most: int = 5_000
     """Differences found by one look; more are found by the next."""
     reconcile_seconds: float = 60.0
     """How often everything true is compared with everything told, whatever was heard."""
-    catch_up_seconds: float = 2.0
-    """The same while there is lag: what is heard late is older than the look for news reaches."""
-    look_back_seconds: float = 0.5
-    """How far a look for news goes back behind the newest that the last one knew: streams and partitions have no
-    common order."""
+    news_reach_seconds: float = 10.0
+    """Beyond this what was heard late is found by comparing the whole: nearly everything would be news."""
+    catch_up_seconds: float = 1.0
+    """How often that is done at most."""
     send_poll_seconds: float = 1.0
 
     @model_validator(mode="after")
@@ -74,7 +75,7 @@ class NotificationsSettings(Settings):
             since=self.since,
             domain=self.domain,
             lease_seconds=self.lease_seconds,
-            attempts_most=self.attempts_most,
+            give_up_after=self.give_up_after,
             retry_first_seconds=self.retry_first_seconds,
             retry_most_seconds=self.retry_most_seconds,
         )

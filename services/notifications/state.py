@@ -16,6 +16,7 @@ from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
     ParticipantEnrolled,
     ParticipantWaitlisted,
+    PlacesSettled,
     PlaceState,
     Standing,
 )
@@ -103,6 +104,20 @@ class Place(FactRow):
     state: Standing
 
 
+@immutable
+class Settled(FactRow):
+    """A statement of a session that enrolment has drawn every consequence from.
+
+    One row a statement: whether the one that we hold is among them does not depend on what enrolment hears before us.
+    """
+
+    KEY: ClassVar = ("session_id", "session_source", "session_event_id")
+
+    session_id: str
+    session_source: str
+    session_event_id: str
+
+
 # --- rows of facts -------------------------------------------------------------------------
 
 
@@ -168,6 +183,11 @@ def place_of(heard: Heard[PlaceState]) -> Place:
     return Place(*meta(heard), heard.body.session_id, heard.body.person_id, _STANDING[type(heard.body)])
 
 
+def settled_of(heard: Heard[PlacesSettled]) -> Settled:
+    body = heard.body
+    return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id)
+
+
 MAKE: dict[Any, Any] = {
     TopicDefined: topic_of,
     PersonRegistered: person_of,
@@ -178,6 +198,7 @@ MAKE: dict[Any, Any] = {
     **dict.fromkeys(SessionState.__subclasses__(), session_of),
     # A refusal leaves the place as it stands: as a row it would only make an old place look new.
     **dict.fromkeys(_STANDING, place_of),
+    PlacesSettled: settled_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
 }

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import secrets
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.decisions import Truth
 from services.notifications.ledger import Notice, OpenNotice, Told
-from services.notifications.state import Contact, Person, Place, Session, Topic, Town
+from services.notifications.state import Contact, Person, Place, Session, Settled, Topic, Town
+from services.notifications.untold import Truth
 from shared.contracts.notifications import NoticeOutcome
 from shared.database import KEPT, rows_as, table_of
 from shared.envelope import Heard
@@ -43,7 +47,8 @@ NOTICE = table_of(
     METADATA,
     extra=[sa.Index("notice_person", "person_id"), sa.Index("notice_state", "state", "notice_id")],
 )
-TOLD = table_of(Told, "told", METADATA)
+TOLD = table_of(Told, "told", METADATA, extra=[sa.Index("told_ends", "ends_at")])
+SETTLED = table_of(Settled, "settled", METADATA, extra=[sa.Index("settled_heard", "heard_at")])
 OPEN = table_of(
     OpenNotice,
     "open_notice",
@@ -56,6 +61,17 @@ OPEN = table_of(
         sa.CheckConstraint("attempts = 0 or content is not null", name="open_notice_attempts_say_something"),
     ],
 )
+DIGEST_KEY = sa.Table(
+    "digest_key",
+    METADATA,
+    sa.Column("id", sa.BigInteger, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("id", name="digest_key_key"),
+    sa.CheckConstraint("id = 1", name="digest_key_is_one"),
+    schema=KEPT,
+)
+"""What digests are made under: one row, made at the first start and backed up. It never leaves this database."""
 """The business key is the primary key: two mails about one place are never on their way at once, whoever plans them."""
 TABLES: dict[type[Row], sa.Table] = {
     Person: PERSON,
@@ -65,11 +81,67 @@ TABLES: dict[type[Row], sa.Table] = {
     Session: SESSION,
     Place: PLACE,
     Notice: NOTICE,
+    Settled: SETTLED,
     Told: TOLD,
     OpenNotice: OPEN,
 }
 
 _WIDTHS = {kind: len(fields_of(kind)) for kind in TABLES}
+
+# --- digests -------------------------------------------------------------------------------
+
+_key = sa.select(DIGEST_KEY.c.key).scalar_subquery()
+KEY_NAME = sa.select(DIGEST_KEY.c.name).scalar_subquery()
+
+
+def _hashed(*parts: Any) -> sa.ColumnElement[str]:
+    text = sa.func.concat_ws("\x1f", _key, *(sa.func.coalesce(part, "") for part in parts))
+    return sa.func.encode(sa.func.sha256(sa.func.convert_to(text, "UTF8")), "hex")
+
+
+def _digest(*parts: Any) -> sa.ColumnElement[str]:
+    return KEY_NAME + "." + sa.func.left(_hashed(*parts), 8)
+
+
+def _of(table: sa.Table, column: str, key: sa.Column[Any], *order: Any) -> sa.ScalarSelect[Any]:
+    """A column of the table's first row with this key. The table may stand in the statement itself, too: hence an alias."""
+    alias = table.alias(f"its_{table.name}")
+    first = sa.select(alias.c[column]).where(alias.c[key.name] == key)
+    return first.order_by(*(alias.c[name] for name in order)).limit(1).scalar_subquery()
+
+
+MAILBOX: sa.ColumnElement[str | None] = sa.case(
+    (CONTACT.c.email.is_not(None), _digest(CONTACT.c.person_id, sa.func.lower(CONTACT.c.email)))
+)
+"""Of the address: lower case, because a directory that writes it otherwise one night means the same mailbox."""
+_latest_town = TOWN.alias("latest_town")
+CITY_NAME = (
+    sa.select(_latest_town.c.name)
+    .where(_latest_town.c.city_id == SESSION.c.city_id)
+    .order_by(_latest_town.c.stage.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+TOPIC_NAMES = tuple(_of(TOPIC, column, SESSION.c.topic, "rule_id") for column in ("name_pl", "name_en"))
+MADE_OF = _digest(
+    CONTACT.c.person_id,
+    CONTACT.c.email,
+    CONTACT.c.language,
+    *(_of(PERSON, column, CONTACT.c.person_id) for column in ("given_name", "family_name")),
+    CITY_NAME,
+    *TOPIC_NAMES,
+    version("rollcall"),
+)
+"""Of all that a mail is made of beside what it says of the session. Of the release, too: it tries again what an older one
+could not write, or what a server did not like about it."""
+
+
+async def ensure_key(connection: AsyncConnection) -> None:
+    """Makes the key that digests are made under, unless there is one."""
+    key = secrets.token_hex(32)
+    row = {"id": 1, "name": hashlib.sha256(key.encode()).hexdigest()[:4], "key": key}
+    await connection.execute(insert(DIGEST_KEY).values(row).on_conflict_do_nothing())
+
 
 # --- taking notices ------------------------------------------------------------------------
 
@@ -86,28 +158,21 @@ _due = (
     .with_for_update(skip_locked=True)
     .cte("due")
 )
-_city_name = (
-    sa.select(TOWN.c.name)
-    .where(TOWN.c.city_id == SESSION.c.city_id)
-    .order_by(TOWN.c.stage.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_topic = (
-    sa.select(TOPIC.c.name_pl, TOPIC.c.name_en)
-    .where(TOPIC.c.topic == SESSION.c.topic)
-    .order_by(TOPIC.c.rule_id)
-    .limit(1)
-    .lateral()
+IS_SETTLED = sa.and_(
+    SETTLED.c.session_id == SESSION.c.session_id,
+    SETTLED.c.session_source == SESSION.c.source,
+    SETTLED.c.session_event_id == SESSION.c.event_id,
 )
 _JOINED: tuple[type[Row], ...] = (Told, Notice, Place, Session, Person, Contact)
 _CLAIM = (
     sa.select(
         *_due.c,
         *(column for kind in _JOINED for column in TABLES[kind].c),
-        _city_name,
-        _topic.c.name_pl,
-        _topic.c.name_en,
+        CITY_NAME,
+        *TOPIC_NAMES,
+        SETTLED.c.event_id.is_not(None),
+        MAILBOX,
+        MADE_OF,
     )
     .select_from(_due)
     .outerjoin(TOLD, sa.and_(TOLD.c.person_id == _due.c.person_id, TOLD.c.session_id == _due.c.session_id))
@@ -116,7 +181,7 @@ _CLAIM = (
     .outerjoin(SESSION, SESSION.c.session_id == _due.c.session_id)
     .outerjoin(PERSON, PERSON.c.person_id == _due.c.person_id)
     .outerjoin(CONTACT, CONTACT.c.person_id == _due.c.person_id)
-    .outerjoin(_topic, sa.true())
+    .outerjoin(SETTLED, IS_SETTLED)
 )
 _ANY_DUE = sa.select(sa.exists().where(_is_due))
 
@@ -136,9 +201,10 @@ async def take(connection: AsyncConnection, working: Working, *, most: int) -> l
         working[OpenNotice].loaded([notice])
         working[Told].loaded([told] if isinstance(told, Told) else [])
         working[Notice].loaded([outcome] if isinstance(outcome, Notice) else [])
-        city_name, name_pl, name_en = row[-3:]
+        city_name, name_pl, name_en, settled, mailbox, made_of = row[-6:]
         names = (name_pl, name_en) if name_pl else None
-        taken.append((notice, Truth(place, session, person, contact, city_name, names)))  # type: ignore[arg-type]
+        truth = Truth(place, session, person, contact, city_name, names, settled, mailbox, made_of)  # type: ignore[arg-type]
+        taken.append((notice, truth))
     return taken
 
 

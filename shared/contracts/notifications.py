@@ -41,6 +41,9 @@ class NoticeOutcome(Fact):
     """The mail's number among those about this person and session: the SEQUENCE of its calendar entries."""
     content: Line | None = None
     """A hash of what the mail said; None: that there is no place any more."""
+    address_digest: Line | None = None
+    """Which address it went to: the same for the same address of this person, and nothing that anybody but notifications could
+    hold an address against. None in older facts: not known."""
     venue: Line
     address: OptionalLine | None = None
     meetings: Annotated[tuple[Meeting, ...], Field(min_length=1, max_length=60)]
@@ -59,6 +62,7 @@ _NOTICE: dict[str, object] = {
     "doubts": 0,
     "sequence": 0,
     "content": "5b0c7a1f3f6f4d7e9a8b7c6d5e4f3a2b",
+    "address_digest": "7c1e.5b0c7a1f",
     "venue": "Urząd Miejski w Augustowie, sala 12",
     "address": "ul. Młyńska 35, Augustów",
     "meetings": [
@@ -82,10 +86,12 @@ class NoticeSent(NoticeOutcome):
 class NoticeFailed(NoticeOutcome):
     """The mail did not reach its server for certain; `code` says why, never in the server's words.
 
-    `smtp_550` and the like: refused for good, or for too long. `unrenderable`: no mail can carry what it should say.
+    `smtp_550` and the like: refused for good, or for days. `unrenderable`: no mail can carry what it should say.
     `outcome_unknown`: it may have left, an operator has to find out. `overtaken`: it may have left, and a later notice
     tells what is true now. `not_sent`: an operator found out that it had not left.
     """
 
     code: Line
-    example: ClassVar[Mapping[str, object]] = _NOTICE | {"code": "smtp_550"}
+    made_of_digest: Line | None = None
+    """The same while the mail would be the very one that failed: same address, name, language, words and release."""
+    example: ClassVar[Mapping[str, object]] = _NOTICE | {"code": "smtp_550", "made_of_digest": "7c1e.e0a94d21"}

@@ -14,7 +14,13 @@ def books() -> dict[str, Any]:
     common: dict[str, Any] = {"streams": {"a": dict(STREAM), "b": dict(STREAM)}, "outbox": 0, "held": 1, "parked": 2}
     requests = {"enrolled": 4, "waitlisted": 1, "refused": 1, "withdrawn": 1, "held": 1}
     presence = {"present": 5, "absent": 2, "not_recorded": 1, "enrolled_on_closed_lists": 8}
-    notices = {"sent": {"confirmation": 5, "change": 1}, "ambiguous_attempts": 0, "to_do": 0, "differences": 0}
+    nobody = ("differences", "on_their_way", "given_up", "unreachable", "outcome_unknown", "untold", "to_do")
+    waiting = [f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment")]
+    notices = {
+        "sent": {"confirmation": 5, "change": 1},
+        "ambiguous_attempts": 0,
+        **dict.fromkeys((*nobody, *waiting), 0),
+    }
     return {
         "enrolment": {**copy.deepcopy(common), "requests": requests, "places": {"oversold_sessions": 0}},
         "attendance": {**copy.deepcopy(common), "attendance": presence},
@@ -56,6 +62,28 @@ def test_a_lost_request_an_oversold_session_and_a_missing_presence_are_each_seen
     its["attendance"]["attendance"]["present"] = 4
     wrong = {name for name, line in found(its, requests_published=9).items() if not line.holds}
     assert wrong == {"requests", "oversold", "attendance"}
+
+
+def test_who_was_given_up_is_named_and_keeps_the_books_from_balancing() -> None:
+    its = books()
+    its["notifications"]["notices"] |= {"given_up": 2, "waiting_for_contact": 3, "outcome_unknown": 1, "untold": 5}
+    lines = found(its)
+    assert not lines["told"].holds
+    assert lines["told"].parts["given up"] == 2
+    assert lines["untold"].holds
+    assert lines["untold"].parts == {"given up": 2, "outcome unknown": 1, "waiting for a contact": 3}
+
+
+def test_who_waits_for_what_nobody_has_said_yet_does_not() -> None:
+    its = books()
+    its["notifications"]["notices"] |= {"waiting_for_contact": 3, "untold": 3}
+    assert balanced(list(found(its).values()))
+
+
+def test_somebody_untold_whom_no_term_names_is_seen() -> None:
+    its = books()
+    its["notifications"]["notices"] |= {"untold": 1}
+    assert not found(its)["untold"].holds
 
 
 def test_a_mail_too_many_does_not_balance() -> None:

@@ -23,7 +23,7 @@ from shared.contracts.planner import SessionRescheduled, SessionScheduled
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityQualified
 from shared.journal import JOURNAL, OUTBOX
-from shared.testing import Message, body_of, eventually, message
+from shared.testing import Message, body_of, eventually, message, settled
 from tests.faults.lineage import Scenario, System
 from tests.faults.living import Processes
 from tests.faults.surroundings import Surroundings
@@ -132,7 +132,8 @@ class Work:
         now = dt.datetime.now(dt.UTC)
         return [
             message(body_of(CityQualified, city_id=self.id("town"))),
-            self.training(),
+            training := self.training(),
+            settled(training),
             *(message(PersonRegistered(person_id=one, given_name="A", family_name="B")) for one in self.people),
             *(message(ContactRegistered(person_id=one, email=self.addresses[one])) for one in self.people),
             *(
@@ -204,7 +205,8 @@ class Mail(System):
             case "changed":
                 await eventually(lambda: self._are_told(work), what="the confirmations")
                 work.become = {person: [(CONFIRMATION, SENT), (CHANGE, SENT)] for person in work.people}
-                await self.around.publish(work.training(SessionRescheduled, version=2, venue="Elsewhere"))
+                moved = work.training(SessionRescheduled, version=2, venue="Elsewhere")
+                await self.around.publish(moved, settled(moved))
             case "cut off" | "one refused" | "told to stop":
                 await eventually(lambda: self.sink.reached[address], what="a mail on its way")
                 await self._while_a_mail_is_under_way(work, address)
@@ -282,7 +284,9 @@ class Mail(System):
         async with self.around.engine.connect() as connection:
             since = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
             books = await reading.books(connection, now=dt.datetime.now(dt.UTC), since=since)
-        assert books["told_is_true"] and books["notices"]["to_do"] == 0, books
+        given_up = sum(became[-1][1] == FAILED for work in self._all for became in work.become.values())
+        assert books["notices"]["given_up"] == given_up, books
+        assert books["told_is_true"] == (not given_up) and books["notices"]["to_do"] == 0, books
         assert await self.around.differing_books() == []
         assert await self.around.rows(OUTBOX) == []
         await self.around.check_whole()

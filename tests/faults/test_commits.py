@@ -32,6 +32,7 @@ from shared.testing import body_of, eventually, message
 from tests.enrolment.surroundings import Make, fresh, programme, rows, said_and_sent, settled, training
 from tests.faults.cutting import Proxy
 from tests.notifications.building import contact, person, place, session, topic, town
+from tests.notifications.building import settled as places_settled
 from tests.notifications.office import Office, fresh_database
 from tests.notifications.office import settled as notices_settled
 
@@ -179,7 +180,7 @@ async def office(postgres: Postgres) -> AsyncIterator[tuple[Office, Proxy]]:
         url = through(proxy, url)
         engine = connect(url, pool_size=8, statement_timeout_ms=10_000, application="tests")
         made = Office(engine, url)
-        await made.is_true(person(), contact(), town(), topic(), session())
+        await made.is_true(person(), contact(), town(), topic(), session(), places_settled())
         yield made, proxy
         await engine.dispose()
 

@@ -32,6 +32,7 @@ from shared.journal import JOURNAL
 from shared.runtime import Runtime
 from shared.service import utc_now
 from shared.testing import body_of, eventually, message
+from shared.testing import settled as places_settled
 from tests.enrolment.surroundings import Make, city, fresh, programme, rows, said_and_sent, settled, training
 from tests.notifications.office import Server
 
@@ -229,7 +230,6 @@ class Post:
             service,
             self.settings,
             streams_heard=partial(notifications.streams_heard, runtime),
-            lag=runtime.health.lag,
             said=runtime.relay.wake,
         )
         runtime.changed.append(sender.news)
@@ -264,7 +264,8 @@ async def test_after_days_down_nothing_is_mailed_about_what_is_past_and_what_is_
     async def announce(session_id: str, days: int) -> None:
         place = body_of(ParticipantEnrolled, session_id=session_id, person_id=person, decided_at=utc_now())
         its_training = training(session_id, town, days_ahead=days, topic="time")
-        await here.publish(message(its_training), message(place, source="rollcall/enrolment"))
+        said = message(its_training)
+        await here.publish(said, message(place, source="rollcall/enrolment"), places_settled(said))
 
     async with post.open():  # The mail server is away.
         await here.publish(

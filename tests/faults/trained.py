@@ -29,6 +29,7 @@ from shared.runtime import Runtime
 from shared.service import Service
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message
+from shared.testing import settled as places_settled
 from tests.enrolment.surroundings import Make, fresh, programme, rows, settled, training
 from tests.notifications.office import Server
 
@@ -132,7 +133,6 @@ async def trained(world: Make, service: Service) -> AsyncIterator[Trained]:
             service,
             settings,
             streams_heard=partial(notifications.streams_heard, runtime),
-            lag=runtime.health.lag,
             said=runtime.relay.wake,
         )
         runtime.changed.append(sender.news)
@@ -149,7 +149,10 @@ async def _trained(here: Any, server: Server | None, town: str, session: str) ->
     one = Trained(here, server, town, session)
     topic = TopicDefined(rule_id=fresh("topic"), topic=fresh("topic"), name_pl="Klimat", name_en="Climate")
     await here.publish(message(topic), *programme(town, [], session)[:-1])
-    await here.publish(message(training(session, town, topic=topic.topic)))
+    its_training = message(training(session, town, topic=topic.topic))
+    # Who hears enrolment waits for what it says of the session.
+    hears = "enrolment.events" in here.service.facts
+    await here.publish(its_training, *([places_settled(its_training)] if hears else []))
     await settled(here)  # What earlier tests said enters this journal too.
     await one.someone_comes(people=3)
     return one

@@ -173,6 +173,93 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "what giving up depended on",
+        "services/notifications/untold.py",
+        "        and is_the_same(told.given_up_for, truth.made_of)\n",
+        "",
+        (
+            "tests/notifications/test_decisions.py::test_what_was_given_up_is_tried_again_once_anything_it_was_made_of_is_another",
+        ),
+    ),
+    Mutation(
+        "the address as a part of what was told",
+        "services/notifications/untold.py",
+        "    if elsewhere or told.content is None:",
+        "    if told.content is None:",
+        (
+            "tests/notifications/test_decisions.py::test_another_address_gets_a_confirmation_and_nothing_is_called_a_change",
+        ),
+    ),
+    Mutation(
+        "the end that was told",
+        "services/notifications/untold.py",
+        "    believes_in_a_place = told.ends_at is not None and now < told.ends_at\n",
+        "    believes_in_a_place = now < session.ends_at\n",
+        ("tests/notifications/test_decisions.py::test_who_was_told_of_next_week_is_told_that_it_was_yesterday",),
+    ),
+    Mutation(
+        "the end that was told, in SQL",
+        "services/notifications/differences.py",
+        "PARTS = (_lasts, sa.and_(~_lasts, TOLD.c.ends_at > NOW))",
+        "PARTS = (_lasts,)",
+        ("tests/notifications/test_store.py::test_sql_finds_exactly_the_differences_that_the_rules_find",),
+    ),
+    Mutation(
+        "enrolment's first word",
+        "services/notifications/untold.py",
+        "        return not self.given_up and not self.waits_for_enrolment",
+        "        return not self.given_up",
+        (
+            "tests/notifications/test_decisions.py::test_nobody_is_told_of_a_place_before_enrolment_was_heard_about_the_sessions_statement",
+        ),
+    ),
+    Mutation(
+        "a mail in doubt that waits for enrolment",
+        "services/notifications/decisions.py",
+        "    if notice.doubts and found is not None and found.waits_for_enrolment:",
+        "    if False:",
+        ("tests/notifications/test_decisions.py::test_a_mail_in_doubt_waits_for_enrolment_with_its_doubt",),
+    ),
+    Mutation(
+        "a truth that comes back after its mail was overtaken",
+        "services/notifications/ledger.py",
+        "            return replace(told, content=OVERTAKEN) if notice.state is NoticeState.OVERTAKEN else told",
+        "            return told",
+        (
+            "tests/notifications/test_decisions.py::test_a_truth_that_comes_back_after_its_mail_was_overtaken_in_doubt_is_told",
+        ),
+    ),
+    Mutation(
+        "what was put off, once something is heard about it",
+        "services/notifications/planning.py",
+        "                soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else 0",
+        "                soon = 0",
+        ("tests/notifications/test_sending.py::test_a_corrected_address_does_not_wait_out_the_pause_of_the_wrong_one",),
+    ),
+    Mutation(
+        "what is let in, as news",
+        "shared/retry.py",
+        "        self._desk.changed(row.appended_at)\n",
+        "",
+        ("tests/notifications/test_waking.py",),
+    ),
+    Mutation(
+        "our own echo, which is no news",
+        "shared/projector.py",
+        " for one in fetched if one.batch.partition.stream not in self._own]\n            if firsts:",
+        " for one in fetched]\n            if firsts:",
+        (
+            "tests/shared/test_echoes.py::test_listeners_hear_of_what_others_said_and_since_when_and_never_of_our_own_echo",
+        ),
+    ),
+    Mutation(
+        "a fault of our own in one mail of a group",
+        "services/notifications/sending.py",
+        "        except Exception as error:\n            # Also a fault",
+        "        except ValueError as error:\n            # Also a fault",
+        ("tests/notifications/test_sending.py::test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes",),
+    ),
+    Mutation(
         "the doubt about a mail that was handed over",
         "services/notifications/smtp.py",
         "        self.handed_over = True\n",

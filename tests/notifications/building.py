@@ -6,12 +6,14 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from services.notifications.decisions import Terms, Truth
+from services.notifications.decisions import Terms
 from services.notifications.ledger import Content, OpenNotice
-from services.notifications.state import SCHEDULED, Contact, Person, Place, Session, Topic, Town
+from services.notifications.state import SCHEDULED, Contact, Person, Place, Session, Settled, Topic, Town
+from services.notifications.untold import Truth
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionKind
+from shared.rows import fields_of
 
 NOW = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
 BEFORE = NOW - dt.timedelta(days=3)
@@ -20,7 +22,7 @@ TERMS = Terms(
     since=LONG_AGO,
     domain="rollcall.example.org",
     lease_seconds=90,
-    attempts_most=3,
+    give_up_after=dt.timedelta(days=5),
     retry_first_seconds=2,
     retry_most_seconds=3600,
 )
@@ -70,6 +72,12 @@ def place(
     return Place(*_meta(heard_at), session_id, person_id, state)
 
 
+def settled(its_session: Session | None = None) -> Settled:
+    """Enrolment has been heard about this statement of the session."""
+    known = its_session or session()
+    return Settled(*_meta(BEFORE), known.session_id, known.source, known.event_id)
+
+
 def person(person_id: str = "person-1") -> Person:
     return Person(*_meta(BEFORE), person_id, "Żaneta", "Wiśniewska", False)
 
@@ -99,9 +107,9 @@ def truth(its_place: Place | None = None, its_session: Session | None = None, **
 
 
 def open_notice(**changes: Any) -> OpenNotice:
-    notice = OpenNotice(
-        "person-1", "session-1", "notice-1", BEFORE, BEFORE, None, None, 0, None, None, 0, 0, None, None, None
-    )
+    nothing = dict.fromkeys(fields_of(OpenNotice)) | {"sequence": 0, "attempts": 0, "doubts": 0}
+    ids = {"person_id": "person-1", "session_id": "session-1", "notice_id": "notice-1"}
+    notice = OpenNotice(**(nothing | ids | {"planned_at": BEFORE, "next_attempt_at": BEFORE}))  # type: ignore[arg-type]
     return replace(notice, **changes)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.embedded.postgres import Postgres
 from shared.database import connect
-from tests.notifications.building import contact, person, session, topic, town
+from tests.notifications.building import contact, person, session, settled, topic, town
 from tests.notifications.office import Office, fresh_database
 
 
@@ -28,5 +28,5 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def office(engine: AsyncEngine, database_url: str) -> Office:
     made = Office(engine, database_url)
-    await made.is_true(person(), contact(), town(), topic(), session())
+    await made.is_true(person(), contact(), town(), topic(), session(), settled())
     return made

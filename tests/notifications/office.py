@@ -20,12 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.embedded.ports import choose_free
 from deploy.embedded.postgres import Postgres
-from services.notifications import app
+from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from shared.migrating import migrate
 from shared.roundtrips import Writes
-from shared.rows import Row, Rows
+from shared.rows import FactRow, Row, Rows
 from tests.notifications.building import NOW
 from tests.notifications.receiving import cut, listening
 
@@ -94,14 +94,19 @@ class Office:
                 writes.save(SERVICE.table(type(row)), written)
                 await writes.run(connection)
 
+    async def hears(self, *rows: FactRow) -> None:
+        """A lane commits them, and says so."""
+        assert self.sender is not None
+        now = SERVICE.clock()
+        await self.is_true(*(replace(row, heard_at=now) for row in rows))
+        self.sender.news(now)
+
     @contextlib.asynccontextmanager
     async def sending(self, kind: type[Sender] = Sender) -> AsyncIterator[Sender]:
         async def heard() -> None:
             return None
 
-        self.sender = sender = kind(
-            self.engine, SERVICE, self.settings, streams_heard=heard, lag=dict, said=self.relay_woken.set
-        )
+        self.sender = sender = kind(self.engine, SERVICE, self.settings, streams_heard=heard, said=self.relay_woken.set)
         tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
         try:
             yield sender
@@ -117,6 +122,10 @@ class Office:
                 sa.text("select kind, state, code from projection.notice order by decided_at, notice_id")
             )
             return [(row[0], row[1], row[2]) for row in rows]
+
+    async def books(self) -> dict[str, Any]:
+        async with self.engine.connect() as connection:
+            return await reading.books(connection, now=SERVICE.clock(), since=self.settings.since)
 
     async def open(self) -> int:
         async with self.engine.connect() as connection:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from services.notifications.decisions import (
     Attempt,
-    Difference,
     Outcome,
     Result,
-    Truth,
     claim,
-    difference,
     operator_says,
     settle,
 )
-from services.notifications.ledger import DERIVE, Belief, Notice, NoticeState, OpenNotice, Told
-from services.notifications.state import CANCELLED, MAKE, Place, Session
+from services.notifications.ledger import DERIVE, UNRENDERABLE, Belief, Notice, NoticeState, OpenNotice, Told
+from services.notifications.state import CANCELLED, MAKE, SCHEDULED, Place, Session
+from services.notifications.untold import Difference, Truth, difference
 from shared.contracts.enrolment import Standing
+from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeKind
 from shared.working import Working
 from tests.notifications.building import (
@@ -30,6 +32,7 @@ from tests.notifications.building import (
     NOW,
     TERMS,
     TUESDAY,
+    meeting,
     open_notice,
     place,
     session,
@@ -61,9 +64,14 @@ class Ledger:
         return self.working[OpenNotice].get("person-1", "session-1")
 
     def differs(
-        self, its_place: Place | None = None, its_session: Session | None = None, now: dt.datetime = NOW
+        self,
+        its_place: Place | None = None,
+        its_session: Session | None = None,
+        now: dt.datetime = NOW,
+        since: dt.datetime = LONG_AGO,
+        **known: Any,
     ) -> Difference | None:
-        return difference(self.told, its_place or place(), its_session or session(), now=now, since=LONG_AGO)
+        return difference(self.told, truth(its_place, its_session, **known), now=now, since=since)
 
     def claim(self, known: Truth | None = None) -> Attempt | None:
         """Takes the open notice, or a new one."""
@@ -162,15 +170,15 @@ def test_nothing_is_told_of_a_session_that_is_over() -> None:
 
 
 def test_what_stood_before_go_live_is_not_told() -> None:
-    assert difference(None, place(), session(), now=NOW, since=NOW) is None
+    assert Ledger().differs(since=NOW) is None
 
 
 def test_a_place_from_before_go_live_hears_of_changes_since() -> None:
     since = BEFORE + dt.timedelta(days=1)
     moved, cancelled = session(TUESDAY, heard_at=NOW), session(state=CANCELLED, heard_at=NOW)
-    assert kind(difference(None, place(), moved, now=NOW, since=since)) is NoticeKind.CHANGE
-    assert kind(difference(None, place(), cancelled, now=NOW, since=since)) is NoticeKind.CANCELLATION
-    assert kind(difference(None, place(heard_at=NOW), session(), now=NOW, since=since)) is NoticeKind.CONFIRMATION
+    assert kind(Ledger().differs(its_session=moved, since=since)) is NoticeKind.CHANGE
+    assert kind(Ledger().differs(its_session=cancelled, since=since)) is NoticeKind.CANCELLATION
+    assert kind(Ledger().differs(place(heard_at=NOW), since=since)) is NoticeKind.CONFIRMATION
 
 
 # --- attempts ------------------------------------------------------------------------------
@@ -231,7 +239,8 @@ def test_a_refusal_for_good_is_not_tried_again_until_the_truth_changes() -> None
     ledger = Ledger()
     ledger.attempt(REFUSED)
     assert ledger.codes() == ["smtp_550"]
-    assert ledger.differs() is None
+    assert is_given_up(ledger.differs())
+    assert ledger.claim() is None
     assert ledger.differs(WITHDRAWN) is None
     assert kind(ledger.differs(its_session=session(TUESDAY))) is NoticeKind.CONFIRMATION
 
@@ -252,23 +261,276 @@ def test_a_refusal_after_an_ambiguous_attempt_is_unknown_not_failed() -> None:
     assert ledger.codes() == ["outcome_unknown"]
 
 
-def test_refusals_for_now_are_tried_later_and_later_until_there_were_too_many() -> None:
-    ledger, pauses = Ledger(), []
-    for _ in range(TERMS.attempts_most - 1):
-        ledger.attempt(LATER)
-        assert ledger.notice is not None
-        pauses.append((ledger.notice.next_attempt_at - NOW).total_seconds())
-    ledger.attempt(LATER)
-    assert pauses == [2, 4]
-    assert ledger.codes() == ["smtp_450"]
+def tried(ledger: Ledger, outcome: Outcome, for_days: float, known: Truth | None = None) -> list[float]:
+    """Attempts as they become due, for so long; returns the pauses between them in seconds."""
+    pauses, until = [], ledger.working.now + dt.timedelta(days=for_days)
+    while ledger.working.now < until:
+        ledger.attempt(outcome, known)
+        if ledger.notice is None:
+            break
+        pauses.append((ledger.notice.next_attempt_at - ledger.working.now).total_seconds())
+        ledger.working.now = ledger.notice.next_attempt_at
+    return pauses
 
 
-def test_a_server_that_refuses_us_burns_no_attempts() -> None:
+FAR = session(meeting("2026-12-21T09:00", "2026-12-21T15:00"))
+
+
+def test_refusals_for_now_are_tried_for_days_later_and_later() -> None:
     ledger = Ledger()
-    for _ in range(TERMS.attempts_most + 1):
-        ledger.attempt(NOT_TRIED)
+    pauses = tried(ledger, LATER, 4.9, truth(its_session=FAR))
+    assert pauses[:6] == [2, 2, 4, 8, 16, 32]
+    assert set(pauses[12:]) == {TERMS.retry_most_seconds}
+    assert ledger.codes() == []
+    tried(ledger, LATER, 0.2, truth(its_session=FAR))
+    assert ledger.codes() == ["smtp_450"]
+    assert is_given_up(ledger.differs(its_session=FAR))
+
+
+def test_another_address_is_tried_for_days_of_its_own() -> None:
+    ledger = Ledger()
+    tried(ledger, LATER, 4.9, truth(its_session=FAR, mailbox="k.old"))
+    assert tried(ledger, LATER, 4.9, truth(its_session=FAR, mailbox="k.new"))[:3] == [2, 2, 4]
+    assert ledger.codes() == []
+
+
+def test_a_server_that_refuses_us_burns_no_attempts_and_no_days() -> None:
+    ledger = Ledger()
+    for day in range(9):
+        ledger.working.now = NOW + dt.timedelta(days=day)
+        ledger.attempt(NOT_TRIED, truth(its_session=FAR))
     assert ledger.notice is not None
-    assert (ledger.notice.attempts, ledger.codes()) == (0, [])
+    assert (ledger.notice.attempts, ledger.notice.problem, ledger.codes()) == (0, "sender_smtp_530", [])
+    ledger.attempt(LATER, truth(its_session=FAR))
+    assert ledger.codes() == []
+
+
+def test_who_was_put_off_until_the_session_was_over_does_not_look_as_if_they_had_been_told() -> None:
+    ledger = Ledger()
+    tried(ledger, LATER, 2)
+    ledger.working.now = session().ends_at
+    assert ledger.claim() is None
+    assert (ledger.notice, ledger.codes()) == (None, ["smtp_450"])
+
+
+# --- what giving up depended on ------------------------------------------------------------
+
+
+def is_given_up(found: Difference | None) -> bool:
+    return found is not None and found.given_up
+
+
+@pytest.mark.parametrize("outcome", [REFUSED, Outcome(Result.REFUSED, UNRENDERABLE)], ids=lambda one: one.code)
+def test_what_was_given_up_is_tried_again_once_anything_it_was_made_of_is_another(outcome: Outcome) -> None:
+    ledger = Ledger()
+    ledger.attempt(outcome, truth(made_of="k.old"))
+    assert is_given_up(ledger.differs(made_of="k.old"))
+    corrected = truth(made_of="k.new")
+    assert not is_given_up(ledger.differs(made_of="k.new"))
+    assert ledger.attempt(SENT, corrected) is NoticeKind.CONFIRMATION
+    assert ledger.differs(made_of="k.newer") is None
+
+
+def test_a_fact_that_does_not_say_what_was_given_up_equals_anything() -> None:
+    ledger = Ledger()
+    ledger.attempt(REFUSED, truth(made_of=None))
+    assert is_given_up(ledger.differs(made_of="k.new"))
+    ledger.attempt(REFUSED, truth(its_session=session(TUESDAY), made_of="other-key.old"))
+    assert is_given_up(ledger.differs(its_session=session(TUESDAY), made_of="k.new"))
+
+
+def test_a_cancellation_that_was_given_up_is_tried_at_the_corrected_address() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT, truth(mailbox="k.a", made_of="k.a"))
+    ledger.attempt(REFUSED, truth(WITHDRAWN, mailbox="k.a", made_of="k.a"))
+    assert is_given_up(ledger.differs(WITHDRAWN, mailbox="k.a", made_of="k.a"))
+    assert ledger.attempt(SENT, truth(WITHDRAWN, mailbox="k.b", made_of="k.b")) is NoticeKind.CANCELLATION
+
+
+def test_an_operator_who_gives_a_failed_notice_another_chance_forgets_no_earlier_doubt() -> None:
+    ledger = Ledger()
+    ledger.attempt(DOUBTFUL)
+    assert ledger.claim(truth(its_session=session(TUESDAY))) is None  # Overtaken: Monday may have been told.
+    ledger.attempt(REFUSED, truth(its_session=session(TUESDAY)))
+    settled_by_operator(ledger, sent=False)
+    assert ledger.believed() == "maybe"
+    assert kind(ledger.differs(WITHDRAWN)) is NoticeKind.CANCELLATION
+
+
+# --- the address is part of what was told --------------------------------------------------
+
+A, B = "k.a", "k.b"
+
+
+def at(mailbox: str | None, its_place: Place | None = None, its_session: Session | None = None) -> Truth:
+    return truth(its_place, its_session, mailbox=mailbox, made_of=mailbox)
+
+
+def test_another_address_gets_a_confirmation_and_nothing_is_called_a_change() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT, at(A))
+    assert ledger.differs(mailbox=A) is None
+    found = ledger.differs(its_session=session(TUESDAY), mailbox=B)
+    assert found is not None
+    assert (found.kind, found.before) == (NoticeKind.CONFIRMATION, None)
+    assert ledger.attempt(SENT, at(B)) is NoticeKind.CONFIRMATION
+    assert ledger.differs(mailbox=B) is None
+    assert ledger.attempt(SENT, at(B, its_session=session(TUESDAY))) is NoticeKind.CHANGE
+    assert ledger.attempt(SENT, at(B, WITHDRAWN)) is NoticeKind.CANCELLATION
+
+
+def test_a_cancellation_goes_to_the_new_address() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT, at(A))
+    assert ledger.attempt(SENT, at(B, WITHDRAWN)) is NoticeKind.CANCELLATION
+    assert ledger.differs(WITHDRAWN, mailbox="k.c") is None
+
+
+def test_back_at_the_old_address_before_anything_left_sends_nothing() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT, at(A))
+    ledger.attempt(LATER, at(B))
+    assert ledger.claim(at(A)) is None
+    assert (ledger.notice, ledger.codes()) == (None, ["sent"])
+
+
+def test_back_at_the_old_address_after_the_new_one_was_told_confirms_there_again() -> None:
+    ledger = Ledger()
+    for mailbox in (A, B, A):
+        assert ledger.attempt(SENT, at(mailbox)) is NoticeKind.CONFIRMATION
+    assert ledger.told is not None
+    assert ledger.told.sequence == 2
+
+
+def test_an_address_that_is_not_known_to_be_another_gets_nothing() -> None:
+    for then, now in ((None, B), (A, None), ("other-key.a", B)):
+        ledger = Ledger()
+        ledger.attempt(SENT, at(then))
+        assert ledger.differs(mailbox=now) is None
+
+
+def test_an_address_that_changes_while_a_mail_is_in_doubt_gets_a_mail_of_its_own() -> None:
+    ledger = Ledger()
+    ledger.attempt(DOUBTFUL, at(A))
+    assert ledger.claim(at(B)) is None
+    assert ledger.codes() == ["overtaken"]
+    assert ledger.attempt(SENT, at(B)) is NoticeKind.CONFIRMATION
+
+
+def test_an_operator_who_finds_that_the_new_address_was_not_told_has_it_told() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT, at(A))
+    ledger.attempt(DOUBTFUL, at(B))
+    ledger.attempt(DOUBTFUL, at(B))
+    assert ledger.differs(mailbox=B) is None
+    settled_by_operator(ledger, sent=False)
+    assert ledger.differs(mailbox=A) is None
+    assert kind(ledger.differs(mailbox=B)) is NoticeKind.CONFIRMATION
+
+
+def test_nothing_goes_to_a_new_address_about_a_session_that_is_over() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT, at(A))
+    assert ledger.differs(mailbox=B, now=session().ends_at) is None
+
+
+def test_a_second_try_is_the_same_mail_in_the_same_language() -> None:
+    ledger = Ledger()
+    ledger.attempt(DOUBTFUL)
+    english = replace(truth().contact, language=Language.EN)  # type: ignore[type-var]
+    taken = ledger.claim(truth(contact=english))
+    assert taken is not None
+    assert taken.notice.language is Language.PL
+
+
+# --- the end that was told counts too -------------------------------------------------------
+
+YESTERDAY = session(meeting("2026-11-19T09:00", "2026-11-19T15:00"))
+
+
+def test_who_was_told_of_next_week_is_told_that_it_was_yesterday() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT)
+    found = ledger.differs(its_session=YESTERDAY)
+    assert found is not None
+    assert (found.kind, found.before and found.before.meetings) == (NoticeKind.CHANGE, (MONDAY,))
+    assert ledger.differs(its_session=YESTERDAY, now=session().ends_at) is None
+    ledger.attempt(SENT, truth(its_session=YESTERDAY))
+    assert ledger.differs(its_session=replace(YESTERDAY, state=CANCELLED)) is None
+
+
+def test_who_was_told_of_next_week_hears_that_what_is_said_to_have_been_yesterday_is_cancelled() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT)
+    found = ledger.differs(its_session=replace(YESTERDAY, state=CANCELLED))
+    assert found is not None
+    assert (found.kind, found.says.meetings) == (NoticeKind.CANCELLATION, (MONDAY,))
+
+
+def test_while_yesterday_is_in_doubt_next_week_may_still_be_believed() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT)
+    ledger.attempt(DOUBTFUL, truth(its_session=YESTERDAY))
+    ledger.attempt(DOUBTFUL, truth(its_session=YESTERDAY))
+    found = ledger.differs(its_session=replace(YESTERDAY, state=CANCELLED))
+    assert found is not None
+    assert (found.kind, found.certain and found.certain.meetings) == (NoticeKind.CANCELLATION, (MONDAY,))
+
+
+def test_who_was_told_that_the_place_is_gone_hears_nothing_more_of_a_session_that_is_over() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT)
+    ledger.attempt(SENT, truth(WITHDRAWN))
+    assert ledger.differs(its_session=YESTERDAY) is None
+    assert Ledger().differs(its_session=YESTERDAY) is None
+
+
+def test_a_truth_that_comes_back_after_its_mail_was_overtaken_in_doubt_is_told() -> None:
+    ledger, tuesday = Ledger(), truth(its_session=session(TUESDAY))
+    ledger.attempt(SENT)
+    ledger.attempt(DOUBTFUL, tuesday)
+    assert ledger.claim() is None  # Back to Monday: overtaken.
+    assert kind(ledger.differs()) is NoticeKind.CHANGE
+    assert (
+        ledger.attempt(SENT, tuesday) is NoticeKind.CHANGE
+    )  # And to Tuesday again, which nobody knows to have been told.
+
+
+# --- enrolment has the first word -----------------------------------------------------------
+
+
+def test_nobody_is_told_of_a_place_before_enrolment_was_heard_about_the_sessions_statement() -> None:
+    ledger = Ledger()
+    found = ledger.differs(settled=False)
+    assert found is not None
+    assert (found.waits_for_enrolment, found.can_be_told) == (True, False)
+    assert ledger.claim(truth(settled=False)) is None
+    assert ledger.notice is None
+    ledger.attempt(SENT)
+    changed = ledger.differs(its_session=session(TUESDAY), settled=False)
+    assert changed is not None
+    assert (changed.kind, changed.can_be_told) == (NoticeKind.CHANGE, False)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"its_place": WITHDRAWN}, {"its_session": session(state=CANCELLED)}], ids=["withdrawn", "cancelled"]
+)
+def test_a_cancellation_waits_for_nobody(changes: Any) -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT)
+    found = ledger.differs(**changes, settled=False)
+    assert found is not None
+    assert (found.kind, found.can_be_told) == (NoticeKind.CANCELLATION, True)
+
+
+def test_a_mail_in_doubt_waits_for_enrolment_with_its_doubt() -> None:
+    ledger = Ledger()
+    ledger.attempt(DOUBTFUL)
+    assert ledger.claim(truth(settled=False)) is None
+    assert ledger.notice is not None
+    assert (ledger.notice.doubts, ledger.notice.lease, ledger.codes()) == (1, None, [])
+    ledger.attempt(SENT)
+    assert ledger.codes() == ["sent"]
 
 
 def test_who_has_no_contact_or_is_erased_is_not_written_to() -> None:
@@ -332,3 +594,62 @@ def test_an_outcome_names_no_person_beyond_the_id() -> None:
     assert isinstance(body, NoticeFailed)
     text = body.model_dump_json()
     assert all(word not in text for word in ("Żaneta", "Wiśniewska", "@example.org"))
+
+
+# --- whatever happens ----------------------------------------------------------------------
+
+PLACES = st.sampled_from([place(), place(), WITHDRAWN, WAITLISTED])
+SESSIONS = st.sampled_from(
+    [session(), session(TUESDAY), FAR, YESTERDAY, session(state=CANCELLED), replace(YESTERDAY, state=CANCELLED)]
+)
+RESULTS = st.sampled_from([SENT, LATER, REFUSED, DOUBTFUL, NOT_TRIED, Outcome(Result.REFUSED, UNRENDERABLE)])
+TRUTHS = st.builds(
+    lambda its_place, its_session, mailbox, is_settled: truth(
+        its_place, its_session, mailbox=mailbox, made_of=mailbox, settled=is_settled
+    ),
+    PLACES,
+    SESSIONS,
+    st.sampled_from(["k.a", "k.b", "k.c"]),
+    st.sampled_from([True, True, False]),
+)
+
+
+@hypothesis.settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@hypothesis.given(st.lists(st.tuples(TRUTHS, RESULTS), max_size=12), TRUTHS)
+def test_whatever_happened_before_in_the_end_the_person_knows_what_is_true_and_is_told_once(
+    before: list[tuple[Truth, Outcome]], now: Truth
+) -> None:
+    """Once the truth stands still, the server takes mail, enrolment has spoken, and an operator has settled what is in doubt."""
+    ledger = Ledger()
+    for known, outcome in before:
+        ledger.working.now += dt.timedelta(minutes=1)
+        taken = ledger.claim(known)
+        if taken is not None:
+            assert known.settled or taken.difference.kind is NoticeKind.CANCELLATION
+            settle(ledger.working, taken.notice, outcome, TERMS)
+    now = replace(now, settled=True, made_of="k.corrected")
+    mails: list[tuple[NoticeKind, str | None]] = []
+    for _ in range(4):
+        ledger.working.now += dt.timedelta(days=1) / 24
+        taken = ledger.claim(now)
+        if taken is not None:
+            mails.append((taken.difference.kind, now.mailbox))
+            settle(ledger.working, taken.notice, SENT, TERMS)
+        elif ledger.told is not None and ledger.told.state is Belief.MAYBE:
+            last = ledger.working[Notice].get(ledger.told.notice_id)
+            if last is not None and last.state is NoticeState.UNKNOWN:
+                operator_says(ledger.working, last, sent=True)
+    assert ledger.notice is None
+    found = difference(ledger.told, now, now=ledger.working.now, since=LONG_AGO)
+    assert found is None
+    assert len(mails) <= 2  # A second try of what was in doubt, and what has to be told besides.
+    its_place, its_session = now.place, now.session
+    assert its_place is not None
+    assert its_session is not None
+    has_place = its_place.state == Standing.ENROLLED and its_session.state == SCHEDULED
+    if has_place and ledger.working.now < its_session.ends_at:
+        assert ledger.told is not None
+        assert ledger.told.content == its_session.content
+        assert ledger.told.mailbox == now.mailbox
+    elif not has_place:
+        assert ledger.told is None or ledger.told.ends_at is None or ledger.told.ends_at <= ledger.working.now

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.notifications import sending
+from services.notifications.decisions import Attempt
+from services.notifications.letters import mail_of
 from shared.contracts.enrolment import Standing
-from tests.notifications.building import NOW, TUESDAY, contact, person, place, session
-from tests.notifications.office import Office, settled, until
+from shared.rows import FactRow
+from tests.notifications.building import BEFORE, NOW, TUESDAY, contact, person, place, session, settled, topic, town
+from tests.notifications.office import Office, until
+from tests.notifications.office import settled as settled_notices
 
 
 async def test_a_place_is_confirmed_once(office: Office) -> None:
     await office.is_true(place())
     async with office.server.listening(), office.sending() as sender:
-        assert await settled(office, 1) == [("confirmation", "sent", None)]
-        sender.news()
+        assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
+        sender.news(BEFORE)
         await asyncio.sleep(0.3)  # Several looks at the whole.
     assert len(office.server.mails) == 1
     assert office.server.mails[0][:2] == ("person-1@example.org", "confirmation")
@@ -25,18 +34,18 @@ async def test_a_place_is_confirmed_once(office: Office) -> None:
 async def test_an_outcome_wakes_the_relay(office: Office) -> None:
     await office.is_true(place())
     async with office.server.listening(), office.sending():
-        await settled(office, 1)
+        await settled_notices(office, 1)
         await until(office.relay_woken.is_set)
 
 
 async def test_change_and_cancellation_follow(office: Office) -> None:
     await office.is_true(place())
     async with office.server.listening(), office.sending():
-        await settled(office, 1)
+        await settled_notices(office, 1)
         await office.is_true(session(meetings=(TUESDAY,), content="tuesday", ends_at=TUESDAY.ends_at))
-        await settled(office, 2)
+        await settled_notices(office, 2)
         await office.is_true(place(Standing.WITHDRAWN))
-        await settled(office, 3)
+        await settled_notices(office, 3)
     assert [mail[1] for mail in office.server.mails] == ["confirmation", "change", "cancellation"]
 
 
@@ -44,7 +53,7 @@ async def test_a_refusal_for_now_is_tried_again_as_the_same_mail(office: Office)
     office.server.answers = ["451 try later"]
     await office.is_true(place())
     async with office.server.listening(), office.sending():
-        assert await settled(office, 1) == [("confirmation", "sent", None)]
+        assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
     assert len({mail[2] for mail in office.server.mails}) == 1
     assert len(office.server.mails) == 2
 
@@ -53,7 +62,7 @@ async def test_a_refused_recipient_is_a_failure_with_a_code_and_without_the_serv
     office.server.recipients = ["550 no such user as Wisniewska"]
     await office.is_true(place())
     async with office.server.listening(), office.sending():
-        assert await settled(office, 1) == [("confirmation", "failed", "smtp_550")]
+        assert await settled_notices(office, 1) == [("confirmation", "failed", "smtp_550")]
     async with office.engine.connect() as connection:
         assert "Wisniewska" not in (await connection.execute(sa.text("select body from kept.journal"))).scalar_one()
 
@@ -62,7 +71,7 @@ async def test_a_connection_lost_after_data_gets_one_more_try(office: Office) ->
     office.server.answers = ["disconnect"]
     await office.is_true(place())
     async with office.server.listening(), office.sending():
-        assert await settled(office, 1) == [("confirmation", "sent", None)]
+        assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
     assert len(office.server.mails) == 2
     assert len({mail[2] for mail in office.server.mails}) == 1
 
@@ -71,7 +80,7 @@ async def test_a_second_silence_after_data_is_left_to_an_operator(office: Office
     office.server.answers = ["silence", "silence"]
     await office.is_true(place())
     async with office.server.listening(), office.sending():
-        assert await settled(office, 1) == [("confirmation", "unknown", "outcome_unknown")]
+        assert await settled_notices(office, 1) == [("confirmation", "unknown", "outcome_unknown")]
         await asyncio.sleep(0.3)
     assert len(office.server.mails) == 2
 
@@ -83,7 +92,10 @@ async def test_a_withdrawal_after_a_lost_answer_sends_its_cancellation(office: O
     async with office.server.listening(), office.sending():
         await until(lambda: office.server.mails)
         await office.is_true(place(Standing.WITHDRAWN))
-        assert await settled(office, 2) == [("confirmation", "overtaken", "overtaken"), ("cancellation", "sent", None)]
+        assert await settled_notices(office, 2) == [
+            ("confirmation", "overtaken", "overtaken"),
+            ("cancellation", "sent", None),
+        ]
 
 
 async def test_a_server_that_is_away_burns_no_attempts_and_is_reported(office: Office) -> None:
@@ -105,25 +117,128 @@ async def test_a_group_on_its_way_is_finished_before_we_stop(office: Office) -> 
 
 async def test_two_senders_send_each_mail_once(office: Office) -> None:
     people = [f"person-{number}" for number in range(60)]
+    office.settings.smtp_seconds, office.settings.lease_seconds = 20.0, 60.0  # A busy machine shall raise no doubts.
     await office.is_true(*map(person, people), *map(contact, people), *(place(person_id=one) for one in people))
     async with office.server.listening(), office.sending(), office.sending():
-        await settled(office, len(people))
+        await settled_notices(office, len(people))
     assert sorted(mail[0] for mail in office.server.mails) == sorted(f"{one}@example.org" for one in people)
 
 
 async def test_who_cannot_be_written_to_fails_for_good(office: Office) -> None:
     await office.is_true(place(), contact(email="żaneta@example.org"))
     async with office.server.listening(), office.sending():
-        assert await settled(office, 1) == [("confirmation", "failed", "unrenderable")]
+        assert await settled_notices(office, 1) == [("confirmation", "failed", "unrenderable")]
     assert office.server.mails == []
 
 
-async def test_whoever_has_no_contact_is_mailed_as_soon_as_it_is_known(office: Office) -> None:
+@pytest.mark.parametrize("comes_last", [contact, person, town, topic, settled], ids=lambda made: made.__name__)
+async def test_whatever_a_letter_reads_has_it_sent_as_soon_as_it_is_known(
+    engine: AsyncEngine, database_url: str, comes_last: Callable[[], FactRow]
+) -> None:
+    office = Office(engine, database_url)
     office.settings.reconcile_seconds = 60  # Found by the look for news, not by comparing the whole.
-    await office.is_true(place(), person("person-2"), place(person_id="person-2"))
+    others = [made() for made in (contact, person, town, topic, settled) if made is not comes_last]
+    await office.is_true(session(), place(), *others)
     async with office.server.listening(), office.sending() as sender:
-        await settled(office, 1)
-        await office.is_true(replace(contact("person-2"), heard_at=NOW))
-        sender.news()
-        await settled(office, 2)
-    assert [mail[0] for mail in office.server.mails] == ["person-1@example.org", "person-2@example.org"]
+        await until(sender._planner.caught_up.is_set)
+        assert (await office.books())["notices"]["untold"] == 1
+        await office.hears(comes_last())
+        await settled_notices(office, 1)
+
+
+async def test_what_is_let_in_long_after_it_was_said_is_found_at_once(office: Office) -> None:
+    office.settings.reconcile_seconds = 60
+    async with office.server.listening(), office.sending() as sender:
+        await until(sender._planner.caught_up.is_set)
+        await office.is_true(place())
+        sender.news(BEFORE)
+        await settled_notices(office, 1)
+
+
+@pytest.mark.parametrize("why", ["refused", "unrenderable"])
+async def test_what_was_given_up_is_in_the_books_until_a_corrected_address_is_told(office: Office, why: str) -> None:
+    wrong = contact(email="person-1@old.example.org" if why == "refused" else "żaneta@example.org")
+    office.server.recipients = ["550 no such user"] if why == "refused" else []
+    await office.is_true(place(), wrong)
+    async with office.server.listening(), office.sending():
+        await settled_notices(office, 1)
+        books = await office.books()
+        assert (books["notices"]["given_up"], books["told_is_true"]) == (1, False)
+
+        await office.hears(replace(wrong, version=2))  # The directory says everything again.
+        await asyncio.sleep(0.3)
+        assert len(await office.outcomes()) == 1
+
+        await office.hears(replace(contact(), version=3))
+        assert (await settled_notices(office, 2))[-1] == ("confirmation", "sent", None)
+        books = await office.books()
+        assert (books["notices"]["given_up"], books["told_is_true"]) == (0, True)
+    assert office.server.mails[-1][:2] == ("person-1@example.org", "confirmation")
+
+
+async def test_a_corrected_address_does_not_wait_out_the_pause_of_the_wrong_one(office: Office) -> None:
+    office.settings.retry_first_seconds = 3600
+    office.server.recipients = ["450 mailbox busy"]
+    await office.is_true(place())
+    async with office.server.listening(), office.sending():
+
+        async def is_put_off() -> bool:
+            return bool((await office.books())["notices"]["refused_for_now"])
+
+        await until(is_put_off)
+        await office.hears(replace(contact(email="new@example.org"), version=2))
+        assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
+    assert [mail[0] for mail in office.server.mails] == ["new@example.org"]
+
+
+async def test_another_address_is_confirmed_and_a_directory_that_says_all_again_mails_nobody(office: Office) -> None:
+    await office.is_true(place())
+    async with office.server.listening(), office.sending():
+        await settled_notices(office, 1)
+        await office.hears(replace(contact(email="Person-1@Example.org"), version=2))
+        await asyncio.sleep(0.3)
+        assert len(office.server.mails) == 1
+        await office.hears(replace(contact(email="new@example.org"), version=3))
+        await settled_notices(office, 2)
+        await office.is_true(place(Standing.WITHDRAWN))
+        await settled_notices(office, 3)
+    assert [mail[:2] for mail in office.server.mails] == [
+        ("person-1@example.org", "confirmation"),
+        ("new@example.org", "confirmation"),
+        ("new@example.org", "cancellation"),
+    ]
+    async with office.engine.connect() as connection:
+        bodies = (await connection.execute(sa.text("select string_agg(body, ' ') from kept.journal"))).scalar_one()
+    assert "example.org>" in bodies  # A Message-ID.
+    assert "person-1@" not in bodies
+    assert "new@" not in bodies
+
+
+async def test_a_place_is_told_once_enrolment_was_heard_about_the_session(office: Office) -> None:
+    scheduled_again = session(event_id="event-2", heard_at=NOW)
+    await office.is_true(place(), scheduled_again)
+    async with office.server.listening(), office.sending() as sender:
+        await until(sender._planner.caught_up.is_set)
+        await asyncio.sleep(0.3)
+        books = await office.books()
+        assert (books["notices"]["waiting_for_enrolment"], books["told_is_true"]) == (1, False)
+        await office.hears(settled(scheduled_again))
+        await settled_notices(office, 1)
+
+
+async def test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(attempt: Attempt) -> Any:
+        if attempt.notice.person_id == "person-1":
+            raise RuntimeError("a fault of our own")
+        return mail_of(attempt)
+
+    monkeypatch.setattr(sending, "mail_of", broken)
+    await office.is_true(place(), person("person-2"), contact("person-2"), place(person_id="person-2"))
+    async with office.server.listening(), office.sending():
+        outcomes = await settled_notices(office, 2)
+    assert sorted(outcomes, key=str) == [
+        ("confirmation", "failed", "unrenderable"),
+        ("confirmation", "sent", None),
+    ]

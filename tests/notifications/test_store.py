@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import differences, reading, store
 from services.notifications.app import SERVICE
-from services.notifications.decisions import Outcome, Result, claim, difference, operator_says, settle
-from services.notifications.ledger import NO_PLACE, Belief, Notice, OpenNotice, Told
-from services.notifications.state import CANCELLED, SCHEDULED
+from services.notifications.decisions import Outcome, Result, claim, operator_says, settle
+from services.notifications.ledger import NO_PLACE, Notice, NoticeState, OpenNotice, Told, told_after
+from services.notifications.state import CANCELLED, SCHEDULED, Place, Session
+from services.notifications.untold import difference
 from shared.contracts.enrolment import Standing
-from shared.contracts.notifications import NoticeOutcome
+from shared.contracts.model import Language
+from shared.contracts.notifications import NoticeKind, NoticeOutcome
 from shared.database import rows_as
 from shared.deciding import Desk
 from shared.envelope import Heard, subject_of
@@ -32,67 +36,147 @@ from tests.notifications.building import (
     TUESDAY,
     contact,
     content,
+    meeting,
     person,
     place,
     session,
+    settled,
     topic,
     town,
+    truth,
 )
 
 
 async def write(connection: AsyncConnection, *rows: Row) -> None:
-    for row in rows:
-        written, writes = Rows(type(row)), Writes()
-        written.put(row)
-        writes.save(SERVICE.table(type(row)), written)
+    for kind in dict.fromkeys(map(type, rows)):
+        written, writes = Rows(kind), Writes()
+        for row in rows:
+            if type(row) is kind:
+                written.put(row)
+        writes.save(SERVICE.table(kind), written)
         await writes.run(connection)
 
 
-def told(state: Belief, days: str, given_up: str | None, number: int) -> Told | None:
-    if days == "unknown":
-        return None
-    said = {"monday": content(), "tuesday": content(session(TUESDAY)), "nothing": None}[days]
-    ends_at = said.ends_at if said else None
-    return Told(
-        f"person-{number}", f"session-{number}", "notice-0", 0, state, said.hash if said else None, said, None, given_up, ends_at
+YESTERDAY = meeting("2026-11-19T09:00", "2026-11-19T15:00")
+DAYS = {"monday": MONDAY, "tuesday": TUESDAY, "yesterday": YESTERDAY}
+AFTER, GO_LIVE = NOW + dt.timedelta(hours=1), BEFORE + dt.timedelta(days=1)
+SAID = ("unknown", "monday", "tuesday", "yesterday", "nothing", "cancelled", "overtaken", "in doubt")
+CASES = list(
+    itertools.product(
+        (Standing.ENROLLED, Standing.WAITLISTED, Standing.WITHDRAWN),
+        (BEFORE, AFTER),
+        (SCHEDULED, CANCELLED),
+        (BEFORE, AFTER),
+        (MONDAY, YESTERDAY),
+        (True, False),
+        SAID,
+        (None, NO_PLACE, session().content),
+        (None, "same", "other", "other key"),
+        (None, "same", "other", "other key"),
+    )
+)
+
+
+def told_of(pair: tuple[str, str], days: str, given_up: str | None, mailbox: str | None, made_of: str | None) -> Told:
+    """What somebody was told, by the outcomes that tell it."""
+    ids = dict(zip(("person_id", "session_id"), pair, strict=True))
+    notices = {
+        "overtaken": ["monday", "overtaken"],
+        "in doubt": ["monday", "yesterday?"],
+        "cancelled": ["monday", "off"],
+    }
+    known: Told | None = None
+    for number, said in enumerate(notices.get(days, [days])):
+        its = content(session(DAYS.get(said.rstrip("?"), TUESDAY)))
+        its = its.model_copy(update={"mailbox": mailbox} | ({"hash": None} if said == "off" else {}))
+        state = {"overtaken": NoticeState.OVERTAKEN, "yesterday?": NoticeState.UNKNOWN}.get(said, NoticeState.SENT)
+        outcome = notice(**ids, sequence=number, said=its, state=state)
+        known = told_after(known, outcome) if said != "nothing" else known
+    known = known or told_after(None, notice(**ids, state=NoticeState.FAILED))
+    return replace(known, given_up=given_up, given_up_for=made_of if given_up else None)
+
+
+def notice(**changes: Any) -> Notice:
+    row = Notice(
+        "rollcall/notifications", 1, True, "event-1", BEFORE, "notice-1", "person-1", "session-1", NoticeKind.CHANGE,
+        Language.PL, 0, content(), "<notice-1@x>", 1, 0, NoticeState.SENT, None, None, BEFORE,
     )  # fmt: skip
+    return replace(row, **changes)
 
 
 async def test_sql_finds_exactly_the_differences_that_the_rules_find(engine: AsyncEngine) -> None:
-    """Every combination of what is true and what was told, judged twice."""
-    expected = set[tuple[str, str]]()
-    after = NOW + dt.timedelta(hours=1)
-    since = BEFORE + dt.timedelta(days=1)
+    """What is true and what was told, in every combination (a good part of them), judged twice."""
+    cases = {(f"person-{n}", f"session-{n}"): case for n, case in enumerate(random.Random(14).sample(CASES, 4000))}
+    rows: list[Row] = [town(), topic()]
+    for pair, (standing, place_at, state, session_at, day, is_settled, *_) in cases.items():
+        person_id, session_id = pair
+        its_session = session(day, session_id=session_id, heard_at=session_at, state=state)
+        its_place = place(standing, person_id=person_id, session_id=session_id, heard_at=place_at)
+        rows += [its_place, its_session, person(person_id), contact(person_id)]
+        rows += [settled(its_session)] if is_settled else []
     async with engine.begin() as connection:
-        await write(connection, town(), topic())
-        combinations = itertools.product(
-            (Standing.ENROLLED, Standing.WAITLISTED, Standing.WITHDRAWN),
-            (BEFORE, after),
-            (SCHEDULED, CANCELLED),
-            (BEFORE, after),
-            ("unknown", "monday", "tuesday", "nothing"),
-            (None, NO_PLACE, session().content),
-        )
-        for number, (standing, place_at, state, session_at, days, given_up) in enumerate(combinations):
-            person_id, session_id = f"person-{number}", f"session-{number}"
-            its_place = place(standing, person_id=person_id, session_id=session_id, heard_at=place_at)
-            its_session = session(session_id=session_id, heard_at=session_at, state=state)
-            was_told = told(Belief.YES, days, given_up, number)
-            rows = [its_place, its_session, person(person_id), contact(person_id), was_told]
-            await write(connection, *(row for row in rows if row))
-            if difference(was_told, its_place, its_session, now=NOW, since=since):
-                expected.add((person_id, session_id))
-        await differences.plan_all(connection, now=NOW, since=since, most=10_000)
-        found = rows_as(OpenNotice, await connection.execute(sa.select(store.OPEN)))
-    assert {(one.person_id, one.session_id) for one in found} == expected
-    assert 50 < len(expected) < 250
+        await store.ensure_key(connection)
+        await write(connection, *rows)
+        pairs = sa.select(store.PLACE.c.person_id, store.MAILBOX, store.MADE_OF).select_from(differences.LIVE)
+        digests = {row[0]: (row[1], row[2]) for row in await connection.execute(pairs)}
+        truths = {(one.person_id, one.session_id): one for one in rows if isinstance(one, Place)}
+        sessions = {one.session_id: one for one in rows if isinstance(one, Session)}
+        expected: dict[str, set[tuple[str, str]]] = {"differs": set(), "given_up": set(), "waits": set(), "told": set()}
+        for pair, (*_, is_settled, days, given_up, mailbox, made_of) in cases.items():
+            now = digests[pair[0]]
+            then = [
+                {
+                    None: None,
+                    "same": one,
+                    "other": one[:-1] + ("0" if one[-1] != "0" else "1"),
+                    "other key": "key." + one,
+                }[which]
+                for which, one in zip((mailbox, made_of), now, strict=True)
+            ]
+            was_told = told_of(pair, days, given_up, *then) if days != "unknown" else None
+            rows += [was_told] if was_told else []
+            truth_now = truth(truths[pair], sessions[pair[1]], settled=is_settled, mailbox=now[0], made_of=now[1])
+            found = difference(was_told, truth_now, now=NOW, since=GO_LIVE)
+            if found:
+                expected["differs"].add(pair)
+                expected["given_up"] |= {pair} if found.given_up else set()
+                expected["waits"] |= {pair} if found.waits_for_enrolment else set()
+                expected["told"] |= {pair} if found.can_be_told else set()
+        await write(connection, *(row for row in rows if isinstance(row, Told)))
+
+        columns = {
+            "differs": differences.DIFFERS,
+            "given_up": differences.GIVEN_UP,
+            "waits": differences.WAITS_FOR_ENROLMENT,
+        }
+        either = sa.select(store.PLACE.c.person_id, store.PLACE.c.session_id, *columns.values())
+        judged = sa.union_all(*(either.select_from(differences.LIVE).where(part) for part in differences.PARTS))
+        found_rows = (await connection.execute(judged, {"now": NOW, "since": GO_LIVE})).all()
+        by_sql = {
+            name: {(row[0], row[1]) for row in found_rows if row[2] and row[number]}
+            for number, name in enumerate(columns, start=2)
+        }
+        books = await reading.books(connection, now=NOW, since=GO_LIVE)
+        await differences.plan_all(connection, now=NOW, since=GO_LIVE, most=10_000)
+        opened = rows_as(OpenNotice, await connection.execute(sa.select(store.OPEN)))
+        by_sql["told"] = {(one.person_id, one.session_id) for one in opened}
+        for name, pairs_expected in expected.items():
+            assert by_sql[name] == pairs_expected, name
+            assert 100 < len(pairs_expected) < 3000, name
+        named = {pair for pair in cases if pair not in by_sql["told"]}
+        assert await differences.plan_named(connection, named, now=NOW, since=GO_LIVE, most=10_000) == 0
+    terms = books["notices"]
+    assert terms["untold"] == len(expected["differs"]) == sum(terms[name] for name in reading.UNTOLD)
+    assert terms["given_up"] == len(expected["given_up"])
+    assert terms["differences"] == len(expected["told"])
+    assert not books["told_is_true"]
 
 
 @pytest.fixture
 async def open_confirmation(engine: AsyncEngine) -> AsyncEngine:
     """One place of which nobody has been told yet."""
     async with engine.begin() as connection:
-        await write(connection, town(), topic(), person(), contact(), session(), place())
+        await write(connection, town(), topic(), person(), contact(), session(), settled(), place())
         assert await differences.plan_all(connection, now=NOW, since=LONG_AGO, most=10) == 1
     return engine
 

@@ -23,7 +23,13 @@ from shared.contracts.directory import (
     TeamMemberJoined,
     TeamMemberLeft,
 )
-from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
+from shared.contracts.enrolment import (
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+    PlacesSettled,
+    WithdrawalReason,
+)
 from shared.contracts.model import Event
 from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
@@ -86,6 +92,7 @@ notices = {
     "session_id": st.just("s1"),
     "sequence": st.integers(0, 2),
     "content": st.sampled_from(["x", "y", None]),
+    "address_digest": st.sampled_from(["k.a", "k.b", None]),
 }
 
 Spoken = tuple[Event, str]
@@ -156,6 +163,7 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
         body(ParticipantEnrolled, **places, **nobody_asked),
         body(ParticipantWaitlisted, **places, **nobody_asked),
         body(EnrolmentWithdrawn, **places, **nobody_asked, reason=st.sampled_from(list(WithdrawalReason))),
+        body(PlacesSettled, session_id=sessions, session_event_id=st.sampled_from(["e9", "e10", "e11"])),
     ),
     "attendance.scans": by(PORTAL, body(CheckInScanned, **at_meeting)),
     "attendance.events": by(

@@ -23,6 +23,8 @@ CREATE TABLE kept.open_notice (
     sequence BIGINT NOT NULL,
     content JSONB,
     stated_at TIMESTAMP WITH TIME ZONE,
+    tried_since TIMESTAMP WITH TIME ZONE,
+    made_of TEXT,
     attempts BIGINT NOT NULL,
     doubts BIGINT NOT NULL,
     lease TEXT,
@@ -31,6 +33,14 @@ CREATE TABLE kept.open_notice (
     CONSTRAINT open_notice_id UNIQUE (notice_id),
     CONSTRAINT open_notice_lease_has_an_end CHECK ((lease is null) = (lease_until is null)),
     CONSTRAINT open_notice_attempts_say_something CHECK (attempts = 0 or content is not null)
+);
+
+CREATE TABLE kept.digest_key (
+    id BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    CONSTRAINT digest_key_key PRIMARY KEY (id),
+    CONSTRAINT digest_key_is_one CHECK (id = 1)
 );
 
 CREATE INDEX open_notice_next ON kept.open_notice (next_attempt_at);
@@ -68,6 +78,7 @@ CREATE TABLE projection.notice (
     doubts BIGINT NOT NULL,
     state TEXT NOT NULL,
     code TEXT,
+    made_of TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT notice_key PRIMARY KEY (notice_id)
 );
@@ -130,6 +141,20 @@ CREATE INDEX session_ends ON projection.session (ends_at);
 
 CREATE INDEX session_heard ON projection.session (heard_at);
 
+CREATE TABLE projection.settled (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    session_source TEXT NOT NULL,
+    session_event_id TEXT NOT NULL,
+    CONSTRAINT settled_key PRIMARY KEY (session_id, session_source, session_event_id)
+);
+
+CREATE INDEX settled_heard ON projection.settled (heard_at);
+
 CREATE TABLE projection.told (
     person_id TEXT NOT NULL,
     session_id TEXT NOT NULL,
@@ -137,12 +162,16 @@ CREATE TABLE projection.told (
     sequence BIGINT NOT NULL,
     state TEXT NOT NULL,
     content TEXT,
+    mailbox TEXT,
     said JSONB,
     certain JSONB,
     given_up TEXT,
+    given_up_for TEXT,
     ends_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT told_key PRIMARY KEY (person_id, session_id)
 );
+
+CREATE INDEX told_ends ON projection.told (ends_at);
 
 CREATE TABLE projection.topic (
     source TEXT NOT NULL,
