@@ -83,7 +83,8 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
     if kind in working.make:
         verdict = working.apply(heard)
         working.verdicts.append((verdict, heard.source))
-        if verdict is Verdict.NEWER and heard.source != service.source and not quiet:
+        news = verdict is Verdict.NEWER or (verdict is Verdict.STALE and kind in working.remember)
+        if news and heard.source != service.source and not quiet:
             react = service.react.get(kind)
             if react is not None:
                 react(working, heard)

@@ -7,7 +7,7 @@ from typing import Any
 from services.attendance import handlers, store, views
 from services.attendance.api import app_of
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import MAKE, ListRules, derive_by
+from services.attendance.state import MAKE, REMEMBER, ListRules, derive_by
 from shared import telemetry
 from shared.runtime import Runtime, run
 from shared.service import Service
@@ -26,6 +26,7 @@ def service_of(rules: ListRules) -> Service:
         decide=handlers.decide(rules),
         due=handlers.due(rules),
         derive=derive_by(rules),
+        remember=REMEMBER,
         lock=store.lock,
         load=store.load,
         load_derived=store.load_derived,

@@ -95,3 +95,6 @@ class Fact(Event):
 
 class Request(Event):
     """An event that asks for a decision."""
+
+    scope: ClassVar[tuple[str, ...]] = ()
+    """The fields whose values name what later requests wait for while this one is parked. None: it holds nobody back."""

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from services.attendance.decisions import decide_list, decide_scan
+from services.attendance.decisions import decide_count, decide_scan
 from tests.attendance.building import (
     CLOSES,
     DAY,
@@ -165,7 +165,7 @@ def test_a_list_that_stands_as_it_is_is_not_said_again() -> None:
     desk.hear(scheduled(), enrolled("anna"), scan("anna"))
     desk.pass_to(CLOSES)
 
-    assert decide_list(desk.working, SESSION, "day-1", closed_at=LATER) == []
+    assert decide_count(desk.working, SESSION, "day-1") == []
 
 
 def test_a_list_of_another_source_is_never_counted_by_us() -> None:
