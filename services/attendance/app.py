@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.attendance import handlers, store, views
+from services.attendance import books, handlers, store
 from services.attendance.api import app_of
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE, REMEMBER, ListRules, derive_by
@@ -40,7 +40,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     service = service_of(settings.list_rules)
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
-    runtime.health.own_books.append(views.books)
+    runtime.health.own_books.append(books.books)
     return runtime, app_of(runtime, settings)
 
 

@@ -75,8 +75,11 @@ class ListRules:
     def is_history(self, meeting: Meeting) -> bool:
         return meeting.ends_at < self.live_since
 
+    def scans_since(self, meeting: Meeting) -> dt.datetime:
+        return meeting.starts_at - self.scans_before
+
     def is_too_early(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
-        return scanned_at < meeting.starts_at - self.scans_before
+        return scanned_at < self.scans_since(meeting)
 
     def is_too_late(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
         return scanned_at > meeting.ends_at + self.scans_after

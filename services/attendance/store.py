@@ -50,6 +50,7 @@ RECORD = table_of(
     extra=[sa.CheckConstraint("state <> 'present' or scanned_at is not null", name="record_present_since")],
 )
 LIST_TABLE = table_of(MeetingList, "list", METADATA)
+IS_CLOSED = ~LIST_TABLE.c.is_open
 TABLES = {
     Person: PERSON,
     Town: TOWN,
