@@ -170,6 +170,29 @@ async def test_the_books_count_a_list_of_another_source_as_it_stands(here: Atten
     assert (await here.books())["enrolled_on_closed_lists"] == 1
 
 
+async def test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood(here: Attendance) -> None:
+    late, given_back = enrolled("jan"), withdrawn("jan", at=LATER)
+    await here.hear(scheduled(), enrolled("anna"), scan("anna"), given_back)
+    await here.close()
+
+    await here.hear(late)
+
+    assert await here.states() == {"anna": "present", "jan": "absent"}
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
+
+
+async def test_whoever_takes_a_place_over_says_how_it_stood(here: Attendance) -> None:
+    """Their numbers say nothing about those of the writer before them."""
+    theirs = dataclasses.replace(withdrawn("jan", at=DURING), source="rollcall/enrolment", version=1)
+    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"), theirs)
+    await here.close()
+
+    assert (await here.states())["jan"] is None
+    await here.hear(enrolled("jan", at=LATER, decided=DURING))
+    assert (await here.states())["jan"] is None
+    assert (await here.books())["enrolled_on_closed_lists"] == 1
+
+
 async def test_a_list_that_is_open_again_is_in_no_books_and_shows_nobody_of_the_day_before(here: Attendance) -> None:
     await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
     await here.close()
