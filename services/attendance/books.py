@@ -34,11 +34,19 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         LIST_TABLE.c.session_id == RECORD.c.session_id, LIST_TABLE.c.meeting_id == RECORD.c.meeting_id, IS_CLOSED
     )
     on_list = (LIST_TABLE.c.session_id, LIST_TABLE.c.meeting_id, PLACE_SAID.c.person_id)
+    owner = PLACE_SAID.c.source == PLACE.c.source
     stood = (
         sa.select(*on_list, PLACE_SAID.c.state)
         .join(PLACE_SAID, PLACE_SAID.c.session_id == LIST_TABLE.c.session_id)
+        .join(PLACE, sa.and_(*(PLACE.c[name] == PLACE_SAID.c[name] for name in ("session_id", "person_id"))))
         .where(IS_CLOSED, PLACE_SAID.c.decided_at <= LIST_TABLE.c.decided_at)
-        .order_by(*on_list, PLACE_SAID.c.version.desc())
+        .order_by(
+            *on_list,
+            owner.desc(),  # The owner's newest word by then; if there is none, the last of whoever had it before.
+            sa.case((owner, PLACE_SAID.c.version), else_=0).desc(),
+            *(PLACE_SAID.c[name].desc() for name in ("decided_at", "version")),
+            PLACE_SAID.c.source.collate("C").desc(),
+        )
         .ext(distinct_on(*on_list))
         .subquery()
     )

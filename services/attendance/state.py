@@ -140,9 +140,9 @@ class Place(FactRow):
 
 @immutable
 class PlaceSaid(FactRow):
-    """What the owner of a place said of it once. All of it is kept: how a place stands today does not say how it stood then."""
+    """What was said of a place once. All of it is kept: how a place stands today does not say how it stood then."""
 
-    KEY: ClassVar = ("session_id", "person_id", "version")
+    KEY: ClassVar = ("session_id", "person_id", "source", "version")
 
     session_id: str
     person_id: str
@@ -280,14 +280,17 @@ def reopened_list_of(heard: Heard[AttendanceListReopened]) -> MeetingList:
 
 
 def _remember_place(working: Working, place: FactRow, heard: Heard[Any]) -> None:
-    """Keeps what the place's owner said, in whatever order it is heard. What an owner before them said goes with that owner."""
+    """Keeps what was said of a place, in whatever order it is heard. Its owner may be another one by now: then it is judged here
+    whether they kept to one way of numbering."""
     rows = working[PlaceSaid]
     said = PlaceSaid(*(getattr(place_of(heard), name) for name in fields_of(PlaceSaid)))
-    for row in rows.where("person_id", said.person_id):
-        if row.session_id == said.session_id and row.source != place.source:
-            rows.remove(*rows.key(row))
+    of_person = (row for row in rows.where("person_id", said.person_id) if row.session_id == said.session_id)
+    if said.source != place.source and any(
+        row.source == said.source and row.numbered != said.numbered for row in of_person
+    ):
+        return
     old = rows.get(*rows.key(said))
-    if said.source == place.source and (old is None or compare(old, said) is Verdict.NEWER):
+    if old is None or compare(old, said) is Verdict.NEWER:
         rows.put(said)
 
 
@@ -368,13 +371,18 @@ def closed_list(working: Working, session_id: str, meeting_id: str) -> MeetingLi
 
 
 def places_at(working: Working, session_id: str, moment: dt.datetime) -> dict[str, PlaceSaid]:
-    """How everybody's place in the session stood at a moment, whenever that was heard, by person in a fixed order."""
-    stood: dict[str, PlaceSaid] = {}
+    """How everybody's place in the session stood at a moment, whenever that was heard, by person in a fixed order.
+
+    The word of a place's owner goes before that of whoever stated it before them; of one writer the highest version.
+    """
+    stood: dict[str, tuple[tuple[Any, ...], PlaceSaid]] = {}
     for said in working[PlaceSaid].where("session_id", session_id):
-        known = stood.get(said.person_id)
-        if said.decided_at <= moment and (known is None or known.version < said.version):
-            stood[said.person_id] = said
-    return dict(sorted(stood.items()))
+        place = working[Place].get(session_id, said.person_id)
+        owner = place is not None and place.source == said.source
+        rank = (owner, said.version if owner else 0, said.decided_at, said.version, said.source)
+        if said.decided_at <= moment and (said.person_id not in stood or stood[said.person_id][0] < rank):
+            stood[said.person_id] = rank, said
+    return {person_id: said for person_id, (_, said) in sorted(stood.items())}
 
 
 def records_of(working: Working, session_id: str, meeting_id: str) -> Iterator[Record]:

@@ -101,8 +101,8 @@ class _Touched:
     due: set[tuple[str, str]] = field(default_factory=set)
     scans: set[tuple[str, str, str]] = field(default_factory=set)
     """(session, meeting, person)"""
-    said: dict[tuple[str, str, int], str] = field(default_factory=dict)
-    """What is said of places, by (session, person, version), and by whom."""
+    said: set[tuple[str, str, str, int]] = field(default_factory=set)
+    """What is said of places: (session, person, source, version)"""
 
 
 def _touched(inputs: Inputs) -> _Touched:
@@ -118,7 +118,7 @@ def _touched(inputs: Inputs) -> _Touched:
                 found.scans.add((session_id, body.meeting_id, body.person_id))
             case Heard(body=PlaceState() as body):
                 session_id = body.session_id
-                found.said[session_id, body.person_id, one.version] = one.source
+                found.said.add((session_id, body.person_id, one.source, one.version))
                 found.woken.add(session_id)
                 found.placed.add(session_id)
             case Heard(body=AttendanceState() as body):
@@ -163,7 +163,7 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     reads.rows(working[MeetingList], _LISTS, parameters)
     reads.by_key(working[PlaceSaid], PLACE_SAID, touched.said)
     await reads.run()
-    if changing_hands := {key[0] for key, source in touched.said.items() if _is_of_another(working, key, source)}:
+    if changing_hands := {said[0] for said in touched.said if _is_of_another(working, *said)}:
         reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)})
         await reads.run()  # Apart from what else is asked about sessions.
     due = touched.due | {
@@ -203,8 +203,8 @@ async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[s
     return sorted((await connection.execute(sa.union(ours, sa.select(HELD.c.session_id)))).scalars())
 
 
-def _is_of_another(working: Working, key: tuple[str, str, int], source: str) -> bool:
-    place = working[Place].get(*key[:2])
+def _is_of_another(working: Working, session_id: str, person_id: str, source: str, version: int) -> bool:
+    place = working[Place].get(session_id, person_id)
     return place is not None and place.source != source
 
 

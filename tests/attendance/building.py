@@ -232,7 +232,7 @@ class Desk:
         closed = self.working[MeetingList].get(SESSION, meeting_id)
         assert closed is not None
         before = [one for one in self.working[PlaceSaid] if one.decided_at <= closed.decided_at]
-        last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}
+        last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}  # All of one writer.
         awaited = {person for person, one in last.items() if one.state == "enrolled"}
         records = [record for record in self.working[Record] if record.meeting_id == meeting_id]
         return len(awaited | {one.person_id for one in records if one.state != "not_awaited" and one.with_place})

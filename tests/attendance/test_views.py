@@ -181,16 +181,33 @@ async def test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood(h
     assert (await here.books())["enrolled_on_closed_lists"] == 2
 
 
-async def test_whoever_takes_a_place_over_says_how_it_stood(here: Attendance) -> None:
+def by_enrolment(said: Heard[Any]) -> Heard[Any]:
+    """Enrolment's own word, on a place that somebody else stated first."""
+    return dataclasses.replace(said, source="rollcall/enrolment", version=1)
+
+
+async def test_the_word_of_whoever_took_a_place_over_goes_before_what_was_said_before(here: Attendance) -> None:
     """Their numbers say nothing about those of the writer before them."""
-    theirs = dataclasses.replace(withdrawn("jan", at=DURING), source="rollcall/enrolment", version=1)
-    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"), theirs)
+    taken_over = by_enrolment(withdrawn("jan", at=DURING))
+    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"), taken_over)
     await here.close()
 
     assert (await here.states())["jan"] is None
     await here.hear(enrolled("jan", at=LATER, decided=DURING))
     assert (await here.states())["jan"] is None
     assert (await here.books())["enrolled_on_closed_lists"] == 1
+
+
+async def test_a_place_taken_over_after_closing_leaves_what_was_so_before(here: Attendance) -> None:
+    """The places came from an archive, and enrolment went on with them between the first day and the second."""
+    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    await here.close()
+
+    await here.hear(by_enrolment(withdrawn("anna", at=LATER)), by_enrolment(withdrawn("jan", at=LATER)))
+
+    assert await here.states() == {"anna": "present", "jan": "absent"}
+    found = await here.books()
+    assert (found["enrolled_on_closed_lists"], found["without_place"]) == (2, 0)
 
 
 async def test_a_list_that_is_open_again_is_in_no_books_and_shows_nobody_of_the_day_before(here: Attendance) -> None:

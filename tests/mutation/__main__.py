@@ -244,8 +244,8 @@ MUTATIONS = (
     Mutation(
         "awaited is who had a place when the list closed",
         "services/attendance/state.py",
-        "        if said.decided_at <= moment and (known",
-        "        if (known",
+        "        if said.decided_at <= moment and (said",
+        "        if (said",
         ("tests/attendance/test_handlers.py::test_who_is_given_a_place_after_closing_was_not_awaited",),
     ),
     Mutation(
@@ -263,11 +263,13 @@ MUTATIONS = (
         ("tests/attendance/test_views.py::test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood",),
     ),
     Mutation(
-        "what the owner of a place before said goes with them",
-        "services/attendance/store.py",
-        "    return place is not None and place.source != source",
-        "    return False",
-        ("tests/attendance/test_views.py::test_whoever_takes_a_place_over_says_how_it_stood",),
+        "the owner's word about a place goes first",
+        "services/attendance/state.py",
+        "        rank = (owner, said.version if owner else 0, said.decided_at",
+        "        rank = (said.version",
+        (
+            "tests/attendance/test_views.py::test_the_word_of_whoever_took_a_place_over_goes_before_what_was_said_before",
+        ),
     ),
     Mutation(
         "the books count places as they stood",

@@ -73,7 +73,7 @@ CREATE TABLE projection.place_said (
     city_id TEXT,
     state TEXT NOT NULL,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, version)
+    CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
 CREATE TABLE projection.record (
