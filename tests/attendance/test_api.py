@@ -25,7 +25,7 @@ from shared.migrating import migrate
 from shared.runtime import Runtime
 from shared.watermark import WATERMARK
 from shared.working import Due
-from tests.attendance.building import DURING, RULES, SESSION, enrolled, scheduled
+from tests.attendance.building import DURING, RULES, SESSION, day, enrolled, rescheduled, scheduled
 
 NEVER = DURING + dt.timedelta(days=HELD_DAYS)
 
@@ -139,3 +139,19 @@ async def test_a_parked_scan_holds_back_no_other_scan_of_the_same_person(door: D
     found = await door.scan("anna", key="right", made=DURING)
 
     assert (found.status_code, found.json()["record"]["state"]) == (200, "present")
+
+
+async def test_a_scan_set_aside_for_its_time_is_heard_once_the_date_is_corrected(door: Door) -> None:
+    await door.runtime.desk.act([scheduled()])
+    assert (await door.scan("anna", key="one")).json()["outcome"] == "Held"
+    await door.runtime.desk.act([rescheduled(day(days_later=7), at=DURING)])
+    await door.wait_in_vain(SESSION)
+    (parked,) = await door.parked()
+    assert parked["reason"] == "implausible_time"
+
+    await door.runtime.desk.act([rescheduled(day(), at=DURING), enrolled("anna")])
+    retried = await door.http.post(f"/api/v1/parked/attendance.scans/-1/{parked['offset']}/retry")
+
+    assert retried.json()["state"] == "heard"
+    (row,) = (await door.http.get(f"/api/v1/sessions/{SESSION}/roster")).json()
+    assert row["meetings"][0]["state"] == "present"

@@ -198,6 +198,19 @@ async def test_the_word_of_whoever_took_a_place_over_goes_before_what_was_said_b
     assert (await here.books())["enrolled_on_closed_lists"] == 1
 
 
+async def test_a_former_writer_who_numbers_otherwise_is_not_remembered_any_more_than_an_owner_would_be(
+    here: Attendance,
+) -> None:
+    """Heard before the takeover it would have been parked as renumbered: it must come to the same."""
+    otherwise = dataclasses.replace(withdrawn("jan", at=DURING), numbered=False, version=10**15)
+    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    await here.hear(by_enrolment(enrolled("jan", at=LATER)), otherwise)
+    await here.close()
+
+    assert await here.states() == {"anna": "present", "jan": "absent"}
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
+
+
 async def test_a_place_taken_over_after_closing_leaves_what_was_so_before(here: Attendance) -> None:
     """The places came from an archive, and enrolment went on with them between the first day and the second."""
     await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))

@@ -272,6 +272,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a former writer keeps to one way of numbering",
+        "services/attendance/state.py",
+        "row.source == said.source and row.numbered != said.numbered for row",
+        "False for row",
+        (
+            "tests/attendance/test_views.py::test_a_former_writer_who_numbers_otherwise_is_not_remembered_any_more_than_an_owner_would_be",
+        ),
+    ),
+    Mutation(
         "the books count places as they stood",
         "services/attendance/books.py",
         "        .where(IS_CLOSED, PLACE_SAID.c.decided_at <= LIST_TABLE.c.decided_at)",
