@@ -44,6 +44,7 @@ class Reason(StrEnum):
     UNDECIDABLE = "undecidable"
     BEHIND_PARKED = "behind_parked"
     UNKNOWN_MEETING = "unknown_meeting"
+    IMPLAUSIBLE_TIME = "implausible_time"
 
 
 class Record(Protocol):

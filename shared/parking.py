@@ -57,7 +57,7 @@ class Parked(Row):
     event_id: str | None
     session_id: str | None
     person_id: str | None
-    """Of a request: later ones about the same place wait behind it. A fact holds nobody back."""
+    """Of a request that holds back others: later ones about the same place wait behind it. A fact holds nobody back, nor does a scan."""
     reason: str
     detail: str
     state: str
@@ -111,13 +111,18 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\0")
 
 
+def waits(body: Event) -> bool:
+    """Whether it is of a kind that waits behind an earlier one about the same place, and holds back later ones while it is parked."""
+    return isinstance(body, Request) and body.scope == ("session_id", "person_id")
+
+
 def parked_row(
     record: Record, reason: str, detail: str, *, now: dt.datetime, heard: Heard[Event] | None = None
 ) -> Parked:
     """The row that keeps a record with the reason it was set aside for."""
     headers = json.dumps([[_clean(name), base64.b64encode(value or b"").decode()] for name, value in record.headers])
     names = {name: value for name, value in record.headers if value}
-    asks = heard.body if heard and isinstance(heard.body, Request) else None
+    asks = heard.body if heard and waits(heard.body) else None
     type_name = heard.type if heard else names.get("ce_type", b"").decode(errors="replace")[:200]
     return Parked(
         stream=record.topic,

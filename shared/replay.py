@@ -223,7 +223,8 @@ class Replay:
         """Whether other rows follow from the row of this fact."""
         kind = type(heard.body)
         if kind not in self._leading:
-            self._leading[kind] = type(self._makes[kind](heard)) in self._service.derive
+            row = type(self._makes[kind](heard))
+            self._leading[kind] = row in self._service.derive or kind in self._service.remember
         return self._leading[kind]
 
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> None:

@@ -101,7 +101,9 @@ class ParkedRetry:
             decoded = decode(parking.stored(row))
             inputs = [decoded] if isinstance(decoded, Heard) else []
             await self._service.lock(connection, inputs)  # Before the row: the lanes take locks in this order too.
-            await watermark.lock(connection, [Partition(stream, partition)])  # The fact lane takes no other lock.
+            # The fact lane takes no other lock. What came over HTTP is of no partition, and in nobody's counts.
+            counted = [Partition(stream, partition)] if partition >= 0 else []
+            await watermark.lock(connection, counted)
             row = await parking.find(connection, stream, partition, offset, for_update=True)
             if row is None or row.state != ParkedState.PARKED:
                 return row
@@ -120,7 +122,8 @@ class ParkedRetry:
                     raise
                 reason, refused = None, repr(error)[:500]
             if refused is None:
-                await watermark.recount(connection, Partition(stream, partition), heard=+1, parked=-1)
+                for part in counted:
+                    await watermark.recount(connection, part, heard=+1, parked=-1)
             else:
                 await parking.settle(connection, row, ParkedState.PARKED, reason=reason, detail=refused)
             result = await parking.find(connection, stream, partition, offset)

@@ -17,7 +17,7 @@ from shared.envelope import Heard
 from shared.roundtrips import Reads
 from shared.rows import FactRow, Row
 from shared.watermark import MACHINERY
-from shared.working import Derive, Due, MakeRow, Takeover, Working, takeover_of
+from shared.working import Derive, Due, MakeRow, Remember, Takeover, Working, takeover_of
 
 Inputs = Sequence[Heard[Event] | Due]
 """What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""
@@ -62,11 +62,13 @@ class Service:
     """What a due moment makes us decide, by its kind."""
     derive: Mapping[type[FactRow], Derive] = field(default_factory=dict)
     """The rows that follow from rows, by the kind of row they follow from."""
+    remember: Mapping[type[Event], Remember] = field(default_factory=dict)
+    """What is kept of a fact beside the newest, by its type. One that is heard late makes us decide, too."""
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """Asks for what the inputs touch; what it adds last need not be run."""
     load_derived: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
-    """What `derive` reads beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
+    """What `derive` and `remember` read beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
     """After a restore: the subjects of RECONCILE moments, everything about which something may have to be decided."""
     clock: Callable[[], dt.datetime] = utc_now
@@ -84,7 +86,7 @@ class Service:
     def working(self, now: dt.datetime) -> Working:
         """An empty desk for one transaction."""
         make: dict[type[Event], MakeRow] = {**self.make, SourceTakenOver: takeover_of}
-        return Working(make, self.source, now, self.new_id, self.derive)
+        return Working(make, self.source, now, self.new_id, self.derive, self.remember)
 
     def table(self, kind: type[Row]) -> sa.Table:
         return SHARED_TABLES[kind] if kind in SHARED_TABLES else self.tables[kind]

@@ -36,7 +36,7 @@ async def think(
     holding.load_takeovers(reads, working)
     _load_owners(service, reads, working, inputs)
     holding.load_known_requests(reads, working, requests)
-    parking.load_blocked(reads, working, map(_scope, requests))
+    parking.load_blocked(reads, working, (_place(one) for one in requests if parking.waits(one.body)))
     await service.load(reads, working, inputs)
     await reads.run()
     for one in inputs:
@@ -83,20 +83,21 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
     if kind in working.make:
         verdict = working.apply(heard)
         working.verdicts.append((verdict, heard.source))
-        if verdict is Verdict.NEWER and heard.source != service.source and not quiet:
+        news = verdict is Verdict.NEWER or (verdict is Verdict.STALE and kind in working.remember)
+        if news and heard.source != service.source and not quiet:
             react = service.react.get(kind)
             if react is not None:
                 react(working, heard)
         elif verdict in _PARK_FOR:
             working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
     elif kind in service.decide and not working.is_known(heard):
-        if working.is_blocked(_scope(heard), _arrival(heard)):
+        if parking.waits(heard.body) and working.is_blocked(_place(heard), _arrival(heard)):
             working.set_aside(
                 heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked"
             )
         elif quiet:
             expires_at = heard.appended_at + dt.timedelta(days=HELD_DAYS)
-            session_id, person_id = _scope(heard)
+            session_id, person_id = _place(heard)
             working.hold(heard, session_id=session_id, person_id=person_id, waits_for="recovery", expires_at=expires_at)
         else:
             service.decide[kind](working, heard)
@@ -110,7 +111,7 @@ def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool
     return until is not None and heard.offset < until
 
 
-def _scope(heard: Heard[Event]) -> tuple[str, str]:
+def _place(heard: Heard[Event]) -> tuple[str, str]:
     return getattr(heard.body, "session_id", ""), getattr(heard.body, "person_id", "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -32,6 +33,8 @@ log = structlog.get_logger()
 
 PROBLEM = "application/problem+json"
 BODY_SECONDS = 15
+NO_PARTITION = -1
+"""Where commands come from."""
 
 
 class Problem(HTTPException):
@@ -246,13 +249,14 @@ def allowed(scope: str) -> Callable[..., Awaitable[Actor]]:
 def command(runtime: Runtime, body: Event, actor: Actor, idempotency_key: str | None) -> Heard[Event]:
     """A command in the shape of an event: who asks comes from the token, its identity from the Idempotency-Key."""
     now: dt.datetime = runtime.service.clock()
+    source, event_id = f"{runtime.service.source}/{actor.name}", idempotency_key or runtime.service.new_id()
     return Heard(
         stream=type(body).stream,
-        partition=-1,
-        offset=-microseconds(now),  # From no partition; told apart should it be held, and parked later.
+        partition=NO_PARTITION,
+        offset=_offset_of(source, event_id),
         appended_at=now,
-        event_id=idempotency_key or runtime.service.new_id(),
-        source=f"{runtime.service.source}/{actor.name}",
+        event_id=event_id,
+        source=source,
         subject=subject_of(body),
         stated_at=now,
         version=microseconds(now),
@@ -262,3 +266,10 @@ def command(runtime: Runtime, body: Event, actor: Actor, idempotency_key: str | 
         traceparent=None,
         body=body,
     )
+
+
+def _offset_of(source: str, event_id: str) -> int:
+    """What tells a command from all others should it be held, and parked later: made of all that it is known by. Below every
+    offset there is."""
+    digest = hashlib.blake2b(f"{source}\n{event_id}".encode(), digest_size=8).digest()
+    return -1 - (int.from_bytes(digest) >> 1)

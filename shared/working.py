@@ -133,6 +133,8 @@ Arrival = tuple[dt.datetime, str, int, int]
 MakeRow = Callable[[Heard[Any]], FactRow]
 Derive = Callable[["Working", FactRow | None, FactRow, Heard[Any]], None]
 """Makes the rows that follow from a row: due moments, answers. Part of `apply`."""
+Remember = Callable[["Working", FactRow, Heard[Any]], None]
+"""Keeps of a fact, also of one that comes late, what the aggregate's row does not show: given that row. Part of `apply`."""
 
 
 def meta(heard: Heard[Any]) -> tuple[str, int, bool, str, dt.datetime]:
@@ -156,6 +158,8 @@ class Working:
     new_id: Callable[[], str]
     derive: Mapping[type[FactRow], Derive]
     """By the kind of row; from the others nothing follows."""
+    remember: Mapping[type[Event], Remember] = field(default_factory=dict)
+    """By the type of fact; of the others only the newest is known."""
     rows: dict[type[Row], Rows[Any]] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
@@ -181,6 +185,8 @@ class Working:
             rows.put(row)
             if derive := self.derive.get(type(row)):
                 derive(self, old, row, heard)
+        if verdict in (Verdict.NEWER, Verdict.STALE) and (remember := self.remember.get(type(heard.body))):
+            remember(self, row if verdict is Verdict.NEWER else old or row, heard)
         return verdict
 
     def _verdict(self, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> Verdict:

@@ -109,7 +109,7 @@ def discard(
 
 
 def _one(found: Connection, service: str, method: str, where: str, action: str) -> dict[str, Any]:
-    if not re.fullmatch(r"[a-z.]+/\d+/\d+", where):
+    if not re.fullmatch(r"[a-z]+\.[a-z]+/-?\d+/-?\d+", where):
         raise Refusal(f"{where} is no STREAM/PARTITION/OFFSET such as programme.sessions/9/3.", Exit.INVALID)
     try:
         row: dict[str, Any] = _ask(found, service, method, f"/{where}{action}", {})

@@ -49,12 +49,12 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     ) -> list[dict[str, Any]]:
         """Sessions by id with their meetings and who came; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            return await views.sessions(connection, after=after, limit=limit)
+            return await views.sessions(connection, settings.list_rules, after=after, limit=limit)
 
     @read.get("/sessions/{session_id}")
     async def session(session_id: SessionId) -> dict[str, Any]:
         async with runtime.engine.connect() as connection:
-            found = await views.session(connection, session_id)
+            found = await views.session(connection, settings.list_rules, session_id)
         if found is None:
             raise _unknown_session(session_id)
         return found
@@ -66,7 +66,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             found = await views.session_row(connection, session_id)
             if found is None:
                 raise _unknown_session(session_id)
-            return await views.roster(connection, found)
+            return await views.roster(connection, settings.list_rules, found)
 
     @write.post("/scans")
     async def scan(
@@ -94,13 +94,13 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         heard = command(runtime, CloseList(session_id=session_id, meeting_id=meeting_id), actor, idempotency_key)
         async with runtime.engine.connect() as connection:
             found = await views.session_row(connection, session_id)
-            closed = await views.list_row(connection, session_id, meeting_id)
+            closed = await views.closed_list(connection, session_id, meeting_id)
         if closed is None:
             _check_may_close(found, session_id, meeting_id)
             await _everything_heard()
             await runtime.commands.submit(heard)
             async with runtime.engine.connect() as connection:
-                closed = await views.list_row(connection, session_id, meeting_id)
+                closed = await views.closed_list(connection, session_id, meeting_id)
         if closed is None:
             raise Problem(409, "The list cannot be closed", "the session has changed meanwhile")
         return {"request_id": heard.event_id, **mapping(closed)}

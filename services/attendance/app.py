@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.attendance import handlers, store, views
+from services.attendance import books, handlers, store
 from services.attendance.api import app_of
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import MAKE, ListRules, derive_by
+from services.attendance.state import MAKE, REMEMBER, ListRules, derive_by
 from shared import telemetry
 from shared.runtime import Runtime, run
 from shared.service import Service
@@ -26,6 +26,7 @@ def service_of(rules: ListRules) -> Service:
         decide=handlers.decide(rules),
         due=handlers.due(rules),
         derive=derive_by(rules),
+        remember=REMEMBER,
         lock=store.lock,
         load=store.load,
         load_derived=store.load_derived,
@@ -39,7 +40,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     service = service_of(settings.list_rules)
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
-    runtime.health.own_books.append(views.books)
+    runtime.health.own_books.append(books.books)
     return runtime, app_of(runtime, settings)
 
 

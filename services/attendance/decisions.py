@@ -1,13 +1,12 @@
 """Who came. Pure functions from what is known to facts; they apply nothing and publish nothing.
 
-Every number on a list comes from `decide_list`. What it keeps true of every closed list of ours:
+A person is awaited at a meeting if they had a place when its list closed: by when that was decided, however late it is heard.
+Who has a place today says nothing about a list that is closed. Every number on a list comes from `_list`, which keeps true of
+every closed list of ours:
 
     present + absent + not_recorded = enrolled
 
-where `enrolled` means the persons counted on that list:
-- on a recorded list, whoever has a record with a place there: everyone who had a place when it closed, and whoever was heard
-  to have one later. A place given back after closing changes nothing: at the time it was theirs.
-- on a list that was not recorded nobody is marked, so it is simply how many have a place, and the list follows that number.
+where `enrolled` are those who were awaited, and those of whom somebody else states that they were.
 Those who came without a place are counted apart, in `without_place`.
 """
 
@@ -20,22 +19,28 @@ from services.attendance.state import (
     ListRules,
     MeetingList,
     Place,
+    PlaceSaid,
     Presence,
     Record,
     Session,
-    enrolled,
+    closed_list,
+    places_at,
     records_of,
 )
 from shared.contracts.attendance import (
     AttendanceListClosed,
+    AttendanceListReopened,
     AttendanceState,
     Method,
     ParticipantAbsent,
     ParticipantAttended,
+    ParticipantNotAwaited,
 )
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Fact
+from shared.contracts.planner import Meeting
+from shared.decoding import FUTURE_TOLERANCE
 from shared.envelope import Heard, Reason
 from shared.holding import HELD_DAYS
 from shared.rows import FactRow
@@ -69,9 +74,12 @@ def decide_scan(
     """
     body = heard.body
     session = working[Session].get(body.session_id)
+    meeting = session.meeting(body.meeting_id) if session else None
     record = working[Record].get(body.session_id, body.meeting_id, body.person_id)
-    closed = working[MeetingList].get(body.session_id, body.meeting_id)
-    if record is not None and record.state == Presence.PRESENT:
+    closed = closed_list(working, body.session_id, body.meeting_id)
+    if detail := _implausible(heard, meeting, rules):
+        return Refused(Reason.IMPLAUSIBLE_TIME, detail)
+    if record is not None and _came(working, record, None if closed else meeting, rules):
         return []
     for row in (record, closed):
         if row is not None and not is_ours(working, row):
@@ -80,7 +88,6 @@ def decide_scan(
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} was never announced")
         return Wait("session", heard.appended_at + dt.timedelta(days=HELD_DAYS))
-    meeting = session.meeting(body.meeting_id)
     if meeting is None and closed is None:
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
@@ -88,13 +95,13 @@ def decide_scan(
     place = working[Place].get(body.session_id, body.person_id)
     if place is None and meeting is not None and closed is None and not final:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
+    then = places_at(working, body.session_id, closed.decided_at).get(body.person_id) if closed else place
     attended = ParticipantAttended(
         session_id=body.session_id,
         meeting_id=body.meeting_id,
         person_id=body.person_id,
-        city_id=record.city_id if record else _city(place),
-        # Whoever stands on the list as absent had a place when it closed.
-        with_place=record.with_place if record else has_place(place),
+        city_id=then.city_id if then else None,
+        with_place=then is not None and then.state == Standing.ENROLLED,
         decided_at=working.now,
         scanned_at=body.scanned_at,
         method=Method.SCAN,
@@ -105,8 +112,31 @@ def decide_scan(
     return [attended]
 
 
+def _implausible(heard: Heard[CheckInScanned], meeting: Meeting | None, rules: ListRules) -> str | None:
+    """Why this code cannot have been read at this meeting, if so. While the meeting is not known, only what was read after it
+    was heard of is."""
+    scanned_at = heard.body.scanned_at
+    if scanned_at > heard.appended_at + FUTURE_TOLERANCE:
+        return f"scanned at {scanned_at.isoformat()}, heard at {heard.appended_at.isoformat()}"
+    if meeting and (rules.is_too_early(meeting, scanned_at) or rules.is_too_late(meeting, scanned_at)):
+        lies = f"from {meeting.starts_at.isoformat()} to {meeting.ends_at.isoformat()}"
+        return f"scanned at {scanned_at.isoformat()}, the meeting {meeting.meeting_id} is {lies}"
+    return None
+
+
+def _came(working: Working, record: Record, meeting: Meeting | None, rules: ListRules) -> bool:
+    """Whether this record says that the person came to the meeting: no longer if it was moved to another day since.
+
+    Only a later day undoes it: one who was scanned after a meeting's end was late. `meeting` is None where its time is no question.
+    """
+    if record.state != Presence.PRESENT:
+        return False
+    moved = meeting is not None and record.scanned_at is not None and rules.is_too_early(meeting, record.scanned_at)
+    return not (moved and is_ours(working, record))
+
+
 def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime) -> bool:
-    """Whether there is a list to close: of a meeting that takes place, is no history, and whose list is open.
+    """Whether there is a list to close: of a meeting that takes place and has begun, is no history, and whose list is open.
 
     A session that was cancelled only after the list was to close took place.
     """
@@ -114,44 +144,97 @@ def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRu
     meeting = session.meeting(meeting_id) if session else None
     if session is None or meeting is None or (session.state == CANCELLED and session.heard_at <= at):
         return False
-    return working[MeetingList].get(session_id, meeting_id) is None and not rules.is_history(meeting)
+    if meeting.starts_at > at or rules.is_history(meeting):
+        return False
+    row = working[MeetingList].get(session_id, meeting_id)
+    return row is None or (row.is_open and is_ours(working, row))
 
 
-def decide_list(working: Working, session_id: str, meeting_id: str, *, closed_at: dt.datetime) -> list[Fact]:
-    """Closes the list of a meeting, or counts a closed one again: who is absent, and the numbers if they changed.
+def decide_closing(
+    working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime
+) -> list[Fact]:
+    """Closes the list of a meeting: who is absent, and the numbers."""
+    session = working[Session].get(session_id)
+    meeting = session.meeting(meeting_id) if session else None
+    records = records_of(working, session_id, meeting_id)
+    came = {record.person_id for record in records if _came(working, record, meeting, rules)}
+    facts, numbers = _list(working, session_id, meeting_id, came, closed_at=at)
+    return [*facts, numbers]
 
-    Until it closes, a place that comes or goes decides whether someone who was scanned counts as having one, so that it
-    does not matter which was heard first. Once closed, nobody's place is taken from the record; one may still be added.
-    """
-    closed = working[MeetingList].get(session_id, meeting_id)
-    if closed is not None and not is_ours(working, closed):
+
+def decide_count(working: Working, session_id: str, meeting_id: str) -> list[Fact]:
+    """Counts a closed list of ours again, with what became known since of those who had a place when it closed, or who came."""
+    closed = closed_list(working, session_id, meeting_id)
+    if closed is None or not is_ours(working, closed):
         return []
+    records = records_of(working, session_id, meeting_id)
+    came = {record.person_id for record in records if record.state == Presence.PRESENT}
+    facts, numbers = _list(working, session_id, meeting_id, came, closed_at=closed.decided_at)
+    return [*facts] if _same(closed, numbers) else [*facts, numbers]
+
+
+def decide_reopening(working: Working, session_id: str) -> list[Fact]:
+    """Opens the lists of ours whose meetings now lie after their closing: nobody can have been absent from them.
+
+    Who was scanned stays so: should the meeting be moved back, it was as it was. Another day's scan counts no more when the
+    list closes anew.
+    """
+    session = working[Session].get(session_id)
+    facts: list[Fact] = []
+    for meeting in session.meetings if session else ():
+        closed = closed_list(working, session_id, meeting.meeting_id)
+        if closed is None or meeting.starts_at <= closed.decided_at or not is_ours(working, closed):
+            continue
+        facts += [
+            _taken_back(record, working.now)
+            for record in sorted(records_of(working, session_id, meeting.meeting_id), key=lambda one: one.person_id)
+            if record.state == Presence.ABSENT and is_ours(working, record)
+        ]
+        facts.append(
+            AttendanceListReopened(session_id=session_id, meeting_id=meeting.meeting_id, decided_at=working.now)
+        )
+    return facts
+
+
+def _list(
+    working: Working, session_id: str, meeting_id: str, came: set[str], *, closed_at: dt.datetime
+) -> tuple[list[AttendanceState], AttendanceListClosed]:
+    """What has to be said of people so that the list of those who came is right, and its numbers then.
+
+    What somebody else states about a person stands as they state it.
+    """
+    stood = places_at(working, session_id, closed_at)
     records = {record.person_id: record for record in records_of(working, session_id, meeting_id)}
-    places = {place.person_id: place for place in enrolled(working, session_id)}
-    standing = {person_id: (record.state, record.with_place) for person_id, record in records.items()}
-    recorded = any(record.state == Presence.PRESENT for record in records.values())
     facts: list[AttendanceState] = []
-    for person_id, record in sorted(records.items()):
-        with_place = person_id in places or (record.with_place and closed is not None)
-        if record.state == Presence.PRESENT and record.with_place != with_place and is_ours(working, record):
-            facts.append(_with_place(record, places.get(person_id), with_place, working.now))
-            standing[person_id] = Presence.PRESENT, with_place
-    missing = [place for person_id, place in places.items() if person_id not in records]
-    if recorded:
-        facts += [_absent(place, meeting_id, working.now) for place in missing]
-        standing |= {place.person_id: (Presence.ABSENT, True) for place in missing}
-    counted = list(standing.values())
+    counted: list[tuple[Presence, bool]] = []
+    for person_id in sorted(stood.keys() | records.keys()):
+        place, record = stood.get(person_id), records.get(person_id)
+        awaited = place is not None and place.state == Standing.ENROLLED
+        state = Presence.NOT_AWAITED
+        if record is not None and not is_ours(working, record):
+            state, awaited = record.state, awaited or (record.with_place and record.state != state)
+        elif record is not None and person_id in came:
+            state = Presence.PRESENT
+            if (record.with_place, record.city_id) != (awaited, place.city_id if place else None):
+                facts.append(_attended(record, place, awaited, working.now))
+        elif place is not None and awaited and came:
+            state = Presence.ABSENT
+            if record is None or (record.state, record.city_id) != (state, place.city_id):
+                facts.append(_absent(place, meeting_id, working.now))
+        elif record is not None and record.state != Presence.NOT_AWAITED:
+            facts.append(_taken_back(record, working.now))
+        counted.append((state, awaited))
     numbers = AttendanceListClosed(
         session_id=session_id,
         meeting_id=meeting_id,
-        recorded=recorded,
+        recorded=bool(came),
         present=counted.count((Presence.PRESENT, True)),
         absent=sum(state == Presence.ABSENT for state, _ in counted),
-        not_recorded=0 if recorded else len(missing),
+        not_recorded=counted.count((Presence.NOT_AWAITED, True)),
         without_place=counted.count((Presence.PRESENT, False)),
-        decided_at=closed.decided_at if closed else closed_at,
+        decided_at=closed_at,
     )
-    return [*facts] if closed and _same(closed, numbers) else [*facts, numbers]
+    return facts, numbers
 
 
 def is_ours(working: Working, row: FactRow) -> bool:
@@ -162,15 +245,7 @@ def is_ours(working: Working, row: FactRow) -> bool:
     )
 
 
-def has_place(place: Place | None) -> bool:
-    return place is not None and place.state == Standing.ENROLLED
-
-
-def _city(place: Place | None) -> str | None:
-    return place.city_id if place else None
-
-
-def _absent(place: Place, meeting_id: str, decided_at: dt.datetime) -> ParticipantAbsent:
+def _absent(place: PlaceSaid, meeting_id: str, decided_at: dt.datetime) -> ParticipantAbsent:
     return ParticipantAbsent(
         session_id=place.session_id,
         meeting_id=meeting_id,
@@ -180,15 +255,28 @@ def _absent(place: Place, meeting_id: str, decided_at: dt.datetime) -> Participa
     )
 
 
-def _with_place(record: Record, place: Place | None, with_place: bool, decided_at: dt.datetime) -> ParticipantAttended:
-    """The same presence, now known to be with or without a place."""
+def _taken_back(record: Record, decided_at: dt.datetime) -> ParticipantNotAwaited:
+    return ParticipantNotAwaited(
+        session_id=record.session_id,
+        meeting_id=record.meeting_id,
+        person_id=record.person_id,
+        city_id=record.city_id,
+        with_place=False,
+        decided_at=decided_at,
+    )
+
+
+def _attended(
+    record: Record, place: PlaceSaid | None, with_place: bool, decided_at: dt.datetime
+) -> ParticipantAttended:
+    """The same presence, now known to be with or without a place, and for which town."""
     if record.scanned_at is None:
         raise ValueError(f"{record.person_id} was present at {record.meeting_id} and never scanned")
     return ParticipantAttended(
         session_id=record.session_id,
         meeting_id=record.meeting_id,
         person_id=record.person_id,
-        city_id=record.city_id or _city(place),
+        city_id=place.city_id if place else None,
         with_place=with_place,
         decided_at=decided_at,
         scanned_at=record.scanned_at,

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
-from services.attendance.decisions import Refused, Wait, closes_now, decide_list, decide_scan
+from services.attendance.decisions import (
+    Refused,
+    Wait,
+    closes_now,
+    decide_closing,
+    decide_count,
+    decide_reopening,
+    decide_scan,
+)
 from services.attendance.state import LIST, CloseList, ListRules, MeetingList
 from shared.contracts.attendance import AttendanceState
 from shared.contracts.checkin import CheckInScanned
@@ -21,7 +29,9 @@ from shared.working import Due, Held, Working
 
 
 def on_session(rules: ListRules, working: Working, heard: Heard[SessionState]) -> None:
-    """A session was announced, changed or cancelled: scans that waited for it, or for one of its meetings, are decided."""
+    """A session was announced, changed or cancelled: a closed list whose meeting now lies after its closing is open again, and
+    scans that waited for the session, or for one of its meetings, are decided."""
+    _reopen(working, heard.body.session_id, heard)
     _decide_held(working, working[Held].where("session_id", heard.body.session_id), rules)
 
 
@@ -76,7 +86,8 @@ def on_held_too_long(rules: ListRules, working: Working, moment: Due) -> None:
 
 
 def on_reconcile(rules: ListRules, working: Working, moment: Due) -> None:
-    """After a restore: scans held meanwhile are decided, and closed lists counted with all that is known."""
+    """After a restore: lists are opened, scans held meanwhile decided, and closed lists counted with all that is known."""
+    _reopen(working, moment.subject, None)
     _decide_held(working, working[Held].where("session_id", moment.subject), rules)
     _count_all(working, moment.subject, None)
 
@@ -117,7 +128,12 @@ def _close(
         return
     held = [one for one in working[Held].where("session_id", session_id) if scan_of(one).body.meeting_id == meeting_id]
     _decide_held(working, held, rules, final=True)
-    for fact in decide_list(working, session_id, meeting_id, closed_at=at):
+    for fact in decide_closing(working, session_id, meeting_id, rules, at=at):
+        working.say(fact, cause=cause)
+
+
+def _reopen(working: Working, session_id: str, cause: Heard[Any] | None) -> None:
+    for fact in decide_reopening(working, session_id):
         working.say(fact, cause=cause)
 
 
@@ -153,7 +169,5 @@ def _count_all(working: Working, session_id: str, cause: Heard[Any] | None) -> N
 
 def _count(working: Working, session_id: str, meeting_id: str, cause: Heard[Any] | None) -> None:
     """Counts a closed list of ours again; one that stands as it is says nothing."""
-    closed = working[MeetingList].get(session_id, meeting_id)
-    if closed is not None:
-        for fact in decide_list(working, session_id, meeting_id, closed_at=closed.decided_at):
-            working.say(fact, cause=cause)
+    for fact in decide_count(working, session_id, meeting_id):
+        working.say(fact, cause=cause)

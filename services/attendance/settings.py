@@ -14,7 +14,10 @@ class AttendanceSettings(Settings):
     port: int = 8102
     lists_close_after: dt.timedelta = dt.timedelta(hours=6)
     """A meeting's list closes by itself so long after the meeting's end (`PT6H`)."""
+    scans_before: dt.timedelta = dt.timedelta(hours=12)
+    scans_after: dt.timedelta = dt.timedelta(hours=12)
+    """A code counts for a meeting if it was read no longer before its start, and no longer after its end, than this."""
 
     @property
     def list_rules(self) -> ListRules:
-        return ListRules(self.lists_close_after, self.live_since)
+        return ListRules(self.lists_close_after, self.live_since, self.scans_before, self.scans_after)

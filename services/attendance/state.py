@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from shared.contracts.attendance import AttendanceListClosed, AttendanceState, Method, ParticipantAttended
+from shared.contracts.attendance import (
+    AttendanceListClosed,
+    AttendanceListReopened,
+    AttendanceState,
+    Method,
+    ParticipantAbsent,
+    ParticipantAttended,
+    ParticipantNotAwaited,
+)
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
     EnrolmentRefused,
@@ -17,13 +25,13 @@ from shared.contracts.enrolment import (
     PlaceState,
     Standing,
 )
-from shared.contracts.model import Id, Request
+from shared.contracts.model import Event, Id, Request
 from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
 from shared.contracts.selection import CityOutcome
 from shared.envelope import Heard
-from shared.rows import FactRow
+from shared.rows import FactRow, fields_of
 from shared.values import immutable
-from shared.working import Answer, Derive, Due, Working, meta
+from shared.working import Answer, Derive, Due, Remember, Verdict, Working, compare, meta
 
 SCHEDULED = "scheduled"
 CANCELLED = "cancelled"
@@ -44,22 +52,37 @@ class CloseList(Request):
 class Presence(StrEnum):
     PRESENT = "present"
     ABSENT = "absent"
+    NOT_AWAITED = "not_awaited"
+    """What was said of the person was taken back: as if there were no record."""
 
 
 @immutable
 class ListRules:
-    """When lists close. The same rules hold in a rebuild, or its due moments would differ."""
+    """When lists close, and which scans may be a meeting's. The same rules hold in a rebuild, or its due moments would differ."""
 
     close_after: dt.timedelta
     """Counted from the meeting's end."""
     live_since: dt.datetime
     """Meetings that ended before are history: whoever kept their lists states them."""
+    scans_before: dt.timedelta = dt.timedelta(hours=12)
+    """A code that was read longer before the meeting's start was not read at this meeting."""
+    scans_after: dt.timedelta = dt.timedelta(hours=12)
+    """Nor was one that was read longer after its end."""
 
     def closes_at(self, meeting: Meeting) -> dt.datetime:
         return meeting.ends_at + self.close_after
 
     def is_history(self, meeting: Meeting) -> bool:
         return meeting.ends_at < self.live_since
+
+    def scans_since(self, meeting: Meeting) -> dt.datetime:
+        return meeting.starts_at - self.scans_before
+
+    def is_too_early(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
+        return scanned_at < self.scans_since(meeting)
+
+    def is_too_late(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
+        return scanned_at > meeting.ends_at + self.scans_after
 
 
 @immutable
@@ -112,6 +135,20 @@ class Place(FactRow):
     person_id: str
     city_id: str | None
     state: Standing
+    decided_at: dt.datetime
+
+
+@immutable
+class PlaceSaid(FactRow):
+    """What was said of a place once. All of it is kept: how a place stands today does not say how it stood then."""
+
+    KEY: ClassVar = ("session_id", "person_id", "source", "version")
+
+    session_id: str
+    person_id: str
+    city_id: str | None
+    state: Standing
+    decided_at: dt.datetime
 
 
 @immutable
@@ -136,12 +173,14 @@ class Record(FactRow):
 
 @immutable
 class MeetingList(FactRow):
-    """The closed list of one meeting, in its own numbers. `decided_at` is when it closed, also if it was counted again since."""
+    """The list of one meeting once it has closed, in its own numbers. `decided_at` is when it closed, also if it was counted again
+    since; for one that was opened again, when that was."""
 
     KEY: ClassVar = ("session_id", "meeting_id")
 
     session_id: str
     meeting_id: str
+    is_open: bool
     recorded: bool
     present: int
     absent: int
@@ -189,7 +228,14 @@ _STANDING: dict[type[PlaceState], Standing] = {
 def place_of(heard: Heard[PlaceState]) -> Place:
     body = heard.body
     standing = body.standing if isinstance(body, EnrolmentRefused) else _STANDING[type(body)]
-    return Place(*meta(heard), body.session_id, body.person_id, body.city_id, standing)
+    return Place(*meta(heard), body.session_id, body.person_id, body.city_id, standing, body.decided_at)
+
+
+_PRESENCE: dict[type[AttendanceState], Presence] = {
+    ParticipantAttended: Presence.PRESENT,
+    ParticipantAbsent: Presence.ABSENT,
+    ParticipantNotAwaited: Presence.NOT_AWAITED,
+}
 
 
 def record_of(heard: Heard[AttendanceState]) -> Record:
@@ -200,7 +246,7 @@ def record_of(heard: Heard[AttendanceState]) -> Record:
         body.session_id,
         body.meeting_id,
         body.person_id,
-        Presence.PRESENT if came else Presence.ABSENT,
+        _PRESENCE[type(body)],
         body.with_place,
         body.city_id,
         came.scanned_at if came else None,
@@ -218,6 +264,7 @@ def list_of(heard: Heard[AttendanceListClosed]) -> MeetingList:
         *meta(heard),
         body.session_id,
         body.meeting_id,
+        False,
         body.recorded,
         body.present,
         body.absent,
@@ -225,6 +272,30 @@ def list_of(heard: Heard[AttendanceListClosed]) -> MeetingList:
         body.without_place,
         body.decided_at,
     )
+
+
+def reopened_list_of(heard: Heard[AttendanceListReopened]) -> MeetingList:
+    body = heard.body
+    return MeetingList(*meta(heard), body.session_id, body.meeting_id, True, False, 0, 0, 0, 0, body.decided_at)
+
+
+def _remember_place(working: Working, place: FactRow, heard: Heard[Any]) -> None:
+    """Keeps what was said of a place, in whatever order it is heard. Its owner may be another one by now: then it is judged here
+    whether they kept to one way of numbering."""
+    rows = working[PlaceSaid]
+    said = PlaceSaid(*(getattr(place_of(heard), name) for name in fields_of(PlaceSaid)))
+    of_person = (row for row in rows.where("person_id", said.person_id) if row.session_id == said.session_id)
+    if said.source != place.source and any(
+        row.source == said.source and row.numbered != said.numbered for row in of_person
+    ):
+        return
+    old = rows.get(*rows.key(said))
+    if old is None or compare(old, said) is Verdict.NEWER:
+        rows.put(said)
+
+
+REMEMBER: dict[type[Event], Remember] = dict.fromkeys(PlaceState.__subclasses__(), _remember_place)
+"""What is kept of facts beside the newest."""
 
 
 def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
@@ -236,7 +307,11 @@ def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
             for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
                 _derive_due(working, new, meeting_id, rules)
         elif isinstance(new, MeetingList):
-            working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
+            session = working[Session].get(new.session_id)
+            if new.is_open and session is not None:
+                _derive_due(working, session, new.meeting_id, rules)
+            else:
+                working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
         elif isinstance(new, Record) and new.request_source and new.request_id:
             outcome = type(heard.body).__name__
             answer = Answer(
@@ -250,13 +325,14 @@ def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
 def _derive_due(working: Working, session: Session, meeting_id: str, rules: ListRules) -> None:
     """A list closes by itself if its meeting takes place, is no history, and nobody has closed it.
 
-    What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided.
+    What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided:
+    unless the meeting is to begin after it, for such a list would be open again.
     """
     subject = list_subject(session.session_id, meeting_id)
     due, meeting = working[Due].get(LIST, subject), session.meeting(meeting_id)
-    if due is not None and meeting is not None and session.heard_at > due.at:
+    if due is not None and meeting is not None and session.heard_at > due.at >= meeting.starts_at:
         return
-    closed = working[MeetingList].get(session.session_id, meeting_id) is not None
+    closed = closed_list(working, session.session_id, meeting_id) is not None
     if meeting is None or session.state == CANCELLED or closed or rules.is_history(meeting):
         working[Due].remove(LIST, subject)
     else:
@@ -267,6 +343,7 @@ MAKE: dict[Any, Any] = {
     PersonRegistered: person_of,
     PersonErased: erased_person_of,
     AttendanceListClosed: list_of,
+    AttendanceListReopened: reopened_list_of,
     **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
     **dict.fromkeys(SessionState.__subclasses__(), session_of),
     **dict.fromkeys(PlaceState.__subclasses__(), place_of),
@@ -287,10 +364,25 @@ def session_of_due(moment: Due) -> str:
     return moment.subject.partition("/")[0]
 
 
-def enrolled(working: Working, session_id: str) -> list[Place]:
-    """Who has a place in the session, in a fixed order."""
-    places = [place for place in working[Place].where("session_id", session_id) if place.state == Standing.ENROLLED]
-    return sorted(places, key=lambda place: place.person_id)
+def closed_list(working: Working, session_id: str, meeting_id: str) -> MeetingList | None:
+    """The meeting's list if it has closed. One that was opened again is open."""
+    found = working[MeetingList].get(session_id, meeting_id)
+    return None if found is None or found.is_open else found
+
+
+def places_at(working: Working, session_id: str, moment: dt.datetime) -> dict[str, PlaceSaid]:
+    """How everybody's place in the session stood at a moment, whenever that was heard, by person in a fixed order.
+
+    The word of a place's owner goes before that of whoever stated it before them; of one writer the highest version.
+    """
+    stood: dict[str, tuple[tuple[Any, ...], PlaceSaid]] = {}
+    for said in working[PlaceSaid].where("session_id", session_id):
+        place = working[Place].get(session_id, said.person_id)
+        owner = place is not None and place.source == said.source
+        rank = (owner, said.version if owner else 0, said.decided_at, said.version, said.source)
+        if said.decided_at <= moment and (said.person_id not in stood or stood[said.person_id][0] < rank):
+            stood[said.person_id] = rank, said
+    return {person_id: said for person_id, (_, said) in sorted(stood.items())}
 
 
 def records_of(working: Working, session_id: str, meeting_id: str) -> Iterator[Record]:

@@ -17,13 +17,14 @@ from services.attendance.state import (
     MeetingList,
     Person,
     Place,
+    PlaceSaid,
     Record,
     Session,
     Town,
     list_subject,
     session_of_due,
 )
-from shared.contracts.attendance import AttendanceListClosed, AttendanceState
+from shared.contracts.attendance import AttendanceState, ListState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceState
 from shared.contracts.planner import SessionState
@@ -41,6 +42,7 @@ PERSON = table_of(Person, "person", METADATA)
 TOWN = table_of(Town, "town", METADATA)
 SESSION = table_of(Session, "session", METADATA)
 PLACE = table_of(Place, "place", METADATA)
+PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 RECORD = table_of(
     Record,
     "record",
@@ -48,7 +50,16 @@ RECORD = table_of(
     extra=[sa.CheckConstraint("state <> 'present' or scanned_at is not null", name="record_present_since")],
 )
 LIST_TABLE = table_of(MeetingList, "list", METADATA)
-TABLES = {Person: PERSON, Town: TOWN, Session: SESSION, Place: PLACE, Record: RECORD, MeetingList: LIST_TABLE}
+IS_CLOSED = ~LIST_TABLE.c.is_open
+TABLES = {
+    Person: PERSON,
+    Town: TOWN,
+    Session: SESSION,
+    Place: PLACE,
+    PlaceSaid: PLACE_SAID,
+    Record: RECORD,
+    MeetingList: LIST_TABLE,
+}
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
 """One row a session, locked first by every transaction that decides something about it."""
@@ -70,6 +81,7 @@ _LOCK = (
 _SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
 _LISTS = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"))
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
+_SAID = sa.select(PLACE_SAID).where(any_of(PLACE_SAID.c.session_id, "sessions"))
 _RECORDS = sa.select(RECORD).where(any_of(RECORD.c.session_id, "sessions"))
 
 
@@ -85,10 +97,12 @@ class _Touched:
     counted: set[str] = field(default_factory=set)
     """Sessions whose lists are counted: everyone in them is needed."""
     placed: set[str] = field(default_factory=set)
-    """Sessions in which a place or somebody else's record has changed: counted if a list of ours is closed there."""
+    """Sessions that changed, or in which a place or somebody else's record did: counted if a list of ours is closed there."""
     due: set[tuple[str, str]] = field(default_factory=set)
     scans: set[tuple[str, str, str]] = field(default_factory=set)
     """(session, meeting, person)"""
+    said: set[tuple[str, str, str, int]] = field(default_factory=set)
+    """What is said of places: (session, person, source, version)"""
 
 
 def _touched(inputs: Inputs) -> _Touched:
@@ -104,6 +118,7 @@ def _touched(inputs: Inputs) -> _Touched:
                 found.scans.add((session_id, body.meeting_id, body.person_id))
             case Heard(body=PlaceState() as body):
                 session_id = body.session_id
+                found.said.add((session_id, body.person_id, one.source, one.version))
                 found.woken.add(session_id)
                 found.placed.add(session_id)
             case Heard(body=AttendanceState() as body):
@@ -111,10 +126,10 @@ def _touched(inputs: Inputs) -> _Touched:
                 found.placed.add(session_id)
             case Heard(body=SessionState() as body):
                 session_id = body.session_id
-                found.woken.add(session_id)
-                found.timed.add(session_id)
+                for about in (found.woken, found.timed, found.placed):
+                    about.add(session_id)
                 found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
-            case Heard(body=AttendanceListClosed() as body):
+            case Heard(body=ListState() as body):
                 session_id = body.session_id
                 found.due.add((LIST, list_subject(session_id, body.meeting_id)))
             case Heard(body=CloseList() as body):
@@ -146,7 +161,11 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     parameters = {"sessions": sorted(touched.sessions)}
     reads.rows(working[Session], _SESSIONS, parameters)
     reads.rows(working[MeetingList], _LISTS, parameters)
+    reads.by_key(working[PlaceSaid], PLACE_SAID, touched.said)
     await reads.run()
+    if changing_hands := {said[0] for said in touched.said if _is_of_another(working, *said)}:
+        reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)})
+        await reads.run()  # Apart from what else is asked about sessions.
     due = touched.due | {
         (LIST, list_subject(session.session_id, meeting.meeting_id))
         for session_id in touched.timed
@@ -164,12 +183,14 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         load_held_about(reads, working, sessions=touched.woken, persons=())
         await reads.run()
     scans = touched.scans | {_scanned(held) for held in working[Held]}
-    lists = {(row.session_id, row.meeting_id): row for row in working[MeetingList] if is_ours(working, row)}
+    ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
+    lists = {(row.session_id, row.meeting_id) for row in ours}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
     counted |= touched.placed & {session_id for session_id, _ in lists}
     if counted:
         parameters = {"sessions": sorted(counted)}
         reads.rows(working[Place], _PLACES, parameters)
+        reads.rows(working[PlaceSaid], _SAID, parameters)
         reads.rows(working[Record], _RECORDS, parameters)
     single = {scan for scan in scans if scan[0] not in counted}
     reads.by_key(working[Place], PLACE, {(session_id, person_id) for session_id, _, person_id in single})
@@ -180,6 +201,11 @@ async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[s
     """Sessions that held scans are about, and those with a closed list of ours: what was restored may change its numbers."""
     ours = sa.select(LIST_TABLE.c.session_id).join(JOURNAL, JOURNAL.c.event_id == LIST_TABLE.c.event_id)
     return sorted((await connection.execute(sa.union(ours, sa.select(HELD.c.session_id)))).scalars())
+
+
+def _is_of_another(working: Working, session_id: str, person_id: str, source: str, version: int) -> bool:
+    place = working[Place].get(session_id, person_id)
+    return place is not None and place.source != source
 
 
 def _scanned(held: Held) -> tuple[str, str, str]:

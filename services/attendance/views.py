@@ -1,16 +1,20 @@
-"""What the API reads: sessions with their counts, rosters, what became of a scan, the books. SQL that changes nothing."""
+"""What the API reads: sessions with their counts, rosters, what became of a scan. SQL that changes nothing."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.state import MeetingList, Presence, Record, Session
-from services.attendance.store import LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
+from services.attendance.state import ListRules, MeetingList, Presence, Record, Session
+from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
+from shared.alphabet import by_name
+from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
 from shared.database import any_of, rows_as
@@ -20,17 +24,40 @@ MOST_PEOPLE = 6_000
 """More than the largest session holds, with everyone who ever waited or gave a place back."""
 
 _count = sa.func.count
+_starts = (
+    sa.func.unnest(
+        *(
+            sa.bindparam(f"starts_{name}", type_=ARRAY(kind))
+            for name, kind in (("session", sa.Text()), ("meeting", sa.Text()), ("at", sa.DateTime(timezone=True)))
+        )
+    )
+    .table_valued(
+        sa.column("session_id", sa.Text),
+        sa.column("meeting_id", sa.Text),
+        sa.column("at", sa.DateTime(timezone=True)),
+        name="starts",
+    )
+    .render_derived()
+)
+"""Since when a scan may be a meeting's: one that was moved to another day still has those of the day before."""
+_SCANNED = sa.select(
+    HELD.c.session_id,
+    HELD.c.person_id,
+    sa.cast(HELD.c.body, JSONB)["meeting_id"].astext.label("meeting_id"),
+    sa.cast(sa.cast(HELD.c.body, JSONB)["scanned_at"].astext, sa.DateTime(timezone=True)).label("scanned_at"),
+).where(HELD.c.type == CheckInScanned.type_name(), any_of(HELD.c.session_id, "sessions"))
+"""Held scans: whether the person has a place is not known yet."""
 
 
-async def sessions(connection: AsyncConnection, *, after: str, limit: int) -> list[dict[str, Any]]:
+async def sessions(connection: AsyncConnection, rules: ListRules, *, after: str, limit: int) -> list[dict[str, Any]]:
     """Sessions by id, each with its meetings and how many came."""
     statement = sa.select(SESSION).where(SESSION.c.session_id > after).order_by(SESSION.c.session_id).limit(limit)
-    return await _described(connection, rows_as(Session, await connection.execute(statement)))
+    return await _described(connection, rules, rows_as(Session, await connection.execute(statement)))
 
 
-async def session(connection: AsyncConnection, session_id: str) -> dict[str, Any] | None:
+async def session(connection: AsyncConnection, rules: ListRules, session_id: str) -> dict[str, Any] | None:
     statement = sa.select(SESSION).where(SESSION.c.session_id == session_id)
-    found = await _described(connection, rows_as(Session, await connection.execute(statement)))
+    found = await _described(connection, rules, rows_as(Session, await connection.execute(statement)))
     return found[0] if found else None
 
 
@@ -39,14 +66,21 @@ async def session_row(connection: AsyncConnection, session_id: str) -> Session |
     return found[0] if found else None
 
 
-async def list_row(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
+async def closed_list(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
+    """The meeting's list, if it is closed."""
     same = sa.and_(LIST_TABLE.c.session_id == session_id, LIST_TABLE.c.meeting_id == meeting_id)
-    found = rows_as(MeetingList, await connection.execute(sa.select(LIST_TABLE).where(same)))
+    found = rows_as(MeetingList, await connection.execute(sa.select(LIST_TABLE).where(same, IS_CLOSED)))
     return found[0] if found else None
 
 
-async def _described(connection: AsyncConnection, rows: Sequence[Session]) -> list[dict[str, Any]]:
+async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequence[Session]) -> list[dict[str, Any]]:
     ids = {"sessions": [row.session_id for row in rows]}
+    meetings = [(row.session_id, meeting) for row in rows for meeting in row.meetings]
+    since = {
+        "starts_session": [session_id for session_id, _ in meetings],
+        "starts_meeting": [meeting.meeting_id for _, meeting in meetings],
+        "starts_at": [rules.scans_since(meeting) for _, meeting in meetings],
+    }
     of_places, of_records = PLACE.c.session_id, RECORD.c.session_id
     has_place = sa.select(of_places, _count()).where(any_of(of_places, "sessions"), PLACE.c.state == Standing.ENROLLED)
     came = sa.select(
@@ -55,12 +89,19 @@ async def _described(connection: AsyncConnection, rows: Sequence[Session]) -> li
         _count().filter(RECORD.c.state == Presence.PRESENT, RECORD.c.with_place).label("present"),
         _count().filter(RECORD.c.state == Presence.ABSENT).label("absent"),
         _count().filter(RECORD.c.state == Presence.PRESENT, ~RECORD.c.with_place).label("without_place"),
-    ).where(any_of(of_records, "sessions"))
-    lists = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"))
+    ).join(_starts, sa.and_(of_records == _starts.c.session_id, RECORD.c.meeting_id == _starts.c.meeting_id))
+    came = came.where(sa.or_(RECORD.c.scanned_at.is_(None), RECORD.c.scanned_at >= _starts.c.at))
+    lists = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
+    held = _SCANNED.subquery()
+    scanned = sa.select(held.c.session_id, held.c.meeting_id, _count(held.c.person_id.distinct()))
     enrolled = {row[0]: row[1] for row in await connection.execute(has_place.group_by(of_places), ids)}
     counts = {
         (row.session_id, row.meeting_id): row
-        for row in await connection.execute(came.group_by(of_records, RECORD.c.meeting_id), ids)
+        for row in await connection.execute(came.group_by(of_records, RECORD.c.meeting_id), since)
+    }
+    unplaced = {
+        (row[0], row[1]): row[2]
+        for row in await connection.execute(scanned.group_by(held.c.session_id, held.c.meeting_id), ids)
     }
     closed = {
         (row.session_id, row.meeting_id): row for row in rows_as(MeetingList, await connection.execute(lists, ids))
@@ -68,8 +109,8 @@ async def _described(connection: AsyncConnection, rows: Sequence[Session]) -> li
     towns = await _town_names(connection, [row.city_id for row in rows])
     described = []
     for row in rows:
-        meetings = [
-            _meeting(meeting, closed.get(key), counts.get(key))
+        shown = [
+            _meeting(meeting, closed.get(key), counts.get(key), unplaced.get(key, 0))
             for meeting in row.meetings
             for key in [(row.session_id, meeting.meeting_id)]
         ]
@@ -86,14 +127,14 @@ async def _described(connection: AsyncConnection, rows: Sequence[Session]) -> li
                 "ends_at": row.ends_at,
                 "state": row.state,
                 "enrolled": enrolled.get(row.session_id, 0),
-                "meetings": meetings,
+                "meetings": shown,
             }
         )
     return described
 
 
-def _meeting(meeting: Meeting, closed: MeetingList | None, counts: Any) -> dict[str, Any]:
-    """A meeting with the numbers of its closed list, or with who has been there so far."""
+def _meeting(meeting: Meeting, closed: MeetingList | None, counts: Any, unplaced: int) -> dict[str, Any]:
+    """A meeting with the numbers of its closed list, or with who has been there so far; `scanned`: no place known yet."""
     numbers = closed or counts
     return {
         **meeting.model_dump(mode="json"),
@@ -103,6 +144,7 @@ def _meeting(meeting: Meeting, closed: MeetingList | None, counts: Any) -> dict[
         "recorded": closed and closed.recorded,
         **{name: getattr(numbers, name) if numbers else 0 for name in ("present", "absent", "without_place")},
         "not_recorded": closed.not_recorded if closed else 0,
+        "scanned": 0 if closed else unplaced,
     }
 
 
@@ -112,16 +154,22 @@ async def _town_names(connection: AsyncConnection, city_ids: Sequence[str]) -> d
     return {row[0]: row[1] for row in await connection.execute(statement, {"cities": sorted(set(city_ids))})}
 
 
-async def roster(connection: AsyncConnection, session: Session) -> list[dict[str, Any]]:
+async def roster(connection: AsyncConnection, rules: ListRules, session: Session) -> list[dict[str, Any]]:
     """Everyone with a standing in the session or seen at one of its meetings, by family name; for each meeting who was there."""
     records = sa.select(RECORD).where(RECORD.c.session_id == session.session_id)
     by_person: dict[str, dict[str, Record]] = defaultdict(dict)
     for record in rows_as(Record, await connection.execute(records)):
         by_person[record.person_id][record.meeting_id] = record
     lists = sa.select(LIST_TABLE.c.meeting_id, LIST_TABLE.c.recorded).where(
-        LIST_TABLE.c.session_id == session.session_id
+        LIST_TABLE.c.session_id == session.session_id, IS_CLOSED
     )
-    closed = {row.meeting_id: row.recorded for row in await connection.execute(lists)}
+    closed: dict[str, bool] = {row.meeting_id: row.recorded for row in await connection.execute(lists)}
+    held = await connection.execute(_SCANNED.limit(MOST_PEOPLE), {"sessions": [session.session_id]})
+    scanned = {
+        (row.person_id, row.meeting_id): row.scanned_at
+        for row in held
+        if session.meeting(row.meeting_id) and row.meeting_id not in closed
+    }
     placed = sa.select(PLACE.c.person_id, PLACE.c.city_id, PLACE.c.state).where(
         PLACE.c.session_id == session.session_id
     )
@@ -140,10 +188,11 @@ async def roster(connection: AsyncConnection, session: Session) -> list[dict[str
         .outerjoin(seen, seen.c.person_id == place.c.person_id, full=True)
         .outerjoin(PERSON, PERSON.c.person_id == person_id)
         .where(sa.or_(seen.c.person_id.is_not(None), place.c.state != Standing.NONE))
-        .order_by(PERSON.c.family_name, PERSON.c.given_name, person_id)
+        .order_by(person_id)
         .limit(MOST_PEOPLE)
     )
-    found = (await connection.execute(people, {"seen": sorted(by_person)})).all()
+    came = {person for person, ones in by_person.items() if any(map(_says_something, ones.values()))}
+    found = (await connection.execute(people, {"seen": sorted(came | {person for person, _ in scanned})})).all()
     towns = await _town_names(connection, [row.city_id for row in found if row.city_id])
     return [
         {
@@ -151,24 +200,41 @@ async def roster(connection: AsyncConnection, session: Session) -> list[dict[str
             "place": row.place or Standing.NONE,
             "town": towns.get(row.city_id),
             "meetings": [
-                _presence(meeting.meeting_id, by_person[row.person_id].get(meeting.meeting_id), closed)
+                _presence(
+                    meeting,
+                    by_person[row.person_id].get(meeting.meeting_id),
+                    closed.get(meeting.meeting_id),
+                    scanned.get((row.person_id, meeting.meeting_id)),
+                    rules,
+                )
                 for meeting in session.meetings
             ],
         }
-        for row in found
+        for row in sorted(found, key=lambda one: by_name(one.family_name, one.given_name, one.person_id))
     ]
 
 
-def _presence(meeting_id: str, record: Record | None, closed: dict[str, bool]) -> dict[str, Any]:
-    """`not_yet` while the list is open, `not_recorded` once it closed without a single scan, null for who was not awaited."""
-    state: str | None = record.state if record else "not_yet"
-    if record is None and meeting_id in closed:
-        state = None if closed[meeting_id] else "not_recorded"
+def _says_something(record: Record) -> bool:
+    return record.state != Presence.NOT_AWAITED
+
+
+def _presence(
+    meeting: Meeting, record: Record | None, recorded: bool | None, scanned_at: dt.datetime | None, rules: ListRules
+) -> dict[str, Any]:
+    """`not_yet` while the list is open, `scanned` if no place is known yet of someone who was; `not_recorded` once it closed without
+    a single scan, null for who was not awaited. `recorded` is None while the list is open."""
+    if record is not None and record.state == Presence.NOT_AWAITED:
+        record = None
+    if recorded is None and record and record.scanned_at and rules.is_too_early(meeting, record.scanned_at):
+        record = None  # The meeting was moved to another day since.
+    state: str | None = "not_recorded" if recorded is False else None
+    if recorded is None:
+        state = "scanned" if scanned_at else "not_yet"
     return {
-        "meeting_id": meeting_id,
-        "state": state,
+        "meeting_id": meeting.meeting_id,
+        "state": record.state if record else state,
         "with_place": record and record.with_place,
-        "scanned_at": record and record.scanned_at,
+        "scanned_at": record.scanned_at if record else scanned_at,
     }
 
 
@@ -200,56 +266,3 @@ async def record(
     ).where(RECORD.c.session_id == session_id, RECORD.c.meeting_id == meeting_id, RECORD.c.person_id == person_id)
     row = (await connection.execute(statement)).one_or_none()
     return dict(row._mapping) if row else None
-
-
-async def books(connection: AsyncConnection) -> dict[str, Any]:
-    """The closed lists three ways: in their own numbers, as the records say, and by who had a place.
-
-    They must agree: present + absent + not_recorded = enrolled_on_closed_lists, and the records' numbers are the lists'.
-    `enrolled` counts persons on closed lists: everyone with a place now, and on recorded lists whoever has a record with a
-    place (one given back after closing still counts there).
-    """
-    whole = sa.func.coalesce
-    sums = [
-        whole(sa.func.sum(LIST_TABLE.c[name]), 0) for name in ("present", "absent", "not_recorded", "without_place")
-    ]
-    unrecorded = _count().filter(~LIST_TABLE.c.recorded)
-    lists, not_recorded_lists, *numbers = (await connection.execute(sa.select(_count(), unrecorded, *sums))).one()
-    present, absent, not_recorded, without_place = map(int, numbers)
-    same_list = sa.and_(LIST_TABLE.c.session_id == RECORD.c.session_id, LIST_TABLE.c.meeting_id == RECORD.c.meeting_id)
-    awaited = (
-        sa.select(LIST_TABLE.c.session_id, LIST_TABLE.c.meeting_id, PLACE.c.person_id)
-        .join(PLACE, PLACE.c.session_id == LIST_TABLE.c.session_id)
-        .where(PLACE.c.state == Standing.ENROLLED)
-    )
-    counted = (
-        sa.select(RECORD.c.session_id, RECORD.c.meeting_id, RECORD.c.person_id)
-        .join(LIST_TABLE, same_list)
-        .where(LIST_TABLE.c.recorded, RECORD.c.with_place)
-    )
-    enrolled = (
-        await connection.execute(sa.select(_count()).select_from(sa.union(awaited, counted).subquery()))
-    ).scalar_one()
-    on_a_list = LIST_TABLE.c.session_id.is_not(None)
-    by_record = sa.select(
-        _count().filter(on_a_list, RECORD.c.state == Presence.PRESENT, RECORD.c.with_place).label("present"),
-        _count().filter(on_a_list, RECORD.c.state == Presence.ABSENT).label("absent"),
-        _count().filter(on_a_list, RECORD.c.state == Presence.PRESENT, ~RECORD.c.with_place).label("without_place"),
-        _count().filter(~on_a_list).label("on_open_lists"),
-    ).select_from(sa.outerjoin(RECORD, LIST_TABLE, same_list))
-    return {
-        "attendance": {
-            "lists_closed": lists,
-            "lists_not_recorded": not_recorded_lists,
-            "present": present,
-            "absent": absent,
-            "not_recorded": not_recorded,
-            "without_place": without_place,
-            "enrolled_on_closed_lists": enrolled,
-            "records": dict((await connection.execute(by_record)).one()._mapping),
-        },
-        "sessions": (await connection.execute(sa.select(_count()).select_from(SESSION))).scalar_one(),
-        "places_enrolled": (
-            await connection.execute(sa.select(_count()).select_from(PLACE).where(PLACE.c.state == Standing.ENROLLED))
-        ).scalar_one(),
-    }

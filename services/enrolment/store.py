@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.state import SCHEDULED, Membership, Need, Person, Place, Session, Stage, Topic, Town
+from shared.alphabet import by_name, polish
 from shared.contracts.directory import TeamMembership
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.planner import SessionKind, SessionState
@@ -189,7 +190,7 @@ def _session_list() -> sa.Select[Any]:
 
 
 async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> list[dict[str, Any]]:
-    """Towns with their outcome in each stage and the size of their team today."""
+    """Towns by name, with their outcome in each stage and the size of their team today."""
     members = (
         sa.select(MEMBERSHIP.c.city_id, sa.func.count(sa.distinct(MEMBERSHIP.c.person_id)).label("members"))
         .where(sa.or_(MEMBERSHIP.c.until_date.is_(None), MEMBERSHIP.c.until_date >= sa.func.current_date()))
@@ -225,7 +226,7 @@ async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> l
             },
         )
         town["stages"].append({"stage": row.stage, "outcome": row.outcome, "decided_on": row.decided_on})
-    return list(found.values())
+    return sorted(found.values(), key=lambda town: (polish(town["name"]), town["city_id"]))
 
 
 async def sessions(
@@ -245,7 +246,7 @@ async def session(connection: AsyncConnection, session_id: str) -> dict[str, Any
 
 
 async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str, Any]]:
-    """Everyone with a standing in the session, those with places first, then the waiting list in its order."""
+    """Everyone with a standing in the session: by name those with places, the waiting list in its order, by name the others."""
     statement = (
         sa.select(
             PLACE.c.person_id,
@@ -266,7 +267,13 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str,
         .order_by(PLACE.c.state, PLACE.c.queue, PLACE.c.person_id)
         .limit(5000)
     )
-    return [dict(row._mapping) for row in await connection.execute(statement)]
+    return [dict(row._mapping) for row in sorted(await connection.execute(statement), key=_in_the_roster)]
+
+
+def _in_the_roster(row: Any) -> tuple[Any, ...]:
+    waits = row.state == Standing.WAITLISTED
+    name = by_name(row.family_name, row.given_name, row.person_id)
+    return row.state != Standing.ENROLLED, not waits, (row.queue or 0 if waits else 0), name
 
 
 async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:

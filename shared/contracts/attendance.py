@@ -62,14 +62,36 @@ class ParticipantAbsent(AttendanceState):
     example: ClassVar[Mapping[str, object]] = _RECORD | {"decided_at": "2026-10-24T19:00:00.000000Z"}
 
 
-class AttendanceListClosed(Fact):
-    """The list of one meeting is closed; the aggregate is the meeting.
+class ParticipantNotAwaited(AttendanceState):
+    """Neither present nor absent: what was said before of this person at this meeting is taken back.
+
+    They had no place when the list closed, which became known later; or the list was opened again.
+    """
+
+    example: ClassVar[Mapping[str, object]] = _RECORD | {
+        "with_place": False,
+        "decided_at": "2026-10-25T08:10:00.000000Z",
+    }
+
+
+class ListState(Fact):
+    """The list of one meeting; the aggregate is the meeting."""
+
+    stream = "attendance.events"
+    subject = "session/{session_id}/meeting/{meeting_id}"
+
+    session_id: Id
+    meeting_id: Id
+    decided_at: Moment
+    """When the list closed, or was opened again."""
+
+
+class AttendanceListClosed(ListState):
+    """The list is closed, and these are its numbers: of who had a place when it closed, and of who came without one.
 
     `recorded` is false when not one scan was heard: then nobody is absent, it is just not known (`not_recorded`).
     """
 
-    stream = "attendance.events"
-    subject = "session/{session_id}/meeting/{meeting_id}"
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0001",
         "meeting_id": "day-1",
@@ -81,11 +103,18 @@ class AttendanceListClosed(Fact):
         "decided_at": "2026-10-24T19:00:00.000000Z",
     }
 
-    session_id: Id
-    meeting_id: Id
     recorded: bool
     present: Count
     absent: Count
     not_recorded: Count
     without_place: Count = 0
-    decided_at: Moment
+
+
+class AttendanceListReopened(ListState):
+    """The meeting was moved to after the closing of its list: the list is open, and will close anew."""
+
+    example: ClassVar[Mapping[str, object]] = {
+        "session_id": "session-0001",
+        "meeting_id": "day-1",
+        "decided_at": "2026-10-25T08:10:00.000000Z",
+    }

@@ -19,6 +19,8 @@ TEXT_PATTERN = r"^[^\x00]*$"
 """What a Postgres text can hold. pydantic refuses unpaired surrogates by itself as soon as there is a pattern."""
 LINE_PATTERN = r"^[^\x00\r\n\u2028\u2029]*$"
 """A single line, for headers, calendars and lists. A pattern is checked three times as fast as a function of ours."""
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
+"""When a training can be. At the ends of what Python can count, some hours before or after it would be no time at all."""
 BODY_LIMIT_BYTES = 256 * 1024
 
 
@@ -44,6 +46,8 @@ def _known_zone(name: str) -> str:
 def _naive(moment: dt.datetime) -> dt.datetime:
     if moment.tzinfo is not None:
         raise ValueError("must be local wall time without an offset; the zone stands beside it")
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(f"must lie between {EARLIEST_YEAR} and {LATEST_YEAR}")
     return moment
 
 
@@ -95,3 +99,6 @@ class Fact(Event):
 
 class Request(Event):
     """An event that asks for a decision."""
+
+    scope: ClassVar[tuple[str, ...]] = ()
+    """The fields whose values name what later requests wait for while this one is parked. None: it holds nobody back."""

@@ -13,6 +13,7 @@ class EnrolmentRequested(Request):
 
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
+    scope = ("session_id", "person_id")
     example: ClassVar[Mapping[str, object]] = {"session_id": "session-0101", "person_id": "person-0001"}
 
     session_id: Id
@@ -24,6 +25,7 @@ class WithdrawalRequested(Request):
 
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
+    scope = ("session_id", "person_id")
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0101",
         "person_id": "person-0001",

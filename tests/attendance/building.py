@@ -8,8 +8,14 @@ from itertools import count
 from typing import Any
 
 from services.attendance.app import service_of
-from services.attendance.state import CloseList, ListRules, MeetingList, Place, Record, list_subject
-from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
+from services.attendance.state import CloseList, ListRules, MeetingList, PlaceSaid, Record, list_subject
+from shared.contracts.attendance import (
+    AttendanceListClosed,
+    AttendanceListReopened,
+    ParticipantAbsent,
+    ParticipantAttended,
+    ParticipantNotAwaited,
+)
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
 from shared.contracts.model import Event
@@ -57,10 +63,10 @@ def heard(
     )
 
 
-def day(meeting_id: str = "day-1", *, days_later: int = 0) -> dict[str, Any]:
+def day(meeting_id: str = "day-1", *, days_later: int = 0, until: int = 15) -> dict[str, Any]:
     """A meeting from 9 to 15 o'clock in Warsaw."""
     date = DAY.replace(tzinfo=None) + dt.timedelta(days=days_later)  # Wall time: the zone stands beside it.
-    return {"meeting_id": meeting_id, "starts_local": date.replace(hour=9), "ends_local": date.replace(hour=15)}
+    return {"meeting_id": meeting_id, "starts_local": date.replace(hour=9), "ends_local": date.replace(hour=until)}
 
 
 def _session(kind: type[Any], session_id: str, meetings: Iterable[dict[str, Any]], at: dt.datetime) -> Heard[Any]:
@@ -84,23 +90,35 @@ def _place(person: str, at: dt.datetime) -> dict[str, Any]:
     return {"session_id": SESSION, "person_id": person, "city_id": f"town-of-{person}", "episode": 1, "decided_at": at}
 
 
-def enrolled(person: str, *, at: dt.datetime = BEFORE) -> Heard[Any]:
-    return heard(ParticipantEnrolled(**_place(person, at)), at=at)
+def enrolled(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
+    return heard(ParticipantEnrolled(**_place(person, decided or at)), at=at)
 
 
-def waitlisted(person: str, *, at: dt.datetime = BEFORE) -> Heard[Any]:
-    return heard(ParticipantWaitlisted(**_place(person, at), queue=1), at=at)
+def restated(person: str, *, town: str, at: dt.datetime) -> Heard[Any]:
+    """The same place, for another town."""
+    return heard(ParticipantEnrolled(**_place(person, at) | {"city_id": town}), at=at)
 
 
-def withdrawn(person: str, *, at: dt.datetime = BEFORE) -> Heard[Any]:
-    return heard(EnrolmentWithdrawn(**_place(person, at), reason=WithdrawalReason.REQUESTED), at=at)
+def waitlisted(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
+    return heard(ParticipantWaitlisted(**_place(person, decided or at), queue=1), at=at)
+
+
+def withdrawn(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
+    return heard(EnrolmentWithdrawn(**_place(person, decided or at), reason=WithdrawalReason.REQUESTED), at=at)
 
 
 def scan(
-    person: str, meeting_id: str = "day-1", *, at: dt.datetime = DURING, id: str = "", session_id: str = SESSION
+    person: str,
+    meeting_id: str = "day-1",
+    *,
+    at: dt.datetime = DURING,
+    made: dt.datetime | None = None,
+    id: str = "",
+    session_id: str = SESSION,
 ) -> Heard[Any]:
+    """Heard at a moment; made then too, unless said otherwise."""
     body = CheckInScanned(
-        session_id=session_id, meeting_id=meeting_id, person_id=person, scanned_at=at, device_id="door-1"
+        session_id=session_id, meeting_id=meeting_id, person_id=person, scanned_at=made or at, device_id="door-1"
     )
     return heard(body, at=at, source="urn:example:doors", id=id)
 
@@ -132,6 +150,11 @@ def archived_list(*, present: int = 0, absent: int = 0, at: dt.datetime = CLOSES
     return heard(body, at=at, source=ARCHIVE)
 
 
+def archived_reopening(*, at: dt.datetime) -> Heard[Any]:
+    body = AttendanceListReopened(session_id=SESSION, meeting_id="day-1", decided_at=at)
+    return heard(body, at=at, source=ARCHIVE)
+
+
 class Desk:
     """Hears one event after the other in memory, as the deciding lane would in one transaction after the other."""
 
@@ -148,11 +171,9 @@ class Desk:
             self.working.now = max(self.working.now, one.appended_at)
             kind = type(one.body)
             if kind in self.working.make:
-                if (
-                    self.working.apply(one) == "newer"
-                    and one.source != self.service.source
-                    and kind in self.service.react
-                ):
+                verdict = self.working.apply(one)
+                news = verdict == "newer" or (verdict == "stale" and kind in self.working.remember)
+                if news and one.source != self.service.source and kind in self.service.react:
                     self.service.react[kind](self.working, one)
             elif not self.working.is_known(one):
                 self.service.decide[kind](self.working, one)
@@ -210,9 +231,11 @@ class Desk:
         """Persons on a closed list, counted as decisions.py says, from places and records alone."""
         closed = self.working[MeetingList].get(SESSION, meeting_id)
         assert closed is not None
-        now = {place.person_id for place in self.working[Place] if place.state == "enrolled"}
-        records = [record for record in self.working[Record] if record.meeting_id == meeting_id and record.with_place]
-        return len(now | ({record.person_id for record in records} if closed.recorded else set()))
+        before = [one for one in self.working[PlaceSaid] if one.decided_at <= closed.decided_at]
+        last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}  # All of one writer.
+        awaited = {person for person, one in last.items() if one.state == "enrolled"}
+        records = [record for record in self.working[Record] if record.meeting_id == meeting_id]
+        return len(awaited | {one.person_id for one in records if one.state != "not_awaited" and one.with_place})
 
     def due(self, meeting_id: str = "day-1") -> dt.datetime | None:
         found = self.working[Due].get("list", list_subject(SESSION, meeting_id))
@@ -234,6 +257,10 @@ def _in_short(body: Any) -> str:
             return f"{body.person_id} attended" + ("" if body.with_place else " without a place")
         case ParticipantAbsent():
             return f"{body.person_id} absent"
+        case ParticipantNotAwaited():
+            return f"{body.person_id} not awaited"
+        case AttendanceListReopened():
+            return f"{body.meeting_id} reopened"
         case _:
             recorded = "" if body.recorded else " (not recorded)"
             numbers = f"{body.present} present, {body.absent} absent, {body.not_recorded} unknown, {body.without_place} without"

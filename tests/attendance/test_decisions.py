@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 
 import pytest
 
-from services.attendance.decisions import decide_list, decide_scan
+from services.attendance.decisions import decide_count, decide_scan
 from tests.attendance.building import (
     CLOSES,
     DAY,
     DURING,
+    ENDS,
     LATER,
     RULES,
     SESSION,
+    STARTS,
     Desk,
     archived_absent,
     archived_list,
     archived_present,
     cancelled,
     close,
+    day,
     enrolled,
+    rescheduled,
     scan,
     scheduled,
     waitlisted,
@@ -165,7 +170,7 @@ def test_a_list_that_stands_as_it_is_is_not_said_again() -> None:
     desk.hear(scheduled(), enrolled("anna"), scan("anna"))
     desk.pass_to(CLOSES)
 
-    assert decide_list(desk.working, SESSION, "day-1", closed_at=LATER) == []
+    assert decide_count(desk.working, SESSION, "day-1") == []
 
 
 def test_a_list_of_another_source_is_never_counted_by_us() -> None:
@@ -191,3 +196,74 @@ def test_a_record_of_another_source_is_counted_as_it_stands() -> None:
 
     assert desk.pass_to(CLOSES) == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
     assert desk.record("anna").source == "urn:example:archive"
+
+
+# --- when a code can have been read --------------------------------------------------------
+
+HOURS_12 = dt.timedelta(hours=12)
+SECOND = dt.timedelta(seconds=1)
+
+
+def aside(desk: Desk) -> list[tuple[str, str]]:
+    return [(one.heard.body.person_id, one.reason) for one in desk.working.aside]
+
+
+@pytest.mark.parametrize(
+    ("made", "counts"),
+    [
+        (STARTS - HOURS_12, True),
+        (STARTS - HOURS_12 - SECOND, False),
+        (ENDS + HOURS_12, True),
+        (ENDS + HOURS_12 + SECOND, False),
+        (dt.datetime(2001, 1, 1, tzinfo=dt.UTC), False),
+    ],
+)
+def test_a_scan_counts_if_it_was_made_around_the_meeting(made: dt.datetime, counts: bool) -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"))
+
+    assert desk.hear(scan("anna", at=LATER + HOURS_12, made=made)) == (["anna attended"] if counts else [])
+    assert aside(desk) == ([] if counts else [("anna", "implausible_time")])
+
+
+@pytest.mark.parametrize(("ahead", "counts"), [(5, True), (6, False)])
+def test_a_scan_was_not_made_after_it_was_heard_of_but_for_a_clock_that_is_minutes_fast(
+    ahead: int, counts: bool
+) -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"))
+
+    said = desk.hear(scan("anna", at=DURING, made=DURING + dt.timedelta(minutes=ahead)))
+
+    assert said == (["anna attended"] if counts else [])
+
+
+def test_a_scan_from_the_future_is_set_aside_before_its_meeting_is_known() -> None:
+    desk = Desk()
+    desk.hear(scan("anna", at=DURING, made=LATER))
+
+    assert (desk.held, aside(desk)) == ([], [("anna", "implausible_time")])
+
+
+def test_what_is_set_aside_says_when_it_was_made_and_when_the_meeting_is() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), scan("anna", made=STARTS - 3 * HOURS_12))
+
+    (one,) = desk.working.aside
+    assert "scanned at 2026-10-04T19:00:00+00:00" in one.detail
+    assert "day-1 is from 2026-10-06T07:00:00+00:00 to 2026-10-06T13:00:00+00:00" in one.detail
+
+
+def test_a_scan_that_cannot_be_is_set_aside_also_if_the_person_is_present_already() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna"), scan("anna", made=STARTS - 3 * HOURS_12))
+
+    assert aside(desk) == [("anna", "implausible_time")]
+
+
+def test_a_meeting_moved_to_an_earlier_day_keeps_who_came() -> None:
+    """Who was scanned after it was late; who was scanned before it was there on another day."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna"), rescheduled(day(days_later=-1), at=DURING))
+
+    assert desk.pass_to(DURING) == ["day-1 closed: 1 present, 0 absent, 0 unknown, 0 without"]

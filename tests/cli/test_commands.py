@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -161,3 +162,32 @@ def test_a_child_that_is_not_wanted_is_stopped_and_stays_so(tmp_path: Path) -> N
     assert until(one, "stopped")
     one.tick()
     assert one.seen.state == "stopped" and one.seen.restarts == 0
+
+
+@pytest.mark.parametrize("action", ["show", "retry", "discard"])
+def test_what_came_over_http_is_named_as_the_list_shows_it(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lies in no partition: both of its numbers begin with a minus, which is none of an option."""
+    asked: list[str] = []
+
+    def answer(method: str, url: str, **_: object) -> httpx.Response:
+        asked.append(f"{method} {url}")
+        row = {"state": "heard", "reason": "", "detail": ""}
+        return httpx.Response(200, json=row, request=httpx.Request(method, url))
+
+    monkeypatch.setenv("ROLLCALL_ATTENDANCE_URL", "http://attendance")
+    monkeypatch.setenv("ROLLCALL_TOKEN", "rc_a_b")
+    monkeypatch.setattr(httpx, "request", answer)
+
+    result = CliRunner().invoke(app, ["parked", action, "attendance", "attendance.scans/-1/-1767225600000000"])
+
+    path = "http://attendance/api/v1/parked/attendance.scans/-1/-1767225600000000"
+    method, suffix = ("GET", "") if action == "show" else ("POST", f"/{action}")
+    assert (result.exit_code, asked) == (0, [f"{method} {path}{suffix}"])
+
+
+def test_what_names_no_record_is_refused_before_anybody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLCALL_ATTENDANCE_URL", "http://attendance")
+    for where in ("attendance.scans/1", "attendance.scans/--1/2", "scans/1/2/3", "../1/2"):
+        result = CliRunner().invoke(app, ["parked", "show", "attendance", where])
+        assert result.exit_code == 2
+        assert "is no STREAM/PARTITION/OFFSET" in result.stderr

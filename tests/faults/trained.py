@@ -34,7 +34,8 @@ from tests.enrolment.surroundings import Make, fresh, programme, rows, settled, 
 from tests.notifications.office import Server
 
 TODAY = dt.datetime.now(dt.UTC)
-ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), TODAY - dt.timedelta(days=1)))
+ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), TODAY - dt.timedelta(days=1), dt.timedelta(days=60)))
+"""Its trainings lie a month ahead, and are come to today."""
 ENROLMENT_SOURCE = enrolment.SERVICE.source
 
 

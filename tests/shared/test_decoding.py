@@ -198,6 +198,15 @@ def test_a_meeting_that_ends_before_it_starts_is_parked() -> None:
     assert reason(sent) is Reason.INVALID_BODY
 
 
+@pytest.mark.parametrize("year", ["0001", "1899", "3000", "9999"])
+def test_a_training_at_the_ends_of_time_is_parked(year: str) -> None:
+    """Hours before and after it are counted from it: there they would be no time at all."""
+    body = body_of(SessionScheduled).model_dump(mode="json")
+    body["meetings"][0] |= {"starts_local": f"{year}-12-31T22:00:00", "ends_local": f"{year}-12-31T23:59:59"}
+    sent = json_message("programme.sessions", b"session-0001", body, SessionScheduled.type_name())
+    assert reason(sent) is Reason.INVALID_BODY
+
+
 def test_an_id_beyond_the_pattern_is_parked() -> None:
     for city_id in ("", "x" * 65, "a/b", "ą", "a b"):
         body = CITY.model_dump(mode="json") | {"city_id": city_id}

@@ -12,7 +12,13 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
+from shared.contracts.attendance import (
+    AttendanceListClosed,
+    AttendanceListReopened,
+    ParticipantAbsent,
+    ParticipantAttended,
+    ParticipantNotAwaited,
+)
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import (
     ContactForgotten,
@@ -83,7 +89,17 @@ membership_fields = {
     "from_date": st.just(FIRST_DAY),
     "kind": st.sampled_from(list(MemberKind)),
 }
-places = {"session_id": sessions, "person_id": people, "city_id": cities, "episode": st.integers(1, 2)}
+moments = st.sampled_from(
+    [NOON, NOON + dt.timedelta(days=1)] + [NOON + dt.timedelta(days=30 + day, hours=10) for day in (1, 2, 3)]
+)
+"""Before every training, and after the closing of each day's list."""
+places = {
+    "session_id": sessions,
+    "person_id": people,
+    "city_id": cities,
+    "episode": st.integers(1, 2),
+    "decided_at": moments,
+}
 nobody_asked = {"request_source": st.none(), "request_id": st.none()}
 at_meeting = {"session_id": sessions, "meeting_id": st.sampled_from(["day-1", "day-1", "day-2"]), "person_id": people}
 notices = {
@@ -170,7 +186,9 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
         ("urn:one", "urn:two"),
         body(ParticipantAttended, **at_meeting | archived, **nobody_asked),
         body(ParticipantAbsent, **at_meeting | archived),
+        body(ParticipantNotAwaited, **at_meeting | archived),
         body(AttendanceListClosed, session_id=sessions, meeting_id=st.sampled_from(["day-1", "day-2"])),
+        body(AttendanceListReopened, session_id=sessions, meeting_id=st.sampled_from(["day-1", "day-2"])),
     ),
     "notifications.events": by(
         ("rollcall/notifications", "rollcall/notifications", "urn:one"),

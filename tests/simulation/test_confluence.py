@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.embedded.postgres import Postgres
+from services.attendance import books as attendance_books
 from services.attendance import store as attendance_store
 from services.attendance.app import service_of
 from services.attendance.state import ListRules
@@ -51,7 +52,9 @@ thorough = settings(
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON - dt.timedelta(days=365)))
+ANY_TIME = dt.timedelta(days=365)
+"""The clock of the log stands still while trainings are weeks apart: whatever is scanned may be of any of them."""
+ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON - ANY_TIME, ANY_TIME, ANY_TIME))
 CLOSING = ("programme.sessions", "attendance.events")
 """Moments at which lists close follow from the one unless the other has closed them."""
 Contents = dict[str, list[tuple[Any, ...]]]
@@ -74,12 +77,14 @@ class Hearing:
             raw = await connection.get_raw_connection()
             await raw.driver_connection.execute(self._empty)  # type: ignore[union-attr]  # Many statements at once.
 
-    async def hear(self, programme: Programme, turns: Sequence[Step]) -> Desk:
-        """Hears everything, and lets in whoever may take over by then."""
+    async def hear(self, programme: Programme, turns: Sequence[Step], *, close_after: int | None = None) -> Desk:
+        """Hears everything, and lets in whoever may take over by then. After so many batches, what is due is decided."""
         desk = Desk(self.engine, self.service, said=lambda: None)
         facts = FactLane(self.engine, self.service, desk)
         lanes = (self.service.facts, (*self.service.own, *self.service.decisions))
-        for batches in batches_of(programme.of(self.service.heard), lanes, turns):
+        for number, batches in enumerate(batches_of(programme.of(self.service.heard), lanes, turns)):
+            if number == close_after:
+                await self.decide_due(desk)
             lane: Any = facts if batches[0].partition.stream in self.service.facts else desk
             await lane.hear(batches, decoded(batches))
         may_decide = asyncio.Event()
@@ -88,6 +93,10 @@ class Hearing:
         while await retry.let_in():
             pass  # Each looks at what is parked a few times, then leaves it to the office.
         return desk
+
+    async def decide_due(self, desk: Desk) -> None:
+        for moment in sorted(await records(self.engine, DUE), key=lambda row: (row.at, row.subject)):
+            await desk.act([Due(*moment)])
 
     async def contents(self, *leave_out: str) -> Contents:
         found = {}
@@ -252,7 +261,7 @@ def by_subject(said: Sequence[Any]) -> dict[str, list[tuple[int, str]]]:
 
 CAME = ("enrolment.events", "attendance.scans")
 NUMBERS = ("session_id", "meeting_id", "recorded", "present", "absent", "not_recorded", "without_place")
-PRESENCE = ("session_id", "meeting_id", "person_id", "state", "with_place", "scanned_at")
+PRESENCE = ("session_id", "meeting_id", "person_id", "state", "with_place", "city_id", "scanned_at")
 
 
 @thorough
@@ -262,15 +271,33 @@ async def test_in_any_interleaving_the_lists_close_with_the_same_people_and_numb
 ) -> None:
     note(f"{programme!r}\nTurns: {turns}")
     hearing = hearings["attendance"]
-    found = []
-    for one in ([], turns):
-        await hearing.empty()
-        desk = await hearing.hear(programme, one)
-        for moment in sorted(await records(hearing.engine, DUE), key=lambda row: (row.at, row.subject)):
-            await desk.act([Due(*moment)])
-        lists = await records(hearing.engine, attendance_store.LIST_TABLE, *NUMBERS)
-        closed = {(row.session_id, row.meeting_id) for row in lists}
-        came = await records(hearing.engine, attendance_store.RECORD, *PRESENCE)
-        listed = [row for row in came if (row.session_id, row.meeting_id) in closed]
-        found.append({"list": sorted(map(tuple, lists)), "record": sorted(map(tuple, listed))})
+    assert difference(*[await listed(hearing, programme, one) for one in ([], turns)]) == []
+
+
+@thorough
+@given(programmes(ATTENDANCE, CAME), interleavings, st.integers(0, 30))
+async def test_who_was_awaited_does_not_depend_on_what_is_heard_after_the_list_closed(
+    hearings: dict[str, Hearing], programme: Programme, turns: list[Step], close_after: int
+) -> None:
+    note(f"{programme!r}\nTurns: {turns}, closed after {close_after}")
+    hearing = hearings["attendance"]
+    found = [await listed(hearing, programme, []), await listed(hearing, programme, turns, close_after=close_after)]
     assert difference(*found) == []
+
+
+async def listed(
+    hearing: Hearing, programme: Programme, turns: list[Step], *, close_after: int | None = None
+) -> Contents:
+    """The closed lists and whoever is on them, when everything was heard; the books must add up."""
+    await hearing.empty()
+    desk = await hearing.hear(programme, turns, close_after=close_after)
+    await hearing.decide_due(desk)
+    lists = await records(hearing.engine, attendance_store.LIST_TABLE, *NUMBERS, "is_open")
+    closed = {(row.session_id, row.meeting_id) for row in lists if not row.is_open}
+    came = await records(hearing.engine, attendance_store.RECORD, *PRESENCE)
+    on_lists = [row for row in came if (row.session_id, row.meeting_id) in closed and row.state != "not_awaited"]
+    async with hearing.engine.connect() as connection:
+        books = (await attendance_books.books(connection))["attendance"]
+    presence = books["present"] + books["absent"] + books["not_recorded"]
+    assert presence == books["enrolled_on_closed_lists"], "the books do not add up"
+    return {"list": sorted(map(tuple, lists)), "record": sorted(map(tuple, on_lists), key=repr)}

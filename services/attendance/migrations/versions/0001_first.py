@@ -25,6 +25,7 @@ CREATE TABLE projection.list (
     heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
     session_id TEXT NOT NULL,
     meeting_id TEXT NOT NULL,
+    is_open BOOLEAN NOT NULL,
     recorded BOOLEAN NOT NULL,
     present BIGINT NOT NULL,
     absent BIGINT NOT NULL,
@@ -57,7 +58,22 @@ CREATE TABLE projection.place (
     person_id TEXT NOT NULL,
     city_id TEXT,
     state TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
+);
+
+CREATE TABLE projection.place_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    city_id TEXT,
+    state TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
 CREATE TABLE projection.record (

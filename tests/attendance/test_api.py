@@ -1,0 +1,157 @@
+"""Attendance over HTTP: what a door is answered, and what an operator does about scans that came to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime as dt
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deploy.embedded.postgres import Postgres
+from services.attendance.api import app_of
+from services.attendance.app import service_of
+from services.attendance.settings import AttendanceSettings
+from shared import tokens
+from shared.holding import HELD_DAYS, HELD_TOO_LONG
+from shared.migrating import migrate
+from shared.runtime import Runtime
+from shared.watermark import WATERMARK
+from shared.working import Due
+from tests.attendance.building import DURING, RULES, SESSION, day, enrolled, rescheduled, scheduled
+
+NEVER = DURING + dt.timedelta(days=HELD_DAYS)
+
+
+@dataclasses.dataclass
+class Door:
+    """The service without its Kafka: commands are decided, and the clock stands still until it is moved."""
+
+    runtime: Runtime
+    http: httpx.AsyncClient
+    clock: list[dt.datetime]
+
+    async def scan(
+        self, person: str, *, key: str, made: dt.datetime = DURING, session: str = SESSION
+    ) -> httpx.Response:
+        body = {"session_id": session, "meeting_id": "day-1", "person_id": person, "scanned_at": made.isoformat()}
+        return await self.http.post("/api/v1/scans", json=body, headers={"Idempotency-Key": key})
+
+    async def parked(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.http.get("/api/v1/parked")).json()
+        return found
+
+    async def wait_in_vain(self, session: str) -> None:
+        """What was held about the session has waited long enough."""
+        self.clock[0] = NEVER
+        await self.runtime.desk.act([Due(HELD_TOO_LONG, session, NEVER)])
+
+
+@pytest.fixture(scope="module")
+async def url(postgres: Postgres) -> str:
+    name = "attendance_api"
+    made = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
+    await asyncio.to_thread(migrate, "attendance", made)
+    return made
+
+
+@pytest.fixture
+async def door(url: str) -> AsyncIterator[Door]:
+    clock = [DURING]
+    service = dataclasses.replace(service_of(RULES), clock=lambda: clock[0])
+    engine = create_async_engine(url)
+    text, row = tokens.new_token("door", ("read", "write", "operate"), now=DURING)
+    async with engine.begin() as connection:
+        for metadata in service.metadata():
+            for table in reversed(metadata.sorted_tables):
+                await connection.execute(sa.delete(table))
+        await tokens.store(connection, row)
+    await engine.dispose()
+    settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0)
+    runtime = Runtime(service, settings)
+    runtime.may_decide.set()
+    deciding = asyncio.create_task(runtime.commands.run())
+    transport = httpx.ASGITransport(app=app_of(runtime, settings), raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {text}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://attendance", headers=headers) as client:
+        yield Door(runtime, client, clock)
+    deciding.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await deciding
+    await runtime.engine.dispose()
+
+
+async def test_a_scan_at_a_time_that_cannot_be_is_refused_with_both_times(door: Door) -> None:
+    await door.runtime.desk.act([scheduled(), enrolled("anna")])
+
+    for made in (DURING - dt.timedelta(days=1), DURING + dt.timedelta(hours=1), dt.datetime(2001, 1, 1, tzinfo=dt.UTC)):
+        refused = await door.scan("anna", key=made.isoformat(), made=made)
+        assert refused.status_code == 409
+        assert f"scanned at {made.isoformat()}" in refused.json()["detail"]
+    assert (await door.scan("anna", key="good")).json()["record"]["state"] == "present"
+    assert await door.parked() == []
+
+
+async def test_two_scans_of_the_same_microsecond_that_wait_in_vain_are_both_kept(door: Door) -> None:
+    for key in ("one", "two"):
+        assert (await door.scan("anna", key=key, session="nowhere")).json()["outcome"] == "Held"
+    await door.wait_in_vain("nowhere")
+
+    found = await door.parked()
+    assert sorted(row["event_id"] for row in found) == ["one", "two"]
+    assert {(row["stream"], row["partition"]) for row in found} == {("attendance.scans", -1)}
+    assert all(row["offset"] < 0 for row in found)
+
+
+async def test_what_came_over_http_and_was_parked_can_be_seen_retried_and_discarded(door: Door) -> None:
+    for key in ("one", "two"):
+        await door.scan(key, key=key, session=SESSION)
+    await door.wait_in_vain(SESSION)
+    one, two = sorted(await door.parked(), key=lambda row: row["event_id"])
+    await door.runtime.desk.act([scheduled(), enrolled("one")])
+
+    where = f"/api/v1/parked/{one['stream']}/{one['partition']}/{one['offset']}"
+    assert (await door.http.get(where)).json()["reason"] == "unknown_meeting"
+    assert (await door.http.post(where + "/retry")).json()["state"] == "heard"
+    discarded = await door.http.post(f"/api/v1/parked/{two['stream']}/{two['partition']}/{two['offset']}/discard")
+    assert discarded.json()["state"] == "discarded"
+    assert (await door.scan("one", key="three")).json()["record"]["state"] == "present"
+    async with door.runtime.engine.connect() as connection:
+        counted = sa.select(sa.func.count()).select_from(WATERMARK).where(WATERMARK.c.partition < 0)
+        assert (await connection.execute(counted)).scalar_one() == 0, "of no partition, and in nobody's counts"
+
+
+async def test_a_parked_scan_holds_back_no_other_scan_of_the_same_person(door: Door) -> None:
+    await door.scan("anna", key="wrong")
+    await door.wait_in_vain(SESSION)
+    assert [row["reason"] for row in await door.parked()] == ["unknown_meeting"]
+    door.clock[0] = DURING
+    await door.runtime.desk.act([scheduled(), enrolled("anna")])
+    door.clock[0] = NEVER
+
+    found = await door.scan("anna", key="right", made=DURING)
+
+    assert (found.status_code, found.json()["record"]["state"]) == (200, "present")
+
+
+async def test_a_scan_set_aside_for_its_time_is_heard_once_the_date_is_corrected(door: Door) -> None:
+    await door.runtime.desk.act([scheduled()])
+    assert (await door.scan("anna", key="one")).json()["outcome"] == "Held"
+    await door.runtime.desk.act([rescheduled(day(days_later=7), at=DURING)])
+    await door.wait_in_vain(SESSION)
+    (parked,) = await door.parked()
+    assert parked["reason"] == "implausible_time"
+
+    await door.runtime.desk.act([rescheduled(day(), at=DURING), enrolled("anna")])
+    retried = await door.http.post(f"/api/v1/parked/attendance.scans/-1/{parked['offset']}/retry")
+
+    assert retried.json()["state"] == "heard"
+    (row,) = (await door.http.get(f"/api/v1/sessions/{SESSION}/roster")).json()
+    assert row["meetings"][0]["state"] == "present"
