@@ -36,7 +36,7 @@ from shared.contracts.attendance import (
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Fact
-from shared.envelope import Heard, Reason
+from shared.envelope import Heard, Reason, digest_of
 from shared.holding import HELD_DAYS
 from shared.rows import FactRow
 from shared.values import immutable
@@ -101,6 +101,7 @@ def decide_scan(
         device_id=body.device_id,
         request_source=heard.source,
         request_id=heard.event_id,
+        request_digest=digest_of(body),
     )
     return [attended]
 
@@ -196,6 +197,7 @@ def _with_place(record: Record, place: Place | None, with_place: bool, decided_a
         device_id=record.device_id,
         request_source=record.request_source,
         request_id=record.request_id,
+        request_digest=record.request_digest,
     )
 
 

@@ -11,6 +11,7 @@ from shared.contracts.model import Id, OptionalLine, Request
 class EnrolmentRequested(Request):
     """Someone asks for a person's place in a session."""
 
+    asks_for = "place"
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
     example: ClassVar[Mapping[str, object]] = {"session_id": "session-0101", "person_id": "person-0001"}
@@ -22,6 +23,7 @@ class EnrolmentRequested(Request):
 class WithdrawalRequested(Request):
     """Someone asks to give a person's place back."""
 
+    asks_for = "withdrawal"
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
     example: ClassVar[Mapping[str, object]] = {
