@@ -9,7 +9,7 @@ import structlog
 
 from shared.contracts.model import Event
 from shared.deciding import Desk
-from shared.envelope import Heard
+from shared.envelope import Heard, Reason
 from shared.faults import Fault, classify
 from shared.working import SetAside
 
@@ -29,6 +29,10 @@ class Undecidable(Exception):
     """The command cannot be decided now; the sentence says why."""
 
 
+class IdReused(Exception):
+    """The command's id is the id of another one, of which it would have been taken for a repetition."""
+
+
 class CommandPath:
     """Takes commands in the shape of events and decides them in the order in which they came."""
 
@@ -38,7 +42,7 @@ class CommandPath:
         self._waiting: asyncio.Queue[tuple[Heard[Event], asyncio.Future[None]]] = asyncio.Queue(maxsize=1000)
 
     async def submit(self, command: Heard[Event]) -> None:
-        """Returns when the command's decision is committed. Raises Undecidable, NotYet, or the fault that prevented it."""
+        """Returns when the command's decision is committed. Raises Undecidable, IdReused, NotYet, or the fault that prevented it."""
         if not self._may_decide.is_set():
             raise NotYet("this service is still hearing what it said before")
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -72,15 +76,23 @@ class CommandPath:
 
     async def _decide(self, together: Sequence[tuple[Heard[Event], asyncio.Future[None]]]) -> None:
         thought = await self._desk.act([command for command, _ in together])
-        aside: dict[tuple[str, str], SetAside] = {(one.heard.source, one.heard.event_id): one for one in thought.aside}
         for command, future in together:
             if future.done():
                 continue
-            refused = aside.get((command.source, command.event_id))
-            if refused is not None:
-                future.set_exception(Undecidable(refused.detail))
-            else:
+            refused = next((one for one in thought.aside if _is_about(one, command)), None)
+            if refused is None:
                 future.set_result(None)
+            elif refused.reason is Reason.ID_REUSED:
+                future.set_exception(IdReused("this Idempotency-Key belongs to another request"))
+            else:
+                future.set_exception(Undecidable(refused.detail))
+
+
+def _is_about(aside: SetAside, command: Heard[Event]) -> bool:
+    """One that was held is another object under the same id; of two that share an id by mistake only one is set aside."""
+    if aside.reason is Reason.ID_REUSED:
+        return aside.heard is command
+    return (aside.heard.source, aside.heard.event_id) == (command.source, command.event_id)
 
 
 def _fail(together: Sequence[tuple[Heard[Event], asyncio.Future[None]]], error: Exception) -> None:

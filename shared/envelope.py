@@ -45,6 +45,8 @@ class Reason(StrEnum):
     BEHIND_PARKED = "behind_parked"
     UNKNOWN_MEETING = "unknown_meeting"
     IMPLAUSIBLE_TIME = "implausible_time"
+    ID_REUSED = "id_reused"
+    """A request under the id of another one: neither a duplicate nor decidable."""
 
 
 class Record(Protocol):
@@ -151,6 +153,15 @@ def subject_of(body: Event) -> str:
 def key_of(body: Event) -> bytes:
     """The record key: the value of the stream's declared key field."""
     return str(getattr(body, STREAMS[type(body).stream].key)).encode()
+
+
+def digest_of(body: Event) -> str:
+    """What a request asks, kind and content, in 24 letters: its id alone does not tell it from another one under the same id.
+
+    Defaults are left out, so that it stays the same when a contract gets a new field.
+    """
+    content = json.dumps(body.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    return hashlib.blake2b(f"{body.type_name()} {content}".encode(), digest_size=12).hexdigest()
 
 
 def fingerprint(record: Record) -> str:

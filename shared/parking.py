@@ -122,7 +122,9 @@ def parked_row(
     """The row that keeps a record with the reason it was set aside for."""
     headers = json.dumps([[_clean(name), base64.b64encode(value or b"").decode()] for name, value in record.headers])
     names = {name: value for name, value in record.headers if value}
-    asks = heard.body if heard and waits(heard.body) else None
+    # Nobody waits behind a request that can never be decided.
+    waited_for = heard is not None and waits(heard.body) and reason != Reason.ID_REUSED
+    asks = heard.body if heard and waited_for else None
     type_name = heard.type if heard else names.get("ce_type", b"").decode(errors="replace")[:200]
     return Parked(
         stream=record.topic,

@@ -90,7 +90,12 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
                 react(working, heard)
         elif verdict in _PARK_FOR:
             working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
-    elif kind in service.decide and not working.is_known(heard):
+    elif kind in service.decide and working.is_known(heard):
+        if not working.is_repeated(heard):
+            working.set_aside(
+                heard, Reason.ID_REUSED, f"{heard.event_id} of {heard.source} is the id of another request"
+            )
+    elif kind in service.decide:
         if parking.waits(heard.body) and working.is_blocked(_place(heard), _arrival(heard)):
             working.set_aside(
                 heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked"

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import parking, tokens
-from shared.commands import NotYet, Undecidable
+from shared.commands import IdReused, NotYet, Undecidable
 from shared.contracts.model import Event
 from shared.envelope import Heard, microseconds, subject_of
 from shared.faults import Fault, classify
@@ -124,6 +124,10 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
     @app.exception_handler(Undecidable)
     async def undecidable(request: Request, error: Undecidable) -> JSONResponse:
         return problem_response(409, "This cannot be decided now", str(error))
+
+    @app.exception_handler(IdReused)
+    async def id_reused(request: Request, error: IdReused) -> JSONResponse:
+        return problem_response(422, "The key is taken", str(error), field="Idempotency-Key")
 
     @app.exception_handler(NotYet)
     async def not_yet(request: Request, error: NotYet) -> JSONResponse:

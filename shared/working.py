@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from shared.contracts.model import Event, Fact
+from shared.contracts import EVENTS
+from shared.contracts.model import Event, Fact, Request
 from shared.contracts.rules import SourceTakenOver
-from shared.envelope import Heard, Reason, subject_of
+from shared.envelope import Heard, Reason, digest_of, subject_of
 from shared.rows import FactRow, Row, Rows
 from shared.streams import STREAMS
 from shared.values import immutable
@@ -77,6 +78,8 @@ class Answer(Row):
     person_id: str
     kind: str
     """What was asked for."""
+    request_digest: str | None
+    """What exactly; None where the fact does not say."""
     outcome: str
     """The type of the fact that answered it."""
     episode: int
@@ -281,6 +284,24 @@ class Working:
         return first is not None and first < arrival
 
     def is_known(self, heard: Heard[Any]) -> bool:
-        """Whether this very request has been answered, or is held, already."""
+        """Whether a request of this source and id has been answered, or is held, already."""
         key = (heard.source, heard.event_id)
         return self[Answer].get(*key) is not None or self[Held].get(*key) is not None
+
+    def is_repeated(self, heard: Heard[Any]) -> bool:
+        """Whether the request known under this source and id asked the same: its kind and all of its content."""
+        key = (heard.source, heard.event_id)
+        answer, held = self[Answer].get(*key), self[Held].get(*key)
+        if answer is not None:
+            return _asks_the_same(heard.body, answer)
+        if held is None:
+            return False
+        return digest_of(EVENTS[held.type].model_validate_json(held.body)) == digest_of(heard.body)
+
+
+def _asks_the_same(request: Request, answer: Answer) -> bool:
+    """By the digest; by what the answer is about where it stems from a fact without one, of an archive."""
+    if answer.request_digest is not None:
+        return answer.request_digest == digest_of(request)
+    about = (request.asks_for, getattr(request, "session_id", ""), getattr(request, "person_id", ""))
+    return about == (answer.kind, answer.session_id, answer.person_id)

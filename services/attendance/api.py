@@ -78,9 +78,6 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         async with runtime.engine.connect() as connection:
             outcome = await views.outcome(connection, heard.source, heard.event_id)
             record = await views.record(connection, body.session_id, body.meeting_id, body.person_id)
-        if outcome and (outcome["session_id"], outcome["person_id"]) != (body.session_id, body.person_id):
-            detail = "this Idempotency-Key was used for another scan"
-            raise Problem(422, "The key is taken", detail, field="Idempotency-Key")
         return {"request_id": heard.event_id, **(outcome or {"outcome": "AlreadyPresent"}), "record": record}
 
     @write.post("/sessions/{session_id}/meetings/{meeting_id}/close")
@@ -98,9 +95,9 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         if closed is None:
             _check_may_close(found, session_id, meeting_id)
             await _everything_heard()
-            await runtime.commands.submit(heard)
-            async with runtime.engine.connect() as connection:
-                closed = await views.closed_list(connection, session_id, meeting_id)
+        await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.
+        async with runtime.engine.connect() as connection:
+            closed = await views.closed_list(connection, session_id, meeting_id)
         if closed is None:
             raise Problem(409, "The list cannot be closed", "the session has changed meanwhile")
         return {"request_id": heard.event_id, **mapping(closed)}

@@ -41,7 +41,7 @@ from shared.contracts.enrolment import Standing
 from shared.contracts.model import Fact
 from shared.contracts.planner import Meeting
 from shared.decoding import FUTURE_TOLERANCE
-from shared.envelope import Heard, Reason
+from shared.envelope import Heard, Reason, digest_of
 from shared.holding import HELD_DAYS
 from shared.rows import FactRow
 from shared.values import immutable
@@ -108,6 +108,7 @@ def decide_scan(
         device_id=body.device_id,
         request_source=heard.source,
         request_id=heard.event_id,
+        request_digest=digest_of(body),
     )
     return [attended]
 
@@ -284,6 +285,7 @@ def _attended(
         device_id=record.device_id,
         request_source=record.request_source,
         request_id=record.request_id,
+        request_digest=record.request_digest,
     )
 
 

@@ -18,11 +18,12 @@ from services.attendance.decisions import (
     decide_scan,
 )
 from services.attendance.state import LIST, CloseList, ListRules, MeetingList
-from shared.contracts.attendance import AttendanceState
+from shared.contracts.attendance import AttendanceListClosed, AttendanceState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceState
+from shared.contracts.model import Fact
 from shared.contracts.planner import SessionState
-from shared.envelope import Heard
+from shared.envelope import Heard, digest_of
 from shared.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.recovery import RECONCILE
 from shared.working import Due, Held, Working
@@ -129,7 +130,15 @@ def _close(
     held = [one for one in working[Held].where("session_id", session_id) if scan_of(one).body.meeting_id == meeting_id]
     _decide_held(working, held, rules, final=True)
     for fact in decide_closing(working, session_id, meeting_id, rules, at=at):
-        working.say(fact, cause=cause)
+        working.say(_answering(fact, cause) if cause else fact, cause=cause)
+
+
+def _answering(fact: Fact, close: Heard[Any]) -> Fact:
+    """The list says which command closed it, so that the same one again is known, and another one under its key too."""
+    if not isinstance(fact, AttendanceListClosed):
+        return fact
+    asked = {"request_source": close.source, "request_id": close.event_id, "request_digest": digest_of(close.body)}
+    return fact.model_copy(update=asked)
 
 
 def _reopen(working: Working, session_id: str, cause: Heard[Any] | None) -> None:

@@ -42,6 +42,8 @@ LIST = "list"
 class CloseList(Request):
     """A trainer closes the list of a meeting. A command only: it never travels on a stream."""
 
+    asks_for = "list"
+
     stream = "attendance.scans"
     subject = "session/{session_id}/meeting/{meeting_id}"
 
@@ -168,6 +170,7 @@ class Record(FactRow):
     device_id: str | None
     request_source: str | None
     request_id: str | None
+    request_digest: str | None
     decided_at: dt.datetime
 
 
@@ -254,6 +257,7 @@ def record_of(heard: Heard[AttendanceState]) -> Record:
         came.device_id if came else None,
         came.request_source if came else None,
         came.request_id if came else None,
+        came.request_digest if came else None,
         body.decided_at,
     )
 
@@ -312,14 +316,21 @@ def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
                 _derive_due(working, session, new.meeting_id, rules)
             else:
                 working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
-        elif isinstance(new, Record) and new.request_source and new.request_id:
-            outcome = type(heard.body).__name__
-            answer = Answer(
-                new.request_source, new.request_id, new.session_id, new.person_id, "scan", outcome, 0, heard.event_id
-            )
-            working[Answer].put(answer)
+        _derive_answer(working, heard)
 
     return dict.fromkeys((Session, MeetingList, Record), derive)
+
+
+def _derive_answer(working: Working, heard: Heard[Any]) -> None:
+    """Which fact answered a scan, or closed a list when a trainer asked."""
+    body = heard.body
+    source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
+    if source and request_id:
+        kind, person_id = (
+            ("scan", body.person_id) if isinstance(body, ParticipantAttended) else (CloseList.asks_for, "")
+        )
+        fields = (body.session_id, person_id, kind, body.request_digest, type(body).__name__, 0, heard.event_id)
+        working[Answer].put(Answer(source, request_id, *fields))
 
 
 def _derive_due(working: Working, session: Session, meeting_id: str, rules: ListRules) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
 from pydantic import BaseModel, ConfigDict
 
-from services.enrolment import store
+from services.enrolment import views
 from shared.contracts.model import ID_PATTERN, Id, OptionalLine
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.runtime import Runtime
@@ -42,12 +42,12 @@ def app_of(runtime: Runtime) -> FastAPI:
     async def towns() -> list[dict[str, Any]]:
         """Towns with their outcome in each stage and the size of their team."""
         async with runtime.engine.connect() as connection:
-            return await store.towns(connection)
+            return await views.towns(connection)
 
     @read.get("/towns/{city_id}")
     async def town(city_id: Annotated[str, Path(pattern=ID_PATTERN)]) -> dict[str, Any]:
         async with runtime.engine.connect() as connection:
-            found = await store.towns(connection, city_id=city_id)
+            found = await views.towns(connection, city_id=city_id)
         if not found:
             raise Problem(404, "No such town", f"nothing has been heard of {city_id}", field="city_id")
         return found[0]
@@ -62,19 +62,19 @@ def app_of(runtime: Runtime) -> FastAPI:
     ) -> list[dict[str, Any]]:
         """Sessions by id; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            return await store.sessions(connection, city_id=city_id, phase=phase, state=state, after=after, limit=limit)
+            return await views.sessions(connection, city_id=city_id, phase=phase, state=state, after=after, limit=limit)
 
     @read.get("/sessions/{session_id}")
     async def session(session_id: SessionId) -> dict[str, Any]:
         async with runtime.engine.connect() as connection:
-            return _found(await store.session(connection, session_id), session_id)
+            return _found(await views.session(connection, session_id), session_id)
 
     @read.get("/sessions/{session_id}/roster")
     async def roster(session_id: SessionId) -> list[dict[str, Any]]:
         """Everyone with a standing in the session, in the order of the waiting list."""
         async with runtime.engine.connect() as connection:
-            _found(await store.session(connection, session_id), session_id)
-            return await store.roster(connection, session_id)
+            _found(await views.session(connection, session_id), session_id)
+            return await views.roster(connection, session_id)
 
     @write.post("/sessions/{session_id}/requests")
     async def request_place(
@@ -105,14 +105,10 @@ def app_of(runtime: Runtime) -> FastAPI:
         heard = command(runtime, body, actor, idempotency_key)
         await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            outcome = await store.outcome(connection, heard.source, heard.event_id)
+            outcome = await views.outcome(connection, heard.source, heard.event_id)
             if outcome is None:
                 raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
-            if (outcome["session_id"], outcome["person_id"]) != (body.session_id, body.person_id):
-                raise Problem(
-                    422, "Key used before", "this Idempotency-Key belongs to another request", field="Idempotency-Key"
-                )
-            place = await store.place(connection, outcome["session_id"], outcome["person_id"])
+            place = await views.place(connection, outcome["session_id"], outcome["person_id"])
         return {
             "request_id": heard.event_id,
             **outcome,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.enrolment import store
+from services.enrolment import store, views
 from services.enrolment.api import app_of
 from services.enrolment.handlers import DECIDE, DUE, REACT
 from services.enrolment.settings import EnrolmentSettings
@@ -15,8 +15,15 @@ from shared.service import Service
 
 SERVICE = Service(
     name="enrolment",
-    facts=("programme.people", "programme.needs"),
-    decisions=("programme.rules", "programme.cities", "programme.teams", "programme.sessions", "enrolment.requests"),
+    facts=("programme.needs",),
+    decisions=(
+        "programme.rules",
+        "programme.cities",
+        "programme.people",
+        "programme.teams",
+        "programme.sessions",
+        "enrolment.requests",
+    ),
     own=("enrolment.events",),
     make=MAKE,
     tables=store.TABLES,
@@ -35,7 +42,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     settings = EnrolmentSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
     telemetry.configure_logs(SERVICE.name, level=settings.log_level)
     runtime = Runtime(SERVICE, settings)
-    runtime.health.own_books.append(store.books)
+    runtime.health.own_books.append(views.books)
     return runtime, app_of(runtime)
 
 

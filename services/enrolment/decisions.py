@@ -1,146 +1,73 @@
 """Who gets a place. Pure functions from what is known to facts; they apply nothing and publish nothing.
 
-Every path that takes or frees a seat goes through `settle`.
+Every path that takes or frees a seat goes through `settle` (settling.py). Each asks two moments, and never takes one for the other: `at`, when
+the event came that is decided on, tells whether it came in time; `now`, the latest moment known, tells whether the session has begun.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from services.enrolment.state import (
-    CANCELLED,
-    Membership,
-    Place,
-    Session,
-    current_memberships,
-    qualifies,
+from services.enrolment.eligibility import (
+    Wait,
+    announced_at,
+    eligible_city,
+    in_time_for,
+    is_erased,
+    seats_of,
+    settles_at,
+    town_of_place,
 )
+from services.enrolment.settling import Asked, Entry, Leave, settle
+from services.enrolment.state import CANCELLED, Membership, Place, Session, Settled
 from shared.contracts.enrolment import (
     AskedFor,
     Basis,
     EnrolmentRefused,
-    EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
+    PlacesSettled,
     PlaceState,
     RefusalReason,
     Standing,
     WithdrawalReason,
 )
 from shared.contracts.planner import SessionKind
-from shared.values import immutable
 from shared.working import Working
 
-
-@immutable
-class Asked:
-    """Which request a fact answers."""
-
-    source: str
-    id: str
-
-
-@immutable
-class Entry:
-    """Someone who comes into a session."""
-
-    person_id: str
-    city_id: str
-    basis: Basis
-    asked: Asked | None = None
+TAKEN_BY_RULE = (
+    WithdrawalReason.LEFT_TEAM,
+    WithdrawalReason.NOT_IN_TEAM,
+    WithdrawalReason.TOWN_WITHDRAWN,
+    WithdrawalReason.TOWN_NOT_QUALIFIED,
+)
+"""Given back when the cause goes."""
 
 
-@immutable
-class Leave:
-    """Why someone leaves a session."""
-
-    reason: WithdrawalReason
-    asked: Asked | None = None
-
-
-@immutable
-class Wait:
-    """Nothing can be decided yet; what has to become known first."""
-
-    waits_for: str
-
-
-def settle(
-    session: Session,
-    places: Sequence[Place],
-    *,
-    leaving: Mapping[str, Leave],
-    entering: Sequence[Entry],
-    decided_at: dt.datetime,
-    has_begun: bool = False,
-) -> list[PlaceState]:
-    """Who has a place and who waits, after these leave and those come: one fact for each place that changes.
-
-    Nobody who has a place loses it to someone who waits; if the session shrank, those who came last wait again, first in line.
-    Once it has begun, a smaller room takes nobody's place.
-    """
-    facts: list[PlaceState] = []
-    by_person = {place.person_id: place for place in places}
-    staying = [place for place in places if place.is_active and place.person_id not in leaving]
-    staying.sort(key=lambda place: (place.state != Standing.ENROLLED, place.queue or 0, place.person_id))
-    for person_id, leave in leaving.items():
-        place = by_person[person_id]
-        facts.append(EnrolmentWithdrawn(reason=leave.reason, **_place_fields(place, leave.asked, decided_at)))
-    number = max((place.queue or 0 for place in places), default=0)
-    seats = session.capacity
-    if has_begun:
-        seats = max(seats, sum(place.state == Standing.ENROLLED for place in staying))
-    for seat, place in enumerate(staying):
-        standing = Standing.ENROLLED if seat < seats else Standing.WAITLISTED
-        if standing != place.state:
-            facts.append(_placed(standing, _place_fields(place, None, decided_at)))
-    for seat, entry in enumerate(entering, start=len(staying)):
-        number += 1
-        standing = Standing.ENROLLED if seat < seats else Standing.WAITLISTED
-        before = by_person.get(entry.person_id)
-        facts.append(
-            _placed(
-                standing,
-                {
-                    "session_id": session.session_id,
-                    "person_id": entry.person_id,
-                    "city_id": entry.city_id,
-                    "episode": (before.episode if before else 0) + 1,
-                    "basis": entry.basis,
-                    "queue": number,
-                    "request_source": entry.asked and entry.asked.source,
-                    "request_id": entry.asked and entry.asked.id,
-                    "decided_at": decided_at,
-                },
-            )
-        )
-    return facts
-
-
-def decide_session(working: Working, session: Session, *, at: dt.datetime) -> list[PlaceState]:
+def decide_session(working: Working, session: Session, *, at: dt.datetime | None, now: dt.datetime) -> list[PlaceState]:
     """What a session's places become when something about it, its towns or its teams has changed.
 
-    A supplementary session enrols its town's whole team; whoever withdrew by request stays withdrawn.
-    Nothing is decided about a session that is cancelled or over; nobody loses a place in one that has begun.
+    A supplementary session enrols its town's whole team; what a rule took is given back when its cause has gone; whoever
+    withdrew by request stays withdrawn. Nothing is decided about a session that is cancelled. Nobody loses a place in one that
+    has begun, and nobody comes into one that is settled but by what was said before. `at` is None when no event made us look.
     """
-    if session.state == CANCELLED or at >= session.ends_at:
+    if session.state == CANCELLED or (at is not None and at >= settles_at(working, session)):
         return []
-    places = working[Place].where("session_id", session.session_id)
+    places = sorted(working[Place].where("session_id", session.session_id), key=lambda place: place.person_id)
     leaving: dict[str, Leave] = {}
-    if at < session.starts_at:
-        for place in sorted(places, key=lambda place: place.person_id):
-            reason = _reason_to_leave(working, session, place) if place.is_active else None
-            if reason is not None:
-                leaving[place.person_id] = Leave(reason)
-    entering = _team(working, session, places) if session.kind == SessionKind.SUPPLEMENTARY else []
-    begun = at >= session.starts_at
-    return settle(session, places, leaving=leaving, entering=entering, decided_at=working.now, has_begun=begun)
+    restated: dict[str, str] = {}
+    for place in places:
+        if place.is_active and now < session.starts_at and not is_erased(working, place.person_id):
+            town = town_of_place(working, session, place)
+            if isinstance(town, WithdrawalReason):
+                leaving[place.person_id] = Leave(town)
+            elif town is not None:
+                restated[place.person_id] = town
+    entering = [*_returning(working, session, places), *_team(working, session, places)]
+    return _settled(working, session, now=now, leaving=leaving, entering=entering, restated=restated)
 
 
 def decide_request(
-    working: Working, session: Session | None, person_id: str, *, asked: Asked, at: dt.datetime
+    working: Working, session: Session | None, person_id: str, *, asked: Asked, at: dt.datetime, now: dt.datetime
 ) -> list[PlaceState] | Wait:
     """What a request for a place leads to: a place, a place in the waiting list, a refusal, or waiting for what is not yet known."""
     if session is None:
@@ -159,22 +86,24 @@ def decide_request(
         return found
     if isinstance(found, RefusalReason):
         return [refuse(session.session_id, person_id, place, AskedFor.PLACE, found, asked, working.now)]
-    entry = Entry(person_id, found, Basis.REQUEST, asked)
-    places = working[Place].where("session_id", session.session_id)
-    return settle(session, places, leaving={}, entering=[entry], decided_at=working.now)
+    return _settled(working, session, now=now, entering=[Entry(person_id, found, Basis.REQUEST, asked)])
 
 
 def decide_withdrawal(
-    working: Working, session: Session | None, person_id: str, *, asked: Asked, at: dt.datetime
+    working: Working, session: Session | None, person_id: str, *, asked: Asked, at: dt.datetime, now: dt.datetime
 ) -> list[PlaceState] | Wait:
-    """What a request to give a place back leads to; the seat goes to whoever waits first."""
+    """What a request to give a place back leads to; the seat goes to whoever waits first.
+
+    Whoever gives back what a rule has taken will not get it back.
+    """
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
     reason = None
-    if place is None and isinstance(wait := eligible_city(working, session, person_id), Wait):
+    never_had = place is None or place.state == Standing.NONE
+    if never_had and isinstance(wait := eligible_city(working, session, person_id), Wait):
         return wait  # The team rule may still give the place that is given back here.
-    if place is None or not place.is_active:
+    if place is None or not (place.is_active or place.reason in TAKEN_BY_RULE):
         reason = RefusalReason.NO_PLACE
     elif session.state == CANCELLED:
         reason = RefusalReason.SESSION_CANCELLED
@@ -182,23 +111,32 @@ def decide_withdrawal(
         reason = RefusalReason.SESSION_STARTED
     if reason is not None:
         return [refuse(session.session_id, person_id, place, AskedFor.WITHDRAWAL, reason, asked, working.now)]
-    leaving = {person_id: Leave(WithdrawalReason.REQUESTED, asked)}
-    places = working[Place].where("session_id", session.session_id)
-    return settle(session, places, leaving=leaving, entering=[], decided_at=working.now)
+    return _settled(working, session, now=now, leaving={person_id: Leave(WithdrawalReason.REQUESTED, asked)})
 
 
-def eligible_city(working: Working, session: Session, person_id: str) -> str | RefusalReason | Wait:
-    """The town for which the person may come; or why not; or what is not known yet."""
-    memberships = list(current_memberships(working, session, person_id))
-    answers = {membership.city_id: qualifies(working, membership.city_id, session.phase) for membership in memberships}
-    for city_id, answer in answers.items():
-        if answer:
-            return city_id
-    if any(answer is None for answer in answers.values()):
-        return Wait("town")
-    if answers:
-        return RefusalReason.TOWN_NOT_QUALIFIED
-    return RefusalReason.NOT_IN_TEAM if working[Membership].where("person_id", person_id) else Wait("person")
+def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> list[PlacesSettled]:
+    """That the places follow from this statement of the session, unless that has been said.
+
+    The seats are those that places are counted against: of a session that is settled, what it had when it began.
+    """
+    before = working[Settled].get(session.session_id)
+    if before and (before.session_source, before.session_event_id) == (session.source, session.event_id):
+        return []
+    seats = session.capacity
+    if before is not None and before.seats is not None:
+        if session.state == CANCELLED or session.heard_at >= settles_at(working, session):
+            seats = before.seats  # Nobody's place was looked at with the new number.
+        elif now >= session.starts_at:
+            seats = max(seats, before.seats)
+    settled = PlacesSettled(
+        session_id=session.session_id,
+        session_source=session.source,
+        session_event_id=session.event_id,
+        seats=seats,
+        announced_at=announced_at(working, session),
+        decided_at=working.now,
+    )
+    return [settled]
 
 
 def refuse(
@@ -220,6 +158,7 @@ def refuse(
         queue=place.queue if place else None,
         request_source=asked.source,
         request_id=asked.id,
+        request_digest=asked.digest,
         decided_at=decided_at,
         asked_for=asked_for,
         reason=reason,
@@ -228,43 +167,60 @@ def refuse(
     )
 
 
-def _reason_to_leave(working: Working, session: Session, place: Place) -> WithdrawalReason | None:
-    memberships = list(current_memberships(working, session, place.person_id))
-    if not memberships:
-        known = working[Membership].where("person_id", place.person_id)
-        return WithdrawalReason.LEFT_TEAM if known else None  # To know nothing is not to know that someone left.
-    answers = [qualifies(working, membership.city_id, session.phase) for membership in memberships]
-    return WithdrawalReason.TOWN_WITHDRAWN if all(answer is False for answer in answers) else None
-
-
-def _team(working: Working, session: Session, places: Sequence[Place]) -> list[Entry]:
-    """Members of the town's team who are not in the session and did not ask to be out of it."""
-    if not qualifies(working, session.city_id, session.phase):
-        return []
-    out = {place.person_id for place in places if place.is_active or place.reason == WithdrawalReason.REQUESTED}
-    members = sorted(
-        {
-            member.person_id
-            for member in working[Membership].where("city_id", session.city_id)
-            if member.person_id not in out and member.covers(session.first_date, session.last_date)
-        }
+def _settled(
+    working: Working,
+    session: Session,
+    *,
+    now: dt.datetime,
+    leaving: Mapping[str, Leave] | None = None,
+    entering: Sequence[Entry] = (),
+    restated: Mapping[str, str] | None = None,
+) -> list[PlaceState]:
+    """`settle` with what every decision has to look at: the seats, whether it has begun, and that nobody erased gets a place."""
+    places = working[Place].where("session_id", session.session_id)
+    begun = now >= session.starts_at
+    erased = _erased(working, sorted(places, key=lambda place: place.person_id), begun=begun)
+    return settle(
+        session,
+        places,
+        leaving=erased | dict(leaving or {}),
+        entering=entering,
+        decided_at=working.now,
+        restated=restated,
+        seats=seats_of(working, session),
+        has_begun=begun,
     )
-    return [Entry(person_id, session.city_id, Basis.TEAM) for person_id in members]
 
 
-def _place_fields(place: Place, asked: Asked | None, decided_at: dt.datetime) -> dict[str, Any]:
+def _erased(working: Working, places: Iterable[Place], *, begun: bool) -> dict[str, Leave]:
+    """Nobody can tell them of a place. Who had one when the session began has been there, for all we know."""
     return {
-        "session_id": place.session_id,
-        "person_id": place.person_id,
-        "city_id": place.city_id,
-        "episode": place.episode,
-        "basis": place.basis,
-        "queue": place.queue,
-        "request_source": asked and asked.source,
-        "request_id": asked and asked.id,
-        "decided_at": decided_at,
+        place.person_id: Leave(WithdrawalReason.PERSON_ERASED)
+        for place in places
+        if is_erased(working, place.person_id)
+        and (place.state == Standing.WAITLISTED or (place.is_active and not begun))
     }
 
 
-def _placed(standing: Standing, fields: dict[str, Any]) -> PlaceState:
-    return (ParticipantEnrolled if standing == Standing.ENROLLED else ParticipantWaitlisted)(**fields)
+def _returning(working: Working, session: Session, places: Iterable[Place]) -> list[Entry]:
+    """Those whose place a rule took for a cause that has gone."""
+    entries = []
+    for place in places:
+        if place.state == Standing.WITHDRAWN and place.reason in TAKEN_BY_RULE:
+            city_id = in_time_for(working, session, place.person_id)
+            if city_id is not None:
+                entries.append(Entry(place.person_id, city_id, place.basis, returning=place))
+    return entries
+
+
+def _team(working: Working, session: Session, places: Iterable[Place]) -> list[Entry]:
+    """Members of the town's team who were never in the session."""
+    if session.kind != SessionKind.SUPPLEMENTARY:
+        return []
+    out = {place.person_id for place in places if place.state != Standing.NONE}
+    members = sorted({member.person_id for member in working[Membership].where("city_id", session.city_id)} - out)
+    return [
+        Entry(person_id, session.city_id, Basis.TEAM)
+        for person_id in members
+        if in_time_for(working, session, person_id) is not None
+    ]

@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from services.enrolment.decisions import Asked, Wait, decide_request, decide_session, decide_withdrawal, refuse
-from services.enrolment.state import Membership, Place, Session, stages_of_phase
-from shared.contracts.directory import TeamMembership
-from shared.contracts.enrolment import AskedFor, RefusalReason
+from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal, refuse
+from services.enrolment.eligibility import Wait, never_eligible
+from services.enrolment.settling import Asked
+from services.enrolment.state import Membership, Place, Session, Stage
+from shared.contracts.directory import PersonErased, TeamMembership
+from shared.contracts.enrolment import AskedFor
 from shared.contracts.planner import SessionKind, SessionState
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
@@ -21,8 +23,9 @@ from shared.working import Due, Held, Working
 
 
 def on_session(working: Working, heard: Heard[SessionState]) -> None:
-    """A session was announced, changed or cancelled: its places follow, and requests that waited for it are decided."""
+    """A session was announced, changed or cancelled: its places follow, requests that waited for it are decided, and that is said."""
     _revise(working, [heard.body.session_id], heard)
+    _say_settled(working, heard.body.session_id, heard)
 
 
 def on_city(working: Working, heard: Heard[CityOutcome]) -> None:
@@ -38,24 +41,26 @@ def on_membership(working: Working, heard: Heard[TeamMembership]) -> None:
     _revise(working, _sessions_about(working, {body.city_id}, {body.person_id}), heard, {body.person_id})
 
 
+def on_erasure(working: Working, heard: Heard[PersonErased]) -> None:
+    """Nobody can be told any more: places to come and waiting end, and the seats go to whoever waits first."""
+    person_id = heard.body.person_id
+    _revise(working, _sessions_about(working, set(), {person_id}), heard, {person_id})
+
+
 def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
     """A phase has its towns: sessions of that phase that were announced before can be filled."""
-    sessions = [
-        session.session_id
-        for session in working[Session]
-        if heard.body.stage in stages_of_phase(working, session.phase)
-    ]
-    _revise(working, sessions, heard)
+    phases = {stage.phase for stage in working[Stage] if stage.stage == heard.body.stage}
+    _revise(working, [session.session_id for session in working[Session] if session.phase in phases], heard)
 
 
 def on_request(working: Working, heard: Heard[EnrolmentRequested]) -> None:
     """Someone asks for a place."""
-    _answer(working, heard)
+    _answer(working, heard, working.now)
 
 
 def on_withdrawal(working: Working, heard: Heard[WithdrawalRequested]) -> None:
     """Someone gives a place back."""
-    _answer(working, heard)
+    _answer(working, heard, working.now)
 
 
 def on_held_too_long(working: Working, moment: Due) -> None:
@@ -65,21 +70,21 @@ def on_held_too_long(working: Working, moment: Due) -> None:
             heard = heard_again(held)
             working[Held].remove(held.request_source, held.request_id)
             place = working[Place].get(held.session_id, held.person_id)
-            asked = Asked(held.request_source, held.request_id)
             asked_for = AskedFor.PLACE if isinstance(heard.body, EnrolmentRequested) else AskedFor.WITHDRAWAL
-            fact = refuse(
-                held.session_id, held.person_id, place, asked_for, RefusalReason.NEVER_KNOWN, asked, working.now
-            )
+            reason = never_eligible(working, working[Session].get(held.session_id), held.person_id)
+            fact = refuse(held.session_id, held.person_id, place, asked_for, reason, Asked.by(heard), working.now)
             working.say(fact, cause=heard)
 
 
 def on_reconcile(working: Working, moment: Due) -> None:
     """After a restore: a session is settled with all that is known, and the requests held meanwhile are decided."""
     _revise(working, [moment.subject], None)
+    _say_settled(working, moment.subject, None)
 
 
 REACT: dict[Any, Any] = {
     StageOpened: on_stage,
+    PersonErased: on_erasure,
     **dict.fromkeys(CityOutcome.__subclasses__(), on_city),
     **dict.fromkeys(TeamMembership.__subclasses__(), on_membership),
     **dict.fromkeys(SessionState.__subclasses__(), on_session),
@@ -108,10 +113,12 @@ def _revise(
     What came after a held request's last moment does not wake it, also if it is heard before that moment is decided.
     """
     session_ids = list(session_ids)
+    at = heard.appended_at if heard else None
+    now = max(working.now, at or working.now)
     for session_id in session_ids:
         session = working[Session].get(session_id)
         if session is not None:
-            for fact in decide_session(working, session, at=heard.appended_at if heard else working.now):
+            for fact in decide_session(working, session, at=at, now=now):
                 working.say(fact, cause=heard)
     waiting = [held for session_id in session_ids for held in working[Held].where("session_id", session_id)]
     waiting += [held for person_id in people or () for held in working[Held].where("person_id", person_id)]
@@ -119,20 +126,29 @@ def _revise(
     for held in woken.values():
         working[Held].remove(*working[Held].key(held))
     for held in in_order_of_arrival(woken.values()):
-        _answer(working, heard_again(held))
+        _answer(working, heard_again(held), now)
 
 
-def _answer(working: Working, heard: Heard[Any]) -> None:
+def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None) -> None:
+    """Last of all that was decided because of it: whoever waits for this may speak then."""
+    session = working[Session].get(session_id)
+    if session is not None:
+        for fact in decide_settled(working, session, now=max(working.now, session.heard_at)):
+            working.say(fact, cause=heard)
+
+
+def _answer(working: Working, heard: Heard[Any], now: dt.datetime) -> None:
     """Decides a request, or holds it. Behind a held one about the same place it waits its turn."""
-    body, asked = heard.body, Asked(heard.source, heard.event_id)
+    body, asked = heard.body, Asked.by(heard)
+    now = max(now, heard.appended_at)
     session = working[Session].get(body.session_id)
     decided: list[Any] | Wait
     if any(held.session_id == body.session_id for held in working[Held].where("person_id", body.person_id)):
         decided = Wait("turn")
     elif isinstance(body, EnrolmentRequested):
-        decided = decide_request(working, session, body.person_id, asked=asked, at=heard.appended_at)
+        decided = decide_request(working, session, body.person_id, asked=asked, at=heard.appended_at, now=now)
     else:
-        decided = decide_withdrawal(working, session, body.person_id, asked=asked, at=heard.appended_at)
+        decided = decide_withdrawal(working, session, body.person_id, asked=asked, at=heard.appended_at, now=now)
     if isinstance(decided, Wait):
         unknown = heard.appended_at + dt.timedelta(days=HELD_DAYS)
         expires_at = max(session.ends_at, heard.appended_at) if session else unknown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberLeft, TeamMembership
@@ -14,6 +13,7 @@ from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
     ParticipantEnrolled,
     ParticipantWaitlisted,
+    PlacesSettled,
     PlaceState,
     RefusalReason,
     Standing,
@@ -161,6 +161,20 @@ class Place(FactRow):
         return self.state in (Standing.ENROLLED, Standing.WAITLISTED)
 
 
+@immutable
+class Settled(FactRow):
+    """Which statement of a session its places were last settled by, with how many seats, and when the session was first heard of."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    session_source: str
+    session_event_id: str
+    seats: int | None
+    announced_at: dt.datetime | None
+    decided_at: dt.datetime
+
+
 def stage_of(heard: Heard[StageOpened]) -> Stage:
     body = heard.body
     return Stage(*meta(heard), body.rule_id, body.stage, body.phase, body.opened_on)
@@ -251,6 +265,19 @@ def place_of(heard: Heard[PlaceState]) -> Place:
     )
 
 
+def settled_of(heard: Heard[PlacesSettled]) -> Settled:
+    body = heard.body
+    return Settled(
+        *meta(heard),
+        body.session_id,
+        body.session_source,
+        body.session_event_id,
+        body.seats,
+        body.announced_at,
+        body.decided_at,
+    )
+
+
 def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
     """The answer to a request follows from the fact that gave it."""
     body = heard.body
@@ -262,6 +289,7 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
                 body.session_id,
                 body.person_id,
                 _asked_for(body),
+                body.request_digest,
                 type(body).__name__,
                 body.episode,
                 heard.event_id,
@@ -284,36 +312,10 @@ MAKE: dict[Any, Any] = {
     PersonRegistered: person_of,
     PersonErased: erased_person_of,
     TrainingNeedDeclared: need_of,
+    PlacesSettled: settled_of,
     **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
     **dict.fromkeys(TeamMembership.__subclasses__(), membership_of),
     **dict.fromkeys(SessionState.__subclasses__(), session_of),
     **dict.fromkeys(PlaceState.__subclasses__(), place_of),
 }
 """Which row each fact makes."""
-
-
-# --- reading what is loaded ----------------------------------------------------------------
-
-
-def stages_of_phase(working: Working, phase: int) -> list[int]:
-    return [stage.stage for stage in working[Stage] if stage.phase == phase]
-
-
-def qualifies(working: Working, city_id: str, phase: int) -> bool | None:
-    """Whether the town takes part in the phase; None while nobody has said."""
-    outcomes = [working[Town].get(city_id, stage) for stage in stages_of_phase(working, phase)]
-    known = [town for town in outcomes if town is not None]
-    if not known:
-        return None
-    return any(town.outcome == QUALIFIED for town in known)
-
-
-def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
-    """The person's memberships that count for the session, in a fixed order."""
-    for membership in sorted(
-        working[Membership].where("person_id", person_id), key=lambda row: (row.from_date, row.city_id)
-    ):
-        if session.kind == SessionKind.SUPPLEMENTARY and membership.city_id != session.city_id:
-            continue
-        if membership.covers(session.first_date, session.last_date):
-            yield membership

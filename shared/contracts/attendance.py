@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
-from shared.contracts.model import Count, Fact, Id, Line, Moment
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment
 
 
 class Method(StrEnum):
@@ -47,12 +47,14 @@ class ParticipantAttended(AttendanceState):
     device_id: Id | None = None
     request_source: Line | None = None
     request_id: Line | None = None
+    request_digest: Digest | None = None
     example: ClassVar[Mapping[str, object]] = _RECORD | {
         "scanned_at": "2026-10-24T06:52:10.120000Z",
         "method": "scan",
         "device_id": "door-1",
         "request_source": "urn:example:doors",
         "request_id": "0199aa00-0000-7000-8000-000000000002",
+        "request_digest": "0b93c14dd2a75e6f4a1c9e80",
     }
 
 
@@ -108,6 +110,10 @@ class AttendanceListClosed(ListState):
     absent: Count
     not_recorded: Count
     without_place: Count = 0
+    request_source: Line | None = None
+    request_id: Line | None = None
+    request_digest: Digest | None = None
+    """Who closed it by which request, if somebody did."""
 
 
 class AttendanceListReopened(ListState):

@@ -11,6 +11,7 @@ from shared.contracts.model import Id, Moment, Request
 class CheckInScanned(Request):
     """A person's code was read at the door of one meeting."""
 
+    asks_for = "scan"
     stream = "attendance.scans"
     subject = "session/{session_id}/meeting/{meeting_id}/person/{person_id}"
     example: ClassVar[Mapping[str, object]] = {

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.contracts.model import Fact, Id, Line, Moment
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment
 
 
 class Basis(StrEnum):
@@ -19,9 +19,18 @@ class Basis(StrEnum):
 
 
 class WithdrawalReason(StrEnum):
+    """Why a place was given up. What a rule took is given back when its cause goes; the other two are for good."""
+
     REQUESTED = "requested"
+    """By whoever has it: they stay out until they ask again."""
     LEFT_TEAM = "left_team"
+    """The membership of the town's team ended before the session."""
+    NOT_IN_TEAM = "not_in_team"
+    """On the days of the session the person is in no team that it is for: it was moved, or is for another town now."""
     TOWN_WITHDRAWN = "town_withdrawn"
+    TOWN_NOT_QUALIFIED = "town_not_qualified"
+    """The town takes no part in the session's phase, and has not withdrawn either."""
+    PERSON_ERASED = "person_erased"
 
 
 class RefusalReason(StrEnum):
@@ -32,6 +41,7 @@ class RefusalReason(StrEnum):
     SESSION_CANCELLED = "session_cancelled"
     SESSION_STARTED = "session_started"
     NEVER_KNOWN = "never_known"
+    PERSON_ERASED = "person_erased"
 
 
 class AskedFor(StrEnum):
@@ -54,7 +64,7 @@ class PlaceState(Fact):
     """One person's place in one session; the aggregate is (session, person).
 
     `episode` counts how often the person came into the session; `queue` orders those who wait.
-    `request_source` and `request_id` name the request that this fact answers, if one did.
+    `request_source` and `request_id` name the request that this fact answers, if it does, and `request_digest` tells what it asked.
     """
 
     stream = "enrolment.events"
@@ -68,6 +78,7 @@ class PlaceState(Fact):
     queue: Annotated[int, Field(strict=True, ge=0, le=10**9)] | None = None
     request_source: Line | None = None
     request_id: Line | None = None
+    request_digest: Digest | None = None
     decided_at: Moment
 
 
@@ -79,6 +90,7 @@ _PLACE: dict[str, object] = {
     "basis": "request",
     "request_source": "urn:example:portal",
     "request_id": "0199aa00-0000-7000-8000-000000000001",
+    "request_digest": "6f1c0a52b7e94d0f8a3c2b1d",
     "decided_at": "2026-10-01T08:15:00.000000Z",
 }
 
@@ -132,10 +144,16 @@ class PlacesSettled(Fact):
     session_source: Line
     session_event_id: Line
     """With `session_source`: which statement of the session."""
+    seats: Count | None = None
+    """How many may have a place. Once the session has begun: as many as it had when it began."""
+    announced_at: Moment | None = None
+    """When the session was first heard of. One that was announced before it began is settled for good when it begins."""
     decided_at: Moment
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0101",
         "session_source": "urn:example:planner",
         "session_event_id": "0199aa00-0000-7000-8000-000000000007",
+        "seats": 40,
+        "announced_at": "2026-09-01T07:00:00.000000Z",
         "decided_at": "2026-10-01T08:15:00.000000Z",
     }

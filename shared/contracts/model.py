@@ -58,6 +58,7 @@ Text = Annotated[str, StringConstraints(max_length=4000, pattern=TEXT_PATTERN)]
 Email = Annotated[
     str, StringConstraints(pattern=r"^[^@\s<>\",;:\\\x00-\x1f\x7f]+@[^@\s<>\",;:\\\x00-\x1f\x7f]+$", max_length=254)
 ]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 LocalTime = Annotated[dt.datetime, AfterValidator(_naive)]
@@ -102,3 +103,5 @@ class Request(Event):
 
     scope: ClassVar[tuple[str, ...]] = ()
     """The fields whose values name what later requests wait for while this one is parked. None: it holds nobody back."""
+    asks_for: ClassVar[str] = ""
+    """What it asks for, in the word that answers to it are kept under."""

@@ -11,6 +11,7 @@ from shared.contracts.model import Id, OptionalLine, Request
 class EnrolmentRequested(Request):
     """Someone asks for a person's place in a session."""
 
+    asks_for = "place"
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
     scope = ("session_id", "person_id")
@@ -23,6 +24,7 @@ class EnrolmentRequested(Request):
 class WithdrawalRequested(Request):
     """Someone asks to give a person's place back."""
 
+    asks_for = "withdrawal"
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
     scope = ("session_id", "person_id")

@@ -91,6 +91,7 @@ CREATE TABLE projection.answer (
     session_id TEXT NOT NULL,
     person_id TEXT NOT NULL,
     kind TEXT NOT NULL,
+    request_digest TEXT,
     outcome TEXT NOT NULL,
     episode BIGINT NOT NULL,
     event_id TEXT NOT NULL,

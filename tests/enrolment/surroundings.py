@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from services.enrolment import store
 from shared.contracts import Event
 from shared.contracts.directory import MemberKind, TeamMemberJoined
+from shared.contracts.enrolment import PlacesSettled
 from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
@@ -23,6 +24,9 @@ from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message
 
 Make = Callable[..., Awaitable[Any]]
+
+SAID_OF_PLACES = JOURNAL.c.type != PlacesSettled.type_name()
+"""Of what enrolment says about a session, all but that it is settled."""
 
 _names = itertools.count(1)
 
@@ -96,7 +100,7 @@ async def taken_over(world: Any, rule_id: str) -> list[Any]:
 
 
 async def said_and_sent(world: Any, session_id: str, number: int) -> bool:
-    entries = await rows(world, JOURNAL, JOURNAL.c.key == session_id)
+    entries = await rows(world, JOURNAL, JOURNAL.c.key == session_id, SAID_OF_PLACES)
     return len(entries) == number and not await rows(world, OUTBOX)
 
 

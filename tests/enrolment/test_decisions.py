@@ -9,109 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enrolment.app import SERVICE
-from services.enrolment.decisions import Entry, Leave, settle
-from services.enrolment.handlers import DECIDE, DUE, REACT
+from services.enrolment.handlers import DUE
+from services.enrolment.settling import Entry, Leave, settle
 from services.enrolment.state import Place, Session, session_of
-from shared.contracts import Event, Request
-from shared.contracts.directory import MemberKind, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
-from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled, SessionScheduled
-from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.contracts.rules import StageOpened
-from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
+from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.contracts.selection import CityNotSelected, CityWithdrawn
 from shared.holding import HELD_TOO_LONG
-from shared.testing import NOON, body_of, heard
-from shared.working import Answer, Due, Held, Verdict, Working
-
-TOWN = "geonames:776597"
-OTHER = "geonames:3103709"
-DAY = dt.timedelta(days=1)
-LATER = "2026-12-01"
-
-
-class Office:
-    """Enrolment's mind without a database: hears events and remembers what it said."""
-
-    def __init__(self) -> None:
-        self.working: Working = SERVICE.working(NOON)
-        self.versions: dict[str, int] = {}
-
-    def hear(self, body: Event, *, at: dt.datetime = NOON, event_id: str | None = None) -> list[str]:
-        """Returns the names of the facts that were said because of it."""
-        before = len(self.working.said)
-        one = heard(body, at=at, event_id=event_id, source="urn:portal" if isinstance(body, Request) else "urn:test")
-        if isinstance(body, Request):
-            if not self.working.is_known(one):
-                DECIDE[type(body)](self.working, one)
-        else:
-            version = self.versions[one.subject] = self.versions.get(one.subject, 0) + 1
-            one = heard(body, at=at, version=version, source="urn:test")
-            if self.working.apply(one) is Verdict.NEWER and type(body) in REACT:
-                REACT[type(body)](self.working, one)
-        return [type(said.body).__name__ for said in self.working.said[before:]]
-
-    def phase(self, *, stage: int = 1) -> None:
-        self.hear(StageOpened(rule_id=f"stage:{stage}", stage=stage, phase=stage, opened_on=dt.date(2026, 1, 1)))
-
-    def town(self, city_id: str = TOWN, model: type[Event] = CityQualified, **changes: Any) -> list[str]:
-        return self.hear(body_of(model, city_id=city_id, **{"stage": 1, **changes}))
-
-    def member(self, person_id: str, city_id: str = TOWN) -> list[str]:
-        return self.hear(membership(person_id, city_id))
-
-    def session(self, session_id: str = "s", **changes: Any) -> list[str]:
-        return self.hear(session(session_id, **changes))
-
-    def ask(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
-        return self.hear(EnrolmentRequested(session_id=session_id, person_id=person_id), **how)
-
-    def withdraw(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
-        return self.hear(WithdrawalRequested(session_id=session_id, person_id=person_id), **how)
-
-    def place(self, person_id: str, session_id: str = "s") -> Place:
-        place = self.working[Place].get(session_id, person_id)
-        assert place is not None
-        return place
-
-    def with_standing(self, standing: Standing, session_id: str = "s") -> list[str]:
-        places = self.working[Place].where("session_id", session_id)
-        return [place.person_id for place in sorted(places, key=lambda one: one.queue or 0) if place.state == standing]
-
-
-def membership(person_id: str, city_id: str = TOWN, until: str | None = None) -> Event:
-    fields = {
-        "person_id": person_id,
-        "city_id": city_id,
-        "from_date": dt.date(2026, 1, 1),
-        "kind": MemberKind.PROJECT_STAFF,
-    }
-    return TeamMemberLeft(**fields, until_date=dt.date.fromisoformat(until)) if until else TeamMemberJoined(**fields)
-
-
-def session(
-    session_id: str = "s", *, model: type[Event] = SessionScheduled, date: str = LATER, **changes: Any
-) -> Event:
-    meeting = {"meeting_id": "day-1", "starts_local": f"{date}T09:00:00", "ends_local": f"{date}T15:00:00"}
-    fields = {
-        "session_id": session_id,
-        "kind": SessionKind.IN_DEPTH,
-        "capacity": 2,
-        "city_id": TOWN,
-        "meetings": [meeting],
-    }
-    return body_of(model, **{**fields, **changes})
-
-
-@pytest.fixture
-def office() -> Office:
-    """One qualified town with a team of four, nothing scheduled yet."""
-    office = Office()
-    office.phase()
-    office.town()
-    for person_id in ("anna", "bartek", "celina", "dawid"):
-        office.member(person_id)
-    return office
+from shared.testing import NOON, heard
+from shared.working import Answer, Due, Held
+from tests.enrolment.office import DAY, LATER, OTHER, TOWN, Office, membership, session
 
 
 def test_a_supplementary_session_enrols_the_towns_team(office: Office) -> None:
@@ -356,45 +264,118 @@ def test_a_held_request_is_refused_when_it_has_waited_too_long() -> None:
     assert answer.outcome == "EnrolmentRefused"
 
 
+# --- whatever happens ----------------------------------------------------------------------
+
 people = st.sampled_from("abcdefgh")
+towns = st.sampled_from([TOWN, OTHER])
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("ask"), people),
         st.tuples(st.just("withdraw"), people),
         st.tuples(st.just("capacity"), st.integers(1, 5)),
-        st.tuples(st.just("leave"), people),
-        st.tuples(st.just("join"), people),
+        st.tuples(st.just("move"), st.sampled_from(["2026-11-10", LATER, "2027-02-01"])),
+        st.tuples(st.just("cancel"), st.just(None)),
+        st.tuples(st.just("relocate"), towns),
+        st.tuples(st.just("leave"), people, towns),
+        st.tuples(st.just("join"), people, towns),
+        st.tuples(st.just("erase"), people),
+        st.tuples(st.just("withdraw town"), towns),
+        st.tuples(st.just("qualify town"), towns),
     ),
     max_size=30,
 )
 
 
-@given(steps, st.integers(1, 4))
+class Story:
+    """A session to which anything may happen, and what must hold of it all the same."""
+
+    def __init__(self, kind: SessionKind, capacity: int) -> None:
+        self.office = Office()
+        self.kind, self.capacity, self.date, self.city_id, self.cancelled = kind, capacity, LATER, TOWN, False
+        self.erased: set[str] = set()
+        self.statements = 1
+        self.office.phase()
+        for city_id in (TOWN, OTHER):
+            self.office.town(city_id)
+        for person in "abcdef":
+            self.office.member(person, since="2026-11-20")
+        self.office.session(**self.fields())
+
+    def fields(self) -> dict[str, Any]:
+        return {"kind": self.kind, "capacity": self.capacity, "date": self.date, "city_id": self.city_id}
+
+    def happens(self, what: str, *values: Any, **how: Any) -> None:
+        office = self.office
+        match what, values:
+            case "ask", (person,):
+                office.ask(person, **how)
+            case "withdraw", (person,):
+                office.withdraw(person, **how)
+            case "leave", (person, city_id):
+                office.leaves(person, city_id, **how)
+            case "join", (person, city_id):
+                office.member(person, city_id, **how)
+            case "erase", (person,):
+                self.erased.add(person)
+                office.hear(PersonErased(person_id=person), **how)
+            case "withdraw town", (city_id,):
+                office.town(city_id, CityWithdrawn, **how)
+            case "qualify town", (city_id,):
+                office.town(city_id, **how)
+            case _:
+                self._is_stated(what, *values, **how)
+
+    def _is_stated(self, what: str, value: Any, **how: Any) -> None:
+        self.statements += 1
+        self.cancelled = what == "cancel"
+        names = {"capacity": "capacity", "move": "date", "relocate": "city_id"}
+        if what in names:
+            setattr(self, names[what], value)
+        model = SessionCancelled if self.cancelled else SessionRescheduled
+        self.office.hear(session(model=model, **self.fields()), event_id=f"statement-{self.statements}", **how)
+
+    def standing(self, standing: Standing) -> list[str]:
+        return self.office.with_standing(standing)
+
+    def check(self) -> None:
+        enrolled, waiting = self.standing(Standing.ENROLLED), self.standing(Standing.WAITLISTED)
+        if not self.cancelled:
+            assert len(enrolled) <= self.capacity
+            assert not waiting or len(enrolled) == self.capacity
+            assert not self.erased & {*enrolled, *waiting}
+        settled = [one.session_event_id for one in self.office.settled]
+        assert len(settled) == len(set(settled)) == self.statements
+
+
+@given(steps, st.integers(1, 4), st.sampled_from(list(SessionKind)))
 def test_whatever_happens_no_seat_is_sold_twice_and_none_stays_empty_while_someone_waits(
-    happened: list[tuple[str, Any]], capacity: int
+    happened: list[tuple[Any, ...]], capacity: int, kind: SessionKind
 ) -> None:
-    office = Office()
-    office.phase()
-    office.town()
-    for person in "abcdef":
-        office.member(person)
-    office.session(capacity=capacity)
-    for what, value in happened:
-        match what:
-            case "ask":
-                office.ask(value)
-            case "withdraw":
-                office.withdraw(value)
-            case "capacity":
-                capacity = value
-                office.hear(session(model=SessionRescheduled, capacity=value))
-            case "leave":
-                office.hear(membership(value, until="2026-11-20"))
-            case "join":
-                office.member(value)
-        enrolled, waiting = office.with_standing(Standing.ENROLLED), office.with_standing(Standing.WAITLISTED)
-        assert len(enrolled) <= capacity
-        assert not waiting or len(enrolled) == capacity
+    story = Story(kind, capacity)
+    for step in happened:
+        story.happens(*step)
+        story.check()
+        places = {place.person_id: place for place in story.office.working[Place]}
+        assert story.office.reconcile() == []
+        assert {place.person_id: place for place in story.office.working[Place]} == places
+
+
+@given(steps, steps, st.integers(1, 4), st.sampled_from(list(SessionKind)))
+def test_whatever_happens_once_it_has_begun_nobody_loses_a_place_and_nobody_comes_in(
+    before: list[tuple[Any, ...]], after: list[tuple[Any, ...]], capacity: int, kind: SessionKind
+) -> None:
+    story = Story(kind, capacity)
+    for step in before:
+        story.happens(*step)
+    begun = dt.datetime(2027, 2, 1, 8, 0, tzinfo=dt.UTC)  # The latest of the days to which it is moved.
+    enrolled = story.standing(Standing.ENROLLED)
+    for step in after:
+        story.happens(*step, at=begun, now=begun)
+        assert story.standing(Standing.ENROLLED) == enrolled
+    settled = story.office.settled[-1].seats
+    assert settled is not None
+    assert story.cancelled or settled >= len(enrolled)
+    assert len(story.office.settled) == story.statements
 
 
 def test_settle_says_one_fact_for_each_place_that_changes() -> None:

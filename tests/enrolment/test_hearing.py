@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from services.enrolment import store
 from services.enrolment.app import SERVICE
-from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.planner import SessionRescheduled
+from shared.contracts.directory import ContactRegistered, MemberKind, PersonErased, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.planner import SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
+from shared.contracts.survey import TrainingNeedDeclared
 from shared.journal import JOURNAL
 from shared.parking import PARKED, SKIPPED
 from shared.testing import Message, body_of, eventually, json_message, message
@@ -100,17 +101,15 @@ async def test_a_second_writer_is_parked_until_it_may_take_over(world: Make) -> 
 
 async def test_what_the_database_refuses_for_its_content_is_parked_alone(world: Make) -> None:
     here = await world(SERVICE)
-    refused, person, good = fresh("town"), fresh("person"), fresh("town")
+    refused, need, good = fresh("town"), fresh("need"), fresh("town")
     async with here.engine.begin() as connection:
         await connection.execute(
             sa.text(f"alter table projection.town add constraint no check (city_id <> '{refused}')")
         )
-        await connection.execute(
-            sa.text(f"alter table projection.person add constraint no check (person_id <> '{person}')")
-        )
-    identity = PersonRegistered(person_id=person, given_name="A", family_name="B")
+        await connection.execute(sa.text(f"alter table projection.need add constraint no check (need_id <> '{need}')"))
+    declared = body_of(TrainingNeedDeclared, need_id=need, city_id=good)
     async with here.running():
-        (deciding, informing) = await here.publish(message(city(refused)), message(identity))
+        (deciding, informing) = await here.publish(message(city(refused)), message(declared))
         await here.publish(message(city(good)))
         await eventually(lambda: known(here, good))
         for place in (deciding, informing):
@@ -126,7 +125,31 @@ async def test_a_team_is_enrolled_and_kafka_hears_of_it(world: Make) -> None:
         await here.publish(*programme(town, people, session))
         await eventually(lambda: said_and_sent(here, session, 3), what="three enrolments sent")
     entries = await rows(here, JOURNAL, JOURNAL.c.key == session)
-    assert {entry.type for entry in entries} == {"rollcall.ParticipantEnrolled.v1"}
+    types = ["rollcall.ParticipantEnrolled.v1"] * 3 + ["rollcall.PlacesSettled.v1"]
+    assert sorted(entry.type for entry in entries) == types
+
+
+async def test_an_erasure_gives_the_seat_to_whoever_waits_and_passes_over_nobody_who_can_be_told(world: Make) -> None:
+    here = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    people = sorted(fresh("person") for _ in range(3))
+    *known, _ = programme(town, people, session)
+    one_seat = training(session, town, kind=SessionKind.IN_DEPTH, capacity=1)
+    async with here.running():
+        await here.publish(*known, message(one_seat))
+        for person in people:
+            await here.publish(message(EnrolmentRequested(session_id=session, person_id=person)))
+        await eventually(lambda: said_and_sent(here, session, 3), what="one enrolled, two waiting")
+        waiting, last = people[1:]
+        await here.publish(message(PersonErased(person_id=waiting)))
+        await here.publish(message(PersonErased(person_id=people[0])))
+        await eventually(lambda: said_and_sent(here, session, 6), what="two out, one promoted")
+    places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    assert {row.person_id: (row.state, row.reason) for row in places} == {
+        people[0]: ("withdrawn", "person_erased"),
+        waiting: ("withdrawn", "person_erased"),
+        last: ("enrolled", None),
+    }
 
 
 async def test_the_same_input_a_second_time_changes_no_row(world: Make) -> None:

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.embedded.postgres import Postgres
-from services.enrolment import store
+from services.enrolment import views
 from services.enrolment.app import SERVICE
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled, ParticipantWaitlisted
+from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
 from shared.deciding import Desk
 from shared.migrating import migrate
@@ -37,6 +38,7 @@ async def test_lists_stand_in_the_order_of_the_alphabet_and_the_waiting_list_in_
         ("Adam", ParticipantWaitlisted, 4),
         ("Żak", ParticipantWaitlisted, 3),
     ]
+    await desk.act([heard(body_of(SessionScheduled, session_id="s"))])
     for name, standing, queue in placed:
         person = f"p-{queue}"
         known = heard(body_of(PersonRegistered, person_id=person, family_name=name))
@@ -46,8 +48,8 @@ async def test_lists_stand_in_the_order_of_the_alphabet_and_the_waiting_list_in_
         await desk.act([heard(body_of(CityQualified, city_id=f"c-{number}", name=name))])
 
     async with database.connect() as connection:
-        people = [row["family_name"] for row in await store.roster(connection, "s")]
-        towns = [town["name"] for town in await store.towns(connection)]
+        people = [row["family_name"] for row in await views.roster(connection, "s")]
+        towns = [town["name"] for town in await views.towns(connection)]
 
     assert people == ["Ćwik", "Zych", "Żak", "Adam"]
     assert towns == ["Ćmielów", "Lublin", "Łomża", "Zamość"]

@@ -19,6 +19,7 @@ from shared.contracts.directory import PersonRegistered
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver, StageOpened
+from shared.contracts.survey import TrainingNeedDeclared
 from shared.journal import JOURNAL, OUTBOX
 from shared.parking import PARKED
 from shared.recovery import HEARD_AGAIN, RECOVERY
@@ -28,7 +29,7 @@ from shared.settings import kafka_connection
 from shared.testing import SOURCE, Message, body_of, eventually, json_message, message
 from tests.faults.lineage import Scenario, System
 from tests.faults.living import Processes
-from tests.faults.programme import ENROLLED, PHASE, REFUSED, WITHDRAWN, Work
+from tests.faults.programme import ENROLLED, PHASE, REFUSED, SETTLED, WITHDRAWN, Work
 from tests.faults.surroundings import Surroundings
 
 STANDING = {ENROLLED: "enrolled", WITHDRAWN: "withdrawn", REFUSED: "none"}
@@ -64,7 +65,12 @@ class Enrolment(System):
         opened = StageOpened(rule_id=f"stage:{PHASE}", stage=PHASE, phase=PHASE, opened_on=dt.date(2026, 1, 1))
         await self.around.publish(message(opened))
         # The database refuses some rows for their content, whatever the code thinks of them.
-        for name, column in (("town", "city_id"), ("person", "person_id"), ("answer", "request_id")):
+        for name, column in (
+            ("town", "city_id"),
+            ("person", "person_id"),
+            ("need", "need_id"),
+            ("answer", "request_id"),
+        ):
             constraint = f"check ({column} not like 'refused-%')"
             await self.around.execute(f"alter table projection.{name} add constraint refused {constraint}")
         self._token, row = tokens.new_token("coordinator", SCOPES, now=dt.datetime.now(dt.UTC))
@@ -98,7 +104,8 @@ class Enrolment(System):
                 await self._bad_records(work)
             case "refused":
                 identity = PersonRegistered(person_id=work.id("refused"), given_name="A", family_name="B")
-                await self.around.publish(work.city(work.id("refused")), message(identity))
+                need = body_of(TrainingNeedDeclared, need_id=work.id("refused"), city_id=work.town)
+                await self.around.publish(work.city(work.id("refused")), message(identity), message(need))
             case "late" | "late refused":
                 await self._nobody_knows(work)
             case "commands":
@@ -272,7 +279,7 @@ class Enrolment(System):
 
     async def _is_said(self, work: Work) -> bool:
         entries = await self.around.rows(JOURNAL.c.event_id, JOURNAL.c.key.in_(work.sessions))
-        return len(entries) >= sum(map(len, work.said.values()))
+        return len(entries) >= sum(map(len, work.said.values())) + len(work.sessions)
 
     async def _is_named(self, work: Work) -> bool:
         rows = await self.around.rows(store.TOWN.c.name, store.TOWN.c.city_id == work.town)
@@ -286,6 +293,7 @@ class Enrolment(System):
             for entry in sorted(entries, key=lambda entry: entry.version):
                 by_subject.setdefault(entry.subject, []).append(entry.type.split(".")[1])
             expected = {f"session/{session}/person/{person}": types for (session, person), types in work.said.items()}
+            expected |= {f"session/{session}/places": [SETTLED] for session in work.sessions}
             assert by_subject == expected
             places = await self.around.rows(store.PLACE, store.PLACE.c.session_id.in_(work.sessions))
             assert {(row.session_id, row.person_id): row.state for row in places} == {

@@ -16,6 +16,7 @@ from shared.testing import Message, body_of, message
 
 PHASE = 77
 ENROLLED, WITHDRAWN, REFUSED = "ParticipantEnrolled", "EnrolmentWithdrawn", "EnrolmentRefused"
+SETTLED = "PlacesSettled"
 
 _numbers = itertools.count(1)
 

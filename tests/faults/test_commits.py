@@ -21,15 +21,15 @@ from services.enrolment import store
 from services.enrolment.api import app_of
 from services.enrolment.app import SERVICE
 from shared import tokens
-from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.planner import SessionKind
+from shared.contracts.survey import TrainingNeedDeclared
 from shared.database import connect
 from shared.journal import JOURNAL, OUTBOX
 from shared.runtime import Runtime
 from shared.streams import STREAMS
 from shared.testing import body_of, eventually, message
-from tests.enrolment.surroundings import Make, fresh, programme, rows, said_and_sent, settled, training
+from tests.enrolment.surroundings import SAID_OF_PLACES, Make, fresh, programme, rows, said_and_sent, settled, training
 from tests.faults.cutting import Proxy
 from tests.notifications.building import contact, person, place, session, topic, town
 from tests.notifications.building import settled as places_settled
@@ -89,16 +89,16 @@ async def balanced(runtime: Runtime) -> None:
 
 @WHERE
 async def test_the_fact_lanes_commit(behind: Surroundings, arrives: bool) -> None:
-    here, people = behind.here, [fresh("person") for _ in range(5)]
+    here, needs = behind.here, [fresh("need") for _ in range(5)]
     async with here.running() as runtime:
         await settled(here)
-        cut = behind.proxy.cut("INSERT INTO projection.person", arrives=arrives)
-        await here.publish(*(message(body_of(PersonRegistered, person_id=one)) for one in people))
+        cut = behind.proxy.cut("INSERT INTO projection.need", arrives=arrives)
+        await here.publish(*(message(body_of(TrainingNeedDeclared, need_id=one, city_id=one)) for one in needs))
         await asyncio.wait_for(cut.done.wait(), 180)
         await settled(here)
         await balanced(runtime)
-    known = Counter(row.person_id for row in await rows(here, store.PERSON) if row.person_id in people)
-    assert known == Counter(people)
+    known = Counter(row.need_id for row in await rows(here, store.NEED) if row.need_id in needs)
+    assert known == Counter(needs)
 
 
 @WHERE
@@ -114,7 +114,7 @@ async def test_the_deciding_lanes_commit(behind: Surroundings, arrives: bool) ->
         await balanced(runtime)
     said = [row.event_id for row in await rows(here, JOURNAL, JOURNAL.c.key == session_id)]
     sent = [event_id for event_id, _ in await on_the_stream(here, "enrolment.events", session_id)]
-    assert (len(said), sorted(sent)) == (3, sorted(said))
+    assert (len(said), sorted(sent)) == (4, sorted(said))
 
 
 @WHERE
@@ -144,9 +144,8 @@ async def test_a_commands_commit(behind: Surroundings, arrives: bool) -> None:
     assert "same Idempotency-Key" in answers[0].json()["detail"]
     assert answers[1].json()["outcome"] == "ParticipantEnrolled"
     assert answers[2].json() == answers[1].json()
-    assert [row.type for row in await rows(here, JOURNAL, JOURNAL.c.key == session_id)] == [
-        ParticipantEnrolled.type_name()
-    ]
+    entries = await rows(here, JOURNAL, JOURNAL.c.key == session_id, SAID_OF_PLACES)
+    assert [row.type for row in entries] == [ParticipantEnrolled.type_name()]
 
 
 @WHERE
@@ -167,7 +166,7 @@ async def test_the_relays_acknowledgement(behind: Surroundings, arrives: bool) -
         row.event_id for row in await rows(here, JOURNAL, JOURNAL.c.key == session_id)
     }
     # Sent again because nobody knew: the same fact with the same id, which every reader absorbs.
-    assert len(set(sent)) == 3
+    assert len(set(sent)) == 4
     places = await rows(here, store.PLACE, store.PLACE.c.session_id == session_id)
     assert sorted(row.person_id for row in places) == sorted(people)
     assert {row.version for row in places} == {1}

@@ -27,11 +27,11 @@ from services.enrolment.api import app_of
 from services.enrolment.app import SERVICE
 from shared import tokens
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.planner import SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
+from shared.contracts.survey import TrainingNeedDeclared
 from shared.database import connect
 from shared.envelope import STRUCTURED
 from shared.journal import JOURNAL
@@ -40,7 +40,7 @@ from shared.rebuild import compare
 from shared.relay import Relay
 from shared.runtime import Runtime
 from shared.settings import kafka_connection
-from shared.testing import Message, decoded, eventually, json_message, message
+from shared.testing import Message, body_of, decoded, eventually, json_message, message
 from tests.enrolment.surroundings import (
     Make,
     city,
@@ -132,20 +132,22 @@ async def test_a_reason_that_quotes_a_lone_surrogate_can_be_kept(world: Make) ->
 
 async def test_the_fact_lane_finds_the_culprit_that_the_database_refuses(world: Make) -> None:
     here = await world(SERVICE)
-    person = fresh("person")
+    need = fresh("need")
+
+    def declared(audience: str) -> TrainingNeedDeclared:
+        return body_of(TrainingNeedDeclared, need_id=need, city_id=need, audience=audience)
+
     async with here.engine.begin() as connection:
-        await connection.execute(sa.text("alter table projection.person add constraint no check (given_name <> 'BAD')"))
+        await connection.execute(sa.text("alter table projection.need add constraint no check (audience <> 'BAD')"))
     async with here.running():
-        await here.publish(message(PersonRegistered(person_id=person, given_name="A", family_name="B")))
-        await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.person_id == person))
-        # Alone for its person: a newer event of the same batch would be folded over it, and nobody would meet the culprit.
-        bad = PersonRegistered(person_id=person, given_name="BAD", family_name="B")
-        (place,) = await here.publish(message(bad, version=2))
+        await here.publish(message(declared("A")))
+        await eventually(lambda: rows(here, store.NEED, store.NEED.c.need_id == need))
+        # Alone for its need: a newer event of the same batch would be folded over it, and nobody would meet the culprit.
+        (place,) = await here.publish(message(declared("BAD"), version=2))
         (row,) = await eventually(lambda: parked_at(here, place), what="the culprit parked")
         assert row.reason == "refused_by_database"
-        good = PersonRegistered(person_id=person, given_name="C", family_name="B")
-        await here.publish(message(good, version=3))
-        await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.given_name == "C"), what="its successor")
+        await here.publish(message(declared("C"), version=3))
+        await eventually(lambda: rows(here, store.NEED, store.NEED.c.audience == "C"), what="its successor")
 
 
 async def test_what_a_transaction_took_back_was_never_said_and_leaves_no_lag(world: Make) -> None:

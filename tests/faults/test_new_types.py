@@ -18,9 +18,20 @@ from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.selection import CityWithdrawn
 from shared.journal import JOURNAL
 from shared.parking import SKIPPED
+from shared.service import Service
 from shared.testing import body_of, eventually, message
 from shared.watermark import Partition
-from tests.enrolment.surroundings import Make, city, fresh, programme, rows, said_and_sent, settled, training
+from tests.enrolment.surroundings import (
+    SAID_OF_PLACES,
+    Make,
+    city,
+    fresh,
+    programme,
+    rows,
+    said_and_sent,
+    settled,
+    training,
+)
 
 
 @contextmanager
@@ -65,7 +76,7 @@ async def test_a_type_that_becomes_known_is_heard_in_its_order_and_once(world: M
         books = (await runtime.health.books())["streams"]["enrolment.requests"]
         assert books["published"] == books["heard"] + books["parked"] + books["skipped"]
     assert await standing(here, session_id) == {one: "withdrawn", two: "enrolled"}
-    assert len(await rows(here, JOURNAL, JOURNAL.c.key == session_id)) == 4
+    assert len(await rows(here, JOURNAL, JOURNAL.c.key == session_id, SAID_OF_PLACES)) == 4
     assert not await skipped(here, unknown, WithdrawalRequested)
 
 
@@ -104,10 +115,18 @@ async def outcome(here: Any, town: str, expected: str) -> bool:
     return bool(row.outcome == expected)
 
 
+class Upgraded(Service):
+    """Enrolment in a consumer group of its own: it still is enrolment who speaks."""
+
+    @property
+    def source(self) -> str:
+        return SERVICE.source
+
+
 async def test_a_partition_that_comes_to_an_upgraded_replica_is_heard_again(world: Make) -> None:
     here = await world(SERVICE)
     town = fresh("town")
-    here.service = dataclasses.replace(SERVICE, name=fresh("upgraded"))  # A consumer group of its own.
+    here.service = Upgraded(**{**vars(SERVICE), "name": fresh("upgraded")})
     limits = here.settings.consumer.model_copy(update={"session_timeout_ms": 6_000})
 
     def replica(name: str) -> Any:

@@ -14,18 +14,18 @@ import pytest
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from shared import watermark
-from shared.contracts.directory import PersonRegistered
+from shared.contracts.survey import TrainingNeedDeclared
 from shared.deciding import Batch, Thought
 from shared.projector import Lane
 from shared.runtime import Runtime
-from shared.testing import eventually, message
+from shared.testing import body_of, eventually, message
 from shared.watermark import Partition
 from shared.working import Verdict
 from tests.enrolment.surroundings import Make, city, fresh, programme, rows, said_and_sent, settled
 from tests.faults.breaking import everything_said_once
 
 Hearing = Callable[..., Awaitable[Thought | None]]
-OURS = ("programme.cities", "programme.people")
+OURS = ("programme.cities", "programme.needs")
 """One stream of each lane."""
 
 
@@ -65,18 +65,17 @@ def counting(runtime: Runtime, verdicts: Counter[Verdict]) -> None:
         around(lane, hear)
 
 
-async def publish_towns_and_people(here: Any, number: int) -> tuple[list[str], list[str]]:
-    towns, people = [fresh("town") for _ in range(number)], [fresh("person") for _ in range(number)]
+async def publish_towns_and_needs(here: Any, number: int) -> tuple[list[str], list[str]]:
+    towns, needs = [fresh("town") for _ in range(number)], [fresh("need") for _ in range(number)]
     await here.publish(*(message(city(town)) for town in towns))
-    registered = (PersonRegistered(person_id=person, given_name="A", family_name="B") for person in people)
-    await here.publish(*(message(one) for one in registered))
-    return towns, people
+    await here.publish(*(message(body_of(TrainingNeedDeclared, need_id=need, city_id=need)) for need in needs))
+    return towns, needs
 
 
-async def heard_once(here: Any, runtime: Runtime, towns: list[str], people: list[str]) -> None:
+async def heard_once(here: Any, runtime: Runtime, towns: list[str], needs: list[str]) -> None:
     """Rows, watermarks and books say the same: each event once."""
     assert set(towns) <= {row.city_id for row in await rows(here, store.TOWN)}
-    assert set(people) <= {row.person_id for row in await rows(here, store.PERSON)}
+    assert set(needs) <= {row.need_id for row in await rows(here, store.NEED)}
     for name, stream in (await runtime.health.books())["streams"].items():
         assert (stream["lag"], stream["published"]) == (0, stream["heard"] + stream["parked"] + stream["skipped"]), name
 
@@ -95,11 +94,11 @@ async def test_a_batch_in_flight_when_another_replica_takes_its_partition_is_hea
 
     async with here.running() as runtime:
         await runtime.may_decide.wait()
-        await publish_towns_and_people(
+        await publish_towns_and_needs(
             here, 60
         )  # There is a watermark for every partition: the fact lane does it alone.
         await settled(here)
-    towns, people = await publish_towns_and_people(here, 60)  # Many partitions in one batch.
+    towns, needs = await publish_towns_and_needs(here, 60)  # Many partitions in one batch.
     first, second = Runtime(SERVICE, here.settings), Runtime(SERVICE, other.settings)
     counting(first, verdicts)
     counting(second, verdicts)
@@ -115,7 +114,7 @@ async def test_a_batch_in_flight_when_another_replica_takes_its_partition_is_hea
             )
             released.set()
             await settled(here)
-            await heard_once(here, second, towns, people)
+            await heard_once(here, second, towns, needs)
     assert (verdicts[Verdict.NEWER], verdicts[Verdict.DUPLICATE]) == (60, 0)
 
 
@@ -143,12 +142,12 @@ async def test_two_consumers_that_both_believe_a_partition_is_theirs_hear_each_e
         counting(stranger, verdicts)
         async with at_work(stranger):
             await eventually(lambda: all_positioned(first, stranger), what="both on every partition")
-            towns, people = await publish_towns_and_people(here, 150)
+            towns, needs = await publish_towns_and_needs(here, 150)
             session, member = fresh("session"), [fresh("person") for _ in range(3)]
             await here.publish(*programme(fresh("town"), member, session))
             await eventually(lambda: said_and_sent(here, session, 3))
             await settled(here)
-            await heard_once(here, first, towns, people)
+            await heard_once(here, first, towns, needs)
             assert await everything_said_once(here, session)
     facts = 150 + 6  # Towns; the stage, which other tests may have said before; a town with its team and its session.
     assert verdicts[Verdict.NEWER] + verdicts[Verdict.DUPLICATE] == facts
@@ -168,7 +167,7 @@ def all_positioned(*runtimes: Runtime) -> bool:
 @pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "at the commit"])
 async def test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it(world: Make, *, committed: bool) -> None:
     here = await world(SERVICE)
-    person = fresh("person")
+    need = fresh("need")
     tried: list[int] = []
 
     async with here.running() as runtime:
@@ -181,7 +180,7 @@ async def test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it(world: Make
             tried.append(batch.from_offset)
             if len(tried) > 1:
                 return await inner(batches, decoded)
-            await here.publish(message(registered(person, "Second"), version=2))
+            await here.publish(message(declared(need, "Second"), version=2))
             await eventually(lambda: lane.positions.reached().get(batch.partition, 0) > batch.next_offset)
             for _ in range(10):  # Its successor is decoded, and stands before the write.
                 await asyncio.sleep(0)
@@ -190,13 +189,13 @@ async def test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it(world: Make
             raise ConnectionError("nobody knows whether it was written")
 
         around(lane, fails_once)
-        (place,) = await here.publish(message(registered(person, "First"), version=1))
-        await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.given_name == "Second"), what="the second")
+        (place,) = await here.publish(message(declared(need, "First"), version=1))
+        await eventually(lambda: rows(here, store.NEED, store.NEED.c.audience == "Second"), what="the second")
         await settled(here)
-        await heard_once(here, runtime, [], [person])
+        await heard_once(here, runtime, [], [need])
     offset = place[2]
     assert tried[:2] == [offset, offset + 1 if committed else offset]
 
 
-def registered(person_id: str, given_name: str) -> PersonRegistered:
-    return PersonRegistered(person_id=person_id, given_name=given_name, family_name="B")
+def declared(need_id: str, audience: str) -> TrainingNeedDeclared:
+    return body_of(TrainingNeedDeclared, need_id=need_id, city_id=need_id, audience=audience)

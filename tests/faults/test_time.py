@@ -33,7 +33,17 @@ from shared.runtime import Runtime
 from shared.service import utc_now
 from shared.testing import body_of, eventually, message
 from shared.testing import settled as places_settled
-from tests.enrolment.surroundings import Make, city, fresh, programme, rows, said_and_sent, settled, training
+from tests.enrolment.surroundings import (
+    SAID_OF_PLACES,
+    Make,
+    city,
+    fresh,
+    programme,
+    rows,
+    said_and_sent,
+    settled,
+    training,
+)
 from tests.notifications.office import Server
 
 LIVE_SINCE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -52,8 +62,8 @@ def between(starts_at: dt.datetime, ends_at: dt.datetime) -> dict[str, Any]:
 
 
 async def said(here: Any, session_id: str) -> Counter[tuple[str, str]]:
-    """(type, person) of everything said about a session."""
-    entries = await rows(here, JOURNAL, JOURNAL.c.key == session_id)
+    """(type, person) of everything said about a session's people and lists."""
+    entries = await rows(here, JOURNAL, JOURNAL.c.key == session_id, SAID_OF_PLACES)
     return Counter((row.type.split(".")[1], row.subject.split("/person/")[-1]) for row in entries)
 
 

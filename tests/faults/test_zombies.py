@@ -89,7 +89,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
             assert {version for _, version in versions[-3:]} == {1}, "old versions must have landed after new ones"
 
     journal = {entry.event_id for entry in await rows(here, JOURNAL, JOURNAL.c.key == session)}
-    assert (len(journal), set(await how_often_said(here, session))) == (6, journal)
+    assert (len(journal), set(await how_often_said(here, session))) == (7, journal)
     consumers = (
         (service_of(RULES), services.attendance.store.PLACE),  # Its deciding lane.
         (NOTIFICATIONS, services.notifications.store.PLACE),  # Its fact lane.
@@ -209,7 +209,7 @@ async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_whe
         assert one.returncode in (None, EXIT_STUCK)  # A slow machine may have kept it asleep for a minute.
         assert await books_balance(here)
 
-    for key, number in ((session, 360), (never_known, 1)):
+    for key, number in ((session, 361), (never_known, 1)):
         entries = await rows(here, JOURNAL, JOURNAL.c.key == key)
         assert Counter(entry.subject for entry in entries).most_common(1)[0][1] == 1
         assert len(entries) == number

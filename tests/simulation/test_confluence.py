@@ -28,6 +28,7 @@ from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
 from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.contracts.enrolment import EnrolmentWithdrawn, PlacesSettled
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
 from shared.deciding import Desk
@@ -55,6 +56,7 @@ thorough = settings(
 ANY_TIME = dt.timedelta(days=365)
 """The clock of the log stands still while trainings are weeks apart: whatever is scanned may be of any of them."""
 ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON - ANY_TIME, ANY_TIME, ANY_TIME))
+WITHDRAWN, SETTLED = EnrolmentWithdrawn.type_name(), PlacesSettled.type_name()
 CLOSING = ("programme.sessions", "attendance.events")
 """Moments at which lists close follow from the one unless the other has closed them."""
 Contents = dict[str, list[tuple[Any, ...]]]
@@ -151,7 +153,7 @@ async def twice(hearing: Hearing, programme: Programme, turns: list[Step], *leav
 async def test_enrolment_makes_the_same_rows_in_any_interleaving(
     hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
 ) -> None:
-    await twice(hearings["enrolment"], programme, turns, "place", "answer")
+    await twice(hearings["enrolment"], programme, turns, "place", "answer", "settled")
 
 
 @thorough
@@ -206,7 +208,14 @@ async def records(engine: AsyncEngine, table: sa.Table, *columns: str) -> list[A
         return list(await connection.execute(sa.select(*(table.c[name] for name in columns or table.c.keys()))))
 
 
-DECIDED = ("programme.rules", "programme.cities", "programme.teams", "programme.sessions", "enrolment.requests")
+DECIDED = (
+    "programme.rules",
+    "programme.cities",
+    "programme.people",
+    "programme.teams",
+    "programme.sessions",
+    "enrolment.requests",
+)
 
 
 @thorough
@@ -220,6 +229,9 @@ async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
     desk = await hearing.hear(programme, turns)
 
     places = await records(hearing.engine, enrolment_store.PLACE)
+    people = await records(hearing.engine, enrolment_store.PERSON)
+    erased = {person.person_id for person in people if person.erased}
+    said = await records(hearing.engine, JOURNAL, "key", "type", "subject", "version", "event_id", "body")
     for session in await records(hearing.engine, enrolment_store.SESSION):
         mine = [place for place in places if place.session_id == session.session_id]
         enrolled = [place.queue for place in mine if place.state == "enrolled"]
@@ -227,7 +239,16 @@ async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
         if session.state == "scheduled":
             assert len(enrolled) <= session.capacity, "oversold"
             assert not waiting or len(enrolled) == session.capacity, "a seat is free and somebody waits"
-            assert not (waiting and enrolled) or max(enrolled) < min(waiting), "overtaken"
+            assert not erased & {one.person_id for one in mine if one.state != "withdrawn" and one.state != "none"}
+            came_back = any(row.key == session.session_id and row.type == WITHDRAWN for row in said)
+            if not came_back:  # Whoever returns has their old number, and takes nobody's place.
+                assert not (waiting and enrolled) or max(enrolled) < min(waiting), "overtaken"
+        settled = [row for row in said if (row.key, row.type) == (session.session_id, SETTLED)]
+        settled.sort(key=lambda row: row.version)
+        statements = [PlacesSettled.model_validate_json(row.body) for row in settled]
+        assert (statements[-1].session_source, statements[-1].session_event_id) == (session.source, session.event_id)
+        named = [(one.session_source, one.session_event_id) for one in statements]
+        assert len(set(named)) == len(named), "a statement was settled twice"
 
     asked = {one.event_id for one in heard_by(programme, "enrolment.requests")}
     answered = {row.request_id for row in await records(hearing.engine, ANSWER, "request_id")}
@@ -235,10 +256,10 @@ async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
     assert answered | held == asked, "forgotten"
     assert not answered & held
 
-    said = await records(hearing.engine, JOURNAL, "subject", "version", "event_id")
-    newest = {subject: max(facts)[1] for subject, facts in by_subject(said).items()}
+    facts_of = by_subject([(row.subject, row.version, row.event_id) for row in said])
+    newest = {subject: max(facts)[1] for subject, facts in facts_of.items() if "/person/" in subject}
     assert newest == {f"session/{one.session_id}/person/{one.person_id}": one.event_id for one in places}
-    for facts in by_subject(said).values():
+    for facts in facts_of.values():
         assert sorted(version for version, _ in facts) == list(range(1, len(facts) + 1)), "doubled"
 
     async with hearing.engine.connect() as connection:

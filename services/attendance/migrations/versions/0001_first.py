@@ -93,6 +93,7 @@ CREATE TABLE projection.record (
     device_id TEXT,
     request_source TEXT,
     request_id TEXT,
+    request_digest TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT record_key PRIMARY KEY (session_id, meeting_id, person_id),
     CONSTRAINT record_present_since CHECK (state <> 'present' or scanned_at is not null)

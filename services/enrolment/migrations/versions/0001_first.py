@@ -115,6 +115,21 @@ CREATE INDEX session_ends ON projection.session (ends_at);
 
 CREATE INDEX session_phase ON projection.session (phase);
 
+CREATE TABLE projection.settled (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    session_source TEXT NOT NULL,
+    session_event_id TEXT NOT NULL,
+    seats BIGINT,
+    announced_at TIMESTAMP WITH TIME ZONE,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT settled_key PRIMARY KEY (session_id)
+);
+
 CREATE TABLE projection.stage (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,

@@ -1,0 +1,149 @@
+"""Who may come to a session, for which town, and since when that is known. Reads loaded rows; decides nothing, says nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from services.enrolment.state import (
+    QUALIFIED,
+    WITHDRAWN,
+    Membership,
+    Person,
+    Place,
+    Session,
+    Settled,
+    Stage,
+    Town,
+)
+from shared.contracts.enrolment import RefusalReason, WithdrawalReason
+from shared.contracts.planner import SessionKind
+from shared.values import immutable
+from shared.working import Working
+
+
+@immutable
+class Wait:
+    """Nothing can be decided yet; what has to become known first."""
+
+    waits_for: str
+
+
+# --- towns and teams -----------------------------------------------------------------------
+
+
+def outcomes(working: Working, city_id: str, phase: int) -> list[tuple[Stage, Town]]:
+    """What was said of the town in the stages whose towns are trained in this phase."""
+    stages = [stage for stage in working[Stage] if stage.phase == phase]
+    found = ((stage, working[Town].get(city_id, stage.stage)) for stage in stages)
+    return [(stage, town) for stage, town in found if town is not None]
+
+
+def qualifies(working: Working, city_id: str, phase: int) -> bool | None:
+    """Whether the town takes part in the phase; None while nobody has said."""
+    known = outcomes(working, city_id, phase)
+    return any(town.outcome == QUALIFIED for _, town in known) if known else None
+
+
+def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
+    """The person's memberships that count for the session, in a fixed order."""
+    for membership in sorted(
+        working[Membership].where("person_id", person_id), key=lambda row: (row.from_date, row.city_id)
+    ):
+        if session.kind == SessionKind.SUPPLEMENTARY and membership.city_id != session.city_id:
+            continue
+        if membership.covers(session.first_date, session.last_date):
+            yield membership
+
+
+def is_erased(working: Working, person_id: str) -> bool:
+    person = working[Person].get(person_id)
+    return person is not None and person.erased
+
+
+def eligible_city(working: Working, session: Session, person_id: str) -> str | RefusalReason | Wait:
+    """The town for which the person may come; or why not; or what is not known yet.
+
+    Someone of whom no membership was ever heard is not known, also if their name is: it may still come.
+    """
+    if is_erased(working, person_id):
+        return RefusalReason.PERSON_ERASED
+    memberships = list(current_memberships(working, session, person_id))
+    answers = {membership.city_id: qualifies(working, membership.city_id, session.phase) for membership in memberships}
+    for city_id, answer in answers.items():
+        if answer:
+            return city_id
+    if any(answer is None for answer in answers.values()):
+        return Wait("town")
+    if answers:
+        return RefusalReason.TOWN_NOT_QUALIFIED
+    return RefusalReason.NOT_IN_TEAM if working[Membership].where("person_id", person_id) else Wait("person")
+
+
+def never_eligible(working: Working, session: Session | None, person_id: str) -> RefusalReason:
+    """Why a request is refused that has waited as long as requests wait, and all that was said meanwhile has been heard."""
+    if is_erased(working, person_id):
+        return RefusalReason.PERSON_ERASED
+    in_no_team = not working[Membership].where("person_id", person_id)
+    if session is not None and in_no_team and working[Person].get(person_id) is not None:
+        return RefusalReason.NOT_IN_TEAM
+    return RefusalReason.NEVER_KNOWN
+
+
+def town_of_place(working: Working, session: Session, place: Place) -> str | WithdrawalReason | None:
+    """For which town someone with a place may have it now, or why they may not. To know nothing is not to know that someone left."""
+    memberships = list(current_memberships(working, session, place.person_id))
+    answers = {membership.city_id: qualifies(working, membership.city_id, session.phase) for membership in memberships}
+    stands = [city_id for city_id, answer in answers.items() if answer is not False]
+    if stands:
+        sure = [city_id for city_id in stands if answers[city_id]]
+        return place.city_id if place.city_id in (None, *stands) or not sure else sure[0]
+    if answers and place.city_id in (None, *answers):
+        said = {town.outcome for city_id in answers for _, town in outcomes(working, city_id, session.phase)}
+        return WithdrawalReason.TOWN_WITHDRAWN if WITHDRAWN in said else WithdrawalReason.TOWN_NOT_QUALIFIED
+    known = working[Membership].where("person_id", place.person_id)
+    if not known:
+        return place.city_id
+    ended = (
+        one.until_date is not None and one.until_date < session.first_date and place.city_id in (None, one.city_id)
+        for one in known
+    )
+    return WithdrawalReason.LEFT_TEAM if any(ended) else WithdrawalReason.NOT_IN_TEAM
+
+
+# --- time ----------------------------------------------------------------------------------
+
+
+def announced_at(working: Working, session: Session) -> dt.datetime:
+    """When the session was first heard of."""
+    settled = working[Settled].get(session.session_id)
+    return min(session.heard_at, settled.announced_at or session.heard_at) if settled else session.heard_at
+
+
+def settles_at(working: Working, session: Session) -> dt.datetime:
+    """From when on nobody comes in by a rule: when it begins; when it is over, if nobody had heard of it before it began."""
+    return session.starts_at if announced_at(working, session) < session.starts_at else session.ends_at
+
+
+def in_time_for(working: Working, session: Session, person_id: str) -> str | None:
+    """The town for which the person may come by all that was said before the session was settled, whenever that is heard."""
+    limit = settles_at(working, session)
+    if announced_at(working, session) >= limit or is_erased(working, person_id):
+        return None
+    for membership in current_memberships(working, session, person_id):
+        qualified = (
+            max(stage.heard_at, town.heard_at) < limit
+            for stage, town in outcomes(working, membership.city_id, session.phase)
+            if town.outcome == QUALIFIED
+        )
+        if membership.heard_at < limit and any(qualified):
+            return membership.city_id
+    return None
+
+
+def seats_of(working: Working, session: Session) -> int:
+    """How many may have a place. What is said once a session is settled makes the room smaller for newcomers, and never larger."""
+    settled = working[Settled].get(session.session_id)
+    if session.heard_at < settles_at(working, session) or settled is None or settled.seats is None:
+        return session.capacity
+    return min(settled.seats, session.capacity)

@@ -1,0 +1,205 @@
+"""What the API reads: towns, sessions with their counts, rosters, what became of a request, the books. SQL that changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.enrolment.state import CANCELLED, SCHEDULED
+from services.enrolment.store import MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
+from shared.alphabet import by_name, polish
+from shared.contracts.enrolment import AskedFor, Standing
+from shared.contracts.portal import EnrolmentRequested
+from shared.holding import ANSWER, HELD
+
+_taken = (
+    sa.select(
+        PLACE.c.session_id,
+        sa.func.count().filter(PLACE.c.state == Standing.ENROLLED).label("enrolled"),
+        sa.func.count().filter(PLACE.c.state == Standing.WAITLISTED).label("waitlisted"),
+    )
+    .group_by(PLACE.c.session_id)
+    .subquery()
+)
+
+
+def _session_list() -> sa.Select[Any]:
+    count = sa.func.coalesce
+    columns = [
+        column for column in SESSION.c if column.name not in ("source", "version", "numbered", "event_id", "heard_at")
+    ]
+    return (
+        sa.select(
+            *columns, count(_taken.c.enrolled, 0).label("enrolled"), count(_taken.c.waitlisted, 0).label("waitlisted")
+        )
+        .select_from(SESSION)
+        .outerjoin(_taken, _taken.c.session_id == SESSION.c.session_id)
+    )
+
+
+async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> list[dict[str, Any]]:
+    """Towns by name, with their outcome in each stage and the size of their team today."""
+    members = (
+        sa.select(MEMBERSHIP.c.city_id, sa.func.count(sa.distinct(MEMBERSHIP.c.person_id)).label("members"))
+        .where(sa.or_(MEMBERSHIP.c.until_date.is_(None), MEMBERSHIP.c.until_date >= sa.func.current_date()))
+        .group_by(MEMBERSHIP.c.city_id)
+        .subquery()
+    )
+    statement = (
+        sa.select(
+            TOWN.c.city_id,
+            TOWN.c.stage,
+            TOWN.c.name,
+            TOWN.c.voivodeship,
+            TOWN.c.outcome,
+            TOWN.c.decided_on,
+            members.c.members,
+        )
+        .outerjoin(members, members.c.city_id == TOWN.c.city_id)
+        .order_by(TOWN.c.city_id, TOWN.c.stage)
+        .limit(5000)
+    )
+    if city_id is not None:
+        statement = statement.where(TOWN.c.city_id == city_id)
+    found: dict[str, dict[str, Any]] = {}
+    for row in await connection.execute(statement):
+        town = found.setdefault(
+            row.city_id,
+            {
+                "city_id": row.city_id,
+                "name": row.name,
+                "voivodeship": row.voivodeship,
+                "members": row.members or 0,
+                "stages": [],
+            },
+        )
+        town["stages"].append({"stage": row.stage, "outcome": row.outcome, "decided_on": row.decided_on})
+    return sorted(found.values(), key=lambda town: (polish(town["name"]), town["city_id"]))
+
+
+async def sessions(
+    connection: AsyncConnection, *, city_id: str | None, phase: int | None, state: str | None, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """Sessions with how many have a place and how many wait, by session id."""
+    statement = _session_list().where(SESSION.c.session_id > after).order_by(SESSION.c.session_id).limit(limit)
+    for column, value in ((SESSION.c.city_id, city_id), (SESSION.c.phase, phase), (SESSION.c.state, state)):
+        if value is not None:
+            statement = statement.where(column == value)
+    return [dict(row._mapping) for row in await connection.execute(statement)]
+
+
+async def session(connection: AsyncConnection, session_id: str) -> dict[str, Any] | None:
+    row = (await connection.execute(_session_list().where(SESSION.c.session_id == session_id))).one_or_none()
+    return dict(row._mapping) if row else None
+
+
+async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str, Any]]:
+    """Everyone with a standing in the session: by name those with places, the waiting list in its order, by name the others.
+
+    While it is cancelled nobody is enrolled or waits: `stands` says how the place will stand if it is scheduled again.
+    """
+    active = PLACE.c.state.in_((Standing.ENROLLED, Standing.WAITLISTED))
+    is_called_off = sa.and_(active, SESSION.c.state == CANCELLED)
+    statement = (
+        sa.select(
+            PLACE.c.person_id,
+            PERSON.c.given_name,
+            PERSON.c.family_name,
+            PLACE.c.city_id,
+            sa.case((is_called_off, CANCELLED), else_=PLACE.c.state).label("state"),
+            PLACE.c.state.label("stands"),
+            PLACE.c.basis,
+            PLACE.c.reason,
+            PLACE.c.refusal,
+            PLACE.c.queue,
+            PLACE.c.episode,
+            PLACE.c.decided_at,
+            PLACE.c.event_id,
+        )
+        .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
+        .outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id)
+        .where(PLACE.c.session_id == session_id)
+        .order_by(PLACE.c.state, PLACE.c.queue, PLACE.c.person_id)
+        .limit(5000)
+    )
+    return [dict(row._mapping) for row in sorted(await connection.execute(statement), key=_in_the_roster)]
+
+
+def _in_the_roster(row: Any) -> tuple[Any, ...]:
+    waits = row.stands == Standing.WAITLISTED
+    name = by_name(row.family_name, row.given_name, row.person_id)
+    return row.stands != Standing.ENROLLED, not waits, (row.queue or 0 if waits else 0), name
+
+
+async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:
+    """What became of a request: its answer, or that it is held and what it waits for."""
+    answer = sa.select(ANSWER.c.outcome, ANSWER.c.event_id, ANSWER.c.session_id, ANSWER.c.person_id).where(
+        ANSWER.c.request_source == source, ANSWER.c.request_id == request_id
+    )
+    row = (await connection.execute(answer)).one_or_none()
+    if row:
+        return dict(row._mapping)
+    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.session_id, HELD.c.person_id).where(
+        HELD.c.request_source == source, HELD.c.request_id == request_id
+    )
+    row = (await connection.execute(held)).one_or_none()
+    return {"outcome": "Held", **row._mapping} if row else None
+
+
+async def place(connection: AsyncConnection, session_id: str, person_id: str) -> dict[str, Any] | None:
+    statement = sa.select(PLACE).where(PLACE.c.session_id == session_id, PLACE.c.person_id == person_id)
+    row = (await connection.execute(statement)).one_or_none()
+    return dict(row._mapping) if row else None
+
+
+async def books(connection: AsyncConnection) -> dict[str, Any]:
+    """Requests by what became of them, and places against seats: of a session that has begun, those it had when it began.
+
+    A request's place may have gone to a later episode since: then the request's own ended as withdrawn.
+    """
+    became = sa.case(
+        (ANSWER.c.outcome == "EnrolmentRefused", "refused"),
+        (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.ENROLLED), "enrolled"),
+        (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.WAITLISTED), "waitlisted"),
+        else_="withdrawn",
+    ).label("became")
+    asked = (
+        sa.select(became, sa.func.count())
+        .select_from(ANSWER)
+        .join(PLACE, sa.and_(PLACE.c.session_id == ANSWER.c.session_id, PLACE.c.person_id == ANSWER.c.person_id))
+        .where(ANSWER.c.kind == AskedFor.PLACE)
+        .group_by(became)
+    )
+    requests = dict.fromkeys(("enrolled", "waitlisted", "refused", "withdrawn", "held"), 0)
+    requests |= {row[0]: row[1] for row in await connection.execute(asked)}
+    held = sa.select(sa.func.count()).select_from(HELD).where(HELD.c.type == EnrolmentRequested.type_name())
+    requests["held"] = (await connection.execute(held)).scalar_one()
+    seats = sa.func.coalesce(SETTLED.c.seats, SESSION.c.capacity).label("seats")
+    settled = SETTLED.c.session_id == SESSION.c.session_id
+    live = _session_list().add_columns(seats).outerjoin(SETTLED, settled).where(SESSION.c.state == SCHEDULED).subquery()
+    totals = sa.select(
+        sa.func.count(),
+        sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
+        sa.func.coalesce(sa.func.sum(live.c.waitlisted), 0),
+        sa.func.count().filter(live.c.enrolled > live.c.seats),
+    )
+    number, enrolled, waitlisted, oversold = (await connection.execute(totals)).one()
+    qualified = sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == "qualified").group_by(TOWN.c.stage)
+    return {
+        "requests": requests,
+        "places": {
+            "sessions": number,
+            "enrolled": int(enrolled),
+            "waitlisted": int(waitlisted),
+            "oversold_sessions": oversold,
+        },
+        "towns_qualified": {str(row[0]): row[1] for row in await connection.execute(qualified)},
+        "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),
+        "cancelled_sessions": (
+            await connection.execute(
+                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SCHEDULED)
+            )
+        ).scalar_one(),
+    }

@@ -1,0 +1,138 @@
+"""Enrolment's mind without a database, for tests of its rules: it hears events and remembers what it said."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from services.enrolment.app import SERVICE
+from services.enrolment.handlers import DECIDE, DUE, REACT
+from services.enrolment.state import Place
+from shared.contracts import Event, Request
+from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.enrolment import PlacesSettled, PlaceState, Standing
+from shared.contracts.planner import SessionKind, SessionScheduled
+from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.rules import StageOpened
+from shared.contracts.selection import CityQualified
+from shared.recovery import RECONCILE
+from shared.testing import NOON, body_of, heard
+from shared.working import Due, Verdict, Working
+
+TOWN = "geonames:776597"
+OTHER = "geonames:3103709"
+DAY = dt.timedelta(days=1)
+LATER = "2026-12-01"
+
+
+START = dt.datetime(2026, 12, 1, 8, 0, tzinfo=dt.UTC)
+"""When a session LATER begins: 9:00 in Warsaw, in winter."""
+
+
+class Office:
+    """Enrolment at one moment after the other: `at` is when an event came, `now` when it is heard."""
+
+    def __init__(self) -> None:
+        self.working: Working = SERVICE.working(NOON)
+        self.versions: dict[str, int] = {}
+
+    def hear(
+        self, body: Event, *, at: dt.datetime = NOON, event_id: str | None = None, now: dt.datetime | None = None
+    ) -> list[str]:
+        """Returns the names of the facts about places that were said because of it."""
+        before = len(self.working.said)
+        self.working.now = now or self.working.now
+        one = heard(body, at=at, event_id=event_id, source="urn:portal" if isinstance(body, Request) else "urn:test")
+        if isinstance(body, Request):
+            if not self.working.is_known(one):
+                DECIDE[type(body)](self.working, one)
+        else:
+            version = self.versions[one.subject] = self.versions.get(one.subject, 0) + 1
+            one = heard(body, at=at, version=version, source="urn:test", event_id=event_id)
+            if self.working.apply(one) is Verdict.NEWER and type(body) in REACT:
+                REACT[type(body)](self.working, one)
+        return [type(said.body).__name__ for said in self.working.said[before:] if isinstance(said.body, PlaceState)]
+
+    def reconcile(self, session_id: str = "s", *, now: dt.datetime | None = None) -> list[str]:
+        """Looks at the session with all that is known, as after a restore."""
+        before = len(self.working.said)
+        self.working.now = now or self.working.now
+        DUE[RECONCILE](self.working, Due(RECONCILE, session_id, self.working.now))
+        return [type(said.body).__name__ for said in self.working.said[before:]]
+
+    @property
+    def settled(self) -> list[PlacesSettled]:
+        """All that was said of sessions whose places are settled."""
+        return [said.body for said in self.working.said if isinstance(said.body, PlacesSettled)]
+
+    def phase(self, *, stage: int = 1) -> None:
+        self.hear(StageOpened(rule_id=f"stage:{stage}", stage=stage, phase=stage, opened_on=dt.date(2026, 1, 1)))
+
+    def town(
+        self,
+        city_id: str = TOWN,
+        model: type[Event] = CityQualified,
+        *,
+        at: dt.datetime = NOON,
+        now: dt.datetime | None = None,
+        **changes: Any,
+    ) -> list[str]:
+        return self.hear(body_of(model, city_id=city_id, **{"stage": 1, **changes}), at=at, now=now)
+
+    def member(self, person_id: str, city_id: str = TOWN, *, since: str = "2026-01-01", **how: Any) -> list[str]:
+        return self.hear(membership(person_id, city_id, since=since), **how)
+
+    def leaves(
+        self, person_id: str, city_id: str = TOWN, *, until: str = "2026-11-15", since: str = "2026-01-01", **how: Any
+    ) -> list[str]:
+        return self.hear(membership(person_id, city_id, until=until, since=since), **how)
+
+    def registered(self, person_id: str) -> list[str]:
+        return self.hear(body_of(PersonRegistered, person_id=person_id))
+
+    def erased(self, person_id: str, **how: Any) -> list[str]:
+        return self.hear(PersonErased(person_id=person_id), **how)
+
+    def session(
+        self, session_id: str = "s", *, at: dt.datetime = NOON, now: dt.datetime | None = None, **changes: Any
+    ) -> list[str]:
+        return self.hear(session(session_id, **changes), at=at, now=now)
+
+    def ask(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
+        return self.hear(EnrolmentRequested(session_id=session_id, person_id=person_id), **how)
+
+    def withdraw(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
+        return self.hear(WithdrawalRequested(session_id=session_id, person_id=person_id), **how)
+
+    def place(self, person_id: str, session_id: str = "s") -> Place:
+        place = self.working[Place].get(session_id, person_id)
+        assert place is not None
+        return place
+
+    def with_standing(self, standing: Standing, session_id: str = "s") -> list[str]:
+        places = self.working[Place].where("session_id", session_id)
+        return [place.person_id for place in sorted(places, key=lambda one: one.queue or 0) if place.state == standing]
+
+
+def membership(person_id: str, city_id: str = TOWN, until: str | None = None, *, since: str = "2026-01-01") -> Event:
+    fields = {
+        "person_id": person_id,
+        "city_id": city_id,
+        "from_date": dt.date.fromisoformat(since),
+        "kind": MemberKind.PROJECT_STAFF,
+    }
+    return TeamMemberLeft(**fields, until_date=dt.date.fromisoformat(until)) if until else TeamMemberJoined(**fields)
+
+
+def session(
+    session_id: str = "s", *, model: type[Event] = SessionScheduled, date: str = LATER, **changes: Any
+) -> Event:
+    meeting = {"meeting_id": "day-1", "starts_local": f"{date}T09:00:00", "ends_local": f"{date}T15:00:00"}
+    fields = {
+        "session_id": session_id,
+        "kind": SessionKind.IN_DEPTH,
+        "capacity": 2,
+        "city_id": TOWN,
+        "meetings": [meeting],
+    }
+    return body_of(model, **{**fields, **changes})

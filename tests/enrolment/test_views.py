@@ -1,0 +1,88 @@
+"""What enrolment's API reads: a roster that says what is so, and books that count begun sessions with the seats they had."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.enrolment import views
+from services.enrolment.app import SERVICE
+from services.enrolment.store import PLACE, SETTLED
+from shared.contracts import Event
+from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.contracts.portal import EnrolmentRequested
+from shared.contracts.rules import StageOpened
+from shared.deciding import Desk
+from shared.testing import NOON, heard
+from tests.enrolment.office import START, TOWN, membership, session
+from tests.enrolment.surroundings import Make, city
+
+AFTER = START + dt.timedelta(minutes=1)
+OPENED = StageOpened(rule_id="stage:1", stage=1, phase=1, opened_on=dt.date(2026, 1, 1))
+PEOPLE = ("anna", "bartek")
+
+
+async def hears(here: Any, *events: Event, now: dt.datetime = NOON, version: int = 1) -> None:
+    """The service hears these events at that moment; it has a database and nothing else."""
+    desk = Desk(here.engine, dataclasses.replace(SERVICE, clock=lambda: now), said=lambda: None)
+    await desk.act([heard(event, at=now, version=version) for event in events])
+
+
+async def filled(world: Make, **changes: Any) -> Any:
+    """A session in which two people have a place each."""
+    here = await world(SERVICE)
+    await hears(here, OPENED, city(TOWN), *(membership(person) for person in PEOPLE), session(**changes))
+    await hears(here, *(EnrolmentRequested(session_id="s", person_id=person) for person in PEOPLE))
+    return here
+
+
+async def oversold(here: Any) -> int:
+    async with here.engine.connect() as connection:
+        return int((await views.books(connection))["places"]["oversold_sessions"])
+
+
+async def test_while_a_session_is_cancelled_its_roster_calls_nobody_enrolled(world: Make) -> None:
+    here = await filled(world)
+
+    async def roster() -> list[tuple[str, str]]:
+        async with here.engine.connect() as connection:
+            return [(row["state"], row["stands"]) for row in await views.roster(connection, "s")]
+
+    await hears(here, session(model=SessionCancelled), version=2)
+    assert await roster() == [("cancelled", "enrolled")] * 2
+    await hears(here, session(model=SessionRescheduled), version=3)
+    assert await roster() == [("enrolled", "enrolled")] * 2
+
+
+async def test_a_statement_that_was_heard_quietly_is_looked_at_until_it_is_settled_also_of_a_session_that_is_over(
+    world: Make,
+) -> None:
+    here = await filled(world)
+    long_after = START + dt.timedelta(days=365)
+
+    async def open_subjects() -> list[str]:
+        async with here.engine.connect() as connection:
+            return list(await SERVICE.open_subjects(connection, long_after))
+
+    assert await open_subjects() == []
+    async with here.engine.begin() as connection:
+        await connection.execute(sa.update(SETTLED).values(session_event_id="the one before"))
+    assert await open_subjects() == ["s"]
+
+
+async def test_a_begun_session_whose_room_became_smaller_is_not_oversold_for_ever(world: Make) -> None:
+    here = await filled(world)
+    await hears(here, session(model=SessionRescheduled, capacity=1), now=AFTER, version=2)
+    assert await oversold(here) == 0
+
+
+async def test_a_seat_sold_twice_is_seen_also_in_a_session_that_has_begun(world: Make) -> None:
+    here = await filled(world, kind=SessionKind.IN_DEPTH)
+    await hears(here, session(model=SessionRescheduled, capacity=3, venue="Elsewhere"), now=AFTER, version=2)
+    async with here.engine.begin() as connection:
+        another = sa.select(*(sa.literal("celina") if one.name == "person_id" else one for one in PLACE.c))
+        await connection.execute(sa.insert(PLACE).from_select(PLACE.c.keys(), another.limit(1)))
+    assert await oversold(here) == 1
