@@ -68,6 +68,9 @@ class Sender:
             base_url=settings.base_url,
         )
         self._shared = lru_cache(maxsize=500)(self._renderer.shared)
+        self._under_way: set[str] = set()
+        """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
+        will be written, and until then there is no doubt about them."""
         self._work: asyncio.Queue[None] = asyncio.Queue(maxsize=settings.carriers)
         """One entry for each group that waits for a carrier."""
         self._planner = Planner(engine, service, settings, streams_heard=streams_heard, found=self.wake)
@@ -115,7 +118,7 @@ class Sender:
                 await self._work.get()
         except TimeoutError:
             async with self._engine.connect() as connection:
-                return await store.any_due(connection, self._service.clock())
+                return await store.any_due(connection, self._service.clock(), under_way=self._under_way)
         return True
 
     async def _open(self, lines: Sequence[Line]) -> list[Line]:
@@ -140,6 +143,13 @@ class Sender:
         """Claims, sends and settles one group. False: the server would not hear of it."""
         begun = asyncio.get_running_loop().time()
         lease = self._service.new_id()
+        self._under_way.add(lease)
+        try:
+            return await self._carried(lease, lines, begun)
+        finally:
+            self._under_way.remove(lease)
+
+    async def _carried(self, lease: str, lines: Sequence[Line], begun: float) -> bool:
         attempts, taken = await self._claim(lease, most=len(lines))
         if taken == len(lines):
             self.wake(1)  # There is probably more than this group.
@@ -169,7 +179,7 @@ class Sender:
     async def _claim_together(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         async with self._engine.begin() as connection:
             working = self._service.working(self._service.clock())
-            taken = await store.take(connection, working, most=most)
+            taken = await store.take(connection, working, most=most, under_way=self._under_way)
             attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
             await store.write(connection, self._service, working)
         self._said(working)
@@ -196,7 +206,7 @@ class Sender:
         """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
         async with self._engine.begin() as connection:
             working = self._service.working(self._service.clock())
-            taken = await store.take(connection, working, most=1)
+            taken = await store.take(connection, working, most=1, under_way=self._under_way)
             if not taken:
                 return False, None
             ((notice, truth),) = taken

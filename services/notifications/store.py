@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -61,6 +61,7 @@ OPEN = table_of(
         sa.CheckConstraint("attempts = 0 or content is not null", name="open_notice_attempts_say_something"),
     ],
 )
+"""The business key is the primary key: two mails about one place are never on their way at once, whoever plans them."""
 DIGEST_KEY = sa.Table(
     "digest_key",
     METADATA,
@@ -72,7 +73,6 @@ DIGEST_KEY = sa.Table(
     schema=KEPT,
 )
 """What digests are made under: one row, made at the first start and backed up. It never leaves this database."""
-"""The business key is the primary key: two mails about one place are never on their way at once, whoever plans them."""
 TABLES: dict[type[Row], sa.Table] = {
     Person: PERSON,
     Contact: CONTACT,
@@ -149,7 +149,9 @@ NOW = sa.bindparam("now", type_=sa.DateTime(timezone=True))
 MOST = sa.bindparam("most", type_=sa.Integer, literal_execute=True)
 """In the statement's text, because there are few of them: a limit that Postgres does not know makes it plan a join of
 seven tables anew each time, which takes longer than running it."""
-_is_due = sa.and_(OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), OPEN.c.lease_until <= NOW))
+_UNDER_WAY = sa.bindparam("under_way", type_=sa.ARRAY(sa.Text()))
+_ran_out = sa.and_(OPEN.c.lease_until <= NOW, OPEN.c.lease != sa.all_(_UNDER_WAY))
+_is_due = sa.and_(OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), _ran_out))
 _due = (
     sa.select(OPEN)
     .where(_is_due)
@@ -186,14 +188,21 @@ _CLAIM = (
 _ANY_DUE = sa.select(sa.exists().where(_is_due))
 
 
-async def any_due(connection: AsyncConnection, now: dt.datetime) -> bool:
-    return bool((await connection.execute(_ANY_DUE, {"now": now})).scalar_one())
+async def any_due(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> bool:
+    """Whether there is anything to take; `under_way` as in `take`."""
+    return bool((await connection.execute(_ANY_DUE, {"now": now, "under_way": sorted(under_way)})).scalar_one())
 
 
-async def take(connection: AsyncConnection, working: Working, *, most: int) -> list[tuple[OpenNotice, Truth]]:
-    """Loads and locks open notices that are due, with the truth about them; what others are taking is left to them."""
+async def take(
+    connection: AsyncConnection, working: Working, *, most: int, under_way: Collection[str]
+) -> list[tuple[OpenNotice, Truth]]:
+    """Loads and locks open notices that are due, with the truth about them; what others are taking is left to them.
+
+    A lease that ran out stands for a holder who is gone, but for those that this process knows to be `under_way`.
+    """
     taken: list[tuple[OpenNotice, Truth]] = []
-    for row in await connection.execute(_CLAIM, {"now": working.now, "most": most}):
+    parameters = {"now": working.now, "most": most, "under_way": sorted(under_way)}
+    for row in await connection.execute(_CLAIM, parameters):
         reading = _Reading(row)
         notice = reading.next(OpenNotice)
         told, outcome, place, session, person, contact = (reading.next(kind) for kind in _JOINED)

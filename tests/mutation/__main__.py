@@ -33,6 +33,15 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "a lease whose holder is here",
+        "services/notifications/store.py",
+        ", OPEN.c.lease != sa.all_(_UNDER_WAY))",
+        ")",
+        (
+            "tests/notifications/test_claims.py::test_a_mail_that_has_left_is_in_no_doubt_while_its_outcome_waits_for_the_database",
+        ),
+    ),
+    Mutation(
         "the watermark's fence: its lock and its condition",
         "shared/watermark.py",
         "    .with_for_update(of=WATERMARK)\n)\n_READ",

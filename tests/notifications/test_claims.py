@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from services.notifications import reading
 from services.notifications.decisions import Attempt, Outcome
 from services.notifications.sending import Sender
+from services.notifications.store import OPEN
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
@@ -79,3 +80,18 @@ async def test_a_sender_that_slept_beyond_its_lease_writes_no_outcome_over_its_s
             first.waking.set()
             assert await settled(office, 1) == [("confirmation", "unknown", "outcome_unknown")]
     assert len(office.server.mails) == 2
+
+
+async def test_a_mail_that_has_left_is_in_no_doubt_while_its_outcome_waits_for_the_database(office: Office) -> None:
+    await office.is_true(place())
+    async with office.server.listening(), office.sending(Drowsy) as sender:
+        assert isinstance(sender, Drowsy)
+        await asyncio.wait_for(sender.asleep.wait(), 180)
+        async with office.engine.begin() as connection:
+            await connection.execute(sa.update(OPEN).values(lease_until=BEFORE))
+        await office.is_true(person("person-2"), contact("person-2"), place(person_id="person-2"))
+        # The other carrier takes what there is to take.
+        await until(lambda: "person-2@example.org" in [mail[0] for mail in office.server.mails])
+        assert len(office.server.mails) == 2
+        sender.waking.set()
+        assert await settled(office, 2) == [("confirmation", "sent", None)] * 2

@@ -187,7 +187,7 @@ async def attempt(engine: AsyncEngine, *results: Result) -> list[Said]:
     for number, result in enumerate(results):
         async with engine.begin() as connection:
             working = SERVICE.working(NOW + dt.timedelta(minutes=number))
-            [(notice, truth)] = await store.take(connection, working, most=10)
+            [(notice, truth)] = await store.take(connection, working, most=10, under_way=())
             taken = claim(working, notice, truth, "lease", TERMS)
             assert taken is not None
             await store.write(connection, SERVICE, working)
@@ -253,7 +253,7 @@ async def test_a_database_older_than_our_stream_learns_what_was_mailed(open_conf
         await desk.think(connection, [heard_back(one) for one in said])
     async with engine.begin() as connection:
         working = SERVICE.working(NOW)
-        [(notice, truth)] = await store.take(connection, working, most=10)
+        [(notice, truth)] = await store.take(connection, working, most=10, under_way=())
         assert claim(working, notice, truth, "lease", TERMS) is None
         await store.write(connection, SERVICE, working)
     assert await plans(engine) == 0
