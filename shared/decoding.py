@@ -27,6 +27,7 @@ from shared.envelope import (
     microseconds,
     subject_of,
 )
+from shared.oversized import CutRecord
 from shared.streams import STREAMS, Stream
 
 FUTURE_TOLERANCE = dt.timedelta(minutes=5)
@@ -61,6 +62,8 @@ def decode(record: Record) -> Decoded:
     Source: CloudEvents 1.0.2, Kafka protocol binding 1.0.2 (binary and structured content mode).
     """
     try:
+        if isinstance(record, CutRecord):
+            raise _NotReadable(record.reason, record.detail)
         stream = STREAMS[record.topic]
         value = record.value
         if value is None:

@@ -11,24 +11,27 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from deploy.cli.terminal import Refusal
-from shared import tolerant
+from shared import fetching
 from shared.contracts.portal import EnrolmentRequested
 from shared.decoding import decode
 from shared.envelope import Heard
+from shared.settings import ConsumerLimits
 from shared.streams import STREAMS
 
 
 @contextlib.asynccontextmanager
 async def reader(kafka: dict[str, Any], streams: Iterable[str], *, from_start: bool) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of every partition of these streams, at their start or at their end. Whoever looks is shown bad records, too."""
-    tolerant.install()
+    limits = ConsumerLimits()
+    fetching.install(limits)
     consumer = AIOKafkaConsumer(
         **kafka,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=250,
-        max_partition_fetch_bytes=2 * 1024 * 1024,
+        max_partition_fetch_bytes=limits.fetch_bytes,
+        fetch_max_bytes=limits.fetch_most_bytes,
         request_timeout_ms=20_000,
     )
     try:
