@@ -203,8 +203,8 @@ async def remember(connection: AsyncConnection, unknown: Sequence[Unknown]) -> N
     if not unknown:
         return
     types: dict[Partition, set[str]] = {Partition(one.record.topic, one.record.partition): set() for one in unknown}
-    for type_name, *part in await connection.execute(_SKIPPED_IN, {"parts": sorted(types)}):
-        types[Partition(*part)].add(type_name)
+    for type_name, stream, number in await connection.execute(_SKIPPED_IN, {"parts": sorted(types)}):
+        types[Partition(stream, number)].add(type_name)
     first: dict[tuple[Any, ...], Skipped] = {}
     for one in unknown:
         part = Partition(one.record.topic, one.record.partition)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import struct
 import tracemalloc
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import lz4.frame
 import pytest
 import zstandard
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
-from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
+from aiokafka.codec import gzip_encode, lz4_encode, zstd_encode
+from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,38 +22,10 @@ from shared.envelope import Reason, fingerprint
 from shared.inflating import GZIP, LZ4, NONE, SNAPPY, ZSTD, Unreadable, inflater
 from shared.oversized import HEADERS_LIMIT_BYTES, CutRecord
 from shared.unpacking import PAUSE, PLAIN_BYTES, Batch
+from tests.shared.packing import MIB, Written, pack, record, resealed, with_packed, written, zeros
 
 TP = TopicPartition("programme.cities", 3)
 CODECS = [NONE, GZIP, SNAPPY, LZ4, ZSTD]
-MIB = 1024 * 1024
-
-Written = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
-
-
-def written(
-    records: Sequence[Written], codec: int = NONE, *, base: int = 100, deltas: Sequence[int] | None = None
-) -> bytes:
-    """A batch as aiokafka's producer writes it, and as the broker numbers it."""
-    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 1 << 30)
-    for delta, (key, value, headers) in zip(deltas or range(len(records)), records, strict=False):
-        assert builder.append(delta, 1_700_000_000_000 + delta, key, value, headers)
-    data = bytearray(builder.build())
-    data[:8] = struct.pack(">q", base)
-    return bytes(data)
-
-
-def packed_by_hand(records: bytes, packed: bytes, codec: int) -> bytes:
-    """The batch with other packed bytes in place of its own, and a right checksum."""
-    data = bytearray(records[:61]) + packed
-    data[22] = codec
-    return resealed(data)
-
-
-def resealed(data: bytes | bytearray) -> bytes:
-    made = bytearray(data)
-    made[8:12] = struct.pack(">i", len(made) - 12)
-    made[17:21] = struct.pack(">I", calc_crc32c(bytes(made[21:])))
-    return bytes(made)
 
 
 def batch(data: bytes, *, unpacked_bytes: int = 4 * MIB, unpack_most_bytes: int = 1 << 31) -> Batch:
@@ -105,57 +74,14 @@ def test_marks_of_transactions_are_told_from_records() -> None:
     assert (mark.is_control, mark.is_transactional) == (True, True)
 
 
-def zeros(codec: int, size: int) -> tuple[bytes, int]:
-    """A batch of a good record, one of so many zeros, and a good one, packed without ever having it whole."""
-    small = written([(b"a", b"1", []), (b"b", b"", []), (b"c", b"3", [])])
-    before = record_bytes(0, b"a", b"1")
-    after = record_bytes(2, b"c", b"3")
-    head, tail = parts_of_a_record(1, b"b", size)
-
-    def pieces() -> Iterator[bytes]:
-        yield before + head
-        for _ in range(size // MIB):
-            yield bytes(MIB)
-        yield tail + after
-
-    if codec == GZIP:
-        packer: Any = zlib.compressobj(9, wbits=31)
-        made = b"".join(packer.compress(piece) for piece in pieces()) + packer.flush()
-    elif codec == ZSTD:
-        packer = zstandard.ZstdCompressor(level=3).compressobj()
-        made = b"".join(packer.compress(piece) for piece in pieces()) + packer.flush()
-    elif codec == LZ4:
-        with lz4.frame.LZ4FrameCompressor(block_linked=False, block_size=7) as frame:
-            made = frame.begin() + b"".join(frame.compress(piece) for piece in pieces()) + frame.flush()
-    else:
-        made = snappy_encode(b"".join(pieces()))
-    return packed_by_hand(small, made, codec), size
-
-
-def varint(number: int) -> bytes:
-    number = (number << 1) ^ (number >> 63)
-    made = bytearray()
-    while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*made, number])
-
-
-def record_bytes(delta: int, key: bytes, value: bytes) -> bytes:
-    head, tail = parts_of_a_record(delta, key, len(value))
-    return head + value + tail
-
-
-def parts_of_a_record(delta: int, key: bytes, size: int) -> tuple[bytes, bytes]:
-    """What stands before and behind a value of that size."""
-    head = b"\x00" + varint(delta) + varint(delta) + varint(len(key)) + key + varint(size)
-    tail = varint(0)
-    return varint(len(head) + size + len(tail)) + head, tail
+def bomb(codec: int, size: int) -> bytes:
+    """A record of zeros between two good ones."""
+    return pack(codec, [record(0, b"a", b"1"), *zeros(1, b"b", size), record(2, b"c", b"3")], 3)
 
 
 @pytest.mark.parametrize(("codec", "size"), [(GZIP, 64), (SNAPPY, 32), (LZ4, 64), (ZSTD, 64)])
 def test_a_bomb_comes_as_a_head_and_what_stands_beside_it_is_read(codec: int, size: int) -> None:
-    data, length = zeros(codec, size * MIB)
+    data, length = bomb(codec, size * MIB), size * MIB
     assert len(data) < 2 * MIB and batch(data).is_sound() and batch(data).plain() is None
 
     tracemalloc.start()
@@ -163,21 +89,21 @@ def test_a_bomb_comes_as_a_head_and_what_stands_beside_it_is_read(codec: int, si
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    good, bomb, other = records
+    good, large, other = records
     assert (good.value, other.value) == (b"1", b"3")
-    assert isinstance(bomb, CutRecord) and bomb.reason is Reason.TOO_LARGE
-    assert f"{length} bytes" in bomb.detail and hashlib.sha256(bytes(length)).hexdigest() in bomb.detail
-    assert (bomb.offset, bomb.key, len(bomb.value)) == (101, b"b", 4096)
+    assert isinstance(large, CutRecord) and large.reason is Reason.TOO_LARGE
+    assert f"{length} bytes" in large.detail and hashlib.sha256(bytes(length)).hexdigest() in large.detail
+    assert (large.offset, large.key, len(large.value)) == (101, b"b", 4096)
     assert peak < 4 * MIB
 
 
 def test_whoever_unpacks_a_bomb_lets_others_have_their_turn() -> None:
-    data, _ = zeros(ZSTD, 64 * MIB)
+    data = bomb(ZSTD, 64 * MIB)
     assert sum(one is PAUSE for one in batch(data).careful(TP, 100)) >= 6
 
 
 @pytest.mark.parametrize(
-    ("record", "too_large"),
+    ("one", "too_large"),
     [
         ((b"k", bytes(BODY_LIMIT_BYTES), []), False),
         ((b"k", bytes(BODY_LIMIT_BYTES + 1), []), True),
@@ -191,21 +117,21 @@ def test_whoever_unpacks_a_bomb_lets_others_have_their_turn() -> None:
 )
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_limits_of_a_record_are_exact_and_the_same_however_it_is_packed(
-    record: Written, too_large: bool, codec: int
+    one: Written, too_large: bool, codec: int
 ) -> None:
     for neighbours in ([], [(b"x", bytes(BODY_LIMIT_BYTES + 1), [])]):
-        data = written([record, *neighbours], codec)
+        data = written([one, *neighbours], codec)
         plain = batch(data).plain()
         found = list(plain[0]) if plain is not None else careful(data)
         assert isinstance(found[0], CutRecord) is too_large
         if not too_large:
-            assert as_written(found)[0][3:] == (record[0], record[1], record[2])
+            assert as_written(found)[0][3:] == one
 
 
 def test_two_large_records_that_begin_alike_are_told_apart_and_one_is_recognised() -> None:
     def large(last: bytes) -> ConsumerRecord:
-        (record,) = careful(written([(b"k", bytes(MIB) + last, [])]))
-        return record
+        (found,) = careful(written([(b"k", bytes(MIB) + last, [])]))
+        return found
 
     assert fingerprint(large(b"a")) == fingerprint(large(b"a"))
     assert fingerprint(large(b"a")) != fingerprint(large(b"b"))
@@ -219,14 +145,14 @@ def test_a_header_name_that_is_not_utf8_is_kept_with_its_record_and_nobody_else_
     assert plain is not None
     with pytest.raises(UnicodeDecodeError):
         list(plain[0])
-    assert [record.headers[0][0] for record in careful(resealed(data))] == ["good", "\udcff\udcfe"]
+    assert [one.headers[0][0] for one in careful(resealed(data))] == ["good", "\udcff\udcfe"]
 
 
 @pytest.mark.parametrize("codec", [GZIP, SNAPPY, LZ4, ZSTD])
 def test_what_is_cut_off_is_read_as_far_as_it_reaches_and_the_rest_is_one_record(codec: int) -> None:
     records: list[Written] = [(b"k", hashlib.sha256(bytes([n])).digest() * 600, []) for n in range(200)]
     whole = written(records, codec)
-    cut = packed_by_hand(whole, whole[61 : len(whole) * 2 // 3], codec)
+    cut = with_packed(whole, whole[61 : len(whole) * 2 // 3], codec)
 
     found = careful(cut, unpacked_bytes=0)
 
@@ -239,14 +165,14 @@ def test_what_is_cut_off_is_read_as_far_as_it_reaches_and_the_rest_is_one_record
 
 def test_bytes_that_no_codec_packed_are_one_unreadable_record() -> None:
     for codec in (GZIP, SNAPPY, LZ4, ZSTD, 5, 7):
-        data = packed_by_hand(written([(b"k", b"v", [])] * 3), b"\x93" * 500, codec)
+        data = with_packed(written([(b"k", b"v", [])] * 3), b"\x93" * 500, codec)
         assert batch(data).plain() is None
-        (record,) = careful(data)
-        assert (record.offset, record.reason) == (100, Reason.UNREADABLE)
+        (found,) = careful(data)
+        assert (found.offset, found.reason) == (100, Reason.UNREADABLE)
 
 
 def test_a_batch_that_would_make_work_for_minutes_is_given_up() -> None:
-    data, _ = zeros(ZSTD, 64 * MIB)
+    data = bomb(ZSTD, 64 * MIB)
     good, given_up = careful(data, unpack_most_bytes=16 * MIB)
     assert good.value == b"1"
     assert (given_up.offset, given_up.reason) == (101, Reason.TOO_LARGE)
@@ -291,10 +217,9 @@ def test_a_frame_that_wants_more_memory_than_we_give_is_read_only_where_it_is_sm
     small_frame = large.compress(bytes(MIB)) + large.flush()
     with pytest.raises(Unreadable):
         inflater(ZSTD, memoryview(small_frame)).read(1)
-    head, tail = parts_of_a_record(0, b"k", 1000)
     large = wide.compressobj()
-    packed = large.compress(head + bytes(1000) + tail) + large.flush()
-    data = packed_by_hand(written([(b"k", b"v", [])]), packed, ZSTD)
+    packed = large.compress(record(0, b"k", bytes(1000))) + large.flush()
+    data = with_packed(written([(b"k", b"v", [])]), packed, ZSTD)
     plain = batch(data).plain()
     assert plain is not None and len(next(iter(plain[0])).value) == 1000
 
