@@ -52,7 +52,7 @@ def with_packed(batch: bytes, packed: bytes, codec: int) -> bytes:
     return resealed(data)
 
 
-def pack(codec: int, pieces: Iterable[bytes], count: int, *, base: int = 100) -> bytes:
+def pack(codec: int, pieces: Iterable[bytes], count: int, *, base: int = 0) -> bytes:
     """A batch of so many records, made of what `record` and `zeros` give."""
     if codec == GZIP:
         packer: Any = zlib.compressobj(9, wbits=31)

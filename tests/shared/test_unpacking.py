@@ -76,7 +76,7 @@ def test_marks_of_transactions_are_told_from_records() -> None:
 
 def bomb(codec: int, size: int) -> bytes:
     """A record of zeros between two good ones."""
-    return pack(codec, [record(0, b"a", b"1"), *zeros(1, b"b", size), record(2, b"c", b"3")], 3)
+    return pack(codec, [record(0, b"a", b"1"), *zeros(1, b"b", size), record(2, b"c", b"3")], 3, base=100)
 
 
 @pytest.mark.parametrize(("codec", "size"), [(GZIP, 64), (SNAPPY, 32), (LZ4, 64), (ZSTD, 64)])
