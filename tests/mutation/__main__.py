@@ -239,8 +239,7 @@ MUTATIONS = (
         "shared/unpacking.py",
         "            if len(unpacked) > most:\n                return None\n",
         "",
-        ("tests/shared/test_unpacking.py::test_a_bomb_comes_as_a_head_and_what_stands_beside_it_is_read",),
-        and_without="            if length > PLAIN_BYTES:\n                return False\n",
+        ("tests/shared/test_unpacking.py::test_a_batch_that_unpacks_to_more_than_the_limit_is_read_piece_by_piece",),
     ),
     Mutation(
         "large records are found before they are read whole",

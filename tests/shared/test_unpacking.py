@@ -97,6 +97,14 @@ def test_a_bomb_comes_as_a_head_and_what_stands_beside_it_is_read(codec: int, si
     assert peak < 4 * MIB
 
 
+def test_a_batch_that_unpacks_to_more_than_the_limit_is_read_piece_by_piece() -> None:
+    one = batch(pack(ZSTD, (record(number, b"k", bytes(30_000)) for number in range(300)), 300, base=100))
+    assert one.plain() is None
+    found = [record for record in one.careful(TP, 100) if isinstance(record, ConsumerRecord)]
+    assert [record.offset for record in found] == list(range(100, 400))
+    assert not any(isinstance(record, CutRecord) for record in found)
+
+
 def test_whoever_unpacks_a_bomb_lets_others_have_their_turn() -> None:
     data = bomb(ZSTD, 64 * MIB)
     assert sum(one is PAUSE for one in batch(data).careful(TP, 100)) >= 6
