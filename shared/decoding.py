@@ -101,7 +101,7 @@ def _headers(record: Record) -> dict[str, bytes]:
 def _require_utf8(headers: Mapping[str, bytes]) -> None:
     try:
         if not "".join(headers).isascii():
-            "".join(headers).encode()  # The tolerant reader leaves surrogates where a name is not UTF-8.
+            "".join(headers).encode()  # shared.unpacking leaves surrogates where a name is not UTF-8.
         for value in headers.values():
             if value is not None and not value.isascii():
                 value.decode()

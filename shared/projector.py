@@ -186,7 +186,12 @@ class Lane:
         self._echoes = []
         now, known = time.monotonic(), self._gate is not None and self._gate.is_set()
         few = sum(len(one.batch.records) for one in fetched) < self._limits.batch_records
-        if known and few and now < self._echoes_at and all(one.batch.partition.stream in self._own for one in fetched):
+        if (
+            (known and few and now < self._echoes_at)
+            and all(one.batch.partition.stream in self._own for one in fetched)
+            and sum(len(record.value or b"") for one in fetched for record in one.batch.records)
+            < self._limits.hand_on_bytes
+        ):
             self._echoes = fetched
             return []
         self._echoes_at = now + ECHO_MS / 1000
