@@ -302,6 +302,27 @@ MUTATIONS = (
         ("tests/faults/test_memory.py::test_types_made_up_one_after_the_other_do_not_fill_the_table",),
     ),
     Mutation(
+        "a held request keeps what its contract names",
+        "shared/working.py",
+        "heard.body.model_dump_json(include=set(type(heard.body).model_fields))",
+        "heard.body.model_dump_json()",
+        ("tests/shared/test_working.py::test_a_held_request_keeps_what_its_contract_names_and_no_more",),
+    ),
+    Mutation(
+        "what was cut is not tried again",
+        "shared/retry.py",
+        "            if row.reason in HEADS:",
+        "            if False:",
+        ("tests/faults/test_memory.py::test_what_was_cut_is_not_tried_again_and_says_so",),
+    ),
+    Mutation(
+        "a list of parked records asks for no bytes",
+        "shared/parking.py",
+        "    statement = sa.select(*_ABOUT_THEM).where(PARKED.c.state == state)",
+        "    statement = sa.select(PARKED).where(PARKED.c.state == state)",
+        ("tests/faults/test_memory.py::test_a_list_of_parked_records_asks_for_no_bytes",),
+    ),
+    Mutation(
         "in a crowd whoever is unfinished longest goes",
         "shared/connections.py",
         "            next(iter(self._waited_for), one).end()",
