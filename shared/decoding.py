@@ -27,6 +27,7 @@ from shared.envelope import (
     microseconds,
     subject_of,
 )
+from shared.oversized import CutRecord
 from shared.streams import STREAMS, Stream
 
 FUTURE_TOLERANCE = dt.timedelta(minutes=5)
@@ -61,6 +62,8 @@ def decode(record: Record) -> Decoded:
     Source: CloudEvents 1.0.2, Kafka protocol binding 1.0.2 (binary and structured content mode).
     """
     try:
+        if isinstance(record, CutRecord):
+            raise _NotReadable(record.reason, record.detail)
         stream = STREAMS[record.topic]
         value = record.value
         if value is None:
@@ -98,7 +101,7 @@ def _headers(record: Record) -> dict[str, bytes]:
 def _require_utf8(headers: Mapping[str, bytes]) -> None:
     try:
         if not "".join(headers).isascii():
-            "".join(headers).encode()  # The tolerant reader leaves surrogates where a name is not UTF-8.
+            "".join(headers).encode()  # shared.unpacking leaves surrogates where a name is not UTF-8.
         for value in headers.values():
             if value is not None and not value.isascii():
                 value.decode()

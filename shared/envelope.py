@@ -33,6 +33,8 @@ class Reason(StrEnum):
     HEADER_NOT_UTF8 = "header_not_utf8"
     INVALID_BODY = "invalid_body"
     TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    """Damaged, or packed in a way that cannot be unpacked."""
     WRONG_STREAM = "wrong_stream"
     WRONG_KEY = "wrong_key"
     WRONG_SUBJECT = "wrong_subject"
@@ -168,7 +170,12 @@ def fingerprint(record: Record) -> str:
     """What tells this record from another one at the same offset: its append time and its id, or a checksum of its bytes."""
     for name, value in record.headers:
         if name == "ce_id":
-            return f"{record.timestamp}/{value.decode(errors='replace')[:ATTRIBUTE_LIMIT]}".replace("\x00", "\ufffd")
+            return f"{record.timestamp}/{(value or b'').decode(errors='replace')[:ATTRIBUTE_LIMIT]}".replace(
+                "\x00", "\ufffd"
+            )
+    cut: str | None = getattr(record, "digest", None)
+    if cut is not None:
+        return f"{record.timestamp}/{cut}"
     digest = hashlib.blake2b((record.key or b"") + b"\x00" + (record.value or b"\x00"), digest_size=12).hexdigest()
     return f"{record.timestamp}/{digest}"
 

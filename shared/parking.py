@@ -1,4 +1,5 @@
-"""Parked records: what could not be heard, kept whole with the reason, for an operator to list, inspect, retry or discard.
+"""Parked records: what could not be heard, kept as it came with the reason, for an operator to list, inspect, retry or discard.
+Of what is too large or damaged a head is kept (shared.oversized), so that a row has a limit, too.
 
 Also remembers the types that nobody here knows, so that they can be heard once a release knows them.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -164,6 +166,12 @@ _MAKE_ROOM = (
         - sa.func.mod(PARKED.c.offset, 1000)
     )
 )
+MOST_TYPES = 100
+"""Remembered by name in a partition. Of further ones it is remembered which contracts were known: whoever makes up a new name each
+time must not fill our table, and a release with other contracts hears the partition again."""
+OTHERS = "(types beyond the limit)"
+_in_parts = sa.tuple_(SKIPPED.c.stream, SKIPPED.c.partition).in_(sa.bindparam("parts", expanding=True))
+_SKIPPED_IN = sa.select(SKIPPED.c.type, SKIPPED.c.stream, SKIPPED.c.partition).where(_in_parts)
 _new_skipped = unnested(SKIPPED)
 _REMEMBER = insert(SKIPPED).from_select(SKIPPED.c.keys(), sa.select(*_new_skipped.c)).on_conflict_do_nothing()
 
@@ -199,26 +207,44 @@ async def park(connection: AsyncConnection, rows: Sequence[Parked]) -> None:
 
 async def remember(connection: AsyncConnection, unknown: Sequence[Unknown]) -> None:
     """Remembers types that have no contract here, at the first offset they were met in each partition."""
+    if not unknown:
+        return
+    types: dict[Partition, set[str]] = {Partition(one.record.topic, one.record.partition): set() for one in unknown}
+    for type_name, stream, number in await connection.execute(_SKIPPED_IN, {"parts": sorted(types)}):
+        types[Partition(stream, number)].add(type_name)
     first: dict[tuple[Any, ...], Skipped] = {}
     for one in unknown:
-        row = Skipped(one.type, one.record.topic, one.record.partition, one.record.offset)
-        first.setdefault((row.type, row.stream, row.partition), row)
+        part = Partition(one.record.topic, one.record.partition)
+        type_name = one.type if one.type in types[part] or len(types[part]) < MOST_TYPES else _others()
+        if type_name not in types[part]:
+            types[part].add(type_name)
+            first[(type_name, *part)] = Skipped(type_name, *part, one.record.offset)
     if first:
         rows = [row for _, row in sorted(first.items())]
         await connection.execute(_REMEMBER, arrays_of(SKIPPED, rows))
 
 
-_part = sa.tuple_(SKIPPED.c.stream, SKIPPED.c.partition)
+def _others() -> str:
+    """What stands for further types of a partition: all that these contracts do not have."""
+    return f"{OTHERS} {hashlib.sha256(' '.join(sorted(EVENTS)).encode()).hexdigest()[:16]}"
+
+
 _NOW_KNOWN = (
     sa.delete(SKIPPED)
-    .where(SKIPPED.c.type.in_(sa.bindparam("types", expanding=True)), _part.in_(sa.bindparam("parts", expanding=True)))
+    .where(
+        sa.or_(
+            SKIPPED.c.type.in_(sa.bindparam("types", expanding=True)),
+            sa.and_(SKIPPED.c.type.startswith(OTHERS), SKIPPED.c.type != sa.bindparam("others")),
+        ),
+        _in_parts,
+    )
     .returning(SKIPPED.c.stream, SKIPPED.c.partition)
 )
 
 
 async def hear_new_types(connection: AsyncConnection, partitions: Iterable[Partition]) -> set[Partition]:
-    """Rewinds those of the partitions in which a type was skipped that has a contract by now. Returns them."""
-    parameters = {"types": sorted(EVENTS), "parts": sorted(partitions)}
+    """Rewinds those of the partitions in which a type was skipped that has a contract by now, or may have one. Returns them."""
+    parameters = {"types": sorted(EVENTS), "others": _others(), "parts": sorted(partitions)}
     known = {Partition(*row) for row in await connection.execute(_NOW_KNOWN, parameters)}
     for part in sorted(known):
         log.info("hearing again for a type that is known now", stream=part.stream, partition=part.number)
@@ -241,17 +267,22 @@ def load_blocked(reads: Reads, working: Working, scopes: Iterable[tuple[str, str
     reads.add(_BLOCKED, parameters, take)
 
 
+BYTES = ("key", "value", "headers")
+"""What came from outside and may be large; whoever lists records does not ask for it."""
+_ABOUT_THEM = [column for column in PARKED.c if column.name not in BYTES]
+
+
 async def open_parked(
     connection: AsyncConnection, *, limit: int = 500, reason: str | None = None, state: str = ParkedState.PARKED
-) -> list[Parked]:
-    """Parked records, oldest first."""
-    statement = sa.select(PARKED).where(PARKED.c.state == state)
+) -> list[dict[str, Any]]:
+    """What is known about parked records, oldest first, without their bytes."""
+    statement = sa.select(*_ABOUT_THEM).where(PARKED.c.state == state)
     if reason:
         statement = statement.where(PARKED.c.reason == reason)
     statement = statement.order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset).limit(
         limit
     )
-    return rows_as(Parked, await connection.execute(statement))
+    return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def find(
@@ -287,15 +318,15 @@ async def settle(
     )
 
 
-async def followers(connection: AsyncConnection, row: Parked) -> list[Parked]:
-    """The requests that wait behind a parked one, in the order in which they came."""
+async def followers(connection: AsyncConnection, row: Parked) -> list[tuple[str, int, int]]:
+    """Where the requests stand that wait behind a parked one, in the order in which they came."""
     statement = (
-        sa.select(PARKED)
+        sa.select(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
         .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.BEHIND_PARKED)
         .where(PARKED.c.session_id == row.session_id, PARKED.c.person_id == row.person_id)
         .order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
     )
-    return rows_as(Parked, await connection.execute(statement))
+    return [(stream, partition, offset) for stream, partition, offset in await connection.execute(statement)]
 
 
 async def count_open(connection: AsyncConnection) -> int:

@@ -20,7 +20,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import telemetry, tolerant
+from shared import fetching, telemetry
 from shared.backoff import Backoff
 from shared.deciding import Batch, NotContinuous
 from shared.decoding import decode, echo_of
@@ -88,6 +88,7 @@ class Lane:
             consumer=lambda: self._subscriber.consumer,
             writing=lambda: self._writing,
         )
+        fetching.install(limits)
         self._subscriber: Any = broker.subscriber(
             *streams,
             group_id=service,
@@ -100,6 +101,7 @@ class Lane:
             decoder=_hand_on,
             no_reply=True,
             max_partition_fetch_bytes=limits.fetch_bytes,
+            fetch_max_bytes=limits.fetch_most_bytes,
             isolation_level="read_committed",  # What a transaction took back was never said.
             session_timeout_ms=limits.session_timeout_ms,
             heartbeat_interval_ms=limits.session_timeout_ms // 10,
@@ -140,12 +142,6 @@ class Lane:
             return tuple(itertools.chain.from_iterable(fetched.values()))
         except ConsumerStoppedError:
             raise
-        except UnicodeDecodeError:
-            log.warning(
-                "a header name is not UTF-8: reading with the tolerant, slower reader from now on", lane=self.name
-            )
-            tolerant.install()
-            self.positioning.doubt()
         except KafkaError:
             self.positioning.doubt()
             raise
@@ -193,7 +189,12 @@ class Lane:
         self._echoes = []
         now, known = time.monotonic(), self._gate is not None and self._gate.is_set()
         few = sum(len(one.batch.records) for one in fetched) < self._limits.batch_records
-        if known and few and now < self._echoes_at and all(one.batch.partition.stream in self._own for one in fetched):
+        if (
+            (known and few and now < self._echoes_at)
+            and all(one.batch.partition.stream in self._own for one in fetched)
+            and sum(len(record.value or b"") for one in fetched for record in one.batch.records)
+            < self._limits.hand_on_bytes
+        ):
             self._echoes = fetched
             return []
         self._echoes_at = now + ECHO_MS / 1000

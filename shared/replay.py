@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import parking, tolerant
+from shared import fetching, parking
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.database import rows_as
@@ -35,6 +35,8 @@ from shared.watermark import Partition
 from shared.working import Verdict
 
 CHUNK = 5000
+FEW = 20
+"""Parked records: each may be as large as a record may be."""
 SILENCE_SECONDS = 60
 
 Events = list[Heard[Event]]
@@ -88,11 +90,11 @@ class Replay:
         await self._learn_parked()
         for part, offsets in before.items():
             let_in = sorted(set(offsets) - set(self._left_out.get(part, ())))
-            for start in range(0, len(let_in), CHUNK):
+            for start in range(0, len(let_in), FEW):
                 async with self._live.connect() as connection:
                     rows = [
                         await parking.find(connection, part.stream, part.number, offset)
-                        for offset in let_in[start : start + CHUNK]
+                        for offset in let_in[start : start + FEW]
                     ]
                 heard = [decode(parking.stored(row)) for row in rows if row is not None]
                 await self._apply([one for one in heard if isinstance(one, Heard) and self._is_theirs(one)])
@@ -106,12 +108,15 @@ class Replay:
         if not left:
             return
         await self._learn_parked()
+        limits = self._settings.consumer
+        fetching.install(limits)
         consumer = AIOKafkaConsumer(
             **kafka_connection(self._settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            max_partition_fetch_bytes=2 * 1024 * 1024,
+            max_partition_fetch_bytes=limits.fetch_bytes,
+            fetch_max_bytes=limits.fetch_most_bytes,
         )
         await consumer.start()
         try:
@@ -122,14 +127,8 @@ class Replay:
             while left:
                 if time.monotonic() - heard_at > SILENCE_SECONDS:
                     raise RuntimeError(f"the streams end before the watermarks of {sorted(left)}")
-                try:
-                    async with asyncio.timeout(SILENCE_SECONDS):
-                        fetched = await consumer.getmany(timeout_ms=1000, max_records=CHUNK)
-                except UnicodeDecodeError:  # The name of a header. aiokafka has lost what it had unpacked beside it.
-                    tolerant.install()
-                    for part in left:
-                        consumer.seek(topic_partition(part), self._heard_to.get(part, 0))
-                    continue
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    fetched = await consumer.getmany(timeout_ms=1000, max_records=CHUNK)
                 events: Events = []
                 for tp, records in fetched.items():
                     heard_at = time.monotonic()

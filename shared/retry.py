@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import parking, watermark
 from shared.backoff import Backoff
 from shared.commands import NotYet
-from shared.database import rows_as
 from shared.deciding import Desk
 from shared.decoding import decode
 from shared.envelope import Heard, Reason
 from shared.faults import Fault, classify
 from shared.holding import TAKEOVER
+from shared.oversized import HEADS
 from shared.parking import PARKED, Parked, ParkedState
 from shared.service import Service
 from shared.watermark import Partition
@@ -32,7 +32,7 @@ _about = sa.and_(
 )
 _takeovers = sa.select(sa.func.count()).where(TAKEOVER.c.in_stream == PARKED.c.stream).scalar_subquery()
 _TAKEN_OVER = (
-    sa.select(PARKED)
+    sa.select(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
     .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.FOREIGN_WRITER)
     .where(sa.exists().where(_about))
     .where(PARKED.c.retries < MOST_RETRIES * _takeovers)
@@ -69,9 +69,9 @@ class ParkedRetry:
     async def let_in(self) -> int:
         """Hears again the parked facts of writers that may take over. Returns how many were looked at."""
         async with self._engine.connect() as connection:
-            allowed = rows_as(Parked, await connection.execute(_TAKEN_OVER))
-        for row in allowed:
-            await self.retry(row.stream, row.partition, row.offset)
+            allowed = list(await connection.execute(_TAKEN_OVER))
+        for stream, partition, offset in allowed:  # One record at a time: they may be large.
+            await self.retry(stream, partition, offset)
         return len(allowed)
 
     async def retry(self, stream: str, partition: int, offset: int) -> Parked | None:
@@ -86,8 +86,8 @@ class ParkedRetry:
             return
         async with self._engine.connect() as connection:
             waiting = await parking.followers(connection, settled)
-        for row in waiting:
-            heard = await self._retry(row.stream, row.partition, row.offset)
+        for place in waiting:
+            heard = await self._retry(*place)
             if heard is None or heard.state == ParkedState.PARKED:
                 return
 
@@ -98,6 +98,9 @@ class ParkedRetry:
             row = await parking.find(connection, stream, partition, offset)
             if row is None or row.state != ParkedState.PARKED:
                 return row
+            if row.reason in HEADS:
+                await parking.settle(connection, row, ParkedState.PARKED)
+                return await parking.find(connection, stream, partition, offset)
             decoded = decode(parking.stored(row))
             inputs = [decoded] if isinstance(decoded, Heard) else []
             await self._service.lock(connection, inputs)  # Before the row: the lanes take locks in this order too.

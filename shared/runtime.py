@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import parking, recovery
 from shared.backoff import Backoff
 from shared.commands import CommandPath
+from shared.connections import bounded
 from shared.database import connect
 from shared.deciding import Desk
 from shared.due import DueLoop
@@ -174,8 +175,10 @@ class Runtime:
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
-                timeout_keep_alive=30,
-                limit_concurrency=500,
+                http=bounded(self.settings.http),
+                ws="none",
+                timeout_keep_alive=self.settings.http.idle_seconds,
+                h11_max_incomplete_event_size=self.settings.http.header_bytes,
             )
         )
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # Signals are ours.

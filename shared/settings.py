@@ -36,12 +36,41 @@ class ConsumerLimits(BaseModel):
     poll_ms: int = 500
     """How long a fetch waits for the first record; it never waits for more."""
     fetch_bytes: int = 2 * 1024 * 1024
+    """Of one partition in one answer; no batch on our streams is larger."""
+    fetch_most_bytes: int = 8 * 1024 * 1024
+    """Of all partitions in one answer."""
+    unread_bytes: int = 16 * 1024 * 1024
+    """With so much fetched and not yet read, nothing more is fetched: a consumer holds that and one answer."""
+    unpacked_bytes: int = 4 * 1024 * 1024
+    """A batch that unpacks to more is unpacked piece by piece. What no sender means to send does, and little else."""
+    unpack_most_bytes: int = 2 * 1024 * 1024 * 1024
+    """Of one batch, piece by piece: seconds of work. What stands behind that is set aside unread."""
+    hand_on_bytes: int = 2 * 1024 * 1024
+    """Records heard together, as they were sent; a body may take twenty times that once it is read. Full batches of ordinary
+    records take less."""
     session_timeout_ms: int = 10_000
     backoff_first_seconds: float = 0.2
     backoff_most_seconds: float = 15.0
     watch_seconds: float = 1.0
     stuck_seconds: float = 60.0
     """With lag, Kafka and Postgres answering and nothing heard for so long, the process exits and is started anew."""
+
+
+class HttpLimits(BaseModel):
+    """What callers over HTTP may take of memory and time, together and each."""
+
+    connections: int = 500
+    """With one more, whoever has been idle or unfinished for longest is closed."""
+    header_seconds: float = 10.0
+    """For a request's first line and headers, from its first byte on, or from the connection's first moment."""
+    header_bytes: int = 16 * 1024
+    body_seconds: float = 15.0
+    body_bytes: int = 64 * 1024
+    """Commands have some hundred bytes. The limit for an event's body on Kafka is the contracts'."""
+    request_seconds: float = 60.0
+    """From the last header to the answer's last byte, also for whoever does not read it."""
+    idle_seconds: int = 30
+    """How long a connection is kept for the next request."""
 
 
 class Settings(BaseSettings):
@@ -68,13 +97,13 @@ class Settings(BaseSettings):
     live_since: dt.datetime = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     """Go-live: what lies before is history. It is neither decided on nor mailed about."""
     log_level: str = "INFO"
-    body_limit_bytes: int = 256 * 1024
     relay_batch: int = 1000
     relay_poll_seconds: float = 1.0
     relay_timeout_seconds: float = 30.0
     due_poll_seconds: float = 1.0
     due_batch: int = 200
     consumer: ConsumerLimits = ConsumerLimits()
+    http: HttpLimits = HttpLimits()
 
     @classmethod
     def settings_customise_sources(

@@ -32,7 +32,6 @@ from shared.tokens import Actor
 log = structlog.get_logger()
 
 PROBLEM = "application/problem+json"
-BODY_SECONDS = 15
 NO_PARTITION = -1
 """Where commands come from."""
 
@@ -56,11 +55,12 @@ def problem_response(
 
 
 class BodyLimit:
-    """Refuses bodies above the limit while they arrive, whatever Content-Length says."""
+    """Refuses bodies above the limit while they arrive, whatever Content-Length says, and those that take too long."""
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, limit_bytes: int, limit_seconds: float) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
+        self.limit_seconds = limit_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,7 +68,7 @@ class BodyLimit:
             return
         chunks: list[bytes] = []
         size, more = 0, True
-        deadline = time.monotonic() + BODY_SECONDS
+        deadline = time.monotonic() + self.limit_seconds
         while more:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
@@ -101,7 +101,8 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
     """The service's HTTP application with all that is common; the service adds its own routes."""
     app = FastAPI(title=title, version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     app.state.runtime = runtime
-    app.add_middleware(BodyLimit, limit_bytes=runtime.settings.body_limit_bytes)
+    http = runtime.settings.http
+    app.add_middleware(BodyLimit, limit_bytes=http.body_bytes, limit_seconds=http.body_seconds)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -179,8 +180,7 @@ def _add_parked(app: FastAPI, runtime: Runtime) -> None:
     ) -> list[dict[str, Any]]:
         """What was set aside, oldest first, without the bytes."""
         async with runtime.engine.connect() as connection:
-            rows = await parking.open_parked(connection, limit=limit, reason=reason, state=state)
-        return [_summary(row) for row in rows]
+            return await parking.open_parked(connection, limit=limit, reason=reason, state=state)
 
     @app.get(one, dependencies=[Depends(allowed("operate"))])
     async def show(stream: str, partition: int, offset: int) -> dict[str, Any]:
@@ -213,8 +213,7 @@ def _there(row: Parked | None) -> Parked:
 
 
 def _summary(row: Parked) -> dict[str, Any]:
-    hidden = ("key", "value", "headers")
-    return {name: value for name, value in mapping(row).items() if name not in hidden}
+    return {name: value for name, value in mapping(row).items() if name not in parking.BYTES}
 
 
 def _text(value: bytes | None) -> str | None:

@@ -271,7 +271,7 @@ class Working:
                 person_id,
                 waits_for,
                 expires_at,
-                heard.body.model_dump_json(),
+                heard.body.model_dump_json(include=set(type(heard.body).model_fields)),  # Nobody says it again.
             )
         )
 

@@ -10,10 +10,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from deploy.cli import waiting
-from shared import tolerant
+from shared import fetching
 from shared.contracts.portal import EnrolmentRequested
 from shared.decoding import decode
 from shared.envelope import Heard
+from shared.settings import ConsumerLimits
 from shared.streams import STREAMS
 
 
@@ -22,7 +23,7 @@ async def reader(
     kafka: dict[str, Any], streams: Iterable[str], *, from_start: bool, patience_s: float | None = None
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of every partition of these streams, at their start or at their end. Whoever looks is shown bad records, too."""
-    tolerant.install()
+    fetching.install(ConsumerLimits())
     consumer = await waiting.kafka(lambda: _consumer(kafka), kafka["bootstrap_servers"], patience_s=patience_s)
     try:
         partitions = [TopicPartition(name, number) for name in streams for number in range(STREAMS[name].partitions)]
@@ -34,13 +35,15 @@ async def reader(
 
 
 def _consumer(kafka: dict[str, Any]) -> AIOKafkaConsumer:
+    limits = ConsumerLimits()
     return AIOKafkaConsumer(
         **kafka,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=250,
-        max_partition_fetch_bytes=2 * 1024 * 1024,
+        max_partition_fetch_bytes=limits.fetch_bytes,
+        fetch_max_bytes=limits.fetch_most_bytes,
         request_timeout_ms=20_000,
     )
 

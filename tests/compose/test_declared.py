@@ -13,7 +13,7 @@ from deploy.kafka.access import ARCHIVE, OPERATOR, OUTSIDE, SERVICES, USERS, Gra
 from services.attendance.settings import AttendanceSettings
 from services.enrolment.settings import EnrolmentSettings
 from services.notifications.settings import NotificationsSettings
-from shared.settings import ConsumerLimits, Settings
+from shared.settings import ConsumerLimits, HttpLimits, Settings
 from shared.streams import STREAMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,8 @@ def _names() -> set[str]:
         *(each.model_fields for each in (Settings, EnrolmentSettings, AttendanceSettings, NotificationsSettings))
     )
     nested = {f"consumer__{name}" for name in ConsumerLimits.model_fields}
-    return {f"ROLLCALL_{name.upper()}" for name in (fields | nested) - GIVEN_BY_COMPOSE - {"consumer"}}
+    nested |= {f"http__{name}" for name in HttpLimits.model_fields}
+    return {f"ROLLCALL_{name.upper()}" for name in (fields | nested) - GIVEN_BY_COMPOSE - {"consumer", "http"}}
 
 
 def test_every_setting_of_the_services_stands_in_the_example_and_is_handed_on() -> None:

@@ -116,3 +116,9 @@ def test_what_was_kept_of_a_partition_that_became_doubtful_is_dropped() -> None:
     (joined,) = positions.joined(kept, positions.take(records(0, 2)))
 
     assert (joined.batch.from_offset, joined.batch.next_offset) == (0, 2)
+
+
+def test_a_header_without_a_value_has_a_fingerprint_too() -> None:
+    record = message(body_of(CityQualified)).record()
+    record.headers = [("ce_id", None)]
+    assert fingerprint(record) == f"{record.timestamp}/"

@@ -1,0 +1,112 @@
+"""HTTP connections within limits: whoever is slow is closed in time, and in a crowd whoever has been waited for longest goes first.
+
+uvicorn counts connections, and refuses requests when there are many; it waits for ever for a header that does not end. A few
+hundred of those would silence a service, health included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from shared.settings import HttpLimits
+
+
+def bounded(limits: HttpLimits) -> Any:
+    """What uvicorn makes its connections of."""
+    return functools.partial(BoundedConnection, crowd=Crowd(limits))
+
+
+class Crowd:
+    """The open connections of one server."""
+
+    def __init__(self, limits: HttpLimits) -> None:
+        self.limits = limits
+        self._open: set[BoundedConnection] = set()
+        self._waited_for: dict[BoundedConnection, None] = {}
+        """Those without a whole request, whoever has been so for longest first."""
+
+    def enter(self, one: BoundedConnection) -> None:
+        """Lets another one in. Somebody else goes for it, or, when all are being answered, it goes itself."""
+        if len(self._open) >= self.limits.connections:
+            next(iter(self._waited_for), one).end()
+        self._open.add(one)
+        if one.transport.is_closing():
+            self.leave(one)
+
+    def leave(self, one: BoundedConnection) -> None:
+        self._open.discard(one)
+        self._waited_for.pop(one, None)
+
+    def wait_for(self, one: BoundedConnection) -> None:
+        self._waited_for.pop(one, None)
+        self._waited_for[one] = None
+
+    def answer(self, one: BoundedConnection) -> None:
+        self._waited_for.pop(one, None)
+
+
+class BoundedConnection(H11Protocol):
+    """One connection. It is idle, or its request arrives, or it is answered; each for a limited time."""
+
+    def __init__(self, *arguments: Any, crowd: Crowd, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._crowd = crowd
+        self._limit: asyncio.TimerHandle | None = None
+        self._is_arriving = False
+
+    def end(self) -> None:
+        """Closes it at once, whatever is under way."""
+        self._crowd.leave(self)
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._crowd.enter(self)
+        if not transport.is_closing():
+            self._arrives()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._crowd.leave(self)
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_arriving and not self._is_answered():
+            self._arrives()
+        super().data_received(data)
+        if self._is_arriving and self._is_answered():
+            self._answers()
+
+    def on_response_complete(self) -> None:
+        self._stop()
+        self._crowd.wait_for(self)
+        super().on_response_complete()  # Goes on with the next request at once, if that is here already.
+        if self._is_answered():
+            self._answers()
+
+    def _is_answered(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _arrives(self) -> None:
+        self._is_arriving = True
+        self._crowd.wait_for(self)
+        self._within(self._crowd.limits.header_seconds, self.end)
+
+    def _answers(self) -> None:
+        self._is_arriving = False
+        self._crowd.answer(self)
+        self._within(self._crowd.limits.request_seconds, self.end)
+
+    def _within(self, seconds: float, otherwise: Callable[[], None]) -> None:
+        self._stop()
+        self._limit = self.loop.call_later(seconds, otherwise)
+
+    def _stop(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
