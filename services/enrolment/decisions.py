@@ -40,6 +40,8 @@ class Asked:
 
     source: str
     id: str
+    at: dt.datetime | None = None
+    """When it was appended, if it came before the session began: only then it could have changed anything."""
 
 
 @immutable
@@ -87,7 +89,8 @@ def settle(
     staying.sort(key=lambda place: (place.state != Standing.ENROLLED, place.queue or 0, place.person_id))
     for person_id, leave in leaving.items():
         place = by_person[person_id]
-        facts.append(EnrolmentWithdrawn(reason=leave.reason, **_place_fields(place, leave.asked, decided_at)))
+        fields = _place_fields(place, leave.asked, decided_at) | asked_at(place, AskedFor.WITHDRAWAL, leave.asked)
+        facts.append(EnrolmentWithdrawn(reason=leave.reason, **fields))
     number = max((place.queue or 0 for place in places), default=0)
     seats = session.capacity
     if has_begun:
@@ -113,6 +116,7 @@ def settle(
                     "request_source": entry.asked and entry.asked.source,
                     "request_id": entry.asked and entry.asked.id,
                     "decided_at": decided_at,
+                    **asked_at(before, AskedFor.PLACE, entry.asked),
                 },
             )
         )
@@ -146,6 +150,7 @@ def decide_request(
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
+    asked = _in_time(asked, session, at)
     found: str | RefusalReason | Wait
     if session.state == CANCELLED:
         found = RefusalReason.SESSION_CANCELLED
@@ -153,6 +158,8 @@ def decide_request(
         found = RefusalReason.ALREADY_PLACED
     elif at >= session.starts_at:
         found = RefusalReason.SESSION_STARTED
+    elif place is not None and place.withdrawal_asked_at is not None and at < place.withdrawal_asked_at:
+        found = RefusalReason.WITHDRAWN_SINCE
     else:
         found = eligible_city(working, session, person_id)
     if isinstance(found, Wait):
@@ -171,6 +178,7 @@ def decide_withdrawal(
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
+    asked = _in_time(asked, session, at)
     reason = None
     if place is None and isinstance(wait := eligible_city(working, session, person_id), Wait):
         return wait  # The team rule may still give the place that is given back here.
@@ -180,6 +188,8 @@ def decide_withdrawal(
         reason = RefusalReason.SESSION_CANCELLED
     elif at >= session.starts_at:
         reason = RefusalReason.SESSION_STARTED
+    elif place.place_asked_at is not None and at < place.place_asked_at:
+        reason = RefusalReason.ASKED_SINCE
     if reason is not None:
         return [refuse(session.session_id, person_id, place, AskedFor.WITHDRAWAL, reason, asked, working.now)]
     leaving = {person_id: Leave(WithdrawalReason.REQUESTED, asked)}
@@ -221,11 +231,28 @@ def refuse(
         request_source=asked.source,
         request_id=asked.id,
         decided_at=decided_at,
+        **asked_at(place, asked_for, asked),
         asked_for=asked_for,
         reason=reason,
         standing=place.state if place else Standing.NONE,
         withdrawn_for=place.reason if place else None,
     )
+
+
+def asked_at(place: Place | None, asked_for: AskedFor, asked: Asked | None) -> dict[str, Any]:
+    """When the newest requests about a place were appended, this one among them."""
+    times = {
+        AskedFor.PLACE: place.place_asked_at if place else None,
+        AskedFor.WITHDRAWAL: place.withdrawal_asked_at if place else None,
+    }
+    known = times[asked_for]
+    if asked is not None and asked.at is not None and (known is None or asked.at > known):
+        times[asked_for] = asked.at
+    return {"place_asked_at": times[AskedFor.PLACE], "withdrawal_asked_at": times[AskedFor.WITHDRAWAL]}
+
+
+def _in_time(asked: Asked, session: Session, at: dt.datetime) -> Asked:
+    return Asked(asked.source, asked.id, at) if at < session.starts_at else asked
 
 
 def _reason_to_leave(working: Working, session: Session, place: Place) -> WithdrawalReason | None:
@@ -263,6 +290,7 @@ def _place_fields(place: Place, asked: Asked | None, decided_at: dt.datetime) ->
         "request_source": asked and asked.source,
         "request_id": asked and asked.id,
         "decided_at": decided_at,
+        **asked_at(place, AskedFor.PLACE, None),
     }
 
 
