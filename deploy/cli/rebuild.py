@@ -9,11 +9,14 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import DBAPIError
 
 from deploy.cli.connection import connection, database
 from deploy.cli.switching import ServiceArgument
 from deploy.cli.terminal import Exit, Refusal, err, out, print_json
 from deploy.cli.up import DEFAULT_FOLDER, FolderOption
+from shared.faults import told
 from shared.rebuild import Report, compare, swap
 
 
@@ -63,6 +66,8 @@ def rebuild(
         report = asyncio.run(run())
     except RuntimeError as error:
         raise Refusal(f"{str(error).capitalize()}.") from error
+    except (DBAPIError, KafkaError, OSError) as error:
+        raise Refusal(f"Nothing was changed, for a fault came between: {told(error)}. Try again.") from error
     if as_json:
         print_json(asdict(report))
     else:
