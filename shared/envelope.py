@@ -37,8 +37,10 @@ class Reason(StrEnum):
     WRONG_KEY = "wrong_key"
     WRONG_SUBJECT = "wrong_subject"
     TOMBSTONE = "tombstone"
+    MISSING_BODY = "missing_body"
     FUTURE_TIME = "future_time"
     FOREIGN_WRITER = "foreign_writer"
+    FORMER_WRITER = "former_writer"
     NUMBERING_CHANGED = "numbering_changed"
     REFUSED_BY_DATABASE = "refused_by_database"
     UNDECIDABLE = "undecidable"
@@ -62,7 +64,9 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """A value may be missing: Kafka allows it, although nobody's types say so."""
+        ...
 
 
 @immutable
@@ -155,7 +159,7 @@ def key_of(body: Event) -> bytes:
 def fingerprint(record: Record) -> str:
     """What tells this record from another one at the same offset: its append time and its id, or a checksum of its bytes."""
     for name, value in record.headers:
-        if name == "ce_id":
+        if name == "ce_id" and value is not None:
             return f"{record.timestamp}/{value.decode(errors='replace')[:ATTRIBUTE_LIMIT]}".replace("\x00", "\ufffd")
     digest = hashlib.blake2b((record.key or b"") + b"\x00" + (record.value or b"\x00"), digest_size=12).hexdigest()
     return f"{record.timestamp}/{digest}"

@@ -43,7 +43,7 @@ def create(
     row = tokens.row_for(text, actor, tuple(scope), now=utc_now())
 
     async def make(service: str) -> None:
-        engine = create_async_engine(database(folder, service))
+        engine = create_async_engine(database(folder, service), hide_parameters=True)
         try:
             async with engine.begin() as connection:
                 await tokens.store(connection, row)
@@ -74,7 +74,7 @@ def revoke(
     ended: list[bool] = []
 
     async def end(service: str) -> None:
-        engine = create_async_engine(database(folder, service))
+        engine = create_async_engine(database(folder, service), hide_parameters=True)
         try:
             async with engine.begin() as connection:
                 ended.append(await tokens.revoke(connection, token_id, now=utc_now()))

@@ -40,7 +40,7 @@ from shared.envelope import Heard, Reason
 from shared.holding import HELD_DAYS
 from shared.rows import FactRow
 from shared.values import immutable
-from shared.working import Takeover, Working
+from shared.working import Working
 
 
 @immutable
@@ -156,10 +156,7 @@ def decide_list(working: Working, session_id: str, meeting_id: str, *, closed_at
 
 def is_ours(working: Working, row: FactRow) -> bool:
     """Whether we may state this aggregate: it is ours, or was taken over from whoever stated it first."""
-    return row.source == working.source or any(
-        (rule.in_stream, rule.from_source, rule.to_source) == (AttendanceState.stream, row.source, working.source)
-        for rule in working[Takeover]
-    )
+    return working.owns(row, AttendanceState.stream)
 
 
 def has_place(place: Place | None) -> bool:
