@@ -7,6 +7,8 @@ import random
 
 import structlog
 
+from shared.faults import told
+
 log = structlog.get_logger()
 
 
@@ -21,7 +23,7 @@ class Backoff:
     def failed(self, error: BaseException, *, where: str) -> None:
         self._failures += 1
         if self._failures & (self._failures - 1) == 0:  # 1, 2, 4, 8, …: the log of a long outage stays readable.
-            log.warning("will try again", where=where, failures=self._failures, error=repr(error)[:300])
+            log.warning("will try again", where=where, failures=self._failures, error=told(error))
 
     def worked(self) -> None:
         self._failures = 0

@@ -86,6 +86,7 @@ def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application:
     """An engine whose limits are all stated. Connections are checked when taken: one that died in the pool costs nobody a fault."""
     return create_async_engine(
         url,
+        hide_parameters=True,  # An error is logged; names and addresses are not.
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=30,
@@ -182,8 +183,7 @@ def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) 
     )  # As in shared.working.compare.
     newer = sa.or_(old.version < fresh.version, tied)
     if "erased" in table.c:
-        last = sa.and_(fresh.erased, sa.or_(~old.erased, fresh.heard_at < old.heard_at))
-        newer = sa.or_(sa.and_(~old.erased, newer), last)
+        newer = sa.and_(~old.erased, newer)  # An erasure itself goes another way.
     newer = sa.and_(old.source == fresh.source, old.numbered == fresh.numbered, newer)
     return statement.on_conflict_do_update(
         index_elements=key, set_={name: fresh[name] for name in table.c.keys() if name not in key}, where=newer

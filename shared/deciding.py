@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import journal, parking, recovery, telemetry, watermark
+from shared import erasing, journal, parking, recovery, telemetry, watermark
 from shared.contracts.model import Event
 from shared.decoding import decode
 from shared.envelope import Echo, Heard, Poison, Read, Reason, Record, Unknown, fingerprint, headers_of, key_of
-from shared.faults import Fault, classify
+from shared.faults import Fault, classify, told
 from shared.parking import Parked, parked_row, poison_row
 from shared.roundtrips import Writes
 from shared.service import Inputs, Service
@@ -87,7 +87,7 @@ class Desk:
         except Exception as error:
             if classify(error) is Fault.TRANSIENT or isinstance(error, NotContinuous):
                 raise
-            log.warning("batch refused, hearing it event by event", error=repr(error)[:500])
+            log.warning("batch refused, hearing it event by event", error=told(error))
             thought = await self._transaction(batches, decoded, one_by_one=True)
         if thought.said:
             self.wake()
@@ -110,9 +110,11 @@ class Desk:
         self.changed(min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now))
         return thought
 
-    async def think(self, connection: AsyncConnection, inputs: Inputs) -> Working:
+    async def think(self, connection: AsyncConnection, inputs: Inputs, *, all_rules_known: bool = False) -> Working:
         """Loads what the inputs touch, hears them one by one in memory and writes what changed. Commits nothing."""
-        working, writes = await think(self.service, connection, inputs, quiet_until=self.quiet_until)
+        working, writes = await think(
+            self.service, connection, inputs, quiet_until=self.quiet_until, all_rules_known=all_rules_known
+        )
         await writes.run(connection)
         return working
 
@@ -141,6 +143,7 @@ class Desk:
             if own:
                 await recovery.notice(connection, own[0].stream)
             poison = [poison_row(one, now=now) for part in fresh for one in part if isinstance(one, Poison)]
+            poison = await erasing.without_bytes(connection, self.service, poison)
             await parking.park(connection, poison)
             aside += poison
             unknown = [one for part in fresh for one in part if isinstance(one, Unknown)]
@@ -180,6 +183,7 @@ class Desk:
             if record is None and one.heard.partition >= 0:
                 part = Partition(one.heard.stream, one.heard.partition)
                 await watermark.recount(connection, part, heard=-1, parked=+1)
+        rows = await erasing.without_bytes(connection, self.service, rows)
         await parking.park(connection, rows)
         return rows
 
@@ -225,7 +229,7 @@ class Desk:
                 if fault is Fault.BUG:
                     log.exception("event failed in our own code", event_id=one.event_id, type=one.type, stream=one.stream,
                                   partition=one.partition, offset=one.offset)  # fmt: skip
-                culprits = [SetAside(one, reason, repr(error)[:500])]
+                culprits = [SetAside(one, reason, told(error))]
             else:
                 thought.add(working)
                 culprits = working.aside

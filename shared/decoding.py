@@ -37,7 +37,9 @@ _READ = frozenset(
     {"content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_aggregateversion"}
     | {"ce_correlationid", "ce_causationid", "ce_traceparent"}
 )
-"""What is read of a record in binary mode: whatever of it is not UTF-8 is found in reading."""
+"""What the envelope reads. Every other header is somebody else's business, whatever its name and bytes (decision 0011)."""
+_SPEAKS_CLOUDEVENTS = ("ce_", "ce-", "cloudevents", "content-type")
+"""How the names begin by which somebody who writes CloudEvents gives themselves away, also if they are spelt wrongly."""
 
 
 class _NotReadable(Exception):
@@ -50,7 +52,7 @@ class _NotReadable(Exception):
 def echo_of(record: Record, ours: bytes) -> Echo | None:
     """The record as an echo, if its `ce_source` is ours: its id is read and nothing else."""
     headers = dict(record.headers)
-    if headers.get("ce_source") != ours or record.value is None:
+    if headers.get("ce_source") != ours or not record.value or len(headers) < len(record.headers):
         return None
     event_id = (headers.get("ce_id") or b"").decode(errors="replace")
     return Echo(record, event_id) if event_id and event_id.isprintable() else None
@@ -66,69 +68,85 @@ def decode(record: Record) -> Decoded:
             raise _NotReadable(record.reason, record.detail)
         stream = STREAMS[record.topic]
         value = record.value
-        if value is None:
+        if value is None and _is_bare(record):
             return _tombstone(record, stream)
-        if len(value) > BODY_LIMIT_BYTES:
+        if value is not None and len(value) > BODY_LIMIT_BYTES:
             raise _NotReadable(Reason.TOO_LARGE, f"the body has {len(value)} bytes; the limit is {BODY_LIMIT_BYTES}")
         headers = _headers(record)
         content_type = _content_type(headers.get("content-type") or b"")
-        if content_type == STRUCTURED:
+        if content_type == STRUCTURED and value:
             headers, value = _structured(value)
-        elif content_type != BINARY:
+        elif content_type != BINARY and value:
             raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"content-type is {content_type or 'missing'!r}")
+        value = value or _named_by_key(record, stream, headers)
         type_name = _repeated(headers, "ce_type")
         model = EVENTS.get(type_name)
         if model is None:
-            _require_utf8(headers)  # Nobody reads the rest of it.
+            for name in _READ & headers.keys():  # Nobody reads the rest of it.
+                _text(name, headers[name] or b"")
             return Unknown(record, type_name)
         return _event(record, stream, headers, value, model)
     except _NotReadable as refused:
         return Poison(record, refused.reason, refused.detail[:1000])
-    except UnicodeDecodeError as error:
-        return Poison(record, Reason.HEADER_NOT_UTF8, str(error))
     except (ArithmeticError, ValueError, RecursionError) as error:  # A validator that does not say so itself.
-        return Poison(record, Reason.INVALID_BODY, repr(error)[:1000])
+        return Poison(record, Reason.INVALID_BODY, f"{type(error).__name__} in a validator")
+
+
+def _is_bare(record: Record) -> bool:
+    """Whether nobody who speaks CloudEvents wrote it. What agents add to every record (trace ids) says nothing about that."""
+    return not any(name.lower().startswith(_SPEAKS_CLOUDEVENTS) for name, _ in record.headers)
 
 
 def _headers(record: Record) -> dict[str, bytes]:
-    """The headers by name, as bytes until somebody reads one. Those that nobody reads are known to be UTF-8, too."""
+    """The headers by name, as bytes until somebody reads one. Two that say different things are no answer to which is meant."""
     headers = dict(record.headers)
-    if not (headers.keys() <= _READ and headers.get("content-type") == _BINARY):
-        _require_utf8(headers)
+    if len(headers) < len(record.headers):
+        for name, value in record.headers:
+            if name in _READ and value != headers[name]:
+                raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} stands there twice and says different things")
     return headers
 
 
-def _require_utf8(headers: Mapping[str, bytes]) -> None:
-    try:
-        if not "".join(headers).isascii():
-            "".join(headers).encode()  # shared.unpacking leaves surrogates where a name is not UTF-8.
-        for value in headers.values():
-            if value is not None and not value.isascii():
-                value.decode()
-    except UnicodeError as error:
-        raise _NotReadable(Reason.HEADER_NOT_UTF8, str(error)) from None
-
-
-def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
+def _structured(value: bytes) -> tuple[dict[str, bytes], bytes | None]:
     """Structured mode: attributes beside `data` in one JSON object. Returned as headers and body of the binary mode."""
     try:
         envelope = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise _NotReadable(Reason.NOT_JSON, str(error)) from None
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), dict):
+        raise _NotReadable(Reason.NOT_JSON, getattr(error, "msg", "nested too deeply")) from None
+    if not isinstance(envelope, dict) or "data_base64" in envelope or not isinstance(envelope.get("data"), dict | None):
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "a structured event is an object with an object `data`")
     attributes = {
         f"ce_{name}": str(item).encode("utf-8", "backslashreplace")  # A lone surrogate is told, not carried on.
         for name, item in envelope.items()
-        if name != "data" and item is not None
+        if f"ce_{name}" in _READ and item is not None
     }
-    return attributes, json.dumps(envelope["data"], ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    data = envelope.get("data")
+    if data is None:
+        return attributes, None
+    return attributes, json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _named_by_key(record: Record, stream: Stream, headers: Mapping[str, bytes]) -> bytes:
+    """The body of an event without one: an erasure says nothing but whom, and the key says that. Nothing else may lack its body,
+    and to lack one erases nobody: who wrote it is asked as of any fact."""
+    erasure = stream.tombstone
+    if erasure is None or headers.get("ce_type") != erasure.type_name().encode():
+        raise _NotReadable(Reason.MISSING_BODY, "the record has no body, and is no erasure that could do without")
+    try:
+        return json.dumps({stream.key: (record.key or b"").decode()}).encode()
+    except UnicodeDecodeError:
+        raise _NotReadable(Reason.WRONG_KEY, f"the key of the erasure is no {stream.key}") from None
 
 
 def _content_type(value: bytes) -> str:
-    return BINARY if value == _BINARY else value.decode().partition(";")[0].strip().lower()
+    return BINARY if value == _BINARY else _text("content-type", value).partition(";")[0].strip().lower()
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise _NotReadable(Reason.HEADER_NOT_UTF8, f"{name} is not UTF-8") from None
 
 
 def _checked(name: str, text: str) -> str:
@@ -140,13 +158,13 @@ def _checked(name: str, text: str) -> str:
 
 
 def _attribute(headers: Mapping[str, bytes], name: str) -> str:
-    return _checked(name, (headers.get(name) or b"").decode())
+    return _checked(name, _text(name, headers.get(name) or b""))
 
 
 @functools.lru_cache(maxsize=4096)
 def _kept(name: str, value: bytes) -> str:
     """A checked attribute that many records share: half of a record's headers say what the last one's said."""
-    return _checked(name, value.decode())
+    return _checked(name, _text(name, value))
 
 
 def _repeated(headers: Mapping[str, bytes], name: str) -> str:
@@ -175,7 +193,7 @@ def _time(text: str) -> dt.datetime:
 
 @functools.lru_cache(maxsize=1024)
 def _version(value: bytes) -> int:
-    text = value.decode()
+    text = _text("ce_aggregateversion", value)
     if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > VERSION_LIMIT:
         raise _NotReadable(
             Reason.NOT_A_CLOUDEVENT, f"ce_aggregateversion is no decimal number of at most 63 bits: {text[:40]!r}"
@@ -213,7 +231,7 @@ def _event(
     if record.key != str(getattr(body, stream.key)).encode():
         raise _NotReadable(Reason.WRONG_KEY, f"the key {(record.key or b'')[:80]!r} is not the body's {stream.key}")
     expected = subject_of(body)
-    subject = headers["ce_subject"].decode() if headers.get("ce_subject") is not None else expected
+    subject = _text("ce_subject", headers["ce_subject"]) if headers.get("ce_subject") is not None else expected
     if subject != expected and unquote(subject) != unquote(expected):
         raise _NotReadable(Reason.WRONG_SUBJECT, f"ce_subject is {subject[:120]!r}, the body says {expected!r}")
     number = headers.get("ce_aggregateversion")
@@ -237,7 +255,7 @@ def _event(
 
 
 def _tombstone(record: Record, stream: Stream) -> Heard[Event]:
-    """An empty value on a compacted stream stands for the aggregate's erasure, whoever wrote it."""
+    """A bare empty value on a compacted stream stands for the aggregate's erasure, whoever wrote it."""
     if stream.tombstone is None:
         raise _NotReadable(Reason.TOMBSTONE, f"{stream.name} is not compacted: an empty value means nothing there")
     try:

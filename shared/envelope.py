@@ -39,8 +39,10 @@ class Reason(StrEnum):
     WRONG_KEY = "wrong_key"
     WRONG_SUBJECT = "wrong_subject"
     TOMBSTONE = "tombstone"
+    MISSING_BODY = "missing_body"
     FUTURE_TIME = "future_time"
     FOREIGN_WRITER = "foreign_writer"
+    FORMER_WRITER = "former_writer"
     NUMBERING_CHANGED = "numbering_changed"
     REFUSED_BY_DATABASE = "refused_by_database"
     UNDECIDABLE = "undecidable"
@@ -67,7 +69,9 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """A value may be missing: Kafka allows it, although nobody's types say so."""
+        ...
 
 
 @immutable
@@ -169,10 +173,8 @@ def digest_of(body: Event) -> str:
 def fingerprint(record: Record) -> str:
     """What tells this record from another one at the same offset: its append time and its id, or a checksum of its bytes."""
     for name, value in record.headers:
-        if name == "ce_id":
-            return f"{record.timestamp}/{(value or b'').decode(errors='replace')[:ATTRIBUTE_LIMIT]}".replace(
-                "\x00", "\ufffd"
-            )
+        if name == "ce_id" and value is not None:
+            return f"{record.timestamp}/{value.decode(errors='replace')[:ATTRIBUTE_LIMIT]}".replace("\x00", "\ufffd")
     cut: str | None = getattr(record, "digest", None)
     if cut is not None:
         return f"{record.timestamp}/{cut}"

@@ -23,7 +23,7 @@ from shared.faults import Fault, classify
 from shared.rows import FactRow
 from shared.service import Service
 from shared.watermark import Move
-from shared.working import Verdict
+from shared.working import Takeover, Verdict
 
 
 @functools.cache
@@ -91,11 +91,13 @@ class FactLane:
         return ordinary and await self._write(batches, newest)
 
     def _fold(self, newest: Newest, heard: Heard[Event]) -> bool:
-        """Keeps the newest row of each aggregate. False: two writers in one batch, which is not ours to judge."""
+        """Keeps the newest row of each aggregate. False: not ours to judge."""
         make = self._make.get(type(heard.body))
         if make is None:
             return True
         row = make(heard)
+        if getattr(row, "erased", False) or isinstance(row, Takeover):
+            return False  # More follows from it than its row.
         rows = newest.setdefault(type(row), {})
         key = type(row).key_of(row)
         old = rows.get(key)
@@ -104,8 +106,6 @@ class FactLane:
             return True
         if old.source != row.source or old.numbered != row.numbered:
             return False
-        if getattr(old, "erased", False) or getattr(row, "erased", False):
-            return False  # Which of them ends the aggregate depends on the row that stands.
         if row.version == old.version and (row.event_id != old.event_id or row.heard_at < old.heard_at):
             return False  # A tie: which of them is new depends on the row that stands, too.
         if row.version > old.version:

@@ -42,3 +42,23 @@ def _database(error: BaseException | None) -> Fault:
         if state.startswith(_CONTENT_CLASSES) or isinstance(layer, asyncpg.DataError):
             return Fault.CONTENT
     return Fault.TRANSIENT
+
+
+def told(error: BaseException) -> str:
+    """What may be written down about an error: what it is, and where it is about; never its text, which may quote a name or an address.
+
+    Postgres names the row that a constraint refused, asyncpg the value it could not send, pydantic what it was given.
+    """
+    origin = getattr(error, "orig", None) or error
+    known = (getattr(layer, name, None) for layer in _layers(origin) for name in ("sqlstate", *_PLACES))
+    parts = [type(error).__name__, *dict.fromkeys(str(one) for one in known if one)]
+    if isinstance(error, KafkaError | OSError | RuntimeError) and str(error):
+        parts.append(str(error)[:300])  # Of hosts, ports and ids; our own sentences hold no names.
+    return " ".join(parts)
+
+
+_PLACES = ("constraint_name", "table_name", "column_name")
+
+
+def _layers(error: BaseException) -> tuple[BaseException, ...]:
+    return (error, error.__cause__) if error.__cause__ is not None else (error,)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import parking, telemetry, watermark
+from shared import erasing, parking, telemetry, watermark
 from shared.faults import Fault, classify
 from shared.holding import HELD
 from shared.journal import OUTBOX
@@ -106,6 +106,7 @@ class Health:
             outbox = (await connection.execute(sa.select(sa.func.count()).select_from(OUTBOX))).scalar_one()
             held = (await connection.execute(sa.select(sa.func.count()).select_from(HELD))).scalar_one()
             parked = await parking.count_open(connection)
+            stray = await erasing.count_stray(connection)
             own: dict[str, Any] = {}
             for more in self.own_books:
                 own |= await more(connection)
@@ -125,5 +126,6 @@ class Health:
             "outbox": outbox,
             "held": held,
             "parked": parked,
+            "stray_erasures": stray,
             **own,
         }

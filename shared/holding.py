@@ -13,7 +13,7 @@ from shared.envelope import Heard, microseconds, subject_of
 from shared.roundtrips import Reads
 from shared.service import SHARED_TABLES
 from shared.watermark import MACHINERY
-from shared.working import Answer, Due, Held, Takeover, Working
+from shared.working import Answer, Due, Held, OtherWriter, Takeover, Working
 
 HELD = table_of(
     Held,
@@ -29,7 +29,14 @@ HELD = table_of(
 ANSWER = table_of(Answer, "answer", MACHINERY, extra=[sa.Index("answer_place", "session_id", "person_id")])
 DUE = table_of(Due, "due", MACHINERY, extra=[sa.Index("due_at", "at")])
 TAKEOVER = table_of(Takeover, "takeover", MACHINERY)
-SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER})
+OTHER_WRITER = table_of(
+    OtherWriter,
+    "other_writer",
+    MACHINERY,
+    schema=KEPT,  # A rebuild leaves out what was set aside, and must know of it all the same.
+    extra=[sa.Index("other_writer_subject", "subject")],
+)
+SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER, OtherWriter: OTHER_WRITER})
 
 HELD_DAYS = 30
 """How long a request waits for something nobody has announced."""
@@ -50,6 +57,24 @@ _HELD_ABOUT = (
 
 def load_takeovers(reads: Reads, working: Working) -> None:
     reads.rows(working[Takeover], _TAKEOVERS)
+
+
+_OTHER_WRITERS = sa.select(OTHER_WRITER).where(any_of(OTHER_WRITER.c.subject, "other_subjects"))
+
+
+def load_other_writers(reads: Reads, working: Working, events: Iterable[Heard[Event]]) -> None:
+    """What others said about the aggregates that these events contend for; asked once their rows are loaded, and seldom anything."""
+    subjects = set()
+    for one in events:
+        make = working.make.get(type(one.body))
+        row = make(one) if make else None
+        if row is not None:
+            rows = working[type(row)]
+            old = rows.get(*rows.key(row))
+            if old is not None and (old.source != row.source or getattr(row, "erased", False)):
+                subjects.add(one.subject)
+    if subjects:
+        reads.rows(working[OtherWriter], _OTHER_WRITERS, {"other_subjects": sorted(subjects)})
 
 
 def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard[Event]]) -> None:

@@ -10,7 +10,7 @@ import base64
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -53,7 +53,7 @@ class Parked(Row):
     key: bytes | None
     value: bytes | None
     headers: str
-    """JSON list of [name, base64 value]."""
+    """JSON list of [name, base64 value or null]: Kafka knows values that are missing, and names that come twice."""
     type: str | None
     source: str | None
     event_id: str | None
@@ -88,6 +88,21 @@ PARKED = table_of(
 )
 SKIPPED = table_of(Skipped, "skipped", MACHINERY, schema=KEPT)
 
+_value = sa.func.coalesce(PARKED.c.value, sa.literal(b"", sa.LargeBinary))
+EMPTIED: Mapping[str, Any] = {
+    "key": None,
+    "value": None,
+    "headers": "[]",
+    # Its own text may quote what was emptied.
+    "detail": sa.func.concat(
+        "emptied; the body had ",
+        sa.func.octet_length(_value),
+        " bytes, SHA-256 ",
+        sa.func.encode(sa.func.sha256(_value), "hex"),
+    ),
+}
+"""What remains of a record that nobody may hear again: where it stood, its type, reason and times, and a checksum of its body."""
+
 
 @immutable
 class StoredRecord:
@@ -103,7 +118,9 @@ class StoredRecord:
 
 
 def stored(row: Parked) -> StoredRecord:
-    headers = [(name, base64.b64decode(value)) for name, value in json.loads(row.headers)]
+    headers: list[tuple[str, Any]] = [
+        (name, None if value is None else base64.b64decode(value)) for name, value in json.loads(row.headers)
+    ]
     timestamp = round(row.appended_at.timestamp() * 1000)
     return StoredRecord(row.stream, row.partition, row.offset, timestamp, row.key, row.value, headers)
 
@@ -122,7 +139,9 @@ def parked_row(
     record: Record, reason: str, detail: str, *, now: dt.datetime, heard: Heard[Event] | None = None
 ) -> Parked:
     """The row that keeps a record with the reason it was set aside for."""
-    headers = json.dumps([[_clean(name), base64.b64encode(value or b"").decode()] for name, value in record.headers])
+    headers = json.dumps(
+        [[_clean(name), None if value is None else base64.b64encode(value).decode()] for name, value in record.headers]
+    )
     names = {name: value for name, value in record.headers if value}
     # Nobody waits behind a request that can never be decided.
     waited_for = heard is not None and waits(heard.body) and reason != Reason.ID_REUSED
@@ -316,6 +335,13 @@ async def settle(
             detail=row.detail if detail is None else _clean(detail),
         )
     )
+
+
+async def empty(connection: AsyncConnection, row: Parked) -> None:
+    """Ends a parked record for good: it stays as evidence, without what it said."""
+    these = sa.and_(*(PARKED.c[name] == getattr(row, name) for name in Parked.KEY))
+    values = {**EMPTIED, "state": ParkedState.DISCARDED, "retries": PARKED.c.retries + 1}
+    await connection.execute(sa.update(PARKED).where(these).values(**values))
 
 
 async def followers(connection: AsyncConnection, row: Parked) -> list[tuple[str, int, int]]:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import journal, parking, recovery, telemetry, watermark
 from shared.backoff import Backoff
 from shared.deciding import Batch
-from shared.faults import Fault, classify
+from shared.faults import Fault, classify, told
 from shared.positions import Positions, partition_of, topic_partition
 from shared.watermark import Partition, Watermark
 
@@ -190,7 +190,7 @@ class Positioning(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
                     ends = await consumer.end_offsets(list(consumer.assignment()))
             except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
                 failed, self.kafka_answers = True, False
-                log.warning("Kafka does not answer", lane=self.lane, error=repr(error)[:200])
+                log.warning("Kafka does not answer", lane=self.lane, error=told(error))
                 continue
             self.kafka_answers = True
             # An answer that took long may have outlived a broker: aiokafka asks again without telling.

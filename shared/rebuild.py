@@ -2,20 +2,27 @@
 
 Nothing is decided, said or mailed by it: only `apply` runs. The live service goes on; it waits only while the two are compared.
 A rebuild that is killed leaves a schema that nobody reads; the next one drops it and starts over.
+
+Whoever reads is never waited for and never kept waiting: the rows go on being read where they are until the names have changed, and
+what had that name before is dropped afterwards. Whoever writes waits for the tables, finds them by their names again, and goes on.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import watermark
 from shared.database import PROJECTION, connect
+from shared.faults import Fault, classify
 from shared.garbage import look_seldom
 from shared.replay import CHUNK, Replay
 from shared.service import SHARED_TABLES, Service
@@ -27,6 +34,10 @@ REPLACED = "projection_replaced"
 DIFFERENCES_SHOWN = 20
 MOST_ROUNDS = 10
 STATEMENT_TIMEOUT_MS = 300_000
+LOCK_PATIENCE_MS = 500
+"""Less than Postgres waits before it looks for a deadlock (1 s): if somebody waits for us while we wait for them, it is we who give way."""
+MOST_TRIES = 60
+PAUSE_SECONDS = 0.5
 
 Say = Callable[[str], None]
 
@@ -124,22 +135,43 @@ class _Rebuild:
 
     async def _meet(self, *, swap: bool) -> None:
         """Stops the live projection where it stands, catches up to exactly there and compares every table both ways."""
-        async with self.live.begin() as locked:
+        async with self._standing_still() as locked:
             # It waits here while the last events are applied on other connections.
             await locked.execute(sa.text(f"set local idle_in_transaction_session_timeout = {STATEMENT_TIMEOUT_MS}"))
             await locked.execute(sa.text("set local work_mem = '64MB'"))
             # If we are killed, the server must let go of the locks, also in the middle of a statement.
             await locked.execute(sa.text("set local client_connection_check_interval = '1s'"))
-            marks = await watermark.lock(locked, sorted(await self._live_marks()))
-            # Commands and due moments take no watermark: they must not write while the two are compared.
-            for table in self.tables.values():
-                await locked.execute(sa.text(f"lock table {table.fullname} in share mode"))
-            await self.replay.catch_up({part: mark.next_offset for part, mark in marks.items()})
+            await self.replay.catch_up(await self._live_marks())
             await self.replay.let_in()
             for kind, table in self.tables.items():
                 await self._compare(locked, kind.KEY, table)
             if swap:
                 await _swap(locked)
+        if swap:
+            await _drop(self.live, REPLACED)
+
+    @contextlib.asynccontextmanager
+    async def _standing_still(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction during which nobody writes the live projection, whether they take a watermark or not. Others read it.
+
+        The mode conflicts with `for update` as well: whoever waits, waits before the table is found by its name, not after.
+        """
+        names = sorted(table.fullname for table in self.tables.values())
+        names.sort(key=lambda name: not name.endswith(".watermark"))  # First: then no further batch begins.
+        for _ in range(MOST_TRIES):
+            async with self.live.connect() as connection:
+                try:
+                    await connection.execute(sa.text(f"set local lock_timeout = {LOCK_PATIENCE_MS}"))
+                    await connection.execute(sa.text(f"lock table {', '.join(names)} in exclusive mode"))
+                except DBAPIError as error:
+                    if classify(error) is not Fault.TRANSIENT:
+                        raise
+                else:
+                    yield connection
+                    await connection.commit()
+                    return
+            await asyncio.sleep(PAUSE_SECONDS)
+        raise RuntimeError("the service never stood still for a moment; nothing was changed, try again")
 
     async def _compare(self, locked: AsyncConnection, key: tuple[str, ...], table: sa.Table) -> None:
         """Adds to the report the rows that only one of the two holds."""
@@ -178,11 +210,24 @@ async def _swap(locked: AsyncConnection) -> None:
         f"insert into {BESIDE}.watermark select * from {PROJECTION}.watermark",  # noqa: S608  # Both are constants.
         f"alter schema {PROJECTION} rename to {REPLACED}",
         f"alter schema {BESIDE} rename to {PROJECTION}",
-        f"drop schema {REPLACED} cascade",
     ):
         await locked.execute(sa.text(statement))
 
 
 async def _drop_beside(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(sa.text(f"drop schema if exists {BESIDE} cascade"))
+    for schema in (BESIDE, REPLACED):
+        await _drop(engine, schema)
+
+
+async def _drop(engine: AsyncEngine, schema: str) -> None:
+    """Drops a schema once nobody reads it any more. Who does is not kept waiting; if they go on for long, the next rebuild drops it."""
+    for number in range(1, MOST_TRIES + 1):
+        try:
+            async with engine.begin() as connection:
+                await connection.execute(sa.text(f"set local lock_timeout = {LOCK_PATIENCE_MS}"))
+                await connection.execute(sa.text(f"drop schema if exists {schema} cascade"))
+            return
+        except DBAPIError as error:
+            if classify(error) is not Fault.TRANSIENT or (number == MOST_TRIES and schema != REPLACED):
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)

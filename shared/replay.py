@@ -24,7 +24,7 @@ from shared.deciding import Batch
 from shared.decoding import decode
 from shared.envelope import Heard, Read, microseconds
 from shared.facts import FactLane
-from shared.holding import TAKEOVER, load_takeovers
+from shared.holding import TAKEOVER, load_other_writers, load_takeovers
 from shared.journal import JOURNAL, Entry
 from shared.parking import PARKED, ParkedState
 from shared.positions import partition_of, topic_partition
@@ -233,6 +233,7 @@ class Replay:
     async def _think(self, events: Events, *, anew: bool = False) -> None:
         """Event by event, through `apply` alone."""
         working = self._service.working(self._service.clock())
+        working.all_rules_known = True
         keys: dict[Any, set[tuple[Any, ...]]] = {}
         for one in events:
             row = working.make[type(one.body)](one)
@@ -242,6 +243,8 @@ class Replay:
             load_takeovers(reads, working)
             for kind, wanted in keys.items():
                 reads.by_key(working[kind], self._service.table(kind), wanted)
+            await reads.run()
+            load_other_writers(reads, working, events)
             await reads.run()
             if anew:
                 for kind, wanted in keys.items():

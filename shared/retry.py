@@ -14,7 +14,7 @@ from shared.commands import NotYet
 from shared.deciding import Desk
 from shared.decoding import decode
 from shared.envelope import Heard, Reason
-from shared.faults import Fault, classify
+from shared.faults import Fault, classify, told
 from shared.holding import TAKEOVER
 from shared.oversized import HEADS
 from shared.parking import PARKED, Parked, ParkedState
@@ -33,7 +33,7 @@ _about = sa.and_(
 _takeovers = sa.select(sa.func.count()).where(TAKEOVER.c.in_stream == PARKED.c.stream).scalar_subquery()
 _TAKEN_OVER = (
     sa.select(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
-    .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.FOREIGN_WRITER)
+    .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason.in_([Reason.FOREIGN_WRITER, Reason.FORMER_WRITER]))
     .where(sa.exists().where(_about))
     .where(PARKED.c.retries < MOST_RETRIES * _takeovers)
     .order_by(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
@@ -117,13 +117,13 @@ class ParkedRetry:
             await parking.settle(connection, row, ParkedState.HEARD)  # First: it must not stand in its own way.
             try:
                 async with connection.begin_nested():
-                    working = await self._desk.think(connection, inputs)
+                    working = await self._desk.think(connection, inputs, all_rules_known=True)
                     aside = working.aside[0] if working.aside else None
                     reason, refused = (aside.reason, aside.detail) if aside else (None, None)
             except Exception as error:
                 if classify(error) is Fault.TRANSIENT:
                     raise
-                reason, refused = None, repr(error)[:500]
+                reason, refused = None, told(error)
             if refused is None:
                 for part in counted:
                     await watermark.recount(connection, part, heard=+1, parked=-1)
@@ -135,11 +135,11 @@ class ParkedRetry:
         return result
 
     async def discard(self, stream: str, partition: int, offset: int) -> Parked | None:
-        """Ends a parked record for good; it stays as evidence. None if there is none."""
+        """Ends a parked record for good; it stays as evidence, without its bytes. None if there is none."""
         async with self._engine.begin() as connection:
             row = await parking.find(connection, stream, partition, offset, for_update=True)
             if row is not None and row.state == ParkedState.PARKED:
-                await parking.settle(connection, row, ParkedState.DISCARDED)
+                await parking.empty(connection, row)
             result = await parking.find(connection, stream, partition, offset)
         await self._release(result)
         return result

@@ -23,7 +23,7 @@ from shared.database import connect
 from shared.deciding import Desk
 from shared.due import DueLoop
 from shared.facts import FactLane
-from shared.faults import Fault, classify
+from shared.faults import Fault, classify, told
 from shared.garbage import look_seldom
 from shared.health import Health
 from shared.observer import Observer, is_heard
@@ -196,7 +196,7 @@ class Runtime:
                 ended = [task for task in (*tasks, serving, stuck) if task.done()]
                 if ended:
                     log.error("a part of the service ended", parts=[task.get_name() for task in ended],
-                              errors=[repr(task.exception()) for task in ended if not task.cancelled()])  # fmt: skip
+                              errors=[told(error) for task in ended if not task.cancelled() and (error := task.exception())])  # fmt: skip
                     code = EXIT_STUCK
                     break
         finally:

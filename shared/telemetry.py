@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections import Counter as Tally
 from collections.abc import Iterable
+from types import TracebackType
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.faults import told
 from shared.working import Verdict
 
 FACTS = Counter("rollcall_facts_total", "Facts heard, by what they were to the row before", ["service", "verdict"])
@@ -47,6 +50,22 @@ def count(service: str, verdicts: Iterable[tuple[Verdict, str]]) -> None:
             STALE.labels(service, source if source in _sources else "others").inc(number)
 
 
+def without_texts(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception as where it happened and what may be told of it: the texts of database drivers quote the rows that they refuse."""
+    raised = event.pop("exc_info", None)
+    if raised:
+        error = raised if isinstance(raised, BaseException) else (sys.exc_info() if raised is True else raised)[1]
+        if error is not None:
+            event["exception"] = "".join(_lines(error, error.__traceback__)).rstrip()
+    return event
+
+
+def _lines(error: BaseException, where: TracebackType | None) -> list[str]:
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    first = [*_lines(before, before.__traceback__), "which led to:\n"] if before is not None else []
+    return [*first, *traceback.format_tb(where), f"{told(error)}\n"]
+
+
 def configure_logs(service: str, *, level: str = "INFO", as_json: bool | None = None) -> None:
     """One line an event: JSON where nobody looks, colours on a terminal."""
     as_json = not sys.stderr.isatty() if as_json is None else as_json
@@ -54,12 +73,13 @@ def configure_logs(service: str, *, level: str = "INFO", as_json: bool | None = 
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_texts,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
     )
     structlog.configure(
-        processors=[*shared, structlog.processors.StackInfoRenderer(), structlog.processors.format_exc_info, renderer],
+        processors=[*shared, structlog.processors.StackInfoRenderer(), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,

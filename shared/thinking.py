@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared import holding, journal, parking
+from shared import erasing, holding, journal, parking
 from shared.contracts.model import Event
 from shared.envelope import Heard, Reason
 from shared.holding import HELD_DAYS, HELD_TOO_LONG
@@ -21,14 +21,24 @@ from shared.service import Inputs, Service
 from shared.watermark import Partition
 from shared.working import Arrival, Due, Verdict, Working
 
-_PARK_FOR = {Verdict.FOREIGN: Reason.FOREIGN_WRITER, Verdict.RENUMBERED: Reason.NUMBERING_CHANGED}
+_PARK_FOR = {
+    Verdict.FOREIGN: Reason.FOREIGN_WRITER,
+    Verdict.FORMER: Reason.FORMER_WRITER,
+    Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
+}
 
 
 async def think(
-    service: Service, connection: AsyncConnection, inputs: Inputs, *, quiet_until: Mapping[Partition, int]
+    service: Service,
+    connection: AsyncConnection,
+    inputs: Inputs,
+    *,
+    quiet_until: Mapping[Partition, int],
+    all_rules_known: bool = False,
 ) -> tuple[Working, Writes]:
     """What came of the inputs, and what remains to be written. What stands before `quiet_until` decides nothing (shared.recovery)."""
     working = service.working(service.clock())
+    working.all_rules_known = all_rules_known
     if not inputs:
         return working, Writes()
     requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
@@ -38,6 +48,8 @@ async def think(
     holding.load_known_requests(reads, working, requests)
     parking.load_blocked(reads, working, (_place(one) for one in requests if parking.waits(one.body)))
     await service.load(reads, working, inputs)
+    await reads.run()
+    holding.load_other_writers(reads, working, (one for one in inputs if isinstance(one, Heard)))
     await reads.run()
     for one in inputs:
         if isinstance(one, Due):
@@ -53,6 +65,7 @@ def to_write(service: Service, working: Working) -> Writes:
     for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
         writes.save(service.table(kind), rows)
     journal.enter(writes, working.said)
+    erasing.follow(writes, working.erasures)
     return writes
 
 
@@ -83,6 +96,8 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
     if kind in working.make:
         verdict = working.apply(heard)
         working.verdicts.append((verdict, heard.source))
+        if verdict not in _PARK_FOR and erasing.is_erasure(heard):
+            working.erasures.append(heard)
         news = verdict is Verdict.NEWER or (verdict is Verdict.STALE and kind in working.remember)
         if news and heard.source != service.source and not quiet:
             react = service.react.get(kind)

@@ -23,7 +23,7 @@ from shared import parking, tokens
 from shared.commands import IdReused, NotYet, Undecidable
 from shared.contracts.model import Event
 from shared.envelope import Heard, microseconds, subject_of
-from shared.faults import Fault, classify
+from shared.faults import Fault, classify, told
 from shared.parking import Parked
 from shared.rows import mapping
 from shared.runtime import Runtime
@@ -143,7 +143,7 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
             return problem_response(
                 503, "Try again", "a service behind this one does not answer", headers={"Retry-After": "5"}
             )
-        log.error("request failed", path=request.url.path, error=repr(error)[:500])
+        log.error("request failed", path=request.url.path, error=told(error))
         return problem_response(500, "Our fault", "this should not have happened; it has been logged")
 
     @app.get("/health/live", include_in_schema=False)
@@ -191,7 +191,7 @@ def _add_parked(app: FastAPI, runtime: Runtime) -> None:
         return {
             **_summary(row),
             "key": _text(record.key),
-            "headers": {name: _text(value) for name, value in record.headers},
+            "headers": [[name, _text(value)] for name, value in record.headers],
             "value": _text(record.value),
         }
 

@@ -6,17 +6,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
+from pydantic import BaseModel
+
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Fact, Request
 from shared.contracts.rules import SourceTakenOver
 from shared.envelope import Heard, Reason, digest_of, subject_of
-from shared.rows import FactRow, Row, Rows
+from shared.rows import FactRow, Row, Rows, fields_of
 from shared.streams import STREAMS
+from shared.succession import Claim, Handover, Succession
 from shared.values import immutable
 
 R = TypeVar("R", bound=Row)
@@ -27,6 +32,8 @@ class Verdict(StrEnum):
 
     NEWER = "newer"
     STALE = "stale"
+    FORMER = "former"
+    """Said after somebody else had taken over: its writer may not know."""
     DUPLICATE = "duplicate"
     ERASED = "erased"
     FOREIGN = "foreign"
@@ -35,14 +42,33 @@ class Verdict(StrEnum):
 
 @immutable
 class Takeover(FactRow):
-    """`to_source` may replace facts of `from_source` on a stream."""
+    """`to_source` replaces `from_source` on a stream from now on. Every statement of the rule is kept: what was said under it counts."""
 
-    KEY: ClassVar = ("rule_id",)
+    KEY: ClassVar = ("rule_id", "event_id")
 
     rule_id: str
     in_stream: str
     from_source: str
     to_source: str
+    offset: int = field(compare=False)
+    """Where it stands among the rules: several may have been appended in one millisecond."""
+
+    def handover(self) -> Handover:
+        said = (self.rule_id, self.version, self.in_stream, self.from_source, self.to_source)
+        return Handover(self.heard_at, self.offset, *said)
+
+
+@immutable
+class OtherWriter(FactRow):
+    """The last that somebody other than its owner said about an aggregate: which fact it was, not what it said."""
+
+    KEY: ClassVar = ("kind", "subject", "source")
+
+    kind: str
+    """Of row."""
+    subject: str
+    content: str
+    """A checksum."""
 
 
 @immutable
@@ -130,6 +156,14 @@ def compare(old: FactRow, new: FactRow) -> Verdict:
     return Verdict.NEWER if new.heard_at >= old.heard_at else Verdict.STALE
 
 
+_BY_CLAIM = {
+    Claim.OUTRANKS: Verdict.NEWER,
+    Claim.OUTRANKS_UNLESS_GIVEN_BACK: Verdict.FOREIGN,  # Set aside, and let in by itself within seconds.
+    Claim.OUTRANKED: Verdict.STALE,
+    Claim.OUTRANKED_SINCE: Verdict.FORMER,
+    Claim.NONE: Verdict.FOREIGN,
+}
+
 Arrival = tuple[dt.datetime, str, int, int]
 """When and where a record was heard: append time, stream, partition, offset."""
 
@@ -145,9 +179,29 @@ def meta(heard: Heard[Any]) -> tuple[str, int, bool, str, dt.datetime]:
     return heard.source, heard.version, heard.numbered, heard.event_id, heard.appended_at
 
 
+def other_writer(row: FactRow, subject: str) -> OtherWriter:
+    """What is remembered of a fact that made no row, or whose row another writer's fact has replaced."""
+    said = {name: getattr(row, name) for name in fields_of(type(row)) if name not in _META}
+    content = hashlib.blake2b(json.dumps(said, default=_plain, sort_keys=True).encode(), digest_size=12).hexdigest()
+    meta = (row.source, row.version, row.numbered, row.event_id, row.heard_at)
+    return OtherWriter(*meta, type(row).__name__, subject, content)
+
+
+_META = frozenset(fields_of(FactRow))
+
+
+def _plain(value: Any) -> Any:
+    """The same for values that are equal, whether they come from a record or from a table."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        value = value.astimezone(dt.UTC)
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
 def takeover_of(heard: Heard[SourceTakenOver]) -> Takeover:
     body = heard.body
-    return Takeover(*meta(heard), body.rule_id, body.in_stream, body.from_source, body.to_source)
+    return Takeover(*meta(heard), body.rule_id, body.in_stream, body.from_source, body.to_source, heard.offset)
 
 
 @dataclass(slots=True)
@@ -167,6 +221,11 @@ class Working:
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
     verdicts: list[tuple[Verdict, str]] = field(default_factory=list)
+    erasures: list[Heard[Any]] = field(default_factory=list)
+    """What was heard of people who want to be, or have to be, unknown here."""
+    all_rules_known: bool = False
+    """Whether everything that was said about takeovers by now has been heard. Else what a former writer seems to have said late is
+    not overwritten yet: it may have been given back its place by a rule that was not heard so far."""
     blocked: dict[tuple[str, str], Arrival] = field(default_factory=dict)
     """(session, person) of parked requests and when the first of them arrived: later ones wait behind it."""
 
@@ -194,34 +253,83 @@ class Working:
 
     def _verdict(self, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> Verdict:
         if old is None:
-            return Verdict.NEWER
+            old = self._of_the_same_rule(new)
+            return Verdict.NEWER if old is None or self._are_of_one_house(heard.stream, old, new) else Verdict.FOREIGN
         ends = getattr(new, "erased", False)
         if getattr(old, "erased", False):
             return Verdict.NEWER if ends and new.heard_at < old.heard_at else Verdict.ERASED
         if heard.tombstone:
-            return Verdict.NEWER  # It names no writer: it speaks for the owner, whoever that is.
-        if old.source != new.source:
-            verdict = self._between_writers(heard.stream, old.source, new.source)
+            verdict = Verdict.NEWER  # It names no writer: it speaks for the owner, whoever that is.
+        elif old.source != new.source:
+            verdict = self._between_writers(heard, old, new)
         else:
             verdict = compare(old, new) if old.numbered == new.numbered else Verdict.RENUMBERED
-        if ends and verdict is not Verdict.FOREIGN:
-            return Verdict.NEWER  # The last value, however late it is heard: a name must not outlive its erasure.
+        if ends and self._are_of_one_house(heard.stream, old, new):
+            verdict = Verdict.NEWER  # The last value, however late it is heard: a name must not outlive its erasure.
+        if ends and verdict is Verdict.NEWER:
+            for other in self[OtherWriter].where("subject", heard.subject):
+                self[OtherWriter].remove(*self[OtherWriter].key(other))
         return verdict
 
-    def _between_writers(self, stream: str, old: str, new: str) -> Verdict:
-        """The first writer owns an aggregate, until another may take over; a service owns its own stream over an importer."""
-        owner = STREAMS[stream].owner
-        if new == owner or self._replaces(stream, old, new):
-            return Verdict.NEWER
-        return Verdict.STALE if old == owner or self._replaces(stream, new, old) else Verdict.FOREIGN
+    def _of_the_same_rule(self, new: FactRow) -> FactRow | None:
+        """Each statement about a takeover has a row of its own, but a rule belongs to whoever stated it first."""
+        if not isinstance(new, Takeover):
+            return None
+        said = self[Takeover].where("rule_id", new.rule_id)
+        return min(said, key=Takeover.handover, default=None)
 
-    def _replaces(self, stream: str, old: str, new: str) -> bool:
-        """Whether `new` may take over from `old`, or from somebody who may."""
-        rules = [(rule.from_source, rule.to_source) for rule in self[Takeover] if rule.in_stream == stream]
-        reached = {old}
-        while more := {after for before, after in rules if before in reached} - reached:
-            reached |= more
-        return new in reached
+    def _are_of_one_house(self, stream: str, old: FactRow, new: FactRow) -> bool:
+        owner = STREAMS[stream].owner
+        return (
+            old.source == new.source
+            or owner in (old.source, new.source)
+            or self._succession(stream).are_related(old.source, new.source)
+        )
+
+    def _between_writers(self, heard: Heard[Any], old: FactRow, new: FactRow) -> Verdict:
+        """The first writer owns an aggregate, until another takes over; a service owns its own stream over an importer.
+
+        What somebody else said before is remembered, without what it said: a duplicate of it is nothing new, also when
+        its writer has been given back its place.
+        """
+        owner = STREAMS[heard.stream].owner
+        if new.source == owner:
+            return Verdict.NEWER
+        if old.source == owner:
+            return Verdict.STALE
+        others = self[OtherWriter]
+        said = others.get(type(new).__name__, heard.subject, new.source)
+        news = other_writer(new, heard.subject)
+        if said is not None:
+            if said.numbered != news.numbered:
+                return Verdict.RENUMBERED
+            again = compare(said, news)
+            if again is Verdict.STALE:
+                return Verdict.STALE
+            if again is Verdict.DUPLICATE:
+                news = said  # When it was first said counts.
+        claim = self._succession(heard.stream).claim(
+            new.source, news.heard_at, against=old.source, said_at=old.heard_at
+        )
+        verdict = _BY_CLAIM[claim]
+        if claim is Claim.OUTRANKS_UNLESS_GIVEN_BACK and self.all_rules_known:
+            verdict = Verdict.NEWER
+        if verdict is Verdict.NEWER:
+            others.remove(*others.key(news))
+            others.put(other_writer(old, heard.subject))
+        else:
+            others.put(news)
+        return verdict
+
+    def _succession(self, stream: str) -> Succession:
+        return Succession(map(Takeover.handover, self[Takeover]), stream)
+
+    def owns(self, row: FactRow, stream: str) -> bool:
+        """Whether we may state this aggregate of our own stream: it is ours, or was taken over from whoever stated it first."""
+        if row.source == self.source:
+            return True
+        claim = self._succession(stream).claim(self.source, self.now, against=row.source, said_at=self.now)
+        return claim in (Claim.OUTRANKS, Claim.OUTRANKS_UNLESS_GIVEN_BACK)
 
     def say(self, fact: Fact, *, cause: Heard[Any] | None = None) -> None:
         """States a fact of our own: applied to the rows here and now, and staged for journal and outbox."""

@@ -107,6 +107,7 @@ def _hearing(service: str, books: Books | None) -> list[Equation]:
         "not heard yet": sum(row["lag"] for row in rows.values()),
         "not sent yet": int(books["outbox"]),
         "streams that do not add up": len(wrong),
+        "erasures beside their partition": int(books.get("stray_erasures", 0)),
     }
     return [
         Equation(f"{service}.heard", says, published, sum(parts.values()), parts, service=service),

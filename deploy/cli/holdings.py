@@ -30,7 +30,7 @@ async def holdings(folder: Path, found: Connection, client: httpx.AsyncClient) -
 
 
 async def _tables(service: str, url: str) -> dict[str, str]:
-    engine = create_async_engine(url)
+    engine = create_async_engine(url, hide_parameters=True)
     held: dict[str, str] = {}
     try:
         async with engine.connect() as connection:

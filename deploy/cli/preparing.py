@@ -64,7 +64,7 @@ def store_tokens(folder: Folder, databases: dict[str, str]) -> None:
     """Makes this folder's tokens known to every service: one for operators, and one for the page, which only reads."""
 
     async def store(url: str) -> None:
-        engine = create_async_engine(url)
+        engine = create_async_engine(url, hide_parameters=True)
         try:
             async with engine.begin() as connection:
                 for name, (actor, scopes) in _TOKENS.items():

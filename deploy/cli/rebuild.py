@@ -51,7 +51,11 @@ def rebuild(
 
     import asyncio
 
+    from aiokafka.errors import KafkaError
+    from sqlalchemy.exc import DBAPIError
+
     from deploy.cli import waiting
+    from shared.faults import told
     from shared.rebuild import compare, swap
 
     async def run() -> Report:
@@ -71,6 +75,8 @@ def rebuild(
         report = asyncio.run(run())
     except RuntimeError as error:
         raise Refusal(f"{str(error).capitalize()}.") from error
+    except (DBAPIError, KafkaError, OSError) as error:
+        raise Refusal(f"Nothing was changed, for a fault came between: {told(error)}. Try again.") from error
     if as_json:
         print_json(asdict(report))
     else:

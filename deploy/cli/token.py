@@ -95,7 +95,7 @@ def _everywhere(folder: Path, do: Callable[[AsyncConnection], Awaitable[None]]) 
         for service in installed_services():
             url = database(folder, service)
             await waiting.postgres(url, service)
-            engine = create_async_engine(url)
+            engine = create_async_engine(url, hide_parameters=True)
             try:
                 async with engine.begin() as connection:
                     await do(connection)

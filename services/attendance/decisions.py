@@ -45,7 +45,7 @@ from shared.envelope import Heard, Reason, digest_of
 from shared.holding import HELD_DAYS
 from shared.rows import FactRow
 from shared.values import immutable
-from shared.working import Takeover, Working
+from shared.working import Working
 
 
 @immutable
@@ -240,10 +240,7 @@ def _list(
 
 def is_ours(working: Working, row: FactRow) -> bool:
     """Whether we may state this aggregate: it is ours, or was taken over from whoever stated it first."""
-    return row.source == working.source or any(
-        (rule.in_stream, rule.from_source, rule.to_source) == (AttendanceState.stream, row.source, working.source)
-        for rule in working[Takeover]
-    )
+    return working.owns(row, AttendanceState.stream)
 
 
 def _absent(place: PlaceSaid, meeting_id: str, decided_at: dt.datetime) -> ParticipantAbsent:

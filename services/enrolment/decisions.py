@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from services.enrolment.eligibility import (
     Wait,
@@ -19,7 +20,7 @@ from services.enrolment.eligibility import (
     settles_at,
     town_of_place,
 )
-from services.enrolment.settling import Asked, Entry, Leave, settle
+from services.enrolment.settling import Asked, Entry, Leave, asked_at, settle
 from services.enrolment.state import CANCELLED, Membership, Place, Session, Settled
 from shared.contracts.enrolment import (
     AskedFor,
@@ -73,6 +74,7 @@ def decide_request(
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
+    asked = _in_time(asked, session, at)
     found: str | RefusalReason | Wait
     if session.state == CANCELLED:
         found = RefusalReason.SESSION_CANCELLED
@@ -80,6 +82,8 @@ def decide_request(
         found = RefusalReason.ALREADY_PLACED
     elif at >= session.starts_at:
         found = RefusalReason.SESSION_STARTED
+    elif place is not None and place.withdrawal_asked_at is not None and at < place.withdrawal_asked_at:
+        found = RefusalReason.WITHDRAWN_SINCE
     else:
         found = eligible_city(working, session, person_id)
     if isinstance(found, Wait):
@@ -99,6 +103,7 @@ def decide_withdrawal(
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
+    asked = _in_time(asked, session, at)
     reason = None
     never_had = place is None or place.state == Standing.NONE
     if never_had and isinstance(wait := eligible_city(working, session, person_id), Wait):
@@ -109,6 +114,8 @@ def decide_withdrawal(
         reason = RefusalReason.SESSION_CANCELLED
     elif at >= session.starts_at:
         reason = RefusalReason.SESSION_STARTED
+    elif place.place_asked_at is not None and at < place.place_asked_at:
+        reason = RefusalReason.ASKED_SINCE
     if reason is not None:
         return [refuse(session.session_id, person_id, place, AskedFor.WITHDRAWAL, reason, asked, working.now)]
     return _settled(working, session, now=now, leaving={person_id: Leave(WithdrawalReason.REQUESTED, asked)})
@@ -160,6 +167,7 @@ def refuse(
         request_id=asked.id,
         request_digest=asked.digest,
         decided_at=decided_at,
+        **asked_at(place, asked_for, asked),
         asked_for=asked_for,
         reason=reason,
         standing=place.state if place else Standing.NONE,
@@ -190,6 +198,11 @@ def _settled(
         seats=seats_of(working, session),
         has_begun=begun,
     )
+
+
+def _in_time(asked: Asked, session: Session, at: dt.datetime) -> Asked:
+    """What came after the start could not have changed anything, so it is no later word than one before."""
+    return replace(asked, at=at) if at < session.starts_at else asked
 
 
 def _erased(working: Working, places: Iterable[Place], *, begun: bool) -> dict[str, Leave]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.enrolment.state import Place, Session
 from shared.contracts.enrolment import (
+    AskedFor,
     Basis,
     EnrolmentWithdrawn,
     ParticipantEnrolled,
@@ -27,6 +28,8 @@ class Asked:
     source: str
     id: str
     digest: str
+    at: dt.datetime | None = None
+    """When it was appended, if it came before the session began: only then it could have changed anything."""
 
     @classmethod
     def by(cls, heard: Heard[Any]) -> Asked:
@@ -112,6 +115,18 @@ def settle(
     return facts
 
 
+def asked_at(place: Place | None, asked_for: AskedFor, asked: Asked | None) -> dict[str, Any]:
+    """When the newest requests about a place were appended, this one among them."""
+    times = {
+        AskedFor.PLACE: place.place_asked_at if place else None,
+        AskedFor.WITHDRAWAL: place.withdrawal_asked_at if place else None,
+    }
+    known = times[asked_for]
+    if asked is not None and asked.at is not None and (known is None or asked.at > known):
+        times[asked_for] = asked.at
+    return {"place_asked_at": times[AskedFor.PLACE], "withdrawal_asked_at": times[AskedFor.WITHDRAWAL]}
+
+
 def _place_fields(place: Place, asked: Asked | None, decided_at: dt.datetime) -> dict[str, Any]:
     return {
         "session_id": place.session_id,
@@ -122,6 +137,7 @@ def _place_fields(place: Place, asked: Asked | None, decided_at: dt.datetime) ->
         "queue": place.queue,
         **_answering(asked),
         "decided_at": decided_at,
+        **asked_at(place, AskedFor.WITHDRAWAL, asked),
     }
 
 
@@ -137,6 +153,7 @@ def _new_place(
         "queue": number,
         **_answering(entry.asked),
         "decided_at": decided_at,
+        **asked_at(before, AskedFor.PLACE, entry.asked),
     }
 
 

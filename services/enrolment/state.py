@@ -154,6 +154,9 @@ class Place(FactRow):
     """Why it was withdrawn."""
     refusal: RefusalReason | None
     """Why the latest request about it was turned down."""
+    place_asked_at: dt.datetime | None
+    withdrawal_asked_at: dt.datetime | None
+    """When the newest request of each kind that was decided had been appended."""
     decided_at: dt.datetime
 
     @property
@@ -261,6 +264,8 @@ def place_of(heard: Heard[PlaceState]) -> Place:
         body.queue,
         reason,
         refusal,
+        body.place_asked_at,
+        body.withdrawal_asked_at,
         body.decided_at,
     )
 

@@ -29,7 +29,7 @@ from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome
 from shared.envelope import Reason
-from shared.faults import Fault, classify
+from shared.faults import Fault, classify, told
 from shared.service import Service
 from shared.working import Working
 
@@ -173,7 +173,7 @@ class Sender:
         except Exception as error:
             if classify(error) is Fault.TRANSIENT:
                 raise
-            log.warning("claim refused, claiming one by one", error=repr(error)[:500])
+            log.warning("claim refused, claiming one by one", error=told(error))
             return await self._claim_one_by_one(lease, most=most)
 
     async def _claim_together(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
@@ -195,7 +195,7 @@ class Sender:
             except Exception as error:
                 if not attempts:
                     raise
-                log.warning("claiming ended early", error=repr(error)[:500])  # What is claimed by now has to be sent.
+                log.warning("claiming ended early", error=told(error))  # What is claimed by now has to be sent.
                 return attempts, number
             if not found:
                 return attempts, number
@@ -218,7 +218,7 @@ class Sender:
                 fault = classify(error)
                 if fault is Fault.TRANSIENT:
                     raise
-                log.error("notice postponed: it cannot be claimed", notice_id=notice.notice_id, error=repr(error)[:500],
+                log.error("notice postponed: it cannot be claimed", notice_id=notice.notice_id, error=told(error),
                           exc_info=fault is Fault.BUG)  # fmt: skip
                 attempt, working = None, self._service.working(working.now)
                 problem = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE

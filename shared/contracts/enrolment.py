@@ -42,6 +42,10 @@ class RefusalReason(StrEnum):
     SESSION_STARTED = "session_started"
     NEVER_KNOWN = "never_known"
     PERSON_ERASED = "person_erased"
+    WITHDRAWN_SINCE = "withdrawn_since"
+    """It was sent before a withdrawal that is decided already."""
+    ASKED_SINCE = "asked_since"
+    """The withdrawal was sent before a request for a place that is decided already."""
 
 
 class AskedFor(StrEnum):
@@ -65,6 +69,9 @@ class PlaceState(Fact):
 
     `episode` counts how often the person came into the session; `queue` orders those who wait.
     `request_source` and `request_id` name the request that this fact answers, if it does, and `request_digest` tells what it asked.
+    `place_asked_at` and `withdrawal_asked_at`
+    say when the newest request for a place, and the newest withdrawal, that were decided had been appended: requests may be
+    heard in another order than they were sent in, and what was sent before the other's word no longer counts.
     """
 
     stream = "enrolment.events"
@@ -79,6 +86,8 @@ class PlaceState(Fact):
     request_source: Line | None = None
     request_id: Line | None = None
     request_digest: Digest | None = None
+    place_asked_at: Moment | None = None
+    withdrawal_asked_at: Moment | None = None
     decided_at: Moment
 
 

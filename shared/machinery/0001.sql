@@ -35,6 +35,20 @@ CREATE TABLE kept.journal (
     CONSTRAINT journal_key PRIMARY KEY (event_id)
 );
 
+CREATE TABLE kept.other_writer (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    content TEXT NOT NULL,
+    CONSTRAINT other_writer_key PRIMARY KEY (kind, subject, source)
+);
+
+CREATE INDEX other_writer_subject ON kept.other_writer (subject);
+
 CREATE TABLE kept.parked (
     stream TEXT NOT NULL,
     partition BIGINT NOT NULL,
@@ -73,6 +87,15 @@ CREATE TABLE kept.skipped (
     partition BIGINT NOT NULL,
     first_offset BIGINT NOT NULL,
     CONSTRAINT skipped_key PRIMARY KEY (type, stream, partition)
+);
+
+CREATE TABLE kept.stray_erasure (
+    stream TEXT NOT NULL,
+    key TEXT NOT NULL,
+    partition BIGINT NOT NULL,
+    "offset" BIGINT NOT NULL,
+    appended_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT stray_erasure_key PRIMARY KEY (stream, key)
 );
 
 CREATE TABLE kept.token (
@@ -119,7 +142,8 @@ CREATE TABLE projection.takeover (
     in_stream TEXT NOT NULL,
     from_source TEXT NOT NULL,
     to_source TEXT NOT NULL,
-    CONSTRAINT takeover_key PRIMARY KEY (rule_id)
+    "offset" BIGINT NOT NULL,
+    CONSTRAINT takeover_key PRIMARY KEY (rule_id, event_id)
 );
 
 CREATE TABLE projection.watermark (

@@ -116,3 +116,10 @@ def test_a_service_that_is_away_leaves_its_lines_open() -> None:
 def test_where_no_mail_server_can_be_asked_its_lines_are_left_out() -> None:
     lines = found(books(), mails_accepted=None, distinct_mails=None)
     assert "mail" not in lines and balanced(list(lines.values()))
+
+
+def test_an_erasure_that_compaction_cannot_follow_does_not_look_well() -> None:
+    its = books()
+    its["enrolment"]["stray_erasures"] = 1
+    wrong = {name for name, line in found(its).items() if not line.holds}
+    assert wrong == {"enrolment.waiting"}

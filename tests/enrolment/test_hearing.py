@@ -51,7 +51,10 @@ async def test_every_bad_record_is_parked_with_its_reason_and_the_next_good_even
         "invalid_body": json_message("programme.cities", key, {**base, "name": "a\x00b"}, type_name),
         "future_time": message(good, at=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)),
         "too_large": Message("programme.cities", key, b" " * 300_000, message(good).headers),
-        "header_not_utf8": dataclasses.replace(message(good), headers=[*message(good).headers, ("x", b"\xff")]),
+        "header_not_utf8": dataclasses.replace(
+            message(good), headers=[*message(good, without="ce_source").headers, ("ce_source", b"\xff")]
+        ),
+        "missing_body": Message("programme.cities", key, None, message(good).headers),
         "wrong_stream": dataclasses.replace(message(body_of(ContactRegistered)), stream="programme.cities", key=key),
     }
     big = json_message("programme.cities", key, {**base, "population": 10**23}, type_name)

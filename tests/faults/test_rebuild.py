@@ -28,7 +28,7 @@ from shared.contracts.rules import SourceTakenOver
 from shared.holding import ANSWER
 from shared.rebuild import Report, compare, swap
 from shared.service import Service
-from shared.testing import body_of, eventually, message
+from shared.testing import Message, body_of, eventually, message
 from tests.enrolment.surroundings import Make, city, fresh, known, rows, settled
 from tests.faults.trained import ATTENDANCE, Trained, about, trained
 
@@ -79,6 +79,45 @@ async def test_a_rebuild_finds_and_heals_what_was_changed_by_hand_and_says_and_m
         await one.someone_comes()  # The service goes on, and says nothing but what is new.
         if one.server is not None:
             assert set(Counter(mail[0] for mail in one.server.mails).values()) == {1}
+
+
+async def test_a_swap_among_readers_and_writers_is_made_and_nobody_is_thrown_out(world: Make) -> None:
+    """Readers who read one table after another in a transaction, and hold each, in every order; and towns that keep coming."""
+    async with trained(world, enrolment.SERVICE) as one:
+        tables = sorted(table.fullname for table in enrolment.SERVICE.tables.values() if table.schema == "projection")
+        readers = [asyncio.create_task(reading(one.here.engine, order)) for order in (tables, tables[::-1]) * 3]
+        async with publishing_towns(one.here):
+            for _ in range(3):
+                report = await swap(one.service, one.settings)
+                assert (report.different_rows, report.differences) == (0, [])
+        await settled(one.here)
+        for reader in readers:
+            assert not reader.done(), reader.exception()
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        assert await schemas(one.here.engine) == {"projection", "kept"}
+        assert (await compare(one.service, one.settings)).different_rows == 0
+
+
+async def reading(engine: AsyncEngine, tables: list[str]) -> None:
+    while True:
+        async with engine.begin() as connection:
+            for table in tables:
+                await connection.execute(sa.text(f"select count(*) from {table}"))  # noqa: S608
+                await asyncio.sleep(0.01)
+
+
+async def test_a_swap_for_which_the_service_never_stands_still_changes_nothing_and_says_so(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "MOST_TRIES", 2)
+    here = await world(enrolment.SERVICE)
+    async with here.engine.begin() as connection:
+        await connection.execute(sa.text("lock table projection.town in row exclusive mode"))
+        with pytest.raises(RuntimeError, match="nothing was changed, try again"):
+            await swap(here.service, here.settings)
+    assert await schemas(here.engine) == {"projection", "kept"}
+    assert (await swap(here.service, here.settings)).different_rows == 0
 
 
 @contextlib.asynccontextmanager
@@ -265,3 +304,39 @@ async def test_a_fact_let_in_while_a_rebuild_reads_is_in_it_and_one_that_was_dis
         for _ in range(2):  # The second one knows of the takeover before it reads what was discarded.
             assert (await compare(here.service, here.settings)).differences == []
         assert await known(here, gone, "Own")
+
+
+async def test_takeovers_there_and_back_and_said_again_are_rebuilt_as_they_were_lived(world: Make) -> None:
+    here = await world(enrolment.SERVICE)
+    first, second, third = fresh("urn:first"), fresh("urn:second"), fresh("urn:third")
+    chain, back, rule, other = fresh("town"), fresh("town"), fresh("takeover"), fresh("takeover")
+
+    def handover(rule_id: str, version: int, former: str, new: str) -> Message:
+        body = SourceTakenOver(rule_id=rule_id, in_stream="programme.cities", from_source=former, to_source=new)
+        return message(body, version=version)
+
+    old = message(city(back, name="Old"), source=second, event_id=fresh("event"))
+    async with here.running() as runtime:
+        for one in (
+            message(city(chain, name="First"), source=first),
+            message(city(back, name="First"), source=first),
+            handover(rule, 1, first, second),
+            message(city(chain, name="Second"), source=second),
+            old,
+            handover(rule, 2, second, third),
+            message(city(chain, name="Second, late"), source=second, version=2),
+            handover(other, 1, second, first),
+            message(city(back, name="Back"), source=first, version=2),
+            old,
+        ):
+            await here.publish(one)
+            await settled(here)
+        await runtime.may_decide.wait()
+        await runtime.retry.let_in()
+        assert await known(here, back, "Back")
+        assert (await compare(here.service, here.settings)).differences == []
+        await here.publish(message(city(chain, name="Third"), source=third))
+        await settled(here)
+        await runtime.retry.let_in()
+        assert await known(here, chain, "Third")
+        assert (await compare(here.service, here.settings)).differences == []

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from shared.contracts import EVENTS
-from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonRegistered
+from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.planner import SessionScheduled
+from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
-from shared.decoding import decode
+from shared.decoding import decode, echo_of
 from shared.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of, rfc3339
+from shared.parking import parked_row, poison_row, stored
 from shared.testing import NOON, Message, body_of, decoded, json_message, message
 
 CITY = body_of(CityQualified)
@@ -126,6 +130,55 @@ def test_an_empty_value_is_a_tombstone_only_where_personal_data_is() -> None:
     assert (found.tombstone, found.body) == (True, ContactForgotten(person_id="person-1"))
 
 
+PERSON = body_of(PersonRegistered)
+WITHOUT_BODY = {
+    "another type": message(PERSON).headers,
+    "an unknown type": message(PERSON, ce_type="com.example.Something").headers,
+    "an erasure of another stream": message(ContactForgotten(person_id=PERSON.person_id)).headers,
+    "no type": message(PERSON, without="ce_type").headers,
+    "a wrong spelling": [("ce-type", PERSON.type_name().encode())],
+    "a wrong case": [("CE_Type", PERSON.type_name().encode())],
+    "a body announced": [("content-type", b"application/json")],
+    "structured mode": [("content-type", b"application/cloudevents+json")],
+}
+
+
+@pytest.mark.parametrize("value", [None, b""])
+@pytest.mark.parametrize("headers", WITHOUT_BODY.values(), ids=WITHOUT_BODY)
+def test_a_body_that_is_missing_is_no_erasure(headers: list[tuple[str, bytes]], value: bytes | None) -> None:
+    assert reason(Message("programme.people", PERSON.person_id.encode(), value, headers)) is Reason.MISSING_BODY
+
+
+def test_an_empty_value_that_is_not_null_is_no_tombstone_as_it_is_none_to_kafka() -> None:
+    assert reason(Message("programme.people", b"person-1", b"")) is Reason.MISSING_BODY
+
+
+def test_a_tombstone_is_bare_also_with_what_agents_add() -> None:
+    found = decoded(Message("programme.people", b"person-1", None, AGENTS))
+    assert (found.tombstone, found.body) == (True, PersonErased(person_id="person-1"))
+
+
+@pytest.mark.parametrize("value", [None, b""])
+def test_an_erasure_needs_no_body_and_is_its_writers_word_as_with_one(value: bytes | None) -> None:
+    with_body = message(PersonErased(person_id="person-1"), source="urn:a", version=4, at=NOON)
+    assert decoded(Message(with_body.stream, with_body.key, value, with_body.headers)) == decoded(with_body)
+    without = [one for one in with_body.headers if one[0] != "content-type"]  # It would be the type of nothing.
+    assert decoded(Message(with_body.stream, with_body.key, value, without)) == decoded(with_body)
+    for key in (None, b"\xff"):
+        assert isinstance(decoded(Message(with_body.stream, key, value, with_body.headers)), Poison)
+
+
+def test_a_structured_erasure_needs_no_data_and_anything_else_does() -> None:
+    line = {"specversion": "1.0", "id": "e", "source": "urn:a", "time": NOON.isoformat()}
+    structured = [("content-type", b"application/cloudevents+json")]
+    for data in ({}, {"data": None}):
+        value = json.dumps({**line, "type": PersonErased.type_name(), **data}).encode()
+        found = decoded(Message("programme.people", b"person-1", value, structured))
+        assert (found.tombstone, found.body) == (False, PersonErased(person_id="person-1"))
+        value = json.dumps({**line, "type": PERSON.type_name(), **data}).encode()
+        assert reason(Message("programme.people", b"person-1", value, structured)) is Reason.MISSING_BODY
+
+
 @pytest.mark.parametrize("key", [b"", b"\xff", b"a b", None])
 def test_a_tombstone_whose_key_is_no_id_is_parked(key: bytes | None) -> None:
     assert reason(Message("programme.contacts", key, None)) is Reason.WRONG_KEY
@@ -162,14 +215,63 @@ def test_a_time_in_the_future_is_parked_and_a_clock_a_little_ahead_is_not() -> N
     assert reason(message(CITY, at=now + dt.timedelta(minutes=6))) is Reason.FUTURE_TIME
 
 
+def test_a_request_from_the_future_holds_nobody_back_for_it_can_never_be_heard() -> None:
+    now = dt.datetime.now(dt.UTC)
+    ahead = message(body_of(EnrolmentRequested), at=now + dt.timedelta(minutes=6))
+    row = poison_row(decoded(ahead, at=now), now=now)
+    assert (row.reason, row.session_id, row.person_id) == (Reason.FUTURE_TIME, None, None)
+    assert decode(stored(row)).reason is Reason.FUTURE_TIME  # type: ignore[union-attr]
+
+
 def test_a_body_above_the_limit_is_parked() -> None:
     sent = message(CITY)
     assert reason(Message(sent.stream, sent.key, b" " * (256 * 1024 + 1), sent.headers)) is Reason.TOO_LARGE
 
 
-def test_a_header_that_is_not_utf8_is_parked() -> None:
-    sent = message(CITY)
-    assert reason(Message(sent.stream, sent.key, sent.value, [*sent.headers, ("x", b"\xff")])) is Reason.HEADER_NOT_UTF8
+AGENTS = [("x-datadog-trace-id", b"\xf0\x9a,{"), ("traceparent", b"\x00\xff"), ("x", b""), ("\udcff\udcfe", b"1")]
+"""What tracing agents and mirrors add to every record of a producer, with a name that is not UTF-8 among them."""
+
+
+def test_headers_that_the_envelope_does_not_read_decide_nothing() -> None:
+    sent = message(CITY, at=NOON)
+    plain = decoded(sent)
+    sent.headers = [*AGENTS, *sent.headers, *AGENTS]
+    assert decoded(sent) == plain
+
+
+def test_attributes_of_structured_mode_that_the_envelope_does_not_read_decide_nothing() -> None:
+    line = {"specversion": "1.0", "id": "e", "source": "urn:a", "type": TYPE, "time": NOON.isoformat()}
+    odd = {"dataschema": "\ud800", "x": "y" * 10_000, "n": 10**30}
+    value = json.dumps({**line, **odd, "data": CITY.model_dump(mode="json")}).encode()
+    structured = [("content-type", b"application/cloudevents+json")]
+    assert isinstance(decoded(Message("programme.cities", KEY, value, structured)), Heard)
+
+
+@pytest.mark.parametrize("name", ["ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_correlationid"])
+def test_what_the_envelope_reads_has_to_be_text_and_the_detail_names_what_is_not(name: str) -> None:
+    sent = message(CITY, at=NOON)
+    sent.headers = [*((known, value) for known, value in sent.headers if known != name), (name, b"\xff")]
+    found = decoded(sent)
+    assert (found.reason, found.detail) == (Reason.HEADER_NOT_UTF8, f"{name} is not UTF-8")
+
+
+def test_an_attribute_that_stands_there_twice_counts_if_both_say_the_same() -> None:
+    sent = message(CITY, at=NOON)
+    plain = decoded(sent)
+    sent.headers += [(name, value) for name, value in sent.headers if name == "ce_id"]
+    assert decoded(sent) == plain
+    sent.headers += [("ce_id", b"another")]
+    assert reason(sent) is Reason.NOT_A_CLOUDEVENT
+    assert echo_of(sent.record(), b"urn:example:test") is None  # As an echo it would be known by one of the two.
+
+
+def test_a_header_without_a_value_is_a_missing_one() -> None:
+    for name in ("ce_id", "ce_source"):
+        sent = message(CITY)
+        sent.headers = [(known, None if known == name else value) for known, value in sent.headers]  # type: ignore[misc]
+        assert reason(sent) is Reason.NOT_A_CLOUDEVENT
+        assert fingerprint(sent.record())
+        assert stored(parked_row(sent.record(), "x", "", now=NOON)).headers == sent.headers
 
 
 def test_an_unknown_value_of_an_enum_is_parked() -> None:
@@ -248,3 +350,11 @@ def test_every_contracts_example_survives_the_way_through_a_record() -> None:
         found = decode(message(body, at=NOON).record())
         assert isinstance(found, Heard)
         assert found.body == body
+
+
+def test_every_reason_is_explained_to_operators() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operators.md").read_text(encoding="utf-8")
+    explained = re.findall(
+        r"^\| `([a-z0-9_]+)` \|", page.split("### Why a record was set aside")[1].split("\n\n**")[0], re.M
+    )
+    assert sorted(explained) == sorted(Reason)

@@ -66,7 +66,16 @@ def session(number: int) -> Session:
 
 def place(number: int) -> Place:
     return Place(
-        "rollcall/enrolment", number, True, f"e-{number}", NOON, "session-1", f"p-{number}", None, Standing.ENROLLED
+        "rollcall/enrolment",
+        number,
+        True,
+        f"e-{number}",
+        NOON,
+        "session-1",
+        f"p-{number}",
+        None,
+        Standing.ENROLLED,
+        NOON,
     )
 
 

@@ -81,6 +81,8 @@ CREATE TABLE projection.place (
     queue BIGINT,
     reason TEXT,
     refusal TEXT,
+    place_asked_at TIMESTAMP WITH TIME ZONE,
+    withdrawal_asked_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)
