@@ -176,7 +176,9 @@ def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) 
     key = [column.name for column in table.primary_key]
     old, fresh = table.c, statement.excluded
     meta = {*fields_of(FactRow), *key}
-    differs = sa.or_(*(old[name].is_distinct_from(fresh[name]) for name in table.c.keys() if name not in meta))
+    differs = sa.or_(
+        sa.false(), *(old[name].is_distinct_from(fresh[name]) for name in table.c.keys() if name not in meta)
+    )
     same = sa.or_(old.event_id == fresh.event_id, ~differs)
     tied = sa.and_(
         old.version == fresh.version, same == (fresh.heard_at < old.heard_at)

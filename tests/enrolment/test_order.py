@@ -11,13 +11,13 @@ from services.enrolment.state import Place
 from shared.contracts.enrolment import RefusalReason, Standing
 from shared.contracts.planner import SessionKind
 from shared.testing import NOON
-from tests.enrolment.test_decisions import Office, membership, office, session  # noqa: F401  # A fixture.
+from tests.enrolment.office import Office
 
 LATER = NOON + dt.timedelta(seconds=2)
 START = dt.datetime(2026, 12, 1, 8, 0, tzinfo=dt.UTC)
 
 
-def test_a_request_sent_before_a_withdrawal_that_is_decided_gives_no_place(office: Office) -> None:  # noqa: F811
+def test_a_request_sent_before_a_withdrawal_that_is_decided_gives_no_place(office: Office) -> None:
     office.session()
     assert office.withdraw("anna", at=LATER) == ["EnrolmentRefused"]  # no_place: that is how it was heard.
     assert office.ask("anna", at=NOON) == ["EnrolmentRefused"]
@@ -25,7 +25,7 @@ def test_a_request_sent_before_a_withdrawal_that_is_decided_gives_no_place(offic
     assert office.ask("anna", at=LATER + dt.timedelta(seconds=1)) == ["ParticipantEnrolled"]
 
 
-def test_a_request_sent_before_a_withdrawal_that_ended_a_place_gives_no_new_one(office: Office) -> None:  # noqa: F811
+def test_a_request_sent_before_a_withdrawal_that_ended_a_place_gives_no_new_one(office: Office) -> None:
     office.session(kind=SessionKind.SUPPLEMENTARY)
     office.withdraw("anna", at=LATER)
     assert office.ask("anna", at=NOON) == ["EnrolmentRefused"]
@@ -35,14 +35,14 @@ def test_a_request_sent_before_a_withdrawal_that_ended_a_place_gives_no_new_one(
     )
 
 
-def test_a_withdrawal_sent_before_a_request_that_is_decided_takes_no_place(office: Office) -> None:  # noqa: F811
+def test_a_withdrawal_sent_before_a_request_that_is_decided_takes_no_place(office: Office) -> None:
     office.session()
     office.ask("anna", at=LATER)
     assert office.withdraw("anna", at=NOON) == ["EnrolmentRefused"]
     assert (office.place("anna").state, office.place("anna").refusal) == (Standing.ENROLLED, RefusalReason.ASKED_SINCE)
 
 
-def test_what_was_sent_after_the_start_undoes_nothing_that_was_sent_before(office: Office) -> None:  # noqa: F811
+def test_what_was_sent_after_the_start_undoes_nothing_that_was_sent_before(office: Office) -> None:
     office.session()
     office.withdraw("anna", at=START)
     assert office.ask("anna", at=NOON) == ["ParticipantEnrolled"]
@@ -50,7 +50,7 @@ def test_what_was_sent_after_the_start_undoes_nothing_that_was_sent_before(offic
     assert office.withdraw("anna", at=LATER) == ["EnrolmentWithdrawn"]
 
 
-def test_who_waits_and_is_promoted_still_knows_when_they_asked(office: Office) -> None:  # noqa: F811
+def test_who_waits_and_is_promoted_still_knows_when_they_asked(office: Office) -> None:
     office.session(capacity=1)
     office.ask("bartek", at=NOON)
     office.ask("anna", at=LATER)

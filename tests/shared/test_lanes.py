@@ -16,15 +16,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
-from shared import watermark
+from services.notifications import app as notifications
+from shared import facts, watermark
 from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.database import arrays_of
 from shared.deciding import Batch, Desk, NotContinuous
 from shared.decoding import decode
 from shared.facts import FactLane
 from shared.migrating import migrate
 from shared.parking import PARKED
-from shared.testing import NOON, Message, message
+from shared.service import Service
+from shared.testing import NOON, Message, body_of, message
+from shared.testing import heard as heard_
 from shared.watermark import WATERMARK, Partition
+from tests.faults.trained import ATTENDANCE
 
 PART = Partition("programme.people", 3)
 
@@ -112,6 +117,25 @@ async def test_both_lanes_come_to_the_same(lanes: Lanes, messages: list[Message]
     assert await contents(lanes.fast, store.PERSON) == await contents(lanes.slow, store.PERSON)
     assert await contents(lanes.fast, WATERMARK) == await contents(lanes.slow, WATERMARK)
     assert await contents(lanes.fast, PARKED, "parked_at") == await contents(lanes.slow, PARKED, "parked_at")
+
+
+@pytest.mark.parametrize("service", [SERVICE, ATTENDANCE, notifications.SERVICE], ids=lambda service: service.name)
+async def test_whatever_the_fact_lane_hears_it_can_write(postgres: Postgres, service: Service) -> None:
+    """Also a row that is nothing but its key."""
+    name = f"lane_{service.name}"
+    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
+    await asyncio.to_thread(migrate, service.name, url)
+    heard = {model: make for model, make in service.make.items() if model.stream in service.facts}
+    kinds = {type(make(heard_(body_of(model)))) for model, make in heard.items()}
+    engine = create_async_engine(url)
+    try:
+        async with engine.connect() as connection:
+            for table in map(service.table, kinds):
+                nothing = watermark.parameters([]) | arrays_of(table, [])
+                assert (await connection.execute(facts._statement((table,)), nothing)).one() == (True, 0)
+    finally:
+        await engine.dispose()
+    assert kinds
 
 
 async def test_a_batch_that_does_not_continue_the_watermark_writes_nothing(lanes: Lanes) -> None:

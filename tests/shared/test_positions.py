@@ -121,4 +121,6 @@ def test_what_was_kept_of_a_partition_that_became_doubtful_is_dropped() -> None:
 def test_a_header_without_a_value_has_a_fingerprint_too() -> None:
     record = message(body_of(CityQualified)).record()
     record.headers = [("ce_id", None)]
-    assert fingerprint(record) == f"{record.timestamp}/"
+    known = fingerprint(record)
+    record.headers = []
+    assert known == fingerprint(record)
