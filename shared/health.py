@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import erasing, parking, telemetry, watermark
+from shared.due import count_overdue
 from shared.faults import Fault, classify
 from shared.holding import HELD
 from shared.journal import OUTBOX
@@ -105,7 +106,8 @@ class Health:
             marks = await watermark.read(connection, self._service.heard)
             outbox = (await connection.execute(sa.select(sa.func.count()).select_from(OUTBOX))).scalar_one()
             held = (await connection.execute(sa.select(sa.func.count()).select_from(HELD))).scalar_one()
-            parked = await parking.count_open(connection)
+            parked = await parking.count(connection)
+            overdue = await count_overdue(connection, self._service.clock())
             stray = await erasing.count_stray(connection)
             own: dict[str, Any] = {}
             for more in self.own_books:
@@ -118,14 +120,15 @@ class Health:
                 stream["heard"] += mark.heard
                 stream["parked"] += mark.parked
                 stream["skipped"] += mark.skipped
-        telemetry.PARKED.labels(self._service.name).set(parked)
+        telemetry.PARKED.labels(self._service.name).set(parked["parked"])
         telemetry.HELD.labels(self._service.name).set(held)
         return {
             "service": self._service.name,
             "streams": streams,
             "outbox": outbox,
             "held": held,
-            "parked": parked,
+            "overdue": overdue,
+            **parked,
             "stray_erasures": stray,
             **own,
         }

@@ -355,6 +355,17 @@ async def followers(connection: AsyncConnection, row: Parked) -> list[tuple[str,
     return [(stream, partition, offset) for stream, partition, offset in await connection.execute(statement)]
 
 
-async def count_open(connection: AsyncConnection) -> int:
-    statement = sa.select(sa.func.count()).select_from(PARKED).where(PARKED.c.state == ParkedState.PARKED)
-    return int((await connection.execute(statement)).scalar_one())
+_BY_REASON = sa.select(PARKED.c.state, PARKED.c.reason, sa.func.count()).group_by(PARKED.c.state, PARKED.c.reason)
+_UNKNOWN_TYPES = sa.select(sa.func.count(sa.distinct(SKIPPED.c.type)))
+
+
+async def count(connection: AsyncConnection) -> dict[str, Any]:
+    """How many records are parked, for which reasons, how many were given up, and how many types nobody here knows."""
+    rows = (await connection.execute(_BY_REASON)).all()
+    reasons = {reason: number for state, reason, number in rows if state == ParkedState.PARKED}
+    return {
+        "parked": sum(reasons.values()),
+        "parked_for": dict(sorted(reasons.items())),
+        "discarded": sum(number for state, _, number in rows if state == ParkedState.DISCARDED),
+        "unknown_types": (await connection.execute(_UNKNOWN_TYPES)).scalar_one(),
+    }

@@ -107,7 +107,8 @@ def _hearing(service: str, books: Books | None) -> list[Equation]:
         "not heard yet": sum(row["lag"] for row in rows.values()),
         "not sent yet": int(books["outbox"]),
         "streams that do not add up": len(wrong),
-        "erasures beside their partition": int(books.get("stray_erasures", 0)),
+        "erasures beside their partition": int(books["stray_erasures"]),
+        "moments overdue": int(books["overdue"]),
     }
     return [
         Equation(f"{service}.heard", says, published, sum(parts.values()), parts, service=service),
@@ -128,6 +129,13 @@ def _requests(books: Books | None, published: int | None) -> list[Equation]:
         ),
         Equation(
             "oversold", "sessions with more people than seats = 0", places["oversold_sessions"], 0, service="enrolment"
+        ),
+        Equation(
+            "settled",
+            "sessions whose places are not settled yet = 0",
+            int(places["unsettled_sessions"]),
+            0,
+            service="enrolment",
         ),
     ]
 

@@ -13,6 +13,7 @@ from deploy.cli.asking import NoAnswer, get
 from deploy.cli.books import Books, Equation, balanced, equations
 from deploy.cli.connection import Connection
 from deploy.cli.folder import SERVICES
+from deploy.cli.open_matters import Matter, open_matters
 from deploy.cli.reading import count_requests
 from deploy.cli.terminal import Refusal
 
@@ -47,6 +48,10 @@ class Standing:
     """What could not be looked at, and why."""
 
     @property
+    def open(self) -> list[Matter]:
+        return list(open_matters({name: one.books for name, one in self.services.items()}))
+
+    @property
     def balanced(self) -> bool:
         return balanced(self.equations)
 
@@ -65,6 +70,7 @@ class Standing:
             "inbox": self.inbox,
             "problems": list(self.problems),
             "equations": [line.as_json() for line in self.equations],
+            "open": [matter.as_json() for matter in self.open],
         }
 
 

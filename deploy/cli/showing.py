@@ -10,6 +10,7 @@ from rich.text import Text
 from deploy.cli.books import Equation, streams
 from deploy.cli.folder import Run
 from deploy.cli.looking import Answered, Standing
+from deploy.cli.open_matters import Matter
 
 
 def shown(standing: Standing, run: Run | None) -> RenderableType:
@@ -21,6 +22,8 @@ def shown(standing: Standing, run: Run | None) -> RenderableType:
     )
     problems = [Text(f"  {line}", style="yellow") for line in _problems(standing)]
     parts: list[RenderableType] = [_services(standing, run), *problems, _streams(standing), _books(standing.equations)]
+    if standing.open:
+        parts.append(_open(standing.open))
     return Group(*parts, Text.from_markup(holds))
 
 
@@ -87,6 +90,18 @@ def _books(lines: list[Equation]) -> Table:
             unknown = line.left is None or line.right is None
             mark = "[green]✓[/]" if line.holds else "[dim]?[/]" if unknown else "[yellow]✗[/]"
             table.add_row(mark, line.says, numbers(line))
+        table.add_section()
+    return table
+
+
+def _open(matters: list[Matter]) -> Table:
+    table = table_of("What stands open", "", "", numbers=("",))
+    table.show_header = False
+    for service in dict.fromkeys(matter.service for matter in matters):
+        table.add_row(f"[bold]{service}[/]")
+        for matter in matters:
+            if matter.service == service:
+                table.add_row(f"  {matter.says}", f"{matter.number:,}")
         table.add_section()
     return table
 

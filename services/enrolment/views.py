@@ -184,9 +184,14 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
         sa.func.coalesce(sa.func.sum(live.c.waitlisted), 0),
         sa.func.count().filter(live.c.enrolled > live.c.seats),
+        sa.func.coalesce(sa.func.sum(live.c.waitlisted).filter(live.c.starts_at > sa.func.now()), 0),
     )
-    number, enrolled, waitlisted, oversold = (await connection.execute(totals)).one()
+    number, enrolled, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
     qualified = sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == "qualified").group_by(TOWN.c.stage)
+    is_settled = sa.and_(
+        settled, SETTLED.c.session_source == SESSION.c.source, SETTLED.c.session_event_id == SESSION.c.event_id
+    )
+    unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(is_settled))
     return {
         "requests": requests,
         "places": {
@@ -194,6 +199,8 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
             "enrolled": int(enrolled),
             "waitlisted": int(waitlisted),
             "oversold_sessions": oversold,
+            "waiting_ahead": int(waiting),
+            "unsettled_sessions": (await connection.execute(unsettled)).scalar_one(),
         },
         "towns_qualified": {str(row[0]): row[1] for row in await connection.execute(qualified)},
         "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),

@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from deploy.cli.books import Equation, balanced, equations
-
-STREAM = {"published": 10, "heard": 9, "parked": 1, "skipped": 0, "lag": 0}
-
-
-def books() -> dict[str, Any]:
-    common: dict[str, Any] = {"streams": {"a": dict(STREAM), "b": dict(STREAM)}, "outbox": 0, "held": 1, "parked": 2}
-    requests = {"enrolled": 4, "waitlisted": 1, "refused": 1, "withdrawn": 1, "held": 1}
-    presence = {"present": 5, "absent": 2, "not_recorded": 1, "enrolled_on_closed_lists": 8}
-    nobody = ("differences", "on_their_way", "given_up", "unreachable", "outcome_unknown", "untold", "to_do")
-    waiting = [f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment")]
-    notices = {
-        "sent": {"confirmation": 5, "change": 1},
-        "ambiguous_attempts": 0,
-        **dict.fromkeys((*nobody, *waiting), 0),
-    }
-    return {
-        "enrolment": {**copy.deepcopy(common), "requests": requests, "places": {"oversold_sessions": 0}},
-        "attendance": {**copy.deepcopy(common), "attendance": presence},
-        "notifications": {**copy.deepcopy(common), "notices": notices},
-    }
+from tests.cli.accounts import books
 
 
 def found(its: dict[str, Any], **counted: Any) -> dict[str, Equation]:

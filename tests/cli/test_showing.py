@@ -16,14 +16,14 @@ from deploy.cli.looking import Answered, Standing
 from deploy.cli.show import compared_table
 from deploy.cli.showing import shown
 from shared.streams import STREAMS
+from tests.cli.accounts import books
 
 ROW = {"published": 1_234_567, "heard": 1_234_560, "parked": 7, "skipped": 0, "lag": 0}
 
 
 def standing(**more: Answered) -> Standing:
-    books = {"streams": dict.fromkeys(STREAMS, ROW), "held": 3, "parked": 1_000, "outbox": 0}
-    books |= {"requests": {}, "places": {"oversold_sessions": 0}}
-    services = {name: Answered(True, True, (), books) for name in ("enrolment", "attendance", "notifications")} | more
+    streams = {"streams": dict.fromkeys(STREAMS, ROW)}
+    services = {name: Answered(True, True, (), its | streams) for name, its in books().items()} | more
     lines = equations({name: one.books for name, one in services.items()}, requests_published=2, mails_accepted=3)
     return Standing(services, None, lines, ("Kafka at kafka:9092 does not answer.",))
 

@@ -1,0 +1,50 @@
+"""What the services say of themselves when everything agrees."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+STREAM = {"published": 10, "heard": 9, "parked": 1, "skipped": 0, "lag": 0}
+
+
+def books() -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "streams": {"a": dict(STREAM), "b": dict(STREAM)},
+        "outbox": 0,
+        "held": 1,
+        "parked": 2,
+        "overdue": 0,
+        "discarded": 0,
+        "unknown_types": 0,
+        "stray_erasures": 0,
+    }
+    requests = {"enrolled": 4, "waitlisted": 1, "refused": 1, "withdrawn": 1, "held": 1}
+    presence = {"present": 5, "absent": 2, "not_recorded": 1, "enrolled_on_closed_lists": 8, "lists_not_recorded": 1}
+    nobody = (
+        "differences",
+        "on_their_way",
+        "given_up",
+        "unreachable",
+        "outcome_unknown",
+        "untold",
+        "to_do",
+        "refused_for_now",
+        "postponed",
+        "told_by_others",
+    )
+    waiting = [f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment")]
+    notices = {
+        "sent": {"confirmation": 5, "change": 1},
+        "ambiguous_attempts": 0,
+        **dict.fromkeys((*nobody, *waiting), 0),
+    }
+    return {
+        "enrolment": {
+            **copy.deepcopy(common),
+            "requests": requests,
+            "places": {"oversold_sessions": 0, "unsettled_sessions": 0, "waiting_ahead": 0},
+        },
+        "attendance": {**copy.deepcopy(common), "attendance": presence},
+        "notifications": {**copy.deepcopy(common), "notices": notices},
+    }

@@ -1,0 +1,205 @@
+"""Books that cannot look well when they are not: each state in which something stands open is made in a real database, and has a line."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from deploy.cli.open_matters import BY_SERVICE, EVERY_SERVICE, kinds_of, open_matters
+from services.attendance import books as attendance_books
+from services.attendance.state import MeetingList
+from services.enrolment import app as enrolment
+from services.enrolment import views as enrolment_views
+from services.enrolment.state import Place, Settled, session_of
+from services.notifications.ledger import Belief, Told
+from shared import journal, parking
+from shared.contracts.enrolment import Standing
+from shared.contracts.planner import SessionScheduled
+from shared.contracts.selection import CityQualified
+from shared.due import OVERDUE_AFTER
+from shared.envelope import Poison, Reason
+from shared.erasing import STRAY
+from shared.health import Health
+from shared.holding import HELD
+from shared.parking import SKIPPED, ParkedState
+from shared.roundtrips import Writes
+from shared.rows import Row, Rows
+from shared.service import Service
+from shared.testing import NOON, body_of, heard, message
+from shared.watermark import Partition
+from shared.working import Said
+from tests.enrolment.surroundings import Make
+from tests.faults.trained import ATTENDANCE
+from tests.notifications.building import BEFORE, NOW, contact, content, open_notice, person, place, session
+from tests.notifications.conftest import database_url, engine, office  # noqa: F401  # Fixtures.
+from tests.notifications.office import Office
+
+OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
+META = ("urn:example:source", 1, True, "event-1", NOON)
+FAR_AHEAD = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
+OWN_BOOKS: dict[str, Any] = {"enrolment": enrolment_views.books, "attendance": attendance_books.books}
+
+
+async def put(engine: AsyncEngine, service: Service, *rows: Row) -> None:  # noqa: F811
+    async with engine.begin() as connection:
+        for row in rows:
+            some, writes = Rows(type(row)), Writes()
+            some.put(row)
+            writes.save(service.table(type(row)), some)
+            await writes.run(connection)
+
+
+async def standing_open(here: Any, *, unheard: int = 0) -> dict[str, int]:
+    """What `status` would name of this service."""
+
+    async def ends(_streams: Any) -> dict[Partition, int]:
+        return {Partition(here.service.heard[0], 0): unheard}
+
+    observer: Any = SimpleNamespace(ends=ends)
+    health = Health(here.engine, here.service, [], observer, asyncio.Event(), stuck_seconds=60)
+    health.own_books.append(OWN_BOOKS[here.service.name])
+    books = await health.books()
+    return {matter.says: matter.number for matter in open_matters({here.service.name: books})}
+
+
+def poison(offset: int) -> Any:
+    record = message(body_of(CityQualified)).record(offset=offset)
+    return parking.poison_row(Poison(record, Reason.NOT_JSON, "no JSON"), now=NOON)
+
+
+async def execute(engine: AsyncEngine, *statements: Any) -> None:  # noqa: F811
+    async with engine.begin() as connection:
+        for statement in statements:
+            await connection.execute(statement)
+
+
+async def makes(name: str, here: Any) -> None:
+    """Brings every service's state of this name about."""
+    match name:
+        case "not sent yet":
+            said = Said("e-1", 1, NOON, None, None, body_of(_own(here.service)))
+            writes = Writes()
+            journal.enter(writes, [said])
+            async with here.engine.begin() as connection:
+                await writes.run(connection)
+        case "set aside" | "given up by an operator":
+            async with here.engine.begin() as connection:
+                await parking.park(connection, [poison(1)])
+                if name != "set aside":
+                    row = await parking.find(connection, "programme.cities", 0, 1)
+                    assert row is not None
+                    await parking.settle(connection, row, ParkedState.DISCARDED)
+        case "of unknown types":
+            unknown = {"type": "rollcall.Odd.v1", "stream": "programme.cities", "partition": 0, "first_offset": 3}
+            await execute(here.engine, sa.insert(SKIPPED).values(unknown))
+        case "held" | "moments overdue":
+            now = dt.datetime.now(dt.UTC)
+            expires_at = FAR_AHEAD if name == "held" else now - 2 * OVERDUE_AFTER
+            texts = {"request_source": "urn:x", "request_id": "r", "type": "t", "stream": "s", "waits_for": "session"}
+            ids = {"session_id": "s", "person_id": "p", "partition": 0, "offset": 0, "body": "{}"}
+            times = {"appended_at": NOON, "stated_at": NOON, "expires_at": expires_at}
+            await execute(here.engine, sa.insert(HELD).values(**texts, **ids, **times))
+        case "erasures beside their partition":
+            where = {"stream": "programme.people", "partition": 0, "offset": 0}
+            await execute(here.engine, sa.insert(STRAY).values(**where, key="p", appended_at=NOON))
+
+
+def _own(service: Service) -> Any:
+    return next(model for model in service.make if model.stream in service.own)
+
+
+@pytest.mark.parametrize("service", [enrolment.SERVICE, ATTENDANCE], ids=lambda service: service.name)
+@pytest.mark.parametrize("kind", EVERY_SERVICE, ids=lambda kind: kind.says)
+async def test_what_stands_open_in_any_service_has_a_line(world: Make, service: Service, kind: Any) -> None:
+    here = await world(service)
+    assert await standing_open(here) == {}
+    await makes(kind.says, here)
+    beside = {"held"} if kind.says == "moments overdue" else set()  # It is held until somebody decides it.
+    found = await standing_open(here, unheard=int(kind.says == "not heard yet"))
+    assert found == dict.fromkeys({kind.says, *beside}, 1)
+
+
+async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
+    here = await world(enrolment.SERVICE)
+    stated = dataclasses.replace(
+        session_of(heard(body_of(SessionScheduled, session_id="s", capacity=1))), starts_at=FAR_AHEAD
+    )
+    waits = Place(*META, *("s", "p"), "c", Standing.WAITLISTED, 1, None, 1, None, None, None, None, NOON)
+    settled = Settled(*META, "s", stated.source, stated.event_id, 1, NOON, NOON)
+    await put(here.engine, here.service, stated, waits)
+    assert await standing_open(here) == {"on waiting lists": 1, "sessions not settled": 1}
+    has = [dataclasses.replace(waits, person_id=one, state=Standing.ENROLLED) for one in ("p", "q")]
+    await put(here.engine, here.service, settled, *has)
+    assert await standing_open(here) == {"sessions oversold": 1}
+
+
+async def test_what_stands_open_in_attendance_has_a_line(world: Make) -> None:
+    here = await world(ATTENDANCE)
+    empty = MeetingList(*META, "s", "day-1", False, False, 0, 0, 0, 0, NOON)
+    await put(here.engine, here.service, empty)
+    assert await standing_open(here) == {"lists nobody recorded": 1}
+
+
+GIVEN_UP = Told("person-1", "session-1", "n", 0, Belief.NO, None, None, None, None, content().hash, None, None)
+IN_DOUBT = Told("person-1", "session-1", "n", 0, Belief.MAYBE, content().hash, None, content(), None, None, None, NOW)
+ON_ITS_WAY = ("mails on their way",)
+
+
+@pytest.mark.parametrize(
+    ("says", "rows", "gone", "beside"),
+    [
+        ("to be planned", [place()], None, ()),
+        ("mails on their way", [place(), open_notice()], None, ()),
+        ("mails refused for now", [place(), open_notice(problem="smtp_451")], None, ON_ITS_WAY),
+        ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
+        ("mails given up", [place(), GIVEN_UP], None, ()),
+        ("mails whose outcome nobody knows", [place(), IN_DOUBT], None, ()),
+        ("people unreachable", [place(), dataclasses.replace(contact(), erased=True)], None, ()),
+        ("waiting for a person", [place(person_id="p"), contact("p")], None, ()),
+        ("waiting for a contact", [place(person_id="p"), person("p")], None, ()),
+        ("waiting for a town", [place()], "town", ()),
+        ("waiting for a topic", [place()], "topic", ()),
+        ("waiting for enrolment", [place(), session(event_id="event-2", version=2)], None, ()),
+        ("told by others", [place(heard_at=BEFORE - dt.timedelta(days=9))], None, ()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_stands_open_in_notifications_has_a_line(
+    office: Office,  # noqa: F811
+    says: str,
+    rows: list[Row],
+    gone: str | None,
+    beside: tuple[str, ...],
+) -> None:
+    if says == "told by others":
+        office.settings.mail_since = BEFORE - dt.timedelta(days=4)
+        rows = [*rows, session(heard_at=BEFORE - dt.timedelta(days=9))]
+    await office.is_true(*rows)
+    if gone is not None:
+        await execute(office.engine, sa.text(f"delete from projection.{gone}"))  # noqa: S608  # A name of ours.
+    kinds = BY_SERVICE["notifications"]
+    books = await office.books()
+    assert {kind.says for kind in kinds if kind.count(books)} == {says, *beside}
+
+
+def test_every_state_is_made_by_a_test() -> None:
+    """Whoever adds a line adds a case."""
+    here = Path(__file__).read_text(encoding="utf-8")
+    for service in BY_SERVICE:
+        for kind in kinds_of(service):
+            assert f'"{kind.says}"' in here, kind.says
+
+
+def test_operators_find_every_state_in_their_page() -> None:
+    page = OPERATORS.read_text(encoding="utf-8")
+    for service in ("every service", *BY_SERVICE):
+        for kind in EVERY_SERVICE if service == "every service" else BY_SERVICE[service]:
+            assert f"| {service} | {kind.says} | {kind.means} |" in page, kind.says
