@@ -5,7 +5,7 @@ RUN := $(UV) run --no-sync
 ONCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test mutation bench check format schemas clean
+.PHONY: help setup demo up test quick mutation bench check format schemas clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -28,6 +28,9 @@ up: .venv/ready ## Run the system without any data
 
 test: .venv/ready ## Run every test that this machine can run, on a real Kafka and a real Postgres
 	@$(RUN) pytest $(TEST)
+
+quick: .venv/ready ## The tests one wants after each change: no whole systems, no campaigns; everything is make test
+	@$(RUN) pytest -m "not long" $(TEST)
 
 mutation: .venv/ready ## Switch off one mechanism at a time and show which test goes red
 	@$(RUN) python -m tests.mutation

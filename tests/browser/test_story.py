@@ -32,6 +32,7 @@ LIMIT_MS = 180_000
 ROLLCALL = (sys.executable, "-m", "deploy.cli.main")
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
 ]

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 PORTS = ("kafka", "postgres", "smtp", "inbox", "enrolment", "attendance", "notifications", "origin")
 
 

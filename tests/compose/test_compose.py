@@ -25,7 +25,7 @@ from aiokafka.errors import (
 from deploy.demo.programme import Programme, write_programme
 from tests.compose.conftest import PROJECT, ROOT, System, environment, why_not
 
-pytestmark = pytest.mark.compose
+pytestmark = [pytest.mark.long, pytest.mark.compose]
 
 SERVICES = ("enrolment", "attendance", "notifications")
 JOBS = ("migrate", "streams")

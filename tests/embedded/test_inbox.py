@@ -11,6 +11,8 @@ from icalendar import Calendar, Event
 from deploy.embedded.inbox_server import Inbox
 from deploy.embedded.processes import wait_until
 
+pytestmark = pytest.mark.long
+
 MESSAGES = "/api/v1/messages"
 
 

@@ -11,6 +11,8 @@ from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.kafka import MESSAGE_MAX_BYTES, Kafka
 from deploy.embedded.ports import choose_free
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:

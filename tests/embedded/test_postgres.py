@@ -15,6 +15,8 @@ from deploy.embedded.ports import choose_free
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.processes import Identity
 
+pytestmark = pytest.mark.long
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 
 

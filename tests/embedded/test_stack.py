@@ -12,6 +12,8 @@ from deploy.embedded.ports import choose_free
 from deploy.embedded.processes import Identity
 from deploy.embedded.stack import Stack
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:

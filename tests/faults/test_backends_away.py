@@ -28,6 +28,8 @@ from shared.streams import create_streams
 from shared.testing import body_of, eventually, message
 from tests.faults.cutting import Proxy
 
+pytestmark = pytest.mark.long
+
 OUTAGE_SECONDS = 3
 
 

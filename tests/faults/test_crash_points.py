@@ -29,6 +29,8 @@ from tests.faults.living import Processes
 from tests.faults.mailing import Mail, Sink
 from tests.faults.surroundings import Surroundings
 
+pytestmark = pytest.mark.long
+
 MIGRATING = asyncio.Lock()
 """alembic has one context a process: two migrations at once would wait for each other for ever."""
 UNREACHABLE = {

@@ -47,6 +47,8 @@ from tests.faults.breaking import (
     restart,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka]:

@@ -24,6 +24,8 @@ from tests.faults.bombs import bomb, get, many, process
 from tests.faults.bombs import parked_at as parked_there
 from tests.shared.packing import MIB, pack, record, send, zeros
 
+pytestmark = pytest.mark.long
+
 MOST_MIB = 300
 """Of the 512 that compose gives. Without input a service takes about 100."""
 

@@ -29,6 +29,8 @@ from shared.testing import body_of, eventually, message
 from tests.enrolment.surroundings import Make, fresh, programme, rows, settled
 from tests.faults.test_commits import Surroundings, balanced, behind, on_the_stream  # noqa: F401
 
+pytestmark = pytest.mark.long
+
 OUTAGE_SECONDS = 5
 TOWNS, PEOPLE = 16, 12
 

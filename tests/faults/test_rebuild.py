@@ -32,6 +32,8 @@ from shared.testing import Message, body_of, eventually, message
 from tests.enrolment.surroundings import Make, city, fresh, known, rows, settled
 from tests.faults.trained import ATTENDANCE, Trained, about, trained
 
+pytestmark = pytest.mark.long
+
 TAMPERED = {
     "enrolment": enrolment_store.PLACE,
     "attendance": attendance_store.RECORD,

@@ -39,6 +39,8 @@ from tests.attendance.building import RULES, service_of
 from tests.enrolment.surroundings import Make, fresh, nothing_left, programme, rows, settled
 from tests.faults.breaking import header, how_often_said, records_of
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = sa.text(
     "select pid from pg_locks where locktype = 'advisory' and granted"

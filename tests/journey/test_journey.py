@@ -18,6 +18,8 @@ from deploy.cli.folder import DEFAULT_PORTS, Folder
 from deploy.embedded.stack import Stack
 from shared.testing import eventually
 
+pytestmark = pytest.mark.long
+
 ROLLCALL = (sys.executable, "-m", "deploy.cli.main")
 ANY_PORTS = [argument for name in DEFAULT_PORTS for argument in (f"--{name}-port", "0")]
 

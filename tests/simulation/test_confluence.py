@@ -45,6 +45,8 @@ from shared.working import Due
 from tests.simulation.interleavings import Programme, Said, Step, batches_of, decoded, interleavings
 from tests.simulation.programmes import programmes
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "60"))
 thorough = settings(
     max_examples=EXAMPLES,
