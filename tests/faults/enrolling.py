@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from services.enrolment import store
 from shared import tokens
 from shared.contracts.directory import PersonRegistered
+from shared.contracts.model import BODY_LIMIT_BYTES
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver, StageOpened
@@ -219,6 +220,7 @@ class Enrolment(System):
         """Tries parked records again, in vain, and gives one up; and a request that another one stands behind."""
         places = await self.around.publish(
             Message("programme.cities", work.town.encode(), b"{", []),
+            Message("programme.cities", work.town.encode(), b"x" * (BODY_LIMIT_BYTES + 1), []),
             work.city(source="urn:example:second", name="Not theirs"),
         )
         for place in places:
