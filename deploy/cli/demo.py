@@ -42,7 +42,7 @@ def demo(
         bool, typer.Option("--once", help="End by itself: settle, compare with the oracle, print, exit.")
     ] = False,
     scale: Annotated[
-        DemoScale, typer.Option("--scale", help="full: 54 towns, 1,800 people, 270 trainings.")
+        DemoScale, typer.Option("--scale", help="full: 66 towns, 1,800 people, 270 trainings.")
     ] = DemoScale.FULL,
     again: Annotated[
         bool, typer.Option("--again", help="Publish everything a second time: nothing may change.")
@@ -63,7 +63,7 @@ def demo(
     origin_port: OriginPort = None,
     free_ports: FreePorts = False,
 ) -> None:
-    """Start everything and play a whole training programme through it: 54 towns, their teams, their trainings, their mail.
+    """Start everything and play a whole training programme through it: 66 towns, their teams, their trainings, their mail.
 
     A second run in the same folder finds its data and publishes nothing twice.
 
