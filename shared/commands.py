@@ -26,7 +26,11 @@ class NotYet(Exception):
 
 
 class Undecidable(Exception):
-    """The command cannot be decided now; the sentence says why."""
+    """The command cannot be decided; the sentence says why, the reason is that of a record in Kafka that would be set aside for it."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class IdReused(Exception):
@@ -85,7 +89,7 @@ class CommandPath:
             elif refused.reason is Reason.ID_REUSED:
                 future.set_exception(IdReused("this Idempotency-Key belongs to another request"))
             else:
-                future.set_exception(Undecidable(refused.detail))
+                future.set_exception(Undecidable(refused.reason, refused.detail))
 
 
 def _is_about(aside: SetAside, command: Heard[Event]) -> bool:

@@ -124,7 +124,7 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
 
     @app.exception_handler(Undecidable)
     async def undecidable(request: Request, error: Undecidable) -> JSONResponse:
-        return problem_response(409, "This cannot be decided now", str(error))
+        return problem_response(409, "This cannot be decided", str(error), reason=error.reason)
 
     @app.exception_handler(IdReused)
     async def id_reused(request: Request, error: IdReused) -> JSONResponse:

@@ -123,6 +123,8 @@ def _requests(books: Books | None, published: int | None) -> list[Equation]:
         return [Equation("requests", f"requests = {' + '.join(OUTCOMES)}", published, None, service="enrolment")]
     parts = {name: int(books["requests"].get(name, 0)) for name in OUTCOMES}
     places = books["places"]
+    if published is not None:
+        published += int(books["held_over_http"])  # They lie in no stream, and no fact has answered them yet.
     return [
         Equation(
             "requests", f"requests = {' + '.join(OUTCOMES)}", published, sum(parts.values()), parts, service="enrolment"

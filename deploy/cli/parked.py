@@ -88,6 +88,8 @@ def retry(
     row = _one(connection(folder), service, "POST", where, "/retry")
     if as_json:
         print_json(row)
+    elif row["state"] == "discarded":
+        out.print("It was discarded: nothing of it is left to be heard.")
     else:
         out.print(
             "Heard." if row["state"] == "heard" else f"Set aside again: {row['reason']}: {row['detail']}", markup=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from deploy.cli.books import Equation, balanced, equations
+from deploy.cli.books import Books, Equation, balanced, equations
 from deploy.demo.programme import Programme
 from deploy.origin.settings import OriginSettings
 from deploy.origin.watching import Watch
@@ -81,9 +81,15 @@ def _totals(watch: Watch) -> dict[str, int]:
         "people": enrolment.get("people", 0),
         "sessions": places.get("sessions", 0),
         "places": places.get("enrolled", 0),
-        "attended": seen.kinds["ParticipantAttended"],
+        "attended": _attended(watch.services["attendance"].books or {}),
         "mails": watch.inbox["accepted"] if watch.inbox else 0,
     }
+
+
+def _attended(books: Books) -> int:
+    """By attendance's records: a stream that is read again, or said again, counts nobody twice there."""
+    records = books.get("attendance", {}).get("records", {})
+    return sum(int(records.get(name, 0)) for name in ("present", "without_place", "came_so_far"))
 
 
 def _steps(watch: Watch, programme: Programme) -> list[dict[str, Any]]:

@@ -69,6 +69,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         _count().filter(on_a_list, RECORD.c.state == Presence.ABSENT).label("absent"),
         _count().filter(on_a_list, RECORD.c.state == Presence.PRESENT, ~RECORD.c.with_place).label("without_place"),
         _count().filter(~on_a_list).label("on_open_lists"),
+        _count().filter(~on_a_list, RECORD.c.state == Presence.PRESENT).label("came_so_far"),
     ).select_from(sa.outerjoin(RECORD, LIST_TABLE, same_list))
     return {
         "attendance": {

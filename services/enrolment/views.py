@@ -176,6 +176,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     requests |= {row[0]: row[1] for row in await connection.execute(asked)}
     held = sa.select(sa.func.count()).select_from(HELD).where(HELD.c.type == EnrolmentRequested.type_name())
     requests["held"] = (await connection.execute(held)).scalar_one()
+    over_http = (await connection.execute(held.where(HELD.c.partition < 0))).scalar_one()
     seats = sa.func.coalesce(SETTLED.c.seats, SESSION.c.capacity).label("seats")
     settled = SETTLED.c.session_id == SESSION.c.session_id
     live = _session_list().add_columns(seats).outerjoin(SETTLED, settled).where(SESSION.c.state == SCHEDULED).subquery()
@@ -194,6 +195,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(is_settled))
     return {
         "requests": requests,
+        "held_over_http": over_http,
         "places": {
             "sessions": number,
             "enrolled": int(enrolled),

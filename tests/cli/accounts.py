@@ -43,6 +43,7 @@ def books() -> dict[str, Any]:
         "enrolment": {
             **copy.deepcopy(common),
             "requests": requests,
+            "held_over_http": 0,
             "places": {"oversold_sessions": 0, "unsettled_sessions": 0, "waiting_ahead": 0},
         },
         "attendance": {**copy.deepcopy(common), "attendance": presence},

@@ -103,3 +103,12 @@ def test_an_erasure_that_compaction_cannot_follow_does_not_look_well() -> None:
     its["enrolment"]["stray_erasures"] = 1
     wrong = {name for name, line in found(its).items() if not line.holds}
     assert wrong == {"enrolment.waiting"}
+
+
+def test_a_request_that_came_over_http_and_is_held_is_counted_on_both_sides() -> None:
+    """It lies in no stream, and no fact has answered it yet."""
+    its = books()
+    its["enrolment"]["requests"]["held"] += 1
+    assert not found(its)["requests"].holds
+    its["enrolment"]["held_over_http"] = 1
+    assert found(its)["requests"].holds

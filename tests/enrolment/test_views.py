@@ -86,3 +86,13 @@ async def test_a_seat_sold_twice_is_seen_also_in_a_session_that_has_begun(world:
         another = sa.select(*(sa.literal("celina") if one.name == "person_id" else one for one in PLACE.c))
         await connection.execute(sa.insert(PLACE).from_select(PLACE.c.keys(), another.limit(1)))
     assert await oversold(here) == 1
+
+
+async def test_the_books_tell_which_held_requests_lie_in_no_stream(world: Make) -> None:
+    here = await world(SERVICE)
+    request = heard(EnrolmentRequested(session_id="nowhere", person_id="anna"), event_id="over-http", partition=-1)
+    other = heard(EnrolmentRequested(session_id="nowhere", person_id="bartek"), event_id="in-kafka")
+    await Desk(here.engine, SERVICE, said=lambda: None).act([request, other])
+    async with here.engine.connect() as connection:
+        its = await views.books(connection)
+    assert (its["requests"]["held"], its["held_over_http"]) == (2, 1)
