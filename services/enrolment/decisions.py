@@ -122,12 +122,13 @@ def decide_withdrawal(
 
 
 def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> list[PlacesSettled]:
-    """That the places follow from this statement of the session, unless that has been said.
+    """That the places follow from this statement of the session, unless we have said that.
 
     The seats are those that places are counted against: of a session that is settled, what it had when it began.
     """
     before = working[Settled].get(session.session_id)
-    if before and (before.session_source, before.session_event_id) == (session.source, session.event_id):
+    said_of = (before.source, before.session_source, before.session_event_id) if before else None
+    if said_of == (working.source, session.source, session.event_id):
         return []
     seats = session.capacity
     if before is not None and before.seats is not None:

@@ -190,6 +190,7 @@ async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[s
     sessions = sa.select(SESSION.c.session_id).where(SESSION.c.ends_at > now)
     held = sa.select(HELD.c.session_id)
     is_said = sa.and_(
+        SETTLED.c.source == SOURCE,
         SETTLED.c.session_id == SESSION.c.session_id,
         SETTLED.c.session_source == SESSION.c.source,
         SETTLED.c.session_event_id == SESSION.c.event_id,

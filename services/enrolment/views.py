@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.state import CANCELLED, SCHEDULED
-from services.enrolment.store import MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
+from services.enrolment.store import MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, SOURCE, TOWN
 from shared.alphabet import by_name, polish
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.portal import EnrolmentRequested
@@ -190,7 +190,10 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     number, enrolled, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
     qualified = sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == "qualified").group_by(TOWN.c.stage)
     is_settled = sa.and_(
-        settled, SETTLED.c.session_source == SESSION.c.source, SETTLED.c.session_event_id == SESSION.c.event_id
+        settled,
+        SETTLED.c.source == SOURCE,
+        SETTLED.c.session_source == SESSION.c.source,
+        SETTLED.c.session_event_id == SESSION.c.event_id,
     )
     unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(is_settled))
     return {

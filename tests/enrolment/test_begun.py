@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from services.enrolment.state import Settled
-from shared.contracts.enrolment import RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.selection import CityWithdrawn
 from shared.testing import NOON
@@ -205,6 +205,15 @@ def test_every_statement_of_a_session_is_settled_once_after_what_was_decided_bec
     assert [type(said.body).__name__ for said in office.working.said] == [ENROLLED, *["PlacesSettled"] * 3]
     assert [one.session_event_id for one in office.settled] == ["one", "two", "three"]
     assert {(one.session_source, one.announced_at) for one in office.settled} == {("urn:test", NOON)}
+
+
+def test_whatever_others_say_of_its_places_enrolment_says_itself_that_they_are_settled(office: Office) -> None:
+    said = PlacesSettled(
+        session_id="s", session_source="urn:test", session_event_id="one", seats=1, announced_at=None, decided_at=NOON
+    )
+    office.hear(said)
+    office.hear(session(capacity=9), event_id="one")
+    assert [(one.session_event_id, one.seats) for one in office.settled] == [("one", 9)]
 
 
 def test_what_was_heard_quietly_is_settled_when_all_is_known(office: Office) -> None:

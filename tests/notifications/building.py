@@ -28,8 +28,8 @@ TERMS = Terms(
 )
 
 
-def _meta(heard_at: dt.datetime) -> tuple[str, int, bool, str, dt.datetime]:
-    return "urn:example:source", 1, True, "event-1", heard_at
+def _meta(heard_at: dt.datetime, source: str = "urn:example:source") -> tuple[str, int, bool, str, dt.datetime]:
+    return source, 1, True, "event-1", heard_at
 
 
 def meeting(starts: str = "2026-11-23T09:00", ends: str = "2026-11-23T15:00", meeting_id: str = "day-1") -> Meeting:
@@ -72,10 +72,10 @@ def place(
     return Place(*_meta(heard_at), session_id, person_id, state)
 
 
-def settled(its_session: Session | None = None) -> Settled:
+def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:
     """Enrolment has been heard about this statement of the session."""
     known = its_session or session()
-    return Settled(*_meta(BEFORE), known.session_id, known.source, known.event_id)
+    return Settled(*_meta(BEFORE, by), known.session_id, known.source, known.event_id)
 
 
 def person(person_id: str = "person-1") -> Person:
