@@ -110,8 +110,10 @@ def decide_withdrawal(
         return wait  # The team rule may still give the place that is given back here.
     if place is None or not (place.is_active or place.reason in TAKEN_BY_RULE):
         reason = RefusalReason.NO_PLACE
-    elif session.state == CANCELLED:
-        reason = RefusalReason.SESSION_CANCELLED
+    elif session.state == CANCELLED and at >= session.heard_at:
+        reason = (
+            RefusalReason.SESSION_CANCELLED
+        )  # What came before the cancellation holds should the session be scheduled again.
     elif at >= session.starts_at:
         reason = RefusalReason.SESSION_STARTED
     elif place.place_asked_at is not None and at < place.place_asked_at:
@@ -227,11 +229,17 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
     return entries
 
 
+def _stays_away(place: Place) -> bool:
+    """Whether the last word was to give the place back, also if there seemed to be none: the news of it may come later."""
+    given_back, asked = place.withdrawal_asked_at, place.place_asked_at
+    return given_back is not None and (asked is None or asked < given_back)
+
+
 def _team(working: Working, session: Session, places: Iterable[Place]) -> list[Entry]:
-    """Members of the town's team who were never in the session."""
+    """Members of the town's team who were never in the session, and have not said that they will not come."""
     if session.kind != SessionKind.SUPPLEMENTARY:
         return []
-    out = {place.person_id for place in places if place.state != Standing.NONE}
+    out = {place.person_id for place in places if place.state != Standing.NONE or _stays_away(place)}
     members = sorted({member.person_id for member in working[Membership].where("city_id", session.city_id)} - out)
     return [
         Entry(person_id, session.city_id, Basis.TEAM)

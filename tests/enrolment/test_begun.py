@@ -237,6 +237,16 @@ def test_somebody_who_left_while_the_session_was_cancelled_is_out_when_it_is_sch
     assert office.place("anna").reason == WithdrawalReason.LEFT_TEAM
 
 
+def test_a_place_given_back_before_the_cancellation_stays_given_back_also_if_it_is_heard_later(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.hear(session(model=SessionCancelled), at=NOON + 2 * DAY)
+
+    assert office.withdraw("anna", at=NOON + DAY) == ["EnrolmentWithdrawn"]
+    assert office.hear(session(model=SessionRescheduled), at=NOON + 3 * DAY) == []
+    assert office.place("anna").reason == WithdrawalReason.REQUESTED
+
+
 def test_while_it_is_cancelled_nothing_about_its_places_is_decided(office: Office) -> None:
     office.session()
     office.ask("anna")

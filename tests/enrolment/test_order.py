@@ -11,7 +11,7 @@ from services.enrolment.state import Place
 from shared.contracts.enrolment import RefusalReason, Standing
 from shared.contracts.planner import SessionKind
 from shared.testing import NOON
-from tests.enrolment.office import Office
+from tests.enrolment.office import OTHER, Office
 
 LATER = NOON + dt.timedelta(seconds=2)
 START = dt.datetime(2026, 12, 1, 8, 0, tzinfo=dt.UTC)
@@ -33,6 +33,26 @@ def test_a_request_sent_before_a_withdrawal_that_ended_a_place_gives_no_new_one(
         Standing.WITHDRAWN,
         RefusalReason.WITHDRAWN_SINCE,
     )
+
+
+def test_who_gave_back_what_there_seemed_not_to_be_stays_out_of_their_towns_session_until_they_ask(
+    office: Office,
+) -> None:
+    office.town(OTHER)
+    office.member("olga", OTHER)
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    assert office.withdraw("olga", at=LATER) == ["EnrolmentRefused"]
+    assert office.member("olga", at=NOON) == []  # Said before, heard after.
+    assert office.ask("olga", at=LATER + dt.timedelta(seconds=1)) == ["ParticipantEnrolled"]
+
+
+def test_who_asked_again_is_enrolled_with_their_team(office: Office) -> None:
+    office.town(OTHER)
+    office.member("olga", OTHER)
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    office.withdraw("olga", at=NOON)
+    assert office.ask("olga", at=LATER) == ["EnrolmentRefused"]  # not_in_team
+    assert office.member("olga") == ["ParticipantEnrolled"]
 
 
 def test_a_withdrawal_sent_before_a_request_that_is_decided_takes_no_place(office: Office) -> None:
