@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 class Takeover(FactRow):
     """`to_source` replaces `from_source` on a stream from now on. Every statement of the rule is kept: what was said under it counts."""
 
-    KEY: ClassVar = ("rule_id", "event_id")
+    KEY: ClassVar = ("rule_id", "event_id", "version")
 
     rule_id: str
     in_stream: str
@@ -254,7 +254,12 @@ class Working:
     def _verdict(self, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> Verdict:
         if old is None:
             old = self._of_the_same_rule(new)
-            return Verdict.NEWER if old is None or self._are_of_one_house(heard.stream, old, new) else Verdict.FOREIGN
+            if old is None:
+                return Verdict.NEWER
+            if not self._are_of_one_house(heard.stream, old, new):
+                return Verdict.FOREIGN
+            renumbered = old.source == new.source and old.numbered != new.numbered
+            return Verdict.RENUMBERED if renumbered else Verdict.NEWER
         ends = getattr(new, "erased", False)
         if getattr(old, "erased", False):
             return Verdict.NEWER if ends and new.heard_at < old.heard_at else Verdict.ERASED

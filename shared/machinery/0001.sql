@@ -143,7 +143,7 @@ CREATE TABLE projection.takeover (
     from_source TEXT NOT NULL,
     to_source TEXT NOT NULL,
     "offset" BIGINT NOT NULL,
-    CONSTRAINT takeover_key PRIMARY KEY (rule_id, event_id)
+    CONSTRAINT takeover_key PRIMARY KEY (rule_id, event_id, version)
 );
 
 CREATE TABLE projection.watermark (

@@ -87,9 +87,9 @@ def working() -> Working:
     return SERVICE.working(NOON)
 
 
-def rule(minutes: int, former: str, new: str, *, rule_id: str = "r", source: str = "urn:office") -> Any:
+def rule(minutes: int, former: str, new: str, *, rule_id: str = "r", source: str = "urn:office", **how: Any) -> Any:
     body = SourceTakenOver(rule_id=rule_id, in_stream="programme.cities", from_source=former, to_source=new)
-    return heard(body, source=source, version=minutes, at=at(minutes), offset=minutes)
+    return heard(body, **{"source": source, "version": minutes, "at": at(minutes), "offset": minutes} | how)
 
 
 def town(minutes: int, source: str, name: str, *, version: int = 1, event_id: str | None = None) -> Any:
@@ -109,6 +109,20 @@ def test_a_rule_that_is_stated_again_keeps_what_it_said_before(working: Working)
     assert working.apply(town(1, "B", "b")) is Verdict.NEWER
     assert working.apply(town(3, "C", "c")) is Verdict.NEWER
     assert working.apply(town(1, "B", "b late", version=2)) is Verdict.STALE
+
+
+def test_a_rule_that_is_stated_again_under_the_same_id_of_its_event_keeps_what_it_said_before(working: Working) -> None:
+    working.apply(town(0, "A", "a"))
+    working.apply(rule(1, "A", "B", event_id="same"))
+    working.apply(rule(2, "B", "C", event_id="same"))
+    assert working.apply(rule(3, "B", "C", event_id="same", version=2)) is Verdict.DUPLICATE
+    assert working.apply(town(1, "B", "b")) is Verdict.NEWER
+
+
+def test_a_rule_may_not_change_its_way_of_numbering(working: Working) -> None:
+    working.apply(rule(1, "A", "B"))
+    assert working.apply(rule(2, "B", "A", version=None)) is Verdict.RENUMBERED
+    assert working.apply(rule(3, "B", "A")) is Verdict.NEWER
 
 
 def test_a_strangers_wording_of_a_rule_is_foreign_whatever_its_version(working: Working) -> None:
