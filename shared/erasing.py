@@ -6,6 +6,7 @@ to mend; the person's erasure empties it, and so does giving a record up. A chec
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -135,26 +136,41 @@ def _home(row: StrayErasure) -> int:
 async def without_bytes(connection: AsyncConnection, service: Service, rows: Sequence[Parked]) -> list[Parked]:
     """The rows to park, emptied where they are about somebody who is erased already: such bytes are not kept at all."""
     working = service.working(service.clock())
-    about: dict[tuple[str, bytes | None], Row] = {}
+    about: dict[Parked, list[Row]] = {}
     for row in rows:
-        if STREAMS[row.stream].compacted and (row.stream, row.key) not in about:
-            erasure = decode(StoredRecord(row.stream, row.partition, row.offset, 0, row.key, None, ()))
+        for stream, key in _may_be_about(row):
+            erasure = decode(StoredRecord(stream, row.partition, row.offset, 0, key, None, ()))
             if isinstance(erasure, Heard) and type(erasure.body) in working.make:
-                about[row.stream, row.key] = working.make[type(erasure.body)](erasure)
+                about.setdefault(row, []).append(working.make[type(erasure.body)](erasure))
     if not about:
         return list(rows)
     reads = Reads(connection)
-    for kind in sorted({type(one) for one in about.values()}, key=lambda kind: kind.__name__):
-        keys = {kind.key_of(one) for one in about.values() if type(one) is kind}
+    erasures = [one for some in about.values() for one in some]
+    for kind in sorted({type(one) for one in erasures}, key=lambda kind: kind.__name__):
+        keys = {kind.key_of(one) for one in erasures if type(one) is kind}
         reads.by_key(working[kind], service.table(kind), keys)
     await reads.run()
 
-    def is_erased(row: Parked) -> bool:
-        one = about.get((row.stream, row.key))
-        found = working[type(one)].get(*type(one).key_of(one)) if one is not None else None
-        return bool(getattr(found, "erased", False))
+    def is_erased(one: Row) -> bool:
+        return bool(getattr(working[type(one)].get(*type(one).key_of(one)), "erased", False))
 
-    return [_emptied(row) if is_erased(row) else row for row in rows]
+    return [_emptied(row) if any(map(is_erased, about.get(row, ()))) else row for row in rows]
+
+
+def _may_be_about(row: Parked) -> Iterable[tuple[str, bytes]]:
+    """Who a record with a name or an address may be about: whom its key names, and whom its body does, where key or stream were
+    wrong. Who is erased from the register is erased everywhere."""
+    misplaced = row.reason == Reason.WRONG_STREAM
+    if not STREAMS[row.stream].compacted and not misplaced:
+        return
+    streams = {IDENTITY, *(_reach(IDENTITY) if misplaced else [row.stream])}
+    keys = {row.key}
+    if misplaced or row.reason == Reason.WRONG_KEY:
+        with contextlib.suppress(ValueError, RecursionError):
+            body = json.loads(row.value or b"")
+            data = body.get("data", body) if isinstance(body, dict) else None
+            keys |= {str(data.get(STREAMS[name].key)).encode() for name in streams} if isinstance(data, dict) else set()
+    yield from ((stream, key) for stream in sorted(streams) for key in keys if key is not None)
 
 
 def _emptied(row: Parked) -> Parked:

@@ -28,7 +28,7 @@ from shared.facts import FactLane
 from shared.faults import told
 from shared.holding import OTHER_WRITER, TAKEOVER
 from shared.migrating import migrate
-from shared.parking import PARKED, stored
+from shared.parking import PARKED, parked_row, stored
 from shared.retry import ParkedRetry
 from shared.streams import number_of
 from shared.testing import NOON, Message, message
@@ -131,6 +131,24 @@ async def test_what_comes_after_the_erasure_is_parked_without_its_bytes(here: He
     await here.hear(person(), erasure(), Message(PEOPLE, b"p1", NAME.encode(), person().headers))
     (row,) = await here.rows(PARKED)
     assert (row.key, row.value, row.headers, row.state, row.reason) == (None, None, "[]", "discarded", "not_json")
+
+
+@pytest.mark.parametrize("misplaced", set_aside()[1:3], ids=["wrong_key", "wrong_stream"])
+async def test_what_comes_after_the_erasure_under_a_wrong_key_or_on_a_wrong_stream_leaves_no_bytes_either(
+    here: Here, misplaced: Message
+) -> None:
+    await here.hear(person(), person("p11"), erasure())
+    other = person("p11")
+    await here.hear(misplaced, Message(PEOPLE, b"p3", other.value, other.headers))
+    emptied, kept = sorted(await here.rows(PARKED), key=lambda row: row.value is not None)
+    assert (emptied.key, emptied.value, emptied.headers, emptied.state) == (None, None, "[]", "discarded")
+    assert (kept.key, kept.state) == (b"p3", "parked")  # About p11, who is not erased.
+
+
+def test_an_address_is_looked_up_by_who_is_erased_from_the_register_too() -> None:
+    about = message(ContactRegistered(person_id="p1", email="z@example.org"), at=NOON)
+    row = parked_row(Message(about.stream, about.key, b"{", about.headers).record(), "not_json", "", now=NOON)
+    assert set(erasing._may_be_about(row)) == {(PEOPLE, b"p1"), ("programme.contacts", b"p1")}
 
 
 async def test_a_stranger_erases_nobody_and_empties_nothing(here: Here) -> None:
