@@ -33,6 +33,65 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "only we say that places are settled",
+        "services/enrolment/decisions.py",
+        "    if said_of == (working.source, session.source, session.event_id):",
+        "    if said_of and said_of[1:] == (session.source, session.event_id):",
+        (
+            "tests/enrolment/test_begun.py::test_whatever_others_say_of_its_places_enrolment_says_itself_that_they_are_settled",
+        ),
+    ),
+    Mutation(
+        "who says that places are settled",
+        "services/notifications/store.py",
+        "    SETTLED.c.source == STREAMS[PlacesSettled.stream].owner,  # Nobody else can know what it has decided.\n",
+        "",
+        ("tests/notifications/test_sending.py::test_only_enrolment_can_say_that_it_has_decided",),
+    ),
+    Mutation(
+        "a withdrawal of before the cancellation",
+        "services/enrolment/decisions.py",
+        "    elif session.state == CANCELLED and at >= session.heard_at:",
+        "    elif session.state == CANCELLED:",
+        (
+            "tests/enrolment/test_begun.py::test_a_place_given_back_before_the_cancellation_stays_given_back_also_if_it_is_heard_later",
+        ),
+    ),
+    Mutation(
+        "who gave back what there seemed not to be",
+        "services/enrolment/decisions.py",
+        " or _stays_away(place)}",
+        "}",
+        (
+            "tests/enrolment/test_order.py::test_who_gave_back_what_there_seemed_not_to_be_stays_out_of_their_towns_session_until_they_ask",
+        ),
+    ),
+    Mutation(
+        "each statement of a takeover by its version too",
+        "shared/working.py",
+        """("rule_id", "event_id", "version")""",
+        """("rule_id", "event_id")""",
+        (
+            "tests/shared/test_succession.py::test_a_rule_that_is_stated_again_under_the_same_id_of_its_event_keeps_what_it_said_before",
+        ),
+    ),
+    Mutation(
+        "a rule's way of numbering",
+        "shared/working.py",
+        "            return Verdict.RENUMBERED if renumbered else Verdict.NEWER",
+        "            return Verdict.NEWER",
+        ("tests/shared/test_succession.py::test_a_rule_may_not_change_its_way_of_numbering",),
+    ),
+    Mutation(
+        "whom a misplaced record is about, once they are erased",
+        "shared/erasing.py",
+        "    if misplaced or row.reason == Reason.WRONG_KEY:",
+        "    if False:",
+        (
+            "tests/shared/test_erasing.py::test_what_comes_after_the_erasure_under_a_wrong_key_or_on_a_wrong_stream_leaves_no_bytes_either",
+        ),
+    ),
+    Mutation(
         "a lease whose holder is here",
         "services/notifications/store.py",
         ", OPEN.c.lease != sa.all_(_UNDER_WAY))",
@@ -738,7 +797,7 @@ MUTATIONS = (
     Mutation(
         "a statement is settled once",
         "services/enrolment/decisions.py",
-        "    if before and (before.session_source, before.session_event_id) == (session.source, session.event_id):",
+        "    if said_of == (working.source, session.source, session.event_id):",
         "    if False:",
         ("tests/enrolment/test_begun.py",),
     ),
@@ -898,7 +957,7 @@ MUTATIONS = (
     Mutation(
         "nothing is parked about the erased",
         "shared/erasing.py",
-        "    return [_emptied(row) if is_erased(row) else row for row in rows]",
+        "    return [_emptied(row) if any(map(is_erased, about.get(row, ()))) else row for row in rows]",
         "    return list(rows)",
         ("tests/shared/test_erasing.py::test_what_comes_after_the_erasure_is_parked_without_its_bytes",),
     ),
