@@ -139,13 +139,13 @@ def _came(working: Working, record: Record, meeting: Meeting | None, rules: List
 def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime) -> bool:
     """Whether there is a list to close: of a meeting that takes place and has begun, is no history, and whose list is open.
 
-    A session that was cancelled only after the list was to close took place.
+    A session that was cancelled, or a meeting that was dropped, only after the list was to close took place.
     """
     session = working[Session].get(session_id)
     meeting = session.meeting(meeting_id) if session else None
-    if session is None or meeting is None or (session.state == CANCELLED and session.heard_at <= at):
+    if session is None or (session.heard_at <= at and (meeting is None or session.state == CANCELLED)):
         return False
-    if meeting.starts_at > at or rules.is_history(meeting):
+    if meeting is not None and (meeting.starts_at > at or rules.is_history(meeting)):
         return False
     row = working[MeetingList].get(session_id, meeting_id)
     return row is None or (row.is_open and is_ours(working, row))

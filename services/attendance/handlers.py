@@ -17,7 +17,7 @@ from services.attendance.decisions import (
     decide_reopening,
     decide_scan,
 )
-from services.attendance.state import LIST, CloseList, ListRules, MeetingList
+from services.attendance.state import LIST, CloseList, ListRules, MeetingList, Session
 from shared.contracts.attendance import AttendanceListClosed, AttendanceState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceState
@@ -68,8 +68,10 @@ def on_scan(rules: ListRules, working: Working, heard: Heard[CheckInScanned]) ->
 
 
 def on_close(rules: ListRules, working: Working, heard: Heard[CloseList]) -> None:
-    """A trainer closes a list."""
-    _close(working, heard.body.session_id, heard.body.meeting_id, rules, at=heard.appended_at, cause=heard)
+    """A trainer closes a list, of a meeting that there is."""
+    session = working[Session].get(heard.body.session_id)
+    if session is not None and session.meeting(heard.body.meeting_id) is not None:
+        _close(working, heard.body.session_id, heard.body.meeting_id, rules, at=heard.appended_at, cause=heard)
 
 
 def on_list_due(rules: ListRules, working: Working, moment: Due) -> None:

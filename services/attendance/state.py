@@ -337,11 +337,12 @@ def _derive_due(working: Working, session: Session, meeting_id: str, rules: List
     """A list closes by itself if its meeting takes place, is no history, and nobody has closed it.
 
     What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided:
-    unless the meeting is to begin after it, for such a list would be open again.
+    unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place.
     """
     subject = list_subject(session.session_id, meeting_id)
     due, meeting = working[Due].get(LIST, subject), session.meeting(meeting_id)
-    if due is not None and meeting is not None and session.heard_at > due.at >= meeting.starts_at:
+    begins = meeting.starts_at if meeting is not None else None
+    if due is not None and session.heard_at > due.at and (begins is None or due.at >= begins):
         return
     closed = closed_list(working, session.session_id, meeting_id) is not None
     if meeting is None or session.state == CANCELLED or closed or rules.is_history(meeting):

@@ -569,3 +569,21 @@ def test_the_books_add_up_whatever_happens() -> None:
                 assert present + absent + not_recorded == desk.counted(meeting_id), f"seed {seed}"
         desk.pass_to(LATER + 2 * MONTH)
         assert [row.is_open for row in desk.lists] == [False, False]
+
+
+@pytest.mark.parametrize("renamed", [(), (day("day-1b"),)], ids=["dropped", "renamed"])
+def test_a_day_that_was_dropped_after_its_list_was_to_close_took_place_also_if_that_is_heard_before_it_is_decided(
+    renamed: tuple[dict[str, Any], ...],
+) -> None:
+    desk = Desk()
+    second = day("day-2", days_later=5)
+    desk.hear(scheduled(day(), second), enrolled("anna"), enrolled("ewa"), scan("anna"))
+    desk.hear(rescheduled(*renamed, second, at=LATER))
+    assert desk.pass_to(LATER)[:2] == ["ewa absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+
+
+def test_a_day_that_was_dropped_before_its_list_was_to_close_has_no_list() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(), day("day-2", days_later=5)), enrolled("anna"), scan("anna"))
+    desk.hear(rescheduled(day("day-2", days_later=5), at=CLOSES))
+    assert desk.pass_to(LATER) == []

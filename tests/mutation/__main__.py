@@ -33,6 +33,15 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "a day dropped after its list was to close",
+        "services/attendance/state.py",
+        "(begins is None or due.at >= begins):",
+        "(begins is not None and due.at >= begins):",
+        (
+            "tests/attendance/test_handlers.py::test_a_day_that_was_dropped_after_its_list_was_to_close_took_place_also_if_that_is_heard_before_it_is_decided",
+        ),
+    ),
+    Mutation(
         "only we say that places are settled",
         "services/enrolment/decisions.py",
         "    if said_of == (working.source, session.source, session.event_id):",
@@ -692,15 +701,15 @@ MUTATIONS = (
     Mutation(
         "a closing that is due moves with a meeting that will begin after it",
         "services/attendance/state.py",
-        "session.heard_at > due.at >= meeting.starts_at:",
-        "session.heard_at > due.at:",
+        " and (begins is None or due.at >= begins):",
+        ":",
         ("tests/attendance/test_handlers.py::test_a_meeting_moved_before_its_closing_was_decided_comes_to_the_same",),
     ),
     Mutation(
         "no list closes before its meeting begins",
         "services/attendance/decisions.py",
-        "    if meeting.starts_at > at or rules",
-        "    if rules",
+        "(meeting.starts_at > at or rules.is_history(meeting)):",
+        "rules.is_history(meeting):",
         ("tests/attendance/test_handlers.py::test_a_list_that_is_open_again_is_not_closed_before_its_meeting_begins",),
     ),
     Mutation(
