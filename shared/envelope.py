@@ -164,9 +164,11 @@ def key_of(body: Event) -> bytes:
 def digest_of(body: Event) -> str:
     """What a request asks, kind and content, in 24 letters: its id alone does not tell it from another one under the same id.
 
-    Defaults are left out, so that it stays the same when a contract gets a new field.
+    Defaults are left out, so that it stays the same when a contract gets a new field; and what the contract does not name, which
+    decides nothing and is not kept of a request that is held.
     """
-    content = json.dumps(body.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    known = set(type(body).model_fields)
+    content = json.dumps(body.model_dump(mode="json", exclude_defaults=True, include=known), sort_keys=True)
     return hashlib.blake2b(f"{body.type_name()} {content}".encode(), digest_size=12).hexdigest()
 
 

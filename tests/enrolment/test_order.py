@@ -10,7 +10,8 @@ import pytest
 from services.enrolment.state import Place
 from shared.contracts.enrolment import RefusalReason, Standing
 from shared.contracts.planner import SessionKind
-from shared.testing import NOON
+from shared.contracts.portal import EnrolmentRequested
+from shared.testing import NOON, heard
 from tests.enrolment.office import OTHER, Office
 
 LATER = NOON + dt.timedelta(seconds=2)
@@ -44,6 +45,18 @@ def test_who_gave_back_what_there_seemed_not_to_be_stays_out_of_their_towns_sess
     assert office.withdraw("olga", at=LATER) == ["EnrolmentRefused"]
     assert office.member("olga", at=NOON) == []  # Said before, heard after.
     assert office.ask("olga", at=LATER + dt.timedelta(seconds=1)) == ["ParticipantEnrolled"]
+
+
+def test_a_request_with_a_field_that_nobody_knows_is_the_same_one_sent_again_also_after_it_was_held(
+    office: Office,
+) -> None:
+    asked = EnrolmentRequested.model_validate({"session_id": "s", "person_id": "anna", "channel": "kiosk"})
+    sent = heard(asked, event_id="one", source="urn:portal")
+    office.hear(asked, event_id="one")
+    assert office.working.is_repeated(sent)
+    office.session()
+    assert office.place("anna").state == Standing.ENROLLED
+    assert office.working.is_repeated(sent)
 
 
 def test_who_asked_again_is_enrolled_with_their_team(office: Office) -> None:

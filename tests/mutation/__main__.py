@@ -33,6 +33,15 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "a request is known by what its contract names",
+        "shared/envelope.py",
+        "exclude_defaults=True, include=known)",
+        "exclude_defaults=True)",
+        (
+            "tests/enrolment/test_order.py::test_a_request_with_a_field_that_nobody_knows_is_the_same_one_sent_again_also_after_it_was_held",
+        ),
+    ),
+    Mutation(
         "a day dropped after its list was to close",
         "services/attendance/state.py",
         "(begins is None or due.at >= begins):",
