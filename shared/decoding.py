@@ -33,10 +33,12 @@ from shared.streams import STREAMS, Stream
 FUTURE_TOLERANCE = dt.timedelta(minutes=5)
 VERSION_LIMIT = 2**63 - 1
 _BINARY = BINARY.encode()
-_READ = frozenset(
-    {"content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_aggregateversion"}
-    | {"ce_correlationid", "ce_causationid", "ce_traceparent"}
-)
+_HANDED_ON = frozenset({"ce_correlationid", "ce_causationid", "ce_traceparent"})
+"""For whoever follows a trace. They decide nothing, so one that cannot be read is left out."""
+_READ = _HANDED_ON | {
+    *("content-type", "ce_specversion", "ce_id", "ce_source"),
+    *("ce_type", "ce_subject", "ce_time", "ce_aggregateversion"),
+}
 """What the envelope reads. Every other header is somebody else's business, whatever its name and bytes (decision 0011)."""
 _SPEAKS_CLOUDEVENTS = ("ce_", "ce-", "cloudevents", "content-type")
 """How the names begin by which somebody who writes CloudEvents gives themselves away, also if they are spelt wrongly."""
@@ -102,7 +104,9 @@ def _headers(record: Record) -> dict[str, bytes]:
     headers = dict(record.headers)
     if len(headers) < len(record.headers):
         for name, value in record.headers:
-            if name in _READ and value != headers[name]:
+            if name in _HANDED_ON and value != headers[name]:
+                headers[name] = b""
+            elif name in _READ and value != headers[name]:
                 raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} stands there twice and says different things")
     return headers
 
@@ -172,8 +176,13 @@ def _repeated(headers: Mapping[str, bytes], name: str) -> str:
     return _kept(name, headers.get(name) or b"")
 
 
-def _optional(headers: Mapping[str, bytes], name: str) -> str | None:
-    return _attribute(headers, name) if headers.get(name) else None
+def _handed_on(headers: Mapping[str, bytes], name: str) -> str | None:
+    if not headers.get(name):
+        return None
+    try:
+        return _attribute(headers, name)
+    except _NotReadable:
+        return None
 
 
 def _time(text: str) -> dt.datetime:
@@ -247,9 +256,9 @@ def _event(
         stated_at,
         microseconds(stated_at) if version is None else version,
         version is not None,
-        _optional(headers, "ce_correlationid"),
-        _optional(headers, "ce_causationid"),
-        _optional(headers, "ce_traceparent"),
+        _handed_on(headers, "ce_correlationid"),
+        _handed_on(headers, "ce_causationid"),
+        _handed_on(headers, "ce_traceparent"),
         body,
     )
 

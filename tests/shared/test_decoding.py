@@ -247,12 +247,23 @@ def test_attributes_of_structured_mode_that_the_envelope_does_not_read_decide_no
     assert isinstance(decoded(Message("programme.cities", KEY, value, structured)), Heard)
 
 
-@pytest.mark.parametrize("name", ["ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_correlationid"])
+@pytest.mark.parametrize("name", ["ce_id", "ce_source", "ce_type", "ce_time", "ce_subject"])
 def test_what_the_envelope_reads_has_to_be_text_and_the_detail_names_what_is_not(name: str) -> None:
     sent = message(CITY, at=NOON)
     sent.headers = [*((known, value) for known, value in sent.headers if known != name), (name, b"\xff")]
     found = decoded(sent)
     assert (found.reason, found.detail) == (Reason.HEADER_NOT_UTF8, f"{name} is not UTF-8")
+
+
+@pytest.mark.parametrize("name", ["ce_correlationid", "ce_causationid", "ce_traceparent"])
+@pytest.mark.parametrize("values", [[b"\xff"], [b"x" * 1000], [b"one", b"another"]])
+def test_what_is_only_handed_on_decides_nothing_and_is_left_out_if_it_cannot_be_read(
+    name: str, values: list[bytes]
+) -> None:
+    sent = message(CITY, at=NOON)
+    plain = decoded(sent)
+    sent.headers = [*((known, value) for known, value in sent.headers if known != name), *((name, v) for v in values)]
+    assert decoded(sent) == plain
 
 
 def test_an_attribute_that_stands_there_twice_counts_if_both_say_the_same() -> None:
