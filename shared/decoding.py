@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 
 from shared.contracts import EVENTS, Event
-from shared.contracts.model import BODY_LIMIT_BYTES
+from shared.contracts.model import BODY_LIMIT_BYTES, Fact
 from shared.envelope import (
     ATTRIBUTE_LIMIT,
     BINARY,
@@ -228,6 +228,8 @@ def _event(
         raise _NotReadable(Reason.FUTURE_TIME, f"said at {stated_at.isoformat()}, heard at {heard_at.isoformat()}")
     if model.stream != stream.name:
         raise _NotReadable(Reason.WRONG_STREAM, f"{model.type_name()} belongs to {model.stream}")
+    if issubclass(model, Fact) and model.only_by_owner and source != stream.owner:
+        raise _NotReadable(Reason.FOREIGN_WRITER, f"nobody but {stream.owner} can say it, and it is from {source[:80]}")
     try:
         body = model.model_validate_json(value)
     except ValidationError as error:

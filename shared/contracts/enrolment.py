@@ -148,6 +148,7 @@ class PlacesSettled(Fact):
 
     stream = "enrolment.events"
     subject = "session/{session_id}/places"
+    only_by_owner = True
 
     session_id: Id
     session_source: Line

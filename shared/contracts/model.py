@@ -97,6 +97,9 @@ class Event(Part):
 class Fact(Event):
     """An event that states an aggregate's full state."""
 
+    only_by_owner: ClassVar[bool] = False
+    """Whether it says what the stream's owner itself has done: nobody else can know it, no archive either."""
+
 
 class Request(Event):
     """An event that asks for a decision."""

@@ -27,6 +27,7 @@ class NoticeOutcome(Fact):
 
     stream = "notifications.events"
     subject = "notice/{notice_id}"
+    only_by_owner = True
 
     notice_id: Id
     person_id: Id

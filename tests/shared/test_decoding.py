@@ -6,18 +6,22 @@ import datetime as dt
 import json
 import re
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from shared.contracts import EVENTS
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
+from shared.contracts.enrolment import PlacesSettled
+from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
 from shared.decoding import decode, echo_of
 from shared.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of, rfc3339
 from shared.parking import parked_row, poison_row, stored
+from shared.streams import STREAMS
 from shared.testing import NOON, Message, body_of, decoded, json_message, message
 
 CITY = body_of(CityQualified)
@@ -120,6 +124,14 @@ def test_a_percent_encoded_subject_is_the_same_subject() -> None:
 def test_a_type_on_another_stream_is_parked() -> None:
     sent = message(CITY)
     assert reason(Message("programme.teams", sent.key, sent.value, sent.headers)) is Reason.WRONG_STREAM
+
+
+@pytest.mark.parametrize("model", [PlacesSettled, NoticeSent, NoticeFailed])
+def test_what_only_a_service_can_know_of_itself_is_said_by_nobody_else(model: Any) -> None:
+    owner = STREAMS[model.stream].owner
+    assert owner is not None
+    assert reason(message(body_of(model), source="urn:example:stranger")) is Reason.FOREIGN_WRITER
+    assert isinstance(decoded(message(body_of(model), source=owner, at=NOON)), Heard)
 
 
 def test_an_empty_value_is_a_tombstone_only_where_personal_data_is() -> None:
@@ -358,7 +370,8 @@ def test_an_hour_that_comes_twice_is_written_as_the_two_that_it_was() -> None:
 def test_every_contracts_example_survives_the_way_through_a_record() -> None:
     for model in EVENTS.values():
         body = model.model_validate(model.example)
-        found = decode(message(body, at=NOON).record())
+        owner = STREAMS[model.stream].owner
+        found = decode(message(body, source=owner or "urn:example:test", at=NOON).record())
         assert isinstance(found, Heard)
         assert found.body == body
 
