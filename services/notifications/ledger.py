@@ -217,7 +217,8 @@ def told_after(told: Told | None, notice: Notice) -> Told:
             return _believing(told, Belief.YES if said.hash else Belief.NO, said, certain=None)
         case NoticeState.UNKNOWN | NoticeState.OVERTAKEN:
             certain = told.certain if told.state == Belief.MAYBE else told.said
-            told = _believing(told, Belief.MAYBE, said, certain=certain)
+            earlier = told.ends_at if told.state == Belief.MAYBE else None
+            told = _believing(told, Belief.MAYBE, said, certain=certain, or_until=earlier)
             return replace(told, content=OVERTAKEN) if notice.state is NoticeState.OVERTAKEN else told
     if notice.code != NOT_SENT:
         return replace(told, given_up=said.hash or NO_PLACE, given_up_for=notice.made_of)
@@ -227,8 +228,12 @@ def told_after(told: Told | None, notice: Notice) -> Told:
     return replace(told, given_up=None, given_up_for=None)
 
 
-def _believing(told: Told, state: Belief, said: Content | None, *, certain: Content | None) -> Told:
+def _believing(
+    told: Told, state: Belief, said: Content | None, *, certain: Content | None, or_until: dt.datetime | None = None
+) -> Told:
+    """`or_until`: when the last of what earlier mails said ends, which may have arrived as well."""
     places = [one.ends_at for one in (said, certain) if one is not None and one.hash is not None]
+    places += [or_until] if or_until else []
     return replace(
         told,
         state=state,

@@ -120,7 +120,8 @@ def _told_otherwise(
     # At another address nothing is known that could change: whoever reads it gets the whole, and an entry of their own.
     if elsewhere:
         return Difference(NoticeKind.CONFIRMATION, _true_now(session, content))
-    if told.content is None:
+    # Nor is it a change to whoever was told last, or may have been, that there is no place any more.
+    if told.content is None or (told.said is not None and told.said.hash is None):
         return Difference(NoticeKind.CONFIRMATION, _true_now(session, content), certain=certain)
     return Difference(NoticeKind.CHANGE, _true_now(session, content), before=before, certain=certain)
 

@@ -496,6 +496,26 @@ def test_a_truth_that_comes_back_after_its_mail_was_overtaken_in_doubt_is_told()
     )  # And to Tuesday again, which nobody knows to have been told.
 
 
+def test_who_may_have_been_told_that_the_place_is_gone_is_confirmed_and_hears_of_no_change() -> None:
+    ledger = Ledger()
+    ledger.attempt(SENT)
+    ledger.attempt(DOUBTFUL, truth(WITHDRAWN))
+    assert ledger.claim() is None  # The place is given again: overtaken.
+    found = ledger.differs()
+    assert found is not None
+    assert (found.kind, found.certain and found.certain.meetings) == (NoticeKind.CONFIRMATION, (MONDAY,))
+
+
+def test_of_several_mails_in_doubt_each_may_be_believed_until_its_end() -> None:
+    ledger, next_year = Ledger(), session(meeting("2027-01-25T09:00", "2027-01-25T15:00"))
+    ledger.attempt(SENT)
+    for known in (next_year, next_year, YESTERDAY, YESTERDAY):  # Each of both twice: nobody knows whether it arrived.
+        ledger.attempt(DOUBTFUL, truth(its_session=known))
+    after_monday = session().ends_at + dt.timedelta(days=1)
+    found = ledger.differs(its_session=replace(YESTERDAY, state=CANCELLED), now=after_monday)
+    assert kind(found) is NoticeKind.CANCELLATION
+
+
 # --- enrolment has the first word -----------------------------------------------------------
 
 
