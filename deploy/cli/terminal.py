@@ -26,7 +26,8 @@ PIPED_COLUMNS = 200
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     wide = not stream.isatty() and "COLUMNS" not in os.environ
-    return Console(stderr=stderr, highlight=False, width=PIPED_COLUMNS if wide else None)
+    # No emoji: it reads ":key:" in an id or a source as one, and ids may hold colons.
+    return Console(stderr=stderr, highlight=False, emoji=False, width=PIPED_COLUMNS if wide else None)
 
 
 out = _console(stderr=False)

@@ -15,6 +15,7 @@ from deploy.cli.comparing import Compared
 from deploy.cli.looking import Answered, Standing
 from deploy.cli.show import compared_table
 from deploy.cli.showing import shown
+from deploy.cli.terminal import err, out
 from shared.streams import STREAMS
 from tests.cli.accounts import books
 
@@ -53,6 +54,13 @@ def test_what_is_wrong_with_a_service_has_a_line_of_its_own() -> None:
     whole = text(shown(standing(attendance=away), None), 120)
     assert "  attendance: does not answer at http://127.0.0.1:8102: ConnectionRefusedError" in whole
     assert "  Kafka at kafka:9092 does not answer." in whole
+
+
+def test_an_id_that_holds_colons_is_shown_as_it_is() -> None:
+    for console in (out, err):
+        with console.capture() as shown_here:
+            console.print("urn:key:directory")
+        assert shown_here.get() == "urn:key:directory\n"
 
 
 def test_a_program_gets_lines_that_are_not_broken() -> None:
