@@ -235,7 +235,10 @@ def _short(path: Path) -> str:
 @contextlib.contextmanager
 def only_one(folder: Folder, say: Callable[[str], None]) -> Iterator[None]:
     """Held while a system runs: a second one in the same folder is refused; what a killed one left behind is ended."""
-    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal(f"The folder {folder.path} cannot be used: {error.strerror}.") from error
     lock = fasteners.InterProcessLock(os.fspath(folder.lock))
     if not lock.acquire(blocking=False):
         run = folder.run()

@@ -56,6 +56,14 @@ def test_a_folder_that_holds_other_things_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
+def test_what_cannot_be_made_a_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("mine")
+    for path in (tmp_path / "letter", tmp_path / "letter" / "data"):
+        result = CliRunner().invoke(app, ["up", "--folder", str(path)])
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert result.stderr.startswith(f"The folder {path} cannot be used: ")
+
+
 def test_a_damaged_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "system.json").write_text("{half")
     (tmp_path / "running.json").write_text("{half")
