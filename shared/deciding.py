@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import erasing, journal, parking, recovery, telemetry, watermark
 from shared.contracts.model import Event
+from shared.contracts.rules import SourceTakenOver
 from shared.decoding import decode
 from shared.envelope import Echo, Heard, Poison, Read, Reason, Record, Unknown, fingerprint, headers_of, key_of
 from shared.faults import Fault, classify, told
@@ -75,6 +76,8 @@ class Desk:
         """Called after a commit that staged facts: wakes the relay in this process."""
         self.changed = changed
         """Called after a commit that no lane made, with when the oldest of what it heard was appended; lanes call it themselves."""
+        self.handed_over: Callable[[], None] = lambda: None
+        """Called after a commit that heard who may speak from now on."""
         self.own_heard = False
         """Whether our own streams have been heard to where they ended at start."""
         self.quiet_until: dict[Partition, int] = {}
@@ -91,6 +94,13 @@ class Desk:
             thought = await self._transaction(batches, decoded, one_by_one=True)
         if thought.said:
             self.wake()
+        rules = [
+            part
+            for batch, part in zip(batches, decoded, strict=True)
+            if batch.partition.stream == SourceTakenOver.stream
+        ]
+        if any(isinstance(one, Heard) and isinstance(one.body, SourceTakenOver) for part in rules for one in part):
+            self.handed_over()
         telemetry.count(self.service.name, thought.verdicts)
         return thought
 

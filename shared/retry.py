@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import sqlalchemy as sa
 import structlog
@@ -50,6 +51,11 @@ class ParkedRetry:
         self._service = service
         self._desk = desk
         self._may_decide = may_decide
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was said about who may speak: what waits for that is let in now, and not at the next look."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Lets in, until cancelled, the facts of writers that a SourceTakenOver has allowed since."""
@@ -57,9 +63,12 @@ class ParkedRetry:
         backoff = Backoff(1, 60)
         while True:
             try:
+                self._woken.clear()
                 await self.let_in()
                 backoff.worked()
-                await asyncio.sleep(POLL_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._woken.wait()
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT:
                     log.exception("retry of parked records failed")

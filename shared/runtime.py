@@ -80,6 +80,7 @@ class Runtime:
         self.desk = Desk(self.engine, service, said=self.relay.wake, changed=self.tell)
         self.commands = CommandPath(self.desk, self.may_decide)
         self.retry = ParkedRetry(self.engine, service, self.desk, may_decide=self.may_decide)
+        self.desk.handed_over = self.retry.wake
         self.due = DueLoop(
             self.engine,
             service,

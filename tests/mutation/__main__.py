@@ -110,6 +110,29 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "what a takeover lets in is let in at once",
+        "shared/deciding.py",
+        "            self.handed_over()\n",
+        "            pass\n",
+        ("tests/notifications/test_waking.py::test_a_takeover_is_followed_at_once_by_what_it_lets_in",),
+    ),
+    Mutation(
+        "a cancellation in doubt is followed by no change",
+        "services/notifications/untold.py",
+        "if told.content is None or (told.said is not None and told.said.hash is None):",
+        "if told.content is None:",
+        (
+            "tests/notifications/test_decisions.py::test_who_may_have_been_told_that_the_place_is_gone_is_confirmed_and_hears_of_no_change",
+        ),
+    ),
+    Mutation(
+        "each mail in doubt may be believed until its end",
+        "services/notifications/ledger.py",
+        "or_until=earlier)",
+        "or_until=None)",
+        ("tests/notifications/test_decisions.py::test_of_several_mails_in_doubt_each_may_be_believed_until_its_end",),
+    ),
+    Mutation(
         "what only a service can know of itself",
         "shared/decoding.py",
         " and source != stream.owner:",

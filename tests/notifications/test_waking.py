@@ -12,7 +12,7 @@ from services.notifications.app import SERVICE
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.rules import SourceTakenOver
 from shared.deciding import Batch, Desk
-from shared.retry import ParkedRetry
+from shared.retry import POLL_SECONDS, ParkedRetry
 from shared.testing import NOON, Message, body_of, decoded, message
 from shared.watermark import Partition
 
@@ -20,6 +20,32 @@ from shared.watermark import Partition
 async def hear(desk: Desk, said: Message, *, offset: int = 0, at: dt.datetime = NOON) -> None:
     batch = Batch(Partition(said.stream, 0), offset, [said.record(offset=offset, at=at)])
     await desk.hear([batch], [[decoded(said, offset=offset, at=at)]])
+
+
+async def test_a_takeover_is_followed_at_once_by_what_it_lets_in(engine: AsyncEngine) -> None:
+    desk = Desk(engine, SERVICE, said=lambda: None)
+    may_decide, looked, looks = asyncio.Event(), asyncio.Event(), 0
+
+    class Looking(ParkedRetry):
+        async def let_in(self) -> int:
+            nonlocal looks
+            looks += 1
+            looked.set()
+            return 0
+
+    may_decide.set()
+    retry = Looking(engine, SERVICE, desk, may_decide=may_decide)
+    desk.handed_over = retry.wake
+    running = asyncio.create_task(retry.run())
+    await looked.wait()
+    looked.clear()
+    rule = SourceTakenOver(rule_id="w", in_stream="programme.cities", from_source="urn:one", to_source="urn:two")
+    said = message(rule, source="urn:office", at=NOON)
+    async with asyncio.timeout(POLL_SECONDS / 2):
+        await hear(desk, said)
+        await looked.wait()
+    assert looks == 2
+    running.cancel()
 
 
 async def test_what_a_takeover_lets_in_is_news_since_it_was_appended(engine: AsyncEngine) -> None:
