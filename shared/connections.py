@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -28,12 +29,14 @@ class Crowd:
         self.limits = limits
         self._open: set[BoundedConnection] = set()
         self._waited_for: dict[BoundedConnection, None] = {}
-        """Those without a whole request, whoever has been so for longest first."""
+        """Those without a whole request, its body included, whoever has been so for longest first."""
+        self._answered: dict[BoundedConnection, None] = {}
+        """The others, likewise: an answer takes milliseconds, unless nobody reads it."""
 
     def enter(self, one: BoundedConnection) -> None:
-        """Lets another one in. Somebody else goes for it, or, when all are being answered, it goes itself."""
+        """Lets another one in. For it goes who is waited for, or else who is answered, for longest."""
         if len(self._open) >= self.limits.connections:
-            next(iter(self._waited_for), one).end()
+            next(chain(self._waited_for, self._answered), one).end()
         self._open.add(one)
         if one.transport.is_closing():
             self.leave(one)
@@ -41,13 +44,16 @@ class Crowd:
     def leave(self, one: BoundedConnection) -> None:
         self._open.discard(one)
         self._waited_for.pop(one, None)
+        self._answered.pop(one, None)
 
     def wait_for(self, one: BoundedConnection) -> None:
         self._waited_for.pop(one, None)
+        self._answered.pop(one, None)
         self._waited_for[one] = None
 
     def answer(self, one: BoundedConnection) -> None:
         self._waited_for.pop(one, None)
+        self._answered.setdefault(one)
 
 
 class BoundedConnection(H11Protocol):
@@ -81,6 +87,7 @@ class BoundedConnection(H11Protocol):
         super().data_received(data)
         if self._is_arriving and self._is_answered():
             self._answers()
+        self._is_whole()
 
     def on_response_complete(self) -> None:
         self._stop()
@@ -88,6 +95,12 @@ class BoundedConnection(H11Protocol):
         super().on_response_complete()  # Goes on with the next request at once, if that is here already.
         if self._is_answered():
             self._answers()
+            self._is_whole()
+
+    def _is_whole(self) -> None:
+        """Nobody is waited for any more once the request's body is here, too."""
+        if self._is_answered() and not self.cycle.more_body:
+            self._crowd.answer(self)
 
     def _is_answered(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -99,7 +112,6 @@ class BoundedConnection(H11Protocol):
 
     def _answers(self) -> None:
         self._is_arriving = False
-        self._crowd.answer(self)
         self._within(self._crowd.limits.request_seconds, self.end)
 
     def _within(self, seconds: float, otherwise: Callable[[], None]) -> None:

@@ -110,6 +110,20 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "an unfinished body is unfinished",
+        "shared/connections.py",
+        "if self._is_answered() and not self.cycle.more_body:",
+        "if self._is_answered():",
+        ("tests/shared/test_connections.py::test_whose_body_does_not_end_is_unfinished_too",),
+    ),
+    Mutation(
+        "a crowd of those who do not read",
+        "shared/connections.py",
+        "next(chain(self._waited_for, self._answered), one).end()",
+        "next(iter(self._waited_for), one).end()",
+        ("tests/shared/test_connections.py::test_where_all_are_answered_whoever_takes_longest_to_read_goes_first",),
+    ),
+    Mutation(
         "what a takeover lets in is let in at once",
         "shared/deciding.py",
         "            self.handed_over()\n",
@@ -589,7 +603,7 @@ MUTATIONS = (
     Mutation(
         "in a crowd whoever is unfinished longest goes",
         "shared/connections.py",
-        "            next(iter(self._waited_for), one).end()",
+        "            next(chain(self._waited_for, self._answered), one).end()",
         "            one.end()",
         ("tests/shared/test_connections.py::test_in_a_crowd_whoever_is_unfinished_longest_goes_first",),
     ),

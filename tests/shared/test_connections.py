@@ -21,7 +21,9 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """`/large` gives more than a client's buffers take."""
+    """`/large` gives more than a client's buffers take, `/told` answers once it has the whole body."""
+    while scope["path"] == "/told" and (await receive()).get("more_body"):
+        pass
     body = bytes(64 * 1024 * 1024) if scope["path"] == "/large" else b"ok"
     await send(
         {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]}
@@ -91,6 +93,33 @@ async def test_in_a_crowd_whoever_is_unfinished_longest_goes_first() -> None:
         assert await is_closed(crowd[0])
         crowd[4][1].write(b"done\r\n\r\n")
         assert (await answer(crowd[4])).startswith(b"HTTP/1.1 200")
+        close(*crowd, late)
+
+
+async def test_whose_body_does_not_end_is_unfinished_too() -> None:
+    told = b"POST /told HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234"
+    opened: list[Any] = []
+    async with serving(opened, connections=5) as port:
+        answered = await connected(port, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        await eventually(lambda: opened and opened[0].cycle, what="one that is answered")
+        crowd = [answered, *[await connected(port, told) for _ in range(4)]]
+        await eventually(lambda: len(opened) == 5 and all(one.cycle for one in opened), what="all headers")
+        late = await connected(port, REQUEST)
+        assert (await answer(late)).startswith(b"HTTP/1.1 200")
+        assert [one.transport.is_closing() for one in opened[:5]] == [False, True, False, False, False]
+        crowd[4][1].write(b"56789")
+        assert (await answer(crowd[4])).startswith(b"HTTP/1.1 200")
+        close(*crowd, late)
+
+
+async def test_where_all_are_answered_whoever_takes_longest_to_read_goes_first() -> None:
+    opened: list[Any] = []
+    async with serving(opened, connections=3) as port:
+        crowd = [await connected(port, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(3)]
+        await eventually(lambda: len(opened) == 3 and all(one.cycle for one in opened), what="three that are answered")
+        late = await connected(port, REQUEST)
+        assert (await answer(late)).startswith(b"HTTP/1.1 200")
+        assert [one.transport.is_closing() for one in opened] == [True, False, False, False]
         close(*crowd, late)
 
 
