@@ -133,7 +133,8 @@ async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
         session_of(heard(body_of(SessionScheduled, session_id="s", capacity=1))), starts_at=FAR_AHEAD
     )
     waits = Place(*META, *("s", "p"), "c", Standing.WAITLISTED, 1, None, 1, None, None, None, None, NOON)
-    settled = Settled(*META, "s", stated.source, stated.event_id, 1, NOON, NOON)
+    ours = (here.service.source, *META[1:])  # Nobody else's word counts.
+    settled = Settled(*ours, "s", stated.source, stated.event_id, 1, NOON, NOON)
     await put(here.engine, here.service, stated, waits)
     assert await standing_open(here) == {"on waiting lists": 1, "sessions not settled": 1}
     has = [dataclasses.replace(waits, person_id=one, state=Standing.ENROLLED) for one in ("p", "q")]

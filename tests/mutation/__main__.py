@@ -975,8 +975,8 @@ MUTATIONS = (
     Mutation(
         "an attribute that says two things",
         "shared/decoding.py",
-        "            if name in _READ and value != headers[name]:",
-        "            if False:",
+        "            elif name in _READ and value != headers[name]:",
+        "            elif False:",
         ("tests/shared/test_decoding.py::test_an_attribute_that_stands_there_twice_counts_if_both_say_the_same",),
     ),
     Mutation(
