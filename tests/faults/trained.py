@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -59,14 +59,17 @@ class Trained:
 
     async def someone_comes(self, *, people: int = 1) -> None:
         """Somebody more joins, comes or is enrolled: the service says exactly one thing about each."""
-        said = len(await rows(self.here, JOURNAL))
-        for _ in range(people):
-            await self.here.publish(*about(self.service, fresh("person"), self.town, self.session))
-        await eventually(lambda: self._said(said + people), what=f"what {self.service.name} says about them")
+        newcomers = [fresh("person") for _ in range(people)]
+        for person in newcomers:
+            await self.here.publish(*about(self.service, person, self.town, self.session))
+        await eventually(lambda: self._said_of(newcomers), what=f"what {self.service.name} says about them")
         await settled(self.here)
+        assert await self._said_of(newcomers)
 
-    async def _said(self, number: int) -> bool:
-        return len(await rows(self.here, JOURNAL)) == number
+    async def _said_of(self, people: Sequence[str]) -> bool:
+        """Of each of them exactly once. Of others it may say something at any time: a moment of theirs has come."""
+        said = [await rows(self.here, JOURNAL, JOURNAL.c.body.contains(f'"{person}"')) for person in people]
+        return [len(entries) for entries in said] == [1] * len(people)
 
     async def look(self) -> dict[str, Any]:
         """Every row, how far the own streams reach, and every mail."""
