@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import telemetry
 from shared.backoff import Backoff
@@ -35,15 +35,6 @@ _due = sa.union_all(
     _held.group_by(HELD.c.session_id),
 ).subquery()
 _NEXT = sa.select(_due).order_by(_due.c.at, _due.c.kind, _due.c.subject).limit(sa.bindparam("most"))
-
-
-OVERDUE_AFTER = dt.timedelta(minutes=5)
-_OVERDUE = sa.select(sa.func.count()).select_from(_due)
-
-
-async def count_overdue(connection: AsyncConnection, now: dt.datetime) -> int:
-    """Moments that have passed for so long that something keeps them from being decided: a stream that is not heard, or our own fault."""
-    return int((await connection.execute(_OVERDUE, {"now": now - OVERDUE_AFTER})).scalar_one())
 
 
 class DueLoop:

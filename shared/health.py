@@ -12,9 +12,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import erasing, parking, telemetry, watermark
-from shared.due import count_overdue
 from shared.faults import Fault, classify
-from shared.holding import HELD
+from shared.holding import HELD, count_overdue
 from shared.journal import OUTBOX
 from shared.observer import Observer
 from shared.positioning import Positioning

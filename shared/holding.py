@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
@@ -120,3 +122,16 @@ def heard_again(held: Held) -> Heard[Event]:
 
 def in_order_of_arrival(held: Iterable[Held]) -> list[Held]:
     return sorted(held, key=lambda one: (one.appended_at, one.stream, one.partition, one.offset, one.request_id))
+
+
+OVERDUE_AFTER = dt.timedelta(minutes=5)
+_long_ago = sa.bindparam("long_ago", type_=sa.DateTime(timezone=True))
+_OVERDUE = sa.select(
+    sa.select(sa.func.count()).where(DUE.c.at <= _long_ago).scalar_subquery()
+    + sa.select(sa.func.count(sa.distinct(HELD.c.session_id))).where(HELD.c.expires_at <= _long_ago).scalar_subquery()
+)
+
+
+async def count_overdue(connection: AsyncConnection, now: dt.datetime) -> int:
+    """Moments that have passed for so long that something keeps them from being decided: a stream that is not heard, or our own fault."""
+    return int((await connection.execute(_OVERDUE, {"long_ago": now - OVERDUE_AFTER})).scalar_one())

@@ -24,11 +24,10 @@ from shared import journal, parking
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
-from shared.due import OVERDUE_AFTER
 from shared.envelope import Poison, Reason
 from shared.erasing import STRAY
 from shared.health import Health
-from shared.holding import HELD
+from shared.holding import HELD, OVERDUE_AFTER
 from shared.parking import SKIPPED, ParkedState
 from shared.roundtrips import Writes
 from shared.rows import Row, Rows
