@@ -33,6 +33,8 @@ from tests.enrolment.surroundings import (
     training,
 )
 
+pytestmark = pytest.mark.long
+
 
 @contextmanager
 def release_without(model: type[Event]) -> Iterator[None]:

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +31,8 @@ from shared.testing import eventually, heard, message
 from shared.watermark import Partition
 from shared.working import Due, Working
 from tests.enrolment.surroundings import Make, city, fresh, known, programme, rows, said_and_sent, training
+
+pytestmark = pytest.mark.long
 
 
 def desk(here: Any, **changes: Any) -> Desk:

@@ -24,6 +24,8 @@ from shared.working import Verdict
 from tests.enrolment.surroundings import Make, city, fresh, programme, rows, said_and_sent, settled
 from tests.faults.breaking import everything_said_once
 
+pytestmark = pytest.mark.long
+
 Hearing = Callable[..., Awaitable[Thought | None]]
 OURS = ("programme.cities", "programme.needs")
 """One stream of each lane."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from deploy.embedded.ports import choose_free
@@ -45,6 +46,8 @@ from tests.enrolment.surroundings import (
     training,
 )
 from tests.notifications.office import Server
+
+pytestmark = pytest.mark.long
 
 LIVE_SINCE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
