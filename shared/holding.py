@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +16,7 @@ from shared.envelope import Heard, microseconds, subject_of
 from shared.roundtrips import Reads
 from shared.service import SHARED_TABLES
 from shared.watermark import MACHINERY
-from shared.working import Answer, Due, Held, OtherWriter, Takeover, Working
+from shared.working import Answer, Due, Held, OtherWriter, Takeover, Unchanged, Working
 
 HELD = table_of(
     Held,
@@ -29,6 +30,7 @@ HELD = table_of(
     ],
 )
 ANSWER = table_of(Answer, "answer", MACHINERY, extra=[sa.Index("answer_place", "session_id", "person_id")])
+UNCHANGED = table_of(Unchanged, "unchanged", MACHINERY, schema=KEPT)
 DUE = table_of(Due, "due", MACHINERY, extra=[sa.Index("due_at", "at")])
 TAKEOVER = table_of(Takeover, "takeover", MACHINERY)
 OTHER_WRITER = table_of(
@@ -38,7 +40,16 @@ OTHER_WRITER = table_of(
     schema=KEPT,  # A rebuild leaves out what was set aside, and must know of it all the same.
     extra=[sa.Index("other_writer_subject", "subject")],
 )
-SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER, OtherWriter: OTHER_WRITER})
+SHARED_TABLES.update(
+    {
+        Held: HELD,
+        Answer: ANSWER,
+        Unchanged: UNCHANGED,
+        Due: DUE,
+        Takeover: TAKEOVER,
+        OtherWriter: OTHER_WRITER,
+    }
+)
 
 HELD_DAYS = 30
 """How long a request waits for something nobody has announced."""
@@ -83,7 +94,23 @@ def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard
     """What has become of these very requests, as far as they were heard before."""
     wanted = {(one.source, one.event_id) for one in requests}
     reads.by_key(working[Answer], ANSWER, wanted)
+    reads.by_key(working[Unchanged], UNCHANGED, wanted)
     reads.by_key(working[Held], HELD, wanted)
+
+
+async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:
+    """What became of a request: its answer, or that it is held and what it waits for. None: nobody has heard of it."""
+    for table in (ANSWER, UNCHANGED):
+        answer = sa.select(table.c.outcome, table.c.event_id, table.c.session_id, table.c.person_id).where(
+            table.c.request_source == source, table.c.request_id == request_id
+        )
+        if row := (await connection.execute(answer)).one_or_none():
+            return dict(row._mapping)
+    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.session_id, HELD.c.person_id).where(
+        HELD.c.request_source == source, HELD.c.request_id == request_id
+    )
+    row = (await connection.execute(held)).one_or_none()
+    return {"outcome": "Held", **row._mapping} if row else None
 
 
 def load_held_about(

@@ -25,6 +25,13 @@ _PARK_FOR = {
     Verdict.FOREIGN: Reason.FOREIGN_WRITER,
     Verdict.FORMER: Reason.FORMER_WRITER,
     Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
+    Verdict.ID_REUSED: Reason.ID_REUSED,
+}
+_BECAUSE = {
+    Verdict.FOREIGN: "belongs to another writer",
+    Verdict.FORMER: "belongs to who took it over",
+    Verdict.RENUMBERED: "is numbered otherwise by its writer",
+    Verdict.ID_REUSED: "was stated otherwise under this id and version",
 }
 
 
@@ -104,7 +111,7 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             if react is not None:
                 react(working, heard)
         elif verdict in _PARK_FOR:
-            working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
+            working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} {_BECAUSE[verdict]}")
     elif kind in service.decide and working.is_known(heard):
         if not working.is_repeated(heard):
             working.set_aside(
@@ -121,6 +128,10 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             working.hold(heard, session_id=session_id, person_id=person_id, waits_for="recovery", expires_at=expires_at)
         else:
             service.decide[kind](working, heard)
+            if not working.is_known(heard) and not any(one.heard is heard for one in working.aside):
+                raise RuntimeError(
+                    f"{heard.type} was neither answered nor held nor set aside: nobody would know it again"
+                )
 
 
 def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from services.attendance.app import service_of as attendance_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from services.enrolment.app import SERVICE as ENROLMENT
 from services.notifications.app import SERVICE as NOTIFICATIONS
 from shared.service import Service
