@@ -11,7 +11,7 @@ from services.attendance.lists import ListRules, derive_by
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE
 from shared import telemetry
-from shared.runtime import Runtime, run
+from shared.process.runtime import Runtime, run
 from shared.service import Service
 
 

@@ -17,6 +17,7 @@ import datetime as dt
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, closed_list, records_of
 from services.attendance.state import CANCELLED, MeetingList, Place, Presence, Record, Session
+from shared.books.holding import HELD_DAYS
 from shared.contracts.attendance import (
     AttendanceListClosed,
     AttendanceListReopened,
@@ -31,12 +32,11 @@ from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Fact
 from shared.contracts.planner import Meeting
-from shared.decoding import FUTURE_TOLERANCE
-from shared.envelope import Heard, Reason, digest_of
-from shared.holding import HELD_DAYS
-from shared.rows import FactRow
+from shared.events.decoding import FUTURE_TOLERANCE
+from shared.events.envelope import Heard, Reason, digest_of
+from shared.state.rows import FactRow
+from shared.state.working import Working
 from shared.values import immutable
-from shared.working import Working
 
 
 @immutable

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from services.attendance.state import Place, standing_of
 from shared.contracts.enrolment import EnrolmentWithdrawn, PlaceState, Standing, WithdrawalReason
 from shared.contracts.model import Event
-from shared.envelope import Heard
-from shared.rows import FactRow
-from shared.streams import STREAMS
+from shared.events.envelope import Heard
+from shared.events.streams import STREAMS
+from shared.state.rows import FactRow
+from shared.state.working import Remember, Verdict, Working, compare, meta
 from shared.values import immutable
-from shared.working import Remember, Verdict, Working, compare, meta
 
 ENROLMENT = STREAMS[PlaceState.stream].owner
 

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.attendance.state import CANCELLED, MeetingList, Record, Session
+from services.attendance.subjects import list_subject
 from shared.contracts.attendance import ParticipantAttended
+from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import Id, Request
 from shared.contracts.planner import Meeting
-from shared.envelope import Heard
-from shared.rows import FactRow
+from shared.events.envelope import Heard
+from shared.state.rows import FactRow
+from shared.state.working import Answer, Derive, Due, Working
 from shared.values import immutable
-from shared.working import Answer, Derive, Due, Working
 
 LIST = "list"
-"""The kind of due moment at which the list of a meeting closes; its subject is `{session_id}/{meeting_id}`."""
+"""The kind of due moment at which the list of a meeting closes; its subject is the list's own."""
 
 
 class CloseList(Request):
@@ -84,10 +86,8 @@ def _derive_answer(working: Working, heard: Heard[Any]) -> None:
     body = heard.body
     source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
     if source and request_id:
-        kind, person_id = (
-            ("scan", body.person_id) if isinstance(body, ParticipantAttended) else (CloseList.asks_for, "")
-        )
-        fields = (body.session_id, person_id, kind, body.request_digest, type(body).__name__, 0, heard.event_id)
+        kind = CheckInScanned.asks_for if isinstance(body, ParticipantAttended) else CloseList.asks_for
+        fields = (heard.subject, kind, body.request_digest, type(body).__name__, 0, heard.event_id)
         working[Answer].put(Answer(source, request_id, *fields))
 
 
@@ -107,15 +107,6 @@ def _derive_due(working: Working, session: Session, meeting_id: str, rules: List
         working[Due].remove(LIST, subject)
     else:
         working[Due].put(Due(LIST, subject, rules.closes_at(meeting)))
-
-
-def list_subject(session_id: str, meeting_id: str) -> str:
-    return f"{session_id}/{meeting_id}"  # No id holds a slash.
-
-
-def session_of_due(moment: Due) -> str:
-    """The session that a due moment is about, whatever its kind."""
-    return moment.subject.partition("/")[0]
 
 
 def closed_list(working: Working, session_id: str, meeting_id: str) -> MeetingList | None:

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from services.enrolment import views
-from shared import holding
+from shared.books import holding
 from shared.contracts.model import ID_PATTERN, Id, OptionalLine
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.runtime import Runtime
-from shared.tokens import Actor
-from shared.web import Problem, allowed, command, create_app
+from shared.process.runtime import Runtime
+from shared.web.app import Problem, allowed, command, create_app
+from shared.web.tokens import Actor
 
 SessionId = Annotated[str, Path(pattern=ID_PATTERN)]
 IdempotencyKey = Annotated[str | None, Header(pattern=r"^[!-~]{1,100}$")]
@@ -109,7 +109,7 @@ def app_of(runtime: Runtime) -> FastAPI:
             outcome = await holding.outcome(connection, heard.source, heard.event_id)
             if outcome is None:
                 raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
-            place = await views.place(connection, outcome["session_id"], outcome["person_id"])
+            place = await views.place(connection, body.session_id, body.person_id)
         return {
             "request_id": heard.event_id,
             **outcome,

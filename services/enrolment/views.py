@@ -12,7 +12,7 @@ from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESS
 from shared.alphabet import by_name, polish
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.portal import EnrolmentRequested
-from shared.holding import ANSWER, HELD
+from shared.postgres.tables import ANSWER, HELD
 
 _taken = (
     sa.select(
@@ -153,7 +153,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     asked = (
         sa.select(became, sa.func.count())
         .select_from(ANSWER)
-        .join(PLACE, sa.and_(PLACE.c.session_id == ANSWER.c.session_id, PLACE.c.person_id == ANSWER.c.person_id))
+        .join(PLACE, ANSWER.c.subject == sa.func.concat("session/", PLACE.c.session_id, "/person/", PLACE.c.person_id))
         .where(ANSWER.c.kind == AskedFor.PLACE)
         .group_by(became)
     )

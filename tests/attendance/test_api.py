@@ -19,14 +19,15 @@ from deploy.embedded.postgres import Postgres
 from services.attendance.api import app_of
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
-from shared import tokens
+from services.attendance.subjects import session_subject
+from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
+from shared.books.watermark import WATERMARK
 from shared.contracts.checkin import CheckInScanned
-from shared.deciding import Desk
-from shared.holding import HELD_DAYS, HELD_TOO_LONG
-from shared.migrating import migrate
-from shared.runtime import Runtime
-from shared.watermark import WATERMARK
-from shared.working import Due
+from shared.deciding.transaction import Desk
+from shared.postgres.migrating import migrate
+from shared.process.runtime import Runtime
+from shared.state.working import Due
+from shared.web import tokens
 from tests.attendance.building import DURING, RULES, SESSION, close, day, enrolled, rescheduled, scan, scheduled
 
 NEVER = DURING + dt.timedelta(days=HELD_DAYS)
@@ -57,7 +58,7 @@ class Door:
     async def wait_in_vain(self, session: str) -> None:
         """What was held about the session has waited long enough."""
         self.clock[0] = NEVER
-        await self.runtime.desk.act([Due(HELD_TOO_LONG, session, NEVER)])
+        await self.runtime.desk.act([Due(HELD_TOO_LONG, session_subject(session), NEVER)])
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from services.enrolment.handlers import DUE
 from services.enrolment.settling import Entry, Leave, settle
 from services.enrolment.state import Place, Session, session_of
+from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
-from shared.holding import HELD_TOO_LONG
+from shared.state.working import Answer, Due, Held
 from shared.testing import NOON, heard
-from shared.working import Answer, Due, Held
 from tests.enrolment.office import DAY, LATER, OTHER, TOWN, Office, membership, session
 
 
@@ -256,7 +256,7 @@ def test_a_held_request_is_refused_when_it_has_waited_too_long() -> None:
     (held,) = office.working[Held]
     assert held.expires_at == NOON + 30 * DAY
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "s", held.expires_at))
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
 
     assert office.place("anna").refusal == RefusalReason.NEVER_KNOWN
     answer = office.working[Answer].get("urn:portal", "r-1")

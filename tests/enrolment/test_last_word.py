@@ -8,11 +8,11 @@ import datetime as dt
 import pytest
 
 from services.enrolment.handlers import DUE
+from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
-from shared.holding import HELD_TOO_LONG
+from shared.state.working import Due, Held
 from shared.testing import NOON
-from shared.working import Due, Held
 from tests.enrolment.office import DAY, OTHER, START, Office, session
 
 MINUTE = dt.timedelta(minutes=1)
@@ -211,5 +211,5 @@ def test_a_request_that_waited_until_the_cancelled_session_was_over_is_refused_f
     office.ask("anna", at=NOON + DAY)
     (held,) = office.working[Held]
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "s", held.expires_at))
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
     assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED

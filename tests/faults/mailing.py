@@ -22,7 +22,7 @@ from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.planner import SessionRescheduled, SessionScheduled
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityQualified
-from shared.journal import JOURNAL, OUTBOX
+from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.testing import Message, body_of, eventually, message, settled
 from tests.faults.lineage import Scenario, System
 from tests.faults.living import Processes
@@ -221,7 +221,7 @@ class Mail(System):
                     locked=self.sink.held[address].set,  # Its outcome finds no database to be written to.
                 )
             case "one refused":
-                refuse = f"check (person_id <> '{work.people[0]}') not valid"
+                refuse = f"check (subject not like '%/person/{work.people[0]}') not valid"
                 await self.around.execute(f"alter table projection.notice add constraint refused {refuse}")
             case "told to stop" if life is not None and not life.is_over:
                 before = life.trace.stat().st_size

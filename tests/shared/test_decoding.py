@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.books.parking import parked_row, poison_row, stored
 from shared.contracts import EVENTS
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import PlacesSettled
@@ -19,10 +20,9 @@ from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
-from shared.decoding import decode, echo_of
-from shared.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of, rfc3339
-from shared.parking import parked_row, poison_row, stored
-from shared.streams import STREAMS
+from shared.events.decoding import decode, echo_of
+from shared.events.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of, rfc3339
+from shared.events.streams import STREAMS
 from shared.testing import NOON, Message, body_of, decoded, json_message, message
 
 CITY = body_of(CityQualified)
@@ -239,7 +239,7 @@ def test_a_request_from_the_future_holds_nobody_back_for_it_can_never_be_heard()
     now = dt.datetime.now(dt.UTC)
     ahead = message(body_of(EnrolmentRequested), at=now + dt.timedelta(minutes=6))
     row = poison_row(decoded(ahead, at=now), now=now)
-    assert (row.reason, row.session_id, row.person_id) == (Reason.FUTURE_TIME, None, None)
+    assert (row.reason, row.scope) == (Reason.FUTURE_TIME, None)
     assert decode(stored(row)).reason is Reason.FUTURE_TIME  # type: ignore[union-attr]
 
 

@@ -14,8 +14,8 @@ from services.attendance.lists import ListRules
 from services.enrolment.app import SERVICE as ENROLMENT
 from services.notifications.app import SERVICE as NOTIFICATIONS
 from shared.contracts.model import Event
-from shared.rows import Row, fields_of
 from shared.service import Service
+from shared.state.rows import Row, fields_of
 from shared.testing import NOON, heard
 
 ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON))
