@@ -78,8 +78,10 @@ async def test_whatever_others_say_is_news_since_it_was_appended_whichever_lane_
     desk = Desk(engine, SERVICE, changed=told.append)
     facts = FactLane(engine, SERVICE, desk, changed=told.append)
     earlier = NOON - dt.timedelta(hours=1)
-    await hear(facts, message(body_of(PersonRegistered), at=NOON), at=earlier)  # The first of a partition: the desk hears it.
-    await hear(facts, message(body_of(PersonRegistered), at=NOON, version=2), offset=1, at=earlier)
+    await hear(
+        facts, message(body_of(PersonRegistered), at=earlier), at=earlier
+    )  # The first of a partition: the desk hears it.
+    await hear(facts, message(body_of(PersonRegistered), at=earlier, version=2), offset=1, at=earlier)
     await hear(facts, Message("programme.people", b"person-1", None), offset=2)
     await hear(desk, message(body_of(ContactRegistered), at=NOON))
     assert told == [earlier, earlier, NOON, NOON]
