@@ -17,11 +17,10 @@ from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, Session, Settled, Topic, Town
 from services.notifications.untold import Truth
 from shared.contracts.notifications import NoticeOutcome
-from shared.deciding.thinking import to_write
 from shared.events.envelope import Heard
 from shared.postgres.database import KEPT, rows_as, table_of
 from shared.postgres.roundtrips import Reads
-from shared.service import Inputs, Service
+from shared.service import Inputs
 from shared.state.rows import Row, fields_of
 from shared.state.working import Working
 
@@ -285,8 +284,3 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """For outcomes heard back from our own stream: what was told so far."""
     outcomes = [one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, NoticeOutcome)]
     await load_told(reads.connection, working, [(body.person_id, body.session_id) for body in outcomes])
-
-
-async def write(connection: AsyncConnection, service: Service, working: Working) -> None:
-    """Writes the rows that changed, and the facts said to journal and outbox. Commits nothing."""
-    await to_write(service, working).run(connection)
