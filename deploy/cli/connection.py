@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy.cli.folder import OPERATOR, SERVICES, Folder, Run
 from deploy.cli.terminal import Refusal
+from deploy.cli.typed import typed
 from deploy.embedded.ports import LOOPBACK
 from shared.kafka import kafka_client
 
@@ -82,7 +83,7 @@ def database(path: Path, service: str) -> str:
         role = f"rollcall_{service}"
         return async_url(postgres.dsn(role, role, folder.secret(f"{service}.password")))
     raise Refusal(
-        f"Where is the database? Set ROLLCALL_{service.upper()}_DATABASE_URL, or start one with `rollcall up`."
+        f"Where is the database? Set ROLLCALL_{service.upper()}_DATABASE_URL, or start one with `{typed('up')}`."
     )
 
 

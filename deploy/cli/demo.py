@@ -91,7 +91,7 @@ def demo(
         show.seconds["up"] = round(time.monotonic() - began, 2)
         rate = per_second if per_second is not None else (0 if once else SHOWN_PER_SECOND)
         supervised(system)
-        where_to_look(system)
+        where_to_look(kept, system.ports)
         balanced = asyncio.run(show.run(rate))
         if not once:
             system.stopped.wait()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.cli.terminal import Refusal
+from deploy.cli.typed import typed
 from deploy.embedded.processes import Identity
 
 OPERATOR = "operator.token"
@@ -157,7 +158,7 @@ class Folder:
         run = self.run()
         if run is None:
             raise Refusal(
-                f"Nothing runs in {self.path}: start it with `rollcall up`, or name another folder with --folder."
+                f"Nothing runs in {self.path}: start it with `{typed('up', self.path)}`, or name another folder with --folder."
             )
         return run
 

@@ -18,9 +18,10 @@ from deploy.cli.folder import Folder
 from deploy.cli.holdings import holdings
 from deploy.cli.looking import Standing, settled
 from deploy.cli.showing import shown, table_of
-from deploy.cli.system import System, typed_here
+from deploy.cli.system import System
 from deploy.cli.telling import Telling
 from deploy.cli.terminal import Refusal, err, say
+from deploy.cli.typed import folder_typed, rollcall
 from deploy.demo.days import local
 from deploy.demo.oracle import expected
 from deploy.demo.programme import MANIFEST, Programme, read_programme, write_programme
@@ -162,7 +163,7 @@ class Show:
 
     def _invite(self) -> None:
         port = self._system.ports["origin"]
-        command, folder = typed_here(self._folder)
+        command, folder = rollcall(), folder_typed(self._folder.path)
         where = f" --folder {folder}" if folder else ""
         programme = f"{folder or 'data'}/{self._programme.folder.name}"
         err.print(f"\n[bold]Look[/]       the story, live: [bold cyan]http://127.0.0.1:{port}/[/]")

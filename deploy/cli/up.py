@@ -62,5 +62,5 @@ def up(
         detached(kept)
         return
     with running(kept, asked, free_ports=free_ports) as system:
-        where_to_look(system)
+        where_to_look(kept, system.ports)
         system.supervise()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from deploy.cli.books import Books, Equation, balanced, equations
+from deploy.cli.books import Books, Equation, balanced, equations, mails_of
 from deploy.demo.programme import Programme
 from deploy.origin.settings import OriginSettings
 from deploy.origin.watching import Watch
@@ -15,12 +15,10 @@ MINE_TEAM = 3
 
 def state(watch: Watch) -> dict[str, Any]:
     """The whole page as JSON."""
-    inbox = watch.inbox
     lines = equations(
         {name: service.books if service.reachable else None for name, service in watch.services.items()},
         requests_published=len(watch.seen.requests),
-        mails_accepted=inbox["accepted"] if inbox else None,
-        distinct_mails=inbox["distinct_message_ids"] + inbox["without_message_id"] if inbox else None,
+        mails=None if watch.settings.inbox_url is None else mails_of(watch.inbox),
     )
     return {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),

@@ -12,7 +12,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from deploy.cli.books import Books
+from deploy.cli.books import Books, understood
 from deploy.cli.reading import reader
 from deploy.cli.terminal import Refusal
 from deploy.demo.programme import Programme, read_programme
@@ -122,8 +122,11 @@ class Watch:
         else:
             service.came_back = service.came_back or (service.away_since is not None and not service.reachable)
             service.reachable, service.ready = True, health.status_code == 200
-            if answer.status_code == 200:
-                service.books = answer.json()
+            books, problem = understood(name, _json(answer)) if answer.status_code == 200 else (None, None)
+            if problem is not None:  # Another program answers there, or another version.
+                service.ready, service.books = False, None
+            elif books is not None:
+                service.books = books
         behind = self.behind(name)
         service.most_behind = max(service.most_behind, behind)
         service.caught_up = service.caught_up or (service.came_back and service.ready and behind == 0)
@@ -153,3 +156,10 @@ class Watch:
                     self.mails[address] = answer.raise_for_status().json()["messages"]
         except (httpx.HTTPError, ValueError, KeyError):
             self.inbox = None
+
+
+def _json(answer: httpx.Response) -> object:
+    try:
+        return answer.json()
+    except (ValueError, RecursionError):
+        return None
