@@ -18,14 +18,6 @@ class Mails:
     """How many of them have a Message-ID of their own."""
 
 
-def mails_of(summary: object) -> Mails:
-    """What an inbox says of itself; where it says something else, nothing is known."""
-    names = ("accepted", "distinct_message_ids", "without_message_id")
-    numbers = [summary.get(name) if isinstance(summary, dict) else None for name in names]
-    accepted, distinct, without = (number if isinstance(number, int) else None for number in numbers)
-    return Mails(accepted, None if distinct is None or without is None else distinct + without)
-
-
 OUTCOMES = ("enrolled", "waitlisted", "refused", "withdrawn", "held")
 _PRESENCE = ("present", "absent", "not_recorded")
 _WRONG = {
@@ -111,20 +103,6 @@ def equations(
     """
     counted = Counted(requests_published, mails)
     return [line for service, its in books.items() for line in _of_service(service, its, counted)]
-
-
-def understood(service: str, said: object) -> tuple[Books | None, str | None]:
-    """A service's answer as books, or why it is none: what another version says, or another program in its place, is that
-    service's problem and nobody else's."""
-    if not isinstance(said, dict):
-        return None, "what answers for its books is no object"
-    if said.get("service") != service:
-        return None, f"{said.get('service') or 'another program'} answers in its place"
-    try:
-        equations({service: said}, requests_published=0, mails=Mails(0, 0))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return None, f"its books are those of another version ({type(error).__name__}: {error})"
-    return said, None
 
 
 def balanced(lines: list[Equation]) -> bool:

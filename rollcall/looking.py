@@ -10,12 +10,13 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from rollcall.asking import Answer, NoAnswer, get
-from rollcall.books import Books, Equation, balanced, equations, mails_of, understood
+from rollcall.books import Books, Equation, balanced, equations
 from rollcall.connection import Connection
 from rollcall.folder import SERVICES
 from rollcall.open_matters import Matter, open_matters
 from rollcall.reading import count_requests
 from rollcall.terminal import Refusal
+from rollcall.understanding import mails_of, understood
 
 COUNT_LIMIT_S = 60.0
 WAIT_EVERY_S = 0.5

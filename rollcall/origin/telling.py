@@ -6,9 +6,10 @@ import datetime as dt
 from typing import Any
 
 from demo.programme import Programme
-from rollcall.books import Books, Equation, balanced, equations, mails_of
+from rollcall.books import Books, Equation, balanced, equations
 from rollcall.origin.settings import OriginSettings
 from rollcall.origin.watching import Watch
+from rollcall.understanding import mails_of
 
 MINE_TEAM = 3
 

@@ -13,11 +13,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from demo.programme import Programme, read_programme
-from rollcall.books import Books, understood
+from rollcall.books import Books
 from rollcall.origin.heard import Seen
 from rollcall.origin.settings import OriginSettings
 from rollcall.reading import reader
 from rollcall.terminal import Refusal
+from rollcall.understanding import mails_of, understood
 from shared.backoff import Backoff
 from shared.events.streams import STREAMS
 from shared.settings import kafka_connection
@@ -146,7 +147,8 @@ class Watch:
         if url is None:
             return
         try:
-            self.inbox = (await self.client.get(f"{url}/api/v1/summary", timeout=ASK_SECONDS)).raise_for_status().json()
+            summary = (await self.client.get(f"{url}/api/v1/summary", timeout=ASK_SECONDS)).raise_for_status().json()
+            self.inbox = summary if mails_of(summary).accepted is not None else None
             if self.programme is not None:
                 story = self.programme.story
                 for address in (story.person_email, story.mine_email):

@@ -105,7 +105,7 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             if react is not None:
                 react(working, heard)
         elif verdict in _PARK_FOR:
-            working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
+            working.set_aside(heard, _PARK_FOR[verdict], _whose(working, heard, verdict))
     elif kind in service.decide and working.is_known(heard):
         if not working.is_repeated(heard):
             working.set_aside(
@@ -122,6 +122,17 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             working.hold(heard, session_id=session_id, person_id=person_id, waits_for="recovery", expires_at=expires_at)
         else:
             service.decide[kind](working, heard)
+
+
+def _whose(working: Working, heard: Heard[Event], verdict: Verdict) -> str:
+    """Between whom somebody has to decide: both writers by name."""
+    owner = working.writer_of(heard)
+    if verdict is Verdict.RENUMBERED:
+        how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
+        return f"{heard.source} {how}: {heard.subject}"
+    if verdict is Verdict.FORMER:
+        return f"{heard.subject} was taken over by {owner} from {heard.source}, who goes on stating it"
+    return f"{heard.subject} belongs to {owner}, and {heard.source} states it"
 
 
 def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool:
