@@ -20,7 +20,7 @@ setup: .venv/ready ## Set up the environment that the other targets use
 	@$(UV) sync --quiet --locked --all-extras --compile-bytecode --python $(PYTHON)
 	@touch $@
 
-demo: .venv/ready ## Run everything with the programme's data (ONCE=1: end by itself, exit 0 only if the books balance)
+demo: .venv/ready ## Run everything with the programme's data (ONCE=1: end by itself, in a fresh folder; exit 0 only if the books balance)
 	@$(RUN) rollcall demo $(if $(ONCE),--once) $(DEMO)
 
 up: .venv/ready ## Run the system without any data

@@ -65,6 +65,11 @@ class Equation:
     service: str | None = None
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether somebody could not be asked."""
+        return self.left is None or self.right is None
+
+    @property
     def holds(self) -> bool:
         if self.left is None or self.right is None:
             return False
@@ -227,8 +232,8 @@ _HEARING = (
 _OWN: Mapping[str, tuple[_Line, ...]] = {
     "enrolment": (
         _Line("requests", f"requests = {' + '.join(OUTCOMES)}", _requests, lambda counted: counted.requests),
-        _Line("oversold", "sessions with more people than seats = 0", _none_of("oversold_sessions")),
-        _Line("settled", "sessions whose places are not settled yet = 0", _none_of("unsettled_sessions")),
+        _Line("oversold", "oversold sessions = 0", _none_of("oversold_sessions")),
+        _Line("settled", "sessions not settled yet = 0", _none_of("unsettled_sessions")),
     ),
     "attendance": (
         _Line("attendance", "present + absent + not recorded = places × meetings of closed lists", _attendance),
@@ -241,7 +246,7 @@ _OWN: Mapping[str, tuple[_Line, ...]] = {
             "mail",
             "mails accepted = notices sent",
             _mail,
-            lambda counted: counted.mails and counted.mails.accepted,
+            lambda counted: counted.mails.accepted if counted.mails else None,
             of_mail_server=True,
         ),
         _Line("mail.once", "mails that came twice = 0", _once, _came_twice, of_mail_server=True),

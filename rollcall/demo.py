@@ -39,7 +39,12 @@ class DemoScale(StrEnum):
 def demo(
     folder: FolderOption = DEFAULT_FOLDER,
     once: Annotated[
-        bool, typer.Option("--once", help="End by itself: settle, compare with the oracle, print, exit.")
+        bool,
+        typer.Option(
+            "--once",
+            help="End by itself: settle, compare with the oracle, print, exit. In a folder where nothing else was published:"
+            " the oracle counts the demo's files alone.",
+        ),
     ] = False,
     scale: Annotated[
         DemoScale, typer.Option("--scale", help="full: 66 towns, 1,800 people, 270 trainings.")

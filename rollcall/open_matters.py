@@ -29,6 +29,7 @@ class Matter:
     service: str
     says: str
     number: int
+    means: str = ""
 
     def as_json(self) -> dict[str, object]:
         return {"service": self.service, "says": self.says, "number": self.number}
@@ -90,4 +91,4 @@ def open_matters(books: Mapping[str, Books | None]) -> Iterator[Matter]:
             continue
         for kind in kinds_of(service):
             if number := kind.count(its):
-                yield Matter(service, kind.says, number)
+                yield Matter(service, kind.says, number, kind.means)

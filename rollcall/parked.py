@@ -152,9 +152,9 @@ def discard(
 def _agreed(found: Connection, names: list[str] | None, reason: str) -> None:
     """Asks before everything that was set aside for a reason goes; where nobody can be asked, --yes has to say it."""
     copies = _listed(found, _services(names), state="parked", reason=reason, limit=MOST)
-    if not copies:
-        raise Refusal(f"Nothing is set aside for {reason}.")
     records = len({copy.where for copy in copies})
+    if not records:
+        return  # `_done` says so.
     question = f"{records} {'record' if records == 1 else 'records'} ({len(copies)} copies) for {reason}"
     if not err.is_terminal:
         raise Refusal(f"{question} would be discarded for good: say --yes.", Exit.INVALID)
@@ -168,6 +168,8 @@ def _done(found: Connection, names: list[str] | None, reason: str | None, action
         services, where = _named(names or [])
         return _each(found, services, where, "POST", action)
     listed = _listed(found, _services(names), state="parked", reason=reason, limit=MOST)
+    if not listed:
+        raise Refusal(f"Nothing is set aside for {reason}.")
     done = [Copy(one.service, one.where, _ask(found, one.service, "POST", f"/{one.where}{action}")) for one in listed]
     if len(listed) >= MOST:
         err.print("There may be more: say it again.", style="yellow")

@@ -31,7 +31,8 @@ def whole(where: str, copies: Sequence[tuple[str, dict[str, Any]]]) -> Text:
     for name in _FACTS:
         told = [str(one[name]) for _, one in copies if one.get(name)]
         if told:
-            _field(text, name, ", ".join(dict.fromkeys(told)))
+            # Each service set it aside at a moment of its own: the first one tells enough.
+            _field(text, name, min(told) if name == "parked_at" else ", ".join(dict.fromkeys(told)))
     _field(text, "key", _said(row.get("key")))
     for number, (name, value) in enumerate(row.get("headers") or ()):
         _field(text, "" if number else "headers", f"{name}: {_said(value)}")

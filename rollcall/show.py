@@ -158,6 +158,13 @@ class Show:
             f"{verdict}: {agreed} of {len(lines)} numbers are those that the oracle counted from the files alone.[/]",
             soft_wrap=True,
         )
+        if agreed < len(lines):
+            err.print(
+                "Whatever else was published into this folder is found and not expected: where that may be so, compare in a"
+                " folder of its own (--folder).",
+                style="yellow",
+                soft_wrap=True,
+            )
         if not self._once:
             self._invite()
 

@@ -16,6 +16,8 @@ from shared.web.scopes import SCOPES
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from shared.web.tokens import Token
+
 app = typer.Typer(cls=Commands, help="Make, list and end bearer tokens.", no_args_is_help=True)
 
 
@@ -70,7 +72,7 @@ def list_tokens(
     """
     from shared.web import tokens
 
-    known: dict[str, tuple[tokens.Token, list[str]]] = {}
+    known: dict[str, tuple[Token, list[str]]] = {}
 
     async def read(connection: AsyncConnection, service: str) -> None:
         for row in await tokens.all_of(connection):
@@ -88,11 +90,14 @@ def list_tokens(
         )
         return
     for row, names in rows:
-        ended = f"  ended {row.revoked_at:%Y-%m-%d}" if row.revoked_at else ""
-        # One that some do not know opens only half of what its holder expects.
-        where = "" if names == services else f"  only in {', '.join(names)}"
-        line = f"{row.token_id}  {row.created_at:%Y-%m-%d}  {row.actor}  ({', '.join(row.scopes.split())})"
-        out.print(f"{line}{where}{ended}", markup=False, soft_wrap=True, style="dim" if row.revoked_at else "")
+        out.print(shown(row, names, services), markup=False, soft_wrap=True, style="dim" if row.revoked_at else "")
+
+
+def shown(row: Token, known_by: list[str], services: list[str]) -> str:
+    """One token in a line. One that some services do not know opens only half of what its holder expects."""
+    line = f"{row.token_id}  {row.created_at:%Y-%m-%d}  {row.actor}  ({', '.join(row.scopes.split())})"
+    line += "" if known_by == services else f"  only in {', '.join(known_by)}"
+    return line + (f"  ended {row.revoked_at:%Y-%m-%d}" if row.revoked_at else "")
 
 
 @app.command()

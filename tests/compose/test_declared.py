@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from deploy.docker import ready
 from deploy.docker.example import GIVEN_BY_COMPOSE, wrong_values
 from deploy.kafka.access import ARCHIVE, OPERATOR, OUTSIDE, SERVICES, USERS, Grant, Kind, Operation, grants
 from services.attendance.settings import AttendanceSettings
@@ -118,3 +121,36 @@ def test_as_many_replicas_as_are_asked_for_share_no_name_and_no_port() -> None:
     assert "ports:" not in services
     assert not re.search(r"^\s+ROLLCALL_REPLICA:", COMPOSE, re.MULTILINE), "all replicas of a service would share it"
     assert "ROLLCALL_REPLICA=$$(hostname)" in COMPOSE
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, b'{"ready": true}', 0),
+        (503, b'{"ready": false, "problems": ["Kafka does not answer yet"]}', 1),
+        (200, b"<html>welcome</html>", 1),
+        (200, b'["ready"]', 1),
+        (503, b'{"ready": true}', 1),
+    ],
+)
+def test_a_container_is_healthy_by_the_word_of_its_service_alone(
+    status: int, body: bytes, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    monkeypatch.setenv("ROLLCALL_PORT", str(server.server_port))
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    try:
+        assert ready.main() == code
+    finally:
+        thread.join()
+        server.server_close()
