@@ -26,7 +26,8 @@ class Ready(http.server.BaseHTTPRequestHandler):
 server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Ready)
 """
 FOR_EVER = SAYS_READY + "server.serve_forever()"
-ONCE = SAYS_READY + "server.handle_request(); os._exit(3)"
+# It answers once, and is seen to hold its port, before it ends.
+ONCE = SAYS_READY + "import time; server.handle_request(); time.sleep(1); os._exit(3)"
 NEVER = "import time; time.sleep(600)"
 ENDS = "raise SystemExit(1)"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from deploy.embedded.inbox_server import Inbox
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.ports import choose_free
 from deploy.embedded.postgres import Postgres
+from deploy.embedded.processes import Server, nobody, silent, wait_until
 
 pytestmark = pytest.mark.long
 
@@ -37,6 +41,27 @@ def taken_meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int],
         one.close()
 
 
+class Listener(Server):
+    """A program that listens somewhere, and does nothing else."""
+
+    name = "Listener"
+
+    def start(self, port: int) -> None:
+        code = "import socket, sys, time; held = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
+        self._launch([sys.executable, "-c", code, str(port)], os.environ)
+
+
+def test_a_server_holds_a_port_only_if_its_own_process_listens_there(tmp_path: Path) -> None:
+    server, port = Listener(tmp_path, silent, nobody), choose_free()
+    with socket.create_server((ports.LOOPBACK, 0)) as somebody:
+        server.start(port)
+        try:
+            assert wait_until(lambda: server._holds(port), 60)
+            assert not server._holds(somebody.getsockname()[1])
+        finally:
+            server.kill()
+
+
 @pytest.mark.parametrize(
     ("option", "make"),
     [
@@ -48,7 +73,7 @@ def taken_meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int],
     ids=["kafka", "postgres", "smtp", "inbox"],
 )
 def test_whoever_took_the_port_is_not_taken_for_our_server(
-    option: str, make: Callable[[Path, int], Inbox], tmp_path: Path, taken_meanwhile: Callable[[int], None]
+    option: str, make: Callable[[Path, int], Any], tmp_path: Path, taken_meanwhile: Callable[[int], None]
 ) -> None:
     port = choose_free()
     server = make(tmp_path / "server", port)

@@ -1080,7 +1080,7 @@ MUTATIONS = (
         "deploy/embedded/processes.py",
         "        return ports.is_answering(port) and self._identity is not None and self._identity.listens(port)",
         "        return ports.is_answering(port)",
-        ("tests/embedded/test_taken.py",),
+        ("tests/embedded/test_taken.py::test_a_server_holds_a_port_only_if_its_own_process_listens_there",),
     ),
     Mutation(
         "Postgres is ready by its own word",
