@@ -12,11 +12,11 @@ from aiokafka.errors import KafkaError
 from rollcall.asking import Answer, NoAnswer, get
 from rollcall.books import Books, Equation, balanced, equations
 from rollcall.connection import Connection
-from rollcall.folder import SERVICES
 from rollcall.open_matters import Matter, open_matters
 from rollcall.reading import count_requests
 from rollcall.terminal import Refusal
 from rollcall.understanding import mails_of, understood
+from services import SERVICES
 
 COUNT_LIMIT_S = 60.0
 WAIT_EVERY_S = 0.5

@@ -81,7 +81,7 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
 
 
 def kinds_of(service: str) -> tuple[Kind, ...]:
-    return (*EVERY_SERVICE, *BY_SERVICE[service])
+    return (*EVERY_SERVICE, *BY_SERVICE.get(service, ()))
 
 
 def open_matters(books: Mapping[str, Books | None]) -> Iterator[Matter]:

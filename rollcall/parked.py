@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from rollcall.connection import Connection, connection
-from rollcall.folder import SERVICES
 from rollcall.options import DEFAULT_FOLDER, FolderOption
 from rollcall.printing_parked import one_line, whole
 from rollcall.terminal import Commands, Exit, Refusal, err, out, print_json
 from rollcall.typed import typed
+from services import SERVICES
 
 app = typer.Typer(cls=Commands, help="Records that were set aside: list, show, retry, discard.", no_args_is_help=True)
 
@@ -70,7 +70,7 @@ def list_parked(
 
     Exit codes: 0 shown, 1 no service answers.
     """
-    copies = _listed(connection(folder), SERVICES, state=state, reason=reason, limit=limit)
+    copies = _listed(connection(folder), tuple(SERVICES), state=state, reason=reason, limit=limit)
     if as_json:
         print_json([{"service": copy.service, **copy.row} for copy in copies])
         return
@@ -178,7 +178,7 @@ def _done(found: Connection, names: list[str] | None, reason: str | None, action
 
 def _services(names: list[str] | None) -> tuple[str, ...]:
     if not names:
-        return SERVICES
+        return tuple(SERVICES)
     if len(names) > 1 or names[0] not in SERVICES:
         raise Refusal(f"{names[0]} is no service: there are {', '.join(SERVICES)}.", Exit.INVALID)
     return (names[0],)

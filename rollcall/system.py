@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import sys
 import threading
@@ -20,11 +19,12 @@ from deploy.embedded.ports import LOOPBACK, is_free
 from deploy.embedded.processes import Identity, Say, Server, end, last_lines
 from deploy.embedded.stack import Stack
 from rollcall.children import Supervised
-from rollcall.folder import SERVICES, Child, Folder, Run
+from rollcall.folder import Child, Folder, Run
 from rollcall.passing import MODELS, given
 from rollcall.preparing import create_databases, create_missing_streams, migrate_all, store_tokens
 from rollcall.terminal import Refusal
 from rollcall.typed import folder_typed, rollcall, typed
+from services import SERVICES
 
 READY_LIMIT_S = 150.0
 SUPERVISE_EVERY_S = 0.2
@@ -80,9 +80,9 @@ class System:
         }
         self.folder.logs.mkdir(exist_ok=True)
         self.folder.remember_given({name: value for part in MODELS for name, value in given(os.environ, part).items()})
-        for name in SERVICES:
-            if importlib.util.find_spec(f"services.{name}.app") is None:
-                self._say(f"There is no services.{name}.app in this installation: {name} is left out.")
+        for name, one in SERVICES.items():
+            if not one.is_installed:
+                self._say(f"There is no {one.app} in this installation: {name} is left out.")
                 continue
             own = {
                 "ROLLCALL_PORT": str(self.ports[name]),
@@ -90,14 +90,13 @@ class System:
                 "ROLLCALL_REPLICA": f"{name}-1",
                 "ROLLCALL_DATABASE_URL": databases[name],
             }
-            if name == "notifications":
+            if one.mails:
                 own |= {"ROLLCALL_SMTP_HOST": LOOPBACK, "ROLLCALL_SMTP_PORT": str(self.ports["smtp"])}
-            self._child(name, f"services.{name}.app", common | own)
-        page = {
-            f"ROLLCALL_{name.upper()}_URL": f"http://{LOOPBACK}:{self.ports[name]}" for name in (*SERVICES, "inbox")
-        }
+            self._child(name, one.app, common | own)
+        page = {f"ROLLCALL_SERVICES__{name.upper()}": f"http://{LOOPBACK}:{self.ports[name]}" for name in SERVICES}
         page |= {
             "ROLLCALL_PORT": str(self.ports["origin"]),
+            "ROLLCALL_INBOX_URL": f"http://{LOOPBACK}:{self.ports['inbox']}",
             "ROLLCALL_TOKEN_FILE": os.fspath(self.folder.secret_file("page.token")),
             "ROLLCALL_PROGRAMME": os.fspath(self.folder.programme),
             "ROLLCALL_COMMAND": rollcall(),

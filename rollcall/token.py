@@ -30,7 +30,7 @@ def create(
     folder: FolderOption = DEFAULT_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Make a token that all three services know. It is shown now and never again.
+    """Make a token that every service knows. It is shown now and never again.
 
     Exit codes: 0 made, 1 a database does not answer, 2 there is no such scope.
     """
@@ -107,7 +107,7 @@ def revoke(
     ],
     folder: FolderOption = DEFAULT_FOLDER,
 ) -> None:
-    """End a token in all three services.
+    """End a token in every service.
 
     Exit codes: 0 ended, 1 there is no such token, or a database does not answer.
     """

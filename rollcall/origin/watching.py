@@ -59,7 +59,7 @@ class Watch:
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.services = {name: Service() for name in self.settings.service_urls()}
+        self.services = {name: Service() for name in self.settings.services}
 
     # --- streams --------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Watch:
             self._looked_at = time.monotonic()
 
     async def _ask(self, name: str) -> None:
-        service, url = self.services[name], self.settings.service_urls()[name]
+        service, url = self.services[name], self.settings.services[name]
         token = self.settings.token.get_secret_value() if self.settings.token else ""
         try:
             health = await self.client.get(f"{url}/health/ready", timeout=ASK_SECONDS)

@@ -1151,8 +1151,8 @@ MUTATIONS = (
     Mutation(
         "a discard means every copy",
         "rollcall/parked.py",
-        "    if not names:\n        return SERVICES",
-        "    if not names:\n        return SERVICES[:1]",
+        "    if not names:\n        return tuple(SERVICES)",
+        "    if not names:\n        return tuple(SERVICES)[:1]",
         ("tests/cli/test_parked.py::test_one_discard_gives_up_every_copy",),
     ),
 )
