@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
+import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -18,30 +17,43 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from deploy.embedded import ports
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Postgres
-from shared.migrating import migrate
+from deploy.embedded.processes import Server
+from shared.projector import Lane
 from shared.runtime import Runtime
 from shared.service import Service
-from shared.settings import Settings
-from shared.streams import create_streams
-from shared.testing import Message
+from shared.settings import ConsumerLimits, Settings
+from shared.streams import STREAMS, create_streams
+from shared.testing import Message, eventually
+from shared.watermark import Partition
+from tests.databases import Databases
 
-_numbers = itertools.count(1)
+S = TypeVar("S", bound=Server)
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = Postgres(tmp_path_factory.mktemp("postgres"), ports.choose_free(), durable=False)
-    server.start()
-    yield server
-    server.stop()
+    with at_work(Postgres(tmp_path_factory.mktemp("postgres"), ports.choose_free(), durable=False)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    server = Kafka(tmp_path_factory.mktemp("kafka"), ports.choose_free())
+    with at_work(Kafka(tmp_path_factory.mktemp("kafka"), ports.choose_free())) as server:
+        yield server
+
+
+@contextmanager
+def at_work(server: S) -> Iterator[S]:
+    """A server for the whole run. It says good-bye to nobody, and of its folder the log is left: pytest would keep gigabytes."""
     server.start()
     yield server
-    server.stop()
+    server.kill()
+    shutil.rmtree(server.folder / "data")
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Databases:
+    return Databases(postgres)
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +74,6 @@ class World:
     settings: Settings
     engine: AsyncEngine
     producer: AIOKafkaProducer
-    sent: list[Any] = field(default_factory=list)
 
     async def publish(self, *messages: Message) -> list[tuple[str, int, int]]:
         """Sends records in order and returns where each one stands."""
@@ -86,32 +97,53 @@ class World:
             await runtime.stop(tasks)
             await runtime.engine.dispose()
 
+    def second(self) -> World:
+        """Another replica on the same database; without a name in Kafka's group it leaves when it ends."""
+        return replace(self, settings=self.settings.model_copy(update={"replica": None}))
+
+    @asynccontextmanager
+    async def joined_by_a_second(self, first: Runtime) -> AsyncIterator[Runtime]:
+        """Two replicas at work. In the end the first one has every partition again: a rebalance that is begun and not ended keeps
+        whoever comes next waiting for whoever was there, ten seconds long."""
+        async with self.second().running() as second:
+            yield second
+        await eventually(lambda: all(map(has_all_partitions, first.lanes)), what="the first replica alone again")
+
+
+def has_all_partitions(lane: Lane) -> bool:
+    everything = {Partition(name, number) for name in lane.streams for number in range(STREAMS[name].partitions)}
+    return lane.positioning.assigned() == everything
+
 
 Worlds = Any
+IMPATIENT: dict[str, Any] = {
+    # What a broker is asked for before a partition is positioned holds up the first record for twice this long.
+    "consumer": ConsumerLimits(poll_ms=50),
+    "due_poll_seconds": 0.05,
+    "relay_poll_seconds": 0.1,
+}
+"""A service in a test looks more often: nothing else depends on it, and each test waits for its first record."""
 
 
 @pytest.fixture
-async def world(postgres: Postgres, streams: str) -> AsyncIterator[Worlds]:
+async def world(databases: Databases, streams: str) -> AsyncIterator[Worlds]:
     """`await world(SERVICE)` gives a service its surroundings; what other tests published is heard too, so ids must be one's own.
 
     `kafka` names another broker: one that the test may break."""
-    made: list[World] = []
 
     async def make(service: Service, *, kafka: str = streams) -> World:
-        name = f"test_{next(_numbers)}"
-        url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-        await asyncio.to_thread(migrate, service.name, url)
-        settings = Settings(kafka=kafka, database_url=SecretStr(url), port=0, replica="test")
+        url = await needed.enter_async_context(databases.while_needed(service.name))
+        settings = Settings(kafka=kafka, database_url=SecretStr(url), port=0, replica="test", **IMPATIENT)
         producer = AIOKafkaProducer(
             bootstrap_servers=kafka,
             enable_idempotence=kafka == streams,  # A broker that lost records refuses the numbers of those that follow.
             max_request_size=2 * 1024 * 1024,
         )
         await producer.start()
-        made.append(World(service, settings, create_async_engine(url), producer))
-        return made[-1]
+        needed.push_async_callback(producer.stop)
+        engine = create_async_engine(url)
+        needed.push_async_callback(engine.dispose)
+        return World(service, settings, engine, producer)
 
-    yield make
-    for one in made:
-        await one.producer.stop()
-        await one.engine.dispose()
+    async with AsyncExitStack() as needed:
+        yield make

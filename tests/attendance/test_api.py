@@ -15,17 +15,16 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance.api import app_of
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
 from shared import tokens
 from shared.holding import HELD_DAYS, HELD_TOO_LONG
-from shared.migrating import migrate
 from shared.runtime import Runtime
 from shared.watermark import WATERMARK
 from shared.working import Due
 from tests.attendance.building import DURING, RULES, SESSION, day, enrolled, rescheduled, scheduled
+from tests.databases import Databases
 
 NEVER = DURING + dt.timedelta(days=HELD_DAYS)
 
@@ -55,11 +54,8 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-async def url(postgres: Postgres) -> str:
-    name = "attendance_api"
-    made = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "attendance", made)
-    return made
+async def url(databases: Databases) -> str:
+    return await databases.migrated("attendance")
 
 
 @pytest.fixture

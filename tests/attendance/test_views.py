@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -12,14 +11,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance import books, views
 from services.attendance.app import service_of
 from services.attendance.state import LIST, list_subject
 from shared.contracts.directory import PersonRegistered
 from shared.deciding import Desk
 from shared.envelope import Heard
-from shared.migrating import migrate
 from shared.working import Due
 from tests.attendance.building import (
     CLOSES,
@@ -37,6 +34,7 @@ from tests.attendance.building import (
     scheduled,
     withdrawn,
 )
+from tests.databases import Databases
 
 WEEK = dt.timedelta(days=7)
 
@@ -87,11 +85,8 @@ class Attendance:
 
 
 @pytest.fixture(scope="module")
-async def database(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
-    name = "attendance_views"
-    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "attendance", url)
-    engine = create_async_engine(url)
+async def database(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(await databases.migrated("attendance"))
     yield engine
     await engine.dispose()
 

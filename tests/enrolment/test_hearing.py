@@ -258,8 +258,7 @@ async def test_two_replicas_share_the_work_and_double_nothing(world: Make) -> No
     here = await world(SERVICE)
     town, session = fresh("town"), fresh("session")
     people = [fresh("person") for _ in range(8)]
-    other = dataclasses.replace(here, settings=here.settings.model_copy(update={"replica": "other"}))
-    async with here.running(), other.running():
+    async with here.running() as first, here.joined_by_a_second(first):
         await here.publish(*programme(town, people, session))
         await eventually(lambda: said_and_sent(here, session, 8), what="eight enrolments")
     assert await enrolled(here, session) == 8

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from shared import erasing, telemetry
@@ -27,12 +26,12 @@ from shared.decoding import decode
 from shared.facts import FactLane
 from shared.faults import told
 from shared.holding import OTHER_WRITER, TAKEOVER
-from shared.migrating import migrate
 from shared.parking import PARKED, parked_row, stored
 from shared.retry import ParkedRetry
 from shared.streams import number_of
 from shared.testing import NOON, Message, message
 from shared.watermark import WATERMARK, Partition
+from tests.databases import Databases
 
 PEOPLE, NAME = "programme.people", "Żaneta"
 
@@ -66,9 +65,8 @@ class Here:
 
 
 @pytest.fixture(scope="module")
-async def engine(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
-    url = postgres.ensure("erasing", "erasing", "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "enrolment", url)
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    url = await databases.migrated("enrolment")
     made = connect(url, pool_size=2, statement_timeout_ms=10_000, application="test")
     yield made
     await made.dispose()
