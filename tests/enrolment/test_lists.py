@@ -13,7 +13,7 @@ from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled, ParticipantWaitlisted
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
-from shared.deciding import Desk
+from shared.deciding.transaction import Desk
 from shared.testing import body_of, heard
 from tests.databases import Databases
 

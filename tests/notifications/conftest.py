@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database import connect
+from shared.postgres.database import connect
 from tests.databases import Databases
 from tests.notifications.building import contact, person, session, settled, topic, town
 from tests.notifications.office import Office

@@ -21,8 +21,8 @@ from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.roundtrips import Writes
-from shared.rows import FactRow, Row, Rows
+from shared.postgres.roundtrips import Writes
+from shared.state.rows import FactRow, Row, Rows
 from tests.notifications.building import NOW
 from tests.notifications.receiving import cut, listening
 

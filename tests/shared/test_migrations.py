@@ -13,9 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.migrating import migrate
-from shared.tokens import TOKEN
-from shared.watermark import MACHINERY
+from shared.postgres.database import MACHINERY
+from shared.postgres.migrating import migrate
+from shared.web.tokens import TOKEN
 from tests.databases import Databases
 
 SERVICES = ("enrolment", "attendance", "notifications")
@@ -47,6 +47,6 @@ async def test_the_migrated_schema_is_the_one_the_code_declares(databases: Datab
 
 async def test_migrating_twice_at_once_migrates_once(databases: Databases) -> None:
     url = databases.empty()
-    program = f"from shared.migrating import migrate; migrate('enrolment', {url!r})"
+    program = f"from shared.postgres.migrating import migrate; migrate('enrolment', {url!r})"
     jobs = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(2)]
     assert [await job.wait() for job in jobs] == [0, 0]

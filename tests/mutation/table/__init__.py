@@ -1,30 +1,32 @@
-"""The mechanisms that `make mutation` switches off, by subject: a file for each, named as the code it is about."""
+"""The mechanisms that `make mutation` switches off, by subject: a file for each, named as the service or the package of `shared` that it is about."""
 
 from tests.mutation.mutation import Mutation
 from tests.mutation.table import (
     attendance,
+    books,
     command,
+    consuming,
     deciding,
     enrolment,
-    hearing,
+    events,
+    kafka,
+    machinery,
     notifications,
-    parking,
-    reading,
-    rows,
-    saying,
-    serving,
+    outbox,
+    state,
 )
 
 MUTATIONS: tuple[Mutation, ...] = (
     *attendance.MUTATIONS,
+    *books.MUTATIONS,
     *command.MUTATIONS,
+    *consuming.MUTATIONS,
     *deciding.MUTATIONS,
     *enrolment.MUTATIONS,
-    *hearing.MUTATIONS,
+    *events.MUTATIONS,
+    *kafka.MUTATIONS,
+    *machinery.MUTATIONS,
     *notifications.MUTATIONS,
-    *parking.MUTATIONS,
-    *reading.MUTATIONS,
-    *rows.MUTATIONS,
-    *saying.MUTATIONS,
-    *serving.MUTATIONS,
+    *outbox.MUTATIONS,
+    *state.MUTATIONS,
 )
