@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from shared.migrating import migrate
 
 from deploy.embedded.postgres import Postgres
+from shared.postgres.migrating import migrate
 
 ROLE, PASSWORD = "tests", "secret"
 
