@@ -108,7 +108,7 @@ def app_of(runtime: Runtime) -> FastAPI:
             outcome = await views.outcome(connection, heard.source, heard.event_id)
             if outcome is None:
                 raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
-            place = await views.place(connection, outcome["session_id"], outcome["person_id"])
+            place = await views.place(connection, body.session_id, body.person_id)
         return {
             "request_id": heard.event_id,
             **outcome,

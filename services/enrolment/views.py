@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.enrolment.state import CANCELLED, SCHEDULED
 from services.enrolment.store import MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, SOURCE, TOWN
 from shared.alphabet import by_name, polish
-from shared.books.holding import ANSWER, HELD
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.portal import EnrolmentRequested
+from shared.postgres.tables import ANSWER, HELD
 
 _taken = (
     sa.select(
@@ -135,13 +135,13 @@ def _in_the_roster(row: Any) -> tuple[Any, ...]:
 
 async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:
     """What became of a request: its answer, or that it is held and what it waits for."""
-    answer = sa.select(ANSWER.c.outcome, ANSWER.c.event_id, ANSWER.c.session_id, ANSWER.c.person_id).where(
+    answer = sa.select(ANSWER.c.outcome, ANSWER.c.event_id, ANSWER.c.subject).where(
         ANSWER.c.request_source == source, ANSWER.c.request_id == request_id
     )
     row = (await connection.execute(answer)).one_or_none()
     if row:
         return dict(row._mapping)
-    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.session_id, HELD.c.person_id).where(
+    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.subject).where(
         HELD.c.request_source == source, HELD.c.request_id == request_id
     )
     row = (await connection.execute(held)).one_or_none()
@@ -168,7 +168,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     asked = (
         sa.select(became, sa.func.count())
         .select_from(ANSWER)
-        .join(PLACE, sa.and_(PLACE.c.session_id == ANSWER.c.session_id, PLACE.c.person_id == ANSWER.c.person_id))
+        .join(PLACE, ANSWER.c.subject == sa.func.concat("session/", PLACE.c.session_id, "/person/", PLACE.c.person_id))
         .where(ANSWER.c.kind == AskedFor.PLACE)
         .group_by(became)
     )

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.attendance import books, views
 from services.attendance.app import service_of
-from services.attendance.state import LIST, list_subject
+from services.attendance.state import LIST
+from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
 from shared.deciding.transaction import Desk
 from shared.events.envelope import Heard
@@ -46,7 +47,7 @@ class Attendance:
         self.engine = engine
         self.now = DURING
         service = dataclasses.replace(service_of(RULES), clock=lambda: self.now)
-        self.desk = Desk(engine, service, said=lambda: None)
+        self.desk = Desk(engine, service)
 
     async def hear(self, *events: Heard[Any]) -> None:
         for one in events:

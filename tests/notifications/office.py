@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
@@ -21,8 +21,10 @@ from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
+from shared.deciding.transaction import Desk
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
+from shared.state.working import Said
 from tests.notifications.building import NOW
 from tests.notifications.receiving import cut, listening
 
@@ -103,7 +105,14 @@ class Office:
         async def heard() -> None:
             return None
 
-        self.sender = sender = kind(self.engine, SERVICE, self.settings, streams_heard=heard, said=self.relay_woken.set)
+        desk = Desk(self.engine, SERVICE)
+        self.sender = sender = kind(desk, self.settings, streams_heard=heard)
+
+        def said(facts: Sequence[Said]) -> None:
+            self.relay_woken.set()
+            sender.said(facts)
+
+        desk.said = said
         tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
         try:
             yield sender

@@ -20,7 +20,6 @@ from services.enrolment.app import SERVICE
 from shared import telemetry
 from shared.books import erasing
 from shared.books.batch import Batch
-from shared.books.holding import OTHER_WRITER, TAKEOVER
 from shared.books.parking import PARKED, parked_row, stored
 from shared.books.watermark import WATERMARK
 from shared.contracts.directory import ContactRegistered, PersonErased, PersonRegistered
@@ -32,6 +31,7 @@ from shared.events.decoding import decode
 from shared.events.streams import Partition, number_of
 from shared.faults import told
 from shared.postgres.database import connect
+from shared.postgres.tables import OTHER_WRITER, TAKEOVER
 from shared.testing import NOON, Message, message
 from tests.databases import Databases
 
@@ -45,7 +45,7 @@ class Here:
     engine: AsyncEngine
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.engine, SERVICE, said=lambda: None)
+        self.desk = Desk(self.engine, SERVICE)
         self.retry = ParkedRetry(self.engine, SERVICE, self.desk, may_decide=asyncio.Event())
         self.offsets: dict[Partition, int] = {}
 

@@ -26,7 +26,6 @@ from services.attendance.state import ListRules
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
-from shared.books.holding import ANSWER, DUE, HELD
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.enrolment import EnrolmentWithdrawn, PlacesSettled
@@ -37,7 +36,8 @@ from shared.deciding.retry import ParkedRetry
 from shared.deciding.transaction import Desk
 from shared.events.decoding import decode
 from shared.outbox.journal import JOURNAL
-from shared.service import SHARED_TABLES, Service
+from shared.postgres.tables import ANSWER, DUE, HELD, SHARED_TABLES
+from shared.service import Service
 from shared.state.working import Due
 from shared.testing import NOON, body_of
 from tests.databases import Databases
@@ -82,7 +82,7 @@ class Hearing:
 
     async def hear(self, programme: Programme, turns: Sequence[Step], *, close_after: int | None = None) -> Desk:
         """Hears everything, and lets in whoever may take over by then. After so many batches, what is due is decided."""
-        desk = Desk(self.engine, self.service, said=lambda: None)
+        desk = Desk(self.engine, self.service)
         facts = FactLane(self.engine, self.service, desk)
         lanes = (self.service.facts, (*self.service.own, *self.service.decisions))
         for number, batches in enumerate(batches_of(programme.of(self.service.heard), lanes, turns)):

@@ -38,13 +38,6 @@ MUTATIONS = (
         ("tests/faults/test_memory.py::test_a_list_of_parked_records_asks_for_no_bytes",),
     ),
     Mutation(
-        "no scan holds back another",
-        "shared/books/parking.py",
-        '    return isinstance(body, Request) and body.scope == ("session_id", "person_id")',
-        "    return isinstance(body, Request)",
-        ("tests/attendance/test_api.py::test_a_parked_scan_holds_back_no_other_scan_of_the_same_person",),
-    ),
-    Mutation(
         "nobody waits behind what can never be decided",
         "shared/books/parking.py",
         " and reason != Reason.ID_REUSED",

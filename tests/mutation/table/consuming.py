@@ -48,15 +48,6 @@ MUTATIONS = (
         ("tests/faults/test_partitions.py::test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it",),
     ),
     Mutation(
-        "our own echo, which is no news",
-        "shared/consuming/projector.py",
-        " for one in fetched if one.batch.partition.stream not in self._own]\n            if firsts:",
-        " for one in fetched]\n            if firsts:",
-        (
-            "tests/shared/test_echoes.py::test_listeners_hear_of_what_others_said_and_since_when_and_never_of_our_own_echo",
-        ),
-    ),
-    Mutation(
         "a new type, when its partition changes hands",
         "shared/consuming/positioning.py",
         "            for partition in await parking.hear_new_types(connection, waiting):",

@@ -29,6 +29,23 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a request without a scope holds back nothing",
+        "shared/events/envelope.py",
+        "    return body.scope.format_map(body.__dict__) if isinstance(body, Request) and body.scope else None",
+        "    return subject_of(body) if isinstance(body, Request) else None",
+        (
+            "tests/attendance/test_api.py::test_a_parked_scan_holds_back_no_other_scan_of_the_same_person",
+            "tests/shared/test_scope.py",
+        ),
+    ),
+    Mutation(
+        "news of anything a held request is about finds it",
+        "shared/events/envelope.py",
+        "    return tuple(pattern.format_map(body.__dict__) for pattern in body.about) or (subject_of(body),)",
+        "    return (subject_of(body),)",
+        ("tests/shared/test_scope.py", "tests/enrolment/test_decisions.py"),
+    ),
+    Mutation(
         "a missing body is no tombstone",
         "shared/events/decoding.py",
         "        if value is None and _is_bare(record):",

@@ -55,6 +55,13 @@ MUTATIONS = (
         ("tests/attendance/test_views.py::test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood",),
     ),
     Mutation(
+        "a held request holds back the next one of its scope",
+        "shared/state/working.py",
+        '        return scope is not None and bool(self[Held].where("scope", scope))',
+        "        return False",
+        ("tests/shared/test_scope.py", "tests/enrolment/test_decisions.py"),
+    ),
+    Mutation(
         "a takeover lets in who spoke too early, and no former owner",
         "shared/state/succession.py",
         "                return BY_NATURE\n            if",
