@@ -17,7 +17,7 @@ from rich.table import Table
 from bench.measuring import Figures
 from bench.surroundings import servers
 
-CASES = ("facts", "deciding", "latency", "mail", "rebuild", "memory")
+CASES = ("work", "facts", "deciding", "latency", "mail", "rebuild", "memory", "starting")
 
 
 def table(title: str, figures: list[Figures]) -> Table:

@@ -15,10 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bench import work
 from bench.measuring import Clock, Measured
 from bench.people import SOURCE, STREAM, expected
 from bench.surroundings import Place, ends
 from shared.contracts.directory import PersonRegistered
+from shared.contracts.survey import TrainingNeedDeclared
 from shared.garbage import look_seldom
 
 NAIVE_TOPIC = "bench.naive"
@@ -33,27 +35,49 @@ class _Person(BaseModel):
     family_name: str
 
 
-_TABLES = """
+_KEPT = """
 create schema projection;
-create table projection.person (person_id text primary key, version bigint not null, source text not null,
-  event_id text not null, heard_at timestamptz not null, given_name text, family_name text);
 create table projection.watermark (stream text, partition bigint, next_offset bigint not null, primary key (stream, partition));
 create table projection.parked (stream text, partition bigint, "offset" bigint, error text, primary key (stream, partition, "offset"));
 """
-_HAND = """
-with rows as (
-  insert into projection.person
-  select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])
-  on conflict (person_id) do update
-    set version = excluded.version, source = excluded.source, event_id = excluded.event_id, heard_at = excluded.heard_at,
-        given_name = excluded.given_name, family_name = excluded.family_name
-    where person.source = excluded.source and person.version < excluded.version
-  returning 1)
-insert into projection.watermark select $10, p, o from unnest($8::bigint[], $9::bigint[]) as x(p, o)
-on conflict (stream, partition) do update set next_offset = excluded.next_offset
+_META = """source text not null, version bigint not null, numbered boolean not null, event_id text not null,
+  heard_at timestamptz not null"""
+_PERSON_TABLE = f"""
+create table projection.person ({_META}, person_id text primary key, given_name text, family_name text, erased boolean not null);
 """
+_NEED_TABLE = f"""
+create table projection.need ({_META}, need_id text primary key, city_id text not null, topic text not null, level text not null,
+  audience text, people bigint not null, state text not null);
+create index need_city on projection.need (city_id);
+"""
+
+
+def _statement(table: str, key: str, **columns: str) -> str:
+    """One statement a batch: the rows, where they are news of the same writer, and how far each partition was read."""
+    columns = {"source": "text", "version": "bigint", "numbered": "boolean", "event_id": "text", "heard_at": "timestamptz",
+               key: "text", **columns}  # fmt: skip
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 1))
+    news = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key)
+    stream, partitions, offsets = (len(columns) + number for number in (1, 2, 3))
+    return f"""
+with rows as (
+  insert into projection.{table} select * from unnest({arrays})
+  on conflict ({key}) do update set {news}
+    where {table}.source = excluded.source and {table}.version < excluded.version
+  returning 1)
+insert into projection.watermark select ${stream}, p, o from unnest(${partitions}::bigint[], ${offsets}::bigint[]) as x(p, o)
+on conflict (stream, partition) do update set next_offset = excluded.next_offset
+"""  # noqa: S608
+
+
+_PERSON = _statement("person", "person_id", given_name="text", family_name="text", erased="boolean")
+_NEED = _statement(
+    "need", "need_id", city_id="text", topic="text", level="text", audience="text", people="bigint", state="text"
+)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TOLERANCE = dt.timedelta(minutes=5)
+_VERSION, _KEY = 1, 5
+"""Where they stand in a row."""
 
 
 _Read = Callable[[ConsumerRecord], tuple[Any, ...]]
@@ -65,21 +89,19 @@ def _trusting(record: ConsumerRecord) -> tuple[Any, ...]:
     headers = dict(record.headers)
     person = _Person.model_validate_json(record.value)
     return (
-        person.person_id, int(headers["ce_aggregateversion"]), headers["ce_source"].decode(), headers["ce_id"].decode(),
-        _EPOCH + dt.timedelta(milliseconds=record.timestamp), person.given_name, person.family_name,
+        headers["ce_source"].decode(), int(headers["ce_aggregateversion"]), True, headers["ce_id"].decode(),
+        _EPOCH + dt.timedelta(milliseconds=record.timestamp),
+        person.person_id, person.given_name, person.family_name, False,
     )  # fmt: skip
 
 
-_TYPE = PersonRegistered.type_name().encode()
-
-
-def _checking(record: ConsumerRecord) -> tuple[Any, ...]:
-    """The same by the contract: an envelope that is whole, a body that is valid, a key that is the body's, no time to come."""
+def _envelope(record: ConsumerRecord, type_name: bytes) -> tuple[tuple[Any, ...], bytes]:
+    """What the envelope says, if it is whole: attributes that can be read, no time to come. And the subject."""
     headers = dict(record.headers)
     if (
         headers["content-type"] != b"application/json"
         or headers["ce_specversion"] != b"1.0"
-        or headers["ce_type"] != _TYPE
+        or headers["ce_type"] != type_name
     ):
         raise ValueError("another kind of record")
     source, event_id = headers["ce_source"].decode(), headers["ce_id"].decode()
@@ -88,19 +110,35 @@ def _checking(record: ConsumerRecord) -> tuple[Any, ...]:
     at = _EPOCH + dt.timedelta(milliseconds=record.timestamp)
     if dt.datetime.fromisoformat(headers["ce_time"].decode()) > at + _TOLERANCE:
         raise ValueError("a time to come")
+    return (source, int(headers["ce_aggregateversion"]), True, event_id, at), headers["ce_subject"]
+
+
+_REGISTERED, _DECLARED = PersonRegistered.type_name().encode(), TrainingNeedDeclared.type_name().encode()
+
+
+def _person(record: ConsumerRecord) -> tuple[Any, ...]:
+    """The same by the contract: an envelope that is whole, a body that is valid, a key and a subject that are the body's."""
+    meta, subject = _envelope(record, _REGISTERED)
     person = PersonRegistered.model_validate_json(record.value)
-    if record.key != person.person_id.encode() or headers["ce_subject"].decode() != f"person/{person.person_id}":
+    if record.key != person.person_id.encode() or subject.decode() != f"person/{person.person_id}":
         raise ValueError("another key or subject")
-    return (
-        person.person_id, int(headers["ce_aggregateversion"]), source, event_id, at, person.given_name, person.family_name
-    )  # fmt: skip
+    return (*meta, person.person_id, person.given_name, person.family_name, False)
 
 
-async def _by_hand(place: Place, read: _Read) -> Measured:
+def _need(record: ConsumerRecord) -> tuple[Any, ...]:
+    """A training need, by its contract."""
+    meta, subject = _envelope(record, _DECLARED)
+    need = TrainingNeedDeclared.model_validate_json(record.value)
+    if record.key != need.city_id.encode() or subject.decode() != f"need/{need.need_id}":
+        raise ValueError("another key or subject")
+    return (*meta, need.need_id, need.city_id, need.topic, need.level, need.audience, need.people, need.state)
+
+
+async def _by_hand(place: Place, stream: str, table: str, statement: str, read: _Read) -> Measured:
     """aiokafka and asyncpg by hand: one statement a batch, the next batch decoded meanwhile, version check, parking."""
     connection = await asyncpg.connect(place.database)
-    await connection.execute(_TABLES)
-    end = await ends(place.kafka, STREAM)
+    await connection.execute(_KEPT + table)
+    end = await ends(place.kafka, stream)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=place.kafka, enable_auto_commit=False, max_partition_fetch_bytes=2 * 1024 * 1024
     )
@@ -120,14 +158,16 @@ async def _by_hand(place: Place, read: _Read) -> Measured:
                 try:
                     row = read(record)
                 except (ValueError, KeyError) as error:
+                    if writing:
+                        await writing
                     await connection.execute(
                         "insert into projection.parked values ($1, $2, $3, $4) on conflict do nothing",
-                        STREAM, tp.partition, record.offset, repr(error),
+                        stream, tp.partition, record.offset, repr(error),
                     )  # fmt: skip
                     continue
-                old = newest.get(row[0])
-                if old is None or old[1] < row[1]:
-                    newest[row[0]] = row
+                old = newest.get(row[_KEY])
+                if old is None or old[_VERSION] < row[_VERSION]:
+                    newest[row[_KEY]] = row
             parts[tp.partition] = records[-1].offset + 1
         if not parts:
             continue
@@ -135,7 +175,9 @@ async def _by_hand(place: Place, read: _Read) -> Measured:
         columns = [list(column) for column in zip(*newest.values(), strict=True)]
         if writing:
             await writing
-        writing = asyncio.create_task(connection.execute(_HAND, *columns, list(parts), list(parts.values()), STREAM))
+        writing = asyncio.create_task(
+            connection.execute(statement, *columns, stream, list(parts), list(parts.values()))
+        )
         await asyncio.sleep(0)
         for partition, offset in parts.items():
             if missing.get(partition) == offset:
@@ -150,17 +192,22 @@ async def _by_hand(place: Place, read: _Read) -> Measured:
 
 async def hand_tuned(place: Place) -> Measured:
     """By hand, with the checks that the projection owes its readers."""
-    return await _by_hand(place, _checking)
+    return await _by_hand(place, STREAM, _PERSON_TABLE, _PERSON, _person)
 
 
 async def hand_tuned_trusting(place: Place) -> Measured:
     """By hand, believing every record."""
-    return await _by_hand(place, _trusting)
+    return await _by_hand(place, STREAM, _PERSON_TABLE, _PERSON, _trusting)
+
+
+async def hand_tuned_work(place: Place) -> Measured:
+    """By hand, on work as it comes: the same checks, the same columns."""
+    return await _by_hand(place, work.STREAM, _NEED_TABLE, _NEED, _need)
 
 
 _NAIVE = text("""
-insert into projection.person (person_id, version, source, event_id, heard_at, given_name, family_name)
-values (:person_id, :version, :source, :event_id, now(), :given_name, :family_name)
+insert into projection.person (person_id, version, numbered, source, event_id, heard_at, given_name, family_name, erased)
+values (:person_id, :version, true, :source, :event_id, now(), :given_name, :family_name, false)
 on conflict (person_id) do update
   set version = excluded.version, event_id = excluded.event_id, given_name = excluded.given_name,
       family_name = excluded.family_name
@@ -172,7 +219,7 @@ async def naive(place: Place) -> Measured:
     """FastStream as its tutorial shows it: one event, one transaction, acknowledged after the handler."""
     engine = create_async_engine(place.database.replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.begin() as connection:
-        for statement in _TABLES.split(";")[:-1]:
+        for statement in (_KEPT + _PERSON_TABLE).split(";")[:-1]:
             await connection.execute(text(statement))
     total = sum((await ends(place.kafka, NAIVE_TOPIC)).values())
     broker = KafkaBroker(place.kafka, logger=None)
@@ -227,14 +274,14 @@ async def raw_read(place: Place) -> Measured:
 async def raw_upsert(place: Place) -> Measured:
     """asyncpg alone: the hand-tuned statement over rows that are ready."""
     connection = await asyncpg.connect(place.database)
-    await connection.execute(_TABLES)
+    await connection.execute(_KEPT + _PERSON_TABLE)
     at = dt.datetime.now(dt.UTC)
-    rows = [(key, row[0], SOURCE, key, at, row[1], row[2]) for key, row in expected(place.events).items()]
+    rows = [(SOURCE, row[0], True, key, at, key, row[1], row[2], False) for key, row in expected(place.events).items()]
     chunks = [[list(column) for column in zip(*rows[n : n + 1000], strict=True)] for n in range(0, len(rows), 1000)]
     clock = Clock()
     clock.start()
     for chunk in chunks:
-        await connection.execute(_HAND, *chunk, [0], [1], STREAM)
+        await connection.execute(_PERSON, *chunk, STREAM, [0], [1])
     measured = clock.stop(len(rows))
     await connection.close()
     return measured

@@ -37,7 +37,9 @@ class Process:
 
 
 @asynccontextmanager
-async def service(name: str, place: Place, log: Path, **settings: object) -> AsyncIterator[Process]:
+async def service(
+    name: str, place: Place, log: Path, *, wait: bool = True, **settings: object
+) -> AsyncIterator[Process]:
     """Starts a service and waits until it is ready; stops it by its pid."""
     port = ports.choose_free()
     told = {
@@ -55,7 +57,8 @@ async def service(name: str, place: Place, log: Path, **settings: object) -> Asy
         )
     running = Process(name, process.pid, f"http://127.0.0.1:{port}")
     try:
-        await _ready(process, running, log)
+        if wait:
+            await _ready(process, running, log)
         yield running
     finally:
         process.terminate()

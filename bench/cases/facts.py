@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from bench.measuring import Clock, Figures, Measured, measure
+from bench.measuring import Clock, Contender, Figures, Measured, measure
 from bench.otherwise import NAIVE_TOPIC, hand_tuned, hand_tuned_trusting, naive, raw_read, raw_upsert
 from bench.people import STREAM, check, messages
 from bench.surroundings import Place, Servers, ends, fill, make_topic, running
@@ -15,36 +15,44 @@ from services.attendance.app import service_of
 from services.attendance.lists import ListRules
 from shared.books.batch import Batch
 from shared.kafka.observer import partition_of
+from shared.service import Service
 
 NAIVE_EVENTS = 3_000
 SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
 
 
-async def projector(place: Place) -> Measured:
-    """The service attendance as it is, with its other lane, relay and watch at work."""
-    end = await ends(place.kafka, STREAM)
-    clock = Clock()
-    all_heard = asyncio.Event()
-    async with running(SERVICE, place.settings()) as runtime:
-        (lane,) = (one for one in runtime.lanes if one.name == "facts")
-        hear, heard = lane._hear, lane.positioning.heard
+def projector_of(service: Service, stream: str) -> Contender:
+    """A service as it is, with its other lane, relay and watch at work, hearing one stream of its fact lane."""
 
-        async def timed(*arguments: Any) -> None:
-            clock.start()
-            await hear(*arguments)
+    async def projector(place: Place) -> Measured:
+        end = await ends(place.kafka, stream)
+        clock = Clock()
+        all_heard = asyncio.Event()
+        async with running(service, place.settings()) as runtime:
+            (lane,) = (one for one in runtime.lanes if one.name == "facts")
+            hear, heard = lane._hear, lane.positioning.heard
 
-        def looked(batches: Iterable[Batch]) -> None:
-            heard(batches)
-            if all(lane.positioning._committed.get(partition_of(tp), 0) >= offset for tp, offset in end.items()):
-                all_heard.set()
+            async def timed(*arguments: Any) -> None:
+                clock.start()
+                await hear(*arguments)
 
-        lane._hear = timed
-        lane.positioning.heard = looked  # type: ignore[method-assign]
-        await all_heard.wait()
-        return clock.stop(sum(end.values()))
+            def looked(batches: Iterable[Batch]) -> None:
+                heard(batches)
+                if all(lane.positioning._committed.get(partition_of(tp), 0) >= offset for tp, offset in end.items()):
+                    all_heard.set()
+
+            lane._hear = timed
+            lane.positioning.heard = looked  # type: ignore[method-assign]
+            await all_heard.wait()
+            return clock.stop(sum(end.values()))
+
+    return projector
 
 
-CONTENDERS = {
+projector = projector_of(SERVICE, STREAM)
+
+
+CONTENDERS: dict[str, Contender] = {
     "projector": projector,
     "hand-tuned": hand_tuned,
     "hand-tuned, trusting": hand_tuned_trusting,
