@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 from pydantic import ValidationError
@@ -25,10 +25,12 @@ from shared.events.envelope import (
     Unknown,
     appended_at,
     microseconds,
+    pattern_of,
     subject_of,
 )
 from shared.events.oversized import CutRecord
 from shared.events.streams import STREAMS, Stream
+from shared.values import immutable
 
 FUTURE_TOLERANCE = dt.timedelta(minutes=5)
 VERSION_LIMIT = 2**63 - 1
@@ -75,19 +77,19 @@ def decode(record: Record) -> Decoded:
         if value is not None and len(value) > BODY_LIMIT_BYTES:
             raise _NotReadable(Reason.TOO_LARGE, f"the body has {len(value)} bytes; the limit is {BODY_LIMIT_BYTES}")
         headers = _headers(record)
-        content_type = _content_type(headers.get("content-type") or b"")
-        if content_type == STRUCTURED and value:
-            headers, value = _structured(value)
-        elif content_type != BINARY and value:
-            raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"content-type is {content_type or 'missing'!r}")
+        if value and headers.get("content-type") != _BINARY:
+            content_type = _content_type(headers.get("content-type") or b"")
+            if content_type == STRUCTURED:
+                headers, value = _structured(value)
+            elif content_type != BINARY:
+                raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"content-type is {content_type or 'missing'!r}")
         value = value or _named_by_key(record, stream, headers)
-        type_name = _repeated(headers, "ce_type")
-        model = EVENTS.get(type_name)
-        if model is None:
+        kind = _kind(record.topic, headers.get("ce_type"), headers.get("ce_specversion"), headers.get("ce_source"))
+        if kind is None:
             for name in _READ & headers.keys():  # Nobody reads the rest of it.
                 _text(name, headers[name] or b"")
-            return Unknown(record, type_name)
-        return _event(record, stream, headers, value, model)
+            return Unknown(record, _attribute(headers, "ce_type"))
+        return _event(record, kind, headers, value)
     except _NotReadable as refused:
         return Poison(record, refused.reason, refused.detail[:1000])
     except (ArithmeticError, ValueError, RecursionError) as error:  # A validator that does not say so itself.
@@ -143,7 +145,7 @@ def _named_by_key(record: Record, stream: Stream, headers: Mapping[str, bytes]) 
 
 
 def _content_type(value: bytes) -> str:
-    return BINARY if value == _BINARY else _text("content-type", value).partition(";")[0].strip().lower()
+    return _text("content-type", value).partition(";")[0].strip().lower()
 
 
 def _text(name: str, value: bytes) -> str:
@@ -153,7 +155,8 @@ def _text(name: str, value: bytes) -> str:
         raise _NotReadable(Reason.HEADER_NOT_UTF8, f"{name} is not UTF-8") from None
 
 
-def _checked(name: str, text: str) -> str:
+def _attribute(headers: Mapping[str, bytes], name: str) -> str:
+    text = _text(name, headers.get(name) or b"")
     if not text:
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} is missing")
     if len(text) > ATTRIBUTE_LIMIT or not text.isprintable():
@@ -161,19 +164,33 @@ def _checked(name: str, text: str) -> str:
     return text
 
 
-def _attribute(headers: Mapping[str, bytes], name: str) -> str:
-    return _checked(name, _text(name, headers.get(name) or b""))
+@immutable
+class _Kind:
+    """What all events of one type and source have in common."""
+
+    source: str
+    validate: Callable[[bytes], Event]
+    key: str
+    """The field that must be the record's key."""
+    subject: str
+    """The pattern of the contract, as `%` fills it."""
 
 
 @functools.lru_cache(maxsize=4096)
-def _kept(name: str, value: bytes) -> str:
-    """A checked attribute that many records share: half of a record's headers say what the last one's said."""
-    return _checked(name, _text(name, value))
-
-
-def _repeated(headers: Mapping[str, bytes], name: str) -> str:
-    """An attribute with few different values, such as a source."""
-    return _kept(name, headers.get(name) or b"")
+def _kind(topic: str, type_name: bytes | None, specversion: bytes | None, source: bytes | None) -> _Kind | None:
+    """Half of a record's headers say what the last one's said: that is checked once. None: a type that nobody here knows."""
+    headers = {"ce_type": type_name or b"", "ce_source": source or b""}
+    model = EVENTS.get(_attribute(headers, "ce_type"))
+    if model is None:
+        return None
+    if specversion != b"1.0":
+        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "ce_specversion is not 1.0")
+    text, stream = _attribute(headers, "ce_source"), STREAMS[topic]
+    if model.stream != topic:
+        raise _NotReadable(Reason.WRONG_STREAM, f"{model.type_name()} belongs to {model.stream}")
+    if issubclass(model, Fact) and model.only_by_owner and text != stream.owner:
+        raise _NotReadable(Reason.FOREIGN_WRITER, f"nobody but {stream.owner} can say it, and it is from {text[:80]}")
+    return _Kind(text, model.__pydantic_validator__.validate_json, stream.key, pattern_of(model))
 
 
 def _handed_on(headers: Mapping[str, bytes], name: str) -> str | None:
@@ -215,52 +232,46 @@ def _has_nul(value: bytes) -> bool:
     return "\\u0000" in json.dumps(json.loads(value)).replace("\\\\", "")
 
 
-def _event(
-    record: Record, stream: Stream, headers: Mapping[str, bytes], value: bytes, model: type[Event]
-) -> Heard[Event]:
-    if headers.get("ce_specversion") != b"1.0":
-        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "ce_specversion is not 1.0")
+def _event(record: Record, kind: _Kind, headers: Mapping[str, bytes], value: bytes) -> Heard[Event]:
     event_id = _attribute(headers, "ce_id")
-    source = _repeated(headers, "ce_source")
     stated_at = _time(_attribute(headers, "ce_time"))
     heard_at = appended_at(record)
     if stated_at > heard_at + FUTURE_TOLERANCE:
         raise _NotReadable(Reason.FUTURE_TIME, f"said at {stated_at.isoformat()}, heard at {heard_at.isoformat()}")
-    if model.stream != stream.name:
-        raise _NotReadable(Reason.WRONG_STREAM, f"{model.type_name()} belongs to {model.stream}")
-    if issubclass(model, Fact) and model.only_by_owner and source != stream.owner:
-        raise _NotReadable(Reason.FOREIGN_WRITER, f"nobody but {stream.owner} can say it, and it is from {source[:80]}")
     try:
-        body = model.model_validate_json(value)
+        body = kind.validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         reason = Reason.NOT_JSON if first["type"] == "json_invalid" else Reason.INVALID_BODY
         where = ".".join(str(step) for step in first["loc"]) or "body"
         raise _NotReadable(reason, f"{where}: {first['msg']}") from None
-    if b"\\u0000" in value and _has_nul(value):
+    if b"\\" in value and b"\\u0000" in value and _has_nul(value):
         raise _NotReadable(Reason.INVALID_BODY, "body: must not contain a NUL character")
-    if record.key != str(getattr(body, stream.key)).encode():
-        raise _NotReadable(Reason.WRONG_KEY, f"the key {(record.key or b'')[:80]!r} is not the body's {stream.key}")
-    expected = subject_of(body)
-    subject = _text("ce_subject", headers["ce_subject"]) if headers.get("ce_subject") is not None else expected
-    if subject != expected and unquote(subject) != unquote(expected):
-        raise _NotReadable(Reason.WRONG_SUBJECT, f"ce_subject is {subject[:120]!r}, the body says {expected!r}")
+    if record.key != getattr(body, kind.key).encode():
+        raise _NotReadable(Reason.WRONG_KEY, f"the key {(record.key or b'')[:80]!r} is not the body's {kind.key}")
+    subject = kind.subject % body.__dict__
+    named = headers.get("ce_subject")
+    if named is not None and named != subject.encode() and unquote(_text("ce_subject", named)) != unquote(subject):
+        raise _NotReadable(
+            Reason.WRONG_SUBJECT, f"ce_subject is {_text('ce_subject', named)[:120]!r}, the body says {subject!r}"
+        )
     number = headers.get("ce_aggregateversion")
     version = None if number is None else _version(number)
+    traced = not _HANDED_ON.isdisjoint(headers)
     return Heard(  # By position: naming the fields takes as long as reading the time.
         record.topic,
         record.partition,
         record.offset,
         heard_at,
         event_id,
-        source,
-        expected,
+        kind.source,
+        subject,
         stated_at,
         microseconds(stated_at) if version is None else version,
         version is not None,
-        _handed_on(headers, "ce_correlationid"),
-        _handed_on(headers, "ce_causationid"),
-        _handed_on(headers, "ce_traceparent"),
+        _handed_on(headers, "ce_correlationid") if traced else None,
+        _handed_on(headers, "ce_causationid") if traced else None,
+        _handed_on(headers, "ce_traceparent") if traced else None,
         body,
     )
 
