@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from asyncpg.protocol import protocol
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -87,6 +89,7 @@ def table_of(
 
 def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application: str) -> AsyncEngine:
     """An engine whose limits are all stated. Connections are checked when taken: one that died in the pool costs nobody a fault."""
+    _know_lists_at_sight()
     return create_async_engine(
         url,
         hide_parameters=True,  # An error is logged; names and addresses are not.
@@ -110,6 +113,15 @@ def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application:
             },
         },
     )
+
+
+def _know_lists_at_sight() -> None:
+    """asyncpg asks of every element of an array whether it is an array itself, by abstract classes: half of what an array costs. In ours
+    and SQLAlchemy's hands an array is a list or a tuple, which is seen at once."""
+    for name in ("IterableABC", "SizedABC"):
+        if not hasattr(protocol, name):
+            raise RuntimeError(f"asyncpg has no {name} any more: see whether it still asks every element")
+        setattr(protocol, name, (list, tuple))
 
 
 class _Bool(sa.types.UserDefinedType[bool]):
@@ -150,13 +162,19 @@ def values_of(table: sa.Table, new: Any) -> list[Any]:
 def arrays_of(table: sa.Table, rows: Sequence[Row], *, prefix: str = "") -> dict[str, list[Any]]:
     """The parameters of a statement over `unnested(table)`."""
     parameters: dict[str, list[Any]] = {}
-    for column in table.columns:
-        values = [getattr(row, column.name) for row in rows]
+    for column, take in _taken(table):
+        values = list(map(take, rows))
         if isinstance(column.type, _Parts):
             dump = column.type.adapter.dump_json
             values = [None if value is None else dump(value).decode() for value in values]
         parameters[f"{prefix}{table.name}_{column.name}"] = values
     return parameters
+
+
+@functools.cache
+def _taken(table: sa.Table) -> tuple[tuple[sa.Column[Any], Callable[[Row], Any]], ...]:
+    """Each column, and what takes it out of a row; in C, because every row passes by once a column."""
+    return tuple((column, operator.attrgetter(column.name)) for column in table.columns)
 
 
 @functools.cache
