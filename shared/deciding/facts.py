@@ -1,19 +1,20 @@
 """The fact lane: a batch of facts folded to the newest per aggregate and written by one guarded statement.
 
 The statement moves the watermarks and writes the rows, or does nothing at all. It does nothing whenever the batch is not
-ordinary: a watermark stands elsewhere, an aggregate has another owner, or one id names two statements. Then the deciding lane's transaction, which thinks
-event by event, says what is right. Both must come to the same rows; tests/shared holds them against each other.
+ordinary: a watermark stands elsewhere, an aggregate has another owner, or one id names two statements. Then the deciding lane's transaction
+says what is right. It thinks event by event about the aggregates with which something is wrong, and about nothing else: the other rows are
+written there by an array a column, as here. Both ways must come to the same rows; tests/shared holds them against each other.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import telemetry
 from shared.books import watermark
@@ -25,19 +26,32 @@ from shared.faults import Fault, classify
 from shared.postgres.database import arrays_of, says_otherwise, unnested, upsert_newest, values_of
 from shared.service import Service
 from shared.state.rows import FactRow
-from shared.state.working import Takeover, Verdict
+from shared.state.working import MakeRow, Takeover, Verdict, compare
 
 SUPERSEDED = "superseded_"
 
 
-def _stand(table: sa.Table, new: Any, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """Whether a row stands of which one of these is true: its fact was said otherwise under its own id and version, or a condition."""
+def _strange(table: sa.Table, new: Any, *, superseded: bool = False) -> sa.Select[Any]:
+    """The keys of those new rows of which SQL alone cannot say what they are to the row that stands: somebody else owns it, it was numbered
+    otherwise, or something else was said under its id and version. Of one that its batch supersedes only the last can matter."""
     fresh = dict(zip(table.c.keys(), values_of(table, new), strict=True))
     under_one_id = sa.and_(table.c.version == new.c.version, table.c.event_id == new.c.event_id)
-    said_otherwise = sa.and_(under_one_id, says_otherwise(table, table.c, fresh))
+    conditions = [sa.and_(under_one_id, says_otherwise(table, table.c, fresh))]
+    if not superseded:
+        conditions += [table.c.source != new.c.source, table.c.numbered != new.c.numbered]
     same_key = sa.and_(*(table.c[column.name] == new.c[column.name] for column in table.primary_key))
-    standing = sa.select(sa.literal(1)).select_from(sa.join(table, new, same_key))
-    return sa.exists(standing.where(sa.or_(*conditions, said_otherwise)))
+    keys = [new.c[column.name] for column in table.primary_key]
+    return sa.select(*keys).select_from(sa.join(table, new, same_key)).where(sa.or_(*conditions))
+
+
+@functools.cache
+def _strange_of(table: sa.Table) -> sa.Select[Any]:
+    return _strange(table, unnested(table))
+
+
+@functools.cache
+def _strange_superseded_of(table: sa.Table) -> sa.Select[Any]:
+    return _strange(table, unnested(table, prefix=SUPERSEDED), superseded=True)
 
 
 @functools.cache
@@ -49,15 +63,13 @@ def _statement(tables: tuple[sa.Table, ...], superseded: tuple[sa.Table, ...] = 
         sa.select(sa.func.count()).select_from(standing).scalar_subquery()
         == sa.select(sa.func.count()).select_from(move).scalar_subquery()
     ]
-    news = {table: unnested(table) for table in tables}
-    for table, new in news.items():
-        conditions.append(~_stand(table, new, table.c.source != new.c.source, table.c.numbered != new.c.numbered))
-    conditions += [~_stand(table, unnested(table, prefix=SUPERSEDED)) for table in superseded]
+    conditions += [~sa.exists(_strange_of(table)) for table in tables]
+    conditions += [~sa.exists(_strange_superseded_of(table)) for table in superseded]
     ordinary = sa.select(sa.and_(*conditions).label("ordinary")).cte("ordinary", nesting=False)
     holds = sa.select(ordinary.c.ordinary).scalar_subquery()
     written = [
-        upsert_newest(table, new, holds).returning(sa.literal(1).label("one")).cte(f"written_{table.name}")
-        for table, new in news.items()
+        upsert_newest(table, unnested(table), holds).returning(sa.literal(1).label("one")).cte(f"written_{table.name}")
+        for table in tables
     ]
     moves = watermark.moved(move, holds).returning(sa.literal(1).label("one")).cte("moved")
     counts = [sa.select(sa.func.count()).select_from(cte).scalar_subquery() for cte in written]
@@ -67,14 +79,64 @@ def _statement(tables: tuple[sa.Table, ...], superseded: tuple[sa.Table, ...] = 
     return sa.select(ordinary.c.ordinary, total.label("written")).add_cte(moves, *written)
 
 
-Newest = dict[type[FactRow], dict[tuple[Any, ...], FactRow]]
-Superseded = dict[sa.Table, list[FactRow]]
+Key = tuple[Any, ...]
+Verdicts = list[tuple[Verdict, str]]
+Plainly = Callable[[AsyncConnection, Sequence[Heard[Event]]], Awaitable[tuple[list[Heard[Event]], Verdicts]]]
+"""Writes what needs no thinking, within the transaction of whoever asks. Returns the events that do, and what the others were."""
 
 
 class Thinker(Protocol):
-    """Hears event by event whatever is not ordinary: the deciding lane's desk, or a rebuild."""
+    """Hears whatever is not ordinary: the deciding lane's desk, or a rebuild."""
 
-    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> Any: ...
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, plainly: Plainly) -> Any: ...
+
+
+class _Fold:
+    """The newest row of each aggregate of some facts, and the aggregates that have to be thought about."""
+
+    def __init__(self, make: Mapping[type[Event], MakeRow]) -> None:
+        self._make = make
+        self.newest: dict[type[FactRow], dict[Key, FactRow]] = {}
+        self.superseded: dict[type[FactRow], list[FactRow]] = {}
+        self.strange: set[tuple[type[FactRow], Key]] = set()
+
+    def add(self, heard: Heard[Event]) -> None:
+        make = self._make.get(type(heard.body))
+        if make is None:
+            return
+        row = make(heard)
+        kind = type(row)
+        key = kind.key_of(row)
+        rows = self.newest.get(kind)
+        if rows is None:
+            rows = self.newest[kind] = {}
+        old = rows.get(key)
+        if heard.tombstone or getattr(row, "erased", False) or isinstance(row, Takeover):
+            self.strange.add((kind, key))  # More follows from it than its row.
+        elif old is None:
+            rows[key] = row
+        elif old.source != row.source or old.numbered != row.numbered:
+            self.strange.add((kind, key))
+        elif row.version == old.version:
+            if compare(old, row) is not Verdict.DUPLICATE:
+                self.strange.add((kind, key))  # Which of them is new depends on the row that stands, too.
+        elif row.version > old.version:
+            self.superseded.setdefault(kind, []).append(old)
+            rows[key] = row
+
+    def is_strange(self, heard: Heard[Event]) -> bool:
+        make = self._make.get(type(heard.body))
+        if make is None:
+            return False
+        row = make(heard)
+        return (type(row), type(row).key_of(row)) in self.strange
+
+    def leave_out_strange(self) -> None:
+        """Takes the strange aggregates out of the rows to be written."""
+        for kind, key in self.strange:
+            self.newest.get(kind, {}).pop(key, None)
+        for kind, rows in self.superseded.items():
+            rows[:] = [row for row in rows if (kind, kind.key_of(row)) not in self.strange]
 
 
 class FactLane:
@@ -104,48 +166,20 @@ class FactLane:
                 raise
             done = False  # The deciding lane finds the culprit, event by event.
         if not done:
-            await self._desk.hear(batches, decoded)
+            await self._desk.hear(batches, decoded, plainly=self.write_plain)
         elif batches:
             self._changed(min(appended_at(batch.records[0]) for batch in batches))
 
     async def _hear_ordinary(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> bool:
-        newest: Newest = {}
-        superseded: Superseded = {}
-        ordinary = all(
-            isinstance(one, Heard) and not one.tombstone and self._fold(newest, superseded, one)
-            for part in decoded
-            for one in part
-        )
-        return ordinary and await self._write(batches, newest, superseded)
+        fold = _Fold(self._make)
+        for part in decoded:
+            for one in part:
+                if not isinstance(one, Heard):
+                    return False
+                fold.add(one)
+        return not fold.strange and await self._write(batches, fold)
 
-    def _fold(self, newest: Newest, superseded: Superseded, heard: Heard[Event]) -> bool:
-        """Keeps the newest row of each aggregate. False: not ours to judge."""
-        make = self._make.get(type(heard.body))
-        if make is None:
-            return True
-        row = make(heard)
-        if getattr(row, "erased", False) or isinstance(row, Takeover):
-            return False  # More follows from it than its row.
-        rows = newest.setdefault(type(row), {})
-        key = type(row).key_of(row)
-        old = rows.get(key)
-        if old is None:
-            rows[key] = row
-            return True
-        if old.source != row.source or old.numbered != row.numbered:
-            return False
-        if row.version == old.version and row != old:
-            return False  # A tie: which of them is new depends on the row that stands, too.
-        if row.version > old.version:
-            superseded.setdefault(self._service.table(type(row)), []).append(old)
-            rows[key] = row
-        return True
-
-    async def _write(self, batches: Sequence[Batch], newest: Newest, superseded: Superseded) -> bool:
-        tables: list[tuple[sa.Table, list[FactRow]]] = sorted(
-            ((self._service.table(kind), [row for _, row in sorted(rows.items())]) for kind, rows in newest.items()),
-            key=lambda item: item[0].name,
-        )
+    async def _write(self, batches: Sequence[Batch], fold: _Fold) -> bool:
         moves = [
             Move(
                 batch.partition,
@@ -158,18 +192,58 @@ class FactLane:
             )
             for batch in sorted(batches, key=lambda batch: batch.partition)
         ]
-        parameters: dict[str, Any] = watermark.parameters(moves)
-        for table, rows in tables:
-            parameters |= arrays_of(table, rows)
-        for table, rows in superseded.items():
-            parameters |= arrays_of(table, rows, prefix=SUPERSEDED)
-        statement = _statement(
-            tuple(table for table, _ in tables), tuple(sorted(superseded, key=lambda table: table.name))
-        )
         async with self._engine.connect() as connection:
-            result = await connection.execute(statement, parameters)
-            ordinary, written = result.one()
-        if ordinary:
-            stale = sum(len(rows) for _, rows in tables) - written
-            telemetry.count(self._service.name, [(Verdict.NEWER, "")] * written + [(Verdict.STALE, "")] * stale)
-        return bool(ordinary)
+            verdicts = await self._write_all(connection, moves, fold)
+        if verdicts is not None:
+            telemetry.count(self._service.name, verdicts)
+        return verdicts is not None
+
+    async def write_plain(
+        self, connection: AsyncConnection, events: Sequence[Heard[Event]]
+    ) -> tuple[list[Heard[Event]], Verdicts]:
+        """Writes the rows of those aggregates with which nothing is wrong. Returns the events about the others."""
+        fold = _Fold(self._make)
+        for one in events:
+            fold.add(one)
+        fold.leave_out_strange()
+        verdicts = await self._write_all(connection, (), fold)
+        if verdicts is None:
+            await self._find_strange(connection, fold)
+            verdicts = await self._write_all(connection, (), fold)
+        if verdicts is None:
+            raise RuntimeError("what is left of a batch without its strange aggregates is not ordinary")
+        return [one for one in events if fold.is_strange(one)] if fold.strange else [], verdicts
+
+    async def _write_all(self, connection: AsyncConnection, moves: Sequence[Move], fold: _Fold) -> Verdicts | None:
+        """Moves the watermarks and writes all rows, or nothing. None: something is not ordinary."""
+        parameters: dict[str, Any] = watermark.parameters(moves)
+        tables, superseded = self._tables(fold.newest), self._tables(fold.superseded)
+        number = 0
+        for kind, table in tables.items():
+            # Two transactions that touch the same rows take them in the same order.
+            rows = [fold.newest[kind][key] for key in sorted(fold.newest[kind])]
+            number += len(rows)
+            parameters |= arrays_of(table, rows)
+        for kind, table in superseded.items():
+            parameters |= arrays_of(table, fold.superseded[kind], prefix=SUPERSEDED)
+        statement = _statement(tuple(tables.values()), tuple(superseded.values()))
+        ordinary, written = (await connection.execute(statement, parameters)).one()
+        if not ordinary:
+            return None
+        return [(Verdict.NEWER, "")] * written + [(Verdict.STALE, "")] * (number - written)
+
+    async def _find_strange(self, connection: AsyncConnection, fold: _Fold) -> None:
+        """Takes out the aggregates that only the rows which stand show to be strange."""
+        for kind, table in self._tables(fold.newest).items():
+            rows = arrays_of(table, list(fold.newest[kind].values()))
+            fold.strange.update((kind, tuple(key)) for key in await connection.execute(_strange_of(table), rows))
+        for kind, table in self._tables(fold.superseded).items():
+            rows = arrays_of(table, fold.superseded[kind], prefix=SUPERSEDED)
+            found = await connection.execute(_strange_superseded_of(table), rows)
+            fold.strange.update((kind, tuple(key)) for key in found)
+        fold.leave_out_strange()
+
+    def _tables(self, rows: Mapping[type[FactRow], Any]) -> dict[type[FactRow], sa.Table]:
+        """The tables of the rows, in one order."""
+        tables = {kind: self._service.table(kind) for kind, some in rows.items() if some}
+        return dict(sorted(tables.items(), key=lambda item: item[1].name))

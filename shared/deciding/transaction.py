@@ -19,6 +19,7 @@ from shared.books.parking import Parked, parked_row, poison_row
 from shared.books.watermark import Move, Watermark
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
+from shared.deciding.facts import Plainly
 from shared.deciding.thinking import think, to_write
 from shared.events.decoding import decode
 from shared.events.envelope import (
@@ -104,10 +105,13 @@ class Desk:
         if thought.news_since is not None:
             self.changed(thought.news_since)
 
-    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> Thought:
-        """Hears batches of several partitions in one transaction. Raises NotContinuous, or a transient fault."""
+    async def hear(
+        self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, plainly: Plainly | None = None
+    ) -> Thought:
+        """Hears batches of several partitions in one transaction. Raises NotContinuous, or a transient fault. `plainly` writes
+        what needs no thinking; without it everything is thought about."""
         try:
-            return await self._transaction(batches, decoded, one_by_one=False)
+            return await self._transaction(batches, decoded, plainly=plainly)
         except Exception as error:
             if classify(error) is Fault.TRANSIENT or isinstance(error, NotContinuous):
                 raise
@@ -140,7 +144,12 @@ class Desk:
         await to_write(self.service, working).run(connection)
 
     async def _transaction(
-        self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, one_by_one: bool
+        self,
+        batches: Sequence[Batch],
+        decoded: Sequence[Sequence[Read]],
+        *,
+        plainly: Plainly | None = None,
+        one_by_one: bool = False,
     ) -> Thought:
         async with self.unit_of_work() as (connection, thought):
             decoded, known = await self._know_our_own(connection, decoded)
@@ -153,6 +162,9 @@ class Desk:
             news = [as_said(one, source) for one in events if one.source != source or one.event_id not in known]
             now = self.service.clock()
             writes = Writes()
+            if plainly is not None:
+                news, verdicts = await plainly(connection, news)
+                thought.verdicts += verdicts
             if one_by_one:
                 aside = await self._one_by_one(connection, news, batches, thought)
             else:

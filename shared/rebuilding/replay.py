@@ -22,7 +22,7 @@ from shared.books.holding import load_other_writers, load_takeovers
 from shared.books.parking import PARKED, ParkedState
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
-from shared.deciding.facts import FactLane
+from shared.deciding.facts import FactLane, Plainly
 from shared.events.decoding import decode
 from shared.events.envelope import Heard, Read, microseconds
 from shared.events.streams import Partition
@@ -228,9 +228,12 @@ class Replay:
             self._leading[kind] = row in self._service.derive or kind in self._service.remember
         return self._leading[kind]
 
-    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> None:
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, plainly: Plainly) -> None:
         """For what the fact lane does not find ordinary."""
-        await self._think([one for part in decoded for one in part if isinstance(one, Heard)])
+        events = [one for part in decoded for one in part if isinstance(one, Heard)]
+        async with self._beside.begin() as connection:
+            events, _ = await plainly(connection, events)
+        await self._think(events)
 
     async def _think(self, events: Events, *, anew: bool = False) -> None:
         """Event by event, through `apply` alone."""

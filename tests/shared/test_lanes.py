@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from shared.books.batch import Batch, NotContinuous
 from shared.books.parking import PARKED
 from shared.books.watermark import WATERMARK
 from shared.contracts.directory import PersonErased, PersonRegistered
-from shared.deciding import facts
+from shared.deciding import facts, thinking, transaction
 from shared.deciding.facts import FactLane
 from shared.deciding.transaction import Desk
 from shared.events.decoding import decode
@@ -70,7 +71,12 @@ async def contents(engine: AsyncEngine, table: sa.Table, *leave_out: str) -> lis
 
 
 def batch(messages: Sequence[Message], first_offset: int) -> tuple[Batch, list[Any]]:
-    records = [one.record(offset=first_offset + n, partition=PART.number, at=NOON) for n, one in enumerate(messages)]
+    """Appended two a millisecond: what is said again is mostly heard at another moment."""
+    moments = (NOON + dt.timedelta(milliseconds=(first_offset + n) // 2) for n in range(len(messages)))
+    records = [
+        one.record(offset=first_offset + n, partition=PART.number, at=at)
+        for n, (one, at) in enumerate(zip(messages, moments, strict=True))
+    ]
     return Batch(PART, first_offset, records), [decode(record) for record in records]
 
 
@@ -158,6 +164,55 @@ async def test_what_was_heard_before_is_dropped_and_the_rest_is_heard(lanes: Lan
         async with engine.connect() as connection:
             mark = (await watermark.read(connection))[PART]
         assert (mark.next_offset, mark.heard) == (3, 3)
+
+
+NOT_JSON = Message("programme.people", b"p8", b"{", person("p8", "a", "urn:one", 1, 8).headers)
+KNOWN = [person(name, "a", "urn:one", 1, number) for number, name in enumerate(("p1", "p2", "p3"))]
+ORDINARY = [person("p1", "b", "urn:one", 2, 11), person("p4", "a", "urn:one", 1, 14), KNOWN[2]]
+
+
+@pytest.mark.parametrize(
+    ("bad", "thought_about"),
+    [
+        ([NOT_JSON], []),
+        ([message(PersonErased(person_id="p3"), ce_type="rollcall.Unknown.v1", at=NOON)], []),
+        ([person("p2", "b", "urn:two", 1, 12)], ["p2"]),
+        ([person("p2", "b", "urn:one", None, 12), person("p2", "c", "urn:one", 2, 13)], ["p2", "p2"]),
+        ([person("p2", "b", "urn:one", 1, 1)], ["p2"]),
+        ([person("p2", "b", "urn:one", 1, 1), person("p2", "c", "urn:one", 2, 13)], ["p2", "p2"]),
+        ([message(PersonErased(person_id="p2"), source="urn:one", version=2, at=NOON)], ["p2"]),
+    ],
+    ids=["not json", "unknown type", "foreign", "renumbered", "id reused", "id reused and superseded", "erasure"],
+)
+async def test_a_bad_record_costs_itself_and_not_its_batch(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch, bad: list[Message], thought_about: list[str]
+) -> None:
+    """Only the aggregate with which something is wrong is thought about; the others are written as in any batch."""
+    await lanes.empty()
+    thought: list[str] = []
+
+    async def think(service: Service, connection: Any, inputs: Sequence[Any], **how: Any) -> Any:
+        thought.extend(one.body.person_id for one in inputs)
+        return await thinking.think(service, connection, inputs, **how)
+
+    for hearer in lanes.hearers():
+        await hearer.hear(*([one] for one in batch(KNOWN, 0)))
+        with monkeypatch.context() as patch:
+            if isinstance(hearer, FactLane):
+                patch.setattr(transaction, "think", think)
+            await hearer.hear(*([one] for one in batch([*ORDINARY[:2], *bad, ORDINARY[2]], 3)))
+    assert thought == thought_about
+    for table, *leave_out in ((store.PERSON,), (WATERMARK,), (PARKED, "parked_at")):
+        assert await contents(lanes.fast, table, *leave_out) == await contents(lanes.slow, table, *leave_out)
+
+
+async def test_what_is_delivered_again_within_a_batch_leaves_the_batch_ordinary(lanes: Lanes) -> None:
+    await lanes.empty()
+    fast, _ = lanes.hearers()
+    again = person("p1", "a", "urn:one", 1, 1)
+    part, decoded = batch([again, person("p2", "a", "urn:one", 1, 2), again, again], 0)
+    assert len({one.appended_at for one in decoded}) == 2
+    assert await fast._hear_ordinary([part], [decoded])
 
 
 async def test_a_transaction_that_fails_leaves_nothing(lanes: Lanes) -> None:

@@ -115,8 +115,29 @@ MUTATIONS = (
     Mutation(
         "another statement under one id that a later one of its batch replaced",
         "shared/deciding/facts.py",
-        "    conditions += [~_stand(table, unnested(table, prefix=SUPERSEDED)) for table in superseded]\n",
+        "    conditions += [~sa.exists(_strange_superseded_of(table)) for table in superseded]\n",
         "",
         ("tests/shared/test_lanes.py::test_both_lanes_come_to_the_same",),
+    ),
+    Mutation(
+        "what is delivered again within a batch is nothing strange",
+        "shared/deciding/facts.py",
+        "            if compare(old, row) is not Verdict.DUPLICATE:",
+        "            if row != old:",
+        ("tests/shared/test_lanes.py::test_what_is_delivered_again_within_a_batch_leaves_the_batch_ordinary",),
+    ),
+    Mutation(
+        "a bad record costs itself",
+        "shared/deciding/facts.py",
+        "        return [one for one in events if fold.is_strange(one)] if fold.strange else [], verdicts",
+        "        return list(events), verdicts",
+        ("tests/shared/test_lanes.py::test_a_bad_record_costs_itself_and_not_its_batch",),
+    ),
+    Mutation(
+        "an aggregate with which something is wrong is written by thinking alone",
+        "shared/deciding/facts.py",
+        "            self.newest.get(kind, {}).pop(key, None)",
+        "            pass",
+        ("tests/shared/test_lanes.py",),
     ),
 )
