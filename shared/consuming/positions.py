@@ -72,13 +72,11 @@ class Positions:
         """Whether what was fetched still continues its position: no seek came between."""
         return self._positions.get(fetched.batch.partition) is fetched.position
 
-    def take(self, records: Sequence[ConsumerRecord]) -> list[Fetched]:
-        """Sorts freshly fetched records by partition and notes from where each came. Drops those of doubtful partitions."""
-        parts: dict[Partition, list[ConsumerRecord]] = {}
-        for record in records:
-            parts.setdefault(Partition(record.topic, record.partition), []).append(record)
+    def take(self, parts: Iterable[Sequence[ConsumerRecord]]) -> list[Fetched]:
+        """Notes of freshly fetched records, a part a partition, from where they came. Drops those of doubtful partitions."""
         fetched = []
-        for partition, part in parts.items():
+        for part in parts:
+            partition = Partition(part[0].topic, part[0].partition)
             position = self._positions.get(partition)
             if position is None:
                 continue

@@ -7,7 +7,6 @@ doubt there.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -106,7 +105,7 @@ class Lane:
         )
         self._subscriber(self._on_batch)
         # FastStream's loop asks for the attribute at each turn.
-        self._subscriber.get_msg = self._fetch_safely  # type: ignore[method-assign]
+        self._subscriber.get_msg = self._fetch_safely  # type: ignore[method-assign, assignment]
 
     # --- life ----------------------------------------------------------------------------
 
@@ -125,8 +124,8 @@ class Lane:
 
     # --- hearing -------------------------------------------------------------------------
 
-    async def _fetch_safely(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
-        """Returns as soon as there is something to hear; FastStream's own fetch sleeps while nothing comes, and wakes up for nothing.
+    async def _fetch_safely(self, consumer: AIOKafkaConsumer) -> list[list[ConsumerRecord]]:
+        """A list a partition. Returns as soon as there is something to hear; FastStream's own fetch sleeps while nothing comes, and wakes up for nothing.
 
         When it raises, aiokafka has lost what it had unpacked of other partitions and moved past it.
         """
@@ -136,7 +135,7 @@ class Lane:
             fetched = await consumer.getmany(timeout_ms=wait_ms, max_records=limits.batch_records)
             if not fetched and self._echoes:
                 await self._on_batch([])
-            return tuple(itertools.chain.from_iterable(fetched.values()))
+            return list(fetched.values())
         except ConsumerStoppedError:
             raise
         except KafkaError:
@@ -147,17 +146,17 @@ class Lane:
             self._backoff.failed(error, where=f"{self.name}: fetching")
             self.positioning.doubt()
             await asyncio.sleep(1)
-        return ()
+        return []
 
-    async def _take(self, records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+    async def _take(self, parts: list[list[ConsumerRecord]]) -> KafkaMessage:
         """FastStream's parser slot. No await stands between the fetch and here, so no seek can come between."""
-        fetched = self.positions.take(records)
-        telemetry.RECORDS.labels(self._service, self.name).inc(len(records))
-        if len(fetched) != len({(record.topic, record.partition) for record in records}):
+        fetched = self.positions.take(parts)
+        telemetry.RECORDS.labels(self._service, self.name).inc(sum(map(len, parts)))
+        if len(fetched) != len(parts):
             self.positioning.wake()
         return KafkaMessage(
             body=fetched,
-            raw_message=records,
+            raw_message=parts[0],  # FastStream looks at one for the name of the topic.
             headers={},
             message_id="",
             correlation_id="",

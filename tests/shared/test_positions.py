@@ -36,7 +36,7 @@ def test_a_partition_is_sought_at_its_last_heard_record_which_is_not_heard_twice
     positions = Positions()
     assert positions.set(PART, mark(5)) == 4
 
-    (fetched,) = positions.take(records(4, 8))
+    (fetched,) = positions.take([records(4, 8)])
 
     assert (fetched.batch.from_offset, fetched.batch.next_offset) == (5, 8)
     assert [record.offset for record in fetched.batch.records] == [5, 6, 7]
@@ -45,14 +45,14 @@ def test_a_partition_is_sought_at_its_last_heard_record_which_is_not_heard_twice
 def test_a_new_partition_is_heard_from_its_start() -> None:
     positions = Positions()
     assert positions.set(PART, None) == 0
-    assert positions.take(records(0, 3))[0].batch.from_offset == 0
+    assert positions.take([records(0, 3)])[0].batch.from_offset == 0
 
 
 def test_batches_continue_each_other_across_the_gaps_of_compaction() -> None:
     positions = positioned(0)
-    positions.take(records(0, 3))
+    positions.take([records(0, 3)])
 
-    (fetched,) = positions.take(records(7, 9))
+    (fetched,) = positions.take([records(7, 9)])
 
     assert fetched.batch.from_offset == 3
 
@@ -60,7 +60,7 @@ def test_batches_continue_each_other_across_the_gaps_of_compaction() -> None:
 def test_another_record_at_the_watermark_means_another_log() -> None:
     positions = positioned(5)
 
-    assert positions.take(records(4, 8, log="b")) == []
+    assert positions.take([records(4, 8, log="b")]) == []
     assert positions.to_rewind == {PART}
     assert PART not in positions
 
@@ -68,15 +68,15 @@ def test_another_record_at_the_watermark_means_another_log() -> None:
 def test_a_last_record_that_is_gone_means_another_log_too() -> None:
     positions = positioned(5)
 
-    assert positions.take(records(6, 8)) == []
+    assert positions.take([records(6, 8)]) == []
     assert positions.to_rewind == {PART}
 
 
 def test_a_log_that_begins_again_below_us_is_dropped_and_positioned_anew() -> None:
     positions = positioned(0)
-    positions.take(records(0, 5))
+    positions.take([records(0, 5)])
 
-    assert positions.take(records(0, 2)) == []
+    assert positions.take([records(0, 2)]) == []
     assert PART not in positions
 
 
@@ -84,14 +84,14 @@ def test_nothing_is_heard_of_a_partition_that_is_not_positioned() -> None:
     positions = positioned(5)
     positions.drop([PART])
 
-    assert positions.take(records(4, 8)) == []
+    assert positions.take([records(4, 8)]) == []
 
 
 def test_what_was_fetched_before_a_seek_is_no_longer_current() -> None:
     positions = positioned(0)
-    (before,) = positions.take(records(0, 3))
+    (before,) = positions.take([records(0, 3)])
     positions.set(PART, mark(0))
-    (after,) = positions.take(records(0, 3))
+    (after,) = positions.take([records(0, 3)])
 
     assert not positions.is_current(before)
     assert positions.is_current(after)
@@ -99,9 +99,9 @@ def test_what_was_fetched_before_a_seek_is_no_longer_current() -> None:
 
 def test_what_was_kept_and_what_was_fetched_after_it_are_one_batch() -> None:
     positions = positioned(0)
-    kept = positions.take(records(0, 3))
+    kept = positions.take([records(0, 3)])
 
-    (joined,) = positions.joined(kept, positions.take(records(3, 5)))
+    (joined,) = positions.joined(kept, positions.take([records(3, 5)]))
 
     assert (joined.batch.from_offset, joined.batch.next_offset) == (0, 5)
     assert [record.offset for record in joined.batch.records] == [0, 1, 2, 3, 4]
@@ -110,11 +110,11 @@ def test_what_was_kept_and_what_was_fetched_after_it_are_one_batch() -> None:
 
 def test_what_was_kept_of_a_partition_that_became_doubtful_is_dropped() -> None:
     positions = positioned(0)
-    kept = positions.take(records(0, 3))
+    kept = positions.take([records(0, 3)])
     positions.drop([PART])
     positions.set(PART, None)
 
-    (joined,) = positions.joined(kept, positions.take(records(0, 2)))
+    (joined,) = positions.joined(kept, positions.take([records(0, 2)]))
 
     assert (joined.batch.from_offset, joined.batch.next_offset) == (0, 2)
 
