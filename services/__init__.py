@@ -11,9 +11,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from shared.garbage import load_undisturbed
+
 if TYPE_CHECKING:
     from shared.service import Service
     from shared.settings import Settings
+
+load_undisturbed()  # Here, because a process of a service loads nothing before this file.
 
 
 @dataclass(frozen=True, slots=True)

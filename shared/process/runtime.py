@@ -220,7 +220,9 @@ class Runtime:
                 async with asyncio.timeout(30):
                     await self.observer.start()
                     await self._hear_new_types()
-                    await self.broker.start()
+                    await self.broker.connect()
+                    # At once: one that joins the group after the other makes it join again, a heartbeat later.
+                    await asyncio.gather(*(subscriber.start() for subscriber in self.broker.subscribers))
                 break
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT:
