@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.state import Presence
 from services.attendance.store import HOLDS_FROM, IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION
+from shared.contracts.attendance import Presence
 from shared.contracts.enrolment import Standing
 
 _count = sa.func.count
+SEATED = [one for one in Standing if one.has_seat]
 
 
 async def books(connection: AsyncConnection) -> dict[str, Any]:
@@ -50,9 +51,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .ext(distinct_on(*on_list))
         .subquery()
     )
-    awaited = sa.select(stood.c.session_id, stood.c.meeting_id, stood.c.person_id).where(
-        stood.c.state == Standing.ENROLLED
-    )
+    awaited = sa.select(stood.c.session_id, stood.c.meeting_id, stood.c.person_id).where(stood.c.state.in_(SEATED))
     counted = (
         sa.select(RECORD.c.session_id, RECORD.c.meeting_id, RECORD.c.person_id)
         .join(LIST_TABLE, same_list)
@@ -84,6 +83,6 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         },
         "sessions": (await connection.execute(sa.select(_count()).select_from(SESSION))).scalar_one(),
         "places_enrolled": (
-            await connection.execute(sa.select(_count()).select_from(PLACE).where(PLACE.c.state == Standing.ENROLLED))
+            await connection.execute(sa.select(_count()).select_from(PLACE).where(PLACE.c.state.in_(SEATED)))
         ).scalar_one(),
     }

@@ -12,10 +12,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.lists import ListRules
-from services.attendance.state import MeetingList, Presence, Record, Session
+from services.attendance.state import MeetingList, Record, Session
 from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
 from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
+from shared.contracts.attendance import Presence
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
@@ -225,7 +226,7 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
 
 
 def _says_something(record: Record) -> bool:
-    return record.state != Presence.NOT_AWAITED
+    return record.state.is_told
 
 
 def _presence(
@@ -233,7 +234,7 @@ def _presence(
 ) -> dict[str, Any]:
     """`not_yet` while the list is open, `scanned` if no place is known yet of someone who was; `not_recorded` once it closed without
     a single scan, null for who was not awaited. `recorded` is None while the list is open."""
-    if record is not None and record.state == Presence.NOT_AWAITED:
+    if record is not None and not record.state.is_told:
         record = None
     if recorded is None and record and record.scanned_at and rules.is_too_early(meeting, record.scanned_at):
         record = None  # The meeting was moved to another day since.

@@ -7,11 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.enrolment.state import CANCELLED, SCHEDULED
 from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
 from shared.alphabet import by_name, polish
-from shared.contracts.enrolment import AskedFor, Standing
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, Standing
+from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested
+from shared.contracts.selection import TownOutcome
 from shared.postgres.tables import ANSWER, HELD
 
 _taken = (
@@ -100,15 +101,15 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str,
 
     While it is cancelled nobody is enrolled or waits: `stands` says how the place will stand if it is scheduled again.
     """
-    active = PLACE.c.state.in_((Standing.ENROLLED, Standing.WAITLISTED))
-    is_called_off = sa.and_(active, SESSION.c.state == CANCELLED)
+    active = PLACE.c.state.in_([one for one in Standing if one.is_active])
+    is_called_off = sa.and_(active, SESSION.c.state == SessionStanding.CANCELLED)
     statement = (
         sa.select(
             PLACE.c.person_id,
             PERSON.c.given_name,
             PERSON.c.family_name,
             PLACE.c.city_id,
-            sa.case((is_called_off, CANCELLED), else_=PLACE.c.state).label("state"),
+            sa.case((is_called_off, SessionStanding.CANCELLED), else_=PLACE.c.state).label("state"),
             PLACE.c.state.label("stands"),
             PLACE.c.basis,
             PLACE.c.reason,
@@ -145,7 +146,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     A request's place may have gone to a later episode since: then the request's own ended as withdrawn.
     """
     became = sa.case(
-        (ANSWER.c.outcome == "EnrolmentRefused", "refused"),
+        (ANSWER.c.outcome == EnrolmentRefused.__name__, "refused"),
         (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.ENROLLED), "enrolled"),
         (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.WAITLISTED), "waitlisted"),
         else_="withdrawn",
@@ -164,7 +165,13 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     over_http = (await connection.execute(held.where(HELD.c.partition < 0))).scalar_one()
     seats = sa.func.coalesce(SETTLED.c.seats, SESSION.c.capacity).label("seats")
     settled = SETTLED.c.session_id == SESSION.c.session_id
-    live = _session_list().add_columns(seats).outerjoin(SETTLED, settled).where(SESSION.c.state == SCHEDULED).subquery()
+    live = (
+        _session_list()
+        .add_columns(seats)
+        .outerjoin(SETTLED, settled)
+        .where(SESSION.c.state == SessionStanding.SCHEDULED)
+        .subquery()
+    )
     totals = sa.select(
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
@@ -173,7 +180,9 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         sa.func.coalesce(sa.func.sum(live.c.waitlisted).filter(live.c.starts_at > sa.func.now()), 0),
     )
     number, enrolled, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
-    qualified = sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == "qualified").group_by(TOWN.c.stage)
+    qualified = (
+        sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == TownOutcome.QUALIFIED).group_by(TOWN.c.stage)
+    )
     unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(IS_SETTLED))
     return {
         "requests": requests,
@@ -190,7 +199,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),
         "cancelled_sessions": (
             await connection.execute(
-                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SCHEDULED)
+                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SessionStanding.SCHEDULED)
             )
         ).scalar_one(),
     }
