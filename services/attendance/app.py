@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from services.attendance import books, handlers, store
@@ -34,6 +35,10 @@ def service_of(rules: ListRules) -> Service:
         load_derived=store.load_derived,
         open_subjects=store.open_subjects,
     )
+
+
+SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(1970, 1, 1, tzinfo=dt.UTC)))
+"""As whoever only asks what it hears and says may know it. What runs has the rules of its settings."""
 
 
 def runtime_of() -> tuple[Runtime, Any]:

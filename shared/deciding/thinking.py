@@ -28,12 +28,6 @@ _PARK_FOR = {
     Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
     Verdict.ID_REUSED: Reason.ID_REUSED,
 }
-_BECAUSE = {
-    Verdict.FOREIGN: "belongs to another writer",
-    Verdict.FORMER: "belongs to who took it over",
-    Verdict.RENUMBERED: "is numbered otherwise by its writer",
-    Verdict.ID_REUSED: "was stated otherwise under this id and version",
-}
 
 
 async def think(
@@ -112,7 +106,7 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             if react is not None:
                 react(working, heard)
         elif verdict in _PARK_FOR:
-            working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} {_BECAUSE[verdict]}")
+            working.set_aside(heard, _PARK_FOR[verdict], _whose(working, heard, verdict))
     elif kind in service.decide and working.is_known(heard):
         if not working.is_repeated(heard):
             working.set_aside(
@@ -131,6 +125,19 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
                 raise RuntimeError(
                     f"{heard.type} was neither answered nor held nor set aside: nobody would know it again"
                 )
+
+
+def _whose(working: Working, heard: Heard[Event], verdict: Verdict) -> str:
+    """Between whom somebody has to decide: both writers by name."""
+    if verdict is Verdict.ID_REUSED:
+        return f"{heard.source} stated {heard.subject} otherwise under this id and version"
+    owner = working.writer_of(heard)
+    if verdict is Verdict.RENUMBERED:
+        how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
+        return f"{heard.source} {how}: {heard.subject}"
+    if verdict is Verdict.FORMER:
+        return f"{heard.subject} was taken over by {owner} from {heard.source}, who goes on stating it"
+    return f"{heard.subject} belongs to {owner}, and {heard.source} states it"
 
 
 def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool:

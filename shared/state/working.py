@@ -340,6 +340,13 @@ class Working:
             others.put(news)
         return verdict
 
+    def writer_of(self, heard: Heard[Any]) -> str | None:
+        """Whose the aggregate is that a fact is about; None: nobody has stated it."""
+        row = self.make[type(heard.body)](heard)
+        rows = self[type(row)]
+        owner = rows.get(*rows.key(row)) or self._of_the_same_rule(row)
+        return owner.source if owner is not None else None
+
     def _succession(self, stream: str) -> Succession:
         return Succession(map(Takeover.handover, self[Takeover]), stream)
 

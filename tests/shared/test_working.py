@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,17 @@ from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.portal import WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
-from shared.deciding import thinking
+from shared.deciding.thinking import _hear
+from shared.events.envelope import Heard
 from shared.state.working import Held, Verdict, Working
 from shared.testing import NOON, body_of, decoded, heard
 from shared.testing import Message as Record
 
 CITY = body_of(CityQualified)
+LATER = NOON + dt.timedelta(minutes=1)
+TAKEN_OVER = heard(
+    body_of(SourceTakenOver, in_stream="programme.cities", from_source="urn:a", to_source="urn:b"), source="urn:office"
+)
 
 
 @pytest.fixture
@@ -85,6 +91,40 @@ def test_a_tie_with_other_content_goes_to_the_later_one(working: Working) -> Non
 def test_the_first_writer_owns_the_aggregate(working: Working) -> None:
     working.apply(heard(CITY, source="urn:a"))
     assert working.apply(heard(named("theirs"), source="urn:b", version=9)) is Verdict.FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "reason", "detail"),
+    [
+        (
+            [heard(CITY, source="urn:a")],
+            heard(named("theirs"), source="urn:b"),
+            "foreign_writer",
+            "SUBJECT belongs to urn:a, and urn:b states it",
+        ),
+        (
+            [heard(CITY, source="urn:a"), TAKEN_OVER, heard(named("new"), source="urn:b", at=LATER)],
+            heard(named("late"), source="urn:a", version=2, at=LATER),
+            "former_writer",
+            "SUBJECT was taken over by urn:b from urn:a, who goes on stating it",
+        ),
+        (
+            [heard(CITY, source="urn:a", version=2)],
+            heard(named("x"), source="urn:a", version=None),
+            "numbering_changed",
+            "urn:a numbered it before and does not now: SUBJECT",
+        ),
+    ],
+    ids=["foreign", "former", "renumbered"],
+)
+def test_what_is_set_aside_between_writers_names_both(
+    working: Working, before: list[Heard[Any]], said: Heard[Any], reason: str, detail: str
+) -> None:
+    for one in before:
+        _hear(SERVICE, working, one, quiet=True)
+    _hear(SERVICE, working, said, quiet=True)
+    (aside,) = working.aside
+    assert (aside.reason, aside.detail) == (reason, detail.replace("SUBJECT", said.subject))
 
 
 def test_a_writer_that_took_over_replaces_whatever_its_version(working: Working) -> None:
@@ -159,4 +199,4 @@ def test_a_request_that_is_neither_answered_nor_held_nor_set_aside_is_a_fault_of
     """Nobody would know it again, and another one under its id would be taken for it, or decided."""
     forgetful = dataclasses.replace(SERVICE, decide={WithdrawalRequested: lambda working, heard: None})
     with pytest.raises(RuntimeError, match="neither answered"):
-        thinking._hear(forgetful, working, heard(body_of(WithdrawalRequested)), quiet=False)
+        _hear(forgetful, working, heard(body_of(WithdrawalRequested)), quiet=False)
