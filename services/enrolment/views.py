@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
 from shared.alphabet import by_name, polish
-from shared.contracts.enrolment import AskedFor, EnrolmentRefused, Standing
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RequestFate, Standing
 from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import TownOutcome
@@ -140,16 +140,28 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
     return dict(row._mapping) if row else None
 
 
+def _fate(standing: Standing) -> RequestFate:
+    """What became of a request that was granted, by how its place stands now."""
+    match standing:
+        case Standing.ENROLLED:
+            return RequestFate.ENROLLED
+        case Standing.WAITLISTED:
+            return RequestFate.WAITLISTED
+        case Standing.WITHDRAWN | Standing.NONE:
+            return RequestFate.WITHDRAWN
+        case never:
+            assert_never(never)
+
+
 async def books(connection: AsyncConnection) -> dict[str, Any]:
     """Requests by what became of them, and places against seats: of a session that has begun, those it had when it began.
 
     A request's place may have gone to a later episode since: then the request's own ended as withdrawn.
     """
     became = sa.case(
-        (ANSWER.c.outcome == EnrolmentRefused.__name__, "refused"),
-        (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.ENROLLED), "enrolled"),
-        (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.WAITLISTED), "waitlisted"),
-        else_="withdrawn",
+        (ANSWER.c.outcome == EnrolmentRefused.__name__, RequestFate.REFUSED),
+        (PLACE.c.episode != ANSWER.c.episode, RequestFate.WITHDRAWN),
+        *((PLACE.c.state == standing, _fate(standing)) for standing in Standing),
     ).label("became")
     asked = (
         sa.select(became, sa.func.count())
@@ -158,7 +170,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .where(ANSWER.c.kind == AskedFor.PLACE)
         .group_by(became)
     )
-    requests = dict.fromkeys(("enrolled", "waitlisted", "refused", "withdrawn", "held"), 0)
+    requests = dict.fromkeys(map(str, RequestFate), 0)
     requests |= {row[0]: row[1] for row in await connection.execute(asked)}
     held = sa.select(sa.func.count()).select_from(HELD).where(HELD.c.type == EnrolmentRequested.type_name())
     requests["held"] = (await connection.execute(held)).scalar_one()

@@ -183,6 +183,16 @@ class EnrolmentRefused(PlaceState):
     }
 
 
+class RequestFate(StrEnum):
+    """What became of a request for a place, in the books."""
+
+    ENROLLED = "enrolled"
+    WAITLISTED = "waitlisted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    HELD = "held"
+
+
 PlaceFact = ParticipantEnrolled | ParticipantWaitlisted | EnrolmentWithdrawn | EnrolmentRefused
 
 
