@@ -224,7 +224,7 @@ def _list(
                 facts.append(_absent(place, meeting_id, working.now))
         elif record is not None and record.state != Presence.NOT_AWAITED:
             facts.append(_taken_back(record, _why(place, closed_at), working.now))
-        counted[_counts_as(state, awaited)] += 1
+        counted[counts_as(state, awaited)] += 1
     numbers = AttendanceListClosed(
         session_id=session_id,
         meeting_id=meeting_id,
@@ -238,7 +238,7 @@ def _list(
     return facts, numbers
 
 
-def _counts_as(presence: Presence, awaited: bool) -> str | None:
+def counts_as(presence: Presence, awaited: bool) -> str | None:
     """In which number of a list somebody stands."""
     match presence:
         case Presence.PRESENT:

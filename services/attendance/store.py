@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.decisions import is_ours
+from services.attendance.decisions import counts_as, is_ours
 from services.attendance.handlers import scan_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
 from services.attendance.lists import LIST, CloseList
@@ -23,6 +23,7 @@ from shared.contracts.attendance import (
     ParticipantAbsent,
     ParticipantAttended,
     ParticipantNotAwaited,
+    Presence,
 )
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import (
@@ -68,6 +69,18 @@ TABLES = {
     Record: RECORD,
     MeetingList: LIST_TABLE,
 }
+
+
+def counted_as(number: str) -> sa.ColumnElement[bool]:
+    """Whether a record stands in this number of a list, as `counts_as` says."""
+    kinds = [
+        sa.and_(RECORD.c.state == presence, RECORD.c.with_place.is_(with_place))
+        for presence in Presence
+        for with_place in (True, False)
+        if counts_as(presence, with_place) == number
+    ]
+    return sa.or_(*kinds)
+
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
 """One row a session, locked first by every transaction that decides something about it."""

@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.lists import ListRules
 from services.attendance.state import MeetingList, Record, Session
-from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
+from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN, counted_as
 from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
-from shared.contracts.attendance import Presence
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
@@ -97,9 +96,7 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
     came = sa.select(
         of_records,
         RECORD.c.meeting_id,
-        _count().filter(RECORD.c.state == Presence.PRESENT, RECORD.c.with_place).label("present"),
-        _count().filter(RECORD.c.state == Presence.ABSENT).label("absent"),
-        _count().filter(RECORD.c.state == Presence.PRESENT, ~RECORD.c.with_place).label("without_place"),
+        *(_count().filter(counted_as(name)).label(name) for name in ("present", "absent", "without_place")),
     ).join(_starts, sa.and_(of_records == _starts.c.session_id, RECORD.c.meeting_id == _starts.c.meeting_id))
     came = came.where(sa.or_(RECORD.c.scanned_at.is_(None), RECORD.c.scanned_at >= _starts.c.at))
     lists = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)

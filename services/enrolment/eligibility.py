@@ -147,8 +147,10 @@ def will_not_come(place: Place, session: Session) -> bool:
     given_back, asked = (
         max(_asked(place, session, kind), default=None) for kind in (AskedFor.WITHDRAWAL, AskedFor.PLACE)
     )
-    if given_back is None or asked is None:
-        return given_back is not None or (asked is None and place.reason == WithdrawalReason.REQUESTED)
+    if given_back is None:
+        return place.reason == WithdrawalReason.REQUESTED and place.last_asked_for != AskedFor.PLACE
+    if asked is None:
+        return True
     return asked < given_back or (asked == given_back and place.last_asked_for == AskedFor.WITHDRAWAL)
 
 

@@ -129,9 +129,16 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str,
 
 
 def _in_the_roster(row: Any) -> tuple[Any, ...]:
-    waits = row.stands == Standing.WAITLISTED
     name = by_name(row.family_name, row.given_name, row.person_id)
-    return row.stands != Standing.ENROLLED, not waits, (row.queue or 0 if waits else 0), name
+    match Standing(row.stands):
+        case Standing.ENROLLED:
+            return 0, 0, name
+        case Standing.WAITLISTED:
+            return 1, row.queue or 0, name
+        case Standing.WITHDRAWN | Standing.NONE:
+            return 2, 0, name
+        case never:
+            assert_never(never)
 
 
 async def place(connection: AsyncConnection, session_id: str, person_id: str) -> dict[str, Any] | None:

@@ -242,4 +242,18 @@ MUTATIONS = (
             "tests/enrolment/test_begun.py::test_every_statement_is_settled_also_if_the_planner_gives_all_of_them_one_id",
         ),
     ),
+    Mutation(
+        "a session that was cancelled after its start had begun",
+        "services/enrolment/eligibility.py",
+        " and session.heard_at < session.starts_at\n",
+        "\n",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "who gave a place back by the word of an archive",
+        "services/enrolment/eligibility.py",
+        "        return place.reason == WithdrawalReason.REQUESTED and",
+        "        return False and",
+        ("tests/enrolment/test_last_word.py",),
+    ),
 )
