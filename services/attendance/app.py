@@ -7,8 +7,10 @@ from typing import Any
 
 from services.attendance import books, handlers, store
 from services.attendance.api import app_of
+from services.attendance.history import REMEMBER
+from services.attendance.lists import ListRules, derive_by
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import MAKE, REMEMBER, ListRules, derive_by
+from services.attendance.state import MAKE
 from shared import telemetry
 from shared.process.runtime import Runtime, run
 from shared.service import Service

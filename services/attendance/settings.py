@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from services import SERVICES
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from shared.settings import Settings
 
 

@@ -26,6 +26,7 @@ _PARK_FOR = {
     Verdict.FOREIGN: Reason.FOREIGN_WRITER,
     Verdict.FORMER: Reason.FORMER_WRITER,
     Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
+    Verdict.ID_REUSED: Reason.ID_REUSED,
 }
 
 
@@ -120,10 +121,16 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             working.hold(heard, waits_for="recovery", expires_at=expires_at)
         else:
             service.decide[kind](working, heard)
+            if not working.is_known(heard) and not any(one.heard is heard for one in working.aside):
+                raise RuntimeError(
+                    f"{heard.type} was neither answered nor held nor set aside: nobody would know it again"
+                )
 
 
 def _whose(working: Working, heard: Heard[Event], verdict: Verdict) -> str:
     """Between whom somebody has to decide: both writers by name."""
+    if verdict is Verdict.ID_REUSED:
+        return f"{heard.source} stated {heard.subject} otherwise under this id and version"
     owner = working.writer_of(heard)
     if verdict is Verdict.RENUMBERED:
         how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
