@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -14,8 +15,8 @@ from shared.contracts.model import Event
 from shared.events.envelope import Heard, microseconds, subject_of
 from shared.postgres.database import any_of
 from shared.postgres.roundtrips import Reads
-from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER
-from shared.state.working import Answer, Held, OtherWriter, Takeover, Working
+from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
+from shared.state.working import Answer, Held, OtherWriter, Takeover, Unchanged, Working
 
 HELD_DAYS = 30
 """How long a request waits for something nobody has announced."""
@@ -60,7 +61,23 @@ def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard
     """What has become of these very requests, as far as they were heard before."""
     wanted = {(one.source, one.event_id) for one in requests}
     reads.by_key(working[Answer], ANSWER, wanted)
+    reads.by_key(working[Unchanged], UNCHANGED, wanted)
     reads.by_key(working[Held], HELD, wanted)
+
+
+async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:
+    """What became of a request: its answer, or that it is held and what it waits for. None: nobody has heard of it."""
+    for table in (ANSWER, UNCHANGED):
+        answer = sa.select(table.c.outcome, table.c.event_id, table.c.subject).where(
+            table.c.request_source == source, table.c.request_id == request_id
+        )
+        if row := (await connection.execute(answer)).one_or_none():
+            return dict(row._mapping)
+    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.subject).where(
+        HELD.c.request_source == source, HELD.c.request_id == request_id
+    )
+    row = (await connection.execute(held)).one_or_none()
+    return {"outcome": "Held", **row._mapping} if row else None
 
 
 def load_held_about(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 from typing import Any
 
@@ -13,12 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from services import SERVICES
 from shared.postgres.database import MACHINERY
 from shared.postgres.migrating import migrate
 from shared.web.tokens import TOKEN
 from tests.databases import Databases
-
-SERVICES = ("enrolment", "attendance", "notifications")
 
 
 def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[Any]:
@@ -35,8 +33,7 @@ def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[
 async def test_the_migrated_schema_is_the_one_the_code_declares(databases: Databases, service: str) -> None:
     url = databases.empty()
     await asyncio.to_thread(migrate, service, url)
-    importlib.import_module(f"services.{service}.app")
-    metadata = importlib.import_module(f"services.{service}.store").METADATA
+    metadata = SERVICES[service].metadata()
     assert TOKEN.metadata is MACHINERY
 
     engine = create_async_engine(url)

@@ -103,4 +103,20 @@ MUTATIONS = (
         "",
         ("tests/shared/test_erasing.py",),
     ),
+    Mutation(
+        "a request is answered, held or set aside",
+        "shared/deciding/thinking.py",
+        "            if not working.is_known(heard) and",
+        "            if False and",
+        (
+            "tests/shared/test_working.py::test_a_request_that_is_neither_answered_nor_held_nor_set_aside_is_a_fault_of_ours",
+        ),
+    ),
+    Mutation(
+        "another statement under one id that a later one of its batch replaced",
+        "shared/deciding/facts.py",
+        "    conditions += [~_stand(table, unnested(table, prefix=SUPERSEDED)) for table in superseded]\n",
+        "",
+        ("tests/shared/test_lanes.py::test_both_lanes_come_to_the_same",),
+    ),
 )

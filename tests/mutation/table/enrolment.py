@@ -4,28 +4,10 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
-        "only we say that places are settled",
-        "services/enrolment/decisions.py",
-        "    if said_of == (working.source, session.source, session.event_id):",
-        "    if said_of and said_of[1:] == (session.source, session.event_id):",
-        (
-            "tests/enrolment/test_begun.py::test_whatever_others_say_of_its_places_enrolment_says_itself_that_they_are_settled",
-        ),
-    ),
-    Mutation(
-        "a withdrawal of before the cancellation",
-        "services/enrolment/decisions.py",
-        "    elif session.state == CANCELLED and at >= session.heard_at:",
-        "    elif session.state == CANCELLED:",
-        (
-            "tests/enrolment/test_begun.py::test_a_place_given_back_before_the_cancellation_stays_given_back_also_if_it_is_heard_later",
-        ),
-    ),
-    Mutation(
         "who gave back what there seemed not to be",
         "services/enrolment/decisions.py",
-        " or _stays_away(place)}",
-        "}",
+        " - has - out)",
+        " - has)",
         (
             "tests/enrolment/test_order.py::test_who_gave_back_what_there_seemed_not_to_be_stays_out_of_their_towns_session_until_they_ask",
         ),
@@ -56,8 +38,8 @@ MUTATIONS = (
     Mutation(
         "that it has begun, by the latest moment known",
         "services/enrolment/decisions.py",
-        "    begun = now >= session.starts_at\n",
-        "    begun = False\n",
+        "    begun, cancelled = now >= session.starts_at,",
+        "    begun, cancelled = False,",
         ("tests/enrolment/test_begun.py",),
     ),
     Mutation(
@@ -105,7 +87,7 @@ MUTATIONS = (
     Mutation(
         "a statement is settled once",
         "services/enrolment/decisions.py",
-        "    if said_of == (working.source, session.source, session.event_id):",
+        "    if said_of == (session.source, session.event_id, session.version):",
         "    if False:",
         ("tests/enrolment/test_begun.py",),
     ),
@@ -133,8 +115,8 @@ MUTATIONS = (
     Mutation(
         "a place that a rule took is given back",
         "services/enrolment/decisions.py",
-        "        if place.state == Standing.WITHDRAWN and place.reason in TAKEN_BY_RULE:",
-        "        if False:",
+        "        taken = place.state == Standing.WITHDRAWN and place.reason in TAKEN_BY_RULE",
+        "        taken = False",
         ("tests/enrolment/test_taken_back.py",),
     ),
     Mutation(
@@ -189,8 +171,75 @@ MUTATIONS = (
     Mutation(
         "a withdrawal that was sent before a request",
         "services/enrolment/decisions.py",
-        "    elif place.place_asked_at is not None and at < place.place_asked_at:",
+        "    elif asked_since(place, session, AskedFor.PLACE, at):",
         "    elif False:",
         ("tests/enrolment/test_order.py",),
+    ),
+    Mutation(
+        "a cancelled session does not begin",
+        "services/enrolment/eligibility.py",
+        "    return session.state == CANCELLED or at < session.starts_at",
+        "    return at < session.starts_at",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "a withdrawal while the session is cancelled moves nobody else",
+        "services/enrolment/decisions.py",
+        "        all_stay=begun or cancelled,",
+        "        all_stay=begun,",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "what was said too late counts once the session lies ahead again",
+        "services/enrolment/decisions.py",
+        "            if will_not_come(place, session):",
+        "            if False:",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "who said that they will not come does not return",
+        "services/enrolment/decisions.py",
+        "        if taken and not will_not_come(place, session):",
+        "        if taken:",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "a request that was sent before the cancellation",
+        "services/enrolment/decisions.py",
+        "    if session.state == CANCELLED and at >= session.heard_at:",
+        "    if session.state == CANCELLED:",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "a stage that is stated anew takes what it gave",
+        "services/enrolment/handlers.py",
+        "sorted(session.session_id for session in working[Session])",
+        "sorted(one.session_id for one in working[Session] if one.phase == heard.body.phase)",
+        ("tests/enrolment/test_taken_back.py",),
+    ),
+    Mutation(
+        "a phase without a stage",
+        "services/enrolment/eligibility.py",
+        "    if answer is None and phases and phase not in phases",
+        "    if False and phase not in phases",
+        ("tests/enrolment/test_taken_back.py",),
+    ),
+    Mutation(
+        "a stage that is stated anew reaches every session",
+        "services/enrolment/store.py",
+        "                all_of_them = True",
+        "                pass",
+        (
+            "tests/enrolment/test_views.py::test_a_stage_that_is_stated_again_for_another_phase_takes_its_sessions_with_it_whoever_they_are_for",
+        ),
+    ),
+    Mutation(
+        "a statement is known by its version, too",
+        "services/enrolment/decisions.py",
+        "    if said_of == (session.source, session.event_id, session.version):",
+        "    if said_of and said_of[:2] == (session.source, session.event_id):",
+        (
+            "tests/enrolment/test_begun.py::test_every_statement_is_settled_also_if_the_planner_gives_all_of_them_one_id",
+        ),
     ),
 )

@@ -73,4 +73,25 @@ MUTATIONS = (
         '        f"alter schema {BESIDE} rename to {PROJECTION}",\n        f"drop schema {REPLACED} cascade",\n',
         ("tests/faults/test_rebuild.py::test_a_swap_among_readers_and_writers_is_made_and_nobody_is_thrown_out",),
     ),
+    Mutation(
+        "rows keep what contracts name",
+        "shared/contracts/model.py",
+        "        if not self.model_extra:",
+        "        if True:",
+        ("tests/shared/test_memory_of_rows.py",),
+    ),
+    Mutation(
+        "who answers at a server's port",
+        "deploy/embedded/processes.py",
+        "        return ports.is_answering(port) and self._identity is not None and self._identity.listens(port)",
+        "        return ports.is_answering(port)",
+        ("tests/embedded/test_taken.py::test_a_server_holds_a_port_only_if_its_own_process_listens_there",),
+    ),
+    Mutation(
+        "Postgres is ready by its own word",
+        "deploy/embedded/postgres.py",
+        '        return len(said) >= 8 and said[0] == str(self.pid) and said[7].strip() == "ready"',
+        "        return True",
+        ("tests/embedded/test_taken.py::test_whoever_took_the_port_is_not_taken_for_our_server[postgres]",),
+    ),
 )

@@ -4,13 +4,6 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
-        "who says that places are settled",
-        "services/notifications/store.py",
-        "    SETTLED.c.source == STREAMS[PlacesSettled.stream].owner,  # Nobody else can know what it has decided.\n",
-        "",
-        ("tests/notifications/test_sending.py::test_only_enrolment_can_say_that_it_has_decided",),
-    ),
-    Mutation(
         "a cancellation in doubt is followed by no change",
         "services/notifications/untold.py",
         "if told.content is None or (told.said is not None and told.said.hash is None):",

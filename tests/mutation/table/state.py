@@ -36,7 +36,7 @@ MUTATIONS = (
     Mutation(
         "requests are known by source and id",
         "shared/state/working.py",
-        "        return self[Answer].get(*key) is not None or self[Held].get(*key) is not None",
+        "        return self._answer_to(heard) is not None or self[Held].get(heard.source, heard.event_id) is not None",
         "        return False",
         ("tests/enrolment/test_decisions.py",),
     ),
@@ -90,5 +90,19 @@ MUTATIONS = (
         (
             "tests/shared/test_succession.py::test_what_seems_to_be_said_in_vain_is_not_overwritten_before_all_rules_are_known",
         ),
+    ),
+    Mutation(
+        "what was answered without a fact is known",
+        "shared/state/working.py",
+        "        return self[Answer].get(*key) or self[Unchanged].get(*key)",
+        "        return self[Answer].get(*key)",
+        ("tests/attendance/test_api.py",),
+    ),
+    Mutation(
+        "another statement under one id and version",
+        "shared/state/working.py",
+        "        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.ID_REUSED",
+        "        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE",
+        ("tests/shared/test_working.py",),
     ),
 )
