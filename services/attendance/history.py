@@ -10,8 +10,9 @@ from shared.contracts.enrolment import EnrolmentWithdrawn, PlaceState, Standing,
 from shared.contracts.model import Event
 from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
-from shared.state.rows import FactRow
-from shared.state.working import Remember, Verdict, Working, compare, meta
+from shared.state.ownership import Verdict, compare
+from shared.state.rows import FactRow, meta
+from shared.state.working import Remember, Working
 from shared.values import immutable
 
 ENROLMENT = STREAMS[PlaceState.stream].owner

@@ -28,8 +28,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
 from shared.contracts.selection import CityOutcome
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import meta
+from shared.state.rows import FactRow, meta
 from shared.values import immutable
 
 SCHEDULED = "scheduled"

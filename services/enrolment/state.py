@@ -24,8 +24,8 @@ from shared.contracts.rules import StageOpened, TopicDefined
 from shared.contracts.selection import CityNotSelected, CityOutcome, CityQualified
 from shared.contracts.survey import TrainingNeedDeclared
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import Answer, Derive, Working, meta
+from shared.state.rows import FactRow, meta
+from shared.state.working import Answer, Derive, Working
 from shared.values import immutable
 
 QUALIFIED = "qualified"

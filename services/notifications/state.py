@@ -26,8 +26,7 @@ from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, Ses
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityOutcome
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import meta
+from shared.state.rows import FactRow, meta
 from shared.values import immutable
 
 SCHEDULED = "scheduled"
