@@ -16,7 +16,8 @@ from shared.events.envelope import Heard, microseconds, subject_of
 from shared.postgres.database import any_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
-from shared.state.working import Answer, Held, OtherWriter, Takeover, Unchanged, Working
+from shared.state.ownership import OtherWriter, Takeover
+from shared.state.working import Answer, Held, Unchanged, Working
 
 HELD_DAYS = 30
 """How long a request waits for something nobody has announced."""

@@ -20,8 +20,9 @@ from shared.events.streams import Partition
 from shared.outbox import journal
 from shared.postgres.roundtrips import Reads, Writes
 from shared.service import Inputs, Service
+from shared.state.ownership import Verdict
 from shared.state.rows import Row
-from shared.state.working import Arrival, Due, Verdict, Working
+from shared.state.working import Arrival, Due, Working
 
 
 async def think(
