@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from services.attendance import views
 from services.attendance.lists import CloseList
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import CANCELLED, Session
+from services.attendance.state import Session
 from shared.books import holding
 from shared.books.watermark import is_heard
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Id, Moment
+from shared.contracts.planner import SessionStanding
 from shared.process.runtime import Runtime
 from shared.state.rows import mapping
 from shared.web.app import Problem, allowed, command, create_app
@@ -115,7 +116,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         meeting = session.meeting(meeting_id)
         if meeting is None:
             raise Problem(404, "No such meeting", f"{session_id} has no meeting {meeting_id}", field="meeting_id")
-        if session.state == CANCELLED:
+        if session.state == SessionStanding.CANCELLED:
             raise Problem(409, "The session is cancelled", "a session that does not take place has no list")
         if runtime.service.clock() < meeting.starts_at:
             raise Problem(409, "The meeting has not begun", f"it begins at {meeting.starts_at.isoformat()}")
