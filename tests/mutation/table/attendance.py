@@ -40,7 +40,7 @@ MUTATIONS = (
     Mutation(
         "the books count places as they stood",
         "services/attendance/books.py",
-        "        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= HOLDS_FROM)",
+        "        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= _held_from)",
         "        .where(IS_CLOSED)",
         ("tests/attendance/test_views.py::test_the_books_count_who_had_a_place_when_the_list_closed",),
     ),
