@@ -134,6 +134,7 @@ def test_what_the_page_says_passes_the_checks(project: Project) -> None:
     project.run("deploy.docker.example")
     project.run("ruff", "check", "services", "shared")
     project.run("ruff", "format", "--check", "services", "shared")
+    project.run("mypy")
     tests = (
         "tests/shared/test_migrations.py",
         "tests/compose/test_declared.py",
