@@ -19,7 +19,7 @@ from services.attendance.api import app_of
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
 from services.attendance.subjects import session_subject
-from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
+from shared.books.holding import HELD_TOO_LONG
 from shared.books.watermark import WATERMARK
 from shared.contracts.checkin import CheckInScanned
 from shared.deciding.transaction import Desk
@@ -29,7 +29,7 @@ from shared.web import tokens
 from tests.attendance.building import DURING, RULES, SESSION, close, day, enrolled, rescheduled, scan, scheduled
 from tests.databases import Databases
 
-NEVER = DURING + dt.timedelta(days=HELD_DAYS)
+NEVER = DURING + RULES.held_for
 
 
 @dataclasses.dataclass
