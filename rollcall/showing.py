@@ -58,7 +58,7 @@ def _verdict(standing: Standing) -> Text:
         return Text("✓ The books balance.", style="bold green")
     unknown = sum(line.is_unknown for line in standing.equations)
     wrong = sum(not line.holds for line in standing.equations) - unknown
-    said = [f"{wrong} of {len(standing.equations)} lines do not agree"] if wrong else []
+    said = [f"{wrong} of {len(standing.equations)} lines {'does' if wrong == 1 else 'do'} not agree"] if wrong else []
     said += [f"{unknown} cannot be computed"] if unknown else []
     text = Text(f"✗ The books do not balance (yet): {', '.join(said)}.", style="bold yellow")
     return text.append(" `--wait 60` gives them time.", style="not bold")
