@@ -9,10 +9,16 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.store import HOLDS_FROM, IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION, counted_as
-from shared.contracts.attendance import Presence
-from shared.contracts.enrolment import Standing
+from shared.contracts.attendance import ListState, Presence
+from shared.contracts.enrolment import PlaceState, Standing
+from shared.events.streams import STREAMS
 
 _count = sa.func.count
+_both_are_history = sa.and_(
+    LIST_TABLE.c.source != STREAMS[ListState.stream].owner, PLACE_SAID.c.source != STREAMS[PlaceState.stream].owner
+)
+_held_from = sa.case((_both_are_history, PLACE_SAID.c.decided_at), else_=HOLDS_FROM)
+"""Whoever kept the list of old knew the places of old, however late we are told of either."""
 SEATED = [one for one in Standing if one.has_seat]
 
 
@@ -40,7 +46,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         sa.select(*on_list, PLACE_SAID.c.state)
         .join(PLACE_SAID, PLACE_SAID.c.session_id == LIST_TABLE.c.session_id)
         .join(PLACE, sa.and_(*(PLACE.c[name] == PLACE_SAID.c[name] for name in ("session_id", "person_id"))))
-        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= HOLDS_FROM)
+        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= _held_from)
         .order_by(
             *on_list,
             owner.desc(),  # The owner's newest word by then; if there is none, the last of whoever had it before.

@@ -177,6 +177,14 @@ async def test_the_books_count_a_list_of_another_source_as_it_stands(here: Atten
     assert (await here.books())["enrolled_on_closed_lists"] == 1
 
 
+async def test_the_books_count_the_places_of_an_archived_list_as_its_archive_tells_them(here: Attendance) -> None:
+    """Both are history and heard long after; a list that nobody recorded leaves nothing else to count by."""
+    places = [enrolled(person, at=LATER, decided=DURING, source=ARCHIVE) for person in ("anna", "jan")]
+    await here.hear(scheduled(), *places, archived_list(not_recorded=2, heard_at=LATER))
+
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
+
+
 async def test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood(here: Attendance) -> None:
     late, given_back = enrolled("jan"), withdrawn("jan", at=LATER)
     await here.hear(scheduled(), enrolled("anna"), scan("anna"), given_back)

@@ -40,7 +40,7 @@ MUTATIONS = (
     Mutation(
         "the books count places as they stood",
         "services/attendance/books.py",
-        "        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= HOLDS_FROM)",
+        "        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= _held_from)",
         "        .where(IS_CLOSED)",
         ("tests/attendance/test_views.py::test_the_books_count_who_had_a_place_when_the_list_closed",),
     ),
@@ -120,5 +120,14 @@ MUTATIONS = (
         "sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at)",
         "PLACE_SAID.c.decided_at",
         ("tests/attendance/test_views.py::test_the_books_know_since_when_a_place_stood_as_the_lists_do",),
+    ),
+    Mutation(
+        "the places of a list that an archive kept",
+        "services/attendance/books.py",
+        "_held_from = sa.case((_both_are_history, PLACE_SAID.c.decided_at), else_=HOLDS_FROM)",
+        "_held_from = HOLDS_FROM",
+        (
+            "tests/attendance/test_views.py::test_the_books_count_the_places_of_an_archived_list_as_its_archive_tells_them",
+        ),
     ),
 )
