@@ -195,6 +195,15 @@ def test_a_request_sent_before_the_cancellation_waits_and_gives_a_place_when_it_
     assert scheduled_again(office, at=NOON + 3 * DAY) == [ENROLLED]
 
 
+def test_a_request_for_a_session_that_is_first_heard_of_as_cancelled_is_refused_also_if_it_was_sent_before(
+    office: Office,
+) -> None:
+    office.ask("anna")
+    assert cancelled(office, at=NOON + DAY) == [REFUSED]
+    assert office.ask("bartek", at=NOON) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+
+
 def test_a_request_that_waited_for_something_else_is_not_refused_by_a_cancellation_that_may_be_taken_back(
     office: Office,
 ) -> None:

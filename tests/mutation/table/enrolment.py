@@ -249,4 +249,11 @@ MUTATIONS = (
         "        return False and",
         ("tests/enrolment/test_last_word.py",),
     ),
+    Mutation(
+        "a session that is first heard of as cancelled",
+        "services/enrolment/decisions.py",
+        "        was_scheduled = announced_at(working, session) < session.heard_at",
+        "        was_scheduled = True",
+        ("tests/enrolment/test_last_word.py",),
+    ),
 )
