@@ -42,12 +42,12 @@ def on_session(rules: ListRules, working: Working, heard: Heard[SessionFact]) ->
 def on_place(rules: ListRules, working: Working, heard: Heard[PlaceFact]) -> None:
     """A person's place is known or has changed: their held scans are decided, and lists that closed before are counted again."""
     _decide_held(working, working[Held].where("about", heard.subject), rules)
-    _count_all(working, heard.body.session_id, heard)
+    _count_all(working, heard.body.session_id, rules, heard)
 
 
-def on_record(working: Working, heard: Heard[PresenceFact]) -> None:
+def on_record(rules: ListRules, working: Working, heard: Heard[PresenceFact]) -> None:
     """Somebody else says who came to a meeting whose list we closed: it is counted again."""
-    _count(working, heard.body.session_id, heard.body.meeting_id, heard)
+    _count(working, heard.body.session_id, heard.body.meeting_id, rules, heard)
 
 
 def on_scan(rules: ListRules, working: Working, heard: Heard[CheckInScanned]) -> None:
@@ -58,7 +58,7 @@ def on_scan(rules: ListRules, working: Working, heard: Heard[CheckInScanned]) ->
         case Refused() as refused:
             working.set_aside(heard, refused.reason, refused.detail)
         case ParticipantAttended() | AlreadyPresent() as answer:
-            _answer(working, answer, heard)
+            _answer(working, answer, rules, heard)
         case never:
             assert_never(never)
 
@@ -98,7 +98,7 @@ def on_reconcile(rules: ListRules, working: Working, moment: Due) -> None:
     session_id = session_named(moment.subject)
     _reopen(working, session_id, None)
     _decide_held(working, working[Held].where("about", moment.subject), rules)
-    _count_all(working, session_id, None)
+    _count_all(working, session_id, rules, None)
 
 
 Touching = SessionFact | PlaceFact | PresenceFact | ListFact | CheckInScanned | CloseList
@@ -114,7 +114,7 @@ def react(rules: ListRules) -> dict[Any, Callable[[Working, Heard[Any]], None]]:
     return {
         **dict.fromkeys(members(SessionFact), partial(on_session, rules)),
         **dict.fromkeys(members(PlaceFact), partial(on_place, rules)),
-        **dict.fromkeys(members(PresenceFact), on_record),
+        **dict.fromkeys(members(PresenceFact), partial(on_record, rules)),
     }
 
 
@@ -175,30 +175,32 @@ def _decide_held(
                 refused.append((one, never_can))
             case ParticipantAttended() | AlreadyPresent() as answer:
                 working[Held].remove(one.request_source, one.request_id)
-                _answer(working, answer, heard)
+                _answer(working, answer, rules, heard)
             case never:
                 assert_never(never)
     return refused
 
 
-def _answer(working: Working, answer: ParticipantAttended | AlreadyPresent, heard: Heard[CheckInScanned]) -> None:
+def _answer(
+    working: Working, answer: ParticipantAttended | AlreadyPresent, rules: ListRules, heard: Heard[CheckInScanned]
+) -> None:
     """Says who came; a list that had closed is counted again. What says nothing new is known all the same."""
     match answer:
         case ParticipantAttended():
             working.say(answer, cause=heard)
-            _count(working, answer.session_id, answer.meeting_id, heard)
+            _count(working, answer.session_id, answer.meeting_id, rules, heard)
         case AlreadyPresent():
             working.leave_unchanged(heard, type(answer).__name__, answer.event_id)
         case never:
             assert_never(never)
 
 
-def _count_all(working: Working, session_id: str, cause: Heard[Any] | None) -> None:
+def _count_all(working: Working, session_id: str, rules: ListRules, cause: Heard[Any] | None) -> None:
     for closed in sorted(working[MeetingList].where("session_id", session_id), key=lambda row: row.meeting_id):
-        _count(working, session_id, closed.meeting_id, cause)
+        _count(working, session_id, closed.meeting_id, rules, cause)
 
 
-def _count(working: Working, session_id: str, meeting_id: str, cause: Heard[Any] | None) -> None:
+def _count(working: Working, session_id: str, meeting_id: str, rules: ListRules, cause: Heard[Any] | None) -> None:
     """Counts a closed list of ours again; one that stands as it is says nothing."""
-    for fact in decide_count(working, session_id, meeting_id):
+    for fact in decide_count(working, session_id, meeting_id, rules):
         working.say(fact, cause=cause)
