@@ -254,7 +254,7 @@ class Desk:
         """Persons on a closed list, counted as decisions.py says, from places and records alone."""
         closed = self.working[MeetingList].get(SESSION, meeting_id)
         assert closed is not None
-        before = [one for one in self.working[PlaceSaid] if one.holds_from <= closed.decided_at]
+        before = [one for one in self.working[PlaceSaid] if one.held_at(closed.decided_at, RULES)]
         last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}  # All of one writer.
         awaited = {person for person, one in last.items() if one.state == "enrolled"}
         records = [record for record in self.working[Record] if record.meeting_id == meeting_id]
