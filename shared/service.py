@@ -25,6 +25,22 @@ Inputs = Sequence[Heard[Event] | Due]
 """What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""
 
 
+Touches = Mapping[type[Event], Callable[[Any, Any], None]]
+"""What a service notes down of each type of event that it has to load something for."""
+
+
+def touches_of(touches: Touches, body: Event) -> Callable[[Any, Any], None]:
+    """What is noted down of this event; of what makes nobody act nothing is."""
+    for kind in type(body).__mro__:
+        if kind in touches:
+            return touches[kind]
+    return _nothing
+
+
+def _nothing(_found: Any, _one: Any) -> None:
+    """Nothing beyond its own row is needed."""
+
+
 def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
@@ -69,6 +85,8 @@ class Service:
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """Asks for what the inputs touch; what it adds last need not be run."""
+    touches: Touches = field(default_factory=dict)
+    """The types that `load` knows: of whatever makes us act it has to know what that looks at."""
     load_derived: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """What `derive` and `remember` read beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
@@ -77,6 +95,14 @@ class Service:
     """How long what we say may wait for company on its way to Kafka: where nobody waits for it, batches cost less."""
     clock: Callable[[], dt.datetime] = utc_now
     new_id: Callable[[], str] = lambda: str(uuid7())
+
+    def __post_init__(self) -> None:
+        unknown = [kind for kind in (*self.react, *self.decide) if not issubclass(kind, tuple(self.touches))]
+        if unknown:
+            names = ", ".join(kind.__name__ for kind in unknown)
+            raise TypeError(
+                f"{self.name} acts on {names}, and loads nothing for it: what it looks at would seem not to be there"
+            )
 
     @property
     def source(self) -> str:

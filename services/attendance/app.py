@@ -32,6 +32,7 @@ def service_of(rules: ListRules) -> Service:
         remember=REMEMBER,
         lock=store.lock,
         load=store.load,
+        touches=store.TOUCHES,
         load_derived=store.load_derived,
         open_subjects=store.open_subjects,
     )

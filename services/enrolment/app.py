@@ -33,6 +33,7 @@ SERVICE = Service(
     derive=DERIVE,
     lock=store.lock,
     load=store.load,
+    touches=store.TOUCHES,
     open_subjects=store.open_subjects,
 )
 

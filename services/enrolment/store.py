@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,9 +28,10 @@ from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityOutcome
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, table_of
-from shared.postgres.roundtrips import Reads
+from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import HELD_SUBJECT
-from shared.service import Inputs
+from shared.service import Inputs, Touches, touches_of
+from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
@@ -85,7 +86,6 @@ DECIDER = sa.Table("decider", METADATA, sa.Column("id", sa.Integer, primary_key=
 
 _DECIDER = sa.select(DECIDER.c.id).with_for_update()
 _STAGES = sa.select(STAGE)
-_MEMBERS_OF = sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "changed_cities")).distinct()
 _SESSIONS = sa.select(SESSION).where(
     sa.or_(
         any_of(SESSION.c.session_id, "sessions"),
@@ -94,10 +94,14 @@ _SESSIONS = sa.select(SESSION).where(
             sa.or_(
                 sa.and_(any_of(SESSION.c.city_id, "cities"), SESSION.c.kind == SessionKind.SUPPLEMENTARY),
                 sa.bindparam("all_of_them", type_=sa.Boolean()),
-                SESSION.c.session_id.in_(sa.select(PLACE.c.session_id).where(any_of(PLACE.c.person_id, "people"))),
             ),
         ),
     )
+)
+_PLACES_OF_PEOPLE = (
+    sa.select(PLACE)
+    .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
+    .where(any_of(PLACE.c.person_id, "people"), SESSION.c.ends_at > sa.bindparam("since"))
 )
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
@@ -120,6 +124,57 @@ _PEOPLE = sa.select(PERSON).where(
 _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 
 
+@dataclass(slots=True)
+class _Touched:
+    """What the inputs are about."""
+
+    cities: set[str] = field(default_factory=set)
+    people: set[str] = field(default_factory=set)
+    sessions: set[str] = field(default_factory=set)
+    asking: set[str] = field(default_factory=set)
+    all_of_them: bool = False
+    """Every session that is not over."""
+
+
+def _city(found: _Touched, body: CityOutcome) -> None:
+    found.cities.add(body.city_id)
+
+
+def _membership(found: _Touched, body: TeamMembership) -> None:
+    found.cities.add(body.city_id)
+    found.people.add(body.person_id)
+
+
+def _person(found: _Touched, body: PersonErased) -> None:
+    found.people.add(body.person_id)
+
+
+def _session(found: _Touched, body: SessionState) -> None:
+    found.sessions.add(body.session_id)
+    found.cities.add(body.city_id)
+
+
+def _stage(found: _Touched, body: StageOpened) -> None:
+    found.all_of_them = True
+
+
+def _request(found: _Touched, body: EnrolmentRequested | WithdrawalRequested) -> None:
+    found.sessions.add(body.session_id)
+    found.asking.add(body.person_id)
+
+
+TOUCHES: Touches = {
+    CityOutcome: _city,
+    TeamMembership: _membership,
+    PersonErased: _person,
+    SessionState: _session,
+    StageOpened: _stage,
+    EnrolmentRequested: _request,
+    WithdrawalRequested: _request,
+}
+"""By the type of what is heard: what is loaded because of it."""
+
+
 async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
     """One decider at a time. Hearing our own echo decides nothing and locks nothing."""
     if any(isinstance(one, Due) or one.source != SOURCE for one in inputs):
@@ -131,65 +186,73 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, people, sessions, asking = set[str](), set[str](), set[str](), set[str]()
-    all_of_them = False
+    touched = _Touched()
     for one in inputs:
-        match one:
-            case Due():
-                sessions.add(session_named(one.subject))
-            case Heard(body=CityOutcome() as body):
-                cities.add(body.city_id)
-            case Heard(body=TeamMembership() as body):
-                cities.add(body.city_id)
-                people.add(body.person_id)
-            case Heard(body=PersonErased() as body):
-                people.add(body.person_id)
-            case Heard(body=SessionState() as body):
-                sessions.add(body.session_id)
-                cities.add(body.city_id)
-            case Heard(body=StageOpened()):
-                all_of_them = True
-            case Heard(body=EnrolmentRequested() | WithdrawalRequested() as body):
-                sessions.add(body.session_id)
-                asking.add(body.person_id)
+        if isinstance(one, Due):
+            touched.sessions.add(session_named(one.subject))
+        else:
+            touches_of(TOUCHES, one.body)(touched, one.body)
+    cities, people, sessions, asking = touched.cities, touched.people, touched.sessions, touched.asking
+    all_of_them = touched.all_of_them
     if not (cities or people or sessions or all_of_them):
         return
-    reads.rows(working[Stage], _STAGES)
+    reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
     towns_changed = {one.body.city_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, CityOutcome)}
     if towns_changed:
-        changed = {"changed_cities": sorted(towns_changed)}
-        reads.add(_MEMBERS_OF, changed, lambda found: people.update(row[0] for row in found))
+        changed = {"people": [], "cities": sorted(towns_changed)}
+        reads.rows(working[Membership], _MEMBERSHIPS, changed, loaded_by("city_id", towns_changed))
         await reads.run()
+        people |= {member.person_id for member in working[Membership] if member.city_id in towns_changed}
+    # Judged by when it came: after days of downtime the session may be over by now, and was not then.
+    since = min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now)
     load_held_about(reads, working, subjects_of(sessions, people))
+    if people:
+        # Of sessions that are over no place changes: which of these they are in, their rows do not say.
+        in_some = loaded_by("person_id", people, only=lambda place: True)
+        reads.rows(working[Place], _PLACES_OF_PEOPLE, {"people": sorted(people), "since": since}, in_some)
     await reads.run()
     sessions |= {asked_for_by(held)[0] for held in working[Held]}
-    asked_for: dict[str, Any] = {
-        "sessions": sorted(sessions),
-        "cities": sorted(cities),
-        "people": sorted(people),
-        "all_of_them": all_of_them,
-        # Judged by when it came: after days of downtime the session may be over by now, and was not then.
-        "since": min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now),
-    }
-    reads.rows(working[Session], _SESSIONS, asked_for)
+    if people:
+        sessions |= {place.session_id for place in working[Place]}
+    asked_for = {"sessions": sorted(sessions), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
+    reads.rows(working[Session], _SESSIONS, asked_for, *_in_question(sessions, cities, all_of_them, since))
     await reads.run()
     sessions |= {session.session_id for session in working[Session]}
     if all_of_them:
         load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
-    reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)})
-    reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)})
+    of_sessions = loaded_by("session_id", sessions)
+    reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
+    reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
     await reads.run()
     asking |= {asked_for_by(held)[1] for held in working[Held]}
     people |= asking | {place.person_id for place in working[Place]}
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
     about = {"people": sorted(people), "cities": sorted(cities)}
-    reads.rows(working[Membership], _MEMBERSHIPS, about)
-    reads.rows(working[Person], _PEOPLE, {**about, "asking": sorted(asking)})
+    in_question = loaded_by("person_id", people), loaded_by("city_id", cities)
+    reads.rows(working[Membership], _MEMBERSHIPS, about, *in_question)
+
+    def all_erased() -> Loaded:
+        return loaded_by("person_id", people | {member.person_id for member in working[Membership]}, erased=True)
+
+    reads.rows(
+        working[Person], _PEOPLE, {**about, "asking": sorted(asking)}, loaded_by("person_id", asking), all_erased
+    )
     await reads.run()
     cities |= {membership.city_id for membership in working[Membership]}
-    reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)})
+    reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
+
+
+def _in_question(sessions: set[str], cities: set[str], all_of_them: bool, since: dt.datetime) -> list[Loaded]:
+    """The sessions that are named, and of those that are not over the supplementary ones of the towns, or all."""
+
+    def is_not_over(session: Session) -> bool:
+        return session.ends_at > since
+
+    found = [loaded_by("session_id", sessions)]
+    found.append(loaded_by("city_id", cities, kind=SessionKind.SUPPLEMENTARY, only=is_not_over))
+    return [*found, replace(EVERY_ROW, only=is_not_over)] if all_of_them else found
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:
