@@ -5,28 +5,40 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.decisions import is_ours
-from services.attendance.handlers import scan_of
+from services.attendance.decisions import counts_as, is_ours
+from services.attendance.handlers import scan_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
 from services.attendance.lists import LIST, CloseList
 from services.attendance.state import MeetingList, Person, Place, Record, Session, Town
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
-from shared.contracts.attendance import AttendanceState, ListState
+from shared.contracts.attendance import (
+    AttendanceListClosed,
+    AttendanceListReopened,
+    ParticipantAbsent,
+    ParticipantAttended,
+    ParticipantNotAwaited,
+    Presence,
+)
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.enrolment import PlaceState
-from shared.contracts.planner import SessionState
-from shared.events.envelope import Heard
+from shared.contracts.enrolment import (
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+)
+from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
-from shared.service import Inputs, Touches, touches_of
+from shared.service import Inputs
 from shared.state.rows import loaded_by
 from shared.state.working import Due, Held, Working
 
@@ -59,6 +71,18 @@ TABLES = {
     Record: RECORD,
     MeetingList: LIST_TABLE,
 }
+
+
+def counted_as(number: str) -> sa.ColumnElement[bool]:
+    """Whether a record stands in this number of a list, as `counts_as` says."""
+    kinds = [
+        sa.and_(RECORD.c.state == presence, RECORD.c.with_place.is_(with_place))
+        for presence in Presence
+        for with_place in (True, False)
+        if counts_as(presence, with_place) == number
+    ]
+    return sa.or_(*kinds)
+
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
 """One row a session, locked first by every transaction that decides something about it."""
@@ -104,67 +128,42 @@ class _Touched:
     """What is said of places: (session, person, source, version)"""
 
 
-def _place(found: _Touched, heard: Heard[PlaceState]) -> None:
-    session_id = heard.body.session_id
-    found.sessions.add(session_id)
-    found.said.add((session_id, heard.body.person_id, heard.source, heard.version))
-    found.woken.add(heard.subject)
-    found.placed.add(session_id)
-
-
-def _record(found: _Touched, heard: Heard[AttendanceState]) -> None:
-    found.sessions.add(heard.body.session_id)
-    found.placed.add(heard.body.session_id)
-
-
-def _session(found: _Touched, heard: Heard[SessionState]) -> None:
-    session_id = heard.body.session_id
-    found.sessions.add(session_id)
-    found.woken.add(session_subject(session_id))
-    found.timed.add(session_id)
-    found.placed.add(session_id)
-    found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in heard.body.meetings}
-
-
-def _list(found: _Touched, heard: Heard[ListState]) -> None:
-    found.sessions.add(heard.body.session_id)
-    found.due.add((LIST, list_subject(heard.body.session_id, heard.body.meeting_id)))
-
-
-def _scan(found: _Touched, heard: Heard[CheckInScanned]) -> None:
-    found.sessions.add(heard.body.session_id)
-    found.scans.add((heard.body.session_id, heard.body.meeting_id, heard.body.person_id))
-
-
-def _closing(found: _Touched, heard: Heard[CloseList]) -> None:
-    _everything_of(found, heard.body.session_id)
-
-
-def _everything_of(found: _Touched, session_id: str) -> None:
-    found.sessions.add(session_id)
-    found.woken.add(session_subject(session_id))
-    found.timed.add(session_id)
-    found.counted.add(session_id)
-
-
-TOUCHES: Touches = {
-    PlaceState: _place,
-    AttendanceState: _record,
-    SessionState: _session,
-    ListState: _list,
-    CheckInScanned: _scan,
-    CloseList: _closing,
-}
-"""By the type of what is heard: what is loaded because of it."""
-
-
 def _touched(inputs: Inputs) -> _Touched:
     found = _Touched()
     for one in inputs:
         if isinstance(one, Due):
-            _everything_of(found, session_named(one.subject))
+            session_id = session_named(one.subject)
+            found.woken.add(session_subject(session_id))
+            for about in (found.timed, found.counted):
+                about.add(session_id)
+        elif touches_a_session(one):
+            body = one.body
+            session_id = body.session_id
+            match body:
+                case CheckInScanned():
+                    found.scans.add((session_id, body.meeting_id, body.person_id))
+                case ParticipantEnrolled() | ParticipantWaitlisted() | EnrolmentWithdrawn() | EnrolmentRefused():
+                    found.said.add((session_id, body.person_id, one.source, one.version))
+                    found.woken.add(one.subject)
+                    found.placed.add(session_id)
+                case ParticipantAttended() | ParticipantAbsent() | ParticipantNotAwaited():
+                    found.placed.add(session_id)
+                case SessionScheduled() | SessionRescheduled() | SessionCancelled():
+                    found.woken.add(session_subject(session_id))
+                    for about in (found.timed, found.placed):
+                        about.add(session_id)
+                    found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
+                case AttendanceListClosed() | AttendanceListReopened():
+                    found.due.add((LIST, list_subject(session_id, body.meeting_id)))
+                case CloseList():
+                    found.woken.add(session_subject(session_id))
+                    for about in (found.timed, found.counted):
+                        about.add(session_id)
+                case never:
+                    assert_never(never)
         else:
-            touches_of(TOUCHES, one.body)(found, one)
+            continue
+        found.sessions.add(session_id)
     return found
 
 

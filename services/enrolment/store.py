@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.enrolment.handlers import is_acted_on
 from services.enrolment.state import (
     Membership,
     Need,
@@ -21,16 +23,16 @@ from services.enrolment.state import (
 )
 from services.enrolment.subjects import asked_for_by, session_named, subjects_of
 from shared.books.holding import load_held_about
-from shared.contracts.directory import PersonErased, TeamMembership
-from shared.contracts.planner import SessionKind, SessionState
+from shared.contracts.directory import PersonErased, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled, SessionScheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
-from shared.contracts.selection import CityOutcome
+from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, table_of
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import HELD_SUBJECT
-from shared.service import Inputs, Touches, touches_of
+from shared.service import Inputs
 from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
 
@@ -124,57 +126,6 @@ _PEOPLE = sa.select(PERSON).where(
 _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 
 
-@dataclass(slots=True)
-class _Touched:
-    """What the inputs are about."""
-
-    cities: set[str] = field(default_factory=set)
-    people: set[str] = field(default_factory=set)
-    sessions: set[str] = field(default_factory=set)
-    asking: set[str] = field(default_factory=set)
-    all_of_them: bool = False
-    """Every session that is not over."""
-
-
-def _city(found: _Touched, body: CityOutcome) -> None:
-    found.cities.add(body.city_id)
-
-
-def _membership(found: _Touched, body: TeamMembership) -> None:
-    found.cities.add(body.city_id)
-    found.people.add(body.person_id)
-
-
-def _person(found: _Touched, body: PersonErased) -> None:
-    found.people.add(body.person_id)
-
-
-def _session(found: _Touched, body: SessionState) -> None:
-    found.sessions.add(body.session_id)
-    found.cities.add(body.city_id)
-
-
-def _stage(found: _Touched, body: StageOpened) -> None:
-    found.all_of_them = True
-
-
-def _request(found: _Touched, body: EnrolmentRequested | WithdrawalRequested) -> None:
-    found.sessions.add(body.session_id)
-    found.asking.add(body.person_id)
-
-
-TOUCHES: Touches = {
-    CityOutcome: _city,
-    TeamMembership: _membership,
-    PersonErased: _person,
-    SessionState: _session,
-    StageOpened: _stage,
-    EnrolmentRequested: _request,
-    WithdrawalRequested: _request,
-}
-"""By the type of what is heard: what is loaded because of it."""
-
-
 async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
     """One decider at a time. Hearing our own echo decides nothing and locks nothing."""
     if any(isinstance(one, Due) or one.source != SOURCE for one in inputs):
@@ -186,23 +137,39 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    touched = _Touched()
+    cities, changed, people, sessions, asking = (set[str]() for _ in range(5))
+    all_of_them = False
     for one in inputs:
         if isinstance(one, Due):
-            touched.sessions.add(session_named(one.subject))
-        else:
-            touches_of(TOUCHES, one.body)(touched, one.body)
-    cities, people, sessions, asking = touched.cities, touched.people, touched.sessions, touched.asking
-    all_of_them = touched.all_of_them
+            sessions.add(session_named(one.subject))
+        elif is_acted_on(one):
+            match one.body:
+                case CityQualified() | CityNotSelected() | CityWithdrawn() as body:
+                    cities.add(body.city_id)
+                    changed.add(body.city_id)
+                case TeamMemberJoined() | TeamMemberLeft() as body:
+                    cities.add(body.city_id)
+                    people.add(body.person_id)
+                case PersonErased() as body:
+                    people.add(body.person_id)
+                case SessionScheduled() | SessionRescheduled() | SessionCancelled() as body:
+                    sessions.add(body.session_id)
+                    cities.add(body.city_id)
+                case StageOpened():
+                    all_of_them = True
+                case EnrolmentRequested() | WithdrawalRequested() as body:
+                    sessions.add(body.session_id)
+                    asking.add(body.person_id)
+                case never:
+                    assert_never(never)
     if not (cities or people or sessions or all_of_them):
         return
     reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
-    towns_changed = {one.body.city_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, CityOutcome)}
-    if towns_changed:
-        changed = {"people": [], "cities": sorted(towns_changed)}
-        reads.rows(working[Membership], _MEMBERSHIPS, changed, loaded_by("city_id", towns_changed))
+    if changed:
+        towns = {"people": [], "cities": sorted(changed)}
+        reads.rows(working[Membership], _MEMBERSHIPS, towns, loaded_by("city_id", changed))
         await reads.run()
-        people |= {member.person_id for member in working[Membership] if member.city_id in towns_changed}
+        people |= {member.person_id for member in working[Membership] if member.city_id in changed}
     # Judged by when it came: after days of downtime the session may be over by now, and was not then.
     since = min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now)
     load_held_about(reads, working, subjects_of(sessions, people))

@@ -20,9 +20,6 @@ from shared.state.ownership import OtherWriter, Takeover
 from shared.state.rows import EVERY_ROW, loaded_by
 from shared.state.working import Answer, Held, Unchanged, Working
 
-HELD_DAYS = 30
-"""How long a request waits for something nobody has announced."""
-
 HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""
 

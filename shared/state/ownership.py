@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import field, replace
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, assert_never
 
 from pydantic import BaseModel
 
@@ -85,13 +85,21 @@ def compare(old: FactRow, new: FactRow) -> Verdict:
     return Verdict.NEWER if new.heard_at >= old.heard_at else Verdict.STALE
 
 
-_BY_CLAIM = {
-    Claim.OUTRANKS: Verdict.NEWER,
-    Claim.OUTRANKS_UNLESS_GIVEN_BACK: Verdict.FOREIGN,  # Set aside, and let in by itself within seconds.
-    Claim.OUTRANKED: Verdict.STALE,
-    Claim.OUTRANKED_SINCE: Verdict.FORMER,
-    Claim.NONE: Verdict.FOREIGN,
-}
+def by_claim(claim: Claim, *, all_rules_known: bool) -> Verdict:
+    """What a fact is by its writer's claim against the row's."""
+    match claim:
+        case Claim.OUTRANKS:
+            return Verdict.NEWER
+        case Claim.OUTRANKS_UNLESS_GIVEN_BACK:
+            return Verdict.NEWER if all_rules_known else Verdict.FOREIGN  # Set aside, and let in within seconds.
+        case Claim.OUTRANKED:
+            return Verdict.STALE
+        case Claim.OUTRANKED_SINCE:
+            return Verdict.FORMER
+        case Claim.NONE:
+            return Verdict.FOREIGN
+        case never:
+            assert_never(never)
 
 
 def other_writer(row: FactRow, subject: str) -> OtherWriter:
@@ -194,9 +202,7 @@ def _between_writers(known: Known, heard: Heard[Any], old: FactRow, new: FactRow
         if again is Verdict.DUPLICATE:
             news = said  # When it was first said counts.
     claim = succession(known, heard.stream).claim(new.source, news.heard_at, against=old.source, said_at=old.heard_at)
-    verdict = _BY_CLAIM[claim]
-    if claim is Claim.OUTRANKS_UNLESS_GIVEN_BACK and known.all_rules_known:
-        verdict = Verdict.NEWER
+    verdict = by_claim(claim, all_rules_known=known.all_rules_known)
     if verdict is Verdict.NEWER:
         others.remove(*others.key(news))
         others.put(other_writer(old, heard.subject))

@@ -29,8 +29,8 @@ MUTATIONS = (
     Mutation(
         "one writer per aggregate",
         "shared/state/ownership.py",
-        "    Claim.NONE: Verdict.FOREIGN,",
-        "    Claim.NONE: Verdict.NEWER,",
+        "        case Claim.NONE:\n            return Verdict.FOREIGN",
+        "        case Claim.NONE:\n            return Verdict.NEWER",
         ("tests/shared/test_working.py",),
     ),
     Mutation(
@@ -104,5 +104,40 @@ MUTATIONS = (
         "        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.ID_REUSED",
         "        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE",
         ("tests/shared/test_working.py",),
+    ),
+    Mutation(
+        "a row that nobody asked for is not absent",
+        "shared/state/rows.py",
+        "            self._need(self.knows(**dict(zip(self.kind.KEY, key, strict=True))), self.kind.KEY)\n",
+        "            pass\n",
+        ("tests/shared/test_loaded.py::test_a_row_that_nobody_asked_for_is_not_absent",),
+    ),
+    Mutation(
+        "rows that nobody asked for are not none",
+        "shared/state/rows.py",
+        "        self._need(some or self.knows(**{field: value, **others}), (field, *others))\n",
+        "",
+        ("tests/shared/test_loaded.py::test_rows_are_found_by_what_they_were_loaded_by_and_by_more",),
+    ),
+    Mutation(
+        "a table of which nobody asked for anything is not empty",
+        "shared/state/rows.py",
+        "        if not (self._all_of or self._some_of):",
+        "        if False:",
+        ("tests/shared/test_loaded.py::test_a_table_of_which_nobody_has_loaded_anything_is_not_empty",),
+    ),
+    Mutation(
+        "who removes a row knows whether it is there",
+        "shared/state/rows.py",
+        "        if self.get(*key) is not None:",
+        "        if key in self._rows:",
+        ("tests/shared/test_loaded.py::test_nothing_is_removed_that_nobody_has_loaded",),
+    ),
+    Mutation(
+        "some rows are not all rows",
+        "shared/state/rows.py",
+        "            known = self._all_of if one.only is None else self._some_of",
+        "            known = self._all_of",
+        ("tests/shared/test_loaded.py::test_whoever_loaded_some_rows_of_a_kind_does_not_know_the_others_by_their_key",),
     ),
 )
