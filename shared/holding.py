@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.database import KEPT, any_of, table_of
-from shared.envelope import Heard, microseconds, subject_of
+from shared.envelope import Heard
 from shared.roundtrips import Reads
 from shared.service import SHARED_TABLES
 from shared.watermark import MACHINERY
@@ -102,21 +102,14 @@ def load_held_about(
 def heard_again(held: Held) -> Heard[Event]:
     """A held request in the shape in which it was heard."""
     body = EVENTS[held.type].model_validate_json(held.body)
-    return Heard(
-        stream=held.stream,
-        partition=held.partition,
-        offset=held.offset,
-        appended_at=held.appended_at,
-        event_id=held.request_id,
+    return Heard.as_request(
+        body,
+        held.partition,
+        held.offset,
+        held.appended_at,
         source=held.request_source,
-        subject=subject_of(body),
+        event_id=held.request_id,
         stated_at=held.stated_at,
-        version=microseconds(held.stated_at),
-        numbered=False,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -22,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import parking, tokens
 from shared.commands import IdReused, NotYet, Undecidable
 from shared.contracts.model import Event
-from shared.envelope import Heard, microseconds, subject_of
+from shared.envelope import Heard
 from shared.faults import Fault, classify, told
 from shared.parking import Parked
 from shared.rows import mapping
@@ -32,8 +30,6 @@ from shared.tokens import Actor
 log = structlog.get_logger()
 
 PROBLEM = "application/problem+json"
-NO_PARTITION = -1
-"""Where commands come from."""
 
 
 class Problem(HTTPException):
@@ -251,28 +247,5 @@ def allowed(scope: str) -> Callable[..., Awaitable[Actor]]:
 
 def command(runtime: Runtime, body: Event, actor: Actor, idempotency_key: str | None) -> Heard[Event]:
     """A command in the shape of an event: who asks comes from the token, its identity from the Idempotency-Key."""
-    now: dt.datetime = runtime.service.clock()
     source, event_id = f"{runtime.service.source}/{actor.name}", idempotency_key or runtime.service.new_id()
-    return Heard(
-        stream=type(body).stream,
-        partition=NO_PARTITION,
-        offset=_offset_of(source, event_id),
-        appended_at=now,
-        event_id=event_id,
-        source=source,
-        subject=subject_of(body),
-        stated_at=now,
-        version=microseconds(now),
-        numbered=False,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-    )
-
-
-def _offset_of(source: str, event_id: str) -> int:
-    """What tells a command from all others should it be held, and parked later: made of all that it is known by. Below every
-    offset there is."""
-    digest = hashlib.blake2b(f"{source}\n{event_id}".encode(), digest_size=8).digest()
-    return -1 - (int.from_bytes(digest) >> 1)
+    return Heard.over_http(body, source=source, event_id=event_id, now=runtime.service.clock())

@@ -23,9 +23,10 @@ from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind, NoticeOutcome
 from shared.database import rows_as
 from shared.deciding import Desk
-from shared.envelope import Heard, subject_of
+from shared.envelope import Heard
 from shared.roundtrips import Reads, Writes
 from shared.rows import Row, Rows
+from shared.testing import heard
 from shared.working import Said, Working
 from tests.notifications.building import (
     BEFORE,
@@ -223,22 +224,7 @@ async def test_an_outcome_without_the_lease_is_not_written(open_confirmation: As
 def heard_back(said: Said) -> Heard[NoticeOutcome]:
     body = said.body
     assert isinstance(body, NoticeOutcome)
-    return Heard(
-        stream="notifications.events",
-        partition=0,
-        offset=0,
-        appended_at=NOW,
-        event_id=said.event_id,
-        source=SERVICE.source,
-        subject=subject_of(body),
-        stated_at=said.said_at,
-        version=said.version,
-        numbered=True,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-    )
+    return heard(body, source=SERVICE.source, event_id=said.event_id, version=said.version, at=NOW)
 
 
 async def test_a_database_older_than_our_stream_learns_what_was_mailed(open_confirmation: AsyncEngine) -> None:
