@@ -20,11 +20,11 @@ from pydantic import SecretStr
 from deploy.embedded import ports
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Postgres
-from shared.migrating import migrate
-from shared.runtime import Runtime
+from shared.events.streams import STREAMS, create_streams
+from shared.postgres.migrating import migrate
+from shared.process.runtime import Runtime
 from shared.service import Service
 from shared.settings import Settings
-from shared.streams import STREAMS, create_streams
 from shared.testing import Message
 
 BATCH_BYTES = 512 * 1024

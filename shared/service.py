@@ -13,11 +13,11 @@ from uuid_utils import uuid7
 
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
-from shared.envelope import Heard
-from shared.roundtrips import Reads
-from shared.rows import FactRow, Row
-from shared.watermark import MACHINERY
-from shared.working import Derive, Due, MakeRow, Remember, Takeover, Working, takeover_of
+from shared.events.envelope import Heard
+from shared.postgres.database import MACHINERY
+from shared.postgres.roundtrips import Reads
+from shared.state.rows import FactRow, Row
+from shared.state.working import Derive, Due, MakeRow, Remember, Takeover, Working, takeover_of
 
 Inputs = Sequence[Heard[Event] | Due]
 """What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""
@@ -97,6 +97,6 @@ class Service:
 
 
 SHARED_TABLES: dict[type[Row], sa.Table] = {}
-"""Tables of the rows that every service has; filled by shared.holding."""
+"""Tables of the rows that every service has; filled by shared.books.holding."""
 
 __all__ = ["SHARED_TABLES", "Inputs", "Service", "Takeover", "utc_now"]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared.kafka import kafka_client
+from shared.connecting import kafka_client
 
 
 class _SecretFiles(PydanticBaseSettingsSource):

@@ -16,8 +16,8 @@ from aiokafka import ConsumerRecord
 
 from shared.contracts.enrolment import PlacesSettled
 from shared.contracts.model import Event
-from shared.decoding import decode
-from shared.envelope import BINARY, Heard, headers_of, key_of, microseconds, subject_of
+from shared.events.decoding import decode
+from shared.events.envelope import BINARY, Heard, headers_of, key_of, microseconds, subject_of
 
 T = TypeVar("T")
 

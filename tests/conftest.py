@@ -18,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from deploy.embedded import ports
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Postgres
-from shared.migrating import migrate
-from shared.runtime import Runtime
+from shared.events.streams import create_streams
+from shared.postgres.migrating import migrate
+from shared.process.runtime import Runtime
 from shared.service import Service
 from shared.settings import Settings
-from shared.streams import create_streams
 from shared.testing import Message
 
 _numbers = itertools.count(1)

@@ -15,11 +15,11 @@ from bench.measuring import Clock, Figures, Measured, measure
 from bench.surroundings import Place, Servers, empty, ends, fill, running
 from services.attendance.app import service_of
 from services.attendance.state import ListRules
+from shared.books.batch import Batch
 from shared.contracts.attendance import ParticipantAttended
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.planner import SessionScheduled
-from shared.deciding import Batch
 from shared.testing import Message, body_of, message
 
 OWN = "attendance.events"

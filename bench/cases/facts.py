@@ -12,7 +12,7 @@ from bench.people import STREAM, check, messages
 from bench.surroundings import Place, Servers, ends, fill, make_topic, running
 from services.attendance.app import service_of
 from services.attendance.state import ListRules
-from shared.positions import partition_of
+from shared.kafka.observer import partition_of
 
 NAIVE_EVENTS = 3_000
 SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))

@@ -19,7 +19,7 @@ from bench.sink import Sink
 from bench.surroundings import Place, Servers, empty, fill
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.portal import EnrolmentRequested
-from shared.streams import STREAMS
+from shared.events.streams import STREAMS
 from shared.testing import Message, message
 
 RATE = 100

@@ -16,7 +16,7 @@ from bench.services import service
 from bench.sink import Sink
 from bench.surroundings import Place, Servers, empty, fill
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
-from shared.streams import STREAMS
+from shared.events.streams import STREAMS
 from shared.testing import Message, message, settled
 
 

@@ -8,7 +8,7 @@ from bench.cases.facts import SERVICE, projector
 from bench.measuring import Clock, Figures, Measured, measure
 from bench.people import check, messages
 from bench.surroundings import Place, Servers, empty, fill
-from shared import rebuild
+from shared.rebuilding import rebuild
 
 STREAM = "programme.people"
 

@@ -10,8 +10,8 @@ from services.attendance.app import service_of as attendance_of
 from services.attendance.state import ListRules
 from services.enrolment.app import SERVICE as ENROLMENT
 from services.notifications.app import SERVICE as NOTIFICATIONS
+from shared.events.streams import STREAMS
 from shared.service import Service
-from shared.streams import STREAMS
 
 # The rules say when lists close; which streams are heard does not depend on them.
 ATTENDANCE = attendance_of(ListRules(dt.timedelta(hours=6), dt.datetime(1970, 1, 1, tzinfo=dt.UTC)))
@@ -58,7 +58,7 @@ def grants() -> frozenset[Grant]:
     for service in SERVICES:
         given |= {Grant(service.name, Operation.READ, Kind.TOPIC, name) for name in service.heard}
         given |= {Grant(service.name, Operation.WRITE, Kind.TOPIC, name) for name in service.own}
-        # The consumer group is called as the service (shared/projector.py).
+        # The consumer group is called as the service (shared/consuming/projector.py).
         given.add(Grant(service.name, Operation.READ, Kind.GROUP, service.name))
     # Past phases enter as facts: who had a place, and who came. Which source owns them, the services see to themselves.
     given |= {

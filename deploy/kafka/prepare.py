@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from deploy.kafka.access import ADMIN, USERS, grants
 from deploy.kafka.admin import put_in_place, set_passwords
+from shared.events.streams import create_streams, misconfigured_streams
 from shared.settings import Settings, kafka_connection
-from shared.streams import create_streams, misconfigured_streams
 
 WAIT_S = 90.0
 """The broker listens a moment before it lets anybody in."""

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from services.attendance import views
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import CANCELLED, CloseList, Session
+from shared.books.watermark import is_heard
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Id, Moment
-from shared.observer import is_heard
-from shared.rows import mapping
-from shared.runtime import Runtime
-from shared.tokens import Actor
-from shared.web import Problem, allowed, command, create_app
+from shared.process.runtime import Runtime
+from shared.state.rows import mapping
+from shared.web.app import Problem, allowed, command, create_app
+from shared.web.tokens import Actor
 
 HEARD_WITHIN_SECONDS = 10
 SessionId = Annotated[str, Path(pattern=ID_PATTERN)]

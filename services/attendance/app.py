@@ -9,7 +9,7 @@ from services.attendance.api import app_of
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE, REMEMBER, ListRules, derive_by
 from shared import telemetry
-from shared.runtime import Runtime, run
+from shared.process.runtime import Runtime, run
 from shared.service import Service
 
 

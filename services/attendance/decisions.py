@@ -27,6 +27,7 @@ from services.attendance.state import (
     places_at,
     records_of,
 )
+from shared.books.holding import HELD_DAYS
 from shared.contracts.attendance import (
     AttendanceListClosed,
     AttendanceListReopened,
@@ -40,12 +41,11 @@ from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Fact
 from shared.contracts.planner import Meeting
-from shared.decoding import FUTURE_TOLERANCE
-from shared.envelope import Heard, Reason, digest_of
-from shared.holding import HELD_DAYS
-from shared.rows import FactRow
+from shared.events.decoding import FUTURE_TOLERANCE
+from shared.events.envelope import Heard, Reason, digest_of
+from shared.state.rows import FactRow
+from shared.state.working import Working
 from shared.values import immutable
-from shared.working import Working
 
 
 @immutable

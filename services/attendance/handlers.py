@@ -18,15 +18,15 @@ from services.attendance.decisions import (
     decide_scan,
 )
 from services.attendance.state import LIST, CloseList, ListRules, MeetingList, Session
+from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
+from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import AttendanceListClosed, AttendanceState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceState
 from shared.contracts.model import Fact
 from shared.contracts.planner import SessionState
-from shared.envelope import Heard, digest_of
-from shared.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
-from shared.recovery import RECONCILE
-from shared.working import Due, Held, Working
+from shared.events.envelope import Heard, digest_of
+from shared.state.working import Due, Held, Working
 
 
 def on_session(rules: ListRules, working: Working, heard: Heard[SessionState]) -> None:

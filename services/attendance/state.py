@@ -28,10 +28,10 @@ from shared.contracts.enrolment import (
 from shared.contracts.model import Event, Id, Request
 from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
 from shared.contracts.selection import CityOutcome
-from shared.envelope import Heard
-from shared.rows import FactRow, fields_of
+from shared.events.envelope import Heard
+from shared.state.rows import FactRow, fields_of
+from shared.state.working import Answer, Derive, Due, Remember, Verdict, Working, compare, meta
 from shared.values import immutable
-from shared.working import Answer, Derive, Due, Remember, Verdict, Working, compare, meta
 
 SCHEDULED = "scheduled"
 CANCELLED = "cancelled"

@@ -24,17 +24,17 @@ from services.attendance.state import (
     list_subject,
     session_of_due,
 )
+from shared.books.holding import DUE, HELD, load_held_about
 from shared.contracts.attendance import AttendanceState, ListState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceState
 from shared.contracts.planner import SessionState
-from shared.database import KEPT, any_of, table_of
-from shared.envelope import Heard
-from shared.holding import DUE, HELD, load_held_about
-from shared.journal import JOURNAL
-from shared.roundtrips import Reads
+from shared.events.envelope import Heard
+from shared.outbox.journal import JOURNAL
+from shared.postgres.database import KEPT, any_of, table_of
+from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
-from shared.working import Due, Held, Working
+from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
 

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance.state import ListRules, MeetingList, Presence, Record, Session
 from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
 from shared.alphabet import by_name
+from shared.books.holding import ANSWER, HELD
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
-from shared.database import any_of, rows_as
-from shared.holding import ANSWER, HELD
+from shared.postgres.database import any_of, rows_as
 
 MOST_PEOPLE = 6_000
 """More than the largest session holds, with everyone who ever waited or gave a place back."""

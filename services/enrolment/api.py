@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from services.enrolment import views
 from shared.contracts.model import ID_PATTERN, Id, OptionalLine
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.runtime import Runtime
-from shared.tokens import Actor
-from shared.web import Problem, allowed, command, create_app
+from shared.process.runtime import Runtime
+from shared.web.app import Problem, allowed, command, create_app
+from shared.web.tokens import Actor
 
 SessionId = Annotated[str, Path(pattern=ID_PATTERN)]
 IdempotencyKey = Annotated[str | None, Header(pattern=r"^[!-~]{1,100}$")]

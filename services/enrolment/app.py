@@ -10,7 +10,7 @@ from services.enrolment.handlers import DECIDE, DUE, REACT
 from services.enrolment.settings import EnrolmentSettings
 from services.enrolment.state import DERIVE, MAKE
 from shared import telemetry
-from shared.runtime import Runtime, run
+from shared.process.runtime import Runtime, run
 from shared.service import Service
 
 SERVICE = Service(

@@ -33,7 +33,7 @@ from shared.contracts.enrolment import (
     WithdrawalReason,
 )
 from shared.contracts.planner import SessionKind
-from shared.working import Working
+from shared.state.working import Working
 
 TAKEN_BY_RULE = (
     WithdrawalReason.LEFT_TEAM,

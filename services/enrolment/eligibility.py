@@ -18,8 +18,8 @@ from services.enrolment.state import (
 )
 from shared.contracts.enrolment import RefusalReason, WithdrawalReason
 from shared.contracts.planner import SessionKind
+from shared.state.working import Working
 from shared.values import immutable
-from shared.working import Working
 
 
 @immutable

@@ -10,16 +10,16 @@ from services.enrolment.decisions import decide_request, decide_session, decide_
 from services.enrolment.eligibility import Wait, never_eligible
 from services.enrolment.settling import Asked
 from services.enrolment.state import Membership, Place, Session, Stage
+from shared.books.holding import HELD_DAYS, HELD_TOO_LONG, heard_again, in_order_of_arrival
+from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, TeamMembership
 from shared.contracts.enrolment import AskedFor
 from shared.contracts.planner import SessionKind, SessionState
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityOutcome
-from shared.envelope import Heard
-from shared.holding import HELD_DAYS, HELD_TOO_LONG, heard_again, in_order_of_arrival
-from shared.recovery import RECONCILE
-from shared.working import Due, Held, Working
+from shared.events.envelope import Heard
+from shared.state.working import Due, Held, Working
 
 
 def on_session(working: Working, heard: Heard[SessionState]) -> None:

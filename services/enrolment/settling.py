@@ -17,7 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.envelope import Heard, digest_of
+from shared.events.envelope import Heard, digest_of
 from shared.values import immutable
 
 

@@ -23,10 +23,10 @@ from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, Ses
 from shared.contracts.rules import StageOpened, TopicDefined
 from shared.contracts.selection import CityNotSelected, CityOutcome, CityQualified
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.envelope import Heard
-from shared.rows import FactRow
+from shared.events.envelope import Heard
+from shared.state.rows import FactRow
+from shared.state.working import Answer, Derive, Working, meta
 from shared.values import immutable
-from shared.working import Answer, Derive, Working, meta
 
 QUALIFIED = "qualified"
 WITHDRAWN = "withdrawn"

@@ -19,17 +19,17 @@ from services.enrolment.state import (
     Topic,
     Town,
 )
+from shared.books.holding import HELD, load_held_about
 from shared.contracts.directory import PersonErased, TeamMembership
 from shared.contracts.planner import SessionKind, SessionState
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityOutcome
-from shared.database import any_of, table_of
-from shared.envelope import Heard
-from shared.holding import HELD, load_held_about
-from shared.roundtrips import Reads
+from shared.events.envelope import Heard
+from shared.postgres.database import any_of, table_of
+from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
-from shared.working import Due, Held, Working
+from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
 

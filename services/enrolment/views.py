@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.enrolment.state import CANCELLED, SCHEDULED
 from services.enrolment.store import MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, SOURCE, TOWN
 from shared.alphabet import by_name, polish
+from shared.books.holding import ANSWER, HELD
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.portal import EnrolmentRequested
-from shared.holding import ANSWER, HELD
 
 _taken = (
     sa.select(

@@ -11,8 +11,8 @@ from services.notifications import reading, store
 from services.notifications.decisions import operator_says
 from services.notifications.ledger import NoticeState, OpenNotice, Told
 from shared.contracts.model import ID_PATTERN
-from shared.runtime import EVERYTHING, Runtime
-from shared.web import Problem, allowed, create_app
+from shared.process.runtime import EVERYTHING, Runtime
+from shared.web.app import Problem, allowed, create_app
 
 NoticeId = Annotated[str, Path(pattern=ID_PATTERN)]
 

@@ -15,8 +15,8 @@ from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.state import MAKE
 from shared import telemetry
-from shared.observer import is_heard
-from shared.runtime import Runtime, run
+from shared.books.watermark import is_heard
+from shared.process.runtime import Runtime, run
 from shared.service import Service
 
 SERVICE = Service(

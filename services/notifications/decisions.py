@@ -22,9 +22,9 @@ from services.notifications.ledger import (
 from services.notifications.untold import Difference, Truth, difference
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeSent
-from shared.envelope import Reason
+from shared.events.envelope import Reason
+from shared.state.working import Working
 from shared.values import immutable
-from shared.working import Working
 
 POSTPONED = (Reason.REFUSED_BY_DATABASE, Reason.UNDECIDABLE)
 """Problems of notices that cannot even be claimed."""

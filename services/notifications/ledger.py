@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 from shared.contracts.model import Language, Part
 from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeOutcome
 from shared.contracts.planner import Meeting
-from shared.envelope import Heard
-from shared.rows import FactRow, Row
+from shared.events.envelope import Heard
+from shared.state.rows import FactRow, Row
+from shared.state.working import Derive, Working, meta
 from shared.values import immutable
-from shared.working import Derive, Working, meta
 
 OUTCOME_UNKNOWN = "outcome_unknown"
 OVERTAKEN = "overtaken"

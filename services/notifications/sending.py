@@ -28,10 +28,10 @@ from services.notifications.smtp import Line
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome
-from shared.envelope import Reason
+from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
 from shared.service import Service
-from shared.working import Working
+from shared.state.working import Working
 
 log = structlog.get_logger()
 

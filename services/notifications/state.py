@@ -25,10 +25,10 @@ from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityOutcome
-from shared.envelope import Heard
-from shared.rows import FactRow
+from shared.events.envelope import Heard
+from shared.state.rows import FactRow
+from shared.state.working import meta
 from shared.values import immutable
-from shared.working import meta
 
 SCHEDULED = "scheduled"
 CANCELLED = "cancelled"

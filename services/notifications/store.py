@@ -18,14 +18,14 @@ from services.notifications.state import Contact, Person, Place, Session, Settle
 from services.notifications.untold import Truth
 from shared.contracts.enrolment import PlacesSettled
 from shared.contracts.notifications import NoticeOutcome
-from shared.database import KEPT, rows_as, table_of
-from shared.envelope import Heard
-from shared.roundtrips import Reads
-from shared.rows import Row, fields_of
+from shared.deciding.thinking import to_write
+from shared.events.envelope import Heard
+from shared.events.streams import STREAMS
+from shared.postgres.database import KEPT, rows_as, table_of
+from shared.postgres.roundtrips import Reads
 from shared.service import Inputs, Service
-from shared.streams import STREAMS
-from shared.thinking import to_write
-from shared.working import Working
+from shared.state.rows import Row, fields_of
+from shared.state.working import Working
 
 R = TypeVar("R", bound=Row)
 Pair = tuple[str, str]

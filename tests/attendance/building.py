@@ -10,6 +10,8 @@ from typing import Any
 from services.attendance.app import service_of
 from services.attendance.state import CloseList, ListRules, MeetingList, PlaceSaid, Record, list_subject
 from shared import testing
+from shared.books.holding import HELD_TOO_LONG
+from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import (
     AttendanceListClosed,
     AttendanceListReopened,
@@ -21,11 +23,9 @@ from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
 from shared.contracts.model import Event
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
-from shared.envelope import Heard
-from shared.holding import HELD_TOO_LONG
-from shared.recovery import RECONCILE
+from shared.events.envelope import Heard
 from shared.service import Service
-from shared.working import Due, Held, Working
+from shared.state.working import Due, Held, Working
 
 OURS = "rollcall/attendance"
 ARCHIVE = "urn:example:archive"

@@ -19,12 +19,12 @@ from deploy.embedded.postgres import Postgres
 from services.attendance.api import app_of
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
-from shared import tokens
-from shared.holding import HELD_DAYS, HELD_TOO_LONG
-from shared.migrating import migrate
-from shared.runtime import Runtime
-from shared.watermark import WATERMARK
-from shared.working import Due
+from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
+from shared.books.watermark import WATERMARK
+from shared.postgres.migrating import migrate
+from shared.process.runtime import Runtime
+from shared.state.working import Due
+from shared.web import tokens
 from tests.attendance.building import DURING, RULES, SESSION, day, enrolled, rescheduled, scheduled
 
 NEVER = DURING + dt.timedelta(days=HELD_DAYS)

@@ -17,10 +17,10 @@ from services.attendance import books, views
 from services.attendance.app import service_of
 from services.attendance.state import LIST, list_subject
 from shared.contracts.directory import PersonRegistered
-from shared.deciding import Desk
-from shared.envelope import Heard
-from shared.migrating import migrate
-from shared.working import Due
+from shared.deciding.transaction import Desk
+from shared.events.envelope import Heard
+from shared.postgres.migrating import migrate
+from shared.state.working import Due
 from tests.attendance.building import (
     CLOSES,
     DURING,

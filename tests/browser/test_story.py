@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from deploy.cli.folder import DEFAULT_PORTS, Folder
+from rollcall.folder import DEFAULT_PORTS, Folder
 from shared.testing import eventually
 
 CHROMIUM = shutil.which("chromium")
@@ -29,7 +29,7 @@ QUIET = [
     "--disable-sync",
 ]
 LIMIT_MS = 180_000
-ROLLCALL = (sys.executable, "-m", "deploy.cli.main")
+ROLLCALL = (sys.executable, "-m", "rollcall.main")
 
 pytestmark = [
     pytest.mark.long,

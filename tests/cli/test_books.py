@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.cli.books import Equation, balanced, equations
+from rollcall.books import Equation, balanced, equations
 from tests.cli.accounts import books
 
 

@@ -13,13 +13,13 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli import ports
-from deploy.cli.children import Supervised
-from deploy.cli.connection import connection, connection_of_folder
-from deploy.cli.folder import Folder, Run
-from deploy.cli.main import app
-from deploy.cli.terminal import Refusal
 from deploy.embedded.processes import Identity, wait_until
+from rollcall import ports
+from rollcall.children import Supervised
+from rollcall.connection import connection, connection_of_folder
+from rollcall.folder import Folder, Run
+from rollcall.main import app
+from rollcall.terminal import Refusal
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 

@@ -17,7 +17,7 @@ PORTS = ("kafka", "postgres", "smtp", "inbox", "enrolment", "attendance", "notif
 
 def demo(folder: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     free = [part for name in PORTS for part in (f"--{name}-port", "0")]
-    command = [sys.executable, "-m", "deploy.cli.main", "demo", "--once", "--scale", "small", "--folder", str(folder)]
+    command = [sys.executable, "-m", "rollcall.main", "demo", "--once", "--scale", "small", "--folder", str(folder)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")} | settings
     return subprocess.run(
         [*command, *free, *options], check=False, capture_output=True, text=True, timeout=300, env=env

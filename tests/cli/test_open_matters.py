@@ -13,28 +13,29 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from deploy.cli.open_matters import BY_SERVICE, EVERY_SERVICE, kinds_of, open_matters
+from rollcall.open_matters import BY_SERVICE, EVERY_SERVICE, kinds_of, open_matters
 from services.attendance import books as attendance_books
 from services.attendance.state import MeetingList
 from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
 from services.enrolment.state import Place, Settled, session_of
 from services.notifications.ledger import Belief, Told
-from shared import journal, parking
+from shared.books import parking
+from shared.books.erasing import STRAY
+from shared.books.holding import HELD, OVERDUE_AFTER
+from shared.books.parking import SKIPPED, ParkedState
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
-from shared.envelope import Poison, Reason
-from shared.erasing import STRAY
-from shared.health import Health
-from shared.holding import HELD, OVERDUE_AFTER
-from shared.parking import SKIPPED, ParkedState
-from shared.roundtrips import Writes
-from shared.rows import Row, Rows
+from shared.events.envelope import Poison, Reason
+from shared.events.streams import Partition
+from shared.outbox import journal
+from shared.postgres.roundtrips import Writes
+from shared.process.health import Health
 from shared.service import Service
+from shared.state.rows import Row, Rows
+from shared.state.working import Said
 from shared.testing import NOON, body_of, heard, message
-from shared.watermark import Partition
-from shared.working import Said
 from tests.enrolment.surroundings import Make
 from tests.faults.trained import ATTENDANCE
 from tests.notifications.building import BEFORE, NOW, contact, content, open_notice, person, place, session

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 
-from deploy.origin.app import app_of
-from deploy.origin.heard import event_of
-from deploy.origin.settings import OriginSettings
+from rollcall.origin.app import app_of
+from rollcall.origin.heard import event_of
+from rollcall.origin.settings import OriginSettings
+from shared.books.parking import StoredRecord
 from shared.contracts.selection import CityQualified
-from shared.envelope import headers_of
-from shared.parking import StoredRecord
+from shared.events.envelope import headers_of
 from shared.service import utc_now
 
 

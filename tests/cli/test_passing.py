@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli.folder import Folder
-from deploy.cli.passing import MODELS, given, names_of, refuse_invalid, said_in_vain
-from deploy.cli.terminal import Exit, Refusal
+from rollcall.folder import Folder
+from rollcall.passing import MODELS, given, names_of, refuse_invalid, said_in_vain
+from rollcall.terminal import Exit, Refusal
 
 
 @pytest.fixture(autouse=True)

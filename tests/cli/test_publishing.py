@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli.main import app
-from deploy.cli.publishing import read
+from rollcall.main import app
+from rollcall.publishing import read
 from shared.contracts.selection import CityQualified
 
 

@@ -10,13 +10,13 @@ import sys
 import pytest
 from rich.console import Console
 
-from deploy.cli.books import equations
-from deploy.cli.comparing import Compared
-from deploy.cli.looking import Answered, Standing
-from deploy.cli.show import compared_table
-from deploy.cli.showing import shown
-from deploy.cli.terminal import err, out
-from shared.streams import STREAMS
+from rollcall.books import equations
+from rollcall.comparing import Compared
+from rollcall.looking import Answered, Standing
+from rollcall.show import compared_table
+from rollcall.showing import shown
+from rollcall.terminal import err, out
+from shared.events.streams import STREAMS
 from tests.cli.accounts import books
 
 ROW = {"published": 1_234_567, "heard": 1_234_560, "parked": 7, "skipped": 0, "lag": 0}
@@ -64,7 +64,7 @@ def test_an_id_that_holds_colons_is_shown_as_it_is() -> None:
 
 
 def test_a_program_gets_lines_that_are_not_broken() -> None:
-    code = "from deploy.cli.terminal import out; out.print('word ' * 30)"
+    code = "from rollcall.terminal import out; out.print('word ' * 30)"
     env = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)
     assert len(done.stdout.splitlines()) == 1
@@ -72,7 +72,7 @@ def test_a_program_gets_lines_that_are_not_broken() -> None:
 
 def test_a_terminal_without_the_letters_shows_a_question_mark_and_no_traceback() -> None:
     env = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii"}
-    command = [sys.executable, "-m", "deploy.cli.main", "token", "create", "--actor", "Żółć", "--scope", "łapa"]
+    command = [sys.executable, "-m", "rollcall.main", "token", "create", "--actor", "Żółć", "--scope", "łapa"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert done.stderr.startswith("There is no scope ?apa")

@@ -27,7 +27,7 @@ def loaded(*arguments: str) -> set[str]:
     code = f"""
 import sys
 sys.argv = ["rollcall", *{list(arguments)!r}]
-from deploy.cli.main import app
+from rollcall.main import app
 try:
     app(prog_name="rollcall")
 except SystemExit:
@@ -57,6 +57,6 @@ def test_completion_loads_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_publishing_and_looking_need_no_database_library() -> None:
     needs_none = {"sqlalchemy", "alembic", "asyncpg", "faststream", "fastapi", "httpx"}
-    code = "import sys, deploy.cli.publishing, deploy.cli.looking, deploy.cli.showing; print(*sys.modules)"
+    code = "import sys, rollcall.publishing, rollcall.looking, rollcall.showing; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert not {name.partition(".")[0] for name in done.stdout.split()} & needs_none

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli import waiting
-from deploy.cli.connection import Connection
-from deploy.cli.folder import Folder
-from deploy.cli.looking import NobodyAnswers, Standing, look, settled
-from deploy.cli.main import app
-from deploy.cli.publishing import Line, send
-from deploy.cli.reading import until_end
 from deploy.embedded import ports
+from rollcall import waiting
+from rollcall.connection import Connection
+from rollcall.folder import Folder
+from rollcall.looking import NobodyAnswers, Standing, look, settled
+from rollcall.main import app
+from rollcall.publishing import Line, send
+from rollcall.reading import until_end
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +79,8 @@ def test_kafka_is_given_up_after_a_limit_with_one_sentence(
     file.touch()
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.5)
     monkeypatch.setenv("ROLLCALL_KAFKA", "127.0.0.1:1")
-    monkeypatch.setattr("deploy.cli.preparing.installed_services", list)
-    monkeypatch.setattr("deploy.cli.publishing.read", lambda *_: ([Line("programme.needs", b"k", b"{}", [])], []))
+    monkeypatch.setattr("rollcall.preparing.installed_services", list)
+    monkeypatch.setattr("rollcall.publishing.read", lambda *_: ([Line("programme.needs", b"k", b"{}", [])], []))
     result = CliRunner().invoke(app, [part.replace("FILE", str(file)) for part in command])
     assert result.exit_code == 1
     first, last = result.stderr.splitlines()
@@ -153,7 +153,7 @@ async def test_status_with_wait_waits_for_the_services_too(tmp_path: Path, monke
         seen.set()
         return standing
 
-    monkeypatch.setattr("deploy.cli.looking.look", watched)
+    monkeypatch.setattr("rollcall.looking.look", watched)
     looking = asyncio.create_task(settled(found, 600))
     await asyncio.wait_for(refused.wait(), 60)
     server = await answering(port)

@@ -125,7 +125,7 @@ class System:
                 for name in ("enrolment", "attendance", "notifications")
             },
         )
-        command = [sys.executable, "-m", "deploy.cli.main", *arguments]
+        command = [sys.executable, "-m", "rollcall.main", *arguments]
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=180)
 
     def balanced(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from deploy.demo.programme import Programme, write_programme
+from demo.programme import Programme, write_programme
 from tests.compose.conftest import PROJECT, ROOT, System, environment, why_not
 
 pytestmark = [pytest.mark.long, pytest.mark.compose]

@@ -13,8 +13,8 @@ from deploy.kafka.access import ARCHIVE, OPERATOR, OUTSIDE, SERVICES, USERS, Gra
 from services.attendance.settings import AttendanceSettings
 from services.enrolment.settings import EnrolmentSettings
 from services.notifications.settings import NotificationsSettings
+from shared.events.streams import STREAMS
 from shared.settings import ConsumerLimits, HttpLimits, Settings
-from shared.streams import STREAMS
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")

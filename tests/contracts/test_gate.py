@@ -11,7 +11,7 @@ import pytest
 from shared.contracts import EVENTS
 from shared.contracts.gate import breaks, problems, samples_of, schema_of
 from shared.contracts.selection import CityNotSelected
-from shared.streams import STREAMS
+from shared.events.streams import STREAMS
 
 
 def published() -> dict[str, Any]:

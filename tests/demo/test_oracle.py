@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from deploy.demo import heard, oracle
-from deploy.demo.oracle import Unpredictable, expected, main
-from deploy.demo.programme import Programme, write_programme
-from deploy.demo.shape import Scale
+from demo import heard, oracle
+from demo.oracle import Unpredictable, expected, main
+from demo.programme import Programme, write_programme
+from demo.shape import Scale
 
 Books = dict[str, Any]
 
@@ -167,4 +167,4 @@ def test_the_oracle_shares_no_code_with_what_it_judges(module: ModuleType) -> No
     imported = [
         line.split()[1] for line in inspect.getsource(module).splitlines() if line.startswith(("import ", "from "))
     ]
-    assert {name for name in imported if name.startswith(("services", "shared", "deploy"))} <= {"deploy.demo.heard"}
+    assert {name for name in imported if name.startswith(("services", "shared", "deploy"))} <= {"demo.heard"}

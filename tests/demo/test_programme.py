@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.demo import days
-from deploy.demo.names import ascii_of, woman_form
-from deploy.demo.programme import FILES, MINE, Programme, write_programme
-from deploy.demo.shape import Scale
+from demo import days
+from demo.names import ascii_of, woman_form
+from demo.programme import FILES, MINE, Programme, write_programme
+from demo.shape import Scale
 from shared.contracts import EVENTS, Fact
 from shared.contracts.planner import SessionState
-from shared.envelope import record_of, subject_of
+from shared.events.envelope import record_of, subject_of
 
 Line = dict[str, Any]
 

@@ -6,9 +6,9 @@ import datetime as dt
 import json
 from pathlib import Path
 
-from deploy.demo.days import local
-from deploy.demo.programme import write_programme
-from deploy.demo.story import scenes
+from demo.days import local
+from demo.programme import write_programme
+from demo.story import scenes
 
 NOW = dt.datetime(2026, 11, 23, 9, 0, tzinfo=dt.UTC)
 

@@ -8,6 +8,7 @@ from typing import Any
 from services.enrolment.app import SERVICE
 from services.enrolment.handlers import DECIDE, DUE, REACT
 from services.enrolment.state import Place
+from shared.books.recovery import RECONCILE
 from shared.contracts import Event, Request
 from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import PlacesSettled, PlaceState, Standing
@@ -15,9 +16,8 @@ from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
-from shared.recovery import RECONCILE
+from shared.state.working import Due, Verdict, Working
 from shared.testing import NOON, body_of, heard
-from shared.working import Due, Verdict, Working
 
 TOWN = "geonames:776597"
 OTHER = "geonames:3103709"

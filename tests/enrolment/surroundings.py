@@ -10,16 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.enrolment import store
+from shared.books.holding import TAKEOVER
+from shared.books.parking import PARKED
+from shared.books.watermark import is_heard
 from shared.contracts import Event
 from shared.contracts.directory import MemberKind, TeamMemberJoined
 from shared.contracts.enrolment import PlacesSettled
 from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
-from shared.holding import TAKEOVER
-from shared.journal import JOURNAL, OUTBOX
-from shared.observer import Observer, is_heard
-from shared.parking import PARKED
+from shared.kafka.observer import Observer
+from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message
 

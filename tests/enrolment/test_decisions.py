@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from services.enrolment.handlers import DUE
 from services.enrolment.settling import Entry, Leave, settle
 from services.enrolment.state import Place, Session, session_of
+from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
-from shared.holding import HELD_TOO_LONG
+from shared.state.working import Answer, Due, Held
 from shared.testing import NOON, heard
-from shared.working import Answer, Due, Held
 from tests.enrolment.office import DAY, LATER, OTHER, TOWN, Office, membership, session
 
 

@@ -9,16 +9,16 @@ import sqlalchemy as sa
 
 from services.enrolment import store
 from services.enrolment.app import SERVICE
+from shared.books.parking import PARKED, SKIPPED
+from shared.books.watermark import WATERMARK
 from shared.contracts.directory import ContactRegistered, MemberKind, PersonErased, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.planner import SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.journal import JOURNAL
-from shared.parking import PARKED, SKIPPED
+from shared.outbox.journal import JOURNAL
 from shared.testing import Message, body_of, eventually, json_message, message
-from shared.watermark import WATERMARK
 from tests.enrolment.surroundings import (
     Make,
     city,

@@ -15,8 +15,8 @@ from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled, ParticipantWaitlisted
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
-from shared.deciding import Desk
-from shared.migrating import migrate
+from shared.deciding.transaction import Desk
+from shared.postgres.migrating import migrate
 from shared.testing import body_of, heard
 
 

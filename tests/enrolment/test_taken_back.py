@@ -9,12 +9,12 @@ import pytest
 
 from services.enrolment.handlers import DUE
 from services.enrolment.state import Place
+from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionKind, SessionRescheduled
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
-from shared.holding import HELD_TOO_LONG
-from shared.working import Due, Held
+from shared.state.working import Due, Held
 from tests.enrolment.office import DAY, LATER, OTHER, START, TOWN, Office, session
 
 ENROLLED, WAITLISTED, WITHDRAWN = "ParticipantEnrolled", "ParticipantWaitlisted", "EnrolmentWithdrawn"

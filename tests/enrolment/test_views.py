@@ -15,7 +15,7 @@ from shared.contracts import Event
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import StageOpened
-from shared.deciding import Desk
+from shared.deciding.transaction import Desk
 from shared.testing import NOON, heard
 from tests.enrolment.office import START, TOWN, membership, session
 from tests.enrolment.surroundings import Make, city

@@ -19,8 +19,8 @@ import httpx
 import sqlalchemy as sa
 
 from deploy.embedded import ports
-from shared.inflating import GZIP, LZ4, SNAPPY, ZSTD
-from shared.parking import PARKED
+from shared.books.parking import PARKED
+from shared.kafka.inflating import GZIP, LZ4, SNAPPY, ZSTD
 from shared.testing import eventually
 from tests.shared.packing import MIB, NAMES, pack, record, send, zeros
 
@@ -144,9 +144,9 @@ async def main() -> None:
     from deploy.embedded.kafka import Kafka
     from deploy.embedded.postgres import Postgres
     from shared.contracts.selection import CityQualified
-    from shared.migrating import migrate
+    from shared.events.streams import create_streams
+    from shared.postgres.migrating import migrate
     from shared.settings import Settings
-    from shared.streams import create_streams
     from shared.testing import body_of, message
 
     with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +194,8 @@ def _trials() -> Iterator[tuple[str, Callable[..., bytes]]]:
 
 async def _heard_all(engine: Any, bootstrap: str) -> bool:
     from services.enrolment.app import SERVICE
-    from shared.observer import Observer, is_heard
+    from shared.books.watermark import is_heard
+    from shared.kafka.observer import Observer
 
     observer = Observer({"bootstrap_servers": bootstrap.split(",")})
     await observer.start()

@@ -12,12 +12,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.embedded.kafka import Kafka
-from shared.journal import JOURNAL
-from shared.observer import Observer
+from shared.events.streams import Partition, create_streams, number_of
+from shared.kafka.observer import Observer
+from shared.outbox.journal import JOURNAL
 from shared.settings import kafka_connection
-from shared.streams import create_streams, number_of
 from shared.testing import eventually
-from shared.watermark import Partition
 from tests.enrolment.surroundings import rows
 
 

@@ -31,27 +31,27 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 MACHINERY = (
-    "shared.projector",
-    "shared.positioning",
-    "shared.deciding",
-    "shared.thinking",
-    "shared.facts",
-    "shared.relay",
-    "shared.due",
-    "shared.commands",
-    "shared.retry",
-    "shared.recovery",
-    "shared.journal",
-    "shared.roundtrips",
+    "shared.consuming.projector",
+    "shared.consuming.positioning",
+    "shared.deciding.transaction",
+    "shared.deciding.thinking",
+    "shared.deciding.facts",
+    "shared.outbox.relay",
+    "shared.deciding.due",
+    "shared.deciding.commands",
+    "shared.deciding.retry",
+    "shared.books.recovery",
+    "shared.outbox.journal",
+    "shared.postgres.roundtrips",
 )
 MAIL = ("services.notifications.planning", "services.notifications.sending", "services.notifications.smtp")
 MODULES = {"services.enrolment.app": MACHINERY, "services.notifications.app": MAIL}
 """The modules whose crash points are tried in each service."""
 
 HURRIED = {
-    ("shared.retry", "POLL_SECONDS"): 0.2,
+    ("shared.deciding.retry", "POLL_SECONDS"): 0.2,
     ("services.notifications.smtp", "RECONNECT_SECONDS"): 0.1,
-    ("shared.roundtrips", "FEW"): 4,
+    ("shared.postgres.roundtrips", "FEW"): 4,
 }
 """Constants that no setting changes, and that a test cannot wait for; and how many rows are many."""
 HEARTBEAT_MS = 50

@@ -14,20 +14,20 @@ import sqlalchemy as sa
 from aiokafka import AIOKafkaProducer
 
 from services.enrolment import store
-from shared import tokens
+from shared.books.parking import PARKED
+from shared.books.recovery import HEARD_AGAIN, RECOVERY
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.model import BODY_LIMIT_BYTES
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver, StageOpened
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.journal import JOURNAL, OUTBOX
-from shared.parking import PARKED
-from shared.recovery import HEARD_AGAIN, RECOVERY
-from shared.relay import LOCK_KEY
-from shared.scopes import SCOPES
+from shared.outbox.journal import JOURNAL, OUTBOX
+from shared.outbox.relay import LOCK_KEY
 from shared.settings import kafka_connection
 from shared.testing import SOURCE, Message, body_of, eventually, json_message, message
+from shared.web import tokens
+from shared.web.scopes import SCOPES
 from tests.faults.lineage import Scenario, System
 from tests.faults.living import Processes
 from tests.faults.programme import ENROLLED, PHASE, REFUSED, SETTLED, WITHDRAWN, Work

@@ -22,7 +22,7 @@ from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.planner import SessionRescheduled, SessionScheduled
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityQualified
-from shared.journal import JOURNAL, OUTBOX
+from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.testing import Message, body_of, eventually, message, settled
 from tests.faults.lineage import Scenario, System
 from tests.faults.living import Processes

@@ -13,14 +13,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.journal import JOURNAL, OUTBOX
-from shared.observer import Observer
-from shared.rebuild import compare
+from shared.books.watermark import WATERMARK
+from shared.events.streams import STREAMS, Partition
+from shared.kafka.observer import Observer
+from shared.outbox.journal import JOURNAL, OUTBOX
+from shared.rebuilding.rebuild import compare
 from shared.service import Service
 from shared.settings import Settings, kafka_connection
-from shared.streams import STREAMS
 from shared.testing import Message, eventually
-from shared.watermark import WATERMARK, Partition
 
 
 @dataclass

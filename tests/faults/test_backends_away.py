@@ -21,10 +21,10 @@ from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from shared.contracts.selection import CityQualified
-from shared.migrating import migrate
-from shared.runtime import Runtime
+from shared.events.streams import create_streams
+from shared.postgres.migrating import migrate
+from shared.process.runtime import Runtime
 from shared.settings import ConsumerLimits, Settings
-from shared.streams import create_streams
 from shared.testing import body_of, eventually, message
 from tests.faults.cutting import Proxy
 

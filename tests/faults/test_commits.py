@@ -20,15 +20,15 @@ from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.api import app_of
 from services.enrolment.app import SERVICE
-from shared import tokens
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.planner import SessionKind
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.database import connect
-from shared.journal import JOURNAL, OUTBOX
-from shared.runtime import Runtime
-from shared.streams import STREAMS
+from shared.events.streams import STREAMS
+from shared.outbox.journal import JOURNAL, OUTBOX
+from shared.postgres.database import connect
+from shared.process.runtime import Runtime
 from shared.testing import body_of, eventually, message
+from shared.web import tokens
 from tests.enrolment.surroundings import SAID_OF_PLACES, Make, fresh, programme, rows, said_and_sent, settled, training
 from tests.faults.cutting import Proxy
 from tests.notifications.building import contact, person, place, session, topic, town

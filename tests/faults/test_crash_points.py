@@ -20,9 +20,9 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Postgres
 from services.enrolment import app as enrolment
 from services.notifications import app as notifications
-from shared.migrating import migrate
+from shared.events.streams import create_streams
+from shared.postgres.migrating import migrate
 from shared.settings import Settings
-from shared.streams import create_streams
 from tests.faults.enrolling import Enrolment
 from tests.faults.lineage import TABLES, Lineage, System, table
 from tests.faults.living import Processes
@@ -34,11 +34,11 @@ pytestmark = pytest.mark.long
 MIGRATING = asyncio.Lock()
 """alembic has one context a process: two migrations at once would wait for each other for ever."""
 UNREACHABLE = {
-    "shared.relay:Relay.run:2:after": "leading ends by a fault or a cancellation, never by returning",
-    "shared.projector:Lane._fetch_safely:3:before": "only when aiokafka itself fails in a way it does not declare",
-    "shared.projector:Lane._fetch_safely:3:after": "the same",
-    "shared.deciding:Desk._park:1:before": "no decision of enrolment sets aside a request that was held before",
-    "shared.deciding:Desk._park:1:after": "the same",
+    "shared.outbox.relay:Relay.run:2:after": "leading ends by a fault or a cancellation, never by returning",
+    "shared.consuming.projector:Lane._fetch_safely:3:before": "only when aiokafka itself fails in a way it does not declare",
+    "shared.consuming.projector:Lane._fetch_safely:3:after": "the same",
+    "shared.deciding.transaction:Desk._park:1:before": "no decision of enrolment sets aside a request that was held before",
+    "shared.deciding.transaction:Desk._park:1:after": "the same",
 }
 """Crash points that no work of these tests leads to, each with the reason."""
 

@@ -21,26 +21,26 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-import shared.relay
+import shared.outbox.relay
 from services.enrolment import store
 from services.enrolment.api import app_of
 from services.enrolment.app import SERVICE
-from shared import tokens
+from shared.consuming.positioning import WentBack
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.planner import SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.database import connect
-from shared.envelope import STRUCTURED
-from shared.journal import JOURNAL
-from shared.positioning import WentBack
-from shared.rebuild import compare
-from shared.relay import Relay
-from shared.runtime import Runtime
+from shared.events.envelope import STRUCTURED
+from shared.outbox.journal import JOURNAL
+from shared.outbox.relay import Relay
+from shared.postgres.database import connect
+from shared.process.runtime import Runtime
+from shared.rebuilding.rebuild import compare
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, decoded, eventually, json_message, message
+from shared.web import tokens
 from tests.enrolment.surroundings import (
     Make,
     city,
@@ -99,7 +99,7 @@ async def test_a_header_name_that_is_not_utf8_is_read_over_and_nothing_beside_it
 
 
 async def parked(here: Any) -> list[Any]:
-    from shared.parking import PARKED
+    from shared.books.parking import PARKED
 
     return await rows(here, PARKED)
 
@@ -258,7 +258,7 @@ async def test_a_relay_whose_producer_cannot_start_gives_its_lock_back(
                 raise KafkaConnectionError("away")
             await super().start()
 
-    monkeypatch.setattr(shared.relay, "AIOKafkaProducer", AwayAtFirst)
+    monkeypatch.setattr(shared.outbox.relay, "AIOKafkaProducer", AwayAtFirst)
 
     async def heard() -> None:
         return None

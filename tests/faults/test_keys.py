@@ -15,12 +15,12 @@ from services.attendance.settings import AttendanceSettings
 from services.enrolment import api as enrolment
 from services.enrolment import store
 from services.enrolment.app import SERVICE
-from shared import tokens
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.service import utc_now
 from shared.testing import body_of, message
+from shared.web import tokens
 from tests.enrolment.surroundings import Make, fresh, parked_at, programme, rows, settled, training
 
 

@@ -14,17 +14,16 @@ from deploy.embedded import ports
 from deploy.embedded.kafka import Kafka
 from services.enrolment import store
 from services.enrolment.app import SERVICE
+from shared.books.parking import PARKED
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.portal import WithdrawalRequested
 from shared.contracts.selection import CityQualified
-from shared.deciding import Desk
-from shared.journal import JOURNAL
-from shared.parking import PARKED
-from shared.positions import topic_partition
-from shared.rebuild import compare
-from shared.streams import create_streams
+from shared.deciding.transaction import Desk
+from shared.events.streams import Partition, create_streams
+from shared.kafka.observer import topic_partition
+from shared.outbox.journal import JOURNAL
+from shared.rebuilding.rebuild import compare
 from shared.testing import Message, body_of, eventually, heard, json_message, message
-from shared.watermark import Partition
 from tests.enrolment.surroundings import (
     Make,
     city,

@@ -11,12 +11,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.enrolment.app import SERVICE
-from shared import fetching, parking
+from shared.books import parking
+from shared.books.parking import OTHERS, PARKED, SKIPPED
 from shared.contracts import EVENTS
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
-from shared.inflating import GZIP, SNAPPY, ZSTD
-from shared.parking import OTHERS, PARKED, SKIPPED
+from shared.kafka import fetching
+from shared.kafka.inflating import GZIP, SNAPPY, ZSTD
 from shared.settings import HttpLimits
 from shared.testing import eventually, message
 from tests.enrolment.surroundings import Make, city, fresh, known, parked_at, rows, settled

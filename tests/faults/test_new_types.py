@@ -11,16 +11,16 @@ import pytest
 
 from services.enrolment import store
 from services.enrolment.app import SERVICE
+from shared.books.parking import SKIPPED
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.selection import CityWithdrawn
-from shared.journal import JOURNAL
-from shared.parking import SKIPPED
+from shared.events.streams import Partition
+from shared.outbox.journal import JOURNAL
 from shared.service import Service
 from shared.testing import body_of, eventually, message
-from shared.watermark import Partition
 from tests.enrolment.surroundings import (
     SAID_OF_PLACES,
     Make,

@@ -14,22 +14,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment import store
 from services.enrolment.app import SERVICE
-from shared import watermark
+from shared.books import watermark
+from shared.books.batch import Batch
+from shared.books.watermark import is_heard
 from shared.contracts.directory import MemberKind, TeamMemberJoined
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import StageOpened
-from shared.deciding import Batch, Desk
-from shared.decoding import decode
-from shared.due import DueLoop
-from shared.observer import Observer, is_heard
-from shared.relay import Relay
-from shared.roundtrips import Reads
+from shared.deciding.due import DueLoop
+from shared.deciding.transaction import Desk
+from shared.events.decoding import decode
+from shared.events.streams import Partition
+from shared.kafka.observer import Observer
+from shared.outbox.relay import Relay
+from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
 from shared.settings import kafka_connection
+from shared.state.working import Due, Working
 from shared.testing import eventually, heard, message
-from shared.watermark import Partition
-from shared.working import Due, Working
 from tests.enrolment.surroundings import Make, city, fresh, known, programme, rows, said_and_sent, training
 
 pytestmark = pytest.mark.long

@@ -21,9 +21,9 @@ from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from shared.contracts.directory import PersonRegistered
-from shared.journal import JOURNAL
-from shared.migrating import migrate
-from shared.runtime import Runtime
+from shared.outbox.journal import JOURNAL
+from shared.postgres.migrating import migrate
+from shared.process.runtime import Runtime
 from shared.settings import ConsumerLimits
 from shared.testing import body_of, eventually, message
 from tests.enrolment.surroundings import Make, fresh, programme, rows, settled

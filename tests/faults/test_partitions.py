@@ -13,14 +13,15 @@ import pytest
 
 from services.enrolment import store
 from services.enrolment.app import SERVICE
-from shared import watermark
+from shared.books import watermark
+from shared.books.batch import Batch
+from shared.consuming.projector import Lane
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.deciding import Batch, Thought
-from shared.projector import Lane
-from shared.runtime import Runtime
+from shared.deciding.transaction import Thought
+from shared.events.streams import Partition
+from shared.process.runtime import Runtime
+from shared.state.working import Verdict
 from shared.testing import body_of, eventually, message
-from shared.watermark import Partition
-from shared.working import Verdict
 from tests.enrolment.surroundings import Make, city, fresh, programme, rows, said_and_sent, settled
 from tests.faults.breaking import everything_said_once
 

@@ -21,13 +21,13 @@ from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
 from services.notifications import store as notifications_store
-from shared import rebuild, replay
+from shared.books.holding import ANSWER
 from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver
-from shared.holding import ANSWER
-from shared.rebuild import Report, compare, swap
-from shared.retry import ParkedRetry
+from shared.deciding.retry import ParkedRetry
+from shared.rebuilding import rebuild, replay
+from shared.rebuilding.rebuild import Report, compare, swap
 from shared.service import Service
 from shared.testing import Message, body_of, eventually, message
 from tests.enrolment.surroundings import Make, city, fresh, known, rows, settled
@@ -157,7 +157,8 @@ import asyncio, sys
 import sqlalchemy as sa
 from pydantic import SecretStr
 from services.enrolment.app import SERVICE
-from shared import rebuild, replay
+from shared.rebuilding import rebuild
+from shared.rebuilding import replay
 from shared.settings import Settings
 
 async def hang(*arguments, **names):

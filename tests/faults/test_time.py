@@ -21,6 +21,7 @@ from services.enrolment.app import SERVICE
 from services.notifications import app as notifications
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
+from shared.books.holding import HELD
 from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined
@@ -28,9 +29,8 @@ from shared.contracts.enrolment import EnrolmentRefused, ParticipantEnrolled
 from shared.contracts.planner import SessionCancelled, SessionKind
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import TopicDefined
-from shared.holding import HELD
-from shared.journal import JOURNAL
-from shared.runtime import Runtime
+from shared.outbox.journal import JOURNAL
+from shared.process.runtime import Runtime
 from shared.service import utc_now
 from shared.testing import body_of, eventually, message
 from shared.testing import settled as places_settled

@@ -20,21 +20,21 @@ from aiokafka import AIOKafkaProducer
 
 import services.attendance.store
 import services.notifications.store
-import shared.relay
+import shared.outbox.relay
 from deploy.embedded import ports
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from services.notifications.app import SERVICE as NOTIFICATIONS
+from shared.books.holding import HELD, HELD_TOO_LONG
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.database import connect
-from shared.deciding import Desk
-from shared.holding import HELD, HELD_TOO_LONG
-from shared.journal import JOURNAL, OUTBOX
-from shared.relay import Relay
-from shared.runtime import EXIT_STUCK, Runtime
+from shared.deciding.transaction import Desk
+from shared.outbox.journal import JOURNAL, OUTBOX
+from shared.outbox.relay import Relay
+from shared.postgres.database import connect
+from shared.process.runtime import EXIT_STUCK, Runtime
 from shared.settings import kafka_connection
+from shared.state.working import Due
 from shared.testing import decoded, eventually, heard, message
-from shared.working import Due
 from tests.attendance.building import RULES, service_of
 from tests.enrolment.surroundings import Make, fresh, nothing_left, programme, rows, settled
 from tests.faults.breaking import header, how_often_said, records_of
@@ -69,7 +69,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
             return await super().send_batch(*records, **more)
 
     senders: list[AIOKafkaProducer] = []
-    monkeypatch.setattr(shared.relay, "AIOKafkaProducer", FallsAsleep)
+    monkeypatch.setattr(shared.outbox.relay, "AIOKafkaProducer", FallsAsleep)
     session, people = fresh("session"), [fresh("person") for _ in range(3)]
     desk = Desk(here.engine, SERVICE, said=lambda: None)
     now = dt.datetime.now(dt.UTC)

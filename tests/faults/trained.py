@@ -23,9 +23,9 @@ from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.rules import TopicDefined
-from shared.journal import JOURNAL
-from shared.observer import Observer
-from shared.runtime import Runtime
+from shared.kafka.observer import Observer
+from shared.outbox.journal import JOURNAL
+from shared.process.runtime import Runtime
 from shared.service import Service
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message

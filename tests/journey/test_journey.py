@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from deploy.cli.folder import DEFAULT_PORTS, Folder
 from deploy.embedded.stack import Stack
+from rollcall.folder import DEFAULT_PORTS, Folder
 from shared.testing import eventually
 
 pytestmark = pytest.mark.long
 
-ROLLCALL = (sys.executable, "-m", "deploy.cli.main")
+ROLLCALL = (sys.executable, "-m", "rollcall.main")
 ANY_PORTS = [argument for name in DEFAULT_PORTS for argument in (f"--{name}-port", "0")]
 
 

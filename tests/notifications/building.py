@@ -13,7 +13,7 @@ from services.notifications.untold import Truth
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionKind
-from shared.rows import fields_of
+from shared.state.rows import fields_of
 
 NOW = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
 BEFORE = NOW - dt.timedelta(days=3)

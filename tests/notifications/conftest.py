@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.embedded.postgres import Postgres
-from shared.database import connect
+from shared.postgres.database import connect
 from tests.notifications.building import contact, person, session, settled, topic, town
 from tests.notifications.office import Office, fresh_database
 

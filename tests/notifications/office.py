@@ -23,9 +23,9 @@ from deploy.embedded.postgres import Postgres
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.migrating import migrate
-from shared.roundtrips import Writes
-from shared.rows import FactRow, Row, Rows
+from shared.postgres.migrating import migrate
+from shared.postgres.roundtrips import Writes
+from shared.state.rows import FactRow, Row, Rows
 from tests.notifications.building import NOW
 from tests.notifications.receiving import cut, listening
 

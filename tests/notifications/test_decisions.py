@@ -24,7 +24,7 @@ from services.notifications.untold import Difference, Truth, difference
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeKind
-from shared.working import Working
+from shared.state.working import Working
 from tests.notifications.building import (
     BEFORE,
     LONG_AGO,

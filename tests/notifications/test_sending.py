@@ -15,7 +15,7 @@ from services.notifications import sending
 from services.notifications.decisions import Attempt
 from services.notifications.letters import mail_of
 from shared.contracts.enrolment import Standing
-from shared.rows import FactRow
+from shared.state.rows import FactRow
 from tests.notifications.building import BEFORE, NOW, TUESDAY, contact, person, place, session, settled, topic, town
 from tests.notifications.office import Office, until
 from tests.notifications.office import settled as settled_notices

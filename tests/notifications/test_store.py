@@ -21,13 +21,13 @@ from services.notifications.untold import difference
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind, NoticeOutcome
-from shared.database import rows_as
-from shared.deciding import Desk
-from shared.envelope import Heard
-from shared.roundtrips import Reads, Writes
-from shared.rows import Row, Rows
+from shared.deciding.transaction import Desk
+from shared.events.envelope import Heard
+from shared.postgres.database import rows_as
+from shared.postgres.roundtrips import Reads, Writes
+from shared.state.rows import Row, Rows
+from shared.state.working import Said, Working
 from shared.testing import heard
-from shared.working import Said, Working
 from tests.notifications.building import (
     BEFORE,
     LONG_AGO,

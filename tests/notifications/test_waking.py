@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import store
 from services.notifications.app import SERVICE
+from shared.books.batch import Batch
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.rules import SourceTakenOver
-from shared.deciding import Batch, Desk
-from shared.retry import POLL_SECONDS, ParkedRetry
+from shared.deciding.retry import POLL_SECONDS, ParkedRetry
+from shared.deciding.transaction import Desk
+from shared.events.streams import Partition
 from shared.testing import NOON, Message, body_of, decoded, message
-from shared.watermark import Partition
 
 
 async def hear(desk: Desk, said: Message, *, offset: int = 0, at: dt.datetime = NOON) -> None:

@@ -16,7 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from shared.inflating import GZIP, LZ4, NONE, SNAPPY, ZSTD
+from shared.kafka.inflating import GZIP, LZ4, NONE, SNAPPY, ZSTD
 
 MIB = 1024 * 1024
 NAMES = {NONE: "none", GZIP: "gzip", SNAPPY: "snappy", LZ4: "lz4", ZSTD: "zstd"}

@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 
 from deploy.embedded import ports
-from shared.connections import bounded
+from shared.process.connections import bounded
 from shared.settings import HttpLimits
 from shared.testing import eventually
 

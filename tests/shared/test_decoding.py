@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.books.parking import parked_row, poison_row, stored
 from shared.contracts import EVENTS
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import PlacesSettled
@@ -18,10 +19,9 @@ from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
-from shared.decoding import decode, echo_of
-from shared.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of, rfc3339
-from shared.parking import parked_row, poison_row, stored
-from shared.streams import STREAMS
+from shared.events.decoding import decode, echo_of
+from shared.events.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of, rfc3339
+from shared.events.streams import STREAMS
 from shared.testing import NOON, Message, body_of, decoded, json_message, message
 
 CITY = body_of(CityQualified)

@@ -12,13 +12,13 @@ import pytest
 from aiokafka import TopicPartition
 from faststream.kafka import KafkaBroker
 
-from shared import projector
-from shared.deciding import Batch
-from shared.positions import topic_partition
-from shared.projector import Lane
+from shared.books.batch import Batch
+from shared.consuming import projector
+from shared.consuming.projector import Lane
+from shared.events.streams import Partition
+from shared.kafka.observer import topic_partition
 from shared.settings import ConsumerLimits
 from shared.testing import NOON, Message
-from shared.watermark import Partition
 
 OWN, OTHER = Partition("enrolment.events", 0), Partition("enrolment.requests", 0)
 MOST = 10

@@ -18,21 +18,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
-from shared import erasing, telemetry
+from shared import telemetry
+from shared.books import erasing
+from shared.books.batch import Batch
+from shared.books.holding import OTHER_WRITER, TAKEOVER
+from shared.books.parking import PARKED, parked_row, stored
+from shared.books.watermark import WATERMARK
 from shared.contracts.directory import ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.rules import SourceTakenOver
-from shared.database import connect
-from shared.deciding import Batch, Desk
-from shared.decoding import decode
-from shared.facts import FactLane
+from shared.deciding.facts import FactLane
+from shared.deciding.retry import ParkedRetry
+from shared.deciding.transaction import Desk
+from shared.events.decoding import decode
+from shared.events.streams import Partition, number_of
 from shared.faults import told
-from shared.holding import OTHER_WRITER, TAKEOVER
-from shared.migrating import migrate
-from shared.parking import PARKED, parked_row, stored
-from shared.retry import ParkedRetry
-from shared.streams import number_of
+from shared.postgres.database import connect
+from shared.postgres.migrating import migrate
 from shared.testing import NOON, Message, message
-from shared.watermark import WATERMARK, Partition
 
 PEOPLE, NAME = "programme.people", "Żaneta"
 

@@ -17,18 +17,21 @@ from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from services.notifications import app as notifications
-from shared import facts, watermark
+from shared.books import watermark
+from shared.books.batch import Batch, NotContinuous
+from shared.books.parking import PARKED
+from shared.books.watermark import WATERMARK
 from shared.contracts.directory import PersonErased, PersonRegistered
-from shared.database import arrays_of
-from shared.deciding import Batch, Desk, NotContinuous
-from shared.decoding import decode
-from shared.facts import FactLane
-from shared.migrating import migrate
-from shared.parking import PARKED
+from shared.deciding import facts
+from shared.deciding.facts import FactLane
+from shared.deciding.transaction import Desk
+from shared.events.decoding import decode
+from shared.events.streams import Partition
+from shared.postgres.database import arrays_of
+from shared.postgres.migrating import migrate
 from shared.service import Service
 from shared.testing import NOON, Message, body_of, message
 from shared.testing import heard as heard_
-from shared.watermark import WATERMARK, Partition
 from tests.faults.trained import ATTENDANCE
 
 PART = Partition("programme.people", 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from shared.projector import member_name
+from shared.consuming.projector import member_name
 from shared.settings import Settings
 
 

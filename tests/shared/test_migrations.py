@@ -14,9 +14,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.embedded.postgres import Postgres
-from shared.migrating import migrate
-from shared.tokens import TOKEN
-from shared.watermark import MACHINERY
+from shared.postgres.database import MACHINERY
+from shared.postgres.migrating import migrate
+from shared.web.tokens import TOKEN
 
 SERVICES = ("enrolment", "attendance", "notifications")
 
@@ -51,6 +51,6 @@ async def test_the_migrated_schema_is_the_one_the_code_declares(postgres: Postgr
 
 async def test_migrating_twice_at_once_migrates_once(postgres: Postgres) -> None:
     url = database(postgres, "migrated_twice")
-    program = f"from shared.migrating import migrate; migrate('enrolment', {url!r})"
+    program = f"from shared.postgres.migrating import migrate; migrate('enrolment', {url!r})"
     jobs = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(2)]
     assert [await job.wait() for job in jobs] == [0, 0]

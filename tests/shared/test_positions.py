@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.books.watermark import Watermark
+from shared.consuming.positions import Positions
 from shared.contracts.selection import CityQualified
-from shared.envelope import fingerprint
-from shared.positions import Positions
+from shared.events.envelope import fingerprint
+from shared.events.streams import Partition
 from shared.testing import body_of, message
-from shared.watermark import Partition, Watermark
 
 PART = Partition("programme.cities", 0)
 

@@ -14,15 +14,17 @@ from deploy.embedded.postgres import Postgres
 from services.attendance.app import service_of
 from services.attendance.state import Place, Session, session_of
 from services.attendance.store import METADATA, PLACE, SESSION, TABLES
-from shared import roundtrips
+from shared.books.watermark import WATERMARK, Move, lock, move_locked
 from shared.contracts.enrolment import Standing
-from shared.deciding import Desk
-from shared.journal import JOURNAL, OUTBOX, enter
-from shared.roundtrips import Reads, Writes
-from shared.rows import Row, Rows
+from shared.deciding.transaction import Desk
+from shared.events.streams import Partition
+from shared.outbox.journal import JOURNAL, OUTBOX, enter
+from shared.postgres import roundtrips
+from shared.postgres.database import MACHINERY
+from shared.postgres.roundtrips import Reads, Writes
+from shared.state.rows import Row, Rows
+from shared.state.working import Said
 from shared.testing import NOON
-from shared.watermark import MACHINERY, WATERMARK, Move, Partition, lock, move_locked
-from shared.working import Said
 from tests.attendance.building import RULES, day, enrolled, scheduled
 
 

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.model import BODY_LIMIT_BYTES
-from shared.envelope import Reason, fingerprint
-from shared.inflating import GZIP, LZ4, NONE, SNAPPY, ZSTD, Unreadable, inflater
-from shared.oversized import HEADERS_LIMIT_BYTES, CutRecord
-from shared.unpacking import PAUSE, PLAIN_BYTES, Batch
+from shared.events.envelope import Reason, fingerprint
+from shared.events.oversized import HEADERS_LIMIT_BYTES, CutRecord
+from shared.kafka.inflating import GZIP, LZ4, NONE, SNAPPY, ZSTD, Unreadable, inflater
+from shared.kafka.unpacking import PAUSE, PLAIN_BYTES, Batch
 from tests.shared.packing import MIB, Written, pack, record, resealed, with_packed, written, zeros
 
 TP = TopicPartition("programme.cities", 3)

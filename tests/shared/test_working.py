@@ -8,14 +8,14 @@ import pytest
 
 from services.enrolment.app import SERVICE
 from services.enrolment.state import Person, Town
+from shared.books.holding import heard_again
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.portal import WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
-from shared.holding import heard_again
+from shared.state.working import Held, Verdict, Working
 from shared.testing import NOON, body_of, decoded, heard
 from shared.testing import Message as Record
-from shared.working import Held, Verdict, Working
 
 CITY = body_of(CityQualified)
 

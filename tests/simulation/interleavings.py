@@ -14,12 +14,11 @@ from typing import Any
 from aiokafka import ConsumerRecord
 from hypothesis import strategies as st
 
+from shared.books.batch import Batch
 from shared.contracts.model import Event
-from shared.deciding import Batch
-from shared.decoding import decode
-from shared.streams import STREAMS
+from shared.events.decoding import decode
+from shared.events.streams import STREAMS, Partition
 from shared.testing import NOON, Message, message
-from shared.watermark import Partition
 
 PARTITIONS = 2
 """Of each stream but the rules: enough for two aggregates of a kind to have no order between them."""

@@ -43,7 +43,7 @@ from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver, StageOpened, TopicDefined
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.envelope import subject_of
+from shared.events.envelope import subject_of
 from shared.service import Service
 from shared.testing import NOON, body_of
 from tests.simulation.interleavings import Programme, Said

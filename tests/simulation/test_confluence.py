@@ -27,21 +27,21 @@ from services.attendance.state import ListRules
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
+from shared.books.holding import ANSWER, DUE, HELD
+from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.enrolment import EnrolmentWithdrawn, PlacesSettled
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
-from shared.deciding import Desk
-from shared.decoding import decode
-from shared.facts import FactLane
-from shared.holding import ANSWER, DUE, HELD
-from shared.journal import JOURNAL
-from shared.migrating import migrate
-from shared.recovery import RECONCILE
-from shared.retry import ParkedRetry
+from shared.deciding.facts import FactLane
+from shared.deciding.retry import ParkedRetry
+from shared.deciding.transaction import Desk
+from shared.events.decoding import decode
+from shared.outbox.journal import JOURNAL
+from shared.postgres.migrating import migrate
 from shared.service import SHARED_TABLES, Service
+from shared.state.working import Due
 from shared.testing import NOON, body_of
-from shared.working import Due
 from tests.simulation.interleavings import Programme, Said, Step, batches_of, decoded, interleavings
 from tests.simulation.programmes import programmes
 

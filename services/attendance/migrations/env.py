@@ -1,5 +1,5 @@
-"""Alembic's entry; everything is in shared.migrating."""
+"""Alembic's entry; everything is in shared.postgres.migrating."""
 
-from shared.migrating import run_env
+from shared.postgres.migrating import run_env
 
 run_env()

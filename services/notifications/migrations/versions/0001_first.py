@@ -6,7 +6,7 @@ Revises:
 
 from alembic import op
 
-from shared.migrating import machinery, statements
+from shared.postgres.migrating import machinery, statements
 
 revision = "0001"
 down_revision = None

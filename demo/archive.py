@@ -1,0 +1,84 @@
+"""What the archive says: who had a place, and who came, in the trainings that are over."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+
+from demo import days
+from demo.directory import Person
+from demo.feed import ARCHIVE, Feed
+from demo.planner import Course, Training
+from demo.shape import Shape
+from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
+from shared.contracts.enrolment import Basis, ParticipantEnrolled
+from shared.contracts.planner import Meeting, SessionKind
+
+PRESENT_SHARE = 0.92
+LIST_CLOSES_AFTER = dt.timedelta(hours=6)
+
+
+def say_history(
+    feed: Feed, shape: Shape, trainings: list[Training], teams: dict[str, list[Person]], rng: random.Random
+) -> None:
+    """States places, attendance and closed lists of every past training; now and then nobody had scanned."""
+    past = [training for training in trainings if training.phase == 1 and training.course is not Course.TODAY]
+    for number, training in enumerate(past, start=1):
+        people = training.team(teams)
+        if training.kind is SessionKind.IN_DEPTH:
+            most = min(training.capacity, len(people))
+            people = sorted(rng.sample(people, rng.randint(most * 2 // 3, most)), key=lambda person: person.person_id)
+        enrolled_at = days.morning(training.first_day - dt.timedelta(days=25))
+        for place, person in enumerate(people):
+            at = enrolled_at + dt.timedelta(milliseconds=place)
+            feed.say(_enrolled(training, person, at), ARCHIVE, at)
+        for meeting in training.meetings:
+            _say_list(feed, training, meeting, people, recorded=number % shape.unrecorded_every != 0, rng=rng)
+
+
+def _enrolled(training: Training, person: Person, at: dt.datetime) -> ParticipantEnrolled:
+    return ParticipantEnrolled(
+        session_id=training.session_id,
+        person_id=person.person_id,
+        city_id=person.city_id,
+        episode=1,
+        basis=Basis.TEAM if training.kind is SessionKind.SUPPLEMENTARY else Basis.REQUEST,
+        decided_at=at,
+    )
+
+
+def _say_list(
+    feed: Feed, training: Training, meeting: Meeting, people: list[Person], *, recorded: bool, rng: random.Random
+) -> None:
+    closed_at = meeting.ends_at + LIST_CLOSES_AFTER
+    coming = [person for person in people if rng.random() < PRESENT_SHARE] if recorded else []
+    arrivals = [(meeting.starts_at + dt.timedelta(seconds=rng.randint(-1200, 900)), person) for person in coming]
+    present = sorted(arrivals, key=lambda arrival: (arrival[0], arrival[1].person_id))
+    came = {person.person_id for _, person in present}
+    absent = [person for person in people if person.person_id not in came] if recorded else []
+    for scanned_at, person in present:
+        decided_at = scanned_at + dt.timedelta(milliseconds=400)
+        record = _record(training, meeting, person, decided_at) | {"scanned_at": scanned_at, "device_id": "door-1"}
+        feed.say(ParticipantAttended.model_validate(record), ARCHIVE, decided_at)
+    for person in absent:
+        feed.say(ParticipantAbsent.model_validate(_record(training, meeting, person, closed_at)), ARCHIVE, closed_at)
+    closed = AttendanceListClosed(
+        session_id=training.session_id,
+        meeting_id=meeting.meeting_id,
+        recorded=recorded,
+        present=len(present),
+        absent=len(absent),
+        not_recorded=0 if recorded else len(people),
+        decided_at=closed_at,
+    )
+    feed.say(closed, ARCHIVE, closed_at)
+
+
+def _record(training: Training, meeting: Meeting, person: Person, decided_at: dt.datetime) -> dict[str, object]:
+    return {
+        "session_id": training.session_id,
+        "meeting_id": meeting.meeting_id,
+        "person_id": person.person_id,
+        "city_id": person.city_id,
+        "decided_at": decided_at,
+    }

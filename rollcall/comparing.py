@@ -1,0 +1,190 @@
+"""What the services hold against what the oracle counted from the files alone: number by number."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from demo.mine import SESSION_ID as MINE_SESSION
+from demo.mine import TOWN_ID as MINE_TOWN
+from rollcall.connection import Connection
+from rollcall.looking import Standing
+from rollcall.reading import until_end
+from shared.contracts.notifications import NoticeKind, NoticeSent
+from shared.events.decoding import decode
+from shared.events.envelope import Heard
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One number, counted twice."""
+
+    what: str
+    expected: int | None
+    found: int | None
+
+    @property
+    def agrees(self) -> bool:
+        return self.expected == self.found
+
+    def as_json(self) -> dict[str, Any]:
+        return {"what": self.what, "expected": self.expected, "found": self.found, "agrees": self.agrees}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who was told what, as it stands in `notifications.events`."""
+
+    by_kind: dict[str, int]
+    standing: dict[str, set[str]]
+    """By session, the people whose last word from us is that they have a place."""
+
+
+async def told(found: Connection) -> Told:
+    """Reads every notice that was sent. The last mail about a session says how a person sees their place."""
+    kinds: Counter[str] = Counter()
+    last: dict[tuple[str, str], NoticeKind] = {}
+    async for record in until_end(found.kafka, ("notifications.events",)):
+        heard = decode(record)  # one person's notices are in one partition, in order
+        if isinstance(heard, Heard) and isinstance(heard.body, NoticeSent):
+            kinds[heard.body.kind] += 1
+            last[heard.body.session_id, heard.body.person_id] = heard.body.kind
+    standing: dict[str, set[str]] = defaultdict(set)
+    for (session_id, person_id), kind in last.items():
+        if kind is not NoticeKind.CANCELLATION:
+            standing[session_id].add(person_id)
+    return Told(dict(sorted(kinds.items())), dict(standing))
+
+
+async def compare(
+    expected: dict[str, Any], standing: Standing, notices: Told, found: Connection, client: httpx.AsyncClient
+) -> list[Compared]:
+    """Every number of the oracle beside the one that the services show."""
+    sessions = {one["session_id"]: one for one in await _sessions(found, client)}
+    towns = await _get(found, client, "enrolment", "/api/v1/towns")
+    enrolment = standing.services["enrolment"].books or {}
+    newcomers = sum(one["members"] for one in towns if one["city_id"] == MINE_TOWN)
+    lines = [
+        Compared("towns known", expected["towns"]["known"], sum(one["city_id"] != MINE_TOWN for one in towns)),
+        *(
+            Compared(f"towns qualified in stage {stage}", count, _qualified(towns, int(stage)))
+            for stage, count in expected["towns"]["qualified"].items()
+        ),
+        Compared("people", expected["people"], enrolment.get("people", 0) - newcomers),
+        Compared("sessions", expected["sessions"]["total"], len(sessions)),
+        Compared(
+            "sessions cancelled", _cancelled(expected), sum(one["state"] == "cancelled" for one in sessions.values())
+        ),
+        *(
+            Compared(f"requests {name}", count, enrolment.get("requests", {}).get(name))
+            for name, count in expected["requests"].items()
+        ),
+    ]
+    lines += _places(expected, sessions)
+    lines += _attendance(expected, standing.services["attendance"].books or {})
+    lines += _told(expected, notices)
+    return lines
+
+
+def _qualified(towns: list[dict[str, Any]], stage: int) -> int:
+    qualified = [
+        one for one in towns if any(each["stage"] == stage and each["outcome"] == "qualified" for each in one["stages"])
+    ]
+    return sum(one["city_id"] != MINE_TOWN for one in qualified)
+
+
+def _cancelled(expected: dict[str, Any]) -> int:
+    return sum(
+        count for name, count in expected["sessions"]["by_kind_and_state"].items() if name.endswith("/cancelled")
+    )
+
+
+def _places(expected: dict[str, Any], sessions: dict[str, dict[str, Any]]) -> list[Compared]:
+    places = expected["places"]
+    ahead = [sessions[name] for name in places["by_session"] if name in sessions]
+    past = [one for name, one in sessions.items() if name not in places["by_session"] and one["state"] != "cancelled"]
+    differing = [
+        name
+        for name, its in places["by_session"].items()
+        if name not in sessions
+        or any(sessions[name][key] != its[key] for key in ("capacity", "enrolled", "waitlisted"))
+    ]
+    return [
+        Compared("places enrolled", places["enrolled"], sum(one["enrolled"] for one in ahead)),
+        Compared("places waitlisted", places["waitlisted"], sum(one["waitlisted"] for one in ahead)),
+        Compared(
+            "places in past sessions", expected["attendance"]["history"]["places"], sum(one["enrolled"] for one in past)
+        ),
+        Compared(f"sessions filled otherwise{_named(differing)}", 0, len(differing)),
+    ]
+
+
+def _attendance(expected: dict[str, Any], books: dict[str, Any] | Any) -> list[Compared]:
+    found = books.get("attendance", {})
+    names = {
+        "lists_closed": ("lists closed", "lists_closed"),
+        "lists_not_recorded": ("lists nobody recorded", "lists_not_recorded"),
+        "present": ("present", "present"),
+        "absent": ("absent", "absent"),
+        "not_recorded": ("not recorded", "not_recorded"),
+        "places_times_meetings": ("places × meetings of closed lists", "enrolled_on_closed_lists"),
+    }
+    return [Compared(words, expected["attendance"][name], found.get(its)) for name, (words, its) in names.items()]
+
+
+def _told(expected: dict[str, Any], notices: Told) -> list[Compared]:
+    """A confirmation for everyone with a place, for nobody else, and none about what was over before the start."""
+    numbers = expected["told"]["confirmed_by_session"] | expected["told"]["begun_by_session"]
+    wrong = [name for name, count in numbers.items() if len(notices.standing.get(name, ())) != count]
+    strangers = [
+        name for name, people in expected["told"]["people"].items() if notices.standing.get(name, set()) != set(people)
+    ]
+    others = [
+        name for name, people in notices.standing.items() if people and name not in numbers and name != MINE_SESSION
+    ]
+    return [
+        Compared(
+            "people told of a place ahead",
+            expected["told"]["confirmed"],
+            _sum(notices, expected["told"]["confirmed_by_session"]),
+        ),
+        Compared(
+            "people told of today's training",
+            sum(expected["told"]["begun_by_session"].values()),
+            _sum(notices, expected["told"]["begun_by_session"]),
+        ),
+        Compared(f"sessions told to too few or too many{_named(wrong)}", 0, len(wrong)),
+        Compared(f"sessions told to the wrong people{_named(strangers)}", 0, len(strangers)),
+        Compared(f"sessions that nobody should believe in{_named(others)}", 0, len(others)),
+    ]
+
+
+def _sum(notices: Told, sessions: dict[str, int]) -> int:
+    return sum(len(notices.standing.get(name, ())) for name in sessions)
+
+
+def _named(names: list[str]) -> str:
+    return f" ({', '.join(sorted(names)[:3])}{', …' if len(names) > 3 else ''})" if names else ""
+
+
+async def _sessions(found: Connection, client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """All sessions but the newcomer's own."""
+    sessions: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        page = await _get(found, client, "enrolment", f"/api/v1/sessions?limit={PAGE}&after={after}")
+        sessions += page
+        if len(page) < PAGE:
+            return [one for one in sessions if one["session_id"] != MINE_SESSION]
+        after = page[-1]["session_id"]
+
+
+async def _get(found: Connection, client: httpx.AsyncClient, service: str, path: str) -> list[dict[str, Any]]:
+    answer = await client.get(f"{found.urls[service]}{path}", headers=found.headers)
+    rows: list[dict[str, Any]] = answer.raise_for_status().json()
+    return rows

@@ -1,0 +1,93 @@
+"""What stands open: every state in which somebody was not told, not heard, not decided, set aside, given up or put off. Pure.
+
+A state that no line here names would be one in which the books look well and are not: docs/operators.md has this table, and tests make each
+of these states and look for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from rollcall.books import Books, streams
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One state, in words, and how a service's books count it."""
+
+    says: str
+    count: Callable[[Books], int]
+    means: str
+    """What it is, and what to do if it stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One thing that stands open now."""
+
+    service: str
+    says: str
+    number: int
+
+    def as_json(self) -> dict[str, object]:
+        return {"service": self.service, "says": self.says, "number": self.number}
+
+
+def _notices(name: str) -> Callable[[Books], int]:
+    return lambda books: int(books["notices"][name])
+
+
+EVERY_SERVICE = (
+    Kind(
+        "not heard yet",
+        lambda books: sum(row["lag"] for row in streams(books).values()),
+        "records that Kafka has and the service has not heard: over in a moment, if it runs",
+    ),
+    Kind("not sent yet", lambda books: int(books["outbox"]), "what was said and Kafka has not got: over once it answers"),
+    Kind("set aside", lambda books: int(books["parked"]), "`rollcall parked list` says which records, and why"),
+    Kind("given up by an operator", lambda books: int(books["discarded"]), "records that were discarded; evidence, for ever"),
+    Kind("of unknown types", lambda books: int(books["unknown_types"]), "types that this release has no contract for; heard once one has"),
+    Kind("held", lambda books: int(books["held"]), "requests that wait for what they are about; refused at last if it never comes"),
+    Kind("moments overdue", lambda books: int(books["overdue"]), "a list, or a held request, whose time has passed for five minutes: some stream is not heard up to then, or the log names a fault"),
+    Kind("erasures beside their partition", lambda books: int(books["stray_erasures"]), "the name stays in Kafka's log: say them again with `rollcall publish`"),
+)  # fmt: skip
+BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
+    "enrolment": (
+        Kind("on waiting lists", lambda books: int(books["places"]["waiting_ahead"]), "people who get the next free seat"),
+        Kind("sessions not settled", lambda books: int(books["places"]["unsettled_sessions"]), "a statement of theirs was heard and not drawn all consequences from: over in a moment. Mail of places waits for it"),
+        Kind("sessions oversold", lambda books: int(books["places"]["oversold_sessions"]), "never: tell us"),
+    ),
+    "attendance": (
+        Kind("lists nobody recorded", lambda books: int(books["attendance"]["lists_not_recorded"]), "closed without a single scan: nobody there is called absent"),
+    ),
+    "notifications": (
+        Kind("to be planned", _notices("differences"), "who is told by the next look: over in a moment"),
+        Kind("mails on their way", _notices("to_do"), "planned or being sent"),
+        Kind("mails refused for now", _notices("refused_for_now"), "the server said \"later\": tried again for days"),
+        Kind("mails postponed", _notices("postponed"), "the database or our own code refuses them: the log says why"),
+        Kind("mails given up", _notices("given_up"), "refused for good, or for too long, or not to be written: tried again once the address or the name is another"),
+        Kind("mails whose outcome nobody knows", _notices("outcome_unknown"), "may have left, and may not: look in the server's log, then settle them"),
+        Kind("people unreachable", _notices("unreachable"), "erased, or their contact forgotten: never told"),
+        Kind("waiting for a person", _notices("waiting_for_person"), "the directory has not said their name"),
+        Kind("waiting for a contact", _notices("waiting_for_contact"), "the directory has not said their address"),
+        Kind("waiting for a town", _notices("waiting_for_town"), "nobody has said the town's name"),
+        Kind("waiting for a topic", _notices("waiting_for_topic"), "nobody has said the topic's name"),
+        Kind("waiting for enrolment", _notices("waiting_for_enrolment"), "enrolment has not been heard about the session's newest statement"),
+        Kind("told by others", _notices("told_by_others"), "places from before go-live: not mailed unless something changes"),
+    ),
+}  # fmt: skip
+
+
+def kinds_of(service: str) -> tuple[Kind, ...]:
+    return (*EVERY_SERVICE, *BY_SERVICE[service])
+
+
+def open_matters(books: Mapping[str, Books | None]) -> Iterator[Matter]:
+    """What stands open, by service; a service that does not answer says nothing."""
+    for service, its in books.items():
+        if its is None:
+            continue
+        for kind in kinds_of(service):
+            if number := kind.count(its):
+                yield Matter(service, kind.says, number)

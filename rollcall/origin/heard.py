@@ -1,0 +1,127 @@
+"""What the page has heard: every stream from its start, without a group. Keeps counts and the story's own events, nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.structs import ConsumerRecord
+
+from demo.programme import Story
+from rollcall.reading import RequestCount
+from shared.contracts import EVENTS
+
+SHOWN = 14
+OUTSIDE = "urn:example:"
+"""How the demo's outside systems name themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event beside which the page puts what it caused."""
+
+    stream: str
+    partition: int
+    offset: int
+    heard_at: str
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: str
+    data: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return self.type.split(".")[1] if self.type.count(".") == 2 else self.type
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("stream", "partition", "offset", "heard_at", "id", "type", "kind", "source", "subject", "time", "data")
+        return {name: getattr(self, name) for name in names}
+
+
+def event_of(record: ConsumerRecord) -> Event | None:
+    """The record as the page shows it, in either mode of CloudEvents; None for what is no event."""
+    try:
+        headers = {name: value.decode() for name, value in record.headers if value is not None}
+        body = json.loads(record.value) if record.value else {}
+        if headers.get("content-type", "").startswith("application/cloudevents+json"):
+            attributes, data = body, body.get("data", {})
+        else:
+            attributes, data = {name.removeprefix("ce_"): value for name, value in headers.items()}, body
+        heard_at = dt.datetime.fromtimestamp(record.timestamp / 1000, dt.UTC).isoformat(timespec="milliseconds")
+        where = (record.topic, record.partition, record.offset, heard_at)
+        said = {name: str(attributes.get(name, "")) for name in ("id", "type", "source", "subject", "time")}
+        return Event(
+            *where,
+            id=said["id"],
+            type=said["type"],
+            source=said["source"],
+            subject=said["subject"],
+            time=said["time"],
+            data=data,
+        )
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return None
+
+
+@dataclass
+class Seen:
+    """Everything the page knows from the streams."""
+
+    published: Counter[str] = field(default_factory=Counter)
+    """By stream; the end offsets, so also what cannot be read counts."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    said_outside: int = 0
+    """Events of the demo's outside systems, the newcomer's own not counted."""
+    requests: RequestCount = field(default_factory=RequestCount)
+    recent: deque[Event] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    first: dict[str, Event] = field(default_factory=dict)
+    """The event beside each step of the story, by the step's name."""
+    people: dict[str, set[str]] = field(default_factory=dict)
+    """Who was enrolled, told, scanned and present, for the two sessions that the page follows."""
+
+    def hear(self, record: ConsumerRecord, story: Story | None) -> None:
+        self.published[record.topic] = max(self.published[record.topic], 0) + 1
+        if record.topic in RequestCount.STREAMS:
+            self.requests.hear(record)
+        event = event_of(record)
+        if event is None or event.type not in EVENTS:  # Whoever makes up new ones must not fill our memory.
+            return
+        self.kinds[event.kind] += 1
+        self.said_outside += event.source.startswith(OUTSIDE) and event.source != f"{OUTSIDE}you"
+        self.recent.appendleft(event)
+        if story is not None:
+            self._follow(event, story)
+
+    def _follow(self, event: Event, story: Story) -> None:
+        data = event.data
+        for step, (kind, is_it) in _STEPS.items():
+            if event.kind == kind and is_it(data, story):
+                self.first.setdefault(step, event)
+        if data.get("session_id") in (story.session_id, story.mine_session_id) and "person_id" in data:
+            self.people.setdefault(f"{event.kind}/{data['session_id']}", set()).add(data["person_id"])
+
+    def count(self, kind: str, session_id: str) -> int:
+        """How many people this was said of in the session."""
+        return len(self.people.get(f"{kind}/{session_id}", ()))
+
+
+def _about(data: dict[str, Any], story: Story) -> bool:
+    return (data.get("session_id"), data.get("person_id")) == (story.session_id, story.person_id)
+
+
+_STEPS: dict[str, tuple[str, Callable[[dict[str, Any], Story], bool]]] = {
+    "planned": ("SessionScheduled", lambda data, story: data.get("session_id") == story.session_id),
+    "qualified": ("CityQualified", lambda data, story: (data.get("city_id"), data.get("stage")) == (story.town_id, 1)),
+    "enrolled": ("ParticipantEnrolled", _about),
+    "told": ("NoticeSent", _about),
+    "scanned": ("CheckInScanned", _about),
+    "present": ("ParticipantAttended", _about),
+    "closed": ("AttendanceListClosed", lambda data, story: data.get("session_id") == story.session_id),
+    "mine": ("SessionScheduled", lambda data, story: data.get("session_id") == story.mine_session_id),
+}

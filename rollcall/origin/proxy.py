@@ -1,0 +1,65 @@
+"""Passes requests through to the services, unchanged. Adds no rights: who asks brings their own token."""
+
+from __future__ import annotations
+
+import httpx
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from rollcall.origin.settings import OriginSettings
+
+# What belongs to one connection and not to the message (RFC 9110, 7.6.1), and what the next hop sets itself.
+_HOP_BY_HOP = {
+    *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
+    *("transfer-encoding", "upgrade", "host", "content-length"),
+}
+# httpx hands out what it has decompressed; our own server adds the others itself.
+_NOT_BACK = _HOP_BY_HOP | {"content-encoding", "date", "server"}
+
+
+def router(settings: OriginSettings, client: httpx.AsyncClient) -> APIRouter:
+    """`/enrolment/…`, `/attendance/…`, `/notifications/…` as the services themselves answer them."""
+    routes = APIRouter()
+
+    async def forward(service: str, path: str, request: Request) -> Response:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > settings.forward_limit_bytes:
+                return _problem(
+                    413, "Content too large", f"the body is larger than {settings.forward_limit_bytes} bytes"
+                )
+        headers = [
+            (name, value) for name, value in request.headers.raw if name.decode("latin-1").lower() not in _HOP_BY_HOP
+        ]
+        url = httpx.URL(settings.service_urls()[service]).copy_with(raw_path=_target(path, request))
+        try:
+            answer = await client.request(
+                request.method, url, headers=headers, content=bytes(body), timeout=settings.forward_seconds
+            )
+        except httpx.HTTPError as error:
+            return _problem(502, f"{service} is away", f"{service} does not answer ({type(error).__name__})")
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_BACK}
+        return Response(answer.content, answer.status_code, kept)
+
+    def add(service: str) -> None:
+        @routes.api_route(f"/{service}/{{path:path}}", methods=["GET", "POST"], include_in_schema=False)
+        async def through(path: str, request: Request) -> Response:
+            return await forward(service, path, request)
+
+    for service in settings.service_urls():
+        add(service)
+    return routes
+
+
+def _target(path: str, request: Request) -> bytes:
+    """The rest of the path as it came, percent-encoding and all."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    rest = b"/" + raw.split(b"/", 2)[2] if raw.count(b"/") >= 2 else f"/{path}".encode()
+    query: bytes = request.scope.get("query_string", b"")
+    return rest.split(b"?")[0] + (b"?" + query if query else b"")
+
+
+def _problem(status: int, title: str, detail: str) -> JSONResponse:
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JSONResponse(body, status, media_type="application/problem+json")

@@ -1,0 +1,84 @@
+"""What has to be there before a service starts: databases with their roles, streams, schemas, tokens. Each step may be run again."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from importlib.util import find_spec
+
+from aiokafka.admin import AIOKafkaAdminClient
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deploy.embedded.postgres import Postgres
+from deploy.embedded.processes import Say
+from rollcall.connection import async_url
+from rollcall.folder import OPERATOR, SERVICES, Folder
+from shared.events.streams import create_streams
+from shared.postgres.migrating import migrate
+from shared.service import utc_now
+from shared.web import tokens
+from shared.web.scopes import SCOPES
+
+PAGE = "page.token"
+_TOKENS = {OPERATOR: ("operator", SCOPES), PAGE: ("story-page", ("read",))}
+"""The page that everybody at this machine may open can look, and nothing else."""
+
+
+def installed_services() -> list[str]:
+    """The services that this installation can run."""
+    return [name for name in SERVICES if find_spec(f"services.{name}.app") is not None]
+
+
+def create_databases(folder: Folder, postgres: Postgres) -> dict[str, str]:
+    """A role and a database for each service, with a password only this folder knows; returns where services connect."""
+    found = {}
+    for name in SERVICES:
+        role = f"rollcall_{name}"
+        dsn = postgres.ensure(role, role, folder.secret(f"{name}.password"))
+        found[name] = async_url(dsn)
+    return found
+
+
+def create_missing_streams(bootstrap: str) -> int:
+    """Creates the streams that are missing; returns how many."""
+
+    async def create() -> int:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000)
+        await admin.start()
+        try:
+            return len(await create_streams(admin))
+        finally:
+            await admin.close()
+
+    return asyncio.run(create())
+
+
+def migrate_all(databases: dict[str, str], say: Say) -> None:
+    """Brings every database to the newest schema. One after the other: alembic keeps its context in a global."""
+    for name in installed_services():
+        migrate(name, databases[name])
+    say("Schemas: newest")
+
+
+def store_tokens(folder: Folder, databases: dict[str, str]) -> None:
+    """Makes this folder's tokens known to every service: one for operators, and one for the page, which only reads."""
+
+    async def store(url: str) -> None:
+        engine = create_async_engine(url, hide_parameters=True)
+        try:
+            async with engine.begin() as connection:
+                for name, (actor, scopes) in _TOKENS.items():
+                    text = folder.secret(name, fresh_token())
+                    await tokens.store(connection, tokens.row_for(text, actor, scopes, now=utc_now()))
+        finally:
+            await engine.dispose()
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(store(databases[name]) for name in installed_services()))
+
+    asyncio.run(all_of_them())
+
+
+def fresh_token() -> str:
+    """The text of a new token; the row that recognises it is made for each service."""
+    return f"{tokens.PREFIX}_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"

@@ -1,0 +1,103 @@
+"""A system that is up for as long as a command runs, or that goes on behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from deploy.embedded.processes import last_lines
+from rollcall import ports
+from rollcall.folder import Folder
+from rollcall.passing import refuse_invalid, said_in_vain
+from rollcall.system import System, only_one, typed_here
+from rollcall.terminal import Refusal, err, say
+from shared.service import utc_now
+
+DETACH_LIMIT_S = 180.0
+
+
+@contextlib.contextmanager
+def running(
+    folder: Folder, asked: dict[str, int | None], *, free_ports: bool, before: Callable[[], None] = lambda: None
+) -> Iterator[System]:
+    """A system that is up for as long as the block runs; Ctrl-C and SIGTERM set its `stopped`. `before` it starts,
+    the caller may put into the folder what it needs."""
+    _heed_settings()
+    with only_one(folder, say):
+        folder.make(utc_now())
+        folder.want_everything()
+        chosen = ports.choose(asked, folder.ports, take_free=free_ports)
+        system = System(folder, chosen, say)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: system.stopped.set())
+        began = time.monotonic()
+        before()
+        system.start()
+        folder.remember_ports(chosen)
+        say(f"Ready after {time.monotonic() - began:.1f} s")
+        try:
+            yield system
+        finally:
+            system.stopped.set()
+            system.stop()
+            say("Stopped.")
+
+
+def _heed_settings() -> None:
+    refuse_invalid(os.environ)
+    for sentence in said_in_vain(os.environ):
+        err.print(sentence, style="yellow", soft_wrap=True, markup=False)
+
+
+def where_to_look(system: System) -> None:
+    """The addresses a person opens, and the commands that go with them."""
+    ports = system.ports
+    err.print()
+    err.print(f"  The story   [bold cyan]http://127.0.0.1:{ports['origin']}/[/]")
+    err.print(f"  The inbox   [cyan]http://127.0.0.1:{ports['inbox']}/[/]")
+    err.print(f"  Kafka       127.0.0.1:{ports['kafka']}     Postgres 127.0.0.1:{ports['postgres']}")
+    err.print(f"  Logs        {system.folder.logs}", soft_wrap=True)
+    command, folder = typed_here(system.folder)
+    asks = f"{command} status{f' --folder {folder}' if folder else ''}"
+    err.print(f"\n  In another terminal: [bold]{asks}[/]. Ctrl-C here stops everything.\n", soft_wrap=True)
+
+
+def supervised(system: System) -> threading.Thread:
+    """Supervises in a thread, for a command that has something else to do meanwhile."""
+    thread = threading.Thread(target=system.supervise, name="supervisor", daemon=True)
+    thread.start()
+    return thread
+
+
+def detached(folder: Folder) -> None:
+    """Runs the same command without --detach in a session of its own, and waits for it to be up."""
+    run = folder.run() if folder.is_made() else None
+    if run is not None:
+        raise Refusal(f"A system already runs in {folder.path} (pid {run.supervisor.pid}).")
+    _heed_settings()  # here, where somebody reads it
+    folder.make(utc_now())
+    arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+    log = folder.path / "supervisor.log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "rollcall.main", *arguments]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    deadline = time.monotonic() + DETACH_LIMIT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Refusal(last_lines(log, 1) or f"It ended at once, see {log}.")
+        run = folder.run()
+        if run is not None and run.supervisor.pid == process.pid and run.phase == "running":
+            say(
+                f"Up, supervised by pid {process.pid}; `rollcall status` shows how it stands, `rollcall down` stops it."
+            )
+            return
+        time.sleep(0.1)
+    raise Refusal(f"It is not up within {DETACH_LIMIT_S:.0f} s, see {log}.")

@@ -1,0 +1,108 @@
+"""`rollcall token`: bearer tokens for people and programs. Shown once, kept as a hash by each service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rollcall.connection import database
+from rollcall.options import DEFAULT_FOLDER, FolderOption
+from rollcall.terminal import Commands, Exit, Refusal, err, out, print_json
+from shared.web.scopes import SCOPES
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+app = typer.Typer(cls=Commands, help="Make and end bearer tokens.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    actor: Annotated[
+        str, typer.Option("--actor", help="Who acts with it; this name stands beside everything they do.")
+    ],
+    scope: Annotated[list[str], typer.Option("--scope", help=f"{', '.join(SCOPES)}; may be given more than once.")],
+    folder: FolderOption = DEFAULT_FOLDER,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Make a token that all three services know. It is shown now and never again.
+
+    Exit codes: 0 made, 1 a database does not answer, 2 there is no such scope.
+    """
+    unknown = sorted(set(scope) - set(SCOPES))
+    if unknown:
+        raise Refusal(f"There is no scope {', '.join(unknown)}: there are {', '.join(SCOPES)}.", Exit.INVALID)
+    if not actor.strip() or not actor.isprintable() or len(actor) > 80:
+        raise Refusal("--actor is a name of at most 80 printable characters.", Exit.INVALID)
+    from rollcall.preparing import fresh_token
+    from shared.service import utc_now
+    from shared.web import tokens
+
+    text = fresh_token()
+    row = tokens.row_for(text, actor, tuple(scope), now=utc_now())
+
+    async def make(connection: AsyncConnection) -> None:
+        await tokens.store(connection, row)
+
+    _everywhere(folder, make)
+    if as_json:
+        print_json({"token": text, "token_id": row.token_id, "actor": actor, "scopes": scope})
+        return
+    out.print(text, markup=False, soft_wrap=True)
+    err.print(
+        f"For {actor}, to {' and '.join(scope)}. It is not kept anywhere: copy it now. Its id is {row.token_id}.",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def revoke(
+    token_id: Annotated[str, typer.Argument(help="What stands between the first two underscores of the token.")],
+    folder: FolderOption = DEFAULT_FOLDER,
+) -> None:
+    """End a token in all three services.
+
+    Exit codes: 0 ended, 1 there is no such token, or a database does not answer.
+    """
+    from shared.service import utc_now
+    from shared.web import tokens
+
+    ended: list[bool] = []
+
+    async def end(connection: AsyncConnection) -> None:
+        ended.append(await tokens.revoke(connection, token_id, now=utc_now()))
+
+    _everywhere(folder, end)
+    if not any(ended):
+        raise Refusal(f"There is no token with the id {token_id}.")
+    out.print(f"{token_id} opens nothing any more.")
+
+
+def _everywhere(folder: Path, do: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+    import asyncio
+
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    from rollcall import waiting
+    from rollcall.preparing import installed_services
+
+    async def all_of_them() -> None:
+        for service in installed_services():
+            url = database(folder, service)
+            await waiting.postgres(url, service)
+            engine = create_async_engine(url, hide_parameters=True)
+            try:
+                async with engine.begin() as connection:
+                    await do(connection)
+            finally:
+                await engine.dispose()
+
+    try:
+        asyncio.run(all_of_them())
+    except (SQLAlchemyError, OSError) as error:
+        raise Refusal(f"A database does not answer: {str(error).splitlines()[0]}.") from error

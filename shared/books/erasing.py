@@ -1,0 +1,181 @@
+"""What an erasure takes with it beyond the row: the bytes of parked records; and whether it lies where compaction can act on it.
+
+Names and addresses live in the compacted streams alone. What was set aside of those streams is kept as it came, for an operator
+to mend; the person's erasure empties it, and so does giving a record up. A checksum stays as evidence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.books.parking import EMPTIED, PARKED, Parked, ParkedState, StoredRecord
+from shared.contracts.model import Event
+from shared.events.decoding import decode
+from shared.events.envelope import Heard, Reason, key_of
+from shared.events.streams import STREAMS, number_of
+from shared.postgres.database import KEPT, MACHINERY, arrays_of, table_of, unnested
+from shared.postgres.roundtrips import Reads, Writes
+from shared.service import Service
+from shared.state.rows import Row
+from shared.values import immutable
+
+log = structlog.get_logger()
+
+IDENTITY = "programme.people"
+"""Who is erased here is erased everywhere; a contact may be forgotten while the name stays on the register."""
+
+
+@immutable
+class StrayErasure(Row):
+    """An erasure in a partition that is not its key's: the record with the name lies elsewhere, and compaction never meets the two."""
+
+    KEY: ClassVar = ("stream", "key")
+
+    stream: str
+    key: str
+    partition: int
+    offset: int
+    appended_at: dt.datetime
+
+
+STRAY = table_of(StrayErasure, "stray_erasure", MACHINERY, schema=KEPT)
+_stray = unnested(STRAY)
+_REMEMBER = insert(STRAY).from_select(STRAY.c.keys(), sa.select(*_stray.c)).on_conflict_do_nothing()
+_text_array = sa.ARRAY(sa.Text)
+_mended = (
+    sa.func.unnest(sa.bindparam("mended_streams", type_=_text_array), sa.bindparam("mended_keys", type_=_text_array))
+    .table_valued(sa.column("stream", sa.Text), sa.column("key", sa.Text), name="mended")
+    .render_derived()
+)
+_MEND = sa.delete(STRAY).where(STRAY.c.stream == _mended.c.stream, STRAY.c.key == _mended.c.key)
+_erased = (
+    sa.func.unnest(
+        sa.bindparam("erased_streams", type_=_text_array),
+        sa.bindparam("erased_keys", type_=sa.ARRAY(sa.LargeBinary)),
+        sa.bindparam("erased_ids", type_=sa.ARRAY(sa.LargeBinary)),
+    )
+    .table_valued(
+        sa.column("stream", sa.Text),
+        sa.column("key", sa.LargeBinary),
+        sa.column("id", sa.LargeBinary),
+        name="erased",
+    )
+    .render_derived()
+)
+_UNHEEDED = (Reason.FOREIGN_WRITER, Reason.FORMER_WRITER)
+_ERASURES = [stream.tombstone.type_name() for stream in STREAMS.values() if stream.tombstone]
+_EMPTY = (
+    sa.update(PARKED)
+    # A person's record may stand on another stream than its own, or under another key: that is why it was parked.
+    .where(sa.or_(PARKED.c.stream == _erased.c.stream, PARKED.c.reason == Reason.WRONG_STREAM))
+    .where(sa.or_(PARKED.c.key == _erased.c.key, sa.func.position(_erased.c.id.op("in")(PARKED.c.value)) > 0))
+    # Another's erasure says no name, and is still to be heard should its writer be let in.
+    .where(~sa.and_(PARKED.c.reason.in_(_UNHEEDED), PARKED.c.type.in_(_ERASURES)))
+    .where(sa.or_(PARKED.c.key.is_not(None), PARKED.c.value.is_not(None), PARKED.c.headers != "[]"))
+    .values(
+        **EMPTIED,
+        state=sa.case((PARKED.c.state == ParkedState.PARKED, ParkedState.DISCARDED.value), else_=PARKED.c.state),
+    )
+)
+
+
+def is_erasure(heard: Heard[Event]) -> bool:
+    return type(heard.body) is STREAMS[heard.stream].tombstone
+
+
+def follow(writes: Writes, erasures: Sequence[Heard[Event]]) -> None:
+    """Empties what is parked about those who were erased, and remembers where an erasure cannot reach the record it is for."""
+    if not erasures:
+        return
+    targets = sorted({(stream, key_of(one.body)) for one in erasures for stream in _reach(one.stream)})
+    writes.add(
+        _EMPTY,
+        {
+            "erased_streams": [stream for stream, _ in targets],
+            "erased_keys": [key for _, key in targets],
+            "erased_ids": [json.dumps(key.decode()).encode() for _, key in targets],
+        },
+    )
+    stray = {StrayErasure.key_of(row): row for row in map(_stray_of, erasures) if row.partition != _home(row)}
+    mended = {StrayErasure.key_of(row) for row in map(_stray_of, erasures) if row.partition == _home(row)}
+    for row in stray.values():
+        log.warning("an erasure lies in a partition that is not its key's", stream=row.stream, partition=row.partition,
+                    offset=row.offset)  # fmt: skip
+    if stray.keys() - mended:
+        writes.add(_REMEMBER, arrays_of(STRAY, [stray[key] for key in sorted(stray.keys() - mended)]))
+    if mended:
+        streams, keys = zip(*sorted(mended), strict=True)
+        writes.add(_MEND, {"mended_streams": list(streams), "mended_keys": list(keys)})
+
+
+def _reach(stream: str) -> Iterable[str]:
+    return [name for name, one in STREAMS.items() if one.compacted] if stream == IDENTITY else [stream]
+
+
+def _stray_of(erasure: Heard[Event]) -> StrayErasure:
+    return StrayErasure(
+        erasure.stream, key_of(erasure.body).decode(), erasure.partition, erasure.offset, erasure.appended_at
+    )
+
+
+def _home(row: StrayErasure) -> int:
+    return number_of(row.stream, row.key.encode())
+
+
+async def without_bytes(connection: AsyncConnection, service: Service, rows: Sequence[Parked]) -> list[Parked]:
+    """The rows to park, emptied where they are about somebody who is erased already: such bytes are not kept at all."""
+    working = service.working(service.clock())
+    about: dict[Parked, list[Row]] = {}
+    for row in rows:
+        for stream, key in _may_be_about(row):
+            erasure = decode(StoredRecord(stream, row.partition, row.offset, 0, key, None, ()))
+            if isinstance(erasure, Heard) and type(erasure.body) in working.make:
+                about.setdefault(row, []).append(working.make[type(erasure.body)](erasure))
+    if not about:
+        return list(rows)
+    reads = Reads(connection)
+    erasures = [one for some in about.values() for one in some]
+    for kind in sorted({type(one) for one in erasures}, key=lambda kind: kind.__name__):
+        keys = {kind.key_of(one) for one in erasures if type(one) is kind}
+        reads.by_key(working[kind], service.table(kind), keys)
+    await reads.run()
+
+    def is_erased(one: Row) -> bool:
+        return bool(getattr(working[type(one)].get(*type(one).key_of(one)), "erased", False))
+
+    return [_emptied(row) if any(map(is_erased, about.get(row, ()))) else row for row in rows]
+
+
+def _may_be_about(row: Parked) -> Iterable[tuple[str, bytes]]:
+    """Who a record with a name or an address may be about: whom its key names, and whom its body does, where key or stream were
+    wrong. Who is erased from the register is erased everywhere."""
+    misplaced = row.reason == Reason.WRONG_STREAM
+    if not STREAMS[row.stream].compacted and not misplaced:
+        return
+    streams = {IDENTITY, *(_reach(IDENTITY) if misplaced else [row.stream])}
+    keys = {row.key}
+    if misplaced or row.reason == Reason.WRONG_KEY:
+        with contextlib.suppress(ValueError, RecursionError):
+            body = json.loads(row.value or b"")
+            data = body.get("data", body) if isinstance(body, dict) else None
+            keys |= {str(data.get(STREAMS[name].key)).encode() for name in streams} if isinstance(data, dict) else set()
+    yield from ((stream, key) for stream in sorted(streams) for key in keys if key is not None)
+
+
+def _emptied(row: Parked) -> Parked:
+    detail = "about somebody who is erased: the bytes were not kept"
+    return dataclasses.replace(row, key=None, value=None, headers="[]", detail=detail, state=ParkedState.DISCARDED)
+
+
+async def count_stray(connection: AsyncConnection) -> int:
+    return int((await connection.execute(sa.select(sa.func.count()).select_from(STRAY))).scalar_one())

@@ -1,0 +1,129 @@
+"""Held requests, answers, due moments and takeovers: the rows every deciding service has, and how they are loaded."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts import EVENTS
+from shared.contracts.model import Event
+from shared.events.envelope import Heard
+from shared.postgres.database import KEPT, MACHINERY, any_of, table_of
+from shared.postgres.roundtrips import Reads
+from shared.service import SHARED_TABLES
+from shared.state.working import Answer, Due, Held, OtherWriter, Takeover, Working
+
+HELD = table_of(
+    Held,
+    "held",
+    MACHINERY,
+    schema=KEPT,
+    extra=[
+        sa.Index("held_session", "session_id"),
+        sa.Index("held_person", "person_id"),
+        sa.Index("held_expiry", "expires_at"),
+    ],
+)
+ANSWER = table_of(Answer, "answer", MACHINERY, extra=[sa.Index("answer_place", "session_id", "person_id")])
+DUE = table_of(Due, "due", MACHINERY, extra=[sa.Index("due_at", "at")])
+TAKEOVER = table_of(Takeover, "takeover", MACHINERY)
+OTHER_WRITER = table_of(
+    OtherWriter,
+    "other_writer",
+    MACHINERY,
+    schema=KEPT,  # A rebuild leaves out what was set aside, and must know of it all the same.
+    extra=[sa.Index("other_writer_subject", "subject")],
+)
+SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER, OtherWriter: OTHER_WRITER})
+
+HELD_DAYS = 30
+"""How long a request waits for something nobody has announced."""
+
+HELD_TOO_LONG = "held"
+"""The kind of due moment whose subject is a session with held requests that have waited long enough."""
+
+_TAKEOVERS = sa.select(TAKEOVER)
+
+
+_HELD_ABOUT = (
+    sa.select(HELD)
+    .where(sa.or_(any_of(HELD.c.session_id, "held_sessions"), any_of(HELD.c.person_id, "held_persons")))
+    .order_by(HELD.c.appended_at)
+    .limit(sa.bindparam("held_most"))
+)
+
+
+def load_takeovers(reads: Reads, working: Working) -> None:
+    reads.rows(working[Takeover], _TAKEOVERS)
+
+
+_OTHER_WRITERS = sa.select(OTHER_WRITER).where(any_of(OTHER_WRITER.c.subject, "other_subjects"))
+
+
+def load_other_writers(reads: Reads, working: Working, events: Iterable[Heard[Event]]) -> None:
+    """What others said about the aggregates that these events contend for; asked once their rows are loaded, and seldom anything."""
+    subjects = set()
+    for one in events:
+        make = working.make.get(type(one.body))
+        row = make(one) if make else None
+        if row is not None:
+            rows = working[type(row)]
+            old = rows.get(*rows.key(row))
+            if old is not None and (old.source != row.source or getattr(row, "erased", False)):
+                subjects.add(one.subject)
+    if subjects:
+        reads.rows(working[OtherWriter], _OTHER_WRITERS, {"other_subjects": sorted(subjects)})
+
+
+def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard[Event]]) -> None:
+    """What has become of these very requests, as far as they were heard before."""
+    wanted = {(one.source, one.event_id) for one in requests}
+    reads.by_key(working[Answer], ANSWER, wanted)
+    reads.by_key(working[Held], HELD, wanted)
+
+
+def load_held_about(
+    reads: Reads,
+    working: Working,
+    *,
+    sessions: Iterable[str],
+    persons: Iterable[str],
+    most: int = 20_000,
+) -> None:
+    """The held requests about these sessions or persons: whatever arrives about them may let them be decided."""
+    parameters = {"held_sessions": sorted(set(sessions)), "held_persons": sorted(set(persons)), "held_most": most}
+    reads.rows(working[Held], _HELD_ABOUT, parameters)
+
+
+def heard_again(held: Held) -> Heard[Event]:
+    """A held request in the shape in which it was heard."""
+    body = EVENTS[held.type].model_validate_json(held.body)
+    return Heard.as_request(
+        body,
+        held.partition,
+        held.offset,
+        held.appended_at,
+        source=held.request_source,
+        event_id=held.request_id,
+        stated_at=held.stated_at,
+    )
+
+
+def in_order_of_arrival(held: Iterable[Held]) -> list[Held]:
+    return sorted(held, key=lambda one: (one.appended_at, one.stream, one.partition, one.offset, one.request_id))
+
+
+OVERDUE_AFTER = dt.timedelta(minutes=5)
+_long_ago = sa.bindparam("long_ago", type_=sa.DateTime(timezone=True))
+_OVERDUE = sa.select(
+    sa.select(sa.func.count()).where(DUE.c.at <= _long_ago).scalar_subquery()
+    + sa.select(sa.func.count(sa.distinct(HELD.c.session_id))).where(HELD.c.expires_at <= _long_ago).scalar_subquery()
+)
+
+
+async def count_overdue(connection: AsyncConnection, now: dt.datetime) -> int:
+    """Moments that have passed for so long that something keeps them from being decided: a stream that is not heard, or our own fault."""
+    return int((await connection.execute(_OVERDUE, {"long_ago": now - OVERDUE_AFTER})).scalar_one())

@@ -1,0 +1,240 @@
+"""The batch projector: one FastStream batch subscriber a lane. It fetches, decodes and hands over to the lane's transaction.
+
+Where a partition is read, and whether it may be read at all, it leaves to `positioning.py`: whatever goes wrong here ends in a
+doubt there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import telemetry
+from shared.backoff import Backoff
+from shared.books.batch import Batch, NotContinuous
+from shared.consuming.positioning import Positioning
+from shared.consuming.positions import Fetched, Positions
+from shared.events.decoding import decode, echo_of
+from shared.events.envelope import Read, appended_at
+from shared.faults import Fault, classify
+from shared.kafka import fetching
+from shared.settings import ConsumerLimits
+
+log = structlog.get_logger()
+
+ECHO_MS = 200
+
+Hear = Callable[[Sequence[Batch], Sequence[Sequence[Read]]], Any]
+
+
+class Lane:
+    """One consumer of some streams, and what hears their batches."""
+
+    def __init__(
+        self,
+        name: str,
+        broker: KafkaBroker,
+        engine: AsyncEngine,
+        *,
+        service: str,
+        source: str,
+        streams: Sequence[str],
+        own: Sequence[str],
+        hear: Hear,
+        limits: ConsumerLimits,
+        replica: str | None,
+        gate: asyncio.Event | None,
+        changed: Callable[[dt.datetime], None],
+    ) -> None:
+        """`gate`: streams that are not our own wait for it. `changed` is called after each commit of something that others said,
+        with when the oldest of it was appended.
+        """
+        self.name = name
+        self.streams = tuple(streams)
+        self.tasks: list[asyncio.Task[None]] = []
+        """The loops whose end is the process's end."""
+        self._service = service
+        self._source = source.encode()
+        self._own = frozenset(own)
+        self._hear = hear
+        self._limits = limits
+        self._gate = gate
+        self._changed = changed
+        self._echoes: list[Fetched] = []
+        self._echoes_at = 0.0
+        self._writing: asyncio.Task[None] | None = None
+        self._backoff = Backoff(limits.backoff_first_seconds, limits.backoff_most_seconds)
+        self.positions = Positions()
+        self.positioning = Positioning(
+            lane=name,
+            service=service,
+            engine=engine,
+            streams=self.streams,
+            own=self._own,
+            gate=gate,
+            watch_seconds=limits.watch_seconds,
+            backoff=self._backoff,
+            positions=self.positions,
+            consumer=lambda: self._subscriber.consumer,
+            writing=lambda: self._writing,
+        )
+        fetching.install(limits)
+        self._subscriber: Any = broker.subscriber(
+            *streams,
+            group_id=service,
+            group_instance_id=member_name(service, name, replica),
+            listener=self.positioning,
+            batch=True,
+            ack_policy=AckPolicy.MANUAL,  # Every other policy commits when the handler raises, or seeks in a spin.
+            auto_offset_reset="earliest",  # The default skips history.
+            parser=self._take,
+            decoder=_hand_on,
+            no_reply=True,
+            max_partition_fetch_bytes=limits.fetch_bytes,
+            fetch_max_bytes=limits.fetch_most_bytes,
+            isolation_level="read_committed",  # What a transaction took back was never said.
+            session_timeout_ms=limits.session_timeout_ms,
+            heartbeat_interval_ms=limits.session_timeout_ms // 10,
+            max_poll_interval_ms=600_000,
+        )
+        self._subscriber(self._on_batch)
+        # FastStream's loop asks for the attribute at each turn.
+        self._subscriber.get_msg = self._fetch_safely  # type: ignore[method-assign]
+
+    # --- life ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts keeping partitions positioned; the subscriber itself starts with the broker."""
+        for loop in (self.positioning.keep, self.positioning.watch):
+            self.tasks.append(asyncio.create_task(loop(), name=f"{self.name}:{loop.__name__}"))
+
+    async def stop(self) -> None:
+        """Lets the batch in flight end, then stops."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self._writing:
+            await self._writing
+
+    # --- hearing -------------------------------------------------------------------------
+
+    async def _fetch_safely(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """Returns as soon as there is something to hear; FastStream's own fetch sleeps while nothing comes, and wakes up for nothing.
+
+        When it raises, aiokafka has lost what it had unpacked of other partitions and moved past it.
+        """
+        limits = self._limits
+        try:
+            wait_ms = ECHO_MS if self._echoes else limits.poll_ms
+            fetched = await consumer.getmany(timeout_ms=wait_ms, max_records=limits.batch_records)
+            if not fetched and self._echoes:
+                await self._on_batch([])
+            return tuple(itertools.chain.from_iterable(fetched.values()))
+        except ConsumerStoppedError:
+            raise
+        except KafkaError:
+            self.positioning.doubt()
+            raise
+        except Exception as error:
+            log.exception("fetch failed", lane=self.name)
+            self._backoff.failed(error, where=f"{self.name}: fetching")
+            self.positioning.doubt()
+            await asyncio.sleep(1)
+        return ()
+
+    async def _take(self, records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+        """FastStream's parser slot. No await stands between the fetch and here, so no seek can come between."""
+        fetched = self.positions.take(records)
+        telemetry.RECORDS.labels(self._service, self.name).inc(len(records))
+        if len(fetched) != len({(record.topic, record.partition) for record in records}):
+            self.positioning.wake()
+        return KafkaMessage(
+            body=fetched,
+            raw_message=records,
+            headers={},
+            message_id="",
+            correlation_id="",
+            reply_to="",
+            consumer=None,  # type: ignore[arg-type]  # Only its own acknowledging would need it.
+        )
+
+    async def _on_batch(self, fetched: list[Fetched]) -> None:
+        """Decodes a batch while the database works on the one before."""
+        fetched = self._with_echoes(fetched)
+        if not fetched:
+            return
+        decoded = [self._read(one.batch) for one in fetched]
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+            if not all(self.positions.is_current(one) for one in fetched):  # Its predecessor failed.
+                self.positioning.doubt(one.batch.partition for one in fetched)
+                return
+        self._writing = asyncio.create_task(self._write(fetched, decoded))
+        await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
+
+    def _with_echoes(self, fetched: list[Fetched]) -> list[Fetched]:
+        """What is to be heard now. Once all that was said before is known nobody waits for our own words, and alone they would cost a
+        transaction each: they come along with others' records, or a fifth of a second later, or when they are a batch."""
+        fetched = self.positions.joined(self._echoes, fetched)
+        self._echoes = []
+        now, known = time.monotonic(), self._gate is not None and self._gate.is_set()
+        few = sum(len(one.batch.records) for one in fetched) < self._limits.batch_records
+        if (
+            (known and few and now < self._echoes_at)
+            and all(one.batch.partition.stream in self._own for one in fetched)
+            and sum(len(record.value or b"") for one in fetched for record in one.batch.records)
+            < self._limits.hand_on_bytes
+        ):
+            self._echoes = fetched
+            return []
+        self._echoes_at = now + ECHO_MS / 1000
+        return fetched
+
+    def _read(self, batch: Batch) -> list[Read]:
+        if batch.partition.stream in self._own:
+            return [echo_of(record, self._source) or decode(record) for record in batch.records]
+        return [decode(record) for record in batch.records]
+
+    async def _write(self, fetched: list[Fetched], decoded: list[list[Read]]) -> None:
+        """Hears one batch. Never raises: a fault makes its partitions doubtful."""
+        partitions = [one.batch.partition for one in fetched]
+        try:
+            with telemetry.BATCH_SECONDS.labels(self._service, self.name).time():
+                await self._hear([one.batch for one in fetched], decoded)
+        except NotContinuous as error:
+            log.info("batch dropped", lane=self.name, reason=str(error))
+            self.positioning.doubt(partitions)
+        except Exception as error:
+            if classify(error) is not Fault.TRANSIENT:
+                log.exception("batch failed", lane=self.name)
+            telemetry.FAULTS.labels(self._service, self.name).inc()
+            self.positioning.doubt(partitions)
+            self._backoff.failed(error, where=self.name)
+        else:
+            self._backoff.worked()
+            self.positioning.heard(one.batch for one in fetched)
+            firsts = [one.batch.records[0] for one in fetched if one.batch.partition.stream not in self._own]
+            if firsts:  # Waking a planner by our own echoes cost a third of all mail.
+                self._changed(min(map(appended_at, firsts)))
+
+
+def member_name(service: str, lane: str, replica: str | None) -> str | None:
+    """A name of its own in Kafka's group: with it, the place is taken again at once after kill -9. Only who was given one has it: of two
+    processes under one name the second throws the first out."""
+    return f"{service}-{lane}-{replica}" if replica else None
+
+
+async def _hand_on(message: KafkaMessage) -> Any:
+    """FastStream's decoder slot: the records were sorted by the parser, and each is decoded by itself later."""
+    return message.body

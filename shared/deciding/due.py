@@ -1,0 +1,118 @@
+"""Due moments: what has to be decided because time has come. A moment is decided only when every stream its decision reads has
+been heard past what it held at that moment, so that after days of downtime nothing is decided too early."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import telemetry
+from shared.backoff import Backoff
+from shared.books.holding import DUE, HELD, HELD_TOO_LONG
+from shared.books.watermark import is_heard
+from shared.deciding.transaction import Desk
+from shared.faults import Fault, classify
+from shared.kafka.observer import Observer
+from shared.postgres.database import rows_as
+from shared.service import Service
+from shared.state.working import Due
+
+log = structlog.get_logger()
+
+FAILED_AGAIN_AFTER = dt.timedelta(minutes=10)
+
+_held = sa.select(
+    sa.literal(HELD_TOO_LONG).label("kind"),
+    HELD.c.session_id.label("subject"),
+    sa.func.max(HELD.c.expires_at).label("at"),
+).where(HELD.c.expires_at <= sa.bindparam("now"))
+_due = sa.union_all(
+    sa.select(DUE.c.kind, DUE.c.subject, DUE.c.at).where(DUE.c.at <= sa.bindparam("now")),
+    _held.group_by(HELD.c.session_id),
+).subquery()
+_NEXT = sa.select(_due).order_by(_due.c.at, _due.c.kind, _due.c.subject).limit(sa.bindparam("most"))
+
+
+class DueLoop:
+    """Decides due moments, oldest first."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: Service,
+        desk: Desk,
+        observer: Observer,
+        *,
+        may_decide: asyncio.Event,
+        poll_seconds: float,
+        batch: int,
+    ) -> None:
+        self._engine = engine
+        self._service = service
+        self._desk = desk
+        self._observer = observer
+        self._may_decide = may_decide
+        self._poll_seconds = poll_seconds
+        self._batch = batch
+        self._backoff = Backoff(0.5, 30)
+        self._failed: dict[tuple[str, str], dt.datetime] = {}
+        """Moments that our own code failed on, and when they are tried again."""
+
+    async def run(self) -> None:
+        """Runs until cancelled; every fault is retried with back-off."""
+        await self._may_decide.wait()
+        while True:
+            await self._backoff.wait()
+            try:
+                decided = await self.round(self._service.clock())
+                self._backoff.worked()
+                if not decided:
+                    await asyncio.sleep(self._poll_seconds)
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    log.exception("due moments failed")
+                telemetry.FAULTS.labels(self._service.name, "due").inc()
+                self._backoff.failed(error, where="due moments")
+
+    async def round(self, now: dt.datetime) -> int:
+        """Decides what is due and may be decided. Returns how many moments."""
+        async with self._engine.connect() as connection:
+            most = self._batch + len(self._failed)
+            moments = rows_as(Due, await connection.execute(_NEXT, {"now": now, "most": most}))
+        self._failed = {key: again for key, again in self._failed.items() if again > now}
+        moments = [one for one in moments if (one.kind, one.subject) not in self._failed]
+        telemetry.DUE_AGE.labels(self._service.name).set((now - moments[0].at).total_seconds() if moments else 0)
+        ready = await self._ready(moments)
+        if ready:
+            await self._decide(ready)
+        return len(ready)
+
+    async def _decide(self, moments: Sequence[Due]) -> None:
+        """Together; one by one when one of them fails, so that it holds up nobody else."""
+        try:
+            await self._desk.act(moments)
+        except Exception as error:
+            if classify(error) is Fault.TRANSIENT:
+                raise
+            for moment in moments:
+                try:
+                    await self._desk.act([moment])
+                except Exception as culprit:
+                    if classify(culprit) is Fault.TRANSIENT:
+                        raise
+                    log.exception("due moment failed", kind=moment.kind, subject=moment.subject)
+                    self._failed[moment.kind, moment.subject] = self._service.clock() + FAILED_AGAIN_AFTER
+
+    async def _ready(self, moments: Sequence[Due]) -> Sequence[Due]:
+        """All of them, if what they read has been heard past the last of them; else the oldest alone, if that may be decided."""
+        for some in (moments, moments[:1]):
+            if some:
+                streams = dict.fromkeys((*self._service.heard,))
+                if await is_heard(self._engine, await self._observer.ends_at(streams, some[-1].at)):
+                    return some
+        return ()

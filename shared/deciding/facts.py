@@ -1,0 +1,142 @@
+"""The fact lane: a batch of facts folded to the newest per aggregate and written by one guarded statement.
+
+The statement moves the watermarks and writes the rows, or does nothing at all. It does nothing whenever the batch is not
+ordinary: a watermark stands elsewhere, or an aggregate has another owner. Then the deciding lane's transaction, which thinks
+event by event, says what is right. Both must come to the same rows; tests/shared holds them against each other.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import telemetry
+from shared.books import watermark
+from shared.books.batch import Batch
+from shared.books.watermark import Move
+from shared.contracts.model import Event
+from shared.events.envelope import Heard, Read, fingerprint
+from shared.faults import Fault, classify
+from shared.postgres.database import arrays_of, unnested, upsert_newest
+from shared.service import Service
+from shared.state.rows import FactRow
+from shared.state.working import Takeover, Verdict
+
+
+@functools.cache
+def _statement(tables: tuple[sa.Table, ...]) -> sa.Select[Any]:
+    """The guarded statement for batches that touch these tables. Returns (all was ordinary, rows written)."""
+    standing, move = watermark.guard()
+    conditions = [
+        sa.select(sa.func.count()).select_from(standing).scalar_subquery()
+        == sa.select(sa.func.count()).select_from(move).scalar_subquery()
+    ]
+    news = {table: unnested(table) for table in tables}
+    for table, new in news.items():
+        key = [column.name for column in table.primary_key]
+        other = sa.or_(table.c.source != new.c.source, table.c.numbered != new.c.numbered)
+        same_key = sa.and_(*(table.c[name] == new.c[name] for name in key))
+        conditions.append(~sa.exists(sa.select(sa.literal(1)).select_from(sa.join(table, new, same_key)).where(other)))
+    ordinary = sa.select(sa.and_(*conditions).label("ordinary")).cte("ordinary", nesting=False)
+    holds = sa.select(ordinary.c.ordinary).scalar_subquery()
+    written = [
+        upsert_newest(table, new, holds).returning(sa.literal(1).label("one")).cte(f"written_{table.name}")
+        for table, new in news.items()
+    ]
+    moves = watermark.moved(move, holds).returning(sa.literal(1).label("one")).cte("moved")
+    counts = [sa.select(sa.func.count()).select_from(cte).scalar_subquery() for cte in written]
+    total: sa.ColumnElement[int] = sa.literal(0)
+    for number in counts:
+        total = total + number
+    return sa.select(ordinary.c.ordinary, total.label("written")).add_cte(moves, *written)
+
+
+Newest = dict[type[FactRow], dict[tuple[Any, ...], FactRow]]
+
+
+class Thinker(Protocol):
+    """Hears event by event whatever is not ordinary: the deciding lane's desk, or a rebuild."""
+
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> Any: ...
+
+
+class FactLane:
+    """Writes batches of facts. Owes its speed to one round trip a batch and to statements that are built once."""
+
+    def __init__(self, engine: AsyncEngine, service: Service, desk: Thinker) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._service = service
+        self._desk = desk
+        self._make = service.working(service.clock()).make
+
+    async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> None:
+        """Hears batches of several partitions. Raises NotContinuous, or a transient fault."""
+        try:
+            done = await self._hear_ordinary(batches, decoded)
+        except Exception as error:
+            if classify(error) is Fault.TRANSIENT:
+                raise
+            done = False  # The deciding lane finds the culprit, event by event.
+        if not done:
+            await self._desk.hear(batches, decoded)
+
+    async def _hear_ordinary(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> bool:
+        newest: Newest = {}
+        ordinary = all(
+            isinstance(one, Heard) and not one.tombstone and self._fold(newest, one) for part in decoded for one in part
+        )
+        return ordinary and await self._write(batches, newest)
+
+    def _fold(self, newest: Newest, heard: Heard[Event]) -> bool:
+        """Keeps the newest row of each aggregate. False: not ours to judge."""
+        make = self._make.get(type(heard.body))
+        if make is None:
+            return True
+        row = make(heard)
+        if getattr(row, "erased", False) or isinstance(row, Takeover):
+            return False  # More follows from it than its row.
+        rows = newest.setdefault(type(row), {})
+        key = type(row).key_of(row)
+        old = rows.get(key)
+        if old is None:
+            rows[key] = row
+            return True
+        if old.source != row.source or old.numbered != row.numbered:
+            return False
+        if row.version == old.version and (row.event_id != old.event_id or row.heard_at < old.heard_at):
+            return False  # A tie: which of them is new depends on the row that stands, too.
+        if row.version > old.version:
+            rows[key] = row
+        return True
+
+    async def _write(self, batches: Sequence[Batch], newest: Newest) -> bool:
+        tables: list[tuple[sa.Table, list[FactRow]]] = sorted(
+            ((self._service.table(kind), [row for _, row in sorted(rows.items())]) for kind, rows in newest.items()),
+            key=lambda item: item[0].name,
+        )
+        moves = [
+            Move(
+                batch.partition,
+                batch.from_offset,
+                batch.next_offset,
+                batch.records[-1].offset,
+                fingerprint(batch.records[-1]),
+                heard=len(batch.records),
+                skipped=batch.next_offset - batch.from_offset - len(batch.records),
+            )
+            for batch in sorted(batches, key=lambda batch: batch.partition)
+        ]
+        parameters: dict[str, Any] = watermark.parameters(moves)
+        for table, rows in tables:
+            parameters |= arrays_of(table, rows)
+        async with self._engine.connect() as connection:
+            result = await connection.execute(_statement(tuple(table for table, _ in tables)), parameters)
+            ordinary, written = result.one()
+        if ordinary:
+            stale = sum(len(rows) for _, rows in tables) - written
+            telemetry.count(self._service.name, [(Verdict.NEWER, "")] * written + [(Verdict.STALE, "")] * stale)
+        return bool(ordinary)

@@ -1,0 +1,140 @@
+"""What a service makes of inputs: loads what they touch, hears them one by one in memory, collects what changed.
+
+The same for events, commands, due moments and parked records heard again. Locks nothing, commits nothing, knows no watermark.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.books import erasing, holding, parking
+from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
+from shared.books.recovery import RECONCILE
+from shared.contracts.model import Event
+from shared.events.envelope import Heard, Reason
+from shared.events.streams import Partition
+from shared.outbox import journal
+from shared.postgres.roundtrips import Reads, Writes
+from shared.service import Inputs, Service
+from shared.state.rows import Row
+from shared.state.working import Arrival, Due, Verdict, Working
+
+_PARK_FOR = {
+    Verdict.FOREIGN: Reason.FOREIGN_WRITER,
+    Verdict.FORMER: Reason.FORMER_WRITER,
+    Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
+}
+
+
+async def think(
+    service: Service,
+    connection: AsyncConnection,
+    inputs: Inputs,
+    *,
+    quiet_until: Mapping[Partition, int],
+    all_rules_known: bool = False,
+) -> tuple[Working, Writes]:
+    """What came of the inputs, and what remains to be written. What stands before `quiet_until` decides nothing (shared.books.recovery)."""
+    working = service.working(service.clock())
+    working.all_rules_known = all_rules_known
+    if not inputs:
+        return working, Writes()
+    requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
+    reads = Reads(connection)
+    holding.load_takeovers(reads, working)
+    _load_owners(service, reads, working, inputs)
+    holding.load_known_requests(reads, working, requests)
+    parking.load_blocked(reads, working, (_place(one) for one in requests if parking.waits(one.body)))
+    await service.load(reads, working, inputs)
+    await reads.run()
+    holding.load_other_writers(reads, working, (one for one in inputs if isinstance(one, Heard)))
+    await reads.run()
+    for one in inputs:
+        if isinstance(one, Due):
+            _due(service, working, one)
+        else:
+            _hear(service, working, one, quiet=_is_quiet(one, quiet_until))
+    return working, to_write(service, working)
+
+
+def to_write(service: Service, working: Working) -> Writes:
+    """The rows that changed, and the facts said to journal and outbox."""
+    writes = Writes()
+    for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
+        writes.save(service.table(kind), rows)
+    journal.enter(writes, working.said)
+    erasing.follow(writes, working.erasures)
+    return writes
+
+
+def _load_owners(service: Service, reads: Reads, working: Working, inputs: Inputs) -> None:
+    """The rows that the facts and due moments among the inputs are about to change, by key."""
+    keys: dict[type[Row], set[tuple[object, ...]]] = {}
+    for one in inputs:
+        if isinstance(one, Due):
+            keys.setdefault(Due, set()).add((one.kind, one.subject))
+        elif make := working.make.get(type(one.body)):
+            row = make(one)
+            keys.setdefault(type(row), set()).add(working[type(row)].key(row))
+    for kind, wanted in sorted(keys.items(), key=lambda item: item[0].__name__):  # Not a statement for each order.
+        reads.by_key(working[kind], service.table(kind), wanted)
+
+
+def _due(service: Service, working: Working, moment: Due) -> None:
+    """A moment that was moved or decided meanwhile is none any more; held requests carry theirs themselves."""
+    if moment.kind not in (HELD_TOO_LONG, RECONCILE):
+        if working[Due].get(moment.kind, moment.subject) != moment:
+            return
+        working[Due].remove(moment.kind, moment.subject)
+    service.due[moment.kind](working, moment)
+
+
+def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: bool) -> None:
+    kind = type(heard.body)
+    if kind in working.make:
+        verdict = working.apply(heard)
+        working.verdicts.append((verdict, heard.source))
+        if verdict not in _PARK_FOR and erasing.is_erasure(heard):
+            working.erasures.append(heard)
+        news = verdict is Verdict.NEWER or (verdict is Verdict.STALE and kind in working.remember)
+        if news and heard.source != service.source and not quiet:
+            react = service.react.get(kind)
+            if react is not None:
+                react(working, heard)
+        elif verdict in _PARK_FOR:
+            working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
+    elif kind in service.decide and working.is_known(heard):
+        if not working.is_repeated(heard):
+            working.set_aside(
+                heard, Reason.ID_REUSED, f"{heard.event_id} of {heard.source} is the id of another request"
+            )
+    elif kind in service.decide:
+        if parking.waits(heard.body) and working.is_blocked(_place(heard), _arrival(heard)):
+            working.set_aside(
+                heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked"
+            )
+        elif quiet:
+            expires_at = heard.appended_at + dt.timedelta(days=HELD_DAYS)
+            session_id, person_id = _place(heard)
+            working.hold(heard, session_id=session_id, person_id=person_id, waits_for="recovery", expires_at=expires_at)
+        else:
+            service.decide[kind](working, heard)
+
+
+def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool:
+    """Whether it stands before where a recovery ends. Never a command: those come from no partition."""
+    if not quiet_until:
+        return False
+    until = quiet_until.get(Partition(heard.stream, heard.partition))
+    return until is not None and heard.offset < until
+
+
+def _place(heard: Heard[Event]) -> tuple[str, str]:
+    return getattr(heard.body, "session_id", ""), getattr(heard.body, "person_id", "")
+
+
+def _arrival(heard: Heard[Event]) -> Arrival:
+    return heard.appended_at, heard.stream, heard.partition, heard.offset

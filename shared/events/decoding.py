@@ -1,0 +1,269 @@
+"""Reading: a Kafka record as an event, something poisonous with a reason, or a type that nobody here knows. Never raises."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from pydantic import ValidationError
+
+from shared.contracts import EVENTS, Event
+from shared.contracts.model import BODY_LIMIT_BYTES, Fact
+from shared.events.envelope import (
+    ATTRIBUTE_LIMIT,
+    BINARY,
+    STRUCTURED,
+    Decoded,
+    Echo,
+    Heard,
+    Poison,
+    Reason,
+    Record,
+    Unknown,
+    appended_at,
+    subject_of,
+)
+from shared.events.oversized import CutRecord
+from shared.events.streams import STREAMS, Stream
+
+FUTURE_TOLERANCE = dt.timedelta(minutes=5)
+VERSION_LIMIT = 2**63 - 1
+_BINARY = BINARY.encode()
+_HANDED_ON = frozenset({"ce_correlationid", "ce_causationid", "ce_traceparent"})
+"""For whoever follows a trace. They decide nothing, so one that cannot be read is left out."""
+_READ = _HANDED_ON | {
+    *("content-type", "ce_specversion", "ce_id", "ce_source"),
+    *("ce_type", "ce_subject", "ce_time", "ce_aggregateversion"),
+}
+"""What the envelope reads. Every other header is somebody else's business, whatever its name and bytes (decision 0011)."""
+_SPEAKS_CLOUDEVENTS = ("ce_", "ce-", "cloudevents", "content-type")
+"""How the names begin by which somebody who writes CloudEvents gives themselves away, also if they are spelt wrongly."""
+
+
+class _NotReadable(Exception):
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def echo_of(record: Record, ours: bytes) -> Echo | None:
+    """The record as an echo, if its `ce_source` is ours: its id is read and nothing else."""
+    headers = dict(record.headers)
+    if headers.get("ce_source") != ours or not record.value or len(headers) < len(record.headers):
+        return None
+    event_id = (headers.get("ce_id") or b"").decode(errors="replace")
+    return Echo(record, event_id) if event_id and event_id.isprintable() else None
+
+
+def decode(record: Record) -> Decoded:
+    """Reads one record without ever raising: an event, something poisonous, or a type that is not known here.
+
+    Source: CloudEvents 1.0.2, Kafka protocol binding 1.0.2 (binary and structured content mode).
+    """
+    try:
+        if isinstance(record, CutRecord):
+            raise _NotReadable(record.reason, record.detail)
+        stream = STREAMS[record.topic]
+        value = record.value
+        if value is None and _is_bare(record):
+            return _tombstone(record, stream)
+        if value is not None and len(value) > BODY_LIMIT_BYTES:
+            raise _NotReadable(Reason.TOO_LARGE, f"the body has {len(value)} bytes; the limit is {BODY_LIMIT_BYTES}")
+        headers = _headers(record)
+        content_type = _content_type(headers.get("content-type") or b"")
+        if content_type == STRUCTURED and value:
+            headers, value = _structured(value)
+        elif content_type != BINARY and value:
+            raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"content-type is {content_type or 'missing'!r}")
+        value = value or _named_by_key(record, stream, headers)
+        type_name = _repeated(headers, "ce_type")
+        model = EVENTS.get(type_name)
+        if model is None:
+            for name in _READ & headers.keys():  # Nobody reads the rest of it.
+                _text(name, headers[name] or b"")
+            return Unknown(record, type_name)
+        return _event(record, stream, headers, value, model)
+    except _NotReadable as refused:
+        return Poison(record, refused.reason, refused.detail[:1000])
+    except (ArithmeticError, ValueError, RecursionError) as error:  # A validator that does not say so itself.
+        return Poison(record, Reason.INVALID_BODY, f"{type(error).__name__} in a validator")
+
+
+def _is_bare(record: Record) -> bool:
+    """Whether nobody who speaks CloudEvents wrote it. What agents add to every record (trace ids) says nothing about that."""
+    return not any(name.lower().startswith(_SPEAKS_CLOUDEVENTS) for name, _ in record.headers)
+
+
+def _headers(record: Record) -> dict[str, bytes]:
+    """The headers by name, as bytes until somebody reads one. Two that say different things are no answer to which is meant."""
+    headers = dict(record.headers)
+    if len(headers) < len(record.headers):
+        for name, value in record.headers:
+            if name in _HANDED_ON and value != headers[name]:
+                headers[name] = b""
+            elif name in _READ and value != headers[name]:
+                raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} stands there twice and says different things")
+    return headers
+
+
+def _structured(value: bytes) -> tuple[dict[str, bytes], bytes | None]:
+    """Structured mode: attributes beside `data` in one JSON object. Returned as headers and body of the binary mode."""
+    try:
+        envelope = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise _NotReadable(Reason.NOT_JSON, getattr(error, "msg", "nested too deeply")) from None
+    if not isinstance(envelope, dict) or "data_base64" in envelope or not isinstance(envelope.get("data"), dict | None):
+        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "a structured event is an object with an object `data`")
+    attributes = {
+        f"ce_{name}": str(item).encode("utf-8", "backslashreplace")  # A lone surrogate is told, not carried on.
+        for name, item in envelope.items()
+        if f"ce_{name}" in _READ and item is not None
+    }
+    data = envelope.get("data")
+    if data is None:
+        return attributes, None
+    return attributes, json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _named_by_key(record: Record, stream: Stream, headers: Mapping[str, bytes]) -> bytes:
+    """The body of an event without one: an erasure says nothing but whom, and the key says that. Nothing else may lack its body,
+    and to lack one erases nobody: who wrote it is asked as of any fact."""
+    erasure = stream.tombstone
+    if erasure is None or headers.get("ce_type") != erasure.type_name().encode():
+        raise _NotReadable(Reason.MISSING_BODY, "the record has no body, and is no erasure that could do without")
+    try:
+        return json.dumps({stream.key: (record.key or b"").decode()}).encode()
+    except UnicodeDecodeError:
+        raise _NotReadable(Reason.WRONG_KEY, f"the key of the erasure is no {stream.key}") from None
+
+
+def _content_type(value: bytes) -> str:
+    return BINARY if value == _BINARY else _text("content-type", value).partition(";")[0].strip().lower()
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise _NotReadable(Reason.HEADER_NOT_UTF8, f"{name} is not UTF-8") from None
+
+
+def _checked(name: str, text: str) -> str:
+    if not text:
+        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} is missing")
+    if len(text) > ATTRIBUTE_LIMIT or not text.isprintable():
+        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} is longer than {ATTRIBUTE_LIMIT} or not printable")
+    return text
+
+
+def _attribute(headers: Mapping[str, bytes], name: str) -> str:
+    return _checked(name, _text(name, headers.get(name) or b""))
+
+
+@functools.lru_cache(maxsize=4096)
+def _kept(name: str, value: bytes) -> str:
+    """A checked attribute that many records share: half of a record's headers say what the last one's said."""
+    return _checked(name, _text(name, value))
+
+
+def _repeated(headers: Mapping[str, bytes], name: str) -> str:
+    """An attribute with few different values, such as a source."""
+    return _kept(name, headers.get(name) or b"")
+
+
+def _handed_on(headers: Mapping[str, bytes], name: str) -> str | None:
+    if not headers.get(name):
+        return None
+    try:
+        return _attribute(headers, name)
+    except _NotReadable:
+        return None
+
+
+def _time(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_time is not RFC 3339: {text}") from None
+    if moment.tzinfo is dt.UTC:
+        return moment
+    if moment.tzinfo is None:
+        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_time has no offset: {text}")
+    try:
+        return moment.astimezone(dt.UTC)
+    except OverflowError:
+        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_time is out of range: {text}") from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _version(value: bytes) -> int:
+    text = _text("ce_aggregateversion", value)
+    if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > VERSION_LIMIT:
+        raise _NotReadable(
+            Reason.NOT_A_CLOUDEVENT, f"ce_aggregateversion is no decimal number of at most 63 bits: {text[:40]!r}"
+        )
+    return int(text)
+
+
+def _has_nul(value: bytes) -> bool:
+    """Whether any string in the JSON holds a NUL, also in fields that no contract knows: Postgres would refuse it."""
+    return "\\u0000" in json.dumps(json.loads(value)).replace("\\\\", "")
+
+
+def _event(
+    record: Record, stream: Stream, headers: Mapping[str, bytes], value: bytes, model: type[Event]
+) -> Heard[Event]:
+    if headers.get("ce_specversion") != b"1.0":
+        raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "ce_specversion is not 1.0")
+    event_id = _attribute(headers, "ce_id")
+    source = _repeated(headers, "ce_source")
+    stated_at = _time(_attribute(headers, "ce_time"))
+    heard_at = appended_at(record)
+    if stated_at > heard_at + FUTURE_TOLERANCE:
+        raise _NotReadable(Reason.FUTURE_TIME, f"said at {stated_at.isoformat()}, heard at {heard_at.isoformat()}")
+    if model.stream != stream.name:
+        raise _NotReadable(Reason.WRONG_STREAM, f"{model.type_name()} belongs to {model.stream}")
+    if issubclass(model, Fact) and model.only_by_owner and source != stream.owner:
+        raise _NotReadable(Reason.FOREIGN_WRITER, f"nobody but {stream.owner} can say it, and it is from {source[:80]}")
+    try:
+        body = model.model_validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        reason = Reason.NOT_JSON if first["type"] == "json_invalid" else Reason.INVALID_BODY
+        where = ".".join(str(step) for step in first["loc"]) or "body"
+        raise _NotReadable(reason, f"{where}: {first['msg']}") from None
+    if b"\\u0000" in value and _has_nul(value):
+        raise _NotReadable(Reason.INVALID_BODY, "body: must not contain a NUL character")
+    if record.key != str(getattr(body, stream.key)).encode():
+        raise _NotReadable(Reason.WRONG_KEY, f"the key {(record.key or b'')[:80]!r} is not the body's {stream.key}")
+    expected = subject_of(body)
+    subject = _text("ce_subject", headers["ce_subject"]) if headers.get("ce_subject") is not None else expected
+    if subject != expected and unquote(subject) != unquote(expected):
+        raise _NotReadable(Reason.WRONG_SUBJECT, f"ce_subject is {subject[:120]!r}, the body says {expected!r}")
+    number = headers.get("ce_aggregateversion")
+    return Heard.from_kafka(
+        record,
+        body,
+        event_id,
+        source,
+        stated_at,
+        None if number is None else _version(number),
+        _handed_on(headers, "ce_correlationid"),
+        _handed_on(headers, "ce_causationid"),
+        _handed_on(headers, "ce_traceparent"),
+    )
+
+
+def _tombstone(record: Record, stream: Stream) -> Heard[Event]:
+    """A bare empty value on a compacted stream stands for the aggregate's erasure, whoever wrote it."""
+    if stream.tombstone is None:
+        raise _NotReadable(Reason.TOMBSTONE, f"{stream.name} is not compacted: an empty value means nothing there")
+    try:
+        body = stream.tombstone.model_validate({stream.key: (record.key or b"").decode()})
+    except (ValidationError, UnicodeDecodeError):
+        raise _NotReadable(Reason.WRONG_KEY, f"the key of the tombstone is no {stream.key}") from None
+    return Heard.from_tombstone(record, body)

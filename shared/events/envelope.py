@@ -1,0 +1,360 @@
+"""The envelope: what CloudEvents 1.0 puts around an event, and how it is written. Read in shared.events.decoding. Knows headers and bytes,
+never what an event means.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from shared.contracts import EVENTS, Event
+from shared.events.streams import STREAMS
+from shared.values import immutable
+
+ATTRIBUTE_LIMIT = 200
+STRUCTURED = "application/cloudevents+json"
+BINARY = "application/json"
+NO_PARTITION = -1
+"""Where commands come from, and what we say ourselves before Kafka has it."""
+TOMBSTONE_SOURCE = "tombstone"
+"""An empty value names no writer."""
+
+B = TypeVar("B", bound=Event, covariant=True)
+E = TypeVar("E", bound=Event)
+
+
+class Reason(StrEnum):
+    """Why a record was set aside."""
+
+    NOT_JSON = "not_json"
+    NOT_A_CLOUDEVENT = "not_a_cloudevent"
+    HEADER_NOT_UTF8 = "header_not_utf8"
+    INVALID_BODY = "invalid_body"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    """Damaged, or packed in a way that cannot be unpacked."""
+    WRONG_STREAM = "wrong_stream"
+    WRONG_KEY = "wrong_key"
+    WRONG_SUBJECT = "wrong_subject"
+    TOMBSTONE = "tombstone"
+    MISSING_BODY = "missing_body"
+    FUTURE_TIME = "future_time"
+    FOREIGN_WRITER = "foreign_writer"
+    FORMER_WRITER = "former_writer"
+    NUMBERING_CHANGED = "numbering_changed"
+    REFUSED_BY_DATABASE = "refused_by_database"
+    UNDECIDABLE = "undecidable"
+    BEHIND_PARKED = "behind_parked"
+    UNKNOWN_MEETING = "unknown_meeting"
+    IMPLAUSIBLE_TIME = "implausible_time"
+    ID_REUSED = "id_reused"
+    """A request under the id of another one: neither a duplicate nor decidable."""
+
+
+class Record(Protocol):
+    """What we read of a Kafka record."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """A value may be missing: Kafka allows it, although nobody's types say so."""
+        ...
+
+
+@immutable
+class Heard(Generic[B]):
+    """One event as it was heard: who said what, when it was said, and where and when we heard it.
+
+    Made by name: `from_kafka`, `from_tombstone`, `over_http`, `as_request` for one that was held, `from_ourselves`.
+    """
+
+    stream: str
+    partition: int
+    offset: int
+    appended_at: dt.datetime
+    event_id: str
+    source: str
+    subject: str
+    stated_at: dt.datetime
+    version: int
+    numbered: bool
+    """Whether the producer numbers its versions; otherwise `version` is `stated_at` in microseconds."""
+    correlation_id: str | None
+    causation_id: str | None
+    traceparent: str | None
+    body: B
+    tombstone: bool = False
+
+    @property
+    def type(self) -> str:
+        return self.body.type_name()
+
+    @staticmethod
+    def from_kafka(
+        record: Record,
+        body: E,
+        event_id: str,
+        source: str,
+        stated_at: dt.datetime,
+        number: int | None,
+        correlation_id: str | None,
+        causation_id: str | None,
+        traceparent: str | None,
+    ) -> Heard[E]:
+        """What a record's envelope and body say. `number`: its `ce_aggregateversion`, None if its producer numbers nothing."""
+        return Heard(  # By position: naming the fields takes as long as reading the time.
+            record.topic,
+            record.partition,
+            record.offset,
+            appended_at(record),
+            event_id,
+            source,
+            subject_of(body),
+            stated_at,
+            microseconds(stated_at) if number is None else number,
+            number is not None,
+            correlation_id,
+            causation_id,
+            traceparent,
+            body,
+        )
+
+    @staticmethod
+    def from_tombstone(record: Record, body: E) -> Heard[E]:
+        """What an empty value says: that its key is erased, when the broker got it, by nobody in particular."""
+        event_id, at = f"tombstone-{record.partition}-{record.offset}", appended_at(record)
+        return replace(
+            Heard.from_kafka(record, body, event_id, TOMBSTONE_SOURCE, at, None, None, None, None), tombstone=True
+        )
+
+    @staticmethod
+    def over_http(command: E, *, source: str, event_id: str, now: dt.datetime) -> Heard[E]:
+        """A command: heard when it is made, and of no partition."""
+        offset = _offset_of(source, event_id)
+        return Heard.as_request(command, NO_PARTITION, offset, now, source=source, event_id=event_id, stated_at=now)
+
+    @staticmethod
+    def as_request(
+        body: E,
+        partition: int,
+        offset: int,
+        appended_at: dt.datetime,
+        *,
+        source: str,
+        event_id: str,
+        stated_at: dt.datetime,
+    ) -> Heard[E]:
+        """A request where and when it was heard, be it just now or long ago and held since. Nobody numbers requests."""
+        return Heard(
+            stream=type(body).stream,
+            partition=partition,
+            offset=offset,
+            appended_at=appended_at,
+            event_id=event_id,
+            source=source,
+            subject=subject_of(body),
+            stated_at=stated_at,
+            version=microseconds(stated_at),
+            numbered=False,
+            correlation_id=None,
+            causation_id=None,
+            traceparent=None,
+            body=body,
+        )
+
+    @staticmethod
+    def from_ourselves(
+        fact: E,
+        *,
+        source: str,
+        event_id: str,
+        version: int,
+        said_at: dt.datetime,
+        correlation_id: str | None,
+        causation_id: str | None,
+        traceparent: str | None = None,
+    ) -> Heard[E]:
+        """A fact of our own, as it is applied when it is said, and again when a rebuild reads it in the journal: heard when it was decided."""
+        return Heard(
+            stream=type(fact).stream,
+            partition=NO_PARTITION,
+            offset=-1,
+            appended_at=getattr(fact, "decided_at", said_at),
+            event_id=event_id,
+            source=source,
+            subject=subject_of(fact),
+            stated_at=said_at,
+            version=version,
+            numbered=True,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            traceparent=traceparent,
+            body=fact,
+        )
+
+
+@immutable
+class Poison:
+    """A record that cannot be read, with the reason in the words of §4.8."""
+
+    record: Record
+    reason: Reason
+    detail: str
+
+
+@immutable
+class Unknown:
+    """A record whose type, or major version, has no contract here: skipped and remembered."""
+
+    record: Record
+    type: str
+
+
+Decoded = Heard[Event] | Poison | Unknown
+
+
+@immutable
+class Echo:
+    """A fact of our own, heard back. Nearly always the journal has it, so its body stays unread until that is known."""
+
+    record: Record
+    event_id: str
+
+
+Read = Decoded | Echo
+"""What a lane makes of a record."""
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def microseconds(moment: dt.datetime) -> int:
+    """The moment as whole microseconds since 1970, exactly (a float's 53 bits would not hold them for long)."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+@functools.lru_cache(maxsize=1024)
+def _moment(milliseconds: int) -> dt.datetime:
+    """The broker stamps whole batches: one moment serves hundreds of records."""
+    return _EPOCH + dt.timedelta(milliseconds=milliseconds)
+
+
+def appended_at(record: Record) -> dt.datetime:
+    return _moment(record.timestamp)
+
+
+def subject_of(body: Event) -> str:
+    """The CloudEvents subject that names the body's aggregate, percent-encoded."""
+    return type(body).subject.format_map(body.__dict__)  # Ids, numbers and dates hold nothing that needs encoding.
+
+
+def key_of(body: Event) -> bytes:
+    """The record key: the value of the stream's declared key field."""
+    return str(getattr(body, STREAMS[type(body).stream].key)).encode()
+
+
+def digest_of(body: Event) -> str:
+    """What a request asks, kind and content, in 24 letters: its id alone does not tell it from another one under the same id.
+
+    Defaults are left out, so that it stays the same when a contract gets a new field; and what the contract does not name, which
+    decides nothing and is not kept of a request that is held.
+    """
+    known = set(type(body).model_fields)
+    content = json.dumps(body.model_dump(mode="json", exclude_defaults=True, include=known), sort_keys=True)
+    return hashlib.blake2b(f"{body.type_name()} {content}".encode(), digest_size=12).hexdigest()
+
+
+def _offset_of(source: str, event_id: str) -> int:
+    """What tells a command from all others should it be held, and parked later: made of all that it is known by. Below every
+    offset there is."""
+    digest = hashlib.blake2b(f"{source}\n{event_id}".encode(), digest_size=8).digest()
+    return -1 - (int.from_bytes(digest) >> 1)
+
+
+def fingerprint(record: Record) -> str:
+    """What tells this record from another one at the same offset: its append time and its id, or a checksum of its bytes."""
+    for name, value in record.headers:
+        if name == "ce_id" and value is not None:
+            return f"{record.timestamp}/{value.decode(errors='replace')[:ATTRIBUTE_LIMIT]}".replace("\x00", "\ufffd")
+    cut: str | None = getattr(record, "digest", None)
+    if cut is not None:
+        return f"{record.timestamp}/{cut}"
+    digest = hashlib.blake2b((record.key or b"") + b"\x00" + (record.value or b"\x00"), digest_size=12).hexdigest()
+    return f"{record.timestamp}/{digest}"
+
+
+def rfc3339(moment: dt.datetime) -> str:
+    """UTC with microseconds and Z, the one form we write."""
+    return _rfc3339(moment.astimezone(dt.UTC))  # In UTC first: the two readings of an hour that comes twice are equal.
+
+
+@functools.lru_cache(maxsize=1024)
+def _rfc3339(moment: dt.datetime) -> str:
+    """What one transaction says, it says at one moment."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def headers_of(
+    *,
+    event_id: str,
+    source: str,
+    type_name: str,
+    subject: str,
+    stated_at: dt.datetime,
+    version: int | None = None,
+    correlation_id: str | None = None,
+    causation_id: str | None = None,
+    traceparent: str | None = None,
+) -> list[tuple[str, bytes]]:
+    """The headers of a record in binary mode."""
+    attributes: Iterable[tuple[str, str | None]] = (
+        ("content-type", BINARY),
+        ("ce_specversion", "1.0"),
+        ("ce_id", event_id),
+        ("ce_source", source),
+        ("ce_type", type_name),
+        ("ce_subject", subject),
+        ("ce_time", rfc3339(stated_at)),
+        ("ce_aggregateversion", None if version is None else str(version)),
+        ("ce_correlationid", correlation_id),
+        ("ce_causationid", causation_id),
+        ("ce_traceparent", traceparent),
+    )
+    return [(name, value.encode()) for name, value in attributes if value is not None]
+
+
+def record_of(line: dict[str, Any]) -> tuple[str, bytes, bytes, list[tuple[str, bytes]]]:
+    """A CloudEvent as a JSON object to (stream, key, value, headers) in structured mode. Raises ValueError naming what is wrong."""
+    model = EVENTS.get(str(line.get("type")))
+    if model is None:
+        raise ValueError(f"type: {line.get('type')!r} is not known")
+    try:
+        body = model.model_validate(line.get("data"))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"data.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    for name in ("id", "source", "time"):
+        if not isinstance(line.get(name), str) or not line[name]:
+            raise ValueError(f"{name}: is missing")
+    value = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
+    return model.stream, key_of(body), value, [("content-type", STRUCTURED.encode())]

@@ -1,0 +1,140 @@
+"""The journal of what a service said, and the outbox of what it still has to tell Kafka. Written in the deciding transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.books.recovery import IS_HEARD_AGAIN
+from shared.contracts.model import BODY_LIMIT_BYTES, Event
+from shared.events.envelope import Heard, key_of, subject_of
+from shared.events.streams import STREAMS, Partition, number_of
+from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, table_of, unnested
+from shared.postgres.roundtrips import Writes
+from shared.state.rows import Row
+from shared.state.working import Said
+from shared.values import immutable
+
+
+@immutable
+class Entry(Row):
+    """One fact as we said it."""
+
+    KEY: ClassVar = ("event_id",)
+
+    event_id: str
+    stream: str
+    key: str
+    type: str
+    subject: str
+    version: int
+    said_at: dt.datetime
+    correlation_id: str | None
+    causation_id: str | None
+    body: str
+
+
+JOURNAL = table_of(Entry, "journal", MACHINERY, schema=KEPT)
+OUTBOX = sa.Table(
+    "outbox",
+    MACHINERY,
+    sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    sa.Column("event_id", sa.Text, sa.ForeignKey(JOURNAL.c.event_id, name="outbox_entry"), nullable=False),
+    sa.Column("staged_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False),
+    sa.PrimaryKeyConstraint("position", name="outbox_key"),
+    schema=KEPT,
+)
+"""A queue: what is acknowledged is deleted. Never read by "last position", which skips what commits late."""
+
+_new = unnested(JOURNAL)
+_ENTER = insert(JOURNAL).from_select(JOURNAL.c.keys(), sa.select(*_new.c)).on_conflict_do_nothing()
+_ids = (
+    sa.func.unnest(sa.bindparam("staged", type_=sa.ARRAY(sa.Text)))
+    .table_valued(sa.column("event_id", sa.Text), with_ordinality="nr", name="new_outbox")
+    .render_derived()
+)
+_STAGE = insert(OUTBOX).from_select(["event_id"], sa.select(_ids.c.event_id).order_by(_ids.c.nr))
+_ACKNOWLEDGE = sa.delete(OUTBOX).where(any_of(OUTBOX.c.event_id, "event_ids"))
+_KEYS = sa.select(JOURNAL.c.key).where(JOURNAL.c.stream == sa.bindparam("stream")).distinct()
+_of_keys = sa.and_(JOURNAL.c.stream == sa.bindparam("stream"), any_of(JOURNAL.c.key, "keys"))
+_UNSTAGE = sa.delete(OUTBOX).where(OUTBOX.c.event_id == JOURNAL.c.event_id, _of_keys)
+# Deciders decide one after the other, so this is the order in which it was said; of one aggregate the versions say it too.
+_STAGE_AGAIN = insert(OUTBOX).from_select(
+    ["event_id"],
+    sa.select(JOURNAL.c.event_id).where(_of_keys).order_by(JOURNAL.c.said_at, JOURNAL.c.version, JOURNAL.c.event_id),
+)
+_KNOWN = sa.select(JOURNAL.c.event_id, IS_HEARD_AGAIN).where(any_of(JOURNAL.c.event_id, "event_ids"))
+
+
+def entry_of(said: Said) -> Entry:
+    body = said.body.model_dump_json(exclude_none=True)
+    if len(body.encode()) > BODY_LIMIT_BYTES:
+        raise ValueError(f"{said.body.type_name()} has {len(body)} bytes; the limit is {BODY_LIMIT_BYTES}")
+    if STREAMS[type(said.body).stream].compacted:
+        raise NotImplementedError("personal data does not enter the journal")
+    return Entry(
+        said.event_id,
+        type(said.body).stream,
+        key_of(said.body).decode(),
+        said.body.type_name(),
+        subject_of(said.body),
+        said.version,
+        said.said_at,
+        said.correlation_id,
+        said.causation_id,
+        body,
+    )
+
+
+def enter(writes: Writes, said: Sequence[Said]) -> None:
+    """Journals facts and stages them for the relay, in the order in which they were said."""
+    if said:
+        writes.add(_ENTER, arrays_of(JOURNAL, [entry_of(one) for one in said]))
+        writes.add(_STAGE, {"staged": [one.event_id for one in said]})
+
+
+async def enter_heard(connection: AsyncConnection, heard: Sequence[Heard[Event]]) -> None:
+    """Journals our own facts that we know only from the stream: the database is older than they are (a restored backup)."""
+    entries = [
+        Entry(
+            one.event_id,
+            one.stream,
+            key_of(one.body).decode(),
+            one.type,
+            one.subject,
+            one.version,
+            one.stated_at,
+            one.correlation_id,
+            one.causation_id,
+            one.body.model_dump_json(exclude_none=True),
+        )
+        for one in heard
+    ]
+    if entries:
+        await connection.execute(_ENTER, arrays_of(JOURNAL, entries))
+
+
+async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
+    """Takes facts from the outbox that were heard on their stream."""
+    await connection.execute(_ACKNOWLEDGE, {"event_ids": list(event_ids)})
+
+
+async def stage_again(connection: AsyncConnection, partition: Partition) -> None:
+    """Stages all we ever said in a partition, in the order in which it was said: what was waiting already gets its place in it."""
+    keys = (await connection.execute(_KEYS, {"stream": partition.stream})).scalars()
+    here = [key for key in keys if number_of(partition.stream, key.encode()) == partition.number]
+    for statement in (_UNSTAGE, _STAGE_AGAIN):
+        await connection.execute(statement, {"stream": partition.stream, "keys": here})
+
+
+async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> tuple[set[str], bool]:
+    """Which of these facts the journal holds, and whether our own streams are being heard again."""
+    if not event_ids:
+        return set(), False
+    rows = (await connection.execute(_KNOWN, {"event_ids": list(event_ids)})).all()
+    return {row[0] for row in rows}, any(row[1] for row in rows)

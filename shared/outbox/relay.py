@@ -1,0 +1,220 @@
+"""The relay: sends what was said to Kafka, in order per key, and forgets it only when the broker has acknowledged it.
+
+One relay a service at a time, by an advisory lock. A crash between acknowledgement and deletion sends a fact twice, with the
+same id and version: every consumer's version guard absorbs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared import telemetry
+from shared.backoff import Backoff
+from shared.books import recovery
+from shared.events.envelope import headers_of
+from shared.events.streams import RECORD_LIMIT_BYTES, Partition, number_of
+from shared.faults import Fault, classify
+from shared.outbox.journal import JOURNAL, OUTBOX
+
+log = structlog.get_logger()
+
+LOCK_KEY = 0x526F6C6C  # "Roll"; one relay a database, and every service has its own database.
+
+_NEXT = (
+    sa.select(OUTBOX.c.position, JOURNAL)
+    .join(JOURNAL, JOURNAL.c.event_id == OUTBOX.c.event_id)
+    .where(~recovery.IS_HEARD_AGAIN)  # Most of what the outbox holds then is on the stream.
+    .order_by(OUTBOX.c.position)
+    .limit(sa.bindparam("most"))
+)
+_SENT = sa.delete(OUTBOX).where(OUTBOX.c.position == sa.any_(sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger))))
+_WAITING = sa.select(
+    sa.func.count(), sa.func.coalesce(sa.func.extract("epoch", sa.func.now() - sa.func.min(OUTBOX.c.staged_at)), 0)
+)
+
+
+@dataclass(slots=True)
+class _Parcel:
+    """Facts of one partition in order, sent and acknowledged together."""
+
+    partition: Partition
+    records: BatchBuilder
+    positions: list[int] = field(default_factory=list)
+
+
+class Relay:
+    """Carries the outbox to Kafka for as long as it holds the lock."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: str,
+        source: str,
+        connection: dict[str, Any],
+        *,
+        own_streams_heard: Callable[[], Awaitable[None]],
+        batch: int,
+        poll_seconds: float,
+        timeout_seconds: float,
+    ) -> None:
+        """`own_streams_heard` returns once the service has heard its own streams to their end."""
+        self.leading = False
+        self._engine = engine
+        self._service = service
+        self._source = source
+        self._connection = connection
+        self._own_streams_heard = own_streams_heard
+        self._batch = batch
+        self._poll_seconds = poll_seconds
+        self._timeout_seconds = timeout_seconds
+        self._woken = asyncio.Event()
+        self._measure_at = 0.0
+        self._backoff = Backoff(0.2, 15)
+
+    def wake(self) -> None:
+        """Something was said in this process. Other replicas' words are found by the slow poll."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Relays until cancelled; every fault is retried with back-off."""
+        while True:
+            await self._backoff.wait()
+            try:
+                await self._lead()
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    log.exception("relay failed")
+                telemetry.FAULTS.labels(self._service, "relay").inc()
+                self._backoff.failed(error, where="relay")
+            finally:
+                self.leading = False
+
+    async def _lead(self) -> None:
+        async with self._engine.connect() as raw:
+            connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
+            while not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY)))).scalar_one():
+                await asyncio.sleep(self._poll_seconds)
+            producer: AIOKafkaProducer | None = None
+            try:
+                producer = AIOKafkaProducer(
+                    **self._connection,
+                    enable_idempotence=True,
+                    acks="all",
+                    linger_ms=0,  # What is said together is sent together; waiting for more would only add latency.
+                    max_batch_size=256 * 1024,
+                    max_request_size=RECORD_LIMIT_BYTES,
+                    request_timeout_ms=10_000,
+                )
+                async with asyncio.timeout(self._timeout_seconds):
+                    await producer.start()
+                await self._settle(connection)
+                # A process that is stopped, or a machine that sleeps, must not keep the lock from those that are awake.
+                silent_ms = str(int(2000 * self._timeout_seconds))
+                await connection.execute(sa.select(sa.func.set_config("idle_session_timeout", silent_ms, False)))
+                self.leading = True
+                while True:
+                    self._woken.clear()
+                    sent = await self._round(connection, producer)
+                    if sent == 0 and await recovery.is_heard_again(connection):
+                        await self._settle(connection)
+                    elif sent < self._batch:  # Who stages more wakes us; the slow poll finds what others staged.
+                        await self._wait()
+                    self._backoff.worked()
+            finally:
+                # First the producer, which may still flush; then the lock, which a pooled connection would keep for ever.
+                try:
+                    if producer is not None:
+                        await _close(producer)
+                finally:
+                    await raw.invalidate()
+
+    async def _settle(self, connection: AsyncConnection) -> None:
+        """Nothing of ours is under way now: what our own streams do not hold once they are heard was never said, or is lost."""
+        await self._own_streams_heard()
+        await recovery.heard_again(connection)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll_seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
+        """Sends the oldest facts and deletes what was acknowledged. Returns how many; raises what the first failure was."""
+        rows = (await connection.execute(_NEXT, {"most": self._batch})).all()
+        if time.monotonic() > self._measure_at:
+            await self._measure(connection)
+        if not rows:
+            return 0
+        parcels = self._packed(producer, rows)
+        async with asyncio.timeout(self._timeout_seconds):
+            sends = [
+                await producer.send_batch(one.records, one.partition.stream, partition=one.partition.number)
+                for one in parcels
+            ]
+            results = await asyncio.gather(*sends, return_exceptions=True)
+        sent = list(zip(parcels, results, strict=True))
+        failed = {one.partition for one, result in sent if isinstance(result, BaseException)}
+        acknowledged = [position for one in parcels if one.partition not in failed for position in one.positions]
+        if acknowledged:
+            await connection.execute(_SENT, {"positions": acknowledged})
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return len(rows)
+
+    def _packed(self, producer: AIOKafkaProducer, rows: Sequence[Any]) -> list[_Parcel]:
+        """The rows in order as one parcel a partition, or more where one is full. One promise a parcel costs a fifth of one a
+        record."""
+        full: list[_Parcel] = []
+        open_: dict[Partition, _Parcel] = {}
+        for row in rows:
+            key = row.key.encode()
+            partition = Partition(row.stream, number_of(row.stream, key))
+            record = {"timestamp": None, "key": key, "value": row.body.encode(), "headers": self._headers(row)}
+            parcel = open_.get(partition)
+            if parcel is None or parcel.records.append(**record) is None:
+                if parcel is not None:
+                    full.append(parcel)
+                parcel = open_[partition] = _Parcel(partition, producer.create_batch())
+                parcel.records.append(**record)  # The first record always finds room.
+            parcel.positions.append(row.position)
+        return [*full, *open_.values()]
+
+    def _headers(self, row: Any) -> list[tuple[str, bytes]]:
+        return headers_of(
+            event_id=row.event_id,
+            source=self._source,
+            type_name=row.type,
+            subject=row.subject,
+            stated_at=row.said_at,
+            version=row.version,
+            correlation_id=row.correlation_id,
+            causation_id=row.causation_id,
+        )
+
+    async def _measure(self, connection: AsyncConnection) -> None:
+        self._measure_at = time.monotonic() + self._poll_seconds
+        number, age = (await connection.execute(_WAITING)).one()
+        telemetry.OUTBOX.labels(self._service).set(number)
+        telemetry.OUTBOX_AGE.labels(self._service).set(float(age))
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    """Stops the producer without waiting for a broker that may be away: what it has not sent is still in the outbox."""
+    try:
+        async with asyncio.timeout(5):
+            await producer.stop()
+    except TimeoutError:
+        log.warning("producer did not stop in time")

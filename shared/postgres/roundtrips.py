@@ -1,0 +1,143 @@
+"""Several statements in one round trip.
+
+Postgres answers one statement at a time, and what a small one does costs less than asking: a message, a wake-up and an answer on
+both sides. A transaction that hears one event asks half as often this way.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.postgres.database import arrays_of, delete, keys_of, parts_of, rows_as, select_by_key, upsert
+from shared.state.rows import Rows
+
+FEW = 100
+"""Keys. Postgres takes longer to make composite values of many rows than to be asked once more."""
+
+STATEMENTS = 256
+"""How many of each sort are kept; a service comes to about seventy."""
+
+Parameters = Mapping[str, Any]
+NONE: Parameters = {}
+Take = Callable[[Iterable[Sequence[Any]]], None]
+
+
+class Reads:
+    """Selects that need nothing of each other. Meant for a few rows each."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self._wanted: list[tuple[sa.Select[Any], Parameters, Take]] = []
+
+    def add(self, statement: sa.Select[Any], parameters: Parameters, take: Take) -> None:
+        """What is found is given to `take` by the next `run`."""
+        self._wanted.append((statement, parameters, take))
+
+    def rows(self, rows: Rows[Any], statement: sa.Select[Any], parameters: Parameters = NONE) -> None:
+        """The rows of a `select(table)`."""
+        self.add(statement, parameters, lambda found: rows.loaded(rows_as(rows.kind, found)))
+
+    def by_key(self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]]) -> None:
+        """The rows with these keys."""
+        if wanted := set(keys):
+            self.rows(rows, select_by_key(table), keys_of(table, wanted))
+
+    async def run(self) -> None:
+        """Reads what was added since the last run."""
+        wanted, self._wanted = self._wanted, []
+        statements = tuple(statement for statement, _, _ in wanted)
+        if len(wanted) > 1 and sum(map(_length, wanted)) <= FEW:
+            (found,) = await self.connection.execute(_as_one_select(statements), _all_of(one for _, one, _ in wanted))
+            for (statement, _, take), rows in zip(wanted, found, strict=True):
+                take(_read(statement, rows))
+        else:
+            for statement, parameters, take in wanted:
+                take(await self.connection.execute(statement, parameters))
+
+
+def _length(wanted: tuple[sa.Select[Any], Parameters, Take]) -> int:
+    return max((len(value) for value in wanted[1].values() if isinstance(value, list)), default=0)
+
+
+def _all_of(parameters: Iterable[Parameters]) -> Parameters:
+    together: dict[str, Any] = {}
+    for one in parameters:
+        for name, value in one.items():
+            known = together.setdefault(name, value)
+            if (
+                known is not value and known != value
+            ):  # Comparing a long list with itself takes as long as with another one.
+                raise ValueError(f"two statements of one round trip mean different things by {name}")
+    return together
+
+
+@functools.lru_cache(maxsize=STATEMENTS)
+def _as_one_select(statements: tuple[sa.Select[Any], ...]) -> sa.Select[Any]:
+    """One row with an array of composite values for each statement."""
+    parts = []
+    for statement in statements:
+        rows = statement.subquery()
+        parts.append(sa.func.array(sa.select(sa.func.row(*rows.c)).scalar_subquery()))
+    return sa.select(*parts)
+
+
+def _read(statement: sa.Select[Any], rows: Sequence[Sequence[Any]]) -> Iterable[Sequence[Any]]:
+    parts = parts_of(statement)
+    if not parts:
+        return rows
+    read = [list(row) for row in rows]
+    for number, adapter in parts:
+        for row in read:
+            row[number] = None if row[number] is None else adapter.validate_python(row[number])
+    return read
+
+
+class Writes:
+    """Statements that write to rows of their own: they all see the tables as they were, and none what another one wrote."""
+
+    def __init__(self) -> None:
+        self._wanted: list[tuple[Any, Parameters, int | None]] = []
+
+    def add(self, statement: Any, parameters: Parameters, *, number: int | None = None) -> None:
+        """`number`: how many rows it must write; another number raises."""
+        self._wanted.append((statement, parameters, number))
+
+    def save(self, table: sa.Table, rows: Rows[Any]) -> None:
+        """What changed in memory: at most one upsert and one delete, in key order."""
+        changed, removed = rows.changed(), rows.removed()
+        if changed:
+            self.add(upsert(table), arrays_of(table, changed))
+        if removed:
+            self.add(delete(table), keys_of(table, removed, prefix="removed_"))
+        rows.saved()
+
+    async def run(self, connection: AsyncConnection) -> None:
+        """Writes everything that was added."""
+        if not self._wanted:
+            return
+        statements = tuple((statement, number is not None) for statement, _, number in self._wanted)
+        parameters = _all_of(one for _, one, _ in self._wanted)
+        numbers = [number for _, _, number in self._wanted if number is not None]
+        _, *written = (await connection.execute(_as_one_write(statements), parameters)).one()
+        if written != numbers:
+            raise RuntimeError(f"{numbers} rows were to be written, {written} were")
+
+
+@functools.lru_cache(maxsize=STATEMENTS)
+def _as_one_write(statements: tuple[tuple[Any, bool], ...]) -> sa.Select[Any]:
+    """Each statement as a part of one; a column for each whose rows are counted."""
+    parts = [
+        (statement.returning(sa.literal(1).label("one")) if counted else statement).cte(f"part_{number}")
+        for number, (statement, counted) in enumerate(statements)
+    ]
+    counts = [
+        sa.select(sa.func.count()).select_from(part).scalar_subquery()
+        for part, (_, counted) in zip(parts, statements, strict=True)
+        if counted
+    ]
+    return sa.select(sa.literal(1), *counts).add_cte(*parts)

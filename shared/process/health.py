@@ -1,0 +1,134 @@
+"""Health that tells the truth, and the books: what of a service is well, what is not, and whether everything adds up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared import telemetry
+from shared.books import erasing, parking, watermark
+from shared.books.holding import HELD, count_overdue
+from shared.consuming.positioning import Positioning
+from shared.faults import Fault, classify
+from shared.kafka.observer import Observer
+from shared.outbox.journal import OUTBOX
+from shared.service import Service
+
+log = structlog.get_logger()
+
+
+class Health:
+    """Looks at one running service; changes nothing."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: Service,
+        lanes: Sequence[Positioning],
+        observer: Observer,
+        may_decide: asyncio.Event,
+        *,
+        stuck_seconds: float,
+    ) -> None:
+        self._engine = engine
+        self._service = service
+        self._lanes = lanes
+        self._observer = observer
+        self._may_decide = may_decide
+        self._stuck_seconds = stuck_seconds
+        self.own_books: list[Callable[[AsyncConnection], Awaitable[dict[str, Any]]]] = []
+        """What a service adds to the common books."""
+        self.own_warnings: list[Callable[[], str | None]] = []
+        """What a service cannot do at the moment, although starting it anew would not help."""
+
+    async def state(self) -> dict[str, Any]:
+        """What is well and what is not, with the verb that repairs it."""
+        problems: list[str] = []
+        try:
+            async with asyncio.timeout(5), self._engine.connect() as connection:
+                await connection.execute(sa.select(1))
+        except Exception as error:
+            if classify(error) is not Fault.TRANSIENT:
+                raise
+            problems.append("Postgres does not answer")
+        if not all(lane.kafka_answers for lane in self._lanes):
+            problems.append("Kafka does not answer yet")
+        if not self._may_decide.is_set():
+            problems.append("still hearing what this service said before")
+        lag = self.lag()
+        if self._idle_with_lag_seconds() > self._stuck_seconds / 2:
+            problems.append("there is lag and nothing is being heard")
+        warnings = [said for warning in self.own_warnings if (said := warning())]
+        return {
+            "ready": not problems,
+            "service": self._service.name,
+            "problems": problems,
+            "warnings": warnings,
+            "lag": lag,
+        }
+
+    def lag(self) -> dict[str, int]:
+        lag = dict.fromkeys(self._service.heard, 0)
+        for lane in self._lanes:
+            for part, records in lane.lag.items():
+                lag[part.stream] += records
+        return lag
+
+    def _idle_with_lag_seconds(self) -> float:
+        now = time.monotonic()
+        behind = [now - lane.progressed_at for lane in self._lanes if any(lane.lag.values())]
+        return max(behind, default=0.0)
+
+    async def until_stuck(self) -> None:
+        """Returns when there is lag, Kafka and Postgres answer, and nothing has been heard for too long."""
+        while True:
+            await asyncio.sleep(5)
+            if self._idle_with_lag_seconds() < self._stuck_seconds:
+                continue
+            health = await self.state()
+            if "Postgres does not answer" not in health["problems"] and all(lane.kafka_answers for lane in self._lanes):
+                log.error("stuck", seconds=self._idle_with_lag_seconds(), lag=health["lag"])
+                return
+
+    async def books(self) -> dict[str, Any]:
+        """Published = heard + parked + skipped by stream, what waits, and what the service itself counts."""
+        ends = await self._observer.ends(self._service.heard)
+        streams = {
+            name: dict.fromkeys(("published", "heard", "parked", "skipped", "lag"), 0) for name in self._service.heard
+        }
+        async with self._engine.connect() as connection:
+            marks = await watermark.read(connection, self._service.heard)
+            outbox = (await connection.execute(sa.select(sa.func.count()).select_from(OUTBOX))).scalar_one()
+            held = (await connection.execute(sa.select(sa.func.count()).select_from(HELD))).scalar_one()
+            parked = await parking.count(connection)
+            overdue = await count_overdue(connection, self._service.clock())
+            stray = await erasing.count_stray(connection)
+            own: dict[str, Any] = {}
+            for more in self.own_books:
+                own |= await more(connection)
+        for part, end in ends.items():
+            mark, stream = marks.get(part), streams[part.stream]
+            stream["published"] += end
+            stream["lag"] += end - (mark.next_offset if mark else 0)
+            if mark:
+                stream["heard"] += mark.heard
+                stream["parked"] += mark.parked
+                stream["skipped"] += mark.skipped
+        telemetry.PARKED.labels(self._service.name).set(parked["parked"])
+        telemetry.HELD.labels(self._service.name).set(held)
+        return {
+            "service": self._service.name,
+            "streams": streams,
+            "outbox": outbox,
+            "held": held,
+            "overdue": overdue,
+            **parked,
+            "stray_erasures": stray,
+            **own,
+        }

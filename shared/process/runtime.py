@@ -1,0 +1,337 @@
+"""A service as a process: its lanes, relay, due loop, command path and HTTP, started in order and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+import uvicorn
+from faststream.kafka import KafkaBroker
+from faststream.security import SASLScram512
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.backoff import Backoff
+from shared.books import parking, recovery
+from shared.books.watermark import is_heard
+from shared.consuming.projector import Lane
+from shared.deciding.commands import CommandPath
+from shared.deciding.due import DueLoop
+from shared.deciding.facts import FactLane
+from shared.deciding.retry import ParkedRetry
+from shared.deciding.transaction import Desk
+from shared.events.streams import STREAMS, Partition
+from shared.faults import Fault, classify, told
+from shared.garbage import look_seldom
+from shared.kafka.observer import Observer
+from shared.outbox.relay import Relay
+from shared.postgres.database import connect
+from shared.process.connections import bounded
+from shared.process.health import Health
+from shared.service import Service
+from shared.settings import Settings, kafka_connection
+from shared.state.working import Due
+
+log = structlog.get_logger()
+
+EXIT_STUCK = 75
+"""The process made no progress although everything it needs answers: whoever supervises it starts it anew."""
+EVERYTHING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+"""Since when something may have been appended that is news, when nobody knows."""
+
+
+class Runtime:
+    """One running service. Its `changed` listeners are told after every commit of something that others said, whichever way it was
+    heard, when the oldest of it was appended: the planner of mails wakes by it. Our own echoes are nothing new."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self.service = service
+        self.settings = settings
+        self.engine: AsyncEngine = connect(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.pool_size,
+            statement_timeout_ms=settings.statement_timeout_ms,
+            application=f"rollcall-{service.name}",
+        )
+        connection = kafka_connection(settings)
+        self.own_heard = asyncio.Event()
+        """What we said before is known: the lanes may go on."""
+        self.may_decide = asyncio.Event()
+        """Nothing is being recovered: commands and due moments may be decided."""
+        self.changed: list[Callable[[dt.datetime], None]] = []
+        self.loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """What a service runs beside the common loops."""
+        self.broker = self._broker(settings)
+        self.observer = Observer(connection)
+        self.relay = Relay(
+            self.engine,
+            service.name,
+            service.source,
+            connection,
+            own_streams_heard=self._own_streams_heard,
+            batch=settings.relay_batch,
+            poll_seconds=settings.relay_poll_seconds,
+            timeout_seconds=settings.relay_timeout_seconds,
+        )
+        self.desk = Desk(self.engine, service, said=self.relay.wake, changed=self.tell)
+        self.commands = CommandPath(self.desk, self.may_decide)
+        self.retry = ParkedRetry(self.engine, service, self.desk, may_decide=self.may_decide)
+        self.desk.handed_over = self.retry.wake
+        self.due = DueLoop(
+            self.engine,
+            service,
+            self.desk,
+            self.observer,
+            may_decide=self.may_decide,
+            poll_seconds=settings.due_poll_seconds,
+            batch=settings.due_batch,
+        )
+        self.lanes = self._lanes()
+        self.health = Health(
+            self.engine,
+            service,
+            [lane.positioning for lane in self.lanes],
+            self.observer,
+            self.may_decide,
+            stuck_seconds=settings.consumer.stuck_seconds,
+        )
+
+    def _broker(self, settings: Settings) -> KafkaBroker:
+        security = None
+        if settings.kafka_user and settings.kafka_password:
+            security = SASLScram512(settings.kafka_user, settings.kafka_password.get_secret_value(), use_ssl=False)
+        return KafkaBroker(
+            settings.kafka.split(","),
+            client_id=f"rollcall-{self.service.name}",
+            logger=None,  # It logs a line a message otherwise.
+            apply_types=False,
+            serializer=None,  # What it would validate is ours already: batches of decoded events.
+            allow_auto_create_topics=False,  # Streams are created by an explicit step.
+            consumer_only=True,  # What we say goes through the relay alone.
+            security=security,
+        )
+
+    def _lanes(self) -> list[Lane]:
+        service, limits = self.service, self.settings.consumer
+        common: dict[str, Any] = {
+            "service": service.name,
+            "source": service.source,
+            "own": service.own,
+            "replica": self.settings.replica,
+        }
+        deciding = tuple(dict.fromkeys((*service.own, *service.decisions)))
+        smaller = limits.model_copy(update={"batch_records": limits.deciding_batch_records})
+        lanes = [
+            Lane(
+                "decisions",
+                self.broker,
+                self.engine,
+                streams=deciding,
+                hear=self.desk.hear,
+                limits=smaller,
+                gate=self.own_heard,
+                changed=self.tell,
+                **common,
+            )
+        ]
+        if service.facts:
+            facts = FactLane(self.engine, service, self.desk)
+            lanes.append(
+                Lane(
+                    "facts",
+                    self.broker,
+                    self.engine,
+                    streams=service.facts,
+                    hear=facts.hear,
+                    limits=limits,
+                    gate=None,
+                    changed=self.tell,
+                    **common,
+                )
+            )
+        return lanes
+
+    def tell(self, since: dt.datetime) -> None:
+        """After a commit: something was heard or decided that was appended at `since` or later."""
+        for listener in self.changed:
+            listener(since)
+
+    # --- life ----------------------------------------------------------------------------
+
+    async def run(self, app: Any) -> int:
+        """Runs until SIGTERM or SIGINT, or until the process is found stuck. Returns the exit code."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=self.settings.host,
+                port=self.settings.port,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                http=bounded(self.settings.http),
+                ws="none",
+                timeout_keep_alive=self.settings.http.idle_seconds,
+                h11_max_incomplete_event_size=self.settings.http.header_bytes,
+            )
+        )
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # Signals are ours.
+        serving = asyncio.create_task(_serve(server), name="http")
+        stuck = asyncio.create_task(self.health.until_stuck(), name="watchdog")
+        starting = asyncio.create_task(self.start(), name="start")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        tasks = [starting]
+        code = 0
+        try:
+            while not stop.is_set():
+                await asyncio.wait([*tasks, serving, stuck, stopping], return_when=asyncio.FIRST_COMPLETED)
+                if starting in tasks and starting.done():
+                    tasks = starting.result()
+                ended = [task for task in (*tasks, serving, stuck) if task.done()]
+                if ended:
+                    log.error("a part of the service ended", parts=[task.get_name() for task in ended],
+                              errors=[told(error) for task in ended if not task.cancelled() and (error := task.exception())])  # fmt: skip
+                    code = EXIT_STUCK
+                    break
+        finally:
+            await self.stop([*tasks, starting, stuck, stopping])
+            server.should_exit = True
+            await asyncio.wait([serving], timeout=5)
+            await self.engine.dispose()
+        log.info("stopped", code=code)
+        return code
+
+    async def start(self) -> list[asyncio.Task[Any]]:
+        """Connects to Kafka, with patience, and starts every loop."""
+        backoff = Backoff(0.5, 10)
+        while True:
+            try:
+                async with asyncio.timeout(30):
+                    await self.observer.start()
+                    await self._hear_new_types()
+                    await self.broker.start()
+                break
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    raise
+                backoff.failed(error, where="start")
+                await self.observer.stop()
+                await self.broker.stop()
+                await backoff.wait()
+        for lane in self.lanes:
+            lane.start()
+        loops = [self.relay.run, self.commands.run, self.retry.run, self._wait_for_own_streams, *self.loops]
+        if self.service.due:
+            loops.append(self.due.run)
+        look_seldom()
+        log.info("started", streams=len(self.service.heard))
+        tasks = [asyncio.create_task(loop(), name=loop.__qualname__) for loop in loops]
+        return [*tasks, *(task for lane in self.lanes for task in lane.tasks)]
+
+    async def stop(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        """Ends loops and lanes; what is in flight commits or is rolled back by itself."""
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(10):
+                await self.broker.stop()
+                for lane in self.lanes:
+                    await lane.stop()
+                await self.observer.stop()
+        except TimeoutError:
+            log.warning("Kafka clients did not stop in time")
+
+    # --- own streams ---------------------------------------------------------------------
+
+    async def _wait_for_own_streams(self) -> None:
+        """Opens the gates once everything we ever said is known here, also if this database is last night's."""
+        backoff = Backoff(0.5, 10)
+        while True:
+            try:
+                await self._own_streams_heard()
+                ends = await self.observer.ends(self.service.heard)
+                async with self.engine.begin() as connection:
+                    self.desk.quiet_until = await recovery.begin(connection, ends)
+                self.own_heard.set()
+                self.desk.own_heard = True
+                for lane in self.lanes:
+                    lane.positioning.wake()
+                if self.desk.quiet_until:
+                    await self._recover()
+                self.may_decide.set()
+                await asyncio.Event().wait()
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    raise
+                backoff.failed(error, where="own streams")
+                await backoff.wait()
+
+    async def _recover(self) -> None:
+        """Hears quietly what was heard before the restore, then looks once at everything that is open."""
+        log.warning("this database is older than our own stream: hearing the others up to their ends without deciding")
+        while not await is_heard(self.engine, self.desk.quiet_until):
+            await asyncio.sleep(0.1)
+        now = self.service.clock()
+        async with self.engine.connect() as connection:
+            subjects = await self.service.open_subjects(connection, now)
+        for subject in subjects:
+            try:
+                await self.desk.act([Due(recovery.RECONCILE, subject, now)])
+            except Exception as error:
+                if classify(error) is Fault.TRANSIENT:
+                    raise
+                log.exception("a subject could not be settled after the restore", subject=subject)
+        async with self.engine.begin() as connection:
+            await recovery.end(connection)
+        self.desk.quiet_until = {}
+        log.info("recovered", subjects=len(subjects))
+
+    async def _own_streams_heard(self) -> None:
+        backoff = Backoff(0.5, 10)
+        ends = None
+        while True:
+            try:
+                ends = ends or await self.observer.ends(self.service.own)
+                # A watermark alone says nothing of a log that was cut behind it.
+                if all(lane.positioning.knows_its_own() for lane in self.lanes) and await is_heard(self.engine, ends):
+                    return
+                await asyncio.sleep(0.05)
+            except Exception as error:
+                if classify(error) is not Fault.TRANSIENT:
+                    raise
+                backoff.failed(error, where="own streams")
+                await backoff.wait()
+
+    async def _hear_new_types(self) -> None:
+        """Before any gate asks how far the streams are heard; what another replica skips later is found when its partition comes
+        to us (Lane)."""
+        heard = [Partition(name, number) for name in self.service.heard for number in range(STREAMS[name].partitions)]
+        async with self.engine.begin() as connection:
+            await parking.hear_new_types(connection, heard)
+
+
+async def _serve(server: uvicorn.Server) -> None:
+    """uvicorn ends the process when its port is taken; here that is a part that ended, said in one sentence."""
+    try:
+        await server.serve()
+    except SystemExit:
+        raise OSError(f"port {server.config.port} of {server.config.host} cannot be listened on") from None
+
+
+def run(runtime_of: Callable[[], tuple[Runtime, Any]]) -> None:
+    """Runs a service's process: `runtime_of` makes the runtime and the HTTP app inside the event loop."""
+
+    async def main() -> int:
+        runtime, app = runtime_of()
+        return await runtime.run(app)
+
+    code = asyncio.run(main())
+    os._exit(code) if code == EXIT_STUCK else None  # A thread that hangs must not keep a stuck process alive.

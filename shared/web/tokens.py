@@ -1,0 +1,94 @@
+"""Bearer tokens: made by the CLI, shown once, stored as a hash. A token says who acts and what they may do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.postgres.database import KEPT, MACHINERY, rows_as, table_of
+from shared.state.rows import Row, mapping
+from shared.values import immutable
+from shared.web.scopes import SCOPES
+
+PREFIX = "rc"
+"""read: look at everything; write: commands; operate: parked records and other repairs."""
+
+
+@immutable
+class Token(Row):
+    KEY: ClassVar = ("token_id",)
+
+    token_id: str
+    secret_sha256: bytes
+    actor: str
+    scopes: str
+    created_at: dt.datetime
+    revoked_at: dt.datetime | None
+
+
+TOKEN = table_of(Token, "token", MACHINERY, schema=KEPT)
+
+
+@immutable
+class Actor:
+    """Who acts, and what they may do."""
+
+    name: str
+    scopes: frozenset[str]
+
+
+def new_token(actor: str, scopes: tuple[str, ...], *, now: dt.datetime) -> tuple[str, Token]:
+    """A fresh token as text, which is not stored, and the row that recognises it."""
+    unknown = set(scopes) - set(SCOPES)
+    if unknown:
+        raise ValueError(f"unknown scopes {sorted(unknown)}; there are {', '.join(SCOPES)}")
+    token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    row = Token(token_id, _digest(secret), actor, " ".join(scopes), now, None)
+    return f"{PREFIX}_{token_id}_{secret}", row
+
+
+def row_for(text: str, actor: str, scopes: tuple[str, ...], *, now: dt.datetime) -> Token:
+    """The row that recognises a token made elsewhere: one token for all three services."""
+    token_id, secret = _split(text)
+    return Token(token_id, _digest(secret), actor, " ".join(scopes), now, None)
+
+
+async def store(connection: AsyncConnection, row: Token) -> None:
+    await connection.execute(insert(TOKEN).values(**mapping(row)).on_conflict_do_nothing())
+
+
+async def revoke(connection: AsyncConnection, token_id: str, *, now: dt.datetime) -> bool:
+    """Ends a token. False: there is no such token."""
+    result = await connection.execute(sa.update(TOKEN).where(TOKEN.c.token_id == token_id).values(revoked_at=now))
+    return bool(result.rowcount)
+
+
+async def recognise(connection: AsyncConnection, text: str) -> Actor | None:
+    """Whose token this is, or None."""
+    try:
+        token_id, secret = _split(text)
+    except ValueError:
+        return None
+    rows = rows_as(Token, await connection.execute(sa.select(TOKEN).where(TOKEN.c.token_id == token_id)))
+    if not rows or rows[0].revoked_at or not hmac.compare_digest(rows[0].secret_sha256, _digest(secret)):
+        return None
+    return Actor(rows[0].actor, frozenset(rows[0].scopes.split()))
+
+
+def _split(text: str) -> tuple[str, str]:
+    prefix, _, rest = text.partition("_")
+    token_id, _, secret = rest.partition("_")
+    if prefix != PREFIX or not token_id or not secret or not rest.isascii() or len(rest) > 200:
+        raise ValueError("not a Rollcall token")
+    return token_id, secret
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
