@@ -15,6 +15,7 @@ from shared.postgres.database import KEPT, MACHINERY, any_of, table_of
 from shared.postgres.roundtrips import Reads
 from shared.service import SHARED_TABLES
 from shared.state.working import Answer, Due, Held, OtherWriter, Takeover, Working
+from shared.values import immutable
 
 HELD = table_of(
     Held,
@@ -39,6 +40,8 @@ OTHER_WRITER = table_of(
 )
 SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER, OtherWriter: OTHER_WRITER})
 
+HELD_OUTCOME = "Held"
+"""What a request is told that waits: no fact says so."""
 HELD_DAYS = 30
 """How long a request waits for something nobody has announced."""
 
@@ -46,6 +49,10 @@ HELD_TOO_LONG = "held"
 """The kind of due moment whose subject is a session with held requests that have waited long enough."""
 
 _TAKEOVERS = sa.select(TAKEOVER)
+_ANSWERED, _STILL_HELD = (
+    sa.select(table).where(table.c.request_source == sa.bindparam("source"), table.c.request_id == sa.bindparam("id"))
+    for table in (ANSWER, HELD)
+)
 
 
 _HELD_ABOUT = (
@@ -110,6 +117,29 @@ def heard_again(held: Held) -> Heard[Event]:
         event_id=held.request_id,
         stated_at=held.stated_at,
     )
+
+
+@immutable
+class Outcome:
+    """What became of a request: the fact that answered it, or what it waits for and until when."""
+
+    outcome: str
+    session_id: str
+    person_id: str
+    event_id: str | None = None
+    waits_for: str | None = None
+    expires_at: dt.datetime | None = None
+
+
+async def outcome_of(connection: AsyncConnection, request: Heard[Event]) -> Outcome | None:
+    """What became of it. None: it said nothing new, and nobody remembers it."""
+    key = {"source": request.source, "id": request.event_id}
+    if answer := (await connection.execute(_ANSWERED, key)).one_or_none():
+        return Outcome(answer.outcome, answer.session_id, answer.person_id, event_id=answer.event_id)
+    if held := (await connection.execute(_STILL_HELD, key)).one_or_none():
+        known = {"waits_for": held.waits_for, "expires_at": held.expires_at}
+        return Outcome(HELD_OUTCOME, held.session_id, held.person_id, **known)
+    return None
 
 
 def in_order_of_arrival(held: Iterable[Held]) -> list[Held]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import telemetry
@@ -21,6 +22,20 @@ from shared.outbox.journal import OUTBOX
 from shared.service import Service
 
 log = structlog.get_logger()
+
+
+class HealthState(BaseModel):
+    """What is well and what is not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ready: bool
+    service: str
+    problems: list[str] = Field(description="What keeps it from its work.")
+    warnings: list[str] = Field(
+        description="What it cannot do at the moment, although starting it anew would not help."
+    )
+    lag: dict[str, int] = Field(description="Records that it has not heard yet, by stream.")
 
 
 class Health:
@@ -47,7 +62,7 @@ class Health:
         self.own_warnings: list[Callable[[], str | None]] = []
         """What a service cannot do at the moment, although starting it anew would not help."""
 
-    async def state(self) -> dict[str, Any]:
+    async def state(self) -> HealthState:
         """What is well and what is not, with the verb that repairs it."""
         problems: list[str] = []
         try:
@@ -65,13 +80,9 @@ class Health:
         if self._idle_with_lag_seconds() > self._stuck_seconds / 2:
             problems.append("there is lag and nothing is being heard")
         warnings = [said for warning in self.own_warnings if (said := warning())]
-        return {
-            "ready": not problems,
-            "service": self._service.name,
-            "problems": problems,
-            "warnings": warnings,
-            "lag": lag,
-        }
+        return HealthState(
+            ready=not problems, service=self._service.name, problems=problems, warnings=warnings, lag=lag
+        )
 
     def lag(self) -> dict[str, int]:
         lag = dict.fromkeys(self._service.heard, 0)
@@ -92,8 +103,8 @@ class Health:
             if self._idle_with_lag_seconds() < self._stuck_seconds:
                 continue
             health = await self.state()
-            if "Postgres does not answer" not in health["problems"] and all(lane.kafka_answers for lane in self._lanes):
-                log.error("stuck", seconds=self._idle_with_lag_seconds(), lag=health["lag"])
+            if "Postgres does not answer" not in health.problems and all(lane.kafka_answers for lane in self._lanes):
+                log.error("stuck", seconds=self._idle_with_lag_seconds(), lag=health.lag)
                 return
 
     async def books(self) -> dict[str, Any]:

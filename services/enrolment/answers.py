@@ -1,0 +1,118 @@
+"""What enrolment's API answers. Only shapes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import Field
+
+from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.planner import Meeting, SessionKind
+from shared.web.answers import Answer, Books, Decided
+
+
+class StageOutcome(Answer):
+    """What became of a town in one stage."""
+
+    stage: int
+    outcome: Literal["qualified", "reserve", "not_selected", "withdrawn"]
+    decided_on: dt.date
+
+
+class Town(Answer):
+    """A town with its history and its team."""
+
+    city_id: str
+    name: str
+    voivodeship: str | None
+    members: int = Field(description="Of its team today, each once.")
+    stages: list[StageOutcome]
+
+
+class Session(Answer):
+    """A dated training, and how many have a place or wait."""
+
+    session_id: str
+    kind: SessionKind
+    phase: int
+    topic: str
+    city_id: str
+    venue: str
+    address: str | None
+    capacity: int
+    meetings: tuple[Meeting, ...]
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    state: Literal["scheduled", "cancelled"]
+    enrolled: int
+    waitlisted: int
+
+
+class OnRoster(Answer):
+    """One person's standing in a session."""
+
+    person_id: str
+    given_name: str | None = Field(description="Null: not known, or erased.")
+    family_name: str | None
+    city_id: str | None
+    state: Literal["none", "enrolled", "waitlisted", "withdrawn", "cancelled"]
+    stands: Standing = Field(
+        description="While the session is cancelled: how the place will stand if it is scheduled again."
+    )
+    basis: Basis | None
+    reason: WithdrawalReason | None = Field(description="Why it was withdrawn.")
+    refusal: RefusalReason | None = Field(description="Why the latest request about it was turned down.")
+    queue: int | None = Field(description="Whoever waits with the lowest is next.")
+    episode: int
+    decided_at: dt.datetime
+    event_id: str
+
+
+class Place(Answer):
+    """How a place stands now."""
+
+    state: Standing
+    reason: WithdrawalReason | None
+    refusal: RefusalReason | None
+
+
+class DecidedRequest(Decided):
+    """What became of a request for a place, or of a withdrawal."""
+
+    outcome: Literal[
+        "ParticipantEnrolled", "ParticipantWaitlisted", "EnrolmentWithdrawn", "EnrolmentRefused", "Held"
+    ] = Field(description="The fact that answered it. `Held`: it waits for what it is about.")
+    place: Place | None = Field(description="How the place stands now, also if another request has changed it since.")
+
+
+class Requests(Answer):
+    """Requests for a place, by what became of them."""
+
+    enrolled: int
+    waitlisted: int
+    refused: int
+    withdrawn: int
+    held: int
+
+
+class Places(Answer):
+    """Places against seats, in sessions that take place."""
+
+    sessions: int
+    enrolled: int
+    waitlisted: int
+    oversold_sessions: int
+    waiting_ahead: int = Field(description="Who waits for a session that has not begun.")
+    unsettled_sessions: int
+
+
+class EnrolmentBooks(Books):
+    """The books of enrolment."""
+
+    requests: Requests
+    held_over_http: int
+    places: Places
+    towns_qualified: dict[str, int] = Field(description="By stage.")
+    people: int
+    cancelled_sessions: int

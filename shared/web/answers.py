@@ -1,0 +1,89 @@
+"""What the API answers, the same in every service: how it is, what its books say, what it set aside, what became of a command.
+
+Only shapes; what they hold is read elsewhere.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.books.parking import ParkedState
+from shared.events.envelope import Reason
+
+
+class Answer(BaseModel):
+    """Something that the API says. What it does not name is not said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Alive(Answer):
+    """It answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class StreamBooks(Answer):
+    """published = heard + parked + skipped + lag."""
+
+    published: int
+    heard: int
+    parked: int
+    skipped: int
+    lag: int
+
+
+class Books(Answer):
+    """What was published, heard, parked and skipped, and what waits. Each service adds its own."""
+
+    service: str
+    streams: dict[str, StreamBooks]
+    outbox: int = Field(description="Facts that Kafka does not have yet.")
+    held: int = Field(description="Requests that wait for what they are about.")
+    overdue: int = Field(description="Moments that have passed and are not decided.")
+    parked: int
+    parked_for: dict[str, int] = Field(description="Parked records by reason.")
+    discarded: int
+    unknown_types: int
+    stray_erasures: int = Field(description="Erasures beside the partition that their key belongs to.")
+
+
+class ParkedSummary(Answer):
+    """A record that was set aside, without its bytes."""
+
+    stream: str
+    partition: int = Field(description="-1: it came over HTTP.")
+    offset: int
+    appended_at: dt.datetime
+    type: str | None
+    source: str | None
+    event_id: str | None
+    session_id: str | None = Field(description="With `person_id`: later requests about the same place wait behind it.")
+    person_id: str | None
+    reason: Reason
+    detail: str
+    state: ParkedState
+    parked_at: dt.datetime
+    retries: int
+
+
+class ParkedRecord(ParkedSummary):
+    """The same with its bytes; what is not UTF-8 shows as its escape."""
+
+    key: str | None
+    headers: list[tuple[str, str | None]]
+    value: str | None
+
+
+class Decided(Answer):
+    """What became of a command."""
+
+    request_id: str = Field(description="Its `Idempotency-Key`, or the id that it was given for want of one.")
+    session_id: str
+    person_id: str
+    event_id: str | None = Field(description="The fact that answered it; null while it is held.")
+    waits_for: str | None = Field(description="What has to become known before it can be decided.")
+    expires_at: dt.datetime | None = Field(description="Until when it waits for that.")
