@@ -12,7 +12,7 @@ from services.attendance.state import Presence
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import LocalTime
 from shared.contracts.planner import SessionKind
-from shared.web.answers import Answer, Books, Decided
+from shared.web.answers import BOOKS, DECIDED, Answer, Books, Decided, exemplified
 
 
 class SessionStands(StrEnum):
@@ -54,6 +54,37 @@ class Meeting(Answer):
 class Session(Answer):
     """A dated training with its meetings."""
 
+    model_config = exemplified(
+        session_id="session-0001",
+        kind="supplementary",
+        phase=1,
+        topic="climate",
+        city_id="geonames:776597",
+        town="Augustów",
+        venue="Urząd Miejski w Augustowie, sala 12",
+        starts_at="2026-10-24T07:00:00Z",
+        ends_at="2026-10-24T13:00:00Z",
+        state="scheduled",
+        enrolled=40,
+        meetings=[
+            {
+                "meeting_id": "day-1",
+                "starts_local": "2026-10-24T09:00:00",
+                "ends_local": "2026-10-24T15:00:00",
+                "zone": "Europe/Warsaw",
+                "starts_at": "2026-10-24T07:00:00Z",
+                "ends_at": "2026-10-24T13:00:00Z",
+                "closed_at": None,
+                "recorded": None,
+                "present": 31,
+                "absent": 0,
+                "without_place": 1,
+                "not_recorded": 0,
+                "scanned": 0,
+            }
+        ],
+    )
+
     session_id: str
     kind: SessionKind
     phase: int
@@ -80,6 +111,18 @@ class AtMeeting(Answer):
 class OnRoster(Answer):
     """One person of a session, and each meeting."""
 
+    model_config = exemplified(
+        person_id="person-0001",
+        given_name="Zofia",
+        family_name="Zielińska",
+        city_id="geonames:776597",
+        town="Augustów",
+        place="enrolled",
+        meetings=[
+            {"meeting_id": "day-1", "state": "present", "with_place": True, "scanned_at": "2026-10-24T06:52:10Z"}
+        ],
+    )
+
     person_id: str
     given_name: str | None = Field(description="Null: not known, or erased.")
     family_name: str | None
@@ -103,6 +146,20 @@ class Record(Answer):
 class DecidedScan(Decided):
     """What became of a scan."""
 
+    model_config = exemplified(
+        **DECIDED,
+        meeting_id="day-1",
+        outcome="ParticipantAttended",
+        record={
+            "state": "present",
+            "with_place": True,
+            "city_id": "geonames:776597",
+            "scanned_at": "2026-10-24T06:52:10Z",
+            "device_id": "door-1",
+            "event_id": "0199aa00-0000-7000-8000-000000000009",
+        },
+    )
+
     meeting_id: str
     outcome: Literal["ParticipantAttended", "AlreadyPresent", "Held"] = Field(
         description="The fact that answered it. `AlreadyPresent`: an earlier scan counts. `Held`: it waits for what it is about."
@@ -112,6 +169,19 @@ class DecidedScan(Decided):
 
 class ClosedList(Answer):
     """A list that is closed, in its own numbers."""
+
+    model_config = exemplified(
+        request_id="0199aa00-0000-7000-8000-000000000001",
+        session_id="session-0001",
+        meeting_id="day-1",
+        recorded=True,
+        present=31,
+        absent=9,
+        not_recorded=0,
+        without_place=1,
+        closed_at="2026-10-24T13:05:00Z",
+        event_id="0199aa00-0000-7000-8000-000000000010",
+    )
 
     request_id: str = Field(description="The `Idempotency-Key`, or the id that the command was given for want of one.")
     session_id: str
@@ -150,6 +220,23 @@ class Lists(Answer):
 
 class AttendanceBooks(Books):
     """The books of attendance."""
+
+    model_config = exemplified(
+        **BOOKS,
+        service="attendance",
+        attendance={
+            "lists_closed": 1,
+            "lists_not_recorded": 0,
+            "present": 31,
+            "absent": 9,
+            "not_recorded": 0,
+            "without_place": 1,
+            "enrolled_on_closed_lists": 40,
+            "records": {"present": 31, "absent": 9, "without_place": 1, "on_open_lists": 0, "came_so_far": 0},
+        },
+        sessions=270,
+        places_enrolled=4100,
+    )
 
     attendance: Lists
     sessions: int

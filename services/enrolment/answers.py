@@ -9,7 +9,7 @@ from pydantic import Field
 
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import Meeting, SessionKind
-from shared.web.answers import Answer, Books, Decided
+from shared.web.answers import BOOKS, DECIDED, Answer, Books, Decided, exemplified
 
 
 class StageOutcome(Answer):
@@ -23,6 +23,14 @@ class StageOutcome(Answer):
 class Town(Answer):
     """A town with its history and its team."""
 
+    model_config = exemplified(
+        city_id="geonames:776597",
+        name="Augustów",
+        voivodeship="podlaskie",
+        members=31,
+        stages=[{"stage": 1, "outcome": "qualified", "decided_on": "2026-03-02"}],
+    )
+
     city_id: str
     name: str
     voivodeship: str | None
@@ -32,6 +40,30 @@ class Town(Answer):
 
 class Session(Answer):
     """A dated training, and how many have a place or wait."""
+
+    model_config = exemplified(
+        session_id="session-0001",
+        kind="supplementary",
+        phase=1,
+        topic="climate",
+        city_id="geonames:776597",
+        venue="Urząd Miejski w Augustowie, sala 12",
+        address="ul. Młyńska 35, Augustów",
+        capacity=40,
+        meetings=[
+            {
+                "meeting_id": "day-1",
+                "starts_local": "2026-10-24T09:00:00",
+                "ends_local": "2026-10-24T15:00:00",
+                "zone": "Europe/Warsaw",
+            }
+        ],
+        starts_at="2026-10-24T07:00:00Z",
+        ends_at="2026-10-24T13:00:00Z",
+        state="scheduled",
+        enrolled=40,
+        waitlisted=2,
+    )
 
     session_id: str
     kind: SessionKind
@@ -51,6 +83,22 @@ class Session(Answer):
 
 class OnRoster(Answer):
     """One person's standing in a session."""
+
+    model_config = exemplified(
+        person_id="person-0001",
+        given_name="Zofia",
+        family_name="Zielińska",
+        city_id="geonames:776597",
+        state="waitlisted",
+        stands="waitlisted",
+        basis="request",
+        reason=None,
+        refusal=None,
+        queue=3,
+        episode=1,
+        decided_at="2026-10-01T08:15:00Z",
+        event_id="0199aa00-0000-7000-8000-000000000009",
+    )
 
     person_id: str
     given_name: str | None = Field(description="Null: not known, or erased.")
@@ -79,6 +127,12 @@ class Place(Answer):
 
 class DecidedRequest(Decided):
     """What became of a request for a place, or of a withdrawal."""
+
+    model_config = exemplified(
+        **DECIDED,
+        outcome="ParticipantEnrolled",
+        place={"state": "enrolled", "reason": None, "refusal": None},
+    )
 
     outcome: Literal[
         "ParticipantEnrolled", "ParticipantWaitlisted", "EnrolmentWithdrawn", "EnrolmentRefused", "Held"
@@ -109,6 +163,24 @@ class Places(Answer):
 
 class EnrolmentBooks(Books):
     """The books of enrolment."""
+
+    model_config = exemplified(
+        **BOOKS,
+        service="enrolment",
+        requests={"enrolled": 180, "waitlisted": 6, "refused": 3, "withdrawn": 9, "held": 0},
+        held_over_http=0,
+        places={
+            "sessions": 270,
+            "enrolled": 4100,
+            "waitlisted": 6,
+            "oversold_sessions": 0,
+            "waiting_ahead": 6,
+            "unsettled_sessions": 0,
+        },
+        towns_qualified={"1": 54},
+        people=1800,
+        cancelled_sessions=4,
+    )
 
     requests: Requests
     held_over_http: int

@@ -10,7 +10,7 @@ from services.notifications.ledger import NoticeState
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting
-from shared.web.answers import Answer, Books
+from shared.web.answers import BOOKS, Answer, Books, exemplified
 
 
 class Said(Answer):
@@ -24,6 +24,34 @@ class Said(Answer):
 
 class Notice(Answer):
     """One mail, on its way or settled."""
+
+    model_config = exemplified(
+        notice_id="notice-0199aa00-0000-7000-8000-000000000003",
+        person_id="person-0001",
+        session_id="session-0001",
+        kind="confirmation",
+        language="pl",
+        sequence=0,
+        attempts=1,
+        doubts=0,
+        state="sent",
+        code=None,
+        at="2026-10-01T08:15:02Z",
+        next_attempt_at=None,
+        said={
+            "mailbox": "7c1e.5b0c7a1f",
+            "venue": "Urząd Miejski w Augustowie, sala 12",
+            "address": "ul. Młyńska 35, Augustów",
+            "meetings": [
+                {
+                    "meeting_id": "day-1",
+                    "starts_local": "2026-10-24T09:00:00",
+                    "ends_local": "2026-10-24T15:00:00",
+                    "zone": "Europe/Warsaw",
+                }
+            ],
+        },
+    )
 
     notice_id: str
     person_id: str
@@ -49,6 +77,14 @@ class MailServer(Answer):
 
 class NotificationsBooks(Books):
     """The books of notifications."""
+
+    model_config = exemplified(
+        **BOOKS,
+        service="notifications",
+        notices={"sent": {"confirmation": 4100}, "failed": 0, "unknown": 0, "untold": 0},
+        told_is_true=True,
+        mail_server={"problem": None, "since": None},
+    )
 
     notices: dict[str, int | dict[str, int]] = Field(
         description="Mails by what became of them (`sent` by kind), and what people do not know, by why."

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import telemetry
@@ -24,10 +25,19 @@ from shared.service import Service
 log = structlog.get_logger()
 
 
+_WELL: JsonDict = {
+    "ready": True,
+    "service": "enrolment",
+    "problems": [],
+    "warnings": [],
+    "lag": {"programme.cities": 0},
+}
+
+
 class HealthState(BaseModel):
     """What is well and what is not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [_WELL]})
 
     ready: bool
     service: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared.books.parking import ParkedState
 from shared.events.envelope import Reason
@@ -20,8 +20,15 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def exemplified(**example: JsonValue) -> ConfigDict:
+    """For the `model_config` of an answer: one example of it."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
 class Alive(Answer):
     """It answers."""
+
+    model_config = exemplified(status="ok")
 
     status: Literal["ok"] = "ok"
 
@@ -51,8 +58,47 @@ class Books(Answer):
     stray_erasures: int = Field(description="Erasures beside the partition that their key belongs to.")
 
 
+PARKED: dict[str, JsonValue] = {
+    "stream": "programme.sessions",
+    "partition": 9,
+    "offset": 3,
+    "appended_at": "2026-10-01T08:15:00Z",
+    "type": "rollcall.SessionScheduled.v1",
+    "source": None,
+    "event_id": None,
+    "session_id": None,
+    "person_id": None,
+    "reason": "not_json",
+    "detail": "body: Invalid JSON: EOF while parsing an object at line 1 column 1",
+    "state": "parked",
+    "parked_at": "2026-10-01T08:15:01Z",
+    "retries": 0,
+}
+BOOKS: dict[str, JsonValue] = {
+    "streams": {"programme.cities": {"published": 54, "heard": 53, "parked": 1, "skipped": 0, "lag": 0}},
+    "outbox": 0,
+    "held": 0,
+    "overdue": 0,
+    "parked": 1,
+    "parked_for": {"not_json": 1},
+    "discarded": 0,
+    "unknown_types": 0,
+    "stray_erasures": 0,
+}
+DECIDED: dict[str, JsonValue] = {
+    "request_id": "0199aa00-0000-7000-8000-000000000001",
+    "session_id": "session-0001",
+    "person_id": "person-0001",
+    "event_id": "0199aa00-0000-7000-8000-000000000009",
+    "waits_for": None,
+    "expires_at": None,
+}
+
+
 class ParkedSummary(Answer):
     """A record that was set aside, without its bytes."""
+
+    model_config = exemplified(**PARKED)
 
     stream: str
     partition: int = Field(description="-1: it came over HTTP.")
@@ -72,6 +118,10 @@ class ParkedSummary(Answer):
 
 class ParkedRecord(ParkedSummary):
     """The same with its bytes; what is not UTF-8 shows as its escape."""
+
+    model_config = exemplified(
+        **PARKED, key="session-0001", headers=[["ce_id", "0199aa00-0000-7000-8000-000000000002"]], value="{"
+    )
 
     key: str | None
     headers: list[tuple[str, str | None]]

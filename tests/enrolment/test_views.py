@@ -49,7 +49,7 @@ async def test_while_a_session_is_cancelled_its_roster_calls_nobody_enrolled(wor
 
     async def roster() -> list[tuple[str, str]]:
         async with here.engine.connect() as connection:
-            return [(row["state"], row["stands"]) for row in await views.roster(connection, "s")]
+            return [(row.state, row.stands) for row in await views.roster(connection, "s")]
 
     await hears(here, session(model=SessionCancelled), version=2)
     assert await roster() == [("cancelled", "enrolled")] * 2
