@@ -16,8 +16,9 @@ from shared.contracts.rules import SourceTakenOver
 from shared.events.envelope import Heard
 from shared.postgres.database import MACHINERY
 from shared.postgres.roundtrips import Reads
+from shared.postgres.tables import SHARED_TABLES
 from shared.state.rows import FactRow, Row
-from shared.state.working import Derive, Due, MakeRow, Remember, Takeover, Working, takeover_of
+from shared.state.working import Derive, Due, MakeRow, Remember, Working, takeover_of
 
 Inputs = Sequence[Heard[Event] | Due]
 """What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""
@@ -94,9 +95,3 @@ class Service:
     def metadata(self) -> tuple[sa.MetaData, ...]:
         own = {table.metadata for table in self.tables.values()}
         return (MACHINERY, *own)
-
-
-SHARED_TABLES: dict[type[Row], sa.Table] = {}
-"""Tables of the rows that every service has; filled by shared.books.holding."""
-
-__all__ = ["SHARED_TABLES", "Inputs", "Service", "Takeover", "utc_now"]

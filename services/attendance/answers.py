@@ -148,6 +148,8 @@ class DecidedScan(Decided):
 
     model_config = exemplified(
         **DECIDED,
+        session_id="session-0001",
+        person_id="person-0001",
         meeting_id="day-1",
         outcome="ParticipantAttended",
         record={
@@ -160,7 +162,9 @@ class DecidedScan(Decided):
         },
     )
 
+    session_id: str
     meeting_id: str
+    person_id: str
     outcome: Literal["ParticipantAttended", "AlreadyPresent", "Held"] = Field(
         description="The fact that answered it. `AlreadyPresent`: an earlier scan counts. `Held`: it waits for what it is about."
     )

@@ -115,9 +115,16 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         heard = command(runtime, CheckInScanned.model_validate(scan.model_dump()), actor, idempotency_key)
         await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            became = await outcome_of(connection, heard) or Outcome(ALREADY_PRESENT, scan.session_id, scan.person_id)
+            became = await outcome_of(connection, heard) or Outcome(ALREADY_PRESENT)
             record = await views.record(connection, scan.session_id, scan.meeting_id, scan.person_id)
-        return DecidedScan(request_id=heard.event_id, meeting_id=scan.meeting_id, record=record, **asdict(became))
+        return DecidedScan(
+            request_id=heard.event_id,
+            session_id=scan.session_id,
+            meeting_id=scan.meeting_id,
+            person_id=scan.person_id,
+            record=record,
+            **asdict(became),
+        )
 
     @write.post(
         "/sessions/{session_id}/meetings/{meeting_id}/close",

@@ -18,6 +18,7 @@ from services.attendance.decisions import (
     decide_scan,
 )
 from services.attendance.state import LIST, CloseList, ListRules, MeetingList, Session
+from services.attendance.subjects import meeting_named, session_named, session_subject
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import AttendanceListClosed, AttendanceState
@@ -33,15 +34,13 @@ def on_session(rules: ListRules, working: Working, heard: Heard[SessionState]) -
     """A session was announced, changed or cancelled: a closed list whose meeting now lies after its closing is open again, and
     scans that waited for the session, or for one of its meetings, are decided."""
     _reopen(working, heard.body.session_id, heard)
-    _decide_held(working, working[Held].where("session_id", heard.body.session_id), rules)
+    _decide_held(working, working[Held].where("about", heard.subject), rules)
 
 
 def on_place(rules: ListRules, working: Working, heard: Heard[PlaceState]) -> None:
     """A person's place is known or has changed: their held scans are decided, and lists that closed before are counted again."""
-    body = heard.body
-    held = [one for one in working[Held].where("session_id", body.session_id) if one.person_id == body.person_id]
-    _decide_held(working, held, rules)
-    _count_all(working, body.session_id, heard)
+    _decide_held(working, working[Held].where("about", heard.subject), rules)
+    _count_all(working, heard.body.session_id, heard)
 
 
 def on_record(working: Working, heard: Heard[AttendanceState]) -> None:
@@ -53,14 +52,7 @@ def on_scan(rules: ListRules, working: Working, heard: Heard[CheckInScanned]) ->
     """A person's code was read at a door."""
     decided = decide_scan(working, heard, rules)
     if isinstance(decided, Wait):
-        body = heard.body
-        working.hold(
-            heard,
-            session_id=body.session_id,
-            person_id=body.person_id,
-            waits_for=decided.waits_for,
-            expires_at=decided.until,
-        )
+        working.hold(heard, waits_for=decided.waits_for, expires_at=decided.until)
     elif isinstance(decided, Refused):
         working.set_aside(heard, decided.reason, decided.detail)
     else:
@@ -76,13 +68,13 @@ def on_close(rules: ListRules, working: Working, heard: Heard[CloseList]) -> Non
 
 def on_list_due(rules: ListRules, working: Working, moment: Due) -> None:
     """A list closes by itself. It closed at the moment it was due, also if the service was down then."""
-    session_id, _, meeting_id = moment.subject.partition("/")
+    session_id, meeting_id = meeting_named(moment.subject)
     _close(working, session_id, meeting_id, rules, at=moment.at, cause=None)
 
 
 def on_held_too_long(rules: ListRules, working: Working, moment: Due) -> None:
     """What a scan waited for never became known: whoever came without a known place came without one; the rest is parked."""
-    held = [one for one in working[Held].where("session_id", moment.subject) if one.expires_at <= moment.at]
+    held = [one for one in working[Held].where("about", moment.subject) if one.expires_at <= moment.at]
     for one, decided in _decide_held(working, held, rules, final=True):
         working[Held].remove(one.request_source, one.request_id)
         working.set_aside(scan_of(one), decided.reason, decided.detail)
@@ -90,9 +82,10 @@ def on_held_too_long(rules: ListRules, working: Working, moment: Due) -> None:
 
 def on_reconcile(rules: ListRules, working: Working, moment: Due) -> None:
     """After a restore: lists are opened, scans held meanwhile decided, and closed lists counted with all that is known."""
-    _reopen(working, moment.subject, None)
-    _decide_held(working, working[Held].where("session_id", moment.subject), rules)
-    _count_all(working, moment.subject, None)
+    session_id = session_named(moment.subject)
+    _reopen(working, session_id, None)
+    _decide_held(working, working[Held].where("about", moment.subject), rules)
+    _count_all(working, session_id, None)
 
 
 def react(rules: ListRules) -> dict[Any, Callable[[Working, Heard[Any]], None]]:
@@ -129,7 +122,8 @@ def _close(
     """Decides the scans that waited for this list to close, then closes it."""
     if not closes_now(working, session_id, meeting_id, rules, at=at):
         return
-    held = [one for one in working[Held].where("session_id", session_id) if scan_of(one).body.meeting_id == meeting_id]
+    about = working[Held].where("about", session_subject(session_id))
+    held = [one for one in about if scan_of(one).body.meeting_id == meeting_id]
     _decide_held(working, held, rules, final=True)
     for fact in decide_closing(working, session_id, meeting_id, rules, at=at):
         working.say(_answering(fact, cause) if cause else fact, cause=cause)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from services.attendance.subjects import list_subject
 from shared.contracts.attendance import (
     AttendanceListClosed,
     AttendanceListReopened,
@@ -16,6 +17,7 @@ from shared.contracts.attendance import (
     ParticipantAttended,
     ParticipantNotAwaited,
 )
+from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
     EnrolmentRefused,
@@ -36,7 +38,7 @@ from shared.values import immutable
 SCHEDULED = "scheduled"
 CANCELLED = "cancelled"
 LIST = "list"
-"""The kind of due moment at which the list of a meeting closes; its subject is `{session_id}/{meeting_id}`."""
+"""The kind of due moment at which the list of a meeting closes; its subject is the list's own."""
 
 
 class CloseList(Request):
@@ -326,10 +328,8 @@ def _derive_answer(working: Working, heard: Heard[Any]) -> None:
     body = heard.body
     source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
     if source and request_id:
-        kind, person_id = (
-            ("scan", body.person_id) if isinstance(body, ParticipantAttended) else (CloseList.asks_for, "")
-        )
-        fields = (body.session_id, person_id, kind, body.request_digest, type(body).__name__, 0, heard.event_id)
+        kind = CheckInScanned.asks_for if isinstance(body, ParticipantAttended) else CloseList.asks_for
+        fields = (heard.subject, kind, body.request_digest, type(body).__name__, 0, heard.event_id)
         working[Answer].put(Answer(source, request_id, *fields))
 
 
@@ -365,15 +365,6 @@ MAKE: dict[Any, Any] = {
 
 
 # --- reading what is loaded ----------------------------------------------------------------
-
-
-def list_subject(session_id: str, meeting_id: str) -> str:
-    return f"{session_id}/{meeting_id}"  # No id holds a slash.
-
-
-def session_of_due(moment: Due) -> str:
-    """The session that a due moment is about, whatever its kind."""
-    return moment.subject.partition("/")[0]
 
 
 def closed_list(working: Working, session_id: str, meeting_id: str) -> MeetingList | None:

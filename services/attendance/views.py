@@ -15,12 +15,13 @@ from services.attendance import answers
 from services.attendance.answers import Seen, SessionStands
 from services.attendance.state import ListRules, MeetingList, Presence, Record, Session
 from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
+from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
-from shared.books.holding import HELD
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
+from shared.postgres.tables import HELD, HELD_SUBJECT
 
 MOST_PEOPLE = 6_000
 """More than the largest session holds, with everyone who ever waited or gave a place back."""
@@ -42,12 +43,14 @@ _starts = (
     .render_derived()
 )
 """Since when a scan may be a meeting's: one that was moved to another day still has those of the day before."""
+_scan = sa.cast(HELD.c.body, JSONB)
+_session_id = sa.func.substr(HELD_SUBJECT, len(session_subject("")) + 1)
 _SCANNED = sa.select(
-    HELD.c.session_id,
-    HELD.c.person_id,
-    sa.cast(HELD.c.body, JSONB)["meeting_id"].astext.label("meeting_id"),
-    sa.cast(sa.cast(HELD.c.body, JSONB)["scanned_at"].astext, sa.DateTime(timezone=True)).label("scanned_at"),
-).where(HELD.c.type == CheckInScanned.type_name(), any_of(HELD.c.session_id, "sessions"))
+    _session_id.label("session_id"),
+    _scan["person_id"].astext.label("person_id"),
+    _scan["meeting_id"].astext.label("meeting_id"),
+    sa.cast(_scan["scanned_at"].astext, sa.DateTime(timezone=True)).label("scanned_at"),
+).where(HELD.c.type == CheckInScanned.type_name(), any_of(_session_id, "sessions"))
 """Held scans: whether the person has a place is not known yet."""
 
 

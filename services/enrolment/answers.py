@@ -130,10 +130,14 @@ class DecidedRequest(Decided):
 
     model_config = exemplified(
         **DECIDED,
+        session_id="session-0001",
+        person_id="person-0001",
         outcome="ParticipantEnrolled",
         place={"state": "enrolled", "reason": None, "refusal": None},
     )
 
+    session_id: str
+    person_id: str
     outcome: Literal[
         "ParticipantEnrolled", "ParticipantWaitlisted", "EnrolmentWithdrawn", "EnrolmentRefused", "Held"
     ] = Field(description="The fact that answered it. `Held`: it waits for what it is about.")

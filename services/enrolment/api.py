@@ -126,8 +126,14 @@ def app_of(runtime: Runtime) -> FastAPI:
             became = await outcome_of(connection, heard)
             if became is None:
                 raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
-            place = await views.place(connection, became.session_id, became.person_id)
-        return DecidedRequest(request_id=heard.event_id, **asdict(became), place=place)
+            place = await views.place(connection, body.session_id, body.person_id)
+        return DecidedRequest(
+            request_id=heard.event_id,
+            session_id=body.session_id,
+            person_id=body.person_id,
+            place=place,
+            **asdict(became),
+        )
 
     app.include_router(read)
     app.include_router(write)

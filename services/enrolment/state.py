@@ -291,8 +291,7 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
             Answer(
                 body.request_source,
                 body.request_id,
-                body.session_id,
-                body.person_id,
+                heard.subject,
                 _asked_for(body),
                 body.request_digest,
                 type(body).__name__,

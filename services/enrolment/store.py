@@ -19,7 +19,8 @@ from services.enrolment.state import (
     Topic,
     Town,
 )
-from shared.books.holding import HELD, load_held_about
+from services.enrolment.subjects import asked_for_by, session_named, subjects_of
+from shared.books.holding import load_held_about
 from shared.contracts.directory import PersonErased, TeamMembership
 from shared.contracts.planner import SessionKind, SessionState
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
@@ -28,6 +29,7 @@ from shared.contracts.selection import CityOutcome
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, table_of
 from shared.postgres.roundtrips import Reads
+from shared.postgres.tables import HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.working import Due, Held, Working
 
@@ -129,7 +131,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     for one in inputs:
         match one:
             case Due():
-                sessions.add(one.subject)
+                sessions.add(session_named(one.subject))
             case Heard(body=CityOutcome() as body):
                 cities.add(body.city_id)
             case Heard(body=TeamMembership() as body):
@@ -153,9 +155,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         changed = {"changed_cities": sorted(towns_changed)}
         reads.add(_MEMBERS_OF, changed, lambda found: people.update(row[0] for row in found))
         await reads.run()
-    load_held_about(reads, working, sessions=sessions, persons=people)
+    load_held_about(reads, working, subjects_of(sessions, people))
     await reads.run()
-    sessions |= {held.session_id for held in working[Held]}
+    sessions |= {asked_for_by(held)[0] for held in working[Held]}
     asked_for: dict[str, Any] = {
         "sessions": sorted(sessions),
         "cities": sorted(cities),
@@ -168,12 +170,12 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     await reads.run()
     sessions |= {session.session_id for session in working[Session]}
     if phases:
-        load_held_about(reads, working, sessions=sessions, persons=())
+        load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)})
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)})
     await reads.run()
-    asking |= {held.person_id for held in working[Held]}
+    asking |= {asked_for_by(held)[1] for held in working[Held]}
     people |= asking | {place.person_id for place in working[Place]}
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
@@ -186,14 +188,15 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:
-    """Sessions that are not over, those that held requests are about, and those whose newest statement nobody said to be settled."""
-    sessions = sa.select(SESSION.c.session_id).where(SESSION.c.ends_at > now)
-    held = sa.select(HELD.c.session_id)
+    """The subjects of sessions that are not over, of those that held requests are about, and of those whose newest statement nobody said to be settled."""
+    about = sa.literal("session/") + SESSION.c.session_id
+    sessions = sa.select(about).where(SESSION.c.ends_at > now)
+    held = sa.select(HELD_SUBJECT)
     is_said = sa.and_(
         SETTLED.c.source == SOURCE,
         SETTLED.c.session_id == SESSION.c.session_id,
         SETTLED.c.session_source == SESSION.c.source,
         SETTLED.c.session_event_id == SESSION.c.event_id,
     )
-    unsettled = sa.select(SESSION.c.session_id).where(~sa.exists().where(is_said))
+    unsettled = sa.select(about).where(~sa.exists().where(is_said))
     return sorted((await connection.execute(sa.union(sessions, held, unsettled))).scalars())

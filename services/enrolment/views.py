@@ -11,9 +11,9 @@ from services.enrolment.answers import OnRoster, Place, Session, StageOutcome, T
 from services.enrolment.state import CANCELLED, SCHEDULED
 from services.enrolment.store import MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, SOURCE, TOWN
 from shared.alphabet import by_name, polish
-from shared.books.holding import ANSWER, HELD
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.portal import EnrolmentRequested
+from shared.postgres.tables import ANSWER, HELD
 
 _taken = (
     sa.select(
@@ -150,7 +150,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     asked = (
         sa.select(became, sa.func.count())
         .select_from(ANSWER)
-        .join(PLACE, sa.and_(PLACE.c.session_id == ANSWER.c.session_id, PLACE.c.person_id == ANSWER.c.person_id))
+        .join(PLACE, ANSWER.c.subject == sa.func.concat("session/", PLACE.c.session_id, "/person/", PLACE.c.person_id))
         .where(ANSWER.c.kind == AskedFor.PLACE)
         .group_by(became)
     )

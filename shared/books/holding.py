@@ -6,39 +6,17 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.events.envelope import Heard
-from shared.postgres.database import KEPT, MACHINERY, any_of, table_of
+from shared.postgres.database import any_of
 from shared.postgres.roundtrips import Reads
-from shared.service import SHARED_TABLES
-from shared.state.working import Answer, Due, Held, OtherWriter, Takeover, Working
+from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER
+from shared.state.working import Answer, Held, OtherWriter, Takeover, Working
 from shared.values import immutable
-
-HELD = table_of(
-    Held,
-    "held",
-    MACHINERY,
-    schema=KEPT,
-    extra=[
-        sa.Index("held_session", "session_id"),
-        sa.Index("held_person", "person_id"),
-        sa.Index("held_expiry", "expires_at"),
-    ],
-)
-ANSWER = table_of(Answer, "answer", MACHINERY, extra=[sa.Index("answer_place", "session_id", "person_id")])
-DUE = table_of(Due, "due", MACHINERY, extra=[sa.Index("due_at", "at")])
-TAKEOVER = table_of(Takeover, "takeover", MACHINERY)
-OTHER_WRITER = table_of(
-    OtherWriter,
-    "other_writer",
-    MACHINERY,
-    schema=KEPT,  # A rebuild leaves out what was set aside, and must know of it all the same.
-    extra=[sa.Index("other_writer_subject", "subject")],
-)
-SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER, OtherWriter: OTHER_WRITER})
 
 HELD_OUTCOME = "Held"
 """What a request is told that waits: no fact says so."""
@@ -46,7 +24,7 @@ HELD_DAYS = 30
 """How long a request waits for something nobody has announced."""
 
 HELD_TOO_LONG = "held"
-"""The kind of due moment whose subject is a session with held requests that have waited long enough."""
+"""The kind of due moment at which requests about its subject have been held for long enough."""
 
 _TAKEOVERS = sa.select(TAKEOVER)
 _ANSWERED, _STILL_HELD = (
@@ -57,7 +35,7 @@ _ANSWERED, _STILL_HELD = (
 
 _HELD_ABOUT = (
     sa.select(HELD)
-    .where(sa.or_(any_of(HELD.c.session_id, "held_sessions"), any_of(HELD.c.person_id, "held_persons")))
+    .where(HELD.c.about.has_any(sa.bindparam("held_about", type_=ARRAY(sa.Text()))))
     .order_by(HELD.c.appended_at)
     .limit(sa.bindparam("held_most"))
 )
@@ -95,14 +73,12 @@ def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard
 def load_held_about(
     reads: Reads,
     working: Working,
+    subjects: Iterable[str],
     *,
-    sessions: Iterable[str],
-    persons: Iterable[str],
     most: int = 20_000,
 ) -> None:
-    """The held requests about these sessions or persons: whatever arrives about them may let them be decided."""
-    parameters = {"held_sessions": sorted(set(sessions)), "held_persons": sorted(set(persons)), "held_most": most}
-    reads.rows(working[Held], _HELD_ABOUT, parameters)
+    """The held requests about these: what arrived about them may let them be decided."""
+    reads.rows(working[Held], _HELD_ABOUT, {"held_about": sorted(set(subjects)), "held_most": most})
 
 
 def heard_again(held: Held) -> Heard[Event]:
@@ -124,8 +100,6 @@ class Outcome:
     """What became of a request: the fact that answered it, or what it waits for and until when."""
 
     outcome: str
-    session_id: str
-    person_id: str
     event_id: str | None = None
     waits_for: str | None = None
     expires_at: dt.datetime | None = None
@@ -135,10 +109,9 @@ async def outcome_of(connection: AsyncConnection, request: Heard[Event]) -> Outc
     """What became of it. None: it said nothing new, and nobody remembers it."""
     key = {"source": request.source, "id": request.event_id}
     if answer := (await connection.execute(_ANSWERED, key)).one_or_none():
-        return Outcome(answer.outcome, answer.session_id, answer.person_id, event_id=answer.event_id)
+        return Outcome(answer.outcome, event_id=answer.event_id)
     if held := (await connection.execute(_STILL_HELD, key)).one_or_none():
-        known = {"waits_for": held.waits_for, "expires_at": held.expires_at}
-        return Outcome(HELD_OUTCOME, held.session_id, held.person_id, **known)
+        return Outcome(HELD_OUTCOME, waits_for=held.waits_for, expires_at=held.expires_at)
     return None
 
 
@@ -150,7 +123,7 @@ OVERDUE_AFTER = dt.timedelta(minutes=5)
 _long_ago = sa.bindparam("long_ago", type_=sa.DateTime(timezone=True))
 _OVERDUE = sa.select(
     sa.select(sa.func.count()).where(DUE.c.at <= _long_ago).scalar_subquery()
-    + sa.select(sa.func.count(sa.distinct(HELD.c.session_id))).where(HELD.c.expires_at <= _long_ago).scalar_subquery()
+    + sa.select(sa.func.count(sa.distinct(HELD_SUBJECT))).where(HELD.c.expires_at <= _long_ago).scalar_subquery()
 )
 
 

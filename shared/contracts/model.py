@@ -127,7 +127,10 @@ class Fact(Event):
 class Request(Event):
     """An event that asks for a decision."""
 
-    scope: ClassVar[tuple[str, ...]] = ()
-    """The fields whose values name what later requests wait for while this one is parked. None: it holds nobody back."""
+    about: ClassVar[tuple[str, ...]] = ()
+    """Patterns, like `subject`, of what it is about: news of any of these may let it be decided while it is held. Its moments go by
+    the first. None: by its own subject alone."""
+    scope: ClassVar[str] = ""
+    """Pattern of what it holds back while it is held or parked: later requests of the same scope wait their turn. None: nothing."""
     asks_for: ClassVar[str] = ""
     """What it asks for, in the word that answers to it are kept under."""

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.backoff import Backoff
 from shared.books import parking, watermark
-from shared.books.holding import TAKEOVER
 from shared.books.parking import PARKED, Parked, ParkedState
 from shared.deciding.commands import NotYet
 from shared.deciding.transaction import Desk
@@ -20,6 +19,7 @@ from shared.events.envelope import Heard, Reason
 from shared.events.oversized import HEADS
 from shared.events.streams import Partition
 from shared.faults import Fault, classify, told
+from shared.postgres.tables import TAKEOVER
 from shared.service import Service
 
 log = structlog.get_logger()
@@ -91,7 +91,7 @@ class ParkedRetry:
 
     async def _release(self, settled: Parked | None) -> None:
         """Hears what waited behind a record that is parked no longer, until one of them is refused for a reason of its own."""
-        if settled is None or settled.state == ParkedState.PARKED or settled.session_id is None:
+        if settled is None or settled.state == ParkedState.PARKED or settled.scope is None:
             return
         async with self._engine.connect() as connection:
             waiting = await parking.followers(connection, settled)

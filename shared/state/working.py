@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Fact, Request
 from shared.contracts.rules import SourceTakenOver
-from shared.events.envelope import Heard, Reason, digest_of
+from shared.events.envelope import Heard, Reason, about_of, digest_of, scope_of, subject_of
 from shared.events.streams import STREAMS
 from shared.state.rows import FactRow, Row, Rows, fields_of
 from shared.state.succession import Claim, Handover, Succession
@@ -85,8 +85,11 @@ class Held(Row):
     offset: int
     appended_at: dt.datetime
     stated_at: dt.datetime
-    session_id: str
-    person_id: str
+    subject: str
+    about: tuple[str, ...]
+    """Whatever arrives about one of these may let it be decided; its last moment is a moment of the first."""
+    scope: str | None
+    """Later requests of the same scope wait their turn."""
     waits_for: str
     expires_at: dt.datetime
     body: str
@@ -100,8 +103,8 @@ class Answer(Row):
 
     request_source: str
     request_id: str
-    session_id: str
-    person_id: str
+    subject: str
+    """Of the request."""
     kind: str
     """What was asked for."""
     request_digest: str | None
@@ -109,12 +112,13 @@ class Answer(Row):
     outcome: str
     """The type of the fact that answered it."""
     episode: int
+    """Which life of what it is about it answered for, where that has several."""
     event_id: str
 
 
 @immutable
 class Due(Row):
-    """A moment at which something has to be decided. Kind `held`: held requests about a session have waited too long."""
+    """A moment at which something about a subject has to be decided. Kind `held`: requests about it have been held for too long."""
 
     KEY: ClassVar = ("kind", "subject")
 
@@ -226,8 +230,8 @@ class Working:
     all_rules_known: bool = False
     """Whether everything that was said about takeovers by now has been heard. Else what a former writer seems to have said late is
     not overwritten yet: it may have been given back its place by a rule that was not heard so far."""
-    blocked: dict[tuple[str, str], Arrival] = field(default_factory=dict)
-    """(session, person) of parked requests and when the first of them arrived: later ones wait behind it."""
+    blocked: dict[str, Arrival] = field(default_factory=dict)
+    """The scopes of parked requests and when the first of each arrived: later ones wait behind it."""
 
     def __getitem__(self, kind: type[R]) -> Rows[R]:
         found = self.rows.get(kind)
@@ -360,9 +364,7 @@ class Working:
             raise RuntimeError(f"our own {draft.type} on {draft.subject} would be {verdict}")
         self.said.append(Said(draft.event_id, draft.version, self.now, draft.correlation_id, draft.causation_id, fact))
 
-    def hold(
-        self, heard: Heard[Any], *, session_id: str, person_id: str, waits_for: str, expires_at: dt.datetime
-    ) -> None:
+    def hold(self, heard: Heard[Any], *, waits_for: str, expires_at: dt.datetime) -> None:
         """Keeps a request until what it waits for becomes known, or until `expires_at`."""
         self[Held].put(
             Held(
@@ -374,8 +376,9 @@ class Working:
                 heard.offset,
                 heard.appended_at,
                 heard.stated_at,
-                session_id,
-                person_id,
+                heard.subject,
+                about_of(heard.body),
+                scope_of(heard.body),
                 waits_for,
                 expires_at,
                 heard.body.model_dump_json(include=set(type(heard.body).model_fields)),  # Nobody says it again.
@@ -385,10 +388,15 @@ class Working:
     def set_aside(self, heard: Heard[Any], reason: Reason, detail: str) -> None:
         self.aside.append(SetAside(heard, reason, detail))
 
-    def is_blocked(self, scope: tuple[str, str], arrival: Arrival) -> bool:
-        """Whether an earlier request about the same person and session is parked."""
+    def is_blocked(self, scope: str, arrival: Arrival) -> bool:
+        """Whether an earlier request of the same scope is parked."""
         first = self.blocked.get(scope)
         return first is not None and first < arrival
+
+    def waits_its_turn(self, request: Request) -> bool:
+        """Whether an earlier request of the same scope is held."""
+        scope = scope_of(request)
+        return scope is not None and bool(self[Held].where("scope", scope))
 
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether a request of this source and id has been answered, or is held, already."""
@@ -410,5 +418,4 @@ def _asks_the_same(request: Request, answer: Answer) -> bool:
     """By the digest; by what the answer is about where it stems from a fact without one, of an archive."""
     if answer.request_digest is not None:
         return answer.request_digest == digest_of(request)
-    about = (request.asks_for, getattr(request, "session_id", ""), getattr(request, "person_id", ""))
-    return about == (answer.kind, answer.session_id, answer.person_id)
+    return (request.asks_for, subject_of(request)) == (answer.kind, answer.subject)

@@ -66,8 +66,7 @@ PARKED: dict[str, JsonValue] = {
     "type": "rollcall.SessionScheduled.v1",
     "source": None,
     "event_id": None,
-    "session_id": None,
-    "person_id": None,
+    "scope": None,
     "reason": "not_json",
     "detail": "body: Invalid JSON: EOF while parsing an object at line 1 column 1",
     "state": "parked",
@@ -87,8 +86,6 @@ BOOKS: dict[str, JsonValue] = {
 }
 DECIDED: dict[str, JsonValue] = {
     "request_id": "0199aa00-0000-7000-8000-000000000001",
-    "session_id": "session-0001",
-    "person_id": "person-0001",
     "event_id": "0199aa00-0000-7000-8000-000000000009",
     "waits_for": None,
     "expires_at": None,
@@ -107,8 +104,7 @@ class ParkedSummary(Answer):
     type: str | None
     source: str | None
     event_id: str | None
-    session_id: str | None = Field(description="With `person_id`: later requests about the same place wait behind it.")
-    person_id: str | None
+    scope: str | None = Field(description="Later requests of the same scope wait behind it.")
     reason: Reason
     detail: str
     state: ParkedState
@@ -132,8 +128,6 @@ class Decided(Answer):
     """What became of a command."""
 
     request_id: str = Field(description="Its `Idempotency-Key`, or the id that it was given for want of one.")
-    session_id: str
-    person_id: str
     event_id: str | None = Field(description="The fact that answered it; null while it is held.")
     waits_for: str | None = Field(description="What has to become known before it can be decided.")
     expires_at: dt.datetime | None = Field(description="Until when it waits for that.")

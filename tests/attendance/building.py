@@ -8,7 +8,9 @@ from itertools import count
 from typing import Any
 
 from services.attendance.app import service_of
-from services.attendance.state import CloseList, ListRules, MeetingList, PlaceSaid, Record, list_subject
+from services.attendance.handlers import scan_of
+from services.attendance.state import CloseList, ListRules, MeetingList, PlaceSaid, Record
+from services.attendance.subjects import list_subject, session_subject
 from shared import testing
 from shared.books.holding import HELD_TOO_LONG
 from shared.books.recovery import RECONCILE
@@ -172,12 +174,11 @@ class Desk:
             if type(one.body) in self.working.make:
                 self.working.apply(one)
             elif not self.working.is_known(one):
-                person = one.body.person_id
-                self.working.hold(one, session_id=SESSION, person_id=person, waits_for="recovery", expires_at=LATER)
+                self.working.hold(one, waits_for="recovery", expires_at=LATER)
 
     def reconcile(self) -> list[str]:
         before = len(self.working.said)
-        self.service.due[RECONCILE](self.working, Due(RECONCILE, SESSION, LATER))
+        self.service.due[RECONCILE](self.working, Due(RECONCILE, session_subject(SESSION), LATER))
         return self._short(before)
 
     def own_facts(self) -> list[Heard[Any]]:
@@ -192,7 +193,7 @@ class Desk:
         before = len(self.working.said)
         self.working.now = moment
         held = [
-            Due(HELD_TOO_LONG, one.session_id, one.expires_at) for one in self.working[Held] if one.expires_at <= moment
+            Due(HELD_TOO_LONG, one.about[0], one.expires_at) for one in self.working[Held] if one.expires_at <= moment
         ]
         for due in sorted([*held, *self.working[Due]], key=lambda one: (one.at, one.kind, one.subject)):
             if due.at <= moment and (due in held or self.working[Due].get(due.kind, due.subject) == due):
@@ -235,7 +236,7 @@ class Desk:
     @property
     def held(self) -> list[tuple[str, str]]:
         """(person, what their scan waits for)"""
-        return sorted((one.person_id, one.waits_for) for one in self.working[Held])
+        return sorted((scan_of(one).body.person_id, one.waits_for) for one in self.working[Held])
 
 
 def _in_short(body: Any) -> str:

@@ -19,6 +19,7 @@ from deploy.embedded.postgres import Postgres
 from services.attendance.api import app_of
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
+from services.attendance.subjects import session_subject
 from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.books.watermark import WATERMARK
 from shared.postgres.migrating import migrate
@@ -51,7 +52,7 @@ class Door:
     async def wait_in_vain(self, session: str) -> None:
         """What was held about the session has waited long enough."""
         self.clock[0] = NEVER
-        await self.runtime.desk.act([Due(HELD_TOO_LONG, session, NEVER)])
+        await self.runtime.desk.act([Due(HELD_TOO_LONG, session_subject(session), NEVER)])
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from deploy.embedded.postgres import Postgres
 from services.attendance import answers, books, views
 from services.attendance.app import service_of
-from services.attendance.state import LIST, list_subject
+from services.attendance.state import LIST
+from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
 from shared.deciding.transaction import Desk
 from shared.events.envelope import Heard

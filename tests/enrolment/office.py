@@ -57,7 +57,7 @@ class Office:
         """Looks at the session with all that is known, as after a restore."""
         before = len(self.working.said)
         self.working.now = now or self.working.now
-        DUE[RECONCILE](self.working, Due(RECONCILE, session_id, self.working.now))
+        DUE[RECONCILE](self.working, Due(RECONCILE, f"session/{session_id}", self.working.now))
         return [type(said.body).__name__ for said in self.working.said[before:]]
 
     @property

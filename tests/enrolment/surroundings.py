@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.enrolment import store
-from shared.books.holding import TAKEOVER
 from shared.books.parking import PARKED
 from shared.books.watermark import is_heard
 from shared.contracts import Event
@@ -21,6 +20,7 @@ from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
 from shared.kafka.observer import Observer
 from shared.outbox.journal import JOURNAL, OUTBOX
+from shared.postgres.tables import TAKEOVER
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message
 

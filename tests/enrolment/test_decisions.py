@@ -256,7 +256,7 @@ def test_a_held_request_is_refused_when_it_has_waited_too_long() -> None:
     (held,) = office.working[Held]
     assert held.expires_at == NOON + 30 * DAY
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "s", held.expires_at))
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
 
     assert office.place("anna").refusal == RefusalReason.NEVER_KNOWN
     answer = office.working[Answer].get("urn:portal", "r-1")

@@ -234,7 +234,7 @@ def test_someone_registered_of_whom_no_team_is_known_waits_for_it_and_is_told_at
     (held,) = office.working[Held]
     assert held.waits_for == "person"
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "s", held.expires_at))
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
     assert office.place("ewa").refusal == RefusalReason.NOT_IN_TEAM
 
 
@@ -242,7 +242,7 @@ def test_someone_nobody_ever_heard_of_is_refused_as_never_known(office: Office) 
     office.session()
     office.ask("nobody")
     (held,) = office.working[Held]
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "s", held.expires_at + DAY))
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at + DAY))
     assert office.place("nobody").refusal == RefusalReason.NEVER_KNOWN
 
 

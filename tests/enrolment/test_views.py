@@ -70,7 +70,7 @@ async def test_a_statement_that_was_heard_quietly_is_looked_at_until_it_is_settl
     assert await open_subjects() == []
     async with here.engine.begin() as connection:
         await connection.execute(sa.update(SETTLED).values(session_event_id="the one before"))
-    assert await open_subjects() == ["s"]
+    assert await open_subjects() == ["session/s"]
 
 
 async def test_a_begun_session_whose_room_became_smaller_is_not_oversold_for_ever(world: Make) -> None:

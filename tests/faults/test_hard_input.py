@@ -228,7 +228,7 @@ async def test_requests_parked_behind_a_culprit_are_heard_in_order_once_it_is_me
         await settled(here)
         async with here.engine.begin() as connection:
             await connection.execute(
-                sa.text(f"alter table kept.held add constraint no check (person_id <> '{person}')")
+                sa.text(f"alter table kept.held add constraint no check (subject not like '%/person/{person}')")
             )
         (culprit, follower, last) = await here.publish(message(ask), message(ask), message(ask))
         for place in (culprit, follower, last):

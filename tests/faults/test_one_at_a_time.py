@@ -187,7 +187,7 @@ async def test_a_due_moment_waits_until_everything_said_before_it_has_been_heard
         async with here.running():
             await eventually(lambda: heard_all(here, observer), what="everything heard")
         assert await loop.round(later) == 1
-        assert [one.subject for one in decided] == [session]
+        assert [one.subject for one in decided] == [f"session/{session}"]
     finally:
         await observer.stop()
 

@@ -21,7 +21,6 @@ from services.enrolment.app import SERVICE
 from services.notifications import app as notifications
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.books.holding import HELD
 from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined
@@ -30,6 +29,7 @@ from shared.contracts.planner import SessionCancelled, SessionKind
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import TopicDefined
 from shared.outbox.journal import JOURNAL
+from shared.postgres.tables import HELD, HELD_SUBJECT
 from shared.process.runtime import Runtime
 from shared.service import utc_now
 from shared.testing import body_of, eventually, message
@@ -143,7 +143,9 @@ async def test_what_a_held_request_waited_for_wins_over_its_deadline_only_if_it_
         message(city(fresh("town")))
     )  # Unread too: the moment waits for it, and has to hear further than that.
     async with here.engine.begin() as connection:
-        await connection.execute(sa.update(HELD).where(HELD.c.session_id == too_late).values(expires_at=utc_now()))
+        await connection.execute(
+            sa.update(HELD).where(f"session/{too_late}" == HELD_SUBJECT).values(expires_at=utc_now())
+        )
     announced = [training(one, fresh("town"), days_ahead=90, kind=SessionKind.IN_DEPTH) for one in (in_time, too_late)]
     await here.publish(*map(message, announced))
 
@@ -156,7 +158,7 @@ async def test_what_a_held_request_waited_for_wins_over_its_deadline_only_if_it_
 
 
 async def holds(here: Any, *sessions: str) -> bool:
-    return {row.session_id for row in await rows(here, HELD)} >= set(sessions)
+    return {row.about[0] for row in await rows(here, HELD)} >= {f"session/{one}" for one in sessions}
 
 
 async def test_a_list_that_closed_meanwhile_counts_the_scans_that_came_before(world: Make) -> None:

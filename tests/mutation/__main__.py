@@ -780,11 +780,28 @@ MUTATIONS = (
         ("tests/attendance/test_decisions.py",),
     ),
     Mutation(
-        "no scan holds back another",
-        "shared/books/parking.py",
-        '    return isinstance(body, Request) and body.scope == ("session_id", "person_id")',
-        "    return isinstance(body, Request)",
-        ("tests/attendance/test_api.py::test_a_parked_scan_holds_back_no_other_scan_of_the_same_person",),
+        "a request without a scope holds back nothing",
+        "shared/events/envelope.py",
+        "    return body.scope.format_map(body.__dict__) if isinstance(body, Request) and body.scope else None",
+        "    return subject_of(body) if isinstance(body, Request) else None",
+        (
+            "tests/attendance/test_api.py::test_a_parked_scan_holds_back_no_other_scan_of_the_same_person",
+            "tests/shared/test_scope.py",
+        ),
+    ),
+    Mutation(
+        "a held request holds back the next one of its scope",
+        "shared/state/working.py",
+        '        return scope is not None and bool(self[Held].where("scope", scope))',
+        "        return False",
+        ("tests/shared/test_scope.py", "tests/enrolment/test_decisions.py"),
+    ),
+    Mutation(
+        "news of anything a held request is about finds it",
+        "shared/events/envelope.py",
+        "    return tuple(pattern.format_map(body.__dict__) for pattern in body.about) or (subject_of(body),)",
+        "    return (subject_of(body),)",
+        ("tests/shared/test_scope.py", "tests/enrolment/test_decisions.py"),
     ),
     Mutation(
         "parked commands are told apart by all they are known by",

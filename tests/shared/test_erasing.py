@@ -21,7 +21,6 @@ from services.enrolment.app import SERVICE
 from shared import telemetry
 from shared.books import erasing
 from shared.books.batch import Batch
-from shared.books.holding import OTHER_WRITER, TAKEOVER
 from shared.books.parking import PARKED, parked_row, stored
 from shared.books.watermark import WATERMARK
 from shared.contracts.directory import ContactRegistered, PersonErased, PersonRegistered
@@ -34,6 +33,7 @@ from shared.events.streams import Partition, number_of
 from shared.faults import told
 from shared.postgres.database import connect
 from shared.postgres.migrating import migrate
+from shared.postgres.tables import OTHER_WRITER, TAKEOVER
 from shared.testing import NOON, Message, message
 
 PEOPLE, NAME = "programme.people", "Żaneta"

@@ -117,7 +117,7 @@ def test_of_two_facts_with_one_version_the_one_later_in_the_log_counts_in_whiche
 
 def test_a_held_request_keeps_what_its_contract_names_and_no_more(working: Working) -> None:
     asked = heard(body_of(WithdrawalRequested, reason="ill", padding="x" * 100_000))
-    working.hold(asked, session_id="s", person_id="p", waits_for="session", expires_at=NOON)
+    working.hold(asked, waits_for="session", expires_at=NOON)
     (held,) = working[Held]
     assert heard_again(held).body.model_dump() == body_of(WithdrawalRequested, reason="ill").model_dump()
     assert len(held.body) < 200

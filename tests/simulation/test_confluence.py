@@ -27,7 +27,6 @@ from services.attendance.state import ListRules
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
-from shared.books.holding import ANSWER, DUE, HELD
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.enrolment import EnrolmentWithdrawn, PlacesSettled
@@ -39,7 +38,8 @@ from shared.deciding.transaction import Desk
 from shared.events.decoding import decode
 from shared.outbox.journal import JOURNAL
 from shared.postgres.migrating import migrate
-from shared.service import SHARED_TABLES, Service
+from shared.postgres.tables import ANSWER, DUE, HELD, SHARED_TABLES
+from shared.service import Service
 from shared.state.working import Due
 from shared.testing import NOON, body_of
 from tests.simulation.interleavings import Programme, Said, Step, batches_of, decoded, interleavings
