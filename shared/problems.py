@@ -63,9 +63,7 @@ NOT_ALLOWED = Kind(
 )
 NO_SUCH_PATH = Kind("no-such-path", 404, "Nothing is here", "Look the path up in `/api/v1/openapi.json`.")
 NO_SUCH_METHOD = Kind("no-such-method", 405, "Not this method", "Use a method that the header `Allow` names.")
-NO_SUCH_RECORD = Kind(
-    "no-such-record", 404, "No such record", "Look it up in the list of parked records, of this service."
-)
+NO_SUCH_RECORD = Kind("no-such-record", 404, "No such record", "Look it up in this service's list of parked records.")
 UNDECIDABLE = Kind(
     "undecidable",
     409,

@@ -22,7 +22,7 @@ from shared.contracts.model import ID_PATTERN, Id, Moment
 from shared.problems import COMMAND, NO_SUCH_PATH, READ, TRY_AGAIN, Kind, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
-from shared.web.asking import IdempotencyKey, Page, Reader, SessionId, Writer, command
+from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
@@ -47,6 +47,7 @@ CHANGED_MEANWHILE = Kind(
     "The list cannot be closed",
     "Look at the session: it has changed. Then try again with a new key.",
 )
+SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
 MeetingId = Annotated[
     str, Path(pattern=ID_PATTERN, description="The meeting, unique in its session.", examples=["day-1"])
 ]

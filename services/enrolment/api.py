@@ -16,7 +16,7 @@ from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.problems import COMMAND, NO_SUCH_PATH, READ, Kind, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
-from shared.web.asking import IdempotencyKey, Page, Reader, SessionId, Writer, command
+from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
@@ -27,6 +27,7 @@ NO_SUCH_SESSION = Kind(
     "No such session",
     "Look its id up in the list of sessions; its planner may not have stated it yet.",
 )
+SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
 CityId = Annotated[str, Path(pattern=ID_PATTERN, description="The town.", examples=["geonames:776597"])]
 
 

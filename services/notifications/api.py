@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.notifications import reading, store
 from services.notifications.answers import Notice, NotificationsBooks
 from services.notifications.decisions import operator_says
-from services.notifications.ledger import NoticeState, OpenNotice, Told
+from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
+from services.notifications.ledger import Notice as SettledNotice
 from shared.contracts.model import ID_PATTERN, Id
 from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
 from shared.process.runtime import EVERYTHING, Runtime
@@ -76,7 +77,8 @@ def app_of(runtime: Runtime) -> FastAPI:
         responses=may_answer(*WRITE, NO_SUCH_NOTICE, NO_SUCH_PATH, NOTHING_TO_SETTLE, LATER_ONE_UNDER_WAY),
     )
     async def settle_notice(notice_id: NoticeId, found: Found) -> Notice:
-        """Ends the doubt about a notice, or gives a failed one another chance (`not_sent`: what it said is told anew)."""
+        """Ends the doubt about a notice, or gives a failed one another chance (`not_sent`: what it said is told anew). Said again, it
+        changes nothing."""
         if not runtime.own_heard.is_set():
             raise Problem(TRY_AGAIN, "still hearing what this service said before")
         async with runtime.engine.begin() as connection:
@@ -84,17 +86,18 @@ def app_of(runtime: Runtime) -> FastAPI:
             known = await store.load_settled(connection, working, notice_id)
             if known is None:
                 raise Problem(NO_SUCH_NOTICE, f"{notice_id} is not known or not settled yet", field="notice_id")
-            told = working[Told].get(known.person_id, known.session_id)
-            if (
-                known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED)
-                or told is None
-                or told.notice_id != notice_id
-            ):
-                raise Problem(NOTHING_TO_SETTLE, "the notice was sent, or a later one has told what is true")
-            if len(working[OpenNotice]):
-                raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same place is on its way")
-            operator_says(working, known, sent=found.sent == "sent")
-            await store.write(connection, runtime.service, working)
+            if not _stands_so(known, found):
+                told = working[Told].get(known.person_id, known.session_id)
+                if (
+                    known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED)
+                    or told is None
+                    or told.notice_id != notice_id
+                ):
+                    raise Problem(NOTHING_TO_SETTLE, "the notice was sent, or a later one has told what is true")
+                if len(working[OpenNotice]):
+                    raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same place is on its way")
+                operator_says(working, known, sent=found.sent == "sent")
+                await store.write(connection, runtime.service, working)
         runtime.desk.wake()
         runtime.tell(EVERYTHING)  # What it is about may have been heard at any time.
         async with runtime.engine.connect() as connection:
@@ -103,6 +106,11 @@ def app_of(runtime: Runtime) -> FastAPI:
     app.include_router(read)
     app.include_router(operate)
     return app
+
+
+def _stands_so(known: SettledNotice, found: Found) -> bool:
+    """Whether it has been settled that way before: whoever did not get the answer says it again, and nothing more is to be done."""
+    return known.state == NoticeState.SENT if found.sent == "sent" else known.code == NOT_SENT
 
 
 def _there(notice: dict[str, Any] | None, notice_id: str) -> Notice:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import PlainTextResponse
+from fastapi.routing import iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
 
 from shared.problems import OUR_FAULT, READ
 from shared.process.health import HealthState
@@ -25,6 +28,9 @@ Everything but this description, health and metrics needs a token: `Authorizatio
   and gets the same answer. What an operator does to one record or notice needs none: it names what is to be, and said again changes nothing.
 - A **problem** is an `application/problem+json` (RFC 9457), always of the same shape. React to its `type`.
 """
+
+
+_SAYS_NOTHING = "Successful Response"
 
 
 def create_app(runtime: Runtime, title: str, books: type[Books]) -> FastAPI:
@@ -88,12 +94,23 @@ def _described(app: FastAPI) -> dict[str, Any]:
         described = FastAPI.openapi(app)
         shapes = described.setdefault("components", {}).setdefault("schemas", {})
         shapes.update(schemas())
+        for model in _answers(app):  # FastAPI leaves out what is null, also of examples.
+            shapes[model.__name__]["examples"] = (model.model_config.get("json_schema_extra") or {})["examples"]  # type: ignore[index]
         for path in described["paths"].values():
             for operation in path.values():
                 operation["summary"] = _promise(operation["description"])
                 for answer in operation["responses"].values():
-                    answer["description"] = _of_shape(answer, shapes) or answer["description"]
+                    if answer["description"] == _SAYS_NOTHING:
+                        answer["description"] = _of_shape(answer, shapes) or operation["summary"]
     return app.openapi_schema or {}
+
+
+def _answers(app: FastAPI) -> Iterator[type[BaseModel]]:
+    for context in iter_route_contexts(app.routes):
+        made = getattr(context.original_route, "response_model", None)
+        for one in (made, *get_args(made)):
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                yield one
 
 
 def _promise(text: str) -> str:

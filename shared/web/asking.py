@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.model import ID_PATTERN, Event
+from shared.contracts.model import Event
 from shared.events.envelope import Heard
 from shared.problems import NO_TOKEN, NOT_ALLOWED, NOT_VALID, UNKNOWN_TOKEN, Problem
 from shared.process.runtime import Runtime
@@ -18,7 +18,6 @@ from shared.web.tokens import Actor
 
 MOST_LISTED = 1000
 
-SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ def something_to_show(tag: str) -> list[Message]:
     """A town with a team, a training that has begun and one that comes, a place, a contact, and a record that cannot be read."""
     town, person, begun, ahead = (f"{tag}-{what}" for what in ("town", "person", "begun", "ahead"))
     yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-    place = body_of(ParticipantEnrolled, session_id=begun, person_id=person, decided_at=yesterday)
+    place = ParticipantEnrolled(session_id=begun, person_id=person, city_id=town, episode=1, decided_at=yesterday)
     return [
         *programme(town, [person], ahead),
         message(training(begun, town, days_ahead=0)),
@@ -105,6 +105,3 @@ async def _has_heard(found: Served, process: asyncio.subprocess.Process) -> bool
     except httpx.TransportError:
         return False
     return not any(stream["lag"] for stream in streams.values())
-
-
-Make = Callable[[str], Awaitable[Served]]
