@@ -71,7 +71,14 @@ def app_of(settings: OriginSettings) -> FastAPI:
             await asyncio.gather(hearing, return_exceptions=True)
             await client.aclose()
 
-    app = FastAPI(title="Rollcall origin", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Rollcall origin",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
     refuse_alike(app)
     app.add_middleware(OnlyOurNames, names=settings.hosts)
 

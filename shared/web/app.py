@@ -44,6 +44,7 @@ def create_app(runtime: Runtime, title: str, books: type[Books]) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(says_one_thing)],
+        redirect_slashes=False,  # It would name this process, whatever name it was asked by.
     )
     app.state.runtime = runtime
     http = runtime.settings.http

@@ -60,22 +60,17 @@ def refuse_alike(app: FastAPI) -> None:
 
 def _wrong_field(error: Any) -> WrongField:
     where = ".".join(str(step) for step in error["loc"] if step != "body") or "body"
-    return WrongField(field=_tellable(where), detail=_tellable(str(error["msg"])))
-
-
-def _tellable(text: str) -> str:
-    """What was sent, so that it can be sent back: half a character cannot."""
-    return text[:LONGEST_TEXT].encode("utf-8", "backslashreplace").decode()
+    return WrongField(field=where[:LONGEST_TEXT], detail=str(error["msg"])[:LONGEST_TEXT])
 
 
 def _of_the_framework(request: Request, error: HTTPException) -> Problem:
     """What the framework refuses by itself, or a page of ours without a word of its own."""
     headers = dict(error.headers or {})
     if error.status_code == NO_SUCH_PATH.status:
-        return Problem(NO_SUCH_PATH, _tellable(f"nothing is at {request.url.path}"))
+        return Problem(NO_SUCH_PATH, f"nothing is at {request.url.path[:LONGEST_TEXT]}")
     if error.status_code == NO_SUCH_METHOD.status:
-        allowed = headers.get("Allow", "")
-        headers["Allow"] = allowed.replace("GET", "GET, HEAD")
+        allowed = {one.strip() for one in headers.get("Allow", "").split(",")}
+        headers["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
         return Problem(NO_SUCH_METHOD, f"here one can {headers['Allow']}", headers=headers)
     return Problem(NOT_VALID, "the body cannot be read")
 
