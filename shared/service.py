@@ -72,6 +72,8 @@ class Service:
     """What `derive` and `remember` read beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
     """After a restore: the subjects of RECONCILE moments, everything about which something may have to be decided."""
+    told_within_seconds: float = 0.0
+    """How long what we say may wait for company on its way to Kafka: where nobody waits for it, batches cost less."""
     clock: Callable[[], dt.datetime] = utc_now
     new_id: Callable[[], str] = lambda: str(uuid7())
 

@@ -18,12 +18,11 @@ from services.notifications.state import Contact, Person, Place, Session, Settle
 from services.notifications.untold import Truth
 from shared.contracts.enrolment import PlacesSettled
 from shared.contracts.notifications import NoticeOutcome
-from shared.deciding.thinking import to_write
 from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.postgres.database import KEPT, rows_as, table_of
 from shared.postgres.roundtrips import Reads
-from shared.service import Inputs, Service
+from shared.service import Inputs
 from shared.state.rows import Row, fields_of
 from shared.state.working import Working
 
@@ -287,8 +286,3 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """For outcomes heard back from our own stream: what was told so far."""
     outcomes = [one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, NoticeOutcome)]
     await load_told(reads.connection, working, [(body.person_id, body.session_id) for body in outcomes])
-
-
-async def write(connection: AsyncConnection, service: Service, working: Working) -> None:
-    """Writes the rows that changed, and the facts said to journal and outbox. Commits nothing."""
-    await to_write(service, working).run(connection)

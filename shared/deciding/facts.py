@@ -7,8 +7,9 @@ event by event, says what is right. Both must come to the same rows; tests/share
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from shared.books import watermark
 from shared.books.batch import Batch
 from shared.books.watermark import Move
 from shared.contracts.model import Event
-from shared.events.envelope import Heard, Read, fingerprint
+from shared.events.envelope import Heard, Read, appended_at, fingerprint
 from shared.faults import Fault, classify
 from shared.postgres.database import arrays_of, unnested, upsert_newest
 from shared.service import Service
@@ -67,10 +68,19 @@ class Thinker(Protocol):
 class FactLane:
     """Writes batches of facts. Owes its speed to one round trip a batch and to statements that are built once."""
 
-    def __init__(self, engine: AsyncEngine, service: Service, desk: Thinker) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: Service,
+        desk: Thinker,
+        *,
+        changed: Callable[[dt.datetime], None] = lambda since: None,
+    ) -> None:
+        """`changed` is called after a commit of ours, with when the oldest of what was heard was appended; the desk tells of its own."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._service = service
         self._desk = desk
+        self._changed = changed
         self._make = service.working(service.clock()).make
 
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> None:
@@ -83,6 +93,8 @@ class FactLane:
             done = False  # The deciding lane finds the culprit, event by event.
         if not done:
             await self._desk.hear(batches, decoded)
+        elif batches:
+            self._changed(min(appended_at(batch.records[0]) for batch in batches))
 
     async def _hear_ordinary(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> bool:
         newest: Newest = {}

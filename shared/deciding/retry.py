@@ -103,7 +103,7 @@ class ParkedRetry:
     async def _retry(self, stream: str, partition: int, offset: int) -> Parked | None:
         if not self._may_decide.is_set():
             raise NotYet("nothing is decided before everything that was said before is known")
-        async with self._engine.begin() as connection:
+        async with self._desk.unit_of_work() as (connection, thought):
             row = await parking.find(connection, stream, partition, offset)
             if row is None or row.state != ParkedState.PARKED:
                 return row
@@ -133,15 +133,14 @@ class ParkedRetry:
                 if classify(error) is Fault.TRANSIENT:
                     raise
                 reason, refused = None, told(error)
+                thought.add(working)
             if refused is None:
+                thought.has_news(row.appended_at)
                 for part in counted:
                     await watermark.recount(connection, part, heard=+1, parked=-1)
             else:
                 await parking.settle(connection, row, ParkedState.PARKED, reason=reason, detail=refused)
-            result = await parking.find(connection, stream, partition, offset)
-        self._desk.wake()
-        self._desk.changed(row.appended_at)
-        return result
+            return await parking.find(connection, stream, partition, offset)
 
     async def discard(self, stream: str, partition: int, offset: int) -> Parked | None:
         """Ends a parked record for good; it stays as evidence, without its bytes. None if there is none."""

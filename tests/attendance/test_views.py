@@ -49,7 +49,7 @@ class Attendance:
         self.engine = engine
         self.now = DURING
         service = dataclasses.replace(service_of(RULES), clock=lambda: self.now)
-        self.desk = Desk(engine, service, said=lambda: None)
+        self.desk = Desk(engine, service)
 
     async def hear(self, *events: Heard[Any]) -> None:
         for one in events:

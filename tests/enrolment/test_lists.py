@@ -31,7 +31,7 @@ async def database(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
 
 
 async def test_lists_stand_in_the_order_of_the_alphabet_and_the_waiting_list_in_its_own(database: AsyncEngine) -> None:
-    desk = Desk(database, SERVICE, said=lambda: None)
+    desk = Desk(database, SERVICE)
     placed = [
         ("Zych", ParticipantEnrolled, 1),
         ("Ćwik", ParticipantEnrolled, 2),

@@ -27,7 +27,7 @@ PEOPLE = ("anna", "bartek")
 
 async def hears(here: Any, *events: Event, now: dt.datetime = NOON, version: int = 1) -> None:
     """The service hears these events at that moment; it has a database and nothing else."""
-    desk = Desk(here.engine, dataclasses.replace(SERVICE, clock=lambda: now), said=lambda: None)
+    desk = Desk(here.engine, dataclasses.replace(SERVICE, clock=lambda: now))
     await desk.act([heard(event, at=now, version=version) for event in events])
 
 
@@ -92,7 +92,7 @@ async def test_the_books_tell_which_held_requests_lie_in_no_stream(world: Make) 
     here = await world(SERVICE)
     request = heard(EnrolmentRequested(session_id="nowhere", person_id="anna"), event_id="over-http", partition=-1)
     other = heard(EnrolmentRequested(session_id="nowhere", person_id="bartek"), event_id="in-kafka")
-    await Desk(here.engine, SERVICE, said=lambda: None).act([request, other])
+    await Desk(here.engine, SERVICE).act([request, other])
     async with here.engine.connect() as connection:
         its = await views.books(connection)
     assert (its["requests"]["held"], its["held_over_http"]) == (2, 1)

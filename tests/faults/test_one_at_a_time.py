@@ -38,7 +38,7 @@ pytestmark = pytest.mark.long
 
 
 def desk(here: Any, **changes: Any) -> Desk:
-    return Desk(here.engine, dataclasses.replace(SERVICE, **changes), said=lambda: None)
+    return Desk(here.engine, dataclasses.replace(SERVICE, **changes))
 
 
 def looking_together() -> Callable[[Reads, Working, Inputs], Awaitable[None]]:

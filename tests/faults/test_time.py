@@ -240,14 +240,9 @@ class Post:
         gone = dt.timedelta(**ahead)
         service = dataclasses.replace(notifications.SERVICE, clock=lambda: utc_now() + gone)
         runtime = Runtime(service, self.settings)
-        sender = Sender(
-            runtime.engine,
-            service,
-            self.settings,
-            streams_heard=partial(notifications.streams_heard, runtime),
-            said=runtime.relay.wake,
-        )
+        sender = Sender(runtime.desk, self.settings, streams_heard=partial(notifications.streams_heard, runtime))
         runtime.changed.append(sender.news)
+        runtime.said.append(sender.said)
         runtime.loops += sender.loops()
         tasks = await runtime.start()
         try:

@@ -72,7 +72,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
     senders: list[AIOKafkaProducer] = []
     monkeypatch.setattr(shared.outbox.relay, "AIOKafkaProducer", FallsAsleep)
     session, people = fresh("session"), [fresh("person") for _ in range(3)]
-    desk = Desk(here.engine, SERVICE, said=lambda: None)
+    desk = Desk(here.engine, SERVICE)
     now = dt.datetime.now(dt.UTC)
     await desk.act([heard(decoded(sent, at=now).body) for sent in programme(fresh("town"), people, session)])
     async with relaying(here) as old:
@@ -108,7 +108,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
 async def test_a_due_moment_that_two_replicas_found_is_decided_once(world: Make) -> None:
     here = await world(SERVICE)
     session, now = fresh("session"), dt.datetime.now(dt.UTC)
-    desks = [Desk(here.engine, SERVICE, said=lambda: None) for _ in range(2)]
+    desks = [Desk(here.engine, SERVICE) for _ in range(2)]
     asked = heard(EnrolmentRequested(session_id=session, person_id="p"), at=now - dt.timedelta(days=31))
     await desks[0].act([asked])
     moment = Due(HELD_TOO_LONG, f"session/{session}", now)

@@ -132,14 +132,9 @@ async def trained(world: Make, service: Service) -> AsyncIterator[Trained]:
     )
     async with server.listening():
         runtime = Runtime(service, settings)
-        sender = Sender(
-            runtime.engine,
-            service,
-            settings,
-            streams_heard=partial(notifications.streams_heard, runtime),
-            said=runtime.relay.wake,
-        )
+        sender = Sender(runtime.desk, settings, streams_heard=partial(notifications.streams_heard, runtime))
         runtime.changed.append(sender.news)
+        runtime.said.append(sender.said)
         runtime.loops += sender.loops()
         tasks = await runtime.start()
         try:

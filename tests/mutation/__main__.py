@@ -369,18 +369,30 @@ MUTATIONS = (
     Mutation(
         "what is let in, as news",
         "shared/deciding/retry.py",
-        "        self._desk.changed(row.appended_at)\n",
+        "                thought.has_news(row.appended_at)\n",
         "",
         ("tests/notifications/test_waking.py",),
     ),
     Mutation(
         "our own echo, which is no news",
-        "shared/consuming/projector.py",
-        " for one in fetched if one.batch.partition.stream not in self._own]\n            if firsts:",
-        " for one in fetched]\n            if firsts:",
-        (
-            "tests/shared/test_echoes.py::test_listeners_hear_of_what_others_said_and_since_when_and_never_of_our_own_echo",
-        ),
+        "shared/deciding/transaction.py",
+        "        if part and batch.partition.stream not in own:",
+        "        if part:",
+        ("tests/notifications/test_waking.py::test_our_own_echo_is_no_news",),
+    ),
+    Mutation(
+        "whoever decides tells the relay",
+        "shared/deciding/transaction.py",
+        "            self.said(thought.said)\n",
+        "            pass\n",
+        ("tests/notifications/test_waking.py",),
+    ),
+    Mutation(
+        "an ordinary batch of facts is news",
+        "shared/deciding/facts.py",
+        "            self._changed(min(appended_at(batch.records[0]) for batch in batches))",
+        "            pass",
+        ("tests/notifications/test_waking.py",),
     ),
     Mutation(
         "a fault of our own in one mail of a group",
@@ -499,7 +511,7 @@ MUTATIONS = (
     Mutation(
         "savepoints, event by event",
         "shared/deciding/transaction.py",
-        "            thought = await self._transaction(batches, decoded, one_by_one=True)",
+        "            return await self._transaction(batches, decoded, one_by_one=True)",
         "            raise",
         ("tests/enrolment/test_hearing.py::test_what_the_database_refuses_for_its_content_is_parked_alone",),
     ),

@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
@@ -23,9 +23,11 @@ from deploy.embedded.postgres import Postgres
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
+from shared.deciding.transaction import Desk
 from shared.postgres.migrating import migrate
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
+from shared.state.working import Said
 from tests.notifications.building import NOW
 from tests.notifications.receiving import cut, listening
 
@@ -106,7 +108,14 @@ class Office:
         async def heard() -> None:
             return None
 
-        self.sender = sender = kind(self.engine, SERVICE, self.settings, streams_heard=heard, said=self.relay_woken.set)
+        desk = Desk(self.engine, SERVICE)
+        self.sender = sender = kind(desk, self.settings, streams_heard=heard)
+
+        def said(facts: Sequence[Said]) -> None:
+            self.relay_woken.set()
+            sender.said(facts)
+
+        desk.said = said
         tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
         try:
             yield sender

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import store
 from services.notifications.api import app_of
 from services.notifications.ledger import OUTCOME_UNKNOWN
 from services.notifications.settings import NotificationsSettings
 from shared.contracts.notifications import NoticeFailed
+from shared.deciding.thinking import to_write
 from shared.outbox.journal import JOURNAL
 from shared.process.runtime import Runtime
 from shared.testing import body_of
@@ -33,7 +33,7 @@ async def operator(engine: AsyncEngine, database_url: str) -> AsyncIterator[http
         await tokens.store(connection, row)
         working = SERVICE.working(NOW)
         working.say(body_of(NoticeFailed, code=OUTCOME_UNKNOWN, decided_at=NOW))
-        await store.write(connection, SERVICE, working)
+        await to_write(SERVICE, working).run(connection)
     settings = NotificationsSettings(kafka="127.0.0.1:9", database_url=SecretStr(database_url))
     runtime = Runtime(SERVICE, settings)
     runtime.own_heard.set()

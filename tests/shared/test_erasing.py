@@ -46,7 +46,7 @@ class Here:
     engine: AsyncEngine
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.engine, SERVICE, said=lambda: None)
+        self.desk = Desk(self.engine, SERVICE)
         self.retry = ParkedRetry(self.engine, SERVICE, self.desk, may_decide=asyncio.Event())
         self.offsets: dict[Partition, int] = {}
 

@@ -53,8 +53,8 @@ class Lanes:
                 await watermark.lock(connection, [PART])
 
     def hearers(self) -> tuple[Any, Any]:
-        fast = FactLane(self.fast, SERVICE, Desk(self.fast, SERVICE, said=lambda: None))
-        return fast, Desk(self.slow, SERVICE, said=lambda: None)
+        fast = FactLane(self.fast, SERVICE, Desk(self.fast, SERVICE))
+        return fast, Desk(self.slow, SERVICE)
 
 
 @pytest.fixture(scope="module")

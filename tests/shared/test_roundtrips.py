@@ -143,7 +143,7 @@ async def test_what_is_asked_does_not_depend_on_the_order_in_which_facts_come(
     connection: AsyncConnection, asked: list[str], engine: AsyncEngine
 ) -> None:
     """Each order would be a statement of its own: 20 ms to make and to plan, and kept for ever."""
-    desk = Desk(engine, service_of(RULES), said=lambda: None)
+    desk = Desk(engine, service_of(RULES))
     facts = [scheduled(day("day-1")), enrolled("p-1")]
     asked_for = []
     for inputs in (facts, facts[::-1]):

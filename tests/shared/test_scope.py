@@ -79,7 +79,7 @@ async def desk(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         await connection.execute(sa.delete(HELD))
         await connection.execute(sa.delete(PARKED))
     decide: dict[type[Event], Any] = {SurveyReopened: hold_or_pass, SurveyCounted: hold_or_pass}
-    yield Desk(engine, dataclasses.replace(SERVICE, decide=decide, load=load), said=lambda: None)
+    yield Desk(engine, dataclasses.replace(SERVICE, decide=decide, load=load))
     await engine.dispose()
 
 

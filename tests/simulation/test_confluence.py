@@ -83,7 +83,7 @@ class Hearing:
 
     async def hear(self, programme: Programme, turns: Sequence[Step], *, close_after: int | None = None) -> Desk:
         """Hears everything, and lets in whoever may take over by then. After so many batches, what is due is decided."""
-        desk = Desk(self.engine, self.service, said=lambda: None)
+        desk = Desk(self.engine, self.service)
         facts = FactLane(self.engine, self.service, desk)
         lanes = (self.service.facts, (*self.service.own, *self.service.decisions))
         for number, batches in enumerate(batches_of(programme.of(self.service.heard), lanes, turns)):
