@@ -164,11 +164,11 @@ async def test_the_next_page_of_parked_records_begins_after_the_last_one(door: D
     await door.wait_in_vain("nowhere")
     whole = [row["offset"] for row in await door.parked()]
 
-    paged, after = [], ""
-    while page := (await door.http.get("/api/v1/parked", params={"limit": 2, "after": after})).json():
-        paged += [row["offset"] for row in page]
-        after = "{stream}/{partition}/{offset}".format(**page[-1])
-    assert (len(whole), paged) == (3, whole)
+    first = (await door.http.get("/api/v1/parked", params={"limit": 2})).json()
+    last = "{stream}/{partition}/{offset}".format(**first[-1])
+    second = (await door.http.get("/api/v1/parked", params={"limit": 2, "after": last})).json()
+    assert (len(first), len(second)) == (2, 1)
+    assert [row["offset"] for row in (*first, *second)] == whole
 
 
 @pytest.mark.parametrize("made", [1_761_289_930, 1_761_289_930_000, "1761289930", True, "yesterday", "2026-10-24"])

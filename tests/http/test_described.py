@@ -15,6 +15,7 @@ import pytest
 from deploy.embedded.postgres import Postgres
 from tests.http.served import SERVICES, Served, served
 
+ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "10"))
 """Of each operation, beside those at the limits of what it describes."""
@@ -27,7 +28,6 @@ async def test_whatever_is_asked_is_answered_as_the_api_describes_it(
 ) -> None:
     async with served(name, postgres, streams) as service:
         code, said = await ask(service)
-    print(said)
     assert code == 0, said
 
 
@@ -37,6 +37,7 @@ async def ask(service: Served) -> tuple[int | None, str]:
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", "--no-color"),
         *("--header", f"Authorization: Bearer {service.token}"),
         *("--max-examples", str(EXAMPLES), f"{service.url}/api/v1/openapi.json"),
+        cwd=ROOT,  # The configuration names a module of ours.
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
