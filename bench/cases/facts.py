@@ -12,7 +12,7 @@ from bench.otherwise import NAIVE_TOPIC, hand_tuned, hand_tuned_trusting, naive,
 from bench.people import STREAM, check, messages
 from bench.surroundings import Place, Servers, ends, fill, make_topic, running
 from services.attendance.app import service_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from shared.books.batch import Batch
 from shared.kafka.observer import partition_of
 

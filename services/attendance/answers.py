@@ -171,32 +171,38 @@ class DecidedScan(Decided):
     record: Record | None
 
 
-class ClosedList(Answer):
-    """A list that is closed, in its own numbers."""
+class DecidedClosing(Answer):
+    """What became of a list that was asked to be closed, and how it stands now."""
 
     model_config = exemplified(
         request_id="0199aa00-0000-7000-8000-000000000001",
+        outcome="AttendanceListClosed",
+        event_id="0199aa00-0000-7000-8000-000000000010",
         session_id="session-0001",
         meeting_id="day-1",
+        is_open=False,
         recorded=True,
         present=31,
         absent=9,
         not_recorded=0,
         without_place=1,
-        closed_at="2026-10-24T13:05:00Z",
-        event_id="0199aa00-0000-7000-8000-000000000010",
+        decided_at="2026-10-24T13:05:00Z",
     )
 
     request_id: str = Field(description="The `Idempotency-Key`, or the id that the command was given for want of one.")
+    outcome: Literal["AttendanceListClosed", "AlreadyClosed"] = Field(
+        description="The fact that answered it. `AlreadyClosed`: it was closed before, and stays as it was."
+    )
+    event_id: str | None = Field(description="The fact by which it is, or was, closed.")
     session_id: str
     meeting_id: str
+    is_open: bool = Field(description="Whether it was opened again since.")
     recorded: bool = Field(description="False: it closed without a single scan.")
     present: int
     absent: int
     not_recorded: int
     without_place: int
-    closed_at: dt.datetime
-    event_id: str
+    decided_at: dt.datetime = Field(description="When it closed; of one that was opened again, when that was.")
 
 
 class RecordCounts(Answer):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
 from services.attendance import views
-from services.attendance.answers import AttendanceBooks, ClosedList, DecidedScan, OnRoster
+from services.attendance.answers import AttendanceBooks, DecidedClosing, DecidedScan, OnRoster
 from services.attendance.answers import Session as SessionShown
+from services.attendance.lists import CloseList
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import CANCELLED, CloseList, Session
-from shared.books.holding import Outcome, outcome_of
+from services.attendance.state import CANCELLED, Session
+from shared.books.holding import is_known, outcome_of
 from shared.books.watermark import is_heard
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Id, Moment
@@ -27,8 +28,6 @@ from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
 HEARD_WITHIN_SECONDS = 10
-ALREADY_PRESENT = "AlreadyPresent"
-"""What a scan is told that says nothing new: no fact says so."""
 NO_SUCH_SESSION = Kind(
     "no-such-session",
     404,
@@ -41,12 +40,6 @@ SESSION_CANCELLED = Kind(
 )
 NOT_BEGUN = Kind("not-begun", 409, "The meeting has not begun", "Close the list once the meeting has begun.")
 IS_HISTORY = Kind("is-history", 409, "The meeting is history", "Have whoever kept its list state it as events.")
-CHANGED_MEANWHILE = Kind(
-    "changed-meanwhile",
-    409,
-    "The list cannot be closed",
-    "Look at the session: it has changed. Then try again with a new key.",
-)
 SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
 MeetingId = Annotated[
     str, Path(pattern=ID_PATTERN, description="The meeting, unique in its session.", examples=["day-1"])
@@ -60,6 +53,11 @@ _EXAMPLE: JsonDict = {
     "scanned_at": "2026-10-24T06:52:10Z",
     "device_id": "door-1",
 }
+
+_OF_A_LIST = (
+    *("session_id", "meeting_id", "is_open", "recorded"),
+    *("present", "absent", "not_recorded", "without_place", "decided_at"),
+)
 
 
 class Scan(BaseModel):
@@ -116,7 +114,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         heard = command(runtime, CheckInScanned.model_validate(scan.model_dump()), actor, idempotency_key)
         await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            became = await outcome_of(connection, heard) or Outcome(ALREADY_PRESENT)
+            became = await outcome_of(connection, heard)
             record = await views.record(connection, scan.session_id, scan.meeting_id, scan.person_id)
         return DecidedScan(
             request_id=heard.event_id,
@@ -132,7 +130,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         responses=may_answer(
             *COMMAND,
             *(NO_SUCH_SESSION, NO_SUCH_MEETING, NO_SUCH_PATH),
-            *(SESSION_CANCELLED, NOT_BEGUN, IS_HISTORY, CHANGED_MEANWHILE),
+            *(SESSION_CANCELLED, NOT_BEGUN, IS_HISTORY),
         ),
     )
     async def close_list(
@@ -140,32 +138,26 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         meeting_id: MeetingId,
         actor: Annotated[Actor, Writer],
         idempotency_key: IdempotencyKey = None,
-    ) -> ClosedList:
-        """Closes a meeting's list before it closes by itself. A list that is closed stays as it is."""
+    ) -> DecidedClosing:
+        """Closes a meeting's list before it closes by itself. A list that is closed stays as it is. Beside the outcome: how
+        the list stands now."""
         heard = command(runtime, CloseList(session_id=session_id, meeting_id=meeting_id), actor, idempotency_key)
         async with runtime.engine.connect() as connection:
             found = await views.session_row(connection, session_id)
             closed = await views.closed_list(connection, session_id, meeting_id)
-        if closed is None:
+            known = await is_known(connection, heard)
+        if closed is None and not known:
             _check_may_close(found, session_id, meeting_id)
             await _everything_heard()
         await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.
         async with runtime.engine.connect() as connection:
-            closed = await views.closed_list(connection, session_id, meeting_id)
-        if closed is None:
-            raise Problem(CHANGED_MEANWHILE, "the session has changed meanwhile")
-        return ClosedList(
-            request_id=heard.event_id,
-            session_id=closed.session_id,
-            meeting_id=closed.meeting_id,
-            recorded=closed.recorded,
-            present=closed.present,
-            absent=closed.absent,
-            not_recorded=closed.not_recorded,
-            without_place=closed.without_place,
-            closed_at=closed.decided_at,
-            event_id=closed.event_id,
-        )
+            became = await outcome_of(connection, heard)
+            stands = await views.list_row(connection, session_id, meeting_id)
+        if stands is None:
+            raise RuntimeError(f"{heard.event_id} was decided and has no list")
+        told: dict[str, Any] = {name: getattr(stands, name) for name in _OF_A_LIST}
+        told |= {"outcome": became.outcome, "event_id": became.event_id}
+        return DecidedClosing(request_id=heard.event_id, **told)
 
     def _check_may_close(session: Session | None, session_id: str, meeting_id: str) -> None:
         if session is None:

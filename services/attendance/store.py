@@ -11,17 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.decisions import is_ours
 from services.attendance.handlers import scan_of
-from services.attendance.state import (
-    LIST,
-    CloseList,
-    MeetingList,
-    Person,
-    Place,
-    PlaceSaid,
-    Record,
-    Session,
-    Town,
-)
+from services.attendance.history import ENROLMENT, PlaceSaid
+from services.attendance.lists import LIST, CloseList
+from services.attendance.state import MeetingList, Person, Place, Record, Session, Town
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
 from shared.contracts.attendance import AttendanceState, ListState
@@ -43,6 +35,11 @@ TOWN = table_of(Town, "town", METADATA)
 SESSION = table_of(Session, "session", METADATA)
 PLACE = table_of(Place, "place", METADATA)
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
+HOLDS_FROM = sa.case(
+    (PLACE_SAID.c.source == ENROLMENT, sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at)),
+    else_=sa.func.greatest(PLACE_SAID.c.decided_at, PLACE_SAID.c.heard_at),
+)
+"""`PlaceSaid.holds_from`; of what is not known the others count."""
 RECORD = table_of(
     Record,
     "record",

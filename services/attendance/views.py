@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance import answers
 from services.attendance.answers import Seen, SessionStands
-from services.attendance.state import ListRules, MeetingList, Presence, Record, Session
+from services.attendance.lists import ListRules
+from services.attendance.state import MeetingList, Presence, Record, Session
 from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
 from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
@@ -71,11 +72,17 @@ async def session_row(connection: AsyncConnection, session_id: str) -> Session |
     return found[0] if found else None
 
 
+async def list_row(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
+    """The meeting's list once it has closed, also if it was opened again since."""
+    same = sa.and_(LIST_TABLE.c.session_id == session_id, LIST_TABLE.c.meeting_id == meeting_id)
+    found = rows_as(MeetingList, await connection.execute(sa.select(LIST_TABLE).where(same)))
+    return found[0] if found else None
+
+
 async def closed_list(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
     """The meeting's list, if it is closed."""
-    same = sa.and_(LIST_TABLE.c.session_id == session_id, LIST_TABLE.c.meeting_id == meeting_id)
-    found = rows_as(MeetingList, await connection.execute(sa.select(LIST_TABLE).where(same, IS_CLOSED)))
-    return found[0] if found else None
+    found = await list_row(connection, session_id, meeting_id)
+    return None if found is None or found.is_open else found
 
 
 async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequence[Session]) -> list[answers.Session]:

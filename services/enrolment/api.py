@@ -125,8 +125,6 @@ def app_of(runtime: Runtime) -> FastAPI:
         await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
             became = await outcome_of(connection, heard)
-            if became is None:
-                raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
             place = await views.place(connection, body.session_id, body.person_id)
         return DecidedRequest(
             request_id=heard.event_id,

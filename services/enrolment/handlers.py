@@ -9,7 +9,7 @@ from typing import Any
 from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal, refuse
 from services.enrolment.eligibility import Wait, never_eligible
 from services.enrolment.settling import Asked
-from services.enrolment.state import Membership, Place, Session, Stage
+from services.enrolment.state import Membership, Place, Session
 from services.enrolment.subjects import asked_for_by, session_named, subjects_of
 from shared.books.holding import HELD_DAYS, HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
@@ -49,9 +49,9 @@ def on_erasure(working: Working, heard: Heard[PersonErased]) -> None:
 
 
 def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
-    """A phase has its towns: sessions of that phase that were announced before can be filled."""
-    phases = {stage.phase for stage in working[Stage] if stage.stage == heard.body.stage}
-    _revise(working, [session.session_id for session in working[Session] if session.phase in phases], heard)
+    """Which towns are trained in which phase has changed: in the phase that is named now, and in the one that was named before.
+    Every session is looked at; stages are few, and sessions of another phase stay as they are."""
+    _revise(working, sorted(session.session_id for session in working[Session]), heard)
 
 
 def on_request(working: Working, heard: Heard[EnrolmentRequested]) -> None:

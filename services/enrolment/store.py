@@ -48,7 +48,6 @@ SESSION = table_of(
     extra=[
         sa.Index("session_city", "city_id"),
         sa.Index("session_ends", "ends_at"),
-        sa.Index("session_phase", "phase"),
     ],
 )
 PLACE = table_of(
@@ -61,6 +60,12 @@ PLACE = table_of(
     ],
 )
 SETTLED = table_of(Settled, "settled", METADATA)
+IS_SETTLED = sa.and_(
+    SETTLED.c.session_id == SESSION.c.session_id,
+    SETTLED.c.session_source == SESSION.c.source,
+    SETTLED.c.session_event_id == SESSION.c.event_id,
+    SETTLED.c.session_version == SESSION.c.version,
+)
 TABLES = {
     Stage: STAGE,
     Topic: TOPIC,
@@ -88,7 +93,7 @@ _SESSIONS = sa.select(SESSION).where(
             SESSION.c.ends_at > sa.bindparam("since"),
             sa.or_(
                 sa.and_(any_of(SESSION.c.city_id, "cities"), SESSION.c.kind == SessionKind.SUPPLEMENTARY),
-                any_of(SESSION.c.phase, "phases", sa.BigInteger()),
+                sa.bindparam("all_of_them", type_=sa.Boolean()),
                 SESSION.c.session_id.in_(sa.select(PLACE.c.session_id).where(any_of(PLACE.c.person_id, "people"))),
             ),
         ),
@@ -126,8 +131,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, people, sessions, phases = set[str](), set[str](), set[str](), set[int]()
-    asking = set[str]()
+    cities, people, sessions, asking = set[str](), set[str](), set[str](), set[str]()
+    all_of_them = False
     for one in inputs:
         match one:
             case Due():
@@ -142,12 +147,12 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
             case Heard(body=SessionState() as body):
                 sessions.add(body.session_id)
                 cities.add(body.city_id)
-            case Heard(body=StageOpened() as body):
-                phases.add(body.phase)
+            case Heard(body=StageOpened()):
+                all_of_them = True
             case Heard(body=EnrolmentRequested() | WithdrawalRequested() as body):
                 sessions.add(body.session_id)
                 asking.add(body.person_id)
-    if not (cities or people or sessions or phases):
+    if not (cities or people or sessions or all_of_them):
         return
     reads.rows(working[Stage], _STAGES)
     towns_changed = {one.body.city_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, CityOutcome)}
@@ -162,14 +167,14 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         "sessions": sorted(sessions),
         "cities": sorted(cities),
         "people": sorted(people),
-        "phases": sorted(phases),
+        "all_of_them": all_of_them,
         # Judged by when it came: after days of downtime the session may be over by now, and was not then.
         "since": min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now),
     }
     reads.rows(working[Session], _SESSIONS, asked_for)
     await reads.run()
     sessions |= {session.session_id for session in working[Session]}
-    if phases:
+    if all_of_them:
         load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)})
@@ -192,11 +197,5 @@ async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[s
     about = sa.literal("session/") + SESSION.c.session_id
     sessions = sa.select(about).where(SESSION.c.ends_at > now)
     held = sa.select(HELD_SUBJECT)
-    is_said = sa.and_(
-        SETTLED.c.source == SOURCE,
-        SETTLED.c.session_id == SESSION.c.session_id,
-        SETTLED.c.session_source == SESSION.c.source,
-        SETTLED.c.session_event_id == SESSION.c.event_id,
-    )
-    unsettled = sa.select(about).where(~sa.exists().where(is_said))
+    unsettled = sa.select(about).where(~sa.exists().where(IS_SETTLED))
     return sorted((await connection.execute(sa.union(sessions, held, unsettled))).scalars())

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.answers import OnRoster, Place, Session, StageOutcome, Town
 from services.enrolment.state import CANCELLED, SCHEDULED
-from services.enrolment.store import MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, SOURCE, TOWN
+from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
 from shared.alphabet import by_name, polish
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.portal import EnrolmentRequested
@@ -171,13 +171,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     )
     number, enrolled, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
     qualified = sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == "qualified").group_by(TOWN.c.stage)
-    is_settled = sa.and_(
-        settled,
-        SETTLED.c.source == SOURCE,
-        SETTLED.c.session_source == SESSION.c.source,
-        SETTLED.c.session_event_id == SESSION.c.event_id,
-    )
-    unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(is_settled))
+    unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(IS_SETTLED))
     return {
         "requests": requests,
         "held_over_http": over_http,

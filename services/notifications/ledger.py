@@ -169,7 +169,7 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
             mailbox=body.address_digest,
             venue=body.venue,
             address=body.address,
-            meetings=body.meetings,
+            meetings=tuple(meeting.as_named() for meeting in body.meetings),
         ),
         body.message_id,
         body.attempts,

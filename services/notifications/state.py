@@ -111,11 +111,12 @@ class Settled(FactRow):
     One row a statement: whether the one that we hold is among them does not depend on what enrolment hears before us.
     """
 
-    KEY: ClassVar = ("session_id", "session_source", "session_event_id")
+    KEY: ClassVar = ("session_id", "session_source", "session_event_id", "session_version")
 
     session_id: str
     session_source: str
     session_event_id: str
+    session_version: int
 
 
 # --- rows of facts -------------------------------------------------------------------------
@@ -156,7 +157,7 @@ def session_of(heard: Heard[SessionState]) -> Session:
         body.city_id,
         body.venue,
         body.address,
-        body.meetings,
+        tuple(meeting.as_named() for meeting in body.meetings),
         body.ends_at,
         content_hash(body),
         CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
@@ -185,7 +186,7 @@ def place_of(heard: Heard[PlaceState]) -> Place:
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     body = heard.body
-    return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id)
+    return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version)
 
 
 MAKE: dict[Any, Any] = {

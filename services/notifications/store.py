@@ -16,10 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, Session, Settled, Topic, Town
 from services.notifications.untold import Truth
-from shared.contracts.enrolment import PlacesSettled
 from shared.contracts.notifications import NoticeOutcome
 from shared.events.envelope import Heard
-from shared.events.streams import STREAMS
 from shared.postgres.database import KEPT, rows_as, table_of
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
@@ -162,10 +160,10 @@ _due = (
     .cte("due")
 )
 IS_SETTLED = sa.and_(
-    SETTLED.c.source == STREAMS[PlacesSettled.stream].owner,  # Nobody else can know what it has decided.
     SETTLED.c.session_id == SESSION.c.session_id,
     SETTLED.c.session_source == SESSION.c.source,
     SETTLED.c.session_event_id == SESSION.c.event_id,
+    SETTLED.c.session_version == SESSION.c.version,
 )
 _JOINED: tuple[type[Row], ...] = (Told, Notice, Place, Session, Person, Contact)
 _CLAIM = (

@@ -14,8 +14,8 @@ from shared.contracts.model import Event
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of
 from shared.postgres.roundtrips import Reads
-from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER
-from shared.state.working import Answer, Held, OtherWriter, Takeover, Working
+from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
+from shared.state.working import Answer, Held, OtherWriter, Takeover, Unchanged, Working
 from shared.values import immutable
 
 HELD_OUTCOME = "Held"
@@ -27,11 +27,10 @@ HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""
 
 _TAKEOVERS = sa.select(TAKEOVER)
-_ANSWERED, _STILL_HELD = (
+*_ANSWERED, _STILL_HELD = (
     sa.select(table).where(table.c.request_source == sa.bindparam("source"), table.c.request_id == sa.bindparam("id"))
-    for table in (ANSWER, HELD)
+    for table in (ANSWER, UNCHANGED, HELD)
 )
-
 
 _HELD_ABOUT = (
     sa.select(HELD)
@@ -67,6 +66,7 @@ def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard
     """What has become of these very requests, as far as they were heard before."""
     wanted = {(one.source, one.event_id) for one in requests}
     reads.by_key(working[Answer], ANSWER, wanted)
+    reads.by_key(working[Unchanged], UNCHANGED, wanted)
     reads.by_key(working[Held], HELD, wanted)
 
 
@@ -105,13 +105,26 @@ class Outcome:
     expires_at: dt.datetime | None = None
 
 
-async def outcome_of(connection: AsyncConnection, request: Heard[Event]) -> Outcome | None:
-    """What became of it. None: it said nothing new, and nobody remembers it."""
+async def outcome_of(connection: AsyncConnection, request: Heard[Event]) -> Outcome:
+    """What became of a request that was decided, or is held."""
+    found = await _became(connection, request)
+    if found is None:
+        raise RuntimeError(f"{request.event_id} was decided and has no outcome")
+    return found
+
+
+async def is_known(connection: AsyncConnection, request: Heard[Event]) -> bool:
+    """Whether it, or another one under its id, was heard before."""
+    return await _became(connection, request) is not None
+
+
+async def _became(connection: AsyncConnection, request: Heard[Event]) -> Outcome | None:
     key = {"source": request.source, "id": request.event_id}
-    if answer := (await connection.execute(_ANSWERED, key)).one_or_none():
-        return Outcome(answer.outcome, event_id=answer.event_id)
-    if held := (await connection.execute(_STILL_HELD, key)).one_or_none():
-        return Outcome(HELD_OUTCOME, waits_for=held.waits_for, expires_at=held.expires_at)
+    for statement in _ANSWERED:
+        if row := (await connection.execute(statement, key)).one_or_none():
+            return Outcome(row.outcome, event_id=row.event_id)
+    if row := (await connection.execute(_STILL_HELD, key)).one_or_none():
+        return Outcome(HELD_OUTCOME, waits_for=row.waits_for, expires_at=row.expires_at)
     return None
 
 

@@ -326,7 +326,7 @@ async def settle(
 async def empty(connection: AsyncConnection, row: Parked) -> None:
     """Ends a parked record for good: it stays as evidence, without what it said."""
     these = sa.and_(*(PARKED.c[name] == getattr(row, name) for name in Parked.KEY))
-    values = {**EMPTIED, "state": ParkedState.DISCARDED, "retries": PARKED.c.retries + 1}
+    values = {**EMPTIED, "state": ParkedState.DISCARDED}
     await connection.execute(sa.update(PARKED).where(these).values(**values))
 
 

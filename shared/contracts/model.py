@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -76,6 +76,7 @@ Email = Annotated[
 ]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+Version = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_to_utc)]
 LocalTime = Annotated[
     dt.datetime,
@@ -97,6 +98,12 @@ class Part(BaseModel):
     """A value inside an event's body. Unknown fields ride along, so that a fact said again loses nothing."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
+
+    def as_named(self) -> Self:
+        """Only what the contract names: what a row keeps, which else would grow with whatever somebody sends along."""
+        if not self.model_extra:
+            return self
+        return self.model_construct(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class Event(Part):

@@ -26,6 +26,7 @@ _PARK_FOR = {
     Verdict.FOREIGN: Reason.FOREIGN_WRITER,
     Verdict.FORMER: Reason.FORMER_WRITER,
     Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
+    Verdict.ID_REUSED: Reason.ID_REUSED,
 }
 
 
@@ -105,7 +106,7 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             if react is not None:
                 react(working, heard)
         elif verdict in _PARK_FOR:
-            working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
+            working.set_aside(heard, _PARK_FOR[verdict], _whose(working, heard, verdict))
     elif kind in service.decide and working.is_known(heard):
         if not working.is_repeated(heard):
             working.set_aside(
@@ -120,6 +121,23 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             working.hold(heard, waits_for="recovery", expires_at=expires_at)
         else:
             service.decide[kind](working, heard)
+            if not working.is_known(heard) and not any(one.heard is heard for one in working.aside):
+                raise RuntimeError(
+                    f"{heard.type} was neither answered nor held nor set aside: nobody would know it again"
+                )
+
+
+def _whose(working: Working, heard: Heard[Event], verdict: Verdict) -> str:
+    """Between whom somebody has to decide: both writers by name."""
+    if verdict is Verdict.ID_REUSED:
+        return f"{heard.source} stated {heard.subject} otherwise under this id and version"
+    owner = working.writer_of(heard)
+    if verdict is Verdict.RENUMBERED:
+        how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
+        return f"{heard.source} {how}: {heard.subject}"
+    if verdict is Verdict.FORMER:
+        return f"{heard.subject} was taken over by {owner} from {heard.source}, who goes on stating it"
+    return f"{heard.subject} belongs to {owner}, and {heard.source} states it"
 
 
 def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool:

@@ -56,8 +56,11 @@ class Reason(StrEnum):
     BEHIND_PARKED = "behind_parked"
     UNKNOWN_MEETING = "unknown_meeting"
     IMPLAUSIBLE_TIME = "implausible_time"
+    NO_LIST = "no_list"
+    """There is no list to close. Only a command asks for that, so nothing is ever parked for it."""
     ID_REUSED = "id_reused"
-    """A request under the id of another one: neither a duplicate nor decidable."""
+    """A request under the id of another one: neither a duplicate nor decidable. A fact that says something else under the id and
+    the version of one that was heard: which is meant nobody can know."""
 
 
 class Record(Protocol):

@@ -6,12 +6,13 @@ import sqlalchemy as sa
 
 from shared.postgres.database import KEPT, MACHINERY, table_of
 from shared.state.rows import Row
-from shared.state.working import Answer, Due, Held, OtherWriter, Takeover
+from shared.state.working import Answer, Due, Held, OtherWriter, Takeover, Unchanged
 
 HELD = table_of(Held, "held", MACHINERY, schema=KEPT)
 sa.Index("held_about", HELD.c.about, postgresql_using="gin")
 sa.Index("held_expiry", HELD.c.expires_at)
 ANSWER = table_of(Answer, "answer", MACHINERY)
+UNCHANGED = table_of(Unchanged, "unchanged", MACHINERY, schema=KEPT)
 DUE = table_of(Due, "due", MACHINERY, extra=[sa.Index("due_at", "at")])
 TAKEOVER = table_of(Takeover, "takeover", MACHINERY)
 OTHER_WRITER = table_of(
@@ -24,6 +25,7 @@ OTHER_WRITER = table_of(
 SHARED_TABLES: dict[type[Row], sa.Table] = {
     Held: HELD,
     Answer: ANSWER,
+    Unchanged: UNCHANGED,
     Due: DUE,
     Takeover: TAKEOVER,
     OtherWriter: OTHER_WRITER,

@@ -38,6 +38,8 @@ class Verdict(StrEnum):
     ERASED = "erased"
     FOREIGN = "foreign"
     RENUMBERED = "renumbered"
+    ID_REUSED = "id_reused"
+    """Another statement under the version and the id of one that was made: which of them is meant nobody can know."""
 
 
 @immutable
@@ -117,6 +119,11 @@ class Answer(Row):
 
 
 @immutable
+class Unchanged(Answer):
+    """An answer that is no fact, for what was asked was so already. Kept: no stream could tell it again."""
+
+
+@immutable
 class Due(Row):
     """A moment at which something about a subject has to be decided. Kind `held`: requests about it have been held for too long."""
 
@@ -149,14 +156,17 @@ class SetAside:
 
 
 def compare(old: FactRow, new: FactRow) -> Verdict:
-    """What a fact is to another one of the same writer. A tie goes to the later one, unless it says the same.
+    """What a fact is to another one of the same writer. A tie goes to the later one, unless it says the same, or has the same id.
 
     Later in the log, that is: one that was parked is let in after facts that stand behind it, and must come to the same row.
+    Of a writer with one id for all it says (CloudEvents: source and id name one event) a higher version is news all the same.
     """
     if new.version != old.version:
         return Verdict.NEWER if new.version > old.version else Verdict.STALE
-    if old.event_id == new.event_id or replace(old, event_id=new.event_id, heard_at=new.heard_at) == new:
+    if replace(old, event_id=new.event_id, heard_at=new.heard_at) == new:
         return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE
+    if old.event_id == new.event_id:
+        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.ID_REUSED
     return Verdict.NEWER if new.heard_at >= old.heard_at else Verdict.STALE
 
 
@@ -313,8 +323,8 @@ class Working:
             if said.numbered != news.numbered:
                 return Verdict.RENUMBERED
             again = compare(said, news)
-            if again is Verdict.STALE:
-                return Verdict.STALE
+            if again in (Verdict.STALE, Verdict.ID_REUSED):
+                return again
             if again is Verdict.DUPLICATE:
                 news = said  # When it was first said counts.
         claim = self._succession(heard.stream).claim(
@@ -329,6 +339,13 @@ class Working:
         else:
             others.put(news)
         return verdict
+
+    def writer_of(self, heard: Heard[Any]) -> str | None:
+        """Whose the aggregate is that a fact is about; None: nobody has stated it."""
+        row = self.make[type(heard.body)](heard)
+        rows = self[type(row)]
+        owner = rows.get(*rows.key(row)) or self._of_the_same_rule(row)
+        return owner.source if owner is not None else None
 
     def _succession(self, stream: str) -> Succession:
         return Succession(map(Takeover.handover, self[Takeover]), stream)
@@ -400,18 +417,26 @@ class Working:
 
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether a request of this source and id has been answered, or is held, already."""
-        key = (heard.source, heard.event_id)
-        return self[Answer].get(*key) is not None or self[Held].get(*key) is not None
+        return self._answer_to(heard) is not None or self[Held].get(heard.source, heard.event_id) is not None
 
     def is_repeated(self, heard: Heard[Any]) -> bool:
         """Whether the request known under this source and id asked the same: its kind and all of its content."""
-        key = (heard.source, heard.event_id)
-        answer, held = self[Answer].get(*key), self[Held].get(*key)
+        answer, held = self._answer_to(heard), self[Held].get(heard.source, heard.event_id)
         if answer is not None:
             return _asks_the_same(heard.body, answer)
         if held is None:
             return False
         return digest_of(EVENTS[held.type].model_validate_json(held.body)) == digest_of(heard.body)
+
+    def leave_unchanged(self, heard: Heard[Any], outcome: str, event_id: str) -> None:
+        """Answers a request that asks for what is so already: there is nothing to say, and it is known all the same. `event_id`:
+        the fact that said so."""
+        asked = (heard.subject, heard.body.asks_for, digest_of(heard.body))
+        self[Unchanged].put(Unchanged(heard.source, heard.event_id, *asked, outcome, 0, event_id))
+
+    def _answer_to(self, heard: Heard[Any]) -> Answer | None:
+        key = (heard.source, heard.event_id)
+        return self[Answer].get(*key) or self[Unchanged].get(*key)
 
 
 def _asks_the_same(request: Request, answer: Answer) -> bool:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.deciding.commands import IdReused, NotYet, Undecidable
+from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
 from shared.problems import (
     KEY_TAKEN,
@@ -78,7 +79,9 @@ def _of_the_framework(request: Request, error: HTTPException) -> Problem:
 def problem_of(error: Exception) -> Problem:
     """What is said of an error that nobody on its way had an answer to."""
     if isinstance(error, Undecidable):
-        return Problem(UNDECIDABLE, str(error), reason=error.reason)
+        # A time that cannot be is wrong in what was sent, and stays so whatever happens here.
+        kind = NOT_VALID if error.reason is Reason.IMPLAUSIBLE_TIME else UNDECIDABLE
+        return Problem(kind, str(error), reason=error.reason)
     if isinstance(error, IdReused):
         return Problem(KEY_TAKEN, str(error), field="Idempotency-Key")
     if isinstance(error, NotYet):

@@ -9,7 +9,9 @@ from typing import Any
 
 from services.attendance.app import service_of
 from services.attendance.handlers import scan_of
-from services.attendance.state import CloseList, ListRules, MeetingList, PlaceSaid, Record
+from services.attendance.history import PlaceSaid
+from services.attendance.lists import CloseList, ListRules
+from services.attendance.state import MeetingList, Record
 from services.attendance.subjects import list_subject, session_subject
 from shared import testing
 from shared.books.holding import HELD_TOO_LONG
@@ -29,7 +31,7 @@ from shared.events.envelope import Heard
 from shared.service import Service
 from shared.state.working import Due, Held, Working
 
-OURS = "rollcall/attendance"
+OURS, ENROLMENT = "rollcall/attendance", "rollcall/enrolment"
 ARCHIVE = "urn:example:archive"
 DAY = dt.datetime(2026, 10, 6, tzinfo=dt.UTC)
 BEFORE = DAY - dt.timedelta(days=10)
@@ -79,21 +81,34 @@ def _place(person: str, at: dt.datetime) -> dict[str, Any]:
     return {"session_id": SESSION, "person_id": person, "city_id": f"town-of-{person}", "episode": 1, "decided_at": at}
 
 
-def enrolled(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
-    return heard(ParticipantEnrolled(**_place(person, decided or at)), at=at)
+def enrolled(
+    person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None, source: str = ENROLMENT
+) -> Heard[Any]:
+    return heard(ParticipantEnrolled(**_place(person, decided or at)), at=at, source=source)
 
 
 def restated(person: str, *, town: str, at: dt.datetime) -> Heard[Any]:
     """The same place, for another town."""
-    return heard(ParticipantEnrolled(**_place(person, at) | {"city_id": town}), at=at)
+    return heard(ParticipantEnrolled(**_place(person, at) | {"city_id": town}), at=at, source=ENROLMENT)
 
 
 def waitlisted(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
-    return heard(ParticipantWaitlisted(**_place(person, decided or at), queue=1), at=at)
+    return heard(ParticipantWaitlisted(**_place(person, decided or at), queue=1), at=at, source=ENROLMENT)
 
 
-def withdrawn(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
-    return heard(EnrolmentWithdrawn(**_place(person, decided or at), reason=WithdrawalReason.REQUESTED), at=at)
+def withdrawn(
+    person: str,
+    *,
+    at: dt.datetime = BEFORE,
+    decided: dt.datetime | None = None,
+    sent: dt.datetime | None = None,
+    source: str = ENROLMENT,
+) -> Heard[Any]:
+    """By request; `sent`: when that was appended, where it tells when it was."""
+    fields = _place(person, decided or at) | {"reason": WithdrawalReason.REQUESTED, "withdrawal_asked_at": sent}
+    if sent:
+        fields |= {"request_source": "urn:example:portal", "request_id": f"out-{person}"}
+    return heard(EnrolmentWithdrawn(**fields), at=at, source=source)
 
 
 def scan(
@@ -219,7 +234,7 @@ class Desk:
         """Persons on a closed list, counted as decisions.py says, from places and records alone."""
         closed = self.working[MeetingList].get(SESSION, meeting_id)
         assert closed is not None
-        before = [one for one in self.working[PlaceSaid] if one.decided_at <= closed.decided_at]
+        before = [one for one in self.working[PlaceSaid] if one.holds_from <= closed.decided_at]
         last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}  # All of one writer.
         awaited = {person for person, one in last.items() if one.state == "enrolled"}
         records = [record for record in self.working[Record] if record.meeting_id == meeting_id]

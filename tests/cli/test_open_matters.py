@@ -142,7 +142,7 @@ async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
     )
     waits = Place(*META, *("s", "p"), "c", Standing.WAITLISTED, 1, None, 1, None, None, None, None, NOON)
     ours = (here.service.source, *META[1:])  # Nobody else's word counts.
-    settled = Settled(*ours, "s", stated.source, stated.event_id, 1, NOON, NOON)
+    settled = Settled(*ours, "s", stated.source, stated.event_id, stated.version, 1, NOON, NOON)
     await put(here.engine, here.service, stated, waits)
     assert await standing_open(here) == {"on waiting lists": 1, "sessions not settled": 1}
     has = [dataclasses.replace(waits, person_id=one, state=Standing.ENROLLED) for one in ("p", "q")]

@@ -293,6 +293,7 @@ class Story:
         self.office = Office()
         self.kind, self.capacity, self.date, self.city_id, self.cancelled = kind, capacity, LATER, TOWN, False
         self.erased: set[str] = set()
+        self.last_word: dict[str, str] = {}
         self.statements = 1
         self.office.phase()
         for city_id in (TOWN, OTHER):
@@ -306,6 +307,8 @@ class Story:
 
     def happens(self, what: str, *values: Any, **how: Any) -> None:
         office = self.office
+        if what in ("ask", "withdraw"):
+            self.last_word[values[0]] = what
         match what, values:
             case "ask", (person,):
                 office.ask(person, **how)
@@ -343,6 +346,7 @@ class Story:
             assert len(enrolled) <= self.capacity
             assert not waiting or len(enrolled) == self.capacity
             assert not self.erased & {*enrolled, *waiting}
+            assert not {person for person in (*enrolled, *waiting) if self.last_word.get(person) == "withdraw"}
         settled = [one.session_event_id for one in self.office.settled]
         assert len(settled) == len(set(settled)) == self.statements
 

@@ -100,6 +100,17 @@ def test_a_place_is_not_given_back_once_the_session_has_begun(office: Office) ->
     assert office.reconcile(now=START) == []
 
 
+@pytest.mark.parametrize("again", [{"phase": 2}, {"stage": 2, "rule": "stage:1"}], ids=["phase", "stage"])
+def test_a_stage_stated_again_takes_what_it_gave_in_the_phase_it_named_before_and_gives_it_back(
+    office: Office, again: dict[str, Any]
+) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=10)
+
+    assert office.phase(**again) == [WITHDRAWN] * 4
+    assert office.place("anna").reason == WithdrawalReason.TOWN_NOT_QUALIFIED
+    assert office.phase() == [ENROLLED] * 4
+
+
 # --- for which town ------------------------------------------------------------------------
 
 

@@ -96,3 +96,20 @@ async def test_the_books_tell_which_held_requests_lie_in_no_stream(world: Make) 
     async with here.engine.connect() as connection:
         its = await views.books(connection)
     assert (its["requests"]["held"], its["held_over_http"]) == (2, 1)
+
+
+async def test_a_stage_that_is_stated_again_for_another_phase_takes_its_sessions_with_it_whoever_they_are_for(
+    world: Make,
+) -> None:
+    here = await filled(world, kind=SessionKind.SUPPLEMENTARY)
+    moved = StageOpened(rule_id="stage:1", stage=1, phase=2, opened_on=dt.date(2026, 1, 1))
+    held = session("in-depth", phase=2)
+    await hears(here, held, EnrolmentRequested(session_id="in-depth", person_id="anna"))
+
+    await hears(here, moved, version=2)
+
+    async with here.engine.connect() as connection:
+        first = [(row.state, row.reason) for row in await views.roster(connection, "s")]
+        second = [(row.person_id, row.state) for row in await views.roster(connection, "in-depth")]
+    assert first == [("withdrawn", "town_not_qualified")] * 2
+    assert second == [("anna", "enrolled")]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from deploy.embedded.ports import choose_free
 from services.attendance.app import service_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from services.enrolment.app import SERVICE
 from services.notifications import app as notifications
 from services.notifications.sending import Sender

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from deploy.embedded import ports
 from services.attendance.app import service_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from services.enrolment import app as enrolment
 from services.notifications import app as notifications
 from services.notifications.sending import Sender

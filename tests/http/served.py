@@ -26,8 +26,6 @@ from shared.web import tokens
 from shared.web.scopes import SCOPES
 from tests.enrolment.surroundings import programme, training
 
-SERVICES = ("enrolment", "attendance", "notifications")
-
 
 @dataclass(frozen=True, slots=True)
 class Served:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.postgres import Postgres
-from tests.http.served import SERVICES, Served, served
+from services import SERVICES
+from tests.http.served import Served, served
 
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")

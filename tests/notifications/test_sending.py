@@ -226,14 +226,6 @@ async def test_a_place_is_told_once_enrolment_was_heard_about_the_session(office
         await settled_notices(office, 1)
 
 
-async def test_only_enrolment_can_say_that_it_has_decided(office: Office) -> None:
-    scheduled_again = session(event_id="event-2", heard_at=NOW)
-    await office.is_true(place(), scheduled_again, settled(scheduled_again, by="urn:example:archive"))
-    async with office.server.listening(), office.sending() as sender:
-        await until(sender._planner.caught_up.is_set)
-        assert (await office.books())["notices"]["waiting_for_enrolment"] == 1
-
-
 async def test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -109,8 +109,16 @@ streams = st.one_of(
 )
 
 
+def stated(*all_of_them: str) -> list[Message]:
+    """Names with versions, each under the same id."""
+    return [person("p1", one[0], "urn:one", int(one[1:]), 1) for one in all_of_them]
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(streams, st.integers(1, 9))
+@example(stated("a1", "b1"), 1)
+@example(stated("a1", "b1"), 2)
+@example(stated("a1", "a1", "b1", "a2"), 2)
 async def test_both_lanes_come_to_the_same(lanes: Lanes, messages: list[Message], size: int) -> None:
     await lanes.empty()
     for hearer in lanes.hearers():

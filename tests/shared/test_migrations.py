@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 from typing import Any
 
@@ -14,11 +13,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.embedded.postgres import Postgres
+from services import SERVICES
 from shared.postgres.database import MACHINERY
 from shared.postgres.migrating import migrate
 from shared.web.tokens import TOKEN
-
-SERVICES = ("enrolment", "attendance", "notifications")
 
 
 def database(postgres: Postgres, name: str) -> str:
@@ -39,8 +37,7 @@ def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[
 async def test_the_migrated_schema_is_the_one_the_code_declares(postgres: Postgres, service: str) -> None:
     url = database(postgres, f"migrated_{service}")
     await asyncio.to_thread(migrate, service, url)
-    importlib.import_module(f"services.{service}.app")
-    metadata = importlib.import_module(f"services.{service}.store").METADATA
+    metadata = SERVICES[service].metadata()
     assert TOKEN.metadata is MACHINERY
 
     engine = create_async_engine(url)

@@ -23,7 +23,7 @@ from deploy.embedded.postgres import Postgres
 from services.attendance import books as attendance_books
 from services.attendance import store as attendance_store
 from services.attendance.app import service_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications

@@ -106,6 +106,18 @@ CREATE TABLE kept.token (
     CONSTRAINT token_key PRIMARY KEY (token_id)
 );
 
+CREATE TABLE kept.unchanged (
+    request_source TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    request_digest TEXT,
+    outcome TEXT NOT NULL,
+    episode BIGINT NOT NULL,
+    event_id TEXT NOT NULL,
+    CONSTRAINT unchanged_key PRIMARY KEY (request_source, request_id)
+);
+
 CREATE TABLE projection.answer (
     request_source TEXT NOT NULL,
     request_id TEXT NOT NULL,
