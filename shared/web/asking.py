@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -60,9 +62,24 @@ async def says_one_thing(request: Request) -> None:
     told = ((name, request.headers.getlist(name)) for name in _ONE_MEANING)
     for name, values in (*asked, *told):
         if len(set(values)) > 1:
-            raise Problem(
-                NOT_VALID, f"{name[:100]!a} stands there twice and says different things", field=f"{name[:100]!a}"
-            )
+            raise _says_two(name)
+    with contextlib.suppress(
+        ValueError, RecursionError
+    ):  # What is no JSON is refused elsewhere, where it has to be some.
+        json.loads(await request.body(), object_pairs_hook=_said_once)
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    said = dict(pairs)
+    for name, value in pairs:
+        if said[name] != value:
+            raise _says_two(name)
+    return said
+
+
+def _says_two(name: str) -> Problem:
+    told = f"{name[:100]!a}"
+    return Problem(NOT_VALID, f"{told} stands there twice and says different things", field=told)
 
 
 _bearer = HTTPBearer(auto_error=False, description="A token that an operator made; it has a name and scopes.")

@@ -165,6 +165,7 @@ async def test_head_is_answered_as_get_would_be(client: httpx.AsyncClient) -> No
         b'{"person_id": "\\ud800"}',
         b'{"person_id": "p", "\\ud800": 1}',
         b'{"person_id": "p", "more": 1}',
+        b'{"person_id": "p", "person_id": "q"}',
         b"[" * 60_000,
     ],
 )

@@ -1209,6 +1209,13 @@ MUTATIONS = (
         ("tests/http/test_hard_input.py::test_what_stands_there_twice_and_says_different_things_is_refused",),
     ),
     Mutation(
+        "a body says one thing too",
+        "shared/web/asking.py",
+        "        if said[name] != value:",
+        "        if False:",
+        ("tests/http/test_hard_input.py::test_a_body_that_does_not_say_who_asks_is_refused",),
+    ),
+    Mutation(
         "of thousands of wrong fields a few are told",
         "shared/web/refusing.py",
         "error.errors()[:MOST_ERRORS]",
