@@ -70,6 +70,12 @@ UNDECIDABLE = Kind(
     "This cannot be decided",
     "Look up the `reason`, put right what it names, and send the command again under a new key.",
 )
+IMPLAUSIBLE_TIME = Kind(
+    "implausible-time",
+    422,
+    "A time that cannot be",
+    "Set the clock of the device, and send it with the right time under a new key.",
+)
 TRY_AGAIN = Kind(
     "try-again",
     503,

@@ -20,7 +20,7 @@ from shared.books.holding import is_known, outcome_of
 from shared.books.watermark import is_heard
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Id, Moment
-from shared.problems import COMMAND, NO_SUCH_PATH, READ, TRY_AGAIN, Kind, Problem
+from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, TRY_AGAIN, Kind, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
@@ -106,7 +106,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
                 raise _unknown_session(session_id)
             return await views.roster(connection, settings.list_rules, found)
 
-    @write.post("/scans", responses=may_answer(*COMMAND))
+    @write.post("/scans", responses=may_answer(*COMMAND, IMPLAUSIBLE_TIME))
     async def record_scan(
         scan: Scan, actor: Annotated[Actor, Writer], idempotency_key: IdempotencyKey = None
     ) -> DecidedScan:

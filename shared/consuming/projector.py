@@ -96,6 +96,7 @@ class Lane:
             parser=self._take,
             decoder=_hand_on,
             no_reply=True,
+            fetch_max_wait_ms=limits.poll_ms,
             max_partition_fetch_bytes=limits.fetch_bytes,
             fetch_max_bytes=limits.fetch_most_bytes,
             isolation_level="read_committed",  # What a transaction took back was never said.

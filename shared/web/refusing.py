@@ -16,6 +16,7 @@ from shared.deciding.commands import IdReused, NotYet, Undecidable
 from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
 from shared.problems import (
+    IMPLAUSIBLE_TIME,
     KEY_TAKEN,
     MEDIA_TYPE,
     MOST_ERRORS,
@@ -80,7 +81,7 @@ def problem_of(error: Exception) -> Problem:
     """What is said of an error that nobody on its way had an answer to."""
     if isinstance(error, Undecidable):
         # A time that cannot be is wrong in what was sent, and stays so whatever happens here.
-        kind = NOT_VALID if error.reason is Reason.IMPLAUSIBLE_TIME else UNDECIDABLE
+        kind = IMPLAUSIBLE_TIME if error.reason is Reason.IMPLAUSIBLE_TIME else UNDECIDABLE
         return Problem(kind, str(error), reason=error.reason)
     if isinstance(error, IdReused):
         return Problem(KEY_TAKEN, str(error), field="Idempotency-Key")

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance.api import app_of
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
@@ -24,11 +23,11 @@ from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.books.watermark import WATERMARK
 from shared.contracts.checkin import CheckInScanned
 from shared.deciding.transaction import Desk
-from shared.postgres.migrating import migrate
 from shared.process.runtime import Runtime
 from shared.state.working import Due
 from shared.web import tokens
 from tests.attendance.building import DURING, RULES, SESSION, close, day, enrolled, rescheduled, scan, scheduled
+from tests.databases import Databases
 
 NEVER = DURING + dt.timedelta(days=HELD_DAYS)
 
@@ -62,11 +61,8 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-async def url(postgres: Postgres) -> str:
-    name = "attendance_api"
-    made = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "attendance", made)
-    return made
+async def url(databases: Databases) -> str:
+    return await databases.migrated("attendance")
 
 
 @pytest.fixture

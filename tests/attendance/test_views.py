@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -12,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance import answers, books, views
 from services.attendance.app import service_of
 from services.attendance.lists import LIST
@@ -20,7 +18,6 @@ from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
 from shared.deciding.transaction import Desk
 from shared.events.envelope import Heard
-from shared.postgres.migrating import migrate
 from shared.state.working import Due
 from tests.attendance.building import (
     ARCHIVE,
@@ -39,6 +36,7 @@ from tests.attendance.building import (
     scheduled,
     withdrawn,
 )
+from tests.databases import Databases
 
 WEEK = dt.timedelta(days=7)
 
@@ -88,11 +86,8 @@ class Attendance:
 
 
 @pytest.fixture(scope="module")
-async def database(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
-    name = "attendance_views"
-    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "attendance", url)
-    engine = create_async_engine(url)
+async def database(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(await databases.migrated("attendance"))
     yield engine
     await engine.dispose()
 

@@ -140,7 +140,7 @@ async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
     stated = dataclasses.replace(
         session_of(heard(body_of(SessionScheduled, session_id="s", capacity=1))), starts_at=FAR_AHEAD
     )
-    waits = Place(*META, *("s", "p"), "c", Standing.WAITLISTED, 1, None, 1, None, None, None, None, NOON)
+    waits = Place(*META, *("s", "p"), "c", Standing.WAITLISTED, 1, None, 1, None, None, None, None, None, None, NOON)
     ours = (here.service.source, *META[1:])  # Nobody else's word counts.
     settled = Settled(*ours, "s", stated.source, stated.event_id, stated.version, 1, NOON, NOON)
     await put(here.engine, here.service, stated, waits)

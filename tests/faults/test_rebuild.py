@@ -180,7 +180,7 @@ async def killed(one: Trained, point: str) -> None:
     arguments = (HANGS, one.settings.kafka, one.settings.database_url.get_secret_value(), point)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", *arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         assert await process.stdout.readline() == b"here\n"
     if point == "comparing":
         await eventually(partial(is_working, one.here.engine), what="the server at work for it")

@@ -6,11 +6,14 @@ import schemathesis
 from schemathesis import Case, HookContext, Response
 from schemathesis.openapi.checks import RejectedPositiveData
 
-from shared.problems import KEY_TAKEN
+from shared.problems import IMPLAUSIBLE_TIME, KEY_TAKEN
+
+NOT_BY_ITS_SHAPE = {KEY_TAKEN.type, IMPLAUSIBLE_TIME.type}
 
 
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Exception, case: Case, response: Response) -> bool:
-    """Valid is a request also under a key that another one has taken before it: it tries the same keys again and again."""
-    refused = response.json() if response.status_code == KEY_TAKEN.status else {}
-    return not isinstance(failure, RejectedPositiveData) or refused.get("type") != KEY_TAKEN.type
+    """Valid is a request also under a key that another one has taken before it, for the same keys are tried again and again; and one
+    at a time at which nobody was anywhere."""
+    refused = response.json() if isinstance(failure, RejectedPositiveData) else {}
+    return refused.get("type") not in NOT_BY_ITS_SHAPE

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -19,12 +18,10 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.embedded.ports import choose_free
-from deploy.embedded.postgres import Postgres
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from shared.deciding.transaction import Desk
-from shared.postgres.migrating import migrate
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
 from shared.state.working import Said
@@ -139,14 +136,6 @@ class Office:
     async def open(self) -> int:
         async with self.engine.connect() as connection:
             return int((await connection.execute(sa.text("select count(*) from kept.open_notice"))).scalar_one())
-
-
-async def fresh_database(postgres: Postgres) -> str:
-    """A migrated database of notifications that nobody else uses; returns where to connect."""
-    name = f"notifications_{uuid.uuid4().hex[:12]}"
-    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "notifications", url)
-    return url
 
 
 async def until(condition: Callable[[], Any], seconds: float = 180) -> None:

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from shared import telemetry
@@ -33,9 +32,9 @@ from shared.events.decoding import decode
 from shared.events.streams import Partition, number_of
 from shared.faults import told
 from shared.postgres.database import connect
-from shared.postgres.migrating import migrate
 from shared.postgres.tables import OTHER_WRITER, TAKEOVER
 from shared.testing import NOON, Message, message
+from tests.databases import Databases
 
 PEOPLE, NAME = "programme.people", "Żaneta"
 
@@ -69,9 +68,8 @@ class Here:
 
 
 @pytest.fixture(scope="module")
-async def engine(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
-    url = postgres.ensure("erasing", "erasing", "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "enrolment", url)
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    url = await databases.migrated("enrolment")
     made = connect(url, pool_size=2, statement_timeout_ms=10_000, application="test")
     yield made
     await made.dispose()

@@ -12,15 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services import SERVICES
 from shared.postgres.database import MACHINERY
 from shared.postgres.migrating import migrate
 from shared.web.tokens import TOKEN
-
-
-def database(postgres: Postgres, name: str) -> str:
-    return postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
+from tests.databases import Databases
 
 
 def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[Any]:
@@ -34,8 +30,8 @@ def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_the_migrated_schema_is_the_one_the_code_declares(postgres: Postgres, service: str) -> None:
-    url = database(postgres, f"migrated_{service}")
+async def test_the_migrated_schema_is_the_one_the_code_declares(databases: Databases, service: str) -> None:
+    url = databases.empty()
     await asyncio.to_thread(migrate, service, url)
     metadata = SERVICES[service].metadata()
     assert TOKEN.metadata is MACHINERY
@@ -46,8 +42,8 @@ async def test_the_migrated_schema_is_the_one_the_code_declares(postgres: Postgr
     await engine.dispose()
 
 
-async def test_migrating_twice_at_once_migrates_once(postgres: Postgres) -> None:
-    url = database(postgres, "migrated_twice")
+async def test_migrating_twice_at_once_migrates_once(databases: Databases) -> None:
+    url = databases.empty()
     program = f"from shared.postgres.migrating import migrate; migrate('enrolment', {url!r})"
     jobs = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(2)]
     assert [await job.wait() for job in jobs] == [0, 0]

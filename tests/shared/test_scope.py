@@ -38,6 +38,7 @@ class SurveyReopened(Request):
     subject = "campaign/{campaign_id}/city/{city_id}"
     about = ("campaign/{campaign_id}", "city/{city_id}")
     scope = "city/{city_id}"
+    asks_for = "survey"
 
     session_id: Id = "none"
     campaign_id: Id
@@ -66,6 +67,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 def hold_or_pass(working: Working, one: Heard[Any]) -> None:
     if working.waits_its_turn(one.body) or one.event_id.startswith("held"):
         working.hold(one, waits_for="turn", expires_at=LATER)
+    else:
+        working.leave_unchanged(one, "Reopened", "e-1")
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, currently_in_test_context, given, note, sett
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance import books as attendance_books
 from services.attendance import store as attendance_store
 from services.attendance.app import service_of
@@ -37,11 +36,11 @@ from shared.deciding.retry import ParkedRetry
 from shared.deciding.transaction import Desk
 from shared.events.decoding import decode
 from shared.outbox.journal import JOURNAL
-from shared.postgres.migrating import migrate
 from shared.postgres.tables import ANSWER, DUE, HELD, SHARED_TABLES
 from shared.service import Service
 from shared.state.working import Due
 from shared.testing import NOON, body_of
+from tests.databases import Databases
 from tests.simulation.interleavings import Programme, Said, Step, batches_of, decoded, interleavings
 from tests.simulation.programmes import programmes
 
@@ -126,13 +125,10 @@ def difference(one: Contents, other: Contents) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-async def hearings(postgres: Postgres) -> AsyncIterator[dict[str, Hearing]]:
+async def hearings(databases: Databases) -> AsyncIterator[dict[str, Hearing]]:
     made = {}
     for service in (enrolment.SERVICE, ATTENDANCE, notifications.SERVICE):
-        name = f"confluence_{service.name}"
-        url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-        await asyncio.to_thread(migrate, service.name, url)
-        made[service.name] = Hearing(service, create_async_engine(url))
+        made[service.name] = Hearing(service, create_async_engine(await databases.migrated(service.name)))
     yield made
     for hearing in made.values():
         await hearing.engine.dispose()
