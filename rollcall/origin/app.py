@@ -21,6 +21,7 @@ from rollcall.origin.settings import OriginSettings
 from rollcall.origin.telling import state
 from rollcall.origin.watching import Watch
 from shared.problems import NO_SUCH_PATH, Kind, Problem
+from shared.web.bodies import HeadIsGet
 from shared.web.refusing import refuse_alike, response_to
 
 NO_INBOX = Kind("no-inbox", 404, "There is no inbox here", "Look into the inbox of whoever the mail is to.")
@@ -80,6 +81,7 @@ def app_of(settings: OriginSettings) -> FastAPI:
         redirect_slashes=False,
     )
     refuse_alike(app)
+    app.add_middleware(HeadIsGet)
     app.add_middleware(OnlyOurNames, names=settings.hosts)
 
     @app.middleware("http")

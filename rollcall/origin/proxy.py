@@ -45,7 +45,7 @@ def router(settings: OriginSettings, client: httpx.AsyncClient) -> APIRouter:
         return Response(answer.content, answer.status_code, kept)
 
     def add(service: str) -> None:
-        @routes.api_route(f"/{service}/{{path:path}}", methods=["GET", "HEAD", "POST"], include_in_schema=False)
+        @routes.api_route(f"/{service}/{{path:path}}", methods=["GET", "POST"], include_in_schema=False)
         async def through(path: str, request: Request) -> Response:
             return await forward(service, path, request)
 

@@ -12,7 +12,7 @@ from services.attendance.state import Presence
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import LocalTime
 from shared.contracts.planner import SessionKind
-from shared.web.answers import BOOKS, DECIDED, Answer, Books, Decided, exemplified
+from shared.web.answers import BOOKS, DECIDED, Books, Decided, Shape, exemplified
 
 
 class SessionStands(StrEnum):
@@ -33,7 +33,7 @@ class Seen(StrEnum):
     """The list closed without a single scan."""
 
 
-class Meeting(Answer):
+class Meeting(Shape):
     """A training day with the numbers of its closed list, or with who has been there so far."""
 
     meeting_id: str
@@ -51,7 +51,7 @@ class Meeting(Answer):
     scanned: int = Field(description="Who was scanned while no place of theirs is known yet.")
 
 
-class Session(Answer):
+class Session(Shape):
     """A dated training with its meetings."""
 
     model_config = exemplified(
@@ -99,7 +99,7 @@ class Session(Answer):
     meetings: list[Meeting]
 
 
-class AtMeeting(Answer):
+class AtMeeting(Shape):
     """One person at one meeting."""
 
     meeting_id: str
@@ -108,7 +108,7 @@ class AtMeeting(Answer):
     scanned_at: dt.datetime | None
 
 
-class OnRoster(Answer):
+class OnRoster(Shape):
     """One person of a session, and each meeting."""
 
     model_config = exemplified(
@@ -132,7 +132,7 @@ class OnRoster(Answer):
     meetings: list[AtMeeting]
 
 
-class Record(Answer):
+class Record(Shape):
     """What is on the list about one person at one meeting."""
 
     state: Presence
@@ -171,7 +171,7 @@ class DecidedScan(Decided):
     record: Record | None
 
 
-class DecidedClosing(Answer):
+class DecidedClosing(Shape):
     """What became of a list that was asked to be closed, and how it stands now."""
 
     model_config = exemplified(
@@ -205,7 +205,7 @@ class DecidedClosing(Answer):
     decided_at: dt.datetime = Field(description="When it closed; of one that was opened again, when that was.")
 
 
-class RecordCounts(Answer):
+class RecordCounts(Shape):
     """The same counted by records, beside those of lists that are open."""
 
     present: int
@@ -215,7 +215,7 @@ class RecordCounts(Answer):
     came_so_far: int
 
 
-class Lists(Answer):
+class Lists(Shape):
     """The closed lists, in their own numbers, by records and by places."""
 
     lists_closed: int

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import Meeting, SessionKind
-from shared.web.answers import BOOKS, DECIDED, Answer, Books, Decided, exemplified
+from shared.web.answers import BOOKS, DECIDED, Books, Decided, Shape, exemplified
 
 
-class StageOutcome(Answer):
+class StageOutcome(Shape):
     """What became of a town in one stage."""
 
     stage: int
@@ -20,7 +20,7 @@ class StageOutcome(Answer):
     decided_on: dt.date
 
 
-class Town(Answer):
+class Town(Shape):
     """A town with its history and its team."""
 
     model_config = exemplified(
@@ -38,7 +38,7 @@ class Town(Answer):
     stages: list[StageOutcome]
 
 
-class Session(Answer):
+class Session(Shape):
     """A dated training, and how many have a place or wait."""
 
     model_config = exemplified(
@@ -81,7 +81,7 @@ class Session(Answer):
     waitlisted: int
 
 
-class OnRoster(Answer):
+class OnRoster(Shape):
     """One person's standing in a session."""
 
     model_config = exemplified(
@@ -117,7 +117,7 @@ class OnRoster(Answer):
     event_id: str
 
 
-class Place(Answer):
+class Place(Shape):
     """How a place stands now."""
 
     state: Standing
@@ -144,7 +144,7 @@ class DecidedRequest(Decided):
     place: Place | None = Field(description="How the place stands now, also if another request has changed it since.")
 
 
-class Requests(Answer):
+class Requests(Shape):
     """Requests for a place, by what became of them."""
 
     enrolled: int
@@ -154,7 +154,7 @@ class Requests(Answer):
     held: int
 
 
-class Places(Answer):
+class Places(Shape):
     """Places against seats, in sessions that take place."""
 
     sessions: int

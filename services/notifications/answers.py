@@ -10,10 +10,10 @@ from services.notifications.ledger import NoticeState
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting
-from shared.web.answers import BOOKS, Answer, Books, exemplified
+from shared.web.answers import BOOKS, Books, Shape, exemplified
 
 
-class Said(Answer):
+class Said(Shape):
     """Where and when, as the mail says it. The address it goes to is a digest."""
 
     mailbox: str | None
@@ -22,7 +22,7 @@ class Said(Answer):
     meetings: tuple[Meeting, ...]
 
 
-class Notice(Answer):
+class Notice(Shape):
     """One mail, on its way or settled."""
 
     model_config = exemplified(
@@ -68,7 +68,7 @@ class Notice(Answer):
     said: Said | None
 
 
-class MailServer(Answer):
+class MailServer(Shape):
     """What is wrong with the mail server, if anything is."""
 
     problem: str | None

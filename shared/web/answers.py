@@ -14,8 +14,8 @@ from shared.books.parking import ParkedState
 from shared.events.envelope import Reason
 
 
-class Answer(BaseModel):
-    """Something that the API says. What it does not name is not said."""
+class Shape(BaseModel):
+    """The shape of something that the API says. What it does not name is not said."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,7 +25,7 @@ def exemplified(**example: JsonValue) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [example]})
 
 
-class Alive(Answer):
+class Alive(Shape):
     """It answers."""
 
     model_config = exemplified(status="ok")
@@ -33,7 +33,7 @@ class Alive(Answer):
     status: Literal["ok"] = "ok"
 
 
-class StreamBooks(Answer):
+class StreamBooks(Shape):
     """published = heard + parked + skipped + lag."""
 
     published: int
@@ -43,7 +43,7 @@ class StreamBooks(Answer):
     lag: int
 
 
-class Books(Answer):
+class Books(Shape):
     """What was published, heard, parked and skipped, and what waits. Each service adds its own."""
 
     service: str
@@ -92,7 +92,7 @@ DECIDED: dict[str, JsonValue] = {
 }
 
 
-class ParkedSummary(Answer):
+class ParkedSummary(Shape):
     """A record that was set aside, without its bytes."""
 
     model_config = exemplified(**PARKED)
@@ -124,7 +124,7 @@ class ParkedRecord(ParkedSummary):
     value: str | None
 
 
-class Decided(Answer):
+class Decided(Shape):
     """What became of a command."""
 
     request_id: str = Field(description="Its `Idempotency-Key`, or the id that it was given for want of one.")

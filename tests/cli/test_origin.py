@@ -58,7 +58,13 @@ def test_a_service_that_is_away_is_a_problem_that_says_so() -> None:
 
 def test_bodies_are_limited_and_other_methods_refused() -> None:
     assert client().post("/enrolment/api/v1/x", content=b"x" * 101).status_code == 413
-    assert client().delete("/enrolment/api/v1/x").status_code == 405
+    refused = client().delete("/enrolment/api/v1/x")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+@pytest.mark.parametrize("path", ["/", "/health/live", "/story/state", "/story/none.css", "/enrolment/health/live"])
+def test_head_is_answered_as_get_would_be(path: str) -> None:
+    assert client().head(path).status_code == client().get(path).status_code
 
 
 @pytest.mark.parametrize("name", ["evil.example", "evil@localhost", "localhost.evil.example:8080", ""])

@@ -88,6 +88,13 @@ def test_every_answer_says_what_it_means_and_has_a_valid_example(
 
 
 @every_operation
+def test_whatever_is_answered_is_a_model_or_a_list_of_one(operation: dict[str, Any], described: dict[str, Any]) -> None:
+    for answer in operation["responses"].values():
+        schema = answer["content"].get("application/json", {}).get("schema", {"$ref": "not JSON"})
+        assert "$ref" in schema.get("items", schema), schema
+
+
+@every_operation
 def test_every_problem_has_the_one_shape_and_its_kinds_by_name(
     operation: dict[str, Any], described: dict[str, Any]
 ) -> None:

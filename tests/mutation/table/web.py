@@ -89,4 +89,11 @@ MUTATIONS = (
         "Request(scope).url.hostname not in self.names",
         ("tests/cli/test_origin.py::test_another_host_name_is_refused",),
     ),
+    Mutation(
+        "a route names every problem that it answers",
+        "services/enrolment/api.py",
+        "may_answer(*READ, NO_SUCH_TOWN, NO_SUCH_PATH)",
+        "may_answer(*READ, NO_SUCH_PATH)",
+        ("tests/http/test_described.py::test_whatever_is_asked_is_answered_as_the_api_describes_it[enrolment]",),
+    ),
 )
