@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shared.contracts.enrolment import RequestFate
+
 Books = Mapping[str, Any]
 
 
@@ -18,7 +20,7 @@ class Mails:
     """How many of them have a Message-ID of their own."""
 
 
-OUTCOMES = ("enrolled", "waitlisted", "refused", "withdrawn", "held")
+OUTCOMES = tuple(map(str, RequestFate))
 _PRESENCE = ("present", "absent", "not_recorded")
 _WRONG = {
     "differences": "told what is not true",

@@ -17,8 +17,9 @@ from shared.events.envelope import Heard
 from shared.postgres.database import MACHINERY
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import SHARED_TABLES
+from shared.state.ownership import takeover_of
 from shared.state.rows import FactRow, Row
-from shared.state.working import Derive, Due, MakeRow, Remember, Working, takeover_of
+from shared.state.working import Derive, Due, MakeRow, Remember, Working
 
 Inputs = Sequence[Heard[Event] | Due]
 """What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""

@@ -8,16 +8,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.attendance.state import Presence
+from shared.contracts.attendance import Presence
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import LocalTime
-from shared.contracts.planner import SessionKind
+from shared.contracts.planner import SessionKind, SessionStanding
 from shared.web.answers import BOOKS, DECIDED, Books, Decided, Shape, exemplified
-
-
-class SessionStands(StrEnum):
-    SCHEDULED = "scheduled"
-    CANCELLED = "cancelled"
 
 
 class Seen(StrEnum):
@@ -94,7 +89,7 @@ class Session(Shape):
     venue: str
     starts_at: dt.datetime
     ends_at: dt.datetime
-    state: SessionStands
+    state: SessionStanding
     enrolled: int
     meetings: list[Meeting]
 

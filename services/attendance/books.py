@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.state import Presence
-from services.attendance.store import HOLDS_FROM, IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION
+from services.attendance.store import HOLDS_FROM, IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION, counted_as
+from shared.contracts.attendance import Presence
 from shared.contracts.enrolment import Standing
 
 _count = sa.func.count
+SEATED = [one for one in Standing if one.has_seat]
 
 
 async def books(connection: AsyncConnection) -> dict[str, Any]:
@@ -50,24 +51,18 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .ext(distinct_on(*on_list))
         .subquery()
     )
-    awaited = sa.select(stood.c.session_id, stood.c.meeting_id, stood.c.person_id).where(
-        stood.c.state == Standing.ENROLLED
-    )
+    awaited = sa.select(stood.c.session_id, stood.c.meeting_id, stood.c.person_id).where(stood.c.state.in_(SEATED))
     counted = (
         sa.select(RECORD.c.session_id, RECORD.c.meeting_id, RECORD.c.person_id)
         .join(LIST_TABLE, same_list)
-        .where(
-            sa.or_(RECORD.c.state == Presence.ABSENT, sa.and_(RECORD.c.state == Presence.PRESENT, RECORD.c.with_place))
-        )
+        .where(sa.or_(counted_as("absent"), counted_as("present")))
     )
     enrolled = (
         await connection.execute(sa.select(_count()).select_from(sa.union(awaited, counted).subquery()))
     ).scalar_one()
     on_a_list = LIST_TABLE.c.session_id.is_not(None)
     by_record = sa.select(
-        _count().filter(on_a_list, RECORD.c.state == Presence.PRESENT, RECORD.c.with_place).label("present"),
-        _count().filter(on_a_list, RECORD.c.state == Presence.ABSENT).label("absent"),
-        _count().filter(on_a_list, RECORD.c.state == Presence.PRESENT, ~RECORD.c.with_place).label("without_place"),
+        *(_count().filter(on_a_list, counted_as(name)).label(name) for name in ("present", "absent", "without_place")),
         _count().filter(~on_a_list).label("on_open_lists"),
         _count().filter(~on_a_list, RECORD.c.state == Presence.PRESENT).label("came_so_far"),
     ).select_from(sa.outerjoin(RECORD, LIST_TABLE, same_list))
@@ -84,6 +79,6 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         },
         "sessions": (await connection.execute(sa.select(_count()).select_from(SESSION))).scalar_one(),
         "places_enrolled": (
-            await connection.execute(sa.select(_count()).select_from(PLACE).where(PLACE.c.state == Standing.ENROLLED))
+            await connection.execute(sa.select(_count()).select_from(PLACE).where(PLACE.c.state.in_(SEATED)))
         ).scalar_one(),
     }

@@ -13,10 +13,12 @@ Those who came without a place are counted apart, in `without_place`.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from typing import assert_never
 
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, closed_list, records_of
-from services.attendance.state import CANCELLED, MeetingList, Place, Presence, Record, Session
+from services.attendance.state import MeetingList, Place, Record, Session
 from shared.books.holding import HELD_DAYS
 from shared.contracts.attendance import (
     AttendanceListClosed,
@@ -27,11 +29,11 @@ from shared.contracts.attendance import (
     ParticipantAbsent,
     ParticipantAttended,
     ParticipantNotAwaited,
+    Presence,
 )
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.enrolment import Standing
 from shared.contracts.model import Fact
-from shared.contracts.planner import Meeting
+from shared.contracts.planner import Meeting, SessionStanding
 from shared.events.decoding import FUTURE_TOLERANCE
 from shared.events.envelope import Heard, Reason, digest_of
 from shared.state.rows import FactRow
@@ -100,7 +102,7 @@ def decide_scan(
         meeting_id=body.meeting_id,
         person_id=body.person_id,
         city_id=then.city_id if then else None,
-        with_place=then is not None and then.state == Standing.ENROLLED,
+        with_place=then is not None and then.state.has_seat,
         decided_at=working.now,
         scanned_at=body.scanned_at,
         method=Method.SCAN,
@@ -141,7 +143,7 @@ def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRu
     """
     session = working[Session].get(session_id)
     meeting = session.meeting(meeting_id) if session else None
-    if session is None or (session.heard_at <= at and (meeting is None or session.state == CANCELLED)):
+    if session is None or (session.heard_at <= at and (meeting is None or session.state == SessionStanding.CANCELLED)):
         return False
     if meeting is not None and (meeting.starts_at > at or rules.is_history(meeting)):
         return False
@@ -205,10 +207,10 @@ def _list(
     stood = places_at(working, session_id, closed_at)
     records = {record.person_id: record for record in records_of(working, session_id, meeting_id)}
     facts: list[AttendanceState] = []
-    counted: list[tuple[Presence, bool]] = []
+    counted: Counter[str | None] = Counter()
     for person_id in sorted(stood.keys() | records.keys()):
         place, record = stood.get(person_id), records.get(person_id)
-        awaited = place is not None and place.state == Standing.ENROLLED
+        awaited = place is not None and place.state.has_seat
         state = Presence.NOT_AWAITED
         if record is not None and not is_ours(working, record):
             state, awaited = record.state, awaited or (record.with_place and record.state != state)
@@ -222,18 +224,31 @@ def _list(
                 facts.append(_absent(place, meeting_id, working.now))
         elif record is not None and record.state != Presence.NOT_AWAITED:
             facts.append(_taken_back(record, _why(place, closed_at), working.now))
-        counted.append((state, awaited))
+        counted[counts_as(state, awaited)] += 1
     numbers = AttendanceListClosed(
         session_id=session_id,
         meeting_id=meeting_id,
         recorded=bool(came),
-        present=counted.count((Presence.PRESENT, True)),
-        absent=sum(state == Presence.ABSENT for state, _ in counted),
-        not_recorded=counted.count((Presence.NOT_AWAITED, True)),
-        without_place=counted.count((Presence.PRESENT, False)),
+        present=counted["present"],
+        absent=counted["absent"],
+        not_recorded=counted["not_recorded"],
+        without_place=counted["without_place"],
         decided_at=closed_at,
     )
     return facts, numbers
+
+
+def counts_as(presence: Presence, awaited: bool) -> str | None:
+    """In which number of a list somebody stands."""
+    match presence:
+        case Presence.PRESENT:
+            return "present" if awaited else "without_place"
+        case Presence.ABSENT:
+            return "absent"
+        case Presence.NOT_AWAITED:
+            return "not_recorded" if awaited else None
+        case never:
+            assert_never(never)
 
 
 def is_ours(working: Working, row: FactRow) -> bool:
@@ -253,7 +268,7 @@ def _absent(place: PlaceSaid, meeting_id: str, decided_at: dt.datetime) -> Parti
 
 def _why(place: PlaceSaid | None, closed_at: dt.datetime) -> NotAwaited:
     """Why somebody is not awaited of whom something was said before."""
-    if place is not None and place.state == Standing.ENROLLED:
+    if place is not None and place.state.has_seat:
         return NotAwaited.NOBODY_SCANNED
     if place is not None and place.given_back_at is not None and place.decided_at > closed_at:
         return NotAwaited.WITHDREW_IN_TIME

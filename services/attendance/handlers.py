@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, assert_never, cast
+from typing import Any, TypeGuard, assert_never, cast
 
 from services.attendance.decisions import (
     AlreadyPresent,
@@ -23,29 +23,29 @@ from services.attendance.state import MeetingList, Session
 from services.attendance.subjects import meeting_named, session_named, session_subject
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
-from shared.contracts.attendance import AttendanceListClosed, AttendanceState, ParticipantAttended
+from shared.contracts.attendance import AttendanceListClosed, ListFact, ParticipantAttended, PresenceFact
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.enrolment import PlaceState
-from shared.contracts.model import Fact
-from shared.contracts.planner import SessionState
+from shared.contracts.enrolment import PlaceFact
+from shared.contracts.model import Fact, members
+from shared.contracts.planner import SessionFact
 from shared.events.envelope import Heard, Reason, digest_of
 from shared.state.working import Due, Held, Working
 
 
-def on_session(rules: ListRules, working: Working, heard: Heard[SessionState]) -> None:
+def on_session(rules: ListRules, working: Working, heard: Heard[SessionFact]) -> None:
     """A session was announced, changed or cancelled: a closed list whose meeting now lies after its closing is open again, and
     scans that waited for the session, or for one of its meetings, are decided."""
     _reopen(working, heard.body.session_id, heard)
     _decide_held(working, working[Held].where("about", heard.subject), rules)
 
 
-def on_place(rules: ListRules, working: Working, heard: Heard[PlaceState]) -> None:
+def on_place(rules: ListRules, working: Working, heard: Heard[PlaceFact]) -> None:
     """A person's place is known or has changed: their held scans are decided, and lists that closed before are counted again."""
     _decide_held(working, working[Held].where("about", heard.subject), rules)
     _count_all(working, heard.body.session_id, heard)
 
 
-def on_record(working: Working, heard: Heard[AttendanceState]) -> None:
+def on_record(working: Working, heard: Heard[PresenceFact]) -> None:
     """Somebody else says who came to a meeting whose list we closed: it is counted again."""
     _count(working, heard.body.session_id, heard.body.meeting_id, heard)
 
@@ -101,12 +101,20 @@ def on_reconcile(rules: ListRules, working: Working, moment: Due) -> None:
     _count_all(working, session_id, None)
 
 
+Touching = SessionFact | PlaceFact | PresenceFact | ListFact | CheckInScanned | CloseList
+"""What attendance acts on, or derives moments from. Of everything else that it hears it makes rows, and decides nothing."""
+
+
+def touches_a_session(heard: Heard[Any]) -> TypeGuard[Heard[Touching]]:
+    return type(heard.body) in members(Touching)
+
+
 def react(rules: ListRules) -> dict[Any, Callable[[Working, Heard[Any]], None]]:
     """What a fact makes us decide."""
     return {
-        **dict.fromkeys(SessionState.__subclasses__(), partial(on_session, rules)),
-        **dict.fromkeys(PlaceState.__subclasses__(), partial(on_place, rules)),
-        **dict.fromkeys(AttendanceState.__subclasses__(), on_record),
+        **dict.fromkeys(members(SessionFact), partial(on_session, rules)),
+        **dict.fromkeys(members(PlaceFact), partial(on_place, rules)),
+        **dict.fromkeys(members(PresenceFact), on_record),
     }
 
 

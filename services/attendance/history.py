@@ -5,13 +5,21 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, ClassVar
 
-from services.attendance.state import Place, standing_of
-from shared.contracts.enrolment import EnrolmentWithdrawn, PlaceState, Standing, WithdrawalReason
-from shared.contracts.model import Event
+from services.attendance.state import Place
+from shared.contracts.enrolment import (
+    EnrolmentWithdrawn,
+    PlaceFact,
+    PlaceState,
+    Standing,
+    WithdrawalReason,
+    standing_after,
+)
+from shared.contracts.model import Event, members
 from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
-from shared.state.rows import FactRow
-from shared.state.working import Remember, Verdict, Working, compare, meta
+from shared.state.ownership import Verdict, compare
+from shared.state.rows import FactRow, meta
+from shared.state.working import Remember, Working
 from shared.values import immutable
 
 ENROLMENT = STREAMS[PlaceState.stream].owner
@@ -40,7 +48,7 @@ class PlaceSaid(FactRow):
         return min(self.decided_at, self.given_back_at or self.decided_at)
 
 
-def said_of(heard: Heard[PlaceState]) -> PlaceSaid:
+def said_of(heard: Heard[PlaceFact]) -> PlaceSaid:
     body = heard.body
     is_asked = isinstance(body, EnrolmentWithdrawn) and body.reason == WithdrawalReason.REQUESTED and body.request_id
     given_back_at = body.withdrawal_asked_at if is_asked else None
@@ -49,7 +57,7 @@ def said_of(heard: Heard[PlaceState]) -> PlaceSaid:
         body.session_id,
         body.person_id,
         body.city_id,
-        standing_of(body),
+        standing_after(body),
         given_back_at,
         body.decided_at,
     )
@@ -70,7 +78,7 @@ def _remember_place(working: Working, place: FactRow, heard: Heard[Any]) -> None
         rows.put(said)
 
 
-REMEMBER: dict[type[Event], Remember] = dict.fromkeys(PlaceState.__subclasses__(), _remember_place)
+REMEMBER: dict[type[Event], Remember] = dict.fromkeys(members(PlaceFact), _remember_place)
 """What is kept of facts beside the newest."""
 
 

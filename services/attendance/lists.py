@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from services.attendance.state import CANCELLED, MeetingList, Record, Session
+from services.attendance.state import MeetingList, Record, Session
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import ParticipantAttended
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import Id, Request
-from shared.contracts.planner import Meeting
+from shared.contracts.planner import Meeting, SessionStanding
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow
 from shared.state.working import Answer, Derive, Due, Working
@@ -103,7 +103,7 @@ def _derive_due(working: Working, session: Session, meeting_id: str, rules: List
     if due is not None and session.heard_at > due.at and (begins is None or due.at >= begins):
         return
     closed = closed_list(working, session.session_id, meeting_id) is not None
-    if meeting is None or session.state == CANCELLED or closed or rules.is_history(meeting):
+    if meeting is None or session.state == SessionStanding.CANCELLED or closed or rules.is_history(meeting):
         working[Due].remove(LIST, subject)
     else:
         working[Due].put(Due(LIST, subject, rules.closes_at(meeting)))

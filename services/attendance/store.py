@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.decisions import is_ours
-from services.attendance.handlers import scan_of
+from services.attendance.decisions import counts_as, is_ours
+from services.attendance.handlers import scan_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
 from services.attendance.lists import LIST, CloseList
 from services.attendance.state import MeetingList, Person, Place, Record, Session, Town
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
-from shared.contracts.attendance import AttendanceState, ListState
+from shared.contracts.attendance import (
+    AttendanceListClosed,
+    AttendanceListReopened,
+    ParticipantAbsent,
+    ParticipantAttended,
+    ParticipantNotAwaited,
+    Presence,
+)
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.enrolment import PlaceState
-from shared.contracts.planner import SessionState
-from shared.events.envelope import Heard
+from shared.contracts.enrolment import (
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+)
+from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import Reads
@@ -57,6 +69,18 @@ TABLES = {
     Record: RECORD,
     MeetingList: LIST_TABLE,
 }
+
+
+def counted_as(number: str) -> sa.ColumnElement[bool]:
+    """Whether a record stands in this number of a list, as `counts_as` says."""
+    kinds = [
+        sa.and_(RECORD.c.state == presence, RECORD.c.with_place.is_(with_place))
+        for presence in Presence
+        for with_place in (True, False)
+        if counts_as(presence, with_place) == number
+    ]
+    return sa.or_(*kinds)
+
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
 """One row a session, locked first by every transaction that decides something about it."""
@@ -105,36 +129,35 @@ class _Touched:
 def _touched(inputs: Inputs) -> _Touched:
     found = _Touched()
     for one in inputs:
-        match one:
-            case Due():
-                session_id = session_named(one.subject)
-                for about in (found.woken, found.timed, found.counted):
-                    about.add(session_id)
-            case Heard(body=CheckInScanned() as body):
-                session_id = body.session_id
-                found.scans.add((session_id, body.meeting_id, body.person_id))
-            case Heard(body=PlaceState() as body):
-                session_id = body.session_id
-                found.said.add((session_id, body.person_id, one.source, one.version))
-                found.woken.add(session_id)
-                found.placed.add(session_id)
-            case Heard(body=AttendanceState() as body):
-                session_id = body.session_id
-                found.placed.add(session_id)
-            case Heard(body=SessionState() as body):
-                session_id = body.session_id
-                for about in (found.woken, found.timed, found.placed):
-                    about.add(session_id)
-                found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
-            case Heard(body=ListState() as body):
-                session_id = body.session_id
-                found.due.add((LIST, list_subject(session_id, body.meeting_id)))
-            case Heard(body=CloseList() as body):
-                session_id = body.session_id
-                for about in (found.woken, found.timed, found.counted):
-                    about.add(session_id)
-            case _:
-                continue
+        if isinstance(one, Due):
+            session_id = session_named(one.subject)
+            for about in (found.woken, found.timed, found.counted):
+                about.add(session_id)
+        elif touches_a_session(one):
+            body = one.body
+            session_id = body.session_id
+            match body:
+                case CheckInScanned():
+                    found.scans.add((session_id, body.meeting_id, body.person_id))
+                case ParticipantEnrolled() | ParticipantWaitlisted() | EnrolmentWithdrawn() | EnrolmentRefused():
+                    found.said.add((session_id, body.person_id, one.source, one.version))
+                    found.woken.add(session_id)
+                    found.placed.add(session_id)
+                case ParticipantAttended() | ParticipantAbsent() | ParticipantNotAwaited():
+                    found.placed.add(session_id)
+                case SessionScheduled() | SessionRescheduled() | SessionCancelled():
+                    for about in (found.woken, found.timed, found.placed):
+                        about.add(session_id)
+                    found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
+                case AttendanceListClosed() | AttendanceListReopened():
+                    found.due.add((LIST, list_subject(session_id, body.meeting_id)))
+                case CloseList():
+                    for about in (found.woken, found.timed, found.counted):
+                        about.add(session_id)
+                case never:
+                    assert_never(never)
+        else:
+            continue
         found.sessions.add(session_id)
     return found
 

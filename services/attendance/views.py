@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance import answers
-from services.attendance.answers import Seen, SessionStands
+from services.attendance.answers import Seen
 from services.attendance.lists import ListRules
-from services.attendance.state import MeetingList, Presence, Record, Session
-from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
+from services.attendance.state import MeetingList, Record, Session
+from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN, counted_as
 from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
 from shared.contracts.checkin import CheckInScanned
@@ -98,9 +98,7 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
     came = sa.select(
         of_records,
         RECORD.c.meeting_id,
-        _count().filter(RECORD.c.state == Presence.PRESENT, RECORD.c.with_place).label("present"),
-        _count().filter(RECORD.c.state == Presence.ABSENT).label("absent"),
-        _count().filter(RECORD.c.state == Presence.PRESENT, ~RECORD.c.with_place).label("without_place"),
+        *(_count().filter(counted_as(name)).label(name) for name in ("present", "absent", "without_place")),
     ).join(_starts, sa.and_(of_records == _starts.c.session_id, RECORD.c.meeting_id == _starts.c.meeting_id))
     came = came.where(sa.or_(RECORD.c.scanned_at.is_(None), RECORD.c.scanned_at >= _starts.c.at))
     lists = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
@@ -137,7 +135,7 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
                 venue=row.venue,
                 starts_at=row.starts_at,
                 ends_at=row.ends_at,
-                state=SessionStands(row.state),
+                state=row.state,
                 enrolled=enrolled.get(row.session_id, 0),
                 meetings=shown,
             )
@@ -235,14 +233,14 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
 
 
 def _says_something(record: Record) -> bool:
-    return record.state != Presence.NOT_AWAITED
+    return record.state.is_told
 
 
 def _presence(
     meeting: Meeting, record: Record | None, recorded: bool | None, scanned_at: dt.datetime | None, rules: ListRules
 ) -> answers.AtMeeting:
     """`recorded` is None while the list is open."""
-    if record is not None and record.state == Presence.NOT_AWAITED:
+    if record is not None and not record.state.is_told:
         record = None
     if recorded is None and record and record.scanned_at and rules.is_too_early(meeting, record.scanned_at):
         record = None  # The meeting was moved to another day since.

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
-from shared.contracts.planner import Meeting, SessionKind
+from shared.contracts.planner import Meeting, SessionKind, SessionStanding
+from shared.contracts.selection import TownOutcome
 from shared.web.answers import BOOKS, DECIDED, Books, Decided, Shape, exemplified
 
 
@@ -16,7 +17,7 @@ class StageOutcome(Shape):
     """What became of a town in one stage."""
 
     stage: int
-    outcome: Literal["qualified", "reserve", "not_selected", "withdrawn"]
+    outcome: TownOutcome
     decided_on: dt.date
 
 
@@ -76,7 +77,7 @@ class Session(Shape):
     meetings: tuple[Meeting, ...]
     starts_at: dt.datetime
     ends_at: dt.datetime
-    state: Literal["scheduled", "cancelled"]
+    state: SessionStanding
     enrolled: int
     waitlisted: int
 
@@ -104,7 +105,7 @@ class OnRoster(Shape):
     given_name: str | None = Field(description="Null: not known, or erased.")
     family_name: str | None
     city_id: str | None
-    state: Literal["none", "enrolled", "waitlisted", "withdrawn", "cancelled"]
+    state: Standing | Literal[SessionStanding.CANCELLED]
     stands: Standing = Field(
         description="While the session is cancelled: how the place will stand if it is scheduled again."
     )

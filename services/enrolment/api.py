@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from services.enrolment import views
 from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OnRoster, Session, Town
 from shared.books.holding import outcome_of
 from shared.contracts.model import ID_PATTERN, Id, OptionalLine
+from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.problems import COMMAND, NO_SUCH_PATH, READ, Kind, Problem
 from shared.process.runtime import Runtime
@@ -36,7 +37,7 @@ class SessionPage(Page):
 
     city_id: Id | None = Field(None, description="Only those of, or in, this town.", examples=["geonames:776597"])
     phase: int | None = Field(None, ge=1, le=99)
-    state: Literal["scheduled", "cancelled"] | None = None
+    state: SessionStanding | None = None
 
 
 class Asking(BaseModel):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.enrolment.handlers import is_acted_on
 from services.enrolment.state import (
     Membership,
     Need,
@@ -21,11 +22,11 @@ from services.enrolment.state import (
 )
 from services.enrolment.subjects import asked_for_by, session_named, subjects_of
 from shared.books.holding import load_held_about
-from shared.contracts.directory import PersonErased, TeamMembership
-from shared.contracts.planner import SessionKind, SessionState
+from shared.contracts.directory import PersonErased, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled, SessionScheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
-from shared.contracts.selection import CityOutcome
+from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, table_of
 from shared.postgres.roundtrips import Reads
@@ -131,34 +132,37 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, people, sessions, asking = set[str](), set[str](), set[str](), set[str]()
+    cities, changed, people, sessions, asking = (set[str]() for _ in range(5))
     all_of_them = False
     for one in inputs:
-        match one:
-            case Due():
-                sessions.add(session_named(one.subject))
-            case Heard(body=CityOutcome() as body):
-                cities.add(body.city_id)
-            case Heard(body=TeamMembership() as body):
-                cities.add(body.city_id)
-                people.add(body.person_id)
-            case Heard(body=PersonErased() as body):
-                people.add(body.person_id)
-            case Heard(body=SessionState() as body):
-                sessions.add(body.session_id)
-                cities.add(body.city_id)
-            case Heard(body=StageOpened()):
-                all_of_them = True
-            case Heard(body=EnrolmentRequested() | WithdrawalRequested() as body):
-                sessions.add(body.session_id)
-                asking.add(body.person_id)
+        if isinstance(one, Due):
+            sessions.add(session_named(one.subject))
+        elif is_acted_on(one):
+            match one.body:
+                case CityQualified() | CityNotSelected() | CityWithdrawn() as body:
+                    cities.add(body.city_id)
+                    changed.add(body.city_id)
+                case TeamMemberJoined() | TeamMemberLeft() as body:
+                    cities.add(body.city_id)
+                    people.add(body.person_id)
+                case PersonErased() as body:
+                    people.add(body.person_id)
+                case SessionScheduled() | SessionRescheduled() | SessionCancelled() as body:
+                    sessions.add(body.session_id)
+                    cities.add(body.city_id)
+                case StageOpened():
+                    all_of_them = True
+                case EnrolmentRequested() | WithdrawalRequested() as body:
+                    sessions.add(body.session_id)
+                    asking.add(body.person_id)
+                case never:
+                    assert_never(never)
     if not (cities or people or sessions or all_of_them):
         return
     reads.rows(working[Stage], _STAGES)
-    towns_changed = {one.body.city_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, CityOutcome)}
-    if towns_changed:
-        changed = {"changed_cities": sorted(towns_changed)}
-        reads.add(_MEMBERS_OF, changed, lambda found: people.update(row[0] for row in found))
+    if changed:
+        towns = {"changed_cities": sorted(changed)}
+        reads.add(_MEMBERS_OF, towns, lambda found: people.update(row[0] for row in found))
         await reads.run()
     load_held_about(reads, working, subjects_of(sessions, people))
     await reads.run()

@@ -15,7 +15,8 @@ from shared.events.envelope import Heard
 from shared.postgres.database import any_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
-from shared.state.working import Answer, Held, OtherWriter, Takeover, Unchanged, Working
+from shared.state.ownership import OtherWriter, Takeover
+from shared.state.working import Answer, Held, Unchanged, Working
 from shared.values import immutable
 
 HELD_OUTCOME = "Held"

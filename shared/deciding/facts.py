@@ -24,8 +24,8 @@ from shared.events.envelope import Heard, Read, appended_at, fingerprint
 from shared.faults import Fault, classify
 from shared.postgres.database import arrays_of, says_otherwise, unnested, upsert_newest, values_of
 from shared.service import Service
+from shared.state.ownership import Takeover, Verdict
 from shared.state.rows import FactRow
-from shared.state.working import Takeover, Verdict
 
 SUPERSEDED = "superseded_"
 

@@ -133,6 +133,7 @@ class ParkedRetry:
                 if classify(error) is Fault.TRANSIENT:
                     raise
                 reason, refused = None, told(error)
+            else:
                 thought.add(working)
             if refused is None:
                 thought.has_news(row.appended_at)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import assert_never
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,15 +20,9 @@ from shared.events.streams import Partition
 from shared.outbox import journal
 from shared.postgres.roundtrips import Reads, Writes
 from shared.service import Inputs, Service
+from shared.state.ownership import Verdict
 from shared.state.rows import Row
-from shared.state.working import Arrival, Due, Verdict, Working
-
-_PARK_FOR = {
-    Verdict.FOREIGN: Reason.FOREIGN_WRITER,
-    Verdict.FORMER: Reason.FORMER_WRITER,
-    Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
-    Verdict.ID_REUSED: Reason.ID_REUSED,
-}
+from shared.state.working import Arrival, Due, Working
 
 
 async def think(
@@ -98,15 +93,16 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
     if kind in working.make:
         verdict = working.apply(heard)
         working.verdicts.append((verdict, heard.source))
-        if verdict not in _PARK_FOR and erasing.is_erasure(heard):
+        parked = why_parked(working, heard, verdict)
+        if parked is None and erasing.is_erasure(heard):
             working.erasures.append(heard)
         news = verdict is Verdict.NEWER or (verdict is Verdict.STALE and kind in working.remember)
         if news and heard.source != service.source and not quiet:
             react = service.react.get(kind)
             if react is not None:
                 react(working, heard)
-        elif verdict in _PARK_FOR:
-            working.set_aside(heard, _PARK_FOR[verdict], _whose(working, heard, verdict))
+        elif parked is not None:
+            working.set_aside(heard, *parked)
     elif kind in service.decide and working.is_known(heard):
         if not working.is_repeated(heard):
             working.set_aside(
@@ -127,17 +123,25 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
                 )
 
 
-def _whose(working: Working, heard: Heard[Event], verdict: Verdict) -> str:
-    """Between whom somebody has to decide: both writers by name."""
-    if verdict is Verdict.ID_REUSED:
-        return f"{heard.source} stated {heard.subject} otherwise under this id and version"
-    owner = working.writer_of(heard)
-    if verdict is Verdict.RENUMBERED:
-        how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
-        return f"{heard.source} {how}: {heard.subject}"
-    if verdict is Verdict.FORMER:
-        return f"{heard.subject} was taken over by {owner} from {heard.source}, who goes on stating it"
-    return f"{heard.subject} belongs to {owner}, and {heard.source} states it"
+def why_parked(working: Working, heard: Heard[Event], verdict: Verdict) -> tuple[Reason, str] | None:
+    """Why a fact of this verdict is set aside, and between whom somebody has to decide; None if it was heard."""
+    match verdict:
+        case Verdict.NEWER | Verdict.STALE | Verdict.DUPLICATE | Verdict.ERASED:
+            return None
+        case Verdict.FOREIGN:
+            why = f"{heard.subject} belongs to {working.writer_of(heard)}, and {heard.source} states it"
+            return Reason.FOREIGN_WRITER, why
+        case Verdict.FORMER:
+            owner = working.writer_of(heard)
+            why = f"{heard.subject} was taken over by {owner} from {heard.source}, who goes on stating it"
+            return Reason.FORMER_WRITER, why
+        case Verdict.RENUMBERED:
+            how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
+            return Reason.NUMBERING_CHANGED, f"{heard.source} {how}: {heard.subject}"
+        case Verdict.ID_REUSED:
+            return Reason.ID_REUSED, f"{heard.source} stated {heard.subject} otherwise under this id and version"
+        case never:
+            assert_never(never)
 
 
 def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool:

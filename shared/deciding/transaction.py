@@ -38,7 +38,8 @@ from shared.faults import Fault, classify, told
 from shared.outbox import journal
 from shared.postgres.roundtrips import Writes
 from shared.service import Inputs, Service
-from shared.state.working import Said, SetAside, Verdict, Working
+from shared.state.ownership import Verdict
+from shared.state.working import Said, SetAside, Working
 
 log = structlog.get_logger()
 

@@ -34,7 +34,7 @@ from shared.postgres.roundtrips import Reads, Writes
 from shared.postgres.tables import TAKEOVER
 from shared.service import Service
 from shared.settings import Settings, kafka_connection
-from shared.state.working import Verdict
+from shared.state.ownership import Verdict
 
 CHUNK = 5000
 FEW = 20

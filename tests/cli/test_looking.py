@@ -86,7 +86,7 @@ async def test_whatever_one_service_answers_the_others_are_shown(
 ) -> None:
     found = await seen(serve, tmp_path, attendance=well("attendance") | answers, mails=inbox())
 
-    assert [found.services[name].problems for name in ("enrolment", "notifications")] == [(), ()]
+    assert not any(one.problems for name, one in found.services.items() if name != "attendance")
     assert found.services["enrolment"].ready
     if problem is None:
         assert (found.services["attendance"].ready, found.services["attendance"].problems) == (False, ())

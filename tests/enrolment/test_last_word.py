@@ -9,10 +9,10 @@ import pytest
 
 from services.enrolment.handlers import DUE
 from shared.books.holding import HELD_TOO_LONG
-from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import Basis, EnrolmentWithdrawn, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.state.working import Due, Held
-from shared.testing import NOON
+from shared.testing import NOON, body_of, heard
 from tests.enrolment.office import DAY, OTHER, START, Office, session
 
 MINUTE = dt.timedelta(minutes=1)
@@ -213,3 +213,26 @@ def test_a_request_that_waited_until_the_cancelled_session_was_over_is_refused_f
 
     DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
     assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+
+
+def test_a_session_that_is_cancelled_after_its_start_had_begun_and_who_withdraws_then_is_out_of_a_new_date_only(
+    office: Office,
+) -> None:
+    office.session()
+    office.ask("anna")
+    cancelled(office, at=AFTER)
+
+    assert office.withdraw("anna", at=AFTER + MINUTE, now=AFTER + MINUTE) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.SESSION_STARTED
+    assert scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10") == [WITHDRAWN]
+
+
+def test_who_gave_a_place_back_by_the_word_of_an_archive_stays_out_until_they_ask_again(office: Office) -> None:
+    office.session(**TEAM)
+    said = {"session_id": "s", "person_id": "anna", "request_id": None, "request_source": None, "place_asked_at": NOON}
+    archived = body_of(EnrolmentWithdrawn, **said, reason=WithdrawalReason.REQUESTED)
+    office.working.apply(heard(archived, source="rollcall/enrolment", version=7))
+
+    assert office.member("ewa") == [ENROLLED]
+    assert office.place("anna").state == Standing.WITHDRAWN
+    assert office.ask("anna", at=NOON + DAY) == [ENROLLED]

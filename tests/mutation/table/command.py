@@ -111,4 +111,32 @@ MUTATIONS = (
         "    if not names:\n        return tuple(SERVICES)[:1]",
         ("tests/cli/test_parked.py::test_one_discard_gives_up_every_copy",),
     ),
+    Mutation(
+        "a part of a file that is not there any more",
+        "deploy/generated.py",
+        "    if sorted(found) != sorted(PARTS[file]):",
+        "    if False:",
+        ("tests/compose/test_declared.py::test_a_part_that_somebody_took_away_or_misspelt_is_noticed",),
+    ),
+    Mutation(
+        "on whose streams history enters",
+        "deploy/kafka/access.py",
+        "        if REGISTERED[service.name].takes_history\n",
+        "",
+        ("tests/compose/test_declared.py::test_only_services_have_a_consumer_group_and_the_operator_writes_nothing",),
+    ),
+    Mutation(
+        "a container's health by its service's word",
+        "deploy/docker/ready.py",
+        'and isinstance(said, dict) and said.get("ready") is True else 1',
+        "else 1",
+        ("tests/compose/test_declared.py::test_a_container_is_healthy_by_the_word_of_its_service_alone",),
+    ),
+    Mutation(
+        "no equation is left out",
+        "rollcall/books.py",
+        "        if counted.mails is not None or not line.of_mail_server:",
+        "        if (counted.mails is not None and counted.mails.accepted is not None) or not line.of_mail_server:",
+        ("tests/cli/test_books.py::test_whoever_is_away_no_equation_is_left_out",),
+    ),
 )

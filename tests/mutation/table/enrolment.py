@@ -115,8 +115,8 @@ MUTATIONS = (
     Mutation(
         "a place that a rule took is given back",
         "services/enrolment/decisions.py",
-        "        taken = place.state == Standing.WITHDRAWN and place.reason in TAKEN_BY_RULE",
-        "        taken = False",
+        "        if was_taken_by_rule(place) and not will_not_come(place, session):",
+        "        if False:",
         ("tests/enrolment/test_taken_back.py",),
     ),
     Mutation(
@@ -129,7 +129,7 @@ MUTATIONS = (
     Mutation(
         "whoever asks to be out of what a rule took",
         "services/enrolment/decisions.py",
-        "    if place is None or not (place.is_active or place.reason in TAKEN_BY_RULE):",
+        "    if place is None or not (place.is_active or was_taken_by_rule(place)):",
         "    if place is None or not place.is_active:",
         ("tests/enrolment/test_taken_back.py",),
     ),
@@ -178,7 +178,7 @@ MUTATIONS = (
     Mutation(
         "a cancelled session does not begin",
         "services/enrolment/eligibility.py",
-        "    return session.state == CANCELLED or at < session.starts_at",
+        "    return is_called_off or at < session.starts_at",
         "    return at < session.starts_at",
         ("tests/enrolment/test_last_word.py",),
     ),
@@ -199,15 +199,15 @@ MUTATIONS = (
     Mutation(
         "who said that they will not come does not return",
         "services/enrolment/decisions.py",
-        "        if taken and not will_not_come(place, session):",
-        "        if taken:",
+        "        if was_taken_by_rule(place) and not will_not_come(place, session):",
+        "        if was_taken_by_rule(place):",
         ("tests/enrolment/test_last_word.py",),
     ),
     Mutation(
         "a request that was sent before the cancellation",
         "services/enrolment/decisions.py",
-        "    if session.state == CANCELLED and at >= session.heard_at:",
-        "    if session.state == CANCELLED:",
+        "    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:",
+        "    if session.state == SessionStanding.CANCELLED:",
         ("tests/enrolment/test_last_word.py",),
     ),
     Mutation(
@@ -241,5 +241,19 @@ MUTATIONS = (
         (
             "tests/enrolment/test_begun.py::test_every_statement_is_settled_also_if_the_planner_gives_all_of_them_one_id",
         ),
+    ),
+    Mutation(
+        "a session that was cancelled after its start had begun",
+        "services/enrolment/eligibility.py",
+        " and session.heard_at < session.starts_at\n",
+        "\n",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "who gave a place back by the word of an archive",
+        "services/enrolment/eligibility.py",
+        "        return place.reason == WithdrawalReason.REQUESTED and",
+        "        return False and",
+        ("tests/enrolment/test_last_word.py",),
     ),
 )

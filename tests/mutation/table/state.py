@@ -29,8 +29,8 @@ MUTATIONS = (
     Mutation(
         "one writer per aggregate",
         "shared/state/working.py",
-        "    Claim.NONE: Verdict.FOREIGN,",
-        "    Claim.NONE: Verdict.NEWER,",
+        "        case Claim.NONE:\n            return Verdict.FOREIGN",
+        "        case Claim.NONE:\n            return Verdict.NEWER",
         ("tests/shared/test_working.py",),
     ),
     Mutation(
