@@ -93,10 +93,10 @@ class BoundedConnection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what is not HTTP in the same shape as everything else."""
-        problem = Problem(NOT_HTTP, msg.rstrip("."))
-        headers = [("content-type", MEDIA_TYPE), ("connection", "close")]
+        said = Problem(NOT_HTTP, msg.rstrip(".")).document()
+        headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(said))), ("connection", "close")]
         answer = h11.Response(status_code=NOT_HTTP.status, headers=headers)
-        for event in (answer, h11.Data(data=problem.document()), h11.EndOfMessage()):
+        for event in (answer, h11.Data(data=said), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 

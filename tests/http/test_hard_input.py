@@ -250,7 +250,16 @@ async def test_an_error_of_our_own_is_a_problem_too_and_says_nothing_of_what_it_
 
 
 @pytest.mark.parametrize(
-    "sent", [b"\x16\x03\x01\x02\x00\x01\x00\n\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000]
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\n\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000,
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    ],
 )
 async def test_what_is_no_http_is_answered_in_the_same_shape(
     service: tuple[Runtime, dict[str, str]], sent: bytes
