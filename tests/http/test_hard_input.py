@@ -253,7 +253,6 @@ async def test_an_error_of_our_own_is_a_problem_too_and_says_nothing_of_what_it_
     "sent",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\n\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
         b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000,
