@@ -68,13 +68,13 @@ UNDECIDABLE = Kind(
     "undecidable",
     409,
     "This cannot be decided",
-    "Look up the `reason`, put right what it names, and send the command again under a new key.",
+    "Look up the `reason`, put right what it names, and send the command again.",
 )
 IMPLAUSIBLE_TIME = Kind(
     "implausible-time",
     422,
     "A time that cannot be",
-    "Set the clock of the device, and send it with the right time under a new key.",
+    "Set the clock of the device, and send it with the right time.",
 )
 TRY_AGAIN = Kind(
     "try-again",
