@@ -87,13 +87,13 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     async def list_sessions(page: Annotated[Page, Query()]) -> list[SessionShown]:
         """Sessions by id with their meetings and who came; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            return await views.sessions(connection, settings.list_rules, after=page.after, limit=page.limit)
+            return await views.sessions(connection, settings.rules, after=page.after, limit=page.limit)
 
     @read.get("/sessions/{session_id}", responses=of_a_session)
     async def show_session(session_id: SessionId) -> SessionShown:
         """One session with its meetings and who came."""
         async with runtime.engine.connect() as connection:
-            found = await views.session(connection, settings.list_rules, session_id)
+            found = await views.session(connection, settings.rules, session_id)
         if found is None:
             raise _unknown_session(session_id)
         return found
@@ -105,7 +105,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             found = await views.session_row(connection, session_id)
             if found is None:
                 raise _unknown_session(session_id)
-            return await views.roster(connection, settings.list_rules, found)
+            return await views.roster(connection, settings.rules, found)
 
     @write.post("/scans", responses=may_answer(*COMMAND, IMPLAUSIBLE_TIME))
     async def record_scan(
@@ -170,7 +170,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
         if runtime.service.clock() < meeting.starts_at:
             raise Problem(NOT_BEGUN, f"it begins at {meeting.starts_at.isoformat()}")
-        if settings.list_rules.is_history(meeting):
+        if settings.rules.is_history(meeting):
             raise Problem(IS_HISTORY, "it was over before Rollcall went live; whoever kept its list states it")
 
     async def _everything_heard() -> None:

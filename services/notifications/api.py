@@ -81,7 +81,7 @@ def app_of(runtime: Runtime) -> FastAPI:
         changes nothing."""
         if not runtime.own_heard.is_set():
             raise Problem(TRY_AGAIN, "still hearing what this service said before")
-        async with runtime.desk.unit_of_work() as (connection, thought):
+        async with runtime.decider.unit_of_work() as (connection, thought):
             working = runtime.service.working(runtime.service.clock())
             known = await store.load_settled(connection, working, notice_id)
             if known is None:
@@ -97,7 +97,7 @@ def app_of(runtime: Runtime) -> FastAPI:
                 if len(working[OpenNotice]):
                     raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same place is on its way")
                 operator_says(working, known, sent=found.sent == "sent")
-                await runtime.desk.write(connection, working)
+                await runtime.decider.write(connection, working)
                 thought.add(working)
                 thought.has_news(EVERYTHING)  # What it is about may have been heard at any time.
         async with runtime.engine.connect() as connection:

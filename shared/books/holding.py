@@ -21,9 +21,6 @@ from shared.values import immutable
 
 HELD_OUTCOME = "Held"
 """What a request is told that waits: no fact says so."""
-HELD_DAYS = 30
-"""How long a request waits for something nobody has announced."""
-
 HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""
 

@@ -34,7 +34,7 @@ async def _described() -> dict[str, dict[str, Any]]:
     rules = AttendanceSettings(**NOWHERE)
     apps: dict[str, FastAPI] = {
         "enrolment": enrolment.app_of(Runtime(enrolment_app.SERVICE, Settings(**NOWHERE, port=0))),
-        "attendance": attendance.app_of(Runtime(service_of(rules.list_rules), rules), rules),
+        "attendance": attendance.app_of(Runtime(service_of(rules.rules), rules), rules),
         "notifications": notifications.app_of(Runtime(notifications_app.SERVICE, NotificationsSettings(**NOWHERE))),
     }
     return {name: app.openapi() for name, app in apps.items()}
