@@ -33,7 +33,7 @@ Everything but this description, health and metrics needs a token: `Authorizatio
 _SAYS_NOTHING = "Successful Response"
 
 
-def create_app(runtime: Runtime, title: str, books: type[Books]) -> FastAPI:
+def create_app(runtime: Runtime, title: str, books: type[Books] = Books) -> FastAPI:
     """The application; the service adds its own routes. `books`: what its books hold, its own beside the common ones."""
     app = FastAPI(
         title=title,
