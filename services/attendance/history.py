@@ -18,8 +18,9 @@ from shared.contracts.enrolment import (
 from shared.contracts.model import Event, members
 from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
-from shared.state.rows import FactRow
-from shared.state.working import Remember, Verdict, Working, compare, meta
+from shared.state.ownership import Verdict, compare
+from shared.state.rows import FactRow, meta
+from shared.state.working import Remember, Working
 from shared.values import immutable
 
 ENROLMENT = STREAMS[PlaceState.stream].owner

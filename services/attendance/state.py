@@ -24,8 +24,7 @@ from shared.contracts.model import members
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import meta
+from shared.state.rows import FactRow, meta
 from shared.values import immutable
 
 

@@ -33,8 +33,8 @@ from shared.contracts.rules import StageOpened, TopicDefined
 from shared.contracts.selection import CityFact, TownOutcome, outcome_after
 from shared.contracts.survey import NeedLevel, NeedState, TrainingNeedDeclared
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import Answer, Derive, Working, meta
+from shared.state.rows import FactRow, meta
+from shared.state.working import Answer, Derive, Working
 from shared.values import immutable
 
 

@@ -25,8 +25,7 @@ from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionS
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import meta
+from shared.state.rows import FactRow, meta
 from shared.values import immutable
 
 SCHEDULED, CANCELLED = SessionStanding.SCHEDULED, SessionStanding.CANCELLED

@@ -16,10 +16,8 @@ from shared.events.envelope import Heard, microseconds, subject_of
 from shared.postgres.database import any_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
-from shared.state.working import Answer, Held, OtherWriter, Takeover, Unchanged, Working
-
-HELD_DAYS = 30
-"""How long a request waits for something nobody has announced."""
+from shared.state.ownership import OtherWriter, Takeover
+from shared.state.working import Answer, Held, Unchanged, Working
 
 HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""

@@ -38,7 +38,8 @@ from shared.faults import Fault, classify, told
 from shared.outbox import journal
 from shared.postgres.roundtrips import Writes
 from shared.service import Inputs, Service
-from shared.state.working import Said, SetAside, Verdict, Working
+from shared.state.ownership import Verdict
+from shared.state.working import Said, SetAside, Working
 
 log = structlog.get_logger()
 
@@ -65,8 +66,8 @@ class Thought:
         self.news_since = min(since, self.news_since or since)
 
 
-class Desk:
-    """Where a service thinks. One transaction at a time passes; several processes may have a desk each."""
+class Decider:
+    """Where a service thinks. One transaction at a time passes; several processes may have a decider each."""
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
+from shared.events.envelope import Heard
 from shared.values import immutable
 
 
@@ -35,6 +36,11 @@ class FactRow(Row):
     event_id: str
     heard_at: dt.datetime
     """When the fact was appended to its stream; for a fact of our own, when it was decided."""
+
+
+def meta(heard: Heard[Any]) -> tuple[str, int, bool, str, dt.datetime]:
+    """The first five fields of every FactRow."""
+    return heard.source, heard.version, heard.numbered, heard.event_id, heard.appended_at
 
 
 R = TypeVar("R", bound=Row)

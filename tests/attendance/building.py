@@ -154,17 +154,24 @@ def archived_absent(person: str, *, at: dt.datetime = CLOSES) -> Heard[Any]:
     return heard(body, at=at, source=ARCHIVE)
 
 
-def archived_list(*, present: int = 0, absent: int = 0, not_recorded: int = 0, at: dt.datetime = CLOSES) -> Heard[Any]:
+def archived_list(
+    *,
+    present: int = 0,
+    absent: int = 0,
+    not_recorded: int = 0,
+    at: dt.datetime = CLOSES,
+    heard_at: dt.datetime | None = None,
+) -> Heard[Any]:
     body = AttendanceListClosed(
         session_id=SESSION,
         meeting_id="day-1",
-        recorded=True,
+        recorded=not not_recorded,
         present=present,
         absent=absent,
         not_recorded=not_recorded,
         decided_at=at,
     )
-    return heard(body, at=at, source=ARCHIVE)
+    return heard(body, at=heard_at or at, source=ARCHIVE)
 
 
 def archived_reopening(*, at: dt.datetime) -> Heard[Any]:

@@ -16,7 +16,8 @@ from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
-from shared.state.working import Due, Verdict, Working
+from shared.state.ownership import Verdict
+from shared.state.working import Due, Working
 from shared.testing import NOON, body_of, heard
 
 TOWN = "geonames:776597"

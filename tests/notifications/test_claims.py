@@ -71,6 +71,7 @@ class Drowsy(Sender):
 
 async def test_a_sender_that_slept_beyond_its_lease_writes_no_outcome_over_its_successors(office: Office) -> None:
     office.server.answers = ["250 ok", "silence"]
+    office.gives_up_soon()
     office.settings.carriers = 1
     await office.is_true(place())
     async with office.server.listening(), office.sending(Drowsy) as first:

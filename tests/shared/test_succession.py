@@ -12,8 +12,9 @@ from services.enrolment.app import SERVICE
 from services.enrolment.state import Town
 from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
+from shared.state.ownership import OtherWriter, Verdict
 from shared.state.succession import Claim, Handover, Succession
-from shared.state.working import OtherWriter, Verdict, Working
+from shared.state.working import Working
 from shared.testing import NOON, body_of, heard
 
 

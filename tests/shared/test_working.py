@@ -17,7 +17,8 @@ from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
 from shared.deciding.thinking import _hear
 from shared.events.envelope import Heard
-from shared.state.working import Held, Verdict, Working
+from shared.state.ownership import Verdict
+from shared.state.working import Held, Working
 from shared.testing import NOON, body_of, decoded, heard
 from shared.testing import Message as Record
 
