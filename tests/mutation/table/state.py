@@ -5,7 +5,7 @@ from tests.mutation.mutation import Mutation
 MUTATIONS = (
     Mutation(
         "each statement of a takeover by its version too",
-        "shared/state/working.py",
+        "shared/state/ownership.py",
         """("rule_id", "event_id", "version")""",
         """("rule_id", "event_id")""",
         (
@@ -14,21 +14,21 @@ MUTATIONS = (
     ),
     Mutation(
         "a rule's way of numbering",
-        "shared/state/working.py",
-        "            return Verdict.RENUMBERED if renumbered else Verdict.NEWER",
-        "            return Verdict.NEWER",
+        "shared/state/ownership.py",
+        "        return Verdict.RENUMBERED if renumbered else Verdict.NEWER",
+        "        return Verdict.NEWER",
         ("tests/shared/test_succession.py::test_a_rule_may_not_change_its_way_of_numbering",),
     ),
     Mutation(
         "the version guard, event by event",
-        "shared/state/working.py",
+        "shared/state/ownership.py",
         "        return Verdict.NEWER if new.version > old.version else Verdict.STALE",
         "        return Verdict.NEWER",
         ("tests/shared/test_working.py",),
     ),
     Mutation(
         "one writer per aggregate",
-        "shared/state/working.py",
+        "shared/state/ownership.py",
         "        case Claim.NONE:\n            return Verdict.FOREIGN",
         "        case Claim.NONE:\n            return Verdict.NEWER",
         ("tests/shared/test_working.py",),
@@ -70,9 +70,9 @@ MUTATIONS = (
     ),
     Mutation(
         "what a writer said before is remembered",
-        "shared/state/working.py",
-        "                news = said  # When it was first said counts.",
-        "                pass",
+        "shared/state/ownership.py",
+        "            news = said  # When it was first said counts.",
+        "            pass",
         ("tests/shared/test_succession.py::test_a_duplicate_of_an_old_fact_is_old_whoever_has_the_place_now",),
     ),
     Mutation(
@@ -100,7 +100,7 @@ MUTATIONS = (
     ),
     Mutation(
         "another statement under one id and version",
-        "shared/state/working.py",
+        "shared/state/ownership.py",
         "        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.ID_REUSED",
         "        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE",
         ("tests/shared/test_working.py",),
