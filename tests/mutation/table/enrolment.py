@@ -94,14 +94,14 @@ MUTATIONS = (
     Mutation(
         "that a statement is settled",
         "services/enrolment/handlers.py",
-        "    _say_settled(working, heard.body.session_id, heard)\n",
+        "    _say_settled(working, session_id, heard)\n",
         "",
         ("tests/enrolment/test_begun.py",),
     ),
     Mutation(
         "nobody erased gets a place",
         "services/enrolment/eligibility.py",
-        "    return person is not None and person.erased",
+        '    return bool(working[Person].where("person_id", person_id, erased=True))',
         "    return False",
         ("tests/enrolment/test_taken_back.py",),
     ),
