@@ -178,7 +178,7 @@ MUTATIONS = (
     Mutation(
         "a cancelled session does not begin",
         "services/enrolment/eligibility.py",
-        "    return is_called_off or at < session.starts_at",
+        "    return session.state == SessionStanding.CANCELLED or at < session.starts_at",
         "    return at < session.starts_at",
         ("tests/enrolment/test_last_word.py",),
     ),
@@ -243,13 +243,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a session that was cancelled after its start had begun",
-        "services/enrolment/eligibility.py",
-        " and session.heard_at < session.starts_at\n",
-        "\n",
-        ("tests/enrolment/test_last_word.py",),
-    ),
-    Mutation(
         "who gave a place back by the word of an archive",
         "services/enrolment/eligibility.py",
         "        return place.reason == WithdrawalReason.REQUESTED and",
@@ -269,5 +262,12 @@ MUTATIONS = (
         "    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}\n",
         "",
         ("tests/enrolment/test_decisions.py",),
+    ),
+    Mutation(
+        "a session that is first heard of as cancelled",
+        "services/enrolment/decisions.py",
+        "        was_scheduled = announced_at(working, session) < session.heard_at",
+        "        was_scheduled = True",
+        ("tests/enrolment/test_last_word.py",),
     ),
 )
