@@ -1,17 +1,19 @@
-"""What the API reads: towns, sessions with their counts, rosters, what became of a request, the books. SQL that changes nothing."""
+"""What the API reads: towns, sessions with their counts, rosters, the books. SQL that changes nothing."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.enrolment.state import CANCELLED, SCHEDULED
+from services.enrolment.answers import OnRoster, Place, Session, StageOutcome, Town
 from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
 from shared.alphabet import by_name, polish
-from shared.contracts.enrolment import AskedFor, Standing
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RequestFate, Standing
+from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested
+from shared.contracts.selection import TownOutcome
 from shared.postgres.tables import ANSWER, HELD
 
 _taken = (
@@ -39,7 +41,7 @@ def _session_list() -> sa.Select[Any]:
     )
 
 
-async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> list[dict[str, Any]]:
+async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> list[Town]:
     """Towns by name, with their outcome in each stage and the size of their team today."""
     members = (
         sa.select(MEMBERSHIP.c.city_id, sa.func.count(sa.distinct(MEMBERSHIP.c.person_id)).label("members"))
@@ -63,52 +65,46 @@ async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> l
     )
     if city_id is not None:
         statement = statement.where(TOWN.c.city_id == city_id)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Town] = {}
     for row in await connection.execute(statement):
         town = found.setdefault(
             row.city_id,
-            {
-                "city_id": row.city_id,
-                "name": row.name,
-                "voivodeship": row.voivodeship,
-                "members": row.members or 0,
-                "stages": [],
-            },
+            Town(city_id=row.city_id, name=row.name, voivodeship=row.voivodeship, members=row.members or 0, stages=[]),
         )
-        town["stages"].append({"stage": row.stage, "outcome": row.outcome, "decided_on": row.decided_on})
-    return sorted(found.values(), key=lambda town: (polish(town["name"]), town["city_id"]))
+        town.stages.append(StageOutcome(stage=row.stage, outcome=row.outcome, decided_on=row.decided_on))
+    return sorted(found.values(), key=lambda town: (polish(town.name), town.city_id))
 
 
 async def sessions(
     connection: AsyncConnection, *, city_id: str | None, phase: int | None, state: str | None, after: str, limit: int
-) -> list[dict[str, Any]]:
+) -> list[Session]:
     """Sessions with how many have a place and how many wait, by session id."""
     statement = _session_list().where(SESSION.c.session_id > after).order_by(SESSION.c.session_id).limit(limit)
     for column, value in ((SESSION.c.city_id, city_id), (SESSION.c.phase, phase), (SESSION.c.state, state)):
         if value is not None:
             statement = statement.where(column == value)
-    return [dict(row._mapping) for row in await connection.execute(statement)]
+    return [Session(**row._mapping) for row in await connection.execute(statement)]
 
 
-async def session(connection: AsyncConnection, session_id: str) -> dict[str, Any] | None:
+async def session(connection: AsyncConnection, session_id: str) -> Session | None:
     row = (await connection.execute(_session_list().where(SESSION.c.session_id == session_id))).one_or_none()
-    return dict(row._mapping) if row else None
+    return Session(**row._mapping) if row else None
 
 
-async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str, Any]]:
+async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]:
     """Everyone with a standing in the session: by name those with places, the waiting list in its order, by name the others.
 
     While it is cancelled nobody is enrolled or waits: `stands` says how the place will stand if it is scheduled again.
     """
-    active = PLACE.c.state.in_((Standing.ENROLLED, Standing.WAITLISTED))
-    is_called_off = sa.and_(active, SESSION.c.state == CANCELLED)
+    active = PLACE.c.state.in_([one for one in Standing if one.is_active])
+    is_called_off = sa.and_(active, SESSION.c.state == SessionStanding.CANCELLED)
     statement = (
         sa.select(
             PLACE.c.person_id,
             PERSON.c.given_name,
             PERSON.c.family_name,
             PLACE.c.city_id,
-            sa.case((is_called_off, CANCELLED), else_=PLACE.c.state).label("state"),
+            sa.case((is_called_off, SessionStanding.CANCELLED), else_=PLACE.c.state).label("state"),
             PLACE.c.state.label("stands"),
             PLACE.c.basis,
             PLACE.c.reason,
@@ -124,19 +120,41 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str,
         .order_by(PLACE.c.state, PLACE.c.queue, PLACE.c.person_id)
         .limit(5000)
     )
-    return [dict(row._mapping) for row in sorted(await connection.execute(statement), key=_in_the_roster)]
+    return [OnRoster(**row._mapping) for row in sorted(await connection.execute(statement), key=_in_the_roster)]
 
 
 def _in_the_roster(row: Any) -> tuple[Any, ...]:
-    waits = row.stands == Standing.WAITLISTED
     name = by_name(row.family_name, row.given_name, row.person_id)
-    return row.stands != Standing.ENROLLED, not waits, (row.queue or 0 if waits else 0), name
+    match Standing(row.stands):
+        case Standing.ENROLLED:
+            return 0, 0, name
+        case Standing.WAITLISTED:
+            return 1, row.queue or 0, name
+        case Standing.WITHDRAWN | Standing.NONE:
+            return 2, 0, name
+        case never:
+            assert_never(never)
 
 
-async def place(connection: AsyncConnection, session_id: str, person_id: str) -> dict[str, Any] | None:
-    statement = sa.select(PLACE).where(PLACE.c.session_id == session_id, PLACE.c.person_id == person_id)
+async def place(connection: AsyncConnection, session_id: str, person_id: str) -> Place | None:
+    statement = sa.select(PLACE.c.state, PLACE.c.reason, PLACE.c.refusal).where(
+        PLACE.c.session_id == session_id, PLACE.c.person_id == person_id
+    )
     row = (await connection.execute(statement)).one_or_none()
-    return dict(row._mapping) if row else None
+    return Place(**row._mapping) if row else None
+
+
+def _fate(standing: Standing) -> RequestFate:
+    """What became of a request that was granted, by how its place stands now."""
+    match standing:
+        case Standing.ENROLLED:
+            return RequestFate.ENROLLED
+        case Standing.WAITLISTED:
+            return RequestFate.WAITLISTED
+        case Standing.WITHDRAWN | Standing.NONE:
+            return RequestFate.WITHDRAWN
+        case never:
+            assert_never(never)
 
 
 async def books(connection: AsyncConnection) -> dict[str, Any]:
@@ -145,10 +163,9 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     A request's place may have gone to a later episode since: then the request's own ended as withdrawn.
     """
     became = sa.case(
-        (ANSWER.c.outcome == "EnrolmentRefused", "refused"),
-        (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.ENROLLED), "enrolled"),
-        (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.WAITLISTED), "waitlisted"),
-        else_="withdrawn",
+        (ANSWER.c.outcome == EnrolmentRefused.__name__, RequestFate.REFUSED),
+        (PLACE.c.episode != ANSWER.c.episode, RequestFate.WITHDRAWN),
+        *((PLACE.c.state == standing, _fate(standing)) for standing in Standing),
     ).label("became")
     asked = (
         sa.select(became, sa.func.count())
@@ -157,14 +174,20 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .where(ANSWER.c.kind == AskedFor.PLACE)
         .group_by(became)
     )
-    requests = dict.fromkeys(("enrolled", "waitlisted", "refused", "withdrawn", "held"), 0)
+    requests = dict.fromkeys(map(str, RequestFate), 0)
     requests |= {row[0]: row[1] for row in await connection.execute(asked)}
     held = sa.select(sa.func.count()).select_from(HELD).where(HELD.c.type == EnrolmentRequested.type_name())
     requests["held"] = (await connection.execute(held)).scalar_one()
     over_http = (await connection.execute(held.where(HELD.c.partition < 0))).scalar_one()
     seats = sa.func.coalesce(SETTLED.c.seats, SESSION.c.capacity).label("seats")
     settled = SETTLED.c.session_id == SESSION.c.session_id
-    live = _session_list().add_columns(seats).outerjoin(SETTLED, settled).where(SESSION.c.state == SCHEDULED).subquery()
+    live = (
+        _session_list()
+        .add_columns(seats)
+        .outerjoin(SETTLED, settled)
+        .where(SESSION.c.state == SessionStanding.SCHEDULED)
+        .subquery()
+    )
     totals = sa.select(
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
@@ -173,7 +196,9 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         sa.func.coalesce(sa.func.sum(live.c.waitlisted).filter(live.c.starts_at > sa.func.now()), 0),
     )
     number, enrolled, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
-    qualified = sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == "qualified").group_by(TOWN.c.stage)
+    qualified = (
+        sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == TownOutcome.QUALIFIED).group_by(TOWN.c.stage)
+    )
     unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(IS_SETTLED))
     return {
         "requests": requests,
@@ -190,7 +215,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),
         "cancelled_sessions": (
             await connection.execute(
-                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SCHEDULED)
+                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SessionStanding.SCHEDULED)
             )
         ).scalar_one(),
     }

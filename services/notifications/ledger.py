@@ -18,8 +18,8 @@ from shared.contracts.model import Language, Part
 from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeOutcome
 from shared.contracts.planner import Meeting
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow, Row
-from shared.state.working import Derive, Working, meta
+from shared.state.rows import FactRow, Row, meta
+from shared.state.working import Derive, Working
 from shared.values import immutable
 
 OUTCOME_UNKNOWN = "outcome_unknown"

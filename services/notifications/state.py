@@ -13,25 +13,22 @@ from typing import Any, ClassVar
 from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
-    EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
+    EnrolmentRefused,
+    PlaceFact,
     PlacesSettled,
-    PlaceState,
     Standing,
+    standing_after,
 )
-from shared.contracts.model import Language
+from shared.contracts.model import Language, members
 from shared.contracts.notifications import NoticeFailed, NoticeSent
-from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
+from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.rules import TopicDefined
-from shared.contracts.selection import CityOutcome
+from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import meta
+from shared.state.rows import FactRow, meta
 from shared.values import immutable
 
-SCHEDULED = "scheduled"
-CANCELLED = "cancelled"
+SCHEDULED, CANCELLED = SessionStanding.SCHEDULED, SessionStanding.CANCELLED
 
 
 @immutable
@@ -92,7 +89,7 @@ class Session(FactRow):
     meetings: tuple[Meeting, ...]
     ends_at: dt.datetime
     content: str
-    state: str
+    state: SessionStanding
 
 
 @immutable
@@ -138,7 +135,7 @@ def forgotten_contact_of(heard: Heard[ContactForgotten]) -> Contact:
     return Contact(*meta(heard), heard.body.person_id, None, Language.PL, True)
 
 
-def town_of(heard: Heard[CityOutcome]) -> Town:
+def town_of(heard: Heard[CityFact]) -> Town:
     return Town(*meta(heard), heard.body.city_id, heard.body.stage, heard.body.name)
 
 
@@ -147,7 +144,7 @@ def topic_of(heard: Heard[TopicDefined]) -> Topic:
     return Topic(*meta(heard), body.rule_id, body.topic, body.name_pl, body.name_en)
 
 
-def session_of(heard: Heard[SessionState]) -> Session:
+def session_of(heard: Heard[SessionFact]) -> Session:
     body = heard.body
     return Session(
         *meta(heard),
@@ -160,11 +157,11 @@ def session_of(heard: Heard[SessionState]) -> Session:
         tuple(meeting.as_named() for meeting in body.meetings),
         body.ends_at,
         content_hash(body),
-        CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
+        session_standing_after(body),
     )
 
 
-def content_hash(body: SessionState) -> str:
+def content_hash(body: SessionFact) -> str:
     """The same for two states of a session about which a participant would be told the same."""
     meetings = sorted(
         (one.meeting_id, one.starts_local.isoformat(), one.ends_local.isoformat(), one.zone) for one in body.meetings
@@ -173,15 +170,8 @@ def content_hash(body: SessionState) -> str:
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
 
-_STANDING: dict[type[PlaceState], Standing] = {
-    ParticipantEnrolled: Standing.ENROLLED,
-    ParticipantWaitlisted: Standing.WAITLISTED,
-    EnrolmentWithdrawn: Standing.WITHDRAWN,
-}
-
-
-def place_of(heard: Heard[PlaceState]) -> Place:
-    return Place(*meta(heard), heard.body.session_id, heard.body.person_id, _STANDING[type(heard.body)])
+def place_of(heard: Heard[PlaceFact]) -> Place:
+    return Place(*meta(heard), heard.body.session_id, heard.body.person_id, standing_after(heard.body))
 
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
@@ -195,10 +185,10 @@ MAKE: dict[Any, Any] = {
     PersonErased: erased_person_of,
     ContactRegistered: contact_of,
     ContactForgotten: forgotten_contact_of,
-    **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
-    **dict.fromkeys(SessionState.__subclasses__(), session_of),
+    **dict.fromkeys(members(CityFact), town_of),
+    **dict.fromkeys(members(SessionFact), session_of),
     # A refusal leaves the place as it stands: as a row it would only make an old place look new.
-    **dict.fromkeys(_STANDING, place_of),
+    **{kind: place_of for kind in members(PlaceFact) if kind is not EnrolmentRefused},
     PlacesSettled: settled_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, assert_never
 
 from pydantic import Field
 
-from shared.contracts.model import Count, Fact, Id, Line, OptionalLine
+from shared.contracts.model import Count, Date, Fact, Id, Line, OptionalLine
 
 
 class NotSelected(StrEnum):
     RESERVE = "reserve"
     NOT_SELECTED = "not_selected"
+
+
+class TownOutcome(StrEnum):
+    """What became of a town in a stage."""
+
+    QUALIFIED = "qualified"
+    RESERVE = "reserve"
+    NOT_SELECTED = "not_selected"
+    WITHDRAWN = "withdrawn"
 
 
 class CityOutcome(Fact):
@@ -30,7 +38,7 @@ class CityOutcome(Fact):
     population: Count | None = None
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
-    decided_on: dt.date
+    decided_on: Date
 
 
 _TOWN: dict[str, object] = {
@@ -63,3 +71,21 @@ class CityWithdrawn(CityOutcome):
 
     reason: OptionalLine | None = None
     example: ClassVar[Mapping[str, object]] = _TOWN | {"reason": "resolution of the town council"}
+
+
+CityFact = CityQualified | CityNotSelected | CityWithdrawn
+
+
+def outcome_after(fact: CityFact) -> TownOutcome:
+    """What became of the town, by what was said of it last."""
+    match fact:
+        case CityQualified():
+            return TownOutcome.QUALIFIED
+        case CityNotSelected(outcome=NotSelected.RESERVE):
+            return TownOutcome.RESERVE
+        case CityNotSelected():
+            return TownOutcome.NOT_SELECTED
+        case CityWithdrawn():
+            return TownOutcome.WITHDRAWN
+        case never:
+            assert_never(never)

@@ -25,8 +25,9 @@ from shared.events.envelope import Heard, Read, appended_at, fingerprint
 from shared.faults import Fault, classify
 from shared.postgres.database import arrays_of, says_otherwise, unnested, upsert_newest, values_of
 from shared.service import Service
+from shared.state.ownership import Takeover, Verdict, compare
 from shared.state.rows import FactRow
-from shared.state.working import MakeRow, Takeover, Verdict, compare
+from shared.state.working import MakeRow
 
 SUPERSEDED = "superseded_"
 
@@ -86,7 +87,7 @@ Plainly = Callable[[AsyncConnection, Sequence[Heard[Event]]], Awaitable[tuple[li
 
 
 class Thinker(Protocol):
-    """Hears whatever is not ordinary: the deciding lane's desk, or a rebuild."""
+    """Hears whatever is not ordinary: the deciding lane's decider, or a rebuild."""
 
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, plainly: Plainly) -> Any: ...
 
@@ -139,21 +140,21 @@ class _Fold:
             rows[:] = [row for row in rows if (kind, kind.key_of(row)) not in self.strange]
 
 
-class FactLane:
+class FactWriter:
     """Writes batches of facts. Owes its speed to one round trip a batch and to statements that are built once."""
 
     def __init__(
         self,
         engine: AsyncEngine,
         service: Service,
-        desk: Thinker,
+        decider: Thinker,
         *,
         changed: Callable[[dt.datetime], None] = lambda since: None,
     ) -> None:
-        """`changed` is called after a commit of ours, with when the oldest of what was heard was appended; the desk tells of its own."""
+        """`changed` is called after a commit of ours, with when the oldest of what was heard was appended; the decider tells of its own."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._service = service
-        self._desk = desk
+        self._decider = decider
         self._changed = changed
         self._make = service.working(service.clock()).make
 
@@ -166,7 +167,7 @@ class FactLane:
                 raise
             done = False  # The deciding lane finds the culprit, event by event.
         if not done:
-            await self._desk.hear(batches, decoded, plainly=self.write_plain)
+            await self._decider.hear(batches, decoded, plainly=self.write_plain)
         elif batches:
             self._changed(min(appended_at(batch.records[0]) for batch in batches))
 

@@ -24,9 +24,7 @@ from shared.events.envelope import (
     Record,
     Unknown,
     appended_at,
-    microseconds,
     pattern_of,
-    subject_of,
 )
 from shared.events.oversized import CutRecord
 from shared.events.streams import STREAMS, Stream
@@ -256,23 +254,18 @@ def _event(record: Record, kind: _Kind, headers: Mapping[str, bytes], value: byt
             Reason.WRONG_SUBJECT, f"ce_subject is {_text('ce_subject', named)[:120]!r}, the body says {subject!r}"
         )
     number = headers.get("ce_aggregateversion")
-    version = None if number is None else _version(number)
     traced = not _HANDED_ON.isdisjoint(headers)
-    return Heard(  # By position: naming the fields takes as long as reading the time.
-        record.topic,
-        record.partition,
-        record.offset,
-        heard_at,
+    return Heard.from_kafka(
+        record,
+        body,
         event_id,
         kind.source,
         subject,
         stated_at,
-        microseconds(stated_at) if version is None else version,
-        version is not None,
+        None if number is None else _version(number),
         _handed_on(headers, "ce_correlationid") if traced else None,
         _handed_on(headers, "ce_causationid") if traced else None,
         _handed_on(headers, "ce_traceparent") if traced else None,
-        body,
     )
 
 
@@ -284,21 +277,4 @@ def _tombstone(record: Record, stream: Stream) -> Heard[Event]:
         body = stream.tombstone.model_validate({stream.key: (record.key or b"").decode()})
     except (ValidationError, UnicodeDecodeError):
         raise _NotReadable(Reason.WRONG_KEY, f"the key of the tombstone is no {stream.key}") from None
-    heard_at = appended_at(record)
-    return Heard(
-        stream=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        appended_at=heard_at,
-        event_id=f"tombstone-{record.partition}-{record.offset}",
-        source="tombstone",
-        subject=subject_of(body),
-        stated_at=heard_at,
-        version=microseconds(heard_at),
-        numbered=False,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-        tombstone=True,
-    )
+    return Heard.from_tombstone(record, body)

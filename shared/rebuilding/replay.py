@@ -22,7 +22,7 @@ from shared.books.holding import load_other_writers, load_takeovers
 from shared.books.parking import PARKED, ParkedState
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
-from shared.deciding.facts import FactLane, Plainly
+from shared.deciding.facts import FactWriter, Plainly
 from shared.events.decoding import decode
 from shared.events.envelope import Heard, Read, microseconds
 from shared.events.streams import Partition
@@ -34,7 +34,7 @@ from shared.postgres.roundtrips import Reads, Writes
 from shared.postgres.tables import TAKEOVER
 from shared.service import Service
 from shared.settings import Settings, kafka_connection
-from shared.state.working import Verdict
+from shared.state.ownership import Verdict
 
 CHUNK = 5000
 FEW = 20
@@ -69,7 +69,7 @@ class Replay:
         self._heard = heard
         self._makes = service.working(service.clock()).make
         self._streams = {model.stream for model in self._makes}
-        self._facts = FactLane(beside, service, self)
+        self._facts = FactWriter(beside, service, self)
         self._heard_to: dict[Partition, int] = {}
         self._left_out: dict[Partition, dict[int, int]] = {}
         """Parked records and when they were appended: the live projection does not have them either."""
@@ -289,19 +289,12 @@ async def _overlapping(batches: AsyncGenerator[Events, None], write: Callable[[E
 def _said(entry: Entry, source: str) -> Heard[Event]:
     """A journal entry in the shape in which it was applied when it was said."""
     body = EVENTS[entry.type].model_validate_json(entry.body)
-    return Heard(
-        stream=entry.stream,
-        partition=-1,
-        offset=-1,
-        appended_at=getattr(body, "decided_at", entry.said_at),
-        event_id=entry.event_id,
+    return Heard.from_ourselves(
+        body,
         source=source,
-        subject=entry.subject,
-        stated_at=entry.said_at,
+        event_id=entry.event_id,
         version=entry.version,
-        numbered=True,
+        said_at=entry.said_at,
         correlation_id=entry.correlation_id,
         causation_id=entry.causation_id,
-        traceparent=None,
-        body=body,
     )

@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.attendance import books, views
+from services.attendance import answers, books, views
 from services.attendance.app import service_of
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard
 from shared.state.working import Due
 from tests.attendance.building import (
@@ -48,36 +48,35 @@ class Attendance:
         self.engine = engine
         self.now = DURING
         service = dataclasses.replace(service_of(RULES), clock=lambda: self.now)
-        self.desk = Desk(engine, service)
+        self.decider = Decider(engine, service)
 
     async def hear(self, *events: Heard[Any]) -> None:
         for one in events:
             self.now = max(self.now, one.appended_at)
-            await self.desk.act([one])
+            await self.decider.act([one])
 
     async def close(self, at: dt.datetime = CLOSES) -> None:
         self.now = at
-        await self.desk.act([Due(LIST, list_subject(SESSION, "day-1"), at)])
+        await self.decider.act([Due(LIST, list_subject(SESSION, "day-1"), at)])
 
-    async def roster(self) -> list[dict[str, Any]]:
+    async def roster(self) -> list[answers.OnRoster]:
         async with self.engine.connect() as connection:
             session = await views.session_row(connection, SESSION)
             assert session is not None
             return await views.roster(connection, RULES, session)
 
     async def states(self) -> dict[str, str | None]:
-        return {row["person_id"]: row["meetings"][0]["state"] for row in await self.roster()}
+        return {row.person_id: row.meetings[0].state for row in await self.roster()}
 
-    async def meeting(self) -> dict[str, Any]:
+    async def meeting(self) -> answers.Meeting:
         async with self.engine.connect() as connection:
             session = await views.session(connection, RULES, SESSION)
         assert session is not None
-        first: dict[str, Any] = session["meetings"][0]
-        return first
+        return session.meetings[0]
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
-            found: dict[str, Any] = (await books.books(connection))["attendance"]
+            found: dict[str, Any] = (await books.books(connection, RULES))["attendance"]
         presence = found["present"] + found["absent"] + found["not_recorded"]
         assert presence == found["enrolled_on_closed_lists"]
         names = ("present", "absent", "without_place")
@@ -97,7 +96,7 @@ async def database(databases: Databases) -> AsyncIterator[AsyncEngine]:
 async def here(database: AsyncEngine) -> Attendance:
     made = Attendance(database)
     async with database.begin() as connection:
-        for metadata in made.desk.service.metadata():
+        for metadata in made.decider.service.metadata():
             for table in reversed(metadata.sorted_tables):
                 await connection.execute(sa.delete(table))
     return made
@@ -114,7 +113,7 @@ async def test_a_roster_stands_in_the_order_of_the_polish_alphabet(here: Attenda
     for name in names:
         await here.hear(person(f"p-{names.index(name)}", "Ala", name), enrolled(f"p-{names.index(name)}"))
 
-    shown = [row["family_name"] for row in await here.roster()]
+    shown = [row.family_name for row in await here.roster()]
 
     assert shown == ["Cwik", "Czaja", "Ćwik", "de Vries", "Ender", "Lis", "Łoś", "Zych", "Żak"]
 
@@ -123,21 +122,21 @@ async def test_someone_scanned_whose_place_is_not_known_is_on_the_roster_at_once
     await here.hear(scheduled(), enrolled("anna"), scan("ewa"))
 
     assert await here.states() == {"anna": "not_yet", "ewa": "scanned"}
-    row = next(row for row in await here.roster() if row["person_id"] == "ewa")
-    assert (row["place"], row["meetings"][0]["scanned_at"]) == ("none", DURING)
+    row = next(row for row in await here.roster() if row.person_id == "ewa")
+    assert (row.place, row.meetings[0].scanned_at) == ("none", DURING)
     meeting = await here.meeting()
-    assert (meeting["present"], meeting["scanned"]) == (0, 1)
+    assert (meeting.present, meeting.scanned) == (0, 1)
 
     await here.hear(enrolled("ewa", at=DURING))
     assert await here.states() == {"anna": "not_yet", "ewa": "present"}
-    assert (await here.meeting())["scanned"] == 0
+    assert (await here.meeting()).scanned == 0
 
 
 async def test_a_scan_of_a_meeting_that_is_not_known_is_on_no_roster(here: Attendance) -> None:
     await here.hear(scheduled(), enrolled("anna"), scan("ewa", "day-9"))
 
     assert await here.states() == {"anna": "not_yet"}
-    assert (await here.meeting())["scanned"] == 0
+    assert (await here.meeting()).scanned == 0
 
 
 async def test_the_books_count_who_had_a_place_when_the_list_closed(here: Attendance) -> None:
@@ -175,6 +174,21 @@ async def test_the_books_count_a_list_of_another_source_as_it_stands(here: Atten
     await here.hear(scheduled(), enrolled("anna"), archived_present("anna"), archived_list(present=1))
 
     assert (await here.books())["enrolled_on_closed_lists"] == 1
+
+
+async def test_the_books_count_the_places_of_an_archived_list_as_its_archive_tells_them(here: Attendance) -> None:
+    """Both are history and heard long after; a list that nobody recorded leaves nothing else to count by."""
+    places = [enrolled(person, at=LATER, decided=DURING, source=ARCHIVE) for person in ("anna", "jan")]
+    await here.hear(scheduled(), *places, archived_list(not_recorded=2, heard_at=LATER))
+
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
+
+
+async def test_the_books_let_whoever_keeps_a_list_tell_who_had_a_place_then(here: Attendance) -> None:
+    places = [enrolled(person, at=LATER, decided=DURING, source=ARCHIVE) for person in ("anna", "jan")]
+    await here.hear(scheduled(), archived_list(not_recorded=2), *places)
+
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
 
 
 async def test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood(here: Attendance) -> None:
@@ -239,7 +253,7 @@ async def test_a_list_that_is_open_again_is_in_no_books_and_shows_nobody_of_the_
     assert (await here.books())["lists_closed"] == 0
     assert await here.states() == {"anna": "not_yet", "jan": "not_yet"}
     meeting = await here.meeting()
-    assert (meeting["closed_at"], meeting["present"], meeting["absent"]) == (None, 0, 0)
+    assert (meeting.closed_at, meeting.present, meeting.absent) == (None, 0, 0)
 
     await here.hear(scan("jan", at=DURING + WEEK))
     assert await here.states() == {"anna": "not_yet", "jan": "present"}

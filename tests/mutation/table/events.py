@@ -15,7 +15,7 @@ MUTATIONS = (
     Mutation(
         "what only a service can know of itself",
         "shared/events/decoding.py",
-        " and source != stream.owner:",
+        " and text != stream.owner:",
         " and False:",
         ("tests/shared/test_decoding.py::test_what_only_a_service_can_know_of_itself_is_said_by_nobody_else",),
     ),

@@ -54,9 +54,9 @@ MUTATIONS = (
     ),
     Mutation(
         "parked commands are told apart by all they are known by",
-        "shared/web/app.py",
-        "        offset=_offset_of(source, event_id),",
-        "        offset=-microseconds(now),",
+        "shared/events/envelope.py",
+        "        offset = _offset_of(source, event_id)",
+        "        offset = -microseconds(now)",
         ("tests/attendance/test_api.py::test_two_scans_of_the_same_microsecond_that_wait_in_vain_are_both_kept",),
     ),
     Mutation(
@@ -93,5 +93,19 @@ MUTATIONS = (
         '        return len(said) >= 8 and said[0] == str(self.pid) and said[7].strip() == "ready"',
         "        return True",
         ("tests/embedded/test_taken.py::test_whoever_took_the_port_is_not_taken_for_our_server[postgres]",),
+    ),
+    Mutation(
+        "a word of an enum comes back as one",
+        "shared/postgres/database.py",
+        "            values[number] = word[values[number]]",
+        "            pass",
+        ("tests/contracts/test_kinds.py",),
+    ),
+    Mutation(
+        "a contract in no table is found",
+        "shared/contracts/gate.py",
+        "    return [model for model in contracts if model.type_name() not in EVENTS]",
+        "    return []",
+        ("tests/contracts/test_kinds.py",),
     ),
 )
