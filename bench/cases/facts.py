@@ -16,19 +16,20 @@ from services.attendance.lists import ListRules
 from shared.books.batch import Batch
 from shared.kafka.observer import partition_of
 from shared.service import Service
+from shared.settings import ConsumerLimits
 
 NAIVE_EVENTS = 3_000
 SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
 
 
-def projector_of(service: Service, stream: str) -> Contender:
+def projector_of(service: Service, stream: str, **limits: Any) -> Contender:
     """A service as it is, with its other lane, relay and watch at work, hearing one stream of its fact lane."""
 
     async def projector(place: Place) -> Measured:
         end = await ends(place.kafka, stream)
         clock = Clock()
         all_heard = asyncio.Event()
-        async with running(service, place.settings()) as runtime:
+        async with running(service, place.settings(consumer=ConsumerLimits(**limits))) as runtime:
             (lane,) = (one for one in runtime.lanes if one.name == "facts")
             hear, heard = lane._hear, lane.positioning.heard
 

@@ -235,13 +235,14 @@ class FactWriter:
 
     async def _find_strange(self, connection: AsyncConnection, fold: _Fold) -> None:
         """Takes out the aggregates that only the rows which stand show to be strange."""
-        for kind, table in self._tables(fold.newest).items():
-            rows = arrays_of(table, list(fold.newest[kind].values()))
-            fold.strange.update((kind, tuple(key)) for key in await connection.execute(_strange_of(table), rows))
-        for kind, table in self._tables(fold.superseded).items():
-            rows = arrays_of(table, fold.superseded[kind], prefix=SUPERSEDED)
-            found = await connection.execute(_strange_superseded_of(table), rows)
-            fold.strange.update((kind, tuple(key)) for key in found)
+        newest = {kind: list(rows.values()) for kind, rows in fold.newest.items()}
+        for strange_of, found, prefix in (
+            (_strange_of, newest, ""),
+            (_strange_superseded_of, fold.superseded, SUPERSEDED),
+        ):
+            for kind, table in self._tables(found).items():
+                keys = await connection.execute(strange_of(table), arrays_of(table, found[kind], prefix=prefix))
+                fold.strange.update((kind, tuple(key)) for key in keys)
         fold.leave_out_strange()
 
     def _tables(self, rows: Mapping[type[FactRow], Any]) -> dict[type[FactRow], sa.Table]:
