@@ -230,9 +230,12 @@ class Working:
         return first is not None and first < arrival
 
     def waits_its_turn(self, request: Request) -> bool:
-        """Whether an earlier request of the same scope is held."""
-        scope = scope_of(request)
-        return scope is not None and bool(self[Held].where("scope", scope))
+        """Whether an earlier request of the same scope is held. Those are about the same: whoever loaded what is held about one of
+        these has them all."""
+        scope, held = scope_of(request), self[Held]
+        about = about_of(request)
+        subject = next((one for one in about if held.knows(about=one)), about[0])
+        return scope is not None and any(one.scope == scope for one in held.where("about", subject))
 
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether a request of this source and id has been answered, or is held, already."""
