@@ -250,13 +250,6 @@ MUTATIONS = (
         ("tests/enrolment/test_last_word.py",),
     ),
     Mutation(
-        "a session that is first heard of as cancelled",
-        "services/enrolment/decisions.py",
-        "        was_scheduled = announced_at(working, session) < session.heard_at",
-        "        was_scheduled = True",
-        ("tests/enrolment/test_last_word.py",),
-    ),
-    Mutation(
         "the sessions in which somebody has a place",
         "services/enrolment/store.py",
         "        sessions |= {place.session_id for place in working[Place]}\n",
@@ -269,5 +262,12 @@ MUTATIONS = (
         "    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}\n",
         "",
         ("tests/enrolment/test_decisions.py",),
+    ),
+    Mutation(
+        "a session that is first heard of as cancelled",
+        "services/enrolment/decisions.py",
+        "        was_scheduled = announced_at(working, session) < session.heard_at",
+        "        was_scheduled = True",
+        ("tests/enrolment/test_last_word.py",),
     ),
 )
