@@ -1,77 +1,160 @@
-"""What a guarantee costs: the same work with one of them switched off at a time, in CPU. The tables that come of it are not looked at."""
+"""What a guarantee costs: the same batches heard with one of them switched off at a time. The tables that come of it are not looked at."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import datetime as dt
+import functools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
+import psutil
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from bench import people, work
 from bench.cases import deciding
 from bench.cases.facts import SERVICE as ATTENDANCE
-from bench.cases.facts import projector_of
 from bench.measuring import Contender, Figures, Measured, measure
-from bench.surroundings import Place, Servers, empty, fill
+from bench.surroundings import Place, Servers, empty
 from services.enrolment.app import SERVICE as ENROLMENT
+from shared.books import watermark
+from shared.books.batch import Batch
 from shared.deciding import facts
 from shared.deciding.facts import FactWriter
-from shared.events.envelope import Heard
+from shared.deciding.transaction import Decider
+from shared.events.decoding import decode
+from shared.events.envelope import Heard, Read
+from shared.events.streams import Partition
 from shared.outbox import journal
-from shared.postgres.database import values_of
+from shared.postgres.database import connect, values_of
+from shared.service import Service
+from shared.testing import Message
 
-_clean, _as_it_comes = projector_of(ATTENDANCE, people.STREAM), projector_of(ENROLMENT, work.STREAM)
+BATCH = 1000
+Switch = AbstractContextManager[Any]
 
 
-async def _no_watermark(place: Place) -> Measured:
-    """Nothing is locked, compared or moved; what was heard is known in memory alone."""
+def _no_watermark() -> Switch:
     write = FactWriter._write_all
 
     async def unmarked(self: FactWriter, connection: Any, moves: Any, fold: Any) -> Any:
         return await write(self, connection, (), fold)
 
-    with patch.object(FactWriter, "_write_all", unmarked):
-        return await projector_of(ATTENDANCE, people.STREAM, watch_seconds=3600)(place)
+    return patch.object(FactWriter, "_write_all", unmarked)
 
 
-def _over_whatever_stands(table: sa.Table, new: Any, condition: Any) -> Any:
-    statement = insert(table).from_select(table.c.keys(), sa.select(*values_of(table, new)).where(condition))
-    key = [column.name for column in table.primary_key]
-    rest = {name: statement.excluded[name] for name in table.c.keys() if name not in key}
-    return statement.on_conflict_do_update(index_elements=key, set_=rest)
+def _no_version_guard() -> Switch:
+    def over_whatever_stands(table: sa.Table, new: Any, condition: Any) -> Any:
+        statement = insert(table).from_select(table.c.keys(), sa.select(*values_of(table, new)).where(condition))
+        key = [column.name for column in table.primary_key]
+        rest = {name: statement.excluded[name] for name in table.c.keys() if name not in key}
+        return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+    return patch.object(facts, "upsert_newest", over_whatever_stands)
 
 
-async def _no_version_guard(place: Place) -> Measured:
-    """What comes last to the database stands."""
-    with patch.object(facts, "upsert_newest", _over_whatever_stands):
-        return await _clean(place)
+def _no_writer_check() -> Switch:
+    def nothing(table: sa.Table) -> Any:
+        return sa.select(sa.literal(1)).where(sa.false())
+
+    return patch.multiple(facts, _strange_of=nothing, _strange_superseded_of=nothing)
 
 
-def _nothing_strange(table: sa.Table) -> Any:
-    return sa.select(sa.literal(1)).where(sa.false())
-
-
-async def _no_writer_check(place: Place) -> Measured:
-    """Nobody looks whose the aggregate is, how it was numbered, and whether something else was said under the same id."""
-    with (
-        patch.object(facts, "_strange_of", _nothing_strange),
-        patch.object(facts, "_strange_superseded_of", _nothing_strange),
-    ):
-        return await _clean(place)
-
-
-async def _no_parking(place: Place) -> Measured:
-    """What cannot be read is forgotten."""
+def _no_parking() -> Switch:
     hear = FactWriter.hear
 
     async def hear_what_is_sound(self: FactWriter, batches: Any, decoded: Sequence[Sequence[Any]]) -> None:
         await hear(self, batches, [[one for one in part if isinstance(one, Heard)] for part in decoded])
 
-    with patch.object(FactWriter, "hear", hear_what_is_sound):
-        return await _as_it_comes(place)
+    return patch.object(FactWriter, "hear", hear_what_is_sound)
+
+
+CLEAN: dict[str, Callable[[], Switch]] = {
+    "clean facts, heard": nullcontext,
+    "… without watermarks": _no_watermark,
+    "… without the version guard": _no_version_guard,
+    "… without the writer check": _no_writer_check,
+}
+AS_IT_COMES: dict[str, Callable[[], Switch]] = {
+    "work as it comes, heard": nullcontext,
+    "… without parking": _no_parking,
+}
+
+
+@dataclass
+class _Writer:
+    """One way to hear, with a database and a connection of its own."""
+
+    switch: Callable[[], Switch]
+    hear: FactWriter
+    backend: psutil.Process
+    statement: Any = field(default_factory=lambda: functools.cache(facts._statement.__wrapped__))
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    async def take(self, batch: Batch, decoded: list[Read]) -> None:
+        with self.switch(), patch.object(facts, "_statement", self.statement):
+            begun, used = time.perf_counter(), time.process_time()
+            await self.hear.hear([batch], [decoded])
+            self.seconds += time.perf_counter() - begun
+            self.cpu_seconds += time.process_time() - used
+
+    def measured(self, events: int) -> Measured:
+        times = self.backend.cpu_times()
+        found = Measured(events, self.seconds, self.cpu_seconds, 0, postgres_cpu_seconds=times.user + times.system)
+        return _per_event(found)
+
+
+def _per_event(found: Measured) -> Measured:
+    found.more = {
+        "CPU µs": found.cpu_seconds / found.events * 1e6,
+        "Postgres µs": found.postgres_cpu_seconds / found.events * 1e6,
+    }
+    return found
+
+
+def _batches(messages: Iterable[Message], partition: Partition) -> Iterator[tuple[Batch, list[Read]]]:
+    """As the projector would hand them on, all of one partition."""
+    at = dt.datetime.now(dt.UTC)
+    sent = list(messages)
+    for start in range(0, len(sent), BATCH):
+        records = [
+            one.record(offset=start + n, partition=partition.number, at=at)
+            for n, one in enumerate(sent[start : start + BATCH])
+        ]
+        yield Batch(partition, start, records), [decode(record) for record in records]
+
+
+async def _by_turns(
+    servers: Servers, service: Service, switches: dict[str, Callable[[], Switch]], stream: str, sent: Iterable[Message]
+) -> dict[str, Measured]:
+    """Every way hears every batch, one after the other: whatever else the machine does, it does to all of them."""
+    part, events = Partition(stream, 0), 0
+    async with AsyncExitStack() as stack:
+        writers = {}
+        for name, switch in switches.items():
+            place: Place = await asyncio.to_thread(servers.place, 0, service.name)
+            url = place.settings().database_url.get_secret_value()
+            engine = connect(url, pool_size=1, statement_timeout_ms=30_000, application="bench")
+            stack.push_async_callback(engine.dispose)
+            async with engine.begin() as connection:
+                await watermark.lock(connection, [part])
+                backend = (await connection.execute(sa.text("select pg_backend_pid()"))).scalar_one()
+            writers[name] = _Writer(
+                switch, FactWriter(engine, service, Decider(engine, service)), psutil.Process(backend)
+            )
+        turns = list(writers.values())
+        for batch, decoded in _batches(sent, part):
+            events += len(decoded)
+            for writer in turns:
+                await writer.take(batch, decoded)
+            turns.append(turns.pop(0))  # Who comes first finds nothing in the processor's caches.
+        return {name: writer.measured(events) for name, writer in writers.items()}
 
 
 async def _no_journal(place: Place) -> Measured:
@@ -81,40 +164,23 @@ async def _no_journal(place: Place) -> Measured:
 
 
 CONTENDERS: dict[str, Contender] = {
-    "clean facts": _clean,
-    "… without watermarks": _no_watermark,
-    "… without the version guard": _no_version_guard,
-    "… without the writer check": _no_writer_check,
-    "work as it comes": _as_it_comes,
-    "… without parking": _no_parking,
-    "scans": deciding.attendance,
+    "scans, decided": deciding.attendance,
     "… without journal, outbox and relay": _no_journal,
 }
-_DECIDING = ("scans", "… without journal, outbox and relay")
 
 
 def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
-    """All by turns, round by round."""
-    events, scans = int(200_000 * scale), int(30_000 * scale)
-    asyncio.run(fill(servers.kafka.bootstrap, people.messages(events)))
-    asyncio.run(fill(servers.kafka.bootstrap, work.messages(events)))
-    figures = {name: Figures(name, (made.__doc__ or "").strip(), []) for name, made in CONTENDERS.items()}
+    """Facts batch by batch by turns, without Kafka and reading; scans round by round, through to Kafka."""
+    events, scans = int(100_000 * scale), int(30_000 * scale)
+    figures = {name: Figures(name, "", []) for name in (*CLEAN, *AS_IT_COMES, *CONTENDERS)}
     for _ in range(rounds):
-        for name, one in figures.items():
-            place = servers.place(
-                scans if name in _DECIDING else events,
-                "enrolment" if CONTENDERS[name] in _OF_ENROLMENT else "attendance",
-            )
-            if name in _DECIDING:
-                streams = (deciding.OWN, deciding.SCANS, "programme.sessions", "enrolment.events")
-                asyncio.run(empty(servers.kafka.bootstrap, *streams))
-            measured = measure(servers, "guarantees", name, place)
-            measured.more = {
-                "CPU µs": measured.cpu_seconds / place.events * 1e6,
-                "Postgres µs": measured.postgres_cpu_seconds / place.events * 1e6,
-            }
-            one.runs.append(measured)
+        clean = asyncio.run(_by_turns(servers, ATTENDANCE, CLEAN, people.STREAM, people.messages(events)))
+        comes = asyncio.run(_by_turns(servers, ENROLMENT, AS_IT_COMES, work.STREAM, work.messages(events)))
+        for name, measured in (clean | comes).items():
+            figures[name].runs.append(measured)
+        for name in CONTENDERS:
+            place = servers.place(scans, "attendance")
+            streams = (deciding.OWN, deciding.SCANS, "programme.sessions", "enrolment.events")
+            asyncio.run(empty(servers.kafka.bootstrap, *streams))
+            figures[name].runs.append(_per_event(measure(servers, "guarantees", name, place)))
     return list(figures.values())
-
-
-_OF_ENROLMENT = (_as_it_comes, _no_parking)
