@@ -69,7 +69,7 @@ WHAT = {
     "raw read": "aiokafka alone, ceiling of reading",
     "raw upsert": "asyncpg alone, ceiling of writing",
 }
-GOALS = {"projector": "≥ 55,000/s, ≥ 1 × hand-tuned, ≥ 200 × naive"}
+GOALS = {"projector": "≥ 55,000/s, ≥ 0.8 × hand-tuned, ≥ 200 × naive"}
 
 
 def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:

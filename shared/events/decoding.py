@@ -82,11 +82,13 @@ def decode(record: Record) -> Decoded:
             elif content_type != BINARY:
                 raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"content-type is {content_type or 'missing'!r}")
         value = value or _named_by_key(record, stream, headers)
-        kind = _kind(record.topic, headers.get("ce_type"), headers.get("ce_specversion"), headers.get("ce_source"))
-        if kind is None:
+        type_name = _type_name(headers.get("ce_type"))
+        model = EVENTS.get(type_name)
+        if model is None:
             for name in _READ & headers.keys():  # Nobody reads the rest of it.
                 _text(name, headers[name] or b"")
-            return Unknown(record, _attribute(headers, "ce_type"))
+            return Unknown(record, type_name)
+        kind = _kind(model, record.topic, headers.get("ce_specversion"), headers.get("ce_source"))
         return _event(record, kind, headers, value)
     except _NotReadable as refused:
         return Poison(record, refused.reason, refused.detail[:1000])
@@ -175,15 +177,16 @@ class _Kind:
 
 
 @functools.lru_cache(maxsize=4096)
-def _kind(topic: str, type_name: bytes | None, specversion: bytes | None, source: bytes | None) -> _Kind | None:
-    """Half of a record's headers say what the last one's said: that is checked once. None: a type that nobody here knows."""
-    headers = {"ce_type": type_name or b"", "ce_source": source or b""}
-    model = EVENTS.get(_attribute(headers, "ce_type"))
-    if model is None:
-        return None
+def _type_name(value: bytes | None) -> str:
+    return _attribute({"ce_type": value or b""}, "ce_type")
+
+
+@functools.lru_cache(maxsize=4096)
+def _kind(model: type[Event], topic: str, specversion: bytes | None, source: bytes | None) -> _Kind:
+    """Half of a record's headers say what the last one's said: that is checked once."""
     if specversion != b"1.0":
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "ce_specversion is not 1.0")
-    text, stream = _attribute(headers, "ce_source"), STREAMS[topic]
+    text, stream = _attribute({"ce_source": source or b""}, "ce_source"), STREAMS[topic]
     if model.stream != topic:
         raise _NotReadable(Reason.WRONG_STREAM, f"{model.type_name()} belongs to {model.stream}")
     if issubclass(model, Fact) and model.only_by_owner and text != stream.owner:

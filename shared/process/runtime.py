@@ -220,9 +220,7 @@ class Runtime:
                 async with asyncio.timeout(30):
                     await self.observer.start()
                     await self._hear_new_types()
-                    await self.broker.connect()
-                    # At once: one that joins the group after the other makes it join again, a heartbeat later.
-                    await asyncio.gather(*(subscriber.start() for subscriber in self.broker.subscribers))
+                    await self._join()
                 break
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT:
@@ -240,6 +238,14 @@ class Runtime:
         log.info("started", streams=len(self.service.heard))
         tasks = [asyncio.create_task(loop(), name=loop.__qualname__) for loop in loops]
         return [*tasks, *(task for lane in self.lanes for task in lane.tasks)]
+
+    async def _join(self) -> None:
+        """Both lanes at once: one that joins the group after the other makes it join again, a heartbeat later."""
+        await self.broker.connect()
+        starting = (subscriber.start() for subscriber in self.broker.subscribers)
+        for failed in await asyncio.gather(*starting, return_exceptions=True):
+            if failed is not None:
+                raise failed  # Once nobody is starting any more: all are stopped now, and tried again.
 
     async def stop(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Ends loops and lanes; what is in flight commits or is rolled back by itself."""
