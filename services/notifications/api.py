@@ -58,11 +58,8 @@ def app_of(runtime: Runtime) -> FastAPI:
             if known is None:
                 raise Problem(404, "No such notice", f"{notice_id} is not known or not settled yet", field="notice_id")
             told = working[Told].get(known.person_id, known.session_id)
-            if (
-                known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED)
-                or told is None
-                or told.notice_id != notice_id
-            ):
+            last = (told.notice_id, told.given_up_by) if told else ()
+            if known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED) or notice_id not in last:
                 raise Problem(409, "Nothing to settle", "the notice was sent, or a later one has told what is true")
             if len(working[OpenNotice]):
                 raise Problem(409, "Too late", "a later notice about the same place is on its way")

@@ -13,7 +13,7 @@ from services.notifications.api import app_of
 from services.notifications.ledger import DERIVE
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from services.notifications.state import MAKE
+from services.notifications.state import MAKE, REMEMBER
 from shared import telemetry
 from shared.books.watermark import is_heard
 from shared.process.runtime import Runtime, run
@@ -25,14 +25,13 @@ SERVICE = Service(
         "programme.people",
         "programme.contacts",
         "programme.cities",
-        "programme.sessions",
-        "enrolment.events",
     ),
-    decisions=("programme.rules",),
+    decisions=("programme.rules", "programme.sessions", "enrolment.events"),
     own=("notifications.events",),
     make=MAKE,
     tables=store.TABLES,
     derive=DERIVE,
+    remember=REMEMBER,
     load=store.load,
     load_derived=store.load,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from dataclasses import replace
 
 from services.notifications.calendar import Entry, Layout, Method, Sender, lay_out, lay_out_day, recurrence_of
 from services.notifications.letters import Arrangement, SessionMail
@@ -56,9 +57,7 @@ def invitation_of(
         )
 
     calendar = lay_out(method, sender, title, tuple(entry(meeting, now) for meeting in meetings))
-    told = tuple(
-        Arrangement(in_order(one.meetings), one.venue, one.address) for one in mail.told if len(one.meetings) > 1
-    )
+    told = tuple(replace(one, meetings=in_order(one.meetings)) for one in mail.in_calendar if len(one.meetings) > 1)
     files = days(method, now) if len(meetings) > 1 else (calendar,)
     standing = recurrence_of(meetings).ids.values()
     named = set(standing)
@@ -77,7 +76,7 @@ def invitation_of(
 
 def place_lines(arrangement: Arrangement) -> tuple[str, ...]:
     """Where it was to be, as it was told; nothing if that is not known."""
-    return tuple(one_line(line) for line in (arrangement.venue, arrangement.address) if line)
+    return tuple(one_line(line) for line in (arrangement.venue, arrangement.address, arrangement.city_name) if line)
 
 
 def _no_longer(told: Arrangement, named: set[dt.datetime], standing: list[dt.date]) -> set[str]:
@@ -110,8 +109,10 @@ def _steps(
         return tuple(steps)
     if mail.kind is NoticeKind.CONFIRMATION:
         steps = [texts.add_days if several else texts.add]
-    elif mail.before is None:  # Others told of it: whatever entry there may be is not ours and is not replaced.
+    elif not mail.in_calendar:  # Others told of it: whatever entry there may be is not ours and is not replaced.
         steps = [texts.add_days_again if several else texts.add_again]
+    elif mail.in_doubt and mail.certain is None:  # What it would replace may never have come.
+        steps = [texts.replace_days_maybe if several else texts.replace_maybe]
     elif several:
         steps = [texts.replace_days]
     else:

@@ -25,6 +25,7 @@ from shared.values import immutable
 OUTCOME_UNKNOWN = "outcome_unknown"
 OVERTAKEN = "overtaken"
 NOT_SENT = "not_sent"
+TOO_LATE = "too_late"
 UNRENDERABLE = "unrenderable"
 
 NO_PLACE = "no_place"
@@ -50,6 +51,8 @@ class NoticeState(StrEnum):
     """May have left; an operator has to find out."""
     OVERTAKEN = "overtaken"
     """May have left; a later notice tells what is true now."""
+    TOO_LATE = "too_late"
+    """It was not told in time, and telling it is of no use any more."""
 
 
 class Content(Part):
@@ -58,6 +61,11 @@ class Content(Part):
     hash: str | None
     mailbox: str | None = None
     """To which address, as a digest (`digests.py`); None: not known, or not addressed yet."""
+    topic: str | None = None
+    topic_name: str | None = None
+    """As the mail named it; None: not known, or not addressed yet."""
+    city_id: str | None = None
+    city_name: str | None = None
     venue: str
     address: str | None
     meetings: tuple[Meeting, ...]
@@ -85,6 +93,8 @@ class Notice(FactRow):
     doubts: int
     state: NoticeState
     code: str | None
+    problem: str | None
+    """What stood in the way of a mail that came too late."""
     made_of: str | None
     """The digest of all that a mail that failed was made of."""
     decided_at: dt.datetime
@@ -99,7 +109,7 @@ class Told(Row):
     person_id: str
     session_id: str
     notice_id: str
-    """The notice that was settled last."""
+    """The notice that told it last, or may have."""
     sequence: int
     state: Belief
     content: str | None
@@ -115,6 +125,8 @@ class Told(Row):
     """What could not be told for good: a content, or NO_PLACE. It is tried again once anything of it is another."""
     given_up_for: str | None
     """The digest of all that it was made of; None: not known."""
+    given_up_by: str | None
+    """The notice that could not."""
     ends_at: dt.datetime | None
     """When the session ends, as far as the person may know; None: they know of no place."""
 
@@ -155,7 +167,12 @@ class OpenNotice(Row):
 def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
     body = heard.body
     code = body.code if isinstance(body, NoticeFailed) else None
-    special = {None: NoticeState.SENT, OUTCOME_UNKNOWN: NoticeState.UNKNOWN, OVERTAKEN: NoticeState.OVERTAKEN}
+    special = {
+        None: NoticeState.SENT,
+        OUTCOME_UNKNOWN: NoticeState.UNKNOWN,
+        OVERTAKEN: NoticeState.OVERTAKEN,
+        TOO_LATE: NoticeState.TOO_LATE,
+    }
     return Notice(
         *meta(heard),
         body.notice_id,
@@ -167,6 +184,10 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
         Content(
             hash=body.content,
             mailbox=body.address_digest,
+            topic=body.topic,
+            topic_name=body.topic_name,
+            city_id=body.city_id,
+            city_name=body.city_name,
             venue=body.venue,
             address=body.address,
             meetings=body.meetings,
@@ -176,6 +197,7 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
         body.doubts,
         special.get(code, NoticeState.FAILED),
         code,
+        body.problem if isinstance(body, NoticeFailed) else None,
         body.made_of_digest if isinstance(body, NoticeFailed) else None,
         body.decided_at,
     )
@@ -191,27 +213,24 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
 DERIVE: dict[type[FactRow], Derive] = {Notice: derive}
 
 
+def nothing_yet(person_id: str, session_id: str) -> Told:
+    """Of somebody who was told nothing."""
+    nothing = (None, None, None, None, None, None, None, None)
+    return Told(person_id, session_id, "", 0, Belief.NO, *nothing)
+
+
 def told_after(told: Told | None, notice: Notice) -> Told:
     """What the person was told, once this outcome is known. The outcome of an older notice changes nothing any more."""
-    if told is None:
-        told = Told(
-            notice.person_id,
-            notice.session_id,
-            notice.notice_id,
-            0,
-            Belief.NO,
-            None,
-            None,
-            None,
-            None,
-            None,
-            None,
-            None,
-        )
+    told = told or nothing_yet(notice.person_id, notice.session_id)
     if told.sequence > notice.sequence:
         return told
-    told = replace(told, notice_id=notice.notice_id, sequence=notice.sequence)
+    if notice.code == NOT_SENT:
+        return _not_told(told, notice)
     said = notice.said
+    if notice.state in (NoticeState.FAILED, NoticeState.TOO_LATE):  # Whatever was in doubt before still is.
+        given_up = said.hash or NO_PLACE
+        return replace(told, given_up=given_up, given_up_for=notice.made_of, given_up_by=notice.notice_id)
+    told = replace(told, notice_id=notice.notice_id, sequence=notice.sequence)
     match notice.state:
         case NoticeState.SENT:
             return _believing(told, Belief.YES if said.hash else Belief.NO, said, certain=None)
@@ -220,12 +239,19 @@ def told_after(told: Told | None, notice: Notice) -> Told:
             earlier = told.ends_at if told.state == Belief.MAYBE else None
             told = _believing(told, Belief.MAYBE, said, certain=certain, or_until=earlier)
             return replace(told, content=OVERTAKEN) if notice.state is NoticeState.OVERTAKEN else told
-    if notice.code != NOT_SENT:
-        return replace(told, given_up=said.hash or NO_PLACE, given_up_for=notice.made_of)
-    if told.given_up is None and told.state == Belief.MAYBE:  # Otherwise it had failed, and an earlier one is in doubt.
-        before = told.certain
-        return _believing(told, Belief.YES if before and before.hash else Belief.NO, before, certain=None)
-    return replace(told, given_up=None, given_up_for=None)
+    raise RuntimeError(f"{notice.notice_id} is {notice.state}")
+
+
+def _not_told(told: Told, notice: Notice) -> Told:
+    """What an operator found not to have left is told anew: what had failed, or what was in doubt."""
+    if told.given_up_by == notice.notice_id:
+        return replace(told, given_up=None, given_up_for=None, given_up_by=None)
+    if told.notice_id != notice.notice_id or told.state != Belief.MAYBE:
+        return told
+    before = told.certain
+    given_up = {name: getattr(told, name) for name in ("given_up", "given_up_for", "given_up_by")}
+    told = _believing(told, Belief.YES if before and before.hash else Belief.NO, before, certain=None)
+    return replace(told, **given_up)
 
 
 def _believing(
@@ -243,5 +269,6 @@ def _believing(
         certain=certain,
         given_up=None,
         given_up_for=None,
+        given_up_by=None,
         ends_at=max(places, default=None),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from services.notifications.decisions import Attempt, message_id
+from services.notifications.ledger import Content
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting, SessionKind
@@ -18,6 +19,10 @@ class Arrangement:
     meetings: tuple[Meeting, ...]
     venue: str | None
     address: str | None
+    city_name: str | None = None
+    """None: not known, or not another one."""
+    topic_name: str | None = None
+    """The topic, if it was another one."""
 
 
 @immutable
@@ -37,19 +42,27 @@ class SessionMail:
     """Grows with every change told: calendars ignore what is not newer than what they hold."""
     session_cancelled: bool = False
     """In a cancellation: the session does not take place. Otherwise only this person's place is gone."""
-    before: tuple[Meeting, ...] | None = None
-    """The meetings as they were told before; None when that is not known."""
-    before_venue: str | None = None
-    """The venue as it was told before; None when that is not known."""
-    before_address: str | None = None
+    before: Arrangement | None = None
+    """As it was told before; None when that is not known."""
     certain: Arrangement | None = None
     """While nobody knows whether what is `before` arrived: what the person had been told for certain."""
+    another_topic: bool = False
+    """Than was told before."""
+    told_by_others: bool = False
+    """`before` was told by others: what a calendar holds of it is not ours to replace."""
+    in_doubt: bool = False
+    """Nobody knows whether the last mail about it arrived."""
+    is_ahead: bool = True
 
     @property
     def told(self) -> tuple[Arrangement, ...]:
-        """All that may stand in the person's calendar, the newest first."""
-        before = Arrangement(self.before, self.before_venue, self.before_address) if self.before else None
-        return tuple(one for one in (before, self.certain) if one is not None)
+        """All that the person may know of it, the newest first."""
+        return tuple(one for one in (self.before, self.certain) if one is not None)
+
+    @property
+    def in_calendar(self) -> tuple[Arrangement, ...]:
+        """All of ours that may stand in the person's calendar, the newest first."""
+        return () if self.told_by_others else self.told
 
 
 @immutable
@@ -75,24 +88,35 @@ def mail_of(attempt: Attempt) -> SessionMail:
     session, city_name, names, language = truth.session, truth.city_name, truth.topic_names, notice.language
     if session is None or city_name is None or names is None or language is None:
         raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
-    before, certain = found.before, found.certain
+    says, told = found.says, [one for one in (found.before, found.certain) if one is not None]
     return SessionMail(
         session_id=notice.session_id,
         kind=found.kind,
         language=Language(language),
         session_kind=session.kind,
-        topic_name=names[0 if language == Language.PL else 1],
-        city_name=city_name,
-        venue=found.says.venue,
-        address=found.says.address,
-        meetings=found.says.meetings,
+        topic_name=says.topic_name or names[0 if language == Language.PL else 1],
+        city_name=says.city_name or city_name,
+        venue=says.venue,
+        address=says.address,
+        meetings=says.meetings,
         sequence=notice.sequence,
         session_cancelled=found.session_cancelled,
-        before=before.meetings if before else None,
-        before_venue=before.venue if before else None,
-        before_address=before.address if before else None,
-        certain=Arrangement(certain.meetings, certain.venue, certain.address) if certain else None,
+        before=_arranged(found.before, says),
+        certain=_arranged(found.certain, says),
+        another_topic=any(one.topic not in (None, says.topic) for one in told),
+        told_by_others=found.told_by_others,
+        in_doubt=found.in_doubt,
+        is_ahead=found.is_ahead,
     )
+
+
+def _arranged(told: Content | None, now: Content) -> Arrangement | None:
+    """What was told, beside what is told now: a town or a topic is named only where it is another one."""
+    if told is None:
+        return None
+    city_name = told.city_name if told.city_id != now.city_id else None
+    topic_name = told.topic_name if told.topic != now.topic else None
+    return Arrangement(told.meetings, told.venue, told.address, city_name, topic_name)
 
 
 def recipient_of(attempt: Attempt, domain: str) -> tuple[Recipient, Letter]:

@@ -14,8 +14,9 @@ import textwrap
 from email.utils import format_datetime
 
 import mrml
+from babel.lists import format_list
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from services.notifications.calendar import Layout, person_lines
 from services.notifications.invitation import invitation_of, place_lines
@@ -60,6 +61,17 @@ class Prepared:
     files: tuple[Layout, ...]
 
 
+_TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
+"""Polish words of one letter, which never end a line."""
+_FILE_NAME = re.compile(r"[a-z]+(?:-\d+)?\.ics")
+
+
+def unbroken(text: str) -> Markup:
+    """A text for HTML whose lines end where a reader would end them: not after a word of one letter, nor inside a file's name."""
+    tied = str(escape(_TIED.sub("\\1\u00a0", text)))
+    return Markup(_FILE_NAME.sub(r'<span style="white-space:nowrap">\g<0></span>', tied))  # noqa: S704  # Escaped above.
+
+
 class Renderer:
     """Renders notices on behalf of one office; keep one for the life of the process.
 
@@ -88,6 +100,7 @@ class Renderer:
             keep_trailing_newline=True,
             auto_reload=False,
         )
+        environment.filters["unbroken"] = unbroken
         self._text = environment.get_template("notice.txt")
         self._mjml = environment.get_template("notice.mjml")
         # Comments off keeps mails small; no fonts: nothing is fetched from anywhere when a mail is opened.
@@ -101,9 +114,11 @@ class Renderer:
             raise ValueError("a notice needs at least one meeting")
         topic, place = one_line(mail.topic_name), _place(mail)
         told = mail.told if mail.kind is NoticeKind.CHANGE else ()
+        topics_before = tuple(dict.fromkeys(one_line(one.topic_name) for one in told if one.topic_name))
         days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
         place_before = _place_before(mail)
-        notice = _notice(mail, words, moved=not all(day.unchanged for day in days), elsewhere=place_before is not None)
+        changed = _changed(mail, moved=not all(day.unchanged for day in days), elsewhere=place_before is not None)
+        notice = _notice(mail, words, changed)
         invitation = invitation_of(mail, words, topic, place, self._organiser, self._organiser_name)
         subject = notice.subject.format(
             topic=textwrap.shorten(topic, SUBJECT_TOPIC_CHARACTERS, placeholder=" …"),
@@ -113,14 +128,16 @@ class Renderer:
             "language": mail.language.value,
             "kind": mail.kind.value,
             "subject": subject,
-            "preview": f"{next(day.text for day in days if not day.dropped)} · {place[0]}",
+            "preview": f"{next(day.when.text for day in days if not day.dropped)} · {place[0]}",
             "notice": notice,
+            "lead": _lead(mail, words, notice, changed),
             "steps": [
                 text for step in notice.steps for text in (invitation.steps if step == CALENDAR_STEPS else (step,))
             ],
             "greeting": words.greeting.format(given_name=GIVEN_NAME),
             "full_name": FULL_NAME,
             "topic": topic,
+            "topic_before": "; ".join(topics_before),
             "session_kind": words.session_kinds[mail.session_kind],
             "labels": words.labels,
             "when_label": notice.when or words.labels.when,
@@ -194,7 +211,13 @@ class Renderer:
         return message.replace("\n", "\r\n").encode("ascii")
 
 
-def _notice(mail: SessionMail, words: Words, *, moved: bool, elsewhere: bool) -> Notice:
+def _changed(mail: SessionMail, *, moved: bool, elsewhere: bool) -> tuple[str, ...]:
+    """What of it is another than was told, in the order in which it is said."""
+    changes = {"topic": mail.another_topic, "when": moved, "where": elsewhere}
+    return tuple(name for name, is_so in changes.items() if is_so)
+
+
+def _notice(mail: SessionMail, words: Words, changed: tuple[str, ...]) -> Notice:
     """The words for what happened."""
     notices = words.notices
     match mail.kind:
@@ -202,10 +225,27 @@ def _notice(mail: SessionMail, words: Words, *, moved: bool, elsewhere: bool) ->
             return notices.confirmation
         case NoticeKind.CANCELLATION:
             return notices.session_cancelled if mail.session_cancelled else notices.place_cancelled
-        case NoticeKind.CHANGE:
-            if moved:
-                return notices.change_both if elsewhere else notices.change_when
-            return notices.change_where if elsewhere else notices.change_other
+        case NoticeKind.CHANGE if not mail.is_ahead:
+            return notices.change_past
+    match changed:
+        case ("when",):
+            return notices.change_when
+        case ("where",):
+            return notices.change_where
+        case ("when", "where"):
+            return notices.change_both
+        case ("topic",):
+            return notices.change_topic
+        case ():
+            return notices.change_other
+    return notices.change_several
+
+
+def _lead(mail: SessionMail, words: Words, notice: Notice, changed: tuple[str, ...]) -> str:
+    """What happened in a sentence or two; while the last mail is in doubt, so that it is true whether it arrived or not."""
+    what = format_list([getattr(words.changed, name) for name in changed], locale=words.locale) if changed else ""
+    lead = notice.lead.format(what=what)
+    return f"{lead} {notice.in_doubt}" if mail.in_doubt and notice.in_doubt else lead
 
 
 def _place(mail: SessionMail) -> tuple[str, ...]:
@@ -223,6 +263,11 @@ def _place_before(mail: SessionMail) -> str | None:
     """The earlier place, when a change mail is about another one."""
     if mail.kind is not NoticeKind.CHANGE:
         return None
-    now = (mail.venue, mail.address or None)
-    others = [one for one in mail.told if one.venue is not None and (one.venue, one.address or None) != now]
+    here = _as_read(mail.venue, mail.address, None)
+    others = [one for one in mail.told if one.venue and _as_read(one.venue, one.address, one.city_name) != here]
     return "; ".join(dict.fromkeys(", ".join(place_lines(one)) for one in others)) or None
+
+
+def _as_read(*lines: str | None) -> tuple[str, ...]:
+    """Nobody goes anywhere else for another space."""
+    return tuple(" ".join(line.split()) for line in lines if line)

@@ -23,6 +23,8 @@ from shared.service import Service
 log = structlog.get_logger()
 
 LOOK_AGAIN_SECONDS = 0.2
+MISSED_REACH = dt.timedelta(days=2)
+"""So far back each look asks who was not told in time; the first one asks of all that ended since go-live."""
 
 
 class Planner:
@@ -49,6 +51,8 @@ class Planner:
         self._found = found
         self._whole_at: float | None = None
         """When the whole was compared last; None: it is to be compared now."""
+        self._ended_after = settings.since
+        """What ended before was looked through already for who had not been told."""
         self._woken = asyncio.Event()
         self._heard_since: dt.datetime | None = None
         """When the oldest of the news was appended that came since the last look."""
@@ -113,6 +117,7 @@ class Planner:
                 soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else 0
                 if whole:
                     found = await differences.plan_all(connection, **common)
+                    found += await differences.plan_missed(connection, ended_after=self._ended_after, **common)
                 else:
                     changed = await differences.news(connection, mark=since, now=now) if since else set()
                     pairs = again | changed
@@ -125,7 +130,7 @@ class Planner:
         if found >= settings.plan_most:
             self._whole_at = None
         elif whole:
-            self._whole_at = at
+            self._whole_at, self._ended_after = at, max(now - MISSED_REACH, settings.since)
         return found + soon
 
 

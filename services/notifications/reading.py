@@ -109,6 +109,7 @@ _PEOPLE = sa.select(_PLACES.c.why, sa.func.count(), sa.func.count().filter(_PLAC
 _NOTICES = sa.select(NOTICE.c.state, NOTICE.c.kind, sa.func.count(), sa.func.sum(NOTICE.c.doubts)).group_by(
     NOTICE.c.state, NOTICE.c.kind
 )
+_NOT_SENT = (NoticeState.FAILED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.TOO_LATE)
 _is_postponed = OPEN.c.problem.in_(POSTPONED)
 _OPEN = sa.select(
     sa.func.count(),
@@ -127,7 +128,7 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, since: dt.date
     not told, and what waits for enrolment could not be told yet.
     """
     sent = dict.fromkeys(NoticeKind, 0)
-    others = dict.fromkeys((NoticeState.FAILED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN), 0)
+    others = dict.fromkeys(_NOT_SENT, 0)
     doubts = 0
     for state, kind, number, in_doubt in await connection.execute(_NOTICES):
         doubts += int(in_doubt)

@@ -179,7 +179,7 @@ class Sender:
     async def _claim_together(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         async with self._engine.begin() as connection:
             working = self._service.working(self._service.clock())
-            taken = await store.take(connection, working, most=most, under_way=self._under_way)
+            taken = await store.take(connection, working, most=most, under_way=self._under_way, since=self._terms.since)
             attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
             await store.write(connection, self._service, working)
         self._said(working)
@@ -206,7 +206,7 @@ class Sender:
         """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
         async with self._engine.begin() as connection:
             working = self._service.working(self._service.clock())
-            taken = await store.take(connection, working, most=1, under_way=self._under_way)
+            taken = await store.take(connection, working, most=1, under_way=self._under_way, since=self._terms.since)
             if not taken:
                 return False, None
             ((notice, truth),) = taken

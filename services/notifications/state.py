@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from services.notifications.ledger import notice_of
@@ -20,14 +21,14 @@ from shared.contracts.enrolment import (
     PlaceState,
     Standing,
 )
-from shared.contracts.model import Language
+from shared.contracts.model import Event, Language
 from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityOutcome
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import meta
+from shared.state.rows import FactRow, fields_of
+from shared.state.working import MakeRow, Remember, Verdict, Working, compare, meta
 from shared.values import immutable
 
 SCHEDULED = "scheduled"
@@ -79,9 +80,9 @@ class Topic(FactRow):
 
 @immutable
 class Session(FactRow):
-    """`content` is a hash of everything a participant is told: a session that only changes its size keeps it."""
+    """`content` is a hash of what is worth a mail: a session that only changes its size keeps it."""
 
-    KEY: ClassVar = ("session_id",)
+    KEY: ClassVar[tuple[str, ...]] = ("session_id",)
 
     session_id: str
     kind: SessionKind
@@ -97,11 +98,25 @@ class Session(FactRow):
 
 @immutable
 class Place(FactRow):
-    KEY: ClassVar = ("session_id", "person_id")
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "person_id")
 
     session_id: str
     person_id: str
     state: Standing
+
+
+@immutable
+class SessionSaid(Session):
+    """What was said of a session once. All of it is kept: how it stands today does not say what people knew of it at go-live."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "source", "version")
+
+
+@immutable
+class PlaceSaid(Place):
+    """What was said of a place once: whether somebody had it at go-live, and how often it was given back since."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "person_id", "source", "version")
 
 
 @immutable
@@ -156,19 +171,29 @@ def session_of(heard: Heard[SessionState]) -> Session:
         body.city_id,
         body.venue,
         body.address,
-        body.meetings,
+        tuple(map(_as_in_contract, body.meetings)),
         body.ends_at,
         content_hash(body),
         CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
     )
 
 
+def _as_in_contract(meeting: Meeting) -> Meeting:
+    """Without what a sender added to it: rows, and the facts that repeat them, do not grow with what is sent to us."""
+    if not meeting.model_extra:
+        return meeting
+    return Meeting.model_construct(**{name: getattr(meeting, name) for name in Meeting.model_fields})
+
+
 def content_hash(body: SessionState) -> str:
-    """The same for two states of a session about which a participant would be told the same."""
-    meetings = sorted(
-        (one.meeting_id, one.starts_local.isoformat(), one.ends_local.isoformat(), one.zone) for one in body.meetings
+    """The same for two states of a session between which nobody who comes would do anything differently (decision 0018): go
+    somewhere else, at another time, for another topic."""
+    times = sorted(
+        (*map(dt.datetime.isoformat, (one.starts_local, one.ends_local, one.starts_at, one.ends_at)),)
+        for one in body.meetings
     )
-    told = [body.kind, body.topic, body.city_id, body.venue, body.address or "", meetings]
+    place = [" ".join(text.split()) for text in (body.venue, body.address or "")]
+    told = [body.topic, body.city_id, *place, times]
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
 
@@ -186,6 +211,39 @@ def place_of(heard: Heard[PlaceState]) -> Place:
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     body = heard.body
     return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id)
+
+
+# --- what is kept beside the newest --------------------------------------------------------
+
+
+def _remembering(kind: type[FactRow], made: MakeRow, key: Callable[[Any], tuple[str, ...]]) -> Remember:
+    """Keeps each statement of an aggregate, in whatever order they are heard. Its owner may be another one by now: then it is
+    judged here whether they kept to one way of numbering."""
+    names = fields_of(kind)
+
+    def remember(working: Working, row: FactRow, heard: Heard[Any]) -> None:
+        rows = working[kind]
+        fact = made(heard)
+        said = kind(*(getattr(fact, name) for name in names))
+        if said.source != row.source and any(
+            one.source == said.source and one.numbered != said.numbered
+            for one in rows.where("session_id", key(said)[0])
+            if key(one) == key(said)
+        ):
+            return
+        old = rows.get(*rows.key(said))
+        if old is None or compare(old, said) is Verdict.NEWER:
+            rows.put(said)
+
+    return remember
+
+
+_remember_session = _remembering(SessionSaid, session_of, lambda row: (row.session_id,))
+_remember_place = _remembering(PlaceSaid, place_of, lambda row: (row.session_id, row.person_id))
+REMEMBER: dict[type[Event], Remember] = {
+    **dict.fromkeys(SessionState.__subclasses__(), _remember_session),
+    **dict.fromkeys(_STANDING, _remember_place),
+}
 
 
 MAKE: dict[Any, Any] = {

@@ -10,18 +10,29 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.ledger import Notice, OpenNotice, Told
-from services.notifications.state import Contact, Person, Place, Session, Settled, Topic, Town
+from services.notifications.state import (
+    SCHEDULED,
+    Contact,
+    Person,
+    Place,
+    PlaceSaid,
+    Session,
+    SessionSaid,
+    Settled,
+    Topic,
+    Town,
+)
 from services.notifications.untold import Truth
-from shared.contracts.enrolment import PlacesSettled
+from shared.contracts.enrolment import PlaceState, Standing
 from shared.contracts.notifications import NoticeOutcome
+from shared.contracts.planner import SessionState
 from shared.deciding.thinking import to_write
 from shared.events.envelope import Heard
-from shared.events.streams import STREAMS
-from shared.postgres.database import KEPT, rows_as, table_of
+from shared.postgres.database import KEPT, any_of, rows_as, table_of
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs, Service
 from shared.state.rows import Row, fields_of
@@ -43,6 +54,8 @@ SESSION = table_of(
 PLACE = table_of(
     Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
 )
+SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
+PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 NOTICE = table_of(
     Notice,
     "notice",
@@ -81,7 +94,9 @@ TABLES: dict[type[Row], sa.Table] = {
     Town: TOWN,
     Topic: TOPIC,
     Session: SESSION,
+    SessionSaid: SESSION_SAID,
     Place: PLACE,
+    PlaceSaid: PLACE_SAID,
     Notice: NOTICE,
     Settled: SETTLED,
     Told: TOLD,
@@ -125,6 +140,15 @@ CITY_NAME = (
     .scalar_subquery()
 )
 TOPIC_NAMES = tuple(_of(TOPIC, column, SESSION.c.topic, "rule_id") for column in ("name_pl", "name_en"))
+_of_place = sa.and_(PLACE_SAID.c.session_id == PLACE.c.session_id, PLACE_SAID.c.person_id == PLACE.c.person_id)
+_LIFE = (
+    sa.select(sa.func.max(PLACE_SAID.c.version))
+    .where(_of_place, PLACE_SAID.c.source == PLACE.c.source)
+    .where(PLACE_SAID.c.state != PLACE.c.state, PLACE_SAID.c.version < PLACE.c.version)
+    .scalar_subquery()
+)
+"""Which life of a place it is: the last statement after which it stood otherwise. A place that is given back by a rule, or asked
+for again, lives anew."""
 MADE_OF = _digest(
     CONTACT.c.person_id,
     CONTACT.c.email,
@@ -132,9 +156,11 @@ MADE_OF = _digest(
     *(_of(PERSON, column, CONTACT.c.person_id) for column in ("given_name", "family_name")),
     CITY_NAME,
     *TOPIC_NAMES,
+    sa.cast(_LIFE, sa.Text),
     version("rollcall"),
 )
-"""Of all that a mail is made of beside what it says of the session. Of the release, too: it tries again what an older one
+"""Of all that a mail is made of beside what it says of the session. Of the place's life: who asks again weeks later asks for
+another mail. Of the release, too: it tries again what an older one
 could not write, or what a server did not like about it."""
 
 
@@ -163,16 +189,44 @@ _due = (
     .cte("due")
 )
 IS_SETTLED = sa.and_(
-    SETTLED.c.source == STREAMS[PlacesSettled.stream].owner,  # Nobody else can know what it has decided.
     SETTLED.c.session_id == SESSION.c.session_id,
     SETTLED.c.session_source == SESSION.c.source,
     SETTLED.c.session_event_id == SESSION.c.event_id,
 )
+SINCE = sa.bindparam("since", type_=sa.DateTime(timezone=True))
+"""Go-live: before it, others told people what was true then."""
+# In upserted rows a value that is missing may stand as JSON's null.
+NOTHING_TOLD = sa.func.coalesce(sa.func.jsonb_typeof(sa.type_coerce(TOLD.c.said, JSONB)), "null") == "null"
+_stood = (
+    sa.select(PLACE_SAID.c.state)
+    .where(_of_place, PLACE_SAID.c.heard_at < SINCE)
+    .order_by((PLACE_SAID.c.source == PLACE.c.source).desc(), PLACE_SAID.c.version.desc())
+    .limit(1)
+    .correlate(PLACE)
+    .scalar_subquery()
+)
+_before = SESSION_SAID.c.heard_at < SINCE
+KNOWN = (
+    sa.select(SESSION_SAID)
+    .where(SESSION_SAID.c.session_id == SESSION.c.session_id, NOTHING_TOLD, _stood == Standing.ENROLLED)
+    .order_by(
+        _before.desc(),
+        (SESSION_SAID.c.source == SESSION.c.source).desc(),
+        sa.case((_before, -SESSION_SAID.c.version), else_=SESSION_SAID.c.version),
+    )
+    .limit(1)
+    .correlate(SESSION, TOLD)
+    .lateral("known")
+)
+"""The session as whoever had the place at go-live knows it from others: as it stood then, or else was first said to be."""
+KNOWN_CONTENT = sa.case((KNOWN.c.state == SCHEDULED, KNOWN.c.content))
+KNOWN_ENDS = sa.case((KNOWN.c.state == SCHEDULED, KNOWN.c.ends_at))
 _JOINED: tuple[type[Row], ...] = (Told, Notice, Place, Session, Person, Contact)
 _CLAIM = (
     sa.select(
         *_due.c,
         *(column for kind in _JOINED for column in TABLES[kind].c),
+        *KNOWN.c,
         CITY_NAME,
         *TOPIC_NAMES,
         SETTLED.c.event_id.is_not(None),
@@ -187,6 +241,7 @@ _CLAIM = (
     .outerjoin(PERSON, PERSON.c.person_id == _due.c.person_id)
     .outerjoin(CONTACT, CONTACT.c.person_id == _due.c.person_id)
     .outerjoin(SETTLED, IS_SETTLED)
+    .outerjoin(KNOWN, sa.true())
 )
 _ANY_DUE = sa.select(sa.exists().where(_is_due))
 
@@ -197,25 +252,26 @@ async def any_due(connection: AsyncConnection, now: dt.datetime, *, under_way: C
 
 
 async def take(
-    connection: AsyncConnection, working: Working, *, most: int, under_way: Collection[str]
+    connection: AsyncConnection, working: Working, *, most: int, under_way: Collection[str], since: dt.datetime
 ) -> list[tuple[OpenNotice, Truth]]:
     """Loads and locks open notices that are due, with the truth about them; what others are taking is left to them.
 
     A lease that ran out stands for a holder who is gone, but for those that this process knows to be `under_way`.
     """
     taken: list[tuple[OpenNotice, Truth]] = []
-    parameters = {"now": working.now, "most": most, "under_way": sorted(under_way)}
+    parameters = {"now": working.now, "most": most, "under_way": sorted(under_way), "since": since}
     for row in await connection.execute(_CLAIM, parameters):
         reading = _Reading(row)
         notice = reading.next(OpenNotice)
         told, outcome, place, session, person, contact = (reading.next(kind) for kind in _JOINED)
+        known = reading.next(SessionSaid)
         assert isinstance(notice, OpenNotice)
         working[OpenNotice].loaded([notice])
         working[Told].loaded([told] if isinstance(told, Told) else [])
         working[Notice].loaded([outcome] if isinstance(outcome, Notice) else [])
         city_name, name_pl, name_en, settled, mailbox, made_of = row[-6:]
         names = (name_pl, name_en) if name_pl else None
-        truth = Truth(place, session, person, contact, city_name, names, settled, mailbox, made_of)  # type: ignore[arg-type]
+        truth = Truth(place, session, person, contact, city_name, names, known, settled, mailbox, made_of)  # type: ignore[arg-type]
         taken.append((notice, truth))
     return taken
 
@@ -283,10 +339,37 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
     return notice
 
 
+_SAID_OF_SESSIONS = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
+_SAID_OF_PLACES = sa.select(PLACE_SAID).where(any_of(PLACE_SAID.c.session_id, "sessions"))
+
+
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """For outcomes heard back from our own stream: what was told so far."""
-    outcomes = [one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, NoticeOutcome)]
-    await load_told(reads.connection, working, [(body.person_id, body.session_id) for body in outcomes])
+    """For outcomes heard back from our own stream: what was told so far. For sessions and places: what is remembered of them."""
+    outcomes: list[Pair] = []
+    sessions: set[tuple[str, str, int]] = set()
+    places: set[tuple[str, str, str, int]] = set()
+    for one in inputs:
+        match one:
+            case Heard(body=NoticeOutcome() as body):
+                outcomes.append((body.person_id, body.session_id))
+            case Heard(body=SessionState() as body):
+                sessions.add((body.session_id, one.source, one.version))
+            case Heard(body=PlaceState() as body):
+                places.add((body.session_id, body.person_id, one.source, one.version))
+    await load_told(reads.connection, working, outcomes)
+    if not sessions and not places:
+        return
+    reads.by_key(working[SessionSaid], SESSION_SAID, sessions)
+    reads.by_key(working[PlaceSaid], PLACE_SAID, places)
+    await reads.run()  # Apart from what else is asked about sessions.
+    of_session = ((working[Session].get(session_id), source) for session_id, source, _ in sessions)
+    if names := {row.session_id for row, source in of_session if row is not None and row.source != source}:
+        reads.rows(working[SessionSaid], _SAID_OF_SESSIONS, {"sessions": sorted(names)})
+        await reads.run()
+    of_place = ((working[Place].get(*key), source) for *key, source, _ in places)
+    if names := {row.session_id for row, source in of_place if row is not None and row.source != source}:
+        reads.rows(working[PlaceSaid], _SAID_OF_PLACES, {"sessions": sorted(names)})
+        await reads.run()
 
 
 async def write(connection: AsyncConnection, service: Service, working: Working) -> None:

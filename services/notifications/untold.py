@@ -11,9 +11,10 @@ import datetime as dt
 from dataclasses import replace
 
 from services.notifications.digests import is_the_same
-from services.notifications.ledger import NO_PLACE, Content, Told
+from services.notifications.ledger import NO_PLACE, Belief, Content, Told, nothing_yet
 from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Session
 from shared.contracts.enrolment import Standing
+from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
 from shared.values import immutable
 
@@ -29,6 +30,8 @@ class Truth:
     city_name: str | None
     topic_names: tuple[str, str] | None
     """Polish, English."""
+    known_before: Session | None = None
+    """The session as whoever had the place at go-live knew it, if nobody was told anything since: others told them."""
     settled: bool = True
     """Whether enrolment has drawn every consequence from this statement of the session."""
     mailbox: str | None = None
@@ -37,10 +40,33 @@ class Truth:
     """The digest of all that a mail would be made of."""
 
     @property
+    def waits_for(self) -> str | None:
+        """What has to be known before a mail can be written, and is not."""
+        known = {
+            "person": self.person,
+            "contact": self.contact,
+            "town": self.city_name,
+            "topic": self.topic_names,
+        }
+        return next((name for name, value in known.items() if value is None), None)
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Who is erased, or whose contact is forgotten, is never written to."""
+        return any(one is not None and one.erased for one in (self.person, self.contact))
+
+    @property
     def is_complete(self) -> bool:
-        """Whether a mail can be written. What is missing is waited for; who is erased is never written to."""
-        known = self.person is not None and not self.person.erased and self.contact is not None
-        return known and not (self.contact and self.contact.erased) and bool(self.city_name and self.topic_names)
+        """Whether a mail can be written."""
+        return self.waits_for is None and not self.is_unreachable
+
+    def named(self, content: Content, language: Language) -> Content:
+        """What a mail in this language says: names that were told once stay what they were."""
+        if content.topic_name is not None or self.topic_names is None or self.session is None:
+            return content
+        if content.topic != self.session.topic:  # Others told of another one: what they called it is not known.
+            return content
+        return content.model_copy(update={"topic_name": self.topic_names[0 if language == Language.PL else 1]})
 
 
 @immutable
@@ -53,7 +79,13 @@ class Difference:
     """In a change: what was told before, if that is known."""
     certain: Content | None = None
     """While it is in doubt whether `before`, or what is called off, was told: what had been told before that."""
+    told_by_others: bool = False
+    """`before` is what was so at go-live: whatever calendar entry there is was not made by a mail of ours."""
+    in_doubt: bool = False
+    """Nobody knows whether the last mail about it arrived."""
     session_cancelled: bool = False
+    is_ahead: bool = True
+    """Whether what it says, or calls off, is still to come."""
     given_up: bool = False
     """The very mail that would tell it has been given up: nothing of what it was made of has changed since."""
     waits_for_enrolment: bool = False
@@ -65,8 +97,8 @@ class Difference:
         return not self.given_up and not self.waits_for_enrolment
 
 
-def difference(told: Told | None, truth: Truth, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-    """What is true and was not told. `since` is go-live: before it, others told people what was true then.
+def difference(told: Told | None, truth: Truth, *, now: dt.datetime) -> Difference | None:
+    """What is true and was not told. Before go-live others told people what was true then.
 
     Decided until the session is over, as it is true and as it was told: who believes that it takes place next week has to
     know that it took place yesterday.
@@ -75,11 +107,8 @@ def difference(told: Told | None, truth: Truth, *, now: dt.datetime, since: dt.d
     if place is None or session is None:
         return None
     content = session.content if place.state == Standing.ENROLLED and session.state == SCHEDULED else None
-    is_over = now >= session.ends_at
-    if told is None:
-        found = None if is_over else _never_told(place, session, content, since)
-    else:
-        found = _told_otherwise(told, truth, session, content, now)
+    believed = _believed(told, truth.known_before, place)
+    found = _told_otherwise(believed, truth, session, content, now)
     if found is None:
         return None
     given_up = (
@@ -87,18 +116,40 @@ def difference(told: Told | None, truth: Truth, *, now: dt.datetime, since: dt.d
         and told.given_up == (content or NO_PLACE)
         and is_the_same(told.given_up_for, truth.made_of)
     )  # fmt: skip
-    return replace(found, given_up=given_up, waits_for_enrolment=content is not None and not truth.settled)
+    return replace(
+        found,
+        is_ahead=now < found.says.ends_at,
+        told_by_others=believed is not told and found.before is not None,
+        in_doubt=believed.state == Belief.MAYBE,
+        given_up=given_up,
+        waits_for_enrolment=content is not None and not truth.settled,
+    )
 
 
-def _never_told(place: Place, session: Session, content: str | None, since: dt.datetime) -> Difference | None:
-    said = _true_now(session, content)
-    if place.heard_at >= since:
-        return Difference(NoticeKind.CONFIRMATION, said) if content is not None else None
-    if place.state != Standing.ENROLLED or session.heard_at < since:
+def missed(told: Told | None, truth: Truth, *, since: dt.datetime) -> Difference | None:
+    """What somebody had to be told while it was of use, and was not: at the last moment, as it was known then.
+
+    Nothing that ended before go-live, nor what was said of it afterwards, nor what has been given up already.
+    """
+    place, session = truth.place, truth.session
+    if place is None or session is None:
         return None
-    if content is not None:
-        return Difference(NoticeKind.CHANGE, said)
-    return Difference(NoticeKind.CANCELLATION, said, session_cancelled=session.state == CANCELLED)
+    believed = _believed(told, truth.known_before, place)
+    end = max(session.ends_at, believed.ends_at or session.ends_at)
+    if end <= since or place.heard_at >= end or session.heard_at >= end:
+        return None
+    found = difference(told, truth, now=end - dt.timedelta(microseconds=1))
+    return None if found is None or believed.given_up == (found.says.hash or NO_PLACE) else found
+
+
+def _believed(told: Told | None, known: Session | None, place: Place) -> Told:
+    """What the person was told, by us, or else by others before go-live. Of those who were not told because it was given up
+    others' word still stands."""
+    told = told or nothing_yet(place.person_id, place.session_id)
+    if told.said is not None or known is None or known.state != SCHEDULED:
+        return told
+    said = said_of(known, known.content)
+    return replace(told, state=Belief.YES, content=known.content, said=said, ends_at=known.ends_at)
 
 
 def _told_otherwise(
@@ -114,17 +165,30 @@ def _told_otherwise(
     certain = told.certain if told.certain is not None and told.certain.hash is not None else None
     before = told.said if told.said is not None and told.said.hash is not None else certain
     if content is None:
-        called_off = (before or _true_now(session, None)).model_copy(update={"hash": None})
+        called_off = (before or true_now(truth, None)).model_copy(update={"hash": None})
         is_cancelled = session.state == CANCELLED
         return Difference(NoticeKind.CANCELLATION, called_off, certain=certain, session_cancelled=is_cancelled)
     # At another address nothing is known that could change: whoever reads it gets the whole, and an entry of their own.
     if elsewhere:
-        return Difference(NoticeKind.CONFIRMATION, _true_now(session, content))
+        return Difference(NoticeKind.CONFIRMATION, true_now(truth, content))
     # Nor is it a change to whoever was told last, or may have been, that there is no place any more.
     if told.content is None or (told.said is not None and told.said.hash is None):
-        return Difference(NoticeKind.CONFIRMATION, _true_now(session, content), certain=certain)
-    return Difference(NoticeKind.CHANGE, _true_now(session, content), before=before, certain=certain)
+        return Difference(NoticeKind.CONFIRMATION, true_now(truth, content), certain=certain)
+    return Difference(NoticeKind.CHANGE, true_now(truth, content), before=before, certain=certain)
 
 
-def _true_now(session: Session, content: str | None) -> Content:
-    return Content(hash=content, venue=session.venue, address=session.address, meetings=session.meetings)
+def true_now(truth: Truth, content: str | None) -> Content:
+    assert truth.session is not None
+    return said_of(truth.session, content).model_copy(update={"city_name": truth.city_name})
+
+
+def said_of(session: Session, content: str | None) -> Content:
+    """What a mail says of this state of a session. The names that it uses follow with the language."""
+    return Content(
+        hash=content,
+        topic=session.topic,
+        city_id=session.city_id,
+        venue=session.venue,
+        address=session.address,
+        meetings=session.meetings,
+    )

@@ -45,6 +45,11 @@ class NoticeOutcome(Fact):
     address_digest: Line | None = None
     """Which address it went to: the same for the same address of this person, and nothing that anybody but notifications could
     hold an address against. None in older facts: not known."""
+    topic: Id | None = None
+    topic_name: Line | None = None
+    """As the mail named it."""
+    city_id: Id | None = None
+    city_name: Line | None = None
     venue: Line
     address: OptionalLine | None = None
     meetings: Annotated[tuple[Meeting, ...], Field(min_length=1, max_length=60)]
@@ -64,6 +69,10 @@ _NOTICE: dict[str, object] = {
     "sequence": 0,
     "content": "5b0c7a1f3f6f4d7e9a8b7c6d5e4f3a2b",
     "address_digest": "7c1e.5b0c7a1f",
+    "topic": "climate",
+    "topic_name": "Adaptacja do zmian klimatu",
+    "city_id": "geonames:776597",
+    "city_name": "Augustów",
     "venue": "Urząd Miejski w Augustowie, sala 12",
     "address": "ul. Młyńska 35, Augustów",
     "meetings": [
@@ -89,10 +98,12 @@ class NoticeFailed(NoticeOutcome):
 
     `smtp_550` and the like: refused for good, or for days. `unrenderable`: no mail can carry what it should say.
     `outcome_unknown`: it may have left, an operator has to find out. `overtaken`: it may have left, and a later notice
-    tells what is true now. `not_sent`: an operator found out that it had not left.
+    tells what is true now. `not_sent`: an operator found out that it had not left. `too_late`: the session ended before it could
+    leave, or before anybody knew where to send it; `problem` says what stood in the way.
     """
 
     code: Line
+    problem: Line | None = None
     made_of_digest: Line | None = None
     """The same while the mail would be the very one that failed: same address, name, language, words and release."""
     example: ClassVar[Mapping[str, object]] = _NOTICE | {"code": "smtp_550", "made_of_digest": "7c1e.e0a94d21"}

@@ -32,6 +32,7 @@ def books() -> dict[str, Any]:
         "refused_for_now",
         "postponed",
         "told_by_others",
+        "too_late",
     )
     waiting = [f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment")]
     notices = {

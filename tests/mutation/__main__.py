@@ -60,13 +60,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "who says that places are settled",
-        "services/notifications/store.py",
-        "    SETTLED.c.source == STREAMS[PlacesSettled.stream].owner,  # Nobody else can know what it has decided.\n",
-        "",
-        ("tests/notifications/test_sending.py::test_only_enrolment_can_say_that_it_has_decided",),
-    ),
-    Mutation(
         "a withdrawal of before the cancellation",
         "services/enrolment/decisions.py",
         "    elif session.state == CANCELLED and at >= session.heard_at:",
@@ -330,8 +323,8 @@ MUTATIONS = (
     Mutation(
         "the end that was told, in SQL",
         "services/notifications/differences.py",
-        "PARTS = (_lasts, sa.and_(~_lasts, TOLD.c.ends_at > NOW))",
-        "PARTS = (_lasts,)",
+        "    sa.and_(~_lasts, ~NOTHING_TOLD, TOLD.c.ends_at > NOW),\n",
+        "",
         ("tests/notifications/test_store.py::test_sql_finds_exactly_the_differences_that_the_rules_find",),
     ),
     Mutation(
@@ -453,8 +446,8 @@ MUTATIONS = (
     Mutation(
         "a day told for certain is taken out",
         "services/notifications/letters.py",
-        "        return tuple(one for one in (before, self.certain) if one is not None)",
-        "        return tuple(one for one in (before,) if one is not None)",
+        "        return tuple(one for one in (self.before, self.certain) if one is not None)",
+        "        return tuple(one for one in (self.before,) if one is not None)",
         (
             "tests/notifications/test_invitation.py::test_a_day_that_was_told_for_certain_is_taken_out_though_a_later_mail_may_have_done_so",
         ),

@@ -7,13 +7,25 @@ from dataclasses import replace
 from typing import Any
 
 from services.notifications.decisions import Terms
-from services.notifications.ledger import Content, OpenNotice
-from services.notifications.state import SCHEDULED, Contact, Person, Place, Session, Settled, Topic, Town
+from services.notifications.ledger import Content, Notice, NoticeState, OpenNotice
+from services.notifications.state import (
+    SCHEDULED,
+    Contact,
+    Person,
+    Place,
+    PlaceSaid,
+    Session,
+    SessionSaid,
+    Settled,
+    Topic,
+    Town,
+)
 from services.notifications.untold import Truth
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
+from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting, SessionKind
-from shared.state.rows import fields_of
+from shared.state.rows import fields_of, mapping
 
 NOW = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
 BEFORE = NOW - dt.timedelta(days=3)
@@ -39,6 +51,7 @@ def meeting(starts: str = "2026-11-23T09:00", ends: str = "2026-11-23T15:00", me
 
 MONDAY = meeting()
 TUESDAY = meeting("2026-11-24T09:00", "2026-11-24T15:00")
+YESTERDAY = meeting("2026-11-19T09:00", "2026-11-19T15:00")
 
 
 def session(
@@ -68,14 +81,21 @@ def place(
     person_id: str = "person-1",
     session_id: str = "session-1",
     heard_at: dt.datetime = BEFORE,
+    version: int = 1,
 ) -> Place:
-    return Place(*_meta(heard_at), session_id, person_id, state)
+    return replace(Place(*_meta(heard_at), session_id, person_id, state), version=version)
 
 
 def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:
     """Enrolment has been heard about this statement of the session."""
     known = its_session or session()
     return Settled(*_meta(BEFORE, by), known.session_id, known.source, known.event_id)
+
+
+def said_then(row: Session | Place, **changes: Any) -> SessionSaid | PlaceSaid:
+    """A statement as it is remembered."""
+    kind = SessionSaid if isinstance(row, Session) else PlaceSaid
+    return kind(**(dict(mapping(row)) | changes))
 
 
 def person(person_id: str = "person-1") -> Person:
@@ -116,3 +136,11 @@ def open_notice(**changes: Any) -> OpenNotice:
 def content(its_session: Session | None = None) -> Content:
     known = its_session or session()
     return Content(hash=known.content, venue=known.venue, address=known.address, meetings=known.meetings)
+
+
+def notice(**changes: Any) -> Notice:
+    row = Notice(
+        "rollcall/notifications", 1, True, "event-1", BEFORE, "notice-1", "person-1", "session-1", NoticeKind.CHANGE,
+        Language.PL, 0, content(), "<notice-1@x>", 1, 0, NoticeState.SENT, None, None, None, BEFORE,
+    )  # fmt: skip
+    return replace(row, **changes)

@@ -11,7 +11,7 @@ from typing import Any
 
 from icalendar import Calendar
 
-from services.notifications.letters import Letter, Recipient, SessionMail
+from services.notifications.letters import Arrangement, Letter, Recipient, SessionMail
 from services.notifications.mail import Renderer
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
@@ -61,9 +61,13 @@ def session_mail(
     return replace(mail, **changes)
 
 
+def told(*meetings: Meeting, venue: str | None = VENUE, address: str | None = ADDRESS, **more: Any) -> Arrangement:
+    """What the person was told."""
+    return Arrangement(meetings or (FIRST,), venue, address, **more)
+
+
 def change(language: Language = Language.PL, **changes: Any) -> SessionMail:
-    told: dict[str, Any] = {"before": (FIRST,), "before_venue": VENUE, "before_address": ADDRESS, "sequence": 2}
-    return session_mail(NoticeKind.CHANGE, language, **(told | changes))
+    return session_mail(NoticeKind.CHANGE, language, **({"before": told(), "sequence": 2} | changes))
 
 
 def cancellation(language: Language = Language.PL, **changes: Any) -> SessionMail:

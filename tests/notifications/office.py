@@ -101,6 +101,20 @@ class Office:
         await self.is_true(*(replace(row, heard_at=now) for row in rows))
         self.sender.news(now)
 
+    async def has_looked(self) -> None:
+        """Two looks at the whole have begun and ended since, and nothing is on its way: what is not there by now does not come."""
+        assert self.sender is not None
+        planner = self.sender._planner
+        for _ in range(2):
+            planner._whole_at = None
+            planner._woken.set()
+            await until(lambda: planner._whole_at is not None)
+
+        async def is_quiet() -> bool:
+            return not await self.open()
+
+        await until(is_quiet)
+
     @contextlib.asynccontextmanager
     async def sending(self, kind: type[Sender] = Sender) -> AsyncIterator[Sender]:
         async def heard() -> None:

@@ -63,8 +63,9 @@ class Drowsy(Sender):
         self.asleep, self.waking = asyncio.Event(), asyncio.Event()
 
     async def _settle(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
-        self.asleep.set()
-        await self.waking.wait()
+        if outcomes:  # Another carrier, woken for nothing, shall not sleep as well.
+            self.asleep.set()
+            await self.waking.wait()
         await super()._settle(lease, outcomes)
 
 

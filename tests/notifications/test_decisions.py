@@ -20,7 +20,7 @@ from services.notifications.decisions import (
 )
 from services.notifications.ledger import DERIVE, UNRENDERABLE, Belief, Notice, NoticeState, OpenNotice, Told
 from services.notifications.state import CANCELLED, MAKE, SCHEDULED, Place, Session
-from services.notifications.untold import Difference, Truth, difference
+from services.notifications.untold import Difference, Truth, difference, missed
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeKind
@@ -68,10 +68,9 @@ class Ledger:
         its_place: Place | None = None,
         its_session: Session | None = None,
         now: dt.datetime = NOW,
-        since: dt.datetime = LONG_AGO,
         **known: Any,
     ) -> Difference | None:
-        return difference(self.told, truth(its_place, its_session, **known), now=now, since=since)
+        return difference(self.told, truth(its_place, its_session, **known), now=now)
 
     def claim(self, known: Truth | None = None) -> Attempt | None:
         """Takes the open notice, or a new one."""
@@ -89,6 +88,12 @@ class Ledger:
 
     def believed(self) -> str | None:
         return self.told.state.value if self.told else None
+
+    def outcome(self) -> tuple[str, str | None]:
+        """Code and problem of the last mail that failed."""
+        body = self.working.said[-1].body
+        assert isinstance(body, NoticeFailed)
+        return body.code, body.problem
 
     def codes(self) -> list[str]:
         return [getattr(said.body, "code", "sent") for said in self.working.said]
@@ -169,16 +174,42 @@ def test_nothing_is_told_of_a_session_that_is_over() -> None:
     assert kind(ledger.differs(now=over - dt.timedelta(seconds=1), its_place=WITHDRAWN)) is NoticeKind.CANCELLATION
 
 
-def test_what_stood_before_go_live_is_not_told() -> None:
-    assert Ledger().differs(since=NOW) is None
+def test_what_stood_before_go_live_is_not_told_however_often_it_is_said_again() -> None:
+    assert Ledger().differs(known_before=session()) is None
+    assert Ledger().differs(place(heard_at=NOW), session(heard_at=NOW), known_before=session()) is None
 
 
 def test_a_place_from_before_go_live_hears_of_changes_since() -> None:
-    since = BEFORE + dt.timedelta(days=1)
-    moved, cancelled = session(TUESDAY, heard_at=NOW), session(state=CANCELLED, heard_at=NOW)
-    assert kind(Ledger().differs(its_session=moved, since=since)) is NoticeKind.CHANGE
-    assert kind(Ledger().differs(its_session=cancelled, since=since)) is NoticeKind.CANCELLATION
-    assert kind(Ledger().differs(place(heard_at=NOW), since=since)) is NoticeKind.CONFIRMATION
+    moved, cancelled = session(TUESDAY), session(state=CANCELLED)
+    found = Ledger().differs(its_session=moved, known_before=session())
+    assert found is not None
+    assert (found.kind, found.told_by_others) == (NoticeKind.CHANGE, True)
+    assert found.before is not None
+    assert found.before.meetings == (MONDAY,)
+    assert kind(Ledger().differs(its_session=cancelled, known_before=session())) is NoticeKind.CANCELLATION
+    assert kind(Ledger().differs(known_before=session(state=CANCELLED))) is NoticeKind.CONFIRMATION
+
+
+@pytest.mark.parametrize("its_place", [WITHDRAWN, WAITLISTED])
+def test_a_place_from_before_go_live_that_ends_after_it_is_called_off(its_place: Place) -> None:
+    """Whoever had it knows of it by other ways, and goes there if nobody says that it ended."""
+    found = Ledger().differs(its_place, session(TUESDAY), known_before=session())
+    assert found is not None
+    assert (found.kind, found.says.meetings) == (NoticeKind.CANCELLATION, (MONDAY,))
+
+
+def test_who_could_not_be_told_of_a_change_still_believes_what_others_said() -> None:
+    ledger, known = Ledger(), session()
+    ledger.attempt(REFUSED, truth(its_session=session(TUESDAY), known_before=known))
+    assert is_given_up(ledger.differs(its_session=session(TUESDAY), known_before=known))
+    assert ledger.differs(known_before=known) is None
+    assert kind(ledger.differs(WITHDRAWN, session(TUESDAY), known_before=known)) is NoticeKind.CANCELLATION
+
+
+def test_a_place_from_before_go_live_is_told_that_what_was_ahead_has_taken_place() -> None:
+    found = Ledger().differs(its_session=YESTERDAY, known_before=session())
+    assert found is not None
+    assert (found.kind, found.is_ahead) == (NoticeKind.CHANGE, False)
 
 
 # --- attempts ------------------------------------------------------------------------------
@@ -310,7 +341,80 @@ def test_who_was_put_off_until_the_session_was_over_does_not_look_as_if_they_had
     tried(ledger, LATER, 2)
     ledger.working.now = session().ends_at
     assert ledger.claim() is None
-    assert (ledger.notice, ledger.codes()) == (None, ["smtp_450"])
+    assert (ledger.notice, ledger.outcome()) == (None, ("too_late", "smtp_450"))
+
+
+@pytest.mark.parametrize(
+    ("known", "problem"),
+    [
+        ({"contact": None}, "contact"),
+        ({"person": None}, "person"),
+        ({"city_name": None}, "town"),
+        ({"topic_names": None}, "topic"),
+        ({"settled": False}, "enrolment"),
+        ({}, None),
+    ],
+)
+def test_who_was_told_nothing_until_the_session_was_over_ends_as_a_fact_that_says_why(
+    known: Any, problem: str | None
+) -> None:
+    ledger = Ledger()
+    ledger.working.now = session().ends_at
+    assert ledger.claim(truth(**known)) is None
+    assert (ledger.notice, ledger.outcome()) == (None, ("too_late", problem))
+    assert missed(ledger.told, truth(**known), since=LONG_AGO) is None  # It is said once.
+
+
+def test_a_server_that_refused_us_until_the_session_was_over_leaves_a_fact_for_everybody_it_kept_from_knowing() -> None:
+    ledger = Ledger()
+    ledger.attempt(NOT_TRIED)
+    ledger.working.now = session().ends_at
+    assert ledger.claim() is None
+    assert ledger.outcome() == ("too_late", "sender_smtp_530")
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        truth(WITHDRAWN),
+        truth(place(heard_at=session().ends_at)),
+        truth(its_session=session(heard_at=session().ends_at)),
+        truth(known_before=session()),
+        truth(contact=replace(truth().contact, erased=True)),  # type: ignore[type-var]
+    ],
+    ids=["no place", "given afterwards", "said afterwards", "told by others", "forgotten"],
+)
+def test_nobody_missed_what_they_did_not_have_to_be_told(known: Truth) -> None:
+    ledger = Ledger()
+    ledger.working.now = session().ends_at + dt.timedelta(hours=1)
+    assert ledger.claim(known) is None
+    assert ledger.codes() == []
+
+
+def test_nothing_was_missed_of_what_ended_before_go_live() -> None:
+    assert missed(None, truth(), since=session().ends_at) is None
+    assert kind(missed(None, truth(), since=session().ends_at - dt.timedelta(seconds=1))) is NoticeKind.CONFIRMATION
+
+
+def test_a_mail_in_doubt_whose_session_is_over_stays_in_doubt() -> None:
+    ledger = Ledger()
+    ledger.attempt(DOUBTFUL)
+    ledger.working.now = session().ends_at
+    assert ledger.claim() is None
+    assert ledger.codes() == ["outcome_unknown"]
+
+
+def test_a_mail_in_doubt_is_not_tried_again_once_what_it_said_to_be_ahead_has_passed() -> None:
+    """Told of a day in December for certain; of Monday perhaps."""
+    ledger = Ledger()
+    ledger.attempt(SENT, truth(its_session=FAR))
+    ledger.attempt(DOUBTFUL)
+    ledger.working.now = session().ends_at
+    assert ledger.claim() is None
+    assert ledger.codes() == ["sent", "overtaken"]
+    found = ledger.differs(now=ledger.working.now)
+    assert found is not None
+    assert (found.kind, found.is_ahead) == (NoticeKind.CHANGE, False)
 
 
 # --- what giving up depended on ------------------------------------------------------------
@@ -355,6 +459,20 @@ def test_an_operator_who_gives_a_failed_notice_another_chance_forgets_no_earlier
     settled_by_operator(ledger, sent=False)
     assert ledger.believed() == "maybe"
     assert kind(ledger.differs(WITHDRAWN)) is NoticeKind.CANCELLATION
+
+
+def test_a_failure_leaves_an_earlier_doubt_to_the_operator() -> None:
+    """The cancellation may have arrived; the place was given again and could not be told; then the session was cancelled."""
+    ledger = Ledger()
+    ledger.attempt(SENT)
+    for _ in range(2):
+        ledger.attempt(DOUBTFUL, truth(WITHDRAWN))
+    ledger.attempt(REFUSED)
+    assert ledger.differs(its_session=session(state=CANCELLED)) is None
+    assert ledger.believed() == "maybe"
+    settled_by_operator(ledger, sent=False)
+    assert kind(ledger.differs(its_session=session(state=CANCELLED))) is NoticeKind.CANCELLATION
+    assert ledger.differs() is None  # What was told for certain is so again.
 
 
 # --- the address is part of what was told --------------------------------------------------
@@ -660,7 +778,7 @@ def test_whatever_happened_before_in_the_end_the_person_knows_what_is_true_and_i
             if last is not None and last.state is NoticeState.UNKNOWN:
                 operator_says(ledger.working, last, sent=True)
     assert ledger.notice is None
-    found = difference(ledger.told, now, now=ledger.working.now, since=LONG_AGO)
+    found = difference(ledger.told, now, now=ledger.working.now)
     assert found is None
     assert len(mails) <= 2  # A second try of what was in doubt, and what has to be told besides.
     its_place, its_session = now.place, now.session

@@ -27,6 +27,7 @@ from tests.notifications.mails import (
     files,
     received,
     session_mail,
+    told,
 )
 
 THIRD = day("day-3", "2026-12-02T10:00", "2026-12-02T13:00")
@@ -44,8 +45,8 @@ SIXTY = tuple(
 """As many as a session may have."""
 
 
-def told(*meetings: Meeting) -> SessionMail:
-    return change(meetings=meetings, before=THREE)
+def now(*meetings: Meeting) -> SessionMail:
+    return change(meetings=meetings, before=told(*THREE))
 
 
 def recurrence_ids(of: Any) -> list[str]:
@@ -91,7 +92,7 @@ def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: SessionMai
 
 @pytest.mark.parametrize(
     "mail",
-    [session_mail(), session_mail(meetings=THREE), told(FIRST, SECOND_MOVED), cancellation(meetings=THREE)],
+    [session_mail(), session_mail(meetings=THREE), now(FIRST, SECOND_MOVED), cancellation(meetings=THREE)],
     ids=["one day", "three days", "a change", "a cancellation"],
 )
 def test_all_that_a_mail_carries_is_about_one_entry_and_says_the_same_of_it(mail: SessionMail) -> None:
@@ -133,7 +134,7 @@ def test_each_of_several_days_is_a_file_by_itself_however_many_there_are(meeting
 
 
 @pytest.mark.parametrize(
-    ("now", "cancelled"),
+    ("meetings", "cancelled"),
     [
         (THREE[:2], ["2026-12-02T09:00:00+01:00"]),
         ((FIRST,), ["2026-11-27T09:00:00+01:00", "2026-12-02T09:00:00+01:00"]),
@@ -145,9 +146,11 @@ def test_each_of_several_days_is_a_file_by_itself_however_many_there_are(meeting
         ((*THREE, FOURTH), []),
     ],
 )
-def test_a_day_that_is_no_more_has_a_file_that_takes_it_out(now: tuple[Meeting, ...], cancelled: list[str]) -> None:
+def test_a_day_that_is_no_more_has_a_file_that_takes_it_out(
+    meetings: tuple[Meeting, ...], cancelled: list[str]
+) -> None:
     confirmed = files(received(session_mail(meetings=THREE)))
-    mail = told(*now)
+    mail = now(*meetings)
     dropped = [file for file in files(received(mail)).values() if file["METHOD"] == "CANCEL"]
     assert [at for file in dropped for at in recurrence_ids(file)] == cancelled
     assert set(cancelled) <= {at for file in confirmed.values() for at in recurrence_ids(file)}
@@ -158,7 +161,7 @@ def test_a_day_that_is_no_more_has_a_file_that_takes_it_out(now: tuple[Meeting, 
 def test_a_day_that_was_told_for_certain_is_taken_out_though_a_later_mail_may_have_done_so() -> None:
     """Told of three days; a mail that dropped the third is in doubt; now the second moves too."""
     certain = Arrangement(THREE, "Szkoła nr 2", None)
-    mail = change(meetings=(FIRST, SECOND_MOVED), before=(FIRST, SECOND), certain=certain)
+    mail = change(meetings=(FIRST, SECOND_MOVED), before=told(FIRST, SECOND), certain=certain)
     dropped = [file for file in files(received(mail)).values() if file["METHOD"] == "CANCEL"]
     assert [at for file in dropped for at in recurrence_ids(file)] == [
         "2026-11-27T09:00:00+01:00",
@@ -190,16 +193,29 @@ EVERY_CASE = {
         change(meetings=THREE),
         "obejmuje ono wszystkie dni i zastąpi wcześniejsze wpisy w kalendarzu. Brak",
     ),
-    "three to one": (told(FIRST), "wszystkie wcześniejsze dni tym jednym. W kalendarzu nadal są dni"),
-    "one dropped": (told(FIRST, SECOND), "Otwórz załączony plik odwolane.ics albo usuń ten wpis."),
-    "two dropped": (told(FIRST), "Otwórz załączone pliki odwolane-1.ics i odwolane-2.ics albo usuń te wpisy."),
-    "day added": (told(*THREE, FOURTH), "szkolenie-1.ics to pierwszy dzień, szkolenie-4.ics to ostatni."),
-    "new venue": (change(meetings=THREE, before=THREE, before_venue="Szkoła"), "obejmuje ono wszystkie dni"),
+    "three to one": (now(FIRST), "wszystkie wcześniejsze dni tym jednym. W kalendarzu nadal są dni"),
+    "one dropped": (now(FIRST, SECOND), "Otwórz załączony plik odwolane.ics albo usuń ten wpis."),
+    "two dropped": (now(FIRST), "Otwórz załączone pliki odwolane-1.ics i odwolane-2.ics albo usuń te wpisy."),
+    "day added": (now(*THREE, FOURTH), "szkolenie-1.ics to pierwszy dzień, szkolenie-4.ics to ostatni."),
+    "new venue": (change(meetings=THREE, before=told(*THREE, venue="Szkoła")), "obejmuje ono wszystkie dni"),
     "told by others": (
-        change(before=None, before_venue=None),
+        change(before=None),
         "Jeśli jest tam wcześniejszy wpis o tym szkoleniu, usuń go.",
     ),
-    "days told by others": (change(meetings=THREE, before=None, before_venue=None), "usuń je. Brakuje"),
+    "days told by others": (change(meetings=THREE, before=None), "usuń je. Brakuje"),
+    "told by others and moved": (
+        change(meetings=(FIRST_MOVED,), told_by_others=True),
+        "Jeśli jest tam wcześniejszy wpis o tym szkoleniu, usuń go.",
+    ),
+    "moved in doubt": (
+        change(meetings=(FIRST_MOVED,), in_doubt=True),
+        "Jeśli w kalendarzu jest już wpis o tym szkoleniu, zostanie zastąpiony.",
+    ),
+    "days moved in doubt": (change(meetings=THREE, in_doubt=True), "zostaną zastąpione. Brak"),
+    "moved in doubt after a certain one": (
+        change(meetings=(FIRST_MOVED,), in_doubt=True, certain=told()),
+        "zastąpi ono poprzedni wpis w kalendarzu.",
+    ),
     "cancelled": (cancellation(), "przyjmij odwołanie z tej wiadomości albo usuń wpis."),
     "days cancelled": (cancellation(meetings=THREE), "pliki od odwolane-1.ics do odwolane-3.ics."),
     "place cancelled": (cancellation(session_cancelled=False, meetings=THREE), "obejmuje ono wszystkie dni. Któryś"),

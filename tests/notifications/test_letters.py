@@ -14,7 +14,7 @@ from services.notifications.untold import difference
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
-from tests.notifications.building import LONG_AGO, MONDAY, NOW, TUESDAY, content, open_notice, place, session, truth
+from tests.notifications.building import MONDAY, NOW, TUESDAY, content, open_notice, place, session, truth
 
 WEDNESDAY = TUESDAY.model_copy(
     update={one: getattr(TUESDAY, one) + dt.timedelta(days=1) for one in ("starts_local", "ends_local")}
@@ -22,7 +22,7 @@ WEDNESDAY = TUESDAY.model_copy(
 
 
 def in_doubt(said: Content, certain: Content | None) -> Told:
-    key, nothing_given_up = ("person-1", "session-1"), (None, None)
+    key, nothing_given_up = ("person-1", "session-1"), (None, None, None)
     return Told(*key, "notice-1", 1, Belief.MAYBE, said.hash, None, said, certain, *nothing_given_up, said.ends_at)
 
 
@@ -36,7 +36,7 @@ def test_while_the_last_mail_is_in_doubt_the_next_knows_what_was_told_for_certai
     certain = content(session(MONDAY))
     told = in_doubt(content(session(TUESDAY)), certain)
     known = truth(its_place, session(WEDNESDAY))
-    found = difference(told, known, now=NOW, since=LONG_AGO)
+    found = difference(told, known, now=NOW)
     assert found is not None
     mail = mail_of(Attempt(open_notice(language=Language.PL, sequence=2), found, known))
     assert mail.kind is kind
@@ -46,6 +46,6 @@ def test_while_the_last_mail_is_in_doubt_the_next_knows_what_was_told_for_certai
 def test_a_place_that_was_called_off_for_certain_left_nothing_in_the_calendar() -> None:
     called_off = content(session(MONDAY)).model_copy(update={"hash": None})
     told = in_doubt(content(session(TUESDAY)), called_off)
-    found = difference(told, truth(place(), session(WEDNESDAY)), now=NOW, since=LONG_AGO)
+    found = difference(told, truth(place(), session(WEDNESDAY)), now=NOW)
     assert found is not None
     assert found.certain is None

@@ -35,6 +35,7 @@ from tests.notifications.mails import (
     on_the_wire,
     received,
     session_mail,
+    told,
 )
 
 
@@ -65,12 +66,24 @@ EVERY_MAIL = [
             "Masz miejsce na szkoleniu „Adaptacja do zmian klimatu” (26–27 listopada)",
         ),
         (change(meetings=(FIRST_MOVED,)), "Zmiana terminu szkolenia „Adaptacja do zmian klimatu” (3 grudnia)"),
-        (change(before_venue="Szkoła"), "Zmiana miejsca szkolenia „Adaptacja do zmian klimatu” (26 listopada)"),
+        (change(before=told(venue="Szkoła")), "Zmiana miejsca szkolenia „Adaptacja do zmian klimatu” (26 listopada)"),
         (
-            change(meetings=(FIRST_MOVED,), before_address="inny"),
+            change(meetings=(FIRST_MOVED,), before=told(address="inny")),
             "Zmiana terminu i miejsca szkolenia „Adaptacja do zmian klimatu” (3 grudnia)",
         ),
-        (change(before=None, before_venue=None), "Zmiana w szkoleniu „Adaptacja do zmian klimatu” (26 listopada)"),
+        (change(before=None), "Zmiana w szkoleniu „Adaptacja do zmian klimatu” (26 listopada)"),
+        (
+            change(before=told(topic_name="Starzenie się"), another_topic=True),
+            "Zmiana tematu szkolenia: „Adaptacja do zmian klimatu” (26 listopada)",
+        ),
+        (
+            change(meetings=(FIRST_MOVED,), another_topic=True),
+            "Zmiana w szkoleniu „Adaptacja do zmian klimatu” (3 grudnia)",
+        ),
+        (
+            change(meetings=(FIRST_MOVED,), is_ahead=False),
+            "Poprawiony termin szkolenia „Adaptacja do zmian klimatu” (3 grudnia)",
+        ),
         (cancellation(), "Odwołane: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
         (
             cancellation(session_cancelled=False),
@@ -114,17 +127,48 @@ def test_a_confirmation_says_what_when_where_and_for_whom(
 
 @pytest.mark.parametrize("subtype", ["plain", "html"])
 def test_a_change_shows_the_old_and_the_new(subtype: str) -> None:
-    text = body(received(change(meetings=(FIRST_MOVED,), before_venue="Szkoła nr 2", before_address=None)), subtype)
+    text = body(received(change(meetings=(FIRST_MOVED,), before=told(venue="Szkoła nr 2", address=None))), subtype)
     assert re.search("Nowy termin.*3 grudnia 2026.*Wcześniej: .*26 listopada 2026", text, re.DOTALL)
     assert re.search(f"{VENUE}.*Wcześniej: .*Szkoła nr 2", text, re.DOTALL)
 
 
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+def test_a_date_and_a_topic_that_change_together_are_both_said(subtype: str) -> None:
+    before = told(topic_name="Starzenie się", venue="Szkoła nr 2")
+    text = body(received(change(meetings=(FIRST_MOVED,), before=before, another_topic=True)), subtype)
+    text = " ".join(text.replace("\u00a0", " ").split())
+    assert "Zmieniają się temat, termin i miejsce szkolenia." in text
+    assert re.search("Adaptacja do zmian klimatu.*Wcześniej: .*Starzenie się.*Nowy termin", text)
+
+
+def test_who_is_told_that_it_has_taken_place_is_not_told_that_a_place_awaits_them() -> None:
+    text = body(received(change(meetings=(FIRST_MOVED,), is_ahead=False)), "plain")
+    assert "już się odbyło" in text
+    assert not re.search("czeka|listy rezerwowej|nie odpowiada", text)
+
+
+@pytest.mark.parametrize("mail", [change(), change(meetings=(FIRST_MOVED,)), cancellation()])
+def test_while_the_last_mail_is_in_doubt_the_next_one_says_so(mail: SessionMail) -> None:
+    said = "Nie wiemy, czy dotarła"
+    assert said not in body(received(mail), "plain").replace("\n", " ")
+    assert said in body(received(replace(mail, in_doubt=True)), "plain").replace("\n", " ")
+
+
+def test_no_line_ends_inside_hours_or_a_files_name_or_after_a_word_of_one_letter() -> None:
+    """At the width of a phone they did."""
+    markup = body(received(change(meetings=(FIRST, SECOND), before=told(FIRST_MOVED, SECOND))), "html")
+    nowrap = '<span style="white-space:nowrap">'
+    assert len(re.findall(nowrap + r"\d\d?:\d\d–\d\d?:\d\d</span>", markup)) == 3
+    assert re.findall(nowrap + r"(\S*\.ics)</span>", markup) == re.findall(r"[a-z]+(?:-\d)?\.ics", markup)
+    assert "z\u00a0tej wiadomości" in markup
+
+
 def test_each_day_of_a_changed_timetable_says_what_became_of_it() -> None:
     third = day("day-3", "2026-12-10T10:00", "2026-12-10T12:00")
-    text = body(received(change(meetings=(SECOND, FIRST_MOVED, third), before=(FIRST, SECOND))), "plain")
+    text = body(received(change(meetings=(SECOND, FIRST_MOVED, third), before=told(FIRST, SECOND))), "plain")
     assert re.search("Bez zmian:\n  piątek, 27 listopada.*Nowy termin:\n  czwartek, 3 grudnia", text, re.DOTALL)
     assert "Dodany dzień:\n  czwartek, 10 grudnia 2026, 10:00–12:00" in text
-    text = body(received(change(meetings=(FIRST,), before=(FIRST, SECOND))), "plain")
+    text = body(received(change(meetings=(FIRST,), before=told(FIRST, SECOND))), "plain")
     assert "Ten dzień odpada:\n  piątek, 27 listopada" in text
 
 
@@ -136,7 +180,8 @@ def test_days_that_were_numbered_anew_still_read_as_a_move() -> None:
 
 def test_a_day_that_was_only_named_anew_is_not_taken_for_another() -> None:
     text = body(
-        received(change(meetings=(SECOND.model_copy(update={"meeting_id": "d-x"}),), before=(FIRST, SECOND))), "plain"
+        received(change(meetings=(SECOND.model_copy(update={"meeting_id": "d-x"}),), before=told(FIRST, SECOND))),
+        "plain",
     )
     assert re.search("Ten dzień odpada:\n  czwartek, 26 listopada.*Bez zmian:\n  piątek, 27 listopada", text, re.DOTALL)
     text = body(received(change(meetings=(FIRST.model_copy(update={"meeting_id": "d-x"}),))), "plain")
@@ -146,13 +191,13 @@ def test_a_day_that_was_only_named_anew_is_not_taken_for_another() -> None:
 def test_while_it_is_in_doubt_what_arrived_the_mail_is_true_for_whoever_knows_either() -> None:
     """Told of two days at school for certain; perhaps of one at the town hall since."""
     certain = Arrangement((FIRST, SECOND), "Szkoła nr 2", None)
-    text = body(received(change(meetings=(FIRST_MOVED,), before=(FIRST_MOVED,), certain=certain)), "plain")
+    text = body(received(change(meetings=(FIRST_MOVED,), before=told(FIRST_MOVED), certain=certain)), "plain")
     assert re.search("Ten dzień odpada:\n  piątek, 27 listopada", text)
     assert re.search("Nowy termin:\n  czwartek, 3 grudnia.*\n  .Wcześniej: czwartek, 26 listopada", text)
     assert "(Wcześniej: Szkoła nr 2)" in text
     assert "w innym terminie i gdzie indziej" in text
     certain = Arrangement((FIRST,), VENUE, ADDRESS)
-    text = body(received(change(meetings=(FIRST, SECOND), before=(FIRST, SECOND), certain=certain)), "plain")
+    text = body(received(change(meetings=(FIRST, SECOND), before=told(FIRST, SECOND), certain=certain)), "plain")
     assert re.search("Bez zmian:\n  czwartek, 26 listopada.*Dodany dzień:\n  piątek, 27 listopada", text, re.DOTALL)
 
 
@@ -224,11 +269,24 @@ def test_polish_letters_survive_everywhere() -> None:
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", "\ud800"])
 @pytest.mark.parametrize(
-    "field", ["topic_name", "city_name", "venue", "address", "before_venue", "before_address", "session_id"]
+    "field",
+    [
+        "topic_name",
+        "city_name",
+        "venue",
+        "address",
+        "session_id",
+        "before.venue",
+        "before.address",
+        "before.topic_name",
+    ],
 )
 def test_a_session_that_would_add_lines_is_refused(field: str, bad: str) -> None:
+    text = f"a{bad}Bcc: b@example.org"
+    *before, field = field.split(".")
+    mail = change(before=with_field(told(), field, text)) if before else with_field(change(), field, text)
     with pytest.raises(ValueError, match=r"single line|must be an id"):
-        RENDERER.shared(with_field(change(), field, f"a{bad}Bcc: b@example.org"))
+        RENDERER.shared(mail)
 
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", "\ud800"])

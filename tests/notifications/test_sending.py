@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,20 @@ from services.notifications.decisions import Attempt
 from services.notifications.letters import mail_of
 from shared.contracts.enrolment import Standing
 from shared.state.rows import FactRow
-from tests.notifications.building import BEFORE, NOW, TUESDAY, contact, person, place, session, settled, topic, town
+from tests.notifications.building import (
+    BEFORE,
+    NOW,
+    TUESDAY,
+    YESTERDAY,
+    contact,
+    person,
+    place,
+    said_then,
+    session,
+    settled,
+    topic,
+    town,
+)
 from tests.notifications.office import Office, until
 from tests.notifications.office import settled as settled_notices
 
@@ -26,7 +38,7 @@ async def test_a_place_is_confirmed_once(office: Office) -> None:
     async with office.server.listening(), office.sending() as sender:
         assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
         sender.news(BEFORE)
-        await asyncio.sleep(0.3)  # Several looks at the whole.
+        await office.has_looked()
     assert len(office.server.mails) == 1
     assert office.server.mails[0][:2] == ("person-1@example.org", "confirmation")
 
@@ -81,7 +93,7 @@ async def test_a_second_silence_after_data_is_left_to_an_operator(office: Office
     await office.is_true(place())
     async with office.server.listening(), office.sending():
         assert await settled_notices(office, 1) == [("confirmation", "unknown", "outcome_unknown")]
-        await asyncio.sleep(0.3)
+        await office.has_looked()
     assert len(office.server.mails) == 2
 
 
@@ -166,7 +178,7 @@ async def test_what_was_given_up_is_in_the_books_until_a_corrected_address_is_to
         assert (books["notices"]["given_up"], books["told_is_true"]) == (1, False)
 
         await office.hears(replace(wrong, version=2))  # The directory says everything again.
-        await asyncio.sleep(0.3)
+        await office.has_looked()
         assert len(await office.outcomes()) == 1
 
         await office.hears(replace(contact(), version=3))
@@ -196,7 +208,7 @@ async def test_another_address_is_confirmed_and_a_directory_that_says_all_again_
     async with office.server.listening(), office.sending():
         await settled_notices(office, 1)
         await office.hears(replace(contact(email="Person-1@Example.org"), version=2))
-        await asyncio.sleep(0.3)
+        await office.has_looked()
         assert len(office.server.mails) == 1
         await office.hears(replace(contact(email="new@example.org"), version=3))
         await settled_notices(office, 2)
@@ -219,19 +231,41 @@ async def test_a_place_is_told_once_enrolment_was_heard_about_the_session(office
     await office.is_true(place(), scheduled_again)
     async with office.server.listening(), office.sending() as sender:
         await until(sender._planner.caught_up.is_set)
-        await asyncio.sleep(0.3)
+        await office.has_looked()
         books = await office.books()
         assert (books["notices"]["waiting_for_enrolment"], books["told_is_true"]) == (1, False)
         await office.hears(settled(scheduled_again))
         await settled_notices(office, 1)
 
 
-async def test_only_enrolment_can_say_that_it_has_decided(office: Office) -> None:
-    scheduled_again = session(event_id="event-2", heard_at=NOW)
-    await office.is_true(place(), scheduled_again, settled(scheduled_again, by="urn:example:archive"))
-    async with office.server.listening(), office.sending() as sender:
-        await until(sender._planner.caught_up.is_set)
-        assert (await office.books())["notices"]["waiting_for_enrolment"] == 1
+async def test_who_could_not_be_told_before_the_session_was_over_is_a_fact_and_in_the_books(office: Office) -> None:
+    yesterday = session(YESTERDAY)
+    await office.is_true(yesterday, settled(yesterday), place(), place(person_id="person-2"), person("person-2"))
+    async with office.server.listening(), office.sending():
+        outcomes = await settled_notices(office, 2)
+        assert sorted(outcomes) == [("confirmation", "too_late", "too_late")] * 2
+        await office.has_looked()
+        assert len(await office.outcomes()) == 2
+        books = await office.books()
+    assert (books["notices"]["too_late"], books["notices"]["untold"], books["told_is_true"]) == (2, 0, True)
+    assert office.server.mails == []
+    async with office.engine.connect() as connection:
+        rows = await connection.execute(sa.text("select person_id, problem from projection.notice order by person_id"))
+        assert [tuple(row) for row in rows] == [("person-1", None), ("person-2", "contact")]
+
+
+async def test_a_place_asked_for_again_weeks_later_is_not_given_up_at_once(office: Office) -> None:
+    office.server.recipients = ["550 no such user"]
+    await office.is_true(place(), said_then(place()))
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 1) == [("confirmation", "failed", "smtp_550")]
+        given_back = place(Standing.WITHDRAWN, version=2)
+        await office.is_true(given_back, said_then(given_back))
+        await office.has_looked()
+        assert len(await office.outcomes()) == 1
+        again = place(version=3)
+        await office.is_true(again, said_then(again))
+        assert (await settled_notices(office, 2))[-1] == ("confirmation", "sent", None)
 
 
 async def test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes(

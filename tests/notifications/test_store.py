@@ -6,7 +6,6 @@ import datetime as dt
 import itertools
 import random
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,11 +15,10 @@ from services.notifications import differences, reading, store
 from services.notifications.app import SERVICE
 from services.notifications.decisions import Outcome, Result, claim, operator_says, settle
 from services.notifications.ledger import NO_PLACE, Notice, NoticeState, OpenNotice, Told, told_after
-from services.notifications.state import CANCELLED, SCHEDULED, Place, Session
-from services.notifications.untold import difference
+from services.notifications.state import CANCELLED, SCHEDULED, Place, Session, SessionSaid
+from services.notifications.untold import Truth, difference, missed
 from shared.contracts.enrolment import Standing
-from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind, NoticeOutcome
+from shared.contracts.notifications import NoticeOutcome
 from shared.deciding.transaction import Desk
 from shared.events.envelope import Heard, subject_of
 from shared.postgres.database import rows_as
@@ -34,11 +32,13 @@ from tests.notifications.building import (
     NOW,
     TERMS,
     TUESDAY,
+    YESTERDAY,
     contact,
     content,
-    meeting,
+    notice,
     person,
     place,
+    said_then,
     session,
     settled,
     topic,
@@ -57,7 +57,6 @@ async def write(connection: AsyncConnection, *rows: Row) -> None:
         await writes.run(connection)
 
 
-YESTERDAY = meeting("2026-11-19T09:00", "2026-11-19T15:00")
 DAYS = {"monday": MONDAY, "tuesday": TUESDAY, "yesterday": YESTERDAY}
 AFTER, GO_LIVE = NOW + dt.timedelta(hours=1), BEFORE + dt.timedelta(days=1)
 SAID = ("unknown", "monday", "tuesday", "yesterday", "nothing", "cancelled", "overtaken", "in doubt")
@@ -73,8 +72,11 @@ CASES = list(
         (None, NO_PLACE, session().content),
         (None, "same", "other", "other key"),
         (None, "same", "other", "other key"),
+        (None, (Standing.ENROLLED, "monday"), (Standing.ENROLLED, "tuesday"), (Standing.WAITLISTED, "monday")),
+        (None, "kept", "off"),
     )
 )
+"""The last two: how the place and the session stood at go-live."""
 
 
 def told_of(pair: tuple[str, str], days: str, given_up: str | None, mailbox: str | None, made_of: str | None) -> Told:
@@ -96,35 +98,39 @@ def told_of(pair: tuple[str, str], days: str, given_up: str | None, mailbox: str
     return replace(known, given_up=given_up, given_up_for=made_of if given_up else None)
 
 
-def notice(**changes: Any) -> Notice:
-    row = Notice(
-        "rollcall/notifications", 1, True, "event-1", BEFORE, "notice-1", "person-1", "session-1", NoticeKind.CHANGE,
-        Language.PL, 0, content(), "<notice-1@x>", 1, 0, NoticeState.SENT, None, None, BEFORE,
-    )  # fmt: skip
-    return replace(row, **changes)
-
-
 async def test_sql_finds_exactly_the_differences_that_the_rules_find(engine: AsyncEngine) -> None:
     """What is true and what was told, in every combination (a good part of them), judged twice."""
     cases = {(f"person-{n}", f"session-{n}"): case for n, case in enumerate(random.Random(14).sample(CASES, 4000))}
     rows: list[Row] = [town(), topic()]
-    for pair, (standing, place_at, state, session_at, day, is_settled, *_) in cases.items():
+    knows: dict[tuple[str, str], SessionSaid | None] = {}
+    for pair, (standing, place_at, state, session_at, day, is_settled, said, *_, stood, was) in cases.items():
         person_id, session_id = pair
-        its_session = session(day, session_id=session_id, heard_at=session_at, state=state)
-        its_place = place(standing, person_id=person_id, session_id=session_id, heard_at=place_at)
+        its_session = session(day, session_id=session_id, heard_at=session_at, state=state, version=9)
+        its_place = place(standing, person_id=person_id, session_id=session_id, heard_at=place_at, version=9)
         rows += [its_place, its_session, person(person_id), contact(person_id)]
         rows += [settled(its_session)] if is_settled else []
+        knows[pair] = None
+        if stood is not None and was is not None:
+            state_then = SCHEDULED if was == "kept" else CANCELLED
+            then = said_then(session(DAYS[stood[1]], session_id=session_id, state=state_then), heard_at=BEFORE)
+            later = said_then(session(YESTERDAY, session_id=session_id), heard_at=AFTER, version=2)
+            rows += [then, later, said_then(replace(its_place, state=stood[0]), heard_at=BEFORE, version=1)]
+            if stood[0] == Standing.ENROLLED and said in ("unknown", "nothing"):
+                assert isinstance(then, SessionSaid)
+                knows[pair] = then
     async with engine.begin() as connection:
         await store.ensure_key(connection)
         await write(connection, *rows)
         pairs = sa.select(store.PLACE.c.person_id, store.MAILBOX, store.MADE_OF).select_from(differences.LIVE)
-        digests = {row[0]: (row[1], row[2]) for row in await connection.execute(pairs)}
-        truths = {(one.person_id, one.session_id): one for one in rows if isinstance(one, Place)}
-        sessions = {one.session_id: one for one in rows if isinstance(one, Session)}
-        expected: dict[str, set[tuple[str, str]]] = {"differs": set(), "given_up": set(), "waits": set(), "told": set()}
-        for pair, (*_, is_settled, days, given_up, mailbox, made_of) in cases.items():
+        found = await connection.execute(pairs, {"since": GO_LIVE})
+        digests = {row[0]: (row[1], row[2]) for row in found}
+        truths = {(one.person_id, one.session_id): one for one in rows if type(one) is Place}
+        sessions = {one.session_id: one for one in rows if type(one) is Session}
+        names = ("differs", "given_up", "waits", "told", "missed")
+        expected: dict[str, set[tuple[str, str]]] = {name: set() for name in names}
+        for pair, (*_, is_settled, days, given_up, mailbox, made_of, _, _) in cases.items():
             now = digests[pair[0]]
-            then = [
+            then_digests = [
                 {
                     None: None,
                     "same": one,
@@ -133,15 +139,24 @@ async def test_sql_finds_exactly_the_differences_that_the_rules_find(engine: Asy
                 }[which]
                 for which, one in zip((mailbox, made_of), now, strict=True)
             ]
-            was_told = told_of(pair, days, given_up, *then) if days != "unknown" else None
+            was_told = told_of(pair, days, given_up, *then_digests) if days != "unknown" else None
             rows += [was_told] if was_told else []
-            truth_now = truth(truths[pair], sessions[pair[1]], settled=is_settled, mailbox=now[0], made_of=now[1])
-            found = difference(was_told, truth_now, now=NOW, since=GO_LIVE)
-            if found:
+            truth_now = truth(
+                truths[pair],
+                sessions[pair[1]],
+                settled=is_settled,
+                mailbox=now[0],
+                made_of=now[1],
+                known_before=knows[pair],
+            )
+            found_now = difference(was_told, truth_now, now=NOW)
+            if found_now:
                 expected["differs"].add(pair)
-                expected["given_up"] |= {pair} if found.given_up else set()
-                expected["waits"] |= {pair} if found.waits_for_enrolment else set()
-                expected["told"] |= {pair} if found.can_be_told else set()
+                expected["given_up"] |= {pair} if found_now.given_up else set()
+                expected["waits"] |= {pair} if found_now.waits_for_enrolment else set()
+                expected["told"] |= {pair} if found_now.can_be_told else set()
+            elif missed(was_told, truth_now, since=GO_LIVE) and is_over(was_told, truth_now):
+                expected["missed"].add(pair)
         await write(connection, *(row for row in rows if isinstance(row, Told)))
 
         columns = {
@@ -158,11 +173,12 @@ async def test_sql_finds_exactly_the_differences_that_the_rules_find(engine: Asy
         }
         books = await reading.books(connection, now=NOW, since=GO_LIVE)
         await differences.plan_all(connection, now=NOW, since=GO_LIVE, most=10_000)
-        opened = rows_as(OpenNotice, await connection.execute(sa.select(store.OPEN)))
-        by_sql["told"] = {(one.person_id, one.session_id) for one in opened}
+        by_sql["told"] = await opened(connection)
+        await differences.plan_missed(connection, ended_after=LONG_AGO, now=NOW, since=GO_LIVE, most=10_000)
+        by_sql["missed"] = await opened(connection) - by_sql["told"]
         for name, pairs_expected in expected.items():
             assert by_sql[name] == pairs_expected, name
-            assert 100 < len(pairs_expected) < 3000, name
+            assert 50 < len(pairs_expected) < 3000, name
         named = {pair for pair in cases if pair not in by_sql["told"]}
         assert await differences.plan_named(connection, named, now=NOW, since=GO_LIVE, most=10_000) == 0
     terms = books["notices"]
@@ -170,6 +186,17 @@ async def test_sql_finds_exactly_the_differences_that_the_rules_find(engine: Asy
     assert terms["given_up"] == len(expected["given_up"])
     assert terms["differences"] == len(expected["told"])
     assert not books["told_is_true"]
+
+
+def is_over(told: Told | None, known: Truth) -> bool:
+    """As it is, and as it was told."""
+    by_others = known.known_before if known.known_before and known.known_before.state == SCHEDULED else None
+    return all(one.ends_at <= NOW for one in (known.session, told or by_others) if one and one.ends_at)
+
+
+async def opened(connection: AsyncConnection) -> set[tuple[str, str]]:
+    rows = rows_as(OpenNotice, await connection.execute(sa.select(store.OPEN)))
+    return {(one.person_id, one.session_id) for one in rows}
 
 
 @pytest.fixture
@@ -187,7 +214,7 @@ async def attempt(engine: AsyncEngine, *results: Result) -> list[Said]:
     for number, result in enumerate(results):
         async with engine.begin() as connection:
             working = SERVICE.working(NOW + dt.timedelta(minutes=number))
-            [(notice, truth)] = await store.take(connection, working, most=10, under_way=())
+            [(notice, truth)] = await store.take(connection, working, most=10, under_way=(), since=LONG_AGO)
             taken = claim(working, notice, truth, "lease", TERMS)
             assert taken is not None
             await store.write(connection, SERVICE, working)
@@ -253,7 +280,7 @@ async def test_a_database_older_than_our_stream_learns_what_was_mailed(open_conf
         await desk.think(connection, [heard_back(one) for one in said])
     async with engine.begin() as connection:
         working = SERVICE.working(NOW)
-        [(notice, truth)] = await store.take(connection, working, most=10, under_way=())
+        [(notice, truth)] = await store.take(connection, working, most=10, under_way=(), since=LONG_AGO)
         assert claim(working, notice, truth, "lease", TERMS) is None
         await store.write(connection, SERVICE, working)
     assert await plans(engine) == 0

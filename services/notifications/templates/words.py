@@ -27,6 +27,8 @@ class Notice(BaseModel):
     """What to do; CALENDAR_STEPS stands where what to do with the calendar goes."""
     when: str | None = None
     where: str | None = None
+    in_doubt: str | None = None
+    """Said besides, while nobody knows whether the last mail about it arrived."""
 
 
 class Labels(BaseModel):
@@ -36,6 +38,16 @@ class Labels(BaseModel):
     where: str
     who: str
     before: str
+
+
+class Changed(BaseModel):
+    """What may have changed, as it stands in a sentence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: str
+    when: str
+    where: str
 
 
 class DayNotes(BaseModel):
@@ -59,6 +71,8 @@ class CalendarSteps(BaseModel):
     replace: str
     replace_days: str
     replace_to_one: str
+    replace_maybe: str
+    replace_days_maybe: str
     day_files: str
     dropped_file: str
     dropped_files: str
@@ -77,6 +91,9 @@ class Notices(BaseModel):
     change_when: Notice
     change_where: Notice
     change_both: Notice
+    change_topic: Notice
+    change_several: Notice
+    change_past: Notice
     change_other: Notice
     session_cancelled: Notice
     place_cancelled: Notice
@@ -99,6 +116,7 @@ class Words(BaseModel):
     calendar_note: str
     labels: Labels
     session_kinds: dict[SessionKind, str]
+    changed: Changed
     day_notes: DayNotes
     calendar_steps: CalendarSteps
     notices: Notices

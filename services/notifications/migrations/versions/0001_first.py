@@ -29,6 +29,7 @@ CREATE TABLE kept.open_notice (
     doubts BIGINT NOT NULL,
     lease TEXT,
     lease_until TIMESTAMP WITH TIME ZONE,
+    problem TEXT,
     CONSTRAINT open_notice_key PRIMARY KEY (person_id, session_id),
     CONSTRAINT open_notice_id UNIQUE (notice_id),
     CONSTRAINT open_notice_lease_has_an_end CHECK ((lease is null) = (lease_until is null)),
@@ -78,6 +79,7 @@ CREATE TABLE projection.notice (
     doubts BIGINT NOT NULL,
     state TEXT NOT NULL,
     code TEXT,
+    problem TEXT,
     made_of TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT notice_key PRIMARY KEY (notice_id)
@@ -114,6 +116,18 @@ CREATE TABLE projection.place (
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
+CREATE TABLE projection.place_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
+);
+
 CREATE INDEX place_heard ON projection.place (heard_at);
 
 CREATE INDEX place_person ON projection.place (person_id);
@@ -141,6 +155,27 @@ CREATE INDEX session_ends ON projection.session (ends_at);
 
 CREATE INDEX session_heard ON projection.session (heard_at);
 
+CREATE TABLE projection.session_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    venue TEXT NOT NULL,
+    address TEXT,
+    meetings JSONB NOT NULL,
+    ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    content TEXT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
+);
+
+CREATE INDEX session_said_ends ON projection.session_said (ends_at);
+
 CREATE TABLE projection.settled (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -167,6 +202,7 @@ CREATE TABLE projection.told (
     certain JSONB,
     given_up TEXT,
     given_up_for TEXT,
+    given_up_by TEXT,
     ends_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT told_key PRIMARY KEY (person_id, session_id)
 );
