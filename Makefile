@@ -5,7 +5,7 @@ RUN := $(UV) run --no-sync
 ONCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test quick mutation bench check format schemas clean
+.PHONY: help setup demo up test quick mutation bench check format schemas generated clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -20,7 +20,7 @@ setup: .venv/ready ## Set up the environment that the other targets use
 	@$(UV) sync --quiet --locked --all-extras --compile-bytecode --python $(PYTHON)
 	@touch $@
 
-demo: .venv/ready ## Run everything with the programme's data (ONCE=1: end by itself, exit 0 only if the books balance)
+demo: .venv/ready ## Run everything with the programme's data (ONCE=1: end by itself, in a fresh folder; exit 0 only if the books balance)
 	@$(RUN) rollcall demo $(if $(ONCE),--once) $(DEMO)
 
 up: .venv/ready ## Run the system without any data
@@ -38,12 +38,13 @@ mutation: .venv/ready ## Switch off one mechanism at a time and show which test 
 bench: .venv/ready ## Measure it beside other ways to do the same, on the same Kafka and Postgres (BENCH="facts --rounds 5")
 	@$(RUN) python -m bench $(BENCH)
 
-check: .venv/ready ## Format, lint, types, imports, contracts
+check: .venv/ready ## Format, lint, types, imports, contracts, what is generated
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports
 	@$(RUN) python -m shared.contracts.gate check
+	@$(RUN) python -m deploy.generated check
 	@$(RUN) python -m deploy.docker.example
 
 format: .venv/ready ## Put the code into its form
@@ -52,6 +53,9 @@ format: .venv/ready ## Put the code into its form
 
 schemas: .venv/ready ## Write the JSON Schemas and samples of new contracts
 	@$(RUN) python -m shared.contracts.gate write
+
+generated: .venv/ready ## Write what names every service in files that are not Python (docs/new-service.md)
+	@$(RUN) python -m deploy.generated write
 
 clean: ## Remove the environment; data folders stay
 	rm -rf .venv .tools

@@ -11,6 +11,8 @@ from http.client import HTTPException
 from typing import Any
 
 TIMEOUT_S = 15.0
+MOST_BYTES = 4 * 1024 * 1024
+"""Books have some kilobytes. Whatever else answers at an address is not read to its end."""
 
 
 class NoAnswer(Exception):
@@ -40,7 +42,7 @@ def _get(url: str, headers: dict[str, str]) -> Answer:
         except urllib.error.HTTPError as refused:
             answer = refused  # an answer like any other
         with answer:
-            text = answer.read()
+            text = answer.read(MOST_BYTES)
     except urllib.error.URLError as error:
         raise NoAnswer(
             type(error.reason).__name__ if isinstance(error.reason, OSError) else str(error.reason)
@@ -49,5 +51,5 @@ def _get(url: str, headers: dict[str, str]) -> Answer:
         raise NoAnswer(type(error).__name__) from error
     try:
         return Answer(answer.status, json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return Answer(answer.status, None)

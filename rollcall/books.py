@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Books = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mails:
+    """What a mail server has taken; None: it could not be asked."""
+
+    accepted: int | None
+    distinct: int | None
+    """How many of them have a Message-ID of their own."""
+
 
 OUTCOMES = ("enrolled", "waitlisted", "refused", "withdrawn", "held")
 _PRESENCE = ("present", "absent", "not_recorded")
@@ -28,6 +38,13 @@ _UNTOLD = {
     "waiting_for_topic": "waiting for the topic",
     "unreachable": "unreachable",
 }
+_WAITING = (
+    "not heard yet",
+    "not sent yet",
+    "streams that do not add up",
+    "erasures beside their partition",
+    "moments overdue",
+)
 AT_MOST = "≤"
 EQUAL = "="
 
@@ -48,6 +65,11 @@ class Equation:
     service: str | None = None
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether somebody could not be asked."""
+        return self.left is None or self.right is None
+
+    @property
     def holds(self) -> bool:
         if self.left is None or self.right is None:
             return False
@@ -66,23 +88,26 @@ class Equation:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted beside the services' books."""
+
+    requests: int | None
+    """Distinct requests for a place, read from Kafka; None: it could not be read."""
+    mails: Mails | None
+    """None: there is no mail server that could ever be asked."""
+
+
 def equations(
-    books: Mapping[str, Books | None],
-    *,
-    requests_published: int | None,
-    mails_accepted: int | None,
-    distinct_mails: int | None = None,
+    books: Mapping[str, Books | None], *, requests_published: int | None, mails: Mails | None
 ) -> list[Equation]:
     """All equations, from each service's books (None: it did not answer) and what was counted beside them.
 
-    `requests_published`: distinct requests for a place, read from Kafka. `mails_accepted`: by the mail server;
-    None where there is none to ask.
+    One that cannot be computed stands there all the same, with what is not known of it. Only where there is no mail server that
+    could be asked (`mails` None) are its lines left out.
     """
-    lines = [line for service, its in books.items() for line in _hearing(service, its)]
-    lines += _requests(books.get("enrolment"), requests_published)
-    lines += _attendance(books.get("attendance"))
-    lines += _mail(books.get("notifications"), mails_accepted, distinct_mails)
-    return lines
+    counted = Counted(requests_published, mails)
+    return [line for service, its in books.items() for line in _of_service(service, its, counted)]
 
 
 def balanced(lines: list[Equation]) -> bool:
@@ -94,100 +119,137 @@ def streams(books: Books | None) -> dict[str, dict[str, int]]:
     return dict(books["streams"]) if books else {}
 
 
-def _hearing(service: str, books: Books | None) -> list[Equation]:
-    if books is None:
-        return [Equation(f"{service}.heard", "published = heard + parked + skipped", None, None, service=service)]
-    rows = streams(books)
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """How one equation is drawn from a service's books."""
+
+    name: str
+    says: str
+    draw: Callable[[Equation, Books, Counted], Equation]
+    """Fills in the numbers."""
+    beside: Callable[[Counted], int | None] = lambda _: None
+    """The left side, where it is counted outside the service."""
+    of_mail_server: bool = False
+
+    def drawn(self, service: str, books: Books | None, counted: Counted) -> Equation:
+        blank = Equation(self.name, self.says, self.beside(counted), None, service=service)
+        return blank if books is None else self.draw(blank, books, counted)
+
+
+def _of_service(service: str, books: Books | None, counted: Counted) -> Iterator[Equation]:
+    for line in _HEARING:
+        yield replace(line.drawn(service, books, counted), name=f"{service}.{line.name}")
+    for line in _OWN.get(service, ()):
+        if counted.mails is not None or not line.of_mail_server:
+            yield line.drawn(service, books, counted)
+
+
+def _sum_of(blank: Equation, left: int | None, parts: dict[str, int]) -> Equation:
+    return replace(blank, left=left, right=sum(parts.values()), parts=parts)
+
+
+def _heard(blank: Equation, books: Books, _: Counted) -> Equation:
+    rows, wrong = streams(books), _that_do_not_add_up(books)
     parts = {name: sum(row[name] for row in rows.values()) for name in ("heard", "parked", "skipped")}
-    # Summed over streams two errors could cancel each other out: one line too many here, one too few there.
-    wrong = [name for name, row in rows.items() if row["published"] != row["heard"] + row["parked"] + row["skipped"]]
-    says = "published = heard + parked + skipped" + (f" (not so in {', '.join(wrong)})" if wrong else "")
-    published = sum(row["published"] for row in rows.values())
-    waiting = {
-        "not heard yet": sum(row["lag"] for row in rows.values()),
-        "not sent yet": int(books["outbox"]),
-        "streams that do not add up": len(wrong),
-        "erasures beside their partition": int(books["stray_erasures"]),
-        "moments overdue": int(books["overdue"]),
-    }
-    return [
-        Equation(f"{service}.heard", says, published, sum(parts.values()), parts, service=service),
-        Equation(
-            f"{service}.waiting", f"0 = {' + '.join(waiting)}", 0, sum(waiting.values()), waiting, service=service
-        ),
-    ]
+    says = blank.says + (f" (not so in {', '.join(wrong)})" if wrong else "")
+    return replace(_sum_of(blank, sum(row["published"] for row in rows.values()), parts), says=says)
 
 
-def _requests(books: Books | None, published: int | None) -> list[Equation]:
-    if books is None:
-        return [Equation("requests", f"requests = {' + '.join(OUTCOMES)}", published, None, service="enrolment")]
+def _waiting(blank: Equation, books: Books, _: Counted) -> Equation:
+    numbers = (
+        sum(row["lag"] for row in streams(books).values()),
+        int(books["outbox"]),
+        # Summed over streams two errors could cancel each other out: one line too many here, one too few there.
+        len(_that_do_not_add_up(books)),
+        int(books["stray_erasures"]),
+        int(books["overdue"]),
+    )
+    return _sum_of(blank, 0, dict(zip(_WAITING, numbers, strict=True)))
+
+
+def _that_do_not_add_up(books: Books) -> list[str]:
+    rows = streams(books).items()
+    return [name for name, row in rows if row["published"] != row["heard"] + row["parked"] + row["skipped"]]
+
+
+def _requests(blank: Equation, books: Books, counted: Counted) -> Equation:
     parts = {name: int(books["requests"].get(name, 0)) for name in OUTCOMES}
-    places = books["places"]
-    if published is not None:
-        published += int(books["held_over_http"])  # They lie in no stream, and no fact has answered them yet.
-    return [
-        Equation(
-            "requests", f"requests = {' + '.join(OUTCOMES)}", published, sum(parts.values()), parts, service="enrolment"
-        ),
-        Equation(
-            "oversold", "sessions with more people than seats = 0", places["oversold_sessions"], 0, service="enrolment"
-        ),
-        Equation(
-            "settled",
-            "sessions whose places are not settled yet = 0",
-            int(places["unsettled_sessions"]),
-            0,
-            service="enrolment",
-        ),
-    ]
+    # They lie in no stream, and no fact has answered them yet.
+    asked = None if counted.requests is None else counted.requests + int(books["held_over_http"])
+    return _sum_of(blank, asked, parts)
 
 
-def _attendance(books: Books | None) -> list[Equation]:
-    says = "present + absent + not recorded = places × meetings of closed lists"
-    found = books.get("attendance") if books else None
-    if found is None:
-        return [Equation("attendance", says, None, None, service="attendance")]
-    parts = {name: int(found[name]) for name in _PRESENCE}
-    return [
-        Equation(
-            "attendance", says, int(found["enrolled_on_closed_lists"]), sum(parts.values()), parts, service="attendance"
-        )
-    ]
+def _none_of(name: str) -> Callable[[Equation, Books, Counted], Equation]:
+    return lambda blank, books, _: replace(blank, left=int(books["places"][name]), right=0)
 
 
-def _mail(books: Books | None, accepted: int | None, distinct: int | None) -> list[Equation]:
-    says = "mails accepted = notices sent"
-    notices = books.get("notices") if books else None
-    if notices is None:
-        return [Equation("mail", says, accepted, None, service="notifications")]
+def _attendance(blank: Equation, books: Books, _: Counted) -> Equation:
+    found = books["attendance"]
+    return _sum_of(blank, int(found["enrolled_on_closed_lists"]), {name: int(found[name]) for name in _PRESENCE})
+
+
+def _told(blank: Equation, books: Books, _: Counted) -> Equation:
+    return _sum_of(blank, 0, {words: int(books["notices"][name]) for name, words in _WRONG.items()})
+
+
+def _untold(blank: Equation, books: Books, _: Counted) -> Equation:
+    notices = books["notices"]
+    parts = {words: int(notices[name]) for name, words in _UNTOLD.items() if notices[name]}
+    return _sum_of(blank, int(notices["untold"]) + int(notices["outcome_unknown"]), parts)
+
+
+def _mail(blank: Equation, books: Books, _: Counted) -> Equation:
+    notices = books["notices"]
     sent = {str(kind): int(number) for kind, number in notices["sent"].items()}
     # An attempt whose answer was lost may have arrived: the mail server may be ahead of us by so many, and no more.
     doubts = int(notices["ambiguous_attempts"])
-    # What stays here is somebody's work; what waits, or cannot be, is a line of its own.
-    wrong = {words: int(notices[name]) for name, words in _WRONG.items()}
-    lines = [Equation("told", f"0 = {' + '.join(wrong)}", 0, sum(wrong.values()), wrong, service="notifications")]
-    untold = {words: int(notices[name]) for name, words in _UNTOLD.items()}
-    in_doubt = int(notices["outcome_unknown"])
-    says_untold = "people who do not know, or may not = those by name"
-    lines.append(
-        Equation(
-            "untold",
-            says_untold,
-            int(notices["untold"]) + in_doubt,
-            sum(untold.values()),
-            {words: number for words, number in untold.items() if number},
-            service="notifications",
-        )
+    if not doubts:
+        return _sum_of(blank, blank.left, sent)
+    known = 0 if blank.left is None else min(max(blank.left - sum(sent.values()), 0), doubts)
+    line = _sum_of(blank, blank.left, sent | {"sent, answer lost": known})
+    return replace(line, says=f"{blank.says} + those whose answer was lost")
+
+
+def _once(blank: Equation, books: Books, _: Counted) -> Equation:
+    doubts = int(books["notices"]["ambiguous_attempts"])
+    if not doubts:
+        return replace(blank, right=0)
+    says = "mails that came twice ≤ those whose answer was lost"
+    return replace(blank, says=says, right=doubts, relation=AT_MOST)
+
+
+def _came_twice(counted: Counted) -> int | None:
+    mails = counted.mails
+    return (
+        None if mails is None or mails.accepted is None or mails.distinct is None else mails.accepted - mails.distinct
     )
-    if accepted is not None:
-        known = min(max(accepted - sum(sent.values()), 0), doubts)
-        parts = sent | ({"sent, answer lost": known} if doubts else {})
-        says += " + those whose answer was lost" if doubts else ""
-        lines.append(Equation("mail", says, accepted, sum(parts.values()), parts, service="notifications"))
-        if distinct is not None:
-            says = "mails that came twice ≤ those whose answer was lost" if doubts else "mails that came twice = 0"
-            relation = AT_MOST if doubts else EQUAL
-            lines.append(
-                Equation("mail.once", says, accepted - distinct, doubts, relation=relation, service="notifications")
-            )
-    return lines
+
+
+_HEARING = (
+    _Line("heard", "published = heard + parked + skipped", _heard),
+    _Line("waiting", f"0 = {' + '.join(_WAITING)}", _waiting),
+)
+_OWN: Mapping[str, tuple[_Line, ...]] = {
+    "enrolment": (
+        _Line("requests", f"requests = {' + '.join(OUTCOMES)}", _requests, lambda counted: counted.requests),
+        _Line("oversold", "oversold sessions = 0", _none_of("oversold_sessions")),
+        _Line("settled", "sessions not settled yet = 0", _none_of("unsettled_sessions")),
+    ),
+    "attendance": (
+        _Line("attendance", "present + absent + not recorded = places × meetings of closed lists", _attendance),
+    ),
+    "notifications": (
+        # What stays here is somebody's work; what waits, or cannot be, is a line of its own.
+        _Line("told", f"0 = {' + '.join(_WRONG.values())}", _told),
+        _Line("untold", "people who do not know, or may not = those by name", _untold),
+        _Line(
+            "mail",
+            "mails accepted = notices sent",
+            _mail,
+            lambda counted: counted.mails.accepted if counted.mails else None,
+            of_mail_server=True,
+        ),
+        _Line("mail.once", "mails that came twice = 0", _once, _came_twice, of_mail_server=True),
+    ),
+}
+"""What a service adds to the lines that every one has."""

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.ports import LOOPBACK
-from rollcall.folder import OPERATOR, SERVICES, Folder, Run
+from rollcall.folder import OPERATOR, Folder, Run
 from rollcall.terminal import Refusal
+from rollcall.typed import typed
+from services import SERVICES
 from shared.connecting import kafka_client
 
 
@@ -55,14 +57,14 @@ def connection(path: Path, environment: Callable[[str], str | None] = os.environ
     folder = Folder(path)
     run = folder.run() if folder.is_made() else None
     ports = folder.ports if run is not None else {}
-    named = {name for name in ("KAFKA", "TOKEN", *(f"{service.upper()}_URL" for service in SERVICES)) if said(name)}
+    named = {name for name in ("KAFKA", "TOKEN", *(f"{one.variable}_URL" for one in SERVICES.values())) if said(name)}
     if run is None and not named:
         folder.require_run()
     kafka = said("KAFKA") or (f"{LOOPBACK}:{ports['kafka']}" if ports else f"{LOOPBACK}:9092")
     client = kafka_client(kafka, said("KAFKA_USER"), said("KAFKA_PASSWORD"))
     urls = {
-        name: said(f"{name.upper()}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{8101 + number}"
-        for number, name in enumerate(SERVICES)
+        name: said(f"{one.variable}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{one.port}"
+        for name, one in SERVICES.items()
     }
     token = said("TOKEN") or (folder.secret(OPERATOR) if run is not None else None)
     return Connection(client, urls, said("INBOX_URL") or _url(ports, "inbox"), token, run, folder)
@@ -79,10 +81,10 @@ def database(path: Path, service: str) -> str:
 
         folder.require_run()
         postgres = Postgres(folder.path / "postgres", folder.ports["postgres"])
-        role = f"rollcall_{service}"
+        role = SERVICES[service].role
         return async_url(postgres.dsn(role, role, folder.secret(f"{service}.password")))
     raise Refusal(
-        f"Where is the database? Set ROLLCALL_{service.upper()}_DATABASE_URL, or start one with `rollcall up`."
+        f"Where is the database? Set ROLLCALL_{service.upper()}_DATABASE_URL, or start one with `{typed('up')}`."
     )
 
 

@@ -10,19 +10,7 @@ from typing import Annotated
 import typer
 
 from rollcall.folder import Folder
-from rollcall.options import (
-    DEFAULT_FOLDER,
-    AttendancePort,
-    EnrolmentPort,
-    FolderOption,
-    FreePorts,
-    InboxPort,
-    KafkaPort,
-    NotificationsPort,
-    OriginPort,
-    PostgresPort,
-    SmtpPort,
-)
+from rollcall.options import DEFAULT_FOLDER, FolderOption, FreePorts, Ports, with_ports
 from rollcall.terminal import Exit
 
 SHOWN_PER_SECOND = 1500
@@ -36,10 +24,16 @@ class DemoScale(StrEnum):
     SMALL = "small"
 
 
+@with_ports
 def demo(
     folder: FolderOption = DEFAULT_FOLDER,
     once: Annotated[
-        bool, typer.Option("--once", help="End by itself: settle, compare with the oracle, print, exit.")
+        bool,
+        typer.Option(
+            "--once",
+            help="End by itself: settle, compare with the oracle, print, exit. In a folder where nothing else was published:"
+            " the oracle counts the demo's files alone.",
+        ),
     ] = False,
     scale: Annotated[
         DemoScale, typer.Option("--scale", help="full: 66 towns, 1,800 people, 270 trainings.")
@@ -53,15 +47,9 @@ def demo(
     per_second: Annotated[
         int | None, typer.Option("--per-second", min=0, help="Events published; 0: as fast as it goes.")
     ] = None,
-    kafka_port: KafkaPort = None,
-    postgres_port: PostgresPort = None,
-    smtp_port: SmtpPort = None,
-    inbox_port: InboxPort = None,
-    enrolment_port: EnrolmentPort = None,
-    attendance_port: AttendancePort = None,
-    notifications_port: NotificationsPort = None,
-    origin_port: OriginPort = None,
     free_ports: FreePorts = False,
+    *,
+    ports: Ports,
 ) -> None:
     """Start everything and play a whole training programme through it: 66 towns, their teams, their trainings, their mail.
 
@@ -69,16 +57,6 @@ def demo(
 
     Exit codes: 0 stopped on request, or with --once: everything balances; 1 it could not be done; 3 something does not balance.
     """
-    asked = {
-        "kafka": kafka_port,
-        "postgres": postgres_port,
-        "smtp": smtp_port,
-        "inbox": inbox_port,
-        "enrolment": enrolment_port,
-        "attendance": attendance_port,
-        "notifications": notifications_port,
-        "origin": origin_port,
-    }
     import asyncio
 
     from rollcall.running import running, supervised, where_to_look
@@ -86,12 +64,12 @@ def demo(
 
     began = time.monotonic()
     kept = Folder(folder)
-    with running(kept, asked, free_ports=free_ports, before=lambda: find_programme(kept, scale.value)) as system:
+    with running(kept, ports, free_ports=free_ports, before=lambda: find_programme(kept, scale.value)) as system:
         show = Show(kept, system, once=once, again=again)
         show.seconds["up"] = round(time.monotonic() - began, 2)
         rate = per_second if per_second is not None else (0 if once else SHOWN_PER_SECOND)
         supervised(system)
-        where_to_look(system)
+        where_to_look(kept, system.ports)
         balanced = asyncio.run(show.run(rate))
         if not once:
             system.stopped.wait()

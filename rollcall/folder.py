@@ -15,19 +15,18 @@ from typing import Any
 
 from deploy.embedded.processes import Identity
 from rollcall.terminal import Refusal
+from rollcall.typed import typed
+from services import SERVICES
 
 OPERATOR = "operator.token"
 """The secret with which commands ask the services of the folder."""
 _GIVEN = "settings.json"
-SERVICES = ("enrolment", "attendance", "notifications")
 DEFAULT_PORTS = {
     "kafka": 9092,
     "postgres": 55432,
     "smtp": 1025,
     "inbox": 8025,
-    "enrolment": 8101,
-    "attendance": 8102,
-    "notifications": 8103,
+    **{name: one.port for name, one in SERVICES.items()},
     "origin": 8080,
 }
 
@@ -157,7 +156,7 @@ class Folder:
         run = self.run()
         if run is None:
             raise Refusal(
-                f"Nothing runs in {self.path}: start it with `rollcall up`, or name another folder with --folder."
+                f"Nothing runs in {self.path}: start it with `{typed('up', self.path)}`, or name another folder with --folder."
             )
         return run
 

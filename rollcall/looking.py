@@ -9,13 +9,14 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from rollcall.asking import NoAnswer, get
+from rollcall.asking import Answer, NoAnswer, get
 from rollcall.books import Books, Equation, balanced, equations
 from rollcall.connection import Connection
-from rollcall.folder import SERVICES
 from rollcall.open_matters import Matter, open_matters
 from rollcall.reading import count_requests
 from rollcall.terminal import Refusal
+from rollcall.understanding import mails_of, understood
+from services import SERVICES
 
 COUNT_LIMIT_S = 60.0
 WAIT_EVERY_S = 0.5
@@ -97,19 +98,18 @@ async def look(found: Connection) -> Standing:
     asked = await asyncio.gather(
         _inbox(found.inbox),
         _requests(found.kafka),
-        *(_service(found.urls[name], found.headers) for name in SERVICES),
+        *(_service(name, found.urls[name], found.headers) for name in SERVICES),
     )
-    inbox, (requests, problems), answers = asked[0], asked[1], asked[2:]
+    (inbox, silence), (requests, uncounted), answers = asked[0], asked[1], asked[2:]
     services = dict(zip(SERVICES, answers, strict=True))
     if not any(one.reachable for one in services.values()):
         raise NobodyAnswers(f"No service answers at {', '.join(found.urls.values())}.")
     lines = equations(
         {name: one.books for name, one in services.items()},
         requests_published=requests,
-        mails_accepted=inbox and inbox["accepted"],
-        distinct_mails=inbox and inbox["distinct_message_ids"] + inbox["without_message_id"],
+        mails=None if found.inbox is None else mails_of(inbox),
     )
-    return Standing(services, inbox, lines, problems)
+    return Standing(services, inbox, lines, (*uncounted, *silence))
 
 
 async def _requests(kafka: dict[str, Any]) -> tuple[int | None, tuple[str, ...]]:
@@ -122,25 +122,40 @@ async def _requests(kafka: dict[str, Any]) -> tuple[int | None, tuple[str, ...]]
         return None, (f"The requests in Kafka could not be counted within {COUNT_LIMIT_S:.0f} s.",)
 
 
-async def _service(url: str, headers: dict[str, str]) -> Answered:
+async def _service(name: str, url: str, headers: dict[str, str]) -> Answered:
+    """Whatever goes wrong with one service is that service's problem: the others are shown all the same."""
     try:
         health = await get(f"{url}/health/ready")
         answer = await get(f"{url}/api/v1/books", headers)
     except NoAnswer as silence:
         return Answered(False, False, (f"does not answer at {url}: {silence}",), None)
+    books, problem = _books(name, url, answer)
+    said = health.body if isinstance(health.body, dict) else {}
+    is_it = said.get("service", name) == name
+    told = said.get("problems") if is_it else None
+    problems = [str(one) for one in told] if isinstance(told, list) else []
+    # By its own word alone: at this address somebody else may answer 200.
+    ready = health.status == 200 and is_it and said.get("ready") is True
+    return Answered(True, ready, (*problems, *([problem] if problem else [])), books)
+
+
+def _books(name: str, url: str, answer: Answer) -> tuple[Books | None, str | None]:
     if answer.status in (401, 403):
-        raise Refusal(f"{url} refuses the token: {(answer.body or {}).get('detail', answer.status)}.")
-    books = answer.body if answer.status == 200 else None
-    said = health.body or {}
-    problems = (*said.get("problems", ()), *(() if books is not None else (f"its books answer {answer.status}",)))
-    return Answered(True, health.status == 200, problems, books)
+        detail = answer.body.get("detail") if isinstance(answer.body, dict) else None
+        return None, f"refuses the token at {url}: {detail or answer.status}"
+    if answer.status != 200:
+        return None, f"its books answer {answer.status}"
+    return understood(name, answer.body)
 
 
-async def _inbox(url: str | None) -> dict[str, Any] | None:
+async def _inbox(url: str | None) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """What the inbox has taken, or why that is not known."""
     if url is None:
-        return None
+        return None, ()
     try:
         answer = await get(f"{url}/api/v1/summary")
-    except NoAnswer:
-        return None
-    return answer.body if answer.status == 200 else None
+    except NoAnswer as silence:
+        return None, (f"The inbox does not answer at {url}: {silence}.",)
+    if answer.status != 200 or mails_of(answer.body).accepted is None:
+        return None, (f"What answers at {url} is no inbox ({answer.status}).",)
+    return answer.body, ()

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from rollcall.connection import connection, database
-from rollcall.options import DEFAULT_FOLDER, FolderOption, Switchable
+from rollcall.options import DEFAULT_FOLDER, FolderOption, a_service
 from rollcall.terminal import Refusal, out
 
 
 def migrate(
     services: Annotated[
-        list[Switchable] | None, typer.Argument(help="All of them unless named.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="SERVICE", help="All of them unless named.", show_default=False, parser=a_service),
     ] = None,
     folder: FolderOption = DEFAULT_FOLDER,
     streams: Annotated[bool, typer.Option("--streams", help="Also create the streams that are missing.")] = False,
@@ -35,10 +36,10 @@ def migrate(
     from shared.postgres.migrating import migrate as migrate_one
 
     for service in services or installed_services():
-        url = database(folder, str(service))
-        asyncio.run(waiting.postgres(url, str(service)))
+        url = database(folder, service)
+        asyncio.run(waiting.postgres(url, service))
         try:
-            migrate_one(str(service), url)
+            migrate_one(service, url)
         except (SQLAlchemyError, CommandError, OSError) as error:
             raise Refusal(f"{service}: {str(error).splitlines()[0]}.") from error
         out.print(f"{service}: newest schema")

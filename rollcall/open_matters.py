@@ -29,6 +29,7 @@ class Matter:
     service: str
     says: str
     number: int
+    means: str = ""
 
     def as_json(self) -> dict[str, object]:
         return {"service": self.service, "says": self.says, "number": self.number}
@@ -81,7 +82,7 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
 
 
 def kinds_of(service: str) -> tuple[Kind, ...]:
-    return (*EVERY_SERVICE, *BY_SERVICE[service])
+    return (*EVERY_SERVICE, *BY_SERVICE.get(service, ()))
 
 
 def open_matters(books: Mapping[str, Books | None]) -> Iterator[Matter]:
@@ -91,4 +92,4 @@ def open_matters(books: Mapping[str, Books | None]) -> Iterator[Matter]:
             continue
         for kind in kinds_of(service):
             if number := kind.count(its):
-                yield Matter(service, kind.says, number)
+                yield Matter(service, kind.says, number, kind.means)

@@ -6,19 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from rollcall.folder import SERVICES
 from rollcall.origin.settings import OriginSettings
 from rollcall.terminal import Exit, Refusal
-from services.attendance.settings import AttendanceSettings
-from services.enrolment.settings import EnrolmentSettings
-from services.notifications.settings import NotificationsSettings
+from services import SERVICES
 from shared.settings import Settings
 
 PREFIX = "ROLLCALL_"
 MODELS: dict[str, type[Settings]] = {
-    "enrolment": EnrolmentSettings,
-    "attendance": AttendanceSettings,
-    "notifications": NotificationsSettings,
+    **{name: one.settings() for name, one in SERVICES.items()},
     "origin": OriginSettings,
 }
 DECIDED = frozenset(
@@ -27,8 +22,7 @@ DECIDED = frozenset(
         *("kafka", "kafka_user", "kafka_password", "database_url", "host", "port", "replica", "live_since"),
         # The inbox: nothing that is tried here is sent on.
         *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_tls"),
-        *(f"{name}_url" for name in (*SERVICES, "inbox")),
-        *("token", "programme", "command", "command_folder"),
+        *("services", "inbox_url", "token", "programme", "command", "command_folder"),
     }
 )
 """Settings that follow from what `up` starts, whatever the environment says."""
@@ -55,7 +49,7 @@ def said_in_vain(environment: Mapping[str, str]) -> Iterator[str]:
     """A sentence for every ROLLCALL_… variable that changes nothing here."""
     known = frozenset[str]().union(*map(names_of, MODELS.values()))
     decided = {f"{PREFIX}{name.upper()}" for name in DECIDED} | {
-        f"{PREFIX}{service.upper()}_DATABASE_URL" for service in SERVICES
+        f"{PREFIX}{one.variable}_{what}" for one in SERVICES.values() for what in ("DATABASE_URL", "URL")
     }
     for name in sorted(environment):
         if not name.startswith(PREFIX) or name in known or name.removeprefix(PREFIX) in _FOR_COMMANDS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from importlib.util import find_spec
 
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -12,7 +11,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.processes import Say
 from rollcall.connection import async_url
-from rollcall.folder import OPERATOR, SERVICES, Folder
+from rollcall.folder import OPERATOR, Folder
+from services import SERVICES
 from shared.events.streams import create_streams
 from shared.postgres.migrating import migrate
 from shared.service import utc_now
@@ -26,15 +26,14 @@ _TOKENS = {OPERATOR: ("operator", SCOPES), PAGE: ("story-page", ("read",))}
 
 def installed_services() -> list[str]:
     """The services that this installation can run."""
-    return [name for name in SERVICES if find_spec(f"services.{name}.app") is not None]
+    return [name for name, one in SERVICES.items() if one.is_installed]
 
 
 def create_databases(folder: Folder, postgres: Postgres) -> dict[str, str]:
     """A role and a database for each service, with a password only this folder knows; returns where services connect."""
     found = {}
-    for name in SERVICES:
-        role = f"rollcall_{name}"
-        dsn = postgres.ensure(role, role, folder.secret(f"{name}.password"))
+    for name, one in SERVICES.items():
+        dsn = postgres.ensure(one.role, one.role, folder.secret(f"{name}.password"))
         found[name] = async_url(dsn)
     return found
 

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from deploy.embedded.processes import last_lines
 from rollcall import ports
 from rollcall.folder import Folder
 from rollcall.passing import refuse_invalid, said_in_vain
-from rollcall.system import System, only_one, typed_here
+from rollcall.system import System, only_one
 from rollcall.terminal import Refusal, err, say
+from rollcall.typed import typed
 from shared.service import utc_now
 
 DETACH_LIMIT_S = 180.0
@@ -39,7 +40,6 @@ def running(
         began = time.monotonic()
         before()
         system.start()
-        folder.remember_ports(chosen)
         say(f"Ready after {time.monotonic() - began:.1f} s")
         try:
             yield system
@@ -55,17 +55,17 @@ def _heed_settings() -> None:
         err.print(sentence, style="yellow", soft_wrap=True, markup=False)
 
 
-def where_to_look(system: System) -> None:
-    """The addresses a person opens, and the commands that go with them."""
-    ports = system.ports
+def where_to_look(folder: Folder, ports: Mapping[str, int], *, behind: bool = False) -> None:
+    """The addresses a person opens, and the commands that go with them. `behind`: it goes on without this terminal."""
     err.print()
     err.print(f"  The story   [bold cyan]http://127.0.0.1:{ports['origin']}/[/]")
     err.print(f"  The inbox   [cyan]http://127.0.0.1:{ports['inbox']}/[/]")
     err.print(f"  Kafka       127.0.0.1:{ports['kafka']}     Postgres 127.0.0.1:{ports['postgres']}")
-    err.print(f"  Logs        {system.folder.logs}", soft_wrap=True)
-    command, folder = typed_here(system.folder)
-    asks = f"{command} status{f' --folder {folder}' if folder else ''}"
-    err.print(f"\n  In another terminal: [bold]{asks}[/]. Ctrl-C here stops everything.\n", soft_wrap=True)
+    err.print(f"  Kept in     {folder.path} (logs: {folder.logs})", soft_wrap=True)
+    asks, ends = (typed(words, folder.path) for words in ("status", "down"))
+    then = f"How it stands: [bold]{asks}[/]. What stops it: [bold]{ends}[/]."
+    here = f"In another terminal: [bold]{asks}[/]. Ctrl-C here stops everything."
+    err.print(f"\n  {then if behind else here}\n", soft_wrap=True)
 
 
 def supervised(system: System) -> threading.Thread:
@@ -95,9 +95,8 @@ def detached(folder: Folder) -> None:
             raise Refusal(last_lines(log, 1) or f"It ended at once, see {log}.")
         run = folder.run()
         if run is not None and run.supervisor.pid == process.pid and run.phase == "running":
-            say(
-                f"Up, supervised by pid {process.pid}; `rollcall status` shows how it stands, `rollcall down` stops it."
-            )
+            say(f"Up, supervised by pid {process.pid}.")
+            where_to_look(folder, folder.ports, behind=True)
             return
         time.sleep(0.1)
     raise Refusal(f"It is not up within {DETACH_LIMIT_S:.0f} s, see {log}.")

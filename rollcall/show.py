@@ -21,9 +21,10 @@ from rollcall.folder import Folder
 from rollcall.holdings import holdings
 from rollcall.looking import Standing, settled
 from rollcall.showing import shown, table_of
-from rollcall.system import System, typed_here
+from rollcall.system import System
 from rollcall.telling import Telling
 from rollcall.terminal import Refusal, err, say
+from rollcall.typed import folder_typed, rollcall
 from shared.service import utc_now
 
 SETTLE_LIMIT_S = 300.0
@@ -157,12 +158,19 @@ class Show:
             f"{verdict}: {agreed} of {len(lines)} numbers are those that the oracle counted from the files alone.[/]",
             soft_wrap=True,
         )
+        if agreed < len(lines):
+            err.print(
+                "Whatever else was published into this folder is found and not expected: where that may be so, compare in a"
+                " folder of its own (--folder).",
+                style="yellow",
+                soft_wrap=True,
+            )
         if not self._once:
             self._invite()
 
     def _invite(self) -> None:
         port = self._system.ports["origin"]
-        command, folder = typed_here(self._folder)
+        command, folder = rollcall(), folder_typed(self._folder.path)
         where = f" --folder {folder}" if folder else ""
         programme = f"{folder or 'data'}/{self._programme.folder.name}"
         err.print(f"\n[bold]Look[/]       the story, live: [bold cyan]http://127.0.0.1:{port}/[/]")

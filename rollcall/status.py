@@ -37,9 +37,9 @@ def status(
     if as_json:
         print_json(standing.as_json())
     elif not watch:
-        from rollcall.showing import shown
+        from rollcall.showing import printed, shown
 
-        out.print(shown(standing, found.run))
+        printed(shown(standing, found.run), out)
     if not standing.balanced:
         raise typer.Exit(Exit.UNBALANCED)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
-from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.processes import wait_until
-from rollcall.folder import Folder
+from rollcall.folder import Child, Folder
 from rollcall.options import DEFAULT_FOLDER, FolderOption, ServiceArgument
 from rollcall.terminal import Refusal, out, say
+from rollcall.typed import typed
 
 DOWN_LIMIT_S = 90.0
 
@@ -43,12 +43,12 @@ def stop(service: ServiceArgument, folder: FolderOption = DEFAULT_FOLDER) -> Non
     from rollcall.children import STOP_LIMIT_S
 
     kept = Folder(folder)
-    _state(kept, service)
+    _child(kept, service)
     kept.want(service, stopped=True)
-    if not wait_until(lambda: _state(kept, service) == "stopped", STOP_LIMIT_S + 10, every_s=0.05):
+    if not wait_until(lambda: _child(kept, service).state == "stopped", STOP_LIMIT_S + 10, every_s=0.05):
         raise Refusal(f"{service} has not stopped within {STOP_LIMIT_S + 10:.0f} s, see {kept.logs / service}.log.")
     out.print(
-        f"{service} is away. What is published for it waits in Kafka: `rollcall start {service}` brings it back.",
+        f"{service} is away. What is published for it waits in Kafka: `{typed(f'start {service}', folder)}` brings it back.",
         soft_wrap=True,
     )
 
@@ -58,18 +58,19 @@ def start(service: ServiceArgument, folder: FolderOption = DEFAULT_FOLDER) -> No
 
     Exit codes: 0 it is ready, 1 nothing runs, or it does not get ready.
     """
-    from rollcall.system import READY_LIMIT_S, wait_ready
+    from rollcall.system import READY_LIMIT_S, is_ready
 
     kept = Folder(folder)
-    _state(kept, service)
+    _child(kept, service)
     kept.want(service, stopped=False)
-    if not wait_ready(f"http://{LOOPBACK}:{kept.ports[service]}", READY_LIMIT_S):
+    port = kept.ports[service]
+    if not wait_until(lambda: is_ready(_child(kept, service), port), READY_LIMIT_S, every_s=0.1):
         raise Refusal(f"{service} is not ready within {READY_LIMIT_S:.0f} s, see {kept.logs / service}.log.")
     out.print(f"{service} is ready.", soft_wrap=True)
 
 
-def _state(folder: Folder, service: str) -> str:
+def _child(folder: Folder, service: str) -> Child:
     child = folder.require_run().children.get(service)
     if child is None:
         raise Refusal(f"{service} is not part of the system that runs in {folder.path}.")
-    return child.state
+    return child

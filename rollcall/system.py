@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import shlex
-import shutil
 import sys
 import threading
 import time
@@ -18,14 +15,16 @@ import httpx
 
 import deploy
 from deploy.embedded.errors import EmbeddedError
-from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.processes import Identity, Say, Server, end, last_lines, wait_until
+from deploy.embedded.ports import LOOPBACK, is_free
+from deploy.embedded.processes import Identity, Say, Server, end, last_lines
 from deploy.embedded.stack import Stack
 from rollcall.children import Supervised
-from rollcall.folder import SERVICES, Child, Folder, Run
+from rollcall.folder import Child, Folder, Run
 from rollcall.passing import MODELS, given
 from rollcall.preparing import create_databases, create_missing_streams, migrate_all, store_tokens
 from rollcall.terminal import Refusal
+from rollcall.typed import folder_typed, rollcall, typed
+from services import SERVICES
 
 READY_LIMIT_S = 150.0
 SUPERVISE_EVERY_S = 0.2
@@ -66,6 +65,7 @@ class System:
             self._make_children(databases)
             self._say(f"Starting {', '.join(self._children)}")
             self._until_ready()
+            self.folder.remember_ports(self.ports)  # First: whoever sees it running looks there.
             self._phase = "running"
             self._write()
         except BaseException:  # also Ctrl-C: whoever gives up waiting leaves nothing running
@@ -80,9 +80,9 @@ class System:
         }
         self.folder.logs.mkdir(exist_ok=True)
         self.folder.remember_given({name: value for part in MODELS for name, value in given(os.environ, part).items()})
-        for name in SERVICES:
-            if importlib.util.find_spec(f"services.{name}.app") is None:
-                self._say(f"There is no services.{name}.app in this installation: {name} is left out.")
+        for name, one in SERVICES.items():
+            if not one.is_installed:
+                self._say(f"There is no {one.app} in this installation: {name} is left out.")
                 continue
             own = {
                 "ROLLCALL_PORT": str(self.ports[name]),
@@ -90,19 +90,17 @@ class System:
                 "ROLLCALL_REPLICA": f"{name}-1",
                 "ROLLCALL_DATABASE_URL": databases[name],
             }
-            if name == "notifications":
+            if one.mails:
                 own |= {"ROLLCALL_SMTP_HOST": LOOPBACK, "ROLLCALL_SMTP_PORT": str(self.ports["smtp"])}
-            self._child(name, f"services.{name}.app", common | own)
-        page = {
-            f"ROLLCALL_{name.upper()}_URL": f"http://{LOOPBACK}:{self.ports[name]}" for name in (*SERVICES, "inbox")
-        }
-        command, typed_folder = typed_here(self.folder)
+            self._child(name, one.app, common | own)
+        page = {f"ROLLCALL_SERVICES__{name.upper()}": f"http://{LOOPBACK}:{self.ports[name]}" for name in SERVICES}
         page |= {
             "ROLLCALL_PORT": str(self.ports["origin"]),
+            "ROLLCALL_INBOX_URL": f"http://{LOOPBACK}:{self.ports['inbox']}",
             "ROLLCALL_TOKEN_FILE": os.fspath(self.folder.secret_file("page.token")),
             "ROLLCALL_PROGRAMME": os.fspath(self.folder.programme),
-            "ROLLCALL_COMMAND": command,
-            "ROLLCALL_COMMAND_FOLDER": typed_folder,
+            "ROLLCALL_COMMAND": rollcall(),
+            "ROLLCALL_COMMAND_FOLDER": folder_typed(self.folder.path),
         }
         self._child("origin", "rollcall.origin", common | page)
 
@@ -121,13 +119,14 @@ class System:
         self._children[name] = child
 
     def _until_ready(self) -> None:
-        waiting = {name for name, child in self._children.items() if child.wanted}
+        wanted = {name for name, child in self._children.items() if child.wanted}
+        waiting = set(wanted)
         deadline = time.monotonic() + READY_LIMIT_S
         while waiting:
             self._tick()
-            for name in [name for name in waiting if self.is_ready(name)]:
-                waiting.discard(name)
-            failing = [name for name in waiting if self._children[name].seen.restarts]
+            waiting = {name for name in waiting if not self.is_ready(name)}
+            # Also of those that were ready already: one that has ended since is not up.
+            failing = [name for name in wanted if self._children[name].seen.restarts]
             if self.stopped.is_set():
                 raise Refusal("Stopped before everything was up.")
             if failing or time.monotonic() > deadline:
@@ -136,12 +135,17 @@ class System:
                 if failing and log.with_suffix(".previous.log").is_file():
                     log = log.with_suffix(".previous.log")
                 why = "ended at once" if failing else f"is not ready within {READY_LIMIT_S:.0f} s"
+                if failing and not is_free(self.ports[name]):
+                    raise Refusal(
+                        f"Port {self.ports[name]} ({name}) was taken by another process while this was starting:"
+                        " start again with --free-ports, which finds another one."
+                    )
                 raise Refusal(f"{name} {why}; {log} ends: {last_lines(log)}")
             self.stopped.wait(SUPERVISE_EVERY_S / 2)
 
     def is_ready(self, name: str) -> bool:
-        """Whether the service or the origin answers that it is ready."""
-        return answers_ready(f"http://{LOOPBACK}:{self.ports[name]}")
+        """Whether the service or the origin that was started here answers that it is ready."""
+        return is_ready(self._children[name].seen, self.ports[name])
 
     # --- watched --------------------------------------------------------------------------
 
@@ -215,23 +219,6 @@ class System:
             self._written = run
 
 
-def typed_here(folder: Folder) -> tuple[str, str]:
-    """How a person in this terminal types our command, and the folder unless it is the usual one."""
-    beside = Path(sys.executable).with_name("rollcall")
-    on_path = shutil.which("rollcall")
-    known = not beside.exists() or (on_path is not None and Path(on_path).samefile(beside))
-    usual = folder.path == Path("data").absolute()
-    return "rollcall" if known else _short(beside), "" if usual else _short(folder.path)
-
-
-def _short(path: Path) -> str:
-    """The path from here if it lies below, else the whole."""
-    try:
-        return shlex.quote(os.fspath(path.relative_to(Path.cwd())))
-    except ValueError:
-        return shlex.quote(os.fspath(path))
-
-
 @contextlib.contextmanager
 def only_one(folder: Folder, say: Callable[[str], None]) -> Iterator[None]:
     """Held while a system runs: a second one in the same folder is refused; what a killed one left behind is ended."""
@@ -244,7 +231,8 @@ def only_one(folder: Folder, say: Callable[[str], None]) -> Iterator[None]:
         run = folder.run()
         who = f" (pid {run.supervisor.pid})" if run else ""
         raise Refusal(
-            f"A system already runs in {folder.path}{who}: stop it with `rollcall down`, or choose another --folder."
+            f"A system already runs in {folder.path}{who}: stop it with `{typed('down', folder.path)}`,"
+            " or choose another --folder."
         )
     try:
         if end_leftovers(folder):
@@ -271,13 +259,10 @@ def end_child(child: Child) -> None:
         end(child.identity, 9, 5.0)
 
 
-def answers_ready(url: str) -> bool:
-    """Whether the process at this address says that it is ready."""
+def is_ready(child: Child, port: int) -> bool:
+    """Whether this child answers at the port that it is ready. What another process says there is not its word."""
     try:
-        return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
+        said = httpx.get(f"http://{LOOPBACK}:{port}/health/ready", timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def wait_ready(url: str, limit_s: float) -> bool:
-    return wait_until(lambda: answers_ready(url), limit_s, every_s=0.1)
+    return said and child.identity is not None and child.identity.listens(port)

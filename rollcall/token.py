@@ -16,7 +16,9 @@ from shared.web.scopes import SCOPES
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-app = typer.Typer(cls=Commands, help="Make and end bearer tokens.", no_args_is_help=True)
+    from shared.web.tokens import Token
+
+app = typer.Typer(cls=Commands, help="Make, list and end bearer tokens.", no_args_is_help=True)
 
 
 @app.command()
@@ -28,7 +30,7 @@ def create(
     folder: FolderOption = DEFAULT_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Make a token that all three services know. It is shown now and never again.
+    """Make a token that every service knows. It is shown now and never again.
 
     Exit codes: 0 made, 1 a database does not answer, 2 there is no such scope.
     """
@@ -44,7 +46,7 @@ def create(
     text = fresh_token()
     row = tokens.row_for(text, actor, tuple(scope), now=utc_now())
 
-    async def make(connection: AsyncConnection) -> None:
+    async def make(connection: AsyncConnection, _service: str) -> None:
         await tokens.store(connection, row)
 
     _everywhere(folder, make)
@@ -59,12 +61,53 @@ def create(
     )
 
 
+@app.command("list")
+def list_tokens(
+    folder: FolderOption = DEFAULT_FOLDER,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Show who may do what, the oldest token first. The tokens themselves nobody can show again.
+
+    Exit codes: 0 shown, 1 a database does not answer.
+    """
+    from shared.web import tokens
+
+    known: dict[str, tuple[Token, list[str]]] = {}
+
+    async def read(connection: AsyncConnection, service: str) -> None:
+        for row in await tokens.all_of(connection):
+            known.setdefault(row.token_id, (row, []))[1].append(service)
+
+    services = _everywhere(folder, read)
+    rows = sorted(known.values(), key=lambda one: one[0].created_at)
+    if as_json:
+        print_json(
+            [
+                {"token_id": row.token_id, "actor": row.actor, "scopes": row.scopes.split(), "services": names}
+                | {"created_at": row.created_at, "revoked_at": row.revoked_at}
+                for row, names in rows
+            ]
+        )
+        return
+    for row, names in rows:
+        out.print(shown(row, names, services), markup=False, soft_wrap=True, style="dim" if row.revoked_at else "")
+
+
+def shown(row: Token, known_by: list[str], services: list[str]) -> str:
+    """One token in a line. One that some services do not know opens only half of what its holder expects."""
+    line = f"{row.token_id}  {row.created_at:%Y-%m-%d}  {row.actor}  ({', '.join(row.scopes.split())})"
+    line += "" if known_by == services else f"  only in {', '.join(known_by)}"
+    return line + (f"  ended {row.revoked_at:%Y-%m-%d}" if row.revoked_at else "")
+
+
 @app.command()
 def revoke(
-    token_id: Annotated[str, typer.Argument(help="What stands between the first two underscores of the token.")],
+    token_id: Annotated[
+        str, typer.Argument(help="As `token list` shows it: what stands between the token's underscores.")
+    ],
     folder: FolderOption = DEFAULT_FOLDER,
 ) -> None:
-    """End a token in all three services.
+    """End a token in every service.
 
     Exit codes: 0 ended, 1 there is no such token, or a database does not answer.
     """
@@ -73,7 +116,7 @@ def revoke(
 
     ended: list[bool] = []
 
-    async def end(connection: AsyncConnection) -> None:
+    async def end(connection: AsyncConnection, _service: str) -> None:
         ended.append(await tokens.revoke(connection, token_id, now=utc_now()))
 
     _everywhere(folder, end)
@@ -82,7 +125,8 @@ def revoke(
     out.print(f"{token_id} opens nothing any more.")
 
 
-def _everywhere(folder: Path, do: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+def _everywhere(folder: Path, do: Callable[[AsyncConnection, str], Awaitable[None]]) -> list[str]:
+    """Does it in the database of every service, and returns their names."""
     import asyncio
 
     from sqlalchemy.exc import SQLAlchemyError
@@ -98,11 +142,12 @@ def _everywhere(folder: Path, do: Callable[[AsyncConnection], Awaitable[None]]) 
             engine = create_async_engine(url, hide_parameters=True)
             try:
                 async with engine.begin() as connection:
-                    await do(connection)
+                    await do(connection, service)
             finally:
                 await engine.dispose()
 
     try:
         asyncio.run(all_of_them())
+        return installed_services()
     except (SQLAlchemyError, OSError) as error:
         raise Refusal(f"A database does not answer: {str(error).splitlines()[0]}.") from error

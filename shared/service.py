@@ -16,8 +16,9 @@ from shared.contracts.rules import SourceTakenOver
 from shared.events.envelope import Heard
 from shared.postgres.database import MACHINERY
 from shared.postgres.roundtrips import Reads
+from shared.postgres.tables import SHARED_TABLES
 from shared.state.rows import FactRow, Row
-from shared.state.working import Derive, Due, MakeRow, Remember, Takeover, Working, takeover_of
+from shared.state.working import Derive, Due, MakeRow, Remember, Working, takeover_of
 
 Inputs = Sequence[Heard[Event] | Due]
 """What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""
@@ -71,6 +72,8 @@ class Service:
     """What `derive` and `remember` read beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
     """After a restore: the subjects of RECONCILE moments, everything about which something may have to be decided."""
+    told_within_seconds: float = 0.0
+    """How long what we say may wait for company on its way to Kafka: where nobody waits for it, batches cost less."""
     clock: Callable[[], dt.datetime] = utc_now
     new_id: Callable[[], str] = lambda: str(uuid7())
 
@@ -94,9 +97,3 @@ class Service:
     def metadata(self) -> tuple[sa.MetaData, ...]:
         own = {table.metadata for table in self.tables.values()}
         return (MACHINERY, *own)
-
-
-SHARED_TABLES: dict[type[Row], sa.Table] = {}
-"""Tables of the rows that every service has; filled by shared.books.holding."""
-
-__all__ = ["SHARED_TABLES", "Inputs", "Service", "Takeover", "utc_now"]

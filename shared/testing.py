@@ -118,6 +118,7 @@ def settled(session: Message) -> Message:
         session_id=(session.key or b"").decode(),
         session_source=headers["ce_source"],
         session_event_id=headers["ce_id"],
+        session_version=int(headers["ce_aggregateversion"]),
         decided_at=dt.datetime.now(dt.UTC),
     )
     return message(body, source="rollcall/enrolment", version=int(headers["ce_aggregateversion"]))

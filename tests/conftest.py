@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
+import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import AsyncExitStack, contextmanager
+from typing import TypeVar
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.embedded import ports
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Postgres
+from deploy.embedded.processes import Server
 from shared.events.streams import create_streams
-from shared.postgres.migrating import migrate
-from shared.process.runtime import Runtime
 from shared.service import Service
 from shared.settings import Settings
-from shared.testing import Message
+from tests.databases import Databases
+from tests.world import IMPATIENT, Make, World
 
-_numbers = itertools.count(1)
+S = TypeVar("S", bound=Server)
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = Postgres(tmp_path_factory.mktemp("postgres"), ports.choose_free(), durable=False)
-    server.start()
-    yield server
-    server.stop()
+    with at_work(Postgres(tmp_path_factory.mktemp("postgres"), ports.choose_free(), durable=False)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    server = Kafka(tmp_path_factory.mktemp("kafka"), ports.choose_free())
+    with at_work(Kafka(tmp_path_factory.mktemp("kafka"), ports.choose_free())) as server:
+        yield server
+
+
+@contextmanager
+def at_work(server: S) -> Iterator[S]:
+    """A server for the whole run. It says good-bye to nobody, and of its folder the log is left: pytest would keep gigabytes."""
     server.start()
     yield server
-    server.stop()
+    server.kill()
+    shutil.rmtree(server.folder / "data")
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Databases:
+    return Databases(postgres)
 
 
 @pytest.fixture(scope="session")
@@ -54,64 +62,25 @@ async def streams(kafka: Kafka) -> str:
     return kafka.bootstrap
 
 
-@dataclass
-class World:
-    """One service's surroundings in a test: its database, the broker, and a producer that is an outside system."""
-
-    service: Service
-    settings: Settings
-    engine: AsyncEngine
-    producer: AIOKafkaProducer
-    sent: list[Any] = field(default_factory=list)
-
-    async def publish(self, *messages: Message) -> list[tuple[str, int, int]]:
-        """Sends records in order and returns where each one stands."""
-        places = []
-        for one in messages:
-            done = await self.producer.send_and_wait(one.stream, one.value, key=one.key, headers=one.headers)
-            places.append((one.stream, done.partition, done.offset))
-        return places
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Runtime]:
-        """The service at work in this process."""
-        runtime = Runtime(self.service, self.settings)
-        tasks = await runtime.start()
-        try:
-            yield runtime
-            for task in tasks:
-                if task.done():
-                    await task
-        finally:
-            await runtime.stop(tasks)
-            await runtime.engine.dispose()
-
-
-Worlds = Any
-
-
 @pytest.fixture
-async def world(postgres: Postgres, streams: str) -> AsyncIterator[Worlds]:
+async def world(databases: Databases, streams: str) -> AsyncIterator[Make]:
     """`await world(SERVICE)` gives a service its surroundings; what other tests published is heard too, so ids must be one's own.
 
     `kafka` names another broker: one that the test may break."""
-    made: list[World] = []
 
     async def make(service: Service, *, kafka: str = streams) -> World:
-        name = f"test_{next(_numbers)}"
-        url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-        await asyncio.to_thread(migrate, service.name, url)
-        settings = Settings(kafka=kafka, database_url=SecretStr(url), port=0, replica="test")
+        url = await needed.enter_async_context(databases.while_needed(service.name))
+        settings = Settings(kafka=kafka, database_url=SecretStr(url), port=0, replica="test", **IMPATIENT)
         producer = AIOKafkaProducer(
             bootstrap_servers=kafka,
             enable_idempotence=kafka == streams,  # A broker that lost records refuses the numbers of those that follow.
             max_request_size=2 * 1024 * 1024,
         )
         await producer.start()
-        made.append(World(service, settings, create_async_engine(url), producer))
-        return made[-1]
+        needed.push_async_callback(producer.stop)
+        engine = create_async_engine(url)
+        needed.push_async_callback(engine.dispose)
+        return World(service, settings, engine, producer)
 
-    yield make
-    for one in made:
-        await one.producer.stop()
-        await one.engine.dispose()
+    async with AsyncExitStack() as needed:
+        yield make

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bench.measuring import Clock, Figures, Measured, measure
 from bench.surroundings import Place, Servers, empty, ends, fill, running
 from services.attendance.app import service_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from shared.books.batch import Batch
 from shared.contracts.attendance import ParticipantAttended
 from shared.contracts.checkin import CheckInScanned

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from bench.measuring import Clock, Figures, Measured, measure
@@ -11,7 +12,8 @@ from bench.otherwise import NAIVE_TOPIC, hand_tuned, hand_tuned_trusting, naive,
 from bench.people import STREAM, check, messages
 from bench.surroundings import Place, Servers, ends, fill, make_topic, running
 from services.attendance.app import service_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
+from shared.books.batch import Batch
 from shared.kafka.observer import partition_of
 
 NAIVE_EVENTS = 3_000
@@ -25,18 +27,19 @@ async def projector(place: Place) -> Measured:
     all_heard = asyncio.Event()
     async with running(SERVICE, place.settings()) as runtime:
         (lane,) = (one for one in runtime.lanes if one.name == "facts")
-        hear = lane._hear
+        hear, heard = lane._hear, lane.positioning.heard
 
         async def timed(*arguments: Any) -> None:
             clock.start()
             await hear(*arguments)
 
-        def looked(since: dt.datetime) -> None:
+        def looked(batches: Iterable[Batch]) -> None:
+            heard(batches)
             if all(lane.positioning._committed.get(partition_of(tp), 0) >= offset for tp, offset in end.items()):
                 all_heard.set()
 
         lane._hear = timed
-        lane._changed = looked
+        lane.positioning.heard = looked  # type: ignore[method-assign]
         await all_heard.wait()
         return clock.stop(sum(end.values()))
 

@@ -11,17 +11,11 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from services.attendance.settings import AttendanceSettings
-from services.enrolment.settings import EnrolmentSettings
-from services.notifications.settings import NotificationsSettings
+from services import SERVICES
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS: dict[str, type[Settings]] = {
-    "enrolment": EnrolmentSettings,
-    "attendance": AttendanceSettings,
-    "notifications": NotificationsSettings,
-}
+MODELS: dict[str, type[Settings]] = {name: one.settings() for name, one in SERVICES.items()}
 GIVEN_BY_COMPOSE = frozenset({"host", "port", "replica", "kafka", "kafka_user", "kafka_password", "database_url"})
 """They follow from the containers; an operator who changed one would cut a wire."""
 _SHOWN = re.compile(r"^#([A-Z_0-9]+)=(.*)$")

@@ -52,7 +52,8 @@ class Inbox(Server):
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(root for root in roots if root), "PYTHONUNBUFFERED": "1"}
         try:
             self._launch([sys.executable, "-m", "deploy.embedded.inbox", *options], env)
-            self._wait(lambda: ports.is_answering(self.smtp_port) and ports.is_answering(self.http_port), START_LIMIT_S)
+            options_of = {"--smtp-port": self.smtp_port, "--inbox-port": self.http_port}
+            self._wait(lambda: all(map(self._holds, options_of.values())), START_LIMIT_S, options_of)
         except BaseException:  # also Ctrl-C: whoever gives up waiting leaves nothing behind
             self.kill()
             raise

@@ -74,13 +74,13 @@ class Kafka(Server):
         command = self._java(libraries, *_JVM, _QUIET, "kafka.Kafka", self.folder / "server.properties")
         try:
             self._launch(command, _environment())
-            self._wait(self._is_ready, START_LIMIT_S)
+            self._wait(self._is_ready, START_LIMIT_S, {"--kafka-port": self.port})
         except BaseException:  # also Ctrl-C: whoever gives up waiting leaves no broker behind
             self.kill()
             raise
 
     def _is_ready(self) -> bool:
-        if not ports.is_answering(self.port):
+        if not self._holds(self.port):
             return False
         # In a thread of its own, so that start() may also be called where an event loop runs.
         with ThreadPoolExecutor(max_workers=1) as thread:

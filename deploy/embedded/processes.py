@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
+from deploy.embedded import ports
 from deploy.embedded.errors import EmbeddedError
 
 Say = Callable[[str], None]
@@ -45,6 +46,16 @@ class Identity:
         now = Identity.of(self.pid)
         # The start time is computed from the boot time, which moves a little when the clock is corrected.
         return now is not None and abs(now.started - self.started) < 2.0
+
+    def listens(self, port: int) -> bool:
+        """Whether this very process holds the port. The system says so: whoever else answers there may say anything."""
+        import psutil
+
+        try:
+            held = psutil.Process(self.pid).net_connections(kind="tcp")
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+        return self.is_running() and any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in held)
 
 
 Spawned = Callable[[Identity], None]
@@ -108,12 +119,19 @@ class Server:
         if self._identity is not None:
             self._spawned(self._identity)
 
-    def _wait(self, is_ready: Callable[[], bool], limit_s: float) -> None:
-        """Returns when the server is ready; otherwise one sentence says why not."""
+    def _holds(self, port: int) -> bool:
+        """Whether it is our process that answers there, and nobody who took the port while it was starting."""
+        return ports.is_answering(port) and self._identity is not None and self._identity.listens(port)
+
+    def _wait(self, is_ready: Callable[[], bool], limit_s: float, options: Mapping[str, int]) -> None:
+        """Returns when the server is ready; otherwise one sentence says why not. `options` names its ports."""
         process = self._process
         assert process is not None
         if wait_until(lambda: process.poll() is not None or is_ready(), limit_s) and process.poll() is None:
             return
+        if process.poll() is not None:
+            for option, port in options.items():
+                ports.require_free(port, option)
         why = f"does not answer within {limit_s:.0f} s" if process.poll() is None else "ended at once"
         raise EmbeddedError(f"{self.name} {why}; {self.log} ends: {last_lines(self.log)}")
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from enum import IntEnum
 
-from services.attendance.app import service_of as attendance_of
-from services.attendance.state import ListRules
-from services.enrolment.app import SERVICE as ENROLMENT
-from services.notifications.app import SERVICE as NOTIFICATIONS
+from services import SERVICES as REGISTERED
 from shared.events.streams import STREAMS
 from shared.service import Service
 
-# The rules say when lists close; which streams are heard does not depend on them.
-ATTENDANCE = attendance_of(ListRules(dt.timedelta(hours=6), dt.datetime(1970, 1, 1, tzinfo=dt.UTC)))
-SERVICES: tuple[Service, ...] = (ENROLMENT, ATTENDANCE, NOTIFICATIONS)
+SERVICES: tuple[Service, ...] = tuple(one.declared() for one in REGISTERED.values())
 
 ADMIN = "admin"
 """The broker's super user: it makes users, streams and grants, and nothing else uses it."""
@@ -62,7 +56,10 @@ def grants() -> frozenset[Grant]:
         given.add(Grant(service.name, Operation.READ, Kind.GROUP, service.name))
     # Past phases enter as facts: who had a place, and who came. Which source owns them, the services see to themselves.
     given |= {
-        Grant(ARCHIVE, Operation.WRITE, Kind.TOPIC, name) for service in (ENROLMENT, ATTENDANCE) for name in service.own
+        Grant(ARCHIVE, Operation.WRITE, Kind.TOPIC, name)
+        for service in SERVICES
+        if REGISTERED[service.name].takes_history
+        for name in service.own
     }
     given |= {Grant(OPERATOR, Operation.READ, Kind.TOPIC, name) for name in STREAMS}
     for name, stream in STREAMS.items():

@@ -4,8 +4,11 @@
 #   docker compose exec postgres /docker-entrypoint-initdb.d/roles.sh
 set -euo pipefail
 
-for service in enrolment attendance notifications; do
-  variable=POSTGRES_${service^^}_PASSWORD
+# A service for each password that we were given: which there are says services/__init__.py.
+for variable in $(compgen -e | sed -n '/^POSTGRES_[A-Z]*_PASSWORD$/p' | sort); do
+  service=${variable#POSTGRES_}
+  service=${service%_PASSWORD}
+  service=${service,,}
   # psql reads the password from the environment: an argument would be seen in the list of processes.
   PASSWORD=${!variable:?} psql --no-psqlrc --quiet --username "${POSTGRES_USER:-postgres}" --dbname postgres \
     --set ON_ERROR_STOP=1 --set name="rollcall_$service" <<'SQL'

@@ -52,7 +52,7 @@ def app_of(settings: OriginSettings) -> FastAPI:
     @app.middleware("http")
     async def harden(request: Request, call_next: RequestResponseEndpoint) -> Response:
         response = await call_next(request)
-        if not request.url.path.startswith(tuple(f"/{name}/" for name in settings.service_urls())):
+        if not request.url.path.startswith(tuple(f"/{name}/" for name in settings.services)):
             response.headers["Content-Security-Policy"] = _POLICY
             response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"

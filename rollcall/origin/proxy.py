@@ -18,7 +18,7 @@ _NOT_BACK = _HOP_BY_HOP | {"content-encoding", "date", "server"}
 
 
 def router(settings: OriginSettings, client: httpx.AsyncClient) -> APIRouter:
-    """`/enrolment/…`, `/attendance/…`, `/notifications/…` as the services themselves answer them."""
+    """`/attendance/…`, and so for each service, as the services themselves answer."""
     routes = APIRouter()
 
     async def forward(service: str, path: str, request: Request) -> Response:
@@ -32,7 +32,7 @@ def router(settings: OriginSettings, client: httpx.AsyncClient) -> APIRouter:
         headers = [
             (name, value) for name, value in request.headers.raw if name.decode("latin-1").lower() not in _HOP_BY_HOP
         ]
-        url = httpx.URL(settings.service_urls()[service]).copy_with(raw_path=_target(path, request))
+        url = httpx.URL(settings.services[service]).copy_with(raw_path=_target(path, request))
         try:
             answer = await client.request(
                 request.method, url, headers=headers, content=bytes(body), timeout=settings.forward_seconds
@@ -47,7 +47,7 @@ def router(settings: OriginSettings, client: httpx.AsyncClient) -> APIRouter:
         async def through(path: str, request: Request) -> Response:
             return await forward(service, path, request)
 
-    for service in settings.service_urls():
+    for service in settings.services:
         add(service)
     return routes
 

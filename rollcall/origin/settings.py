@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
+from services import SERVICES
 from shared.settings import Settings
-
-SERVICES = ("enrolment", "attendance", "notifications")
 
 
 class OriginSettings(Settings):
@@ -17,9 +16,10 @@ class OriginSettings(Settings):
     port: int = 8080
     database_url: SecretStr = SecretStr("")
     """It has none."""
-    enrolment_url: str = "http://127.0.0.1:8101"
-    attendance_url: str = "http://127.0.0.1:8102"
-    notifications_url: str = "http://127.0.0.1:8103"
+    services: dict[str, str] = Field(
+        default_factory=lambda: {name: f"http://127.0.0.1:{one.port}" for name, one in SERVICES.items()}
+    )
+    """Where each of them answers (`ROLLCALL_SERVICES__ATTENDANCE`)."""
     inbox_url: str | None = None
     """Where a person opens the mails; none: the page has no links to them."""
     token: SecretStr | None = None
@@ -36,10 +36,3 @@ class OriginSettings(Settings):
     forward_seconds: float = 30.0
     look_seconds: float = 0.7
     """How often the page's numbers are looked up while somebody watches."""
-
-    def service_urls(self) -> dict[str, str]:
-        return {
-            "enrolment": self.enrolment_url,
-            "attendance": self.attendance_url,
-            "notifications": self.notifications_url,
-        }

@@ -9,18 +9,17 @@ from demo.programme import Programme
 from rollcall.books import Books, Equation, balanced, equations
 from rollcall.origin.settings import OriginSettings
 from rollcall.origin.watching import Watch
+from rollcall.understanding import mails_of
 
 MINE_TEAM = 3
 
 
 def state(watch: Watch) -> dict[str, Any]:
     """The whole page as JSON."""
-    inbox = watch.inbox
     lines = equations(
         {name: service.books if service.reachable else None for name, service in watch.services.items()},
         requests_published=len(watch.seen.requests),
-        mails_accepted=inbox["accepted"] if inbox else None,
-        distinct_mails=inbox["distinct_message_ids"] + inbox["without_message_id"] if inbox else None,
+        mails=None if watch.settings.inbox_url is None else mails_of(watch.inbox),
     )
     return {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),

@@ -18,6 +18,7 @@ from rollcall.origin.heard import Seen
 from rollcall.origin.settings import OriginSettings
 from rollcall.reading import reader
 from rollcall.terminal import Refusal
+from rollcall.understanding import mails_of, understood
 from shared.backoff import Backoff
 from shared.events.streams import STREAMS
 from shared.settings import kafka_connection
@@ -58,7 +59,7 @@ class Watch:
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.services = {name: Service() for name in self.settings.service_urls()}
+        self.services = {name: Service() for name in self.settings.services}
 
     # --- streams --------------------------------------------------------------------------
 
@@ -107,7 +108,7 @@ class Watch:
             self._looked_at = time.monotonic()
 
     async def _ask(self, name: str) -> None:
-        service, url = self.services[name], self.settings.service_urls()[name]
+        service, url = self.services[name], self.settings.services[name]
         token = self.settings.token.get_secret_value() if self.settings.token else ""
         try:
             health = await self.client.get(f"{url}/health/ready", timeout=ASK_SECONDS)
@@ -122,8 +123,11 @@ class Watch:
         else:
             service.came_back = service.came_back or (service.away_since is not None and not service.reachable)
             service.reachable, service.ready = True, health.status_code == 200
-            if answer.status_code == 200:
-                service.books = answer.json()
+            books, problem = understood(name, _json(answer)) if answer.status_code == 200 else (None, None)
+            if problem is not None:  # Another program answers there, or another version.
+                service.ready, service.books = False, None
+            elif books is not None:
+                service.books = books
         behind = self.behind(name)
         service.most_behind = max(service.most_behind, behind)
         service.caught_up = service.caught_up or (service.came_back and service.ready and behind == 0)
@@ -143,7 +147,8 @@ class Watch:
         if url is None:
             return
         try:
-            self.inbox = (await self.client.get(f"{url}/api/v1/summary", timeout=ASK_SECONDS)).raise_for_status().json()
+            summary = (await self.client.get(f"{url}/api/v1/summary", timeout=ASK_SECONDS)).raise_for_status().json()
+            self.inbox = summary if mails_of(summary).accepted is not None else None
             if self.programme is not None:
                 story = self.programme.story
                 for address in (story.person_email, story.mine_email):
@@ -153,3 +158,10 @@ class Watch:
                     self.mails[address] = answer.raise_for_status().json()["messages"]
         except (httpx.HTTPError, ValueError, KeyError):
             self.inbox = None
+
+
+def _json(answer: httpx.Response) -> object:
+    try:
+        return answer.json()
+    except (ValueError, RecursionError):
+        return None

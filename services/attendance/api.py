@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from services.attendance import views
+from services.attendance.lists import CloseList
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import CANCELLED, CloseList, Session
+from services.attendance.state import CANCELLED, Session
+from shared.books import holding
 from shared.books.watermark import is_heard
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Id, Moment
@@ -76,9 +78,11 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         heard = command(runtime, CheckInScanned.model_validate(body.model_dump()), actor, idempotency_key)
         await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            outcome = await views.outcome(connection, heard.source, heard.event_id)
+            outcome = await holding.outcome(connection, heard.source, heard.event_id)
             record = await views.record(connection, body.session_id, body.meeting_id, body.person_id)
-        return {"request_id": heard.event_id, **(outcome or {"outcome": "AlreadyPresent"}), "record": record}
+        if outcome is None:
+            raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
+        return {"request_id": heard.event_id, **outcome, "record": record}
 
     @write.post("/sessions/{session_id}/meetings/{meeting_id}/close")
     async def close(
@@ -87,20 +91,23 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         actor: Annotated[Actor, Depends(allowed("write"))],
         idempotency_key: IdempotencyKey = None,
     ) -> dict[str, Any]:
-        """Closes a meeting's list before it closes by itself. A list that is closed stays as it is."""
+        """Closes a meeting's list before it closes by itself. A list that is closed stays as it is. Beside the outcome: how
+        the list stands now."""
         heard = command(runtime, CloseList(session_id=session_id, meeting_id=meeting_id), actor, idempotency_key)
         async with runtime.engine.connect() as connection:
             found = await views.session_row(connection, session_id)
             closed = await views.closed_list(connection, session_id, meeting_id)
-        if closed is None:
+            known = await holding.outcome(connection, heard.source, heard.event_id)
+        if closed is None and known is None:
             _check_may_close(found, session_id, meeting_id)
             await _everything_heard()
         await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.
         async with runtime.engine.connect() as connection:
-            closed = await views.closed_list(connection, session_id, meeting_id)
-        if closed is None:
-            raise Problem(409, "The list cannot be closed", "the session has changed meanwhile")
-        return {"request_id": heard.event_id, **mapping(closed)}
+            outcome = await holding.outcome(connection, heard.source, heard.event_id)
+            stands = await views.list_row(connection, session_id, meeting_id)
+        if outcome is None or stands is None:
+            raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
+        return {"request_id": heard.event_id, "outcome": outcome["outcome"], **mapping(stands)}
 
     def _check_may_close(session: Session | None, session_id: str, meeting_id: str) -> None:
         if session is None:

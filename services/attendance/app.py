@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from services.attendance import books, handlers, store
 from services.attendance.api import app_of
+from services.attendance.history import REMEMBER
+from services.attendance.lists import ListRules, derive_by
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import MAKE, REMEMBER, ListRules, derive_by
+from services.attendance.state import MAKE
 from shared import telemetry
 from shared.process.runtime import Runtime, run
 from shared.service import Service
@@ -32,6 +35,10 @@ def service_of(rules: ListRules) -> Service:
         load_derived=store.load_derived,
         open_subjects=store.open_subjects,
     )
+
+
+SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(1970, 1, 1, tzinfo=dt.UTC)))
+"""As whoever only asks what it hears and says may know it. What runs has the rules of its settings."""
 
 
 def runtime_of() -> tuple[Runtime, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.state import Presence
-from services.attendance.store import IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION
+from services.attendance.store import HOLDS_FROM, IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION
 from shared.contracts.enrolment import Standing
 
 _count = sa.func.count
@@ -39,7 +39,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         sa.select(*on_list, PLACE_SAID.c.state)
         .join(PLACE_SAID, PLACE_SAID.c.session_id == LIST_TABLE.c.session_id)
         .join(PLACE, sa.and_(*(PLACE.c[name] == PLACE_SAID.c[name] for name in ("session_id", "person_id"))))
-        .where(IS_CLOSED, PLACE_SAID.c.decided_at <= LIST_TABLE.c.decided_at)
+        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= HOLDS_FROM)
         .order_by(
             *on_list,
             owner.desc(),  # The owner's newest word by then; if there is none, the last of whoever had it before.

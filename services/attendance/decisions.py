@@ -14,25 +14,16 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.attendance.state import (
-    CANCELLED,
-    ListRules,
-    MeetingList,
-    Place,
-    PlaceSaid,
-    Presence,
-    Record,
-    Session,
-    closed_list,
-    places_at,
-    records_of,
-)
+from services.attendance.history import PlaceSaid, places_at
+from services.attendance.lists import ListRules, closed_list, records_of
+from services.attendance.state import CANCELLED, MeetingList, Place, Presence, Record, Session
 from shared.books.holding import HELD_DAYS
 from shared.contracts.attendance import (
     AttendanceListClosed,
     AttendanceListReopened,
     AttendanceState,
     Method,
+    NotAwaited,
     ParticipantAbsent,
     ParticipantAttended,
     ParticipantNotAwaited,
@@ -64,10 +55,18 @@ class Refused:
     detail: str
 
 
+@immutable
+class AlreadyPresent:
+    """Nothing new: the scan that was heard first counts."""
+
+    event_id: str
+    """Of the fact that says they were there."""
+
+
 def decide_scan(
     working: Working, heard: Heard[CheckInScanned], rules: ListRules, *, final: bool = False
-) -> list[ParticipantAttended] | Wait | Refused:
-    """What a scan says: the person was there. Nothing new if that is known already: the scan heard first counts.
+) -> ParticipantAttended | AlreadyPresent | Wait | Refused:
+    """What a scan says: the person was there.
 
     What happened is kept, also if the session was cancelled, the list is closed or the person has no place. `final`: what is
     not known by now never will be.
@@ -80,7 +79,7 @@ def decide_scan(
     if detail := _implausible(heard, meeting, rules):
         return Refused(Reason.IMPLAUSIBLE_TIME, detail)
     if record is not None and _came(working, record, None if closed else meeting, rules):
-        return []
+        return AlreadyPresent(record.event_id)
     for row in (record, closed):
         if row is not None and not is_ours(working, row):
             return Refused(Reason.FOREIGN_WRITER, f"this list was closed by {row.source}, which alone may correct it")
@@ -96,7 +95,7 @@ def decide_scan(
     if place is None and meeting is not None and closed is None and not final:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
     then = places_at(working, body.session_id, closed.decided_at).get(body.person_id) if closed else place
-    attended = ParticipantAttended(
+    return ParticipantAttended(
         session_id=body.session_id,
         meeting_id=body.meeting_id,
         person_id=body.person_id,
@@ -110,7 +109,6 @@ def decide_scan(
         request_id=heard.event_id,
         request_digest=digest_of(body),
     )
-    return [attended]
 
 
 def _implausible(heard: Heard[CheckInScanned], meeting: Meeting | None, rules: ListRules) -> str | None:
@@ -187,7 +185,7 @@ def decide_reopening(working: Working, session_id: str) -> list[Fact]:
         if closed is None or meeting.starts_at <= closed.decided_at or not is_ours(working, closed):
             continue
         facts += [
-            _taken_back(record, working.now)
+            _taken_back(record, NotAwaited.LIST_REOPENED, working.now)
             for record in sorted(records_of(working, session_id, meeting.meeting_id), key=lambda one: one.person_id)
             if record.state == Presence.ABSENT and is_ours(working, record)
         ]
@@ -223,7 +221,7 @@ def _list(
             if record is None or (record.state, record.city_id) != (state, place.city_id):
                 facts.append(_absent(place, meeting_id, working.now))
         elif record is not None and record.state != Presence.NOT_AWAITED:
-            facts.append(_taken_back(record, working.now))
+            facts.append(_taken_back(record, _why(place, closed_at), working.now))
         counted.append((state, awaited))
     numbers = AttendanceListClosed(
         session_id=session_id,
@@ -253,13 +251,23 @@ def _absent(place: PlaceSaid, meeting_id: str, decided_at: dt.datetime) -> Parti
     )
 
 
-def _taken_back(record: Record, decided_at: dt.datetime) -> ParticipantNotAwaited:
+def _why(place: PlaceSaid | None, closed_at: dt.datetime) -> NotAwaited:
+    """Why somebody is not awaited of whom something was said before."""
+    if place is not None and place.state == Standing.ENROLLED:
+        return NotAwaited.NOBODY_SCANNED
+    if place is not None and place.given_back_at is not None and place.decided_at > closed_at:
+        return NotAwaited.WITHDREW_IN_TIME
+    return NotAwaited.NO_PLACE
+
+
+def _taken_back(record: Record, reason: NotAwaited, decided_at: dt.datetime) -> ParticipantNotAwaited:
     return ParticipantNotAwaited(
         session_id=record.session_id,
         meeting_id=record.meeting_id,
         person_id=record.person_id,
         city_id=record.city_id,
         with_place=False,
+        reason=reason,
         decided_at=decided_at,
     )
 

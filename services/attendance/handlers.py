@@ -6,9 +6,10 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from services.attendance.decisions import (
+    AlreadyPresent,
     Refused,
     Wait,
     closes_now,
@@ -17,15 +18,17 @@ from services.attendance.decisions import (
     decide_reopening,
     decide_scan,
 )
-from services.attendance.state import LIST, CloseList, ListRules, MeetingList, Session
+from services.attendance.lists import LIST, CloseList, ListRules, closed_list
+from services.attendance.state import MeetingList, Session
+from services.attendance.subjects import meeting_named, session_named, session_subject
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
-from shared.contracts.attendance import AttendanceListClosed, AttendanceState
+from shared.contracts.attendance import AttendanceListClosed, AttendanceState, ParticipantAttended
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceState
 from shared.contracts.model import Fact
 from shared.contracts.planner import SessionState
-from shared.events.envelope import Heard, digest_of
+from shared.events.envelope import Heard, Reason, digest_of
 from shared.state.working import Due, Held, Working
 
 
@@ -33,15 +36,13 @@ def on_session(rules: ListRules, working: Working, heard: Heard[SessionState]) -
     """A session was announced, changed or cancelled: a closed list whose meeting now lies after its closing is open again, and
     scans that waited for the session, or for one of its meetings, are decided."""
     _reopen(working, heard.body.session_id, heard)
-    _decide_held(working, working[Held].where("session_id", heard.body.session_id), rules)
+    _decide_held(working, working[Held].where("about", heard.subject), rules)
 
 
 def on_place(rules: ListRules, working: Working, heard: Heard[PlaceState]) -> None:
     """A person's place is known or has changed: their held scans are decided, and lists that closed before are counted again."""
-    body = heard.body
-    held = [one for one in working[Held].where("session_id", body.session_id) if one.person_id == body.person_id]
-    _decide_held(working, held, rules)
-    _count_all(working, body.session_id, heard)
+    _decide_held(working, working[Held].where("about", heard.subject), rules)
+    _count_all(working, heard.body.session_id, heard)
 
 
 def on_record(working: Working, heard: Heard[AttendanceState]) -> None:
@@ -51,38 +52,42 @@ def on_record(working: Working, heard: Heard[AttendanceState]) -> None:
 
 def on_scan(rules: ListRules, working: Working, heard: Heard[CheckInScanned]) -> None:
     """A person's code was read at a door."""
-    decided = decide_scan(working, heard, rules)
-    if isinstance(decided, Wait):
-        body = heard.body
-        working.hold(
-            heard,
-            session_id=body.session_id,
-            person_id=body.person_id,
-            waits_for=decided.waits_for,
-            expires_at=decided.until,
-        )
-    elif isinstance(decided, Refused):
-        working.set_aside(heard, decided.reason, decided.detail)
-    else:
-        _say(working, decided, heard)
+    match decide_scan(working, heard, rules):
+        case Wait() as wait:
+            working.hold(heard, waits_for=wait.waits_for, expires_at=wait.until)
+        case Refused() as refused:
+            working.set_aside(heard, refused.reason, refused.detail)
+        case ParticipantAttended() | AlreadyPresent() as answer:
+            _answer(working, answer, heard)
+        case never:
+            assert_never(never)
 
 
 def on_close(rules: ListRules, working: Working, heard: Heard[CloseList]) -> None:
-    """A trainer closes a list, of a meeting that there is."""
-    session = working[Session].get(heard.body.session_id)
-    if session is not None and session.meeting(heard.body.meeting_id) is not None:
-        _close(working, heard.body.session_id, heard.body.meeting_id, rules, at=heard.appended_at, cause=heard)
+    """A trainer closes a list, of a meeting that there is. One that is closed stays as it is, and the trainer is told."""
+    session_id, meeting_id, at = heard.body.session_id, heard.body.meeting_id, heard.appended_at
+    session, closed = working[Session].get(session_id), closed_list(working, session_id, meeting_id)
+    if closed is not None:
+        working.leave_unchanged(heard, "AlreadyClosed", closed.event_id)
+    elif session is None or session.meeting(meeting_id) is None:
+        working.set_aside(heard, Reason.NO_LIST, f"there is no meeting {meeting_id} of {session_id}")
+    elif closes_now(working, session_id, meeting_id, rules, at=at):
+        _close(working, session_id, meeting_id, rules, at=at, cause=heard)
+    else:
+        detail = "it has not begun, does not take place, is history, or its list is another system's"
+        working.set_aside(heard, Reason.NO_LIST, f"the list of {meeting_id} cannot be closed: {detail}")
 
 
 def on_list_due(rules: ListRules, working: Working, moment: Due) -> None:
     """A list closes by itself. It closed at the moment it was due, also if the service was down then."""
-    session_id, _, meeting_id = moment.subject.partition("/")
-    _close(working, session_id, meeting_id, rules, at=moment.at, cause=None)
+    session_id, meeting_id = meeting_named(moment.subject)
+    if closes_now(working, session_id, meeting_id, rules, at=moment.at):
+        _close(working, session_id, meeting_id, rules, at=moment.at, cause=None)
 
 
 def on_held_too_long(rules: ListRules, working: Working, moment: Due) -> None:
     """What a scan waited for never became known: whoever came without a known place came without one; the rest is parked."""
-    held = [one for one in working[Held].where("session_id", moment.subject) if one.expires_at <= moment.at]
+    held = [one for one in working[Held].where("about", moment.subject) if one.expires_at <= moment.at]
     for one, decided in _decide_held(working, held, rules, final=True):
         working[Held].remove(one.request_source, one.request_id)
         working.set_aside(scan_of(one), decided.reason, decided.detail)
@@ -90,9 +95,10 @@ def on_held_too_long(rules: ListRules, working: Working, moment: Due) -> None:
 
 def on_reconcile(rules: ListRules, working: Working, moment: Due) -> None:
     """After a restore: lists are opened, scans held meanwhile decided, and closed lists counted with all that is known."""
-    _reopen(working, moment.subject, None)
-    _decide_held(working, working[Held].where("session_id", moment.subject), rules)
-    _count_all(working, moment.subject, None)
+    session_id = session_named(moment.subject)
+    _reopen(working, session_id, None)
+    _decide_held(working, working[Held].where("about", moment.subject), rules)
+    _count_all(working, session_id, None)
 
 
 def react(rules: ListRules) -> dict[Any, Callable[[Working, Heard[Any]], None]]:
@@ -127,9 +133,8 @@ def _close(
     working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime, cause: Heard[Any] | None
 ) -> None:
     """Decides the scans that waited for this list to close, then closes it."""
-    if not closes_now(working, session_id, meeting_id, rules, at=at):
-        return
-    held = [one for one in working[Held].where("session_id", session_id) if scan_of(one).body.meeting_id == meeting_id]
+    about = working[Held].where("about", session_subject(session_id))
+    held = [one for one in about if scan_of(one).body.meeting_id == meeting_id]
     _decide_held(working, held, rules, final=True)
     for fact in decide_closing(working, session_id, meeting_id, rules, at=at):
         working.say(_answering(fact, cause) if cause else fact, cause=cause)
@@ -155,22 +160,29 @@ def _decide_held(
     refused: list[tuple[Held, Refused]] = []
     for one in in_order_of_arrival(held):
         heard = scan_of(one)
-        decided = decide_scan(working, heard, rules, final=final)
-        if isinstance(decided, Wait):
-            working[Held].put(dataclasses.replace(one, waits_for=decided.waits_for, expires_at=decided.until))
-        elif isinstance(decided, Refused):
-            refused.append((one, decided))
-        else:
-            working[Held].remove(one.request_source, one.request_id)
-            _say(working, decided, heard)
+        match decide_scan(working, heard, rules, final=final):
+            case Wait() as wait:
+                working[Held].put(dataclasses.replace(one, waits_for=wait.waits_for, expires_at=wait.until))
+            case Refused() as never_can:
+                refused.append((one, never_can))
+            case ParticipantAttended() | AlreadyPresent() as answer:
+                working[Held].remove(one.request_source, one.request_id)
+                _answer(working, answer, heard)
+            case never:
+                assert_never(never)
     return refused
 
 
-def _say(working: Working, facts: Iterable[AttendanceState], heard: Heard[CheckInScanned]) -> None:
-    """Says who came; a list that had closed is counted again."""
-    for fact in facts:
-        working.say(fact, cause=heard)
-        _count(working, fact.session_id, fact.meeting_id, heard)
+def _answer(working: Working, answer: ParticipantAttended | AlreadyPresent, heard: Heard[CheckInScanned]) -> None:
+    """Says who came; a list that had closed is counted again. What says nothing new is known all the same."""
+    match answer:
+        case ParticipantAttended():
+            working.say(answer, cause=heard)
+            _count(working, answer.session_id, answer.meeting_id, heard)
+        case AlreadyPresent():
+            working.leave_unchanged(heard, type(answer).__name__, answer.event_id)
+        case never:
+            assert_never(never)
 
 
 def _count_all(working: Working, session_id: str, cause: Heard[Any] | None) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.attendance.state import ListRules
+from services import SERVICES
+from services.attendance.lists import ListRules
 from shared.settings import Settings
 
 
 class AttendanceSettings(Settings):
     """When lists close, beside what every service needs."""
 
-    port: int = 8102
+    port: int = SERVICES["attendance"].port
     lists_close_after: dt.timedelta = dt.timedelta(hours=6)
     """A meeting's list closes by itself so long after the meeting's end (`PT6H`)."""
     scans_before: dt.timedelta = dt.timedelta(hours=12)

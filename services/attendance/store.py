@@ -11,20 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.decisions import is_ours
 from services.attendance.handlers import scan_of
-from services.attendance.state import (
-    LIST,
-    CloseList,
-    MeetingList,
-    Person,
-    Place,
-    PlaceSaid,
-    Record,
-    Session,
-    Town,
-    list_subject,
-    session_of_due,
-)
-from shared.books.holding import DUE, HELD, load_held_about
+from services.attendance.history import ENROLMENT, PlaceSaid
+from services.attendance.lists import LIST, CloseList
+from services.attendance.state import MeetingList, Person, Place, Record, Session, Town
+from services.attendance.subjects import list_subject, session_named, session_subject
+from shared.books.holding import load_held_about
 from shared.contracts.attendance import AttendanceState, ListState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceState
@@ -33,6 +24,7 @@ from shared.events.envelope import Heard
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import Reads
+from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.working import Due, Held, Working
 
@@ -43,6 +35,11 @@ TOWN = table_of(Town, "town", METADATA)
 SESSION = table_of(Session, "session", METADATA)
 PLACE = table_of(Place, "place", METADATA)
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
+HOLDS_FROM = sa.case(
+    (PLACE_SAID.c.source == ENROLMENT, sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at)),
+    else_=sa.func.greatest(PLACE_SAID.c.decided_at, PLACE_SAID.c.heard_at),
+)
+"""`PlaceSaid.holds_from`; of what is not known the others count."""
 RECORD = table_of(
     Record,
     "record",
@@ -110,7 +107,7 @@ def _touched(inputs: Inputs) -> _Touched:
     for one in inputs:
         match one:
             case Due():
-                session_id = session_of_due(one)
+                session_id = session_named(one.subject)
                 for about in (found.woken, found.timed, found.counted):
                     about.add(session_id)
             case Heard(body=CheckInScanned() as body):
@@ -180,7 +177,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     touched = _touched(inputs)
     await _load_derived(reads, working, touched)
     if touched.woken:
-        load_held_about(reads, working, sessions=touched.woken, persons=())
+        load_held_about(reads, working, map(session_subject, touched.woken))
         await reads.run()
     scans = touched.scans | {_scanned(held) for held in working[Held]}
     ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
@@ -198,9 +195,10 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:
-    """Sessions that held scans are about, and those with a closed list of ours: what was restored may change its numbers."""
-    ours = sa.select(LIST_TABLE.c.session_id).join(JOURNAL, JOURNAL.c.event_id == LIST_TABLE.c.event_id)
-    return sorted((await connection.execute(sa.union(ours, sa.select(HELD.c.session_id)))).scalars())
+    """The subjects of sessions that held scans are about, and those with a closed list of ours: what was restored may change its numbers."""
+    about = sa.literal(session_subject("")) + LIST_TABLE.c.session_id
+    ours = sa.select(about).join(JOURNAL, JOURNAL.c.event_id == LIST_TABLE.c.event_id)
+    return sorted((await connection.execute(sa.union(ours, sa.select(HELD_SUBJECT)))).scalars())
 
 
 def _is_of_another(working: Working, session_id: str, person_id: str, source: str, version: int) -> bool:

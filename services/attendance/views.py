@@ -11,14 +11,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.state import ListRules, MeetingList, Presence, Record, Session
+from services.attendance.lists import ListRules
+from services.attendance.state import MeetingList, Presence, Record, Session
 from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
+from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
-from shared.books.holding import ANSWER, HELD
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
+from shared.postgres.tables import HELD, HELD_SUBJECT
 
 MOST_PEOPLE = 6_000
 """More than the largest session holds, with everyone who ever waited or gave a place back."""
@@ -40,12 +42,14 @@ _starts = (
     .render_derived()
 )
 """Since when a scan may be a meeting's: one that was moved to another day still has those of the day before."""
+_scan = sa.cast(HELD.c.body, JSONB)
+_session_id = sa.func.substr(HELD_SUBJECT, len(session_subject("")) + 1)
 _SCANNED = sa.select(
-    HELD.c.session_id,
-    HELD.c.person_id,
-    sa.cast(HELD.c.body, JSONB)["meeting_id"].astext.label("meeting_id"),
-    sa.cast(sa.cast(HELD.c.body, JSONB)["scanned_at"].astext, sa.DateTime(timezone=True)).label("scanned_at"),
-).where(HELD.c.type == CheckInScanned.type_name(), any_of(HELD.c.session_id, "sessions"))
+    _session_id.label("session_id"),
+    _scan["person_id"].astext.label("person_id"),
+    _scan["meeting_id"].astext.label("meeting_id"),
+    sa.cast(_scan["scanned_at"].astext, sa.DateTime(timezone=True)).label("scanned_at"),
+).where(HELD.c.type == CheckInScanned.type_name(), any_of(_session_id, "sessions"))
 """Held scans: whether the person has a place is not known yet."""
 
 
@@ -66,11 +70,17 @@ async def session_row(connection: AsyncConnection, session_id: str) -> Session |
     return found[0] if found else None
 
 
+async def list_row(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
+    """The meeting's list once it has closed, also if it was opened again since."""
+    same = sa.and_(LIST_TABLE.c.session_id == session_id, LIST_TABLE.c.meeting_id == meeting_id)
+    found = rows_as(MeetingList, await connection.execute(sa.select(LIST_TABLE).where(same)))
+    return found[0] if found else None
+
+
 async def closed_list(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
     """The meeting's list, if it is closed."""
-    same = sa.and_(LIST_TABLE.c.session_id == session_id, LIST_TABLE.c.meeting_id == meeting_id)
-    found = rows_as(MeetingList, await connection.execute(sa.select(LIST_TABLE).where(same, IS_CLOSED)))
-    return found[0] if found else None
+    found = await list_row(connection, session_id, meeting_id)
+    return None if found is None or found.is_open else found
 
 
 async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequence[Session]) -> list[dict[str, Any]]:
@@ -236,21 +246,6 @@ def _presence(
         "with_place": record and record.with_place,
         "scanned_at": record.scanned_at if record else scanned_at,
     }
-
-
-async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:
-    """What became of a scan: its answer, or that it is held and what it waits for. None: it said nothing new."""
-    answer = sa.select(ANSWER.c.outcome, ANSWER.c.event_id, ANSWER.c.session_id, ANSWER.c.person_id).where(
-        ANSWER.c.request_source == source, ANSWER.c.request_id == request_id
-    )
-    row = (await connection.execute(answer)).one_or_none()
-    if row:
-        return dict(row._mapping)
-    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.session_id, HELD.c.person_id).where(
-        HELD.c.request_source == source, HELD.c.request_id == request_id
-    )
-    row = (await connection.execute(held)).one_or_none()
-    return {"outcome": "Held", **row._mapping} if row else None
 
 
 async def record(

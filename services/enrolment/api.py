@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from services.enrolment import views
+from shared.books import holding
 from shared.contracts.model import ID_PATTERN, Id, OptionalLine
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.process.runtime import Runtime
@@ -105,10 +106,10 @@ def app_of(runtime: Runtime) -> FastAPI:
         heard = command(runtime, body, actor, idempotency_key)
         await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            outcome = await views.outcome(connection, heard.source, heard.event_id)
+            outcome = await holding.outcome(connection, heard.source, heard.event_id)
             if outcome is None:
                 raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
-            place = await views.place(connection, outcome["session_id"], outcome["person_id"])
+            place = await views.place(connection, body.session_id, body.person_id)
         return {
             "request_id": heard.event_id,
             **outcome,

@@ -13,12 +13,15 @@ from dataclasses import replace
 from services.enrolment.eligibility import (
     Wait,
     announced_at,
+    asked_since,
     eligible_city,
     in_time_for,
+    is_ahead,
     is_erased,
     seats_of,
     settles_at,
     town_of_place,
+    will_not_come,
 )
 from services.enrolment.settling import Asked, Entry, Leave, asked_at, settle
 from services.enrolment.state import CANCELLED, Membership, Place, Session, Settled
@@ -48,8 +51,9 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
     """What a session's places become when something about it, its towns or its teams has changed.
 
     A supplementary session enrols its town's whole team; what a rule took is given back when its cause has gone; whoever
-    withdrew by request stays withdrawn. Nothing is decided about a session that is cancelled. Nobody loses a place in one that
-    has begun, and nobody comes into one that is settled but by what was said before. `at` is None when no event made us look.
+    said last that they will not come stays out, or goes, if nothing could come of it when they said so. No rule decides about a
+    session that is cancelled. Nobody loses a place in one that has begun, and nobody comes into one that is settled but by what
+    was said before. `at` is None when no event made us look.
     """
     if session.state == CANCELLED or (at is not None and at >= settles_at(working, session)):
         return []
@@ -59,7 +63,9 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
     for place in places:
         if place.is_active and now < session.starts_at and not is_erased(working, place.person_id):
             town = town_of_place(working, session, place)
-            if isinstance(town, WithdrawalReason):
+            if will_not_come(place, session):
+                leaving[place.person_id] = Leave(WithdrawalReason.REQUESTED, said_at=place.last_asked_at)
+            elif isinstance(town, WithdrawalReason):
                 leaving[place.person_id] = Leave(town)
             elif town is not None:
                 restated[place.person_id] = town
@@ -70,20 +76,26 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
 def decide_request(
     working: Working, session: Session | None, person_id: str, *, asked: Asked, at: dt.datetime, now: dt.datetime
 ) -> list[PlaceState] | Wait:
-    """What a request for a place leads to: a place, a place in the waiting list, a refusal, or waiting for what is not yet known."""
+    """What a request for a place leads to: a place, a place in the waiting list, a refusal, or waiting for what is not yet known.
+
+    One that was sent before the session was cancelled waits for it to be scheduled again: heard in time, it would have given
+    a place that stands through the cancellation.
+    """
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
-    asked = _in_time(asked, session, at)
+    asked = replace(asked, at=at, in_time=is_ahead(session, at))
     found: str | RefusalReason | Wait
-    if session.state == CANCELLED:
+    if session.state == CANCELLED and at >= session.heard_at:
         found = RefusalReason.SESSION_CANCELLED
     elif place is not None and place.is_active:
         found = RefusalReason.ALREADY_PLACED
     elif at >= session.starts_at:
         found = RefusalReason.SESSION_STARTED
-    elif place is not None and place.withdrawal_asked_at is not None and at < place.withdrawal_asked_at:
+    elif asked_since(place, session, AskedFor.WITHDRAWAL, at):
         found = RefusalReason.WITHDRAWN_SINCE
+    elif session.state == CANCELLED:
+        found = Wait("session")
     else:
         found = eligible_city(working, session, person_id)
     if isinstance(found, Wait):
@@ -98,25 +110,22 @@ def decide_withdrawal(
 ) -> list[PlaceState] | Wait:
     """What a request to give a place back leads to; the seat goes to whoever waits first.
 
-    Whoever gives back what a rule has taken will not get it back.
+    Whoever gives back what a rule has taken will not get it back. It counts while the session is cancelled, too: the seat then
+    goes to whoever waits once that is scheduled again.
     """
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
-    asked = _in_time(asked, session, at)
+    asked = replace(asked, at=at, in_time=is_ahead(session, at))
     reason = None
     never_had = place is None or place.state == Standing.NONE
     if never_had and isinstance(wait := eligible_city(working, session, person_id), Wait):
         return wait  # The team rule may still give the place that is given back here.
     if place is None or not (place.is_active or place.reason in TAKEN_BY_RULE):
         reason = RefusalReason.NO_PLACE
-    elif session.state == CANCELLED and at >= session.heard_at:
-        reason = (
-            RefusalReason.SESSION_CANCELLED
-        )  # What came before the cancellation holds should the session be scheduled again.
-    elif at >= session.starts_at:
+    elif not is_ahead(session, at):
         reason = RefusalReason.SESSION_STARTED
-    elif place.place_asked_at is not None and at < place.place_asked_at:
+    elif asked_since(place, session, AskedFor.PLACE, at):
         reason = RefusalReason.ASKED_SINCE
     if reason is not None:
         return [refuse(session.session_id, person_id, place, AskedFor.WITHDRAWAL, reason, asked, working.now)]
@@ -129,8 +138,8 @@ def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> l
     The seats are those that places are counted against: of a session that is settled, what it had when it began.
     """
     before = working[Settled].get(session.session_id)
-    said_of = (before.source, before.session_source, before.session_event_id) if before else None
-    if said_of == (working.source, session.source, session.event_id):
+    said_of = (before.session_source, before.session_event_id, before.session_version) if before else None
+    if said_of == (session.source, session.event_id, session.version):
         return []
     seats = session.capacity
     if before is not None and before.seats is not None:
@@ -142,6 +151,7 @@ def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> l
         session_id=session.session_id,
         session_source=session.source,
         session_event_id=session.event_id,
+        session_version=session.version,
         seats=seats,
         announced_at=announced_at(working, session),
         decided_at=working.now,
@@ -187,9 +197,12 @@ def _settled(
     entering: Sequence[Entry] = (),
     restated: Mapping[str, str] | None = None,
 ) -> list[PlaceState]:
-    """`settle` with what every decision has to look at: the seats, whether it has begun, and that nobody erased gets a place."""
+    """`settle` with what every decision has to look at: the seats, whether it has begun, and that nobody erased gets a place.
+
+    While the session is cancelled only those leave who say so: the others' places stand as they are.
+    """
     places = working[Place].where("session_id", session.session_id)
-    begun = now >= session.starts_at
+    begun, cancelled = now >= session.starts_at, session.state == CANCELLED
     erased = _erased(working, sorted(places, key=lambda place: place.person_id), begun=begun)
     return settle(
         session,
@@ -198,14 +211,9 @@ def _settled(
         entering=entering,
         decided_at=working.now,
         restated=restated,
-        seats=seats_of(working, session),
-        has_begun=begun,
+        seats=0 if cancelled else seats_of(working, session),
+        all_stay=begun or cancelled,
     )
-
-
-def _in_time(asked: Asked, session: Session, at: dt.datetime) -> Asked:
-    """What came after the start could not have changed anything, so it is no later word than one before."""
-    return replace(asked, at=at) if at < session.starts_at else asked
 
 
 def _erased(working: Working, places: Iterable[Place], *, begun: bool) -> dict[str, Leave]:
@@ -222,25 +230,21 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
     """Those whose place a rule took for a cause that has gone."""
     entries = []
     for place in places:
-        if place.state == Standing.WITHDRAWN and place.reason in TAKEN_BY_RULE:
+        taken = place.state == Standing.WITHDRAWN and place.reason in TAKEN_BY_RULE
+        if taken and not will_not_come(place, session):
             city_id = in_time_for(working, session, place.person_id)
             if city_id is not None:
                 entries.append(Entry(place.person_id, city_id, place.basis, returning=place))
     return entries
 
 
-def _stays_away(place: Place) -> bool:
-    """Whether the last word was to give the place back, also if there seemed to be none: the news of it may come later."""
-    given_back, asked = place.withdrawal_asked_at, place.place_asked_at
-    return given_back is not None and (asked is None or asked < given_back)
-
-
 def _team(working: Working, session: Session, places: Iterable[Place]) -> list[Entry]:
-    """Members of the town's team who were never in the session, and have not said that they will not come."""
+    """Members of the town's team who have no place, and whose last word is not that they will not come."""
     if session.kind != SessionKind.SUPPLEMENTARY:
         return []
-    out = {place.person_id for place in places if place.state != Standing.NONE or _stays_away(place)}
-    members = sorted({member.person_id for member in working[Membership].where("city_id", session.city_id)} - out)
+    has = {place.person_id for place in places if place.is_active or place.reason in TAKEN_BY_RULE}
+    out = {place.person_id for place in places if will_not_come(place, session)}
+    members = sorted({member.person_id for member in working[Membership].where("city_id", session.city_id)} - has - out)
     return [
         Entry(person_id, session.city_id, Basis.TEAM)
         for person_id in members

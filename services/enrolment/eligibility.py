@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 from services.enrolment.state import (
+    CANCELLED,
     QUALIFIED,
     WITHDRAWN,
     Membership,
@@ -16,7 +17,7 @@ from services.enrolment.state import (
     Stage,
     Town,
 )
-from shared.contracts.enrolment import RefusalReason, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, RefusalReason, WithdrawalReason
 from shared.contracts.planner import SessionKind
 from shared.state.working import Working
 from shared.values import immutable
@@ -43,6 +44,19 @@ def qualifies(working: Working, city_id: str, phase: int) -> bool | None:
     """Whether the town takes part in the phase; None while nobody has said."""
     known = outcomes(working, city_id, phase)
     return any(town.outcome == QUALIFIED for _, town in known) if known else None
+
+
+def may_stay(working: Working, city_id: str, phase: int) -> bool | None:
+    """Whether a place for the town may stay as it is; None while nobody has said.
+
+    What was not said yet may still come. But a place was given because a stage was for this phase: when the stages are for others
+    now and none is for this one, that is known.
+    """
+    answer = qualifies(working, city_id, phase)
+    phases = {stage.phase for stage in working[Stage]}
+    if answer is None and phases and phase not in phases and working[Town].where("city_id", city_id):
+        return False
+    return answer
 
 
 def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
@@ -84,6 +98,8 @@ def never_eligible(working: Working, session: Session | None, person_id: str) ->
     """Why a request is refused that has waited as long as requests wait, and all that was said meanwhile has been heard."""
     if is_erased(working, person_id):
         return RefusalReason.PERSON_ERASED
+    if session is not None and session.state == CANCELLED:
+        return RefusalReason.SESSION_CANCELLED
     in_no_team = not working[Membership].where("person_id", person_id)
     if session is not None and in_no_team and working[Person].get(person_id) is not None:
         return RefusalReason.NOT_IN_TEAM
@@ -93,7 +109,7 @@ def never_eligible(working: Working, session: Session | None, person_id: str) ->
 def town_of_place(working: Working, session: Session, place: Place) -> str | WithdrawalReason | None:
     """For which town someone with a place may have it now, or why they may not. To know nothing is not to know that someone left."""
     memberships = list(current_memberships(working, session, place.person_id))
-    answers = {membership.city_id: qualifies(working, membership.city_id, session.phase) for membership in memberships}
+    answers = {membership.city_id: may_stay(working, membership.city_id, session.phase) for membership in memberships}
     stands = [city_id for city_id, answer in answers.items() if answer is not False]
     if stands:
         sure = [city_id for city_id in stands if answers[city_id]]
@@ -109,6 +125,38 @@ def town_of_place(working: Working, session: Session, place: Place) -> str | Wit
         for one in known
     )
     return WithdrawalReason.LEFT_TEAM if any(ended) else WithdrawalReason.NOT_IN_TEAM
+
+
+# --- what people said of themselves ----------------------------------------------------------
+
+
+def is_ahead(session: Session, at: dt.datetime) -> bool:
+    """Whether the session lay ahead: what people said of themselves by then counts. One that is cancelled does not begin."""
+    return session.state == CANCELLED or at < session.starts_at
+
+
+def asked_since(place: Place | None, session: Session, asked_for: AskedFor, at: dt.datetime) -> bool:
+    """Whether a request of this kind that counts was sent after that moment."""
+    return place is not None and any(at < moment for moment in _asked(place, session, asked_for))
+
+
+def will_not_come(place: Place, session: Session) -> bool:
+    """Whether the person's last word is that they will not come, whatever came of it: also if there seemed to be no place yet, or
+    the session seemed to have begun. An archive may not say what was asked."""
+    given_back, asked = (
+        max(_asked(place, session, kind), default=None) for kind in (AskedFor.WITHDRAWAL, AskedFor.PLACE)
+    )
+    if given_back is None or asked is None:
+        return given_back is not None or (asked is None and place.reason == WithdrawalReason.REQUESTED)
+    return asked < given_back or (asked == given_back and place.last_asked_for == AskedFor.WITHDRAWAL)
+
+
+def _asked(place: Place, session: Session, asked_for: AskedFor) -> list[dt.datetime]:
+    """When this was asked for last, as far as it counts: it came before the start as it was then, or as it is now."""
+    moments = [place.place_asked_at if asked_for == AskedFor.PLACE else place.withdrawal_asked_at]
+    if place.last_asked_for == asked_for and place.last_asked_at is not None and is_ahead(session, place.last_asked_at):
+        moments.append(place.last_asked_at)
+    return [moment for moment in moments if moment is not None]
 
 
 # --- time ----------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Any
 from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal, refuse
 from services.enrolment.eligibility import Wait, never_eligible
 from services.enrolment.settling import Asked
-from services.enrolment.state import Membership, Place, Session, Stage
+from services.enrolment.state import Membership, Place, Session
+from services.enrolment.subjects import asked_for_by, session_named, subjects_of
 from shared.books.holding import HELD_DAYS, HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, TeamMembership
@@ -48,9 +49,9 @@ def on_erasure(working: Working, heard: Heard[PersonErased]) -> None:
 
 
 def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
-    """A phase has its towns: sessions of that phase that were announced before can be filled."""
-    phases = {stage.phase for stage in working[Stage] if stage.stage == heard.body.stage}
-    _revise(working, [session.session_id for session in working[Session] if session.phase in phases], heard)
+    """Which towns are trained in which phase has changed: in the phase that is named now, and in the one that was named before.
+    Every session is looked at; stages are few, and sessions of another phase stay as they are."""
+    _revise(working, sorted(session.session_id for session in working[Session]), heard)
 
 
 def on_request(working: Working, heard: Heard[EnrolmentRequested]) -> None:
@@ -65,21 +66,23 @@ def on_withdrawal(working: Working, heard: Heard[WithdrawalRequested]) -> None:
 
 def on_held_too_long(working: Working, moment: Due) -> None:
     """What a request waited for never became known: refused, at last."""
-    for held in in_order_of_arrival(working[Held].where("session_id", moment.subject)):
+    for held in in_order_of_arrival(working[Held].where("about", moment.subject)):
         if held.expires_at <= moment.at:
             heard = heard_again(held)
             working[Held].remove(held.request_source, held.request_id)
-            place = working[Place].get(held.session_id, held.person_id)
+            session_id, person_id = asked_for_by(held)
+            place = working[Place].get(session_id, person_id)
             asked_for = AskedFor.PLACE if isinstance(heard.body, EnrolmentRequested) else AskedFor.WITHDRAWAL
-            reason = never_eligible(working, working[Session].get(held.session_id), held.person_id)
-            fact = refuse(held.session_id, held.person_id, place, asked_for, reason, Asked.by(heard), working.now)
+            reason = never_eligible(working, working[Session].get(session_id), person_id)
+            fact = refuse(session_id, person_id, place, asked_for, reason, Asked.by(heard), working.now)
             working.say(fact, cause=heard)
 
 
 def on_reconcile(working: Working, moment: Due) -> None:
     """After a restore: a session is settled with all that is known, and the requests held meanwhile are decided."""
-    _revise(working, [moment.subject], None)
-    _say_settled(working, moment.subject, None)
+    session_id = session_named(moment.subject)
+    _revise(working, [session_id], None)
+    _say_settled(working, session_id, None)
 
 
 REACT: dict[Any, Any] = {
@@ -120,8 +123,7 @@ def _revise(
         if session is not None:
             for fact in decide_session(working, session, at=at, now=now):
                 working.say(fact, cause=heard)
-    waiting = [held for session_id in session_ids for held in working[Held].where("session_id", session_id)]
-    waiting += [held for person_id in people or () for held in working[Held].where("person_id", person_id)]
+    waiting = [held for one in subjects_of(session_ids, people or ()) for held in working[Held].where("about", one)]
     woken = {working[Held].key(held): held for held in waiting if not heard or heard.appended_at <= held.expires_at}
     for held in woken.values():
         working[Held].remove(*working[Held].key(held))
@@ -143,7 +145,7 @@ def _answer(working: Working, heard: Heard[Any], now: dt.datetime) -> None:
     now = max(now, heard.appended_at)
     session = working[Session].get(body.session_id)
     decided: list[Any] | Wait
-    if any(held.session_id == body.session_id for held in working[Held].where("person_id", body.person_id)):
+    if working.waits_its_turn(body):
         decided = Wait("turn")
     elif isinstance(body, EnrolmentRequested):
         decided = decide_request(working, session, body.person_id, asked=asked, at=heard.appended_at, now=now)
@@ -154,8 +156,6 @@ def _answer(working: Working, heard: Heard[Any], now: dt.datetime) -> None:
         expires_at = max(session.ends_at, heard.appended_at) if session else unknown
         working.hold(
             heard,
-            session_id=body.session_id,
-            person_id=body.person_id,
             waits_for=decided.waits_for,
             expires_at=expires_at,
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from services import SERVICES
 from shared.settings import Settings
 
 
 class EnrolmentSettings(Settings):
     """Enrolment needs nothing beyond what every service needs."""
 
-    port: int = 8101
+    port: int = SERVICES["enrolment"].port

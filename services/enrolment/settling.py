@@ -28,12 +28,14 @@ class Asked:
     source: str
     id: str
     digest: str
-    at: dt.datetime | None = None
-    """When it was appended, if it came before the session began: only then it could have changed anything."""
+    at: dt.datetime
+    """When it was appended."""
+    in_time: bool = False
+    """Whether the session lay ahead then. Else it changes nothing, and is no later word than one that came in time."""
 
     @classmethod
     def by(cls, heard: Heard[Any]) -> Asked:
-        return cls(heard.source, heard.event_id, digest_of(heard.body))
+        return cls(heard.source, heard.event_id, digest_of(heard.body), heard.appended_at)
 
 
 @immutable
@@ -53,6 +55,8 @@ class Leave:
 
     reason: WithdrawalReason
     asked: Asked | None = None
+    said_at: dt.datetime | None = None
+    """When they had said so, if nothing could come of it then."""
 
 
 def settle(
@@ -64,19 +68,20 @@ def settle(
     decided_at: dt.datetime,
     restated: Mapping[str, str] | None = None,
     seats: int | None = None,
-    has_begun: bool = False,
+    all_stay: bool = False,
 ) -> list[PlaceState]:
     """Who has a place and who waits, after these leave and those come: one fact for each place that changes.
 
     Nobody who has a place loses it to someone who waits or returns. Free seats go by the number of arrival, and whoever
-    returns has their old one. If the session shrank, those who came last wait again; once it has begun, a smaller room takes
-    nobody's place. `restated`: for which other town someone has the place now.
+    returns has their old one. If the session shrank, those who came last wait again, unless `all_stay`: of a session that has
+    begun a smaller room takes nobody's place. `restated`: for which other town someone has the place now.
     """
     towns = restated or {}
     by_person = {place.person_id: place for place in places}
     facts: list[PlaceState] = []
     for person_id, leave in leaving.items():
         fields = _place_fields(by_person[person_id], leave.asked, decided_at)
+        fields["withdrawal_asked_at"] = leave.said_at or fields["withdrawal_asked_at"]
         facts.append(EnrolmentWithdrawn(reason=leave.reason, **fields))
     staying = sorted(
         (place for place in places if place.is_active and place.person_id not in leaving),
@@ -84,7 +89,7 @@ def settle(
     )
     holders = [place for place in staying if place.state == Standing.ENROLLED]
     most = session.capacity if seats is None else seats
-    if has_begun:
+    if all_stay:
         most = max(most, len(holders))
     number = max((place.queue or 0 for place in places), default=0)
     line: list[tuple[int, str, dict[str, Any]]] = []
@@ -117,14 +122,18 @@ def settle(
 
 def asked_at(place: Place | None, asked_for: AskedFor, asked: Asked | None) -> dict[str, Any]:
     """When the newest requests about a place were appended, this one among them."""
-    times = {
-        AskedFor.PLACE: place.place_asked_at if place else None,
-        AskedFor.WITHDRAWAL: place.withdrawal_asked_at if place else None,
+    times: dict[str, Any] = {
+        "place_asked_at": place.place_asked_at if place else None,
+        "withdrawal_asked_at": place.withdrawal_asked_at if place else None,
+        "last_asked_for": place.last_asked_for if place else None,
+        "last_asked_at": place.last_asked_at if place else None,
     }
-    known = times[asked_for]
-    if asked is not None and asked.at is not None and (known is None or asked.at > known):
-        times[asked_for] = asked.at
-    return {"place_asked_at": times[AskedFor.PLACE], "withdrawal_asked_at": times[AskedFor.WITHDRAWAL]}
+    if asked is not None:
+        if asked.in_time:
+            times[f"{asked_for}_asked_at"] = max(asked.at, times[f"{asked_for}_asked_at"] or asked.at)
+        if times["last_asked_at"] is None or asked.at >= times["last_asked_at"]:
+            times |= {"last_asked_for": asked_for, "last_asked_at": asked.at}
+    return times
 
 
 def _place_fields(place: Place, asked: Asked | None, decided_at: dt.datetime) -> dict[str, Any]:

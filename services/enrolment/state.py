@@ -156,7 +156,10 @@ class Place(FactRow):
     """Why the latest request about it was turned down."""
     place_asked_at: dt.datetime | None
     withdrawal_asked_at: dt.datetime | None
-    """When the newest request of each kind that was decided had been appended."""
+    """When the newest request of each kind that was decided had been appended, of those that came before the start."""
+    last_asked_for: AskedFor | None
+    last_asked_at: dt.datetime | None
+    """The newest request of all, given or not."""
     decided_at: dt.datetime
 
     @property
@@ -173,6 +176,7 @@ class Settled(FactRow):
     session_id: str
     session_source: str
     session_event_id: str
+    session_version: int
     seats: int | None
     announced_at: dt.datetime | None
     decided_at: dt.datetime
@@ -234,7 +238,7 @@ def session_of(heard: Heard[SessionState]) -> Session:
         body.venue,
         body.address,
         body.capacity,
-        body.meetings,
+        tuple(meeting.as_named() for meeting in body.meetings),
         body.starts_at,
         body.ends_at,
         CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
@@ -266,6 +270,8 @@ def place_of(heard: Heard[PlaceState]) -> Place:
         refusal,
         body.place_asked_at,
         body.withdrawal_asked_at,
+        body.last_asked_for,
+        body.last_asked_at,
         body.decided_at,
     )
 
@@ -277,6 +283,7 @@ def settled_of(heard: Heard[PlacesSettled]) -> Settled:
         body.session_id,
         body.session_source,
         body.session_event_id,
+        body.session_version,
         body.seats,
         body.announced_at,
         body.decided_at,
@@ -291,8 +298,7 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
             Answer(
                 body.request_source,
                 body.request_id,
-                body.session_id,
-                body.person_id,
+                heard.subject,
                 _asked_for(body),
                 body.request_digest,
                 type(body).__name__,

@@ -19,7 +19,8 @@ from services.enrolment.state import (
     Topic,
     Town,
 )
-from shared.books.holding import HELD, load_held_about
+from services.enrolment.subjects import asked_for_by, session_named, subjects_of
+from shared.books.holding import load_held_about
 from shared.contracts.directory import PersonErased, TeamMembership
 from shared.contracts.planner import SessionKind, SessionState
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
@@ -28,6 +29,7 @@ from shared.contracts.selection import CityOutcome
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, table_of
 from shared.postgres.roundtrips import Reads
+from shared.postgres.tables import HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.working import Due, Held, Working
 
@@ -46,7 +48,6 @@ SESSION = table_of(
     extra=[
         sa.Index("session_city", "city_id"),
         sa.Index("session_ends", "ends_at"),
-        sa.Index("session_phase", "phase"),
     ],
 )
 PLACE = table_of(
@@ -59,6 +60,12 @@ PLACE = table_of(
     ],
 )
 SETTLED = table_of(Settled, "settled", METADATA)
+IS_SETTLED = sa.and_(
+    SETTLED.c.session_id == SESSION.c.session_id,
+    SETTLED.c.session_source == SESSION.c.source,
+    SETTLED.c.session_event_id == SESSION.c.event_id,
+    SETTLED.c.session_version == SESSION.c.version,
+)
 TABLES = {
     Stage: STAGE,
     Topic: TOPIC,
@@ -86,7 +93,7 @@ _SESSIONS = sa.select(SESSION).where(
             SESSION.c.ends_at > sa.bindparam("since"),
             sa.or_(
                 sa.and_(any_of(SESSION.c.city_id, "cities"), SESSION.c.kind == SessionKind.SUPPLEMENTARY),
-                any_of(SESSION.c.phase, "phases", sa.BigInteger()),
+                sa.bindparam("all_of_them", type_=sa.Boolean()),
                 SESSION.c.session_id.in_(sa.select(PLACE.c.session_id).where(any_of(PLACE.c.person_id, "people"))),
             ),
         ),
@@ -124,12 +131,12 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, people, sessions, phases = set[str](), set[str](), set[str](), set[int]()
-    asking = set[str]()
+    cities, people, sessions, asking = set[str](), set[str](), set[str](), set[str]()
+    all_of_them = False
     for one in inputs:
         match one:
             case Due():
-                sessions.add(one.subject)
+                sessions.add(session_named(one.subject))
             case Heard(body=CityOutcome() as body):
                 cities.add(body.city_id)
             case Heard(body=TeamMembership() as body):
@@ -140,12 +147,12 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
             case Heard(body=SessionState() as body):
                 sessions.add(body.session_id)
                 cities.add(body.city_id)
-            case Heard(body=StageOpened() as body):
-                phases.add(body.phase)
+            case Heard(body=StageOpened()):
+                all_of_them = True
             case Heard(body=EnrolmentRequested() | WithdrawalRequested() as body):
                 sessions.add(body.session_id)
                 asking.add(body.person_id)
-    if not (cities or people or sessions or phases):
+    if not (cities or people or sessions or all_of_them):
         return
     reads.rows(working[Stage], _STAGES)
     towns_changed = {one.body.city_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, CityOutcome)}
@@ -153,27 +160,27 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         changed = {"changed_cities": sorted(towns_changed)}
         reads.add(_MEMBERS_OF, changed, lambda found: people.update(row[0] for row in found))
         await reads.run()
-    load_held_about(reads, working, sessions=sessions, persons=people)
+    load_held_about(reads, working, subjects_of(sessions, people))
     await reads.run()
-    sessions |= {held.session_id for held in working[Held]}
+    sessions |= {asked_for_by(held)[0] for held in working[Held]}
     asked_for: dict[str, Any] = {
         "sessions": sorted(sessions),
         "cities": sorted(cities),
         "people": sorted(people),
-        "phases": sorted(phases),
+        "all_of_them": all_of_them,
         # Judged by when it came: after days of downtime the session may be over by now, and was not then.
         "since": min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now),
     }
     reads.rows(working[Session], _SESSIONS, asked_for)
     await reads.run()
     sessions |= {session.session_id for session in working[Session]}
-    if phases:
-        load_held_about(reads, working, sessions=sessions, persons=())
+    if all_of_them:
+        load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)})
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)})
     await reads.run()
-    asking |= {held.person_id for held in working[Held]}
+    asking |= {asked_for_by(held)[1] for held in working[Held]}
     people |= asking | {place.person_id for place in working[Place]}
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
@@ -186,14 +193,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:
-    """Sessions that are not over, those that held requests are about, and those whose newest statement nobody said to be settled."""
-    sessions = sa.select(SESSION.c.session_id).where(SESSION.c.ends_at > now)
-    held = sa.select(HELD.c.session_id)
-    is_said = sa.and_(
-        SETTLED.c.source == SOURCE,
-        SETTLED.c.session_id == SESSION.c.session_id,
-        SETTLED.c.session_source == SESSION.c.source,
-        SETTLED.c.session_event_id == SESSION.c.event_id,
-    )
-    unsettled = sa.select(SESSION.c.session_id).where(~sa.exists().where(is_said))
+    """The subjects of sessions that are not over, of those that held requests are about, and of those whose newest statement nobody said to be settled."""
+    about = sa.literal("session/") + SESSION.c.session_id
+    sessions = sa.select(about).where(SESSION.c.ends_at > now)
+    held = sa.select(HELD_SUBJECT)
+    unsettled = sa.select(about).where(~sa.exists().where(IS_SETTLED))
     return sorted((await connection.execute(sa.union(sessions, held, unsettled))).scalars())

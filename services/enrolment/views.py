@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.state import CANCELLED, SCHEDULED
-from services.enrolment.store import MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, SOURCE, TOWN
+from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
 from shared.alphabet import by_name, polish
-from shared.books.holding import ANSWER, HELD
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.portal import EnrolmentRequested
+from shared.postgres.tables import ANSWER, HELD
 
 _taken = (
     sa.select(
@@ -133,21 +133,6 @@ def _in_the_roster(row: Any) -> tuple[Any, ...]:
     return row.stands != Standing.ENROLLED, not waits, (row.queue or 0 if waits else 0), name
 
 
-async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:
-    """What became of a request: its answer, or that it is held and what it waits for."""
-    answer = sa.select(ANSWER.c.outcome, ANSWER.c.event_id, ANSWER.c.session_id, ANSWER.c.person_id).where(
-        ANSWER.c.request_source == source, ANSWER.c.request_id == request_id
-    )
-    row = (await connection.execute(answer)).one_or_none()
-    if row:
-        return dict(row._mapping)
-    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.session_id, HELD.c.person_id).where(
-        HELD.c.request_source == source, HELD.c.request_id == request_id
-    )
-    row = (await connection.execute(held)).one_or_none()
-    return {"outcome": "Held", **row._mapping} if row else None
-
-
 async def place(connection: AsyncConnection, session_id: str, person_id: str) -> dict[str, Any] | None:
     statement = sa.select(PLACE).where(PLACE.c.session_id == session_id, PLACE.c.person_id == person_id)
     row = (await connection.execute(statement)).one_or_none()
@@ -168,7 +153,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     asked = (
         sa.select(became, sa.func.count())
         .select_from(ANSWER)
-        .join(PLACE, sa.and_(PLACE.c.session_id == ANSWER.c.session_id, PLACE.c.person_id == ANSWER.c.person_id))
+        .join(PLACE, ANSWER.c.subject == sa.func.concat("session/", PLACE.c.session_id, "/person/", PLACE.c.person_id))
         .where(ANSWER.c.kind == AskedFor.PLACE)
         .group_by(became)
     )
@@ -189,13 +174,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     )
     number, enrolled, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
     qualified = sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == "qualified").group_by(TOWN.c.stage)
-    is_settled = sa.and_(
-        settled,
-        SETTLED.c.source == SOURCE,
-        SETTLED.c.session_source == SESSION.c.source,
-        SETTLED.c.session_event_id == SESSION.c.event_id,
-    )
-    unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(is_settled))
+    unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(IS_SETTLED))
     return {
         "requests": requests,
         "held_over_http": over_http,

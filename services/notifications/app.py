@@ -34,6 +34,7 @@ SERVICE = Service(
     remember=REMEMBER,
     load=store.load,
     load_derived=store.load,
+    told_within_seconds=0.2,  # Nobody waits for an outcome to be said.
 )
 
 
@@ -50,14 +51,9 @@ def runtime_of() -> tuple[Runtime, Any]:
     settings = NotificationsSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
     telemetry.configure_logs(SERVICE.name, level=settings.log_level)
     runtime = Runtime(SERVICE, settings)
-    sender = Sender(
-        runtime.engine,
-        SERVICE,
-        settings,
-        streams_heard=partial(streams_heard, runtime),
-        said=runtime.relay.wake,
-    )
+    sender = Sender(runtime.desk, settings, streams_heard=partial(streams_heard, runtime))
     runtime.changed.append(sender.news)
+    runtime.said.append(sender.said)
     runtime.loops += sender.loops()
 
     async def books(connection: AsyncConnection) -> dict[str, Any]:

@@ -190,7 +190,7 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
             city_name=body.city_name,
             venue=body.venue,
             address=body.address,
-            meetings=body.meetings,
+            meetings=tuple(meeting.as_named() for meeting in body.meetings),
         ),
         body.message_id,
         body.attempts,

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import store
 from services.notifications.decisions import Attempt, Outcome, Result, claim, postpone, settle
@@ -28,15 +27,12 @@ from services.notifications.smtp import Line
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome
+from shared.deciding.transaction import Desk
 from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
-from shared.service import Service
-from shared.state.working import Working
+from shared.state.working import Said
 
 log = structlog.get_logger()
-
-TELL_SECONDS = 0.2
-"""Nobody waits for an outcome to be said: the groups of so long share a batch of the relay, and of whoever hears it."""
 
 
 class Sender:
@@ -44,21 +40,17 @@ class Sender:
 
     def __init__(
         self,
-        engine: AsyncEngine,
-        service: Service,
+        desk: Desk,
         settings: NotificationsSettings,
         *,
         streams_heard: Callable[[], Awaitable[None]],
-        said: Callable[[], None],
     ) -> None:
-        """`said` is called soon after a commit that staged facts: it wakes the relay."""
         self.problem: str | None = None
         self.problem_since: dt.datetime | None = None
-        self._engine = engine
-        self._service = service
+        self._desk = desk
+        self._engine = desk.engine
+        self._service = desk.service
         self._settings = settings
-        self._wake_relay = said
-        self._tells_soon = False
         self._terms = settings.terms()
         self._renderer = Renderer(
             sender=settings.sender,
@@ -73,7 +65,7 @@ class Sender:
         will be written, and until then there is no doubt about them."""
         self._work: asyncio.Queue[None] = asyncio.Queue(maxsize=settings.carriers)
         """One entry for each group that waits for a carrier."""
-        self._planner = Planner(engine, service, settings, streams_heard=streams_heard, found=self.wake)
+        self._planner = Planner(desk.engine, desk.service, settings, streams_heard=streams_heard, found=self.wake)
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         return [self._planner.run, *[self.carry] * self._settings.carriers]
@@ -177,12 +169,12 @@ class Sender:
             return await self._claim_one_by_one(lease, most=most)
 
     async def _claim_together(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
-        async with self._engine.begin() as connection:
+        async with self._desk.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
             taken = await store.take(connection, working, most=most, under_way=self._under_way, since=self._terms.since)
             attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
-            await store.write(connection, self._service, working)
-        self._said(working)
+            await self._desk.write(connection, working)
+            thought.add(working)
         self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
         return [attempt for attempt in attempts if attempt is not None], len(taken)
 
@@ -204,7 +196,7 @@ class Sender:
 
     async def _claim_one(self, lease: str) -> tuple[bool, Attempt | None]:
         """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
-        async with self._engine.begin() as connection:
+        async with self._desk.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
             taken = await store.take(connection, working, most=1, under_way=self._under_way, since=self._terms.since)
             if not taken:
@@ -213,7 +205,7 @@ class Sender:
             try:
                 async with connection.begin_nested():
                     attempt = claim(working, notice, truth, lease, self._terms)
-                    await store.write(connection, self._service, working)
+                    await self._desk.write(connection, working)
             except Exception as error:
                 fault = classify(error)
                 if fault is Fault.TRANSIENT:
@@ -223,8 +215,8 @@ class Sender:
                 attempt, working = None, self._service.working(working.now)
                 problem = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE
                 postpone(working, notice, problem, self._terms)
-                await store.write(connection, self._service, working)
-        self._said(working)
+                await self._desk.write(connection, working)
+            thought.add(working)
         self._look_again([] if attempt else [notice])
         return True, attempt
 
@@ -266,15 +258,15 @@ class Sender:
 
     async def _settle_once(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
         by_pair = {_pair(attempt.notice): outcome for attempt, outcome in outcomes}
-        async with self._engine.begin() as connection:
+        async with self._desk.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
             await store.load_leased(connection, working, list(by_pair), lease)
             for notice in working[OpenNotice]:
                 settle(working, notice, by_pair[_pair(notice)], self._terms)
             if len(working[OpenNotice]) < len(by_pair) and not working.said:
                 log.warning("a lease was lost", lease=lease)
-            await store.write(connection, self._service, working)
-        self._said(working)
+            await self._desk.write(connection, working)
+            thought.add(working)
 
     # --- afterwards ------------------------------------------------------------------------
 
@@ -283,18 +275,11 @@ class Sender:
         if pairs := [_pair(notice) for notice in closed]:
             self._planner.look_again(pairs)
 
-    def _said(self, working: Working) -> None:
-        """After a commit: our words go to Kafka, and what may have become a difference meanwhile is looked at again."""
-        facts = [said.body for said in working.said if isinstance(said.body, NoticeOutcome)]
+    def said(self, said: Sequence[Said]) -> None:
+        """After a commit: what may have become a difference while the notice was open is looked at again."""
+        facts = [one.body for one in said if isinstance(one.body, NoticeOutcome)]
         if facts:
-            if not self._tells_soon:
-                self._tells_soon = True
-                asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
             self._planner.look_again((fact.person_id, fact.session_id) for fact in facts)
-
-    def _tell(self) -> None:
-        self._tells_soon = False
-        self._wake_relay()
 
     def _is_well(self) -> None:
         if self.problem is not None:

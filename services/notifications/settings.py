@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from services import SERVICES
 from services.notifications.decisions import Terms
 from shared.settings import Settings
 
@@ -14,7 +15,7 @@ from shared.settings import Settings
 class NotificationsSettings(Settings):
     """The mail server, who writes, and how far the sender goes."""
 
-    port: int = 8103
+    port: int = SERVICES["notifications"].port
     pool_size: int = 12
     """Two lanes, relay, planner, carriers, and HTTP."""
 

@@ -126,11 +126,12 @@ class Settled(FactRow):
     One row a statement: whether the one that we hold is among them does not depend on what enrolment hears before us.
     """
 
-    KEY: ClassVar = ("session_id", "session_source", "session_event_id")
+    KEY: ClassVar = ("session_id", "session_source", "session_event_id", "session_version")
 
     session_id: str
     session_source: str
     session_event_id: str
+    session_version: int
 
 
 # --- rows of facts -------------------------------------------------------------------------
@@ -171,18 +172,11 @@ def session_of(heard: Heard[SessionState]) -> Session:
         body.city_id,
         body.venue,
         body.address,
-        tuple(map(_as_in_contract, body.meetings)),
+        tuple(meeting.as_named() for meeting in body.meetings),
         body.ends_at,
         content_hash(body),
         CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
     )
-
-
-def _as_in_contract(meeting: Meeting) -> Meeting:
-    """Without what a sender added to it: rows, and the facts that repeat them, do not grow with what is sent to us."""
-    if not meeting.model_extra:
-        return meeting
-    return Meeting.model_construct(**{name: getattr(meeting, name) for name in Meeting.model_fields})
 
 
 def content_hash(body: SessionState) -> str:
@@ -210,7 +204,7 @@ def place_of(heard: Heard[PlaceState]) -> Place:
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     body = heard.body
-    return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id)
+    return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version)
 
 
 # --- what is kept beside the newest --------------------------------------------------------

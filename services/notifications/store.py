@@ -30,11 +30,10 @@ from services.notifications.untold import Truth
 from shared.contracts.enrolment import PlaceState, Standing
 from shared.contracts.notifications import NoticeOutcome
 from shared.contracts.planner import SessionState
-from shared.deciding.thinking import to_write
 from shared.events.envelope import Heard
 from shared.postgres.database import KEPT, any_of, rows_as, table_of
 from shared.postgres.roundtrips import Reads
-from shared.service import Inputs, Service
+from shared.service import Inputs
 from shared.state.rows import Row, fields_of
 from shared.state.working import Working
 
@@ -192,6 +191,7 @@ IS_SETTLED = sa.and_(
     SETTLED.c.session_id == SESSION.c.session_id,
     SETTLED.c.session_source == SESSION.c.source,
     SETTLED.c.session_event_id == SESSION.c.event_id,
+    SETTLED.c.session_version == SESSION.c.version,
 )
 SINCE = sa.bindparam("since", type_=sa.DateTime(timezone=True))
 """Go-live: before it, others told people what was true then."""
@@ -370,8 +370,3 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if names := {row.session_id for row, source in of_place if row is not None and row.source != source}:
         reads.rows(working[PlaceSaid], _SAID_OF_PLACES, {"sessions": sorted(names)})
         await reads.run()
-
-
-async def write(connection: AsyncConnection, service: Service, working: Working) -> None:
-    """Writes the rows that changed, and the facts said to journal and outbox. Commits nothing."""
-    await to_write(service, working).run(connection)

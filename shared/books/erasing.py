@@ -6,10 +6,9 @@ to mend; the person's erasure empties it, and so does giving a record up. A chec
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
-import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -61,24 +60,34 @@ _MEND = sa.delete(STRAY).where(STRAY.c.stream == _mended.c.stream, STRAY.c.key =
 _erased = (
     sa.func.unnest(
         sa.bindparam("erased_streams", type_=_text_array),
-        sa.bindparam("erased_keys", type_=sa.ARRAY(sa.LargeBinary)),
-        sa.bindparam("erased_ids", type_=sa.ARRAY(sa.LargeBinary)),
+        sa.bindparam("erased_spelled", type_=_text_array),
     )
     .table_valued(
         sa.column("stream", sa.Text),
-        sa.column("key", sa.LargeBinary),
-        sa.column("id", sa.LargeBinary),
+        sa.column("spelled", sa.Text),
         name="erased",
     )
     .render_derived()
 )
 _UNHEEDED = (Reason.FOREIGN_WRITER, Reason.FORMER_WRITER)
 _ERASURES = [stream.tombstone.type_name() for stream in STREAMS.values() if stream.tombstone]
+
+
+def _text_of(bytes_: sa.ColumnElement[bytes | None]) -> sa.ColumnElement[str]:
+    """Bytes as text, whatever they are; without the zeros that stand between the letters of UTF-16."""
+    return sa.func.replace(sa.func.encode(bytes_, "escape"), "\\000", "")
+
+
 _EMPTY = (
     sa.update(PARKED)
     # A person's record may stand on another stream than its own, or under another key: that is why it was parked.
     .where(sa.or_(PARKED.c.stream == _erased.c.stream, PARKED.c.reason == Reason.WRONG_STREAM))
-    .where(sa.or_(PARKED.c.key == _erased.c.key, sa.func.position(_erased.c.id.op("in")(PARKED.c.value)) > 0))
+    .where(
+        sa.or_(
+            _text_of(PARKED.c.key).op("~")(sa.func.concat('^"?', _erased.c.spelled, '"?$')),
+            _text_of(PARKED.c.value).op("~")(sa.func.concat('"', _erased.c.spelled, '"')),
+        )
+    )
     # Another's erasure says no name, and is still to be heard should its writer be let in.
     .where(~sa.and_(PARKED.c.reason.in_(_UNHEEDED), PARKED.c.type.in_(_ERASURES)))
     .where(sa.or_(PARKED.c.key.is_not(None), PARKED.c.value.is_not(None), PARKED.c.headers != "[]"))
@@ -102,8 +111,7 @@ def follow(writes: Writes, erasures: Sequence[Heard[Event]]) -> None:
         _EMPTY,
         {
             "erased_streams": [stream for stream, _ in targets],
-            "erased_keys": [key for _, key in targets],
-            "erased_ids": [json.dumps(key.decode()).encode() for _, key in targets],
+            "erased_spelled": [_spelled(key.decode()) for _, key in targets],
         },
     )
     stray = {StrayErasure.key_of(row): row for row in map(_stray_of, erasures) if row.partition != _home(row)}
@@ -116,6 +124,16 @@ def follow(writes: Writes, erasures: Sequence[Heard[Event]]) -> None:
     if mended:
         streams, keys = zip(*sorted(mended), strict=True)
         writes.add(_MEND, {"mended_streams": list(streams), "mended_keys": list(keys)})
+
+
+def _spelled(text: str) -> str:
+    """A pattern for every way to write an id: JSON (`\\u0041`) and URLs (`%41`) may escape any letter of it. In the text that
+    Postgres makes of bytes a backslash stands twice."""
+
+    def escaped(letter: str) -> str:
+        return "".join(f"[{digit}{digit.upper()}]" for digit in f"{ord(letter):02x}")
+
+    return "".join(f"(?:[{letter}]|%{escaped(letter)}|\\\\\\\\u00{escaped(letter)})" for letter in text)
 
 
 def _reach(stream: str) -> Iterable[str]:
@@ -163,13 +181,19 @@ def _may_be_about(row: Parked) -> Iterable[tuple[str, bytes]]:
     if not STREAMS[row.stream].compacted and not misplaced:
         return
     streams = {IDENTITY, *(_reach(IDENTITY) if misplaced else [row.stream])}
-    keys = {row.key}
-    if misplaced or row.reason == Reason.WRONG_KEY:
-        with contextlib.suppress(ValueError, RecursionError):
-            body = json.loads(row.value or b"")
-            data = body.get("data", body) if isinstance(body, dict) else None
-            keys |= {str(data.get(STREAMS[name].key)).encode() for name in streams} if isinstance(data, dict) else set()
-    yield from ((stream, key) for stream in sorted(streams) for key in keys if key is not None)
+    named = {_plain(row.key).strip(b'"')} if row.key is not None else set()
+    for field, text in _PAIRS.findall(_plain(row.value or b"")):
+        named |= {text} if field in {STREAMS[name].key.encode() for name in streams} else set()
+    yield from ((stream, key) for stream in sorted(streams) for key in sorted(named))
+
+
+_PAIRS = re.compile(rb'"([^"]{1,64})"\s*:\s*"([^"]{1,64})"')
+_ESCAPED = re.compile(rb"(?:%|\\u00)([0-9A-Fa-f]{2})")
+
+
+def _plain(text: bytes) -> bytes:
+    """With every escape of `_spelled` undone; what is broken elsewhere stays readable."""
+    return _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), text.replace(b"\0", b""))
 
 
 def _emptied(row: Parked) -> Parked:

@@ -4,53 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.events.envelope import Heard, microseconds, subject_of
-from shared.postgres.database import KEPT, MACHINERY, any_of, table_of
+from shared.postgres.database import any_of
 from shared.postgres.roundtrips import Reads
-from shared.service import SHARED_TABLES
-from shared.state.working import Answer, Due, Held, OtherWriter, Takeover, Working
-
-HELD = table_of(
-    Held,
-    "held",
-    MACHINERY,
-    schema=KEPT,
-    extra=[
-        sa.Index("held_session", "session_id"),
-        sa.Index("held_person", "person_id"),
-        sa.Index("held_expiry", "expires_at"),
-    ],
-)
-ANSWER = table_of(Answer, "answer", MACHINERY, extra=[sa.Index("answer_place", "session_id", "person_id")])
-DUE = table_of(Due, "due", MACHINERY, extra=[sa.Index("due_at", "at")])
-TAKEOVER = table_of(Takeover, "takeover", MACHINERY)
-OTHER_WRITER = table_of(
-    OtherWriter,
-    "other_writer",
-    MACHINERY,
-    schema=KEPT,  # A rebuild leaves out what was set aside, and must know of it all the same.
-    extra=[sa.Index("other_writer_subject", "subject")],
-)
-SHARED_TABLES.update({Held: HELD, Answer: ANSWER, Due: DUE, Takeover: TAKEOVER, OtherWriter: OTHER_WRITER})
+from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
+from shared.state.working import Answer, Held, OtherWriter, Takeover, Unchanged, Working
 
 HELD_DAYS = 30
 """How long a request waits for something nobody has announced."""
 
 HELD_TOO_LONG = "held"
-"""The kind of due moment whose subject is a session with held requests that have waited long enough."""
+"""The kind of due moment at which requests about its subject have been held for long enough."""
 
 _TAKEOVERS = sa.select(TAKEOVER)
 
 
 _HELD_ABOUT = (
     sa.select(HELD)
-    .where(sa.or_(any_of(HELD.c.session_id, "held_sessions"), any_of(HELD.c.person_id, "held_persons")))
+    .where(HELD.c.about.has_any(sa.bindparam("held_about", type_=ARRAY(sa.Text()))))
     .order_by(HELD.c.appended_at)
     .limit(sa.bindparam("held_most"))
 )
@@ -82,20 +61,34 @@ def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard
     """What has become of these very requests, as far as they were heard before."""
     wanted = {(one.source, one.event_id) for one in requests}
     reads.by_key(working[Answer], ANSWER, wanted)
+    reads.by_key(working[Unchanged], UNCHANGED, wanted)
     reads.by_key(working[Held], HELD, wanted)
+
+
+async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:
+    """What became of a request: its answer, or that it is held and what it waits for. None: nobody has heard of it."""
+    for table in (ANSWER, UNCHANGED):
+        answer = sa.select(table.c.outcome, table.c.event_id, table.c.subject).where(
+            table.c.request_source == source, table.c.request_id == request_id
+        )
+        if row := (await connection.execute(answer)).one_or_none():
+            return dict(row._mapping)
+    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.subject).where(
+        HELD.c.request_source == source, HELD.c.request_id == request_id
+    )
+    row = (await connection.execute(held)).one_or_none()
+    return {"outcome": "Held", **row._mapping} if row else None
 
 
 def load_held_about(
     reads: Reads,
     working: Working,
+    subjects: Iterable[str],
     *,
-    sessions: Iterable[str],
-    persons: Iterable[str],
     most: int = 20_000,
 ) -> None:
-    """The held requests about these sessions or persons: whatever arrives about them may let them be decided."""
-    parameters = {"held_sessions": sorted(set(sessions)), "held_persons": sorted(set(persons)), "held_most": most}
-    reads.rows(working[Held], _HELD_ABOUT, parameters)
+    """The held requests about these: what arrived about them may let them be decided."""
+    reads.rows(working[Held], _HELD_ABOUT, {"held_about": sorted(set(subjects)), "held_most": most})
 
 
 def heard_again(held: Held) -> Heard[Event]:
@@ -127,7 +120,7 @@ OVERDUE_AFTER = dt.timedelta(minutes=5)
 _long_ago = sa.bindparam("long_ago", type_=sa.DateTime(timezone=True))
 _OVERDUE = sa.select(
     sa.select(sa.func.count()).where(DUE.c.at <= _long_ago).scalar_subquery()
-    + sa.select(sa.func.count(sa.distinct(HELD.c.session_id))).where(HELD.c.expires_at <= _long_ago).scalar_subquery()
+    + sa.select(sa.func.count(sa.distinct(HELD_SUBJECT))).where(HELD.c.expires_at <= _long_ago).scalar_subquery()
 )
 
 

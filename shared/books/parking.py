@@ -21,10 +21,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.books import watermark
 from shared.contracts import EVENTS
-from shared.contracts.model import Event, Request
-from shared.events.envelope import Heard, Poison, Reason, Record, Unknown, appended_at
+from shared.contracts.model import Event
+from shared.events.envelope import Heard, Poison, Reason, Record, Unknown, appended_at, scope_of
 from shared.events.streams import Partition
-from shared.postgres.database import KEPT, MACHINERY, arrays_of, rows_as, table_of, unnested
+from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, rows_as, table_of, unnested
 from shared.postgres.roundtrips import Reads
 from shared.state.rows import Row
 from shared.state.working import Working
@@ -57,9 +57,8 @@ class Parked(Row):
     type: str | None
     source: str | None
     event_id: str | None
-    session_id: str | None
-    person_id: str | None
-    """Of a request that holds back others: later ones about the same place wait behind it. A fact holds nobody back, nor does a scan."""
+    scope: str | None
+    """Of a request that holds back others: later ones of the same scope wait behind it. A fact holds nobody back."""
     reason: str
     detail: str
     state: str
@@ -84,7 +83,7 @@ PARKED = table_of(
     "parked",
     MACHINERY,
     schema=KEPT,
-    extra=[sa.Index("parked_open", "state", "reason"), sa.Index("parked_place", "session_id", "person_id")],
+    extra=[sa.Index("parked_open", "state", "reason"), sa.Index("parked_scope", "scope")],
 )
 SKIPPED = table_of(Skipped, "skipped", MACHINERY, schema=KEPT)
 
@@ -130,11 +129,6 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\0")
 
 
-def waits(body: Event) -> bool:
-    """Whether it is of a kind that waits behind an earlier one about the same place, and holds back later ones while it is parked."""
-    return isinstance(body, Request) and body.scope == ("session_id", "person_id")
-
-
 def parked_row(
     record: Record, reason: str, detail: str, *, now: dt.datetime, heard: Heard[Event] | None = None
 ) -> Parked:
@@ -144,8 +138,7 @@ def parked_row(
     )
     names = {name: value for name, value in record.headers if value}
     # Nobody waits behind a request that can never be decided.
-    waited_for = heard is not None and waits(heard.body) and reason != Reason.ID_REUSED
-    asks = heard.body if heard and waited_for else None
+    scope = scope_of(heard.body) if heard and reason != Reason.ID_REUSED else None
     type_name = heard.type if heard else names.get("ce_type", b"").decode(errors="replace")[:200]
     return Parked(
         stream=record.topic,
@@ -158,8 +151,7 @@ def parked_row(
         type=_clean(type_name) or None,
         source=heard.source if heard else None,
         event_id=heard.event_id if heard else None,
-        session_id=getattr(asks, "session_id", None),
-        person_id=getattr(asks, "person_id", None),
+        scope=scope,
         reason=reason,
         detail=_clean(detail),
         state=ParkedState.PARKED,
@@ -195,23 +187,9 @@ _new_skipped = unnested(SKIPPED)
 _REMEMBER = insert(SKIPPED).from_select(SKIPPED.c.keys(), sa.select(*_new_skipped.c)).on_conflict_do_nothing()
 
 
-_scopes = (
-    sa.func.unnest(
-        sa.bindparam("scope_sessions", type_=sa.ARRAY(sa.Text)), sa.bindparam("scope_people", type_=sa.ARRAY(sa.Text))
-    )
-    .table_valued(sa.column("session_id", sa.Text), sa.column("person_id", sa.Text), name="scope")
-    .render_derived()
-)
 _BLOCKED = (
-    sa.select(
-        PARKED.c.session_id,
-        PARKED.c.person_id,
-        PARKED.c.appended_at,
-        PARKED.c.stream,
-        PARKED.c.partition,
-        PARKED.c.offset,
-    )
-    .join(_scopes, sa.and_(PARKED.c.session_id == _scopes.c.session_id, PARKED.c.person_id == _scopes.c.person_id))
+    sa.select(PARKED.c.scope, PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
+    .where(any_of(PARKED.c.scope, "scopes"))
     .where(PARKED.c.state == ParkedState.PARKED)
 )
 
@@ -271,19 +249,18 @@ async def hear_new_types(connection: AsyncConnection, partitions: Iterable[Parti
     return known
 
 
-def load_blocked(reads: Reads, working: Working, scopes: Iterable[tuple[str, str]]) -> None:
-    """Which of these (session, person) have a parked request, and when the first of them arrived."""
+def load_blocked(reads: Reads, working: Working, scopes: Iterable[str]) -> None:
+    """Which of these have a parked request, and when the first of them arrived."""
     wanted = sorted(set(scopes))
     if not wanted:
         return
 
     def take(found: Iterable[Sequence[Any]]) -> None:
-        for session_id, person_id, *arrival in found:
-            scope, first = (session_id, person_id), tuple(arrival)
+        for scope, *arrival in found:
+            first = tuple(arrival)
             working.blocked[scope] = min(working.blocked.get(scope, first), first)
 
-    parameters = {"scope_sessions": [one[0] for one in wanted], "scope_people": [one[1] for one in wanted]}
-    reads.add(_BLOCKED, parameters, take)
+    reads.add(_BLOCKED, {"scopes": wanted}, take)
 
 
 BYTES = ("key", "value", "headers")
@@ -340,7 +317,7 @@ async def settle(
 async def empty(connection: AsyncConnection, row: Parked) -> None:
     """Ends a parked record for good: it stays as evidence, without what it said."""
     these = sa.and_(*(PARKED.c[name] == getattr(row, name) for name in Parked.KEY))
-    values = {**EMPTIED, "state": ParkedState.DISCARDED, "retries": PARKED.c.retries + 1}
+    values = {**EMPTIED, "state": ParkedState.DISCARDED}
     await connection.execute(sa.update(PARKED).where(these).values(**values))
 
 
@@ -349,7 +326,7 @@ async def followers(connection: AsyncConnection, row: Parked) -> list[tuple[str,
     statement = (
         sa.select(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
         .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.BEHIND_PARKED)
-        .where(PARKED.c.session_id == row.session_id, PARKED.c.person_id == row.person_id)
+        .where(PARKED.c.scope == row.scope)
         .order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
     )
     return [(stream, partition, offset) for stream, partition, offset in await connection.execute(statement)]

@@ -7,7 +7,6 @@ doubt there.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from shared.books.batch import Batch, NotContinuous
 from shared.consuming.positioning import Positioning
 from shared.consuming.positions import Fetched, Positions
 from shared.events.decoding import decode, echo_of
-from shared.events.envelope import Read, appended_at
+from shared.events.envelope import Read
 from shared.faults import Fault, classify
 from shared.kafka import fetching
 from shared.settings import ConsumerLimits
@@ -55,11 +54,8 @@ class Lane:
         limits: ConsumerLimits,
         replica: str | None,
         gate: asyncio.Event | None,
-        changed: Callable[[dt.datetime], None],
     ) -> None:
-        """`gate`: streams that are not our own wait for it. `changed` is called after each commit of something that others said,
-        with when the oldest of it was appended.
-        """
+        """`gate`: streams that are not our own wait for it."""
         self.name = name
         self.streams = tuple(streams)
         self.tasks: list[asyncio.Task[None]] = []
@@ -70,7 +66,6 @@ class Lane:
         self._hear = hear
         self._limits = limits
         self._gate = gate
-        self._changed = changed
         self._echoes: list[Fetched] = []
         self._echoes_at = 0.0
         self._writing: asyncio.Task[None] | None = None
@@ -101,6 +96,7 @@ class Lane:
             parser=self._take,
             decoder=_hand_on,
             no_reply=True,
+            fetch_max_wait_ms=limits.poll_ms,
             max_partition_fetch_bytes=limits.fetch_bytes,
             fetch_max_bytes=limits.fetch_most_bytes,
             isolation_level="read_committed",  # What a transaction took back was never said.
@@ -224,9 +220,6 @@ class Lane:
         else:
             self._backoff.worked()
             self.positioning.heard(one.batch for one in fetched)
-            firsts = [one.batch.records[0] for one in fetched if one.batch.partition.stream not in self._own]
-            if firsts:  # Waking a planner by our own echoes cost a third of all mail.
-                self._changed(min(map(appended_at, firsts)))
 
 
 def member_name(service: str, lane: str, replica: str | None) -> str | None:

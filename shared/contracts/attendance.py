@@ -14,6 +14,18 @@ class Method(StrEnum):
     IMPORT = "import"
 
 
+class NotAwaited(StrEnum):
+    """Why nothing is said any more of somebody at a meeting."""
+
+    NO_PLACE = "no_place"
+    """They had none when the list closed, which became known later."""
+    WITHDREW_IN_TIME = "withdrew_in_time"
+    """They had sent their withdrawal before the list closed; it was decided on after that."""
+    NOBODY_SCANNED = "nobody_scanned"
+    """The list is not recorded: of whom no scan counts, it is not known whether they came."""
+    LIST_REOPENED = "list_reopened"
+
+
 class AttendanceState(Fact):
     """One person at one meeting; the aggregate is (meeting, person) within its session."""
 
@@ -65,13 +77,12 @@ class ParticipantAbsent(AttendanceState):
 
 
 class ParticipantNotAwaited(AttendanceState):
-    """Neither present nor absent: what was said before of this person at this meeting is taken back.
+    """Neither present nor absent: what was said before of this person at this meeting is taken back."""
 
-    They had no place when the list closed, which became known later; or the list was opened again.
-    """
-
+    reason: NotAwaited
     example: ClassVar[Mapping[str, object]] = _RECORD | {
         "with_place": False,
+        "reason": "withdrew_in_time",
         "decided_at": "2026-10-25T08:10:00.000000Z",
     }
 

@@ -14,6 +14,7 @@ class CheckInScanned(Request):
     asks_for = "scan"
     stream = "attendance.scans"
     subject = "session/{session_id}/meeting/{meeting_id}/person/{person_id}"
+    about = ("session/{session_id}", "session/{session_id}/person/{person_id}")
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0001",
         "meeting_id": "day-1",

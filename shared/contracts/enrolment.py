@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Version
 
 
 class Basis(StrEnum):
@@ -49,7 +49,7 @@ class RefusalReason(StrEnum):
 
 
 class AskedFor(StrEnum):
-    """What the refused request had asked for."""
+    """What a request asks for."""
 
     PLACE = "place"
     WITHDRAWAL = "withdrawal"
@@ -71,7 +71,10 @@ class PlaceState(Fact):
     `request_source` and `request_id` name the request that this fact answers, if it does, and `request_digest` tells what it asked.
     `place_asked_at` and `withdrawal_asked_at`
     say when the newest request for a place, and the newest withdrawal, that were decided had been appended: requests may be
-    heard in another order than they were sent in, and what was sent before the other's word no longer counts.
+    heard in another order than they were sent in, and what was sent before the other's word no longer counts. What came after
+    the start is not among them, for it could change nothing; `last_asked_for` and `last_asked_at` are the newest request of
+    all, given or not: should the session lie ahead again, nobody is brought in by a rule, or kept in, who said last that they
+    will not come.
     """
 
     stream = "enrolment.events"
@@ -88,6 +91,8 @@ class PlaceState(Fact):
     request_digest: Digest | None = None
     place_asked_at: Moment | None = None
     withdrawal_asked_at: Moment | None = None
+    last_asked_for: AskedFor | None = None
+    last_asked_at: Moment | None = None
     decided_at: Moment
 
 
@@ -153,7 +158,8 @@ class PlacesSettled(Fact):
     session_id: Id
     session_source: Line
     session_event_id: Line
-    """With `session_source`: which statement of the session."""
+    session_version: Version
+    """With source and id: which statement of the session, also if its writer gives all of them one id."""
     seats: Count | None = None
     """How many may have a place. Once the session has begun: as many as it had when it began."""
     announced_at: Moment | None = None
@@ -163,6 +169,7 @@ class PlacesSettled(Fact):
         "session_id": "session-0101",
         "session_source": "urn:example:planner",
         "session_event_id": "0199aa00-0000-7000-8000-000000000007",
+        "session_version": 3,
         "seats": 40,
         "announced_at": "2026-09-01T07:00:00.000000Z",
         "decided_at": "2026-10-01T08:15:00.000000Z",

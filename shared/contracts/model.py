@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -60,6 +60,7 @@ Email = Annotated[
 ]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+Version = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 LocalTime = Annotated[dt.datetime, AfterValidator(_naive)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
@@ -74,6 +75,12 @@ class Part(BaseModel):
     """A value inside an event's body. Unknown fields ride along, so that a fact said again loses nothing."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
+
+    def as_named(self) -> Self:
+        """Only what the contract names: what a row keeps, which else would grow with whatever somebody sends along."""
+        if not self.model_extra:
+            return self
+        return self.model_construct(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class Event(Part):
@@ -104,7 +111,10 @@ class Fact(Event):
 class Request(Event):
     """An event that asks for a decision."""
 
-    scope: ClassVar[tuple[str, ...]] = ()
-    """The fields whose values name what later requests wait for while this one is parked. None: it holds nobody back."""
+    about: ClassVar[tuple[str, ...]] = ()
+    """Patterns, like `subject`, of what it is about: news of any of these may let it be decided while it is held. Its moments go by
+    the first. None: by its own subject alone."""
+    scope: ClassVar[str] = ""
+    """Pattern of what it holds back while it is held or parked: later requests of the same scope wait their turn. None: nothing."""
     asks_for: ClassVar[str] = ""
     """What it asks for, in the word that answers to it are kept under."""

@@ -14,7 +14,8 @@ class EnrolmentRequested(Request):
     asks_for = "place"
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
-    scope = ("session_id", "person_id")
+    about = ("session/{session_id}", "person/{person_id}")
+    scope = "session/{session_id}/person/{person_id}"
     example: ClassVar[Mapping[str, object]] = {"session_id": "session-0101", "person_id": "person-0001"}
 
     session_id: Id
@@ -27,7 +28,8 @@ class WithdrawalRequested(Request):
     asks_for = "withdrawal"
     stream = "enrolment.requests"
     subject = "session/{session_id}/person/{person_id}"
-    scope = ("session_id", "person_id")
+    about = ("session/{session_id}", "person/{person_id}")
+    scope = "session/{session_id}/person/{person_id}"
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0101",
         "person_id": "person-0001",

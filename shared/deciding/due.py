@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import telemetry
 from shared.backoff import Backoff
-from shared.books.holding import DUE, HELD, HELD_TOO_LONG
+from shared.books.holding import HELD_TOO_LONG
 from shared.books.watermark import is_heard
 from shared.deciding.transaction import Desk
 from shared.faults import Fault, classify
 from shared.kafka.observer import Observer
 from shared.postgres.database import rows_as
+from shared.postgres.tables import DUE, HELD, HELD_SUBJECT
 from shared.service import Service
 from shared.state.working import Due
 
@@ -28,12 +29,12 @@ FAILED_AGAIN_AFTER = dt.timedelta(minutes=10)
 
 _held = sa.select(
     sa.literal(HELD_TOO_LONG).label("kind"),
-    HELD.c.session_id.label("subject"),
+    HELD_SUBJECT.label("subject"),
     sa.func.max(HELD.c.expires_at).label("at"),
 ).where(HELD.c.expires_at <= sa.bindparam("now"))
 _due = sa.union_all(
     sa.select(DUE.c.kind, DUE.c.subject, DUE.c.at).where(DUE.c.at <= sa.bindparam("now")),
-    _held.group_by(HELD.c.session_id),
+    _held.group_by(HELD_SUBJECT),
 ).subquery()
 _NEXT = sa.select(_due).order_by(_due.c.at, _due.c.kind, _due.c.subject).limit(sa.bindparam("most"))
 

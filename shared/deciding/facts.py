@@ -1,14 +1,15 @@
 """The fact lane: a batch of facts folded to the newest per aggregate and written by one guarded statement.
 
 The statement moves the watermarks and writes the rows, or does nothing at all. It does nothing whenever the batch is not
-ordinary: a watermark stands elsewhere, or an aggregate has another owner. Then the deciding lane's transaction, which thinks
+ordinary: a watermark stands elsewhere, an aggregate has another owner, or one id names two statements. Then the deciding lane's transaction, which thinks
 event by event, says what is right. Both must come to the same rows; tests/shared holds them against each other.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -19,17 +20,30 @@ from shared.books import watermark
 from shared.books.batch import Batch
 from shared.books.watermark import Move
 from shared.contracts.model import Event
-from shared.events.envelope import Heard, Read, fingerprint
+from shared.events.envelope import Heard, Read, appended_at, fingerprint
 from shared.faults import Fault, classify
-from shared.postgres.database import arrays_of, unnested, upsert_newest
+from shared.postgres.database import arrays_of, says_otherwise, unnested, upsert_newest, values_of
 from shared.service import Service
 from shared.state.rows import FactRow
 from shared.state.working import Takeover, Verdict
 
+SUPERSEDED = "superseded_"
+
+
+def _stand(table: sa.Table, new: Any, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether a row stands of which one of these is true: its fact was said otherwise under its own id and version, or a condition."""
+    fresh = dict(zip(table.c.keys(), values_of(table, new), strict=True))
+    under_one_id = sa.and_(table.c.version == new.c.version, table.c.event_id == new.c.event_id)
+    said_otherwise = sa.and_(under_one_id, says_otherwise(table, table.c, fresh))
+    same_key = sa.and_(*(table.c[column.name] == new.c[column.name] for column in table.primary_key))
+    standing = sa.select(sa.literal(1)).select_from(sa.join(table, new, same_key))
+    return sa.exists(standing.where(sa.or_(*conditions, said_otherwise)))
+
 
 @functools.cache
-def _statement(tables: tuple[sa.Table, ...]) -> sa.Select[Any]:
-    """The guarded statement for batches that touch these tables. Returns (all was ordinary, rows written)."""
+def _statement(tables: tuple[sa.Table, ...], superseded: tuple[sa.Table, ...] = ()) -> sa.Select[Any]:
+    """The guarded statement for batches that touch these tables, with facts of these that a later one of the batch has replaced.
+    Returns (all was ordinary, rows written)."""
     standing, move = watermark.guard()
     conditions = [
         sa.select(sa.func.count()).select_from(standing).scalar_subquery()
@@ -37,10 +51,8 @@ def _statement(tables: tuple[sa.Table, ...]) -> sa.Select[Any]:
     ]
     news = {table: unnested(table) for table in tables}
     for table, new in news.items():
-        key = [column.name for column in table.primary_key]
-        other = sa.or_(table.c.source != new.c.source, table.c.numbered != new.c.numbered)
-        same_key = sa.and_(*(table.c[name] == new.c[name] for name in key))
-        conditions.append(~sa.exists(sa.select(sa.literal(1)).select_from(sa.join(table, new, same_key)).where(other)))
+        conditions.append(~_stand(table, new, table.c.source != new.c.source, table.c.numbered != new.c.numbered))
+    conditions += [~_stand(table, unnested(table, prefix=SUPERSEDED)) for table in superseded]
     ordinary = sa.select(sa.and_(*conditions).label("ordinary")).cte("ordinary", nesting=False)
     holds = sa.select(ordinary.c.ordinary).scalar_subquery()
     written = [
@@ -56,6 +68,7 @@ def _statement(tables: tuple[sa.Table, ...]) -> sa.Select[Any]:
 
 
 Newest = dict[type[FactRow], dict[tuple[Any, ...], FactRow]]
+Superseded = dict[sa.Table, list[FactRow]]
 
 
 class Thinker(Protocol):
@@ -67,10 +80,19 @@ class Thinker(Protocol):
 class FactLane:
     """Writes batches of facts. Owes its speed to one round trip a batch and to statements that are built once."""
 
-    def __init__(self, engine: AsyncEngine, service: Service, desk: Thinker) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: Service,
+        desk: Thinker,
+        *,
+        changed: Callable[[dt.datetime], None] = lambda since: None,
+    ) -> None:
+        """`changed` is called after a commit of ours, with when the oldest of what was heard was appended; the desk tells of its own."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._service = service
         self._desk = desk
+        self._changed = changed
         self._make = service.working(service.clock()).make
 
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> None:
@@ -83,15 +105,20 @@ class FactLane:
             done = False  # The deciding lane finds the culprit, event by event.
         if not done:
             await self._desk.hear(batches, decoded)
+        elif batches:
+            self._changed(min(appended_at(batch.records[0]) for batch in batches))
 
     async def _hear_ordinary(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> bool:
         newest: Newest = {}
+        superseded: Superseded = {}
         ordinary = all(
-            isinstance(one, Heard) and not one.tombstone and self._fold(newest, one) for part in decoded for one in part
+            isinstance(one, Heard) and not one.tombstone and self._fold(newest, superseded, one)
+            for part in decoded
+            for one in part
         )
-        return ordinary and await self._write(batches, newest)
+        return ordinary and await self._write(batches, newest, superseded)
 
-    def _fold(self, newest: Newest, heard: Heard[Event]) -> bool:
+    def _fold(self, newest: Newest, superseded: Superseded, heard: Heard[Event]) -> bool:
         """Keeps the newest row of each aggregate. False: not ours to judge."""
         make = self._make.get(type(heard.body))
         if make is None:
@@ -107,13 +134,14 @@ class FactLane:
             return True
         if old.source != row.source or old.numbered != row.numbered:
             return False
-        if row.version == old.version and (row.event_id != old.event_id or row.heard_at < old.heard_at):
+        if row.version == old.version and row != old:
             return False  # A tie: which of them is new depends on the row that stands, too.
         if row.version > old.version:
+            superseded.setdefault(self._service.table(type(row)), []).append(old)
             rows[key] = row
         return True
 
-    async def _write(self, batches: Sequence[Batch], newest: Newest) -> bool:
+    async def _write(self, batches: Sequence[Batch], newest: Newest, superseded: Superseded) -> bool:
         tables: list[tuple[sa.Table, list[FactRow]]] = sorted(
             ((self._service.table(kind), [row for _, row in sorted(rows.items())]) for kind, rows in newest.items()),
             key=lambda item: item[0].name,
@@ -133,8 +161,13 @@ class FactLane:
         parameters: dict[str, Any] = watermark.parameters(moves)
         for table, rows in tables:
             parameters |= arrays_of(table, rows)
+        for table, rows in superseded.items():
+            parameters |= arrays_of(table, rows, prefix=SUPERSEDED)
+        statement = _statement(
+            tuple(table for table, _ in tables), tuple(sorted(superseded, key=lambda table: table.name))
+        )
         async with self._engine.connect() as connection:
-            result = await connection.execute(_statement(tuple(table for table, _ in tables)), parameters)
+            result = await connection.execute(statement, parameters)
             ordinary, written = result.one()
         if ordinary:
             stale = sum(len(rows) for _, rows in tables) - written

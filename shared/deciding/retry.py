@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.backoff import Backoff
 from shared.books import parking, watermark
-from shared.books.holding import TAKEOVER
 from shared.books.parking import PARKED, Parked, ParkedState
 from shared.deciding.commands import NotYet
 from shared.deciding.transaction import Desk
@@ -20,6 +19,7 @@ from shared.events.envelope import Heard, Reason
 from shared.events.oversized import HEADS
 from shared.events.streams import Partition
 from shared.faults import Fault, classify, told
+from shared.postgres.tables import TAKEOVER
 from shared.service import Service
 
 log = structlog.get_logger()
@@ -91,7 +91,7 @@ class ParkedRetry:
 
     async def _release(self, settled: Parked | None) -> None:
         """Hears what waited behind a record that is parked no longer, until one of them is refused for a reason of its own."""
-        if settled is None or settled.state == ParkedState.PARKED or settled.session_id is None:
+        if settled is None or settled.state == ParkedState.PARKED or settled.scope is None:
             return
         async with self._engine.connect() as connection:
             waiting = await parking.followers(connection, settled)
@@ -103,7 +103,7 @@ class ParkedRetry:
     async def _retry(self, stream: str, partition: int, offset: int) -> Parked | None:
         if not self._may_decide.is_set():
             raise NotYet("nothing is decided before everything that was said before is known")
-        async with self._engine.begin() as connection:
+        async with self._desk.unit_of_work() as (connection, thought):
             row = await parking.find(connection, stream, partition, offset)
             if row is None or row.state != ParkedState.PARKED:
                 return row
@@ -133,15 +133,14 @@ class ParkedRetry:
                 if classify(error) is Fault.TRANSIENT:
                     raise
                 reason, refused = None, told(error)
+                thought.add(working)
             if refused is None:
+                thought.has_news(row.appended_at)
                 for part in counted:
                     await watermark.recount(connection, part, heard=+1, parked=-1)
             else:
                 await parking.settle(connection, row, ParkedState.PARKED, reason=reason, detail=refused)
-            result = await parking.find(connection, stream, partition, offset)
-        self._desk.wake()
-        self._desk.changed(row.appended_at)
-        return result
+            return await parking.find(connection, stream, partition, offset)
 
     async def discard(self, stream: str, partition: int, offset: int) -> Parked | None:
         """Ends a parked record for good; it stays as evidence, without its bytes. None if there is none."""

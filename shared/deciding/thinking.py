@@ -14,7 +14,7 @@ from shared.books import erasing, holding, parking
 from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.books.recovery import RECONCILE
 from shared.contracts.model import Event
-from shared.events.envelope import Heard, Reason
+from shared.events.envelope import Heard, Reason, scope_of
 from shared.events.streams import Partition
 from shared.outbox import journal
 from shared.postgres.roundtrips import Reads, Writes
@@ -26,6 +26,7 @@ _PARK_FOR = {
     Verdict.FOREIGN: Reason.FOREIGN_WRITER,
     Verdict.FORMER: Reason.FORMER_WRITER,
     Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
+    Verdict.ID_REUSED: Reason.ID_REUSED,
 }
 
 
@@ -47,7 +48,7 @@ async def think(
     holding.load_takeovers(reads, working)
     _load_owners(service, reads, working, inputs)
     holding.load_known_requests(reads, working, requests)
-    parking.load_blocked(reads, working, (_place(one) for one in requests if parking.waits(one.body)))
+    parking.load_blocked(reads, working, filter(None, (scope_of(one.body) for one in requests)))
     await service.load(reads, working, inputs)
     await reads.run()
     holding.load_other_writers(reads, working, (one for one in inputs if isinstance(one, Heard)))
@@ -105,23 +106,38 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             if react is not None:
                 react(working, heard)
         elif verdict in _PARK_FOR:
-            working.set_aside(heard, _PARK_FOR[verdict], f"{heard.subject} belongs to another writer or numbering")
+            working.set_aside(heard, _PARK_FOR[verdict], _whose(working, heard, verdict))
     elif kind in service.decide and working.is_known(heard):
         if not working.is_repeated(heard):
             working.set_aside(
                 heard, Reason.ID_REUSED, f"{heard.event_id} of {heard.source} is the id of another request"
             )
     elif kind in service.decide:
-        if parking.waits(heard.body) and working.is_blocked(_place(heard), _arrival(heard)):
-            working.set_aside(
-                heard, Reason.BEHIND_PARKED, "an earlier request about the same person and session is parked"
-            )
+        scope = scope_of(heard.body)
+        if scope is not None and working.is_blocked(scope, _arrival(heard)):
+            working.set_aside(heard, Reason.BEHIND_PARKED, f"an earlier request about {scope} is parked")
         elif quiet:
             expires_at = heard.appended_at + dt.timedelta(days=HELD_DAYS)
-            session_id, person_id = _place(heard)
-            working.hold(heard, session_id=session_id, person_id=person_id, waits_for="recovery", expires_at=expires_at)
+            working.hold(heard, waits_for="recovery", expires_at=expires_at)
         else:
             service.decide[kind](working, heard)
+            if not working.is_known(heard) and not any(one.heard is heard for one in working.aside):
+                raise RuntimeError(
+                    f"{heard.type} was neither answered nor held nor set aside: nobody would know it again"
+                )
+
+
+def _whose(working: Working, heard: Heard[Event], verdict: Verdict) -> str:
+    """Between whom somebody has to decide: both writers by name."""
+    if verdict is Verdict.ID_REUSED:
+        return f"{heard.source} stated {heard.subject} otherwise under this id and version"
+    owner = working.writer_of(heard)
+    if verdict is Verdict.RENUMBERED:
+        how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
+        return f"{heard.source} {how}: {heard.subject}"
+    if verdict is Verdict.FORMER:
+        return f"{heard.subject} was taken over by {owner} from {heard.source}, who goes on stating it"
+    return f"{heard.subject} belongs to {owner}, and {heard.source} states it"
 
 
 def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool:
@@ -130,10 +146,6 @@ def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool
         return False
     until = quiet_until.get(Partition(heard.stream, heard.partition))
     return until is not None and heard.offset < until
-
-
-def _place(heard: Heard[Event]) -> tuple[str, str]:
-    return getattr(heard.body, "session_id", ""), getattr(heard.body, "person_id", "")
 
 
 def _arrival(heard: Heard[Event]) -> Arrival:

@@ -4,8 +4,9 @@ projector, commands, due moments, retries of parked records. It commits; what it
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -18,9 +19,20 @@ from shared.books.parking import Parked, parked_row, poison_row
 from shared.books.watermark import Move, Watermark
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
-from shared.deciding.thinking import think
+from shared.deciding.thinking import think, to_write
 from shared.events.decoding import decode
-from shared.events.envelope import Echo, Heard, Poison, Read, Reason, Unknown, fingerprint, headers_of, key_of
+from shared.events.envelope import (
+    Echo,
+    Heard,
+    Poison,
+    Read,
+    Reason,
+    Unknown,
+    appended_at,
+    fingerprint,
+    headers_of,
+    key_of,
+)
 from shared.events.streams import Partition
 from shared.faults import Fault, classify, told
 from shared.outbox import journal
@@ -40,10 +52,17 @@ class Thought:
     parked: list[Parked] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
     """Commands that could not be decided: they have no record to park and are answered instead."""
+    news_since: dt.datetime | None = None
+    """When the oldest was appended of what was heard of others, or decided. None: nothing that listeners did not know."""
+    rules: bool = False
+    """Whether it was heard who may speak from now on."""
 
     def add(self, working: Working) -> None:
         self.said += working.said
         self.verdicts += working.verdicts
+
+    def has_news(self, since: dt.datetime) -> None:
+        self.news_since = min(since, self.news_since or since)
 
 
 class Desk:
@@ -54,15 +73,15 @@ class Desk:
         engine: AsyncEngine,
         service: Service,
         *,
-        said: Callable[[], None],
+        said: Callable[[Sequence[Said]], None] = lambda said: None,
         changed: Callable[[dt.datetime], None] = lambda since: None,
     ) -> None:
         self.engine = engine
         self.service = service
-        self.wake = said
-        """Called after a commit that staged facts: wakes the relay in this process."""
+        self.said = said
+        """Called after a commit that staged facts, with them: wakes the relay in this process."""
         self.changed = changed
-        """Called after a commit that no lane made, with when the oldest of what it heard was appended; lanes call it themselves."""
+        """Called after a commit of news, with when the oldest of it was appended."""
         self.handed_over: Callable[[], None] = lambda: None
         """Called after a commit that heard who may speak from now on."""
         self.own_heard = False
@@ -70,41 +89,42 @@ class Desk:
         self.quiet_until: dict[Partition, int] = {}
         """After a restore: up to here facts decide nothing and unanswered requests are held (shared.books.recovery)."""
 
+    @contextlib.asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[tuple[AsyncConnection, Thought]]:
+        """A transaction for whoever decides, and what it comes to. After its commit whoever has to know is told, whoever decided: the
+        relay of what was said, listeners since when there is news, the numbers of what it was."""
+        thought = Thought()
+        async with self.engine.begin() as connection:
+            yield connection, thought
+        if thought.said:
+            self.said(thought.said)
+        if thought.rules:
+            self.handed_over()
+        telemetry.count(self.service.name, thought.verdicts)
+        if thought.news_since is not None:
+            self.changed(thought.news_since)
+
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> Thought:
         """Hears batches of several partitions in one transaction. Raises NotContinuous, or a transient fault."""
         try:
-            thought = await self._transaction(batches, decoded, one_by_one=False)
+            return await self._transaction(batches, decoded, one_by_one=False)
         except Exception as error:
             if classify(error) is Fault.TRANSIENT or isinstance(error, NotContinuous):
                 raise
             log.warning("batch refused, hearing it event by event", error=told(error))
-            thought = await self._transaction(batches, decoded, one_by_one=True)
-        if thought.said:
-            self.wake()
-        rules = [
-            part
-            for batch, part in zip(batches, decoded, strict=True)
-            if batch.partition.stream == SourceTakenOver.stream
-        ]
-        if any(isinstance(one, Heard) and isinstance(one.body, SourceTakenOver) for part in rules for one in part):
-            self.handed_over()
-        telemetry.count(self.service.name, thought.verdicts)
-        return thought
+            return await self._transaction(batches, decoded, one_by_one=True)
 
     async def act(self, inputs: Inputs) -> Thought:
         """Commands and due moments: think, save, commit."""
-        thought = Thought()
-        async with self.engine.begin() as connection:
+        async with self.unit_of_work() as (connection, thought):
             await self.service.lock(connection, inputs)
             working = await self.think(connection, inputs)
             thought.add(working)
+            thought.has_news(min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now))
             asked = {(one.source, one.event_id) for one in inputs if isinstance(one, Heard)}
             thought.aside = [one for one in working.aside if (one.heard.source, one.heard.event_id) in asked]
             held = [one for one in working.aside if one not in thought.aside]
             thought.parked = await self._park(connection, held, (), working.now)
-        if thought.said:
-            self.wake()
-        self.changed(min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now))
         return thought
 
     async def think(self, connection: AsyncConnection, inputs: Inputs, *, all_rules_known: bool = False) -> Working:
@@ -115,16 +135,20 @@ class Desk:
         await writes.run(connection)
         return working
 
+    async def write(self, connection: AsyncConnection, working: Working) -> None:
+        """What was decided on loaded rows without any input: the rows that changed, and the facts said. Commits nothing."""
+        await to_write(self.service, working).run(connection)
+
     async def _transaction(
         self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, one_by_one: bool
     ) -> Thought:
-        thought = Thought()
-        async with self.engine.begin() as connection:
+        async with self.unit_of_work() as (connection, thought):
             decoded, known = await self._know_our_own(connection, decoded)
             await self.service.lock(connection, [one for part in decoded for one in part if isinstance(one, Heard)])
             marks = await watermark.lock(connection, [batch.partition for batch in batches])
             fresh = [_from(batch, part, marks[batch.partition]) for batch, part in zip(batches, decoded, strict=True)]
             source = self.service.source
+            _note(thought, batches, fresh, own=self.service.own)
             events = [one for part in fresh for one in part if isinstance(one, Heard)]
             news = [as_said(one, source) for one in events if one.source != source or one.event_id not in known]
             now = self.service.clock()
@@ -233,6 +257,16 @@ class Desk:
             # At once: later requests about the same place look for it.
             aside += await self._park(connection, culprits, batches, self.service.clock())
         return aside
+
+
+def _note(thought: Thought, batches: Sequence[Batch], fresh: Sequence[Sequence[Read]], *, own: Sequence[str]) -> None:
+    """What of these batches concerns others after the commit. Our own echoes are no news: waking a planner by them cost a third of
+    all mail."""
+    for batch, part in zip(batches, fresh, strict=True):
+        if part and batch.partition.stream not in own:
+            thought.has_news(appended_at(batch.records[-len(part)]))
+        if batch.partition.stream == SourceTakenOver.stream:
+            thought.rules |= any(isinstance(one, Heard) and isinstance(one.body, SourceTakenOver) for one in part)
 
 
 def as_said(heard: Heard[Event], source: str) -> Heard[Event]:

@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import ValidationError
 
 from shared.contracts import EVENTS, Event
+from shared.contracts.model import Request
 from shared.events.streams import STREAMS
 from shared.values import immutable
 
@@ -49,8 +50,11 @@ class Reason(StrEnum):
     BEHIND_PARKED = "behind_parked"
     UNKNOWN_MEETING = "unknown_meeting"
     IMPLAUSIBLE_TIME = "implausible_time"
+    NO_LIST = "no_list"
+    """There is no list to close. Only a command asks for that, so nothing is ever parked for it."""
     ID_REUSED = "id_reused"
-    """A request under the id of another one: neither a duplicate nor decidable."""
+    """A request under the id of another one: neither a duplicate nor decidable. A fact that says something else under the id and
+    the version of one that was heard: which is meant nobody can know."""
 
 
 class Record(Protocol):
@@ -154,6 +158,16 @@ def appended_at(record: Record) -> dt.datetime:
 def subject_of(body: Event) -> str:
     """The CloudEvents subject that names the body's aggregate, percent-encoded."""
     return type(body).subject.format_map(body.__dict__)  # Ids, numbers and dates hold nothing that needs encoding.
+
+
+def about_of(body: Request) -> tuple[str, ...]:
+    """Whatever arrives about one of these may let the request be decided; the first names its moments."""
+    return tuple(pattern.format_map(body.__dict__) for pattern in body.about) or (subject_of(body),)
+
+
+def scope_of(body: Event) -> str | None:
+    """What later requests wait for while this one is held or parked. None: it holds nobody back."""
+    return body.scope.format_map(body.__dict__) if isinstance(body, Request) and body.scope else None
 
 
 def key_of(body: Event) -> bytes:

@@ -78,11 +78,19 @@ class Relay:
         self._poll_seconds = poll_seconds
         self._timeout_seconds = timeout_seconds
         self._woken = asyncio.Event()
+        self._wakes_soon: asyncio.TimerHandle | None = None
         self._measure_at = 0.0
         self._backoff = Backoff(0.2, 15)
 
-    def wake(self) -> None:
-        """Something was said in this process. Other replicas' words are found by the slow poll."""
+    def wake(self, within: float = 0.0) -> None:
+        """Something was said in this process, and may wait for so many seconds. Other replicas' words are found by the slow poll."""
+        if not within:
+            self._woken.set()
+        elif self._wakes_soon is None:
+            self._wakes_soon = asyncio.get_running_loop().call_later(within, self._wake_together)
+
+    def _wake_together(self) -> None:
+        self._wakes_soon = None
         self._woken.set()
 
     async def run(self) -> None:

@@ -139,7 +139,8 @@ def unnested(table: sa.Table, columns: Sequence[str] | None = None, *, prefix: s
     return sa.func.unnest(*arrays).table_valued(*columns_of, name=f"new_{table.name}").render_derived()
 
 
-def _values(table: sa.Table, new: Any) -> list[Any]:
+def values_of(table: sa.Table, new: Any) -> list[Any]:
+    """The columns of `unnested`, as they go into the table."""
     return [
         sa.cast(new.c[column.name], JSONB) if isinstance(column.type, JSONB | _Parts) else new.c[column.name]
         for column in table.columns
@@ -162,7 +163,7 @@ def arrays_of(table: sa.Table, rows: Sequence[Row], *, prefix: str = "") -> dict
 def upsert(table: sa.Table) -> sa.Insert:
     """Writes rows that the caller holds the lock for: the newest state, unconditionally. Built once a table."""
     new = unnested(table)
-    statement = insert(table).from_select(table.c.keys(), sa.select(*_values(table, new)))
+    statement = insert(table).from_select(table.c.keys(), sa.select(*values_of(table, new)))
     key = [column.name for column in table.primary_key]
     rest = {name: statement.excluded[name] for name in table.c.keys() if name not in key}
     if not rest:
@@ -170,19 +171,21 @@ def upsert(table: sa.Table) -> sa.Insert:
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
+def says_otherwise(table: sa.Table, old: Any, new: Any) -> sa.ColumnElement[bool]:
+    """Whether a fact says something else than the row before it: anything but when, where and as what it was said."""
+    meta = {*fields_of(FactRow), *(column.name for column in table.primary_key)}
+    return sa.or_(sa.false(), *(old[name].is_distinct_from(new[name]) for name in table.c.keys() if name not in meta))
+
+
 def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) -> Any:
     """Writes facts over older facts of the same owner, checked in SQL, if `condition` holds: stale ones change nothing.
 
     `new` is the table's `unnested`.
     """
-    statement = insert(table).from_select(table.c.keys(), sa.select(*_values(table, new)).where(condition))
+    statement = insert(table).from_select(table.c.keys(), sa.select(*values_of(table, new)).where(condition))
     key = [column.name for column in table.primary_key]
     old, fresh = table.c, statement.excluded
-    meta = {*fields_of(FactRow), *key}
-    differs = sa.or_(
-        sa.false(), *(old[name].is_distinct_from(fresh[name]) for name in table.c.keys() if name not in meta)
-    )
-    same = sa.or_(old.event_id == fresh.event_id, ~differs)
+    same = sa.or_(old.event_id == fresh.event_id, ~says_otherwise(table, old, fresh))
     tied = sa.and_(
         old.version == fresh.version, same == (fresh.heard_at < old.heard_at)
     )  # As in shared.state.working.compare.

@@ -15,9 +15,10 @@ MACHINERY_SQL = files("shared.postgres") / "machinery"
 
 
 def config_of(service: str, url: str) -> Config:
-    """Alembic's configuration for one service: `services/<service>/migrations`."""
+    """Alembic's configuration for one service: its migrations are its own (`services/<service>/migrations/versions`)."""
     config = Config()
-    config.set_main_option("script_location", str(files(f"services.{service}") / "migrations"))
+    config.set_main_option("script_location", str(files("shared.postgres") / "alembic"))
+    config.set_main_option("version_locations", str(files(f"services.{service}") / "migrations" / "versions"))
     config.set_main_option("path_separator", "os")
     config.attributes["url"] = url
     return config
@@ -39,7 +40,7 @@ def statements(sql: str) -> list[str]:
 
 
 def run_env() -> None:
-    """The body of every service's `env.py`."""
+    """The body of alembic's entry."""
     asyncio.run(_run(context.config.attributes["url"]))
 
 

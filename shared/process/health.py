@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import telemetry
 from shared.books import erasing, parking, watermark
-from shared.books.holding import HELD, count_overdue
+from shared.books.holding import count_overdue
 from shared.consuming.positioning import Positioning
 from shared.faults import Fault, classify
 from shared.kafka.observer import Observer
 from shared.outbox.journal import OUTBOX
+from shared.postgres.tables import HELD
 from shared.service import Service
 
 log = structlog.get_logger()

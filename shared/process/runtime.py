@@ -34,7 +34,7 @@ from shared.process.connections import bounded
 from shared.process.health import Health
 from shared.service import Service
 from shared.settings import Settings, kafka_connection
-from shared.state.working import Due
+from shared.state.working import Due, Said
 
 log = structlog.get_logger()
 
@@ -45,8 +45,8 @@ EVERYTHING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Runtime:
-    """One running service. Its `changed` listeners are told after every commit of something that others said, whichever way it was
-    heard, when the oldest of it was appended: the planner of mails wakes by it. Our own echoes are nothing new."""
+    """One running service. Its listeners are told after every commit, whichever way it came about: `said` of the facts that were said,
+    `changed` of news since a moment (our own echoes are none)."""
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service = service
@@ -63,6 +63,7 @@ class Runtime:
         self.may_decide = asyncio.Event()
         """Nothing is being recovered: commands and due moments may be decided."""
         self.changed: list[Callable[[dt.datetime], None]] = []
+        self.said: list[Callable[[Sequence[Said]], None]] = []
         self.loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What a service runs beside the common loops."""
         self.broker = self._broker(settings)
@@ -77,7 +78,7 @@ class Runtime:
             poll_seconds=settings.relay_poll_seconds,
             timeout_seconds=settings.relay_timeout_seconds,
         )
-        self.desk = Desk(self.engine, service, said=self.relay.wake, changed=self.tell)
+        self.desk = Desk(self.engine, service, said=self._tell_relay, changed=self.tell)
         self.commands = CommandPath(self.desk, self.may_decide)
         self.retry = ParkedRetry(self.engine, service, self.desk, may_decide=self.may_decide)
         self.desk.handed_over = self.retry.wake
@@ -134,12 +135,11 @@ class Runtime:
                 hear=self.desk.hear,
                 limits=smaller,
                 gate=self.own_heard,
-                changed=self.tell,
                 **common,
             )
         ]
         if service.facts:
-            facts = FactLane(self.engine, service, self.desk)
+            facts = FactLane(self.engine, service, self.desk, changed=self.tell)
             lanes.append(
                 Lane(
                     "facts",
@@ -149,11 +149,15 @@ class Runtime:
                     hear=facts.hear,
                     limits=limits,
                     gate=None,
-                    changed=self.tell,
                     **common,
                 )
             )
         return lanes
+
+    def _tell_relay(self, said: Sequence[Said]) -> None:
+        self.relay.wake(within=self.service.told_within_seconds)
+        for listener in self.said:
+            listener(said)
 
     def tell(self, since: dt.datetime) -> None:
         """After a commit: something was heard or decided that was appended at `since` or later."""

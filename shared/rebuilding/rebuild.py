@@ -25,8 +25,9 @@ from shared.events.streams import Partition
 from shared.faults import Fault, classify
 from shared.garbage import look_seldom
 from shared.postgres.database import PROJECTION, connect
+from shared.postgres.tables import SHARED_TABLES
 from shared.rebuilding.replay import CHUNK, Replay
-from shared.service import SHARED_TABLES, Service
+from shared.service import Service
 from shared.settings import Settings
 
 BESIDE = "projection_rebuild"

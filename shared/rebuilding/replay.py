@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.books import parking
 from shared.books.batch import Batch
-from shared.books.holding import TAKEOVER, load_other_writers, load_takeovers
+from shared.books.holding import load_other_writers, load_takeovers
 from shared.books.parking import PARKED, ParkedState
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
@@ -31,6 +31,7 @@ from shared.kafka.observer import partition_of, topic_partition
 from shared.outbox.journal import JOURNAL, Entry
 from shared.postgres.database import rows_as
 from shared.postgres.roundtrips import Reads, Writes
+from shared.postgres.tables import TAKEOVER
 from shared.service import Service
 from shared.settings import Settings, kafka_connection
 from shared.state.working import Verdict

@@ -80,21 +80,24 @@ class Rows(Generic[R]):
             self._changed[key] = None
 
     def where(self, name: str, value: Any) -> list[R]:
-        """The rows whose field has this value, found through an index that is made at first use."""
+        """The rows whose field has this value, or has it among its values, found through an index that is made at first use."""
         index = self._indexes.get(name)
         if index is None:
             index = self._indexes[name] = {}
             for key, row in self._rows.items():
-                index.setdefault(getattr(row, name), {})[key] = row
+                for each in _values(row, name):
+                    index.setdefault(each, {})[key] = row
         return list(index.get(value, {}).values())
 
     def _set(self, key: tuple[Any, ...], row: R | None) -> None:
         old = self._rows.pop(key, None)
         for name, index in self._indexes.items():
             if old is not None:
-                index[getattr(old, name)].pop(key)
+                for each in _values(old, name):
+                    index[each].pop(key)
             if row is not None:
-                index.setdefault(getattr(row, name), {})[key] = row
+                for each in _values(row, name):
+                    index.setdefault(each, {})[key] = row
         if row is not None:
             self._rows[key] = row
 
@@ -113,3 +116,8 @@ class Rows(Generic[R]):
 
     def saved(self) -> None:
         self._changed.clear()
+
+
+def _values(row: Row, name: str) -> tuple[Any, ...]:
+    value = getattr(row, name)
+    return value if isinstance(value, tuple) else (value,)

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Fact, Request
 from shared.contracts.rules import SourceTakenOver
-from shared.events.envelope import Heard, Reason, digest_of, subject_of
+from shared.events.envelope import Heard, Reason, about_of, digest_of, scope_of, subject_of
 from shared.events.streams import STREAMS
 from shared.state.rows import FactRow, Row, Rows, fields_of
 from shared.state.succession import Claim, Handover, Succession
@@ -38,6 +38,8 @@ class Verdict(StrEnum):
     ERASED = "erased"
     FOREIGN = "foreign"
     RENUMBERED = "renumbered"
+    ID_REUSED = "id_reused"
+    """Another statement under the version and the id of one that was made: which of them is meant nobody can know."""
 
 
 @immutable
@@ -85,8 +87,11 @@ class Held(Row):
     offset: int
     appended_at: dt.datetime
     stated_at: dt.datetime
-    session_id: str
-    person_id: str
+    subject: str
+    about: tuple[str, ...]
+    """Whatever arrives about one of these may let it be decided; its last moment is a moment of the first."""
+    scope: str | None
+    """Later requests of the same scope wait their turn."""
     waits_for: str
     expires_at: dt.datetime
     body: str
@@ -100,8 +105,8 @@ class Answer(Row):
 
     request_source: str
     request_id: str
-    session_id: str
-    person_id: str
+    subject: str
+    """Of the request."""
     kind: str
     """What was asked for."""
     request_digest: str | None
@@ -109,12 +114,18 @@ class Answer(Row):
     outcome: str
     """The type of the fact that answered it."""
     episode: int
+    """Which life of what it is about it answered for, where that has several."""
     event_id: str
 
 
 @immutable
+class Unchanged(Answer):
+    """An answer that is no fact, for what was asked was so already. Kept: no stream could tell it again."""
+
+
+@immutable
 class Due(Row):
-    """A moment at which something has to be decided. Kind `held`: held requests about a session have waited too long."""
+    """A moment at which something about a subject has to be decided. Kind `held`: requests about it have been held for too long."""
 
     KEY: ClassVar = ("kind", "subject")
 
@@ -145,14 +156,17 @@ class SetAside:
 
 
 def compare(old: FactRow, new: FactRow) -> Verdict:
-    """What a fact is to another one of the same writer. A tie goes to the later one, unless it says the same.
+    """What a fact is to another one of the same writer. A tie goes to the later one, unless it says the same, or has the same id.
 
     Later in the log, that is: one that was parked is let in after facts that stand behind it, and must come to the same row.
+    Of a writer with one id for all it says (CloudEvents: source and id name one event) a higher version is news all the same.
     """
     if new.version != old.version:
         return Verdict.NEWER if new.version > old.version else Verdict.STALE
-    if old.event_id == new.event_id or replace(old, event_id=new.event_id, heard_at=new.heard_at) == new:
+    if replace(old, event_id=new.event_id, heard_at=new.heard_at) == new:
         return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE
+    if old.event_id == new.event_id:
+        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.ID_REUSED
     return Verdict.NEWER if new.heard_at >= old.heard_at else Verdict.STALE
 
 
@@ -229,8 +243,8 @@ class Working:
     all_rules_known: bool = False
     """Whether everything that was said about takeovers by now has been heard. Else what a former writer seems to have said late is
     not overwritten yet: it may have been given back its place by a rule that was not heard so far."""
-    blocked: dict[tuple[str, str], Arrival] = field(default_factory=dict)
-    """(session, person) of parked requests and when the first of them arrived: later ones wait behind it."""
+    blocked: dict[str, Arrival] = field(default_factory=dict)
+    """The scopes of parked requests and when the first of each arrived: later ones wait behind it."""
 
     def __getitem__(self, kind: type[R]) -> Rows[R]:
         found = self.rows.get(kind)
@@ -312,8 +326,8 @@ class Working:
             if said.numbered != news.numbered:
                 return Verdict.RENUMBERED
             again = compare(said, news)
-            if again is Verdict.STALE:
-                return Verdict.STALE
+            if again in (Verdict.STALE, Verdict.ID_REUSED):
+                return again
             if again is Verdict.DUPLICATE:
                 news = said  # When it was first said counts.
         claim = self._succession(heard.stream).claim(
@@ -328,6 +342,13 @@ class Working:
         else:
             others.put(news)
         return verdict
+
+    def writer_of(self, heard: Heard[Any]) -> str | None:
+        """Whose the aggregate is that a fact is about; None: nobody has stated it."""
+        row = self.make[type(heard.body)](heard)
+        rows = self[type(row)]
+        owner = rows.get(*rows.key(row)) or self._of_the_same_rule(row)
+        return owner.source if owner is not None else None
 
     def _succession(self, stream: str) -> Succession:
         return Succession(map(Takeover.handover, self[Takeover]), stream)
@@ -369,9 +390,7 @@ class Working:
             raise RuntimeError(f"our own {draft.type} on {draft.subject} would be {verdict}")
         self.said.append(Said(draft.event_id, draft.version, self.now, draft.correlation_id, draft.causation_id, fact))
 
-    def hold(
-        self, heard: Heard[Any], *, session_id: str, person_id: str, waits_for: str, expires_at: dt.datetime
-    ) -> None:
+    def hold(self, heard: Heard[Any], *, waits_for: str, expires_at: dt.datetime) -> None:
         """Keeps a request until what it waits for becomes known, or until `expires_at`."""
         self[Held].put(
             Held(
@@ -383,8 +402,9 @@ class Working:
                 heard.offset,
                 heard.appended_at,
                 heard.stated_at,
-                session_id,
-                person_id,
+                heard.subject,
+                about_of(heard.body),
+                scope_of(heard.body),
                 waits_for,
                 expires_at,
                 heard.body.model_dump_json(include=set(type(heard.body).model_fields)),  # Nobody says it again.
@@ -394,30 +414,42 @@ class Working:
     def set_aside(self, heard: Heard[Any], reason: Reason, detail: str) -> None:
         self.aside.append(SetAside(heard, reason, detail))
 
-    def is_blocked(self, scope: tuple[str, str], arrival: Arrival) -> bool:
-        """Whether an earlier request about the same person and session is parked."""
+    def is_blocked(self, scope: str, arrival: Arrival) -> bool:
+        """Whether an earlier request of the same scope is parked."""
         first = self.blocked.get(scope)
         return first is not None and first < arrival
 
+    def waits_its_turn(self, request: Request) -> bool:
+        """Whether an earlier request of the same scope is held."""
+        scope = scope_of(request)
+        return scope is not None and bool(self[Held].where("scope", scope))
+
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether a request of this source and id has been answered, or is held, already."""
-        key = (heard.source, heard.event_id)
-        return self[Answer].get(*key) is not None or self[Held].get(*key) is not None
+        return self._answer_to(heard) is not None or self[Held].get(heard.source, heard.event_id) is not None
 
     def is_repeated(self, heard: Heard[Any]) -> bool:
         """Whether the request known under this source and id asked the same: its kind and all of its content."""
-        key = (heard.source, heard.event_id)
-        answer, held = self[Answer].get(*key), self[Held].get(*key)
+        answer, held = self._answer_to(heard), self[Held].get(heard.source, heard.event_id)
         if answer is not None:
             return _asks_the_same(heard.body, answer)
         if held is None:
             return False
         return digest_of(EVENTS[held.type].model_validate_json(held.body)) == digest_of(heard.body)
 
+    def leave_unchanged(self, heard: Heard[Any], outcome: str, event_id: str) -> None:
+        """Answers a request that asks for what is so already: there is nothing to say, and it is known all the same. `event_id`:
+        the fact that said so."""
+        asked = (heard.subject, heard.body.asks_for, digest_of(heard.body))
+        self[Unchanged].put(Unchanged(heard.source, heard.event_id, *asked, outcome, 0, event_id))
+
+    def _answer_to(self, heard: Heard[Any]) -> Answer | None:
+        key = (heard.source, heard.event_id)
+        return self[Answer].get(*key) or self[Unchanged].get(*key)
+
 
 def _asks_the_same(request: Request, answer: Answer) -> bool:
     """By the digest; by what the answer is about where it stems from a fact without one, of an archive."""
     if answer.request_digest is not None:
         return answer.request_digest == digest_of(request)
-    about = (request.asks_for, getattr(request, "session_id", ""), getattr(request, "person_id", ""))
-    return about == (answer.kind, answer.session_id, answer.person_id)
+    return (request.asks_for, subject_of(request)) == (answer.kind, answer.subject)

@@ -23,7 +23,7 @@ from shared.books import parking
 from shared.books.parking import Parked
 from shared.contracts.model import Event
 from shared.deciding.commands import IdReused, NotYet, Undecidable
-from shared.events.envelope import Heard, microseconds, subject_of
+from shared.events.envelope import Heard, Reason, microseconds, subject_of
 from shared.faults import Fault, classify, told
 from shared.process.runtime import Runtime
 from shared.state.rows import mapping
@@ -125,6 +125,8 @@ def create_app(runtime: Runtime, title: str) -> FastAPI:
 
     @app.exception_handler(Undecidable)
     async def undecidable(request: Request, error: Undecidable) -> JSONResponse:
+        if error.reason is Reason.IMPLAUSIBLE_TIME:  # What was sent is wrong, and stays so whatever happens here.
+            return problem_response(422, "The request is not valid", str(error), reason=error.reason)
         return problem_response(409, "This cannot be decided", str(error), reason=error.reason)
 
     @app.exception_handler(IdReused)

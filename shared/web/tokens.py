@@ -70,6 +70,11 @@ async def revoke(connection: AsyncConnection, token_id: str, *, now: dt.datetime
     return bool(result.rowcount)
 
 
+async def all_of(connection: AsyncConnection) -> list[Token]:
+    """Every token there ever was, the oldest first, ended ones too."""
+    return rows_as(Token, await connection.execute(sa.select(TOKEN).order_by(TOKEN.c.created_at, TOKEN.c.token_id)))
+
+
 async def recognise(connection: AsyncConnection, text: str) -> Actor | None:
     """Whose token this is, or None."""
     try:

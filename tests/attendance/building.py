@@ -8,7 +8,11 @@ from itertools import count
 from typing import Any
 
 from services.attendance.app import service_of
-from services.attendance.state import CloseList, ListRules, MeetingList, PlaceSaid, Record, list_subject
+from services.attendance.handlers import scan_of
+from services.attendance.history import PlaceSaid
+from services.attendance.lists import CloseList, ListRules
+from services.attendance.state import MeetingList, Record
+from services.attendance.subjects import list_subject, session_subject
 from shared.books.holding import HELD_TOO_LONG
 from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import (
@@ -26,7 +30,7 @@ from shared.events.envelope import Heard, subject_of
 from shared.service import Service
 from shared.state.working import Due, Held, Working
 
-OURS = "rollcall/attendance"
+OURS, ENROLMENT = "rollcall/attendance", "rollcall/enrolment"
 ARCHIVE = "urn:example:archive"
 DAY = dt.datetime(2026, 10, 6, tzinfo=dt.UTC)
 BEFORE = DAY - dt.timedelta(days=10)
@@ -90,21 +94,34 @@ def _place(person: str, at: dt.datetime) -> dict[str, Any]:
     return {"session_id": SESSION, "person_id": person, "city_id": f"town-of-{person}", "episode": 1, "decided_at": at}
 
 
-def enrolled(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
-    return heard(ParticipantEnrolled(**_place(person, decided or at)), at=at)
+def enrolled(
+    person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None, source: str = ENROLMENT
+) -> Heard[Any]:
+    return heard(ParticipantEnrolled(**_place(person, decided or at)), at=at, source=source)
 
 
 def restated(person: str, *, town: str, at: dt.datetime) -> Heard[Any]:
     """The same place, for another town."""
-    return heard(ParticipantEnrolled(**_place(person, at) | {"city_id": town}), at=at)
+    return heard(ParticipantEnrolled(**_place(person, at) | {"city_id": town}), at=at, source=ENROLMENT)
 
 
 def waitlisted(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
-    return heard(ParticipantWaitlisted(**_place(person, decided or at), queue=1), at=at)
+    return heard(ParticipantWaitlisted(**_place(person, decided or at), queue=1), at=at, source=ENROLMENT)
 
 
-def withdrawn(person: str, *, at: dt.datetime = BEFORE, decided: dt.datetime | None = None) -> Heard[Any]:
-    return heard(EnrolmentWithdrawn(**_place(person, decided or at), reason=WithdrawalReason.REQUESTED), at=at)
+def withdrawn(
+    person: str,
+    *,
+    at: dt.datetime = BEFORE,
+    decided: dt.datetime | None = None,
+    sent: dt.datetime | None = None,
+    source: str = ENROLMENT,
+) -> Heard[Any]:
+    """By request; `sent`: when that was appended, where it tells when it was."""
+    fields = _place(person, decided or at) | {"reason": WithdrawalReason.REQUESTED, "withdrawal_asked_at": sent}
+    if sent:
+        fields |= {"request_source": "urn:example:portal", "request_id": f"out-{person}"}
+    return heard(EnrolmentWithdrawn(**fields), at=at, source=source)
 
 
 def scan(
@@ -185,12 +202,11 @@ class Desk:
             if type(one.body) in self.working.make:
                 self.working.apply(one)
             elif not self.working.is_known(one):
-                person = one.body.person_id
-                self.working.hold(one, session_id=SESSION, person_id=person, waits_for="recovery", expires_at=LATER)
+                self.working.hold(one, waits_for="recovery", expires_at=LATER)
 
     def reconcile(self) -> list[str]:
         before = len(self.working.said)
-        self.service.due[RECONCILE](self.working, Due(RECONCILE, SESSION, LATER))
+        self.service.due[RECONCILE](self.working, Due(RECONCILE, session_subject(SESSION), LATER))
         return self._short(before)
 
     def own_facts(self) -> list[Heard[Any]]:
@@ -205,7 +221,7 @@ class Desk:
         before = len(self.working.said)
         self.working.now = moment
         held = [
-            Due(HELD_TOO_LONG, one.session_id, one.expires_at) for one in self.working[Held] if one.expires_at <= moment
+            Due(HELD_TOO_LONG, one.about[0], one.expires_at) for one in self.working[Held] if one.expires_at <= moment
         ]
         for due in sorted([*held, *self.working[Due]], key=lambda one: (one.at, one.kind, one.subject)):
             if due.at <= moment and (due in held or self.working[Due].get(due.kind, due.subject) == due):
@@ -231,7 +247,7 @@ class Desk:
         """Persons on a closed list, counted as decisions.py says, from places and records alone."""
         closed = self.working[MeetingList].get(SESSION, meeting_id)
         assert closed is not None
-        before = [one for one in self.working[PlaceSaid] if one.decided_at <= closed.decided_at]
+        before = [one for one in self.working[PlaceSaid] if one.holds_from <= closed.decided_at]
         last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}  # All of one writer.
         awaited = {person for person, one in last.items() if one.state == "enrolled"}
         records = [record for record in self.working[Record] if record.meeting_id == meeting_id]
@@ -248,7 +264,7 @@ class Desk:
     @property
     def held(self) -> list[tuple[str, str]]:
         """(person, what their scan waits for)"""
-        return sorted((one.person_id, one.waits_for) for one in self.working[Held])
+        return sorted((scan_of(one).body.person_id, one.waits_for) for one in self.working[Held])
 
 
 def _in_short(body: Any) -> str:

@@ -15,17 +15,19 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance.api import app_of
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
+from services.attendance.subjects import session_subject
 from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
 from shared.books.watermark import WATERMARK
-from shared.postgres.migrating import migrate
+from shared.contracts.checkin import CheckInScanned
+from shared.deciding.transaction import Desk
 from shared.process.runtime import Runtime
 from shared.state.working import Due
 from shared.web import tokens
-from tests.attendance.building import DURING, RULES, SESSION, day, enrolled, rescheduled, scheduled
+from tests.attendance.building import DURING, RULES, SESSION, close, day, enrolled, rescheduled, scan, scheduled
+from tests.databases import Databases
 
 NEVER = DURING + dt.timedelta(days=HELD_DAYS)
 
@@ -44,6 +46,10 @@ class Door:
         body = {"session_id": session, "meeting_id": "day-1", "person_id": person, "scanned_at": made.isoformat()}
         return await self.http.post("/api/v1/scans", json=body, headers={"Idempotency-Key": key})
 
+    async def close(self, meeting: str, *, key: str) -> httpx.Response:
+        path = f"/api/v1/sessions/{SESSION}/meetings/{meeting}/close"
+        return await self.http.post(path, headers={"Idempotency-Key": key})
+
     async def parked(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.http.get("/api/v1/parked")).json()
         return found
@@ -51,15 +57,12 @@ class Door:
     async def wait_in_vain(self, session: str) -> None:
         """What was held about the session has waited long enough."""
         self.clock[0] = NEVER
-        await self.runtime.desk.act([Due(HELD_TOO_LONG, session, NEVER)])
+        await self.runtime.desk.act([Due(HELD_TOO_LONG, session_subject(session), NEVER)])
 
 
 @pytest.fixture(scope="module")
-async def url(postgres: Postgres) -> str:
-    name = "attendance_api"
-    made = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "attendance", made)
-    return made
+async def url(databases: Databases) -> str:
+    return await databases.migrated("attendance")
 
 
 @pytest.fixture
@@ -93,7 +96,7 @@ async def test_a_scan_at_a_time_that_cannot_be_is_refused_with_both_times(door: 
 
     for made in (DURING - dt.timedelta(days=1), DURING + dt.timedelta(hours=1), dt.datetime(2001, 1, 1, tzinfo=dt.UTC)):
         refused = await door.scan("anna", key=made.isoformat(), made=made)
-        assert refused.status_code == 409
+        assert (refused.status_code, refused.json()["reason"]) == (422, "implausible_time")
         assert f"scanned at {made.isoformat()}" in refused.json()["detail"]
     assert (await door.scan("anna", key="good")).json()["record"]["state"] == "present"
     assert await door.parked() == []
@@ -155,3 +158,83 @@ async def test_a_scan_set_aside_for_its_time_is_heard_once_the_date_is_corrected
     assert retried.json()["state"] == "heard"
     (row,) = (await door.http.get(f"/api/v1/sessions/{SESSION}/roster")).json()
     assert row["meetings"][0]["state"] == "present"
+
+
+# --- commands that have nothing to say ---------------------------------------------------------
+
+
+async def test_a_scan_that_changes_nothing_is_known_by_its_key_as_any_other(door: Door) -> None:
+    await door.runtime.desk.act([scheduled(), enrolled("anna"), enrolled("jan")])
+    await door.scan("anna", key="first")
+
+    again = await door.scan("anna", key="second")
+    assert (again.status_code, again.json()["outcome"]) == (200, "AlreadyPresent")
+    assert again.json()["event_id"] == again.json()["record"]["event_id"]
+    assert (await door.scan("anna", key="second")).json() == again.json()
+    assert (await door.scan("jan", key="second")).status_code == 422
+    assert (await door.scan("anna", key="second", made=DURING - dt.timedelta(minutes=1))).status_code == 422
+
+
+async def test_a_scan_that_was_held_and_then_changes_nothing_is_known_by_its_key_too(door: Door) -> None:
+    await door.runtime.desk.act([scheduled()])
+    for key in ("first", "second"):
+        assert (await door.scan("anna", key=key)).json()["outcome"] == "Held"
+    await door.runtime.desk.act([enrolled("anna")])
+
+    outcomes = {key: (await door.scan("anna", key=key)).json()["outcome"] for key in ("first", "second")}
+    assert sorted(outcomes.values()) == ["AlreadyPresent", "ParticipantAttended"]
+    assert {(await door.scan("jan", key=key)).status_code for key in outcomes} == {422}
+
+
+async def test_what_was_answered_without_a_fact_is_known_after_a_restart(door: Door, url: str) -> None:
+    await door.runtime.desk.act([scheduled(), enrolled("anna"), scan("anna")])
+    await door.scan("anna", key="second")
+
+    engine = create_async_engine(url)
+    other = Desk(engine, door.runtime.service, said=lambda: None)
+    heard = [(key, person) for key in ("second", "third") for person in ("anna", "jan")]
+    aside = []
+    for key, person in heard:
+        body = CheckInScanned(
+            session_id=SESSION, meeting_id="day-1", person_id=person, scanned_at=DURING, device_id=None
+        )
+        sent = dataclasses.replace(scan(person, id=key), source="rollcall/attendance/door", body=body)
+        aside += [(key, person, one.reason) for one in (await other.act([sent])).aside]
+    await engine.dispose()
+    assert aside == [("second", "jan", "id_reused"), ("third", "jan", "id_reused")]
+
+
+async def test_closing_a_list_that_is_closed_changes_nothing_and_is_known_by_its_key(door: Door) -> None:
+    await door.runtime.desk.act([scheduled(day(), day("day-2")), enrolled("anna"), close(at=DURING)])
+
+    closed = await door.close("day-1", key="mine")
+    assert (closed.status_code, closed.json()["outcome"]) == (200, "AlreadyClosed")
+    assert (await door.close("day-1", key="mine")).json() == closed.json()
+    assert (await door.close("day-2", key="mine")).status_code == 422
+    assert (await door.scan("anna", key="mine")).status_code == 422
+
+
+async def test_the_same_closing_again_gets_the_same_answer_also_when_the_list_is_open_again(door: Door) -> None:
+    await door.runtime.desk.act([scheduled(), enrolled("anna"), close(at=DURING)])
+    await door.close("day-1", key="mine")
+    await door.runtime.desk.act([rescheduled(day(days_later=7), at=DURING + dt.timedelta(days=1))])
+
+    again = await door.close("day-1", key="mine")
+    assert (again.status_code, again.json()["outcome"], again.json()["is_open"]) == (200, "AlreadyClosed", True)
+
+
+async def test_a_list_that_cannot_be_closed_is_not_closed_and_its_key_is_free(door: Door) -> None:
+    await door.runtime.desk.act([scheduled(day(days_later=7)), enrolled("anna")])
+
+    assert (await door.close("day-1", key="mine")).status_code == 409
+    assert (await door.close("day-9", key="mine")).status_code == 404
+    assert (await door.scan("anna", key="mine", session="elsewhere")).json()["outcome"] == "Held"
+
+
+async def test_a_closing_that_came_to_nothing_in_the_meantime_says_so(door: Door) -> None:
+    """It was checked before it was decided; what is decided counts."""
+    thought = await door.runtime.desk.act([close("day-1"), close("day-2")])
+    assert [one.reason for one in thought.aside] == ["no_list"] * 2
+    await door.runtime.desk.act([scheduled(day(days_later=7))])
+    thought = await door.runtime.desk.act([close("day-1")])
+    assert [one.reason for one in thought.aside] == ["no_list"]

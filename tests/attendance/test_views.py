@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -12,16 +11,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance import books, views
 from services.attendance.app import service_of
-from services.attendance.state import LIST, list_subject
+from services.attendance.lists import LIST
+from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
 from shared.deciding.transaction import Desk
 from shared.events.envelope import Heard
-from shared.postgres.migrating import migrate
 from shared.state.working import Due
 from tests.attendance.building import (
+    ARCHIVE,
     CLOSES,
     DURING,
     LATER,
@@ -37,6 +36,7 @@ from tests.attendance.building import (
     scheduled,
     withdrawn,
 )
+from tests.databases import Databases
 
 WEEK = dt.timedelta(days=7)
 
@@ -48,7 +48,7 @@ class Attendance:
         self.engine = engine
         self.now = DURING
         service = dataclasses.replace(service_of(RULES), clock=lambda: self.now)
-        self.desk = Desk(engine, service, said=lambda: None)
+        self.desk = Desk(engine, service)
 
     async def hear(self, *events: Heard[Any]) -> None:
         for one in events:
@@ -87,11 +87,8 @@ class Attendance:
 
 
 @pytest.fixture(scope="module")
-async def database(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
-    name = "attendance_views"
-    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "attendance", url)
-    engine = create_async_engine(url)
+async def database(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(await databases.migrated("attendance"))
     yield engine
     await engine.dispose()
 
@@ -164,6 +161,16 @@ async def test_the_books_count_the_places_of_a_list_that_was_not_recorded(here: 
     assert (await here.books())["not_recorded"] == 2
 
 
+async def test_the_books_know_since_when_a_place_stood_as_the_lists_do(here: Attendance) -> None:
+    await here.hear(scheduled(), *map(enrolled, ["anna", "jan"]), scan("anna"))
+    await here.close()
+
+    await here.hear(enrolled("ewa", at=LATER, decided=DURING, source=ARCHIVE))
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
+    await here.hear(withdrawn("jan", at=LATER, sent=DURING))
+    assert (await here.books())["enrolled_on_closed_lists"] == 1
+
+
 async def test_the_books_count_a_list_of_another_source_as_it_stands(here: Attendance) -> None:
     await here.hear(scheduled(), enrolled("anna"), archived_present("anna"), archived_list(present=1))
 
@@ -189,11 +196,11 @@ def by_enrolment(said: Heard[Any]) -> Heard[Any]:
 async def test_the_word_of_whoever_took_a_place_over_goes_before_what_was_said_before(here: Attendance) -> None:
     """Their numbers say nothing about those of the writer before them."""
     taken_over = by_enrolment(withdrawn("jan", at=DURING))
-    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"), taken_over)
+    await here.hear(scheduled(), enrolled("anna"), enrolled("jan", source=ARCHIVE), scan("anna"), taken_over)
     await here.close()
 
     assert (await here.states())["jan"] is None
-    await here.hear(enrolled("jan", at=LATER, decided=DURING))
+    await here.hear(enrolled("jan", at=CLOSES, source=ARCHIVE))
     assert (await here.states())["jan"] is None
     assert (await here.books())["enrolled_on_closed_lists"] == 1
 
@@ -202,8 +209,8 @@ async def test_a_former_writer_who_numbers_otherwise_is_not_remembered_any_more_
     here: Attendance,
 ) -> None:
     """Heard before the takeover it would have been parked as renumbered: it must come to the same."""
-    otherwise = dataclasses.replace(withdrawn("jan", at=DURING), numbered=False, version=10**15)
-    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    otherwise = dataclasses.replace(withdrawn("jan", at=DURING, source=ARCHIVE), numbered=False, version=10**15)
+    await here.hear(scheduled(), enrolled("anna"), enrolled("jan", source=ARCHIVE), scan("anna"))
     await here.hear(by_enrolment(enrolled("jan", at=LATER)), otherwise)
     await here.close()
 
@@ -213,7 +220,8 @@ async def test_a_former_writer_who_numbers_otherwise_is_not_remembered_any_more_
 
 async def test_a_place_taken_over_after_closing_leaves_what_was_so_before(here: Attendance) -> None:
     """The places came from an archive, and enrolment went on with them between the first day and the second."""
-    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    places = [enrolled(person, source=ARCHIVE) for person in ("anna", "jan")]
+    await here.hear(scheduled(), *places, scan("anna"))
     await here.close()
 
     await here.hear(by_enrolment(withdrawn("anna", at=LATER)), by_enrolment(withdrawn("jan", at=LATER)))

@@ -40,7 +40,7 @@ def books() -> dict[str, Any]:
         "ambiguous_attempts": 0,
         **dict.fromkeys((*nobody, *waiting), 0),
     }
-    return {
+    its: dict[str, Any] = {
         "enrolment": {
             **copy.deepcopy(common),
             "requests": requests,
@@ -50,3 +50,4 @@ def books() -> dict[str, Any]:
         "attendance": {**copy.deepcopy(common), "attendance": presence},
         "notifications": {**copy.deepcopy(common), "notices": notices},
     }
+    return {name: {"service": name, **one} for name, one in its.items()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollcall.books import Equation, balanced, equations
+import pytest
+
+from rollcall.books import Equation, Mails, balanced, equations
 from tests.cli.accounts import books
 
 
 def found(its: dict[str, Any], **counted: Any) -> dict[str, Equation]:
-    beside = {"requests_published": 8, "mails_accepted": 6, "distinct_mails": 6} | counted
+    beside = {"requests_published": 8, "mails": Mails(6, 6)} | counted
     return {line.name: line for line in equations(its, **beside)}
 
 
@@ -67,12 +69,12 @@ def test_somebody_untold_whom_no_term_names_is_seen() -> None:
 
 
 def test_a_mail_too_many_does_not_balance() -> None:
-    assert not found(books(), mails_accepted=7, distinct_mails=7)["mail"].holds
+    assert not found(books(), mails=Mails(7, 7))["mail"].holds
 
 
 def test_a_mail_that_came_twice_is_excused_by_a_lost_answer_only() -> None:
     its = books()
-    twice = {"mails_accepted": 7, "distinct_mails": 6}
+    twice = {"mails": Mails(7, 6)}
     assert not found(its, **twice)["mail.once"].holds
     its["notifications"]["notices"]["ambiguous_attempts"] = 1
     lines = found(its, **twice)
@@ -83,7 +85,7 @@ def test_a_mail_that_came_twice_is_excused_by_a_lost_answer_only() -> None:
 def test_a_lost_answer_does_not_excuse_two_mails() -> None:
     its = books()
     its["notifications"]["notices"]["ambiguous_attempts"] = 1
-    assert not found(its, mails_accepted=8, distinct_mails=6)["mail"].holds
+    assert not found(its, mails=Mails(8, 6))["mail"].holds
 
 
 def test_a_service_that_is_away_leaves_its_lines_open() -> None:
@@ -93,8 +95,22 @@ def test_a_service_that_is_away_leaves_its_lines_open() -> None:
     assert not balanced(list(lines.values()))
 
 
+@pytest.mark.parametrize("away", [["enrolment"], ["attendance"], ["notifications"], [*books()]], ids=" ".join)
+def test_whoever_is_away_no_equation_is_left_out(away: list[str]) -> None:
+    lines = found(books() | dict.fromkeys(away), requests_published=None, mails=Mails(None, None))
+    assert lines.keys() == found(books()).keys()
+    unknown = {name for name, line in lines.items() if line.is_unknown}
+    assert unknown == {name for name, line in lines.items() if line.service in away} | {"requests", "mail", "mail.once"}
+    assert not any(lines[name].holds for name in unknown)
+
+
+def test_what_was_counted_beside_a_service_that_is_away_is_shown() -> None:
+    lines = found(books() | {"enrolment": None, "notifications": None})
+    assert (lines["requests"].left, lines["mail"].left, lines["mail"].right) == (8, 6, None)
+
+
 def test_where_no_mail_server_can_be_asked_its_lines_are_left_out() -> None:
-    lines = found(books(), mails_accepted=None, distinct_mails=None)
+    lines = found(books(), mails=None)
     assert "mail" not in lines and balanced(list(lines.values()))
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.long
+from rollcall.folder import DEFAULT_PORTS
 
-PORTS = ("kafka", "postgres", "smtp", "inbox", "enrolment", "attendance", "notifications", "origin")
+pytestmark = pytest.mark.long
 
 
 def demo(folder: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    free = [part for name in PORTS for part in (f"--{name}-port", "0")]
+    free = [part for name in DEFAULT_PORTS for part in (f"--{name}-port", "0")]
     command = [sys.executable, "-m", "rollcall.main", "demo", "--once", "--scale", "small", "--folder", str(folder)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")} | settings
     return subprocess.run(

@@ -22,7 +22,7 @@ from services.enrolment.state import Place, Settled, session_of
 from services.notifications.ledger import Belief, NoticeState, Told
 from shared.books import parking
 from shared.books.erasing import STRAY
-from shared.books.holding import HELD, OVERDUE_AFTER
+from shared.books.holding import OVERDUE_AFTER
 from shared.books.parking import SKIPPED, ParkedState
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import SessionScheduled
@@ -31,6 +31,7 @@ from shared.events.envelope import Poison, Reason
 from shared.events.streams import Partition
 from shared.outbox import journal
 from shared.postgres.roundtrips import Writes
+from shared.postgres.tables import HELD
 from shared.process.health import Health
 from shared.service import Service
 from shared.state.rows import Row, Rows
@@ -115,7 +116,14 @@ async def makes(name: str, here: Any) -> None:
             now = dt.datetime.now(dt.UTC)
             expires_at = FAR_AHEAD if name == "held" else now - 2 * OVERDUE_AFTER
             texts = {"request_source": "urn:x", "request_id": "r", "type": "t", "stream": "s", "waits_for": "session"}
-            ids = {"session_id": "s", "person_id": "p", "partition": 0, "offset": 0, "body": "{}"}
+            ids = {
+                "subject": "session/s",
+                "about": ("session/s",),
+                "scope": None,
+                "partition": 0,
+                "offset": 0,
+                "body": "{}",
+            }
             times = {"appended_at": NOON, "stated_at": NOON, "expires_at": expires_at}
             await execute(here.engine, sa.insert(HELD).values(**texts, **ids, **times))
         case "erasures beside their partition":
@@ -145,7 +153,7 @@ async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
     )
     waits = Place(*META, *("s", "p"), "c", Standing.WAITLISTED, 1, None, 1, None, None, None, None, NOON)
     ours = (here.service.source, *META[1:])  # Nobody else's word counts.
-    settled = Settled(*ours, "s", stated.source, stated.event_id, 1, NOON, NOON)
+    settled = Settled(*ours, "s", stated.source, stated.event_id, stated.version, 1, NOON, NOON)
     await put(here.engine, here.service, stated, waits)
     assert await standing_open(here) == {"on waiting lists": 1, "sessions not settled": 1}
     has = [dataclasses.replace(waits, person_id=one, state=Standing.ENROLLED) for one in ("p", "q")]

@@ -10,6 +10,7 @@ import httpx
 from rollcall.origin.app import app_of
 from rollcall.origin.heard import event_of
 from rollcall.origin.settings import OriginSettings
+from services import SERVICES
 from shared.books.parking import StoredRecord
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import headers_of
@@ -31,9 +32,7 @@ async def _ask(method: str, path: str, options: dict[str, Any]) -> httpx.Respons
     nobody = "http://127.0.0.1:9"
     settings = OriginSettings(
         kafka="127.0.0.1:9",
-        enrolment_url=nobody,
-        attendance_url=nobody,
-        notifications_url=nobody,
+        services=dict.fromkeys(SERVICES, nobody),
         forward_limit_bytes=100,
     )
     transport = httpx.ASGITransport(app_of(settings))

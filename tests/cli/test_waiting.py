@@ -18,6 +18,7 @@ from rollcall.looking import NobodyAnswers, Standing, look, settled
 from rollcall.main import app
 from rollcall.publishing import Line, send
 from rollcall.reading import until_end
+from services import SERVICES
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +122,7 @@ async def answering(port: int) -> asyncio.Server:
 
 
 def somewhere(port: int, tmp_path: Path) -> Connection:
-    urls = dict.fromkeys(("enrolment", "attendance", "notifications"), f"http://127.0.0.1:{port}")
+    urls = dict.fromkeys(SERVICES, f"http://127.0.0.1:{port}")
     return Connection({"bootstrap_servers": ["127.0.0.1:1"]}, urls, None, "rc_1_x", None, Folder(tmp_path))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from deploy.embedded import ports
+from services import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = f"rollcall-test-{os.getpid()}"
@@ -120,10 +121,7 @@ class System:
             ROLLCALL_KAFKA_USER=user,
             ROLLCALL_KAFKA_PASSWORD=self.settings[f"KAFKA_{user.upper()}_PASSWORD"],
             ROLLCALL_TOKEN=self.token,
-            **{
-                f"ROLLCALL_{name.upper()}_URL": self.origin(f"/{name}")
-                for name in ("enrolment", "attendance", "notifications")
-            },
+            **{f"ROLLCALL_{one.variable}_URL": self.origin(f"/{name}") for name, one in SERVICES.items()},
         )
         command = [sys.executable, "-m", "rollcall.main", *arguments]
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=180)

@@ -23,11 +23,11 @@ from aiokafka.errors import (
 )
 
 from demo.programme import Programme, write_programme
+from services import SERVICES
 from tests.compose.conftest import PROJECT, ROOT, System, environment, why_not
 
 pytestmark = [pytest.mark.long, pytest.mark.compose]
 
-SERVICES = ("enrolment", "attendance", "notifications")
 JOBS = ("migrate", "streams")
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from deploy.docker import ready
 from deploy.docker.example import GIVEN_BY_COMPOSE, wrong_values
+from deploy.generated import PARTS, renewed
 from deploy.kafka.access import ARCHIVE, OPERATOR, OUTSIDE, SERVICES, USERS, Grant, Kind, Operation, grants
-from services.attendance.settings import AttendanceSettings
-from services.enrolment.settings import EnrolmentSettings
-from services.notifications.settings import NotificationsSettings
+from services import SERVICES as REGISTERED
+from services import Registered
 from shared.events.streams import STREAMS
 from shared.settings import ConsumerLimits, HttpLimits, Settings
 
@@ -23,7 +26,7 @@ EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
 def _names() -> set[str]:
     fields = set[str]().union(
-        *(each.model_fields for each in (Settings, EnrolmentSettings, AttendanceSettings, NotificationsSettings))
+        *(each.model_fields for each in (Settings, *(one.settings() for one in REGISTERED.values())))
     )
     nested = {f"consumer__{name}" for name in ConsumerLimits.model_fields}
     nested |= {f"http__{name}" for name in HttpLimits.model_fields}
@@ -59,7 +62,8 @@ def test_init_fills_in_what_is_missing_and_changes_nothing_that_is_there(tmp_pat
 def test_init_makes_other_passwords_for_everybody(tmp_path: Path) -> None:
     subprocess.run([ROOT / "deploy/docker/init", tmp_path / "env"], check=True, capture_output=True)
     passwords = re.findall(r"_PASSWORD=(\w+)$", (tmp_path / "env").read_text(), re.MULTILINE)
-    assert len(set(passwords)) == len(passwords) == 11
+    of_all = ("owner of Postgres", "admin", "outside", "archive", "operator")
+    assert len(set(passwords)) == len(passwords) == len(of_all) + 2 * len(REGISTERED)
     assert all(len(one) == 48 for one in passwords)
 
 
@@ -113,8 +117,76 @@ def test_a_value_that_is_not_the_default_is_named(line: str, says: str) -> None:
 
 
 def test_as_many_replicas_as_are_asked_for_share_no_name_and_no_port() -> None:
-    services = COMPOSE.partition("# --- the three services")[2].partition("# --- one origin")[0]
+    services = COMPOSE.partition("# --- the services")[2].partition("# --- one origin")[0]
     assert "container_name" not in COMPOSE
     assert "ports:" not in services
     assert not re.search(r"^\s+ROLLCALL_REPLICA:", COMPOSE, re.MULTILINE), "all replicas of a service would share it"
     assert "ROLLCALL_REPLICA=$$(hostname)" in COMPOSE
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, b'{"ready": true}', 0),
+        (503, b'{"ready": false, "problems": ["Kafka does not answer yet"]}', 1),
+        (200, b"<html>welcome</html>", 1),
+        (200, b'["ready"]', 1),
+        (503, b'{"ready": true}', 1),
+    ],
+)
+def test_a_container_is_healthy_by_the_word_of_its_service_alone(
+    status: int, body: bytes, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    monkeypatch.setenv("ROLLCALL_PORT", str(server.server_port))
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    try:
+        assert ready.main() == code
+    finally:
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("file", PARTS)
+def test_what_names_every_service_is_what_the_registry_makes_of_it(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8")
+    assert renewed(file, text) == text
+
+
+def test_another_service_in_the_registry_is_another_one_in_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REGISTERED, "fourth", Registered("fourth", 8104))
+    for file in PARTS:
+        text = (ROOT / file).read_text("utf-8")
+        assert "fourth" not in text.lower() and "fourth" in renewed(file, text).lower(), file
+
+
+def test_a_part_that_somebody_took_away_or_misspelt_is_noticed() -> None:
+    file = "deploy/docker/Caddyfile"
+    text = (ROOT / file).read_text("utf-8")
+    for spoilt in (text.replace(">>> services", ">>> service"), text.replace("# <<<", ""), ""):
+        with pytest.raises(ValueError, match=file):
+            renewed(file, spoilt)
+
+
+def test_postgres_makes_a_role_for_each_password_it_is_given(tmp_path: Path) -> None:
+    """Which services there are the script does not know."""
+    asked = tmp_path / "asked"
+    (tmp_path / "psql").write_text(f'#!/bin/sh\necho "$PASSWORD $*" >>{asked}\ncat >/dev/null\n')
+    (tmp_path / "psql").chmod(0o755)
+    given = {"POSTGRES_PASSWORD": "owner"} | {
+        f"POSTGRES_{one.variable}_PASSWORD": name for name, one in REGISTERED.items()
+    }
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"} | given
+    subprocess.run([ROOT / "deploy/postgres/roles.sh"], check=True, env=env)
+    made = dict(re.findall(r"^(\w+) .*name=(\w+)$", asked.read_text(), re.MULTILINE))
+    assert made == {name: one.role for name, one in REGISTERED.items()}

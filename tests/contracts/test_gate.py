@@ -10,7 +10,9 @@ import pytest
 
 from shared.contracts import EVENTS
 from shared.contracts.gate import breaks, problems, samples_of, schema_of
+from shared.contracts.model import Request
 from shared.contracts.selection import CityNotSelected
+from shared.events.envelope import about_of, scope_of
 from shared.events.streams import STREAMS
 
 
@@ -36,6 +38,14 @@ def test_every_type_has_a_golden_sample_and_a_stream() -> None:
     for name, model in EVENTS.items():
         assert samples_of(name)
         assert STREAMS[model.stream].key in model.model_fields
+
+
+def test_what_a_request_is_about_and_holds_back_is_named_by_its_fields() -> None:
+    for name, model in EVENTS.items():
+        if issubclass(model, Request):
+            request = model.model_validate(model.example)
+            assert all("{" not in one for one in about_of(request)), name
+            scope_of(request)  # Raises if a field is not there.
 
 
 def test_a_new_optional_field_is_compatible() -> None:

@@ -120,7 +120,7 @@ def test_mails_are_found_by_recipient_subject_and_text_whatever_their_case(
     assert subjects("to=EWA@example.org") == ["First aid"]
     assert subjects("query=facilitation") == ["Facilitation"]
     assert subjects("query=facilitation%20aid") == []
-    assert wait_until(lambda: len(subjects("query=%C5%82%C3%B3d%C5%BA")) == 2, 10)  # "łódź", in the text: "ŁÓDŹ"
+    assert wait_until(lambda: len(subjects("query=%C5%82%C3%B3d%C5%BA")) == 2, 60)  # "łódź", in the text: "ŁÓDŹ"
 
 
 def test_the_summary_counts_what_was_accepted_more_than_once(

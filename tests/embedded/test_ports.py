@@ -9,7 +9,10 @@ from deploy.embedded.errors import EmbeddedError
 def test_a_port_in_use_is_refused_in_one_sentence_that_names_the_way_out() -> None:
     with socket.create_server((ports.LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(EmbeddedError, match=rf"^Port {port} is in use: .* choose another with --kafka-port\.$"):
+        with pytest.raises(
+            EmbeddedError,
+            match=rf"^Port {port} is in use: .* choose another with --kafka-port, or a free one with --kafka-port 0\.$",
+        ):
             ports.require_free(port, "--kafka-port")
 
 

@@ -57,7 +57,7 @@ class Office:
         """Looks at the session with all that is known, as after a restore."""
         before = len(self.working.said)
         self.working.now = now or self.working.now
-        DUE[RECONCILE](self.working, Due(RECONCILE, session_id, self.working.now))
+        DUE[RECONCILE](self.working, Due(RECONCILE, f"session/{session_id}", self.working.now))
         return [type(said.body).__name__ for said in self.working.said[before:]]
 
     @property
@@ -65,8 +65,9 @@ class Office:
         """All that was said of sessions whose places are settled."""
         return [said.body for said in self.working.said if isinstance(said.body, PlacesSettled)]
 
-    def phase(self, *, stage: int = 1) -> None:
-        self.hear(StageOpened(rule_id=f"stage:{stage}", stage=stage, phase=stage, opened_on=dt.date(2026, 1, 1)))
+    def phase(self, *, stage: int = 1, phase: int | None = None, rule: str = "") -> list[str]:
+        rule_id, opened_on = rule or f"stage:{stage}", dt.date(2026, 1, 1)
+        return self.hear(StageOpened(rule_id=rule_id, stage=stage, phase=phase or stage, opened_on=opened_on))
 
     def town(
         self,

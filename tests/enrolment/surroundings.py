@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.enrolment import store
-from shared.books.holding import TAKEOVER
 from shared.books.parking import PARKED
+from shared.books.recovery import RECOVERY
 from shared.books.watermark import is_heard
 from shared.contracts import Event
 from shared.contracts.directory import MemberKind, TeamMemberJoined
@@ -21,10 +20,10 @@ from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
 from shared.kafka.observer import Observer
 from shared.outbox.journal import JOURNAL, OUTBOX
+from shared.postgres.tables import TAKEOVER
 from shared.settings import kafka_connection
 from shared.testing import Message, body_of, eventually, message
-
-Make = Callable[..., Awaitable[Any]]
+from tests.world import Make as Make
 
 SAID_OF_PLACES = JOURNAL.c.type != PlacesSettled.type_name()
 """Of what enrolment says about a session, all but that it is settled."""
@@ -106,20 +105,21 @@ async def said_and_sent(world: Any, session_id: str, number: int) -> bool:
 
 
 async def settled(world: Any) -> None:
-    """Everything published so far has been heard, and everything said has been sent and heard."""
+    """Everything published so far has been heard, and everything said because of it has been sent and heard."""
     observer = Observer(kafka_connection(world.settings))
     await observer.start()
     try:
         for _ in range(2):  # What was said meanwhile is heard in the second round.
             ends = await observer.ends(world.service.heard)
             await eventually(lambda ends=ends: is_heard(world.engine, ends), what="everything heard")
-            await eventually(lambda: nothing_left(world), what="an empty outbox")
+            await eventually(lambda: nothing_left(world), what="an empty outbox and nothing to recover")
     finally:
         await observer.stop()
 
 
 async def nothing_left(world: Any) -> bool:
-    return not await rows(world, OUTBOX)
+    """A new database on a stream with a history is a restored one: requests are held until it has heard all of it."""
+    return not await rows(world, OUTBOX) and not await rows(world, RECOVERY)
 
 
 async def enrolled_all(world: Any, session_id: str) -> bool:

@@ -7,11 +7,11 @@ import datetime as dt
 import pytest
 
 from services.enrolment.state import Settled
-from shared.contracts.enrolment import PlacesSettled, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.selection import CityWithdrawn
 from shared.testing import NOON
-from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
+from tests.enrolment.office import DAY, OTHER, START, Office, session
 
 MINUTE = dt.timedelta(minutes=1)
 BEFORE, AFTER = START - MINUTE, START + MINUTE
@@ -207,13 +207,12 @@ def test_every_statement_of_a_session_is_settled_once_after_what_was_decided_bec
     assert {(one.session_source, one.announced_at) for one in office.settled} == {("urn:test", NOON)}
 
 
-def test_whatever_others_say_of_its_places_enrolment_says_itself_that_they_are_settled(office: Office) -> None:
-    said = PlacesSettled(
-        session_id="s", session_source="urn:test", session_event_id="one", seats=1, announced_at=None, decided_at=NOON
-    )
-    office.hear(said)
-    office.hear(session(capacity=9), event_id="one")
-    assert [(one.session_event_id, one.seats) for one in office.settled] == [("one", 9)]
+def test_every_statement_is_settled_also_if_the_planner_gives_all_of_them_one_id(office: Office) -> None:
+    for capacity in (1, 2, 3):
+        office.hear(session(model=SessionRescheduled, capacity=capacity), event_id="the-same")
+
+    named = [(one.session_event_id, one.session_version, one.seats) for one in office.settled]
+    assert named == [("the-same", 1, 1), ("the-same", 2, 2), ("the-same", 3, 3)]
 
 
 def test_what_was_heard_quietly_is_settled_when_all_is_known(office: Office) -> None:
@@ -235,25 +234,3 @@ def test_somebody_who_left_while_the_session_was_cancelled_is_out_when_it_is_sch
 
     assert [type(said.body).__name__ for said in office.working.said[-2:]] == ["EnrolmentWithdrawn", "PlacesSettled"]
     assert office.place("anna").reason == WithdrawalReason.LEFT_TEAM
-
-
-def test_a_place_given_back_before_the_cancellation_stays_given_back_also_if_it_is_heard_later(office: Office) -> None:
-    office.session()
-    office.ask("anna")
-    office.hear(session(model=SessionCancelled), at=NOON + 2 * DAY)
-
-    assert office.withdraw("anna", at=NOON + DAY) == ["EnrolmentWithdrawn"]
-    assert office.hear(session(model=SessionRescheduled), at=NOON + 3 * DAY) == []
-    assert office.place("anna").reason == WithdrawalReason.REQUESTED
-
-
-def test_while_it_is_cancelled_nothing_about_its_places_is_decided(office: Office) -> None:
-    office.session()
-    office.ask("anna")
-    office.hear(session(model=SessionCancelled))
-
-    office.withdraw("anna")
-    assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
-    assert office.hear(session(model=SessionRescheduled)) == []
-    assert office.place("anna").state == Standing.ENROLLED
-    assert office.place("anna").city_id == TOWN

@@ -256,7 +256,7 @@ def test_a_held_request_is_refused_when_it_has_waited_too_long() -> None:
     (held,) = office.working[Held]
     assert held.expires_at == NOON + 30 * DAY
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "s", held.expires_at))
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
 
     assert office.place("anna").refusal == RefusalReason.NEVER_KNOWN
     answer = office.working[Answer].get("urn:portal", "r-1")
@@ -293,6 +293,7 @@ class Story:
         self.office = Office()
         self.kind, self.capacity, self.date, self.city_id, self.cancelled = kind, capacity, LATER, TOWN, False
         self.erased: set[str] = set()
+        self.last_word: dict[str, str] = {}
         self.statements = 1
         self.office.phase()
         for city_id in (TOWN, OTHER):
@@ -306,6 +307,8 @@ class Story:
 
     def happens(self, what: str, *values: Any, **how: Any) -> None:
         office = self.office
+        if what in ("ask", "withdraw"):
+            self.last_word[values[0]] = what
         match what, values:
             case "ask", (person,):
                 office.ask(person, **how)
@@ -343,6 +346,7 @@ class Story:
             assert len(enrolled) <= self.capacity
             assert not waiting or len(enrolled) == self.capacity
             assert not self.erased & {*enrolled, *waiting}
+            assert not {person for person in (*enrolled, *waiting) if self.last_word.get(person) == "withdraw"}
         settled = [one.session_event_id for one in self.office.settled]
         assert len(settled) == len(set(settled)) == self.statements
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.enrolment import views
 from services.enrolment.app import SERVICE
 from shared.contracts.directory import PersonRegistered
@@ -16,22 +14,19 @@ from shared.contracts.enrolment import ParticipantEnrolled, ParticipantWaitliste
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
 from shared.deciding.transaction import Desk
-from shared.postgres.migrating import migrate
 from shared.testing import body_of, heard
+from tests.databases import Databases
 
 
 @pytest.fixture
-async def database(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
-    name = "enrolment_lists"
-    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "enrolment", url)
-    engine = create_async_engine(url)
+async def database(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(await databases.migrated("enrolment"))
     yield engine
     await engine.dispose()
 
 
 async def test_lists_stand_in_the_order_of_the_alphabet_and_the_waiting_list_in_its_own(database: AsyncEngine) -> None:
-    desk = Desk(database, SERVICE, said=lambda: None)
+    desk = Desk(database, SERVICE)
     placed = [
         ("Zych", ParticipantEnrolled, 1),
         ("Ćwik", ParticipantEnrolled, 2),

@@ -100,6 +100,17 @@ def test_a_place_is_not_given_back_once_the_session_has_begun(office: Office) ->
     assert office.reconcile(now=START) == []
 
 
+@pytest.mark.parametrize("again", [{"phase": 2}, {"stage": 2, "rule": "stage:1"}], ids=["phase", "stage"])
+def test_a_stage_stated_again_takes_what_it_gave_in_the_phase_it_named_before_and_gives_it_back(
+    office: Office, again: dict[str, Any]
+) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=10)
+
+    assert office.phase(**again) == [WITHDRAWN] * 4
+    assert office.place("anna").reason == WithdrawalReason.TOWN_NOT_QUALIFIED
+    assert office.phase() == [ENROLLED] * 4
+
+
 # --- for which town ------------------------------------------------------------------------
 
 
@@ -234,7 +245,7 @@ def test_someone_registered_of_whom_no_team_is_known_waits_for_it_and_is_told_at
     (held,) = office.working[Held]
     assert held.waits_for == "person"
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "s", held.expires_at))
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
     assert office.place("ewa").refusal == RefusalReason.NOT_IN_TEAM
 
 
@@ -242,7 +253,7 @@ def test_someone_nobody_ever_heard_of_is_refused_as_never_known(office: Office) 
     office.session()
     office.ask("nobody")
     (held,) = office.working[Held]
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "s", held.expires_at + DAY))
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at + DAY))
     assert office.place("nobody").refusal == RefusalReason.NEVER_KNOWN
 
 

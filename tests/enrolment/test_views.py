@@ -27,7 +27,7 @@ PEOPLE = ("anna", "bartek")
 
 async def hears(here: Any, *events: Event, now: dt.datetime = NOON, version: int = 1) -> None:
     """The service hears these events at that moment; it has a database and nothing else."""
-    desk = Desk(here.engine, dataclasses.replace(SERVICE, clock=lambda: now), said=lambda: None)
+    desk = Desk(here.engine, dataclasses.replace(SERVICE, clock=lambda: now))
     await desk.act([heard(event, at=now, version=version) for event in events])
 
 
@@ -70,7 +70,7 @@ async def test_a_statement_that_was_heard_quietly_is_looked_at_until_it_is_settl
     assert await open_subjects() == []
     async with here.engine.begin() as connection:
         await connection.execute(sa.update(SETTLED).values(session_event_id="the one before"))
-    assert await open_subjects() == ["s"]
+    assert await open_subjects() == ["session/s"]
 
 
 async def test_a_begun_session_whose_room_became_smaller_is_not_oversold_for_ever(world: Make) -> None:
@@ -92,7 +92,24 @@ async def test_the_books_tell_which_held_requests_lie_in_no_stream(world: Make) 
     here = await world(SERVICE)
     request = heard(EnrolmentRequested(session_id="nowhere", person_id="anna"), event_id="over-http", partition=-1)
     other = heard(EnrolmentRequested(session_id="nowhere", person_id="bartek"), event_id="in-kafka")
-    await Desk(here.engine, SERVICE, said=lambda: None).act([request, other])
+    await Desk(here.engine, SERVICE).act([request, other])
     async with here.engine.connect() as connection:
         its = await views.books(connection)
     assert (its["requests"]["held"], its["held_over_http"]) == (2, 1)
+
+
+async def test_a_stage_that_is_stated_again_for_another_phase_takes_its_sessions_with_it_whoever_they_are_for(
+    world: Make,
+) -> None:
+    here = await filled(world, kind=SessionKind.SUPPLEMENTARY)
+    moved = StageOpened(rule_id="stage:1", stage=1, phase=2, opened_on=dt.date(2026, 1, 1))
+    held = session("in-depth", phase=2)
+    await hears(here, held, EnrolmentRequested(session_id="in-depth", person_id="anna"))
+
+    await hears(here, moved, version=2)
+
+    async with here.engine.connect() as connection:
+        first = [(row["state"], row["reason"]) for row in await views.roster(connection, "s")]
+        second = [(row["person_id"], row["state"]) for row in await views.roster(connection, "in-depth")]
+    assert first == [("withdrawn", "town_not_qualified")] * 2
+    assert second == [("anna", "enrolled")]

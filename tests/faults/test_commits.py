@@ -16,7 +16,6 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
-from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.api import app_of
 from services.enrolment.app import SERVICE
@@ -29,11 +28,12 @@ from shared.postgres.database import connect
 from shared.process.runtime import Runtime
 from shared.testing import body_of, eventually, message
 from shared.web import tokens
+from tests.databases import Databases
 from tests.enrolment.surroundings import SAID_OF_PLACES, Make, fresh, programme, rows, said_and_sent, settled, training
 from tests.faults.cutting import Proxy
 from tests.notifications.building import contact, person, place, session, topic, town
 from tests.notifications.building import settled as places_settled
-from tests.notifications.office import Office, fresh_database
+from tests.notifications.office import Office
 from tests.notifications.office import settled as notices_settled
 
 WHERE = pytest.mark.parametrize("arrives", [True, False], ids=["answer lost", "never arrived"])
@@ -173,15 +173,14 @@ async def test_the_relays_acknowledgement(behind: Surroundings, arrives: bool) -
 
 
 @pytest.fixture
-async def office(postgres: Postgres) -> AsyncIterator[tuple[Office, Proxy]]:
-    url = await fresh_database(postgres)
-    async with Proxy(postgres.port).listening() as proxy:
-        url = through(proxy, url)
-        engine = connect(url, pool_size=8, statement_timeout_ms=10_000, application="tests")
-        made = Office(engine, url)
-        await made.is_true(person(), contact(), town(), topic(), session(), places_settled())
-        yield made, proxy
-        await engine.dispose()
+async def office(databases: Databases) -> AsyncIterator[tuple[Office, Proxy]]:
+    async with databases.while_needed("notifications") as url:
+        async with Proxy(urlsplit(url).port or 0).listening() as proxy:
+            engine = connect(through(proxy, url), pool_size=8, statement_timeout_ms=10_000, application="tests")
+            made = Office(engine, through(proxy, url))
+            await made.is_true(person(), contact(), town(), topic(), session(), places_settled())
+            yield made, proxy
+            await engine.dispose()
 
 
 @WHERE

@@ -42,6 +42,7 @@ from shared.settings import kafka_connection
 from shared.testing import Message, body_of, decoded, eventually, json_message, message
 from shared.web import tokens
 from tests.enrolment.surroundings import (
+    SAID_OF_PLACES,
     Make,
     city,
     enrolled_all,
@@ -190,7 +191,7 @@ async def test_a_database_restored_under_a_running_service_ends_the_process_befo
         await here.publish(message(training(session, town, model=SessionRescheduled, capacity=12), version=2))
         await eventually(lambda: enrolled_all(here, session))
         await settled(here)
-    assert {row.event_id for row in await rows(here, JOURNAL, JOURNAL.c.key == session)} <= said
+    assert {row.event_id for row in await rows(here, JOURNAL, JOURNAL.c.key == session, SAID_OF_PLACES)} <= said
 
 
 async def tables_of(here: Any) -> list[tuple[str, str]]:
@@ -228,7 +229,7 @@ async def test_requests_parked_behind_a_culprit_are_heard_in_order_once_it_is_me
         await settled(here)
         async with here.engine.begin() as connection:
             await connection.execute(
-                sa.text(f"alter table kept.held add constraint no check (person_id <> '{person}')")
+                sa.text(f"alter table kept.held add constraint no check (subject not like '%/person/{person}')")
             )
         (culprit, follower, last) = await here.publish(message(ask), message(ask), message(ask))
         for place in (culprit, follower, last):

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.long
 
 
 def desk(here: Any, **changes: Any) -> Desk:
-    return Desk(here.engine, dataclasses.replace(SERVICE, **changes), said=lambda: None)
+    return Desk(here.engine, dataclasses.replace(SERVICE, **changes))
 
 
 def looking_together() -> Callable[[Reads, Working, Inputs], Awaitable[None]]:
@@ -187,7 +187,7 @@ async def test_a_due_moment_waits_until_everything_said_before_it_has_been_heard
         async with here.running():
             await eventually(lambda: heard_all(here, observer), what="everything heard")
         assert await loop.round(later) == 1
-        assert [one.subject for one in decided] == [session]
+        assert [one.subject for one in decided] == [f"session/{session}"]
     finally:
         await observer.stop()
 

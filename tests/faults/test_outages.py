@@ -31,7 +31,8 @@ from tests.faults.test_commits import Surroundings, balanced, behind, on_the_str
 
 pytestmark = pytest.mark.long
 
-OUTAGE_SECONDS = 5
+ENOUGH_KNOCKS = 12
+"""At a database that is away: from so many on their pace shows."""
 TOWNS, PEOPLE = 16, 12
 
 
@@ -112,7 +113,9 @@ async def test_a_database_that_is_away_for_long_is_asked_for_with_patience(behin
         proxy.shut_out()
         before, began = proxy.knocks, time.monotonic()
         await here.publish(message(body_of(PersonRegistered, person_id=person)))
-        await asyncio.sleep(OUTAGE_SECONDS)
+        await eventually(
+            lambda: proxy.knocks - before > ENOUGH_KNOCKS, what="enough tries to tell how often they are made"
+        )
         knocks, seconds = proxy.knocks - before, time.monotonic() - began
         proxy.shut = False
         await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.person_id == person), what="the person heard")
@@ -121,7 +124,7 @@ async def test_a_database_that_is_away_for_long_is_asked_for_with_patience(behin
         tries(limits.backoff_first_seconds, limits.backoff_most_seconds, seconds) + seconds / limits.watch_seconds
     )
     relay, due, retry = tries(0.2, 15, seconds), tries(0.5, 30, seconds), tries(1, 60, seconds)
-    assert 3 < knocks <= lanes + relay + due + retry
+    assert knocks <= lanes + relay + due + retry
 
 
 async def test_a_batch_whose_statement_always_times_out_makes_the_service_unready_and_ends_it(world: Make) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -30,11 +29,6 @@ pytestmark = pytest.mark.long
 Hearing = Callable[..., Awaitable[Thought | None]]
 OURS = ("programme.cities", "programme.needs")
 """One stream of each lane."""
-
-
-def replica(here: Any, name: str) -> Any:
-    """Another process of the same service on the same database."""
-    return dataclasses.replace(here, settings=here.settings.model_copy(update={"replica": name}))
 
 
 def around(lane: Lane, hear: Callable[[Hearing, Sequence[Batch], Any], Awaitable[Any]]) -> None:
@@ -85,7 +79,7 @@ async def heard_once(here: Any, runtime: Runtime, towns: list[str], needs: list[
 
 async def test_a_batch_in_flight_when_another_replica_takes_its_partition_is_heard_once(world: Make) -> None:
     here = await world(SERVICE)
-    other = replica(here, "second")
+    other = here.second()
     verdicts: Counter[Verdict] = Counter()
     released = asyncio.Event()
     in_flight: dict[Partition, int] = {}
@@ -133,7 +127,7 @@ async def took_over(here: Any, runtime: Runtime, in_flight: dict[Partition, int]
 async def test_two_consumers_that_both_believe_a_partition_is_theirs_hear_each_event_once(world: Make) -> None:
     """The second one belongs to another group: nobody ever revokes anything, as for a zombie that was not told."""
     here = await world(SERVICE)
-    other = replica(here, "second")
+    other = here.second()
     verdicts: Counter[Verdict] = Counter()
     async with here.running() as first:
         await first.may_decide.wait()

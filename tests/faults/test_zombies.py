@@ -25,12 +25,13 @@ from deploy.embedded import ports
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from services.notifications.app import SERVICE as NOTIFICATIONS
-from shared.books.holding import HELD, HELD_TOO_LONG
+from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.deciding.transaction import Desk
 from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.outbox.relay import Relay
 from shared.postgres.database import connect
+from shared.postgres.tables import HELD, HELD_SUBJECT
 from shared.process.runtime import EXIT_STUCK, Runtime
 from shared.settings import kafka_connection
 from shared.state.working import Due
@@ -71,7 +72,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
     senders: list[AIOKafkaProducer] = []
     monkeypatch.setattr(shared.outbox.relay, "AIOKafkaProducer", FallsAsleep)
     session, people = fresh("session"), [fresh("person") for _ in range(3)]
-    desk = Desk(here.engine, SERVICE, said=lambda: None)
+    desk = Desk(here.engine, SERVICE)
     now = dt.datetime.now(dt.UTC)
     await desk.act([heard(decoded(sent, at=now).body) for sent in programme(fresh("town"), people, session)])
     async with relaying(here) as old:
@@ -107,10 +108,10 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
 async def test_a_due_moment_that_two_replicas_found_is_decided_once(world: Make) -> None:
     here = await world(SERVICE)
     session, now = fresh("session"), dt.datetime.now(dt.UTC)
-    desks = [Desk(here.engine, SERVICE, said=lambda: None) for _ in range(2)]
+    desks = [Desk(here.engine, SERVICE) for _ in range(2)]
     asked = heard(EnrolmentRequested(session_id=session, person_id="p"), at=now - dt.timedelta(days=31))
     await desks[0].act([asked])
-    moment = Due(HELD_TOO_LONG, session, now)
+    moment = Due(HELD_TOO_LONG, f"session/{session}", now)
     await asyncio.gather(*(desk.act([moment]) for desk in desks))
     assert len(await rows(here, JOURNAL, JOURNAL.c.key == session)) == 1
 
@@ -225,7 +226,7 @@ async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_whe
 
 
 async def is_held(here: Any, key: str) -> bool:
-    return bool(await rows(here, HELD, HELD.c.session_id == key))
+    return bool(await rows(here, HELD, f"session/{key}" == HELD_SUBJECT))
 
 
 async def at_least(here: Any, key: str, number: int) -> bool:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from deploy.embedded import ports
 from services.attendance.app import service_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from services.enrolment import app as enrolment
 from services.notifications import app as notifications
 from services.notifications.sending import Sender
@@ -132,14 +132,9 @@ async def trained(world: Make, service: Service) -> AsyncIterator[Trained]:
     )
     async with server.listening():
         runtime = Runtime(service, settings)
-        sender = Sender(
-            runtime.engine,
-            service,
-            settings,
-            streams_heard=partial(notifications.streams_heard, runtime),
-            said=runtime.relay.wake,
-        )
+        sender = Sender(runtime.desk, settings, streams_heard=partial(notifications.streams_heard, runtime))
         runtime.changed.append(sender.news)
+        runtime.said.append(sender.said)
         runtime.loops += sender.loops()
         tasks = await runtime.start()
         try:

@@ -89,7 +89,7 @@ def place(
 def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:
     """Enrolment has been heard about this statement of the session."""
     known = its_session or session()
-    return Settled(*_meta(BEFORE, by), known.session_id, known.source, known.event_id)
+    return Settled(*_meta(BEFORE, by), known.session_id, known.source, known.event_id, known.version)
 
 
 def said_then(row: Session | Place, **changes: Any) -> SessionSaid | PlaceSaid:

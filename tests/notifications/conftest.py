@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from deploy.embedded.postgres import Postgres
 from shared.postgres.database import connect
+from tests.databases import Databases
 from tests.notifications.building import contact, person, session, settled, topic, town
-from tests.notifications.office import Office, fresh_database
+from tests.notifications.office import Office
 
 
 @pytest.fixture
-async def database_url(postgres: Postgres) -> str:
-    return await fresh_database(postgres)
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    async with databases.while_needed("notifications") as url:
+        yield url
 
 
 @pytest.fixture

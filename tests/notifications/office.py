@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
@@ -19,13 +18,13 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.embedded.ports import choose_free
-from deploy.embedded.postgres import Postgres
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.postgres.migrating import migrate
+from shared.deciding.transaction import Desk
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
+from shared.state.working import Said
 from tests.notifications.building import NOW
 from tests.notifications.receiving import cut, listening
 
@@ -120,7 +119,14 @@ class Office:
         async def heard() -> None:
             return None
 
-        self.sender = sender = kind(self.engine, SERVICE, self.settings, streams_heard=heard, said=self.relay_woken.set)
+        desk = Desk(self.engine, SERVICE)
+        self.sender = sender = kind(desk, self.settings, streams_heard=heard)
+
+        def said(facts: Sequence[Said]) -> None:
+            self.relay_woken.set()
+            sender.said(facts)
+
+        desk.said = said
         tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
         try:
             yield sender
@@ -144,14 +150,6 @@ class Office:
     async def open(self) -> int:
         async with self.engine.connect() as connection:
             return int((await connection.execute(sa.text("select count(*) from kept.open_notice"))).scalar_one())
-
-
-async def fresh_database(postgres: Postgres) -> str:
-    """A migrated database of notifications that nobody else uses; returns where to connect."""
-    name = f"notifications_{uuid.uuid4().hex[:12]}"
-    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "notifications", url)
-    return url
 
 
 async def until(condition: Callable[[], Any], seconds: float = 180) -> None:

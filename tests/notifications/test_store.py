@@ -19,6 +19,7 @@ from services.notifications.state import CANCELLED, SCHEDULED, Place, Session, S
 from services.notifications.untold import Truth, difference, missed
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import NoticeOutcome
+from shared.deciding.thinking import to_write
 from shared.deciding.transaction import Desk
 from shared.events.envelope import Heard, subject_of
 from shared.postgres.database import rows_as
@@ -217,13 +218,13 @@ async def attempt(engine: AsyncEngine, *results: Result) -> list[Said]:
             [(notice, truth)] = await store.take(connection, working, most=10, under_way=(), since=LONG_AGO)
             taken = claim(working, notice, truth, "lease", TERMS)
             assert taken is not None
-            await store.write(connection, SERVICE, working)
+            await to_write(SERVICE, working).run(connection)
         async with engine.begin() as connection:
             working = SERVICE.working(NOW + dt.timedelta(minutes=number))
             await store.load_leased(connection, working, [("person-1", "session-1")], "lease")
             for one in working[OpenNotice]:
                 settle(working, one, Outcome(result, "smtp_550"), TERMS)
-            await store.write(connection, SERVICE, working)
+            await to_write(SERVICE, working).run(connection)
         said += working.said
     return said
 
@@ -275,14 +276,14 @@ async def test_a_database_older_than_our_stream_learns_what_was_mailed(open_conf
         for table in ("projection.notice", "projection.told", "kept.outbox", "kept.journal", "kept.open_notice"):
             await connection.execute(sa.text(f"delete from {table}"))  # noqa: S608
     assert await plans(engine) == 1
-    desk = Desk(engine, SERVICE, said=lambda: None)
+    desk = Desk(engine, SERVICE)
     async with engine.begin() as connection:
         await desk.think(connection, [heard_back(one) for one in said])
     async with engine.begin() as connection:
         working = SERVICE.working(NOW)
         [(notice, truth)] = await store.take(connection, working, most=10, under_way=(), since=LONG_AGO)
         assert claim(working, notice, truth, "lease", TERMS) is None
-        await store.write(connection, SERVICE, working)
+        await to_write(SERVICE, working).run(connection)
     assert await plans(engine) == 0
 
 
@@ -301,7 +302,7 @@ async def test_hearing_outcomes_again_comes_to_the_same_rows(open_confirmation: 
     async with engine.begin() as connection:
         await connection.execute(sa.text("delete from projection.notice"))
         await connection.execute(sa.text("delete from projection.told"))
-        await Desk(engine, SERVICE, said=lambda: None).think(connection, [heard_back(one) for one in said])
+        await Desk(engine, SERVICE).think(connection, [heard_back(one) for one in said])
     again = await rows()
     assert again[1] == live[1]
     assert [replace(one, heard_at=NOW) for one in again[0]] == [replace(one, heard_at=NOW) for one in live[0]]
@@ -312,7 +313,7 @@ async def settled_by_operator(connection: AsyncConnection, notice_id: str, *, se
     notice = await store.load_settled(connection, working, notice_id)
     assert notice is not None
     operator_says(working, notice, sent=sent)
-    await store.write(connection, SERVICE, working)
+    await to_write(SERVICE, working).run(connection)
     return working
 
 

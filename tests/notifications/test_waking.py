@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import store
 from services.notifications.app import SERVICE
 from shared.books.batch import Batch
-from shared.contracts.directory import PersonRegistered
+from shared.contracts.directory import ContactRegistered, PersonRegistered
+from shared.contracts.notifications import NoticeSent
 from shared.contracts.rules import SourceTakenOver
+from shared.deciding.facts import FactLane
 from shared.deciding.retry import POLL_SECONDS, ParkedRetry
 from shared.deciding.transaction import Desk
 from shared.events.streams import Partition
 from shared.testing import NOON, Message, body_of, decoded, message
 
 
-async def hear(desk: Desk, said: Message, *, offset: int = 0, at: dt.datetime = NOON) -> None:
+async def hear(desk: Desk | FactLane, said: Message, *, offset: int = 0, at: dt.datetime = NOON) -> None:
     batch = Batch(Partition(said.stream, 0), offset, [said.record(offset=offset, at=at)])
     await desk.hear([batch], [[decoded(said, offset=offset, at=at)]])
 
 
 async def test_a_takeover_is_followed_at_once_by_what_it_lets_in(engine: AsyncEngine) -> None:
-    desk = Desk(engine, SERVICE, said=lambda: None)
+    desk = Desk(engine, SERVICE)
     may_decide, looked, looks = asyncio.Event(), asyncio.Event(), 0
 
     class Looking(ParkedRetry):
@@ -51,7 +54,7 @@ async def test_a_takeover_is_followed_at_once_by_what_it_lets_in(engine: AsyncEn
 
 async def test_what_a_takeover_lets_in_is_news_since_it_was_appended(engine: AsyncEngine) -> None:
     told: list[dt.datetime] = []
-    desk = Desk(engine, SERVICE, said=lambda: None, changed=told.append)
+    desk = Desk(engine, SERVICE, changed=told.append)
     long_ago = NOON - dt.timedelta(days=9)
     person = body_of(PersonRegistered)
     await hear(desk, message(person, source="urn:one", at=long_ago), at=long_ago)
@@ -62,9 +65,60 @@ async def test_what_a_takeover_lets_in_is_news_since_it_was_appended(engine: Asy
     await hear(desk, message(rule, source="urn:office", at=long_ago))
     may_decide = asyncio.Event()
     may_decide.set()
-    assert told == []  # Lanes speak for themselves.
+    told.clear()
     assert await ParkedRetry(engine, SERVICE, desk, may_decide=may_decide).let_in() == 1
     assert told == [long_ago + dt.timedelta(days=1)]
     async with engine.connect() as connection:
         (row,) = (await connection.execute(store.PERSON.select())).all()
     assert row.source == "urn:two"
+
+
+async def test_whatever_others_say_is_news_since_it_was_appended_whichever_lane_hears_it(engine: AsyncEngine) -> None:
+    told: list[dt.datetime] = []
+    desk = Desk(engine, SERVICE, changed=told.append)
+    facts = FactLane(engine, SERVICE, desk, changed=told.append)
+    earlier = NOON - dt.timedelta(hours=1)
+    await hear(
+        facts, message(body_of(PersonRegistered), at=earlier), at=earlier
+    )  # The first of a partition: the desk hears it.
+    await hear(facts, message(body_of(PersonRegistered), at=earlier, version=2), offset=1, at=earlier)
+    await hear(facts, Message("programme.people", b"person-1", None), offset=2)
+    await hear(desk, message(body_of(ContactRegistered), at=NOON))
+    assert told == [earlier, earlier, NOON, NOON]
+
+
+async def test_our_own_echo_is_no_news(engine: AsyncEngine) -> None:
+    told: list[dt.datetime] = []
+    await hear(Desk(engine, SERVICE, changed=told.append), message(body_of(NoticeSent), at=NOON, source=SERVICE.source))
+    assert told == []
+
+
+async def test_what_is_heard_again_is_no_news(engine: AsyncEngine) -> None:
+    told: list[dt.datetime] = []
+    desk = Desk(engine, SERVICE, changed=told.append)
+    for _ in range(2):
+        await hear(desk, message(body_of(ContactRegistered), at=NOON))
+    assert told == [NOON]
+
+
+async def test_whoever_decides_tells_of_it_by_committing_and_nobody_is_told_of_what_was_rolled_back(
+    engine: AsyncEngine,
+) -> None:
+    said: list[str] = []
+    desk = Desk(engine, SERVICE, said=lambda facts: said.extend(type(one.body).__name__ for one in facts))
+
+    async def decides() -> None:
+        async with desk.unit_of_work() as (connection, thought):
+            working = SERVICE.working(NOON)
+            working.say(body_of(NoticeSent))
+            await desk.write(connection, working)
+            thought.add(working)
+            if not said:
+                said.append("nothing yet")
+                raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await decides()
+    assert said == ["nothing yet"]
+    await decides()
+    assert said == ["nothing yet", "NoticeSent"]

@@ -15,6 +15,7 @@ from shared.books.parking import parked_row, poison_row, stored
 from shared.contracts import EVENTS
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import PlacesSettled
+from shared.contracts.model import Fact
 from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.portal import EnrolmentRequested
@@ -126,7 +127,14 @@ def test_a_type_on_another_stream_is_parked() -> None:
     assert reason(Message("programme.teams", sent.key, sent.value, sent.headers)) is Reason.WRONG_STREAM
 
 
-@pytest.mark.parametrize("model", [PlacesSettled, NoticeSent, NoticeFailed])
+ONLY_BY_OWNER = [model for model in EVENTS.values() if issubclass(model, Fact) and model.only_by_owner]
+
+
+def test_that_places_are_settled_and_who_was_told_is_what_only_a_service_can_know_of_itself() -> None:
+    assert {PlacesSettled, NoticeSent, NoticeFailed} <= set(ONLY_BY_OWNER)
+
+
+@pytest.mark.parametrize("model", ONLY_BY_OWNER)
 def test_what_only_a_service_can_know_of_itself_is_said_by_nobody_else(model: Any) -> None:
     owner = STREAMS[model.stream].owner
     assert owner is not None
@@ -231,7 +239,7 @@ def test_a_request_from_the_future_holds_nobody_back_for_it_can_never_be_heard()
     now = dt.datetime.now(dt.UTC)
     ahead = message(body_of(EnrolmentRequested), at=now + dt.timedelta(minutes=6))
     row = poison_row(decoded(ahead, at=now), now=now)
-    assert (row.reason, row.session_id, row.person_id) == (Reason.FUTURE_TIME, None, None)
+    assert (row.reason, row.scope) == (Reason.FUTURE_TIME, None)
     assert decode(stored(row)).reason is Reason.FUTURE_TIME  # type: ignore[union-attr]
 
 

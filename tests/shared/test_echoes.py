@@ -32,7 +32,6 @@ class Log:
     heard: list[dict[Partition, list[int]]]
     found: dict[TopicPartition, list[Any]] = field(default_factory=dict)
     ends: dict[Partition, int] = field(default_factory=dict)
-    changed: list[dt.datetime] = field(default_factory=list)
     """What listeners were told: since when there is news."""
 
     async def getmany(self, **_limits: int) -> dict[TopicPartition, list[Any]]:
@@ -58,7 +57,6 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     """A lane whose gate is open, and whose echoes wait for longer than any test takes."""
     monkeypatch.setattr(projector, "ECHO_MS", 3_600_000)
     heard: list[dict[Partition, list[int]]] = []
-    changed: list[dt.datetime] = []
 
     async def hear(batches: Sequence[Batch], _decoded: Any) -> None:
         heard.append({one.partition: [record.offset for record in one.records] for one in batches})
@@ -77,11 +75,10 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
         limits=ConsumerLimits(batch_records=MOST),
         replica="1",
         gate=gate,
-        changed=changed.append,
     )
     for partition in (OWN, OTHER):
         lane.positions.set(partition, None)
-    return Log(lane, heard, changed=changed)
+    return Log(lane, heard)
 
 
 async def heard_once(log: Log) -> None:
@@ -128,19 +125,6 @@ async def test_echoes_do_not_pile_up_beyond_a_batch(log: Log) -> None:
         await log.turn()
     assert [offset for one in log.heard for offset in one[OWN]] == list(range(8 * MOST))
     assert max(len(one[OWN]) for one in log.heard) < 2 * MOST
-
-
-async def test_listeners_hear_of_what_others_said_and_since_when_and_never_of_our_own_echo(log: Log) -> None:
-    earlier = NOON - dt.timedelta(hours=1)
-    log.says(OWN, 1, at=earlier)
-    log.says(OTHER, 2)
-    await log.turn()
-    log.lane._echoes_at = 0.0
-    log.says(OWN, 1)
-    await log.turn()
-    await asyncio.sleep(0)
-    assert [list(one) for one in log.heard] == [[OWN, OTHER], [OWN]]
-    assert log.changed == [NOON]
 
 
 async def test_an_echo_of_a_partition_that_became_doubtful_is_not_heard(log: Log) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,11 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from shared import telemetry
 from shared.books import erasing
 from shared.books.batch import Batch
-from shared.books.holding import OTHER_WRITER, TAKEOVER
 from shared.books.parking import PARKED, parked_row, stored
 from shared.books.watermark import WATERMARK
 from shared.contracts.directory import ContactRegistered, PersonErased, PersonRegistered
@@ -33,8 +32,9 @@ from shared.events.decoding import decode
 from shared.events.streams import Partition, number_of
 from shared.faults import told
 from shared.postgres.database import connect
-from shared.postgres.migrating import migrate
+from shared.postgres.tables import OTHER_WRITER, TAKEOVER
 from shared.testing import NOON, Message, message
+from tests.databases import Databases
 
 PEOPLE, NAME = "programme.people", "Żaneta"
 
@@ -46,7 +46,7 @@ class Here:
     engine: AsyncEngine
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.engine, SERVICE, said=lambda: None)
+        self.desk = Desk(self.engine, SERVICE)
         self.retry = ParkedRetry(self.engine, SERVICE, self.desk, may_decide=asyncio.Event())
         self.offsets: dict[Partition, int] = {}
 
@@ -68,9 +68,8 @@ class Here:
 
 
 @pytest.fixture(scope="module")
-async def engine(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
-    url = postgres.ensure("erasing", "erasing", "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "enrolment", url)
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    url = await databases.migrated("enrolment")
     made = connect(url, pool_size=2, statement_timeout_ms=10_000, application="test")
     yield made
     await made.dispose()
@@ -145,6 +144,55 @@ async def test_what_comes_after_the_erasure_under_a_wrong_key_or_on_a_wrong_stre
     emptied, kept = sorted(await here.rows(PARKED), key=lambda row: row.value is not None)
     assert (emptied.key, emptied.value, emptied.headers, emptied.state) == (None, None, "[]", "discarded")
     assert (kept.key, kept.state) == (b"p3", "parked")  # About p11, who is not erased.
+
+
+def spelled(how: str) -> Message:
+    """A record about p1 under a wrong key, whose body or key writes the id otherwise."""
+    sent = person()
+    body = sent.value.replace(b'"p1"', how.encode()) if sent.value else b""
+    return Message(PEOPLE, b"p2", body, sent.headers)
+
+
+def in_utf_16() -> Message:
+    event = {"specversion": "1.0", "id": "e", "source": "urn:directory", "type": PersonRegistered.type_name()}
+    whole = event | {"time": NOON.isoformat(), "data": {"person_id": "p1", "given_name": NAME}}
+    headers = [("content-type", b"application/cloudevents+json")]
+    return Message(PEOPLE, b"p2", json.dumps(whole).encode("utf-16"), headers)
+
+
+SPELLINGS = [
+    *(spelled(how) for how in (r'"\u0070\u0031"', r'"p\u0031"', '"%70%31"', r'"p%31", "also": "p\u0031"')),
+    Message(PEOPLE, b"p%31", b"{", person().headers),
+    Message(PEOPLE, b'"p1"', b"{", person().headers),
+    Message(PEOPLE, b"p2", b'{"given_name": "x", "person_id": "p\\u0031", ', person().headers),  # cut off
+    in_utf_16(),
+]
+
+
+async def test_an_id_is_found_however_it_is_spelled(here: Here) -> None:
+    """JSON and URLs may escape any letter of it: what it stands for counts, before the erasure as after it."""
+    near = [spelled(r'"p\u0031\u0031"'), Message(PEOPLE, b"p%311", b"{", person().headers)]
+    await here.hear(person(), person("p11"), *SPELLINGS, *near)
+    parked = await here.rows(PARKED)
+    assert len(parked) == len(SPELLINGS) + len(near) and all(row.value is not None for row in parked)
+
+    await here.hear(erasure())
+    kept = [row for row in await here.rows(PARKED) if row.value is not None or row.key is not None]
+    assert sorted(row.key for row in kept) == [b"p%311", b"p2"]
+
+    await here.hear(*SPELLINGS, *near)
+    again = [row for row in await here.rows(PARKED) if row.value is not None or row.key is not None]
+    assert sorted(row.key for row in again) == [b"p%311", b"p%311", b"p2", b"p2"]
+
+
+@pytest.mark.parametrize("letter", "aZ0._:-")
+def test_any_letter_of_an_id_may_be_escaped(letter: str) -> None:
+    for written in (letter, f"%{ord(letter):02x}", f"%{ord(letter):02X}", f"\\u00{ord(letter):02X}"):
+        body = f'{{"person_id": "p{written}1"}}'.encode()
+        row = parked_row(Message(PEOPLE, b"p2", body, []).record(), "wrong_key", "", now=NOON)
+        assert (PEOPLE, f"p{letter}1".encode()) in set(erasing._may_be_about(row))
+        in_text = body.decode().replace("\\", "\\\\")  # as Postgres makes text of bytes
+        assert re.search(f'"{erasing._spelled(f"p{letter}1")}"', in_text)
 
 
 def test_an_address_is_looked_up_by_who_is_erased_from_the_register_too() -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from services.notifications import app as notifications
@@ -28,10 +26,10 @@ from shared.deciding.transaction import Desk
 from shared.events.decoding import decode
 from shared.events.streams import Partition
 from shared.postgres.database import arrays_of
-from shared.postgres.migrating import migrate
 from shared.service import Service
 from shared.testing import NOON, Message, body_of, message
 from shared.testing import heard as heard_
+from tests.databases import Databases
 from tests.faults.trained import ATTENDANCE
 
 PART = Partition("programme.people", 3)
@@ -53,17 +51,13 @@ class Lanes:
                 await watermark.lock(connection, [PART])
 
     def hearers(self) -> tuple[Any, Any]:
-        fast = FactLane(self.fast, SERVICE, Desk(self.fast, SERVICE, said=lambda: None))
-        return fast, Desk(self.slow, SERVICE, said=lambda: None)
+        fast = FactLane(self.fast, SERVICE, Desk(self.fast, SERVICE))
+        return fast, Desk(self.slow, SERVICE)
 
 
 @pytest.fixture(scope="module")
-async def lanes(postgres: Postgres) -> AsyncIterator[Lanes]:
-    engines = []
-    for name in ("lane_fast", "lane_slow"):
-        url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-        await asyncio.to_thread(migrate, "enrolment", url)
-        engines.append(create_async_engine(url))
+async def lanes(databases: Databases) -> AsyncIterator[Lanes]:
+    engines = [create_async_engine(await databases.migrated("enrolment")) for _ in range(2)]
     yield Lanes(*engines)
     for engine in engines:
         await engine.dispose()
@@ -109,8 +103,16 @@ streams = st.one_of(
 )
 
 
+def stated(*all_of_them: str) -> list[Message]:
+    """Names with versions, each under the same id."""
+    return [person("p1", one[0], "urn:one", int(one[1:]), 1) for one in all_of_them]
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(streams, st.integers(1, 9))
+@example(stated("a1", "b1"), 1)
+@example(stated("a1", "b1"), 2)
+@example(stated("a1", "a1", "b1", "a2"), 2)
 async def test_both_lanes_come_to_the_same(lanes: Lanes, messages: list[Message], size: int) -> None:
     await lanes.empty()
     for hearer in lanes.hearers():
@@ -123,14 +125,11 @@ async def test_both_lanes_come_to_the_same(lanes: Lanes, messages: list[Message]
 
 
 @pytest.mark.parametrize("service", [SERVICE, ATTENDANCE, notifications.SERVICE], ids=lambda service: service.name)
-async def test_whatever_the_fact_lane_hears_it_can_write(postgres: Postgres, service: Service) -> None:
+async def test_whatever_the_fact_lane_hears_it_can_write(databases: Databases, service: Service) -> None:
     """Also a row that is nothing but its key."""
-    name = f"lane_{service.name}"
-    url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, service.name, url)
     heard = {model: make for model, make in service.make.items() if model.stream in service.facts}
     kinds = {type(make(heard_(body_of(model)))) for model, make in heard.items()}
-    engine = create_async_engine(url)
+    engine = create_async_engine(await databases.migrated(service.name))
     try:
         async with engine.connect() as connection:
             for table in map(service.table, kinds):

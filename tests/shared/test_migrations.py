@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 from typing import Any
 
@@ -13,16 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.embedded.postgres import Postgres
+from services import SERVICES
 from shared.postgres.database import MACHINERY
 from shared.postgres.migrating import migrate
 from shared.web.tokens import TOKEN
-
-SERVICES = ("enrolment", "attendance", "notifications")
-
-
-def database(postgres: Postgres, name: str) -> str:
-    return postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
+from tests.databases import Databases
 
 
 def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[Any]:
@@ -36,11 +30,10 @@ def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_the_migrated_schema_is_the_one_the_code_declares(postgres: Postgres, service: str) -> None:
-    url = database(postgres, f"migrated_{service}")
+async def test_the_migrated_schema_is_the_one_the_code_declares(databases: Databases, service: str) -> None:
+    url = databases.empty()
     await asyncio.to_thread(migrate, service, url)
-    importlib.import_module(f"services.{service}.app")
-    metadata = importlib.import_module(f"services.{service}.store").METADATA
+    metadata = SERVICES[service].metadata()
     assert TOKEN.metadata is MACHINERY
 
     engine = create_async_engine(url)
@@ -49,8 +42,8 @@ async def test_the_migrated_schema_is_the_one_the_code_declares(postgres: Postgr
     await engine.dispose()
 
 
-async def test_migrating_twice_at_once_migrates_once(postgres: Postgres) -> None:
-    url = database(postgres, "migrated_twice")
+async def test_migrating_twice_at_once_migrates_once(databases: Databases) -> None:
+    url = databases.empty()
     program = f"from shared.postgres.migrating import migrate; migrate('enrolment', {url!r})"
     jobs = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(2)]
     assert [await job.wait() for job in jobs] == [0, 0]

@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance.app import service_of
 from services.attendance.state import Place, Session, session_of
 from services.attendance.store import METADATA, PLACE, SESSION, TABLES
@@ -26,12 +25,12 @@ from shared.state.rows import Row, Rows
 from shared.state.working import Said
 from shared.testing import NOON
 from tests.attendance.building import RULES, day, enrolled, scheduled
+from tests.databases import Databases
 
 
 @pytest.fixture(scope="module")
-async def engine(postgres: Postgres) -> AsyncIterator[AsyncEngine]:
-    url = postgres.ensure("roundtrips", "roundtrips", "secret").replace("postgresql://", "postgresql+asyncpg://")
-    made = create_async_engine(url)
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    made = create_async_engine(databases.empty())
     async with made.begin() as connection:
         for schema in ("projection", "kept"):
             await connection.execute(sa.schema.CreateSchema(schema))
@@ -143,7 +142,7 @@ async def test_what_is_asked_does_not_depend_on_the_order_in_which_facts_come(
     connection: AsyncConnection, asked: list[str], engine: AsyncEngine
 ) -> None:
     """Each order would be a statement of its own: 20 ms to make and to plan, and kept for ever."""
-    desk = Desk(engine, service_of(RULES), said=lambda: None)
+    desk = Desk(engine, service_of(RULES))
     facts = [scheduled(day("day-1")), enrolled("p-1")]
     asked_for = []
     for inputs in (facts, facts[::-1]):

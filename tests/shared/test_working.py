@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -13,11 +15,17 @@ from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.portal import WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
+from shared.deciding.thinking import _hear
+from shared.events.envelope import Heard
 from shared.state.working import Held, Verdict, Working
 from shared.testing import NOON, body_of, decoded, heard
 from shared.testing import Message as Record
 
 CITY = body_of(CityQualified)
+LATER = NOON + dt.timedelta(minutes=1)
+TAKEN_OVER = heard(
+    body_of(SourceTakenOver, in_stream="programme.cities", from_source="urn:a", to_source="urn:b"), source="urn:office"
+)
 
 
 @pytest.fixture
@@ -37,7 +45,37 @@ def test_the_newest_version_wins_in_any_order(working: Working) -> None:
 
 def test_the_same_event_again_writes_nothing(working: Working) -> None:
     working.apply(heard(CITY, event_id="e-1"))
-    assert working.apply(heard(named("edited"), event_id="e-1")) is Verdict.DUPLICATE
+    assert working.apply(heard(CITY, event_id="e-1")) is Verdict.DUPLICATE
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_another_statement_under_the_id_and_version_of_one_that_was_heard_is_no_duplicate(
+    working: Working, numbered: bool
+) -> None:
+    version = 1 if numbered else None
+    working.apply(heard(named("first"), event_id="the-same", version=version))
+    assert working.apply(heard(named("second"), event_id="the-same", version=version)) is Verdict.ID_REUSED
+    assert working[Town].get(CITY.city_id, 1).name == "first"  # type: ignore[union-attr]
+
+
+def test_a_higher_version_is_news_also_of_a_writer_with_one_id_for_all_it_says(working: Working) -> None:
+    for version, name in enumerate(("first", "second", "third")):
+        assert working.apply(heard(named(name), event_id="the-same", version=version)) is Verdict.NEWER
+
+
+def test_of_two_statements_under_one_id_and_version_the_first_in_the_log_stands_whichever_is_heard_first(
+    working: Working,
+) -> None:
+    later = NOON + dt.timedelta(seconds=1)
+    working.apply(heard(named("second"), event_id="the-same", at=later))
+    assert working.apply(heard(named("first"), event_id="the-same")) is Verdict.NEWER
+    assert working.apply(heard(named("second"), event_id="the-same", at=later)) is Verdict.ID_REUSED
+
+
+def test_what_a_writer_who_does_not_own_it_said_under_one_id_is_compared_too(working: Working) -> None:
+    working.apply(heard(CITY, source="urn:a"))
+    working.apply(heard(named("first"), source="urn:b", event_id="the-same"))
+    assert working.apply(heard(named("second"), source="urn:b", event_id="the-same")) is Verdict.ID_REUSED
 
 
 def test_the_same_content_under_the_same_version_writes_nothing(working: Working) -> None:
@@ -53,6 +91,40 @@ def test_a_tie_with_other_content_goes_to_the_later_one(working: Working) -> Non
 def test_the_first_writer_owns_the_aggregate(working: Working) -> None:
     working.apply(heard(CITY, source="urn:a"))
     assert working.apply(heard(named("theirs"), source="urn:b", version=9)) is Verdict.FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "reason", "detail"),
+    [
+        (
+            [heard(CITY, source="urn:a")],
+            heard(named("theirs"), source="urn:b"),
+            "foreign_writer",
+            "SUBJECT belongs to urn:a, and urn:b states it",
+        ),
+        (
+            [heard(CITY, source="urn:a"), TAKEN_OVER, heard(named("new"), source="urn:b", at=LATER)],
+            heard(named("late"), source="urn:a", version=2, at=LATER),
+            "former_writer",
+            "SUBJECT was taken over by urn:b from urn:a, who goes on stating it",
+        ),
+        (
+            [heard(CITY, source="urn:a", version=2)],
+            heard(named("x"), source="urn:a", version=None),
+            "numbering_changed",
+            "urn:a numbered it before and does not now: SUBJECT",
+        ),
+    ],
+    ids=["foreign", "former", "renumbered"],
+)
+def test_what_is_set_aside_between_writers_names_both(
+    working: Working, before: list[Heard[Any]], said: Heard[Any], reason: str, detail: str
+) -> None:
+    for one in before:
+        _hear(SERVICE, working, one, quiet=True)
+    _hear(SERVICE, working, said, quiet=True)
+    (aside,) = working.aside
+    assert (aside.reason, aside.detail) == (reason, detail.replace("SUBJECT", said.subject))
 
 
 def test_a_writer_that_took_over_replaces_whatever_its_version(working: Working) -> None:
@@ -117,7 +189,14 @@ def test_of_two_facts_with_one_version_the_one_later_in_the_log_counts_in_whiche
 
 def test_a_held_request_keeps_what_its_contract_names_and_no_more(working: Working) -> None:
     asked = heard(body_of(WithdrawalRequested, reason="ill", padding="x" * 100_000))
-    working.hold(asked, session_id="s", person_id="p", waits_for="session", expires_at=NOON)
+    working.hold(asked, waits_for="session", expires_at=NOON)
     (held,) = working[Held]
     assert heard_again(held).body.model_dump() == body_of(WithdrawalRequested, reason="ill").model_dump()
     assert len(held.body) < 200
+
+
+def test_a_request_that_is_neither_answered_nor_held_nor_set_aside_is_a_fault_of_ours(working: Working) -> None:
+    """Nobody would know it again, and another one under its id would be taken for it, or decided."""
+    forgetful = dataclasses.replace(SERVICE, decide={WithdrawalRequested: lambda working, heard: None})
+    with pytest.raises(RuntimeError, match="neither answered"):
+        _hear(forgetful, working, heard(body_of(WithdrawalRequested)), quiet=False)

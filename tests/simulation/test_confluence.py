@@ -19,15 +19,13 @@ from hypothesis import HealthCheck, currently_in_test_context, given, note, sett
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.embedded.postgres import Postgres
 from services.attendance import books as attendance_books
 from services.attendance import store as attendance_store
 from services.attendance.app import service_of
-from services.attendance.state import ListRules
+from services.attendance.lists import ListRules
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
-from shared.books.holding import ANSWER, DUE, HELD
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.enrolment import EnrolmentWithdrawn, PlacesSettled
@@ -38,10 +36,11 @@ from shared.deciding.retry import ParkedRetry
 from shared.deciding.transaction import Desk
 from shared.events.decoding import decode
 from shared.outbox.journal import JOURNAL
-from shared.postgres.migrating import migrate
-from shared.service import SHARED_TABLES, Service
+from shared.postgres.tables import ANSWER, DUE, HELD, SHARED_TABLES
+from shared.service import Service
 from shared.state.working import Due
 from shared.testing import NOON, body_of
+from tests.databases import Databases
 from tests.simulation.interleavings import Programme, Said, Step, batches_of, decoded, interleavings
 from tests.simulation.programmes import programmes
 
@@ -83,7 +82,7 @@ class Hearing:
 
     async def hear(self, programme: Programme, turns: Sequence[Step], *, close_after: int | None = None) -> Desk:
         """Hears everything, and lets in whoever may take over by then. After so many batches, what is due is decided."""
-        desk = Desk(self.engine, self.service, said=lambda: None)
+        desk = Desk(self.engine, self.service)
         facts = FactLane(self.engine, self.service, desk)
         lanes = (self.service.facts, (*self.service.own, *self.service.decisions))
         for number, batches in enumerate(batches_of(programme.of(self.service.heard), lanes, turns)):
@@ -126,13 +125,10 @@ def difference(one: Contents, other: Contents) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-async def hearings(postgres: Postgres) -> AsyncIterator[dict[str, Hearing]]:
+async def hearings(databases: Databases) -> AsyncIterator[dict[str, Hearing]]:
     made = {}
     for service in (enrolment.SERVICE, ATTENDANCE, notifications.SERVICE):
-        name = f"confluence_{service.name}"
-        url = postgres.ensure(name, name, "secret").replace("postgresql://", "postgresql+asyncpg://")
-        await asyncio.to_thread(migrate, service.name, url)
-        made[service.name] = Hearing(service, create_async_engine(url))
+        made[service.name] = Hearing(service, create_async_engine(await databases.migrated(service.name)))
     yield made
     for hearing in made.values():
         await hearing.engine.dispose()

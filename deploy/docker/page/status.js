@@ -1,6 +1,6 @@
 // Shows what each service says about itself. Asks only for what needs no token, and changes nothing.
 "use strict";
-const SERVICES = ["enrolment", "attendance", "notifications"];
+const SERVICES = [...document.querySelectorAll("[data-service]")].map(link => link.dataset.service);
 const EVERY_MS = 3000;
 
 async function ask(name) {

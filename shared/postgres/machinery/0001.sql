@@ -7,19 +7,18 @@ CREATE TABLE kept.held (
     "offset" BIGINT NOT NULL,
     appended_at TIMESTAMP WITH TIME ZONE NOT NULL,
     stated_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    session_id TEXT NOT NULL,
-    person_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    about JSONB NOT NULL,
+    scope TEXT,
     waits_for TEXT NOT NULL,
     expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     body TEXT NOT NULL,
     CONSTRAINT held_key PRIMARY KEY (request_source, request_id)
 );
 
+CREATE INDEX held_about ON kept.held USING gin (about);
+
 CREATE INDEX held_expiry ON kept.held (expires_at);
-
-CREATE INDEX held_person ON kept.held (person_id);
-
-CREATE INDEX held_session ON kept.held (session_id);
 
 CREATE TABLE kept.journal (
     event_id TEXT NOT NULL,
@@ -60,8 +59,7 @@ CREATE TABLE kept.parked (
     type TEXT,
     source TEXT,
     event_id TEXT,
-    session_id TEXT,
-    person_id TEXT,
+    scope TEXT,
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
     state TEXT NOT NULL,
@@ -72,7 +70,7 @@ CREATE TABLE kept.parked (
 
 CREATE INDEX parked_open ON kept.parked (state, reason);
 
-CREATE INDEX parked_place ON kept.parked (session_id, person_id);
+CREATE INDEX parked_scope ON kept.parked (scope);
 
 CREATE TABLE kept.recovery (
     stream TEXT NOT NULL,
@@ -108,11 +106,22 @@ CREATE TABLE kept.token (
     CONSTRAINT token_key PRIMARY KEY (token_id)
 );
 
+CREATE TABLE kept.unchanged (
+    request_source TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    request_digest TEXT,
+    outcome TEXT NOT NULL,
+    episode BIGINT NOT NULL,
+    event_id TEXT NOT NULL,
+    CONSTRAINT unchanged_key PRIMARY KEY (request_source, request_id)
+);
+
 CREATE TABLE projection.answer (
     request_source TEXT NOT NULL,
     request_id TEXT NOT NULL,
-    session_id TEXT NOT NULL,
-    person_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
     kind TEXT NOT NULL,
     request_digest TEXT,
     outcome TEXT NOT NULL,
@@ -120,8 +129,6 @@ CREATE TABLE projection.answer (
     event_id TEXT NOT NULL,
     CONSTRAINT answer_key PRIMARY KEY (request_source, request_id)
 );
-
-CREATE INDEX answer_place ON projection.answer (session_id, person_id);
 
 CREATE TABLE projection.due (
     kind TEXT NOT NULL,

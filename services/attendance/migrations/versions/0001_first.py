@@ -72,6 +72,7 @@ CREATE TABLE projection.place_said (
     person_id TEXT NOT NULL,
     city_id TEXT,
     state TEXT NOT NULL,
+    given_back_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
@@ -94,6 +95,7 @@ CREATE TABLE projection.record (
     request_source TEXT,
     request_id TEXT,
     request_digest TEXT,
+    reason TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT record_key PRIMARY KEY (session_id, meeting_id, person_id),
     CONSTRAINT record_present_since CHECK (state <> 'present' or scanned_at is not null)

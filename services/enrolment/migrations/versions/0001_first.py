@@ -83,6 +83,8 @@ CREATE TABLE projection.place (
     refusal TEXT,
     place_asked_at TIMESTAMP WITH TIME ZONE,
     withdrawal_asked_at TIMESTAMP WITH TIME ZONE,
+    last_asked_for TEXT,
+    last_asked_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)
@@ -115,8 +117,6 @@ CREATE INDEX session_city ON projection.session (city_id);
 
 CREATE INDEX session_ends ON projection.session (ends_at);
 
-CREATE INDEX session_phase ON projection.session (phase);
-
 CREATE TABLE projection.settled (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -126,6 +126,7 @@ CREATE TABLE projection.settled (
     session_id TEXT NOT NULL,
     session_source TEXT NOT NULL,
     session_event_id TEXT NOT NULL,
+    session_version BIGINT NOT NULL,
     seats BIGINT,
     announced_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,

@@ -185,7 +185,8 @@ CREATE TABLE projection.settled (
     session_id TEXT NOT NULL,
     session_source TEXT NOT NULL,
     session_event_id TEXT NOT NULL,
-    CONSTRAINT settled_key PRIMARY KEY (session_id, session_source, session_event_id)
+    session_version BIGINT NOT NULL,
+    CONSTRAINT settled_key PRIMARY KEY (session_id, session_source, session_event_id, session_version)
 );
 
 CREATE INDEX settled_heard ON projection.settled (heard_at);

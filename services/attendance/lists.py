@@ -1,0 +1,119 @@
+"""When the list of a meeting closes, and what closes it. Pure: no SQL, no clock, no decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from services.attendance.state import CANCELLED, MeetingList, Record, Session
+from services.attendance.subjects import list_subject
+from shared.contracts.attendance import ParticipantAttended
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.model import Id, Request
+from shared.contracts.planner import Meeting
+from shared.events.envelope import Heard
+from shared.state.rows import FactRow
+from shared.state.working import Answer, Derive, Due, Working
+from shared.values import immutable
+
+LIST = "list"
+"""The kind of due moment at which the list of a meeting closes; its subject is the list's own."""
+
+
+class CloseList(Request):
+    """A trainer closes the list of a meeting. A command only: it never travels on a stream."""
+
+    asks_for = "list"
+
+    stream = "attendance.scans"
+    subject = "session/{session_id}/meeting/{meeting_id}"
+
+    session_id: Id
+    meeting_id: Id
+
+
+@immutable
+class ListRules:
+    """When lists close, and which scans may be a meeting's. The same rules hold in a rebuild, or its due moments would differ."""
+
+    close_after: dt.timedelta
+    """Counted from the meeting's end."""
+    live_since: dt.datetime
+    """Meetings that ended before are history: whoever kept their lists states them."""
+    scans_before: dt.timedelta = dt.timedelta(hours=12)
+    """A code that was read longer before the meeting's start was not read at this meeting."""
+    scans_after: dt.timedelta = dt.timedelta(hours=12)
+    """Nor was one that was read longer after its end."""
+
+    def closes_at(self, meeting: Meeting) -> dt.datetime:
+        return meeting.ends_at + self.close_after
+
+    def is_history(self, meeting: Meeting) -> bool:
+        return meeting.ends_at < self.live_since
+
+    def scans_since(self, meeting: Meeting) -> dt.datetime:
+        return meeting.starts_at - self.scans_before
+
+    def is_too_early(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
+        return scanned_at < self.scans_since(meeting)
+
+    def is_too_late(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
+        return scanned_at > meeting.ends_at + self.scans_after
+
+
+def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
+    """The rows that follow from rows: when lists close, and which fact answered a scan."""
+
+    def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
+        if isinstance(new, Session):
+            before = old.meetings if isinstance(old, Session) else ()
+            for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
+                _derive_due(working, new, meeting_id, rules)
+        elif isinstance(new, MeetingList):
+            session = working[Session].get(new.session_id)
+            if new.is_open and session is not None:
+                _derive_due(working, session, new.meeting_id, rules)
+            else:
+                working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
+        _derive_answer(working, heard)
+
+    return dict.fromkeys((Session, MeetingList, Record), derive)
+
+
+def _derive_answer(working: Working, heard: Heard[Any]) -> None:
+    """Which fact answered a scan, or closed a list when a trainer asked."""
+    body = heard.body
+    source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
+    if source and request_id:
+        kind = CheckInScanned.asks_for if isinstance(body, ParticipantAttended) else CloseList.asks_for
+        fields = (heard.subject, kind, body.request_digest, type(body).__name__, 0, heard.event_id)
+        working[Answer].put(Answer(source, request_id, *fields))
+
+
+def _derive_due(working: Working, session: Session, meeting_id: str, rules: ListRules) -> None:
+    """A list closes by itself if its meeting takes place, is no history, and nobody has closed it.
+
+    What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided:
+    unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place.
+    """
+    subject = list_subject(session.session_id, meeting_id)
+    due, meeting = working[Due].get(LIST, subject), session.meeting(meeting_id)
+    begins = meeting.starts_at if meeting is not None else None
+    if due is not None and session.heard_at > due.at and (begins is None or due.at >= begins):
+        return
+    closed = closed_list(working, session.session_id, meeting_id) is not None
+    if meeting is None or session.state == CANCELLED or closed or rules.is_history(meeting):
+        working[Due].remove(LIST, subject)
+    else:
+        working[Due].put(Due(LIST, subject, rules.closes_at(meeting)))
+
+
+def closed_list(working: Working, session_id: str, meeting_id: str) -> MeetingList | None:
+    """The meeting's list if it has closed. One that was opened again is open."""
+    found = working[MeetingList].get(session_id, meeting_id)
+    return None if found is None or found.is_open else found
+
+
+def records_of(working: Working, session_id: str, meeting_id: str) -> Iterator[Record]:
+    return (record for record in working[Record].where("session_id", session_id) if record.meeting_id == meeting_id)

@@ -1,5 +1,0 @@
-"""Alembic's entry; everything is in shared.postgres.migrating."""
-
-from shared.postgres.migrating import run_env
-
-run_env()

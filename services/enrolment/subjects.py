@@ -1,0 +1,22 @@
+"""What held requests and moments are about, in the words of the contracts' subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shared.state.working import Held
+
+
+def subjects_of(sessions: Iterable[str], people: Iterable[str]) -> list[str]:
+    return [*(f"session/{one}" for one in sessions), *(f"person/{one}" for one in people)]
+
+
+def session_named(subject: str) -> str:
+    """The session that a subject names."""
+    return subject.removeprefix("session/")
+
+
+def asked_for_by(held: Held) -> tuple[str, str]:
+    """The session and the person whose place was asked for or given back; every request that is held here says both."""
+    session, person = held.about
+    return session_named(session), person.removeprefix("person/")

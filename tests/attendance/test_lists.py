@@ -1,0 +1,255 @@
+"""When lists close, and what a meeting that is moved, dropped or renamed does to its list."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.attendance.building import (
+    BEFORE,
+    CLOSES,
+    DURING,
+    ENDS,
+    LATER,
+    RULES,
+    Desk,
+    archived_list,
+    archived_reopening,
+    cancelled,
+    close,
+    day,
+    enrolled,
+    rescheduled,
+    scan,
+    scheduled,
+)
+
+DAY_LONG, MONTH = dt.timedelta(days=1), dt.timedelta(days=31)
+
+
+# --- closing -------------------------------------------------------------------------------
+
+
+def test_a_list_is_due_six_hours_after_its_meeting() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(), day("day-2", days_later=1)))
+
+    assert (desk.due(), desk.due("day-2")) == (CLOSES, CLOSES + dt.timedelta(days=1))
+
+
+def test_a_moved_session_moves_its_lists_and_a_lost_meeting_has_none() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(), day("day-2", days_later=1)), rescheduled(day(days_later=7)))
+
+    assert (desk.due(), desk.due("day-2")) == (CLOSES + dt.timedelta(days=7), None)
+
+
+def test_a_cancelled_session_closes_no_list() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna"), cancelled())
+
+    assert desk.due() is None
+    assert desk.hear(close()) == []
+
+
+def test_history_closes_no_list() -> None:
+    desk = Desk(dataclasses.replace(RULES, live_since=LATER))
+    desk.hear(scheduled(), enrolled("anna"))
+
+    assert desk.due() is None
+    assert desk.hear(close(at=LATER)) == []
+
+
+def test_a_list_closed_by_another_source_is_due_no_more_whichever_is_heard_first() -> None:
+    for order in itertools.permutations([scheduled(), archived_list(present=1)]):
+        desk = Desk()
+        desk.hear(*order)
+        assert desk.due() is None
+
+
+def test_a_trainer_closes_the_list_before_its_time() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+
+    assert desk.hear(close(at=ENDS)) == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+    assert desk.due() is None
+    assert desk.hear(close(at=LATER)) == []
+    assert desk.pass_to(LATER) == []
+
+
+def test_each_meeting_has_a_list_of_its_own() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(), day("day-2", days_later=1)), enrolled("anna"), enrolled("jan"), scan("anna"))
+
+    assert desk.pass_to(CLOSES) == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+    assert desk.due("day-2") is not None
+
+
+def test_a_list_that_closes_after_days_of_downtime_closed_at_its_moment() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"))
+    desk.pass_to(LATER + dt.timedelta(days=3))
+
+    assert desk.working.said[-1].body.decided_at == CLOSES  # type: ignore[attr-defined]
+
+
+# --- a meeting that is moved ----------------------------------------------------------------
+
+WEEK = dt.timedelta(days=7)
+
+
+def called_off(*scans: Any) -> Desk:
+    """A day on which these came, closed with them, then moved to a week later under the same id."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), *scans)
+    desk.pass_to(CLOSES)
+    return desk
+
+
+def test_a_list_whose_meeting_is_moved_to_after_its_closing_is_open_again() -> None:
+    desk = called_off()
+
+    assert desk.hear(rescheduled(day(days_later=7), at=LATER)) == ["day-1 reopened"]
+    assert desk.due() == CLOSES + WEEK
+    assert desk.hear(scan("anna", at=DURING + WEEK)) == ["anna attended"]
+    assert desk.pass_to(CLOSES + WEEK) == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+    assert desk.lists[0].decided_at == CLOSES + WEEK
+
+
+def test_nobody_is_absent_from_a_day_that_lies_ahead() -> None:
+    desk = called_off(scan("anna"))
+
+    assert desk.hear(rescheduled(day(days_later=7), at=LATER)) == ["jan not awaited", "day-1 reopened"]
+    assert desk.hear(enrolled("ewa", at=LATER, decided=BEFORE)) == []
+
+
+def test_who_was_scanned_on_the_day_that_was_called_off_has_to_come_on_the_new_one() -> None:
+    desk = called_off(scan("anna"))
+    desk.hear(rescheduled(day(days_later=7), at=LATER))
+    desk.hear(scan("jan", at=DURING + WEEK))
+
+    assert desk.pass_to(CLOSES + WEEK) == ["anna absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+
+
+def test_who_comes_on_the_new_day_is_present_though_they_came_on_the_old_one_too() -> None:
+    desk = called_off(scan("anna"))
+    desk.hear(rescheduled(day(days_later=7), at=LATER))
+
+    assert desk.hear(scan("anna", at=DURING + WEEK)) == ["anna attended"]
+    assert desk.record("anna").scanned_at == DURING + WEEK
+    assert desk.hear(scan("anna", at=DURING + WEEK)) == []
+
+
+def test_without_a_scan_on_the_new_day_the_list_is_not_recorded() -> None:
+    desk = called_off(scan("anna"))
+    desk.hear(rescheduled(day(days_later=7), at=LATER))
+
+    assert desk.pass_to(CLOSES + WEEK) == [
+        "anna not awaited",
+        "day-1 closed (not recorded): 0 present, 0 absent, 2 unknown, 0 without",
+    ]
+    assert desk.counted() == 2
+
+
+def test_a_meeting_moved_by_a_slip_and_back_ends_as_it_was() -> None:
+    desk = called_off(scan("anna"))
+    desk.hear(rescheduled(day(days_later=7), at=LATER), rescheduled(day(), at=LATER + DAY_LONG))
+
+    assert desk.pass_to(LATER + DAY_LONG) == ["jan absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+    assert (desk.lists[0].decided_at, desk.record("anna").scanned_at) == (CLOSES, DURING)
+
+
+def test_a_meeting_moved_before_its_closing_was_decided_comes_to_the_same() -> None:
+    """The service was down: it hears of the move before it decides what was due."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), rescheduled(day(days_later=7), at=LATER))
+
+    assert desk.pass_to(LATER) == []
+    assert desk.due() == CLOSES + WEEK
+
+
+@pytest.mark.parametrize("moved", [day(until=20), day(days_later=-1)], ids=["longer", "earlier"])
+def test_a_list_whose_meeting_does_not_lie_after_its_closing_stays_closed(moved: Any) -> None:
+    desk = called_off(scan("anna"))
+    numbers = desk.numbers()
+
+    assert desk.hear(rescheduled(moved, at=LATER), enrolled("ewa", at=LATER)) == []
+    assert (desk.due(), desk.numbers()) == (None, numbers)
+
+
+def test_a_session_that_is_cancelled_and_moved_closes_no_list_until_it_is_scheduled_again() -> None:
+    desk = called_off()
+
+    assert desk.hear(cancelled(day(days_later=7), at=LATER)) == ["day-1 reopened"]
+    assert desk.due() is None
+    desk.hear(rescheduled(day(days_later=7), at=LATER))
+    assert desk.due() == CLOSES + WEEK
+
+
+def test_a_list_that_is_open_again_is_not_closed_before_its_meeting_begins() -> None:
+    desk = called_off()
+    desk.hear(rescheduled(day(days_later=7), at=LATER))
+
+    assert desk.hear(close(at=LATER)) == []
+    assert desk.hear(close(at=ENDS + WEEK))[-1].startswith("day-1 closed (not recorded)")
+
+
+def test_a_list_of_another_source_is_never_opened_by_us() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), archived_list(present=1))
+
+    assert desk.hear(rescheduled(day(days_later=7), at=LATER)) == []
+    assert desk.due() is None
+
+
+def test_a_list_that_another_source_opened_again_is_theirs_to_close() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), archived_list(present=1), archived_reopening(at=CLOSES + DAY_LONG))
+
+    assert desk.pass_to(LATER + MONTH) == []
+    assert desk.hear(close(at=LATER + MONTH)) == []
+
+
+def test_a_move_that_was_heard_quietly_opens_the_list_when_all_is_known() -> None:
+    before = called_off()
+    known = [scheduled(), enrolled("anna"), enrolled("jan")]
+
+    after = Desk()
+    after.hear_quietly(*before.own_facts(), *known, rescheduled(day(days_later=7), at=LATER))
+
+    assert after.reconcile() == ["day-1 reopened"]
+    assert after.due() == CLOSES + WEEK
+
+
+def test_an_opening_that_was_said_before_a_restore_is_known_after_it() -> None:
+    before = called_off()
+    known = [scheduled(), enrolled("anna"), enrolled("jan"), rescheduled(day(days_later=7), at=LATER)]
+    before.hear(known[-1])
+
+    after = Desk()
+    after.hear_quietly(*before.own_facts(), *known)
+
+    assert after.reconcile() == []
+    assert after.due() == CLOSES + WEEK
+
+
+@pytest.mark.parametrize("renamed", [(), (day("day-1b"),)], ids=["dropped", "renamed"])
+def test_a_day_that_was_dropped_after_its_list_was_to_close_took_place_also_if_that_is_heard_before_it_is_decided(
+    renamed: tuple[dict[str, Any], ...],
+) -> None:
+    desk = Desk()
+    second = day("day-2", days_later=5)
+    desk.hear(scheduled(day(), second), enrolled("anna"), enrolled("ewa"), scan("anna"))
+    desk.hear(rescheduled(*renamed, second, at=LATER))
+    assert desk.pass_to(LATER)[:2] == ["ewa absent", "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"]
+
+
+def test_a_day_that_was_dropped_before_its_list_was_to_close_has_no_list() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(), day("day-2", days_later=5)), enrolled("anna"), scan("anna"))
+    desk.hear(rescheduled(day("day-2", days_later=5), at=CLOSES))
+    assert desk.pass_to(LATER) == []

@@ -1,0 +1,215 @@
+"""What people say of themselves counts at any time: also when nothing can come of it then, because the session is cancelled or has
+begun. Whoever said last that they will not come is neither kept nor brought in by a rule once it lies ahead again."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from services.enrolment.handlers import DUE
+from shared.books.holding import HELD_TOO_LONG
+from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.state.working import Due, Held
+from shared.testing import NOON
+from tests.enrolment.office import DAY, OTHER, START, Office, session
+
+MINUTE = dt.timedelta(minutes=1)
+AFTER = START + MINUTE
+ENROLLED, WITHDRAWN, REFUSED = "ParticipantEnrolled", "EnrolmentWithdrawn", "EnrolmentRefused"
+TEAM = {"kind": SessionKind.SUPPLEMENTARY, "capacity": 10}
+
+
+def cancelled(office: Office, *, at: dt.datetime = NOON, **changes: object) -> list[str]:
+    return office.hear(session(model=SessionCancelled, **changes), at=at)
+
+
+def scheduled_again(office: Office, *, at: dt.datetime = NOON, now: dt.datetime | None = None, **changes: object) -> list[str]:  # fmt: skip
+    return office.hear(session(model=SessionRescheduled, **changes), at=at, now=now)
+
+
+# --- while it is cancelled -----------------------------------------------------------------
+
+
+def test_who_withdraws_while_the_session_is_cancelled_is_out_when_it_is_scheduled_again(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    cancelled(office)
+
+    assert office.withdraw("anna") == [WITHDRAWN]
+    assert scheduled_again(office) == []
+    assert (office.place("anna").state, office.place("anna").reason) == (
+        Standing.WITHDRAWN,
+        WithdrawalReason.REQUESTED,
+    )
+
+
+def test_a_place_given_back_before_the_cancellation_stays_given_back_also_if_it_is_heard_later(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    cancelled(office, at=NOON + 2 * DAY)
+
+    assert office.withdraw("anna", at=NOON + DAY) == [WITHDRAWN]
+    assert scheduled_again(office, at=NOON + 3 * DAY) == []
+    assert office.place("anna").reason == WithdrawalReason.REQUESTED
+
+
+def test_a_cancelled_session_does_not_begin_so_whoever_gives_a_place_back_after_its_hour_is_out_of_the_new_date(
+    office: Office,
+) -> None:
+    office.session()
+    office.ask("anna")
+    cancelled(office)
+
+    assert office.withdraw("anna", at=AFTER, now=AFTER) == [WITHDRAWN]
+    assert scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10") == []
+
+
+def test_a_seat_given_back_while_the_session_is_cancelled_goes_to_whoever_waits_when_it_is_scheduled_again(
+    office: Office,
+) -> None:
+    office.session(capacity=2)
+    for person in ("anna", "bartek", "celina"):
+        office.ask(person)
+    cancelled(office, capacity=1)
+
+    assert office.withdraw("anna") == [WITHDRAWN], "nobody else is moved, whatever room the cancelled session states"
+    assert scheduled_again(office, capacity=2) == [ENROLLED]
+    assert office.with_standing(Standing.ENROLLED) == ["bartek", "celina"]
+
+
+def test_whoever_gave_back_what_they_never_had_while_it_was_cancelled_is_not_brought_in_with_their_team(
+    office: Office,
+) -> None:
+    office.member("ewa", OTHER)
+    office.town(OTHER)
+    office.session(**TEAM)
+    cancelled(office, **TEAM)
+    assert office.withdraw("ewa") == [REFUSED]
+    office.member("ewa", since="2026-02-01")
+
+    assert scheduled_again(office, **TEAM) == []
+
+
+def test_while_it_is_cancelled_no_rule_decides_about_its_places(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    cancelled(office)
+
+    assert office.leaves("anna") == []
+    assert office.place("anna").state == Standing.ENROLLED
+
+
+# --- after it has begun --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", SessionKind)
+def test_who_withdraws_after_the_start_keeps_the_place_and_is_out_if_the_session_is_moved_ahead(
+    office: Office, kind: SessionKind
+) -> None:
+    office.session(kind=kind)
+    office.ask("anna")
+    assert office.withdraw("anna", at=AFTER, now=AFTER) == [REFUSED]
+    assert (office.place("anna").state, office.place("anna").refusal) == (
+        Standing.ENROLLED,
+        RefusalReason.SESSION_STARTED,
+    )
+    assert office.reconcile(now=AFTER) == []
+
+    said = scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10", kind=kind)
+    assert said[0] == WITHDRAWN
+    place = office.place("anna")
+    assert (place.reason, place.withdrawal_asked_at) == (WithdrawalReason.REQUESTED, AFTER)
+
+
+def test_who_says_after_the_start_that_they_will_not_come_is_not_given_back_what_a_rule_took(office: Office) -> None:
+    office.session(**TEAM)
+    office.leaves("anna")
+    office.withdraw("anna", at=AFTER, now=AFTER)
+    office.member("anna", at=AFTER, now=AFTER)
+
+    assert scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10", **TEAM) == []
+
+
+def test_a_request_sent_before_a_withdrawal_that_was_too_late_gives_no_place_in_the_session_that_was_moved_ahead(
+    office: Office,
+) -> None:
+    office.session()
+    office.withdraw("anna", at=AFTER, now=AFTER)
+    scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10")
+
+    assert office.ask("anna", at=NOON) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.WITHDRAWN_SINCE
+
+
+def test_what_was_said_too_late_keeps_nobody_out_who_was_brought_in_in_time_and_is_heard_of_late(
+    office: Office,
+) -> None:
+    office.session(**TEAM)
+    office.town(OTHER)
+    office.member("ewa", OTHER)
+    office.withdraw("ewa", at=AFTER, now=AFTER)
+
+    assert office.member("ewa", since="2026-02-01", at=NOON + DAY, now=AFTER) == [ENROLLED]
+
+
+# --- the other way round -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refused", ["cancelled", "begun"])
+def test_who_asked_again_and_was_refused_is_in_with_their_team_when_it_lies_ahead_again(
+    office: Office, refused: str
+) -> None:
+    office.session(**TEAM)
+    office.withdraw("anna")
+    at = NOON
+    if refused == "cancelled":
+        cancelled(office, **TEAM)
+    else:
+        at = AFTER
+    assert office.ask("anna", at=at, now=at) == [REFUSED]
+
+    assert scheduled_again(office, at=at, now=at, date="2027-01-10", **TEAM) == [ENROLLED]
+    assert (office.place("anna").basis, office.place("anna").episode) == (Basis.TEAM, 2)
+
+
+def test_a_request_that_was_refused_is_an_answer_and_gives_no_place_by_itself_later(office: Office) -> None:
+    office.session()
+    cancelled(office)
+    assert office.ask("anna") == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+
+    assert scheduled_again(office) == []
+    assert office.ask("anna") == [ENROLLED]
+
+
+def test_a_request_sent_before_the_cancellation_waits_and_gives_a_place_when_it_is_scheduled_again(
+    office: Office,
+) -> None:
+    office.session()
+    cancelled(office, at=NOON + 2 * DAY)
+
+    assert office.ask("anna", at=NOON + DAY) == []
+    assert [held.waits_for for held in office.working[Held]] == ["session"]
+    assert scheduled_again(office, at=NOON + 3 * DAY) == [ENROLLED]
+
+
+def test_a_request_that_waited_for_something_else_is_not_refused_by_a_cancellation_that_may_be_taken_back(
+    office: Office,
+) -> None:
+    office.session()
+    office.ask("ewa", at=NOON)
+    cancelled(office, at=NOON + DAY)
+    assert office.member("ewa", at=NOON + DAY) == []
+    assert scheduled_again(office, at=NOON + 2 * DAY) == [ENROLLED]
+
+
+def test_a_request_that_waited_until_the_cancelled_session_was_over_is_refused_for_that(office: Office) -> None:
+    office.session()
+    cancelled(office, at=NOON + 2 * DAY)
+    office.ask("anna", at=NOON + DAY)
+    (held,) = office.working[Held]
+
+    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
+    assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED

@@ -1,0 +1,32 @@
+"""The mechanisms that `make mutation` switches off, by subject: a file for each, named as the service or the package of `shared` that it is about."""
+
+from tests.mutation.mutation import Mutation
+from tests.mutation.table import (
+    attendance,
+    books,
+    command,
+    consuming,
+    deciding,
+    enrolment,
+    events,
+    kafka,
+    machinery,
+    notifications,
+    outbox,
+    state,
+)
+
+MUTATIONS: tuple[Mutation, ...] = (
+    *attendance.MUTATIONS,
+    *books.MUTATIONS,
+    *command.MUTATIONS,
+    *consuming.MUTATIONS,
+    *deciding.MUTATIONS,
+    *enrolment.MUTATIONS,
+    *events.MUTATIONS,
+    *kafka.MUTATIONS,
+    *machinery.MUTATIONS,
+    *notifications.MUTATIONS,
+    *outbox.MUTATIONS,
+    *state.MUTATIONS,
+)

@@ -1,0 +1,69 @@
+"""What a record says: its envelope, its body, or why it is neither."""
+
+from tests.mutation.mutation import Mutation
+
+MUTATIONS = (
+    Mutation(
+        "a request is known by what its contract names",
+        "shared/events/envelope.py",
+        "exclude_defaults=True, include=known)",
+        "exclude_defaults=True)",
+        (
+            "tests/enrolment/test_order.py::test_a_request_with_a_field_that_nobody_knows_is_the_same_one_sent_again_also_after_it_was_held",
+        ),
+    ),
+    Mutation(
+        "what only a service can know of itself",
+        "shared/events/decoding.py",
+        " and source != stream.owner:",
+        " and False:",
+        ("tests/shared/test_decoding.py::test_what_only_a_service_can_know_of_itself_is_said_by_nobody_else",),
+    ),
+    Mutation(
+        "a checksum of what is not kept",
+        "shared/events/envelope.py",
+        "    if cut is not None:\n",
+        "    if False:\n",
+        (
+            "tests/shared/test_unpacking.py::test_two_large_records_that_begin_alike_are_told_apart_and_one_is_recognised",
+        ),
+    ),
+    Mutation(
+        "a request without a scope holds back nothing",
+        "shared/events/envelope.py",
+        "    return body.scope.format_map(body.__dict__) if isinstance(body, Request) and body.scope else None",
+        "    return subject_of(body) if isinstance(body, Request) else None",
+        (
+            "tests/attendance/test_api.py::test_a_parked_scan_holds_back_no_other_scan_of_the_same_person",
+            "tests/shared/test_scope.py",
+        ),
+    ),
+    Mutation(
+        "news of anything a held request is about finds it",
+        "shared/events/envelope.py",
+        "    return tuple(pattern.format_map(body.__dict__) for pattern in body.about) or (subject_of(body),)",
+        "    return (subject_of(body),)",
+        ("tests/shared/test_scope.py", "tests/enrolment/test_decisions.py"),
+    ),
+    Mutation(
+        "a missing body is no tombstone",
+        "shared/events/decoding.py",
+        "        if value is None and _is_bare(record):",
+        "        if value is None:",
+        ("tests/shared/test_decoding.py::test_a_body_that_is_missing_is_no_erasure",),
+    ),
+    Mutation(
+        "only an erasure may lack its body",
+        "shared/events/decoding.py",
+        '    if erasure is None or headers.get("ce_type") != erasure.type_name().encode():',
+        "    if erasure is None:",
+        ("tests/shared/test_decoding.py::test_a_body_that_is_missing_is_no_erasure",),
+    ),
+    Mutation(
+        "an attribute that says two things",
+        "shared/events/decoding.py",
+        "            elif name in _READ and value != headers[name]:",
+        "            elif False:",
+        ("tests/shared/test_decoding.py::test_an_attribute_that_stands_there_twice_counts_if_both_say_the_same",),
+    ),
+)

@@ -1,0 +1,66 @@
+"""What is fetched, and how much of it at once."""
+
+from tests.mutation.mutation import Mutation
+
+MUTATIONS = (
+    Mutation(
+        "a header name that is not UTF-8 is read with care",
+        "shared/kafka/fetching.py",
+        "            except (UnicodeDecodeError, CorruptRecordException):",
+        "            except CorruptRecordException:",
+        (
+            "tests/faults/test_hard_input.py::test_a_header_name_that_is_not_utf8_is_read_over_and_nothing_beside_it_is_lost",
+        ),
+    ),
+    Mutation(
+        "unpacking within a limit",
+        "shared/kafka/unpacking.py",
+        "            if len(unpacked) > most:\n                return None\n",
+        "",
+        ("tests/shared/test_unpacking.py::test_a_batch_that_unpacks_to_more_than_the_limit_is_read_piece_by_piece",),
+    ),
+    Mutation(
+        "large records are found before they are read whole",
+        "shared/kafka/unpacking.py",
+        "            if length > PLAIN_BYTES:\n                return False\n",
+        "",
+        ("tests/shared/test_unpacking.py::test_the_limits_of_a_record_are_exact_and_the_same_however_it_is_packed",),
+    ),
+    Mutation(
+        "the work that one batch may make",
+        "shared/kafka/unpacking.py",
+        "        if self.at > self.most:\n            raise _TooMuch\n",
+        "",
+        ("tests/shared/test_unpacking.py::test_a_batch_that_would_make_work_for_minutes_is_given_up",),
+    ),
+    Mutation(
+        "others' turns while a bomb is unpacked",
+        "shared/kafka/unpacking.py",
+        "            self.paused_at = self.at\n            yield PAUSE\n",
+        "            self.paused_at = self.at\n            yield from ()\n",
+        ("tests/shared/test_unpacking.py::test_whoever_unpacks_a_bomb_lets_others_have_their_turn",),
+    ),
+    Mutation(
+        "a block of snappy that lies",
+        "shared/kafka/inflating.py",
+        "    if size > _SNAPPY_MOST * len(block):",
+        "    if False:",
+        ("tests/shared/test_unpacking.py::test_a_block_of_snappy_that_lies_about_its_size_is_not_believed",),
+    ),
+    Mutation(
+        "the bytes that are handed on at once",
+        "shared/kafka/fetching.py",
+        "                if weight >= most_bytes or len(found) == most:",
+        "                if len(found) == most:",
+        ("tests/faults/test_memory.py::test_what_is_handed_on_at_once_is_bounded_in_bytes_and_nothing_is_lost",),
+    ),
+    Mutation(
+        "a damaged batch is set aside the second time",
+        "shared/kafka/fetching.py",
+        "        if _damaged.get(place) != checksum:",
+        "        if True:",
+        (
+            "tests/faults/test_memory.py::test_a_damaged_batch_is_fetched_again_then_set_aside_and_its_partition_goes_on",
+        ),
+    ),
+)

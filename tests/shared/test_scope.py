@@ -1,0 +1,129 @@
+"""What a request holds back is what its contract declares, whatever that is about: nothing in shared/ knows a session."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from deploy.embedded.postgres import Postgres
+from services.enrolment.app import SERVICE
+from shared.books.holding import load_held_about
+from shared.books.parking import PARKED, park, parked_row
+from shared.contracts import EVENTS
+from shared.contracts.model import Event, Id, Request
+from shared.deciding.transaction import Desk
+from shared.events.envelope import Heard, Reason
+from shared.postgres.database import connect
+from shared.postgres.migrating import migrate
+from shared.postgres.roundtrips import Reads
+from shared.postgres.tables import HELD
+from shared.service import Inputs
+from shared.state.working import Held, Working
+from shared.testing import NOON, heard, message
+
+LATER = NOON + dt.timedelta(days=1)
+
+
+class SurveyReopened(Request):
+    """About a town and its campaign; of a town one is decided after the other."""
+
+    stream = "enrolment.requests"
+    subject = "campaign/{campaign_id}/city/{city_id}"
+    about = ("campaign/{campaign_id}", "city/{city_id}")
+    scope = "city/{city_id}"
+
+    session_id: Id = "none"
+    campaign_id: Id
+    city_id: Id
+
+
+class SurveyCounted(Request):
+    """About a town, and holds nobody back."""
+
+    stream = "enrolment.requests"
+    subject = "city/{city_id}"
+
+    session_id: Id = "none"
+    city_id: Id
+
+
+def reopened(city: str, number: str, at: dt.datetime = NOON) -> Heard[Any]:
+    return heard(SurveyReopened(campaign_id="c1", city_id=city), event_id=number, at=at)
+
+
+async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
+    about = [subject for one in inputs if isinstance(one, Heard) for subject in ("city/turek", "city/brzeg")]
+    load_held_about(reads, working, about)
+
+
+def hold_or_pass(working: Working, one: Heard[Any]) -> None:
+    if working.waits_its_turn(one.body) or one.event_id.startswith("held"):
+        working.hold(one, waits_for="turn", expires_at=LATER)
+
+
+@pytest.fixture
+async def desk(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    for contract in (SurveyReopened, SurveyCounted):
+        monkeypatch.setitem(EVENTS, contract.type_name(), contract)
+    url = postgres.ensure("scope", "scope", "secret").replace("postgresql://", "postgresql+asyncpg://")
+    await asyncio.to_thread(migrate, "enrolment", url)
+    engine: AsyncEngine = connect(url, pool_size=2, statement_timeout_ms=10_000, application="test")
+    async with engine.begin() as connection:
+        await connection.execute(sa.delete(HELD))
+        await connection.execute(sa.delete(PARKED))
+    decide: dict[type[Event], Any] = {SurveyReopened: hold_or_pass, SurveyCounted: hold_or_pass}
+    yield Desk(engine, dataclasses.replace(SERVICE, decide=decide, load=load))
+    await engine.dispose()
+
+
+async def held(desk: Desk) -> list[str]:
+    async with desk.engine.connect() as connection:
+        return list((await connection.execute(sa.select(HELD.c.request_id).order_by(HELD.c.request_id))).scalars())
+
+
+async def test_a_held_request_about_a_town_holds_back_the_next_one_about_the_town_and_no_other(desk: Desk) -> None:
+    await desk.act([reopened("turek", "held-1")])
+    await desk.act([reopened("turek", "2"), reopened("brzeg", "3")])
+    assert await held(desk) == ["2", "held-1"]
+
+
+async def test_a_parked_request_about_a_town_holds_back_the_next_one_about_the_town_and_no_other(desk: Desk) -> None:
+    first = reopened("turek", "1")
+    record = message(first.body, event_id="1").record()
+    async with desk.engine.begin() as connection:
+        await park(connection, [parked_row(record, Reason.UNDECIDABLE, "", now=NOON, heard=first)])
+    inputs = [reopened("turek", "2", LATER), reopened("brzeg", "3", LATER)]
+    thought = await desk.act(inputs)
+    assert [(one.heard.event_id, one.reason) for one in thought.aside] == [("2", Reason.BEHIND_PARKED)]
+
+
+async def test_a_request_without_a_scope_holds_back_nothing(desk: Desk) -> None:
+    counted = heard(SurveyCounted(city_id="turek"), event_id="held-1")
+    again = heard(SurveyCounted(city_id="turek"), event_id="2")
+    assert parked_row(message(counted.body).record(), Reason.UNDECIDABLE, "", now=NOON, heard=counted).scope is None
+    await desk.act([counted])
+    await desk.act([again])
+    assert await held(desk) == ["held-1"]
+
+
+async def test_news_of_anything_it_is_about_finds_a_held_request(desk: Desk) -> None:
+    await desk.act([reopened("turek", "held-1"), heard(SurveyCounted(city_id="turek"), event_id="held-2")])
+
+    async def found(*subjects: str) -> list[str]:
+        working = SERVICE.working(NOON)
+        async with desk.engine.connect() as connection:
+            reads = Reads(connection)
+            load_held_about(reads, working, subjects)
+            await reads.run()
+        return sorted(one.request_id for one in working[Held])
+
+    assert await found("campaign/c1") == ["held-1"]
+    assert await found("city/turek") == ["held-1", "held-2"]
+    assert await found("city/brzeg", "campaign/c2") == []
