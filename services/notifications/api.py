@@ -34,13 +34,13 @@ def app_of(runtime: Runtime) -> FastAPI:
     @read.get("/notices")
     async def notices(
         state: NoticeState | None = None,
-        person_id: Annotated[str | None, Query(pattern=ID_PATTERN)] = None,
+        recipient: Annotated[str | None, Query(pattern=ID_PATTERN)] = None,
         after: Annotated[str, Query(max_length=64)] = "",
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> list[dict[str, Any]]:
         """Notices by id, oldest first; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            return await reading.notices(connection, state=state, person_id=person_id, after=after, limit=limit)
+            return await reading.notices(connection, state=state, recipient=recipient, after=after, limit=limit)
 
     @read.get("/notices/{notice_id}")
     async def notice(notice_id: NoticeId) -> dict[str, Any]:
@@ -57,12 +57,12 @@ def app_of(runtime: Runtime) -> FastAPI:
             known = await store.load_settled(connection, working, notice_id)
             if known is None:
                 raise Problem(404, "No such notice", f"{notice_id} is not known or not settled yet", field="notice_id")
-            told = working[Told].get(known.person_id, known.session_id)
+            told = working[Told].get(known.recipient, known.about)
             last = (told.notice_id, told.given_up_by) if told else ()
             if known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED) or notice_id not in last:
                 raise Problem(409, "Nothing to settle", "the notice was sent, or a later one has told what is true")
             if len(working[OpenNotice]):
-                raise Problem(409, "Too late", "a later notice about the same place is on its way")
+                raise Problem(409, "Too late", "a later notice about the same subject is on its way")
             operator_says(working, known, sent=found.sent == "sent")
             await runtime.desk.write(connection, working)
             thought.add(working)

@@ -14,6 +14,7 @@ from services.notifications.ledger import DERIVE
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.state import MAKE, REMEMBER
+from services.notifications.tables import TABLES
 from shared import telemetry
 from shared.books.watermark import is_heard
 from shared.process.runtime import Runtime, run
@@ -29,7 +30,7 @@ SERVICE = Service(
     decisions=("programme.rules", "programme.sessions", "enrolment.events"),
     own=("notifications.events",),
     make=MAKE,
-    tables=store.TABLES,
+    tables=TABLES,
     derive=DERIVE,
     remember=REMEMBER,
     load=store.load,
@@ -57,7 +58,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     runtime.loops += sender.loops()
 
     async def books(connection: AsyncConnection) -> dict[str, Any]:
-        own = await reading.books(connection, now=SERVICE.clock(), since=settings.since)
+        own = await reading.books(connection, now=SERVICE.clock(), rules=settings.rules())
         return own | {"mail_server": {"problem": sender.problem, "since": sender.problem_since}}
 
     runtime.health.own_books.append(books)

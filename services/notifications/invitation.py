@@ -11,11 +11,10 @@ from collections import Counter
 from dataclasses import replace
 
 from services.notifications.calendar import Entry, Layout, Method, Sender, lay_out, lay_out_day, recurrence_of
-from services.notifications.letters import Arrangement, SessionMail
+from services.notifications.letters import CANCELLATION, CONFIRMATION, Arrangement, PlaceMail
 from services.notifications.mime import one_line
 from services.notifications.templates.timetable import in_order
 from services.notifications.templates.words import CalendarSteps, Words
-from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting
 from shared.values import immutable
 
@@ -30,11 +29,11 @@ class Invitation:
 
 
 def invitation_of(
-    mail: SessionMail, words: Words, topic: str, place: tuple[str, ...], organiser: str, organiser_name: str
+    mail: PlaceMail, words: Words, topic: str, place: tuple[str, ...], organiser: str, organiser_name: str
 ) -> Invitation:
     """The invitation of a mail that confirms or changes a place, the cancellation of one that calls it off."""
     sender = Sender(mail.sequence, organiser, organiser_name)
-    method = Method.CANCEL if mail.kind is NoticeKind.CANCELLATION else Method.REQUEST
+    method = Method.CANCEL if mail.letter == CANCELLATION else Method.REQUEST
     meetings = in_order(mail.meetings)
     now = Arrangement(meetings, mail.venue, mail.address)
     kind = words.session_kinds[mail.session_kind]
@@ -96,18 +95,18 @@ def _names(stem: str, count: int) -> tuple[str, ...]:
 
 
 def _steps(
-    mail: SessionMail, words: Words, told_several: bool, days: tuple[str, ...], dropped: tuple[str, ...]
+    mail: PlaceMail, words: Words, told_several: bool, days: tuple[str, ...], dropped: tuple[str, ...]
 ) -> tuple[str, ...]:
     """What to do, in the order in which it is tried."""
     texts, several = words.calendar_steps, len(mail.meetings) > 1
-    if mail.kind is NoticeKind.CANCELLATION:
+    if mail.letter == CANCELLATION:
         if not several and not told_several:
             return (texts.cancel,)
         steps = [texts.cancel_days]
         if days:
             steps.append(_with_files(texts, texts.cancel_file, texts.cancel_files, days))
         return tuple(steps)
-    if mail.kind is NoticeKind.CONFIRMATION:
+    if mail.letter == CONFIRMATION:
         steps = [texts.add_days if several else texts.add]
     elif not mail.in_calendar:  # Others told of it: whatever entry there may be is not ours and is not replaced.
         steps = [texts.add_days_again if several else texts.add_again]

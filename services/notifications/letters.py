@@ -1,15 +1,23 @@
-"""What a mail is written from: the values the renderer takes, and how an attempt becomes them. Pure."""
+"""What a mail is written from: the values that the sheets take. Pure."""
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
-from services.notifications.decisions import Attempt, message_id
-from services.notifications.ledger import Content
+from services.notifications.ledger import Content, OpenNotice
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
+from shared.contracts.notifications import Says
 from shared.contracts.planner import Meeting, SessionKind
 from shared.values import immutable
+
+if TYPE_CHECKING:
+    from services.notifications.kinds.sessions import Facts
+    from services.notifications.untold import Difference
+
+
+CONFIRMATION, CHANGE, CANCELLATION = "confirmation", "change", "cancellation"
+"""The mails about a place."""
 
 
 @immutable
@@ -25,12 +33,22 @@ class Arrangement:
     """The topic, if it was another one."""
 
 
+def arranged(told: Content | None, now: Says) -> Arrangement | None:
+    """What was told, beside what is told now: a town or a topic is named only where it is another one."""
+    if told is None:
+        return None
+    says = told.says
+    city_name = says.city_name if says.city_id != now.city_id else None
+    topic_name = says.topic_name if says.topic != now.topic else None
+    return Arrangement(says.meetings, says.venue, says.address, city_name, topic_name)
+
+
 @immutable
-class SessionMail:
-    """What all mails about one session share, in one language and of one kind."""
+class PlaceMail:
+    """What all mails about places in one session share, in one language and of one kind."""
 
     session_id: str
-    kind: NoticeKind
+    letter: str
     language: Language
     session_kind: SessionKind
     topic_name: str
@@ -66,6 +84,43 @@ class SessionMail:
 
 
 @immutable
+class BriefMail:
+    """What all mails without a calendar entry about one session share, in one language and of one kind."""
+
+    letter: str
+    language: Language
+    session_kind: SessionKind
+    topic_name: str
+    city_name: str
+    venue: str
+    address: str | None
+    meetings: tuple[Meeting, ...]
+    because: str | None = None
+    before: Arrangement | None = None
+    in_doubt: bool = False
+
+    @classmethod
+    def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:
+        session, content, language = facts.session, notice.content, notice.language
+        if session is None or content is None or language is None or facts.topic_names is None:
+            raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
+        says = content.says
+        return cls(
+            letter=found.letter,
+            language=language,
+            session_kind=session.kind,
+            topic_name=says.topic_name or facts.topic_names[0 if language == Language.PL else 1],
+            city_name=says.city_name or facts.city_name or "",
+            venue=says.venue,
+            address=says.address,
+            meetings=says.meetings,
+            because=found.because,
+            before=before,
+            in_doubt=found.in_doubt,
+        )
+
+
+@immutable
 class Recipient:
     person_id: str
     given_name: str
@@ -80,51 +135,3 @@ class Letter:
     message_id: str
     notice_id: str
     stated_at: dt.datetime
-
-
-def mail_of(attempt: Attempt) -> SessionMail:
-    """What the mail says to everyone in the session."""
-    notice, found, truth = attempt.notice, attempt.difference, attempt.truth
-    session, city_name, names, language = truth.session, truth.city_name, truth.topic_names, notice.language
-    if session is None or city_name is None or names is None or language is None:
-        raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
-    says, told = found.says, [one for one in (found.before, found.certain) if one is not None]
-    return SessionMail(
-        session_id=notice.session_id,
-        kind=found.kind,
-        language=Language(language),
-        session_kind=session.kind,
-        topic_name=says.topic_name or names[0 if language == Language.PL else 1],
-        city_name=says.city_name or city_name,
-        venue=says.venue,
-        address=says.address,
-        meetings=says.meetings,
-        sequence=notice.sequence,
-        session_cancelled=found.session_cancelled,
-        before=_arranged(found.before, says),
-        certain=_arranged(found.certain, says),
-        another_topic=any(one.topic not in (None, says.topic) for one in told),
-        told_by_others=found.told_by_others,
-        in_doubt=found.in_doubt,
-        is_ahead=found.is_ahead,
-    )
-
-
-def _arranged(told: Content | None, now: Content) -> Arrangement | None:
-    """What was told, beside what is told now: a town or a topic is named only where it is another one."""
-    if told is None:
-        return None
-    city_name = told.city_name if told.city_id != now.city_id else None
-    topic_name = told.topic_name if told.topic != now.topic else None
-    return Arrangement(told.meetings, told.venue, told.address, city_name, topic_name)
-
-
-def recipient_of(attempt: Attempt, domain: str) -> tuple[Recipient, Letter]:
-    """To whom, and what the mail is known by."""
-    notice, person, contact = attempt.notice, attempt.truth.person, attempt.truth.contact
-    if person is None or contact is None or contact.email is None or notice.stated_at is None:
-        raise RuntimeError(f"{notice.notice_id} was claimed and lacks whom to tell")
-    return (
-        Recipient(notice.person_id, person.given_name or "", person.family_name or "", contact.email),
-        Letter(message_id(notice.notice_id, domain), notice.notice_id, notice.stated_at),
-    )

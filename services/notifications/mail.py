@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import textwrap
 from email.utils import format_datetime
 
 import mrml
-from babel.lists import format_list
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from services.notifications.calendar import Layout, person_lines
-from services.notifications.invitation import invitation_of, place_lines
-from services.notifications.letters import Letter, Recipient, SessionMail
+from services.notifications.letters import Letter, Recipient
 from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
@@ -36,20 +33,17 @@ from services.notifications.mime import (
     pieces,
     skeleton,
 )
-from services.notifications.templates.timetable import dates_told, days_told
-from services.notifications.templates.words import CALENDAR_STEPS, FOLDER, Notice, Words, load_words
+from services.notifications.sheets import Office, Sheet
+from services.notifications.templates.words import FOLDER, common_words
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
 from shared.values import immutable
-
-SUBJECT_TOPIC_CHARACTERS = 90
 
 
 @immutable
 class Prepared:
-    """The shared part of a session's mails: a value, good for as long as the `SessionMail` it was made of is."""
+    """The shared part of a session's mails: a value, good for as long as what it was made of is."""
 
-    session_id: str
+    session_id: str | None
     headers: str
     """Those that are the same for everyone, as lines."""
     skeleton: str
@@ -57,7 +51,7 @@ class Prepared:
     text: tuple[str, ...]
     html: tuple[str, ...]
     """Alternately a quoted-printable piece and the mark of the name that follows it."""
-    calendar: Layout
+    calendar: Layout | None
     files: tuple[Layout, ...]
 
 
@@ -89,8 +83,9 @@ class Renderer:
         self._organiser = deliverable(organiser)
         self._organiser_name = one_line(organiser_name)
         self._reply_to = mailbox("Reply-To", self._organiser_name, self._organiser)
-        self._base_url = base_url
-        self._words = {language: load_words(language) for language in Language}
+        self.office = Office(self._organiser, self._organiser_name, base_url)
+        for language in Language:
+            common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
         environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
@@ -101,76 +96,35 @@ class Renderer:
             auto_reload=False,
         )
         environment.filters["unbroken"] = unbroken
-        self._text = environment.get_template("notice.txt")
-        self._mjml = environment.get_template("notice.mjml")
+        self._environment = environment
         # Comments off keeps mails small; no fonts: nothing is fetched from anywhere when a mail is opened.
         self._mjml_options = mrml.RenderOptions(disable_comments=True, fonts={})
 
-    def shared(self, mail: SessionMail) -> Prepared:
-        """Renders what all mails of `mail` share. Raises ValueError for values that no mail could carry."""
-        words = self._words[mail.language]
-        known_id("session_id", mail.session_id)
-        if not mail.meetings:
-            raise ValueError("a notice needs at least one meeting")
-        topic, place = one_line(mail.topic_name), _place(mail)
-        told = mail.told if mail.kind is NoticeKind.CHANGE else ()
-        topics_before = tuple(dict.fromkeys(one_line(one.topic_name) for one in told if one.topic_name))
-        days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
-        place_before = _place_before(mail)
-        changed = _changed(mail, moved=not all(day.unchanged for day in days), elsewhere=place_before is not None)
-        notice = _notice(mail, words, changed)
-        invitation = invitation_of(mail, words, topic, place, self._organiser, self._organiser_name)
-        subject = notice.subject.format(
-            topic=textwrap.shorten(topic, SUBJECT_TOPIC_CHARACTERS, placeholder=" …"),
-            dates=dates_told(mail.meetings, words.locale),
-        )
-        shown = {
-            "language": mail.language.value,
-            "kind": mail.kind.value,
-            "subject": subject,
-            "preview": f"{next(day.when.text for day in days if not day.dropped)} · {place[0]}",
-            "notice": notice,
-            "lead": _lead(mail, words, notice, changed),
-            "steps": [
-                text for step in notice.steps for text in (invitation.steps if step == CALENDAR_STEPS else (step,))
-            ],
-            "greeting": words.greeting.format(given_name=GIVEN_NAME),
-            "full_name": FULL_NAME,
-            "topic": topic,
-            "topic_before": "; ".join(topics_before),
-            "session_kind": words.session_kinds[mail.session_kind],
-            "labels": words.labels,
-            "when_label": notice.when or words.labels.when,
-            "where_label": notice.where or words.labels.where,
-            "days": days,
-            "place": place,
-            "place_before": place_before,
-            "next_steps": words.next_steps,
-            "reason": words.reason,
-            "questions": words.questions,
-            "organiser": self._organiser,
-            "organiser_name": self._organiser_name,
-            "base_url": self._base_url,
-        }
-        html = mrml.to_html(self._mjml.render(shown), None, self._mjml_options).content
+    def shared(self, sheet: Sheet) -> Prepared:
+        """Renders what all mails of a sheet share. Raises ValueError for values that no mail could carry."""
+        text, mjml = (self._environment.get_template(f"{sheet.template}.{form}") for form in ("txt", "mjml"))
+        html = mrml.to_html(mjml.render(sheet.shown), None, self._mjml_options).content
         headers = (
             ("From", self._from),
             ("Reply-To", self._reply_to),
-            ("Subject", encoded("Subject", subject)),
+            ("Subject", encoded("Subject", sheet.subject)),
             ("Auto-Submitted", "auto-generated"),
             # Exchange does not look at Auto-Submitted when it decides whether to send out-of-office replies.
             ("X-Auto-Response-Suppress", "OOF, AutoReply"),
-            ("Content-Language", mail.language.value),
-            ("X-Rollcall-Notice-Kind", mail.kind.value),
+            ("Content-Language", sheet.language.value),
+            ("X-Rollcall-Notice-Kind", sheet.letter),
         )
+        invitation = sheet.invitation
         return Prepared(
-            session_id=mail.session_id,
+            session_id=sheet.session_id,
             headers="".join(header(name, value) for name, value in headers),
-            skeleton=skeleton(invitation.calendar.method.value, invitation.file_names),
-            text=pieces(self._text.render(shown)),
+            skeleton=skeleton(
+                invitation.calendar.method.value if invitation else None, invitation.file_names if invitation else ()
+            ),
+            text=pieces(text.render(sheet.shown)),
             html=pieces(html),
-            calendar=invitation.calendar,
-            files=invitation.files,
+            calendar=invitation.calendar if invitation else None,
+            files=invitation.files if invitation else (),
         )
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
@@ -187,11 +141,7 @@ class Renderer:
         full_name = f"{given_name} {one_line(recipient.family_name)}".strip()
         address = deliverable(recipient.email)
 
-        lines = person_lines(prepared.session_id, recipient.person_id, full_name, address, letter.stated_at)
-        calendar = in_base64(prepared.calendar.for_person(lines))
-        files = (
-            calendar if file is prepared.calendar else in_base64(file.for_person(lines)) for file in prepared.files
-        )
+        calendar, files = _for_calendar(prepared, recipient.person_id, full_name, address, letter.stated_at)
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         body = prepared.skeleton.format(
             *files,
@@ -211,63 +161,14 @@ class Renderer:
         return message.replace("\n", "\r\n").encode("ascii")
 
 
-def _changed(mail: SessionMail, *, moved: bool, elsewhere: bool) -> tuple[str, ...]:
-    """What of it is another than was told, in the order in which it is said."""
-    changes = {"topic": mail.another_topic, "when": moved, "where": elsewhere}
-    return tuple(name for name, is_so in changes.items() if is_so)
-
-
-def _notice(mail: SessionMail, words: Words, changed: tuple[str, ...]) -> Notice:
-    """The words for what happened."""
-    notices = words.notices
-    match mail.kind:
-        case NoticeKind.CONFIRMATION:
-            return notices.confirmation
-        case NoticeKind.CANCELLATION:
-            return notices.session_cancelled if mail.session_cancelled else notices.place_cancelled
-        case NoticeKind.CHANGE if not mail.is_ahead:
-            return notices.change_past
-    match changed:
-        case ("when",):
-            return notices.change_when
-        case ("where",):
-            return notices.change_where
-        case ("when", "where"):
-            return notices.change_both
-        case ("topic",):
-            return notices.change_topic
-        case ():
-            return notices.change_other
-    return notices.change_several
-
-
-def _lead(mail: SessionMail, words: Words, notice: Notice, changed: tuple[str, ...]) -> str:
-    """What happened in a sentence or two; while the last mail is in doubt, so that it is true whether it arrived or not."""
-    what = format_list([getattr(words.changed, name) for name in changed], locale=words.locale) if changed else ""
-    lead = notice.lead.format(what=what)
-    return f"{lead} {notice.in_doubt}" if mail.in_doubt and notice.in_doubt else lead
-
-
-def _place(mail: SessionMail) -> tuple[str, ...]:
-    """Venue, address and town, one a line; the town is left out where the address says it."""
-    lines = [one_line(mail.venue)]
-    if mail.address:
-        lines.append(one_line(mail.address))
-    city = one_line(mail.city_name)
-    if not re.search(rf"\b{re.escape(city)}\b", " ".join(lines), re.IGNORECASE):
-        lines.append(city)
-    return tuple(lines)
-
-
-def _place_before(mail: SessionMail) -> str | None:
-    """The earlier place, when a change mail is about another one."""
-    if mail.kind is not NoticeKind.CHANGE:
-        return None
-    here = _as_read(mail.venue, mail.address, None)
-    others = [one for one in mail.told if one.venue and _as_read(one.venue, one.address, one.city_name) != here]
-    return "; ".join(dict.fromkeys(", ".join(place_lines(one)) for one in others)) or None
-
-
-def _as_read(*lines: str | None) -> tuple[str, ...]:
-    """Nobody goes anywhere else for another space."""
-    return tuple(" ".join(line.split()) for line in lines if line)
+def _for_calendar(
+    prepared: Prepared, person_id: str, full_name: str, address: str, stated_at: dt.datetime
+) -> tuple[str, list[str]]:
+    """The invitation and the files beside it, encoded; nothing in a mail that has none."""
+    if prepared.calendar is None or prepared.session_id is None:
+        return "", []
+    lines = person_lines(prepared.session_id, person_id, full_name, address, stated_at)
+    calendar = in_base64(prepared.calendar.for_person(lines))
+    return calendar, [
+        calendar if file is prepared.calendar else in_base64(file.for_person(lines)) for file in prepared.files
+    ]

@@ -64,15 +64,17 @@ def header(name: str, text: str) -> str:
     return line if len(line) <= _LINE_CHARACTERS else compat32.fold(name, text)
 
 
-def skeleton(method: str, file_names: tuple[str, ...]) -> str:
+def skeleton(method: str | None, file_names: tuple[str, ...]) -> str:
     """The MIME tree with fields for the encoded bodies, flattened by the standard library: the last headers of the mail,
-    an empty line, and the parts.
+    an empty line, and the parts. Without a method there is nothing for a calendar.
 
     Boundaries hold `=_`, which neither quoted-printable nor base64 can produce, so no body ever holds a boundary.
     """
     alternative = MIMEMultipart("alternative", boundary="=_{boundary}_a")
     alternative.attach(_leaf("text", "plain", "quoted-printable", "{text}", charset="utf-8"))
     alternative.attach(_leaf("text", "html", "quoted-printable", "{html}", charset="utf-8"))
+    if method is None:
+        return _flat(alternative)
     alternative.attach(_leaf("text", "calendar", "base64", "{calendar}", charset="utf-8", method=method))
     mixed = MIMEMultipart("mixed", boundary="=_{boundary}_m")
     mixed.attach(alternative)
@@ -82,7 +84,11 @@ def skeleton(method: str, file_names: tuple[str, ...]) -> str:
         attachment.add_header("Content-Disposition", "attachment", filename=file_name)
         mixed.attach(attachment)
     del alternative["MIME-Version"]
-    return mixed.as_string().replace("; boundary=", ";\n boundary=")  # Folded: what goes into the field is long.
+    return _flat(mixed)
+
+
+def _flat(tree: MIMEMultipart) -> str:
+    return tree.as_string().replace("; boundary=", ";\n boundary=")  # Folded: what goes into the field is long.
 
 
 def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> MIMEBase:

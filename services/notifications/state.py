@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
@@ -91,7 +92,10 @@ class Session(FactRow):
     venue: str
     address: str | None
     meetings: tuple[Meeting, ...]
+    starts_at: dt.datetime
     ends_at: dt.datetime
+    noon_before_at: dt.datetime
+    """Noon of the day before it begins, by the clocks of the first meeting: hours of that day are counted from it."""
     content: str
     state: str
 
@@ -173,10 +177,19 @@ def session_of(heard: Heard[SessionState]) -> Session:
         body.venue,
         body.address,
         tuple(meeting.as_named() for meeting in body.meetings),
+        body.starts_at,
         body.ends_at,
+        noon_before(body),
         content_hash(body),
         CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
     )
+
+
+def noon_before(body: SessionState) -> dt.datetime:
+    """Clocks change at night: from this moment on every hour of that day lasts an hour."""
+    first = min(body.meetings, key=lambda meeting: (meeting.starts_at, meeting.meeting_id))
+    eve = first.starts_local.date() - dt.timedelta(days=1)
+    return dt.datetime.combine(eve, dt.time(12), ZoneInfo(first.zone)).astimezone(dt.UTC)
 
 
 def content_hash(body: SessionState) -> str:

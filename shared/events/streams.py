@@ -80,7 +80,7 @@ STREAMS: dict[str, Stream] = {
         Stream("enrolment.events", key="session_id", owner="rollcall/enrolment"),
         Stream("attendance.scans", key="session_id"),
         Stream("attendance.events", key="session_id", owner="rollcall/attendance"),
-        Stream("notifications.events", key="person_id", owner="rollcall/notifications"),
+        Stream("notifications.events", key="recipient", owner="rollcall/notifications"),
     )
 }
 

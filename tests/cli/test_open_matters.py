@@ -19,7 +19,7 @@ from services.attendance.state import MeetingList
 from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
 from services.enrolment.state import Place, Settled, session_of
-from services.notifications.ledger import Belief, NoticeState, Told
+from services.notifications.ledger import Belief, NoticeState, nothing_yet
 from shared.books import parking
 from shared.books.erasing import STRAY
 from shared.books.holding import OVERDUE_AFTER
@@ -168,12 +168,15 @@ async def test_what_stands_open_in_attendance_has_a_line(world: Make) -> None:
     assert await standing_open(here) == {"lists nobody recorded": 1}
 
 
-GIVEN_UP = Told("person-1", "session-1", "n", 0, Belief.NO, None, None, None, None, content().hash, None, "n", None)
-IN_DOUBT = Told(
-    "person-1", "session-1", "n", 0, Belief.MAYBE, content().hash, None, content(), None, None, None, None, NOW
+NOBODY = nothing_yet("person-1", "place/session-1")
+GIVEN_UP = dataclasses.replace(NOBODY, given_up=content().hash, given_up_by="n")
+IN_DOUBT = dataclasses.replace(
+    NOBODY, state=Belief.MAYBE, content=content().hash, said=content(), until=NOW, told_at=NOW
 )
+
 TOO_LATE = notice(state=NoticeState.TOO_LATE, code="too_late")
 KNOWN = [said_then(row, heard_at=BEFORE - dt.timedelta(days=9)) for row in (place(), session())]
+TOLD_OF_IT = dataclasses.replace(IN_DOUBT, state=Belief.YES, until=session().ends_at)
 ON_ITS_WAY = ("mails on their way",)
 
 
@@ -193,6 +196,7 @@ ON_ITS_WAY = ("mails on their way",)
         ("waiting for a topic", [place()], "topic", ()),
         ("waiting for enrolment", [place(), session(event_id="event-2", version=2)], None, ()),
         ("mails that came too late", [TOO_LATE], None, ()),
+        ("waiting for another mail", [place(Standing.WAITLISTED), TOLD_OF_IT], None, ("to be planned",)),
         ("told by others", [place(), *KNOWN], None, ()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

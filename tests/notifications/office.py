@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
@@ -62,6 +62,16 @@ class Server:
 
     def listening(self) -> AbstractAsyncContextManager[None]:
         return listening(self, self.port)
+
+
+async def write_rows(connection: AsyncConnection, *rows: Row) -> None:
+    for kind in dict.fromkeys(map(type, rows)):
+        written, writes = Rows(kind), Writes()
+        for row in rows:
+            if type(row) is kind:
+                written.put(row)
+        writes.save(SERVICE.table(kind), written)
+        await writes.run(connection)
 
 
 class Office:
@@ -145,7 +155,7 @@ class Office:
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
-            return await reading.books(connection, now=SERVICE.clock(), since=self.settings.since)
+            return await reading.books(connection, now=SERVICE.clock(), rules=self.settings.rules())
 
     async def open(self) -> int:
         async with self.engine.connect() as connection:

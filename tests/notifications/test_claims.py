@@ -12,10 +12,9 @@ import sqlalchemy as sa
 from services.notifications import reading
 from services.notifications.decisions import Attempt, Outcome
 from services.notifications.sending import Sender
-from services.notifications.store import OPEN
+from services.notifications.tables import OPEN
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
 from tests.notifications.building import BEFORE, NOW, contact, content, open_notice, person, place
 from tests.notifications.office import Office, settled, until
 
@@ -27,7 +26,7 @@ async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_oth
     others = [f"person-{number}" for number in range(2, 9)]
     standing = Standing.ENROLLED if outcome == "unknown" else Standing.WITHDRAWN
     in_doubt = open_notice(
-        kind=NoticeKind.CONFIRMATION, language=Language.PL, content=content(), stated_at=BEFORE,
+        kind="confirmation", language=Language.PL, content=content(), stated_at=BEFORE,
         attempts=2, doubts=1, lease="of one who is gone", lease_until=BEFORE,
     )  # fmt: skip
     await office.is_true(*map(person, others), *map(contact, others), *(place(person_id=one) for one in others))
@@ -39,8 +38,8 @@ async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_oth
     async with office.server.listening(), office.sending():
         await until(lambda: len(office.server.mails) >= len(others))
         async with office.engine.connect() as connection:
-            page = await reading.notices(connection, state=None, person_id="person-1", after="", limit=10)
-            books = await reading.books(connection, now=NOW, since=office.settings.since)
+            page = await reading.notices(connection, state=None, recipient="person-1", after="", limit=10)
+            books = await reading.books(connection, now=NOW, rules=office.settings.rules())
         (shown,) = page
         assert (shown["code"], shown["attempts"], shown["doubts"]) == ("refused_by_database", 2, 1)
         assert books["notices"]["postponed"] == 1

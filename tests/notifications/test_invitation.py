@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.notifications.letters import Arrangement, SessionMail
+from services.notifications.letters import CANCELLATION, Arrangement, PlaceMail
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting
 from tests.notifications.mails import (
     ADDRESS,
@@ -45,7 +44,7 @@ SIXTY = tuple(
 """As many as a session may have."""
 
 
-def now(*meetings: Meeting) -> SessionMail:
+def now(*meetings: Meeting) -> PlaceMail:
     return change(meetings=meetings, before=told(*THREE))
 
 
@@ -53,11 +52,11 @@ def recurrence_ids(of: Any) -> list[str]:
     return [event["RECURRENCE-ID"].dt.isoformat() for event in of.events if "RECURRENCE-ID" in event]
 
 
-def methods(mail: SessionMail) -> dict[str, str]:
+def methods(mail: PlaceMail) -> dict[str, str]:
     return {name: str(file["METHOD"]) for name, file in files(received(mail)).items()}
 
 
-def steps(mail: SessionMail) -> str:
+def steps(mail: PlaceMail) -> str:
     """What the mail says is to be done, as one line."""
     text = body(received(mail), "plain")
     listed = re.split("Co dalej:|What next:", text)[1].split("\n-- \n")[0]
@@ -73,7 +72,7 @@ def steps(mail: SessionMail) -> str:
         (cancellation(Language.EN, session_cancelled=False), "CANCEL", "cancelled.ics"),
     ],
 )
-def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: SessionMail, method: str, file_name: str) -> None:
+def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: PlaceMail, method: str, file_name: str) -> None:
     message = received(mail)
     assert [part.get_content_type() for part in message.walk()] == [
         "multipart/mixed",
@@ -95,7 +94,7 @@ def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: SessionMai
     [session_mail(), session_mail(meetings=THREE), now(FIRST, SECOND_MOVED), cancellation(meetings=THREE)],
     ids=["one day", "three days", "a change", "a cancellation"],
 )
-def test_all_that_a_mail_carries_is_about_one_entry_and_says_the_same_of_it(mail: SessionMail) -> None:
+def test_all_that_a_mail_carries_is_about_one_entry_and_says_the_same_of_it(mail: PlaceMail) -> None:
     message = received(mail)
     events = [event for file in (calendar(message), *files(message).values()) for event in file.events]
     for name in ("UID", "SEQUENCE", "DTSTAMP", "ORGANIZER", "ATTENDEE"):
@@ -223,14 +222,14 @@ EVERY_CASE = {
 
 
 @pytest.mark.parametrize(("mail", "said"), EVERY_CASE.values(), ids=EVERY_CASE)
-def test_the_steps_say_what_to_do_in_each_case(mail: SessionMail, said: str) -> None:
+def test_the_steps_say_what_to_do_in_each_case(mail: PlaceMail, said: str) -> None:
     assert said in steps(mail)
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("mail", [mail for mail, _ in EVERY_CASE.values()], ids=EVERY_CASE)
 def test_every_file_that_a_step_names_is_there_and_several_are_never_left_unnamed(
-    mail: SessionMail, language: Language
+    mail: PlaceMail, language: Language
 ) -> None:
     mail = replace(mail, language=language)
     named = set(re.findall(r"[a-z]+(?:-\d+)?\.ics", steps(mail)))
@@ -239,7 +238,7 @@ def test_every_file_that_a_step_names_is_there_and_several_are_never_left_unname
     if len(attached) > 1:
         assert named >= {attached[-1]}
         assert ("szkolenie-1.ics" in named or "training-1.ics" in named) == (
-            mail.kind is not NoticeKind.CANCELLATION and len(mail.meetings) > 1
+            mail.letter != CANCELLATION and len(mail.meetings) > 1
         )
     assert "{" not in steps(mail)
     assert len(body(received(mail), "html").encode()) < 60_000

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aiosmtplib.email import extract_recipients, extract_sender
 
-from services.notifications.letters import Arrangement, Letter, Recipient, SessionMail
+from services.notifications.letters import Arrangement, Letter, PlaceMail, Recipient
 from services.notifications.mail import Renderer
 from shared.contracts.model import Language
 from tests.notifications.mails import (
@@ -35,6 +35,7 @@ from tests.notifications.mails import (
     on_the_wire,
     received,
     session_mail,
+    shared,
     told,
 )
 
@@ -98,7 +99,7 @@ EVERY_MAIL = [
         ),
     ],
 )
-def test_the_subject_says_what_happened_and_when(mail: SessionMail, subject: str) -> None:
+def test_the_subject_says_what_happened_and_when(mail: PlaceMail, subject: str) -> None:
     assert received(mail)["Subject"] == subject
 
 
@@ -148,7 +149,7 @@ def test_who_is_told_that_it_has_taken_place_is_not_told_that_a_place_awaits_the
 
 
 @pytest.mark.parametrize("mail", [change(), change(meetings=(FIRST_MOVED,)), cancellation()])
-def test_while_the_last_mail_is_in_doubt_the_next_one_says_so(mail: SessionMail) -> None:
+def test_while_the_last_mail_is_in_doubt_the_next_one_says_so(mail: PlaceMail) -> None:
     said = "Nie wiemy, czy dotarła"
     assert said not in body(received(mail), "plain").replace("\n", " ")
     assert said in body(received(replace(mail, in_doubt=True)), "plain").replace("\n", " ")
@@ -286,13 +287,13 @@ def test_a_session_that_would_add_lines_is_refused(field: str, bad: str) -> None
     *before, field = field.split(".")
     mail = change(before=with_field(told(), field, text)) if before else with_field(change(), field, text)
     with pytest.raises(ValueError, match=r"single line|must be an id"):
-        RENDERER.shared(mail)
+        shared(mail)
 
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", "\ud800"])
 @pytest.mark.parametrize("field", ["given_name", "family_name", "email", "person_id"])
 def test_a_recipient_that_would_add_lines_is_refused(field: str, bad: str) -> None:
-    prepared = RENDERER.shared(session_mail())
+    prepared = shared(session_mail())
     for value in (f"a{bad}Bcc: b@example.org", f"a@example.org{bad}"):
         with pytest.raises(ValueError, match=r"single line|must look like|must be an id"):
             RENDERER.message(prepared, with_field(ZANETA, field, value), LETTER)
@@ -301,7 +302,7 @@ def test_a_recipient_that_would_add_lines_is_refused(field: str, bad: str) -> No
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", " ", ""])
 @pytest.mark.parametrize("field", ["message_id", "notice_id"])
 def test_a_letter_that_would_add_lines_is_refused(field: str, bad: str) -> None:
-    prepared = RENDERER.shared(session_mail())
+    prepared = shared(session_mail())
     for value in (f"<a{bad}b: c@d>", f"<a@b>{bad}x"):
         with pytest.raises(ValueError, match=r"message_id|notice_id"):
             RENDERER.message(prepared, ZANETA, with_field(LETTER, field, value))
@@ -332,7 +333,7 @@ def test_an_address_is_written_so_that_any_server_takes_it() -> None:
     assert message["To"].addresses[0].addr_spec == "jan@xn--kda4b0koi.pl"
     for email_address in ("żaneta@example.org", "no-at.example.org", "a@b@c", "a@b..pl", "a b@c.pl", "<a@b.pl>"):
         with pytest.raises(ValueError, match=r"must look like|must be ASCII|label"):
-            RENDERER.message(RENDERER.shared(session_mail()), replace(ZANETA, email=email_address), LETTER)
+            RENDERER.message(shared(session_mail()), replace(ZANETA, email=email_address), LETTER)
 
 
 def test_the_headers_tell_people_and_programs_what_this_is() -> None:
@@ -351,12 +352,12 @@ def test_the_headers_tell_people_and_programs_what_this_is() -> None:
 def test_a_letter_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         RENDERER.message(
-            RENDERER.shared(session_mail()), ZANETA, replace(LETTER, stated_at=LETTER.stated_at.replace(tzinfo=None))
+            shared(session_mail()), ZANETA, replace(LETTER, stated_at=LETTER.stated_at.replace(tzinfo=None))
         )
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_every_line_on_the_wire_is_short_ascii(mail: SessionMail) -> None:
+def test_every_line_on_the_wire_is_short_ascii(mail: PlaceMail) -> None:
     long = "Żółć " * 39 + "Ł"
     mail = replace(mail, topic_name=long, venue=long, address="x" * 200)
     wire = on_the_wire(mail, replace(ZANETA, given_name="Ż" * 200, family_name="q" * 200))
@@ -368,7 +369,7 @@ def test_every_line_on_the_wire_is_short_ascii(mail: SessionMail) -> None:
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_the_plain_text_reads_well_by_itself(mail: SessionMail) -> None:
+def test_the_plain_text_reads_well_by_itself(mail: PlaceMail) -> None:
     text = body(received(mail), "plain")
     assert not re.search("[<&{]", text)
     assert "\n\n\n" not in text
@@ -376,7 +377,7 @@ def test_the_plain_text_reads_well_by_itself(mail: SessionMail) -> None:
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_the_html_speaks_its_language_has_headings_and_fetches_nothing(mail: SessionMail) -> None:
+def test_the_html_speaks_its_language_has_headings_and_fetches_nothing(mail: PlaceMail) -> None:
     markup = body(received(mail), "html")
     assert f'<html lang="{mail.language}"' in markup
     assert len(re.findall("<h1[ >]", markup)) == 1
@@ -390,18 +391,18 @@ def test_the_html_speaks_its_language_has_headings_and_fetches_nothing(mail: Ses
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_no_polish_word_guesses_a_gender(mail: SessionMail) -> None:
+def test_no_polish_word_guesses_a_gender(mail: PlaceMail) -> None:
     text = body(received(mail), "plain")
     assert not re.search(r"\w/[ay]\b|zgłoszon|zapisan[ya]|uczestni[ck]|Pan[ia]?\b", text)
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_the_same_values_give_the_same_bytes(mail: SessionMail) -> None:
+def test_the_same_values_give_the_same_bytes(mail: PlaceMail) -> None:
     assert on_the_wire(mail) == on_the_wire(replace(mail))
 
 
 def test_what_is_prepared_once_serves_many_people_and_mixes_none_of_them() -> None:
-    prepared = RENDERER.shared(session_mail(language=Language.EN))
+    prepared = shared(session_mail(language=Language.EN))
     for number in range(3):
         recipient = Recipient(f"person-{number}", f"Name{number}", "Ź", f"n{number}@example.org")
         wire = RENDERER.message(prepared, recipient, Letter(f"<n-{number}@x.org>", f"n-{number}", LETTER.stated_at))
@@ -414,4 +415,4 @@ def test_what_is_prepared_once_serves_many_people_and_mixes_none_of_them() -> No
 
 def test_a_session_without_meetings_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one meeting"):
-        RENDERER.shared(session_mail(meetings=()))
+        shared(session_mail(meetings=()))

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import sending
 from services.notifications.decisions import Attempt
-from services.notifications.letters import mail_of
 from shared.contracts.enrolment import Standing
 from shared.state.rows import FactRow
 from tests.notifications.building import (
@@ -250,7 +249,7 @@ async def test_who_could_not_be_told_before_the_session_was_over_is_a_fact_and_i
     assert (books["notices"]["too_late"], books["notices"]["untold"], books["told_is_true"]) == (2, 0, True)
     assert office.server.mails == []
     async with office.engine.connect() as connection:
-        rows = await connection.execute(sa.text("select person_id, problem from projection.notice order by person_id"))
+        rows = await connection.execute(sa.text("select recipient, problem from projection.notice order by recipient"))
         assert [tuple(row) for row in rows] == [("person-1", None), ("person-2", "contact")]
 
 
@@ -271,12 +270,14 @@ async def test_a_place_asked_for_again_weeks_later_is_not_given_up_at_once(offic
 async def test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(attempt: Attempt) -> Any:
-        if attempt.notice.person_id == "person-1":
-            raise RuntimeError("a fault of our own")
-        return mail_of(attempt)
+    addressed = sending._addressed
 
-    monkeypatch.setattr(sending, "mail_of", broken)
+    def broken(attempt: Attempt, domain: str) -> Any:
+        if attempt.notice.recipient == "person-1":
+            raise RuntimeError("a fault of our own")
+        return addressed(attempt, domain)
+
+    monkeypatch.setattr(sending, "_addressed", broken)
     await office.is_true(place(), person("person-2"), contact("person-2"), place(person_id="person-2"))
     async with office.server.listening(), office.sending():
         outcomes = await settled_notices(office, 2)

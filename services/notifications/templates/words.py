@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +28,8 @@ class Notice(BaseModel):
     """What to do; CALENDAR_STEPS stands where what to do with the calendar goes."""
     when: str | None = None
     where: str | None = None
+    reason: str | None = None
+    """Why the person receives it, if it is not about a place."""
     in_doubt: str | None = None
     """Said besides, while nobody knows whether the last mail about it arrived."""
 
@@ -122,5 +125,17 @@ class Words(BaseModel):
     notices: Notices
 
 
-def load_words(language: Language) -> Words:
+@lru_cache
+def common_words(language: Language) -> Words:
     return Words.model_validate(tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8")))
+
+
+def notices_of(kind: str, *names: str) -> dict[Language, dict[str, Notice]]:
+    """The words of a kind, from `<kind>.<language>.toml`: exactly these situations, in every language."""
+    found = {}
+    for language in Language:
+        read = tomllib.loads((FOLDER / f"{kind}.{language}.toml").read_text("utf-8"))
+        if set(read) != set(names):
+            raise ValueError(f"{kind}.{language}.toml says {sorted(read)}, and not {sorted(names)}")
+        found[language] = {name: Notice.model_validate(words) for name, words in read.items()}
+    return found

@@ -13,8 +13,8 @@ down_revision = None
 
 TABLES = """
 CREATE TABLE kept.open_notice (
-    person_id TEXT NOT NULL,
-    session_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    about TEXT NOT NULL,
     notice_id TEXT NOT NULL,
     planned_at TIMESTAMP WITH TIME ZONE NOT NULL,
     next_attempt_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -30,7 +30,7 @@ CREATE TABLE kept.open_notice (
     lease TEXT,
     lease_until TIMESTAMP WITH TIME ZONE,
     problem TEXT,
-    CONSTRAINT open_notice_key PRIMARY KEY (person_id, session_id),
+    CONSTRAINT open_notice_key PRIMARY KEY (recipient, about),
     CONSTRAINT open_notice_id UNIQUE (notice_id),
     CONSTRAINT open_notice_lease_has_an_end CHECK ((lease is null) = (lease_until is null)),
     CONSTRAINT open_notice_attempts_say_something CHECK (attempts = 0 or content is not null)
@@ -68,8 +68,8 @@ CREATE TABLE projection.notice (
     event_id TEXT NOT NULL,
     heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
     notice_id TEXT NOT NULL,
-    person_id TEXT NOT NULL,
-    session_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    about TEXT NOT NULL,
     kind TEXT NOT NULL,
     language TEXT NOT NULL,
     sequence BIGINT NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE projection.notice (
     CONSTRAINT notice_key PRIMARY KEY (notice_id)
 );
 
-CREATE INDEX notice_person ON projection.notice (person_id);
+CREATE INDEX notice_recipient ON projection.notice (recipient);
 
 CREATE INDEX notice_state ON projection.notice (state, notice_id);
 
@@ -145,13 +145,17 @@ CREATE TABLE projection.session (
     venue TEXT NOT NULL,
     address TEXT,
     meetings JSONB NOT NULL,
+    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
     state TEXT NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 
 CREATE INDEX session_ends ON projection.session (ends_at);
+
+CREATE INDEX session_noon_before ON projection.session (noon_before_at);
 
 CREATE INDEX session_heard ON projection.session (heard_at);
 
@@ -168,7 +172,9 @@ CREATE TABLE projection.session_said (
     venue TEXT NOT NULL,
     address TEXT,
     meetings JSONB NOT NULL,
+    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
     state TEXT NOT NULL,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
@@ -192,8 +198,8 @@ CREATE TABLE projection.settled (
 CREATE INDEX settled_heard ON projection.settled (heard_at);
 
 CREATE TABLE projection.told (
-    person_id TEXT NOT NULL,
-    session_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    about TEXT NOT NULL,
     notice_id TEXT NOT NULL,
     sequence BIGINT NOT NULL,
     state TEXT NOT NULL,
@@ -204,11 +210,12 @@ CREATE TABLE projection.told (
     given_up TEXT,
     given_up_for TEXT,
     given_up_by TEXT,
-    ends_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT told_key PRIMARY KEY (person_id, session_id)
+    until TIMESTAMP WITH TIME ZONE,
+    told_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT told_key PRIMARY KEY (recipient, about)
 );
 
-CREATE INDEX told_ends ON projection.told (ends_at);
+CREATE INDEX told_until ON projection.told (until);
 
 CREATE TABLE projection.topic (
     source TEXT NOT NULL,
