@@ -35,6 +35,9 @@ from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
 from shared.state.working import Working
 
+METADATA = TOLD.metadata
+"""The tables of this service, for whoever compares them with what was migrated."""
+
 # --- taking notices ------------------------------------------------------------------------
 
 _UNDER_WAY = sa.bindparam("under_way", type_=sa.ARRAY(sa.Text()))

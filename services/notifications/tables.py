@@ -54,6 +54,7 @@ OPEN = table_of(
     schema=KEPT,
     extra=[
         sa.Index("open_notice_next", "next_attempt_at"),
+        sa.Index("open_notice_leased", "recipient", postgresql_where=sa.text("lease is not null")),
         sa.UniqueConstraint("notice_id", name="open_notice_id"),
         sa.CheckConstraint("(lease is null) = (lease_until is null)", name="open_notice_lease_has_an_end"),
         sa.CheckConstraint("attempts = 0 or content is not null", name="open_notice_attempts_say_something"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +15,11 @@ from shared.state.rows import Row, fields_of
 from shared.values import immutable
 
 R = TypeVar("R", bound=Row)
+
+
+@functools.cache
+def _width(kind: type[Row]) -> int:
+    return len(fields_of(kind))
 
 
 @immutable
@@ -39,7 +45,7 @@ class Reading:
 
     def next(self, kind: type[R]) -> R | None:
         """The next table's row; None where the outer join found none."""
-        begin, self._position = self._position, self._position + len(fields_of(kind))
+        begin, self._position = self._position, self._position + _width(kind)
         values = self._row[begin : self._position]
         return None if all(value is None for value in values) else kind(*values)
 

@@ -184,6 +184,10 @@ def known_before(standing: Standing, told: Any = TOLD) -> Any:
     )
 
 
+def ever_stood(standing: Standing) -> sa.ColumnElement[bool]:
+    return sa.exists().where(_of_place, PLACE_SAID.c.state == standing)
+
+
 def life_before() -> sa.ColumnElement[int]:
     """The life of a place at go-live."""
     other = PLACE_SAID.alias("said_otherwise")

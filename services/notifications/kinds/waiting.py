@@ -181,6 +181,10 @@ _is_told_of_a_place = sa.or_(
 _place_is_open = sa.exists().where(
     OPEN.c.recipient == PLACE.c.person_id, OPEN.c.about == sessions.about(sessions.PLACE_NAME)
 )
+_may_wait = sa.or_(
+    PLACE.c.state == Standing.WAITLISTED, TOLD.c.recipient.is_not(None), sessions.ever_stood(Standing.WAITLISTED)
+)
+"""Nearly everybody never waits: that is seen before anything else is looked for."""
 _waits_for_enrolment = sa.and_(_content.is_not(None), UNSETTLED)
 _end = sa.case((_until.is_(None), SESSION.c.starts_at), else_=sa.func.greatest(SESSION.c.ends_at, _until))
 
@@ -206,16 +210,19 @@ WAITING_KIND = Kind(
     around=_around,
     about=sessions.about(NAME),
     content=_content,
-    differs=sa.or_(
-        sa.and_(
-            _content.is_not(None),
-            sa.or_(_believed.is_distinct_from(_content), is_another(TOLD.c.mailbox, MAILBOX)),
-        ),
-        sa.and_(
-            _content.is_(None),
-            _believes,
-            sa.func.greatest(_until, SESSION.c.ends_at) > NOW,
-            ~_is_told_of_a_place,
+    differs=sa.and_(
+        _may_wait,
+        sa.or_(
+            sa.and_(
+                _content.is_not(None),
+                sa.or_(_believed.is_distinct_from(_content), is_another(TOLD.c.mailbox, MAILBOX)),
+            ),
+            sa.and_(
+                _content.is_(None),
+                _believes,
+                sa.func.greatest(_until, SESSION.c.ends_at) > NOW,
+                ~_is_told_of_a_place,
+            ),
         ),
     ),
     waits={
@@ -238,6 +245,7 @@ WAITING_KIND = Kind(
     sheet=_sheet,
     missed_at=_end,
     missed=sa.and_(
+        _may_wait,
         _end <= NOW,
         _end > SINCE,
         PLACE.c.heard_at < _end,

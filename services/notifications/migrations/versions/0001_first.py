@@ -44,6 +44,8 @@ CREATE TABLE kept.digest_key (
     CONSTRAINT digest_key_is_one CHECK (id = 1)
 );
 
+CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
+
 CREATE INDEX open_notice_next ON kept.open_notice (next_attempt_at);
 
 CREATE TABLE projection.contact (
