@@ -9,18 +9,27 @@ from typing import Any
 from aiokafka.structs import ConsumerRecord
 from rich.text import Text
 
+from shared.contracts.attendance import ParticipantAbsent, ParticipantAttended
+from shared.contracts.enrolment import (
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+)
+from shared.contracts.model import Event
+from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.planner import SessionCancelled, SessionRescheduled
+from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.decoding import decode
 from shared.events.envelope import Heard, Poison
 from shared.events.streams import STREAMS
 
 _LEFT_OUT = {"decided_at", "request_id", "request_source", "message_id", "content"}
 """For machines. What the subject says is left out too."""
-_COLOURS = {
-    **dict.fromkeys(("ParticipantEnrolled", "ParticipantAttended", "CityQualified", "NoticeSent"), "green"),
-    **dict.fromkeys(
-        ("EnrolmentRefused", "SessionCancelled", "ParticipantAbsent", "NoticeFailed", "CityWithdrawn"), "red"
-    ),
-    **dict.fromkeys(("ParticipantWaitlisted", "EnrolmentWithdrawn", "SessionRescheduled", "CityNotSelected"), "yellow"),
+_COLOURS: dict[type[Event], str] = {
+    **dict.fromkeys((ParticipantEnrolled, ParticipantAttended, CityQualified, NoticeSent), "green"),
+    **dict.fromkeys((EnrolmentRefused, SessionCancelled, ParticipantAbsent, NoticeFailed, CityWithdrawn), "red"),
+    **dict.fromkeys((ParticipantWaitlisted, EnrolmentWithdrawn, SessionRescheduled, CityNotSelected), "yellow"),
 }
 _PERSONAL = {stream.name for stream in STREAMS.values() if stream.compacted}
 SHOWN_FACTS = 4
@@ -35,8 +44,8 @@ def line(record: ConsumerRecord, *, named: bool = False) -> Text:
     if not isinstance(decoded, Heard):
         why = f"{decoded.reason}: {decoded.detail}" if isinstance(decoded, Poison) else f"unknown type {decoded.type}"
         return text.append(why, style="red")
-    kind = type(decoded.body).__name__
-    text.append(f"{kind:<22} ", style=f"bold {_COLOURS.get(kind, 'cyan')}").append(decoded.subject)
+    kind = type(decoded.body)
+    text.append(f"{kind.__name__:<22} ", style=f"bold {_COLOURS.get(kind, 'cyan')}").append(decoded.subject)
     if record.topic not in _PERSONAL:
         body = decoded.body.model_dump(mode="json", exclude_none=True)
         said = set(decoded.subject.split("/"))

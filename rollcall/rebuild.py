@@ -12,6 +12,7 @@ import typer
 from rollcall.connection import connection, database
 from rollcall.options import DEFAULT_FOLDER, FolderOption, ServiceArgument
 from rollcall.terminal import Exit, Refusal, err, out, print_json
+from services import SERVICES
 
 if TYPE_CHECKING:
     from shared.rebuilding.rebuild import Report
@@ -43,6 +44,7 @@ def rebuild(
     os.environ |= {
         "ROLLCALL_DATABASE_URL": database(folder, service),
         "ROLLCALL_KAFKA": ",".join(found.kafka["bootstrap_servers"]),
+        "ROLLCALL_PORT": str(SERVICES[service].port),
         "ROLLCALL_LOG_LEVEL": "ERROR",
     }
     if found.run is not None:
@@ -61,7 +63,7 @@ def rebuild(
     async def run() -> Report:
         await waiting.postgres(os.environ["ROLLCALL_DATABASE_URL"], service)
         await waiting.kafka_answers(found.kafka)
-        runtime, _app = importlib.import_module(f"services.{service}.app").runtime_of()
+        runtime, _app = importlib.import_module(SERVICES[service].app).runtime_of()
         try:
             with err.status("Rebuilding …") as status:
                 report: Report = await (swap if swap_in else compare)(

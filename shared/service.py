@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,9 @@ from shared.events.envelope import Heard
 from shared.postgres.database import MACHINERY
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import SHARED_TABLES
+from shared.state.ownership import takeover_of
 from shared.state.rows import FactRow, Row
-from shared.state.working import Derive, Due, MakeRow, Remember, Working, takeover_of
+from shared.state.working import Derive, Due, MakeRow, Remember, Working
 
 Inputs = Sequence[Heard[Event] | Due]
 """What one transaction thinks about: events as they were heard, commands in the same shape, and due moments."""
@@ -68,14 +69,26 @@ class Service:
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """Asks for what the inputs touch; what it adds last need not be run."""
+    touches: Collection[type[Event]] = ()
+    """The types that `load` knows: of whatever makes us act it has to know what that looks at."""
     load_derived: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """What `derive` and `remember` read beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
     """After a restore: the subjects of RECONCILE moments, everything about which something may have to be decided."""
+    rules: Any = None
+    """The rules with a number that the settings say; a decision finds them in its working set."""
     told_within_seconds: float = 0.0
     """How long what we say may wait for company on its way to Kafka: where nobody waits for it, batches cost less."""
     clock: Callable[[], dt.datetime] = utc_now
     new_id: Callable[[], str] = lambda: str(uuid7())
+
+    def __post_init__(self) -> None:
+        unknown = [kind for kind in (*self.react, *self.decide) if kind not in self.touches]
+        if unknown:
+            names = ", ".join(kind.__name__ for kind in unknown)
+            raise TypeError(
+                f"{self.name} acts on {names}, and loads nothing for it: what it looks at would seem not to be there"
+            )
 
     @property
     def source(self) -> str:
@@ -87,9 +100,9 @@ class Service:
         return tuple(dict.fromkeys((*self.own, *self.facts, *self.decisions)))
 
     def working(self, now: dt.datetime) -> Working:
-        """An empty desk for one transaction."""
+        """An empty working set for one transaction."""
         make: dict[type[Event], MakeRow] = {**self.make, SourceTakenOver: takeover_of}
-        return Working(make, self.source, now, self.new_id, self.derive, self.remember)
+        return Working(make, self.source, now, self.new_id, self.derive, self.remember, self.rules)
 
     def table(self, kind: type[Row]) -> sa.Table:
         return SHARED_TABLES[kind] if kind in SHARED_TABLES else self.tables[kind]

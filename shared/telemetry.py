@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from shared.faults import told
-from shared.state.working import Verdict
+from shared.state.ownership import Verdict
 
 FACTS = Counter("rollcall_facts_total", "Facts heard, by what they were to the row before", ["service", "verdict"])
 STALE = Counter("rollcall_stale_facts_total", "Facts older than what was known, by source", ["service", "source"])

@@ -17,6 +17,7 @@ from bench.programme import address, person, session, truth
 from bench.services import Process, service
 from bench.sink import Sink
 from bench.surroundings import Place, Servers, empty, fill
+from services import SERVICES
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.portal import EnrolmentRequested
 from shared.events.streams import STREAMS
@@ -135,7 +136,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     """One round is enough: it holds thousands of latencies."""
     with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
         people = int(RATE * max(3.0, SECONDS * scale))
-        places = {name: servers.place(people, name) for name in ("enrolment", "attendance", "notifications")}
+        places = {name: servers.place(people, name) for name in SERVICES}
         figures = asyncio.run(_round(servers.kafka.bootstrap, places, people, Path(folder)))
     what = (
         "enrolment: read, decide, commit, relay, seen by another consumer",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 from services.attendance import books, handlers, store
 from services.attendance.api import app_of
 from services.attendance.history import REMEMBER
-from services.attendance.lists import ListRules, derive_by
+from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE
 from shared import telemetry
+from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
 from shared.service import Service
 
@@ -25,13 +27,15 @@ def service_of(rules: ListRules) -> Service:
         own=("attendance.events",),
         make=MAKE,
         tables=store.TABLES,
-        react=handlers.react(rules),
-        decide=handlers.decide(rules),
-        due=handlers.due(rules),
-        derive=derive_by(rules),
+        react=handlers.REACT,
+        decide=handlers.DECIDE,
+        due=handlers.DUE,
+        derive=DERIVE,
+        rules=rules,
         remember=REMEMBER,
         lock=store.lock,
         load=store.load,
+        touches=members(handlers.Touching),
         load_derived=store.load_derived,
         open_subjects=store.open_subjects,
     )
@@ -44,10 +48,10 @@ SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(1970, 1, 1, tz
 def runtime_of() -> tuple[Runtime, Any]:
     """The service as the environment describes it."""
     settings = AttendanceSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
-    service = service_of(settings.list_rules)
+    service = service_of(settings.rules)
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
-    runtime.health.own_books.append(books.books)
+    runtime.health.own_books.append(partial(books.books, rules=settings.rules))
     return runtime, app_of(runtime, settings)
 
 

@@ -13,11 +13,12 @@ Those who came without a place are counted apart, in `without_place`.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from typing import assert_never
 
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, closed_list, records_of
-from services.attendance.state import CANCELLED, MeetingList, Place, Presence, Record, Session
-from shared.books.holding import HELD_DAYS
+from services.attendance.state import MeetingList, Place, Record, Session
 from shared.contracts.attendance import (
     AttendanceListClosed,
     AttendanceListReopened,
@@ -27,11 +28,11 @@ from shared.contracts.attendance import (
     ParticipantAbsent,
     ParticipantAttended,
     ParticipantNotAwaited,
+    Presence,
 )
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.enrolment import Standing
 from shared.contracts.model import Fact
-from shared.contracts.planner import Meeting
+from shared.contracts.planner import Meeting, SessionStanding
 from shared.events.decoding import FUTURE_TOLERANCE
 from shared.events.envelope import Heard, Reason, digest_of
 from shared.state.rows import FactRow
@@ -86,7 +87,7 @@ def decide_scan(
     if session is None:
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} was never announced")
-        return Wait("session", heard.appended_at + dt.timedelta(days=HELD_DAYS))
+        return Wait("session", heard.appended_at + rules.held_for)
     if meeting is None and closed is None:
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
@@ -94,13 +95,13 @@ def decide_scan(
     place = working[Place].get(body.session_id, body.person_id)
     if place is None and meeting is not None and closed is None and not final:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
-    then = places_at(working, body.session_id, closed.decided_at).get(body.person_id) if closed else place
+    then = places_at(working, body.session_id, closed.decided_at, rules).get(body.person_id) if closed else place
     return ParticipantAttended(
         session_id=body.session_id,
         meeting_id=body.meeting_id,
         person_id=body.person_id,
         city_id=then.city_id if then else None,
-        with_place=then is not None and then.state == Standing.ENROLLED,
+        with_place=then is not None and then.state.has_seat,
         decided_at=working.now,
         scanned_at=body.scanned_at,
         method=Method.SCAN,
@@ -141,7 +142,7 @@ def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRu
     """
     session = working[Session].get(session_id)
     meeting = session.meeting(meeting_id) if session else None
-    if session is None or (session.heard_at <= at and (meeting is None or session.state == CANCELLED)):
+    if session is None or (session.heard_at <= at and (meeting is None or session.state == SessionStanding.CANCELLED)):
         return False
     if meeting is not None and (meeting.starts_at > at or rules.is_history(meeting)):
         return False
@@ -157,18 +158,18 @@ def decide_closing(
     meeting = session.meeting(meeting_id) if session else None
     records = records_of(working, session_id, meeting_id)
     came = {record.person_id for record in records if _came(working, record, meeting, rules)}
-    facts, numbers = _list(working, session_id, meeting_id, came, closed_at=at)
+    facts, numbers = _list(working, session_id, meeting_id, rules, came, closed_at=at)
     return [*facts, numbers]
 
 
-def decide_count(working: Working, session_id: str, meeting_id: str) -> list[Fact]:
+def decide_count(working: Working, session_id: str, meeting_id: str, rules: ListRules) -> list[Fact]:
     """Counts a closed list of ours again, with what became known since of those who had a place when it closed, or who came."""
     closed = closed_list(working, session_id, meeting_id)
     if closed is None or not is_ours(working, closed):
         return []
     records = records_of(working, session_id, meeting_id)
     came = {record.person_id for record in records if record.state == Presence.PRESENT}
-    facts, numbers = _list(working, session_id, meeting_id, came, closed_at=closed.decided_at)
+    facts, numbers = _list(working, session_id, meeting_id, rules, came, closed_at=closed.decided_at)
     return [*facts] if _same(closed, numbers) else [*facts, numbers]
 
 
@@ -196,19 +197,19 @@ def decide_reopening(working: Working, session_id: str) -> list[Fact]:
 
 
 def _list(
-    working: Working, session_id: str, meeting_id: str, came: set[str], *, closed_at: dt.datetime
+    working: Working, session_id: str, meeting_id: str, rules: ListRules, came: set[str], *, closed_at: dt.datetime
 ) -> tuple[list[AttendanceState], AttendanceListClosed]:
     """What has to be said of people so that the list of those who came is right, and its numbers then.
 
     What somebody else states about a person stands as they state it.
     """
-    stood = places_at(working, session_id, closed_at)
+    stood = places_at(working, session_id, closed_at, rules)
     records = {record.person_id: record for record in records_of(working, session_id, meeting_id)}
     facts: list[AttendanceState] = []
-    counted: list[tuple[Presence, bool]] = []
+    counted: Counter[str | None] = Counter()
     for person_id in sorted(stood.keys() | records.keys()):
         place, record = stood.get(person_id), records.get(person_id)
-        awaited = place is not None and place.state == Standing.ENROLLED
+        awaited = place is not None and place.state.has_seat
         state = Presence.NOT_AWAITED
         if record is not None and not is_ours(working, record):
             state, awaited = record.state, awaited or (record.with_place and record.state != state)
@@ -222,18 +223,31 @@ def _list(
                 facts.append(_absent(place, meeting_id, working.now))
         elif record is not None and record.state != Presence.NOT_AWAITED:
             facts.append(_taken_back(record, _why(place, closed_at), working.now))
-        counted.append((state, awaited))
+        counted[counts_as(state, awaited)] += 1
     numbers = AttendanceListClosed(
         session_id=session_id,
         meeting_id=meeting_id,
         recorded=bool(came),
-        present=counted.count((Presence.PRESENT, True)),
-        absent=sum(state == Presence.ABSENT for state, _ in counted),
-        not_recorded=counted.count((Presence.NOT_AWAITED, True)),
-        without_place=counted.count((Presence.PRESENT, False)),
+        present=counted["present"],
+        absent=counted["absent"],
+        not_recorded=counted["not_recorded"],
+        without_place=counted["without_place"],
         decided_at=closed_at,
     )
     return facts, numbers
+
+
+def counts_as(presence: Presence, awaited: bool) -> str | None:
+    """In which number of a list somebody stands."""
+    match presence:
+        case Presence.PRESENT:
+            return "present" if awaited else "without_place"
+        case Presence.ABSENT:
+            return "absent"
+        case Presence.NOT_AWAITED:
+            return "not_recorded" if awaited else None
+        case never:
+            assert_never(never)
 
 
 def is_ours(working: Working, row: FactRow) -> bool:
@@ -253,7 +267,7 @@ def _absent(place: PlaceSaid, meeting_id: str, decided_at: dt.datetime) -> Parti
 
 def _why(place: PlaceSaid | None, closed_at: dt.datetime) -> NotAwaited:
     """Why somebody is not awaited of whom something was said before."""
-    if place is not None and place.state == Standing.ENROLLED:
+    if place is not None and place.state.has_seat:
         return NotAwaited.NOBODY_SCANNED
     if place is not None and place.given_back_at is not None and place.decided_at > closed_at:
         return NotAwaited.WITHDREW_IN_TIME

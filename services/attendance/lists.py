@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from services.attendance.state import CANCELLED, MeetingList, Record, Session
+from services.attendance.state import MeetingList, Record, Session
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import ParticipantAttended
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import Id, Request
-from shared.contracts.planner import Meeting
+from shared.contracts.planner import Meeting, SessionStanding
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow
 from shared.state.working import Answer, Derive, Due, Working
@@ -45,12 +45,18 @@ class ListRules:
     """A code that was read longer before the meeting's start was not read at this meeting."""
     scans_after: dt.timedelta = dt.timedelta(hours=12)
     """Nor was one that was read longer after its end."""
+    held_for: dt.timedelta = dt.timedelta(days=30)
+    """How long a scan waits for a session that nobody has announced."""
 
     def closes_at(self, meeting: Meeting) -> dt.datetime:
         return meeting.ends_at + self.close_after
 
     def is_history(self, meeting: Meeting) -> bool:
         return meeting.ends_at < self.live_since
+
+    def is_told(self, closed_at: dt.datetime) -> bool:
+        """Whether a list that closed then is history, known by what others tell of it alone."""
+        return closed_at < self.live_since
 
     def scans_since(self, meeting: Meeting) -> dt.datetime:
         return meeting.starts_at - self.scans_before
@@ -62,23 +68,28 @@ class ListRules:
         return scanned_at > meeting.ends_at + self.scans_after
 
 
-def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
+def rules_of(working: Working) -> ListRules:
+    """The rules that this decision goes by."""
+    rules: ListRules = working.rules
+    return rules
+
+
+def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
     """The rows that follow from rows: when lists close, and which fact answered a scan."""
+    if isinstance(new, Session):
+        before = old.meetings if isinstance(old, Session) else ()
+        for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
+            _derive_due(working, new, meeting_id)
+    elif isinstance(new, MeetingList):
+        session = working[Session].get(new.session_id)
+        if new.is_open and session is not None:
+            _derive_due(working, session, new.meeting_id)
+        else:
+            working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
+    _derive_answer(working, heard)
 
-    def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
-        if isinstance(new, Session):
-            before = old.meetings if isinstance(old, Session) else ()
-            for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
-                _derive_due(working, new, meeting_id, rules)
-        elif isinstance(new, MeetingList):
-            session = working[Session].get(new.session_id)
-            if new.is_open and session is not None:
-                _derive_due(working, session, new.meeting_id, rules)
-            else:
-                working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
-        _derive_answer(working, heard)
 
-    return dict.fromkeys((Session, MeetingList, Record), derive)
+DERIVE: dict[type[FactRow], Derive] = dict.fromkeys((Session, MeetingList, Record), derive)
 
 
 def _derive_answer(working: Working, heard: Heard[Any]) -> None:
@@ -91,19 +102,19 @@ def _derive_answer(working: Working, heard: Heard[Any]) -> None:
         working[Answer].put(Answer(source, request_id, *fields))
 
 
-def _derive_due(working: Working, session: Session, meeting_id: str, rules: ListRules) -> None:
+def _derive_due(working: Working, session: Session, meeting_id: str) -> None:
     """A list closes by itself if its meeting takes place, is no history, and nobody has closed it.
 
     What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided:
     unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place.
     """
-    subject = list_subject(session.session_id, meeting_id)
+    rules, subject = rules_of(working), list_subject(session.session_id, meeting_id)
     due, meeting = working[Due].get(LIST, subject), session.meeting(meeting_id)
     begins = meeting.starts_at if meeting is not None else None
     if due is not None and session.heard_at > due.at and (begins is None or due.at >= begins):
         return
     closed = closed_list(working, session.session_id, meeting_id) is not None
-    if meeting is None or session.state == CANCELLED or closed or rules.is_history(meeting):
+    if meeting is None or session.state == SessionStanding.CANCELLED or closed or rules.is_history(meeting):
         working[Due].remove(LIST, subject)
     else:
         working[Due].put(Due(LIST, subject, rules.closes_at(meeting)))

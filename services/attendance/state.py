@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, assert_never
 
 from shared.contracts.attendance import (
     AttendanceListClosed,
     AttendanceListReopened,
-    AttendanceState,
+    ListFact,
     Method,
     NotAwaited,
     ParticipantAbsent,
     ParticipantAttended,
     ParticipantNotAwaited,
+    Presence,
+    PresenceFact,
+    presence_after,
 )
 from shared.contracts.directory import PersonErased, PersonRegistered
-from shared.contracts.enrolment import (
-    EnrolmentRefused,
-    EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
-    PlaceState,
-    Standing,
-)
-from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
-from shared.contracts.selection import CityOutcome
+from shared.contracts.enrolment import PlaceFact, Standing, standing_after
+from shared.contracts.model import members
+from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
+from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import meta
+from shared.state.rows import FactRow, meta
 from shared.values import immutable
-
-SCHEDULED = "scheduled"
-CANCELLED = "cancelled"
-
-
-class Presence(StrEnum):
-    PRESENT = "present"
-    ABSENT = "absent"
-    NOT_AWAITED = "not_awaited"
-    """What was said of the person was taken back: as if there were no record."""
 
 
 @immutable
@@ -77,7 +62,7 @@ class Session(FactRow):
     meetings: tuple[Meeting, ...]
     starts_at: dt.datetime
     ends_at: dt.datetime
-    state: str
+    state: SessionStanding
 
     def meeting(self, meeting_id: str) -> Meeting | None:
         return next((meeting for meeting in self.meetings if meeting.meeting_id == meeting_id), None)
@@ -145,11 +130,11 @@ def erased_person_of(heard: Heard[PersonErased]) -> Person:
     return Person(*meta(heard), heard.body.person_id, None, None, True)
 
 
-def town_of(heard: Heard[CityOutcome]) -> Town:
+def town_of(heard: Heard[CityFact]) -> Town:
     return Town(*meta(heard), heard.body.city_id, heard.body.stage, heard.body.name)
 
 
-def session_of(heard: Heard[SessionState]) -> Session:
+def session_of(heard: Heard[SessionFact]) -> Session:
     body = heard.body
     return Session(
         *meta(heard),
@@ -162,42 +147,34 @@ def session_of(heard: Heard[SessionState]) -> Session:
         tuple(meeting.as_named() for meeting in body.meetings),
         body.starts_at,
         body.ends_at,
-        CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
+        session_standing_after(body),
     )
 
 
-_STANDING: dict[type[PlaceState], Standing] = {
-    ParticipantEnrolled: Standing.ENROLLED,
-    ParticipantWaitlisted: Standing.WAITLISTED,
-    EnrolmentWithdrawn: Standing.WITHDRAWN,
-}
-
-
-def standing_of(body: PlaceState) -> Standing:
-    return body.standing if isinstance(body, EnrolmentRefused) else _STANDING[type(body)]
-
-
-def place_of(heard: Heard[PlaceState]) -> Place:
+def place_of(heard: Heard[PlaceFact]) -> Place:
     body = heard.body
-    return Place(*meta(heard), body.session_id, body.person_id, body.city_id, standing_of(body), body.decided_at)
+    return Place(*meta(heard), body.session_id, body.person_id, body.city_id, standing_after(body), body.decided_at)
 
 
-_PRESENCE: dict[type[AttendanceState], Presence] = {
-    ParticipantAttended: Presence.PRESENT,
-    ParticipantAbsent: Presence.ABSENT,
-    ParticipantNotAwaited: Presence.NOT_AWAITED,
-}
-
-
-def record_of(heard: Heard[AttendanceState]) -> Record:
+def record_of(heard: Heard[PresenceFact]) -> Record:
     body = heard.body
-    came = body if isinstance(body, ParticipantAttended) else None
+    came: ParticipantAttended | None = None
+    reason: NotAwaited | None = None
+    match body:
+        case ParticipantAttended():
+            came = body
+        case ParticipantAbsent():
+            pass
+        case ParticipantNotAwaited():
+            reason = body.reason
+        case never:
+            assert_never(never)
     return Record(
         *meta(heard),
         body.session_id,
         body.meeting_id,
         body.person_id,
-        _PRESENCE[type(body)],
+        presence_after(body),
         body.with_place,
         body.city_id,
         came.scanned_at if came else None,
@@ -206,40 +183,31 @@ def record_of(heard: Heard[AttendanceState]) -> Record:
         came.request_source if came else None,
         came.request_id if came else None,
         came.request_digest if came else None,
-        body.reason if isinstance(body, ParticipantNotAwaited) else None,
+        reason,
         body.decided_at,
     )
 
 
-def list_of(heard: Heard[AttendanceListClosed]) -> MeetingList:
+def list_of(heard: Heard[ListFact]) -> MeetingList:
     body = heard.body
-    return MeetingList(
-        *meta(heard),
-        body.session_id,
-        body.meeting_id,
-        False,
-        body.recorded,
-        body.present,
-        body.absent,
-        body.not_recorded,
-        body.without_place,
-        body.decided_at,
-    )
-
-
-def reopened_list_of(heard: Heard[AttendanceListReopened]) -> MeetingList:
-    body = heard.body
-    return MeetingList(*meta(heard), body.session_id, body.meeting_id, True, False, 0, 0, 0, 0, body.decided_at)
+    match body:
+        case AttendanceListClosed():
+            is_open, recorded = False, body.recorded
+            numbers = (body.present, body.absent, body.not_recorded, body.without_place)
+        case AttendanceListReopened():
+            is_open, recorded, numbers = True, False, (0, 0, 0, 0)
+        case never:
+            assert_never(never)
+    return MeetingList(*meta(heard), body.session_id, body.meeting_id, is_open, recorded, *numbers, body.decided_at)
 
 
 MAKE: dict[Any, Any] = {
     PersonRegistered: person_of,
     PersonErased: erased_person_of,
-    AttendanceListClosed: list_of,
-    AttendanceListReopened: reopened_list_of,
-    **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
-    **dict.fromkeys(SessionState.__subclasses__(), session_of),
-    **dict.fromkeys(PlaceState.__subclasses__(), place_of),
-    **dict.fromkeys(AttendanceState.__subclasses__(), record_of),
+    **dict.fromkeys(members(CityFact), town_of),
+    **dict.fromkeys(members(SessionFact), session_of),
+    **dict.fromkeys(members(PlaceFact), place_of),
+    **dict.fromkeys(members(PresenceFact), record_of),
+    **dict.fromkeys(members(ListFact), list_of),
 }
 """Which row each fact makes."""

@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.decisions import is_ours
-from services.attendance.handlers import scan_of
+from services.attendance.decisions import counts_as, is_ours
+from services.attendance.handlers import scan_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
 from services.attendance.lists import LIST, CloseList
 from services.attendance.state import MeetingList, Person, Place, Record, Session, Town
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
-from shared.contracts.attendance import AttendanceState, ListState
+from shared.contracts.attendance import (
+    AttendanceListClosed,
+    AttendanceListReopened,
+    ParticipantAbsent,
+    ParticipantAttended,
+    ParticipantNotAwaited,
+    Presence,
+)
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.enrolment import PlaceState
-from shared.contracts.planner import SessionState
-from shared.events.envelope import Heard
+from shared.contracts.enrolment import (
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+)
+from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
+from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
+from shared.state.rows import loaded_by
 from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
+OURS = STREAMS[AttendanceListClosed.stream].owner
 
 PERSON = table_of(Person, "person", METADATA)
 TOWN = table_of(Town, "town", METADATA)
 SESSION = table_of(Session, "session", METADATA)
 PLACE = table_of(Place, "place", METADATA)
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
-HOLDS_FROM = sa.case(
-    (PLACE_SAID.c.source == ENROLMENT, sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at)),
-    else_=sa.func.greatest(PLACE_SAID.c.decided_at, PLACE_SAID.c.heard_at),
-)
-"""`PlaceSaid.holds_from`; of what is not known the others count."""
 RECORD = table_of(
     Record,
     "record",
@@ -57,6 +68,35 @@ TABLES = {
     Record: RECORD,
     MeetingList: LIST_TABLE,
 }
+
+
+HELD_THEN = sa.case(
+    (
+        PLACE_SAID.c.source == ENROLMENT,
+        sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at) <= LIST_TABLE.c.decided_at,
+    ),
+    else_=sa.and_(
+        PLACE_SAID.c.decided_at <= LIST_TABLE.c.decided_at,
+        sa.or_(
+            PLACE_SAID.c.heard_at <= LIST_TABLE.c.decided_at,
+            LIST_TABLE.c.decided_at < sa.bindparam("live_since", type_=sa.DateTime(timezone=True)),
+            LIST_TABLE.c.source != OURS,  # Whoever keeps a list tells who had a place then.
+        ),
+    ),
+)
+"""`PlaceSaid.held_at` when a list closed; the least of what is known."""
+
+
+def counted_as(number: str) -> sa.ColumnElement[bool]:
+    """Whether a record stands in this number of a list, as `counts_as` says."""
+    kinds = [
+        sa.and_(RECORD.c.state == presence, RECORD.c.with_place.is_(with_place))
+        for presence in Presence
+        for with_place in (True, False)
+        if counts_as(presence, with_place) == number
+    ]
+    return sa.or_(*kinds)
+
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
 """One row a session, locked first by every transaction that decides something about it."""
@@ -88,7 +128,7 @@ class _Touched:
 
     sessions: set[str] = field(default_factory=set)
     woken: set[str] = field(default_factory=set)
-    """Sessions whose held scans may be decided now."""
+    """Subjects: what held scans may be about that can be decided now."""
     timed: set[str] = field(default_factory=set)
     """Sessions whose lists may close, or whose due moments may move."""
     counted: set[str] = field(default_factory=set)
@@ -105,36 +145,38 @@ class _Touched:
 def _touched(inputs: Inputs) -> _Touched:
     found = _Touched()
     for one in inputs:
-        match one:
-            case Due():
-                session_id = session_named(one.subject)
-                for about in (found.woken, found.timed, found.counted):
-                    about.add(session_id)
-            case Heard(body=CheckInScanned() as body):
-                session_id = body.session_id
-                found.scans.add((session_id, body.meeting_id, body.person_id))
-            case Heard(body=PlaceState() as body):
-                session_id = body.session_id
-                found.said.add((session_id, body.person_id, one.source, one.version))
-                found.woken.add(session_id)
-                found.placed.add(session_id)
-            case Heard(body=AttendanceState() as body):
-                session_id = body.session_id
-                found.placed.add(session_id)
-            case Heard(body=SessionState() as body):
-                session_id = body.session_id
-                for about in (found.woken, found.timed, found.placed):
-                    about.add(session_id)
-                found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
-            case Heard(body=ListState() as body):
-                session_id = body.session_id
-                found.due.add((LIST, list_subject(session_id, body.meeting_id)))
-            case Heard(body=CloseList() as body):
-                session_id = body.session_id
-                for about in (found.woken, found.timed, found.counted):
-                    about.add(session_id)
-            case _:
-                continue
+        if isinstance(one, Due):
+            session_id = session_named(one.subject)
+            found.woken.add(session_subject(session_id))
+            for about in (found.timed, found.counted):
+                about.add(session_id)
+        elif touches_a_session(one):
+            body = one.body
+            session_id = body.session_id
+            match body:
+                case CheckInScanned():
+                    found.scans.add((session_id, body.meeting_id, body.person_id))
+                case ParticipantEnrolled() | ParticipantWaitlisted() | EnrolmentWithdrawn() | EnrolmentRefused():
+                    found.said.add((session_id, body.person_id, one.source, one.version))
+                    found.woken.add(one.subject)
+                    found.placed.add(session_id)
+                case ParticipantAttended() | ParticipantAbsent() | ParticipantNotAwaited():
+                    found.placed.add(session_id)
+                case SessionScheduled() | SessionRescheduled() | SessionCancelled():
+                    found.woken.add(session_subject(session_id))
+                    for about in (found.timed, found.placed):
+                        about.add(session_id)
+                    found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
+                case AttendanceListClosed() | AttendanceListReopened():
+                    found.due.add((LIST, list_subject(session_id, body.meeting_id)))
+                case CloseList():
+                    found.woken.add(session_subject(session_id))
+                    for about in (found.timed, found.counted):
+                        about.add(session_id)
+                case never:
+                    assert_never(never)
+        else:
+            continue
         found.sessions.add(session_id)
     return found
 
@@ -156,16 +198,19 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     if not touched.sessions:
         return
     parameters = {"sessions": sorted(touched.sessions)}
-    reads.rows(working[Session], _SESSIONS, parameters)
-    reads.rows(working[MeetingList], _LISTS, parameters)
+    asked = loaded_by("session_id", touched.sessions)
+    reads.rows(working[Session], _SESSIONS, parameters, asked)
+    reads.rows(working[MeetingList], _LISTS, parameters, asked)
     reads.by_key(working[PlaceSaid], PLACE_SAID, touched.said)
     await reads.run()
-    if changing_hands := {said[0] for said in touched.said if _is_of_another(working, *said)}:
-        reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)})
+    if changing_hands := _changing_hands(working, touched.said):
+        its = loaded_by("session_id", changing_hands)
+        reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)}, its)
         await reads.run()  # Apart from what else is asked about sessions.
+    closed = {row.session_id for row in working[MeetingList] if not row.is_open}  # Whoever counts one says it anew.
     due = touched.due | {
         (LIST, list_subject(session.session_id, meeting.meeting_id))
-        for session_id in touched.timed
+        for session_id in touched.timed | closed
         if (session := working[Session].get(session_id)) is not None
         for meeting in session.meetings
     }
@@ -175,9 +220,11 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """The working set. A scan needs its session, list, place and record; a list that is counted needs everyone in the session."""
     touched = _touched(inputs)
+    if not touched.sessions:
+        return
     await _load_derived(reads, working, touched)
     if touched.woken:
-        load_held_about(reads, working, map(session_subject, touched.woken))
+        load_held_about(reads, working, touched.woken)
         await reads.run()
     scans = touched.scans | {_scanned(held) for held in working[Held]}
     ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
@@ -185,10 +232,10 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
     counted |= touched.placed & {session_id for session_id, _ in lists}
     if counted:
-        parameters = {"sessions": sorted(counted)}
-        reads.rows(working[Place], _PLACES, parameters)
-        reads.rows(working[PlaceSaid], _SAID, parameters)
-        reads.rows(working[Record], _RECORDS, parameters)
+        parameters, asked = {"sessions": sorted(counted)}, loaded_by("session_id", counted)
+        reads.rows(working[Place], _PLACES, parameters, asked)
+        reads.rows(working[PlaceSaid], _SAID, parameters, asked)
+        reads.rows(working[Record], _RECORDS, parameters, asked)
     single = {scan for scan in scans if scan[0] not in counted}
     reads.by_key(working[Place], PLACE, {(session_id, person_id) for session_id, _, person_id in single})
     reads.by_key(working[Record], RECORD, single)
@@ -201,9 +248,13 @@ async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[s
     return sorted((await connection.execute(sa.union(ours, sa.select(HELD_SUBJECT)))).scalars())
 
 
-def _is_of_another(working: Working, session_id: str, person_id: str, source: str, version: int) -> bool:
-    place = working[Place].get(session_id, person_id)
-    return place is not None and place.source != source
+def _changing_hands(working: Working, said: Iterable[tuple[str, str, str, int]]) -> set[str]:
+    """Sessions with a place about which several writers have spoken."""
+    writers: dict[tuple[str, str], set[str]] = {}
+    for session_id, person_id, source, _ in said:
+        place = working[Place].get(session_id, person_id)
+        writers.setdefault((session_id, person_id), {place.source} if place else set()).add(source)
+    return {session_id for (session_id, _), sources in writers.items() if len(sources) > 1}
 
 
 def _scanned(held: Held) -> tuple[str, str, str]:

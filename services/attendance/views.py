@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.lists import ListRules
-from services.attendance.state import MeetingList, Presence, Record, Session
-from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN
+from services.attendance.state import MeetingList, Record, Session
+from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN, counted_as
 from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
 from shared.contracts.checkin import CheckInScanned
@@ -96,9 +96,7 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
     came = sa.select(
         of_records,
         RECORD.c.meeting_id,
-        _count().filter(RECORD.c.state == Presence.PRESENT, RECORD.c.with_place).label("present"),
-        _count().filter(RECORD.c.state == Presence.ABSENT).label("absent"),
-        _count().filter(RECORD.c.state == Presence.PRESENT, ~RECORD.c.with_place).label("without_place"),
+        *(_count().filter(counted_as(name)).label(name) for name in ("present", "absent", "without_place")),
     ).join(_starts, sa.and_(of_records == _starts.c.session_id, RECORD.c.meeting_id == _starts.c.meeting_id))
     came = came.where(sa.or_(RECORD.c.scanned_at.is_(None), RECORD.c.scanned_at >= _starts.c.at))
     lists = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
@@ -225,7 +223,7 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
 
 
 def _says_something(record: Record) -> bool:
-    return record.state != Presence.NOT_AWAITED
+    return record.state.is_told
 
 
 def _presence(
@@ -233,7 +231,7 @@ def _presence(
 ) -> dict[str, Any]:
     """`not_yet` while the list is open, `scanned` if no place is known yet of someone who was; `not_recorded` once it closed without
     a single scan, null for who was not awaited. `recorded` is None while the list is open."""
-    if record is not None and record.state == Presence.NOT_AWAITED:
+    if record is not None and not record.state.is_told:
         record = None
     if recorded is None and record and record.scanned_at and rules.is_too_early(meeting, record.scanned_at):
         record = None  # The meeting was moved to another day since.

@@ -24,7 +24,7 @@ from services.enrolment.eligibility import (
     will_not_come,
 )
 from services.enrolment.settling import Asked, Entry, Leave, asked_at, settle
-from services.enrolment.state import CANCELLED, Membership, Place, Session, Settled
+from services.enrolment.state import Membership, Place, Session, Settled
 from shared.contracts.enrolment import (
     AskedFor,
     Basis,
@@ -35,16 +35,8 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.planner import SessionKind
+from shared.contracts.planner import SessionKind, SessionStanding
 from shared.state.working import Working
-
-TAKEN_BY_RULE = (
-    WithdrawalReason.LEFT_TEAM,
-    WithdrawalReason.NOT_IN_TEAM,
-    WithdrawalReason.TOWN_WITHDRAWN,
-    WithdrawalReason.TOWN_NOT_QUALIFIED,
-)
-"""Given back when the cause goes."""
 
 
 def decide_session(working: Working, session: Session, *, at: dt.datetime | None, now: dt.datetime) -> list[PlaceState]:
@@ -55,7 +47,7 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
     session that is cancelled. Nobody loses a place in one that has begun, and nobody comes into one that is settled but by what
     was said before. `at` is None when no event made us look.
     """
-    if session.state == CANCELLED or (at is not None and at >= settles_at(working, session)):
+    if session.state == SessionStanding.CANCELLED or (at is not None and at >= settles_at(working, session)):
         return []
     places = sorted(working[Place].where("session_id", session.session_id), key=lambda place: place.person_id)
     leaving: dict[str, Leave] = {}
@@ -86,7 +78,7 @@ def decide_request(
     place = working[Place].get(session.session_id, person_id)
     asked = replace(asked, at=at, in_time=is_ahead(session, at))
     found: str | RefusalReason | Wait
-    if session.state == CANCELLED and at >= session.heard_at:
+    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:
         found = RefusalReason.SESSION_CANCELLED
     elif place is not None and place.is_active:
         found = RefusalReason.ALREADY_PLACED
@@ -94,8 +86,9 @@ def decide_request(
         found = RefusalReason.SESSION_STARTED
     elif asked_since(place, session, AskedFor.WITHDRAWAL, at):
         found = RefusalReason.WITHDRAWN_SINCE
-    elif session.state == CANCELLED:
-        found = Wait("session")
+    elif session.state == SessionStanding.CANCELLED:
+        was_scheduled = announced_at(working, session) < session.heard_at
+        found = Wait("session") if was_scheduled else RefusalReason.SESSION_CANCELLED
     else:
         found = eligible_city(working, session, person_id)
     if isinstance(found, Wait):
@@ -121,7 +114,7 @@ def decide_withdrawal(
     never_had = place is None or place.state == Standing.NONE
     if never_had and isinstance(wait := eligible_city(working, session, person_id), Wait):
         return wait  # The team rule may still give the place that is given back here.
-    if place is None or not (place.is_active or place.reason in TAKEN_BY_RULE):
+    if place is None or not (place.is_active or was_taken_by_rule(place)):
         reason = RefusalReason.NO_PLACE
     elif not is_ahead(session, at):
         reason = RefusalReason.SESSION_STARTED
@@ -143,7 +136,7 @@ def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> l
         return []
     seats = session.capacity
     if before is not None and before.seats is not None:
-        if session.state == CANCELLED or session.heard_at >= settles_at(working, session):
+        if session.state == SessionStanding.CANCELLED or session.heard_at >= settles_at(working, session):
             seats = before.seats  # Nobody's place was looked at with the new number.
         elif now >= session.starts_at:
             seats = max(seats, before.seats)
@@ -202,7 +195,7 @@ def _settled(
     While the session is cancelled only those leave who say so: the others' places stand as they are.
     """
     places = working[Place].where("session_id", session.session_id)
-    begun, cancelled = now >= session.starts_at, session.state == CANCELLED
+    begun, cancelled = now >= session.starts_at, session.state == SessionStanding.CANCELLED
     erased = _erased(working, sorted(places, key=lambda place: place.person_id), begun=begun)
     return settle(
         session,
@@ -226,12 +219,16 @@ def _erased(working: Working, places: Iterable[Place], *, begun: bool) -> dict[s
     }
 
 
+def was_taken_by_rule(place: Place) -> bool:
+    """Whether it was, and is given back when the cause goes."""
+    return place.state == Standing.WITHDRAWN and place.reason is not None and place.reason.is_given_back
+
+
 def _returning(working: Working, session: Session, places: Iterable[Place]) -> list[Entry]:
     """Those whose place a rule took for a cause that has gone."""
     entries = []
     for place in places:
-        taken = place.state == Standing.WITHDRAWN and place.reason in TAKEN_BY_RULE
-        if taken and not will_not_come(place, session):
+        if was_taken_by_rule(place) and not will_not_come(place, session):
             city_id = in_time_for(working, session, place.person_id)
             if city_id is not None:
                 entries.append(Entry(place.person_id, city_id, place.basis, returning=place))
@@ -242,7 +239,7 @@ def _team(working: Working, session: Session, places: Iterable[Place]) -> list[E
     """Members of the town's team who have no place, and whose last word is not that they will not come."""
     if session.kind != SessionKind.SUPPLEMENTARY:
         return []
-    has = {place.person_id for place in places if place.is_active or place.reason in TAKEN_BY_RULE}
+    has = {place.person_id for place in places if place.is_active or was_taken_by_rule(place)}
     out = {place.person_id for place in places if will_not_come(place, session)}
     members = sorted({member.person_id for member in working[Membership].where("city_id", session.city_id)} - has - out)
     return [

@@ -6,9 +6,6 @@ import datetime as dt
 from collections.abc import Iterator
 
 from services.enrolment.state import (
-    CANCELLED,
-    QUALIFIED,
-    WITHDRAWN,
     Membership,
     Person,
     Place,
@@ -18,7 +15,8 @@ from services.enrolment.state import (
     Town,
 )
 from shared.contracts.enrolment import AskedFor, RefusalReason, WithdrawalReason
-from shared.contracts.planner import SessionKind
+from shared.contracts.planner import SessionKind, SessionStanding
+from shared.contracts.selection import TownOutcome
 from shared.state.working import Working
 from shared.values import immutable
 
@@ -43,7 +41,7 @@ def outcomes(working: Working, city_id: str, phase: int) -> list[tuple[Stage, To
 def qualifies(working: Working, city_id: str, phase: int) -> bool | None:
     """Whether the town takes part in the phase; None while nobody has said."""
     known = outcomes(working, city_id, phase)
-    return any(town.outcome == QUALIFIED for _, town in known) if known else None
+    return any(town.outcome == TownOutcome.QUALIFIED for _, town in known) if known else None
 
 
 def may_stay(working: Working, city_id: str, phase: int) -> bool | None:
@@ -61,18 +59,16 @@ def may_stay(working: Working, city_id: str, phase: int) -> bool | None:
 
 def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
     """The person's memberships that count for the session, in a fixed order."""
+    where = {"city_id": session.city_id} if session.kind == SessionKind.SUPPLEMENTARY else {}
     for membership in sorted(
-        working[Membership].where("person_id", person_id), key=lambda row: (row.from_date, row.city_id)
+        working[Membership].where("person_id", person_id, **where), key=lambda row: (row.from_date, row.city_id)
     ):
-        if session.kind == SessionKind.SUPPLEMENTARY and membership.city_id != session.city_id:
-            continue
         if membership.covers(session.first_date, session.last_date):
             yield membership
 
 
 def is_erased(working: Working, person_id: str) -> bool:
-    person = working[Person].get(person_id)
-    return person is not None and person.erased
+    return bool(working[Person].where("person_id", person_id, erased=True))
 
 
 def eligible_city(working: Working, session: Session, person_id: str) -> str | RefusalReason | Wait:
@@ -98,7 +94,7 @@ def never_eligible(working: Working, session: Session | None, person_id: str) ->
     """Why a request is refused that has waited as long as requests wait, and all that was said meanwhile has been heard."""
     if is_erased(working, person_id):
         return RefusalReason.PERSON_ERASED
-    if session is not None and session.state == CANCELLED:
+    if session is not None and session.state == SessionStanding.CANCELLED:
         return RefusalReason.SESSION_CANCELLED
     in_no_team = not working[Membership].where("person_id", person_id)
     if session is not None and in_no_team and working[Person].get(person_id) is not None:
@@ -116,7 +112,8 @@ def town_of_place(working: Working, session: Session, place: Place) -> str | Wit
         return place.city_id if place.city_id in (None, *stands) or not sure else sure[0]
     if answers and place.city_id in (None, *answers):
         said = {town.outcome for city_id in answers for _, town in outcomes(working, city_id, session.phase)}
-        return WithdrawalReason.TOWN_WITHDRAWN if WITHDRAWN in said else WithdrawalReason.TOWN_NOT_QUALIFIED
+        is_out = TownOutcome.WITHDRAWN in said
+        return WithdrawalReason.TOWN_WITHDRAWN if is_out else WithdrawalReason.TOWN_NOT_QUALIFIED
     known = working[Membership].where("person_id", place.person_id)
     if not known:
         return place.city_id
@@ -132,7 +129,7 @@ def town_of_place(working: Working, session: Session, place: Place) -> str | Wit
 
 def is_ahead(session: Session, at: dt.datetime) -> bool:
     """Whether the session lay ahead: what people said of themselves by then counts. One that is cancelled does not begin."""
-    return session.state == CANCELLED or at < session.starts_at
+    return session.state == SessionStanding.CANCELLED or at < session.starts_at
 
 
 def asked_since(place: Place | None, session: Session, asked_for: AskedFor, at: dt.datetime) -> bool:
@@ -146,8 +143,10 @@ def will_not_come(place: Place, session: Session) -> bool:
     given_back, asked = (
         max(_asked(place, session, kind), default=None) for kind in (AskedFor.WITHDRAWAL, AskedFor.PLACE)
     )
-    if given_back is None or asked is None:
-        return given_back is not None or (asked is None and place.reason == WithdrawalReason.REQUESTED)
+    if given_back is None:
+        return place.reason == WithdrawalReason.REQUESTED and place.last_asked_for != AskedFor.PLACE
+    if asked is None:
+        return True
     return asked < given_back or (asked == given_back and place.last_asked_for == AskedFor.WITHDRAWAL)
 
 
@@ -182,7 +181,7 @@ def in_time_for(working: Working, session: Session, person_id: str) -> str | Non
         qualified = (
             max(stage.heard_at, town.heard_at) < limit
             for stage, town in outcomes(working, membership.city_id, session.phase)
-            if town.outcome == QUALIFIED
+            if town.outcome == TownOutcome.QUALIFIED
         )
         if membership.heard_at < limit and any(qualified):
             return membership.city_id

@@ -87,7 +87,7 @@ def settle(
         (place for place in places if place.is_active and place.person_id not in leaving),
         key=lambda place: (place.queue or 0, place.person_id),
     )
-    holders = [place for place in staying if place.state == Standing.ENROLLED]
+    holders = [place for place in staying if place.state.has_seat]
     most = session.capacity if seats is None else seats
     if all_stay:
         most = max(most, len(holders))

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, ClassVar
+from typing import Any, ClassVar, assert_never
 
-from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberLeft, TeamMembership
+from shared.contracts.directory import (
+    MemberKind,
+    MembershipFact,
+    PersonErased,
+    PersonRegistered,
+    last_day_after,
+)
 from shared.contracts.enrolment import (
     AskedFor,
     Basis,
@@ -13,25 +19,23 @@ from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
     ParticipantEnrolled,
     ParticipantWaitlisted,
+    PlaceFact,
     PlacesSettled,
-    PlaceState,
     RefusalReason,
     Standing,
     WithdrawalReason,
+    standing_after,
+    what_was_asked,
 )
-from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
+from shared.contracts.model import members
+from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.rules import StageOpened, TopicDefined
-from shared.contracts.selection import CityNotSelected, CityOutcome, CityQualified
-from shared.contracts.survey import TrainingNeedDeclared
+from shared.contracts.selection import CityFact, TownOutcome, outcome_after
+from shared.contracts.survey import NeedLevel, NeedState, TrainingNeedDeclared
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow
-from shared.state.working import Answer, Derive, Working, meta
+from shared.state.rows import FactRow, meta
+from shared.state.working import Answer, Derive, Working
 from shared.values import immutable
-
-QUALIFIED = "qualified"
-WITHDRAWN = "withdrawn"
-SCHEDULED = "scheduled"
-CANCELLED = "cancelled"
 
 
 @immutable
@@ -67,7 +71,7 @@ class Town(FactRow):
     name: str
     voivodeship: str | None
     population: int | None
-    outcome: str
+    outcome: TownOutcome
     decided_on: dt.date
 
 
@@ -105,10 +109,10 @@ class Need(FactRow):
     need_id: str
     city_id: str
     topic: str
-    level: str
+    level: NeedLevel
     audience: str | None
     people: int
-    state: str
+    state: NeedState
 
 
 @immutable
@@ -126,7 +130,7 @@ class Session(FactRow):
     meetings: tuple[Meeting, ...]
     starts_at: dt.datetime
     ends_at: dt.datetime
-    state: str
+    state: SessionStanding
 
     @property
     def first_date(self) -> dt.date:
@@ -164,7 +168,7 @@ class Place(FactRow):
 
     @property
     def is_active(self) -> bool:
-        return self.state in (Standing.ENROLLED, Standing.WAITLISTED)
+        return self.state.is_active
 
 
 @immutable
@@ -192,14 +196,17 @@ def topic_of(heard: Heard[TopicDefined]) -> Topic:
     return Topic(*meta(heard), body.rule_id, body.topic, body.name_pl, body.name_en)
 
 
-def town_of(heard: Heard[CityOutcome]) -> Town:
+def town_of(heard: Heard[CityFact]) -> Town:
     body = heard.body
-    if isinstance(body, CityQualified):
-        outcome = QUALIFIED
-    else:
-        outcome = str(body.outcome) if isinstance(body, CityNotSelected) else WITHDRAWN
     return Town(
-        *meta(heard), body.city_id, body.stage, body.name, body.voivodeship, body.population, outcome, body.decided_on
+        *meta(heard),
+        body.city_id,
+        body.stage,
+        body.name,
+        body.voivodeship,
+        body.population,
+        outcome_after(body),
+        body.decided_on,
     )
 
 
@@ -211,9 +218,9 @@ def erased_person_of(heard: Heard[PersonErased]) -> Person:
     return Person(*meta(heard), heard.body.person_id, None, None, True)
 
 
-def membership_of(heard: Heard[TeamMembership]) -> Membership:
+def membership_of(heard: Heard[MembershipFact]) -> Membership:
     body = heard.body
-    until = body.until_date if isinstance(body, TeamMemberLeft) else None
+    until = last_day_after(body)
     return Membership(
         *meta(heard), body.person_id, body.city_id, body.from_date, until, body.department, body.role, body.kind
     )
@@ -226,7 +233,7 @@ def need_of(heard: Heard[TrainingNeedDeclared]) -> Need:
     )
 
 
-def session_of(heard: Heard[SessionState]) -> Session:
+def session_of(heard: Heard[SessionFact]) -> Session:
     body = heard.body
     return Session(
         *meta(heard),
@@ -241,28 +248,29 @@ def session_of(heard: Heard[SessionState]) -> Session:
         tuple(meeting.as_named() for meeting in body.meetings),
         body.starts_at,
         body.ends_at,
-        CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
+        session_standing_after(body),
     )
 
 
-_STANDING = {
-    ParticipantEnrolled: Standing.ENROLLED,
-    ParticipantWaitlisted: Standing.WAITLISTED,
-    EnrolmentWithdrawn: Standing.WITHDRAWN,
-}
-
-
-def place_of(heard: Heard[PlaceState]) -> Place:
+def place_of(heard: Heard[PlaceFact]) -> Place:
     body = heard.body
-    standing = body.standing if isinstance(body, EnrolmentRefused) else _STANDING[type(body)]
-    refusal = body.reason if isinstance(body, EnrolmentRefused) else None
-    reason = body.reason if isinstance(body, EnrolmentWithdrawn) else getattr(body, "withdrawn_for", None)
+    reason: WithdrawalReason | None = None
+    refusal: RefusalReason | None = None
+    match body:
+        case ParticipantEnrolled() | ParticipantWaitlisted():
+            pass
+        case EnrolmentWithdrawn():
+            reason = body.reason
+        case EnrolmentRefused():
+            reason, refusal = body.withdrawn_for, body.reason
+        case never:
+            assert_never(never)
     return Place(
         *meta(heard),
         body.session_id,
         body.person_id,
         body.city_id,
-        standing,
+        standing_after(body),
         body.episode,
         body.basis,
         body.queue,
@@ -290,16 +298,16 @@ def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     )
 
 
-def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
+def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlaceFact]) -> None:
     """The answer to a request follows from the fact that gave it."""
     body = heard.body
-    if isinstance(body, PlaceState) and body.request_source and body.request_id:
+    if body.request_source and body.request_id:
         working[Answer].put(
             Answer(
                 body.request_source,
                 body.request_id,
                 heard.subject,
-                _asked_for(body),
+                what_was_asked(body),
                 body.request_digest,
                 type(body).__name__,
                 body.episode,
@@ -311,12 +319,6 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
 DERIVE: dict[type[FactRow], Derive] = {Place: derive}
 
 
-def _asked_for(body: PlaceState) -> AskedFor:
-    if isinstance(body, EnrolmentRefused):
-        return body.asked_for
-    return AskedFor.WITHDRAWAL if isinstance(body, EnrolmentWithdrawn) else AskedFor.PLACE
-
-
 MAKE: dict[Any, Any] = {
     StageOpened: stage_of,
     TopicDefined: topic_of,
@@ -324,9 +326,9 @@ MAKE: dict[Any, Any] = {
     PersonErased: erased_person_of,
     TrainingNeedDeclared: need_of,
     PlacesSettled: settled_of,
-    **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
-    **dict.fromkeys(TeamMembership.__subclasses__(), membership_of),
-    **dict.fromkeys(SessionState.__subclasses__(), session_of),
-    **dict.fromkeys(PlaceState.__subclasses__(), place_of),
+    **dict.fromkeys(members(CityFact), town_of),
+    **dict.fromkeys(members(MembershipFact), membership_of),
+    **dict.fromkeys(members(SessionFact), session_of),
+    **dict.fromkeys(members(PlaceFact), place_of),
 }
 """Which row each fact makes."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.enrolment.state import CANCELLED, SCHEDULED
 from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
 from shared.alphabet import by_name, polish
-from shared.contracts.enrolment import AskedFor, Standing
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RequestFate, Standing
+from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested
+from shared.contracts.selection import TownOutcome
 from shared.postgres.tables import ANSWER, HELD
 
 _taken = (
@@ -100,15 +101,15 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str,
 
     While it is cancelled nobody is enrolled or waits: `stands` says how the place will stand if it is scheduled again.
     """
-    active = PLACE.c.state.in_((Standing.ENROLLED, Standing.WAITLISTED))
-    is_called_off = sa.and_(active, SESSION.c.state == CANCELLED)
+    active = PLACE.c.state.in_([one for one in Standing if one.is_active])
+    is_called_off = sa.and_(active, SESSION.c.state == SessionStanding.CANCELLED)
     statement = (
         sa.select(
             PLACE.c.person_id,
             PERSON.c.given_name,
             PERSON.c.family_name,
             PLACE.c.city_id,
-            sa.case((is_called_off, CANCELLED), else_=PLACE.c.state).label("state"),
+            sa.case((is_called_off, SessionStanding.CANCELLED), else_=PLACE.c.state).label("state"),
             PLACE.c.state.label("stands"),
             PLACE.c.basis,
             PLACE.c.reason,
@@ -128,9 +129,16 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str,
 
 
 def _in_the_roster(row: Any) -> tuple[Any, ...]:
-    waits = row.stands == Standing.WAITLISTED
     name = by_name(row.family_name, row.given_name, row.person_id)
-    return row.stands != Standing.ENROLLED, not waits, (row.queue or 0 if waits else 0), name
+    match Standing(row.stands):
+        case Standing.ENROLLED:
+            return 0, 0, name
+        case Standing.WAITLISTED:
+            return 1, row.queue or 0, name
+        case Standing.WITHDRAWN | Standing.NONE:
+            return 2, 0, name
+        case never:
+            assert_never(never)
 
 
 async def place(connection: AsyncConnection, session_id: str, person_id: str) -> dict[str, Any] | None:
@@ -139,16 +147,28 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
     return dict(row._mapping) if row else None
 
 
+def _fate(standing: Standing) -> RequestFate:
+    """What became of a request that was granted, by how its place stands now."""
+    match standing:
+        case Standing.ENROLLED:
+            return RequestFate.ENROLLED
+        case Standing.WAITLISTED:
+            return RequestFate.WAITLISTED
+        case Standing.WITHDRAWN | Standing.NONE:
+            return RequestFate.WITHDRAWN
+        case never:
+            assert_never(never)
+
+
 async def books(connection: AsyncConnection) -> dict[str, Any]:
     """Requests by what became of them, and places against seats: of a session that has begun, those it had when it began.
 
     A request's place may have gone to a later episode since: then the request's own ended as withdrawn.
     """
     became = sa.case(
-        (ANSWER.c.outcome == "EnrolmentRefused", "refused"),
-        (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.ENROLLED), "enrolled"),
-        (sa.and_(PLACE.c.episode == ANSWER.c.episode, PLACE.c.state == Standing.WAITLISTED), "waitlisted"),
-        else_="withdrawn",
+        (ANSWER.c.outcome == EnrolmentRefused.__name__, RequestFate.REFUSED),
+        (PLACE.c.episode != ANSWER.c.episode, RequestFate.WITHDRAWN),
+        *((PLACE.c.state == standing, _fate(standing)) for standing in Standing),
     ).label("became")
     asked = (
         sa.select(became, sa.func.count())
@@ -157,14 +177,20 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .where(ANSWER.c.kind == AskedFor.PLACE)
         .group_by(became)
     )
-    requests = dict.fromkeys(("enrolled", "waitlisted", "refused", "withdrawn", "held"), 0)
+    requests = dict.fromkeys(map(str, RequestFate), 0)
     requests |= {row[0]: row[1] for row in await connection.execute(asked)}
     held = sa.select(sa.func.count()).select_from(HELD).where(HELD.c.type == EnrolmentRequested.type_name())
     requests["held"] = (await connection.execute(held)).scalar_one()
     over_http = (await connection.execute(held.where(HELD.c.partition < 0))).scalar_one()
     seats = sa.func.coalesce(SETTLED.c.seats, SESSION.c.capacity).label("seats")
     settled = SETTLED.c.session_id == SESSION.c.session_id
-    live = _session_list().add_columns(seats).outerjoin(SETTLED, settled).where(SESSION.c.state == SCHEDULED).subquery()
+    live = (
+        _session_list()
+        .add_columns(seats)
+        .outerjoin(SETTLED, settled)
+        .where(SESSION.c.state == SessionStanding.SCHEDULED)
+        .subquery()
+    )
     totals = sa.select(
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
@@ -173,7 +199,9 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         sa.func.coalesce(sa.func.sum(live.c.waitlisted).filter(live.c.starts_at > sa.func.now()), 0),
     )
     number, enrolled, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
-    qualified = sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == "qualified").group_by(TOWN.c.stage)
+    qualified = (
+        sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == TownOutcome.QUALIFIED).group_by(TOWN.c.stage)
+    )
     unsettled = sa.select(sa.func.count()).select_from(SESSION).where(~sa.exists().where(IS_SETTLED))
     return {
         "requests": requests,
@@ -190,7 +218,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),
         "cancelled_sessions": (
             await connection.execute(
-                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SCHEDULED)
+                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SessionStanding.SCHEDULED)
             )
         ).scalar_one(),
     }

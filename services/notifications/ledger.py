@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 from shared.contracts.model import Language, Part
 from shared.contracts.notifications import NoticeFailed, NoticeOutcome, Says
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow, Row
-from shared.state.working import Derive, Working, meta
+from shared.state.rows import FactRow, Row, meta
+from shared.state.working import Derive, Working
 from shared.values import immutable
 
 OUTCOME_UNKNOWN = "outcome_unknown"

@@ -15,25 +15,24 @@ from zoneinfo import ZoneInfo
 from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
-    EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
+    EnrolmentRefused,
+    PlaceFact,
     PlacesSettled,
-    PlaceState,
     Standing,
+    standing_after,
 )
-from shared.contracts.model import Event, Language
+from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import NoticeFailed, NoticeSent
-from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionState
+from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.rules import TopicDefined
-from shared.contracts.selection import CityOutcome
+from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow, fields_of
-from shared.state.working import MakeRow, Remember, Verdict, Working, compare, meta
+from shared.state.ownership import Verdict, compare
+from shared.state.rows import FactRow, fields_of, meta
+from shared.state.working import MakeRow, Remember, Working
 from shared.values import immutable
 
-SCHEDULED = "scheduled"
-CANCELLED = "cancelled"
+SCHEDULED, CANCELLED = SessionStanding.SCHEDULED, SessionStanding.CANCELLED
 
 
 @immutable
@@ -97,7 +96,7 @@ class Session(FactRow):
     noon_before_at: dt.datetime
     """Noon of the day before it begins, by the clocks of the first meeting: hours of that day are counted from it."""
     content: str
-    state: str
+    state: SessionStanding
 
 
 @immutable
@@ -157,7 +156,7 @@ def forgotten_contact_of(heard: Heard[ContactForgotten]) -> Contact:
     return Contact(*meta(heard), heard.body.person_id, None, Language.PL, True)
 
 
-def town_of(heard: Heard[CityOutcome]) -> Town:
+def town_of(heard: Heard[CityFact]) -> Town:
     return Town(*meta(heard), heard.body.city_id, heard.body.stage, heard.body.name)
 
 
@@ -166,7 +165,7 @@ def topic_of(heard: Heard[TopicDefined]) -> Topic:
     return Topic(*meta(heard), body.rule_id, body.topic, body.name_pl, body.name_en)
 
 
-def session_of(heard: Heard[SessionState]) -> Session:
+def session_of(heard: Heard[SessionFact]) -> Session:
     body = heard.body
     return Session(
         *meta(heard),
@@ -181,18 +180,18 @@ def session_of(heard: Heard[SessionState]) -> Session:
         body.ends_at,
         noon_before(body),
         content_hash(body),
-        CANCELLED if isinstance(body, SessionCancelled) else SCHEDULED,
+        session_standing_after(body),
     )
 
 
-def noon_before(body: SessionState) -> dt.datetime:
+def noon_before(body: SessionFact) -> dt.datetime:
     """Clocks change at night: from this moment on every hour of that day lasts an hour."""
     first = min(body.meetings, key=lambda meeting: (meeting.starts_at, meeting.meeting_id))
     eve = first.starts_local.date() - dt.timedelta(days=1)
     return dt.datetime.combine(eve, dt.time(12), ZoneInfo(first.zone)).astimezone(dt.UTC)
 
 
-def content_hash(body: SessionState) -> str:
+def content_hash(body: SessionFact) -> str:
     """The same for two states of a session between which nobody who comes would do anything differently (decision 0018): go
     somewhere else, at another time, for another topic."""
     times = sorted(
@@ -204,15 +203,8 @@ def content_hash(body: SessionState) -> str:
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
 
-_STANDING: dict[type[PlaceState], Standing] = {
-    ParticipantEnrolled: Standing.ENROLLED,
-    ParticipantWaitlisted: Standing.WAITLISTED,
-    EnrolmentWithdrawn: Standing.WITHDRAWN,
-}
-
-
-def place_of(heard: Heard[PlaceState]) -> Place:
-    return Place(*meta(heard), heard.body.session_id, heard.body.person_id, _STANDING[type(heard.body)])
+def place_of(heard: Heard[PlaceFact]) -> Place:
+    return Place(*meta(heard), heard.body.session_id, heard.body.person_id, standing_after(heard.body))
 
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
@@ -248,8 +240,8 @@ def _remembering(kind: type[FactRow], made: MakeRow, key: Callable[[Any], tuple[
 _remember_session = _remembering(SessionSaid, session_of, lambda row: (row.session_id,))
 _remember_place = _remembering(PlaceSaid, place_of, lambda row: (row.session_id, row.person_id))
 REMEMBER: dict[type[Event], Remember] = {
-    **dict.fromkeys(SessionState.__subclasses__(), _remember_session),
-    **dict.fromkeys(_STANDING, _remember_place),
+    **dict.fromkeys(members(SessionFact), _remember_session),
+    **{kind: _remember_place for kind in members(PlaceFact) if kind is not EnrolmentRefused},
 }
 
 
@@ -259,10 +251,10 @@ MAKE: dict[Any, Any] = {
     PersonErased: erased_person_of,
     ContactRegistered: contact_of,
     ContactForgotten: forgotten_contact_of,
-    **dict.fromkeys(CityOutcome.__subclasses__(), town_of),
-    **dict.fromkeys(SessionState.__subclasses__(), session_of),
+    **dict.fromkeys(members(CityFact), town_of),
+    **dict.fromkeys(members(SessionFact), session_of),
     # A refusal leaves the place as it stands: as a row it would only make an old place look new.
-    **dict.fromkeys(_STANDING, place_of),
+    **{kind: place_of for kind in members(PlaceFact) if kind is not EnrolmentRefused},
     PlacesSettled: settled_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,6 +34,7 @@ from shared.events.envelope import Heard
 from shared.postgres.database import any_of, rows_as
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
+from shared.state.rows import Loaded, Rows, loaded_by
 from shared.state.working import Working
 
 METADATA = TOLD.metadata
@@ -110,9 +112,10 @@ async def take(
         person, contact = reading.next(Person), reading.next(Contact)
         mailbox, made_of = reading.values(2)
         assert notice is not None
-        working[OpenNotice].loaded([notice])
-        working[Told].loaded([told] if told else [])
-        working[Notice].loaded([outcome] if outcome else [])
+        pair = frozenset([(notice.recipient, notice.about)])
+        working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
+        working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
+        working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = KINDS[subject].read(reading, rules)
         taken.append((notice, Truth(matter, Addressee(person, contact, mailbox, made_of))))
     return taken
@@ -129,8 +132,9 @@ def _by_pair(table: sa.Table) -> sa.Select[tuple[object, ...]]:
 _OPEN_OF = _by_pair(OPEN)
 _TOLD_OF = _by_pair(TOLD)
 _LEASED = (
-    sa.select(OPEN, TOLD)
+    sa.select(OPEN, TOLD, NOTICE)
     .outerjoin(TOLD, sa.and_(TOLD.c.recipient == OPEN.c.recipient, TOLD.c.about == OPEN.c.about))
+    .outerjoin(NOTICE, NOTICE.c.notice_id == OPEN.c.notice_id)
     .where(sa.tuple_(OPEN.c.recipient, OPEN.c.about).in_(sa.bindparam("pairs", expanding=True)))
     .where(OPEN.c.lease == sa.bindparam("lease"))
     .order_by(OPEN.c.recipient, OPEN.c.about)
@@ -139,19 +143,23 @@ _LEASED = (
 
 
 async def load_leased(connection: AsyncConnection, working: Working, pairs: Sequence[Pair], lease: str) -> None:
-    """The open notices that this lease still holds, locked, and what was told so far: nobody else changes that while a
-    notice is open."""
+    """The open notices that this lease still holds, locked, with what was told so far and with their outcomes, if there are any: nobody
+    else changes that while a notice is open."""
+    working[OpenNotice].loaded((), Loaded(OpenNotice.KEY, frozenset(pairs)))
     for row in await connection.execute(_LEASED, {"pairs": sorted(pairs), "lease": lease}):
         reading = Reading(row)
-        notice, told = reading.next(OpenNotice), reading.next(Told)
-        working[OpenNotice].loaded([notice] if notice else [])
-        working[Told].loaded([told] if told else [])
+        notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
+        assert notice is not None
+        pair = (notice.recipient, notice.about)
+        working[OpenNotice].loaded([notice])
+        working[Told].loaded([told] if told else [], Loaded(Told.KEY, frozenset([pair])))
+        working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
 
 
 async def load_told(connection: AsyncConnection, working: Working, pairs: Iterable[Pair]) -> None:
-    wanted = sorted(set(pairs))
-    if wanted:
-        working[Told].loaded(rows_as(Told, await connection.execute(_TOLD_OF, {"pairs": wanted})))
+    wanted = frozenset(pairs)
+    found = await connection.execute(_TOLD_OF, {"pairs": sorted(wanted)}) if wanted else ()
+    working[Told].loaded(rows_as(Told, found), Loaded(Told.KEY, wanted))
 
 
 async def load_settled(connection: AsyncConnection, working: Working, notice_id: str) -> Notice | None:
@@ -163,7 +171,8 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
     if notice is not None:
         pairs = [(notice.recipient, notice.about)]
         await load_told(connection, working, pairs)
-        working[OpenNotice].loaded(rows_as(OpenNotice, await connection.execute(_OPEN_OF, {"pairs": pairs})))
+        found = await connection.execute(_OPEN_OF, {"pairs": pairs})
+        working[OpenNotice].loaded(rows_as(OpenNotice, found), Loaded(OpenNotice.KEY, frozenset(pairs)))
     return notice
 
 
@@ -186,17 +195,30 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 sessions.add((body.session_id, one.source, one.version))
             case Heard(body=PlaceState() as body):
                 places.add((body.session_id, body.person_id, one.source, one.version))
-    await load_told(reads.connection, working, outcomes)
+    if outcomes:
+        pairs = frozenset(outcomes)
+        reads.rows(working[Told], _TOLD_OF, {"pairs": sorted(pairs)}, Loaded(Told.KEY, pairs))
     if not sessions and not places:
         return
     reads.by_key(working[SessionSaid], SESSION_SAID, sessions)
     reads.by_key(working[PlaceSaid], PLACE_SAID, places)
-    await reads.run()  # Apart from what else is asked about sessions.
-    of_session = ((working[Session].get(session_id), source) for session_id, source, _ in sessions)
-    if names := {row.session_id for row, source in of_session if row is not None and row.source != source}:
-        reads.rows(working[SessionSaid], _SAID_OF_SESSIONS, {"sessions": sorted(names)})
+    await reads.run()
+    of_sessions = (((session_id,), source) for session_id, source, _ in sessions)
+    if names := _changing_hands(working[Session], of_sessions):
+        its = loaded_by("session_id", names)
+        reads.rows(working[SessionSaid], _SAID_OF_SESSIONS, {"sessions": sorted(names)}, its)
+        await reads.run()  # Apart from what else is asked about sessions.
+    of_places = (((session_id, person_id), source) for session_id, person_id, source, _ in places)
+    if names := _changing_hands(working[Place], of_places):
+        its = loaded_by("session_id", names)
+        reads.rows(working[PlaceSaid], _SAID_OF_PLACES, {"sessions": sorted(names)}, its)
         await reads.run()
-    of_place = ((working[Place].get(*key), source) for *key, source, _ in places)
-    if names := {row.session_id for row, source in of_place if row is not None and row.source != source}:
-        reads.rows(working[PlaceSaid], _SAID_OF_PLACES, {"sessions": sorted(names)})
-        await reads.run()
+
+
+def _changing_hands(rows: Rows[Any], said: Iterable[tuple[tuple[str, ...], str]]) -> set[str]:
+    """Sessions about which, or about a place in which, several writers have spoken."""
+    writers: dict[tuple[str, ...], set[str]] = {}
+    for key, source in said:
+        row = rows.get(*key)
+        writers.setdefault(key, {row.source} if row is not None else set()).add(source)
+    return {key[0] for key, sources in writers.items() if len(sources) > 1}

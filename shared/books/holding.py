@@ -14,12 +14,11 @@ from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.events.envelope import Heard, microseconds, subject_of
 from shared.postgres.database import any_of
-from shared.postgres.roundtrips import Reads
+from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
-from shared.state.working import Answer, Held, OtherWriter, Takeover, Unchanged, Working
-
-HELD_DAYS = 30
-"""How long a request waits for something nobody has announced."""
+from shared.state.ownership import OtherWriter, Takeover
+from shared.state.rows import EVERY_ROW, loaded_by
+from shared.state.working import Answer, Held, Unchanged, Working
 
 HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""
@@ -36,7 +35,7 @@ _HELD_ABOUT = (
 
 
 def load_takeovers(reads: Reads, working: Working) -> None:
-    reads.rows(working[Takeover], _TAKEOVERS)
+    reads.rows(working[Takeover], _TAKEOVERS, NONE, EVERY_ROW)
 
 
 _OTHER_WRITERS = sa.select(OTHER_WRITER).where(any_of(OTHER_WRITER.c.subject, "other_subjects"))
@@ -44,17 +43,20 @@ _OTHER_WRITERS = sa.select(OTHER_WRITER).where(any_of(OTHER_WRITER.c.subject, "o
 
 def load_other_writers(reads: Reads, working: Working, events: Iterable[Heard[Event]]) -> None:
     """What others said about the aggregates that these events contend for; asked once their rows are loaded, and seldom anything."""
-    subjects = set()
+    contended, undisputed = set[str](), set[str]()
     for one in events:
         make = working.make.get(type(one.body))
         row = make(one) if make else None
         if row is not None:
             rows = working[type(row)]
             old = rows.get(*rows.key(row))
-            if old is not None and (old.source != row.source or getattr(row, "erased", False)):
-                subjects.add(one.subject)
-    if subjects:
-        reads.rows(working[OtherWriter], _OTHER_WRITERS, {"other_subjects": sorted(subjects)})
+            disputed = old is not None and (old.source != row.source or getattr(row, "erased", False))
+            (contended if disputed else undisputed).add(one.subject)
+    others = working[OtherWriter]
+    # Of what nobody has stated nobody said anything beside its owner; and who goes on stating what is theirs asks for no rival.
+    others.loaded((), loaded_by("subject", undisputed - contended))
+    if contended:
+        reads.rows(others, _OTHER_WRITERS, {"other_subjects": sorted(contended)}, loaded_by("subject", contended))
 
 
 def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard[Event]]) -> None:
@@ -88,7 +90,9 @@ def load_held_about(
     most: int = 20_000,
 ) -> None:
     """The held requests about these: what arrived about them may let them be decided."""
-    reads.rows(working[Held], _HELD_ABOUT, {"held_about": sorted(set(subjects)), "held_most": most})
+    about = set(subjects)
+    parameters = {"held_about": sorted(about), "held_most": most}
+    reads.rows(working[Held], _HELD_ABOUT, parameters, loaded_by("about", about))
 
 
 def heard_again(held: Held) -> Heard[Event]:

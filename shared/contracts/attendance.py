@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment
 
@@ -12,6 +12,26 @@ from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment
 class Method(StrEnum):
     SCAN = "scan"
     IMPORT = "import"
+
+
+class Presence(StrEnum):
+    """What is so of somebody at a meeting, after a fact about them."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    NOT_AWAITED = "not_awaited"
+    """What was said of the person was taken back: as if there were no record."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there is something to show of the person."""
+        match self:
+            case Presence.PRESENT | Presence.ABSENT:
+                return True
+            case Presence.NOT_AWAITED:
+                return False
+            case never:
+                assert_never(never)
 
 
 class NotAwaited(StrEnum):
@@ -87,6 +107,22 @@ class ParticipantNotAwaited(AttendanceState):
     }
 
 
+PresenceFact = ParticipantAttended | ParticipantAbsent | ParticipantNotAwaited
+
+
+def presence_after(fact: PresenceFact) -> Presence:
+    """What is so of the person, by what was said of them last."""
+    match fact:
+        case ParticipantAttended():
+            return Presence.PRESENT
+        case ParticipantAbsent():
+            return Presence.ABSENT
+        case ParticipantNotAwaited():
+            return Presence.NOT_AWAITED
+        case never:
+            assert_never(never)
+
+
 class ListState(Fact):
     """The list of one meeting; the aggregate is the meeting."""
 
@@ -135,3 +171,6 @@ class AttendanceListReopened(ListState):
         "meeting_id": "day-1",
         "decided_at": "2026-10-25T08:10:00.000000Z",
     }
+
+
+ListFact = AttendanceListClosed | AttendanceListReopened

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from shared.contracts.model import Email, Fact, Id, Language, Line, OptionalLine
 
@@ -103,3 +103,19 @@ class TeamMemberLeft(TeamMembership):
 
     until_date: dt.date
     example: ClassVar[Mapping[str, object]] = _MEMBER | {"until_date": "2026-09-30"}
+
+
+PersonFact = PersonRegistered | PersonErased
+ContactFact = ContactRegistered | ContactForgotten
+MembershipFact = TeamMemberJoined | TeamMemberLeft
+
+
+def last_day_after(fact: MembershipFact) -> dt.date | None:
+    """The last day of the membership, if it has one."""
+    match fact:
+        case TeamMemberJoined():
+            return None
+        case TeamMemberLeft():
+            return fact.until_date
+        case never:
+            assert_never(never)

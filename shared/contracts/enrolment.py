@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, assert_never
 
 from pydantic import Field
 
 from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Version
+from shared.contracts.portal import EnrolmentRequested, PlaceRequest, WithdrawalRequested
 
 
 class Basis(StrEnum):
@@ -31,6 +32,22 @@ class WithdrawalReason(StrEnum):
     TOWN_NOT_QUALIFIED = "town_not_qualified"
     """The town takes no part in the session's phase, and has not withdrawn either."""
     PERSON_ERASED = "person_erased"
+
+    @property
+    def is_given_back(self) -> bool:
+        """Whether a rule took the place, which is given back when its cause goes."""
+        match self:
+            case (
+                WithdrawalReason.LEFT_TEAM
+                | WithdrawalReason.NOT_IN_TEAM
+                | WithdrawalReason.TOWN_WITHDRAWN
+                | WithdrawalReason.TOWN_NOT_QUALIFIED
+            ):
+                return True
+            case WithdrawalReason.REQUESTED | WithdrawalReason.PERSON_ERASED:
+                return False
+            case never:
+                assert_never(never)
 
 
 class RefusalReason(StrEnum):
@@ -62,6 +79,28 @@ class Standing(StrEnum):
     ENROLLED = "enrolled"
     WAITLISTED = "waitlisted"
     WITHDRAWN = "withdrawn"
+
+    @property
+    def has_seat(self) -> bool:
+        """Whether the person is awaited, and told so."""
+        match self:
+            case Standing.ENROLLED:
+                return True
+            case Standing.NONE | Standing.WAITLISTED | Standing.WITHDRAWN:
+                return False
+            case never:
+                assert_never(never)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the person has a seat or may get one: there is something to lose, or to give back."""
+        match self:
+            case Standing.ENROLLED | Standing.WAITLISTED:
+                return True
+            case Standing.NONE | Standing.WITHDRAWN:
+                return False
+            case never:
+                assert_never(never)
 
 
 class PlaceState(Fact):
@@ -142,6 +181,57 @@ class EnrolmentRefused(PlaceState):
         "reason": "not_in_team",
         "standing": "none",
     }
+
+
+class RequestFate(StrEnum):
+    """What became of a request for a place, in the books."""
+
+    ENROLLED = "enrolled"
+    WAITLISTED = "waitlisted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    HELD = "held"
+
+
+PlaceFact = ParticipantEnrolled | ParticipantWaitlisted | EnrolmentWithdrawn | EnrolmentRefused
+
+
+def standing_after(fact: PlaceFact) -> Standing:
+    """How the place stands, by what was said of it last."""
+    match fact:
+        case ParticipantEnrolled():
+            return Standing.ENROLLED
+        case ParticipantWaitlisted():
+            return Standing.WAITLISTED
+        case EnrolmentWithdrawn():
+            return Standing.WITHDRAWN
+        case EnrolmentRefused():
+            return fact.standing
+        case never:
+            assert_never(never)
+
+
+def what_was_asked(fact: PlaceFact) -> AskedFor:
+    """What had been asked for, where the fact answers a request."""
+    match fact:
+        case ParticipantEnrolled() | ParticipantWaitlisted():
+            return AskedFor.PLACE
+        case EnrolmentWithdrawn():
+            return AskedFor.WITHDRAWAL
+        case EnrolmentRefused():
+            return fact.asked_for
+        case never:
+            assert_never(never)
+
+
+def what_it_asks(request: PlaceRequest) -> AskedFor:
+    match request:
+        case EnrolmentRequested():
+            return AskedFor.PLACE
+        case WithdrawalRequested():
+            return AskedFor.WITHDRAWAL
+        case never:
+            assert_never(never)
 
 
 class PlacesSettled(Fact):

@@ -144,3 +144,6 @@ class NoticeFailed(NoticeOutcome):
     made_of_digest: Line | None = None
     """The same while the mail would be the very one that failed: same address, name, language, words and release."""
     example: ClassVar[Mapping[str, object]] = _NOTICE | {"code": "smtp_550", "made_of_digest": "7c1e.e0a94d21"}
+
+
+NoticeFact = NoticeSent | NoticeFailed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self, assert_never
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
@@ -16,6 +16,13 @@ from shared.contracts.model import Fact, Id, Line, LocalTime, OptionalLine, Part
 class SessionKind(StrEnum):
     SUPPLEMENTARY = "supplementary"
     IN_DEPTH = "in_depth"
+
+
+class SessionStanding(StrEnum):
+    """Whether a session takes place, after a fact about it."""
+
+    SCHEDULED = "scheduled"
+    CANCELLED = "cancelled"
 
 
 class Meeting(Part):
@@ -112,3 +119,17 @@ class SessionCancelled(SessionState):
 
     reason: OptionalLine | None = None
     example: ClassVar[Mapping[str, object]] = _SESSION | {"reason": "trainer ill"}
+
+
+SessionFact = SessionScheduled | SessionRescheduled | SessionCancelled
+
+
+def session_standing_after(fact: SessionFact) -> SessionStanding:
+    """Whether the session takes place, by what was said of it last."""
+    match fact:
+        case SessionScheduled() | SessionRescheduled():
+            return SessionStanding.SCHEDULED
+        case SessionCancelled():
+            return SessionStanding.CANCELLED
+        case never:
+            assert_never(never)

@@ -39,3 +39,6 @@ class WithdrawalRequested(Request):
     session_id: Id
     person_id: Id
     reason: OptionalLine | None = None
+
+
+PlaceRequest = EnrolmentRequested | WithdrawalRequested

@@ -58,3 +58,6 @@ class SourceTakenOver(Rule):
     from_source: Line
     to_source: Line
     reason: OptionalLine | None = None
+
+
+RuleFact = StageOpened | TopicDefined | SourceTakenOver

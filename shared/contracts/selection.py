@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, assert_never
 
 from pydantic import Field
 
@@ -15,6 +15,15 @@ from shared.contracts.model import Count, Fact, Id, Line, OptionalLine
 class NotSelected(StrEnum):
     RESERVE = "reserve"
     NOT_SELECTED = "not_selected"
+
+
+class TownOutcome(StrEnum):
+    """What became of a town in a stage."""
+
+    QUALIFIED = "qualified"
+    RESERVE = "reserve"
+    NOT_SELECTED = "not_selected"
+    WITHDRAWN = "withdrawn"
 
 
 class CityOutcome(Fact):
@@ -63,3 +72,21 @@ class CityWithdrawn(CityOutcome):
 
     reason: OptionalLine | None = None
     example: ClassVar[Mapping[str, object]] = _TOWN | {"reason": "resolution of the town council"}
+
+
+CityFact = CityQualified | CityNotSelected | CityWithdrawn
+
+
+def outcome_after(fact: CityFact) -> TownOutcome:
+    """What became of the town, by what was said of it last."""
+    match fact:
+        case CityQualified():
+            return TownOutcome.QUALIFIED
+        case CityNotSelected(outcome=NotSelected.RESERVE):
+            return TownOutcome.RESERVE
+        case CityNotSelected():
+            return TownOutcome.NOT_SELECTED
+        case CityWithdrawn():
+            return TownOutcome.WITHDRAWN
+        case never:
+            assert_never(never)

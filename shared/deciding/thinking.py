@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import assert_never
 
 from shared.books import erasing, holding, parking
-from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
+from shared.books.holding import HELD_TOO_LONG
 from shared.books.recovery import RECONCILE
 from shared.contracts.model import Event
 from shared.events.envelope import Heard, Reason, scope_of
@@ -19,32 +18,28 @@ from shared.events.streams import Partition
 from shared.outbox import journal
 from shared.postgres.roundtrips import Reads, Writes
 from shared.service import Inputs, Service
+from shared.state.ownership import Verdict
 from shared.state.rows import Row
-from shared.state.working import Arrival, Due, Verdict, Working
+from shared.state.working import Arrival, Due, Working
 
-_PARK_FOR = {
-    Verdict.FOREIGN: Reason.FOREIGN_WRITER,
-    Verdict.FORMER: Reason.FORMER_WRITER,
-    Verdict.RENUMBERED: Reason.NUMBERING_CHANGED,
-    Verdict.ID_REUSED: Reason.ID_REUSED,
-}
+QUIET_FOR = dt.timedelta(days=30)
+"""A request that is held for a recovery is looked at when that ends, and says then for how long it waits."""
 
 
 async def think(
     service: Service,
-    connection: AsyncConnection,
+    reads: Reads,
     inputs: Inputs,
     *,
     quiet_until: Mapping[Partition, int],
     all_rules_known: bool = False,
-) -> tuple[Working, Writes]:
-    """What came of the inputs, and what remains to be written. What stands before `quiet_until` decides nothing (shared.books.recovery)."""
+) -> Working:
+    """What came of the inputs. What stands before `quiet_until` decides nothing (shared.books.recovery)."""
     working = service.working(service.clock())
     working.all_rules_known = all_rules_known
     if not inputs:
-        return working, Writes()
+        return working
     requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
-    reads = Reads(connection)
     holding.load_takeovers(reads, working)
     _load_owners(service, reads, working, inputs)
     holding.load_known_requests(reads, working, requests)
@@ -58,7 +53,7 @@ async def think(
             _due(service, working, one)
         else:
             _hear(service, working, one, quiet=_is_quiet(one, quiet_until))
-    return working, to_write(service, working)
+    return working
 
 
 def to_write(service: Service, working: Working) -> Writes:
@@ -98,15 +93,16 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
     if kind in working.make:
         verdict = working.apply(heard)
         working.verdicts.append((verdict, heard.source))
-        if verdict not in _PARK_FOR and erasing.is_erasure(heard):
+        parked = why_parked(working, heard, verdict)
+        if parked is None and erasing.is_erasure(heard):
             working.erasures.append(heard)
         news = verdict is Verdict.NEWER or (verdict is Verdict.STALE and kind in working.remember)
         if news and heard.source != service.source and not quiet:
             react = service.react.get(kind)
             if react is not None:
                 react(working, heard)
-        elif verdict in _PARK_FOR:
-            working.set_aside(heard, _PARK_FOR[verdict], _whose(working, heard, verdict))
+        elif parked is not None:
+            working.set_aside(heard, *parked)
     elif kind in service.decide and working.is_known(heard):
         if not working.is_repeated(heard):
             working.set_aside(
@@ -117,7 +113,7 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
         if scope is not None and working.is_blocked(scope, _arrival(heard)):
             working.set_aside(heard, Reason.BEHIND_PARKED, f"an earlier request about {scope} is parked")
         elif quiet:
-            expires_at = heard.appended_at + dt.timedelta(days=HELD_DAYS)
+            expires_at = heard.appended_at + QUIET_FOR
             working.hold(heard, waits_for="recovery", expires_at=expires_at)
         else:
             service.decide[kind](working, heard)
@@ -127,17 +123,25 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
                 )
 
 
-def _whose(working: Working, heard: Heard[Event], verdict: Verdict) -> str:
-    """Between whom somebody has to decide: both writers by name."""
-    if verdict is Verdict.ID_REUSED:
-        return f"{heard.source} stated {heard.subject} otherwise under this id and version"
-    owner = working.writer_of(heard)
-    if verdict is Verdict.RENUMBERED:
-        how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
-        return f"{heard.source} {how}: {heard.subject}"
-    if verdict is Verdict.FORMER:
-        return f"{heard.subject} was taken over by {owner} from {heard.source}, who goes on stating it"
-    return f"{heard.subject} belongs to {owner}, and {heard.source} states it"
+def why_parked(working: Working, heard: Heard[Event], verdict: Verdict) -> tuple[Reason, str] | None:
+    """Why a fact of this verdict is set aside, and between whom somebody has to decide; None if it was heard."""
+    match verdict:
+        case Verdict.NEWER | Verdict.STALE | Verdict.DUPLICATE | Verdict.ERASED:
+            return None
+        case Verdict.FOREIGN:
+            why = f"{heard.subject} belongs to {working.writer_of(heard)}, and {heard.source} states it"
+            return Reason.FOREIGN_WRITER, why
+        case Verdict.FORMER:
+            owner = working.writer_of(heard)
+            why = f"{heard.subject} was taken over by {owner} from {heard.source}, who goes on stating it"
+            return Reason.FORMER_WRITER, why
+        case Verdict.RENUMBERED:
+            how = "numbers it now and did not before" if heard.numbered else "numbered it before and does not now"
+            return Reason.NUMBERING_CHANGED, f"{heard.source} {how}: {heard.subject}"
+        case Verdict.ID_REUSED:
+            return Reason.ID_REUSED, f"{heard.source} stated {heard.subject} otherwise under this id and version"
+        case never:
+            assert_never(never)
 
 
 def _is_quiet(heard: Heard[Event], quiet_until: Mapping[Partition, int]) -> bool:

@@ -36,9 +36,10 @@ from shared.events.envelope import (
 from shared.events.streams import Partition
 from shared.faults import Fault, classify, told
 from shared.outbox import journal
-from shared.postgres.roundtrips import Writes
+from shared.postgres.roundtrips import Reads, Writes
 from shared.service import Inputs, Service
-from shared.state.working import Said, SetAside, Verdict, Working
+from shared.state.ownership import Verdict
+from shared.state.working import Said, SetAside, Working
 
 log = structlog.get_logger()
 
@@ -65,8 +66,8 @@ class Thought:
         self.news_since = min(since, self.news_since or since)
 
 
-class Desk:
-    """Where a service thinks. One transaction at a time passes; several processes may have a desk each."""
+class Decider:
+    """Where a service thinks. One transaction at a time passes; several processes may have a decider each."""
 
     def __init__(
         self,
@@ -129,10 +130,11 @@ class Desk:
 
     async def think(self, connection: AsyncConnection, inputs: Inputs, *, all_rules_known: bool = False) -> Working:
         """Loads what the inputs touch, hears them one by one in memory and writes what changed. Commits nothing."""
-        working, writes = await think(
-            self.service, connection, inputs, quiet_until=self.quiet_until, all_rules_known=all_rules_known
+        reads = Reads(connection)
+        working = await think(
+            self.service, reads, inputs, quiet_until=self.quiet_until, all_rules_known=all_rules_known
         )
-        await writes.run(connection)
+        await to_write(self.service, working).run(connection)
         return working
 
     async def write(self, connection: AsyncConnection, working: Working) -> None:
@@ -156,7 +158,8 @@ class Desk:
             if one_by_one:
                 aside = await self._one_by_one(connection, news, batches, thought)
             else:
-                working, writes = await think(self.service, connection, news, quiet_until=self.quiet_until)
+                working = await think(self.service, Reads(connection), news, quiet_until=self.quiet_until)
+                writes = to_write(self.service, working)
                 thought.add(working)
                 aside = await self._park(connection, working.aside, batches, now)
             own = [one for one in news if one.source == source and one.stream in self.service.own]

@@ -6,10 +6,11 @@ Two schemas in each database: `projection` can be rebuilt from the streams, `kep
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -219,10 +220,31 @@ def parts_of(statement: sa.Select[Any]) -> tuple[tuple[int, TypeAdapter[Any]], .
     return tuple((number, column.type.adapter) for number, column in columns if isinstance(column.type, _Parts))
 
 
+@functools.cache
+def _words(kind: type[Row]) -> tuple[tuple[int, Mapping[Any, Any]], ...]:
+    """The fields that hold one word of a few, by number, and what the words are: Postgres gives back their text."""
+    hints = typing.get_type_hints(kind)
+    return tuple(
+        (number, {None: None} | {word.value: word for word in part})
+        for number, name in enumerate(fields_of(kind))
+        for part in typing.get_args(hints[name]) or (hints[name],)
+        if isinstance(part, type) and issubclass(part, enum.Enum)
+    )
+
+
 def rows_as(kind: type[R], result: Iterable[Sequence[Any]]) -> list[R]:
-    """Rows of `select(table)` as the dataclass; the columns stand in the fields' order."""
-    make: Callable[..., R] = kind
-    return [make(*row) for row in result]
+    """Rows of `select(table)` as the dataclass; the columns stand in the fields' order. What is a word of an enum is one again."""
+    make: Any = kind
+    words = _words(make)
+    if not words:
+        return [make(*row) for row in result]
+    rows = []
+    for row in result:
+        values = list(row)
+        for number, word in words:
+            values[number] = word[values[number]]
+        rows.append(make(*values))
+    return rows
 
 
 @functools.cache

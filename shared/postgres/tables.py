@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from shared.postgres.database import KEPT, MACHINERY, table_of
+from shared.state.ownership import OtherWriter, Takeover
 from shared.state.rows import Row
-from shared.state.working import Answer, Due, Held, OtherWriter, Takeover, Unchanged
+from shared.state.working import Answer, Due, Held, Unchanged
 
 HELD = table_of(Held, "held", MACHINERY, schema=KEPT)
 sa.Index("held_about", HELD.c.about, postgresql_using="gin")

@@ -6,71 +6,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
-
-from pydantic import BaseModel
 
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Fact, Request
-from shared.contracts.rules import SourceTakenOver
 from shared.events.envelope import Heard, Reason, about_of, digest_of, scope_of, subject_of
-from shared.events.streams import STREAMS
-from shared.state.rows import FactRow, Row, Rows, fields_of
-from shared.state.succession import Claim, Handover, Succession
+from shared.state.ownership import Verdict, of_the_same_rule, succession, verdict_on
+from shared.state.rows import FactRow, Row, Rows
+from shared.state.succession import Claim
 from shared.values import immutable
 
 R = TypeVar("R", bound=Row)
-
-
-class Verdict(StrEnum):
-    """What a fact is to the row that an earlier one made."""
-
-    NEWER = "newer"
-    STALE = "stale"
-    FORMER = "former"
-    """Said after somebody else had taken over: its writer may not know."""
-    DUPLICATE = "duplicate"
-    ERASED = "erased"
-    FOREIGN = "foreign"
-    RENUMBERED = "renumbered"
-    ID_REUSED = "id_reused"
-    """Another statement under the version and the id of one that was made: which of them is meant nobody can know."""
-
-
-@immutable
-class Takeover(FactRow):
-    """`to_source` replaces `from_source` on a stream from now on. Every statement of the rule is kept: what was said under it counts."""
-
-    KEY: ClassVar = ("rule_id", "event_id", "version")
-
-    rule_id: str
-    in_stream: str
-    from_source: str
-    to_source: str
-    offset: int = field(compare=False)
-    """Where it stands among the rules: several may have been appended in one millisecond."""
-
-    def handover(self) -> Handover:
-        said = (self.rule_id, self.version, self.in_stream, self.from_source, self.to_source)
-        return Handover(self.heard_at, self.offset, *said)
-
-
-@immutable
-class OtherWriter(FactRow):
-    """The last that somebody other than its owner said about an aggregate: which fact it was, not what it said."""
-
-    KEY: ClassVar = ("kind", "subject", "source")
-
-    kind: str
-    """Of row."""
-    subject: str
-    content: str
-    """A checksum."""
 
 
 @immutable
@@ -155,29 +103,6 @@ class SetAside:
     detail: str
 
 
-def compare(old: FactRow, new: FactRow) -> Verdict:
-    """What a fact is to another one of the same writer. A tie goes to the later one, unless it says the same, or has the same id.
-
-    Later in the log, that is: one that was parked is let in after facts that stand behind it, and must come to the same row.
-    Of a writer with one id for all it says (CloudEvents: source and id name one event) a higher version is news all the same.
-    """
-    if new.version != old.version:
-        return Verdict.NEWER if new.version > old.version else Verdict.STALE
-    if replace(old, event_id=new.event_id, heard_at=new.heard_at) == new:
-        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE
-    if old.event_id == new.event_id:
-        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.ID_REUSED
-    return Verdict.NEWER if new.heard_at >= old.heard_at else Verdict.STALE
-
-
-_BY_CLAIM = {
-    Claim.OUTRANKS: Verdict.NEWER,
-    Claim.OUTRANKS_UNLESS_GIVEN_BACK: Verdict.FOREIGN,  # Set aside, and let in by itself within seconds.
-    Claim.OUTRANKED: Verdict.STALE,
-    Claim.OUTRANKED_SINCE: Verdict.FORMER,
-    Claim.NONE: Verdict.FOREIGN,
-}
-
 _REMEMBERED = (Verdict.NEWER, Verdict.STALE, Verdict.FORMER)
 """Also what was said after a takeover that its writer did not know of: whoever hears it before the rule has taken it for news."""
 
@@ -189,36 +114,6 @@ Derive = Callable[["Working", FactRow | None, FactRow, Heard[Any]], None]
 """Makes the rows that follow from a row: due moments, answers. Part of `apply`."""
 Remember = Callable[["Working", FactRow, Heard[Any]], None]
 """Keeps of a fact, also of one that comes late, what the aggregate's row does not show: given that row. Part of `apply`."""
-
-
-def meta(heard: Heard[Any]) -> tuple[str, int, bool, str, dt.datetime]:
-    """The first five fields of every FactRow."""
-    return heard.source, heard.version, heard.numbered, heard.event_id, heard.appended_at
-
-
-def other_writer(row: FactRow, subject: str) -> OtherWriter:
-    """What is remembered of a fact that made no row, or whose row another writer's fact has replaced."""
-    said = {name: getattr(row, name) for name in fields_of(type(row)) if name not in _META}
-    content = hashlib.blake2b(json.dumps(said, default=_plain, sort_keys=True).encode(), digest_size=12).hexdigest()
-    meta = (row.source, row.version, row.numbered, row.event_id, row.heard_at)
-    return OtherWriter(*meta, type(row).__name__, subject, content)
-
-
-_META = frozenset(fields_of(FactRow))
-
-
-def _plain(value: Any) -> Any:
-    """The same for values that are equal, whether they come from a record or from a table."""
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, dt.datetime) and value.tzinfo is not None:
-        value = value.astimezone(dt.UTC)
-    return value.isoformat() if isinstance(value, dt.date) else str(value)
-
-
-def takeover_of(heard: Heard[SourceTakenOver]) -> Takeover:
-    body = heard.body
-    return Takeover(*meta(heard), body.rule_id, body.in_stream, body.from_source, body.to_source, heard.offset)
 
 
 @dataclass(slots=True)
@@ -234,6 +129,8 @@ class Working:
     """By the kind of row; from the others nothing follows."""
     remember: Mapping[type[Event], Remember] = field(default_factory=dict)
     """By the type of fact; of the others only the newest is known."""
+    rules: Any = None
+    """The service's rules with a number."""
     rows: dict[type[Row], Rows[Any]] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
@@ -259,7 +156,7 @@ class Working:
         return self._apply(heard, rows, rows.get(*rows.key(row)), row)
 
     def _apply(self, heard: Heard[Any], rows: Rows[Any], old: FactRow | None, row: FactRow) -> Verdict:
-        verdict = self._verdict(old, row, heard)
+        verdict = verdict_on(self, old, row, heard)
         if verdict is Verdict.NEWER:
             rows.put(row)
             if derive := self.derive.get(type(row)):
@@ -268,96 +165,18 @@ class Working:
             remember(self, row if verdict is Verdict.NEWER else old or row, heard)
         return verdict
 
-    def _verdict(self, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> Verdict:
-        if old is None:
-            old = self._of_the_same_rule(new)
-            if old is None:
-                return Verdict.NEWER
-            if not self._are_of_one_house(heard.stream, old, new):
-                return Verdict.FOREIGN
-            renumbered = old.source == new.source and old.numbered != new.numbered
-            return Verdict.RENUMBERED if renumbered else Verdict.NEWER
-        ends = getattr(new, "erased", False)
-        if getattr(old, "erased", False):
-            return Verdict.NEWER if ends and new.heard_at < old.heard_at else Verdict.ERASED
-        if heard.tombstone:
-            verdict = Verdict.NEWER  # It names no writer: it speaks for the owner, whoever that is.
-        elif old.source != new.source:
-            verdict = self._between_writers(heard, old, new)
-        else:
-            verdict = compare(old, new) if old.numbered == new.numbered else Verdict.RENUMBERED
-        if ends and self._are_of_one_house(heard.stream, old, new):
-            verdict = Verdict.NEWER  # The last value, however late it is heard: a name must not outlive its erasure.
-        if ends and verdict is Verdict.NEWER:
-            for other in self[OtherWriter].where("subject", heard.subject):
-                self[OtherWriter].remove(*self[OtherWriter].key(other))
-        return verdict
-
-    def _of_the_same_rule(self, new: FactRow) -> FactRow | None:
-        """Each statement about a takeover has a row of its own, but a rule belongs to whoever stated it first."""
-        if not isinstance(new, Takeover):
-            return None
-        said = self[Takeover].where("rule_id", new.rule_id)
-        return min(said, key=Takeover.handover, default=None)
-
-    def _are_of_one_house(self, stream: str, old: FactRow, new: FactRow) -> bool:
-        owner = STREAMS[stream].owner
-        return (
-            old.source == new.source
-            or owner in (old.source, new.source)
-            or self._succession(stream).are_related(old.source, new.source)
-        )
-
-    def _between_writers(self, heard: Heard[Any], old: FactRow, new: FactRow) -> Verdict:
-        """The first writer owns an aggregate, until another takes over; a service owns its own stream over an importer.
-
-        What somebody else said before is remembered, without what it said: a duplicate of it is nothing new, also when
-        its writer has been given back its place.
-        """
-        owner = STREAMS[heard.stream].owner
-        if new.source == owner:
-            return Verdict.NEWER
-        if old.source == owner:
-            return Verdict.STALE
-        others = self[OtherWriter]
-        said = others.get(type(new).__name__, heard.subject, new.source)
-        news = other_writer(new, heard.subject)
-        if said is not None:
-            if said.numbered != news.numbered:
-                return Verdict.RENUMBERED
-            again = compare(said, news)
-            if again in (Verdict.STALE, Verdict.ID_REUSED):
-                return again
-            if again is Verdict.DUPLICATE:
-                news = said  # When it was first said counts.
-        claim = self._succession(heard.stream).claim(
-            new.source, news.heard_at, against=old.source, said_at=old.heard_at
-        )
-        verdict = _BY_CLAIM[claim]
-        if claim is Claim.OUTRANKS_UNLESS_GIVEN_BACK and self.all_rules_known:
-            verdict = Verdict.NEWER
-        if verdict is Verdict.NEWER:
-            others.remove(*others.key(news))
-            others.put(other_writer(old, heard.subject))
-        else:
-            others.put(news)
-        return verdict
-
     def writer_of(self, heard: Heard[Any]) -> str | None:
         """Whose the aggregate is that a fact is about; None: nobody has stated it."""
         row = self.make[type(heard.body)](heard)
         rows = self[type(row)]
-        owner = rows.get(*rows.key(row)) or self._of_the_same_rule(row)
+        owner = rows.get(*rows.key(row)) or of_the_same_rule(self, row)
         return owner.source if owner is not None else None
-
-    def _succession(self, stream: str) -> Succession:
-        return Succession(map(Takeover.handover, self[Takeover]), stream)
 
     def owns(self, row: FactRow, stream: str) -> bool:
         """Whether we may state this aggregate of our own stream: it is ours, or was taken over from whoever stated it first."""
         if row.source == self.source:
             return True
-        claim = self._succession(stream).claim(self.source, self.now, against=row.source, said_at=self.now)
+        claim = succession(self, stream).claim(self.source, self.now, against=row.source, said_at=self.now)
         return claim in (Claim.OUTRANKS, Claim.OUTRANKS_UNLESS_GIVEN_BACK)
 
     def say(self, fact: Fact, *, cause: Heard[Any] | None = None) -> None:
@@ -420,9 +239,12 @@ class Working:
         return first is not None and first < arrival
 
     def waits_its_turn(self, request: Request) -> bool:
-        """Whether an earlier request of the same scope is held."""
-        scope = scope_of(request)
-        return scope is not None and bool(self[Held].where("scope", scope))
+        """Whether an earlier request of the same scope is held. Those are about the same: whoever loaded what is held about one of
+        these has them all."""
+        scope, held = scope_of(request), self[Held]
+        about = about_of(request)
+        subject = next((one for one in about if held.knows(about=one)), about[0])
+        return scope is not None and any(one.scope == scope for one in held.where("about", subject))
 
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether a request of this source and id has been answered, or is held, already."""

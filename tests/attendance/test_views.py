@@ -16,7 +16,7 @@ from services.attendance.app import service_of
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard
 from shared.state.working import Due
 from tests.attendance.building import (
@@ -48,16 +48,16 @@ class Attendance:
         self.engine = engine
         self.now = DURING
         service = dataclasses.replace(service_of(RULES), clock=lambda: self.now)
-        self.desk = Desk(engine, service)
+        self.decider = Decider(engine, service)
 
     async def hear(self, *events: Heard[Any]) -> None:
         for one in events:
             self.now = max(self.now, one.appended_at)
-            await self.desk.act([one])
+            await self.decider.act([one])
 
     async def close(self, at: dt.datetime = CLOSES) -> None:
         self.now = at
-        await self.desk.act([Due(LIST, list_subject(SESSION, "day-1"), at)])
+        await self.decider.act([Due(LIST, list_subject(SESSION, "day-1"), at)])
 
     async def roster(self) -> list[dict[str, Any]]:
         async with self.engine.connect() as connection:
@@ -77,7 +77,7 @@ class Attendance:
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
-            found: dict[str, Any] = (await books.books(connection))["attendance"]
+            found: dict[str, Any] = (await books.books(connection, RULES))["attendance"]
         presence = found["present"] + found["absent"] + found["not_recorded"]
         assert presence == found["enrolled_on_closed_lists"]
         names = ("present", "absent", "without_place")
@@ -97,7 +97,7 @@ async def database(databases: Databases) -> AsyncIterator[AsyncEngine]:
 async def here(database: AsyncEngine) -> Attendance:
     made = Attendance(database)
     async with database.begin() as connection:
-        for metadata in made.desk.service.metadata():
+        for metadata in made.decider.service.metadata():
             for table in reversed(metadata.sorted_tables):
                 await connection.execute(sa.delete(table))
     return made
@@ -175,6 +175,21 @@ async def test_the_books_count_a_list_of_another_source_as_it_stands(here: Atten
     await here.hear(scheduled(), enrolled("anna"), archived_present("anna"), archived_list(present=1))
 
     assert (await here.books())["enrolled_on_closed_lists"] == 1
+
+
+async def test_the_books_count_the_places_of_an_archived_list_as_its_archive_tells_them(here: Attendance) -> None:
+    """Both are history and heard long after; a list that nobody recorded leaves nothing else to count by."""
+    places = [enrolled(person, at=LATER, decided=DURING, source=ARCHIVE) for person in ("anna", "jan")]
+    await here.hear(scheduled(), *places, archived_list(not_recorded=2, heard_at=LATER))
+
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
+
+
+async def test_the_books_let_whoever_keeps_a_list_tell_who_had_a_place_then(here: Attendance) -> None:
+    places = [enrolled(person, at=LATER, decided=DURING, source=ARCHIVE) for person in ("anna", "jan")]
+    await here.hear(scheduled(), archived_list(not_recorded=2), *places)
+
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
 
 
 async def test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood(here: Attendance) -> None:

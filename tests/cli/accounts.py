@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from services import SERVICES
+
 STREAM = {"published": 10, "heard": 9, "parked": 1, "skipped": 0, "lag": 0}
 
 
@@ -40,14 +42,13 @@ def books() -> dict[str, Any]:
         "ambiguous_attempts": 0,
         **dict.fromkeys((*nobody, *waiting), 0),
     }
-    its: dict[str, Any] = {
+    own: dict[str, dict[str, Any]] = {
         "enrolment": {
-            **copy.deepcopy(common),
             "requests": requests,
             "held_over_http": 0,
             "places": {"oversold_sessions": 0, "unsettled_sessions": 0, "waiting_ahead": 0},
         },
-        "attendance": {**copy.deepcopy(common), "attendance": presence},
-        "notifications": {**copy.deepcopy(common), "notices": notices},
+        "attendance": {"attendance": presence},
+        "notifications": {"notices": notices},
     }
-    return {name: {"service": name, **one} for name, one in its.items()}
+    return {name: {"service": name, **copy.deepcopy(common), **own.get(name, {})} for name in SERVICES}

@@ -11,9 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from rollcall.main import app
+from services import SERVICES
 
 WHERE, OTHER = "programme.cities/6/48", "programme.cities/6/49"
-NAMES = ("enrolment", "attendance", "notifications")
+NAMES = tuple(SERVICES)
 
 
 def row(where: str = WHERE, **more: Any) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def test_one_record_that_three_services_set_aside_is_one_entry(services: Service
     services.rows["enrolment"].append(row(OTHER, reason="foreign_writer", detail="p1 belongs to urn:a", retries=1))
     said = run("list").stdout
     assert said.splitlines() == [
-        f"{WHERE}  not_json  rollcall.CityQualified.v1  enrolment, attendance, notifications",
+        f"{WHERE}  not_json  rollcall.CityQualified.v1  {', '.join(NAMES)}",
         "    cut off",
         f"{OTHER}  foreign_writer  rollcall.CityQualified.v1  enrolment",
         "    p1 belongs to urn:a · tried again once",
@@ -125,24 +126,26 @@ def test_a_service_that_cannot_be_asked_keeps_its_copy_and_is_named(services: Se
     listed, discarded = run("list"), run("discard", WHERE)
     assert listed.exit_code == 0 and "attendance" in listed.stderr
     assert discarded.exit_code == 1 and "attendance" in discarded.stderr
-    assert [services.rows[name][0]["state"] for name in NAMES] == ["discarded", "parked", "discarded"]
+    states = {name: services.rows[name][0]["state"] for name in NAMES}
+    assert states == dict.fromkeys(NAMES, "discarded") | {"attendance": "parked"}
 
 
 def test_everything_set_aside_for_a_reason_goes_together_once_somebody_says_so(services: Services) -> None:
     services.rows["enrolment"] += [row(OTHER), row("programme.cities/1/2", reason="wrong_key")]
     asked = run("discard", "--reason", "not_json")
     assert (asked.exit_code, services.asked) == (2, [])
-    assert "2 records (4 copies) for not_json would be discarded for good: say --yes." in asked.stderr
+    assert f"2 records ({len(NAMES) + 1} copies) for not_json would be discarded for good: say --yes." in asked.stderr
 
     assert run("discard", "--reason", "not_json", "--yes").exit_code == 0
     assert {one["reason"] for one in services.rows["enrolment"] if one["state"] == "parked"} == {"wrong_key"}
-    assert all(one["state"] == "discarded" for name in NAMES[1:] for one in services.rows[name])
+    assert all(one["state"] == "discarded" for name in NAMES if name != "enrolment" for one in services.rows[name])
     assert "Nothing is set aside for not_json." in run("discard", "--reason", "not_json", "--yes").stderr
 
 
 def test_of_one_service_alone_too(services: Services) -> None:
     assert run("discard", "attendance", "--reason", "not_json", "--yes").exit_code == 0
-    assert [services.rows[name][0]["state"] for name in NAMES] == ["parked", "discarded", "parked"]
+    states = {name: services.rows[name][0]["state"] for name in NAMES}
+    assert states == dict.fromkeys(NAMES, "parked") | {"attendance": "discarded"}
 
 
 @pytest.mark.parametrize("words", [[], ["attendance"], [WHERE, "--reason", "x"], ["nobody", WHERE], ["a", "b", WHERE]])
@@ -167,4 +170,4 @@ def test_a_record_is_shown_as_it_came_and_not_as_python_would_write_it(services:
     assert "None" not in said and "[[" not in said and "'" not in said
     assert re.search(r"key  – \(none\)\n\s+headers  ce_id: e-1\n\s+x-empty: – \(none\)\n\s+body  \{\n", said)
     assert '                 "name": "Żory",\n' in said
-    assert len(re.findall("not_json: cut off", said)) == 3
+    assert len(re.findall("not_json: cut off", said)) == len(NAMES)

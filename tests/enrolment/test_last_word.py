@@ -7,12 +7,11 @@ import datetime as dt
 
 import pytest
 
-from services.enrolment.handlers import DUE
 from shared.books.holding import HELD_TOO_LONG
-from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import Basis, EnrolmentWithdrawn, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
-from shared.state.working import Due, Held
-from shared.testing import NOON
+from shared.state.working import Held
+from shared.testing import NOON, body_of, heard
 from tests.enrolment.office import DAY, OTHER, START, Office, session
 
 MINUTE = dt.timedelta(minutes=1)
@@ -191,8 +190,17 @@ def test_a_request_sent_before_the_cancellation_waits_and_gives_a_place_when_it_
     cancelled(office, at=NOON + 2 * DAY)
 
     assert office.ask("anna", at=NOON + DAY) == []
-    assert [held.waits_for for held in office.working[Held]] == ["session"]
+    assert [held.waits_for for held in office.mind[Held]] == ["session"]
     assert scheduled_again(office, at=NOON + 3 * DAY) == [ENROLLED]
+
+
+def test_a_request_for_a_session_that_is_first_heard_of_as_cancelled_is_refused_also_if_it_was_sent_before(
+    office: Office,
+) -> None:
+    office.ask("anna")
+    assert cancelled(office, at=NOON + DAY) == [REFUSED]
+    assert office.ask("bartek", at=NOON) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
 
 
 def test_a_request_that_waited_for_something_else_is_not_refused_by_a_cancellation_that_may_be_taken_back(
@@ -209,7 +217,27 @@ def test_a_request_that_waited_until_the_cancelled_session_was_over_is_refused_f
     office.session()
     cancelled(office, at=NOON + 2 * DAY)
     office.ask("anna", at=NOON + DAY)
-    (held,) = office.working[Held]
+    (held,) = office.mind[Held]
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
+    office.is_due(HELD_TOO_LONG, at=held.expires_at)
     assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+
+
+def test_who_withdraws_from_a_session_that_is_cancelled_after_its_hour_is_out_too(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    cancelled(office, at=AFTER)
+
+    assert office.withdraw("anna", at=AFTER + MINUTE, now=AFTER + MINUTE) == [WITHDRAWN]
+    assert scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10") == []
+
+
+def test_who_gave_a_place_back_by_the_word_of_an_archive_stays_out_until_they_ask_again(office: Office) -> None:
+    office.session(**TEAM)
+    said = {"session_id": "s", "person_id": "anna", "request_id": None, "request_source": None, "place_asked_at": NOON}
+    archived = body_of(EnrolmentWithdrawn, **said, reason=WithdrawalReason.REQUESTED)
+    office.mind.hear(heard(archived, source="rollcall/enrolment", version=7))
+
+    assert office.member("ewa") == [ENROLLED]
+    assert office.place("anna").state == Standing.WITHDRAWN
+    assert office.ask("anna", at=NOON + DAY) == [ENROLLED]

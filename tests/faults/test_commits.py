@@ -186,6 +186,7 @@ async def office(databases: Databases) -> AsyncIterator[tuple[Office, Proxy]]:
 @WHERE
 async def test_a_mails_attempt(office: tuple[Office, Proxy], arrives: bool) -> None:
     here, proxy = office
+    here.gives_up_soon()
     cut = proxy.cut("SKIP LOCKED", "INSERT INTO kept.open_notice", arrives=arrives)
     await here.is_true(place())
     async with here.server.listening(), here.sending():

@@ -19,7 +19,7 @@ from shared.contracts.survey import TrainingNeedDeclared
 from shared.deciding.transaction import Thought
 from shared.events.streams import Partition
 from shared.process.runtime import Runtime
-from shared.state.working import Verdict
+from shared.state.ownership import Verdict
 from shared.testing import body_of, eventually, message
 from tests.enrolment.surroundings import Make, city, fresh, programme, rows, said_and_sent, settled
 from tests.faults.breaking import everything_said_once

@@ -16,6 +16,7 @@ import pytest
 
 from deploy.embedded.stack import Stack
 from rollcall.folder import DEFAULT_PORTS, Folder
+from services import SERVICES
 from shared.testing import eventually
 
 pytestmark = pytest.mark.long
@@ -88,10 +89,10 @@ async def journey(tmp_path: Path) -> AsyncIterator[Journey]:
 async def test_everything_is_killed_once_and_the_books_balance(journey: Journey) -> None:
     await journey.begin("--scale", "full", "--per-second", "900")
     await eventually(lambda: journey.service_pid("enrolment"), what="the system up")
-    for name in ("enrolment", "attendance", "notifications"):
+    for name in SERVICES:
         await journey.kill(name)
     await journey.kill_broker()
-    for name in ("notifications", "attendance", "enrolment"):
+    for name in reversed(SERVICES):
         await journey.kill(name)
 
     code = await journey.end(minutes=20)
@@ -103,7 +104,7 @@ async def test_everything_is_killed_once_and_the_books_balance(journey: Journey)
     disagreeing = [line for line in summary["compared"] if not line["agrees"]]
     assert disagreeing == []
     restarts = Counter({name: child.restarts for name, child in journey.folder.last_run().children.items()})  # type: ignore[union-attr]
-    assert all(restarts[name] >= 2 for name in ("enrolment", "attendance", "notifications")), restarts
+    assert all(restarts[name] >= 2 for name in SERVICES), restarts
 
 
 async def test_the_same_input_a_second_time_changes_nothing(journey: Journey) -> None:

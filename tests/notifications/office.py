@@ -21,7 +21,7 @@ from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
 from shared.state.working import Said
@@ -85,8 +85,8 @@ class Office:
             smtp_port=self.server.port,
             carriers=2,
             connections=4,
-            smtp_seconds=1.0,
-            lease_seconds=2.0,
+            smtp_seconds=20.0,  # A busy machine shall raise no doubts.
+            lease_seconds=60.0,
             retry_first_seconds=0.05,
             send_poll_seconds=0.05,
             reconcile_seconds=0.1,
@@ -94,6 +94,10 @@ class Office:
         )
         self.sender: Sender | None = None
         self.relay_woken = asyncio.Event()
+
+    def gives_up_soon(self) -> None:
+        """For a test in which an answer never comes, or a lease runs out."""
+        self.settings.smtp_seconds, self.settings.lease_seconds = 1.0, 2.0
 
     async def is_true(self, *rows: Row) -> None:
         async with self.engine.begin() as connection:
@@ -129,14 +133,14 @@ class Office:
         async def heard() -> None:
             return None
 
-        desk = Desk(self.engine, SERVICE)
-        self.sender = sender = kind(desk, self.settings, streams_heard=heard)
+        decider = Decider(self.engine, SERVICE)
+        self.sender = sender = kind(decider, self.settings, streams_heard=heard)
 
         def said(facts: Sequence[Said]) -> None:
             self.relay_woken.set()
             sender.said(facts)
 
-        desk.said = said
+        decider.said = said
         tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
         try:
             yield sender

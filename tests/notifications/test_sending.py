@@ -89,6 +89,7 @@ async def test_a_connection_lost_after_data_gets_one_more_try(office: Office) ->
 
 async def test_a_second_silence_after_data_is_left_to_an_operator(office: Office) -> None:
     office.server.answers = ["silence", "silence"]
+    office.gives_up_soon()
     await office.is_true(place())
     async with office.server.listening(), office.sending():
         assert await settled_notices(office, 1) == [("confirmation", "unknown", "outcome_unknown")]
@@ -128,7 +129,6 @@ async def test_a_group_on_its_way_is_finished_before_we_stop(office: Office) -> 
 
 async def test_two_senders_send_each_mail_once(office: Office) -> None:
     people = [f"person-{number}" for number in range(60)]
-    office.settings.smtp_seconds, office.settings.lease_seconds = 20.0, 60.0  # A busy machine shall raise no doubts.
     await office.is_true(*map(person, people), *map(contact, people), *(place(person_id=one) for one in people))
     async with office.server.listening(), office.sending(), office.sending():
         await settled_notices(office, len(people))

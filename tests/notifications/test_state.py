@@ -14,6 +14,7 @@ from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, 
 from shared.contracts.planner import SessionKind, SessionRescheduled, SessionScheduled
 from shared.events.envelope import Heard
 from shared.testing import NOON, body_of, decoded, message
+from tests.mind import knowing_all
 
 DAY = {"meeting_id": "day-1", "starts_local": "2026-11-26T09:00:00", "ends_local": "2026-11-26T15:00:00"}
 
@@ -87,7 +88,7 @@ SAID = [
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
 def test_all_that_was_said_of_sessions_and_places_is_kept_in_whatever_order_it_is_heard(order: tuple[int, ...]) -> None:
-    working = SERVICE.working(NOON)
+    working = knowing_all(SERVICE, SERVICE.working(NOON))
     for number in (*order, order[0]):
         working.apply(SAID[number])
     sessions, places = (sorted(working[kind], key=lambda row: row.version) for kind in (SessionSaid, PlaceSaid))  # type: ignore[var-annotated]

@@ -17,9 +17,7 @@ from shared.values import immutable
 R = TypeVar("R", bound=Row)
 
 
-@functools.cache
-def _width(kind: type[Row]) -> int:
-    return len(fields_of(kind))
+_WIDTHS: dict[Any, int] = {}
 
 
 @immutable
@@ -45,7 +43,7 @@ class Reading:
 
     def next(self, kind: type[R]) -> R | None:
         """The next table's row; None where the outer join found none."""
-        begin, self._position = self._position, self._position + _width(kind)
+        begin, self._position = self._position, self._position + _WIDTHS.setdefault(kind, len(fields_of(kind)))
         values = self._row[begin : self._position]
         return None if all(value is None for value in values) else kind(*values)
 

@@ -119,6 +119,7 @@ class Waiting(Matter):
         if not believes or self._is_told_of_a_place(told):
             return None
         says = (before or self.facts.true_now(None)).model_copy(update={"hash": None})
+        because: str
         if session.state == CANCELLED:
             because = CANCELLED
         else:

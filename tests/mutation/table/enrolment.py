@@ -94,14 +94,14 @@ MUTATIONS = (
     Mutation(
         "that a statement is settled",
         "services/enrolment/handlers.py",
-        "    _say_settled(working, heard.body.session_id, heard)\n",
+        "    _say_settled(working, session_id, heard)\n",
         "",
         ("tests/enrolment/test_begun.py",),
     ),
     Mutation(
         "nobody erased gets a place",
         "services/enrolment/eligibility.py",
-        "    return person is not None and person.erased",
+        '    return bool(working[Person].where("person_id", person_id, erased=True))',
         "    return False",
         ("tests/enrolment/test_taken_back.py",),
     ),
@@ -115,8 +115,8 @@ MUTATIONS = (
     Mutation(
         "a place that a rule took is given back",
         "services/enrolment/decisions.py",
-        "        taken = place.state == Standing.WITHDRAWN and place.reason in TAKEN_BY_RULE",
-        "        taken = False",
+        "        if was_taken_by_rule(place) and not will_not_come(place, session):",
+        "        if False:",
         ("tests/enrolment/test_taken_back.py",),
     ),
     Mutation(
@@ -129,7 +129,7 @@ MUTATIONS = (
     Mutation(
         "whoever asks to be out of what a rule took",
         "services/enrolment/decisions.py",
-        "    if place is None or not (place.is_active or place.reason in TAKEN_BY_RULE):",
+        "    if place is None or not (place.is_active or was_taken_by_rule(place)):",
         "    if place is None or not place.is_active:",
         ("tests/enrolment/test_taken_back.py",),
     ),
@@ -178,7 +178,7 @@ MUTATIONS = (
     Mutation(
         "a cancelled session does not begin",
         "services/enrolment/eligibility.py",
-        "    return session.state == CANCELLED or at < session.starts_at",
+        "    return session.state == SessionStanding.CANCELLED or at < session.starts_at",
         "    return at < session.starts_at",
         ("tests/enrolment/test_last_word.py",),
     ),
@@ -199,15 +199,15 @@ MUTATIONS = (
     Mutation(
         "who said that they will not come does not return",
         "services/enrolment/decisions.py",
-        "        if taken and not will_not_come(place, session):",
-        "        if taken:",
+        "        if was_taken_by_rule(place) and not will_not_come(place, session):",
+        "        if was_taken_by_rule(place):",
         ("tests/enrolment/test_last_word.py",),
     ),
     Mutation(
         "a request that was sent before the cancellation",
         "services/enrolment/decisions.py",
-        "    if session.state == CANCELLED and at >= session.heard_at:",
-        "    if session.state == CANCELLED:",
+        "    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:",
+        "    if session.state == SessionStanding.CANCELLED:",
         ("tests/enrolment/test_last_word.py",),
     ),
     Mutation(
@@ -241,5 +241,33 @@ MUTATIONS = (
         (
             "tests/enrolment/test_begun.py::test_every_statement_is_settled_also_if_the_planner_gives_all_of_them_one_id",
         ),
+    ),
+    Mutation(
+        "who gave a place back by the word of an archive",
+        "services/enrolment/eligibility.py",
+        "        return place.reason == WithdrawalReason.REQUESTED and",
+        "        return False and",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "a session that is first heard of as cancelled",
+        "services/enrolment/decisions.py",
+        "        was_scheduled = announced_at(working, session) < session.heard_at",
+        "        was_scheduled = True",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "the sessions in which somebody has a place",
+        "services/enrolment/store.py",
+        "        sessions |= {place.session_id for place in working[Place]}\n",
+        "        pass\n",
+        ("tests/enrolment/test_taken_back.py",),
+    ),
+    Mutation(
+        "the teams of the town whose session it is",
+        "services/enrolment/store.py",
+        "    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}\n",
+        "",
+        ("tests/enrolment/test_decisions.py",),
     ),
 )

@@ -94,4 +94,18 @@ MUTATIONS = (
         "        return True",
         ("tests/embedded/test_taken.py::test_whoever_took_the_port_is_not_taken_for_our_server[postgres]",),
     ),
+    Mutation(
+        "a word of an enum comes back as one",
+        "shared/postgres/database.py",
+        "            values[number] = word[values[number]]",
+        "            pass",
+        ("tests/contracts/test_kinds.py",),
+    ),
+    Mutation(
+        "a contract in no table is found",
+        "shared/contracts/gate.py",
+        "    return [model for model in contracts if model.type_name() not in EVENTS]",
+        "    return []",
+        ("tests/contracts/test_kinds.py",),
+    ),
 )

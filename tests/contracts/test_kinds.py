@@ -1,0 +1,113 @@
+"""Closed tables: what the type checker cannot see of them. A kind that is declared and named nowhere, a table that lacks one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, ClassVar
+
+import pytest
+
+from services import SERVICES as REGISTERED
+from services.attendance import handlers as attendance
+from services.attendance.app import service_of
+from services.attendance.lists import ListRules
+from services.enrolment import handlers as enrolment
+from shared.contracts import CONTRACTS, Event
+from shared.contracts import enrolment as places
+from shared.contracts.attendance import AttendanceState, ListFact, ListState, PresenceFact
+from shared.contracts.directory import MembershipFact, TeamMembership
+from shared.contracts.enrolment import EnrolmentRefused, PlaceFact, PlaceState
+from shared.contracts.gate import undeclared
+from shared.contracts.model import members
+from shared.contracts.notifications import NoticeFact, NoticeOutcome
+from shared.contracts.planner import SessionFact, SessionState
+from shared.contracts.rules import Rule, RuleFact, SourceTakenOver, StageOpened, TopicDefined
+from shared.contracts.selection import CityFact, CityOutcome
+from shared.postgres.database import rows_as
+from shared.service import Service
+from shared.state.rows import fields_of
+from shared.testing import NOON, body_of, heard
+
+ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON))
+SERVICES = tuple(one.declared() for one in REGISTERED.values())
+UNIONS = [
+    (CityOutcome, CityFact),
+    (TeamMembership, MembershipFact),
+    (SessionState, SessionFact),
+    (Rule, RuleFact),
+    (PlaceState, PlaceFact),
+    (AttendanceState, PresenceFact),
+    (ListState, ListFact),
+    (NoticeOutcome, NoticeFact),
+]
+
+
+@pytest.mark.parametrize(("base", "union"), UNIONS, ids=lambda one: getattr(one, "__name__", ""))
+def test_every_kind_of_a_fact_is_in_its_union(base: type[Event], union: Any) -> None:
+    kinds = {kind for kind in base.__subclasses__() if kind.__module__.startswith("shared.contracts.")}
+    assert kinds == set(members(union))
+
+
+def test_every_contract_that_is_declared_is_in_the_table() -> None:
+    assert undeclared() == []
+    assert len({model.type_name() for model in CONTRACTS}) == len(CONTRACTS)
+
+
+def test_a_contract_that_is_declared_and_in_no_table_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class PlaceOffered(PlaceState):
+        example: ClassVar[Mapping[str, object]] = {}
+
+    monkeypatch.setattr(places, "PlaceOffered", PlaceOffered, raising=False)
+    assert undeclared() == [PlaceOffered]
+
+
+HEARD_FOR_NOTHING = {
+    "enrolment": set[type[Event]](),
+    "attendance": {StageOpened, TopicDefined, places.PlacesSettled},
+    "notifications": {StageOpened, EnrolmentRefused},
+}
+"""What stands on a stream that a service hears, and says nothing to it: a refusal leaves a place as it stands. Whoever is not named hears
+the rules for their takeovers alone."""
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda one: one.name)
+def test_of_whatever_a_service_hears_it_makes_a_row_or_decides_on_it(service: Service) -> None:
+    known = {*service.make, *service.decide, SourceTakenOver}
+    unknown = {model for model in CONTRACTS if model.stream in service.heard and model not in known}
+    assert unknown == HEARD_FOR_NOTHING.get(service.name, {StageOpened, TopicDefined})
+
+
+def test_what_enrolment_acts_on_is_what_its_tables_name() -> None:
+    assert set(members(enrolment.Acting)) == {*enrolment.REACT, *enrolment.DECIDE}
+
+
+def test_what_attendance_loads_for_is_what_its_tables_name_and_what_moments_derive_from() -> None:
+    acts_on = {*ATTENDANCE.react, *ATTENDANCE.decide}
+    assert set(members(attendance.Touching)) == acts_on | set(members(ListFact))
+
+
+WITH_WORDS = [
+    (service, model)
+    for service in SERVICES
+    for model in service.make
+    if any(isinstance(getattr(service.make[model](heard(body_of(model))), name), Enum)
+           for name in fields_of(type(service.make[model](heard(body_of(model))))))
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("service", "model"),
+    WITH_WORDS,
+    ids=lambda one: one.name if isinstance(one, Service) else one.__name__,
+)
+def test_a_word_of_an_enum_comes_back_from_the_database_as_one(service: Service, model: type[Event]) -> None:
+    row = service.make[model](heard(body_of(model)))
+    values = [getattr(row, name) for name in fields_of(type(row))]
+    stored = [str(value) if isinstance(value, Enum) else value for value in values]
+
+    (again,) = rows_as(type(row), [stored])
+
+    assert again == row
+    assert [type(getattr(again, name)) for name in fields_of(type(row))] == [type(value) for value in values]

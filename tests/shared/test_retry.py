@@ -1,0 +1,65 @@
+"""A parked record heard again, in a real database: what it makes us say is told, and what fails again says why."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from services.enrolment.app import SERVICE
+from shared.books import parking
+from shared.books.parking import Parked
+from shared.contracts.planner import SessionKind
+from shared.contracts.portal import EnrolmentRequested
+from shared.deciding.retry import ParkedRetry
+from shared.deciding.transaction import Decider
+from shared.events.envelope import Poison, Reason
+from shared.service import Service, utc_now
+from shared.testing import NOON, decoded, message
+from tests.databases import Databases
+from tests.enrolment.surroundings import programme, training
+
+PLACE = ("enrolment.requests", 0, 7)
+
+
+@pytest.fixture
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    async with databases.while_needed("enrolment") as url:
+        engine = create_async_engine(url)
+        yield engine
+        await engine.dispose()
+
+
+async def heard_again(engine: AsyncEngine, service: Service) -> tuple[Parked, list[str]]:
+    """A request that was parked for a reason that is gone; and what was told of it."""
+    told: list[str] = []
+    record = message(EnrolmentRequested(session_id="s", person_id="anna"), at=NOON).record(offset=PLACE[2])
+    async with engine.begin() as connection:
+        await parking.park(connection, [parking.poison_row(Poison(record, Reason.UNDECIDABLE, "before"), now=NOON)])
+    decider = Decider(engine, service, said=lambda facts: told.extend(type(one.body).__name__ for one in facts))
+    may_decide = asyncio.Event()
+    may_decide.set()
+    row = await ParkedRetry(engine, service, decider, may_decide=may_decide).retry(*PLACE)
+    assert row is not None
+    return row, told
+
+
+async def test_what_a_record_heard_again_makes_us_say_is_told_to_the_relay(engine: AsyncEngine) -> None:
+    *team, _ = programme("town", ["anna"], "s")
+    seats = message(training("s", "town", kind=SessionKind.IN_DEPTH))
+    await Decider(engine, SERVICE).act([decoded(one, at=utc_now()) for one in (*team, seats)])
+    row, told = await heard_again(engine, SERVICE)
+    assert (row.state, told) == ("heard", ["ParticipantEnrolled"])
+
+
+async def test_what_fails_again_stays_parked_and_says_why(engine: AsyncEngine) -> None:
+    def fails(*_: Any) -> None:
+        raise LookupError("still broken")
+
+    row, told = await heard_again(engine, dataclasses.replace(SERVICE, decide={EnrolmentRequested: fails}))
+    assert (row.state, told) == ("parked", [])
+    assert "LookupError" in row.detail
