@@ -73,6 +73,8 @@ class Sender:
         will be written, and until then there is no doubt about them."""
         self._work: asyncio.PriorityQueue[int] = asyncio.PriorityQueue(maxsize=settings.carriers * len(Subject))
         """For each group that waits for a carrier the place of its kind among the kinds."""
+        self._poll_at = 0.0
+        """By the loop's clock."""
         self._planner = Planner(decider.engine, decider.service, settings, streams_heard=streams_heard, found=self.wake)
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
@@ -117,17 +119,17 @@ class Sender:
 
     async def _next(self) -> Subject | None:
         """Waits to be woken, or for the slow poll to find something: of which kind."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._poll_at:  # Also while there is always work of one kind: another's may have become due again.
+            self._poll_at = now + self._settings.send_poll_seconds
+            async with self._engine.connect() as connection:
+                due = await store.due(connection, self._service.clock(), under_way=self._under_way)
+            self.wake(dict.fromkeys(due, 1))
         try:
             async with asyncio.timeout(self._settings.send_poll_seconds):
                 return _KINDS[await self._work.get()]
         except TimeoutError:
-            async with self._engine.connect() as connection:
-                first, *others = [*sorted(await self._due(connection), key=_KINDS.index), None]
-            self.wake(dict.fromkeys(filter(None, others), 1))
-            return first
-
-    async def _due(self, connection: AsyncConnection) -> set[Subject]:
-        return await store.due(connection, self._service.clock(), under_way=self._under_way)
+            return None
 
     async def _open(self, lines: Sequence[Line]) -> list[Line]:
         """The connections that are open now; those that are not are tried."""

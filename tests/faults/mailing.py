@@ -226,7 +226,7 @@ class Mail(System):
                     locked=self.sink.held[address].set,  # Its outcome finds no database to be written to.
                 )
             case "one refused":
-                refuse = f"check (subject not like '%/person/{work.people[0]}') not valid"
+                refuse = f"check (recipient <> '{work.people[0]}') not valid"
                 await self.around.execute(f"alter table projection.notice add constraint refused {refuse}")
             case "told to stop" if life is not None and not life.is_over:
                 before = life.trace.stat().st_size
