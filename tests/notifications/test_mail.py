@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aiosmtplib.email import extract_recipients, extract_sender
 
-from services.notifications.letters import Arrangement, Letter, PlaceMail, Recipient
+from services.notifications.letters import Arrangement, BriefMail, Letter, PlaceMail, Recipient
 from services.notifications.mail import Renderer
 from shared.contracts.model import Language
 from tests.notifications.mails import (
@@ -28,6 +28,7 @@ from tests.notifications.mails import (
     VENUE,
     ZANETA,
     body,
+    brief_mail,
     calendar,
     cancellation,
     change,
@@ -56,6 +57,20 @@ EVERY_MAIL = [
     for language in Language
     for make in (lambda language: session_mail(language=language), change, cancellation)
 ]
+BRIEF = [
+    pytest.param(brief_mail(letter, language, because=because), id=f"{because or letter}-{language}")
+    for language in Language
+    for letter, because in (
+        ("waiting", None),
+        ("waiting_change", None),
+        ("waiting_ended", "cancelled"),
+        ("waiting_ended", "begun"),
+        ("waiting_ended", "withdrawn"),
+        ("reminder", None),
+    )
+]
+"""The mails that carry nothing for a calendar."""
+EVERY_MAIL += BRIEF
 
 
 @pytest.mark.parametrize(
@@ -101,6 +116,40 @@ EVERY_MAIL = [
 )
 def test_the_subject_says_what_happened_and_when(mail: PlaceMail, subject: str) -> None:
     assert received(mail)["Subject"] == subject
+
+
+@pytest.mark.parametrize(
+    ("mail", "subject"),
+    [
+        (brief_mail("waiting"), "Lista rezerwowa: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
+        (brief_mail("reminder"), "Jutro: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
+        (
+            brief_mail("waiting_ended", Language.EN, because="begun"),
+            "Waiting list closed: “Climate adaptation” (26 November)",
+        ),
+    ],
+)
+def test_a_mail_of_another_kind_says_so_in_its_subject(mail: BriefMail, subject: str) -> None:
+    message = received(mail)
+    assert message["Subject"] == subject
+    assert message["X-Rollcall-Notice-Kind"] == mail.letter
+
+
+@pytest.mark.parametrize("mail", BRIEF)
+def test_a_mail_about_no_place_of_ones_own_carries_nothing_for_a_calendar(mail: BriefMail) -> None:
+    assert [part.get_content_type() for part in received(mail).walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+
+
+def test_who_waits_is_told_that_they_have_no_place_yet_and_what_moved() -> None:
+    before = told(FIRST, venue="Szkoła nr 2")
+    text = body(received(brief_mail("waiting_change", meetings=(FIRST_MOVED,), before=before)), "plain")
+    assert re.search("Nowy termin.*3 grudnia.*Wcześniej: czwartek, 26 listopada", text, re.DOTALL)
+    assert "(Wcześniej: Szkoła nr 2" in text
+    assert "nie masz miejsca" in " ".join(text.split())
 
 
 def test_a_long_topic_is_cut_in_the_subject_only() -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import sending
 from services.notifications.decisions import Attempt
+from services.notifications.ledger import told_after
 from shared.contracts.enrolment import Standing
 from shared.state.rows import FactRow
 from tests.notifications.building import (
@@ -20,6 +21,9 @@ from tests.notifications.building import (
     TUESDAY,
     YESTERDAY,
     contact,
+    content,
+    meeting,
+    notice,
     person,
     place,
     said_then,
@@ -285,3 +289,37 @@ async def test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes(
         ("confirmation", "failed", "unrenderable"),
         ("confirmation", "sent", None),
     ]
+
+
+async def test_who_waits_is_told_so_and_of_their_place_by_one_mail(office: Office) -> None:
+    waits, given = place(Standing.WAITLISTED), place(version=2)
+    await office.is_true(waits, said_then(waits))
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 1) == [("waiting", "sent", None)]
+        await office.is_true(given, said_then(given))
+        assert (await settled_notices(office, 2))[-1] == ("confirmation", "sent", None)
+        await office.has_looked()
+        assert len(await office.outcomes()) == 2
+        books = await office.books()
+    assert (books["notices"]["sent"]["waiting"], books["told_is_true"]) == (1, True)
+
+
+async def test_who_loses_a_place_to_the_waiting_list_hears_first_that_it_is_gone(office: Office) -> None:
+    has, waits = place(), place(Standing.WAITLISTED, version=2)
+    await office.is_true(has, said_then(has))
+    async with office.server.listening(), office.sending():
+        await settled_notices(office, 1)
+        await office.is_true(waits, said_then(waits))
+        await settled_notices(office, 3)
+    assert [mail[1] for mail in office.server.mails] == ["confirmation", "cancellation", "waiting"]
+
+
+async def test_a_reminder_leaves_once_in_its_hours(office: Office) -> None:
+    office.settings.reminder_hour = 6  # Now it is nine o'clock in Warsaw.
+    tomorrow = session(meeting("2026-11-21T09:00", "2026-11-21T15:00"))
+    told = told_after(None, notice(said=content(tomorrow), decided_at=BEFORE))
+    await office.is_true(place(), tomorrow, settled(tomorrow), told)
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 1) == [("reminder", "sent", None)]
+        await office.has_looked()
+        assert len(await office.outcomes()) == 1
