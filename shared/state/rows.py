@@ -112,11 +112,10 @@ class Rows(Generic[R]):
 
     def knows(self, **fields: Any) -> bool:
         """Whether all rows with these values are in memory."""
-        return any(
-            tuple(fields.get(name) for name in names) in values
-            for names, values in self._all_of.items()
-            if fields.keys() >= set(names)
-        )
+        for names, values in self._all_of.items():
+            if all(name in fields for name in names) and tuple(fields[name] for name in names) in values:
+                return True
+        return False
 
     def _need(self, known: bool, fields: Iterable[str]) -> None:
         if not known:

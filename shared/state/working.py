@@ -182,21 +182,15 @@ class Working:
     def say(self, fact: Fact, *, cause: Heard[Any] | None = None) -> None:
         """States a fact of our own: applied to the rows here and now, and staged for journal and outbox."""
         make = self.make[type(fact)]
-        draft = Heard(
-            stream=type(fact).stream,
-            partition=-1,
-            offset=-1,
-            appended_at=getattr(fact, "decided_at", self.now),
-            event_id=self.new_id(),
+        draft = Heard.from_ourselves(
+            fact,
             source=self.source,
-            subject=subject_of(fact),
-            stated_at=self.now,
+            event_id=self.new_id(),
             version=1,
-            numbered=True,
+            said_at=self.now,
             correlation_id=(cause.correlation_id or cause.event_id) if cause else None,
             causation_id=cause.event_id if cause else None,
             traceparent=cause.traceparent if cause else None,
-            body=fact,
         )
         row = make(draft)
         rows = self[type(row)]

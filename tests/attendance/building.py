@@ -14,6 +14,7 @@ from services.attendance.history import PlaceSaid
 from services.attendance.lists import CloseList, ListRules
 from services.attendance.state import MeetingList, Record
 from services.attendance.subjects import list_subject, session_subject
+from shared import testing
 from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import (
     AttendanceListClosed,
@@ -26,7 +27,7 @@ from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
 from shared.contracts.model import Event
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
-from shared.events.envelope import Heard, subject_of
+from shared.events.envelope import Heard
 from shared.state.working import Due, Held
 from tests.mind import Mind
 
@@ -49,22 +50,8 @@ def heard(
 ) -> Heard[Any]:
     """An event as it would be heard at a moment."""
     number = next(_numbers)
-    return Heard(
-        stream=type(body).stream,
-        partition=0,
-        offset=number,
-        appended_at=at,
-        event_id=id or f"event-{number}",
-        source=source,
-        subject=subject_of(body),
-        stated_at=at,
-        version=version or number,
-        numbered=True,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-    )
+    named = id or f"event-{number}"
+    return testing.heard(body, source=source, event_id=named, version=version or number, at=at, offset=number)
 
 
 def day(meeting_id: str = "day-1", *, days_later: int = 0, until: int = 15) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 import random
 
-from services.attendance.state import Session
+from services.attendance.history import PlaceSaid
+from services.attendance.state import Place, Session
 from tests.attendance.building import (
+    ARCHIVE,
     BEFORE,
     CLOSES,
     DURING,
@@ -239,3 +242,18 @@ def test_the_books_add_up_whatever_happens() -> None:
                 assert present + absent + not_recorded == desk.counted(meeting_id), f"seed {seed}"
         desk.pass_to(LATER + 2 * MONTH)
         assert [row.is_open for row in desk.lists] == [False, False]
+
+
+def test_what_two_writers_say_of_one_place_comes_to_the_same_in_one_batch_as_in_two() -> None:
+    """Who owns the place by then is judged by all that was said of it."""
+    archived = dataclasses.replace(enrolled("anna", decided=BEFORE), source=ARCHIVE)
+    ours = dataclasses.replace(withdrawn("anna", at=DURING), source="rollcall/enrolment", version=2)
+    apart, together = Desk(), Desk()
+    for desk in (apart, together):
+        desk.hear(scheduled())
+    apart.hear(archived, ours, archived)
+    together.mind.hear(archived, ours, archived)
+
+    for kind in (Place, PlaceSaid):
+        assert set(together.mind[kind]) == set(apart.mind[kind])
+    assert len(together.mind[PlaceSaid]) == 2

@@ -25,11 +25,12 @@ from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import NoticeOutcome
 from shared.deciding.thinking import to_write
 from shared.deciding.transaction import Decider
-from shared.events.envelope import Heard, subject_of
+from shared.events.envelope import Heard
 from shared.postgres.database import rows_as
 from shared.postgres.roundtrips import Reads
 from shared.state.rows import Row
 from shared.state.working import Said, Working
+from shared.testing import heard
 from tests.notifications.building import (
     BEFORE,
     LONG_AGO,
@@ -114,6 +115,7 @@ async def test_sql_finds_exactly_the_differences_that_the_rules_find(engine: Asy
             then = said_then(session(DAYS[stood[1]], session_id=session_id, state=state_then), heard_at=BEFORE)
             later = said_then(session(YESTERDAY, session_id=session_id), heard_at=AFTER, version=2)
             rows += [then, later, said_then(replace(its_place, state=stood[0]), heard_at=BEFORE, version=1)]
+            rows += [said_then(its_place, heard_at=AFTER)]
             if stood[0] == Standing.ENROLLED and said in ("unknown", "nothing"):
                 assert isinstance(then, SessionSaid)
                 knows[pair] = then
@@ -240,22 +242,7 @@ async def test_an_outcome_without_the_lease_is_not_written(open_confirmation: As
 def heard_back(said: Said) -> Heard[NoticeOutcome]:
     body = said.body
     assert isinstance(body, NoticeOutcome)
-    return Heard(
-        stream="notifications.events",
-        partition=0,
-        offset=0,
-        appended_at=NOW,
-        event_id=said.event_id,
-        source=SERVICE.source,
-        subject=subject_of(body),
-        stated_at=said.said_at,
-        version=said.version,
-        numbered=True,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-    )
+    return heard(body, source=SERVICE.source, event_id=said.event_id, version=said.version, at=NOW)
 
 
 async def test_a_database_older_than_our_stream_learns_what_was_mailed(open_confirmation: AsyncEngine) -> None:

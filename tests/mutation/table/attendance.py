@@ -122,6 +122,22 @@ MUTATIONS = (
         ("tests/attendance/test_views.py::test_the_books_know_since_when_a_place_stood_as_the_lists_do",),
     ),
     Mutation(
+        "whoever counts a closed list loads the moment it was due",
+        "services/attendance/store.py",
+        "for session_id in touched.timed | closed",
+        "for session_id in touched.timed",
+        ("tests/attendance/test_handlers.py", "tests/attendance/test_decisions.py"),
+    ),
+    Mutation(
+        "several writers of one place in one batch",
+        "services/attendance/store.py",
+        "set()).add(source)",
+        "set()).update({source} if place else ())",
+        (
+            "tests/attendance/test_handlers.py::test_what_two_writers_say_of_one_place_comes_to_the_same_in_one_batch_as_in_two",
+        ),
+    ),
+    Mutation(
         "what was before go-live is told by others",
         "services/attendance/history.py",
         " <= moment or rules.is_told(moment))",
@@ -134,19 +150,5 @@ MUTATIONS = (
         "            LIST_TABLE.c.source != OURS,",
         "            sa.false(),",
         ("tests/attendance/test_views.py::test_the_books_let_whoever_keeps_a_list_tell_who_had_a_place_then",),
-    ),
-    Mutation(
-        "whoever counts a closed list loads the moment it was due",
-        "services/attendance/store.py",
-        "for session_id in touched.timed | closed",
-        "for session_id in touched.timed",
-        ("tests/attendance/test_handlers.py", "tests/attendance/test_decisions.py"),
-    ),
-    Mutation(
-        "several writers of one place in one batch",
-        "services/attendance/store.py",
-        "set()).add(source)",
-        "set()).update({source} if place else ())",
-        ("tests/attendance/test_decisions.py",),
     ),
 )

@@ -250,13 +250,6 @@ MUTATIONS = (
         ("tests/enrolment/test_last_word.py",),
     ),
     Mutation(
-        "a session that is first heard of as cancelled",
-        "services/enrolment/decisions.py",
-        "        was_scheduled = announced_at(working, session) < session.heard_at",
-        "        was_scheduled = True",
-        ("tests/enrolment/test_last_word.py",),
-    ),
-    Mutation(
         "the sessions in which somebody has a place",
         "services/enrolment/store.py",
         "        sessions |= {place.session_id for place in working[Place]}\n",
@@ -269,5 +262,26 @@ MUTATIONS = (
         "    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}\n",
         "",
         ("tests/enrolment/test_decisions.py",),
+    ),
+    Mutation(
+        "a session that is first heard of as cancelled",
+        "services/enrolment/decisions.py",
+        "        was_scheduled = announced_at(working, session) < session.heard_at",
+        "        was_scheduled = True",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "nothing was asked after that was told",
+        "services/enrolment/eligibility.py",
+        "if moment is not None and moment <= told_by]",
+        "if moment is not None]",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "the last number an archive can give",
+        "services/enrolment/settling.py",
+        "            number = min(number + 1, LAST_NUMBER)",
+        "            number = number + 1",
+        ("tests/enrolment/test_last_word.py",),
     ),
 )

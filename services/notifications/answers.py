@@ -1,0 +1,96 @@
+"""What notifications' API answers. Only shapes."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pydantic import Field
+
+from services.notifications.ledger import NoticeState
+from shared.contracts.model import Language
+from shared.contracts.notifications import Says
+from shared.web.answers import BOOKS, Books, Shape, exemplified
+
+
+class Said(Shape):
+    """What the mail says. The address it goes to is a digest."""
+
+    mailbox: str | None
+    says: Says
+
+
+class Notice(Shape):
+    """One mail, on its way or settled."""
+
+    model_config = exemplified(
+        notice_id="notice-0199aa00-0000-7000-8000-000000000003",
+        recipient="person-0001",
+        about="place/session-0001",
+        kind="confirmation",
+        language="pl",
+        sequence=0,
+        attempts=1,
+        doubts=0,
+        state="sent",
+        code=None,
+        problem=None,
+        at="2026-10-01T08:15:02Z",
+        next_attempt_at=None,
+        said={
+            "mailbox": "7c1e.5b0c7a1f",
+            "says": {
+                "of": "session",
+                "venue": "Urząd Miejski w Augustowie, sala 12",
+                "meetings": [
+                    {
+                        "meeting_id": "day-1",
+                        "starts_local": "2026-10-24T09:00:00",
+                        "ends_local": "2026-10-24T15:00:00",
+                        "zone": "Europe/Warsaw",
+                    }
+                ],
+            },
+        },
+    )
+
+    notice_id: str
+    recipient: str
+    about: str = Field(description="The subject: `place/…`, `waiting/…` or `reminder/…`, and the session's id.")
+    kind: str | None = Field(description="Which mail; null: decided when it is claimed.")
+    language: Language | None
+    sequence: int
+    attempts: int
+    doubts: int = Field(description="Attempts that may have left.")
+    state: NoticeState
+    code: str | None = Field(description="Why it failed, or has not left yet.")
+    problem: str | None = Field(description="What stood in the way of one that came too late.")
+    at: dt.datetime = Field(description="When it was settled; of an open one, when it was planned.")
+    next_attempt_at: dt.datetime | None
+    said: Said | None
+
+
+class MailServer(Shape):
+    """What is wrong with the mail server, if anything is."""
+
+    problem: str | None
+    since: dt.datetime | None
+
+
+class NotificationsBooks(Books):
+    """The books of notifications."""
+
+    model_config = exemplified(
+        **BOOKS,
+        service="notifications",
+        notices={"sent": {"confirmation": 4100}, "failed": 0, "unknown": 0, "untold": 0},
+        told_is_true=True,
+        mail_server={"problem": None, "since": None},
+    )
+
+    notices: dict[str, int | dict[str, int]] = Field(
+        description="Mails by what became of them (`sent` by kind), and what people do not know, by why."
+    )
+    told_is_true: bool = Field(
+        description="Nobody who could be told believes anything else than what is true, or is about to."
+    )
+    mail_server: MailServer
