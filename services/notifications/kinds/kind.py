@@ -42,7 +42,8 @@ class Reading:
 
     def next(self, kind: type[R]) -> R | None:
         """The next table's row; None where the outer join found none."""
-        begin, self._position = self._position, self._position + _WIDTHS.setdefault(kind, len(fields_of(kind)))
+        width = _WIDTHS.get(kind) or _WIDTHS.setdefault(kind, len(fields_of(kind)))
+        begin, self._position = self._position, self._position + width
         values = self._row[begin : self._position]
         return None if all(value is None for value in values) else kind(*values)
 
