@@ -58,7 +58,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     ids = (f"person-{number}", f"session-{number}")
     days, standings = DAYS, STANDINGS
     if kind is Subject.REMINDER:  # Rare enough as it is.
-        days, standings = (*[TOMORROW] * 9, MONDAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
+        days, standings = (*[TOMORROW] * 8, MONDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
     state = chance.choice((SCHEDULED, SCHEDULED, SCHEDULED, CANCELLED))
     sessions = [
