@@ -15,7 +15,7 @@ from shared.service import Service
 
 SERVICE = Service(
     name="enrolment",
-    facts=("programme.needs",),
+    facts=("programme.needs", "notifications.keys"),
     decisions=(
         "programme.rules",
         "programme.cities",

@@ -29,7 +29,7 @@ SERVICE = Service(
         "enrolment.events",
     ),
     decisions=("programme.rules",),
-    own=("notifications.events",),
+    own=("notifications.events", "notifications.keys"),
     make=MAKE,
     tables=store.TABLES,
     derive=DERIVE,

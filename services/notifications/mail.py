@@ -11,7 +11,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 import textwrap
+from collections.abc import Callable
 from email.utils import format_datetime
+from functools import partial
 
 import mrml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -23,6 +25,7 @@ from services.notifications.letters import Letter, Recipient, SessionMail
 from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
+    THEIR_PAGE,
     deliverable,
     encoded,
     header,
@@ -58,6 +61,8 @@ class Prepared:
     """Alternately a quoted-printable piece and the mark of the name that follows it."""
     calendar: Layout
     files: tuple[Layout, ...]
+    page_of: Callable[[str], str] | None
+    """The address of a person's own page; None: the mail leads to none."""
 
 
 class Renderer:
@@ -69,7 +74,14 @@ class Renderer:
     """
 
     def __init__(
-        self, *, sender: str, sender_name: str, organiser: str, organiser_name: str, base_url: str | None = None
+        self,
+        *,
+        sender: str,
+        sender_name: str,
+        organiser: str,
+        organiser_name: str,
+        base_url: str | None = None,
+        page_of: Callable[[SessionMail, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -78,6 +90,7 @@ class Renderer:
         self._organiser_name = one_line(organiser_name)
         self._reply_to = mailbox("Reply-To", self._organiser_name, self._organiser)
         self._base_url = base_url
+        self._page_of = page_of
         self._words = {language: load_words(language) for language in Language}
         environment = Environment(
             loader=FileSystemLoader(FOLDER),
@@ -109,6 +122,8 @@ class Renderer:
             topic=textwrap.shorten(topic, SUBJECT_TOPIC_CHARACTERS, placeholder=" …"),
             dates=dates_told(mail.meetings, words.locale),
         )
+        # Whose place is gone has nothing to do on a page about it; a page that is open says so by itself.
+        page_of = None if mail.kind is NoticeKind.CANCELLATION or self._page_of is None else self._page_of
         shown = {
             "language": mail.language.value,
             "kind": mail.kind.value,
@@ -134,6 +149,7 @@ class Renderer:
             "organiser": self._organiser,
             "organiser_name": self._organiser_name,
             "base_url": self._base_url,
+            "their_page": THEIR_PAGE if page_of else None,
         }
         html = mrml.to_html(self._mjml.render(shown), None, self._mjml_options).content
         headers = (
@@ -154,6 +170,7 @@ class Renderer:
             html=pieces(html),
             calendar=invitation.calendar,
             files=invitation.files,
+            page_of=partial(page_of, mail) if page_of else None,
         )
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
@@ -176,6 +193,8 @@ class Renderer:
             calendar if file is prepared.calendar else in_base64(file.for_person(lines)) for file in prepared.files
         )
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
+        if prepared.page_of is not None:
+            names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,

@@ -19,6 +19,7 @@ from services.notifications import store
 from services.notifications.decisions import Attempt, Outcome, Result, claim, postpone, settle
 from services.notifications.ledger import UNRENDERABLE, OpenNotice
 from services.notifications.letters import mail_of, recipient_of
+from services.notifications.linking import Links
 from services.notifications.mail import Renderer
 from services.notifications.mime import deliverable
 from services.notifications.planning import Planner
@@ -52,12 +53,14 @@ class Sender:
         self._service = desk.service
         self._settings = settings
         self._terms = settings.terms()
+        self._links = Links(desk, settings.base_url)
         self._renderer = Renderer(
             sender=settings.sender,
             sender_name=settings.sender_name,
             organiser=settings.organiser,
             organiser_name=settings.organiser_name,
             base_url=settings.base_url,
+            page_of=self._links.of if self._links.lead_somewhere else None,
         )
         self._shared = lru_cache(maxsize=500)(self._renderer.shared)
         self._under_way: set[str] = set()
@@ -142,6 +145,7 @@ class Sender:
             self._under_way.remove(lease)
 
     async def _carried(self, lease: str, lines: Sequence[Line], begun: float) -> bool:
+        await self._links.ready()
         attempts, taken = await self._claim(lease, most=len(lines))
         if taken == len(lines):
             self.wake(1)  # There is probably more than this group.

@@ -10,6 +10,7 @@ import hashlib
 import json
 from typing import Any, ClassVar
 
+from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
@@ -20,7 +21,7 @@ from shared.contracts.enrolment import (
     standing_after,
 )
 from shared.contracts.model import Language, members
-from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
@@ -192,5 +193,6 @@ MAKE: dict[Any, Any] = {
     PlacesSettled: settled_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
+    LinkKeyStated: link_key_of,
 }
 """Which row each fact makes."""

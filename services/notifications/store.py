@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.keys import LinkKey, SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, Session, Settled, Topic, Town
 from services.notifications.untold import Truth
@@ -72,6 +73,9 @@ DIGEST_KEY = sa.Table(
     schema=KEPT,
 )
 """What digests are made under: one row, made at the first start and backed up. It never leaves this database."""
+LINK_KEY = table_of(LinkKey, "link_key", METADATA)
+SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
+"""What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
 TABLES: dict[type[Row], sa.Table] = {
     Person: PERSON,
     Contact: CONTACT,
@@ -83,6 +87,8 @@ TABLES: dict[type[Row], sa.Table] = {
     Settled: SETTLED,
     Told: TOLD,
     OpenNotice: OPEN,
+    LinkKey: LINK_KEY,
+    SigningKey: SIGNING_KEY,
 }
 
 _WIDTHS = {kind: len(fields_of(kind)) for kind in TABLES}
@@ -140,6 +146,31 @@ async def ensure_key(connection: AsyncConnection) -> None:
     key = secrets.token_hex(32)
     row = {"id": 1, "name": hashlib.sha256(key.encode()).hexdigest()[:4], "key": key}
     await connection.execute(insert(DIGEST_KEY).values(row).on_conflict_do_nothing())
+
+
+# --- keys of links -------------------------------------------------------------------------
+
+_NEWEST_KEY = (
+    sa.select(SIGNING_KEY, LINK_KEY)
+    .outerjoin(LINK_KEY, LINK_KEY.c.key_id == SIGNING_KEY.c.key_id)
+    .where(SIGNING_KEY.c.audience == sa.bindparam("audience"))
+    .order_by(SIGNING_KEY.c.signs_until.desc(), SIGNING_KEY.c.key_id)
+    .limit(1)
+)
+
+
+async def signing_key(connection: AsyncConnection, audience: str) -> tuple[SigningKey | None, LinkKey | None]:
+    """The newest key for this audience, and what was stated of it."""
+    row = (await connection.execute(_NEWEST_KEY, {"audience": audience})).one_or_none()
+    if row is None:
+        return None, None
+    reading = _Reading(row)
+    return reading.next(SigningKey), reading.next(LinkKey)
+
+
+async def lock_signing_keys(connection: AsyncConnection) -> None:
+    """Until the transaction's end nobody else makes a key."""
+    await connection.execute(sa.text("lock table kept.signing_key in share row exclusive mode"))
 
 
 # --- taking notices ------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class Labels(BaseModel):
     where: str
     who: str
     before: str
+    your_place: str
 
 
 class DayNotes(BaseModel):
