@@ -73,6 +73,8 @@ class Service:
     """What `derive` and `remember` read beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
     """After a restore: the subjects of RECONCILE moments, everything about which something may have to be decided."""
+    rules: Any = None
+    """The rules with a number that the settings say; a decision finds them in its working set."""
     told_within_seconds: float = 0.0
     """How long what we say may wait for company on its way to Kafka: where nobody waits for it, batches cost less."""
     clock: Callable[[], dt.datetime] = utc_now
@@ -88,9 +90,9 @@ class Service:
         return tuple(dict.fromkeys((*self.own, *self.facts, *self.decisions)))
 
     def working(self, now: dt.datetime) -> Working:
-        """An empty desk for one transaction."""
+        """An empty working set for one transaction."""
         make: dict[type[Event], MakeRow] = {**self.make, SourceTakenOver: takeover_of}
-        return Working(make, self.source, now, self.new_id, self.derive, self.remember)
+        return Working(make, self.source, now, self.new_id, self.derive, self.remember, self.rules)
 
     def table(self, kind: type[Row]) -> sa.Table:
         return SHARED_TABLES[kind] if kind in SHARED_TABLES else self.tables[kind]

@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     again at once. None: Kafka knows it by a name of the moment, and a killed process is missed for `session_timeout_ms`."""
     live_since: dt.datetime = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     """Go-live: what lies before is history. It is neither decided on nor mailed about."""
+    held_for: dt.timedelta = dt.timedelta(days=30)
+    """How long a request waits for a session that nobody has announced (`P30D`)."""
     log_level: str = "INFO"
     relay_batch: int = 1000
     relay_poll_seconds: float = 1.0

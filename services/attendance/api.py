@@ -52,12 +52,12 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     ) -> list[dict[str, Any]]:
         """Sessions by id with their meetings and who came; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            return await views.sessions(connection, settings.list_rules, after=after, limit=limit)
+            return await views.sessions(connection, settings.rules, after=after, limit=limit)
 
     @read.get("/sessions/{session_id}")
     async def session(session_id: SessionId) -> dict[str, Any]:
         async with runtime.engine.connect() as connection:
-            found = await views.session(connection, settings.list_rules, session_id)
+            found = await views.session(connection, settings.rules, session_id)
         if found is None:
             raise _unknown_session(session_id)
         return found
@@ -69,7 +69,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             found = await views.session_row(connection, session_id)
             if found is None:
                 raise _unknown_session(session_id)
-            return await views.roster(connection, settings.list_rules, found)
+            return await views.roster(connection, settings.rules, found)
 
     @write.post("/scans")
     async def scan(
@@ -120,7 +120,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             raise Problem(409, "The session is cancelled", "a session that does not take place has no list")
         if runtime.service.clock() < meeting.starts_at:
             raise Problem(409, "The meeting has not begun", f"it begins at {meeting.starts_at.isoformat()}")
-        if settings.list_rules.is_history(meeting):
+        if settings.rules.is_history(meeting):
             raise Problem(
                 409, "The meeting is history", "it was over before Rollcall went live; whoever kept its list states it"
             )

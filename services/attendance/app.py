@@ -8,7 +8,7 @@ from typing import Any
 from services.attendance import books, handlers, store
 from services.attendance.api import app_of
 from services.attendance.history import REMEMBER
-from services.attendance.lists import ListRules, derive_by
+from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE
 from shared import telemetry
@@ -25,10 +25,11 @@ def service_of(rules: ListRules) -> Service:
         own=("attendance.events",),
         make=MAKE,
         tables=store.TABLES,
-        react=handlers.react(rules),
-        decide=handlers.decide(rules),
-        due=handlers.due(rules),
-        derive=derive_by(rules),
+        react=handlers.REACT,
+        decide=handlers.DECIDE,
+        due=handlers.DUE,
+        derive=DERIVE,
+        rules=rules,
         remember=REMEMBER,
         lock=store.lock,
         load=store.load,
@@ -44,7 +45,7 @@ SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(1970, 1, 1, tz
 def runtime_of() -> tuple[Runtime, Any]:
     """The service as the environment describes it."""
     settings = AttendanceSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
-    service = service_of(settings.list_rules)
+    service = service_of(settings.rules)
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
     runtime.health.own_books.append(books.books)

@@ -19,7 +19,6 @@ from typing import assert_never
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, closed_list, records_of
 from services.attendance.state import MeetingList, Place, Record, Session
-from shared.books.holding import HELD_DAYS
 from shared.contracts.attendance import (
     AttendanceListClosed,
     AttendanceListReopened,
@@ -88,7 +87,7 @@ def decide_scan(
     if session is None:
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} was never announced")
-        return Wait("session", heard.appended_at + dt.timedelta(days=HELD_DAYS))
+        return Wait("session", heard.appended_at + rules.held_for)
     if meeting is None and closed is None:
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")

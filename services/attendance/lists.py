@@ -45,6 +45,8 @@ class ListRules:
     """A code that was read longer before the meeting's start was not read at this meeting."""
     scans_after: dt.timedelta = dt.timedelta(hours=12)
     """Nor was one that was read longer after its end."""
+    held_for: dt.timedelta = dt.timedelta(days=30)
+    """How long a scan waits for a session that nobody has announced."""
 
     def closes_at(self, meeting: Meeting) -> dt.datetime:
         return meeting.ends_at + self.close_after
@@ -62,23 +64,28 @@ class ListRules:
         return scanned_at > meeting.ends_at + self.scans_after
 
 
-def derive_by(rules: ListRules) -> dict[type[FactRow], Derive]:
+def rules_of(working: Working) -> ListRules:
+    """The rules that this decision goes by."""
+    rules: ListRules = working.rules
+    return rules
+
+
+def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
     """The rows that follow from rows: when lists close, and which fact answered a scan."""
+    if isinstance(new, Session):
+        before = old.meetings if isinstance(old, Session) else ()
+        for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
+            _derive_due(working, new, meeting_id)
+    elif isinstance(new, MeetingList):
+        session = working[Session].get(new.session_id)
+        if new.is_open and session is not None:
+            _derive_due(working, session, new.meeting_id)
+        else:
+            working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
+    _derive_answer(working, heard)
 
-    def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
-        if isinstance(new, Session):
-            before = old.meetings if isinstance(old, Session) else ()
-            for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
-                _derive_due(working, new, meeting_id, rules)
-        elif isinstance(new, MeetingList):
-            session = working[Session].get(new.session_id)
-            if new.is_open and session is not None:
-                _derive_due(working, session, new.meeting_id, rules)
-            else:
-                working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
-        _derive_answer(working, heard)
 
-    return dict.fromkeys((Session, MeetingList, Record), derive)
+DERIVE: dict[type[FactRow], Derive] = dict.fromkeys((Session, MeetingList, Record), derive)
 
 
 def _derive_answer(working: Working, heard: Heard[Any]) -> None:
@@ -91,13 +98,13 @@ def _derive_answer(working: Working, heard: Heard[Any]) -> None:
         working[Answer].put(Answer(source, request_id, *fields))
 
 
-def _derive_due(working: Working, session: Session, meeting_id: str, rules: ListRules) -> None:
+def _derive_due(working: Working, session: Session, meeting_id: str) -> None:
     """A list closes by itself if its meeting takes place, is no history, and nobody has closed it.
 
     What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided:
     unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place.
     """
-    subject = list_subject(session.session_id, meeting_id)
+    rules, subject = rules_of(working), list_subject(session.session_id, meeting_id)
     due, meeting = working[Due].get(LIST, subject), session.meeting(meeting_id)
     begins = meeting.starts_at if meeting is not None else None
     if due is not None and session.heard_at > due.at and (begins is None or due.at >= begins):

@@ -20,5 +20,7 @@ class AttendanceSettings(Settings):
     """A code counts for a meeting if it was read no longer before its start, and no longer after its end, than this."""
 
     @property
-    def list_rules(self) -> ListRules:
-        return ListRules(self.lists_close_after, self.live_since, self.scans_before, self.scans_after)
+    def rules(self) -> ListRules:
+        return ListRules(
+            self.lists_close_after, self.live_since, self.scans_before, self.scans_after, held_for=self.held_for
+        )

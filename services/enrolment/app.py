@@ -7,41 +7,51 @@ from typing import Any
 from services.enrolment import store, views
 from services.enrolment.api import app_of
 from services.enrolment.handlers import DECIDE, DUE, REACT
+from services.enrolment.rules import EnrolmentRules
 from services.enrolment.settings import EnrolmentSettings
 from services.enrolment.state import DERIVE, MAKE
 from shared import telemetry
 from shared.process.runtime import Runtime, run
 from shared.service import Service
 
-SERVICE = Service(
-    name="enrolment",
-    facts=("programme.needs", "notifications.keys"),
-    decisions=(
-        "programme.rules",
-        "programme.cities",
-        "programme.people",
-        "programme.teams",
-        "programme.sessions",
-        "enrolment.requests",
-    ),
-    own=("enrolment.events",),
-    make=MAKE,
-    tables=store.TABLES,
-    react=REACT,
-    decide=DECIDE,
-    due=DUE,
-    derive=DERIVE,
-    lock=store.lock,
-    load=store.load,
-    open_subjects=store.open_subjects,
-)
+
+def service_of(rules: EnrolmentRules) -> Service:
+    """Enrolment, which decides by these rules."""
+    return Service(
+        name="enrolment",
+        facts=("programme.needs", "notifications.keys"),
+        decisions=(
+            "programme.rules",
+            "programme.cities",
+            "programme.people",
+            "programme.teams",
+            "programme.sessions",
+            "enrolment.requests",
+        ),
+        own=("enrolment.events",),
+        make=MAKE,
+        tables=store.TABLES,
+        react=REACT,
+        decide=DECIDE,
+        due=DUE,
+        derive=DERIVE,
+        rules=rules,
+        lock=store.lock,
+        load=store.load,
+        open_subjects=store.open_subjects,
+    )
+
+
+SERVICE = service_of(EnrolmentRules())
+"""As whoever only asks what it hears and says may know it. What runs has the rules of its settings."""
 
 
 def runtime_of() -> tuple[Runtime, Any]:
     """The service as the environment describes it."""
     settings = EnrolmentSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
-    telemetry.configure_logs(SERVICE.name, level=settings.log_level)
-    runtime = Runtime(SERVICE, settings)
+    service = service_of(settings.rules)
+    telemetry.configure_logs(service.name, level=settings.log_level)
+    runtime = Runtime(service, settings)
     runtime.health.own_books.append(views.books)
     return runtime, app_of(runtime)
 

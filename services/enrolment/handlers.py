@@ -8,10 +8,11 @@ from typing import Any, TypeGuard, assert_never, cast
 
 from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal, refuse
 from services.enrolment.eligibility import Wait, never_eligible
+from services.enrolment.rules import rules_of
 from services.enrolment.settling import Asked
 from services.enrolment.state import Membership, Place, Session
 from services.enrolment.subjects import asked_for_by, session_named, subjects_of
-from shared.books.holding import HELD_DAYS, HELD_TOO_LONG, heard_again, in_order_of_arrival
+from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import MembershipFact, PersonErased
 from shared.contracts.enrolment import PlaceState, what_it_asks
@@ -163,7 +164,7 @@ def _answer(working: Working, heard: Heard[PlaceRequest], now: dt.datetime) -> N
         case never:
             assert_never(never)
     if isinstance(decided, Wait):
-        unknown = heard.appended_at + dt.timedelta(days=HELD_DAYS)
+        unknown = heard.appended_at + rules_of(working).held_for
         expires_at = max(session.ends_at, heard.appended_at) if session else unknown
         working.hold(heard, waits_for=decided.waits_for, expires_at=expires_at)
         return

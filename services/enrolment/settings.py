@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services import SERVICES
+from services.enrolment.rules import EnrolmentRules
 from shared.settings import Settings
 
 
@@ -10,3 +11,7 @@ class EnrolmentSettings(Settings):
     """Enrolment needs nothing beyond what every service needs."""
 
     port: int = SERVICES["enrolment"].port
+
+    @property
+    def rules(self) -> EnrolmentRules:
+        return EnrolmentRules(self.held_for)

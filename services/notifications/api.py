@@ -52,7 +52,7 @@ def app_of(runtime: Runtime) -> FastAPI:
         """Ends the doubt about a notice, or gives a failed one another chance (`not_sent`: what it said is told anew)."""
         if not runtime.own_heard.is_set():
             raise Problem(503, "Try again", "still hearing what this service said before", headers={"Retry-After": "5"})
-        async with runtime.desk.unit_of_work() as (connection, thought):
+        async with runtime.decider.unit_of_work() as (connection, thought):
             working = runtime.service.working(runtime.service.clock())
             known = await store.load_settled(connection, working, notice_id)
             if known is None:
@@ -67,7 +67,7 @@ def app_of(runtime: Runtime) -> FastAPI:
             if len(working[OpenNotice]):
                 raise Problem(409, "Too late", "a later notice about the same place is on its way")
             operator_says(working, known, sent=found.sent == "sent")
-            await runtime.desk.write(connection, working)
+            await runtime.decider.write(connection, working)
             thought.add(working)
             thought.has_news(EVERYTHING)  # What it is about may have been heard at any time.
         async with runtime.engine.connect() as connection:

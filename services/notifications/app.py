@@ -52,7 +52,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     settings = NotificationsSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
     telemetry.configure_logs(SERVICE.name, level=settings.log_level)
     runtime = Runtime(SERVICE, settings)
-    sender = Sender(runtime.desk, settings, streams_heard=partial(streams_heard, runtime))
+    sender = Sender(runtime.decider, settings, streams_heard=partial(streams_heard, runtime))
     runtime.changed.append(sender.news)
     runtime.said.append(sender.said)
     runtime.loops += sender.loops()

@@ -11,7 +11,7 @@ import datetime as dt
 from services.notifications import store
 from services.notifications.keys import LINK_LIVES, LinkKey, SigningKey, made, signs
 from services.notifications.letters import SessionMail
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.web.links import Link, Purpose, Signer, arrangement, new_key
 
 ENROLMENT = "enrolment"
@@ -23,8 +23,8 @@ LOOK_AGAIN = dt.timedelta(minutes=1)
 class Links:
     """Makes the addresses of one process. Without a base address mails lead nowhere, and there is no key."""
 
-    def __init__(self, desk: Desk, base_url: str | None) -> None:
-        self._desk = desk
+    def __init__(self, decider: Decider, base_url: str | None) -> None:
+        self._decider = decider
         self._base_url = base_url.rstrip("/") if base_url else None
         self._signer: Signer | None = None
         self._looked_at: dt.datetime | None = None
@@ -35,7 +35,7 @@ class Links:
 
     async def ready(self) -> None:
         """Returns once there is a key that signs now. Asked before mails are rendered, outside of any transaction."""
-        now = self._desk.service.clock()
+        now = self._decider.service.clock()
         fresh = self._looked_at is not None and now - self._looked_at < LOOK_AGAIN
         if self.lead_somewhere and not (fresh and self._signer and now < self._signer.signs_until):
             key = await self._key(now)
@@ -58,20 +58,20 @@ class Links:
         return f"{self._base_url}/{ENROLMENT}/place/{self._signer.token(link)}"
 
     async def _key(self, now: dt.datetime) -> SigningKey:
-        async with self._desk.engine.connect() as connection:
+        async with self._decider.engine.connect() as connection:
             key, stated = await store.signing_key(connection, ENROLMENT)
         if key is not None and signs(key, stated, now):
             return key
-        async with self._desk.unit_of_work() as (connection, thought):
+        async with self._decider.unit_of_work() as (connection, thought):
             await store.lock_signing_keys(connection)
             key, stated = await store.signing_key(connection, ENROLMENT)
             if key is not None and signs(key, stated, now):  # Another replica was first.
                 return key
-            working = self._desk.service.working(now)
-            key, fact = made(ENROLMENT, f"key-{self._desk.service.new_id()}", new_key(), now)
+            working = self._decider.service.working(now)
+            key, fact = made(ENROLMENT, f"key-{self._decider.service.new_id()}", new_key(), now)
             working[SigningKey].put(key)
             working[LinkKey].loaded([])
             working.say(fact)
-            await self._desk.write(connection, working)
+            await self._decider.write(connection, working)
             thought.add(working)
         return key

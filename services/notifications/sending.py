@@ -28,7 +28,7 @@ from services.notifications.smtp import Line
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
 from shared.state.working import Said
@@ -41,19 +41,19 @@ class Sender:
 
     def __init__(
         self,
-        desk: Desk,
+        decider: Decider,
         settings: NotificationsSettings,
         *,
         streams_heard: Callable[[], Awaitable[None]],
     ) -> None:
         self.problem: str | None = None
         self.problem_since: dt.datetime | None = None
-        self._desk = desk
-        self._engine = desk.engine
-        self._service = desk.service
+        self._decider = decider
+        self._engine = decider.engine
+        self._service = decider.service
         self._settings = settings
         self._terms = settings.terms()
-        self._links = Links(desk, settings.base_url)
+        self._links = Links(decider, settings.base_url)
         self._renderer = Renderer(
             sender=settings.sender,
             sender_name=settings.sender_name,
@@ -68,7 +68,7 @@ class Sender:
         will be written, and until then there is no doubt about them."""
         self._work: asyncio.Queue[None] = asyncio.Queue(maxsize=settings.carriers)
         """One entry for each group that waits for a carrier."""
-        self._planner = Planner(desk.engine, desk.service, settings, streams_heard=streams_heard, found=self.wake)
+        self._planner = Planner(decider.engine, decider.service, settings, streams_heard=streams_heard, found=self.wake)
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         return [self._planner.run, *[self.carry] * self._settings.carriers]
@@ -173,11 +173,11 @@ class Sender:
             return await self._claim_one_by_one(lease, most=most)
 
     async def _claim_together(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
-        async with self._desk.unit_of_work() as (connection, thought):
+        async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
             taken = await store.take(connection, working, most=most, under_way=self._under_way)
             attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
-            await self._desk.write(connection, working)
+            await self._decider.write(connection, working)
             thought.add(working)
         self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
         return [attempt for attempt in attempts if attempt is not None], len(taken)
@@ -200,7 +200,7 @@ class Sender:
 
     async def _claim_one(self, lease: str) -> tuple[bool, Attempt | None]:
         """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
-        async with self._desk.unit_of_work() as (connection, thought):
+        async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
             taken = await store.take(connection, working, most=1, under_way=self._under_way)
             if not taken:
@@ -209,7 +209,7 @@ class Sender:
             try:
                 async with connection.begin_nested():
                     attempt = claim(working, notice, truth, lease, self._terms)
-                    await self._desk.write(connection, working)
+                    await self._decider.write(connection, working)
             except Exception as error:
                 fault = classify(error)
                 if fault is Fault.TRANSIENT:
@@ -219,7 +219,7 @@ class Sender:
                 attempt, working = None, self._service.working(working.now)
                 problem = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE
                 postpone(working, notice, problem, self._terms)
-                await self._desk.write(connection, working)
+                await self._decider.write(connection, working)
             thought.add(working)
         self._look_again([] if attempt else [notice])
         return True, attempt
@@ -262,14 +262,14 @@ class Sender:
 
     async def _settle_once(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
         by_pair = {_pair(attempt.notice): outcome for attempt, outcome in outcomes}
-        async with self._desk.unit_of_work() as (connection, thought):
+        async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
             await store.load_leased(connection, working, list(by_pair), lease)
             for notice in working[OpenNotice]:
                 settle(working, notice, by_pair[_pair(notice)], self._terms)
             if len(working[OpenNotice]) < len(by_pair) and not working.said:
                 log.warning("a lease was lost", lease=lease)
-            await self._desk.write(connection, working)
+            await self._decider.write(connection, working)
             thought.add(working)
 
     # --- afterwards ------------------------------------------------------------------------

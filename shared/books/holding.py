@@ -19,9 +19,6 @@ from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER
 from shared.state.ownership import OtherWriter, Takeover
 from shared.state.working import Answer, Held, Unchanged, Working
 
-HELD_DAYS = 30
-"""How long a request waits for something nobody has announced."""
-
 HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""
 

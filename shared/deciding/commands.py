@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import structlog
 
 from shared.contracts.model import Event
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard, Reason
 from shared.faults import Fault, classify
 from shared.state.working import SetAside
@@ -40,8 +40,8 @@ class IdReused(Exception):
 class CommandPath:
     """Takes commands in the shape of events and decides them in the order in which they came."""
 
-    def __init__(self, desk: Desk, may_decide: asyncio.Event) -> None:
-        self._desk = desk
+    def __init__(self, decider: Decider, may_decide: asyncio.Event) -> None:
+        self._decider = decider
         self._may_decide = may_decide
         self._waiting: asyncio.Queue[tuple[Heard[Event], asyncio.Future[None]]] = asyncio.Queue(maxsize=1000)
 
@@ -79,7 +79,7 @@ class CommandPath:
                         _fail([one], culprit)
 
     async def _decide(self, together: Sequence[tuple[Heard[Event], asyncio.Future[None]]]) -> None:
-        thought = await self._desk.act([command for command, _ in together])
+        thought = await self._decider.act([command for command, _ in together])
         for command, future in together:
             if future.done():
                 continue

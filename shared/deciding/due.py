@@ -15,7 +15,7 @@ from shared import telemetry
 from shared.backoff import Backoff
 from shared.books.holding import HELD_TOO_LONG
 from shared.books.watermark import is_heard
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.faults import Fault, classify
 from shared.kafka.observer import Observer
 from shared.postgres.database import rows_as
@@ -46,7 +46,7 @@ class DueLoop:
         self,
         engine: AsyncEngine,
         service: Service,
-        desk: Desk,
+        decider: Decider,
         observer: Observer,
         *,
         may_decide: asyncio.Event,
@@ -55,7 +55,7 @@ class DueLoop:
     ) -> None:
         self._engine = engine
         self._service = service
-        self._desk = desk
+        self._decider = decider
         self._observer = observer
         self._may_decide = may_decide
         self._poll_seconds = poll_seconds
@@ -96,13 +96,13 @@ class DueLoop:
     async def _decide(self, moments: Sequence[Due]) -> None:
         """Together; one by one when one of them fails, so that it holds up nobody else."""
         try:
-            await self._desk.act(moments)
+            await self._decider.act(moments)
         except Exception as error:
             if classify(error) is Fault.TRANSIENT:
                 raise
             for moment in moments:
                 try:
-                    await self._desk.act([moment])
+                    await self._decider.act([moment])
                 except Exception as culprit:
                     if classify(culprit) is Fault.TRANSIENT:
                         raise

@@ -72,26 +72,26 @@ Superseded = dict[sa.Table, list[FactRow]]
 
 
 class Thinker(Protocol):
-    """Hears event by event whatever is not ordinary: the deciding lane's desk, or a rebuild."""
+    """Hears event by event whatever is not ordinary: the deciding lane's decider, or a rebuild."""
 
     async def hear(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> Any: ...
 
 
-class FactLane:
+class FactWriter:
     """Writes batches of facts. Owes its speed to one round trip a batch and to statements that are built once."""
 
     def __init__(
         self,
         engine: AsyncEngine,
         service: Service,
-        desk: Thinker,
+        decider: Thinker,
         *,
         changed: Callable[[dt.datetime], None] = lambda since: None,
     ) -> None:
-        """`changed` is called after a commit of ours, with when the oldest of what was heard was appended; the desk tells of its own."""
+        """`changed` is called after a commit of ours, with when the oldest of what was heard was appended; the decider tells of its own."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._service = service
-        self._desk = desk
+        self._decider = decider
         self._changed = changed
         self._make = service.working(service.clock()).make
 
@@ -104,7 +104,7 @@ class FactLane:
                 raise
             done = False  # The deciding lane finds the culprit, event by event.
         if not done:
-            await self._desk.hear(batches, decoded)
+            await self._decider.hear(batches, decoded)
         elif batches:
             self._changed(min(appended_at(batch.records[0]) for batch in batches))
 

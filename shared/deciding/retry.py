@@ -13,7 +13,7 @@ from shared.backoff import Backoff
 from shared.books import parking, watermark
 from shared.books.parking import PARKED, Parked, ParkedState
 from shared.deciding.commands import NotYet
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
 from shared.events.envelope import Heard, Reason
 from shared.events.oversized import HEADS
@@ -46,10 +46,10 @@ _TAKEN_OVER = (
 class ParkedRetry:
     """Hears parked records again, one transaction each."""
 
-    def __init__(self, engine: AsyncEngine, service: Service, desk: Desk, *, may_decide: asyncio.Event) -> None:
+    def __init__(self, engine: AsyncEngine, service: Service, decider: Decider, *, may_decide: asyncio.Event) -> None:
         self._engine = engine
         self._service = service
-        self._desk = desk
+        self._decider = decider
         self._may_decide = may_decide
         self._woken = asyncio.Event()
 
@@ -103,7 +103,7 @@ class ParkedRetry:
     async def _retry(self, stream: str, partition: int, offset: int) -> Parked | None:
         if not self._may_decide.is_set():
             raise NotYet("nothing is decided before everything that was said before is known")
-        async with self._desk.unit_of_work() as (connection, thought):
+        async with self._decider.unit_of_work() as (connection, thought):
             row = await parking.find(connection, stream, partition, offset)
             if row is None or row.state != ParkedState.PARKED:
                 return row
@@ -126,7 +126,7 @@ class ParkedRetry:
             await parking.settle(connection, row, ParkedState.HEARD)  # First: it must not stand in its own way.
             try:
                 async with connection.begin_nested():
-                    working = await self._desk.think(connection, inputs, all_rules_known=True)
+                    working = await self._decider.think(connection, inputs, all_rules_known=True)
                     aside = working.aside[0] if working.aside else None
                     reason, refused = (aside.reason, aside.detail) if aside else (None, None)
             except Exception as error:

@@ -12,7 +12,7 @@ from typing import assert_never
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.books import erasing, holding, parking
-from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
+from shared.books.holding import HELD_TOO_LONG
 from shared.books.recovery import RECONCILE
 from shared.contracts.model import Event
 from shared.events.envelope import Heard, Reason, scope_of
@@ -23,6 +23,9 @@ from shared.service import Inputs, Service
 from shared.state.ownership import Verdict
 from shared.state.rows import Row
 from shared.state.working import Arrival, Due, Working
+
+QUIET_FOR = dt.timedelta(days=30)
+"""A request that is held for a recovery is looked at when that ends, and says then for how long it waits."""
 
 
 async def think(
@@ -113,7 +116,7 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
         if scope is not None and working.is_blocked(scope, _arrival(heard)):
             working.set_aside(heard, Reason.BEHIND_PARKED, f"an earlier request about {scope} is parked")
         elif quiet:
-            expires_at = heard.appended_at + dt.timedelta(days=HELD_DAYS)
+            expires_at = heard.appended_at + QUIET_FOR
             working.hold(heard, waits_for="recovery", expires_at=expires_at)
         else:
             service.decide[kind](working, heard)

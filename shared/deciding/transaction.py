@@ -66,8 +66,8 @@ class Thought:
         self.news_since = min(since, self.news_since or since)
 
 
-class Desk:
-    """Where a service thinks. One transaction at a time passes; several processes may have a desk each."""
+class Decider:
+    """Where a service thinks. One transaction at a time passes; several processes may have a decider each."""
 
     def __init__(
         self,

@@ -21,9 +21,9 @@ from shared.books.watermark import is_heard
 from shared.consuming.projector import Lane
 from shared.deciding.commands import CommandPath
 from shared.deciding.due import DueLoop
-from shared.deciding.facts import FactLane
+from shared.deciding.facts import FactWriter
 from shared.deciding.retry import ParkedRetry
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.streams import STREAMS, Partition
 from shared.faults import Fault, classify, told
 from shared.garbage import look_seldom
@@ -78,14 +78,14 @@ class Runtime:
             poll_seconds=settings.relay_poll_seconds,
             timeout_seconds=settings.relay_timeout_seconds,
         )
-        self.desk = Desk(self.engine, service, said=self._tell_relay, changed=self.tell)
-        self.commands = CommandPath(self.desk, self.may_decide)
-        self.retry = ParkedRetry(self.engine, service, self.desk, may_decide=self.may_decide)
-        self.desk.handed_over = self.retry.wake
+        self.decider = Decider(self.engine, service, said=self._tell_relay, changed=self.tell)
+        self.commands = CommandPath(self.decider, self.may_decide)
+        self.retry = ParkedRetry(self.engine, service, self.decider, may_decide=self.may_decide)
+        self.decider.handed_over = self.retry.wake
         self.due = DueLoop(
             self.engine,
             service,
-            self.desk,
+            self.decider,
             self.observer,
             may_decide=self.may_decide,
             poll_seconds=settings.due_poll_seconds,
@@ -132,14 +132,14 @@ class Runtime:
                 self.broker,
                 self.engine,
                 streams=deciding,
-                hear=self.desk.hear,
+                hear=self.decider.hear,
                 limits=smaller,
                 gate=self.own_heard,
                 **common,
             )
         ]
         if service.facts:
-            facts = FactLane(self.engine, service, self.desk, changed=self.tell)
+            facts = FactWriter(self.engine, service, self.decider, changed=self.tell)
             lanes.append(
                 Lane(
                     "facts",
@@ -263,12 +263,12 @@ class Runtime:
                 await self._own_streams_heard()
                 ends = await self.observer.ends(self.service.heard)
                 async with self.engine.begin() as connection:
-                    self.desk.quiet_until = await recovery.begin(connection, ends)
+                    self.decider.quiet_until = await recovery.begin(connection, ends)
                 self.own_heard.set()
-                self.desk.own_heard = True
+                self.decider.own_heard = True
                 for lane in self.lanes:
                     lane.positioning.wake()
-                if self.desk.quiet_until:
+                if self.decider.quiet_until:
                     await self._recover()
                 self.may_decide.set()
                 await asyncio.Event().wait()
@@ -281,21 +281,21 @@ class Runtime:
     async def _recover(self) -> None:
         """Hears quietly what was heard before the restore, then looks once at everything that is open."""
         log.warning("this database is older than our own stream: hearing the others up to their ends without deciding")
-        while not await is_heard(self.engine, self.desk.quiet_until):
+        while not await is_heard(self.engine, self.decider.quiet_until):
             await asyncio.sleep(0.1)
         now = self.service.clock()
         async with self.engine.connect() as connection:
             subjects = await self.service.open_subjects(connection, now)
         for subject in subjects:
             try:
-                await self.desk.act([Due(recovery.RECONCILE, subject, now)])
+                await self.decider.act([Due(recovery.RECONCILE, subject, now)])
             except Exception as error:
                 if classify(error) is Fault.TRANSIENT:
                     raise
                 log.exception("a subject could not be settled after the restore", subject=subject)
         async with self.engine.begin() as connection:
             await recovery.end(connection)
-        self.desk.quiet_until = {}
+        self.decider.quiet_until = {}
         log.info("recovered", subjects=len(subjects))
 
     async def _own_streams_heard(self) -> None:

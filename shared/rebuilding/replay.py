@@ -22,7 +22,7 @@ from shared.books.holding import load_other_writers, load_takeovers
 from shared.books.parking import PARKED, ParkedState
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
-from shared.deciding.facts import FactLane
+from shared.deciding.facts import FactWriter
 from shared.events.decoding import decode
 from shared.events.envelope import Heard, Read, microseconds
 from shared.events.streams import Partition
@@ -69,7 +69,7 @@ class Replay:
         self._heard = heard
         self._makes = service.working(service.clock()).make
         self._streams = {model.stream for model in self._makes}
-        self._facts = FactLane(beside, service, self)
+        self._facts = FactWriter(beside, service, self)
         self._heard_to: dict[Partition, int] = {}
         self._left_out: dict[Partition, dict[int, int]] = {}
         """Parked records and when they were appended: the live projection does not have them either."""

@@ -126,6 +126,8 @@ class Working:
     """By the kind of row; from the others nothing follows."""
     remember: Mapping[type[Event], Remember] = field(default_factory=dict)
     """By the type of fact; of the others only the newest is known."""
+    rules: Any = None
+    """The service's rules with a number."""
     rows: dict[type[Row], Rows[Any]] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)

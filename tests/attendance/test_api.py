@@ -19,17 +19,17 @@ from services.attendance.api import app_of
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
 from services.attendance.subjects import session_subject
-from shared.books.holding import HELD_DAYS, HELD_TOO_LONG
+from shared.books.holding import HELD_TOO_LONG
 from shared.books.watermark import WATERMARK
 from shared.contracts.checkin import CheckInScanned
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.process.runtime import Runtime
 from shared.state.working import Due
 from shared.web import tokens
 from tests.attendance.building import DURING, RULES, SESSION, close, day, enrolled, rescheduled, scan, scheduled
 from tests.databases import Databases
 
-NEVER = DURING + dt.timedelta(days=HELD_DAYS)
+NEVER = DURING + RULES.held_for
 
 
 @dataclasses.dataclass
@@ -57,7 +57,7 @@ class Door:
     async def wait_in_vain(self, session: str) -> None:
         """What was held about the session has waited long enough."""
         self.clock[0] = NEVER
-        await self.runtime.desk.act([Due(HELD_TOO_LONG, session_subject(session), NEVER)])
+        await self.runtime.decider.act([Due(HELD_TOO_LONG, session_subject(session), NEVER)])
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ async def door(url: str) -> AsyncIterator[Door]:
 
 
 async def test_a_scan_at_a_time_that_cannot_be_is_refused_with_both_times(door: Door) -> None:
-    await door.runtime.desk.act([scheduled(), enrolled("anna")])
+    await door.runtime.decider.act([scheduled(), enrolled("anna")])
 
     for made in (DURING - dt.timedelta(days=1), DURING + dt.timedelta(hours=1), dt.datetime(2001, 1, 1, tzinfo=dt.UTC)):
         refused = await door.scan("anna", key=made.isoformat(), made=made)
@@ -118,7 +118,7 @@ async def test_what_came_over_http_and_was_parked_can_be_seen_retried_and_discar
         await door.scan(key, key=key, session=SESSION)
     await door.wait_in_vain(SESSION)
     one, two = sorted(await door.parked(), key=lambda row: row["event_id"])
-    await door.runtime.desk.act([scheduled(), enrolled("one")])
+    await door.runtime.decider.act([scheduled(), enrolled("one")])
 
     where = f"/api/v1/parked/{one['stream']}/{one['partition']}/{one['offset']}"
     assert (await door.http.get(where)).json()["reason"] == "unknown_meeting"
@@ -136,7 +136,7 @@ async def test_a_parked_scan_holds_back_no_other_scan_of_the_same_person(door: D
     await door.wait_in_vain(SESSION)
     assert [row["reason"] for row in await door.parked()] == ["unknown_meeting"]
     door.clock[0] = DURING
-    await door.runtime.desk.act([scheduled(), enrolled("anna")])
+    await door.runtime.decider.act([scheduled(), enrolled("anna")])
     door.clock[0] = NEVER
 
     found = await door.scan("anna", key="right", made=DURING)
@@ -145,14 +145,14 @@ async def test_a_parked_scan_holds_back_no_other_scan_of_the_same_person(door: D
 
 
 async def test_a_scan_set_aside_for_its_time_is_heard_once_the_date_is_corrected(door: Door) -> None:
-    await door.runtime.desk.act([scheduled()])
+    await door.runtime.decider.act([scheduled()])
     assert (await door.scan("anna", key="one")).json()["outcome"] == "Held"
-    await door.runtime.desk.act([rescheduled(day(days_later=7), at=DURING)])
+    await door.runtime.decider.act([rescheduled(day(days_later=7), at=DURING)])
     await door.wait_in_vain(SESSION)
     (parked,) = await door.parked()
     assert parked["reason"] == "implausible_time"
 
-    await door.runtime.desk.act([rescheduled(day(), at=DURING), enrolled("anna")])
+    await door.runtime.decider.act([rescheduled(day(), at=DURING), enrolled("anna")])
     retried = await door.http.post(f"/api/v1/parked/attendance.scans/-1/{parked['offset']}/retry")
 
     assert retried.json()["state"] == "heard"
@@ -164,7 +164,7 @@ async def test_a_scan_set_aside_for_its_time_is_heard_once_the_date_is_corrected
 
 
 async def test_a_scan_that_changes_nothing_is_known_by_its_key_as_any_other(door: Door) -> None:
-    await door.runtime.desk.act([scheduled(), enrolled("anna"), enrolled("jan")])
+    await door.runtime.decider.act([scheduled(), enrolled("anna"), enrolled("jan")])
     await door.scan("anna", key="first")
 
     again = await door.scan("anna", key="second")
@@ -176,10 +176,10 @@ async def test_a_scan_that_changes_nothing_is_known_by_its_key_as_any_other(door
 
 
 async def test_a_scan_that_was_held_and_then_changes_nothing_is_known_by_its_key_too(door: Door) -> None:
-    await door.runtime.desk.act([scheduled()])
+    await door.runtime.decider.act([scheduled()])
     for key in ("first", "second"):
         assert (await door.scan("anna", key=key)).json()["outcome"] == "Held"
-    await door.runtime.desk.act([enrolled("anna")])
+    await door.runtime.decider.act([enrolled("anna")])
 
     outcomes = {key: (await door.scan("anna", key=key)).json()["outcome"] for key in ("first", "second")}
     assert sorted(outcomes.values()) == ["AlreadyPresent", "ParticipantAttended"]
@@ -187,11 +187,11 @@ async def test_a_scan_that_was_held_and_then_changes_nothing_is_known_by_its_key
 
 
 async def test_what_was_answered_without_a_fact_is_known_after_a_restart(door: Door, url: str) -> None:
-    await door.runtime.desk.act([scheduled(), enrolled("anna"), scan("anna")])
+    await door.runtime.decider.act([scheduled(), enrolled("anna"), scan("anna")])
     await door.scan("anna", key="second")
 
     engine = create_async_engine(url)
-    other = Desk(engine, door.runtime.service, said=lambda: None)
+    other = Decider(engine, door.runtime.service, said=lambda: None)
     heard = [(key, person) for key in ("second", "third") for person in ("anna", "jan")]
     aside = []
     for key, person in heard:
@@ -205,7 +205,7 @@ async def test_what_was_answered_without_a_fact_is_known_after_a_restart(door: D
 
 
 async def test_closing_a_list_that_is_closed_changes_nothing_and_is_known_by_its_key(door: Door) -> None:
-    await door.runtime.desk.act([scheduled(day(), day("day-2")), enrolled("anna"), close(at=DURING)])
+    await door.runtime.decider.act([scheduled(day(), day("day-2")), enrolled("anna"), close(at=DURING)])
 
     closed = await door.close("day-1", key="mine")
     assert (closed.status_code, closed.json()["outcome"]) == (200, "AlreadyClosed")
@@ -215,16 +215,16 @@ async def test_closing_a_list_that_is_closed_changes_nothing_and_is_known_by_its
 
 
 async def test_the_same_closing_again_gets_the_same_answer_also_when_the_list_is_open_again(door: Door) -> None:
-    await door.runtime.desk.act([scheduled(), enrolled("anna"), close(at=DURING)])
+    await door.runtime.decider.act([scheduled(), enrolled("anna"), close(at=DURING)])
     await door.close("day-1", key="mine")
-    await door.runtime.desk.act([rescheduled(day(days_later=7), at=DURING + dt.timedelta(days=1))])
+    await door.runtime.decider.act([rescheduled(day(days_later=7), at=DURING + dt.timedelta(days=1))])
 
     again = await door.close("day-1", key="mine")
     assert (again.status_code, again.json()["outcome"], again.json()["is_open"]) == (200, "AlreadyClosed", True)
 
 
 async def test_a_list_that_cannot_be_closed_is_not_closed_and_its_key_is_free(door: Door) -> None:
-    await door.runtime.desk.act([scheduled(day(days_later=7)), enrolled("anna")])
+    await door.runtime.decider.act([scheduled(day(days_later=7)), enrolled("anna")])
 
     assert (await door.close("day-1", key="mine")).status_code == 409
     assert (await door.close("day-9", key="mine")).status_code == 404
@@ -233,8 +233,8 @@ async def test_a_list_that_cannot_be_closed_is_not_closed_and_its_key_is_free(do
 
 async def test_a_closing_that_came_to_nothing_in_the_meantime_says_so(door: Door) -> None:
     """It was checked before it was decided; what is decided counts."""
-    thought = await door.runtime.desk.act([close("day-1"), close("day-2")])
+    thought = await door.runtime.decider.act([close("day-1"), close("day-2")])
     assert [one.reason for one in thought.aside] == ["no_list"] * 2
-    await door.runtime.desk.act([scheduled(day(days_later=7))])
-    thought = await door.runtime.desk.act([close("day-1")])
+    await door.runtime.decider.act([scheduled(day(days_later=7))])
+    thought = await door.runtime.decider.act([close("day-1")])
     assert [one.reason for one in thought.aside] == ["no_list"]

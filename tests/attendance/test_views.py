@@ -16,7 +16,7 @@ from services.attendance.app import service_of
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard
 from shared.state.working import Due
 from tests.attendance.building import (
@@ -48,16 +48,16 @@ class Attendance:
         self.engine = engine
         self.now = DURING
         service = dataclasses.replace(service_of(RULES), clock=lambda: self.now)
-        self.desk = Desk(engine, service)
+        self.decider = Decider(engine, service)
 
     async def hear(self, *events: Heard[Any]) -> None:
         for one in events:
             self.now = max(self.now, one.appended_at)
-            await self.desk.act([one])
+            await self.decider.act([one])
 
     async def close(self, at: dt.datetime = CLOSES) -> None:
         self.now = at
-        await self.desk.act([Due(LIST, list_subject(SESSION, "day-1"), at)])
+        await self.decider.act([Due(LIST, list_subject(SESSION, "day-1"), at)])
 
     async def roster(self) -> list[dict[str, Any]]:
         async with self.engine.connect() as connection:
@@ -97,7 +97,7 @@ async def database(databases: Databases) -> AsyncIterator[AsyncEngine]:
 async def here(database: AsyncEngine) -> Attendance:
     made = Attendance(database)
     async with database.begin() as connection:
-        for metadata in made.desk.service.metadata():
+        for metadata in made.decider.service.metadata():
             for table in reversed(metadata.sorted_tables):
                 await connection.execute(sa.delete(table))
     return made

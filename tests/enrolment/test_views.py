@@ -15,7 +15,7 @@ from shared.contracts import Event
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import StageOpened
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.testing import NOON, heard
 from tests.enrolment.office import START, TOWN, membership, session
 from tests.enrolment.surroundings import Make, city
@@ -27,8 +27,8 @@ PEOPLE = ("anna", "bartek")
 
 async def hears(here: Any, *events: Event, now: dt.datetime = NOON, version: int = 1) -> None:
     """The service hears these events at that moment; it has a database and nothing else."""
-    desk = Desk(here.engine, dataclasses.replace(SERVICE, clock=lambda: now))
-    await desk.act([heard(event, at=now, version=version) for event in events])
+    decider = Decider(here.engine, dataclasses.replace(SERVICE, clock=lambda: now))
+    await decider.act([heard(event, at=now, version=version) for event in events])
 
 
 async def filled(world: Make, **changes: Any) -> Any:
@@ -92,7 +92,7 @@ async def test_the_books_tell_which_held_requests_lie_in_no_stream(world: Make) 
     here = await world(SERVICE)
     request = heard(EnrolmentRequested(session_id="nowhere", person_id="anna"), event_id="over-http", partition=-1)
     other = heard(EnrolmentRequested(session_id="nowhere", person_id="bartek"), event_id="in-kafka")
-    await Desk(here.engine, SERVICE).act([request, other])
+    await Decider(here.engine, SERVICE).act([request, other])
     async with here.engine.connect() as connection:
         its = await views.books(connection)
     assert (its["requests"]["held"], its["held_over_http"]) == (2, 1)

@@ -37,8 +37,8 @@ UNREACHABLE = {
     "shared.outbox.relay:Relay.run:2:after": "leading ends by a fault or a cancellation, never by returning",
     "shared.consuming.projector:Lane._fetch_safely:3:before": "only when aiokafka itself fails in a way it does not declare",
     "shared.consuming.projector:Lane._fetch_safely:3:after": "the same",
-    "shared.deciding.transaction:Desk._park:1:before": "no decision of enrolment sets aside a request that was held before",
-    "shared.deciding.transaction:Desk._park:1:after": "the same",
+    "shared.deciding.transaction:Decider._park:1:before": "no decision of enrolment sets aside a request that was held before",
+    "shared.deciding.transaction:Decider._park:1:after": "the same",
 }
 """Crash points that no work of these tests leads to, each with the reason."""
 

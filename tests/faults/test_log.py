@@ -18,7 +18,7 @@ from shared.books.parking import PARKED
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.portal import WithdrawalRequested
 from shared.contracts.selection import CityQualified
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.streams import Partition, create_streams
 from shared.kafka.observer import topic_partition
 from shared.outbox.journal import JOURNAL
@@ -142,7 +142,7 @@ async def test_what_a_log_lost_is_absorbed_if_heard_and_said_again_if_it_was_our
     await here.publish(message(city(new_town)))
 
     # Decided, and not sent before the power cut.
-    await Desk(here.engine, SERVICE).act([heard(withdrawal(shorter, other))])
+    await Decider(here.engine, SERVICE).act([heard(withdrawal(shorter, other))])
     before = await places(here, shorter, refilled)
 
     async with here.running() as runtime:
@@ -276,7 +276,7 @@ async def test_streams_made_anew_while_the_service_is_stopped_are_heard_from_the
         await eventually(lambda: said_and_sent(here, session, 2))
         await settled(here)
     # Decided, and not sent yet: it may not pass what was said before it.
-    await Desk(here.engine, SERVICE).act([heard(withdrawal(session, person))])
+    await Decider(here.engine, SERVICE).act([heard(withdrawal(session, person))])
     everything = sorted(entry.event_id for entry in await rows(here, JOURNAL))
 
     await make_anew(here, "programme.cities", "enrolment.events")

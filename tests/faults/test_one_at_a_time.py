@@ -22,7 +22,7 @@ from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import StageOpened
 from shared.deciding.due import DueLoop
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
 from shared.events.streams import Partition
 from shared.kafka.observer import Observer
@@ -37,8 +37,8 @@ from tests.enrolment.surroundings import Make, city, fresh, known, programme, ro
 pytestmark = pytest.mark.long
 
 
-def desk(here: Any, **changes: Any) -> Desk:
-    return Desk(here.engine, dataclasses.replace(SERVICE, **changes))
+def decider(here: Any, **changes: Any) -> Decider:
+    return Decider(here.engine, dataclasses.replace(SERVICE, **changes))
 
 
 def looking_together() -> Callable[[Reads, Working, Inputs], Awaitable[None]]:
@@ -64,13 +64,13 @@ async def test_a_batch_heard_by_two_at_once_is_heard_once(world: Make) -> None:
     part = Partition("programme.cities", 3)
     records = [message(city(fresh("town"))).record(partition=3, offset=n, at=dt.datetime.now(dt.UTC)) for n in range(5)]
     batch, read = Batch(part, 0, records), [decode(record) for record in records]
-    await desk(here).hear([Batch(part, 0, records[:1])], [read[:1]])  # The watermark row is there.
+    await decider(here).hear([Batch(part, 0, records[:1])], [read[:1]])  # The watermark row is there.
 
     async def no_lock(connection: AsyncConnection, inputs: Inputs) -> None:
         """The watermark's own lock is what is looked at here."""
 
     load = looking_together()
-    hearings = (desk(here, lock=no_lock, load=load).hear([batch], [read]) for _ in range(2))
+    hearings = (decider(here, lock=no_lock, load=load).hear([batch], [read]) for _ in range(2))
     results = await asyncio.gather(*hearings, return_exceptions=True)
 
     assert [result for result in results if isinstance(result, BaseException)] == []
@@ -87,11 +87,11 @@ async def test_the_last_seat_asked_for_by_two_at_once_is_sold_once(world: Make) 
     joined = {"city_id": town, "from_date": dt.date(2026, 1, 1), "kind": MemberKind.COORDINATOR}
     facts = [opened, city(town, stage=77), *(TeamMemberJoined(person_id=person, **joined) for person in people)]
     facts.append(training(session, town, kind=SessionKind.IN_DEPTH, capacity=1))
-    await desk(here).act([heard(fact) for fact in facts])
+    await decider(here).act([heard(fact) for fact in facts])
     load = looking_together()
 
     asking = [heard(EnrolmentRequested(session_id=session, person_id=person)) for person in people]
-    await asyncio.gather(*(desk(here, load=load).act([one]) for one in asking))
+    await asyncio.gather(*(decider(here, load=load).act([one]) for one in asking))
 
     places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
     assert sorted(place.state for place in places) == ["enrolled", "waitlisted"]
@@ -165,13 +165,15 @@ async def test_a_due_moment_waits_until_everything_said_before_it_has_been_heard
         await store.load(reads, working, inputs)
 
     now = dt.datetime.now(dt.UTC)
-    await desk(here).act([heard(EnrolmentRequested(session_id=session, person_id="p"), at=now - dt.timedelta(days=31))])
+    await decider(here).act(
+        [heard(EnrolmentRequested(session_id=session, person_id="p"), at=now - dt.timedelta(days=31))]
+    )
     observer = Observer(kafka_connection(here.settings))
     await observer.start()
     loop = DueLoop(
         here.engine,
         SERVICE,
-        desk(here, load=never_heard),
+        decider(here, load=never_heard),
         observer,
         may_decide=asyncio.Event(),
         poll_seconds=0.1,

@@ -244,7 +244,7 @@ class Post:
         gone = dt.timedelta(**ahead)
         service = dataclasses.replace(notifications.SERVICE, clock=lambda: utc_now() + gone)
         runtime = Runtime(service, self.settings)
-        sender = Sender(runtime.desk, self.settings, streams_heard=partial(notifications.streams_heard, runtime))
+        sender = Sender(runtime.decider, self.settings, streams_heard=partial(notifications.streams_heard, runtime))
         runtime.changed.append(sender.news)
         runtime.said.append(sender.said)
         runtime.loops += sender.loops()

@@ -27,7 +27,7 @@ from services.enrolment.app import SERVICE
 from services.notifications.app import SERVICE as NOTIFICATIONS
 from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.outbox.relay import Relay
 from shared.postgres.database import connect
@@ -72,9 +72,9 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
     senders: list[AIOKafkaProducer] = []
     monkeypatch.setattr(shared.outbox.relay, "AIOKafkaProducer", FallsAsleep)
     session, people = fresh("session"), [fresh("person") for _ in range(3)]
-    desk = Desk(here.engine, SERVICE)
+    decider = Decider(here.engine, SERVICE)
     now = dt.datetime.now(dt.UTC)
-    await desk.act([heard(decoded(sent, at=now).body) for sent in programme(fresh("town"), people, session)])
+    await decider.act([heard(decoded(sent, at=now).body) for sent in programme(fresh("town"), people, session)])
     async with relaying(here) as old:
         await asyncio.wait_for(asleep.wait(), 180)
         async with here.engine.begin() as connection:  # Its connection dies, and its lock with it.
@@ -82,7 +82,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
             await connection.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": holder})
         async with relaying(here) as new:
             await eventually(lambda: nothing_left(here), what="the successor has sent everything")
-            await desk.act([heard(WithdrawalRequested(session_id=session, person_id=person)) for person in people])
+            await decider.act([heard(WithdrawalRequested(session_id=session, person_id=person)) for person in people])
             new.wake()
             await eventually(lambda: nothing_left(here), what="the successor has sent what was said since")
             woken.set()
@@ -108,11 +108,11 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
 async def test_a_due_moment_that_two_replicas_found_is_decided_once(world: Make) -> None:
     here = await world(SERVICE)
     session, now = fresh("session"), dt.datetime.now(dt.UTC)
-    desks = [Desk(here.engine, SERVICE) for _ in range(2)]
+    deciders = [Decider(here.engine, SERVICE) for _ in range(2)]
     asked = heard(EnrolmentRequested(session_id=session, person_id="p"), at=now - dt.timedelta(days=31))
-    await desks[0].act([asked])
+    await deciders[0].act([asked])
     moment = Due(HELD_TOO_LONG, f"session/{session}", now)
-    await asyncio.gather(*(desk.act([moment]) for desk in desks))
+    await asyncio.gather(*(decider.act([moment]) for decider in deciders))
     assert len(await rows(here, JOURNAL, JOURNAL.c.key == session)) == 1
 
 

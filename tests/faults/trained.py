@@ -142,7 +142,7 @@ async def _at_work(world: Make, service: Service) -> AsyncIterator[Trained]:
     )
     async with server.listening():
         runtime = Runtime(service, settings)
-        sender = Sender(runtime.desk, settings, streams_heard=partial(notifications.streams_heard, runtime))
+        sender = Sender(runtime.decider, settings, streams_heard=partial(notifications.streams_heard, runtime))
         runtime.changed.append(sender.news)
         runtime.said.append(sender.said)
         runtime.loops += sender.loops()

@@ -21,7 +21,7 @@ from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
 from shared.state.working import Said
@@ -109,14 +109,14 @@ class Office:
         async def heard() -> None:
             return None
 
-        desk = Desk(self.engine, SERVICE)
-        self.sender = sender = kind(desk, self.settings, streams_heard=heard)
+        decider = Decider(self.engine, SERVICE)
+        self.sender = sender = kind(decider, self.settings, streams_heard=heard)
 
         def said(facts: Sequence[Said]) -> None:
             self.relay_woken.set()
             sender.said(facts)
 
-        desk.said = said
+        decider.said = said
         tasks = [asyncio.create_task(loop()) for loop in sender.loops()]
         try:
             yield sender

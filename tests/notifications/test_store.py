@@ -22,7 +22,7 @@ from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind, NoticeOutcome
 from shared.deciding.thinking import to_write
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard, subject_of
 from shared.postgres.database import rows_as
 from shared.postgres.roundtrips import Reads, Writes
@@ -249,9 +249,9 @@ async def test_a_database_older_than_our_stream_learns_what_was_mailed(open_conf
         for table in ("projection.notice", "projection.told", "kept.outbox", "kept.journal", "kept.open_notice"):
             await connection.execute(sa.text(f"delete from {table}"))  # noqa: S608
     assert await plans(engine) == 1
-    desk = Desk(engine, SERVICE)
+    decider = Decider(engine, SERVICE)
     async with engine.begin() as connection:
-        await desk.think(connection, [heard_back(one) for one in said])
+        await decider.think(connection, [heard_back(one) for one in said])
     async with engine.begin() as connection:
         working = SERVICE.working(NOW)
         [(notice, truth)] = await store.take(connection, working, most=10, under_way=())
@@ -275,7 +275,7 @@ async def test_hearing_outcomes_again_comes_to_the_same_rows(open_confirmation: 
     async with engine.begin() as connection:
         await connection.execute(sa.text("delete from projection.notice"))
         await connection.execute(sa.text("delete from projection.told"))
-        await Desk(engine, SERVICE).think(connection, [heard_back(one) for one in said])
+        await Decider(engine, SERVICE).think(connection, [heard_back(one) for one in said])
     again = await rows()
     assert again[1] == live[1]
     assert [replace(one, heard_at=NOW) for one in again[0]] == [replace(one, heard_at=NOW) for one in live[0]]

@@ -25,9 +25,9 @@ from shared.books.parking import PARKED, parked_row, stored
 from shared.books.watermark import WATERMARK
 from shared.contracts.directory import ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.rules import SourceTakenOver
-from shared.deciding.facts import FactLane
+from shared.deciding.facts import FactWriter
 from shared.deciding.retry import ParkedRetry
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
 from shared.events.streams import Partition, number_of
 from shared.faults import told
@@ -46,8 +46,8 @@ class Here:
     engine: AsyncEngine
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.engine, SERVICE)
-        self.retry = ParkedRetry(self.engine, SERVICE, self.desk, may_decide=asyncio.Event())
+        self.decider = Decider(self.engine, SERVICE)
+        self.retry = ParkedRetry(self.engine, SERVICE, self.decider, may_decide=asyncio.Event())
         self.offsets: dict[Partition, int] = {}
 
     async def hear(self, *messages: Message, number: int | None = None) -> None:
@@ -56,7 +56,7 @@ class Here:
             offset = self.offsets.get(part, 0)
             self.offsets[part] = offset + 1
             record = one.record(offset=offset, partition=part.number, at=NOON)
-            lane: Any = FactLane(self.engine, SERVICE, self.desk) if one.stream in SERVICE.facts else self.desk
+            lane: Any = FactWriter(self.engine, SERVICE, self.decider) if one.stream in SERVICE.facts else self.decider
             await lane.hear([Batch(part, offset, [record])], [[decode(record)]])
 
     async def rows(self, table: sa.Table) -> Sequence[Any]:

@@ -21,8 +21,8 @@ from shared.books.parking import PARKED
 from shared.books.watermark import WATERMARK
 from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.deciding import facts
-from shared.deciding.facts import FactLane
-from shared.deciding.transaction import Desk
+from shared.deciding.facts import FactWriter
+from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
 from shared.events.streams import Partition
 from shared.postgres.database import arrays_of
@@ -51,8 +51,8 @@ class Lanes:
                 await watermark.lock(connection, [PART])
 
     def hearers(self) -> tuple[Any, Any]:
-        fast = FactLane(self.fast, SERVICE, Desk(self.fast, SERVICE))
-        return fast, Desk(self.slow, SERVICE)
+        fast = FactWriter(self.fast, SERVICE, Decider(self.fast, SERVICE))
+        return fast, Decider(self.slow, SERVICE)
 
 
 @pytest.fixture(scope="module")
@@ -171,9 +171,9 @@ async def test_a_transaction_that_fails_leaves_nothing(lanes: Lanes) -> None:
         await connection.execute(
             sa.text("create trigger fail after update on projection.watermark execute function fail()")
         )
-    _, desk = lanes.hearers()
+    _, decider = lanes.hearers()
     with pytest.raises(sa.exc.DBAPIError):
-        await desk.hear(*([one] for one in batch([person("p1", "a", "urn:one", 1, 1)], 0)))
+        await decider.hear(*([one] for one in batch([person("p1", "a", "urn:one", 1, 1)], 0)))
     async with lanes.slow.begin() as connection:
         await connection.execute(sa.text("drop trigger fail on projection.watermark"))
     assert await contents(lanes.slow, store.PERSON) == []

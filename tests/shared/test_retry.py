@@ -16,7 +16,7 @@ from shared.books.parking import Parked
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested
 from shared.deciding.retry import ParkedRetry
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.envelope import Poison, Reason
 from shared.service import Service, utc_now
 from shared.testing import NOON, decoded, message
@@ -40,10 +40,10 @@ async def heard_again(engine: AsyncEngine, service: Service) -> tuple[Parked, li
     record = message(EnrolmentRequested(session_id="s", person_id="anna"), at=NOON).record(offset=PLACE[2])
     async with engine.begin() as connection:
         await parking.park(connection, [parking.poison_row(Poison(record, Reason.UNDECIDABLE, "before"), now=NOON)])
-    desk = Desk(engine, service, said=lambda facts: told.extend(type(one.body).__name__ for one in facts))
+    decider = Decider(engine, service, said=lambda facts: told.extend(type(one.body).__name__ for one in facts))
     may_decide = asyncio.Event()
     may_decide.set()
-    row = await ParkedRetry(engine, service, desk, may_decide=may_decide).retry(*PLACE)
+    row = await ParkedRetry(engine, service, decider, may_decide=may_decide).retry(*PLACE)
     assert row is not None
     return row, told
 
@@ -51,7 +51,7 @@ async def heard_again(engine: AsyncEngine, service: Service) -> tuple[Parked, li
 async def test_what_a_record_heard_again_makes_us_say_is_told_to_the_relay(engine: AsyncEngine) -> None:
     *team, _ = programme("town", ["anna"], "s")
     seats = message(training("s", "town", kind=SessionKind.IN_DEPTH))
-    await Desk(engine, SERVICE).act([decoded(one, at=utc_now()) for one in (*team, seats)])
+    await Decider(engine, SERVICE).act([decoded(one, at=utc_now()) for one in (*team, seats)])
     row, told = await heard_again(engine, SERVICE)
     assert (row.state, told) == ("heard", ["ParticipantEnrolled"])
 

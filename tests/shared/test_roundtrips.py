@@ -15,7 +15,7 @@ from services.attendance.state import Place, Session, session_of
 from services.attendance.store import METADATA, PLACE, SESSION, TABLES
 from shared.books.watermark import WATERMARK, Move, lock, move_locked
 from shared.contracts.enrolment import Standing
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
 from shared.outbox.journal import JOURNAL, OUTBOX, enter
 from shared.postgres import roundtrips
@@ -142,12 +142,12 @@ async def test_what_is_asked_does_not_depend_on_the_order_in_which_facts_come(
     connection: AsyncConnection, asked: list[str], engine: AsyncEngine
 ) -> None:
     """Each order would be a statement of its own: 20 ms to make and to plan, and kept for ever."""
-    desk = Desk(engine, service_of(RULES))
+    decider = Decider(engine, service_of(RULES))
     facts = [scheduled(day("day-1")), enrolled("p-1")]
     asked_for = []
     for inputs in (facts, facts[::-1]):
         asked.clear()
-        await desk.think(connection, inputs)
+        await decider.think(connection, inputs)
         asked_for.append(asked[0])
         await connection.rollback()
     assert "place" in asked_for[0]

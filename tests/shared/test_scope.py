@@ -18,7 +18,7 @@ from shared.books.holding import load_held_about
 from shared.books.parking import PARKED, park, parked_row
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Id, Request
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard, Reason
 from shared.postgres.database import connect
 from shared.postgres.migrating import migrate
@@ -72,7 +72,7 @@ def hold_or_pass(working: Working, one: Heard[Any]) -> None:
 
 
 @pytest.fixture
-async def desk(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+async def decider(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Decider]:
     for contract in (SurveyReopened, SurveyCounted):
         monkeypatch.setitem(EVENTS, contract.type_name(), contract)
     url = postgres.ensure("scope", "scope", "secret").replace("postgresql://", "postgresql+asyncpg://")
@@ -82,46 +82,50 @@ async def desk(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         await connection.execute(sa.delete(HELD))
         await connection.execute(sa.delete(PARKED))
     decide: dict[type[Event], Any] = {SurveyReopened: hold_or_pass, SurveyCounted: hold_or_pass}
-    yield Desk(engine, dataclasses.replace(SERVICE, decide=decide, load=load))
+    yield Decider(engine, dataclasses.replace(SERVICE, decide=decide, load=load))
     await engine.dispose()
 
 
-async def held(desk: Desk) -> list[str]:
-    async with desk.engine.connect() as connection:
+async def held(decider: Decider) -> list[str]:
+    async with decider.engine.connect() as connection:
         return list((await connection.execute(sa.select(HELD.c.request_id).order_by(HELD.c.request_id))).scalars())
 
 
-async def test_a_held_request_about_a_town_holds_back_the_next_one_about_the_town_and_no_other(desk: Desk) -> None:
-    await desk.act([reopened("turek", "held-1")])
-    await desk.act([reopened("turek", "2"), reopened("brzeg", "3")])
-    assert await held(desk) == ["2", "held-1"]
+async def test_a_held_request_about_a_town_holds_back_the_next_one_about_the_town_and_no_other(
+    decider: Decider,
+) -> None:
+    await decider.act([reopened("turek", "held-1")])
+    await decider.act([reopened("turek", "2"), reopened("brzeg", "3")])
+    assert await held(decider) == ["2", "held-1"]
 
 
-async def test_a_parked_request_about_a_town_holds_back_the_next_one_about_the_town_and_no_other(desk: Desk) -> None:
+async def test_a_parked_request_about_a_town_holds_back_the_next_one_about_the_town_and_no_other(
+    decider: Decider,
+) -> None:
     first = reopened("turek", "1")
     record = message(first.body, event_id="1").record()
-    async with desk.engine.begin() as connection:
+    async with decider.engine.begin() as connection:
         await park(connection, [parked_row(record, Reason.UNDECIDABLE, "", now=NOON, heard=first)])
     inputs = [reopened("turek", "2", LATER), reopened("brzeg", "3", LATER)]
-    thought = await desk.act(inputs)
+    thought = await decider.act(inputs)
     assert [(one.heard.event_id, one.reason) for one in thought.aside] == [("2", Reason.BEHIND_PARKED)]
 
 
-async def test_a_request_without_a_scope_holds_back_nothing(desk: Desk) -> None:
+async def test_a_request_without_a_scope_holds_back_nothing(decider: Decider) -> None:
     counted = heard(SurveyCounted(city_id="turek"), event_id="held-1")
     again = heard(SurveyCounted(city_id="turek"), event_id="2")
     assert parked_row(message(counted.body).record(), Reason.UNDECIDABLE, "", now=NOON, heard=counted).scope is None
-    await desk.act([counted])
-    await desk.act([again])
-    assert await held(desk) == ["held-1"]
+    await decider.act([counted])
+    await decider.act([again])
+    assert await held(decider) == ["held-1"]
 
 
-async def test_news_of_anything_it_is_about_finds_a_held_request(desk: Desk) -> None:
-    await desk.act([reopened("turek", "held-1"), heard(SurveyCounted(city_id="turek"), event_id="held-2")])
+async def test_news_of_anything_it_is_about_finds_a_held_request(decider: Decider) -> None:
+    await decider.act([reopened("turek", "held-1"), heard(SurveyCounted(city_id="turek"), event_id="held-2")])
 
     async def found(*subjects: str) -> list[str]:
         working = SERVICE.working(NOON)
-        async with desk.engine.connect() as connection:
+        async with decider.engine.connect() as connection:
             reads = Reads(connection)
             load_held_about(reads, working, subjects)
             await reads.run()

@@ -31,9 +31,9 @@ from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.enrolment import EnrolmentWithdrawn, PlacesSettled
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
-from shared.deciding.facts import FactLane
+from shared.deciding.facts import FactWriter
 from shared.deciding.retry import ParkedRetry
-from shared.deciding.transaction import Desk
+from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
 from shared.outbox.journal import JOURNAL
 from shared.postgres.tables import ANSWER, DUE, HELD, SHARED_TABLES
@@ -80,26 +80,26 @@ class Hearing:
             raw = await connection.get_raw_connection()
             await raw.driver_connection.execute(self._empty)  # type: ignore[union-attr]  # Many statements at once.
 
-    async def hear(self, programme: Programme, turns: Sequence[Step], *, close_after: int | None = None) -> Desk:
+    async def hear(self, programme: Programme, turns: Sequence[Step], *, close_after: int | None = None) -> Decider:
         """Hears everything, and lets in whoever may take over by then. After so many batches, what is due is decided."""
-        desk = Desk(self.engine, self.service)
-        facts = FactLane(self.engine, self.service, desk)
+        decider = Decider(self.engine, self.service)
+        facts = FactWriter(self.engine, self.service, decider)
         lanes = (self.service.facts, (*self.service.own, *self.service.decisions))
         for number, batches in enumerate(batches_of(programme.of(self.service.heard), lanes, turns)):
             if number == close_after:
-                await self.decide_due(desk)
-            lane: Any = facts if batches[0].partition.stream in self.service.facts else desk
+                await self.decide_due(decider)
+            lane: Any = facts if batches[0].partition.stream in self.service.facts else decider
             await lane.hear(batches, decoded(batches))
         may_decide = asyncio.Event()
         may_decide.set()
-        retry = ParkedRetry(self.engine, self.service, desk, may_decide=may_decide)
+        retry = ParkedRetry(self.engine, self.service, decider, may_decide=may_decide)
         while await retry.let_in():
             pass  # Each looks at what is parked a few times, then leaves it to the office.
-        return desk
+        return decider
 
-    async def decide_due(self, desk: Desk) -> None:
+    async def decide_due(self, decider: Decider) -> None:
         for moment in sorted(await records(self.engine, DUE), key=lambda row: (row.at, row.subject)):
-            await desk.act([Due(*moment)])
+            await decider.act([Due(*moment)])
 
     async def contents(self, *leave_out: str) -> Contents:
         found = {}
@@ -224,7 +224,7 @@ async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
     note(f"{programme!r}\nTurns: {turns}")
     hearing = hearings["enrolment"]
     await hearing.empty()
-    desk = await hearing.hear(programme, turns)
+    decider = await hearing.hear(programme, turns)
 
     places = await records(hearing.engine, enrolment_store.PLACE)
     people = await records(hearing.engine, enrolment_store.PERSON)
@@ -263,7 +263,7 @@ async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
     async with hearing.engine.connect() as connection:
         subjects = await hearing.service.open_subjects(connection, hearing.now)
     for subject in subjects:
-        thought = await desk.act([Due(RECONCILE, subject, hearing.now)])
+        thought = await decider.act([Due(RECONCILE, subject, hearing.now)])
         assert thought.said == [], "all is known, and something was not decided"
 
 
@@ -309,8 +309,8 @@ async def listed(
 ) -> Contents:
     """The closed lists and whoever is on them, when everything was heard; the books must add up."""
     await hearing.empty()
-    desk = await hearing.hear(programme, turns, close_after=close_after)
-    await hearing.decide_due(desk)
+    decider = await hearing.hear(programme, turns, close_after=close_after)
+    await hearing.decide_due(decider)
     lists = await records(hearing.engine, attendance_store.LIST_TABLE, *NUMBERS, "is_open")
     closed = {(row.session_id, row.meeting_id) for row in lists if not row.is_open}
     came = await records(hearing.engine, attendance_store.RECORD, *PRESENCE)
