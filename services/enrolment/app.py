@@ -13,6 +13,7 @@ from services.enrolment.state import DERIVE, MAKE
 from shared import telemetry
 from shared.process.runtime import Runtime, run
 from shared.service import Service
+from shared.web.pages.kit import Office, Pages
 
 
 def service_of(rules: EnrolmentRules) -> Service:
@@ -53,7 +54,10 @@ def runtime_of() -> tuple[Runtime, Any]:
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
     runtime.health.own_books.append(views.books)
-    return runtime, app_of(runtime)
+    app = app_of(runtime)
+    office = Office(settings.organiser_name, settings.organiser)
+    Pages("services.enrolment.pages", office, assets=settings.assets).add_to(app, runtime)
+    return runtime, app
 
 
 if __name__ == "__main__":
