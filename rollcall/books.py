@@ -65,6 +65,8 @@ class Equation:
     """What the right side is the sum of."""
     relation: str = EQUAL
     service: str | None = None
+    short: str = ""
+    """For whoever reads it while all is well, of a line whose right side is to be nothing."""
 
     @property
     def is_unknown(self) -> bool:
@@ -81,6 +83,7 @@ class Equation:
         return {
             "name": self.name,
             "says": self.says,
+            "short": self.short,
             "left": self.left,
             "relation": self.relation,
             "right": self.right,
@@ -132,9 +135,10 @@ class _Line:
     beside: Callable[[Counted], int | None] = lambda _: None
     """The left side, where it is counted outside the service."""
     of_mail_server: bool = False
+    short: str = ""
 
     def drawn(self, service: str, books: Books | None, counted: Counted) -> Equation:
-        blank = Equation(self.name, self.says, self.beside(counted), None, service=service)
+        blank = Equation(self.name, self.says, self.beside(counted), None, service=service, short=self.short)
         return blank if books is None else self.draw(blank, books, counted)
 
 
@@ -229,7 +233,7 @@ def _came_twice(counted: Counted) -> int | None:
 
 _HEARING = (
     _Line("heard", "published = heard + parked + skipped", _heard),
-    _Line("waiting", f"0 = {' + '.join(_WAITING)}", _waiting),
+    _Line("waiting", f"0 = {' + '.join(_WAITING)}", _waiting, short="nothing is left waiting"),
 )
 _OWN: Mapping[str, tuple[_Line, ...]] = {
     "enrolment": (
@@ -242,7 +246,7 @@ _OWN: Mapping[str, tuple[_Line, ...]] = {
     ),
     "notifications": (
         # What stays here is somebody's work; what waits, or cannot be, is a line of its own.
-        _Line("told", f"0 = {' + '.join(_WRONG.values())}", _told),
+        _Line("told", f"0 = {' + '.join(_WRONG.values())}", _told, short="nobody is left to be told"),
         _Line("untold", "people who do not know, or may not = those by name", _untold),
         _Line(
             "mail",

@@ -132,8 +132,9 @@ async def _service(name: str, url: str, headers: dict[str, str]) -> Answered:
     books, problem = _books(name, url, answer)
     said = health.body if isinstance(health.body, dict) else {}
     is_it = said.get("service", name) == name
-    told = said.get("problems") if is_it else None
-    problems = [str(one) for one in told] if isinstance(told, list) else []
+    # A warning is what starting it anew would not mend: it is ready, and cannot send a mail, say.
+    told = [said.get(kind) for kind in ("problems", "warnings")] if is_it else []
+    problems = [str(one) for some in told if isinstance(some, list) for one in some]
     # By its own word alone: at this address somebody else may answer 200.
     ready = health.status == 200 and is_it and said.get("ready") is True
     return Answered(True, ready, (*problems, *([problem] if problem else [])), books)

@@ -47,7 +47,8 @@ def publish(
     if problems and not skip_bad:
         more = f" ({len(problems) - SHOWN_PROBLEMS} more are not shown)" if len(problems) > SHOWN_PROBLEMS else ""
         raise Refusal(
-            f"{len(problems)} of {len(lines) + len(problems)} lines are not valid{more}: nothing was published.",
+            f"{len(problems)} of {len(lines) + len(problems)} lines {'is' if len(problems) == 1 else 'are'} not valid{more}:"
+            " nothing was published.",
             Exit.INVALID,
         )
     counts = Counter(line.stream for line in lines)

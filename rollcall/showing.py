@@ -10,8 +10,6 @@ from rollcall.books import Equation, streams
 from rollcall.folder import Run
 from rollcall.looking import Answered, Standing
 
-_NOTHING = {"waiting": "nothing is left waiting", "told": "nobody is left to be told"}
-"""Lines whose right side is to be nothing, in fewer words than all its terms have."""
 _NAMED = {"untold", "mail"}
 """Lines whose terms are other ones each time, and say so themselves."""
 
@@ -60,7 +58,7 @@ def _verdict(standing: Standing) -> Text:
         return Text("✓ The books balance.", style="bold green")
     unknown = sum(line.is_unknown for line in standing.equations)
     wrong = sum(not line.holds for line in standing.equations) - unknown
-    said = [f"{wrong} of {len(standing.equations)} lines do not agree"] if wrong else []
+    said = [f"{wrong} of {len(standing.equations)} lines {'does' if wrong == 1 else 'do'} not agree"] if wrong else []
     said += [f"{unknown} cannot be computed"] if unknown else []
     text = Text(f"✗ The books do not balance (yet): {', '.join(said)}.", style="bold yellow")
     return text.append(" `--wait 60` gives them time.", style="not bold")
@@ -122,7 +120,7 @@ def _books(lines: list[Equation]) -> Table:
         table.add_row("", f"[bold]{service or ''}[/]")
         for line in [line for line in lines if line.service == service]:
             mark = "[dim]?[/]" if line.is_unknown else "[green]✓[/]" if line.holds else "[yellow]✗[/]"
-            table.add_row(mark, _NOTHING.get(_kind(line), line.says), numbers(line))
+            table.add_row(mark, line.short or line.says, numbers(line))
     return table
 
 
@@ -149,7 +147,7 @@ def numbers(line: Equation) -> str:
     left = "?" if line.left is None else f"{line.left:,}"
     right = "?" if line.right is None else f"{line.right:,}"
     counted = {words: number for words, number in line.parts.items() if number or _kind(line) not in _NAMED}
-    if _kind(line) in _NOTHING and line.right is not None:
+    if line.short and line.right is not None:
         return "0" if line.holds else ", ".join(f"{number:,} {words}" for words, number in counted.items() if number)
     if not line.parts and line.right == 0 and line.left is not None:
         return left  # "… = 0" is what it says.

@@ -119,14 +119,16 @@ def revoke(
     async def end(connection: AsyncConnection, _service: str) -> None:
         ended.append(await tokens.revoke(connection, token_id, now=utc_now()))
 
-    _everywhere(folder, end)
+    _everywhere(folder, end, go_on=True)
     if not any(ended):
         raise Refusal(f"There is no token with the id {token_id}.")
     out.print(f"{token_id} opens nothing any more.")
 
 
-def _everywhere(folder: Path, do: Callable[[AsyncConnection, str], Awaitable[None]]) -> list[str]:
-    """Does it in the database of every service, and returns their names."""
+def _everywhere(
+    folder: Path, do: Callable[[AsyncConnection, str], Awaitable[None]], *, go_on: bool = False
+) -> list[str]:
+    """Does it in the database of every service, and returns their names. `go_on`: also in the others when one does not answer."""
     import asyncio
 
     from sqlalchemy.exc import SQLAlchemyError
@@ -135,19 +137,30 @@ def _everywhere(folder: Path, do: Callable[[AsyncConnection, str], Awaitable[Non
     from rollcall import waiting
     from rollcall.preparing import installed_services
 
+    undone: list[str] = []
+
+    async def one(service: str) -> None:
+        url = database(folder, service)
+        await waiting.postgres(url, service)
+        engine = create_async_engine(url, hide_parameters=True)
+        try:
+            async with engine.begin() as connection:
+                await do(connection, service)
+        except (SQLAlchemyError, OSError) as error:
+            raise Refusal(f"The database of {service} does not answer: {str(error).splitlines()[0]}.") from error
+        finally:
+            await engine.dispose()
+
     async def all_of_them() -> None:
         for service in installed_services():
-            url = database(folder, service)
-            await waiting.postgres(url, service)
-            engine = create_async_engine(url, hide_parameters=True)
             try:
-                async with engine.begin() as connection:
-                    await do(connection, service)
-            finally:
-                await engine.dispose()
+                await one(service)
+            except Refusal as refused:
+                if not go_on:
+                    raise
+                undone.append(str(refused))
 
-    try:
-        asyncio.run(all_of_them())
-        return installed_services()
-    except (SQLAlchemyError, OSError) as error:
-        raise Refusal(f"A database does not answer: {str(error).splitlines()[0]}.") from error
+    asyncio.run(all_of_them())
+    if undone:
+        raise Refusal("\n".join([*undone, "Done in the others: say it again once these answer."]))
+    return installed_services()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 from services.attendance import books, handlers, store
@@ -48,7 +49,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     service = service_of(settings.rules)
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
-    runtime.health.own_books.append(books.books)
+    runtime.health.own_books.append(partial(books.books, rules=settings.rules))
     return runtime, app_of(runtime, settings)
 
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.store import HOLDS_FROM, IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION, counted_as
+from services.attendance.lists import ListRules
+from services.attendance.store import HELD_THEN, IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION, counted_as
 from shared.contracts.attendance import Presence
 from shared.contracts.enrolment import Standing
 
@@ -16,7 +17,7 @@ _count = sa.func.count
 SEATED = [one for one in Standing if one.has_seat]
 
 
-async def books(connection: AsyncConnection) -> dict[str, Any]:
+async def books(connection: AsyncConnection, rules: ListRules) -> dict[str, Any]:
     """The closed lists three ways: in their own numbers, as the records say, and by who had a place.
 
     They must agree: present + absent + not_recorded = enrolled_on_closed_lists, and the records' numbers are the lists'.
@@ -40,7 +41,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         sa.select(*on_list, PLACE_SAID.c.state)
         .join(PLACE_SAID, PLACE_SAID.c.session_id == LIST_TABLE.c.session_id)
         .join(PLACE, sa.and_(*(PLACE.c[name] == PLACE_SAID.c[name] for name in ("session_id", "person_id"))))
-        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= HOLDS_FROM)
+        .where(IS_CLOSED, HELD_THEN)
         .order_by(
             *on_list,
             owner.desc(),  # The owner's newest word by then; if there is none, the last of whoever had it before.
@@ -58,7 +59,9 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .where(sa.or_(counted_as("absent"), counted_as("present")))
     )
     enrolled = (
-        await connection.execute(sa.select(_count()).select_from(sa.union(awaited, counted).subquery()))
+        await connection.execute(
+            sa.select(_count()).select_from(sa.union(awaited, counted).subquery()), {"live_since": rules.live_since}
+        )
     ).scalar_one()
     on_a_list = LIST_TABLE.c.session_id.is_not(None)
     by_record = sa.select(

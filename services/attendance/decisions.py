@@ -95,7 +95,7 @@ def decide_scan(
     place = working[Place].get(body.session_id, body.person_id)
     if place is None and meeting is not None and closed is None and not final:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
-    then = places_at(working, body.session_id, closed.decided_at).get(body.person_id) if closed else place
+    then = places_at(working, body.session_id, closed.decided_at, rules).get(body.person_id) if closed else place
     return ParticipantAttended(
         session_id=body.session_id,
         meeting_id=body.meeting_id,
@@ -158,18 +158,18 @@ def decide_closing(
     meeting = session.meeting(meeting_id) if session else None
     records = records_of(working, session_id, meeting_id)
     came = {record.person_id for record in records if _came(working, record, meeting, rules)}
-    facts, numbers = _list(working, session_id, meeting_id, came, closed_at=at)
+    facts, numbers = _list(working, session_id, meeting_id, rules, came, closed_at=at)
     return [*facts, numbers]
 
 
-def decide_count(working: Working, session_id: str, meeting_id: str) -> list[Fact]:
+def decide_count(working: Working, session_id: str, meeting_id: str, rules: ListRules) -> list[Fact]:
     """Counts a closed list of ours again, with what became known since of those who had a place when it closed, or who came."""
     closed = closed_list(working, session_id, meeting_id)
     if closed is None or not is_ours(working, closed):
         return []
     records = records_of(working, session_id, meeting_id)
     came = {record.person_id for record in records if record.state == Presence.PRESENT}
-    facts, numbers = _list(working, session_id, meeting_id, came, closed_at=closed.decided_at)
+    facts, numbers = _list(working, session_id, meeting_id, rules, came, closed_at=closed.decided_at)
     return [*facts] if _same(closed, numbers) else [*facts, numbers]
 
 
@@ -197,13 +197,13 @@ def decide_reopening(working: Working, session_id: str) -> list[Fact]:
 
 
 def _list(
-    working: Working, session_id: str, meeting_id: str, came: set[str], *, closed_at: dt.datetime
+    working: Working, session_id: str, meeting_id: str, rules: ListRules, came: set[str], *, closed_at: dt.datetime
 ) -> tuple[list[AttendanceState], AttendanceListClosed]:
     """What has to be said of people so that the list of those who came is right, and its numbers then.
 
     What somebody else states about a person stands as they state it.
     """
-    stood = places_at(working, session_id, closed_at)
+    stood = places_at(working, session_id, closed_at, rules)
     records = {record.person_id: record for record in records_of(working, session_id, meeting_id)}
     facts: list[AttendanceState] = []
     counted: Counter[str | None] = Counter()

@@ -185,5 +185,5 @@ def _count_all(working: Working, session_id: str, cause: Heard[Any] | None) -> N
 
 def _count(working: Working, session_id: str, meeting_id: str, cause: Heard[Any] | None) -> None:
     """Counts a closed list of ours again; one that stands as it is says nothing."""
-    for fact in decide_count(working, session_id, meeting_id):
+    for fact in decide_count(working, session_id, meeting_id, rules_of(working)):
         working.say(fact, cause=cause)

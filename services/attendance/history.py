@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, ClassVar
 
+from services.attendance.lists import ListRules
 from services.attendance.state import Place
 from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
@@ -39,13 +40,16 @@ class PlaceSaid(FactRow):
     """When the withdrawal was sent that ended it."""
     decided_at: dt.datetime
 
-    @property
-    def holds_from(self) -> dt.datetime:
-        """Since when it stood so. Enrolment knows what it decided, and when: whoever gave a place back had done so when they sent that,
-        however late it was decided on. Anybody else tells of the past what nobody knew then: it holds from when it was heard."""
-        if self.source != ENROLMENT:
-            return max(self.decided_at, self.heard_at)
-        return min(self.decided_at, self.given_back_at or self.decided_at)
+    def held_at(self, moment: dt.datetime, rules: ListRules) -> bool:
+        """Whether it stood so by then.
+
+        Enrolment knows what it decided, and when: whoever gave a place back had done so when they sent that, however late it was
+        decided on. Anybody else tells of the past what nobody knew then: it holds from when it was heard. But what was before
+        go-live is history, and is theirs to tell.
+        """
+        if self.source == ENROLMENT:
+            return min(self.decided_at, self.given_back_at or self.decided_at) <= moment
+        return self.decided_at <= moment and (self.heard_at <= moment or rules.is_told(moment))
 
 
 def said_of(heard: Heard[PlaceFact]) -> PlaceSaid:
@@ -82,7 +86,7 @@ REMEMBER: dict[type[Event], Remember] = dict.fromkeys(members(PlaceFact), _remem
 """What is kept of facts beside the newest."""
 
 
-def places_at(working: Working, session_id: str, moment: dt.datetime) -> dict[str, PlaceSaid]:
+def places_at(working: Working, session_id: str, moment: dt.datetime, rules: ListRules) -> dict[str, PlaceSaid]:
     """How everybody's place in the session stood at a moment, whenever that was heard, by person in a fixed order.
 
     The word of a place's owner goes before that of whoever stated it before them; of one writer the highest version.
@@ -92,6 +96,6 @@ def places_at(working: Working, session_id: str, moment: dt.datetime) -> dict[st
         place = working[Place].get(session_id, said.person_id)
         owner = place is not None and place.source == said.source
         rank = (owner, said.version if owner else 0, said.decided_at, said.version, said.source)
-        if said.holds_from <= moment and (said.person_id not in stood or stood[said.person_id][0] < rank):
+        if said.held_at(moment, rules) and (said.person_id not in stood or stood[said.person_id][0] < rank):
             stood[said.person_id] = rank, said
     return {person_id: said for person_id, (_, said) in sorted(stood.items())}

@@ -54,6 +54,10 @@ class ListRules:
     def is_history(self, meeting: Meeting) -> bool:
         return meeting.ends_at < self.live_since
 
+    def is_told(self, closed_at: dt.datetime) -> bool:
+        """Whether a list that closed then is history, known by what others tell of it alone."""
+        return closed_at < self.live_since
+
     def scans_since(self, meeting: Meeting) -> dt.datetime:
         return meeting.starts_at - self.scans_before
 

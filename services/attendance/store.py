@@ -33,6 +33,7 @@ from shared.contracts.enrolment import (
     ParticipantWaitlisted,
 )
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
+from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import Reads
@@ -41,17 +42,13 @@ from shared.service import Inputs
 from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
+OURS = STREAMS[AttendanceListClosed.stream].owner
 
 PERSON = table_of(Person, "person", METADATA)
 TOWN = table_of(Town, "town", METADATA)
 SESSION = table_of(Session, "session", METADATA)
 PLACE = table_of(Place, "place", METADATA)
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
-HOLDS_FROM = sa.case(
-    (PLACE_SAID.c.source == ENROLMENT, sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at)),
-    else_=sa.func.greatest(PLACE_SAID.c.decided_at, PLACE_SAID.c.heard_at),
-)
-"""`PlaceSaid.holds_from`; of what is not known the others count."""
 RECORD = table_of(
     Record,
     "record",
@@ -69,6 +66,23 @@ TABLES = {
     Record: RECORD,
     MeetingList: LIST_TABLE,
 }
+
+
+HELD_THEN = sa.case(
+    (
+        PLACE_SAID.c.source == ENROLMENT,
+        sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at) <= LIST_TABLE.c.decided_at,
+    ),
+    else_=sa.and_(
+        PLACE_SAID.c.decided_at <= LIST_TABLE.c.decided_at,
+        sa.or_(
+            PLACE_SAID.c.heard_at <= LIST_TABLE.c.decided_at,
+            LIST_TABLE.c.decided_at < sa.bindparam("live_since", type_=sa.DateTime(timezone=True)),
+            LIST_TABLE.c.source != OURS,  # Whoever keeps a list tells who had a place then.
+        ),
+    ),
+)
+"""`PlaceSaid.held_at` when a list closed; the least of what is known."""
 
 
 def counted_as(number: str) -> sa.ColumnElement[bool]:

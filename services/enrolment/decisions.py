@@ -87,7 +87,8 @@ def decide_request(
     elif asked_since(place, session, AskedFor.WITHDRAWAL, at):
         found = RefusalReason.WITHDRAWN_SINCE
     elif session.state == SessionStanding.CANCELLED:
-        found = Wait("session")
+        was_scheduled = announced_at(working, session) < session.heard_at
+        found = Wait("session") if was_scheduled else RefusalReason.SESSION_CANCELLED
     else:
         found = eligible_city(working, session, person_id)
     if isinstance(found, Wait):

@@ -130,10 +130,8 @@ def town_of_place(working: Working, session: Session, place: Place) -> str | Wit
 
 
 def is_ahead(session: Session, at: dt.datetime) -> bool:
-    """Whether the session lay ahead: what people said of themselves by then counts. One that was cancelled before its start does
-    not begin; one that was cancelled afterwards had begun."""
-    is_called_off = session.state == SessionStanding.CANCELLED and session.heard_at < session.starts_at
-    return is_called_off or at < session.starts_at
+    """Whether the session lay ahead: what people said of themselves by then counts. One that is cancelled does not begin."""
+    return session.state == SessionStanding.CANCELLED or at < session.starts_at
 
 
 def asked_since(place: Place | None, session: Session, asked_for: AskedFor, at: dt.datetime) -> bool:

@@ -154,17 +154,24 @@ def archived_absent(person: str, *, at: dt.datetime = CLOSES) -> Heard[Any]:
     return heard(body, at=at, source=ARCHIVE)
 
 
-def archived_list(*, present: int = 0, absent: int = 0, at: dt.datetime = CLOSES) -> Heard[Any]:
+def archived_list(
+    *,
+    present: int = 0,
+    absent: int = 0,
+    not_recorded: int = 0,
+    at: dt.datetime = CLOSES,
+    heard_at: dt.datetime | None = None,
+) -> Heard[Any]:
     body = AttendanceListClosed(
         session_id=SESSION,
         meeting_id="day-1",
-        recorded=True,
+        recorded=not not_recorded,
         present=present,
         absent=absent,
-        not_recorded=0,
+        not_recorded=not_recorded,
         decided_at=at,
     )
-    return heard(body, at=at, source=ARCHIVE)
+    return heard(body, at=heard_at or at, source=ARCHIVE)
 
 
 def archived_reopening(*, at: dt.datetime) -> Heard[Any]:
@@ -247,7 +254,7 @@ class Desk:
         """Persons on a closed list, counted as decisions.py says, from places and records alone."""
         closed = self.working[MeetingList].get(SESSION, meeting_id)
         assert closed is not None
-        before = [one for one in self.working[PlaceSaid] if one.holds_from <= closed.decided_at]
+        before = [one for one in self.working[PlaceSaid] if one.held_at(closed.decided_at, RULES)]
         last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}  # All of one writer.
         awaited = {person for person, one in last.items() if one.state == "enrolled"}
         records = [record for record in self.working[Record] if record.meeting_id == meeting_id]

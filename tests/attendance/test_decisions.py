@@ -168,7 +168,7 @@ def test_a_list_that_stands_as_it_is_is_not_said_again() -> None:
     desk.hear(scheduled(), enrolled("anna"), scan("anna"))
     desk.pass_to(CLOSES)
 
-    assert decide_count(desk.working, SESSION, "day-1") == []
+    assert decide_count(desk.working, SESSION, "day-1", RULES) == []
 
 
 def test_a_list_of_another_source_is_never_counted_by_us() -> None:

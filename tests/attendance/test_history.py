@@ -9,16 +9,20 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.rules import SourceTakenOver
 from tests.attendance.building import (
     ARCHIVE,
     BEFORE,
     CLOSES,
     DURING,
     LATER,
+    RULES,
     Desk,
+    archived_list,
     archived_present,
     day,
     enrolled,
+    heard,
     rescheduled,
     restated,
     scan,
@@ -239,4 +243,19 @@ def test_a_stranger_who_says_the_same_again_after_the_list_closed_had_said_it_be
 
     again = dataclasses.replace(first, event_id="again", appended_at=LATER)
     assert desk.hear(again) == []
+    assert desk.numbers() == (1, 1, 0, 0)
+
+
+def test_what_was_before_go_live_is_an_archives_to_tell_also_once_its_lists_are_ours_to_count() -> None:
+    """Places and lists are imported on two streams, in any order, long after they were so."""
+    history = dataclasses.replace(RULES, live_since=LATER)
+    taken_over = SourceTakenOver(
+        rule_id="r", in_stream="attendance.events", from_source=ARCHIVE, to_source="rollcall/attendance"
+    )
+    desk = Desk(history)
+    desk.hear(scheduled(), archived_present("anna", at=DURING), archived_list(present=1, absent=1))
+    desk.hear(heard(taken_over, at=LATER))
+
+    desk.hear(*(enrolled(person, at=LATER, decided=BEFORE, source=ARCHIVE) for person in ("anna", "jan")))
+    assert [desk.record(person).state for person in ("anna", "jan")] == ["present", "absent"]
     assert desk.numbers() == (1, 1, 0, 0)

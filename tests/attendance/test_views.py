@@ -77,7 +77,7 @@ class Attendance:
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
-            found: dict[str, Any] = (await books.books(connection))["attendance"]
+            found: dict[str, Any] = (await books.books(connection, RULES))["attendance"]
         presence = found["present"] + found["absent"] + found["not_recorded"]
         assert presence == found["enrolled_on_closed_lists"]
         names = ("present", "absent", "without_place")
@@ -175,6 +175,21 @@ async def test_the_books_count_a_list_of_another_source_as_it_stands(here: Atten
     await here.hear(scheduled(), enrolled("anna"), archived_present("anna"), archived_list(present=1))
 
     assert (await here.books())["enrolled_on_closed_lists"] == 1
+
+
+async def test_the_books_count_the_places_of_an_archived_list_as_its_archive_tells_them(here: Attendance) -> None:
+    """Both are history and heard long after; a list that nobody recorded leaves nothing else to count by."""
+    places = [enrolled(person, at=LATER, decided=DURING, source=ARCHIVE) for person in ("anna", "jan")]
+    await here.hear(scheduled(), *places, archived_list(not_recorded=2, heard_at=LATER))
+
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
+
+
+async def test_the_books_let_whoever_keeps_a_list_tell_who_had_a_place_then(here: Attendance) -> None:
+    places = [enrolled(person, at=LATER, decided=DURING, source=ARCHIVE) for person in ("anna", "jan")]
+    await here.hear(scheduled(), archived_list(not_recorded=2), *places)
+
+    assert (await here.books())["enrolled_on_closed_lists"] == 2
 
 
 async def test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood(here: Attendance) -> None:

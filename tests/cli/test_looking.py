@@ -98,6 +98,14 @@ async def test_whatever_one_service_answers_the_others_are_shown(
     assert not found.balanced
 
 
+async def test_what_a_service_that_is_ready_cannot_do_is_shown(serve: Serve, tmp_path: Path) -> None:
+    health = {"ready": True, "service": "attendance", "problems": [], "warnings": ["the mail server refuses us"]}
+    answers = well("attendance") | {"/health/ready": (200, health)}
+    found = await seen(serve, tmp_path, attendance=answers, mails=inbox())
+    assert found.services["attendance"].ready
+    assert found.services["attendance"].problems == ("the mail server refuses us",)
+
+
 async def test_a_service_that_answers_at_the_address_of_another_one_is_not_ready(serve: Serve, tmp_path: Path) -> None:
     found = await seen(serve, tmp_path, attendance=well("enrolment"), mails=inbox())
     assert not found.services["attendance"].ready and found.services["enrolment"].ready

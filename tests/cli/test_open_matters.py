@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rollcall.open_matters import BY_SERVICE, EVERY_SERVICE, kinds_of, open_matters
 from services.attendance import books as attendance_books
+from services.attendance.lists import ListRules
 from services.attendance.state import MeetingList
 from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
@@ -46,7 +48,11 @@ from tests.notifications.office import Office
 OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
 META = ("urn:example:source", 1, True, "event-1", NOON)
 FAR_AHEAD = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
-OWN_BOOKS: dict[str, Any] = {"enrolment": enrolment_views.books, "attendance": attendance_books.books}
+LIVE = ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+OWN_BOOKS: dict[str, Any] = {
+    "enrolment": enrolment_views.books,
+    "attendance": partial(attendance_books.books, rules=LIVE),
+}
 
 
 async def put(engine: AsyncEngine, service: Service, *rows: Row) -> None:  # noqa: F811

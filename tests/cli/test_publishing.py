@@ -61,7 +61,7 @@ def test_one_bad_line_publishes_nothing(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["publish", str(file)])
     assert result.exit_code == 2
     assert f"{file}:2: not JSON" in result.stderr
-    assert "1 of 2 lines are not valid: nothing was published." in result.stderr
+    assert "1 of 2 lines is not valid: nothing was published." in result.stderr
 
 
 def test_lines_can_be_checked_from_stdin_without_a_system() -> None:

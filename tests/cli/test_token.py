@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.embedded.postgres import Postgres
-from rollcall import preparing
+from rollcall import preparing, waiting
 from rollcall.main import app
 from rollcall.token import shown
 from shared.postgres.migrating import migrate
@@ -48,3 +48,23 @@ def test_a_token_that_not_every_service_knows_says_where_it_opens_anything() -> 
     row = Token("a1", b"", "Anna", "read", NOON, None)
     assert shown(row, ["enrolment"], ["enrolment", "attendance"]) == "a1  2026-11-23  Anna  (read)  only in enrolment"
     assert shown(row, ["enrolment"], ["enrolment"]) == "a1  2026-11-23  Anna  (read)"
+
+
+def test_a_token_is_ended_wherever_it_can_be_also_while_a_database_is_away(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.ensure("ended", "ended", "secret")
+    asyncio.run(asyncio.to_thread(migrate, "enrolment", url.replace("postgresql://", "postgresql+asyncpg://")))
+    monkeypatch.setenv("ROLLCALL_ATTENDANCE_DATABASE_URL", url)
+    monkeypatch.setattr(preparing, "installed_services", lambda: ["attendance"])
+    made = json.loads(run("create", "--actor", "Anna", "--scope", "read", "--json").stdout)
+
+    monkeypatch.setenv("ROLLCALL_ENROLMENT_DATABASE_URL", "postgresql://a:b@127.0.0.1:1/c")
+    monkeypatch.setattr(preparing, "installed_services", lambda: ["enrolment", "attendance"])
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.2)
+    result = run("revoke", made["token_id"])
+    assert result.exit_code == 1
+    assert "The database of enrolment does not answer within" in result.stderr and "Done in the others" in result.stderr
+
+    monkeypatch.setattr(preparing, "installed_services", lambda: ["attendance"])
+    assert "  ended " in run("list").stdout

@@ -59,7 +59,7 @@ def test_ports_chosen_freely_stay_those_of_the_folder(stack: Stack) -> None:
 def test_one_port_in_use_starts_nothing(tmp_path: Path, inbox: object) -> None:
     taken = inbox.smtp_port  # type: ignore[attr-defined]
     stack = Stack(tmp_path / "stack", 0, 0, taken, 0)
-    with pytest.raises(EmbeddedError, match=rf"^Port {taken} is in use: .* --smtp-port\.$"):
+    with pytest.raises(EmbeddedError, match=rf"^Port {taken} is in use: .* choose another with --smtp-port, .*\.$"):
         stack.start()
     assert Stack.running(tmp_path / "stack") is None
     assert not (tmp_path / "stack" / "kafka").exists()

@@ -195,6 +195,15 @@ def test_a_request_sent_before_the_cancellation_waits_and_gives_a_place_when_it_
     assert scheduled_again(office, at=NOON + 3 * DAY) == [ENROLLED]
 
 
+def test_a_request_for_a_session_that_is_first_heard_of_as_cancelled_is_refused_also_if_it_was_sent_before(
+    office: Office,
+) -> None:
+    office.ask("anna")
+    assert cancelled(office, at=NOON + DAY) == [REFUSED]
+    assert office.ask("bartek", at=NOON) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+
+
 def test_a_request_that_waited_for_something_else_is_not_refused_by_a_cancellation_that_may_be_taken_back(
     office: Office,
 ) -> None:
@@ -215,16 +224,13 @@ def test_a_request_that_waited_until_the_cancelled_session_was_over_is_refused_f
     assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
 
 
-def test_a_session_that_is_cancelled_after_its_start_had_begun_and_who_withdraws_then_is_out_of_a_new_date_only(
-    office: Office,
-) -> None:
+def test_who_withdraws_from_a_session_that_is_cancelled_after_its_hour_is_out_too(office: Office) -> None:
     office.session()
     office.ask("anna")
     cancelled(office, at=AFTER)
 
-    assert office.withdraw("anna", at=AFTER + MINUTE, now=AFTER + MINUTE) == [REFUSED]
-    assert office.place("anna").refusal == RefusalReason.SESSION_STARTED
-    assert scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10") == [WITHDRAWN]
+    assert office.withdraw("anna", at=AFTER + MINUTE, now=AFTER + MINUTE) == [WITHDRAWN]
+    assert scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10") == []
 
 
 def test_who_gave_a_place_back_by_the_word_of_an_archive_stays_out_until_they_ask_again(office: Office) -> None:

@@ -20,28 +20,47 @@ pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "new-service.md").read_text("utf-8")
-_STEP = re.compile(
-    r"^\*\*(\d+)\. `([^`]+)`\*\*, (?:new|below (?:each )?`([^`]+)`):.*?\n```(?:python|text)\n(.*?)^```$", re.M | re.S
-)
 MOST_EDITS = 10
+_HEADING = re.compile(r"\*\*(\d+)\. `([^`]+)`\*\*")
+_BELOW = re.compile(r"below (?:each )?`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One file to write, or to add something to."""
+class Edit:
+    """A file to write, or something to add to one."""
 
+    step: int
     file: str
     below: str | None
     text: str
 
 
-STEPS = [Step(file, below or None, text) for _, file, below, text in _STEP.findall(PAGE)]
+def edits_of(page: str) -> Iterator[Edit]:
+    """Every block of code on the page, with the file it belongs to and the line it stands below."""
+    step, file, below, code = 0, "", None, list[str]()
+    is_code = False
+    for line in page.splitlines(keepends=True):
+        if is_code and line == "```\n":
+            yield Edit(step, file, below, "".join(code))
+            is_code, below, code = False, None, []
+        elif is_code:
+            code.append(line)
+        elif line in ("```python\n", "```text\n"):
+            is_code = True
+        else:
+            if heading := _HEADING.match(line):
+                step, file = int(heading[1]), heading[2]
+            if anchor := _BELOW.search(line):
+                below = anchor[1]
+
+
+EDITS = list(edits_of(PAGE))
 
 
 def test_the_page_counts_its_steps_and_there_are_few() -> None:
-    assert [int(number) for number, *_ in _STEP.findall(PAGE)] == list(range(1, len(STEPS) + 1))
-    assert len({step.file for step in STEPS}) == len(STEPS) == MOST_EDITS
-    assert PAGE.count("```python") + PAGE.count("```text") == len(STEPS)
+    steps = list(dict.fromkeys((edit.step, edit.file) for edit in EDITS))
+    assert [number for number, _ in steps] == list(range(1, MOST_EDITS + 1))
+    assert len({file for _, file in steps}) == MOST_EDITS
     assert "Ten files to write or edit, one to leave empty, two commands." in PAGE
 
 
@@ -85,16 +104,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         if (ROOT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, root / name)
-    for step in STEPS:
-        file = root / step.file
-        if step.below is None:
-            assert not file.exists(), step.file
+    for edit in EDITS:
+        file = root / edit.file
+        if edit.below is None:
+            assert not file.exists(), edit.file
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(step.text, "utf-8")
+            file.write_text(edit.text, "utf-8")
         else:
             text = file.read_text("utf-8")
-            assert f"{step.below}\n" in text, step
-            file.write_text(text.replace(f"{step.below}\n", f"{step.below}\n{step.text}"), "utf-8")
+            assert f"\n{edit.below}\n" in text, edit
+            file.write_text(text.replace(f"\n{edit.below}\n", f"\n{edit.below}\n{edit.text}"), "utf-8")
     (root / "services" / "demand" / "__init__.py").touch()
     made = Project(root, tmp_path_factory.mktemp("folder") / "data")
     made.run("shared.contracts.gate", "write")
@@ -115,6 +134,7 @@ def test_what_the_page_says_passes_the_checks(project: Project) -> None:
     project.run("deploy.docker.example")
     project.run("ruff", "check", "services", "shared")
     project.run("ruff", "format", "--check", "services", "shared")
+    project.run("mypy")
     tests = (
         "tests/shared/test_migrations.py",
         "tests/compose/test_declared.py",

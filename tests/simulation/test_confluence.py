@@ -56,7 +56,8 @@ thorough = settings(
 )
 ANY_TIME = dt.timedelta(days=365)
 """The clock of the log stands still while trainings are weeks apart: whatever is scanned may be of any of them."""
-ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON - ANY_TIME, ANY_TIME, ANY_TIME))
+RULES = ListRules(dt.timedelta(hours=6), NOON - ANY_TIME, ANY_TIME, ANY_TIME)
+ATTENDANCE = service_of(RULES)
 WITHDRAWN, SETTLED = EnrolmentWithdrawn.type_name(), PlacesSettled.type_name()
 CLOSING = ("programme.sessions", "attendance.events")
 """Moments at which lists close follow from the one unless the other has closed them."""
@@ -316,7 +317,7 @@ async def listed(
     came = await records(hearing.engine, attendance_store.RECORD, *PRESENCE)
     on_lists = [row for row in came if (row.session_id, row.meeting_id) in closed and row.state != "not_awaited"]
     async with hearing.engine.connect() as connection:
-        books = (await attendance_books.books(connection))["attendance"]
+        books = (await attendance_books.books(connection, RULES))["attendance"]
     presence = books["present"] + books["absent"] + books["not_recorded"]
     assert presence == books["enrolled_on_closed_lists"], "the books do not add up"
     return {"list": sorted(map(tuple, lists)), "record": sorted(map(tuple, on_lists), key=repr)}

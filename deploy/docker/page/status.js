@@ -7,11 +7,12 @@ async function ask(name) {
   try {
     const answer = await fetch(`/${name}/health/ready`, { signal: AbortSignal.timeout(5000), cache: "no-store" });
     const said = await answer.json();
-    if (typeof said.ready !== "boolean") return { name, state: "away", behind: null, problems: [said.title ?? ""] };
+    // By its own word alone: at its address somebody else may answer.
+    if (said.service !== name || typeof said.ready !== "boolean") throw new Error("not the service");
     const behind = Object.values(said.lag).reduce((sum, one) => sum + one, 0);
-    return { name, state: said.ready ? "ready" : "not ready", behind, problems: said.problems };
+    return { name, state: said.ready ? "ready" : "not ready", behind, problems: [...said.problems, ...said.warnings] };
   } catch (error) {
-    return { name, state: "away", behind: null, problems: [] };
+    return { name, state: "away", behind: null, problems: ["it does not answer"] };
   }
 }
 
@@ -25,7 +26,7 @@ function cell(text, className) {
 function row(one) {
   const made = document.createElement("tr");
   const links = document.createElement("td");
-  for (const [words, path] of [["metrics", "metrics"], ["API", "api/v1/openapi.json"]]) {
+  for (const [words, path] of [["health", "health/ready"], ["metrics", "metrics"], ["API", "api/v1/openapi.json"]]) {
     const link = document.createElement("a");
     link.href = `/${one.name}/${path}`;
     link.textContent = words;
@@ -42,6 +43,7 @@ async function look() {
   const verdict = document.getElementById("verdict");
   verdict.textContent = well ? "All services are ready." : "Not everything is ready.";
   verdict.className = well ? "well" : "ill";
+  document.getElementById("links").hidden = true; // The table has them, too.
   setTimeout(look, EVERY_MS);
 }
 look();

@@ -137,7 +137,7 @@ function showBooks(state) {
     write(tick, unknown ? "?" : one.holds ? "✓" : "✗");
     tick.setAttribute("aria-label", unknown ? "not known now" : one.holds ? "agrees" : "does not agree yet");
     write(who, one.service ?? "");
-    write(says, one.says);
+    write(says, (one.holds && one.short) || one.says);
     write(left, one.left === null ? "?" : number.format(one.left));
     write(relation, one.holds || unknown ? one.relation : "≠");
     const parts = Object.entries(one.parts).filter(([, count]) => count);

@@ -15,7 +15,7 @@ MUTATIONS = (
     Mutation(
         "awaited is who had a place when the list closed",
         "services/attendance/history.py",
-        "        if said.holds_from <= moment and (said",
+        "        if said.held_at(moment, rules) and (said",
         "        if (said",
         ("tests/attendance/test_history.py::test_who_is_given_a_place_after_closing_was_not_awaited",),
     ),
@@ -40,7 +40,7 @@ MUTATIONS = (
     Mutation(
         "the books count places as they stood",
         "services/attendance/books.py",
-        "        .where(IS_CLOSED, LIST_TABLE.c.decided_at >= HOLDS_FROM)",
+        "        .where(IS_CLOSED, HELD_THEN)",
         "        .where(IS_CLOSED)",
         ("tests/attendance/test_views.py::test_the_books_count_who_had_a_place_when_the_list_closed",),
     ),
@@ -103,15 +103,15 @@ MUTATIONS = (
     Mutation(
         "what a stranger tells of the past holds from when it is heard",
         "services/attendance/history.py",
-        "            return max(self.decided_at, self.heard_at)",
-        "            return self.decided_at",
+        "        return self.decided_at <= moment and (self.heard_at",
+        "        return self.decided_at <= moment and (self.decided_at",
         ("tests/attendance/test_history.py",),
     ),
     Mutation(
         "who gave a place back in time was not awaited",
         "services/attendance/history.py",
-        "        return min(self.decided_at, self.given_back_at or self.decided_at)",
-        "        return self.decided_at",
+        "            return min(self.decided_at, self.given_back_at or self.decided_at) <= moment",
+        "            return self.decided_at <= moment",
         ("tests/attendance/test_history.py",),
     ),
     Mutation(
@@ -120,5 +120,19 @@ MUTATIONS = (
         "sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at)",
         "PLACE_SAID.c.decided_at",
         ("tests/attendance/test_views.py::test_the_books_know_since_when_a_place_stood_as_the_lists_do",),
+    ),
+    Mutation(
+        "what was before go-live is told by others",
+        "services/attendance/history.py",
+        " <= moment or rules.is_told(moment))",
+        " <= moment)",
+        ("tests/attendance/test_history.py",),
+    ),
+    Mutation(
+        "whoever keeps a list tells who had a place then",
+        "services/attendance/store.py",
+        "            LIST_TABLE.c.source != OURS,",
+        "            sa.false(),",
+        ("tests/attendance/test_views.py::test_the_books_let_whoever_keeps_a_list_tell_who_had_a_place_then",),
     ),
 )

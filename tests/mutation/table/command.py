@@ -139,4 +139,11 @@ MUTATIONS = (
         "        if (counted.mails is not None and counted.mails.accepted is not None) or not line.of_mail_server:",
         ("tests/cli/test_books.py::test_whoever_is_away_no_equation_is_left_out",),
     ),
+    Mutation(
+        "a token is ended wherever it can be",
+        "rollcall/token.py",
+        "                if not go_on:",
+        "                if True:",
+        ("tests/cli/test_token.py::test_a_token_is_ended_wherever_it_can_be_also_while_a_database_is_away",),
+    ),
 )

@@ -126,4 +126,11 @@ MUTATIONS = (
         "                pass\n",
         ("tests/shared/test_retry.py::test_what_a_record_heard_again_makes_us_say_is_told_to_the_relay",),
     ),
+    Mutation(
+        "between whom somebody has to decide",
+        "shared/deciding/thinking.py",
+        "    owner = working.writer_of(heard)",
+        "    owner = None",
+        ("tests/shared/test_working.py::test_what_is_set_aside_between_writers_names_both",),
+    ),
 )

@@ -178,7 +178,7 @@ MUTATIONS = (
     Mutation(
         "a cancelled session does not begin",
         "services/enrolment/eligibility.py",
-        "    return is_called_off or at < session.starts_at",
+        "    return session.state == SessionStanding.CANCELLED or at < session.starts_at",
         "    return at < session.starts_at",
         ("tests/enrolment/test_last_word.py",),
     ),
@@ -243,17 +243,17 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a session that was cancelled after its start had begun",
-        "services/enrolment/eligibility.py",
-        " and session.heard_at < session.starts_at\n",
-        "\n",
-        ("tests/enrolment/test_last_word.py",),
-    ),
-    Mutation(
         "who gave a place back by the word of an archive",
         "services/enrolment/eligibility.py",
         "        return place.reason == WithdrawalReason.REQUESTED and",
         "        return False and",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "a session that is first heard of as cancelled",
+        "services/enrolment/decisions.py",
+        "        was_scheduled = announced_at(working, session) < session.heard_at",
+        "        was_scheduled = True",
         ("tests/enrolment/test_last_word.py",),
     ),
 )
