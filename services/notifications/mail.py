@@ -45,6 +45,7 @@ from shared.contracts.notifications import NoticeKind
 from shared.values import immutable
 
 SUBJECT_TOPIC_CHARACTERS = 90
+_WRITTEN_OUT = f'href="\\u{{{ord(THEIR_PAGE):x}}}"'
 
 
 @immutable
@@ -152,6 +153,8 @@ class Renderer:
             "their_page": THEIR_PAGE if page_of else None,
         }
         html = mrml.to_html(self._mjml.render(shown), None, self._mjml_options).content
+        # mrml writes the mark out where it is an attribute; in a text nobody could write `href="`.
+        html = html.replace(_WRITTEN_OUT, f'href="{THEIR_PAGE}"')
         headers = (
             ("From", self._from),
             ("Reply-To", self._reply_to),

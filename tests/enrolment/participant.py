@@ -59,6 +59,8 @@ class Participant:
     app: FastAPI
     http: httpx.AsyncClient
     clock: list[dt.datetime]
+    origin: str = ""
+    """Where a browser finds it, for tests that have one."""
     versions: dict[str, int] = field(default_factory=dict)
     told: Any = field(default_factory=session)
     """The session as the mails told it."""

@@ -70,15 +70,16 @@ def filters(language: Language) -> dict[str, Any]:
         return format_date(when, "EEEE, d MMMM y", locale=locale)
 
     def hours(meeting: Meeting) -> str:
-        first, last = (format_time(one, "HH:mm", locale=locale) for one in (meeting.starts_local, meeting.ends_local))
+        first, last = (format_time(one, "H:mm", locale=locale) for one in (meeting.starts_local, meeting.ends_local))
         same_day = meeting.starts_local.date() == meeting.ends_local.date()
-        return f"{first}–{last}" if same_day else f"{first} – {date(meeting.ends_local.date())}, {last}"
+        # Joined: a line never ends within the hours of a day.
+        return f"{first}\u2060–\u2060{last}" if same_day else f"{first} – {date(meeting.ends_local.date())}, {last}"
 
     def day(meeting: Meeting) -> str:
         elsewhere = "" if meeting.zone == "Europe/Warsaw" else f" ({meeting.zone})"
         return f"{date(meeting.starts_local.date())}, {hours(meeting)}{elsewhere}"
 
     def moment(when: dt.datetime, zone: str = "Europe/Warsaw") -> str:
-        return format_datetime(when.astimezone(ZoneInfo(zone)), "d MMMM y, HH:mm", locale=locale)
+        return format_datetime(when.astimezone(ZoneInfo(zone)), "d MMMM y, H:mm", locale=locale)
 
     return {"date": date, "day": day, "moment": moment}
