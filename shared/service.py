@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,8 @@ class Service:
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """Asks for what the inputs touch; what it adds last need not be run."""
+    touches: Collection[type[Event]] = ()
+    """The types that `load` knows: of whatever makes us act it has to know what that looks at."""
     load_derived: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """What `derive` and `remember` read beyond the fact's own row; needed in a rebuild, where nothing else is loaded."""
     open_subjects: Callable[[AsyncConnection, dt.datetime], Awaitable[Sequence[str]]] = _none_open
@@ -79,6 +81,14 @@ class Service:
     """How long what we say may wait for company on its way to Kafka: where nobody waits for it, batches cost less."""
     clock: Callable[[], dt.datetime] = utc_now
     new_id: Callable[[], str] = lambda: str(uuid7())
+
+    def __post_init__(self) -> None:
+        unknown = [kind for kind in (*self.react, *self.decide) if kind not in self.touches]
+        if unknown:
+            names = ", ".join(kind.__name__ for kind in unknown)
+            raise TypeError(
+                f"{self.name} acts on {names}, and loads nothing for it: what it looks at would seem not to be there"
+            )
 
     @property
     def source(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import TypeVar
 
+import hypothesis
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -24,6 +25,11 @@ from tests.databases import Databases
 from tests.world import IMPATIENT, Make, World
 
 S = TypeVar("S", bound=Server)
+
+hypothesis.settings.register_profile(
+    "rollcall", deadline=None
+)  # How long an example takes says who else is at work here.
+hypothesis.settings.load_profile("rollcall")
 
 
 @pytest.fixture(scope="session")

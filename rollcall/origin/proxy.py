@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import httpx
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from rollcall.origin.settings import OriginSettings
+from shared.problems import TOO_LARGE, Kind, Problem
+
+SERVICE_AWAY = Kind(
+    "service-away", 502, "The service is away", "Try again after a while; a command with the same `Idempotency-Key`."
+)
 
 # What belongs to one connection and not to the message (RFC 9110, 7.6.1), and what the next hop sets itself.
 _HOP_BY_HOP = {
@@ -26,9 +30,7 @@ def router(settings: OriginSettings, client: httpx.AsyncClient) -> APIRouter:
         async for chunk in request.stream():
             body += chunk
             if len(body) > settings.forward_limit_bytes:
-                return _problem(
-                    413, "Content too large", f"the body is larger than {settings.forward_limit_bytes} bytes"
-                )
+                raise Problem(TOO_LARGE, f"the body is larger than {settings.forward_limit_bytes} bytes")
         headers = [
             (name, value) for name, value in request.headers.raw if name.decode("latin-1").lower() not in _HOP_BY_HOP
         ]
@@ -38,7 +40,7 @@ def router(settings: OriginSettings, client: httpx.AsyncClient) -> APIRouter:
                 request.method, url, headers=headers, content=bytes(body), timeout=settings.forward_seconds
             )
         except httpx.HTTPError as error:
-            return _problem(502, f"{service} is away", f"{service} does not answer ({type(error).__name__})")
+            raise Problem(SERVICE_AWAY, f"{service} does not answer ({type(error).__name__})") from None
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_BACK}
         return Response(answer.content, answer.status_code, kept)
 
@@ -58,8 +60,3 @@ def _target(path: str, request: Request) -> bytes:
     rest = b"/" + raw.split(b"/", 2)[2] if raw.count(b"/") >= 2 else f"/{path}".encode()
     query: bytes = request.scope.get("query_string", b"")
     return rest.split(b"?")[0] + (b"?" + query if query else b"")
-
-
-def _problem(status: int, title: str, detail: str) -> JSONResponse:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JSONResponse(body, status, media_type="application/problem+json")

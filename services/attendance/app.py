@@ -13,6 +13,7 @@ from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE
 from shared import telemetry
+from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
 from shared.service import Service
 
@@ -34,6 +35,7 @@ def service_of(rules: ListRules) -> Service:
         remember=REMEMBER,
         lock=store.lock,
         load=store.load,
+        touches=members(handlers.Touching),
         load_derived=store.load_derived,
         open_subjects=store.open_subjects,
     )

@@ -72,9 +72,10 @@ def _remember_place(working: Working, place: FactRow, heard: Heard[Any]) -> None
     whether they kept to one way of numbering."""
     rows = working[PlaceSaid]
     said = said_of(heard)
-    of_person = (row for row in rows.where("person_id", said.person_id) if row.session_id == said.session_id)
     if said.source != place.source and any(
-        row.source == said.source and row.numbered != said.numbered for row in of_person
+        row.source == said.source and row.numbered != said.numbered
+        for row in rows.where("session_id", said.session_id)
+        if row.person_id == said.person_id
     ):
         return
     old = rows.get(*rows.key(said))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -39,6 +40,7 @@ from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
+from shared.state.rows import loaded_by
 from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
@@ -126,7 +128,7 @@ class _Touched:
 
     sessions: set[str] = field(default_factory=set)
     woken: set[str] = field(default_factory=set)
-    """Sessions whose held scans may be decided now."""
+    """Subjects: what held scans may be about that can be decided now."""
     timed: set[str] = field(default_factory=set)
     """Sessions whose lists may close, or whose due moments may move."""
     counted: set[str] = field(default_factory=set)
@@ -145,7 +147,8 @@ def _touched(inputs: Inputs) -> _Touched:
     for one in inputs:
         if isinstance(one, Due):
             session_id = session_named(one.subject)
-            for about in (found.woken, found.timed, found.counted):
+            found.woken.add(session_subject(session_id))
+            for about in (found.timed, found.counted):
                 about.add(session_id)
         elif touches_a_session(one):
             body = one.body
@@ -155,18 +158,20 @@ def _touched(inputs: Inputs) -> _Touched:
                     found.scans.add((session_id, body.meeting_id, body.person_id))
                 case ParticipantEnrolled() | ParticipantWaitlisted() | EnrolmentWithdrawn() | EnrolmentRefused():
                     found.said.add((session_id, body.person_id, one.source, one.version))
-                    found.woken.add(session_id)
+                    found.woken.add(one.subject)
                     found.placed.add(session_id)
                 case ParticipantAttended() | ParticipantAbsent() | ParticipantNotAwaited():
                     found.placed.add(session_id)
                 case SessionScheduled() | SessionRescheduled() | SessionCancelled():
-                    for about in (found.woken, found.timed, found.placed):
+                    found.woken.add(session_subject(session_id))
+                    for about in (found.timed, found.placed):
                         about.add(session_id)
                     found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
                 case AttendanceListClosed() | AttendanceListReopened():
                     found.due.add((LIST, list_subject(session_id, body.meeting_id)))
                 case CloseList():
-                    for about in (found.woken, found.timed, found.counted):
+                    found.woken.add(session_subject(session_id))
+                    for about in (found.timed, found.counted):
                         about.add(session_id)
                 case never:
                     assert_never(never)
@@ -193,16 +198,19 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     if not touched.sessions:
         return
     parameters = {"sessions": sorted(touched.sessions)}
-    reads.rows(working[Session], _SESSIONS, parameters)
-    reads.rows(working[MeetingList], _LISTS, parameters)
+    asked = loaded_by("session_id", touched.sessions)
+    reads.rows(working[Session], _SESSIONS, parameters, asked)
+    reads.rows(working[MeetingList], _LISTS, parameters, asked)
     reads.by_key(working[PlaceSaid], PLACE_SAID, touched.said)
     await reads.run()
-    if changing_hands := {said[0] for said in touched.said if _is_of_another(working, *said)}:
-        reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)})
+    if changing_hands := _changing_hands(working, touched.said):
+        its = loaded_by("session_id", changing_hands)
+        reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)}, its)
         await reads.run()  # Apart from what else is asked about sessions.
+    closed = {row.session_id for row in working[MeetingList] if not row.is_open}  # Whoever counts one says it anew.
     due = touched.due | {
         (LIST, list_subject(session.session_id, meeting.meeting_id))
-        for session_id in touched.timed
+        for session_id in touched.timed | closed
         if (session := working[Session].get(session_id)) is not None
         for meeting in session.meetings
     }
@@ -212,9 +220,11 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """The working set. A scan needs its session, list, place and record; a list that is counted needs everyone in the session."""
     touched = _touched(inputs)
+    if not touched.sessions:
+        return
     await _load_derived(reads, working, touched)
     if touched.woken:
-        load_held_about(reads, working, map(session_subject, touched.woken))
+        load_held_about(reads, working, touched.woken)
         await reads.run()
     scans = touched.scans | {_scanned(held) for held in working[Held]}
     ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
@@ -222,10 +232,10 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
     counted |= touched.placed & {session_id for session_id, _ in lists}
     if counted:
-        parameters = {"sessions": sorted(counted)}
-        reads.rows(working[Place], _PLACES, parameters)
-        reads.rows(working[PlaceSaid], _SAID, parameters)
-        reads.rows(working[Record], _RECORDS, parameters)
+        parameters, asked = {"sessions": sorted(counted)}, loaded_by("session_id", counted)
+        reads.rows(working[Place], _PLACES, parameters, asked)
+        reads.rows(working[PlaceSaid], _SAID, parameters, asked)
+        reads.rows(working[Record], _RECORDS, parameters, asked)
     single = {scan for scan in scans if scan[0] not in counted}
     reads.by_key(working[Place], PLACE, {(session_id, person_id) for session_id, _, person_id in single})
     reads.by_key(working[Record], RECORD, single)
@@ -238,9 +248,13 @@ async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[s
     return sorted((await connection.execute(sa.union(ours, sa.select(HELD_SUBJECT)))).scalars())
 
 
-def _is_of_another(working: Working, session_id: str, person_id: str, source: str, version: int) -> bool:
-    place = working[Place].get(session_id, person_id)
-    return place is not None and place.source != source
+def _changing_hands(working: Working, said: Iterable[tuple[str, str, str, int]]) -> set[str]:
+    """Sessions with a place about which several writers have spoken."""
+    writers: dict[tuple[str, str], set[str]] = {}
+    for session_id, person_id, source, _ in said:
+        place = working[Place].get(session_id, person_id)
+        writers.setdefault((session_id, person_id), {place.source} if place else set()).add(source)
+    return {session_id for (session_id, _), sources in writers.items() if len(sources) > 1}
 
 
 def _scanned(held: Held) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""What the API reads: sessions with their counts, rosters, what became of a scan. SQL that changes nothing."""
+"""What the API reads: sessions with their counts, rosters, records. SQL that changes nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.attendance import answers
+from services.attendance.answers import Seen
 from services.attendance.lists import ListRules
 from services.attendance.state import MeetingList, Record, Session
 from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN, counted_as
@@ -53,13 +55,13 @@ _SCANNED = sa.select(
 """Held scans: whether the person has a place is not known yet."""
 
 
-async def sessions(connection: AsyncConnection, rules: ListRules, *, after: str, limit: int) -> list[dict[str, Any]]:
+async def sessions(connection: AsyncConnection, rules: ListRules, *, after: str, limit: int) -> list[answers.Session]:
     """Sessions by id, each with its meetings and how many came."""
     statement = sa.select(SESSION).where(SESSION.c.session_id > after).order_by(SESSION.c.session_id).limit(limit)
     return await _described(connection, rules, rows_as(Session, await connection.execute(statement)))
 
 
-async def session(connection: AsyncConnection, rules: ListRules, session_id: str) -> dict[str, Any] | None:
+async def session(connection: AsyncConnection, rules: ListRules, session_id: str) -> answers.Session | None:
     statement = sa.select(SESSION).where(SESSION.c.session_id == session_id)
     found = await _described(connection, rules, rows_as(Session, await connection.execute(statement)))
     return found[0] if found else None
@@ -83,7 +85,7 @@ async def closed_list(connection: AsyncConnection, session_id: str, meeting_id: 
     return None if found is None or found.is_open else found
 
 
-async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequence[Session]) -> list[dict[str, Any]]:
+async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequence[Session]) -> list[answers.Session]:
     ids = {"sessions": [row.session_id for row in rows]}
     meetings = [(row.session_id, meeting) for row in rows for meeting in row.meetings]
     since = {
@@ -123,37 +125,42 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
             for key in [(row.session_id, meeting.meeting_id)]
         ]
         described.append(
-            {
-                "session_id": row.session_id,
-                "kind": row.kind,
-                "phase": row.phase,
-                "topic": row.topic,
-                "city_id": row.city_id,
-                "town": towns.get(row.city_id),
-                "venue": row.venue,
-                "starts_at": row.starts_at,
-                "ends_at": row.ends_at,
-                "state": row.state,
-                "enrolled": enrolled.get(row.session_id, 0),
-                "meetings": shown,
-            }
+            answers.Session(
+                session_id=row.session_id,
+                kind=row.kind,
+                phase=row.phase,
+                topic=row.topic,
+                city_id=row.city_id,
+                town=towns.get(row.city_id),
+                venue=row.venue,
+                starts_at=row.starts_at,
+                ends_at=row.ends_at,
+                state=row.state,
+                enrolled=enrolled.get(row.session_id, 0),
+                meetings=shown,
+            )
         )
     return described
 
 
-def _meeting(meeting: Meeting, closed: MeetingList | None, counts: Any, unplaced: int) -> dict[str, Any]:
+def _meeting(meeting: Meeting, closed: MeetingList | None, counts: Any, unplaced: int) -> answers.Meeting:
     """A meeting with the numbers of its closed list, or with who has been there so far; `scanned`: no place known yet."""
     numbers = closed or counts
-    return {
-        **meeting.model_dump(mode="json"),
-        "starts_at": meeting.starts_at,
-        "ends_at": meeting.ends_at,
-        "closed_at": closed and closed.decided_at,
-        "recorded": closed and closed.recorded,
-        **{name: getattr(numbers, name) if numbers else 0 for name in ("present", "absent", "without_place")},
-        "not_recorded": closed.not_recorded if closed else 0,
-        "scanned": 0 if closed else unplaced,
-    }
+    return answers.Meeting(
+        meeting_id=meeting.meeting_id,
+        starts_local=meeting.starts_local,
+        ends_local=meeting.ends_local,
+        zone=meeting.zone,
+        starts_at=meeting.starts_at,
+        ends_at=meeting.ends_at,
+        closed_at=closed.decided_at if closed else None,
+        recorded=closed.recorded if closed else None,
+        present=numbers.present if numbers else 0,
+        absent=numbers.absent if numbers else 0,
+        without_place=numbers.without_place if numbers else 0,
+        not_recorded=closed.not_recorded if closed else 0,
+        scanned=0 if closed else unplaced,
+    )
 
 
 async def _town_names(connection: AsyncConnection, city_ids: Sequence[str]) -> dict[str, str]:
@@ -162,7 +169,7 @@ async def _town_names(connection: AsyncConnection, city_ids: Sequence[str]) -> d
     return {row[0]: row[1] for row in await connection.execute(statement, {"cities": sorted(set(city_ids))})}
 
 
-async def roster(connection: AsyncConnection, rules: ListRules, session: Session) -> list[dict[str, Any]]:
+async def roster(connection: AsyncConnection, rules: ListRules, session: Session) -> list[answers.OnRoster]:
     """Everyone with a standing in the session or seen at one of its meetings, by family name; for each meeting who was there."""
     records = sa.select(RECORD).where(RECORD.c.session_id == session.session_id)
     by_person: dict[str, dict[str, Record]] = defaultdict(dict)
@@ -203,11 +210,14 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
     found = (await connection.execute(people, {"seen": sorted(came | {person for person, _ in scanned})})).all()
     towns = await _town_names(connection, [row.city_id for row in found if row.city_id])
     return [
-        {
-            **row._mapping,
-            "place": row.place or Standing.NONE,
-            "town": towns.get(row.city_id),
-            "meetings": [
+        answers.OnRoster(
+            person_id=row.person_id,
+            given_name=row.given_name,
+            family_name=row.family_name,
+            city_id=row.city_id,
+            town=towns.get(row.city_id),
+            place=row.place or Standing.NONE,
+            meetings=[
                 _presence(
                     meeting,
                     by_person[row.person_id].get(meeting.meeting_id),
@@ -217,7 +227,7 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
                 )
                 for meeting in session.meetings
             ],
-        }
+        )
         for row in sorted(found, key=lambda one: by_name(one.family_name, one.given_name, one.person_id))
     ]
 
@@ -228,34 +238,31 @@ def _says_something(record: Record) -> bool:
 
 def _presence(
     meeting: Meeting, record: Record | None, recorded: bool | None, scanned_at: dt.datetime | None, rules: ListRules
-) -> dict[str, Any]:
-    """`not_yet` while the list is open, `scanned` if no place is known yet of someone who was; `not_recorded` once it closed without
-    a single scan, null for who was not awaited. `recorded` is None while the list is open."""
+) -> answers.AtMeeting:
+    """`recorded` is None while the list is open."""
     if record is not None and not record.state.is_told:
         record = None
     if recorded is None and record and record.scanned_at and rules.is_too_early(meeting, record.scanned_at):
         record = None  # The meeting was moved to another day since.
-    state: str | None = "not_recorded" if recorded is False else None
-    if recorded is None:
-        state = "scanned" if scanned_at else "not_yet"
-    return {
-        "meeting_id": meeting.meeting_id,
-        "state": record.state if record else state,
-        "with_place": record and record.with_place,
-        "scanned_at": record.scanned_at if record else scanned_at,
-    }
+    if record is not None:
+        state: Seen | None = Seen(record.state)
+    elif recorded is None:
+        state = Seen.SCANNED if scanned_at else Seen.NOT_YET
+    else:
+        state = None if recorded else Seen.NOT_RECORDED
+    return answers.AtMeeting(
+        meeting_id=meeting.meeting_id,
+        state=state,
+        with_place=record.with_place if record else None,
+        scanned_at=record.scanned_at if record else scanned_at,
+    )
 
 
 async def record(
     connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str
-) -> dict[str, Any] | None:
-    statement = sa.select(
-        RECORD.c.state,
-        RECORD.c.with_place,
-        RECORD.c.city_id,
-        RECORD.c.scanned_at,
-        RECORD.c.device_id,
-        RECORD.c.event_id,
-    ).where(RECORD.c.session_id == session_id, RECORD.c.meeting_id == meeting_id, RECORD.c.person_id == person_id)
+) -> answers.Record | None:
+    statement = sa.select(*(RECORD.c[name] for name in answers.Record.model_fields)).where(
+        RECORD.c.session_id == session_id, RECORD.c.meeting_id == meeting_id, RECORD.c.person_id == person_id
+    )
     row = (await connection.execute(statement)).one_or_none()
-    return dict(row._mapping) if row else None
+    return answers.Record(**row._mapping) if row else None

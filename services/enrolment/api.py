@@ -2,126 +2,145 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, FastAPI, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import views
-from shared.books import holding
+from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OnRoster, Session, Town
+from shared.books.holding import outcome_of
 from shared.contracts.model import ID_PATTERN, Id, OptionalLine
+from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.problems import COMMAND, NO_SUCH_PATH, READ, Kind, Problem
 from shared.process.runtime import Runtime
-from shared.web.app import Problem, allowed, command, create_app
+from shared.web.app import create_app
+from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
+from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
-SessionId = Annotated[str, Path(pattern=ID_PATTERN)]
-IdempotencyKey = Annotated[str | None, Header(pattern=r"^[!-~]{1,100}$")]
+NO_SUCH_TOWN = Kind("no-such-town", 404, "No such town", "Look its id up in the list of towns.")
+NO_SUCH_SESSION = Kind(
+    "no-such-session",
+    404,
+    "No such session",
+    "Look its id up in the list of sessions; its planner may not have stated it yet.",
+)
+SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
+CityId = Annotated[str, Path(pattern=ID_PATTERN, description="The town.", examples=["geonames:776597"])]
 
 
-class Place(BaseModel):
+class SessionPage(Page):
+    """Which sessions."""
+
+    city_id: Id | None = Field(None, description="Only those of, or in, this town.", examples=["geonames:776597"])
+    phase: int | None = Field(None, ge=1, le=99)
+    state: SessionStanding | None = None
+
+
+class Asking(BaseModel):
     """Who asks for a place."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"person_id": "person-0001"}]})
 
     person_id: Id
 
 
-class Withdrawal(Place):
+class Withdrawal(BaseModel):
     """Who gives a place back, and why."""
 
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"person_id": "person-0001", "reason": "ill"}]}
+    )
+
+    person_id: Id
     reason: OptionalLine | None = None
 
 
 def app_of(runtime: Runtime) -> FastAPI:
     """The application with enrolment's routes."""
-    app = create_app(runtime, "Rollcall enrolment")
-    read = APIRouter(prefix="/api/v1", dependencies=[Depends(allowed("read"))])
+    app = create_app(runtime, "Rollcall enrolment", EnrolmentBooks)
+    read = APIRouter(prefix="/api/v1", dependencies=[Reader])
     write = APIRouter(prefix="/api/v1")
+    of_a_session = may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH)
 
-    @read.get("/towns")
-    async def towns() -> list[dict[str, Any]]:
-        """Towns with their outcome in each stage and the size of their team."""
+    @read.get("/towns", responses=may_answer(*READ))
+    async def list_towns() -> list[Town]:
+        """All towns, by name, with their outcome in each stage and the size of their team."""
         async with runtime.engine.connect() as connection:
             return await views.towns(connection)
 
-    @read.get("/towns/{city_id}")
-    async def town(city_id: Annotated[str, Path(pattern=ID_PATTERN)]) -> dict[str, Any]:
+    @read.get("/towns/{city_id}", responses=may_answer(*READ, NO_SUCH_TOWN, NO_SUCH_PATH))
+    async def show_town(city_id: CityId) -> Town:
+        """One town with its outcome in each stage and the size of its team."""
         async with runtime.engine.connect() as connection:
             found = await views.towns(connection, city_id=city_id)
         if not found:
-            raise Problem(404, "No such town", f"nothing has been heard of {city_id}", field="city_id")
+            raise Problem(NO_SUCH_TOWN, f"nothing has been heard of {city_id}", field="city_id")
         return found[0]
 
-    @read.get("/sessions")
-    async def sessions(
-        city_id: Annotated[str | None, Query(pattern=ID_PATTERN)] = None,
-        phase: Annotated[int | None, Query(ge=1, le=99)] = None,
-        state: Annotated[str | None, Query(pattern="^(scheduled|cancelled)$")] = None,
-        after: Annotated[str, Query(max_length=64)] = "",
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> list[dict[str, Any]]:
-        """Sessions by id; the next page begins `after` the last one."""
+    @read.get("/sessions", responses=may_answer(*READ))
+    async def list_sessions(page: Annotated[SessionPage, Query()]) -> list[Session]:
+        """Sessions by id, with how many have a place and how many wait; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            return await views.sessions(connection, city_id=city_id, phase=phase, state=state, after=after, limit=limit)
+            return await views.sessions(connection, **page.model_dump())
 
-    @read.get("/sessions/{session_id}")
-    async def session(session_id: SessionId) -> dict[str, Any]:
+    @read.get("/sessions/{session_id}", responses=of_a_session)
+    async def show_session(session_id: SessionId) -> Session:
+        """One session with how many have a place and how many wait."""
         async with runtime.engine.connect() as connection:
             return _found(await views.session(connection, session_id), session_id)
 
-    @read.get("/sessions/{session_id}/roster")
-    async def roster(session_id: SessionId) -> list[dict[str, Any]]:
-        """Everyone with a standing in the session, in the order of the waiting list."""
+    @read.get("/sessions/{session_id}/roster", responses=of_a_session)
+    async def show_roster(session_id: SessionId) -> list[OnRoster]:
+        """Everyone with a standing in the session: by name those with a place, the waiting list in its order, by name the others."""
         async with runtime.engine.connect() as connection:
             _found(await views.session(connection, session_id), session_id)
             return await views.roster(connection, session_id)
 
-    @write.post("/sessions/{session_id}/requests")
+    @write.post("/sessions/{session_id}/requests", responses=may_answer(*COMMAND, NO_SUCH_PATH))
     async def request_place(
-        session_id: SessionId,
-        place: Place,
-        actor: Annotated[Actor, Depends(allowed("write"))],
-        idempotency_key: IdempotencyKey = None,
-    ) -> dict[str, Any]:
+        session_id: SessionId, asking: Asking, actor: Annotated[Actor, Writer], idempotency_key: IdempotencyKey = None
+    ) -> DecidedRequest:
         """Asks for a place. Answered after the decision is committed; the same Idempotency-Key gets the same answer."""
-        return await _decided(
-            EnrolmentRequested(session_id=session_id, person_id=place.person_id), actor, idempotency_key
-        )
+        body = EnrolmentRequested(session_id=session_id, person_id=asking.person_id)
+        return await _decided(body, actor, idempotency_key)
 
-    @write.post("/sessions/{session_id}/withdrawals")
+    @write.post("/sessions/{session_id}/withdrawals", responses=may_answer(*COMMAND, NO_SUCH_PATH))
     async def withdraw(
         session_id: SessionId,
-        place: Withdrawal,
-        actor: Annotated[Actor, Depends(allowed("write"))],
+        withdrawal: Withdrawal,
+        actor: Annotated[Actor, Writer],
         idempotency_key: IdempotencyKey = None,
-    ) -> dict[str, Any]:
+    ) -> DecidedRequest:
         """Gives a place back. The seat goes to whoever waits first."""
-        body = WithdrawalRequested(session_id=session_id, person_id=place.person_id, reason=place.reason)
+        body = WithdrawalRequested(session_id=session_id, person_id=withdrawal.person_id, reason=withdrawal.reason)
         return await _decided(body, actor, idempotency_key)
 
     async def _decided(
         body: EnrolmentRequested | WithdrawalRequested, actor: Actor, idempotency_key: str | None
-    ) -> dict[str, Any]:
+    ) -> DecidedRequest:
         heard = command(runtime, body, actor, idempotency_key)
         await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            outcome = await holding.outcome(connection, heard.source, heard.event_id)
-            if outcome is None:
-                raise RuntimeError(f"{heard.event_id} was decided and has no outcome")
+            became = await outcome_of(connection, heard)
             place = await views.place(connection, body.session_id, body.person_id)
-        return {
-            "request_id": heard.event_id,
-            **outcome,
-            "place": place and {name: place[name] for name in ("state", "reason", "refusal")},
-        }
+        return DecidedRequest(
+            request_id=heard.event_id,
+            session_id=body.session_id,
+            person_id=body.person_id,
+            place=place,
+            **asdict(became),
+        )
 
     app.include_router(read)
     app.include_router(write)
     return app
 
 
-def _found(session: dict[str, Any] | None, session_id: str) -> dict[str, Any]:
+def _found(session: Session | None, session_id: str) -> Session:
     if session is None:
-        raise Problem(404, "No such session", f"nothing has been heard of {session_id}", field="session_id")
+        raise Problem(NO_SUCH_SESSION, f"nothing has been heard of {session_id}", field="session_id")
     return session

@@ -6,11 +6,12 @@ from typing import Any
 
 from services.enrolment import store, views
 from services.enrolment.api import app_of
-from services.enrolment.handlers import DECIDE, DUE, REACT
+from services.enrolment.handlers import DECIDE, DUE, REACT, Acting
 from services.enrolment.rules import EnrolmentRules
 from services.enrolment.settings import EnrolmentSettings
 from services.enrolment.state import DERIVE, MAKE
 from shared import telemetry
+from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
 from shared.service import Service
 from shared.web.pages.kit import Office, Pages
@@ -39,6 +40,7 @@ def service_of(rules: EnrolmentRules) -> Service:
         rules=rules,
         lock=store.lock,
         load=store.load,
+        touches=members(Acting),
         open_subjects=store.open_subjects,
     )
 

@@ -59,18 +59,16 @@ def may_stay(working: Working, city_id: str, phase: int) -> bool | None:
 
 def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
     """The person's memberships that count for the session, in a fixed order."""
+    where = {"city_id": session.city_id} if session.kind == SessionKind.SUPPLEMENTARY else {}
     for membership in sorted(
-        working[Membership].where("person_id", person_id), key=lambda row: (row.from_date, row.city_id)
+        working[Membership].where("person_id", person_id, **where), key=lambda row: (row.from_date, row.city_id)
     ):
-        if session.kind == SessionKind.SUPPLEMENTARY and membership.city_id != session.city_id:
-            continue
         if membership.covers(session.first_date, session.last_date):
             yield membership
 
 
 def is_erased(working: Working, person_id: str) -> bool:
-    person = working[Person].get(person_id)
-    return person is not None and person.erased
+    return bool(working[Person].where("person_id", person_id, erased=True))
 
 
 def eligible_city(working: Working, session: Session, person_id: str) -> str | RefusalReason | Wait:

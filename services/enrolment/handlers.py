@@ -27,33 +27,35 @@ from shared.state.working import Due, Held, Working
 
 def on_session(working: Working, heard: Heard[SessionFact]) -> None:
     """A session was announced, changed or cancelled: its places follow, requests that waited for it are decided, and that is said."""
-    _revise(working, [heard.body.session_id], heard)
-    _say_settled(working, heard.body.session_id, heard)
+    session_id = heard.body.session_id
+    _revise(working, [session_id], heard, subjects_of([session_id], ()))
+    _say_settled(working, session_id, heard)
 
 
 def on_city(working: Working, heard: Heard[CityFact]) -> None:
     """A town's outcome is known or has changed: its supplementary sessions, its people's places, the requests that waited."""
     city_id = heard.body.city_id
     people = {member.person_id for member in working[Membership].where("city_id", city_id)}
-    _revise(working, _sessions_about(working, {city_id}, people), heard, people)
+    _revise(working, _sessions_about(working, {city_id}, people), heard, subjects_of((), people))
 
 
 def on_membership(working: Working, heard: Heard[MembershipFact]) -> None:
     """Someone joined or left a team."""
-    body = heard.body
-    _revise(working, _sessions_about(working, {body.city_id}, {body.person_id}), heard, {body.person_id})
+    city_id, person_id = heard.body.city_id, heard.body.person_id
+    _revise(working, _sessions_about(working, {city_id}, {person_id}), heard, subjects_of((), [person_id]))
 
 
 def on_erasure(working: Working, heard: Heard[PersonErased]) -> None:
     """Nobody can be told any more: places to come and waiting end, and the seats go to whoever waits first."""
     person_id = heard.body.person_id
-    _revise(working, _sessions_about(working, set(), {person_id}), heard, {person_id})
+    _revise(working, _sessions_about(working, set(), {person_id}), heard, subjects_of((), [person_id]))
 
 
 def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
     """Which towns are trained in which phase has changed: in the phase that is named now, and in the one that was named before.
     Every session is looked at; stages are few, and sessions of another phase stay as they are."""
-    _revise(working, sorted(session.session_id for session in working[Session]), heard)
+    sessions = sorted(session.session_id for session in working[Session])
+    _revise(working, sessions, heard, subjects_of(sessions, ()))
 
 
 def on_request(working: Working, heard: Heard[PlaceRequest]) -> None:
@@ -78,7 +80,7 @@ def on_held_too_long(working: Working, moment: Due) -> None:
 def on_reconcile(working: Working, moment: Due) -> None:
     """After a restore: a session is settled with all that is known, and the requests held meanwhile are decided."""
     session_id = session_named(moment.subject)
-    _revise(working, [session_id], None)
+    _revise(working, [session_id], None, subjects_of([session_id], ()))
     _say_settled(working, session_id, None)
 
 
@@ -105,21 +107,17 @@ def _sessions_about(working: Working, cities: set[str], people: set[str]) -> lis
     found = {
         session.session_id
         for city_id in cities
-        for session in working[Session].where("city_id", city_id)
-        if session.kind == SessionKind.SUPPLEMENTARY
+        for session in working[Session].where("city_id", city_id, kind=SessionKind.SUPPLEMENTARY)
     }
     found |= {place.session_id for person_id in people for place in working[Place].where("person_id", person_id)}
     return sorted(found)
 
 
-def _revise(
-    working: Working, session_ids: Iterable[str], heard: Heard[Any] | None, people: set[str] | None = None
-) -> None:
-    """Settles these sessions anew, then decides the held requests about them or about these people.
+def _revise(working: Working, session_ids: Iterable[str], heard: Heard[Any] | None, wakes: Sequence[str]) -> None:
+    """Settles these sessions anew, then decides the held requests about these subjects: what was said of them may let that be.
 
     What came after a held request's last moment does not wake it, also if it is heard before that moment is decided.
     """
-    session_ids = list(session_ids)
     at = heard.appended_at if heard else None
     now = max(working.now, at or working.now)
     for session_id in session_ids:
@@ -127,7 +125,7 @@ def _revise(
         if session is not None:
             for fact in decide_session(working, session, at=at, now=now):
                 working.say(fact, cause=heard)
-    waiting = [held for one in subjects_of(session_ids, people or ()) for held in working[Held].where("about", one)]
+    waiting = [held for one in wakes for held in working[Held].where("about", one)]
     woken = {working[Held].key(held): held for held in waiting if not heard or heard.appended_at <= held.expires_at}
     for held in woken.values():
         working[Held].remove(*working[Held].key(held))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, assert_never
+from dataclasses import replace
+from typing import assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,9 +31,10 @@ from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, table_of
-from shared.postgres.roundtrips import Reads
+from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import HELD_SUBJECT
 from shared.service import Inputs
+from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
@@ -89,7 +91,6 @@ DECIDER = sa.Table("decider", METADATA, sa.Column("id", sa.Integer, primary_key=
 
 _DECIDER = sa.select(DECIDER.c.id).with_for_update()
 _STAGES = sa.select(STAGE)
-_MEMBERS_OF = sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "changed_cities")).distinct()
 _SESSIONS = sa.select(SESSION).where(
     sa.or_(
         any_of(SESSION.c.session_id, "sessions"),
@@ -98,10 +99,14 @@ _SESSIONS = sa.select(SESSION).where(
             sa.or_(
                 sa.and_(any_of(SESSION.c.city_id, "cities"), SESSION.c.kind == SessionKind.SUPPLEMENTARY),
                 sa.bindparam("all_of_them", type_=sa.Boolean()),
-                SESSION.c.session_id.in_(sa.select(PLACE.c.session_id).where(any_of(PLACE.c.person_id, "people"))),
             ),
         ),
     )
+)
+_PLACES_OF_PEOPLE = (
+    sa.select(PLACE)
+    .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
+    .where(any_of(PLACE.c.person_id, "people"), SESSION.c.ends_at > sa.bindparam("since"))
 )
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
@@ -162,41 +167,62 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     assert_never(never)
     if not (cities or people or sessions or all_of_them):
         return
-    reads.rows(working[Stage], _STAGES)
+    reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
     if changed:
-        towns = {"changed_cities": sorted(changed)}
-        reads.add(_MEMBERS_OF, towns, lambda found: people.update(row[0] for row in found))
+        towns = {"people": [], "cities": sorted(changed)}
+        reads.rows(working[Membership], _MEMBERSHIPS, towns, loaded_by("city_id", changed))
         await reads.run()
+        people |= {member.person_id for member in working[Membership] if member.city_id in changed}
+    # Judged by when it came: after days of downtime the session may be over by now, and was not then.
+    since = min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now)
     load_held_about(reads, working, subjects_of(sessions, people))
+    if people:
+        # Of sessions that are over no place changes: which of these they are in, their rows do not say.
+        in_some = loaded_by("person_id", people, only=lambda place: True)
+        reads.rows(working[Place], _PLACES_OF_PEOPLE, {"people": sorted(people), "since": since}, in_some)
     await reads.run()
     sessions |= {asked_for_by(held)[0] for held in working[Held]}
-    asked_for: dict[str, Any] = {
-        "sessions": sorted(sessions),
-        "cities": sorted(cities),
-        "people": sorted(people),
-        "all_of_them": all_of_them,
-        # Judged by when it came: after days of downtime the session may be over by now, and was not then.
-        "since": min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now),
-    }
-    reads.rows(working[Session], _SESSIONS, asked_for)
+    if people:
+        sessions |= {place.session_id for place in working[Place]}
+    asked_for = {"sessions": sorted(sessions), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
+    reads.rows(working[Session], _SESSIONS, asked_for, *_in_question(sessions, cities, all_of_them, since))
     await reads.run()
     sessions |= {session.session_id for session in working[Session]}
     if all_of_them:
         load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
-    reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)})
-    reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)})
+    of_sessions = loaded_by("session_id", sessions)
+    reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
+    reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
     await reads.run()
     asking |= {asked_for_by(held)[1] for held in working[Held]}
     people |= asking | {place.person_id for place in working[Place]}
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
     about = {"people": sorted(people), "cities": sorted(cities)}
-    reads.rows(working[Membership], _MEMBERSHIPS, about)
-    reads.rows(working[Person], _PEOPLE, {**about, "asking": sorted(asking)})
+    in_question = loaded_by("person_id", people), loaded_by("city_id", cities)
+    reads.rows(working[Membership], _MEMBERSHIPS, about, *in_question)
+
+    def all_erased() -> Loaded:
+        return loaded_by("person_id", people | {member.person_id for member in working[Membership]}, erased=True)
+
+    reads.rows(
+        working[Person], _PEOPLE, {**about, "asking": sorted(asking)}, loaded_by("person_id", asking), all_erased
+    )
     await reads.run()
     cities |= {membership.city_id for membership in working[Membership]}
-    reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)})
+    reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
+
+
+def _in_question(sessions: set[str], cities: set[str], all_of_them: bool, since: dt.datetime) -> list[Loaded]:
+    """The sessions that are named, and of those that are not over the supplementary ones of the towns, or all."""
+
+    def is_not_over(session: Session) -> bool:
+        return session.ends_at > since
+
+    found = [loaded_by("session_id", sessions)]
+    found.append(loaded_by("city_id", cities, kind=SessionKind.SUPPLEMENTARY, only=is_not_over))
+    return [*found, replace(EVERY_ROW, only=is_not_over)] if all_of_them else found
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the API reads: towns, sessions with their counts, rosters, what became of a request, the books. SQL that changes nothing."""
+"""What the API reads: towns, sessions with their counts, rosters, the books. SQL that changes nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.enrolment.answers import OnRoster, Place, Session, StageOutcome, Town
 from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
 from shared.alphabet import by_name, polish
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RequestFate, Standing
@@ -40,7 +41,7 @@ def _session_list() -> sa.Select[Any]:
     )
 
 
-async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> list[dict[str, Any]]:
+async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> list[Town]:
     """Towns by name, with their outcome in each stage and the size of their team today."""
     members = (
         sa.select(MEMBERSHIP.c.city_id, sa.func.count(sa.distinct(MEMBERSHIP.c.person_id)).label("members"))
@@ -64,39 +65,33 @@ async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> l
     )
     if city_id is not None:
         statement = statement.where(TOWN.c.city_id == city_id)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Town] = {}
     for row in await connection.execute(statement):
         town = found.setdefault(
             row.city_id,
-            {
-                "city_id": row.city_id,
-                "name": row.name,
-                "voivodeship": row.voivodeship,
-                "members": row.members or 0,
-                "stages": [],
-            },
+            Town(city_id=row.city_id, name=row.name, voivodeship=row.voivodeship, members=row.members or 0, stages=[]),
         )
-        town["stages"].append({"stage": row.stage, "outcome": row.outcome, "decided_on": row.decided_on})
-    return sorted(found.values(), key=lambda town: (polish(town["name"]), town["city_id"]))
+        town.stages.append(StageOutcome(stage=row.stage, outcome=row.outcome, decided_on=row.decided_on))
+    return sorted(found.values(), key=lambda town: (polish(town.name), town.city_id))
 
 
 async def sessions(
     connection: AsyncConnection, *, city_id: str | None, phase: int | None, state: str | None, after: str, limit: int
-) -> list[dict[str, Any]]:
+) -> list[Session]:
     """Sessions with how many have a place and how many wait, by session id."""
     statement = _session_list().where(SESSION.c.session_id > after).order_by(SESSION.c.session_id).limit(limit)
     for column, value in ((SESSION.c.city_id, city_id), (SESSION.c.phase, phase), (SESSION.c.state, state)):
         if value is not None:
             statement = statement.where(column == value)
-    return [dict(row._mapping) for row in await connection.execute(statement)]
+    return [Session(**row._mapping) for row in await connection.execute(statement)]
 
 
-async def session(connection: AsyncConnection, session_id: str) -> dict[str, Any] | None:
+async def session(connection: AsyncConnection, session_id: str) -> Session | None:
     row = (await connection.execute(_session_list().where(SESSION.c.session_id == session_id))).one_or_none()
-    return dict(row._mapping) if row else None
+    return Session(**row._mapping) if row else None
 
 
-async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str, Any]]:
+async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]:
     """Everyone with a standing in the session: by name those with places, the waiting list in its order, by name the others.
 
     While it is cancelled nobody is enrolled or waits: `stands` says how the place will stand if it is scheduled again.
@@ -125,7 +120,7 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[dict[str,
         .order_by(PLACE.c.state, PLACE.c.queue, PLACE.c.person_id)
         .limit(5000)
     )
-    return [dict(row._mapping) for row in sorted(await connection.execute(statement), key=_in_the_roster)]
+    return [OnRoster(**row._mapping) for row in sorted(await connection.execute(statement), key=_in_the_roster)]
 
 
 def _in_the_roster(row: Any) -> tuple[Any, ...]:
@@ -141,10 +136,12 @@ def _in_the_roster(row: Any) -> tuple[Any, ...]:
             assert_never(never)
 
 
-async def place(connection: AsyncConnection, session_id: str, person_id: str) -> dict[str, Any] | None:
-    statement = sa.select(PLACE).where(PLACE.c.session_id == session_id, PLACE.c.person_id == person_id)
+async def place(connection: AsyncConnection, session_id: str, person_id: str) -> Place | None:
+    statement = sa.select(PLACE.c.state, PLACE.c.reason, PLACE.c.refusal).where(
+        PLACE.c.session_id == session_id, PLACE.c.person_id == person_id
+    )
     row = (await connection.execute(statement)).one_or_none()
-    return dict(row._mapping) if row else None
+    return Place(**row._mapping) if row else None
 
 
 def _fate(standing: Standing) -> RequestFate:

@@ -4,72 +4,102 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Path, Query
+from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications import reading, store
+from services.notifications.answers import Notice, NotificationsBooks
 from services.notifications.decisions import operator_says
-from services.notifications.ledger import NoticeState, OpenNotice, Told
-from shared.contracts.model import ID_PATTERN
+from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
+from services.notifications.ledger import Notice as SettledNotice
+from shared.contracts.model import ID_PATTERN, Id
+from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
 from shared.process.runtime import EVERYTHING, Runtime
-from shared.web.app import Problem, allowed, create_app
+from shared.web.app import create_app
+from shared.web.asking import Operator, Page, Reader
+from shared.web.refusing import may_answer
 
-NoticeId = Annotated[str, Path(pattern=ID_PATTERN)]
+NO_SUCH_NOTICE = Kind(
+    "no-such-notice",
+    404,
+    "No such notice",
+    "Look its id up in the list of notices; only one that is settled can be settled again.",
+)
+NOTHING_TO_SETTLE = Kind(
+    "nothing-to-settle",
+    409,
+    "Nothing to settle",
+    "Nothing: the notice is not in doubt and has not failed, or a later one told what is true.",
+)
+LATER_ONE_UNDER_WAY = Kind(
+    "later-one-under-way", 409, "Too late", "Wait for what becomes of the later notice about the same place."
+)
+NoticeId = Annotated[
+    str, Path(pattern=ID_PATTERN, description="The notice.", examples=["notice-0199aa00-0000-7000-8000-000000000003"])
+]
+
+
+class NoticePage(Page):
+    """Which notices."""
+
+    state: NoticeState | None = None
+    person_id: Id | None = Field(None, description="Only those to this person.", examples=["person-0001"])
 
 
 class Found(BaseModel):
     """What an operator found out, in the mail server's log or from the person."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"as": "sent"}, {"as": "not_sent"}]})
 
     sent: Literal["sent", "not_sent"] = Field(alias="as")
 
 
 def app_of(runtime: Runtime) -> FastAPI:
     """The application with notifications' routes."""
-    app = create_app(runtime, "Rollcall notifications")
-    read = APIRouter(prefix="/api/v1", dependencies=[Depends(allowed("read"))])
-    operate = APIRouter(prefix="/api/v1", dependencies=[Depends(allowed("operate"))])
+    app = create_app(runtime, "Rollcall notifications", NotificationsBooks)
+    read = APIRouter(prefix="/api/v1", dependencies=[Reader])
+    operate = APIRouter(prefix="/api/v1", dependencies=[Operator])
 
-    @read.get("/notices")
-    async def notices(
-        state: NoticeState | None = None,
-        person_id: Annotated[str | None, Query(pattern=ID_PATTERN)] = None,
-        after: Annotated[str, Query(max_length=64)] = "",
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> list[dict[str, Any]]:
+    @read.get("/notices", responses=may_answer(*READ))
+    async def list_notices(page: Annotated[NoticePage, Query()]) -> list[Notice]:
         """Notices by id, oldest first; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            return await reading.notices(connection, state=state, person_id=person_id, after=after, limit=limit)
+            return [Notice(**row) for row in await reading.notices(connection, **page.model_dump())]
 
-    @read.get("/notices/{notice_id}")
-    async def notice(notice_id: NoticeId) -> dict[str, Any]:
+    @read.get("/notices/{notice_id}", responses=may_answer(*READ, NO_SUCH_NOTICE, NO_SUCH_PATH))
+    async def show_notice(notice_id: NoticeId) -> Notice:
+        """One notice, and what it says."""
         async with runtime.engine.connect() as connection:
             return _there(await reading.notice(connection, notice_id), notice_id)
 
-    @operate.post("/notices/{notice_id}/settle")
-    async def settle(notice_id: NoticeId, found: Found) -> dict[str, Any]:
-        """Ends the doubt about a notice, or gives a failed one another chance (`not_sent`: what it said is told anew)."""
+    @operate.post(
+        "/notices/{notice_id}/settle",
+        responses=may_answer(*WRITE, NO_SUCH_NOTICE, NO_SUCH_PATH, NOTHING_TO_SETTLE, LATER_ONE_UNDER_WAY),
+    )
+    async def settle_notice(notice_id: NoticeId, found: Found) -> Notice:
+        """Ends the doubt about a notice, or gives a failed one another chance (`not_sent`: what it said is told anew). Said again, it
+        changes nothing."""
         if not runtime.own_heard.is_set():
-            raise Problem(503, "Try again", "still hearing what this service said before", headers={"Retry-After": "5"})
+            raise Problem(TRY_AGAIN, "still hearing what this service said before")
         async with runtime.decider.unit_of_work() as (connection, thought):
             working = runtime.service.working(runtime.service.clock())
             known = await store.load_settled(connection, working, notice_id)
             if known is None:
-                raise Problem(404, "No such notice", f"{notice_id} is not known or not settled yet", field="notice_id")
-            told = working[Told].get(known.person_id, known.session_id)
-            if (
-                known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED)
-                or told is None
-                or told.notice_id != notice_id
-            ):
-                raise Problem(409, "Nothing to settle", "the notice was sent, or a later one has told what is true")
-            if len(working[OpenNotice]):
-                raise Problem(409, "Too late", "a later notice about the same place is on its way")
-            operator_says(working, known, sent=found.sent == "sent")
-            await runtime.decider.write(connection, working)
-            thought.add(working)
-            thought.has_news(EVERYTHING)  # What it is about may have been heard at any time.
+                raise Problem(NO_SUCH_NOTICE, f"{notice_id} is not known or not settled yet", field="notice_id")
+            if not _stands_so(known, found):
+                told = working[Told].get(known.person_id, known.session_id)
+                if (
+                    known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED)
+                    or told is None
+                    or told.notice_id != notice_id
+                ):
+                    raise Problem(NOTHING_TO_SETTLE, "the notice was sent, or a later one has told what is true")
+                if len(working[OpenNotice]):
+                    raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same place is on its way")
+                operator_says(working, known, sent=found.sent == "sent")
+                await runtime.decider.write(connection, working)
+                thought.add(working)
+                thought.has_news(EVERYTHING)  # What it is about may have been heard at any time.
         async with runtime.engine.connect() as connection:
             return _there(await reading.notice(connection, notice_id), notice_id)
 
@@ -78,7 +108,12 @@ def app_of(runtime: Runtime) -> FastAPI:
     return app
 
 
-def _there(notice: dict[str, Any] | None, notice_id: str) -> dict[str, Any]:
+def _stands_so(known: SettledNotice, found: Found) -> bool:
+    """Whether it has been settled that way before: whoever did not get the answer says it again, and nothing more is to be done."""
+    return known.state == NoticeState.SENT if found.sent == "sent" else known.code == NOT_SENT
+
+
+def _there(notice: dict[str, Any] | None, notice_id: str) -> Notice:
     if notice is None:
-        raise Problem(404, "No such notice", f"{notice_id} is not known", field="notice_id")
-    return notice
+        raise Problem(NO_SUCH_NOTICE, f"{notice_id} is not known", field="notice_id")
+    return Notice(**notice)

@@ -22,7 +22,7 @@ from shared.events.envelope import Heard
 from shared.postgres.database import KEPT, rows_as, table_of
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
-from shared.state.rows import Row, fields_of
+from shared.state.rows import Loaded, Row, fields_of, loaded_by
 from shared.state.working import Working
 
 R = TypeVar("R", bound=Row)
@@ -238,9 +238,11 @@ async def take(
         notice = reading.next(OpenNotice)
         told, outcome, place, session, person, contact = (reading.next(kind) for kind in _JOINED)
         assert isinstance(notice, OpenNotice)
-        working[OpenNotice].loaded([notice])
-        working[Told].loaded([told] if isinstance(told, Told) else [])
-        working[Notice].loaded([outcome] if isinstance(outcome, Notice) else [])
+        pair = (notice.person_id, notice.session_id)
+        working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, frozenset([pair])))
+        working[Told].loaded([told] if isinstance(told, Told) else [], Loaded(Told.KEY, frozenset([pair])))
+        its_outcome = loaded_by("notice_id", [notice.notice_id])
+        working[Notice].loaded([outcome] if isinstance(outcome, Notice) else [], its_outcome)
         city_name, name_pl, name_en, settled, mailbox, made_of = row[-6:]
         names = (name_pl, name_en) if name_pl else None
         truth = Truth(place, session, person, contact, city_name, names, settled, mailbox, made_of)  # type: ignore[arg-type]
@@ -273,8 +275,9 @@ def _by_pair(table: sa.Table) -> sa.Select[Any]:
 _OPEN_OF = _by_pair(OPEN)
 _TOLD_OF = _by_pair(TOLD)
 _LEASED = (
-    sa.select(OPEN, TOLD)
+    sa.select(OPEN, TOLD, NOTICE)
     .outerjoin(TOLD, sa.and_(TOLD.c.person_id == OPEN.c.person_id, TOLD.c.session_id == OPEN.c.session_id))
+    .outerjoin(NOTICE, NOTICE.c.notice_id == OPEN.c.notice_id)
     .where(sa.tuple_(OPEN.c.person_id, OPEN.c.session_id).in_(sa.bindparam("pairs", expanding=True)))
     .where(OPEN.c.lease == sa.bindparam("lease"))
     .order_by(OPEN.c.person_id, OPEN.c.session_id)
@@ -283,19 +286,23 @@ _LEASED = (
 
 
 async def load_leased(connection: AsyncConnection, working: Working, pairs: Sequence[Pair], lease: str) -> None:
-    """The open notices that this lease still holds, locked, and what was told so far: nobody else changes that while a
-    notice is open."""
+    """The open notices that this lease still holds, locked, with what was told so far and with their outcomes, if there are any: nobody
+    else changes that while a notice is open."""
+    working[OpenNotice].loaded((), Loaded(OpenNotice.KEY, frozenset(pairs)))
     for row in await connection.execute(_LEASED, {"pairs": sorted(pairs), "lease": lease}):
         reading = _Reading(row)
-        notice, told = reading.next(OpenNotice), reading.next(Told)
-        working[OpenNotice].loaded([notice] if notice else [])
-        working[Told].loaded([told] if told else [])
+        notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
+        assert notice is not None
+        pair = (notice.person_id, notice.session_id)
+        working[OpenNotice].loaded([notice])
+        working[Told].loaded([told] if told else [], Loaded(Told.KEY, frozenset([pair])))
+        working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
 
 
 async def load_told(connection: AsyncConnection, working: Working, pairs: Iterable[Pair]) -> None:
-    wanted = sorted(set(pairs))
-    if wanted:
-        working[Told].loaded(rows_as(Told, await connection.execute(_TOLD_OF, {"pairs": wanted})))
+    wanted = frozenset(pairs)
+    found = await connection.execute(_TOLD_OF, {"pairs": sorted(wanted)}) if wanted else ()
+    working[Told].loaded(rows_as(Told, found), Loaded(Told.KEY, wanted))
 
 
 async def load_settled(connection: AsyncConnection, working: Working, notice_id: str) -> Notice | None:
@@ -307,11 +314,14 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
     if notice is not None:
         pairs = [(notice.person_id, notice.session_id)]
         await load_told(connection, working, pairs)
-        working[OpenNotice].loaded(rows_as(OpenNotice, await connection.execute(_OPEN_OF, {"pairs": pairs})))
+        found = await connection.execute(_OPEN_OF, {"pairs": pairs})
+        working[OpenNotice].loaded(rows_as(OpenNotice, found), Loaded(OpenNotice.KEY, frozenset(pairs)))
     return notice
 
 
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """For outcomes heard back from our own stream: what was told so far."""
     outcomes = [one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, NoticeOutcome)]
-    await load_told(reads.connection, working, [(body.person_id, body.session_id) for body in outcomes])
+    pairs = frozenset((body.person_id, body.session_id) for body in outcomes)
+    if pairs:
+        reads.rows(working[Told], _TOLD_OF, {"pairs": sorted(pairs)}, Loaded(Told.KEY, pairs))

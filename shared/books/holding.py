@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -12,18 +11,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
-from shared.events.envelope import Heard, microseconds, subject_of
+from shared.events.envelope import Heard
 from shared.postgres.database import any_of
-from shared.postgres.roundtrips import Reads
+from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
 from shared.state.ownership import OtherWriter, Takeover
+from shared.state.rows import EVERY_ROW, loaded_by
 from shared.state.working import Answer, Held, Unchanged, Working
+from shared.values import immutable
 
+HELD_OUTCOME = "Held"
+"""What a request is told that waits: no fact says so."""
 HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""
 
 _TAKEOVERS = sa.select(TAKEOVER)
-
+*_ANSWERED, _STILL_HELD = (
+    sa.select(table).where(table.c.request_source == sa.bindparam("source"), table.c.request_id == sa.bindparam("id"))
+    for table in (ANSWER, UNCHANGED, HELD)
+)
 
 _HELD_ABOUT = (
     sa.select(HELD)
@@ -34,7 +40,7 @@ _HELD_ABOUT = (
 
 
 def load_takeovers(reads: Reads, working: Working) -> None:
-    reads.rows(working[Takeover], _TAKEOVERS)
+    reads.rows(working[Takeover], _TAKEOVERS, NONE, EVERY_ROW)
 
 
 _OTHER_WRITERS = sa.select(OTHER_WRITER).where(any_of(OTHER_WRITER.c.subject, "other_subjects"))
@@ -42,17 +48,20 @@ _OTHER_WRITERS = sa.select(OTHER_WRITER).where(any_of(OTHER_WRITER.c.subject, "o
 
 def load_other_writers(reads: Reads, working: Working, events: Iterable[Heard[Event]]) -> None:
     """What others said about the aggregates that these events contend for; asked once their rows are loaded, and seldom anything."""
-    subjects = set()
+    contended, undisputed = set[str](), set[str]()
     for one in events:
         make = working.make.get(type(one.body))
         row = make(one) if make else None
         if row is not None:
             rows = working[type(row)]
             old = rows.get(*rows.key(row))
-            if old is not None and (old.source != row.source or getattr(row, "erased", False)):
-                subjects.add(one.subject)
-    if subjects:
-        reads.rows(working[OtherWriter], _OTHER_WRITERS, {"other_subjects": sorted(subjects)})
+            disputed = old is not None and (old.source != row.source or getattr(row, "erased", False))
+            (contended if disputed else undisputed).add(one.subject)
+    others = working[OtherWriter]
+    # Of what nobody has stated nobody said anything beside its owner; and who goes on stating what is theirs asks for no rival.
+    others.loaded((), loaded_by("subject", undisputed - contended))
+    if contended:
+        reads.rows(others, _OTHER_WRITERS, {"other_subjects": sorted(contended)}, loaded_by("subject", contended))
 
 
 def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard[Event]]) -> None:
@@ -63,21 +72,6 @@ def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard
     reads.by_key(working[Held], HELD, wanted)
 
 
-async def outcome(connection: AsyncConnection, source: str, request_id: str) -> dict[str, Any] | None:
-    """What became of a request: its answer, or that it is held and what it waits for. None: nobody has heard of it."""
-    for table in (ANSWER, UNCHANGED):
-        answer = sa.select(table.c.outcome, table.c.event_id, table.c.subject).where(
-            table.c.request_source == source, table.c.request_id == request_id
-        )
-        if row := (await connection.execute(answer)).one_or_none():
-            return dict(row._mapping)
-    held = sa.select(HELD.c.waits_for, HELD.c.expires_at, HELD.c.subject).where(
-        HELD.c.request_source == source, HELD.c.request_id == request_id
-    )
-    row = (await connection.execute(held)).one_or_none()
-    return {"outcome": "Held", **row._mapping} if row else None
-
-
 def load_held_about(
     reads: Reads,
     working: Working,
@@ -86,28 +80,56 @@ def load_held_about(
     most: int = 20_000,
 ) -> None:
     """The held requests about these: what arrived about them may let them be decided."""
-    reads.rows(working[Held], _HELD_ABOUT, {"held_about": sorted(set(subjects)), "held_most": most})
+    about = set(subjects)
+    parameters = {"held_about": sorted(about), "held_most": most}
+    reads.rows(working[Held], _HELD_ABOUT, parameters, loaded_by("about", about))
 
 
 def heard_again(held: Held) -> Heard[Event]:
     """A held request in the shape in which it was heard."""
     body = EVENTS[held.type].model_validate_json(held.body)
-    return Heard(
-        stream=held.stream,
-        partition=held.partition,
-        offset=held.offset,
-        appended_at=held.appended_at,
-        event_id=held.request_id,
+    return Heard.as_request(
+        body,
+        held.partition,
+        held.offset,
+        held.appended_at,
         source=held.request_source,
-        subject=subject_of(body),
+        event_id=held.request_id,
         stated_at=held.stated_at,
-        version=microseconds(held.stated_at),
-        numbered=False,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
     )
+
+
+@immutable
+class Outcome:
+    """What became of a request: the fact that answered it, or what it waits for and until when."""
+
+    outcome: str
+    event_id: str | None = None
+    waits_for: str | None = None
+    expires_at: dt.datetime | None = None
+
+
+async def outcome_of(connection: AsyncConnection, request: Heard[Event]) -> Outcome:
+    """What became of a request that was decided, or is held."""
+    found = await _became(connection, request)
+    if found is None:
+        raise RuntimeError(f"{request.event_id} was decided and has no outcome")
+    return found
+
+
+async def is_known(connection: AsyncConnection, request: Heard[Event]) -> bool:
+    """Whether it, or another one under its id, was heard before."""
+    return await _became(connection, request) is not None
+
+
+async def _became(connection: AsyncConnection, request: Heard[Event]) -> Outcome | None:
+    key = {"source": request.source, "id": request.event_id}
+    for statement in _ANSWERED:
+        if row := (await connection.execute(statement, key)).one_or_none():
+            return Outcome(row.outcome, event_id=row.event_id)
+    if row := (await connection.execute(_STILL_HELD, key)).one_or_none():
+        return Outcome(HELD_OUTCOME, waits_for=row.waits_for, expires_at=row.expires_at)
+    return None
 
 
 def in_order_of_arrival(held: Iterable[Held]) -> list[Held]:

@@ -268,16 +268,25 @@ BYTES = ("key", "value", "headers")
 _ABOUT_THEM = [column for column in PARKED.c if column.name not in BYTES]
 
 
+_OLDEST_FIRST = (PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
+
+
 async def open_parked(
-    connection: AsyncConnection, *, limit: int = 500, reason: str | None = None, state: str = ParkedState.PARKED
+    connection: AsyncConnection,
+    *,
+    limit: int = 500,
+    reason: str | None = None,
+    state: str = ParkedState.PARKED,
+    after: Parked | None = None,
 ) -> list[dict[str, Any]]:
-    """What is known about parked records, oldest first, without their bytes."""
+    """What is known about parked records, oldest first, without their bytes. `after`: the last one of the page before."""
     statement = sa.select(*_ABOUT_THEM).where(PARKED.c.state == state)
     if reason:
         statement = statement.where(PARKED.c.reason == reason)
-    statement = statement.order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset).limit(
-        limit
-    )
+    if after is not None:
+        last = (after.appended_at, after.stream, after.partition, after.offset)
+        statement = statement.where(sa.tuple_(*_OLDEST_FIRST) > sa.tuple_(*last))
+    statement = statement.order_by(*_OLDEST_FIRST).limit(limit)
     return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 

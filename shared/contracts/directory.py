@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, assert_never
 
-from shared.contracts.model import Email, Fact, Id, Language, Line, OptionalLine
+from shared.contracts.model import Date, Email, Fact, Id, Language, Line, OptionalLine
 
 
 class MemberKind(StrEnum):
@@ -76,7 +75,7 @@ class TeamMembership(Fact):
 
     person_id: Id
     city_id: Id
-    from_date: dt.date
+    from_date: Date
     department: OptionalLine | None = None
     role: OptionalLine | None = None
     kind: MemberKind
@@ -101,7 +100,7 @@ class TeamMemberJoined(TeamMembership):
 class TeamMemberLeft(TeamMembership):
     """The membership ended; `until_date` is its last day."""
 
-    until_date: dt.date
+    until_date: Date
     example: ClassVar[Mapping[str, object]] = _MEMBER | {"until_date": "2026-09-30"}
 
 
@@ -110,7 +109,7 @@ ContactFact = ContactRegistered | ContactForgotten
 MembershipFact = TeamMemberJoined | TeamMemberLeft
 
 
-def last_day_after(fact: MembershipFact) -> dt.date | None:
+def last_day_after(fact: MembershipFact) -> Date | None:
     """The last day of the membership, if it has one."""
     match fact:
         case TeamMemberJoined():

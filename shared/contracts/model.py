@@ -12,7 +12,16 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
 TEXT_PATTERN = r"^[^\x00]*$"
@@ -22,6 +31,13 @@ LINE_PATTERN = r"^[^\x00\r\n\u2028\u2029]*$"
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
 """When a training can be. At the ends of what Python can count, some hours before or after it would be no time at all."""
 BODY_LIMIT_BYTES = 256 * 1024
+
+
+def _written(value: object) -> object:
+    """A number is no time, nor are digits that look like one: whether they count seconds or milliseconds would be a guess."""
+    if (isinstance(value, str) and value[4:5] == "-") or isinstance(value, dt.date):
+        return value
+    raise ValueError("must be written as RFC 3339 has it, such as 2026-10-24T06:52:10Z")
 
 
 def _to_utc(moment: dt.datetime) -> dt.datetime:
@@ -63,8 +79,15 @@ PublicKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 """The 32 bytes of an Ed25519 public key, base64url without padding."""
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 Version = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
-Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
-LocalTime = Annotated[dt.datetime, AfterValidator(_naive)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_to_utc)]
+LocalTime = Annotated[
+    dt.datetime,
+    BeforeValidator(_written),
+    AfterValidator(_naive),
+    # JSON Schema's date-time has an offset.
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"}),
+]
+Date = Annotated[dt.date, BeforeValidator(_written)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 
 

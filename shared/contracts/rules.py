@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.contracts.model import Fact, Id, Line, OptionalLine
+from shared.contracts.model import Date, Fact, Id, Line, OptionalLine
 
 
 class Rule(Fact):
@@ -25,7 +24,7 @@ class StageOpened(Rule):
 
     stage: Annotated[int, Field(strict=True, ge=1, le=99)]
     phase: Annotated[int, Field(strict=True, ge=1, le=99)]
-    opened_on: dt.date
+    opened_on: Date
 
 
 class TopicDefined(Rule):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, assert_never
 
 from pydantic import Field
 
-from shared.contracts.model import Count, Fact, Id, Line, OptionalLine
+from shared.contracts.model import Count, Date, Fact, Id, Line, OptionalLine
 
 
 class NotSelected(StrEnum):
@@ -39,7 +38,7 @@ class CityOutcome(Fact):
     population: Count | None = None
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
-    decided_on: dt.date
+    decided_on: Date
 
 
 _TOWN: dict[str, object] = {

@@ -9,8 +9,6 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import assert_never
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from shared.books import erasing, holding, parking
 from shared.books.holding import HELD_TOO_LONG
 from shared.books.recovery import RECONCILE
@@ -30,19 +28,18 @@ QUIET_FOR = dt.timedelta(days=30)
 
 async def think(
     service: Service,
-    connection: AsyncConnection,
+    reads: Reads,
     inputs: Inputs,
     *,
     quiet_until: Mapping[Partition, int],
     all_rules_known: bool = False,
-) -> tuple[Working, Writes]:
-    """What came of the inputs, and what remains to be written. What stands before `quiet_until` decides nothing (shared.books.recovery)."""
+) -> Working:
+    """What came of the inputs. What stands before `quiet_until` decides nothing (shared.books.recovery)."""
     working = service.working(service.clock())
     working.all_rules_known = all_rules_known
     if not inputs:
-        return working, Writes()
+        return working
     requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
-    reads = Reads(connection)
     holding.load_takeovers(reads, working)
     _load_owners(service, reads, working, inputs)
     holding.load_known_requests(reads, working, requests)
@@ -56,7 +53,7 @@ async def think(
             _due(service, working, one)
         else:
             _hear(service, working, one, quiet=_is_quiet(one, quiet_until))
-    return working, to_write(service, working)
+    return working
 
 
 def to_write(service: Service, working: Working) -> Writes:

@@ -36,7 +36,7 @@ from shared.events.envelope import (
 from shared.events.streams import Partition
 from shared.faults import Fault, classify, told
 from shared.outbox import journal
-from shared.postgres.roundtrips import Writes
+from shared.postgres.roundtrips import Reads, Writes
 from shared.service import Inputs, Service
 from shared.state.ownership import Verdict
 from shared.state.working import Said, SetAside, Working
@@ -130,10 +130,11 @@ class Decider:
 
     async def think(self, connection: AsyncConnection, inputs: Inputs, *, all_rules_known: bool = False) -> Working:
         """Loads what the inputs touch, hears them one by one in memory and writes what changed. Commits nothing."""
-        working, writes = await think(
-            self.service, connection, inputs, quiet_until=self.quiet_until, all_rules_known=all_rules_known
+        reads = Reads(connection)
+        working = await think(
+            self.service, reads, inputs, quiet_until=self.quiet_until, all_rules_known=all_rules_known
         )
-        await writes.run(connection)
+        await to_write(self.service, working).run(connection)
         return working
 
     async def write(self, connection: AsyncConnection, working: Working) -> None:
@@ -157,7 +158,8 @@ class Decider:
             if one_by_one:
                 aside = await self._one_by_one(connection, news, batches, thought)
             else:
-                working, writes = await think(self.service, connection, news, quiet_until=self.quiet_until)
+                working = await think(self.service, Reads(connection), news, quiet_until=self.quiet_until)
+                writes = to_write(self.service, working)
                 thought.add(working)
                 aside = await self._park(connection, working.aside, batches, now)
             own = [one for one in news if one.source == source and one.stream in self.service.own]

@@ -24,7 +24,6 @@ from shared.events.envelope import (
     Record,
     Unknown,
     appended_at,
-    microseconds,
     subject_of,
 )
 from shared.events.oversized import CutRecord
@@ -246,22 +245,16 @@ def _event(
     if subject != expected and unquote(subject) != unquote(expected):
         raise _NotReadable(Reason.WRONG_SUBJECT, f"ce_subject is {subject[:120]!r}, the body says {expected!r}")
     number = headers.get("ce_aggregateversion")
-    version = None if number is None else _version(number)
-    return Heard(  # By position: naming the fields takes as long as reading the time.
-        record.topic,
-        record.partition,
-        record.offset,
-        heard_at,
+    return Heard.from_kafka(
+        record,
+        body,
         event_id,
         source,
-        expected,
         stated_at,
-        microseconds(stated_at) if version is None else version,
-        version is not None,
+        None if number is None else _version(number),
         _handed_on(headers, "ce_correlationid"),
         _handed_on(headers, "ce_causationid"),
         _handed_on(headers, "ce_traceparent"),
-        body,
     )
 
 
@@ -273,21 +266,4 @@ def _tombstone(record: Record, stream: Stream) -> Heard[Event]:
         body = stream.tombstone.model_validate({stream.key: (record.key or b"").decode()})
     except (ValidationError, UnicodeDecodeError):
         raise _NotReadable(Reason.WRONG_KEY, f"the key of the tombstone is no {stream.key}") from None
-    heard_at = appended_at(record)
-    return Heard(
-        stream=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        appended_at=heard_at,
-        event_id=f"tombstone-{record.partition}-{record.offset}",
-        source="tombstone",
-        subject=subject_of(body),
-        stated_at=heard_at,
-        version=microseconds(heard_at),
-        numbered=False,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-        tombstone=True,
-    )
+    return Heard.from_tombstone(record, body)

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,8 +23,13 @@ from shared.values import immutable
 ATTRIBUTE_LIMIT = 200
 STRUCTURED = "application/cloudevents+json"
 BINARY = "application/json"
+NO_PARTITION = -1
+"""Where commands come from, and what we say ourselves before Kafka has it."""
+TOMBSTONE_SOURCE = "tombstone"
+"""An empty value names no writer."""
 
 B = TypeVar("B", bound=Event, covariant=True)
+E = TypeVar("E", bound=Event)
 
 
 class Reason(StrEnum):
@@ -80,7 +86,10 @@ class Record(Protocol):
 
 @immutable
 class Heard(Generic[B]):
-    """One event as it was heard: who said what, when it was said, and where and when we heard it."""
+    """One event as it was heard: who said what, when it was said, and where and when we heard it.
+
+    Made by name: `from_kafka`, `from_tombstone`, `over_http`, `as_request` for one that was held, `from_ourselves`.
+    """
 
     stream: str
     partition: int
@@ -102,6 +111,109 @@ class Heard(Generic[B]):
     @property
     def type(self) -> str:
         return self.body.type_name()
+
+    @staticmethod
+    def from_kafka(
+        record: Record,
+        body: E,
+        event_id: str,
+        source: str,
+        stated_at: dt.datetime,
+        number: int | None,
+        correlation_id: str | None,
+        causation_id: str | None,
+        traceparent: str | None,
+    ) -> Heard[E]:
+        """What a record's envelope and body say. `number`: its `ce_aggregateversion`, None if its producer numbers nothing."""
+        return Heard(  # By position: naming the fields takes as long as reading the time.
+            record.topic,
+            record.partition,
+            record.offset,
+            appended_at(record),
+            event_id,
+            source,
+            subject_of(body),
+            stated_at,
+            microseconds(stated_at) if number is None else number,
+            number is not None,
+            correlation_id,
+            causation_id,
+            traceparent,
+            body,
+        )
+
+    @staticmethod
+    def from_tombstone(record: Record, body: E) -> Heard[E]:
+        """What an empty value says: that its key is erased, when the broker got it, by nobody in particular."""
+        event_id, at = f"tombstone-{record.partition}-{record.offset}", appended_at(record)
+        return replace(
+            Heard.from_kafka(record, body, event_id, TOMBSTONE_SOURCE, at, None, None, None, None), tombstone=True
+        )
+
+    @staticmethod
+    def over_http(command: E, *, source: str, event_id: str, now: dt.datetime) -> Heard[E]:
+        """A command: heard when it is made, and of no partition."""
+        offset = _offset_of(source, event_id)
+        return Heard.as_request(command, NO_PARTITION, offset, now, source=source, event_id=event_id, stated_at=now)
+
+    @staticmethod
+    def as_request(
+        body: E,
+        partition: int,
+        offset: int,
+        appended_at: dt.datetime,
+        *,
+        source: str,
+        event_id: str,
+        stated_at: dt.datetime,
+    ) -> Heard[E]:
+        """A request where and when it was heard, be it just now or long ago and held since. Nobody numbers requests."""
+        return Heard(
+            stream=type(body).stream,
+            partition=partition,
+            offset=offset,
+            appended_at=appended_at,
+            event_id=event_id,
+            source=source,
+            subject=subject_of(body),
+            stated_at=stated_at,
+            version=microseconds(stated_at),
+            numbered=False,
+            correlation_id=None,
+            causation_id=None,
+            traceparent=None,
+            body=body,
+        )
+
+    @staticmethod
+    def from_ourselves(
+        fact: E,
+        *,
+        source: str,
+        event_id: str,
+        version: int,
+        said_at: dt.datetime,
+        correlation_id: str | None,
+        causation_id: str | None,
+        traceparent: str | None = None,
+    ) -> Heard[E]:
+        """A fact of our own, as it is applied when it is said, and again when a rebuild reads it in the journal: heard when it was decided."""
+        return Heard(
+            stream=type(fact).stream,
+            partition=NO_PARTITION,
+            offset=-1,
+            appended_at=getattr(fact, "decided_at", said_at),
+            event_id=event_id,
+            source=source,
+            subject=subject_of(fact),
+            stated_at=said_at,
+            version=version,
+            numbered=True,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            traceparent=traceparent,
+            body=fact,
+        )
 
 
 @immutable
@@ -184,6 +296,13 @@ def digest_of(body: Event) -> str:
     known = set(type(body).model_fields)
     content = json.dumps(body.model_dump(mode="json", exclude_defaults=True, include=known), sort_keys=True)
     return hashlib.blake2b(f"{body.type_name()} {content}".encode(), digest_size=12).hexdigest()
+
+
+def _offset_of(source: str, event_id: str) -> int:
+    """What tells a command from all others should it be held, and parked later: made of all that it is known by. Below every
+    offset there is."""
+    digest = hashlib.blake2b(f"{source}\n{event_id}".encode(), digest_size=8).digest()
+    return -1 - (int.from_bytes(digest) >> 1)
 
 
 def fingerprint(record: Record) -> str:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.postgres.database import arrays_of, delete, keys_of, parts_of, rows_as, select_by_key, upsert
-from shared.state.rows import Rows
+from shared.state.rows import Loaded, Rows
 
 FEW = 100
 """Keys. Postgres takes longer to make composite values of many rows than to be asked once more."""
@@ -38,14 +38,29 @@ class Reads:
         """What is found is given to `take` by the next `run`."""
         self._wanted.append((statement, parameters, take))
 
-    def rows(self, rows: Rows[Any], statement: sa.Select[Any], parameters: Parameters = NONE) -> None:
-        """The rows of a `select(table)`."""
-        self.add(statement, parameters, lambda found: rows.loaded(rows_as(rows.kind, found)))
+    def rows(
+        self,
+        rows: Rows[Any],
+        statement: sa.Select[Any],
+        parameters: Parameters = NONE,
+        *asked: Loaded | Callable[[], Loaded],
+    ) -> None:
+        """The rows of a `select(table)`, which are all that `asked` names: once they are read, what is not among them is known not to be.
+        What is named by rows of the same round trip is told by a function; it is asked when those are read."""
+
+        def take(found: Iterable[Sequence[Any]]) -> None:
+            rows.loaded(rows_as(rows.kind, found), *(one() if callable(one) else one for one in asked))
+
+        self.add(statement, parameters, take)
 
     def by_key(self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]]) -> None:
         """The rows with these keys."""
-        if wanted := set(keys):
-            self.rows(rows, select_by_key(table), keys_of(table, wanted))
+        wanted = frozenset(keys)
+        asked = Loaded(rows.kind.KEY, wanted)
+        if wanted:
+            self.rows(rows, select_by_key(table), keys_of(table, wanted), asked)
+        else:
+            rows.loaded((), asked)
 
     async def run(self) -> None:
         """Reads what was added since the last run."""

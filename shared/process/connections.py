@@ -12,8 +12,10 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from shared.problems import MEDIA_TYPE, NOT_HTTP, Problem
 from shared.settings import HttpLimits
 
 
@@ -88,6 +90,15 @@ class BoundedConnection(H11Protocol):
         if self._is_arriving and self._is_answered():
             self._answers()
         self._is_whole()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is not HTTP in the same shape as everything else."""
+        said = Problem(NOT_HTTP, msg.rstrip(".")).document()
+        headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(said))), ("connection", "close")]
+        answer = h11.Response(status_code=NOT_HTTP.status, headers=headers)
+        for event in (answer, h11.Data(data=said), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         self._stop()

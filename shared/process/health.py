@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import telemetry
@@ -22,6 +24,29 @@ from shared.postgres.tables import HELD
 from shared.service import Service
 
 log = structlog.get_logger()
+
+
+_WELL: JsonDict = {
+    "ready": True,
+    "service": "enrolment",
+    "problems": [],
+    "warnings": [],
+    "lag": {"programme.cities": 0},
+}
+
+
+class HealthState(BaseModel):
+    """What is well and what is not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [_WELL]})
+
+    ready: bool
+    service: str
+    problems: list[str] = Field(description="What keeps it from its work.")
+    warnings: list[str] = Field(
+        description="What it cannot do at the moment, although starting it anew would not help."
+    )
+    lag: dict[str, int] = Field(description="Records that it has not heard yet, by stream.")
 
 
 class Health:
@@ -48,7 +73,7 @@ class Health:
         self.own_warnings: list[Callable[[], str | None]] = []
         """What a service cannot do at the moment, although starting it anew would not help."""
 
-    async def state(self) -> dict[str, Any]:
+    async def state(self) -> HealthState:
         """What is well and what is not, with the verb that repairs it."""
         problems: list[str] = []
         try:
@@ -66,13 +91,9 @@ class Health:
         if self._idle_with_lag_seconds() > self._stuck_seconds / 2:
             problems.append("there is lag and nothing is being heard")
         warnings = [said for warning in self.own_warnings if (said := warning())]
-        return {
-            "ready": not problems,
-            "service": self._service.name,
-            "problems": problems,
-            "warnings": warnings,
-            "lag": lag,
-        }
+        return HealthState(
+            ready=not problems, service=self._service.name, problems=problems, warnings=warnings, lag=lag
+        )
 
     def lag(self) -> dict[str, int]:
         lag = dict.fromkeys(self._service.heard, 0)
@@ -93,8 +114,8 @@ class Health:
             if self._idle_with_lag_seconds() < self._stuck_seconds:
                 continue
             health = await self.state()
-            if "Postgres does not answer" not in health["problems"] and all(lane.kafka_answers for lane in self._lanes):
-                log.error("stuck", seconds=self._idle_with_lag_seconds(), lag=health["lag"])
+            if "Postgres does not answer" not in health.problems and all(lane.kafka_answers for lane in self._lanes):
+                log.error("stuck", seconds=self._idle_with_lag_seconds(), lag=health.lag)
                 return
 
     async def books(self) -> dict[str, Any]:

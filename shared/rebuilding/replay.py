@@ -286,19 +286,12 @@ async def _overlapping(batches: AsyncGenerator[Events, None], write: Callable[[E
 def _said(entry: Entry, source: str) -> Heard[Event]:
     """A journal entry in the shape in which it was applied when it was said."""
     body = EVENTS[entry.type].model_validate_json(entry.body)
-    return Heard(
-        stream=entry.stream,
-        partition=-1,
-        offset=-1,
-        appended_at=getattr(body, "decided_at", entry.said_at),
-        event_id=entry.event_id,
+    return Heard.from_ourselves(
+        body,
         source=source,
-        subject=entry.subject,
-        stated_at=entry.said_at,
+        event_id=entry.event_id,
         version=entry.version,
-        numbered=True,
+        said_at=entry.said_at,
         correlation_id=entry.correlation_id,
         causation_id=entry.causation_id,
-        traceparent=None,
-        body=body,
     )

@@ -54,25 +54,72 @@ def mapping(row: Row) -> Mapping[str, Any]:
     return {name: getattr(row, name) for name in fields_of(type(row))}
 
 
-class Rows(Generic[R]):
-    """The rows of one table that a piece of work touches: what was loaded, and what changed in memory since."""
+class NotLoaded(LookupError):
+    """Somebody asked about rows that nobody has loaded: that none is in memory does not say that there is none."""
 
-    def __init__(self, kind: type[R]) -> None:
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """Which rows of a table are all in memory: those that have, in these fields, one of these combinations of values."""
+
+    fields: tuple[str, ...]
+    values: frozenset[tuple[Any, ...]]
+    only: Callable[[Any], bool] | None = None
+    """Of those, the ones of which this is true. Whoever asks for the others by their key does not know them."""
+
+
+EVERY_ROW = Loaded((), frozenset({()}))
+
+
+def loaded_by(field: str, values: Iterable[Any], *, only: Callable[[Any], bool] | None = None, **others: Any) -> Loaded:
+    """All rows whose field has one of these values; with `others`, of those the ones whose other fields have these."""
+    rest = tuple(others.values())
+    return Loaded((field, *others), frozenset((value, *rest) for value in values), only)
+
+
+class Rows(Generic[R]):
+    """The rows of one table that a piece of work touches: what was loaded, and what changed in memory since.
+
+    It remembers what was asked for. Whoever asks for anything else is refused: nobody knows it.
+    """
+
+    def __init__(self, kind: type[R], *asked: Loaded) -> None:
         self.kind = kind
         self.key: Callable[[R], tuple[Any, ...]] = kind.key_of
         self._rows: dict[tuple[Any, ...], R] = {}
         self._changed: dict[tuple[Any, ...], R | None] = {}
         self._indexes: dict[str, dict[Any, dict[tuple[Any, ...], R]]] = {}
+        self._all_of: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+        self._some_of: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+        self.loaded((), *asked)
 
-    def loaded(self, rows: Iterable[R]) -> None:
-        """Takes rows as they stand in the table; what changed meanwhile stays as it is."""
+    def loaded(self, rows: Iterable[R], *asked: Loaded) -> None:
+        """Takes rows as they stand in the table, and that these were all that was asked for; what changed meanwhile stays as it is."""
         for row in rows:
             key = self.key(row)
             if key not in self._changed:
                 self._set(key, row)
+        for one in asked:
+            known = self._all_of if one.only is None else self._some_of
+            known.setdefault(one.fields, set()).update(one.values)
 
     def get(self, *key: Any) -> R | None:
-        return self._rows.get(key)
+        """The row with this key, if there is one."""
+        row = self._rows.get(key)
+        if row is None and key not in self._changed:
+            self._need(self.knows(**dict(zip(self.kind.KEY, key, strict=True))), self.kind.KEY)
+        return row
+
+    def knows(self, **fields: Any) -> bool:
+        """Whether all rows with these values are in memory."""
+        for names, values in self._all_of.items():
+            if all(name in fields for name in names) and tuple(fields[name] for name in names) in values:
+                return True
+        return False
+
+    def _need(self, known: bool, fields: Iterable[str]) -> None:
+        if not known:
+            raise NotLoaded(f"nobody has loaded {self.kind.__name__} by {', '.join(fields)}")
 
     def put(self, row: R) -> None:
         key = self.key(row)
@@ -81,19 +128,22 @@ class Rows(Generic[R]):
             self._changed[key] = row
 
     def remove(self, *key: Any) -> None:
-        if key in self._rows:
+        if self.get(*key) is not None:
             self._set(key, None)
             self._changed[key] = None
 
-    def where(self, name: str, value: Any) -> list[R]:
+    def where(self, field: str, value: Any, **others: Any) -> list[R]:
         """The rows whose field has this value, or has it among its values, found through an index that is made at first use."""
-        index = self._indexes.get(name)
+        some = (value, *others.values()) in self._some_of.get((field, *others), ())
+        self._need(some or self.knows(**{field: value, **others}), (field, *others))
+        index = self._indexes.get(field)
         if index is None:
-            index = self._indexes[name] = {}
+            index = self._indexes[field] = {}
             for key, row in self._rows.items():
-                for each in _values(row, name):
+                for each in _values(row, field):
                     index.setdefault(each, {})[key] = row
-        return list(index.get(value, {}).values())
+        found = index.get(value, {}).values()
+        return [row for row in found if all(getattr(row, name) == wanted for name, wanted in others.items())]
 
     def _set(self, key: tuple[Any, ...], row: R | None) -> None:
         old = self._rows.pop(key, None)
@@ -108,10 +158,13 @@ class Rows(Generic[R]):
             self._rows[key] = row
 
     def __iter__(self) -> Iterator[R]:
+        """Those in memory, of whatever was asked for: that something was is all that is sure."""
+        if not (self._all_of or self._some_of):
+            raise NotLoaded(f"nobody has loaded any {self.kind.__name__}")
         return iter(list(self._rows.values()))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return sum(1 for _ in self)
 
     def changed(self) -> list[R]:
         """Rows to write, in key order: two transactions that touch the same rows take them in the same order."""

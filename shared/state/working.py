@@ -179,21 +179,15 @@ class Working:
     def say(self, fact: Fact, *, cause: Heard[Any] | None = None) -> None:
         """States a fact of our own: applied to the rows here and now, and staged for journal and outbox."""
         make = self.make[type(fact)]
-        draft = Heard(
-            stream=type(fact).stream,
-            partition=-1,
-            offset=-1,
-            appended_at=getattr(fact, "decided_at", self.now),
-            event_id=self.new_id(),
+        draft = Heard.from_ourselves(
+            fact,
             source=self.source,
-            subject=subject_of(fact),
-            stated_at=self.now,
+            event_id=self.new_id(),
             version=1,
-            numbered=True,
+            said_at=self.now,
             correlation_id=(cause.correlation_id or cause.event_id) if cause else None,
             causation_id=cause.event_id if cause else None,
             traceparent=cause.traceparent if cause else None,
-            body=fact,
         )
         row = make(draft)
         rows = self[type(row)]
@@ -236,9 +230,12 @@ class Working:
         return first is not None and first < arrival
 
     def waits_its_turn(self, request: Request) -> bool:
-        """Whether an earlier request of the same scope is held."""
-        scope = scope_of(request)
-        return scope is not None and bool(self[Held].where("scope", scope))
+        """Whether an earlier request of the same scope is held. Those are about the same: whoever loaded what is held about one of
+        these has them all."""
+        scope, held = scope_of(request), self[Held]
+        about = about_of(request)
+        subject = next((one for one in about if held.knows(about=one)), about[0])
+        return scope is not None and any(one.scope == scope for one in held.where("about", subject))
 
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether a request of this source and id has been answered, or is held, already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable
 from itertools import count
@@ -13,7 +14,7 @@ from services.attendance.history import PlaceSaid
 from services.attendance.lists import CloseList, ListRules
 from services.attendance.state import MeetingList, Record
 from services.attendance.subjects import list_subject, session_subject
-from shared.books.holding import HELD_TOO_LONG
+from shared import testing
 from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import (
     AttendanceListClosed,
@@ -26,9 +27,9 @@ from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
 from shared.contracts.model import Event
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
-from shared.events.envelope import Heard, subject_of
-from shared.service import Service
-from shared.state.working import Due, Held, Working
+from shared.events.envelope import Heard
+from shared.state.working import Due, Held
+from tests.mind import Mind
 
 OURS, ENROLMENT = "rollcall/attendance", "rollcall/enrolment"
 ARCHIVE = "urn:example:archive"
@@ -49,22 +50,8 @@ def heard(
 ) -> Heard[Any]:
     """An event as it would be heard at a moment."""
     number = next(_numbers)
-    return Heard(
-        stream=type(body).stream,
-        partition=0,
-        offset=number,
-        appended_at=at,
-        event_id=id or f"event-{number}",
-        source=source,
-        subject=subject_of(body),
-        stated_at=at,
-        version=version or number,
-        numbered=True,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-    )
+    named = id or f"event-{number}"
+    return testing.heard(body, source=source, event_id=named, version=version or number, at=at, offset=number)
 
 
 def day(meeting_id: str = "day-1", *, days_later: int = 0, until: int = 15) -> dict[str, Any]:
@@ -184,94 +171,71 @@ class Desk:
 
     def __init__(self, rules: ListRules = RULES) -> None:
         numbers = count(1)
-        self.service: Service = service_of(rules)
-        self.working: Working = self.service.working(BEFORE)
-        self.working.new_id = lambda: f"ours-{next(numbers)}"
+        service = dataclasses.replace(service_of(rules), new_id=lambda: f"ours-{next(numbers)}")
+        self.mind = Mind(service, BEFORE)
 
-    def hear(self, *events: Heard[Any]) -> list[str]:
-        """Hears these and returns what was said about them, in short."""
-        before = len(self.working.said)
+    def hear(self, *events: Heard[Any], quiet: bool = False) -> list[str]:
+        """Hears these and returns what was said about them, in short. `quiet`: after a restore."""
+        before = len(self.mind.said)
         for one in events:
-            self.working.now = max(self.working.now, one.appended_at)
-            kind = type(one.body)
-            if kind in self.working.make:
-                verdict = self.working.apply(one)
-                news = verdict == "newer" or (verdict == "stale" and kind in self.working.remember)
-                if news and one.source != self.service.source and kind in self.service.react:
-                    self.service.react[kind](self.working, one)
-            elif not self.working.is_known(one):
-                self.service.decide[kind](self.working, one)
+            self.mind.now = max(self.mind.now, one.appended_at)
+            self.mind.hear(one, quiet=quiet)
         return self._short(before)
 
-    def hear_quietly(self, *events: Heard[Any]) -> None:
-        """After a restore: facts make rows and decide nothing, unanswered scans are held."""
-        for one in events:
-            if type(one.body) in self.working.make:
-                self.working.apply(one)
-            elif not self.working.is_known(one):
-                self.working.hold(one, waits_for="recovery", expires_at=LATER)
-
     def reconcile(self) -> list[str]:
-        before = len(self.working.said)
-        self.service.due[RECONCILE](self.working, Due(RECONCILE, session_subject(SESSION), LATER))
+        before = len(self.mind.said)
+        self.mind.hear(Due(RECONCILE, session_subject(SESSION), LATER))
         return self._short(before)
 
     def own_facts(self) -> list[Heard[Any]]:
         """What was said, as our own stream tells it."""
         return [
             heard(one.body, at=one.body.decided_at, source=OURS, id=one.event_id, version=one.version)  # type: ignore[attr-defined]
-            for one in self.working.said
+            for one in self.mind.said
         ]
 
     def pass_to(self, moment: dt.datetime) -> list[str]:
         """Decides everything that is due by then."""
-        before = len(self.working.said)
-        self.working.now = moment
-        held = [
-            Due(HELD_TOO_LONG, one.about[0], one.expires_at) for one in self.working[Held] if one.expires_at <= moment
-        ]
-        for due in sorted([*held, *self.working[Due]], key=lambda one: (one.at, one.kind, one.subject)):
-            if due.at <= moment and (due in held or self.working[Due].get(due.kind, due.subject) == due):
-                self.working[Due].remove(due.kind, due.subject)
-                self.service.due[due.kind](self.working, due)
+        before = len(self.mind.said)
+        self.mind.pass_to(moment)
         return self._short(before)
 
     def _short(self, before: int) -> list[str]:
-        return [_in_short(one.body) for one in self.working.said[before:]]
+        return [_in_short(one.body) for one in self.mind.said[before:]]
 
     def record(self, person: str, meeting_id: str = "day-1") -> Record:
-        found = self.working[Record].get(SESSION, meeting_id, person)
+        found = self.mind[Record].get(SESSION, meeting_id, person)
         assert found is not None, f"nothing is known of {person} at {meeting_id}"
         return found
 
     def numbers(self, meeting_id: str = "day-1") -> tuple[int, int, int, int]:
         """(present, absent, not recorded, without place) of a closed list."""
-        found = self.working[MeetingList].get(SESSION, meeting_id)
+        found = self.mind[MeetingList].get(SESSION, meeting_id)
         assert found is not None, f"the list of {meeting_id} is open"
         return found.present, found.absent, found.not_recorded, found.without_place
 
     def counted(self, meeting_id: str = "day-1") -> int:
         """Persons on a closed list, counted as decisions.py says, from places and records alone."""
-        closed = self.working[MeetingList].get(SESSION, meeting_id)
+        closed = self.mind[MeetingList].get(SESSION, meeting_id)
         assert closed is not None
-        before = [one for one in self.working[PlaceSaid] if one.held_at(closed.decided_at, RULES)]
+        before = [one for one in self.mind[PlaceSaid] if one.held_at(closed.decided_at, RULES)]
         last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}  # All of one writer.
         awaited = {person for person, one in last.items() if one.state == "enrolled"}
-        records = [record for record in self.working[Record] if record.meeting_id == meeting_id]
+        records = [record for record in self.mind[Record] if record.meeting_id == meeting_id]
         return len(awaited | {one.person_id for one in records if one.state != "not_awaited" and one.with_place})
 
     def due(self, meeting_id: str = "day-1") -> dt.datetime | None:
-        found = self.working[Due].get("list", list_subject(SESSION, meeting_id))
+        found = self.mind[Due].get("list", list_subject(SESSION, meeting_id))
         return found.at if found else None
 
     @property
     def lists(self) -> list[MeetingList]:
-        return list(self.working[MeetingList])
+        return list(self.mind[MeetingList])
 
     @property
     def held(self) -> list[tuple[str, str]]:
         """(person, what their scan waits for)"""
-        return sorted((scan_of(one).body.person_id, one.waits_for) for one in self.working[Held])
+        return sorted((scan_of(one).body.person_id, one.waits_for) for one in self.mind[Held])
 
 
 def _in_short(body: Any) -> str:

@@ -160,6 +160,26 @@ async def test_a_scan_set_aside_for_its_time_is_heard_once_the_date_is_corrected
     assert row["meetings"][0]["state"] == "present"
 
 
+async def test_the_next_page_of_parked_records_begins_after_the_last_one(door: Door) -> None:
+    for key in ("one", "two", "three"):
+        await door.scan("anna", key=key, session="nowhere")
+    await door.wait_in_vain("nowhere")
+    whole = [row["offset"] for row in await door.parked()]
+
+    first = (await door.http.get("/api/v1/parked", params={"limit": 2})).json()
+    last = "{stream}/{partition}/{offset}".format(**first[-1])
+    second = (await door.http.get("/api/v1/parked", params={"limit": 2, "after": last})).json()
+    assert (len(first), len(second)) == (2, 1)
+    assert [row["offset"] for row in (*first, *second)] == whole
+
+
+@pytest.mark.parametrize("made", [1_761_289_930, 1_761_289_930_000, "1761289930", True, "yesterday", "2026-10-24"])
+async def test_a_scan_says_when_it_was_made_as_a_time_is_written(door: Door, made: object) -> None:
+    body = {"session_id": SESSION, "meeting_id": "day-1", "person_id": "anna", "scanned_at": made}
+    refused = await door.http.post("/api/v1/scans", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "scanned_at")
+
+
 # --- commands that have nothing to say ---------------------------------------------------------
 
 

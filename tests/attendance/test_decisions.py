@@ -38,8 +38,8 @@ def test_deciding_changes_nothing_by_itself() -> None:
     desk = Desk()
     desk.hear(scheduled(), enrolled("anna"))
 
-    assert isinstance(decide_scan(desk.working, scan("anna"), RULES), ParticipantAttended)
-    assert desk.working.said == []
+    assert isinstance(decide_scan(desk.mind.working(), scan("anna"), RULES), ParticipantAttended)
+    assert desk.mind.said == []
 
 
 def test_someone_with_a_place_attends_for_the_town_of_the_place() -> None:
@@ -156,11 +156,11 @@ def test_an_absence_corrected_after_the_place_was_given_back_still_counts_with_a
 def test_a_list_counted_again_keeps_the_moment_it_closed() -> None:
     desk = Desk()
     desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"), close())
-    closed_at = desk.working.said[-1].body.decided_at  # type: ignore[attr-defined]
+    closed_at = desk.mind.said[-1].body.decided_at  # type: ignore[attr-defined]
 
     desk.hear(scan("jan", at=LATER))
 
-    assert desk.working.said[-1].body.decided_at == closed_at  # type: ignore[attr-defined]
+    assert desk.mind.said[-1].body.decided_at == closed_at  # type: ignore[attr-defined]
 
 
 def test_a_list_that_stands_as_it_is_is_not_said_again() -> None:
@@ -168,7 +168,7 @@ def test_a_list_that_stands_as_it_is_is_not_said_again() -> None:
     desk.hear(scheduled(), enrolled("anna"), scan("anna"))
     desk.pass_to(CLOSES)
 
-    assert decide_count(desk.working, SESSION, "day-1", RULES) == []
+    assert decide_count(desk.mind.working(), SESSION, "day-1", RULES) == []
 
 
 def test_a_list_of_another_source_is_never_counted_by_us() -> None:
@@ -185,7 +185,7 @@ def test_a_scan_on_a_list_of_another_source_is_set_aside(before) -> None:  # typ
     desk.hear(scheduled(), enrolled("anna"), *before)
 
     assert desk.hear(scan("anna", at=LATER)) == []
-    assert [one.reason for one in desk.working.aside] == ["foreign_writer"]
+    assert [one.reason for one in desk.mind.aside] == ["foreign_writer"]
 
 
 def test_a_record_of_another_source_is_counted_as_it_stands() -> None:
@@ -203,7 +203,7 @@ SECOND = dt.timedelta(seconds=1)
 
 
 def aside(desk: Desk) -> list[tuple[str, str]]:
-    return [(one.heard.body.person_id, one.reason) for one in desk.working.aside]
+    return [(one.heard.body.person_id, one.reason) for one in desk.mind.aside]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_what_is_set_aside_says_when_it_was_made_and_when_the_meeting_is() -> No
     desk = Desk()
     desk.hear(scheduled(), scan("anna", made=STARTS - 3 * HOURS_12))
 
-    (one,) = desk.working.aside
+    (one,) = desk.mind.aside
     assert "scanned at 2026-10-04T19:00:00+00:00" in one.detail
     assert "day-1 is from 2026-10-06T07:00:00+00:00 to 2026-10-06T13:00:00+00:00" in one.detail
 

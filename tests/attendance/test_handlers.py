@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 import random
 
-from services.attendance.state import Session
+from services.attendance.history import PlaceSaid
+from services.attendance.state import Place, Session
 from tests.attendance.building import (
+    ARCHIVE,
     BEFORE,
     CLOSES,
     DURING,
@@ -65,7 +68,7 @@ def test_a_scan_of_an_unknown_meeting_is_judged_by_its_time_once_that_is_known()
 
     assert desk.hear(rescheduled(day(), day("day-9", days_later=8), at=DURING)) == []
     desk.pass_to(CLOSES)
-    assert (desk.held, [one.reason for one in desk.working.aside]) == ([], ["implausible_time"])
+    assert (desk.held, [one.reason for one in desk.mind.aside]) == ([], ["implausible_time"])
 
 
 def test_scans_that_waited_are_decided_in_the_order_in_which_they_came() -> None:
@@ -115,7 +118,7 @@ def test_a_scan_of_a_session_never_announced_is_parked_after_thirty_days() -> No
     assert desk.pass_to(DURING + dt.timedelta(days=29)) == []
     assert desk.held == [("anna", "session")]
     assert desk.pass_to(DURING + MONTH) == []
-    assert (desk.held, [one.reason for one in desk.working.aside]) == ([], ["unknown_meeting"])
+    assert (desk.held, [one.reason for one in desk.mind.aside]) == ([], ["unknown_meeting"])
 
 
 def test_a_scan_of_a_meeting_that_never_was_is_parked_when_the_session_is_over() -> None:
@@ -123,7 +126,7 @@ def test_a_scan_of_a_meeting_that_never_was_is_parked_when_the_session_is_over()
     desk.hear(scheduled(), enrolled("anna"), scan("anna", "day-9"))
     desk.pass_to(CLOSES)
 
-    assert (desk.held, [one.reason for one in desk.working.aside]) == ([], ["unknown_meeting"])
+    assert (desk.held, [one.reason for one in desk.mind.aside]) == ([], ["unknown_meeting"])
 
 
 def test_a_held_scan_waits_longer_when_the_session_moves() -> None:
@@ -141,7 +144,7 @@ def test_a_held_scan_on_a_list_that_another_source_closed_is_parked_in_its_time(
 
     desk.pass_to(LATER)
 
-    assert (desk.held, [one.reason for one in desk.working.aside]) == ([], ["foreign_writer"])
+    assert (desk.held, [one.reason for one in desk.mind.aside]) == ([], ["foreign_writer"])
 
 
 # --- redelivery ----------------------------------------------------------------------------
@@ -180,7 +183,7 @@ def test_hearing_everything_again_quietly_says_nothing_new() -> None:
     before.pass_to(CLOSES)
 
     after = Desk()
-    after.hear_quietly(*before.own_facts(), *others, scan("anna", id="second"))
+    after.hear(*before.own_facts(), *others, scan("anna", id="second"), quiet=True)
 
     assert after.reconcile() == []
     assert after.held == []
@@ -195,7 +198,9 @@ def test_what_was_never_decided_before_a_restore_is_decided_after_it() -> None:
     before.pass_to(CLOSES)
 
     after = Desk()
-    after.hear_quietly(*before.own_facts(), *known, enrolled("ewa", at=LATER, decided=BEFORE), scan("jan", at=LATER))
+    after.hear(
+        *before.own_facts(), *known, enrolled("ewa", at=LATER, decided=BEFORE), scan("jan", at=LATER), quiet=True
+    )
 
     assert after.reconcile() == [
         "jan attended",
@@ -225,7 +230,7 @@ def test_the_books_add_up_whatever_happens() -> None:
                 desk.hear(close(rng.choice(["day-1", "day-2"]), at=at))
             elif say is scan:
                 where = rng.choice(["day-1", "day-2"])
-                meeting = desk.working[Session].get(SESSION).meeting(where)  # type: ignore[union-attr]
+                meeting = desk.mind[Session].get(SESSION).meeting(where)  # type: ignore[union-attr]
                 made = min(at, meeting.starts_at)  # type: ignore[union-attr]
                 desk.hear(scan(rng.choice(people), where, at=at, made=made))
             else:
@@ -237,3 +242,18 @@ def test_the_books_add_up_whatever_happens() -> None:
                 assert present + absent + not_recorded == desk.counted(meeting_id), f"seed {seed}"
         desk.pass_to(LATER + 2 * MONTH)
         assert [row.is_open for row in desk.lists] == [False, False]
+
+
+def test_what_two_writers_say_of_one_place_comes_to_the_same_in_one_batch_as_in_two() -> None:
+    """Who owns the place by then is judged by all that was said of it."""
+    archived = dataclasses.replace(enrolled("anna", decided=BEFORE), source=ARCHIVE)
+    ours = dataclasses.replace(withdrawn("anna", at=DURING), source="rollcall/enrolment", version=2)
+    apart, together = Desk(), Desk()
+    for desk in (apart, together):
+        desk.hear(scheduled())
+    apart.hear(archived, ours, archived)
+    together.mind.hear(archived, ours, archived)
+
+    for kind in (Place, PlaceSaid):
+        assert set(together.mind[kind]) == set(apart.mind[kind])
+    assert len(together.mind[PlaceSaid]) == 2

@@ -94,7 +94,7 @@ def test_a_list_that_closes_after_days_of_downtime_closed_at_its_moment() -> Non
     desk.hear(scheduled(), enrolled("anna"))
     desk.pass_to(LATER + dt.timedelta(days=3))
 
-    assert desk.working.said[-1].body.decided_at == CLOSES  # type: ignore[attr-defined]
+    assert desk.mind.said[-1].body.decided_at == CLOSES  # type: ignore[attr-defined]
 
 
 # --- a meeting that is moved ----------------------------------------------------------------
@@ -219,7 +219,7 @@ def test_a_move_that_was_heard_quietly_opens_the_list_when_all_is_known() -> Non
     known = [scheduled(), enrolled("anna"), enrolled("jan")]
 
     after = Desk()
-    after.hear_quietly(*before.own_facts(), *known, rescheduled(day(days_later=7), at=LATER))
+    after.hear(*before.own_facts(), *known, rescheduled(day(days_later=7), at=LATER), quiet=True)
 
     assert after.reconcile() == ["day-1 reopened"]
     assert after.due() == CLOSES + WEEK
@@ -231,7 +231,7 @@ def test_an_opening_that_was_said_before_a_restore_is_known_after_it() -> None:
     before.hear(known[-1])
 
     after = Desk()
-    after.hear_quietly(*before.own_facts(), *known)
+    after.hear(*before.own_facts(), *known, quiet=True)
 
     assert after.reconcile() == []
     assert after.due() == CLOSES + WEEK

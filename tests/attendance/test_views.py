@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.attendance import books, views
+from services.attendance import answers, books, views
 from services.attendance.app import service_of
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
@@ -59,21 +59,20 @@ class Attendance:
         self.now = at
         await self.decider.act([Due(LIST, list_subject(SESSION, "day-1"), at)])
 
-    async def roster(self) -> list[dict[str, Any]]:
+    async def roster(self) -> list[answers.OnRoster]:
         async with self.engine.connect() as connection:
             session = await views.session_row(connection, SESSION)
             assert session is not None
             return await views.roster(connection, RULES, session)
 
     async def states(self) -> dict[str, str | None]:
-        return {row["person_id"]: row["meetings"][0]["state"] for row in await self.roster()}
+        return {row.person_id: row.meetings[0].state for row in await self.roster()}
 
-    async def meeting(self) -> dict[str, Any]:
+    async def meeting(self) -> answers.Meeting:
         async with self.engine.connect() as connection:
             session = await views.session(connection, RULES, SESSION)
         assert session is not None
-        first: dict[str, Any] = session["meetings"][0]
-        return first
+        return session.meetings[0]
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
@@ -114,7 +113,7 @@ async def test_a_roster_stands_in_the_order_of_the_polish_alphabet(here: Attenda
     for name in names:
         await here.hear(person(f"p-{names.index(name)}", "Ala", name), enrolled(f"p-{names.index(name)}"))
 
-    shown = [row["family_name"] for row in await here.roster()]
+    shown = [row.family_name for row in await here.roster()]
 
     assert shown == ["Cwik", "Czaja", "Ćwik", "de Vries", "Ender", "Lis", "Łoś", "Zych", "Żak"]
 
@@ -123,21 +122,21 @@ async def test_someone_scanned_whose_place_is_not_known_is_on_the_roster_at_once
     await here.hear(scheduled(), enrolled("anna"), scan("ewa"))
 
     assert await here.states() == {"anna": "not_yet", "ewa": "scanned"}
-    row = next(row for row in await here.roster() if row["person_id"] == "ewa")
-    assert (row["place"], row["meetings"][0]["scanned_at"]) == ("none", DURING)
+    row = next(row for row in await here.roster() if row.person_id == "ewa")
+    assert (row.place, row.meetings[0].scanned_at) == ("none", DURING)
     meeting = await here.meeting()
-    assert (meeting["present"], meeting["scanned"]) == (0, 1)
+    assert (meeting.present, meeting.scanned) == (0, 1)
 
     await here.hear(enrolled("ewa", at=DURING))
     assert await here.states() == {"anna": "not_yet", "ewa": "present"}
-    assert (await here.meeting())["scanned"] == 0
+    assert (await here.meeting()).scanned == 0
 
 
 async def test_a_scan_of_a_meeting_that_is_not_known_is_on_no_roster(here: Attendance) -> None:
     await here.hear(scheduled(), enrolled("anna"), scan("ewa", "day-9"))
 
     assert await here.states() == {"anna": "not_yet"}
-    assert (await here.meeting())["scanned"] == 0
+    assert (await here.meeting()).scanned == 0
 
 
 async def test_the_books_count_who_had_a_place_when_the_list_closed(here: Attendance) -> None:
@@ -254,7 +253,7 @@ async def test_a_list_that_is_open_again_is_in_no_books_and_shows_nobody_of_the_
     assert (await here.books())["lists_closed"] == 0
     assert await here.states() == {"anna": "not_yet", "jan": "not_yet"}
     meeting = await here.meeting()
-    assert (meeting["closed_at"], meeting["present"], meeting["absent"]) == (None, 0, 0)
+    assert (meeting.closed_at, meeting.present, meeting.absent) == (None, 0, 0)
 
     await here.hear(scan("jan", at=DURING + WEEK))
     assert await here.states() == {"anna": "not_yet", "jan": "present"}

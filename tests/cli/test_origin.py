@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
 from rollcall.origin.app import app_of
 from rollcall.origin.heard import event_of
@@ -50,17 +51,31 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
 
 def test_a_service_that_is_away_is_a_problem_that_says_so() -> None:
     answer = client().get("/attendance/api/v1/books")
-    assert (answer.status_code, answer.json()["title"]) == (502, "attendance is away")
+    assert (answer.status_code, answer.json()["type"]) == (502, "urn:rollcall:problem:service-away")
+    assert answer.json()["detail"].startswith("attendance does not answer")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_bodies_are_limited_and_other_methods_refused() -> None:
     assert client().post("/enrolment/api/v1/x", content=b"x" * 101).status_code == 413
-    assert client().delete("/enrolment/api/v1/x").status_code == 405
+    refused = client().delete("/enrolment/api/v1/x")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, POST")
 
 
-def test_another_host_name_is_refused() -> None:
-    assert client().get("/", headers={"Host": "evil.example"}).status_code == 400
+@pytest.mark.parametrize("path", ["/", "/health/live", "/story/state", "/story/none.css", "/enrolment/health/live"])
+def test_head_is_answered_as_get_would_be(path: str) -> None:
+    assert client().head(path).status_code == client().get(path).status_code
+
+
+@pytest.mark.parametrize("name", ["evil.example", "evil@localhost", "localhost.evil.example:8080", ""])
+def test_another_host_name_is_refused(name: str) -> None:
+    answer = client().get("/", headers={"Host": name})
+    assert (answer.status_code, answer.json()["type"]) == (421, "urn:rollcall:problem:foreign-name")
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:80"])
+def test_it_answers_to_its_own_names_at_any_port(name: str) -> None:
+    assert client().get("/health/live", headers={"Host": name}).status_code == 200
 
 
 def test_with_nothing_behind_it_the_state_says_what_is_not_known() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from shared.contracts import EVENTS
 from shared.contracts.gate import breaks, problems, samples_of, schema_of
 from shared.contracts.model import Request
+from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityNotSelected
 from shared.events.envelope import about_of, scope_of
 from shared.events.streams import STREAMS
@@ -46,6 +49,29 @@ def test_what_a_request_is_about_and_holds_back_is_named_by_its_fields() -> None
             request = model.model_validate(model.example)
             assert all("{" not in one for one in about_of(request)), name
             scope_of(request)  # Raises if a field is not there.
+
+
+def test_a_number_is_no_time_in_any_contract() -> None:
+    """Neither are digits that look like one: whether they count seconds or milliseconds would be a guess."""
+    tried = 0
+    for model in EVENTS.values():
+        for name, field in schema_of(model)["properties"].items():
+            if "'format': 'date" not in str(field):
+                continue
+            for number in (1_761_289_930, 1_761_289_930_000, 0, "1761289930"):
+                with pytest.raises(ValidationError, match=name):
+                    model.model_validate_json(json.dumps({**model.example, name: number}))
+                tried += 1
+    assert tried > 40
+
+
+def test_the_schema_of_a_wall_time_takes_none_with_an_offset() -> None:
+    """`date-time` would: it has one by definition."""
+    wall = schema_of(SessionScheduled)["$defs"]["Meeting"]["properties"]["starts_local"]
+    assert "format" not in wall
+    assert re.match(wall["pattern"], "2026-10-24T09:00:00") and re.match(wall["pattern"], "2026-10-24T09:00")
+    assert not re.match(wall["pattern"], "2026-10-24T09:00:00Z")
+    assert not re.match(wall["pattern"], "2026-10-24T09:00:00+02:00")
 
 
 def test_a_new_optional_field_is_compatible() -> None:

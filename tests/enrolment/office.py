@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Any
 
 from services.enrolment.app import SERVICE
-from services.enrolment.handlers import DECIDE, DUE, REACT
 from services.enrolment.state import Place
 from shared.books.recovery import RECONCILE
 from shared.contracts import Event, Request
@@ -16,9 +15,10 @@ from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
-from shared.state.ownership import Verdict
-from shared.state.working import Due, Working
+from shared.events.envelope import subject_of
+from shared.state.working import Due
 from shared.testing import NOON, body_of, heard
+from tests.mind import Mind
 
 TOWN = "geonames:776597"
 OTHER = "geonames:3103709"
@@ -34,37 +34,37 @@ class Office:
     """Enrolment at one moment after the other: `at` is when an event came, `now` when it is heard."""
 
     def __init__(self) -> None:
-        self.working: Working = SERVICE.working(NOON)
+        self.mind = Mind(SERVICE, NOON)
         self.versions: dict[str, int] = {}
 
     def hear(
         self, body: Event, *, at: dt.datetime = NOON, event_id: str | None = None, now: dt.datetime | None = None
     ) -> list[str]:
         """Returns the names of the facts about places that were said because of it."""
-        before = len(self.working.said)
-        self.working.now = now or self.working.now
-        one = heard(body, at=at, event_id=event_id, source="urn:portal" if isinstance(body, Request) else "urn:test")
+        self.mind.now = now or self.mind.now
         if isinstance(body, Request):
-            if not self.working.is_known(one):
-                DECIDE[type(body)](self.working, one)
+            one = heard(body, at=at, event_id=event_id, source="urn:portal")
         else:
-            version = self.versions[one.subject] = self.versions.get(one.subject, 0) + 1
+            version = self.versions[subject_of(body)] = self.versions.get(subject_of(body), 0) + 1
             one = heard(body, at=at, version=version, source="urn:test", event_id=event_id)
-            if self.working.apply(one) is Verdict.NEWER and type(body) in REACT:
-                REACT[type(body)](self.working, one)
-        return [type(said.body).__name__ for said in self.working.said[before:] if isinstance(said.body, PlaceState)]
+        return [type(said.body).__name__ for said in self.mind.hear(one) if isinstance(said.body, PlaceState)]
 
     def reconcile(self, session_id: str = "s", *, now: dt.datetime | None = None) -> list[str]:
         """Looks at the session with all that is known, as after a restore."""
-        before = len(self.working.said)
-        self.working.now = now or self.working.now
-        DUE[RECONCILE](self.working, Due(RECONCILE, f"session/{session_id}", self.working.now))
-        return [type(said.body).__name__ for said in self.working.said[before:]]
+        return self.is_due(RECONCILE, session_id, now=now)
+
+    def is_due(
+        self, kind: str, session_id: str = "s", *, at: dt.datetime | None = None, now: dt.datetime | None = None
+    ) -> list[str]:
+        """A moment of the session has come."""
+        self.mind.now = now or self.mind.now
+        moment = Due(kind, f"session/{session_id}", at or self.mind.now)
+        return [type(said.body).__name__ for said in self.mind.hear(moment)]
 
     @property
     def settled(self) -> list[PlacesSettled]:
         """All that was said of sessions whose places are settled."""
-        return [said.body for said in self.working.said if isinstance(said.body, PlacesSettled)]
+        return [said.body for said in self.mind.said if isinstance(said.body, PlacesSettled)]
 
     def phase(self, *, stage: int = 1, phase: int | None = None, rule: str = "") -> list[str]:
         rule_id, opened_on = rule or f"stage:{stage}", dt.date(2026, 1, 1)
@@ -107,12 +107,12 @@ class Office:
         return self.hear(WithdrawalRequested(session_id=session_id, person_id=person_id), **how)
 
     def place(self, person_id: str, session_id: str = "s") -> Place:
-        place = self.working[Place].get(session_id, person_id)
+        place = self.mind[Place].get(session_id, person_id)
         assert place is not None
         return place
 
     def with_standing(self, standing: Standing, session_id: str = "s") -> list[str]:
-        places = self.working[Place].where("session_id", session_id)
+        places = self.mind[Place].where("session_id", session_id)
         return [place.person_id for place in sorted(places, key=lambda one: one.queue or 0) if place.state == standing]
 
 

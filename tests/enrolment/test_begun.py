@@ -19,7 +19,7 @@ ENROLLED, WAITLISTED = "ParticipantEnrolled", "ParticipantWaitlisted"
 
 
 def seats(office: Office) -> int | None:
-    row = office.working.rows[Settled].get("s")
+    row = office.mind[Settled].get("s")
     assert isinstance(row, Settled)
     return row.seats
 
@@ -202,7 +202,7 @@ def test_every_statement_of_a_session_is_settled_once_after_what_was_decided_bec
     office.hear(session(model=SessionRescheduled), event_id="three", at=START + DAY, now=START + DAY)
     office.reconcile()
 
-    assert [type(said.body).__name__ for said in office.working.said] == [ENROLLED, *["PlacesSettled"] * 3]
+    assert [type(said.body).__name__ for said in office.mind.said] == [ENROLLED, *["PlacesSettled"] * 3]
     assert [one.session_event_id for one in office.settled] == ["one", "two", "three"]
     assert {(one.session_source, one.announced_at) for one in office.settled} == {("urn:test", NOON)}
 
@@ -218,7 +218,7 @@ def test_every_statement_is_settled_also_if_the_planner_gives_all_of_them_one_id
 def test_what_was_heard_quietly_is_settled_when_all_is_known(office: Office) -> None:
     office.session(capacity=3)
     office.ask("anna")
-    office.working.rows[Settled].remove("s")
+    office.mind[Settled].remove("s")
 
     assert office.reconcile() == ["PlacesSettled"]
     assert office.reconcile() == []
@@ -232,5 +232,5 @@ def test_somebody_who_left_while_the_session_was_cancelled_is_out_when_it_is_sch
     assert office.leaves("anna") == []
     office.hear(session(model=SessionRescheduled, kind=SessionKind.SUPPLEMENTARY, capacity=10))
 
-    assert [type(said.body).__name__ for said in office.working.said[-2:]] == ["EnrolmentWithdrawn", "PlacesSettled"]
+    assert [type(said.body).__name__ for said in office.mind.said[-2:]] == ["EnrolmentWithdrawn", "PlacesSettled"]
     assert office.place("anna").reason == WithdrawalReason.LEFT_TEAM

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enrolment.handlers import DUE
 from services.enrolment.settling import Entry, Leave, settle
 from services.enrolment.state import Place, Session, session_of
 from shared.books.holding import HELD_TOO_LONG
@@ -17,7 +16,7 @@ from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
-from shared.state.working import Answer, Due, Held
+from shared.state.working import Answer, Held
 from shared.testing import NOON, heard
 from tests.enrolment.office import DAY, LATER, OTHER, TOWN, Office, membership, session
 
@@ -71,12 +70,12 @@ def test_a_request_waits_for_the_session_the_person_or_the_town_and_is_decided_w
         office = Office()
         office.phase()
         assert office.ask("anna") == []
-        assert len(office.working[Held]) == 1
+        assert len(office.mind[Held]) == 1
         steps = {"session": office.session, "town": office.town, "member": lambda office=office: office.member("anna")}
         for name in order[:-1]:
             assert steps[name]() == []
         assert steps[order[-1]]() == ["ParticipantEnrolled"]
-        assert len(office.working[Held]) == 0
+        assert len(office.mind[Held]) == 0
 
 
 def test_a_full_session_puts_the_next_request_on_the_waiting_list(office: Office) -> None:
@@ -234,7 +233,7 @@ def test_a_request_waits_its_turn_behind_a_held_one_about_the_same_place() -> No
     office.member("anna")
     office.ask("anna", event_id="r-1")
     office.withdraw("anna", event_id="r-2")
-    assert [held.waits_for for held in office.working[Held]] == ["session", "turn"]
+    assert [held.waits_for for held in office.mind[Held]] == ["session", "turn"]
 
     assert office.session() == ["ParticipantEnrolled", "EnrolmentWithdrawn"]
 
@@ -253,13 +252,13 @@ def test_nothing_is_decided_about_a_session_that_is_over(office: Office) -> None
 def test_a_held_request_is_refused_when_it_has_waited_too_long() -> None:
     office = Office()
     office.ask("anna", event_id="r-1")
-    (held,) = office.working[Held]
+    (held,) = office.mind[Held]
     assert held.expires_at == NOON + 30 * DAY
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
+    office.is_due(HELD_TOO_LONG, at=held.expires_at)
 
     assert office.place("anna").refusal == RefusalReason.NEVER_KNOWN
-    answer = office.working[Answer].get("urn:portal", "r-1")
+    answer = office.mind[Answer].get("urn:portal", "r-1")
     assert answer is not None
     assert answer.outcome == "EnrolmentRefused"
 
@@ -359,9 +358,9 @@ def test_whatever_happens_no_seat_is_sold_twice_and_none_stays_empty_while_someo
     for step in happened:
         story.happens(*step)
         story.check()
-        places = {place.person_id: place for place in story.office.working[Place]}
+        places = {place.person_id: place for place in story.office.mind[Place]}
         assert story.office.reconcile() == []
-        assert {place.person_id: place for place in story.office.working[Place]} == places
+        assert {place.person_id: place for place in story.office.mind[Place]} == places
 
 
 @given(steps, steps, st.integers(1, 4), st.sampled_from(list(SessionKind)))

@@ -7,11 +7,10 @@ import datetime as dt
 
 import pytest
 
-from services.enrolment.handlers import DUE
 from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.enrolment import Basis, EnrolmentWithdrawn, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
-from shared.state.working import Due, Held
+from shared.state.working import Held
 from shared.testing import NOON, body_of, heard
 from tests.enrolment.office import DAY, OTHER, START, Office, session
 
@@ -191,7 +190,7 @@ def test_a_request_sent_before_the_cancellation_waits_and_gives_a_place_when_it_
     cancelled(office, at=NOON + 2 * DAY)
 
     assert office.ask("anna", at=NOON + DAY) == []
-    assert [held.waits_for for held in office.working[Held]] == ["session"]
+    assert [held.waits_for for held in office.mind[Held]] == ["session"]
     assert scheduled_again(office, at=NOON + 3 * DAY) == [ENROLLED]
 
 
@@ -218,9 +217,9 @@ def test_a_request_that_waited_until_the_cancelled_session_was_over_is_refused_f
     office.session()
     cancelled(office, at=NOON + 2 * DAY)
     office.ask("anna", at=NOON + DAY)
-    (held,) = office.working[Held]
+    (held,) = office.mind[Held]
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
+    office.is_due(HELD_TOO_LONG, at=held.expires_at)
     assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
 
 
@@ -237,7 +236,7 @@ def test_who_gave_a_place_back_by_the_word_of_an_archive_stays_out_until_they_as
     office.session(**TEAM)
     said = {"session_id": "s", "person_id": "anna", "request_id": None, "request_source": None, "place_asked_at": NOON}
     archived = body_of(EnrolmentWithdrawn, **said, reason=WithdrawalReason.REQUESTED)
-    office.working.apply(heard(archived, source="rollcall/enrolment", version=7))
+    office.mind.hear(heard(archived, source="rollcall/enrolment", version=7))
 
     assert office.member("ewa") == [ENROLLED]
     assert office.place("anna").state == Standing.WITHDRAWN

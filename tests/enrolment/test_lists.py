@@ -43,8 +43,8 @@ async def test_lists_stand_in_the_order_of_the_alphabet_and_the_waiting_list_in_
         await decider.act([heard(body_of(CityQualified, city_id=f"c-{number}", name=name))])
 
     async with database.connect() as connection:
-        people = [row["family_name"] for row in await views.roster(connection, "s")]
-        towns = [town["name"] for town in await views.towns(connection)]
+        people = [row.family_name for row in await views.roster(connection, "s")]
+        towns = [town.name for town in await views.towns(connection)]
 
     assert people == ["Ćwik", "Zych", "Żak", "Adam"]
     assert towns == ["Ćmielów", "Lublin", "Łomża", "Zamość"]

@@ -53,10 +53,10 @@ def test_a_request_with_a_field_that_nobody_knows_is_the_same_one_sent_again_als
     asked = EnrolmentRequested.model_validate({"session_id": "s", "person_id": "anna", "channel": "kiosk"})
     sent = heard(asked, event_id="one", source="urn:portal")
     office.hear(asked, event_id="one")
-    assert office.working.is_repeated(sent)
+    assert office.mind.working().is_repeated(sent)
     office.session()
     assert office.place("anna").state == Standing.ENROLLED
-    assert office.working.is_repeated(sent)
+    assert office.mind.working().is_repeated(sent)
 
 
 def test_who_asked_again_is_enrolled_with_their_team(office: Office) -> None:
@@ -105,6 +105,6 @@ def test_how_it_ends_does_not_depend_on_the_order_in_which_it_is_heard(length: i
         here.session()
         for number in order:
             getattr(here, ASKED[number])("anna", at=NOON + dt.timedelta(seconds=number), event_id=f"r{number}")
-        place = here.working[Place].get("s", "anna")
+        place = here.mind[Place].get("s", "anna")
         assert place is not None
         assert place.is_active == (ASKED[length - 1] == "ask"), order

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.enrolment.handlers import DUE
 from services.enrolment.state import Place
 from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionKind, SessionRescheduled
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
-from shared.state.working import Due, Held
+from shared.state.working import Held
 from tests.enrolment.office import DAY, LATER, OTHER, START, TOWN, Office, session
 
 ENROLLED, WAITLISTED, WITHDRAWN = "ParticipantEnrolled", "ParticipantWaitlisted", "EnrolmentWithdrawn"
@@ -224,7 +223,7 @@ def test_a_held_request_of_someone_erased_is_refused(office: Office) -> None:
 
     office.hear(PersonErased(person_id="ewa"))
     assert office.place("ewa").refusal == RefusalReason.PERSON_ERASED
-    assert len(office.working[Held]) == 0
+    assert len(office.mind[Held]) == 0
 
 
 def test_whoever_is_erased_after_the_start_has_been_there(office: Office) -> None:
@@ -242,18 +241,18 @@ def test_someone_registered_of_whom_no_team_is_known_waits_for_it_and_is_told_at
     office.registered("ewa")
     office.session()
     assert office.ask("ewa") == []
-    (held,) = office.working[Held]
+    (held,) = office.mind[Held]
     assert held.waits_for == "person"
 
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at))
+    office.is_due(HELD_TOO_LONG, at=held.expires_at)
     assert office.place("ewa").refusal == RefusalReason.NOT_IN_TEAM
 
 
 def test_someone_nobody_ever_heard_of_is_refused_as_never_known(office: Office) -> None:
     office.session()
     office.ask("nobody")
-    (held,) = office.working[Held]
-    DUE[HELD_TOO_LONG](office.working, Due(HELD_TOO_LONG, "session/s", held.expires_at + DAY))
+    (held,) = office.mind[Held]
+    office.is_due(HELD_TOO_LONG, at=held.expires_at + DAY)
     assert office.place("nobody").refusal == RefusalReason.NEVER_KNOWN
 
 
@@ -262,7 +261,7 @@ def test_a_place_of_an_archive_without_a_number_waits_before_all_others(office: 
     for person in ("anna", "bartek", "celina"):
         office.ask(person)
     for person in ("anna", "bartek"):
-        office.working[Place].put(dataclasses.replace(office.place(person), queue=None))
+        office.mind[Place].put(dataclasses.replace(office.place(person), queue=None))
 
     office.hear(moved(LATER, capacity=1))
     assert office.with_standing(Standing.ENROLLED) == ["anna"]

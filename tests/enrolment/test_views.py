@@ -49,7 +49,7 @@ async def test_while_a_session_is_cancelled_its_roster_calls_nobody_enrolled(wor
 
     async def roster() -> list[tuple[str, str]]:
         async with here.engine.connect() as connection:
-            return [(row["state"], row["stands"]) for row in await views.roster(connection, "s")]
+            return [(row.state, row.stands) for row in await views.roster(connection, "s")]
 
     await hears(here, session(model=SessionCancelled), version=2)
     assert await roster() == [("cancelled", "enrolled")] * 2
@@ -109,7 +109,7 @@ async def test_a_stage_that_is_stated_again_for_another_phase_takes_its_sessions
     await hears(here, moved, version=2)
 
     async with here.engine.connect() as connection:
-        first = [(row["state"], row["reason"]) for row in await views.roster(connection, "s")]
-        second = [(row["person_id"], row["state"]) for row in await views.roster(connection, "in-depth")]
+        first = [(row.state, row.reason) for row in await views.roster(connection, "s")]
+        second = [(row.person_id, row.state) for row in await views.roster(connection, "in-depth")]
     assert first == [("withdrawn", "town_not_qualified")] * 2
     assert second == [("anna", "enrolled")]

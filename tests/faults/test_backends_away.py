@@ -85,7 +85,7 @@ async def test_a_service_waits_for_its_backends_and_outlives_them(backends: Back
     runtime = Runtime(SERVICE, backends.settings)
     starting = asyncio.create_task(runtime.start())
     await asyncio.sleep(0)
-    assert not (await runtime.health.state())["ready"]
+    assert not (await runtime.health.state()).ready
 
     await asyncio.to_thread(backends.kafka.start)
     await make_streams(backends.kafka)
@@ -120,8 +120,8 @@ async def test_a_service_waits_for_its_backends_and_outlives_them(backends: Back
 
 
 async def not_ready(runtime: Runtime, backend: str) -> bool:
-    return any(problem.startswith(backend) for problem in (await runtime.health.state())["problems"])
+    return any(problem.startswith(backend) for problem in (await runtime.health.state()).problems)
 
 
 async def is_ready(runtime: Runtime) -> bool:
-    return bool((await runtime.health.state())["ready"])
+    return (await runtime.health.state()).ready

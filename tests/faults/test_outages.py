@@ -142,4 +142,4 @@ async def test_a_batch_whose_statement_always_times_out_makes_the_service_unread
 
 
 async def is_unready(runtime: Runtime) -> bool:
-    return "there is lag and nothing is being heard" in (await runtime.health.state())["problems"]
+    return "there is lag and nothing is being heard" in (await runtime.health.state()).problems

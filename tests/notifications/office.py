@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
@@ -25,6 +25,7 @@ from shared.deciding.transaction import Decider
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
 from shared.state.working import Said
+from shared.testing import eventually
 from tests.notifications.building import NOW
 from tests.notifications.receiving import cut, listening
 
@@ -142,21 +143,9 @@ class Office:
             return int((await connection.execute(sa.text("select count(*) from kept.open_notice"))).scalar_one())
 
 
-async def until(condition: Callable[[], Any], seconds: float = 180) -> None:
-    """Waits for a condition, with a limit."""
-    async with asyncio.timeout(seconds):
-        while True:
-            met = condition()
-            if asyncio.iscoroutine(met):
-                met = await met
-            if met:
-                return
-            await asyncio.sleep(0.02)
-
-
 async def settled(office: Office, number: int) -> list[tuple[str, str, str | None]]:
     async def there() -> bool:
         return len(await office.outcomes()) >= number and not await office.open()
 
-    await until(there)
+    await eventually(there)
     return await office.outcomes()

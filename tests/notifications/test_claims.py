@@ -16,8 +16,9 @@ from services.notifications.store import OPEN
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind
+from shared.testing import eventually
 from tests.notifications.building import BEFORE, NOW, contact, content, open_notice, person, place
-from tests.notifications.office import Office, settled, until
+from tests.notifications.office import Office, settled
 
 
 @pytest.mark.parametrize("outcome", ["unknown", "overtaken"])
@@ -37,7 +38,7 @@ async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_oth
     async with office.engine.begin() as connection:
         await connection.execute(refusing)
     async with office.server.listening(), office.sending():
-        await until(lambda: len(office.server.mails) >= len(others))
+        await eventually(lambda: len(office.server.mails) >= len(others))
         async with office.engine.connect() as connection:
             page = await reading.notices(connection, state=None, person_id="person-1", after="", limit=10)
             books = await reading.books(connection, now=NOW, since=office.settings.since)
@@ -78,7 +79,9 @@ async def test_a_sender_that_slept_beyond_its_lease_writes_no_outcome_over_its_s
         assert isinstance(first, Drowsy)
         await asyncio.wait_for(first.asleep.wait(), 180)
         async with office.sending():
-            await until(lambda: len(office.server.mails) == 2)  # The lease has run out: another makes its own attempt.
+            await eventually(
+                lambda: len(office.server.mails) == 2
+            )  # The lease has run out: another makes its own attempt.
             first.waking.set()
             assert await settled(office, 1) == [("confirmation", "unknown", "outcome_unknown")]
     assert len(office.server.mails) == 2
@@ -93,7 +96,7 @@ async def test_a_mail_that_has_left_is_in_no_doubt_while_its_outcome_waits_for_t
             await connection.execute(sa.update(OPEN).values(lease_until=BEFORE))
         await office.is_true(person("person-2"), contact("person-2"), place(person_id="person-2"))
         # The other carrier takes what there is to take.
-        await until(lambda: "person-2@example.org" in [mail[0] for mail in office.server.mails])
+        await eventually(lambda: "person-2@example.org" in [mail[0] for mail in office.server.mails])
         assert len(office.server.mails) == 2
         sender.waking.set()
         assert await settled(office, 2) == [("confirmation", "sent", None)] * 2

@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from services.notifications.app import SERVICE
 from services.notifications.decisions import (
     Attempt,
     Outcome,
@@ -18,13 +19,13 @@ from services.notifications.decisions import (
     operator_says,
     settle,
 )
-from services.notifications.ledger import DERIVE, UNRENDERABLE, Belief, Notice, NoticeState, OpenNotice, Told
-from services.notifications.state import CANCELLED, MAKE, SCHEDULED, Place, Session
+from services.notifications.ledger import UNRENDERABLE, Belief, Notice, NoticeState, OpenNotice, Told
+from services.notifications.state import CANCELLED, SCHEDULED, Place, Session
 from services.notifications.untold import Difference, Truth, difference
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeKind
-from shared.state.working import Working
+from tests.mind import knowing_all
 from tests.notifications.building import (
     BEFORE,
     LONG_AGO,
@@ -52,7 +53,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.numbers = iter(range(1, 1000))
-        self.working = Working(MAKE, "rollcall/notifications", NOW, lambda: f"event-{next(self.numbers)}", DERIVE)
+        service = replace(SERVICE, new_id=lambda: f"event-{next(self.numbers)}")
+        self.working = knowing_all(service, service.working(NOW))
         self.notices = 0
 
     @property

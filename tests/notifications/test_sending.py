@@ -16,8 +16,9 @@ from services.notifications.decisions import Attempt
 from services.notifications.letters import mail_of
 from shared.contracts.enrolment import Standing
 from shared.state.rows import FactRow
+from shared.testing import eventually
 from tests.notifications.building import BEFORE, NOW, TUESDAY, contact, person, place, session, settled, topic, town
-from tests.notifications.office import Office, until
+from tests.notifications.office import Office
 from tests.notifications.office import settled as settled_notices
 
 
@@ -35,7 +36,7 @@ async def test_an_outcome_wakes_the_relay(office: Office) -> None:
     await office.is_true(place())
     async with office.server.listening(), office.sending():
         await settled_notices(office, 1)
-        await until(office.relay_woken.is_set)
+        await eventually(office.relay_woken.is_set)
 
 
 async def test_change_and_cancellation_follow(office: Office) -> None:
@@ -91,7 +92,7 @@ async def test_a_withdrawal_after_a_lost_answer_sends_its_cancellation(office: O
     office.settings.retry_first_seconds = 1.0
     await office.is_true(place())
     async with office.server.listening(), office.sending():
-        await until(lambda: office.server.mails)
+        await eventually(lambda: office.server.mails)
         await office.is_true(place(Standing.WITHDRAWN))
         assert await settled_notices(office, 2) == [
             ("confirmation", "overtaken", "overtaken"),
@@ -102,7 +103,7 @@ async def test_a_withdrawal_after_a_lost_answer_sends_its_cancellation(office: O
 async def test_a_server_that_is_away_burns_no_attempts_and_is_reported(office: Office) -> None:
     await office.is_true(place())
     async with office.sending() as sender:
-        await until(lambda: sender.problem)
+        await eventually(lambda: sender.problem)
         async with office.engine.connect() as connection:
             attempts = (await connection.execute(sa.text("select attempts, lease from kept.open_notice"))).one()
         assert tuple(attempts) == (0, None)
@@ -112,7 +113,7 @@ async def test_a_group_on_its_way_is_finished_before_we_stop(office: Office) -> 
     await office.is_true(place())
     async with office.server.listening():
         async with office.sending():
-            await until(lambda: office.server.mails)
+            await eventually(lambda: office.server.mails)
         assert await office.outcomes() == [("confirmation", "sent", None)]
 
 
@@ -140,7 +141,7 @@ async def test_whatever_a_letter_reads_has_it_sent_as_soon_as_it_is_known(
     others = [made() for made in (contact, person, town, topic, settled) if made is not comes_last]
     await office.is_true(session(), place(), *others)
     async with office.server.listening(), office.sending() as sender:
-        await until(sender._planner.caught_up.is_set)
+        await eventually(sender._planner.caught_up.is_set)
         assert (await office.books())["notices"]["untold"] == 1
         await office.hears(comes_last())
         await settled_notices(office, 1)
@@ -149,7 +150,7 @@ async def test_whatever_a_letter_reads_has_it_sent_as_soon_as_it_is_known(
 async def test_what_is_let_in_long_after_it_was_said_is_found_at_once(office: Office) -> None:
     office.settings.reconcile_seconds = 60
     async with office.server.listening(), office.sending() as sender:
-        await until(sender._planner.caught_up.is_set)
+        await eventually(sender._planner.caught_up.is_set)
         await office.is_true(place())
         sender.news(BEFORE)
         await settled_notices(office, 1)
@@ -185,7 +186,7 @@ async def test_a_corrected_address_does_not_wait_out_the_pause_of_the_wrong_one(
         async def is_put_off() -> bool:
             return bool((await office.books())["notices"]["refused_for_now"])
 
-        await until(is_put_off)
+        await eventually(is_put_off)
         await office.hears(replace(contact(email="new@example.org"), version=2))
         assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
     assert [mail[0] for mail in office.server.mails] == ["new@example.org"]
@@ -218,7 +219,7 @@ async def test_a_place_is_told_once_enrolment_was_heard_about_the_session(office
     scheduled_again = session(event_id="event-2", heard_at=NOW)
     await office.is_true(place(), scheduled_again)
     async with office.server.listening(), office.sending() as sender:
-        await until(sender._planner.caught_up.is_set)
+        await eventually(sender._planner.caught_up.is_set)
         await asyncio.sleep(0.3)
         books = await office.books()
         assert (books["notices"]["waiting_for_enrolment"], books["told_is_true"]) == (1, False)

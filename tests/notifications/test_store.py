@@ -23,11 +23,12 @@ from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeKind, NoticeOutcome
 from shared.deciding.thinking import to_write
 from shared.deciding.transaction import Decider
-from shared.events.envelope import Heard, subject_of
+from shared.events.envelope import Heard
 from shared.postgres.database import rows_as
 from shared.postgres.roundtrips import Reads, Writes
 from shared.state.rows import Row, Rows
 from shared.state.working import Said, Working
+from shared.testing import heard
 from tests.notifications.building import (
     BEFORE,
     LONG_AGO,
@@ -224,22 +225,7 @@ async def test_an_outcome_without_the_lease_is_not_written(open_confirmation: As
 def heard_back(said: Said) -> Heard[NoticeOutcome]:
     body = said.body
     assert isinstance(body, NoticeOutcome)
-    return Heard(
-        stream="notifications.events",
-        partition=0,
-        offset=0,
-        appended_at=NOW,
-        event_id=said.event_id,
-        source=SERVICE.source,
-        subject=subject_of(body),
-        stated_at=said.said_at,
-        version=said.version,
-        numbered=True,
-        correlation_id=None,
-        causation_id=None,
-        traceparent=None,
-        body=body,
-    )
+    return heard(body, source=SERVICE.source, event_id=said.event_id, version=said.version, at=NOW)
 
 
 async def test_a_database_older_than_our_stream_learns_what_was_mailed(open_confirmation: AsyncEngine) -> None:

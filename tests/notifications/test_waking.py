@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import store
 from services.notifications.app import SERVICE
+from services.notifications.ledger import Notice, Told
 from shared.books.batch import Batch
 from shared.contracts.directory import ContactRegistered, PersonRegistered
 from shared.contracts.notifications import NoticeSent
@@ -18,6 +19,7 @@ from shared.deciding.facts import FactWriter
 from shared.deciding.retry import POLL_SECONDS, ParkedRetry
 from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
+from shared.state.rows import EVERY_ROW
 from shared.testing import NOON, Message, body_of, decoded, message
 
 
@@ -110,6 +112,8 @@ async def test_whoever_decides_tells_of_it_by_committing_and_nobody_is_told_of_w
     async def decides() -> None:
         async with decider.unit_of_work() as (connection, thought):
             working = SERVICE.working(NOON)
+            for kind in (Notice, Told):
+                working[kind].loaded((), EVERY_ROW)
             working.say(body_of(NoticeSent))
             await decider.write(connection, working)
             thought.add(working)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -12,21 +11,20 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from deploy.embedded.postgres import Postgres
 from services.enrolment.app import SERVICE
 from shared.books.holding import load_held_about
-from shared.books.parking import PARKED, park, parked_row
+from shared.books.parking import park, parked_row
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Id, Request
 from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard, Reason
 from shared.postgres.database import connect
-from shared.postgres.migrating import migrate
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import HELD
 from shared.service import Inputs
 from shared.state.working import Held, Working
 from shared.testing import NOON, heard, message
+from tests.databases import Databases
 
 LATER = NOON + dt.timedelta(days=1)
 
@@ -72,18 +70,15 @@ def hold_or_pass(working: Working, one: Heard[Any]) -> None:
 
 
 @pytest.fixture
-async def decider(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Decider]:
+async def decider(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Decider]:
     for contract in (SurveyReopened, SurveyCounted):
         monkeypatch.setitem(EVENTS, contract.type_name(), contract)
-    url = postgres.ensure("scope", "scope", "secret").replace("postgresql://", "postgresql+asyncpg://")
-    await asyncio.to_thread(migrate, "enrolment", url)
-    engine: AsyncEngine = connect(url, pool_size=2, statement_timeout_ms=10_000, application="test")
-    async with engine.begin() as connection:
-        await connection.execute(sa.delete(HELD))
-        await connection.execute(sa.delete(PARKED))
     decide: dict[type[Event], Any] = {SurveyReopened: hold_or_pass, SurveyCounted: hold_or_pass}
-    yield Decider(engine, dataclasses.replace(SERVICE, decide=decide, load=load))
-    await engine.dispose()
+    touches = (*SERVICE.touches, *decide)
+    async with databases.while_needed("enrolment") as url:
+        engine: AsyncEngine = connect(url, pool_size=2, statement_timeout_ms=10_000, application="test")
+        yield Decider(engine, dataclasses.replace(SERVICE, decide=decide, load=load, touches=touches))
+        await engine.dispose()
 
 
 async def held(decider: Decider) -> list[str]:

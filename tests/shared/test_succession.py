@@ -16,6 +16,7 @@ from shared.state.ownership import OtherWriter, Verdict
 from shared.state.succession import Claim, Handover, Succession
 from shared.state.working import Working
 from shared.testing import NOON, body_of, heard
+from tests.mind import knowing_all
 
 
 def at(minutes: int) -> dt.datetime:
@@ -85,7 +86,7 @@ def test_takeovers_of_one_millisecond_count_in_the_order_of_the_log() -> None:
 
 @pytest.fixture
 def working() -> Working:
-    return SERVICE.working(NOON)
+    return knowing_all(SERVICE, SERVICE.working(NOON))
 
 
 def rule(minutes: int, former: str, new: str, *, rule_id: str = "r", source: str = "urn:office", **how: Any) -> Any:
@@ -181,7 +182,7 @@ def test_it_does_not_matter_between_which_facts_the_rules_are_heard() -> None:
     rules = [one for one in STORY if not isinstance(one.body, CityQualified)]
     ends = set()
     for places in itertools.combinations_with_replacement(range(len(facts) + 1), len(rules)):
-        here, heard_so_far, aside = SERVICE.working(NOON), iter(facts), []
+        here, heard_so_far, aside = knowing_all(SERVICE, SERVICE.working(NOON)), iter(facts), []
         for number in range(len(facts) + 1):
             for place, one in zip(places, rules, strict=True):
                 if place == number:

@@ -21,6 +21,7 @@ from shared.state.ownership import Verdict
 from shared.state.working import Held, Working
 from shared.testing import NOON, body_of, decoded, heard
 from shared.testing import Message as Record
+from tests.mind import knowing_all
 
 CITY = body_of(CityQualified)
 LATER = NOON + dt.timedelta(minutes=1)
@@ -31,7 +32,7 @@ TAKEN_OVER = heard(
 
 @pytest.fixture
 def working() -> Working:
-    return SERVICE.working(NOON)
+    return knowing_all(SERVICE, SERVICE.working(NOON))
 
 
 def named(name: str) -> CityQualified:

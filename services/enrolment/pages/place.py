@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request, Response
 
 from services.enrolment.pages import reading
 from services.enrolment.pages.showing import Act, is_as_seen, request_id, request_of, shown
-from shared.books import holding
+from shared.books.holding import is_known
 from shared.process.runtime import Runtime
-from shared.web.app import command
+from shared.web.asking import command
 from shared.web.links import Link, Purpose, Refused, Rejection, key_named, read
 from shared.web.pages.kit import Pages, form_of
 from shared.web.tokens import Actor
@@ -31,7 +31,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             key = await reading.key(connection, named)
         return read(token, audience=AUDIENCE, purpose=Purpose.PLACE, key=key, now=runtime.service.clock())
 
-    @routes.api_route("/place/{token}", methods=["GET", "HEAD"])
+    @routes.get("/place/{token}")
     async def show(request: Request, token: str) -> Response:
         return await page(request, await opened(token))
 
@@ -51,9 +51,10 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             runtime, body, Actor(f"participant:{link.person_id}", frozenset()), request_id(asked, link.session_id, seen)
         )
         async with runtime.engine.connect() as connection:
-            known = await holding.outcome(connection, heard.source, heard.event_id)
+            # In this order: pressed twice at once, the other one's decision may be what the place stands by already.
             found = await reading.place(connection, link.session_id, link.person_id)
-        if known is None:
+            again = await is_known(connection, heard)
+        if not again:
             if found is None or (found.person is not None and found.person.erased):
                 return await page(request, link)
             if not is_as_seen(seen, found.place):

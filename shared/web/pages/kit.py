@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -24,13 +23,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from shared.contracts.model import Language
-from shared.deciding.commands import NotYet, Undecidable
-from shared.faults import Fault, classify, told
+from shared.problems import NOT_VALID, OUR_FAULT, TRY_AGAIN, UNDECIDABLE, Problem
 from shared.process.runtime import Runtime
 from shared.values import immutable
 from shared.web.pages.words import NAMES, filters, preferred, translations
-
-log = structlog.get_logger()
+from shared.web.refusing import problem_of
 
 KIT = Path(__file__).parent
 POLICY = (
@@ -176,8 +173,8 @@ class Pages:
                 async def answered(request: Request) -> Response:
                     try:
                         return await handle(request)
-                    except Exception as error:  # noqa: BLE001  # Classified here, as in the API's own handlers.
-                        return pages.message(request, *_problem(error, self.path))
+                    except Exception as error:  # noqa: BLE001  # Classified as in the API.
+                        return pages.message(request, *_said_of(error))
 
                 return answered
 
@@ -193,23 +190,16 @@ async def form_of(request: Request) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
-def _problem(error: Exception, route: str) -> tuple[str, int]:
-    """What is said of an error, and its status."""
-    if isinstance(error, NotYet):
-        return "later", 503
-    if isinstance(error, Undecidable):
-        return "undecidable", 409
-    if isinstance(error, RequestValidationError):
-        return "unreadable", 422
+def _said_of(error: Exception) -> tuple[str, int]:
+    """Which message says it, and its status."""
     if isinstance(error, HTTPException):
         return "unreadable", error.status_code
-    fault = classify(error)
-    if fault is Fault.TRANSIENT:
-        return "later", 503
-    if fault is Fault.CONTENT:
-        return "unreadable", 422
-    log.error("page failed", route=route, error=told(error), exc_info=error)
-    return "ours", 500
+    if isinstance(error, RequestValidationError):
+        return "unreadable", NOT_VALID.status
+    status = (error if isinstance(error, Problem) else problem_of(error)).refusal.status
+    return {TRY_AGAIN.status: "later", UNDECIDABLE.status: "undecidable", OUR_FAULT.status: "ours"}.get(
+        status, "unreadable"
+    ), status
 
 
 def _assets(folder: Path | None) -> dict[str, tuple[str, bytes, str]]:

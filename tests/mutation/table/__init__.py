@@ -14,6 +14,7 @@ from tests.mutation.table import (
     notifications,
     outbox,
     state,
+    web,
 )
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -29,4 +30,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     *notifications.MUTATIONS,
     *outbox.MUTATIONS,
     *state.MUTATIONS,
+    *web.MUTATIONS,
 )

@@ -31,8 +31,8 @@ MUTATIONS = (
     Mutation(
         "a former writer keeps to one way of numbering",
         "services/attendance/history.py",
-        "row.source == said.source and row.numbered != said.numbered for row",
-        "False for row",
+        "        row.source == said.source and row.numbered != said.numbered\n",
+        "        False\n",
         (
             "tests/attendance/test_views.py::test_a_former_writer_who_numbers_otherwise_is_not_remembered_any_more_than_an_owner_would_be",
         ),
@@ -120,6 +120,22 @@ MUTATIONS = (
         "sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at)",
         "PLACE_SAID.c.decided_at",
         ("tests/attendance/test_views.py::test_the_books_know_since_when_a_place_stood_as_the_lists_do",),
+    ),
+    Mutation(
+        "whoever counts a closed list loads the moment it was due",
+        "services/attendance/store.py",
+        "for session_id in touched.timed | closed",
+        "for session_id in touched.timed",
+        ("tests/attendance/test_handlers.py", "tests/attendance/test_decisions.py"),
+    ),
+    Mutation(
+        "several writers of one place in one batch",
+        "services/attendance/store.py",
+        "set()).add(source)",
+        "set()).update({source} if place else ())",
+        (
+            "tests/attendance/test_handlers.py::test_what_two_writers_say_of_one_place_comes_to_the_same_in_one_batch_as_in_two",
+        ),
     ),
     Mutation(
         "what was before go-live is told by others",

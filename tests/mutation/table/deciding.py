@@ -127,6 +127,13 @@ MUTATIONS = (
         ("tests/shared/test_retry.py::test_what_a_record_heard_again_makes_us_say_is_told_to_the_relay",),
     ),
     Mutation(
+        "a service loads something for whatever it acts on",
+        "shared/service.py",
+        "        if unknown:\n",
+        "        if False:\n",
+        ("tests/shared/test_loaded.py::test_a_service_that_acts_on_a_type_for_which_it_loads_nothing_is_not_started",),
+    ),
+    Mutation(
         "between whom somebody has to decide",
         "shared/deciding/thinking.py",
         "    owner = working.writer_of(heard)",

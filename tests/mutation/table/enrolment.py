@@ -94,14 +94,14 @@ MUTATIONS = (
     Mutation(
         "that a statement is settled",
         "services/enrolment/handlers.py",
-        "    _say_settled(working, heard.body.session_id, heard)\n",
+        "    _say_settled(working, session_id, heard)\n",
         "",
         ("tests/enrolment/test_begun.py",),
     ),
     Mutation(
         "nobody erased gets a place",
         "services/enrolment/eligibility.py",
-        "    return person is not None and person.erased",
+        '    return bool(working[Person].where("person_id", person_id, erased=True))',
         "    return False",
         ("tests/enrolment/test_taken_back.py",),
     ),
@@ -248,6 +248,20 @@ MUTATIONS = (
         "        return place.reason == WithdrawalReason.REQUESTED and",
         "        return False and",
         ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "the sessions in which somebody has a place",
+        "services/enrolment/store.py",
+        "        sessions |= {place.session_id for place in working[Place]}\n",
+        "        pass\n",
+        ("tests/enrolment/test_taken_back.py",),
+    ),
+    Mutation(
+        "the teams of the town whose session it is",
+        "services/enrolment/store.py",
+        "    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}\n",
+        "",
+        ("tests/enrolment/test_decisions.py",),
     ),
     Mutation(
         "a session that is first heard of as cancelled",

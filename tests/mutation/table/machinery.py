@@ -54,9 +54,9 @@ MUTATIONS = (
     ),
     Mutation(
         "parked commands are told apart by all they are known by",
-        "shared/web/app.py",
-        "        offset=_offset_of(source, event_id),",
-        "        offset=-microseconds(now),",
+        "shared/events/envelope.py",
+        "        offset = _offset_of(source, event_id)",
+        "        offset = -microseconds(now)",
         ("tests/attendance/test_api.py::test_two_scans_of_the_same_microsecond_that_wait_in_vain_are_both_kept",),
     ),
     Mutation(

@@ -5,7 +5,7 @@ from tests.mutation.mutation import Mutation
 MUTATIONS = (
     Mutation(
         "each statement of a takeover by its version too",
-        "shared/state/working.py",
+        "shared/state/ownership.py",
         """("rule_id", "event_id", "version")""",
         """("rule_id", "event_id")""",
         (
@@ -14,21 +14,21 @@ MUTATIONS = (
     ),
     Mutation(
         "a rule's way of numbering",
-        "shared/state/working.py",
-        "            return Verdict.RENUMBERED if renumbered else Verdict.NEWER",
-        "            return Verdict.NEWER",
+        "shared/state/ownership.py",
+        "        return Verdict.RENUMBERED if renumbered else Verdict.NEWER",
+        "        return Verdict.NEWER",
         ("tests/shared/test_succession.py::test_a_rule_may_not_change_its_way_of_numbering",),
     ),
     Mutation(
         "the version guard, event by event",
-        "shared/state/working.py",
+        "shared/state/ownership.py",
         "        return Verdict.NEWER if new.version > old.version else Verdict.STALE",
         "        return Verdict.NEWER",
         ("tests/shared/test_working.py",),
     ),
     Mutation(
         "one writer per aggregate",
-        "shared/state/working.py",
+        "shared/state/ownership.py",
         "        case Claim.NONE:\n            return Verdict.FOREIGN",
         "        case Claim.NONE:\n            return Verdict.NEWER",
         ("tests/shared/test_working.py",),
@@ -57,8 +57,8 @@ MUTATIONS = (
     Mutation(
         "a held request holds back the next one of its scope",
         "shared/state/working.py",
-        '        return scope is not None and bool(self[Held].where("scope", scope))',
-        "        return False",
+        "        return scope is not None and any(",
+        "        return False and any(",
         ("tests/shared/test_scope.py", "tests/enrolment/test_decisions.py"),
     ),
     Mutation(
@@ -70,9 +70,9 @@ MUTATIONS = (
     ),
     Mutation(
         "what a writer said before is remembered",
-        "shared/state/working.py",
-        "                news = said  # When it was first said counts.",
-        "                pass",
+        "shared/state/ownership.py",
+        "            news = said  # When it was first said counts.",
+        "            pass",
         ("tests/shared/test_succession.py::test_a_duplicate_of_an_old_fact_is_old_whoever_has_the_place_now",),
     ),
     Mutation(
@@ -100,9 +100,44 @@ MUTATIONS = (
     ),
     Mutation(
         "another statement under one id and version",
-        "shared/state/working.py",
+        "shared/state/ownership.py",
         "        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.ID_REUSED",
         "        return Verdict.NEWER if new.heard_at < old.heard_at else Verdict.DUPLICATE",
         ("tests/shared/test_working.py",),
+    ),
+    Mutation(
+        "a row that nobody asked for is not absent",
+        "shared/state/rows.py",
+        "            self._need(self.knows(**dict(zip(self.kind.KEY, key, strict=True))), self.kind.KEY)\n",
+        "            pass\n",
+        ("tests/shared/test_loaded.py::test_a_row_that_nobody_asked_for_is_not_absent",),
+    ),
+    Mutation(
+        "rows that nobody asked for are not none",
+        "shared/state/rows.py",
+        "        self._need(some or self.knows(**{field: value, **others}), (field, *others))\n",
+        "",
+        ("tests/shared/test_loaded.py::test_rows_are_found_by_what_they_were_loaded_by_and_by_more",),
+    ),
+    Mutation(
+        "a table of which nobody asked for anything is not empty",
+        "shared/state/rows.py",
+        "        if not (self._all_of or self._some_of):",
+        "        if False:",
+        ("tests/shared/test_loaded.py::test_a_table_of_which_nobody_has_loaded_anything_is_not_empty",),
+    ),
+    Mutation(
+        "who removes a row knows whether it is there",
+        "shared/state/rows.py",
+        "        if self.get(*key) is not None:",
+        "        if key in self._rows:",
+        ("tests/shared/test_loaded.py::test_nothing_is_removed_that_nobody_has_loaded",),
+    ),
+    Mutation(
+        "some rows are not all rows",
+        "shared/state/rows.py",
+        "            known = self._all_of if one.only is None else self._some_of",
+        "            known = self._all_of",
+        ("tests/shared/test_loaded.py::test_whoever_loaded_some_rows_of_a_kind_does_not_know_the_others_by_their_key",),
     ),
 )

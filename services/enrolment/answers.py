@@ -1,0 +1,195 @@
+"""What enrolment's API answers. Only shapes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import Field
+
+from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.planner import Meeting, SessionKind, SessionStanding
+from shared.contracts.selection import TownOutcome
+from shared.web.answers import BOOKS, DECIDED, Books, Decided, Shape, exemplified
+
+
+class StageOutcome(Shape):
+    """What became of a town in one stage."""
+
+    stage: int
+    outcome: TownOutcome
+    decided_on: dt.date
+
+
+class Town(Shape):
+    """A town with its history and its team."""
+
+    model_config = exemplified(
+        city_id="geonames:776597",
+        name="Augustów",
+        voivodeship="podlaskie",
+        members=31,
+        stages=[{"stage": 1, "outcome": "qualified", "decided_on": "2026-03-02"}],
+    )
+
+    city_id: str
+    name: str
+    voivodeship: str | None
+    members: int = Field(description="Of its team today, each once.")
+    stages: list[StageOutcome]
+
+
+class Session(Shape):
+    """A dated training, and how many have a place or wait."""
+
+    model_config = exemplified(
+        session_id="session-0001",
+        kind="supplementary",
+        phase=1,
+        topic="climate",
+        city_id="geonames:776597",
+        venue="Urząd Miejski w Augustowie, sala 12",
+        address="ul. Młyńska 35, Augustów",
+        capacity=40,
+        meetings=[
+            {
+                "meeting_id": "day-1",
+                "starts_local": "2026-10-24T09:00:00",
+                "ends_local": "2026-10-24T15:00:00",
+                "zone": "Europe/Warsaw",
+            }
+        ],
+        starts_at="2026-10-24T07:00:00Z",
+        ends_at="2026-10-24T13:00:00Z",
+        state="scheduled",
+        enrolled=40,
+        waitlisted=2,
+    )
+
+    session_id: str
+    kind: SessionKind
+    phase: int
+    topic: str
+    city_id: str
+    venue: str
+    address: str | None
+    capacity: int
+    meetings: tuple[Meeting, ...]
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    state: SessionStanding
+    enrolled: int
+    waitlisted: int
+
+
+class OnRoster(Shape):
+    """One person's standing in a session."""
+
+    model_config = exemplified(
+        person_id="person-0001",
+        given_name="Zofia",
+        family_name="Zielińska",
+        city_id="geonames:776597",
+        state="waitlisted",
+        stands="waitlisted",
+        basis="request",
+        reason=None,
+        refusal=None,
+        queue=3,
+        episode=1,
+        decided_at="2026-10-01T08:15:00Z",
+        event_id="0199aa00-0000-7000-8000-000000000009",
+    )
+
+    person_id: str
+    given_name: str | None = Field(description="Null: not known, or erased.")
+    family_name: str | None
+    city_id: str | None
+    state: Standing | Literal[SessionStanding.CANCELLED]
+    stands: Standing = Field(
+        description="While the session is cancelled: how the place will stand if it is scheduled again."
+    )
+    basis: Basis | None
+    reason: WithdrawalReason | None = Field(description="Why it was withdrawn.")
+    refusal: RefusalReason | None = Field(description="Why the latest request about it was turned down.")
+    queue: int | None = Field(description="Whoever waits with the lowest is next.")
+    episode: int
+    decided_at: dt.datetime
+    event_id: str
+
+
+class Place(Shape):
+    """How a place stands now."""
+
+    state: Standing
+    reason: WithdrawalReason | None
+    refusal: RefusalReason | None
+
+
+class DecidedRequest(Decided):
+    """What became of a request for a place, or of a withdrawal."""
+
+    model_config = exemplified(
+        **DECIDED,
+        session_id="session-0001",
+        person_id="person-0001",
+        outcome="ParticipantEnrolled",
+        place={"state": "enrolled", "reason": None, "refusal": None},
+    )
+
+    session_id: str
+    person_id: str
+    outcome: Literal[
+        "ParticipantEnrolled", "ParticipantWaitlisted", "EnrolmentWithdrawn", "EnrolmentRefused", "Held"
+    ] = Field(description="The fact that answered it. `Held`: it waits for what it is about.")
+    place: Place | None = Field(description="How the place stands now, also if another request has changed it since.")
+
+
+class Requests(Shape):
+    """Requests for a place, by what became of them."""
+
+    enrolled: int
+    waitlisted: int
+    refused: int
+    withdrawn: int
+    held: int
+
+
+class Places(Shape):
+    """Places against seats, in sessions that take place."""
+
+    sessions: int
+    enrolled: int
+    waitlisted: int
+    oversold_sessions: int
+    waiting_ahead: int = Field(description="Who waits for a session that has not begun.")
+    unsettled_sessions: int
+
+
+class EnrolmentBooks(Books):
+    """The books of enrolment."""
+
+    model_config = exemplified(
+        **BOOKS,
+        service="enrolment",
+        requests={"enrolled": 180, "waitlisted": 6, "refused": 3, "withdrawn": 9, "held": 0},
+        held_over_http=0,
+        places={
+            "sessions": 270,
+            "enrolled": 4100,
+            "waitlisted": 6,
+            "oversold_sessions": 0,
+            "waiting_ahead": 6,
+            "unsettled_sessions": 0,
+        },
+        towns_qualified={"1": 54},
+        people=1800,
+        cancelled_sessions=4,
+    )
+
+    requests: Requests
+    held_over_http: int
+    places: Places
+    towns_qualified: dict[str, int] = Field(description="By stage.")
+    people: int
+    cancelled_sessions: int

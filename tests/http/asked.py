@@ -1,0 +1,19 @@
+"""What schemathesis is told beside its configuration (`hooks` in schemathesis.toml)."""
+
+from __future__ import annotations
+
+import schemathesis
+from schemathesis import Case, HookContext, Response
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from shared.problems import IMPLAUSIBLE_TIME, KEY_TAKEN
+
+NOT_BY_ITS_SHAPE = {KEY_TAKEN.type, IMPLAUSIBLE_TIME.type}
+
+
+@schemathesis.hook
+def filter_failure(context: HookContext, failure: Exception, case: Case, response: Response) -> bool:
+    """Valid is a request also under a key that another one has taken before it, for the same keys are tried again and again; and one
+    at a time at which nobody was anywhere."""
+    refused = response.json() if isinstance(failure, RejectedPositiveData) else {}
+    return refused.get("type") not in NOT_BY_ITS_SHAPE

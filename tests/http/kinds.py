@@ -1,0 +1,27 @@
+"""Every kind of problem there is: those of all services, and those that only one of them, or the page in front of them, knows."""
+
+from __future__ import annotations
+
+import rollcall.origin.app
+import rollcall.origin.proxy
+import services.attendance.api
+import services.enrolment.api
+import services.notifications.api
+import shared.problems
+from shared.problems import Kind
+
+MODULES = (
+    shared.problems,
+    services.enrolment.api,
+    services.attendance.api,
+    services.notifications.api,
+    rollcall.origin.app,
+    rollcall.origin.proxy,
+)
+
+
+def all_kinds() -> list[Kind]:
+    """In the order in which they are declared, each once."""
+    return list(
+        dict.fromkeys(value for module in MODULES for value in vars(module).values() if isinstance(value, Kind))
+    )
