@@ -110,6 +110,8 @@ def test_a_link_opens_only_at_its_audience_and_only_for_its_purpose() -> None:
     assert unknown(opened(TOKEN, audience="attendance"))
     assert unknown(opened(TOKEN, dataclasses.replace(KEY, audience="attendance"), audience="attendance"))
     assert unknown(opened(signed(claims(aud="attendance"))))
+    # Whoever may sign for one audience says nothing to another.
+    assert unknown(opened(TOKEN, dataclasses.replace(KEY, audience="attendance")))
     assert unknown(opened(signed(claims(use="report"))))
     assert opened(signed(claims())) == LINK
 
