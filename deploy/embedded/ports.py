@@ -36,7 +36,8 @@ def require_free(port: int, option: str) -> None:
     """Refuses, in a sentence for the person at the terminal, when the port is taken; `option` says where to choose."""
     if not is_free(port):
         raise EmbeddedError(
-            f"Port {port} is in use: stop what listens there, choose another with {option}, or a free one with {option} 0."
+            f"Port {port} is in use: stop what listens there, choose another with {option}, or start again with {option} 0,"
+            " which finds a free one."
         )
 
 

@@ -17,6 +17,7 @@ from services.enrolment.state import (
 from shared.contracts.enrolment import AskedFor, RefusalReason, WithdrawalReason
 from shared.contracts.planner import SessionKind, SessionStanding
 from shared.contracts.selection import TownOutcome
+from shared.events.decoding import FUTURE_TOLERANCE
 from shared.state.working import Working
 from shared.values import immutable
 
@@ -151,11 +152,13 @@ def will_not_come(place: Place, session: Session) -> bool:
 
 
 def _asked(place: Place, session: Session, asked_for: AskedFor) -> list[dt.datetime]:
-    """When this was asked for last, as far as it counts: it came before the start as it was then, or as it is now."""
+    """When this was asked for last, as far as it counts: it came before the start as it was then, or as it is now. Nothing was asked
+    after that was told: an archive may say so, and would keep the person out for as long."""
     moments = [place.place_asked_at if asked_for == AskedFor.PLACE else place.withdrawal_asked_at]
     if place.last_asked_for == asked_for and place.last_asked_at is not None and is_ahead(session, place.last_asked_at):
         moments.append(place.last_asked_at)
-    return [moment for moment in moments if moment is not None]
+    told_by = place.heard_at + FUTURE_TOLERANCE
+    return [moment for moment in moments if moment is not None and moment <= told_by]
 
 
 # --- time ----------------------------------------------------------------------------------

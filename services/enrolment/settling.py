@@ -8,6 +8,8 @@ from typing import Any
 
 from services.enrolment.state import Place, Session
 from shared.contracts.enrolment import (
+    LAST_EPISODE,
+    LAST_NUMBER,
     AskedFor,
     Basis,
     EnrolmentWithdrawn,
@@ -99,7 +101,7 @@ def settle(
         line.append((place.queue or 0, place.person_id, fields))
     for entry in entering:
         if entry.returning is None:
-            number += 1
+            number = min(number + 1, LAST_NUMBER)  # Whatever number an archive gave somebody.
             fields = _new_place(session, entry, by_person.get(entry.person_id), number, decided_at)
         else:
             fields = _place_fields(entry.returning, None, decided_at) | {"city_id": entry.city_id}
@@ -157,7 +159,7 @@ def _new_place(
         "session_id": session.session_id,
         "person_id": entry.person_id,
         "city_id": entry.city_id,
-        "episode": (before.episode if before else 0) + 1,
+        "episode": min((before.episode if before else 0) + 1, LAST_EPISODE),
         "basis": entry.basis,
         "queue": number,
         **_answering(entry.asked),

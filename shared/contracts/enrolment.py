@@ -103,6 +103,9 @@ class Standing(StrEnum):
                 assert_never(never)
 
 
+LAST_EPISODE, LAST_NUMBER = 10**6, 10**9
+
+
 class PlaceState(Fact):
     """One person's place in one session; the aggregate is (session, person).
 
@@ -122,9 +125,9 @@ class PlaceState(Fact):
     session_id: Id
     person_id: Id
     city_id: Id | None = None
-    episode: Annotated[int, Field(strict=True, ge=0, le=10**6)]
+    episode: Annotated[int, Field(strict=True, ge=0, le=LAST_EPISODE)]
     basis: Basis | None = None
-    queue: Annotated[int, Field(strict=True, ge=0, le=10**9)] | None = None
+    queue: Annotated[int, Field(strict=True, ge=0, le=LAST_NUMBER)] | None = None
     request_source: Line | None = None
     request_id: Line | None = None
     request_digest: Digest | None = None

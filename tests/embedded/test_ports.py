@@ -11,7 +11,7 @@ def test_a_port_in_use_is_refused_in_one_sentence_that_names_the_way_out() -> No
         port = taken.getsockname()[1]
         with pytest.raises(
             EmbeddedError,
-            match=rf"^Port {port} is in use: .* choose another with --kafka-port, or a free one with --kafka-port 0\.$",
+            match=rf"^Port {port} is in use: .* choose another with --kafka-port, or start again with --kafka-port 0, which finds a free one\.$",
         ):
             ports.require_free(port, "--kafka-port")
 

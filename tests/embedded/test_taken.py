@@ -78,6 +78,8 @@ def test_whoever_took_the_port_is_not_taken_for_our_server(
     port = choose_free()
     server = make(tmp_path / "server", port)
     taken_meanwhile(port)
-    with pytest.raises(EmbeddedError, match=rf"^Port {port} is in use: .* or a free one with {option} 0\.$"):
+    with pytest.raises(
+        EmbeddedError, match=rf"^Port {port} is in use: .* or start again with {option} 0, which finds a free one\.$"
+    ):
         server.start()
     assert server.pid is None

@@ -8,7 +8,17 @@ import datetime as dt
 import pytest
 
 from shared.books.holding import HELD_TOO_LONG
-from shared.contracts.enrolment import Basis, EnrolmentWithdrawn, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import (
+    LAST_EPISODE,
+    LAST_NUMBER,
+    Basis,
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    RefusalReason,
+    Standing,
+    WithdrawalReason,
+)
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.state.working import Held
 from shared.testing import NOON, body_of, heard
@@ -230,6 +240,30 @@ def test_who_withdraws_from_a_session_that_is_cancelled_after_its_hour_is_out_to
 
     assert office.withdraw("anna", at=AFTER + MINUTE, now=AFTER + MINUTE) == [WITHDRAWN]
     assert scheduled_again(office, at=AFTER + DAY, now=AFTER + DAY, date="2027-01-10") == []
+
+
+ARCHIVED = {"session_id": "s", "request_id": None, "request_source": None, "request_digest": None}
+
+
+def test_an_archive_that_tells_what_is_to_be_asked_in_years_keeps_nobody_out_until_then(office: Office) -> None:
+    office.session()
+    far = NOON + 30_000 * DAY
+    said = {"person_id": "anna", "withdrawal_asked_at": far, "last_asked_at": far, "last_asked_for": "withdrawal"}
+    archived = body_of(EnrolmentRefused, **ARCHIVED, **said)
+    office.mind.hear(heard(archived, source="urn:archive"))
+
+    assert office.ask("anna") == [ENROLLED]
+    assert office.reconcile() == []
+
+
+def test_whatever_numbers_an_archive_gave_the_next_one_gets_a_place(office: Office) -> None:
+    office.session(capacity=1)
+    last = {"person_id": "anna", "queue": LAST_NUMBER, "episode": LAST_EPISODE}
+    office.mind.hear(heard(body_of(ParticipantEnrolled, **ARCHIVED, **last), source="urn:archive"))
+
+    assert office.ask("bartek") == ["ParticipantWaitlisted"]
+    assert office.withdraw("anna") == [WITHDRAWN, ENROLLED]
+    assert office.ask("anna") == ["ParticipantWaitlisted"]
 
 
 def test_who_gave_a_place_back_by_the_word_of_an_archive_stays_out_until_they_ask_again(office: Office) -> None:

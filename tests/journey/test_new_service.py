@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from rollcall.folder import DEFAULT_PORTS
+
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,7 +125,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def running(project: Project) -> Iterator[Project]:
-    project.rollcall("up", "--detach", "--free-ports")
+    free = [part for name in (*DEFAULT_PORTS, "demand") for part in (f"--{name}-port", "0")]
+    project.rollcall("up", "--detach", *free)
     yield project
     project.rollcall("down")
 

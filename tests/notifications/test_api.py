@@ -11,12 +11,13 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications.api import app_of
-from services.notifications.ledger import OUTCOME_UNKNOWN
+from services.notifications.ledger import OUTCOME_UNKNOWN, Notice, OpenNotice, Told
 from services.notifications.settings import NotificationsSettings
 from shared.contracts.notifications import NoticeFailed
 from shared.deciding.thinking import to_write
 from shared.outbox.journal import JOURNAL
 from shared.process.runtime import Runtime
+from shared.state.rows import EVERY_ROW
 from shared.testing import body_of
 from shared.web import tokens
 from tests.notifications.building import NOW
@@ -32,6 +33,8 @@ async def operator(engine: AsyncEngine, database_url: str) -> AsyncIterator[http
     async with engine.begin() as connection:
         await tokens.store(connection, row)
         working = SERVICE.working(NOW)
+        for kind in (Notice, Told, OpenNotice):
+            working[kind].loaded([], EVERY_ROW)  # There is none yet.
         working.say(body_of(NoticeFailed, code=OUTCOME_UNKNOWN, decided_at=NOW))
         await to_write(SERVICE, working).run(connection)
     settings = NotificationsSettings(kafka="127.0.0.1:9", database_url=SecretStr(database_url))

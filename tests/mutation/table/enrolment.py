@@ -270,4 +270,18 @@ MUTATIONS = (
         "        was_scheduled = True",
         ("tests/enrolment/test_last_word.py",),
     ),
+    Mutation(
+        "nothing was asked after that was told",
+        "services/enrolment/eligibility.py",
+        "if moment is not None and moment <= told_by]",
+        "if moment is not None]",
+        ("tests/enrolment/test_last_word.py",),
+    ),
+    Mutation(
+        "the last number an archive can give",
+        "services/enrolment/settling.py",
+        "            number = min(number + 1, LAST_NUMBER)",
+        "            number = number + 1",
+        ("tests/enrolment/test_last_word.py",),
+    ),
 )
