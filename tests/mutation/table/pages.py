@@ -4,13 +4,6 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
-        "of the ways to write a token only ours is taken",
-        "shared/web/links.py",
-        "        if not _is_canonical(token):",
-        "        if False:",
-        ("tests/shared/test_links.py::test_of_the_ways_to_write_the_same_signature_only_ours_is_taken",),
-    ),
-    Mutation(
         "a key is of one audience",
         "shared/web/links.py",
         "key_named(token) != key.key_id or key.audience != audience:",
