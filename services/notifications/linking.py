@@ -12,6 +12,7 @@ from services.notifications import store
 from services.notifications.keys import LINK_LIVES, LinkKey, SigningKey, made, signs
 from services.notifications.letters import SessionMail
 from shared.deciding.transaction import Decider
+from shared.state.rows import loaded_by
 from shared.web.links import Link, Purpose, Signer, arrangement, new_key
 
 ENROLMENT = "enrolment"
@@ -70,7 +71,9 @@ class Links:
             working = self._decider.service.working(now)
             key, fact = made(ENROLMENT, f"key-{self._decider.service.new_id()}", new_key(), now)
             working[SigningKey].put(key)
-            working[LinkKey].loaded([])
+            working[LinkKey].loaded(
+                (), loaded_by("key_id", [key.key_id])
+            )  # Nobody has stated anything of it: it is new.
             working.say(fact)
             await self._decider.write(connection, working)
             thought.add(working)
