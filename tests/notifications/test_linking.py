@@ -23,7 +23,7 @@ from shared.contracts.model import Language
 from shared.contracts.notifications import LinkKeyStated
 from shared.deciding.transaction import Decider
 from shared.outbox.journal import JOURNAL
-from shared.testing import NOON, heard
+from shared.testing import NOON, eventually, heard
 from shared.web.links import Link, Purpose, VerifyingKey, arrangement, new_key, read
 from tests.notifications.building import place
 from tests.notifications.mails import ADDRESS, FIRST, LETTER, VENUE, ZANETA, body, cancellation, change, session_mail
@@ -71,9 +71,18 @@ async def test_a_link_opens_under_the_key_that_was_stated_and_says_whose_place_i
 
 
 async def test_replicas_that_begin_at_once_share_one_key_and_state_it_once(office: Office) -> None:
-    replicas = await asyncio.gather(*(ready(office.engine) for _ in range(4)))
+    waiting = sa.text("select count(*) from pg_locks where not granted and relation = 'kept.signing_key'::regclass")
+    async with office.engine.begin() as first:
+        await store.lock_signing_keys(first)  # All have seen that there is none before one of them can make it.
+        replicas = [asyncio.create_task(ready(office.engine)) for _ in range(3)]
+
+        async def all_wait() -> bool:
+            return (await first.execute(waiting)).scalar_one() == len(replicas)
+
+        await eventually(all_wait, what="three replicas that want to make a key")
+    links = await asyncio.gather(*replicas)
     assert len(await stated(office.engine)) == 1
-    assert len({one.of(session_mail(), "person-1") for one in replicas}) == 1
+    assert len({one.of(session_mail(), "person-1") for one in links}) == 1
 
 
 async def test_after_half_a_year_another_key_signs_and_links_under_the_old_one_still_open(office: Office) -> None:
