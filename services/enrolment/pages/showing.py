@@ -6,7 +6,6 @@ import datetime as dt
 from enum import StrEnum
 from typing import assert_never
 
-from services.enrolment.eligibility import is_ahead
 from services.enrolment.state import Person, Place, Session
 from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
@@ -113,7 +112,7 @@ def time_of(session: Session, now: dt.datetime) -> Time:
 def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
     """What may be done now. What a rule took is given back by itself: nobody asks for it."""
     place, session = found.place, found.session
-    if place is None or found.waits_for_answer or time_of(session, now) is not Time.AHEAD or not is_ahead(session, now):
+    if place is None or found.waits_for_answer or time_of(session, now) is not Time.AHEAD:
         return ()
     match Standing(place.state):
         case Standing.ENROLLED | Standing.WAITLISTED:
