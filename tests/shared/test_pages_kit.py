@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from jinja2 import Environment
 
 from deploy import texts
@@ -147,3 +150,54 @@ def test_htmx_is_loaded_only_where_it_is(tmp_path: Path) -> None:
         assets = {name: served for name, (served, _, _) in pages._assets.items()}
         made = pages._environments[Language.PL].get_template("message.html").render(shown | {"assets": assets})
         assert made.count("<script") == scripts and "Biuro &lt;i&gt;" in made
+
+
+# --- adding one ------------------------------------------------------------------------------
+
+HELLO_PY = """
+def add(routes, pages, runtime):
+    @routes.get("/hello/{name}")
+    async def hello(request: Request, name: str):
+        if name == "nobody":
+            raise LookupError("a fault of ours")
+        return pages.answer(request, "hello.html", pages.language(request), name=name)
+
+    @routes.post("/hello/{name}")
+    async def greeted(request: Request, name: str):
+        return pages.again(request)
+"""
+HELLO_HTML = '{% extends "base.html" %}{% block page %}<h1>{{ _("Language") }} {{ name }}</h1>{% endblock %}'
+
+
+@pytest.fixture
+async def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
+    """A service with one page, made of two files."""
+    package = tmp_path / f"pages_of_{tmp_path.name}"  # A module is loaded once in a process.
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "hello.py").write_text("from fastapi import Request\n" + HELLO_PY)
+    (package / "hello.html").write_text(HELLO_HTML)
+    (package / "pl.po").write_bytes(texts.renewed(tmp_path, Language.PL))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    app = FastAPI()
+    runtime: Any = None
+    Pages(package.name, OFFICE).add_to(app, runtime)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://greeting") as client:
+        yield client
+
+
+async def test_two_files_are_a_page_with_all_that_the_kit_brings(browser: httpx.AsyncClient) -> None:
+    page = await browser.get("/hello/<b>", headers={"Accept-Language": "de"})
+    assert page.status_code == 200 and "Język &lt;b&gt;" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "Language" in (await browser.get("/hello/x?lang=en")).text
+    done = await browser.post("/hello/x?lang=en")
+    assert (done.status_code, done.headers["location"]) == (303, "x?lang=en")
+    assert (await browser.post("/hello/x?lang=//evil.example")).headers["location"] == "x"
+
+
+async def test_what_goes_wrong_on_a_page_is_said_as_a_page(browser: httpx.AsyncClient) -> None:
+    page = await browser.get("/hello/nobody")
+    assert page.status_code == 500 and "To nasza wina" in page.text and "LookupError" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
