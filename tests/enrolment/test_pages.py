@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import datetime as dt
 import html
+import itertools
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -13,13 +14,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from fastapi import Request
 from structlog.testing import capture_logs
 
 from services.enrolment.pages import place as place_page
-from services.enrolment.pages.showing import Act, seen_of
+from services.enrolment.pages.showing import Act, Shown, Time, seen_of
+from services.enrolment.state import session_of
 from shared import telemetry
 from shared.contracts.directory import PersonRegistered
-from shared.contracts.enrolment import PlacesSettled, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionCancelled, SessionRescheduled
 from shared.contracts.rules import TopicDefined
@@ -27,11 +30,12 @@ from shared.contracts.selection import CityWithdrawn
 from shared.deciding.commands import NotYet
 from shared.outbox.journal import JOURNAL
 from shared.postgres.tables import ANSWER
-from shared.testing import NOON, body_of
+from shared.testing import NOON, body_of, heard
 from shared.web.links import new_key
+from shared.web.pages.kit import Pages
 from tests.databases import Databases
 from tests.enrolment.office import START, TOWN, membership, session
-from tests.enrolment.participant import DAY, SIGNER, STATED, Participant, participant_at
+from tests.enrolment.participant import DAY, OFFICE, SIGNER, STATED, Participant, participant_at
 
 PL, EN = Language.PL, Language.EN
 
@@ -171,6 +175,17 @@ async def test_a_place_in_a_session_that_is_not_heard_of_yet_asks_for_patience(h
     await here.begin()
     page = await here.get(session_id="another")
     assert page.status_code == 404 and "Jeszcze o tym nie wiemy" in read(page.text)
+
+
+async def test_a_request_that_cannot_be_answered_yet_is_shown_and_nothing_more_is_asked(here: Participant) -> None:
+    await here.begin()
+    await here.ask("ewa")  # Nobody knows of which team.
+    for language, words in (
+        (PL, "Prośba o miejsce Mamy Twoją prośbę"),
+        (EN, "You asked for a place We have your request"),
+    ):
+        page = await here.get("ewa", language=language)
+        assert words in read(page.text) and buttons(page.text) == [] and "hx-get" in page.text
 
 
 async def test_every_reason_has_a_sentence_in_both_languages(here: Participant) -> None:
@@ -431,3 +446,19 @@ async def test_what_a_page_loads_is_served_under_its_hash_for_ever(here: Partici
 def test_every_act_is_a_request_with_an_id_of_its_own() -> None:
     assert len({place_page.request_id(act, "s", seen_of(None)) for act in Act}) == len(Act)
     assert {place_page.request_of(act, "s", "p").asks_for for act in Act} == {"place", "withdrawal"}
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("time", list(Time))
+def test_every_state_is_a_whole_page_in_both_languages(time: Time, language: Language) -> None:
+    pages = Pages("services.enrolment.pages", OFFICE)
+    request = Request({"type": "http", "method": "GET", "path": "/place/x", "query_string": b"", "headers": []})
+    row = session_of(heard(session()))
+    states = itertools.product(Standing, [None, *WithdrawalReason], [None, *AskedFor], (0, 3), (False, True), Act)
+    titles = set()
+    for standing, reason, waits, ahead, flag, act in states:
+        place = Shown(row, time, standing, reason, None, ahead, waits, NOON, "Temat", None, "", flag, (act,), "1.x.1")
+        page = bytes(pages.answer(request, "place.html", language, place=place, overtaken=flag).body).decode()
+        assert page.count("<h1>") == 1 and page.count('class="lead"') == 1 and "None" not in page
+        titles |= set(re.findall("<title>(.*?):", page))
+    assert len(titles) == (4 if time is Time.AHEAD else 1)
