@@ -28,7 +28,7 @@ SERVICE = Service(
         "programme.cities",
     ),
     decisions=("programme.rules", "programme.sessions", "enrolment.events"),
-    own=("notifications.events",),
+    own=("notifications.events", "notifications.keys"),
     make=MAKE,
     tables=TABLES,
     derive=DERIVE,

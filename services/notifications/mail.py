@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from email.utils import format_datetime
+from functools import partial
 
 import mrml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from services.notifications.calendar import Layout, person_lines
-from services.notifications.letters import Letter, Recipient
+from services.notifications.letters import Letter, PlaceMail, Recipient
 from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
+    THEIR_PAGE,
     deliverable,
     encoded,
     header,
@@ -38,6 +41,8 @@ from services.notifications.templates.words import FOLDER, common_words
 from shared.contracts.model import Language
 from shared.values import immutable
 
+_WRITTEN_OUT = f'href="\\u{{{ord(THEIR_PAGE):x}}}"'
+
 
 @immutable
 class Prepared:
@@ -53,6 +58,8 @@ class Prepared:
     """Alternately a quoted-printable piece and the mark of the name that follows it."""
     calendar: Layout | None
     files: tuple[Layout, ...]
+    page_of: Callable[[str], str] | None
+    """The address of a person's own page; None: the mail leads to none."""
 
 
 _TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
@@ -75,7 +82,14 @@ class Renderer:
     """
 
     def __init__(
-        self, *, sender: str, sender_name: str, organiser: str, organiser_name: str, base_url: str | None = None
+        self,
+        *,
+        sender: str,
+        sender_name: str,
+        organiser: str,
+        organiser_name: str,
+        base_url: str | None = None,
+        page_of: Callable[[PlaceMail, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -86,6 +100,7 @@ class Renderer:
         self.office = Office(self._organiser, self._organiser_name, base_url)
         for language in Language:
             common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
+        self._page_of = page_of
         environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
@@ -103,7 +118,11 @@ class Renderer:
     def shared(self, sheet: Sheet) -> Prepared:
         """Renders what all mails of a sheet share. Raises ValueError for values that no mail could carry."""
         text, mjml = (self._environment.get_template(f"{sheet.template}.{form}") for form in ("txt", "mjml"))
-        html = mrml.to_html(mjml.render(sheet.shown), None, self._mjml_options).content
+        page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
+        shown = sheet.shown | {"their_page": THEIR_PAGE if page_of else None}
+        html = mrml.to_html(mjml.render(shown), None, self._mjml_options).content
+        # mrml writes the mark out where it is an attribute; in a text nobody could write `href="`.
+        html = html.replace(_WRITTEN_OUT, f'href="{THEIR_PAGE}"')
         headers = (
             ("From", self._from),
             ("Reply-To", self._reply_to),
@@ -121,10 +140,11 @@ class Renderer:
             skeleton=skeleton(
                 invitation.calendar.method.value if invitation else None, invitation.file_names if invitation else ()
             ),
-            text=pieces(text.render(sheet.shown)),
+            text=pieces(text.render(shown)),
             html=pieces(html),
             calendar=invitation.calendar if invitation else None,
             files=invitation.files if invitation else (),
+            page_of=page_of,
         )
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
@@ -143,6 +163,8 @@ class Renderer:
 
         calendar, files = _for_calendar(prepared, recipient.person_id, full_name, address, letter.stated_at)
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
+        if prepared.page_of is not None:
+            names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,

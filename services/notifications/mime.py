@@ -12,9 +12,9 @@ from email.policy import compat32
 from email.quoprimime import body_encode
 from email.utils import formataddr
 
-GIVEN_NAME, FULL_NAME = "\ufdd0", "\ufdd1"
-"""Where a person goes in the shared texts. Unicode noncharacters, which `one_line` lets nobody else write."""
-_MARKS = re.compile(f"([{GIVEN_NAME}{FULL_NAME}])")
+GIVEN_NAME, FULL_NAME, THEIR_PAGE = "\ufdd0", "\ufdd1", "\ufdd2"
+"""Where a person goes in the shared texts, and the address of their page. Unicode noncharacters, which `one_line` lets nobody else write."""
+_MARKS = re.compile(f"([{GIVEN_NAME}{FULL_NAME}{THEIR_PAGE}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]+")
@@ -102,8 +102,8 @@ def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> 
 
 
 def pieces(text: str) -> tuple[str, ...]:
-    """Quoted-printable pieces of a shared text and, between them, the marks of the names that go there."""
-    return tuple(part if part in (GIVEN_NAME, FULL_NAME) else _quoted(part) for part in _MARKS.split(text))
+    """Quoted-printable pieces of a shared text and, between them, the marks of what of one person goes there."""
+    return tuple(part if part in (GIVEN_NAME, FULL_NAME, THEIR_PAGE) else _quoted(part) for part in _MARKS.split(text))
 
 
 def joined(pieces: tuple[str, ...], names: dict[str, str], escaped: Callable[[str], str]) -> str:

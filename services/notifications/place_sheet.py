@@ -35,7 +35,9 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     sheet = session_sheet(
         mail, office, words, notice, tone=_TONES[mail.letter], lead=lead, steps=steps, days=days, told=told
     )
-    return replace(sheet, session_id=mail.session_id, invitation=invitation)
+    # Whose place is gone has nothing to do on a page about it; a page that is open says so by itself.
+    page = None if mail.letter == letters.CANCELLATION else mail
+    return replace(sheet, session_id=mail.session_id, invitation=invitation, page=page)
 
 
 def _changed(mail: PlaceMail, *, moved: bool, elsewhere: bool) -> tuple[str, ...]:

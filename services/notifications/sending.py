@@ -21,6 +21,7 @@ from services.notifications.decisions import Attempt, Outcome, Result, claim, me
 from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.ledger import UNRENDERABLE, OpenNotice
 from services.notifications.letters import Letter, Recipient
+from services.notifications.linking import Links
 from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
 from services.notifications.planning import Planner
@@ -59,12 +60,14 @@ class Sender:
         self._service = decider.service
         self._settings = settings
         self._terms = settings.terms()
+        self._links = Links(decider, settings.base_url)
         self._renderer = Renderer(
             sender=settings.sender,
             sender_name=settings.sender_name,
             organiser=settings.organiser,
             organiser_name=settings.organiser_name,
             base_url=settings.base_url,
+            page_of=self._links.of if self._links.lead_somewhere else None,
         )
         self._rules = settings.rules()
         self._shared = lru_cache(maxsize=500)(self._rendered)
@@ -160,6 +163,7 @@ class Sender:
             self._under_way.remove(lease)
 
     async def _carried(self, subject: Subject, lease: str, lines: Sequence[Line], begun: float) -> bool:
+        await self._links.ready()
         attempts, taken = await self._claim(subject, lease, most=len(lines))
         if taken == len(lines):
             self.wake({subject: 1})  # There is probably more than this group.

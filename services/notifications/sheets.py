@@ -41,6 +41,8 @@ class Sheet:
     session_id: str | None = None
     """Whose calendar entry the mail carries."""
     invitation: Invitation | None = None
+    page: PlaceMail | None = None
+    """The place that a page is about, to which the mail leads whoever has it."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:

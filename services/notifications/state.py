@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
@@ -22,7 +23,7 @@ from shared.contracts.enrolment import (
     standing_after,
 )
 from shared.contracts.model import Event, Language, members
-from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
@@ -258,5 +259,6 @@ MAKE: dict[Any, Any] = {
     PlacesSettled: settled_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
+    LinkKeyStated: link_key_of,
 }
 """Which row each fact makes."""

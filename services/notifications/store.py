@@ -9,12 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.keys import LinkKey, SigningKey
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.tables import (
     CONTACT,
+    LINK_KEY,
     MAILBOX,
     MOST,
     NOTICE,
@@ -23,6 +25,7 @@ from services.notifications.tables import (
     PERSON,
     PLACE_SAID,
     SESSION_SAID,
+    SIGNING_KEY,
     TOLD,
     Pair,
 )
@@ -39,6 +42,31 @@ from shared.state.working import Working
 
 METADATA = TOLD.metadata
 """The tables of this service, for whoever compares them with what was migrated."""
+
+# --- keys of links -------------------------------------------------------------------------
+
+_NEWEST_KEY = (
+    sa.select(SIGNING_KEY, LINK_KEY)
+    .outerjoin(LINK_KEY, LINK_KEY.c.key_id == SIGNING_KEY.c.key_id)
+    .where(SIGNING_KEY.c.audience == sa.bindparam("audience"))
+    .order_by(SIGNING_KEY.c.signs_until.desc(), SIGNING_KEY.c.key_id)
+    .limit(1)
+)
+
+
+async def signing_key(connection: AsyncConnection, audience: str) -> tuple[SigningKey | None, LinkKey | None]:
+    """The newest key for this audience, and what was stated of it."""
+    row = (await connection.execute(_NEWEST_KEY, {"audience": audience})).one_or_none()
+    if row is None:
+        return None, None
+    reading = Reading(row)
+    return reading.next(SigningKey), reading.next(LinkKey)
+
+
+async def lock_signing_keys(connection: AsyncConnection) -> None:
+    """Until the transaction's end nobody else makes a key."""
+    await connection.execute(sa.text("lock table kept.signing_key in share row exclusive mode"))
+
 
 # --- taking notices ------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.keys import LinkKey, SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid, Settled, Topic, Town
 from shared.postgres.database import KEPT, table_of
@@ -73,6 +74,9 @@ DIGEST_KEY = sa.Table(
     schema=KEPT,
 )
 """What digests are made under: one row, made at the first start and backed up. It never leaves this database."""
+LINK_KEY = table_of(LinkKey, "link_key", METADATA)
+SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
+"""What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
 TABLES: dict[type[Row], sa.Table] = {
     Person: PERSON,
     Contact: CONTACT,
@@ -86,6 +90,8 @@ TABLES: dict[type[Row], sa.Table] = {
     Settled: SETTLED,
     Told: TOLD,
     OpenNotice: OPEN,
+    LinkKey: LINK_KEY,
+    SigningKey: SIGNING_KEY,
 }
 
 

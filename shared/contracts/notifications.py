@@ -1,4 +1,4 @@
-"""What notifications publishes: who was told what."""
+"""What notifications publishes: who was told what, and by which keys the links in its mails are known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.model import Count, Fact, Id, Language, Line, Moment, OptionalLine, Part
+from shared.contracts.model import Count, Fact, Id, Language, Line, Moment, OptionalLine, Part, PublicKey
 from shared.contracts.planner import Meeting
 
 About = Annotated[str, StringConstraints(pattern=r"^[a-z]+(/[A-Za-z0-9._:-]{1,64}){1,3}$")]
@@ -147,3 +147,29 @@ class NoticeFailed(NoticeOutcome):
 
 
 NoticeFact = NoticeSent | NoticeFailed
+
+
+class LinkKeyStated(Fact):
+    """Links for this audience that the key signed are notifications' own, as long as nothing else is said of the key.
+
+    The other half of the key stays with notifications; a link itself is in no event. Stated again with an earlier
+    `verifies_until`, the key is withdrawn.
+    """
+
+    stream = "notifications.keys"
+    subject = "link-key/{key_id}"
+    only_by_owner = True
+    example: ClassVar[Mapping[str, object]] = {
+        "key_id": "k-3b9c1f04",
+        "audience": "enrolment",
+        "public_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        "verifies_until": "2028-04-01T08:15:02.000000Z",
+        "decided_at": "2026-10-01T08:15:02.000000Z",
+    }
+
+    key_id: Id
+    audience: Id
+    """The service that is asked by these links."""
+    public_key: PublicKey
+    verifies_until: Moment
+    decided_at: Moment

@@ -41,6 +41,7 @@ class Labels(BaseModel):
     where: str
     who: str
     before: str
+    your_place: str
 
 
 class Changed(BaseModel):

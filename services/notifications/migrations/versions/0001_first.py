@@ -44,9 +44,31 @@ CREATE TABLE kept.digest_key (
     CONSTRAINT digest_key_is_one CHECK (id = 1)
 );
 
+CREATE TABLE kept.signing_key (
+    key_id TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    private_key TEXT NOT NULL,
+    signs_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    verifies_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT signing_key_key PRIMARY KEY (key_id)
+);
+
 CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
 
 CREATE INDEX open_notice_next ON kept.open_notice (next_attempt_at);
+
+CREATE TABLE projection.link_key (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    key_id TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    verifies_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT link_key_key PRIMARY KEY (key_id)
+);
 
 CREATE TABLE projection.contact (
     source TEXT NOT NULL,
