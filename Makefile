@@ -5,7 +5,7 @@ RUN := $(UV) run --no-sync
 ONCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test quick mutation bench check format schemas generated clean
+.PHONY: help setup demo up test quick mutation bench check format texts schemas generated clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -45,11 +45,15 @@ check: .venv/ready ## Format, lint, types, imports, contracts, what is generated
 	@$(RUN) lint-imports
 	@$(RUN) python -m shared.contracts.gate check
 	@$(RUN) python -m deploy.generated check
+	@$(RUN) python -m deploy.texts check
 	@$(RUN) python -m deploy.docker.example
 
 format: .venv/ready ## Put the code into its form
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
+
+texts: .venv/ready ## Bring the catalogues of the pages in step with their templates
+	@$(RUN) python -m deploy.texts write
 
 schemas: .venv/ready ## Write the JSON Schemas and samples of new contracts
 	@$(RUN) python -m shared.contracts.gate write

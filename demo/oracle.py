@@ -189,7 +189,7 @@ def _attendance(heard: Heard, filled: dict[str, Session]) -> Books:
 
 
 def _told(heard: Heard, filled: dict[str, Session]) -> Books:
-    """Who must finally know of a place: everyone enrolled who has an address.
+    """Who must finally know of a place, or that they wait for one: everyone enrolled or on a waiting list who has an address.
 
     `people` names them for trainings without a waiting list; where there is one, who has the places depends on who was
     heard first, and only the number is known. Trainings that had begun when the demo was written stand apart.
@@ -197,6 +197,7 @@ def _told(heard: Heard, filled: dict[str, Session]) -> Books:
     confirmed: dict[str, int] = {}
     begun: dict[str, int] = {}
     people: dict[str, list[str]] = {}
+    waiting: dict[str, int] = {}
     without_address = 0
     for name, session in filled.items():
         reachable = session.candidates & heard.reachable
@@ -207,6 +208,8 @@ def _told(heard: Heard, filled: dict[str, Session]) -> Books:
             begun[name] = told
             continue
         confirmed[name] = told
+        if session.waitlisted:
+            waiting[name] = session.waitlisted
         without_address += session.enrolled - told
         if not session.waitlisted:
             people[name] = sorted(reachable)
@@ -214,6 +217,8 @@ def _told(heard: Heard, filled: dict[str, Session]) -> Books:
         "confirmed": sum(confirmed.values()),
         "confirmed_by_session": confirmed,
         "begun_by_session": begun,
+        "waiting": sum(waiting.values()),
+        "waiting_by_session": waiting,
         "without_address": without_address,
         "people": people,
     }

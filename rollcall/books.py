@@ -27,6 +27,7 @@ _WRONG = {
     "to_do": "mails on their way",
     "given_up": "given up",
     "waiting_for_enrolment": "waiting for enrolment",
+    "waiting_for_another_mail": "waiting for another mail",
 }
 _UNTOLD = {
     "differences": "not planned yet",
@@ -34,6 +35,7 @@ _UNTOLD = {
     "given_up": "given up",
     "outcome_unknown": "outcome unknown",
     "waiting_for_enrolment": "waiting for enrolment",
+    "waiting_for_another_mail": "waiting for another mail",
     "waiting_for_person": "waiting for the person",
     "waiting_for_contact": "waiting for a contact",
     "waiting_for_town": "waiting for the town",

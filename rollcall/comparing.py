@@ -13,11 +13,13 @@ from demo.mine import TOWN_ID as MINE_TOWN
 from rollcall.connection import Connection
 from rollcall.looking import Standing
 from rollcall.reading import until_end
-from shared.contracts.notifications import NoticeKind, NoticeSent
+from shared.contracts.notifications import NoticeSent
 from shared.events.decoding import decode
 from shared.events.envelope import Heard
 
 PAGE = 1000
+_BELIEFS = {"confirmation": "place", "change": "place", "waiting": "waiting", "waiting_change": "waiting"}
+"""What the last mail leaves a person to believe in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +45,26 @@ class Told:
     by_kind: dict[str, int]
     standing: dict[str, set[str]]
     """By session, the people whose last word from us is that they have a place."""
+    waiting: dict[str, set[str]]
+    """By session, those whose last word from us is that they are on its waiting list."""
 
 
 async def told(found: Connection) -> Told:
-    """Reads every notice that was sent. The last mail about a session says how a person sees their place."""
+    """Reads every notice that was sent. The last mail about a place or the waiting list says how a person sees it."""
     kinds: Counter[str] = Counter()
-    last: dict[tuple[str, str], NoticeKind] = {}
+    last: dict[tuple[str, str], str] = {}
     async for record in until_end(found.kafka, ("notifications.events",)):
         heard = decode(record)  # one person's notices are in one partition, in order
         if isinstance(heard, Heard) and isinstance(heard.body, NoticeSent):
             kinds[heard.body.kind] += 1
-            last[heard.body.session_id, heard.body.person_id] = heard.body.kind
-    standing: dict[str, set[str]] = defaultdict(set)
+            subject, session_id, *_ = heard.body.about.split("/")
+            if subject in ("place", "waiting"):
+                last[session_id, heard.body.recipient] = heard.body.kind
+    by_belief: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for (session_id, person_id), kind in last.items():
-        if kind is not NoticeKind.CANCELLATION:
-            standing[session_id].add(person_id)
-    return Told(dict(sorted(kinds.items())), dict(standing))
+        if kind in _BELIEFS:
+            by_belief[_BELIEFS[kind]][session_id].add(person_id)
+    return Told(dict(sorted(kinds.items())), dict(by_belief["place"]), dict(by_belief["waiting"]))
 
 
 async def compare(
@@ -144,6 +150,10 @@ def _told(expected: dict[str, Any], notices: Told) -> list[Compared]:
     strangers = [
         name for name, people in expected["told"]["people"].items() if notices.standing.get(name, set()) != set(people)
     ]
+    waiting = expected["told"]["waiting_by_session"]
+    unlisted = [
+        name for name in {*waiting, *notices.waiting} if len(notices.waiting.get(name, ())) != waiting.get(name, 0)
+    ]
     others = [
         name for name, people in notices.standing.items() if people and name not in numbers and name != MINE_SESSION
     ]
@@ -158,6 +168,12 @@ def _told(expected: dict[str, Any], notices: Told) -> list[Compared]:
             sum(expected["told"]["begun_by_session"].values()),
             _sum(notices, expected["told"]["begun_by_session"]),
         ),
+        Compared(
+            "people told that they wait",
+            expected["told"]["waiting"],
+            sum(len(notices.waiting.get(name, ())) for name in waiting),
+        ),
+        Compared(f"waiting lists told to too few or too many{_named(unlisted)}", 0, len(unlisted)),
         Compared(f"sessions told to too few or too many{_named(wrong)}", 0, len(wrong)),
         Compared(f"sessions told to the wrong people{_named(strangers)}", 0, len(strangers)),
         Compared(f"sessions that nobody should believe in{_named(others)}", 0, len(others)),

@@ -14,6 +14,7 @@ import fasteners
 import httpx
 
 import deploy
+from deploy.embedded import assets
 from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.ports import LOOPBACK, is_free
 from deploy.embedded.processes import Identity, Say, Server, end, last_lines
@@ -77,6 +78,7 @@ class System:
             "ROLLCALL_KAFKA": self._stack.kafka.bootstrap,
             "ROLLCALL_HOST": LOOPBACK,
             "ROLLCALL_LIVE_SINCE": self.folder.live_since.isoformat(),
+            **self._what_pages_load(),
         }
         self.folder.logs.mkdir(exist_ok=True)
         self.folder.remember_given({name: value for part in MODELS for name, value in given(os.environ, part).items()})
@@ -92,6 +94,8 @@ class System:
             }
             if one.mails:
                 own |= {"ROLLCALL_SMTP_HOST": LOOPBACK, "ROLLCALL_SMTP_PORT": str(self.ports["smtp"])}
+                if "ROLLCALL_BASE_URL" not in os.environ:  # Mails lead to the pages that are shown here.
+                    own["ROLLCALL_BASE_URL"] = f"http://{LOOPBACK}:{self.ports['origin']}"
             self._child(name, one.app, common | own)
         page = {f"ROLLCALL_SERVICES__{name.upper()}": f"http://{LOOPBACK}:{self.ports[name]}" for name in SERVICES}
         page |= {
@@ -103,6 +107,13 @@ class System:
             "ROLLCALL_COMMAND_FOLDER": folder_typed(self.folder.path),
         }
         self._child("origin", "rollcall.origin", common | page)
+
+    def _what_pages_load(self) -> dict[str, str]:
+        try:
+            return {"ROLLCALL_ASSETS": os.fspath(assets.fetch(self._say))}
+        except EmbeddedError as error:
+            self._say(f"{error} Pages work without.")
+            return {}
 
     def _child(self, name: str, module: str, settings: dict[str, str]) -> None:
         # Children start in "/": they find us also where the package is a checkout and not installed.

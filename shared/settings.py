@@ -99,6 +99,8 @@ class Settings(BaseSettings):
     held_for: dt.timedelta = dt.timedelta(days=30)
     """How long a request waits for a session that nobody has announced (`P30D`)."""
     log_level: str = "INFO"
+    assets: Path | None = None
+    """The folder with the files of others that pages load (`python -m deploy.embedded.assets` fetches them). None: pages work without."""
     relay_batch: int = 1000
     relay_poll_seconds: float = 1.0
     relay_timeout_seconds: float = 30.0

@@ -8,6 +8,7 @@ start. To move to another Kafka, set VERSION and LOG4J and run `python -m deploy
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,22 +59,26 @@ def cache_folder() -> Path:
 def fetch(say: Say = silent) -> Path:
     """The folder that holds all pinned jars; fetched on first use, shared by all stacks of this user."""
     listed = hashlib.sha256(LIST.read_bytes()).hexdigest()[:8]
-    folder = cache_folder() / f"kafka-{VERSION}-{listed}"
+    return fetched_once(cache_folder() / f"kafka-{VERSION}-{listed}", "Kafka's jars", _fetch_all, say)
+
+
+def fetched_once(folder: Path, what: str, fetch_into: Callable[[Path, Say], None], say: Say = silent) -> Path:
+    """The folder, filled once for this user by whichever process comes first. EmbeddedError says in a sentence why it cannot be."""
     if folder.is_dir():
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with fasteners.InterProcessLock(folder.with_name(f"{folder.name}.lock")):
             if not folder.is_dir():  # another process may have fetched it while we waited
-                _fetch_all(folder, say)
+                fetch_into(folder, say)
     except OSError as error:
         if isinstance(error, requests.RequestException):
             raise EmbeddedError(
-                f"Kafka's jars cannot be fetched from the Maven repository ({type(error).__name__}):"
+                f"{what} cannot be fetched from the Maven repository ({type(error).__name__}):"
                 " check the network, or name a mirror in the [repositories] section of ~/.config/jgo.conf."
             ) from error
         raise EmbeddedError(
-            f"Kafka's jars cannot be kept in {folder.parent} ({error.strerror}):"
+            f"{what} cannot be kept in {folder.parent} ({error.strerror}):"
             " make room there, or name another folder in XDG_CACHE_HOME."
         ) from error
     return folder
@@ -87,7 +92,7 @@ def _fetch_all(folder: Path, say: Say) -> None:
     jars = pinned()
     say(f"Fetching Apache Kafka {VERSION}: {len(jars)} jars, 45 MB, once for this user")
     with ThreadPoolExecutor(max_workers=8) as threads:
-        for done, jar in enumerate(threads.map(lambda jar: _fetch_one(jar, partial, whole), jars), start=1):
+        for done, jar in enumerate(threads.map(lambda jar: fetch_one(jar, partial, whole), jars), start=1):
             if done % 12 == 0:
                 say(f"Fetched {done} of {len(jars)} jars, {jar.file_name} the last")
     whole.rename(folder)
@@ -95,7 +100,7 @@ def _fetch_all(folder: Path, say: Say) -> None:
 
 
 @stamina.retry(on=requests.RequestException, attempts=4, timeout=120)
-def _fetch_one(jar: Jar, partial: Path, whole: Path) -> Jar:
+def fetch_one(jar: Jar, partial: Path, whole: Path) -> Jar:
     """Puts one checked jar into `whole`; a part of it left by an interrupted run is fetched again."""
     kept = whole / jar.file_name
     if jar.is_whole(kept):
@@ -115,7 +120,7 @@ def _fetch_one(jar: Jar, partial: Path, whole: Path) -> Jar:
     if not jar.is_whole(file):
         file.unlink()
         raise EmbeddedError(
-            f"{jar.file_name} arrived with other content than the one pinned in {LIST.name}: start again;"
+            f"{jar.file_name} arrived with other content than the one that is pinned: start again;"
             " if it stays so, the Maven repository or a proxy on the way changes files."
         )
     file.replace(kept)

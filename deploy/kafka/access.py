@@ -64,7 +64,7 @@ def grants() -> frozenset[Grant]:
     given |= {Grant(OPERATOR, Operation.READ, Kind.TOPIC, name) for name in STREAMS}
     for name, stream in STREAMS.items():
         # What a service says about its own decisions, nobody else may say. Everything else is said by outside systems.
-        if not name.endswith(".events"):
+        if stream.owner is None:
             given.add(Grant(OUTSIDE, Operation.WRITE, Kind.TOPIC, name))
         # Personal data lives in the compacted streams only: who writes there knows what they wrote.
         if not stream.compacted:

@@ -103,16 +103,25 @@ class Seen:
         for step, (kind, is_it) in _STEPS.items():
             if event.kind == kind and is_it(data, story):
                 self.first.setdefault(step, event)
-        if data.get("session_id") in (story.session_id, story.mine_session_id) and "person_id" in data:
-            self.people.setdefault(f"{event.kind}/{data['session_id']}", set()).add(data["person_id"])
+        session_id, person_id = _place(data)
+        if session_id in (story.session_id, story.mine_session_id) and person_id is not None:
+            self.people.setdefault(f"{event.kind}/{session_id}", set()).add(person_id)
 
     def count(self, kind: str, session_id: str) -> int:
         """How many people this was said of in the session."""
         return len(self.people.get(f"{kind}/{session_id}", ()))
 
 
+def _place(data: dict[str, Any]) -> tuple[Any, Any]:
+    """Whose place in which session an event is about; a notice says it as its recipient and subject."""
+    about = data.get("about")
+    if isinstance(about, str):
+        return about.removeprefix("place/"), data.get("recipient")
+    return data.get("session_id"), data.get("person_id")
+
+
 def _about(data: dict[str, Any], story: Story) -> bool:
-    return (data.get("session_id"), data.get("person_id")) == (story.session_id, story.person_id)
+    return _place(data) == (story.session_id, story.person_id)
 
 
 _STEPS: dict[str, tuple[str, Callable[[dict[str, Any], Story], bool]]] = {

@@ -14,13 +14,14 @@ from shared import telemetry
 from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
 from shared.service import Service
+from shared.web.pages.kit import Office, Pages
 
 
 def service_of(rules: EnrolmentRules) -> Service:
     """Enrolment, which decides by these rules."""
     return Service(
         name="enrolment",
-        facts=("programme.needs",),
+        facts=("programme.needs", "notifications.keys"),
         decisions=(
             "programme.rules",
             "programme.cities",
@@ -55,7 +56,10 @@ def runtime_of() -> tuple[Runtime, Any]:
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
     runtime.health.own_books.append(views.books)
-    return runtime, app_of(runtime)
+    app = app_of(runtime)
+    office = Office(settings.organiser_name, settings.organiser)
+    Pages("services.enrolment.pages", office, assets=settings.assets).add_to(app, runtime)
+    return runtime, app
 
 
 if __name__ == "__main__":

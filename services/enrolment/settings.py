@@ -8,9 +8,12 @@ from shared.settings import Settings
 
 
 class EnrolmentSettings(Settings):
-    """Enrolment needs nothing beyond what every service needs."""
+    """What its pages say of whom to ask, beyond what every service needs."""
 
     port: int = SERVICES["enrolment"].port
+    organiser: str = "szkolenia@rollcall.example.org"
+    """Whom participants ask: the address that their mails name."""
+    organiser_name: str = "Biuro Programu Szkoleń"
 
     @property
     def rules(self) -> EnrolmentRules:

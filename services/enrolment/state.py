@@ -28,6 +28,7 @@ from shared.contracts.enrolment import (
     what_was_asked,
 )
 from shared.contracts.model import members
+from shared.contracts.notifications import LinkKeyStated
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.rules import StageOpened, TopicDefined
 from shared.contracts.selection import CityFact, TownOutcome, outcome_after
@@ -186,6 +187,18 @@ class Settled(FactRow):
     decided_at: dt.datetime
 
 
+@immutable
+class LinkKey(FactRow):
+    """A key that notifications signs links with, as it stated it: only the half that tells which are its own."""
+
+    KEY: ClassVar = ("key_id",)
+
+    key_id: str
+    audience: str
+    public_key: str
+    verifies_until: dt.datetime
+
+
 def stage_of(heard: Heard[StageOpened]) -> Stage:
     body = heard.body
     return Stage(*meta(heard), body.rule_id, body.stage, body.phase, body.opened_on)
@@ -298,6 +311,11 @@ def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     )
 
 
+def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
+    body = heard.body
+    return LinkKey(*meta(heard), body.key_id, body.audience, body.public_key, body.verifies_until)
+
+
 def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlaceFact]) -> None:
     """The answer to a request follows from the fact that gave it."""
     body = heard.body
@@ -326,6 +344,7 @@ MAKE: dict[Any, Any] = {
     PersonErased: erased_person_of,
     TrainingNeedDeclared: need_of,
     PlacesSettled: settled_of,
+    LinkKeyStated: link_key_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(MembershipFact), membership_of),
     **dict.fromkeys(members(SessionFact), session_of),

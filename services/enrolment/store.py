@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.handlers import is_acted_on
 from services.enrolment.state import (
+    LinkKey,
     Membership,
     Need,
     Person,
@@ -63,6 +64,7 @@ PLACE = table_of(
     ],
 )
 SETTLED = table_of(Settled, "settled", METADATA)
+LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 IS_SETTLED = sa.and_(
     SETTLED.c.session_id == SESSION.c.session_id,
     SETTLED.c.session_source == SESSION.c.source,
@@ -79,6 +81,7 @@ TABLES = {
     Session: SESSION,
     Place: PLACE,
     Settled: SETTLED,
+    LinkKey: LINK_KEY,
 }
 
 SOURCE = "rollcall/enrolment"

@@ -8,18 +8,15 @@ from pydantic import Field
 
 from services.notifications.ledger import NoticeState
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
-from shared.contracts.planner import Meeting
+from shared.contracts.notifications import Says
 from shared.web.answers import BOOKS, Books, Shape, exemplified
 
 
 class Said(Shape):
-    """Where and when, as the mail says it. The address it goes to is a digest."""
+    """What the mail says. The address it goes to is a digest."""
 
     mailbox: str | None
-    venue: str
-    address: str | None
-    meetings: tuple[Meeting, ...]
+    says: Says
 
 
 class Notice(Shape):
@@ -27,8 +24,8 @@ class Notice(Shape):
 
     model_config = exemplified(
         notice_id="notice-0199aa00-0000-7000-8000-000000000003",
-        person_id="person-0001",
-        session_id="session-0001",
+        recipient="person-0001",
+        about="place/session-0001",
         kind="confirmation",
         language="pl",
         sequence=0,
@@ -36,33 +33,37 @@ class Notice(Shape):
         doubts=0,
         state="sent",
         code=None,
+        problem=None,
         at="2026-10-01T08:15:02Z",
         next_attempt_at=None,
         said={
             "mailbox": "7c1e.5b0c7a1f",
-            "venue": "Urząd Miejski w Augustowie, sala 12",
-            "address": "ul. Młyńska 35, Augustów",
-            "meetings": [
-                {
-                    "meeting_id": "day-1",
-                    "starts_local": "2026-10-24T09:00:00",
-                    "ends_local": "2026-10-24T15:00:00",
-                    "zone": "Europe/Warsaw",
-                }
-            ],
+            "says": {
+                "of": "session",
+                "venue": "Urząd Miejski w Augustowie, sala 12",
+                "meetings": [
+                    {
+                        "meeting_id": "day-1",
+                        "starts_local": "2026-10-24T09:00:00",
+                        "ends_local": "2026-10-24T15:00:00",
+                        "zone": "Europe/Warsaw",
+                    }
+                ],
+            },
         },
     )
 
     notice_id: str
-    person_id: str
-    session_id: str
-    kind: NoticeKind | None = Field(description="Null: decided when it is claimed.")
+    recipient: str
+    about: str = Field(description="The subject: `place/…`, `waiting/…` or `reminder/…`, and the session's id.")
+    kind: str | None = Field(description="Which mail; null: decided when it is claimed.")
     language: Language | None
     sequence: int
     attempts: int
     doubts: int = Field(description="Attempts that may have left.")
     state: NoticeState
     code: str | None = Field(description="Why it failed, or has not left yet.")
+    problem: str | None = Field(description="What stood in the way of one that came too late.")
     at: dt.datetime = Field(description="When it was settled; of an open one, when it was planned.")
     next_attempt_at: dt.datetime | None
     said: Said | None

@@ -32,7 +32,7 @@ NOTHING_TO_SETTLE = Kind(
     "Nothing: the notice is not in doubt and has not failed, or a later one told what is true.",
 )
 LATER_ONE_UNDER_WAY = Kind(
-    "later-one-under-way", 409, "Too late", "Wait for what becomes of the later notice about the same place."
+    "later-one-under-way", 409, "Too late", "Wait for what becomes of the later notice about the same subject."
 )
 NoticeId = Annotated[
     str, Path(pattern=ID_PATTERN, description="The notice.", examples=["notice-0199aa00-0000-7000-8000-000000000003"])
@@ -43,7 +43,7 @@ class NoticePage(Page):
     """Which notices."""
 
     state: NoticeState | None = None
-    person_id: Id | None = Field(None, description="Only those to this person.", examples=["person-0001"])
+    recipient: Id | None = Field(None, description="Only those to this person.", examples=["person-0001"])
 
 
 class Found(BaseModel):
@@ -87,15 +87,12 @@ def app_of(runtime: Runtime) -> FastAPI:
             if known is None:
                 raise Problem(NO_SUCH_NOTICE, f"{notice_id} is not known or not settled yet", field="notice_id")
             if not _stands_so(known, found):
-                told = working[Told].get(known.person_id, known.session_id)
-                if (
-                    known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED)
-                    or told is None
-                    or told.notice_id != notice_id
-                ):
+                told = working[Told].get(known.recipient, known.about)
+                last = (told.notice_id, told.given_up_by) if told else ()
+                if known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED) or notice_id not in last:
                     raise Problem(NOTHING_TO_SETTLE, "the notice was sent, or a later one has told what is true")
                 if len(working[OpenNotice]):
-                    raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same place is on its way")
+                    raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same subject is on its way")
                 operator_says(working, known, sent=found.sent == "sent")
                 await runtime.decider.write(connection, working)
                 thought.add(working)

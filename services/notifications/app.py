@@ -13,7 +13,8 @@ from services.notifications.api import app_of
 from services.notifications.ledger import DERIVE
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from services.notifications.state import MAKE
+from services.notifications.state import MAKE, REMEMBER
+from services.notifications.tables import TABLES
 from shared import telemetry
 from shared.books.watermark import is_heard
 from shared.process.runtime import Runtime, run
@@ -25,14 +26,13 @@ SERVICE = Service(
         "programme.people",
         "programme.contacts",
         "programme.cities",
-        "programme.sessions",
-        "enrolment.events",
     ),
-    decisions=("programme.rules",),
-    own=("notifications.events",),
+    decisions=("programme.rules", "programme.sessions", "enrolment.events"),
+    own=("notifications.events", "notifications.keys"),
     make=MAKE,
-    tables=store.TABLES,
+    tables=TABLES,
     derive=DERIVE,
+    remember=REMEMBER,
     load=store.load,
     load_derived=store.load,
     told_within_seconds=0.2,  # Nobody waits for an outcome to be said.
@@ -58,7 +58,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     runtime.loops += sender.loops()
 
     async def books(connection: AsyncConnection) -> dict[str, Any]:
-        own = await reading.books(connection, now=SERVICE.clock(), since=settings.since)
+        own = await reading.books(connection, now=SERVICE.clock(), rules=settings.rules())
         return own | {"mail_server": {"problem": sender.problem, "since": sender.problem_since}}
 
     runtime.health.own_books.append(books)

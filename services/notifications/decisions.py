@@ -1,5 +1,5 @@
-"""What becomes of an attempt to tell somebody what is true. Pure functions over what is loaded; what has to be told stands in
-`untold.py`.
+"""What becomes of an attempt to tell somebody what is true: the same for every kind of mail. Pure functions over what is loaded;
+what has to be told its kind knows.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from services.notifications.ledger import (
     NOT_SENT,
     OUTCOME_UNKNOWN,
     OVERTAKEN,
+    TOO_LATE,
     Content,
     Notice,
     OpenNotice,
     Told,
 )
-from services.notifications.untold import Difference, Truth, difference
+from services.notifications.untold import Difference, Truth
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.events.envelope import Reason
@@ -67,39 +68,37 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
     """
     if notice.lease is not None:
         notice = replace(notice, doubts=notice.doubts + 1, lease=None, lease_until=None)
-    told = working[Told].get(notice.person_id, notice.session_id)
-    found = difference(told, truth, now=working.now, since=terms.since)
+    told = working[Told].get(notice.recipient, notice.about)
+    found = truth.difference(told, now=working.now)
     if working[Notice].get(notice.notice_id) is not None:  # Its outcome was heard: this database is older than it.
         _close(working, notice)
         return None
     tells = found is not None and not found.given_up and truth.is_complete
-    if notice.doubts and (found is None or not tells or not _says_the_same(notice, found, truth)):
+    lapsed = truth.missed(told, now=working.now, since=terms.since) if found is None else None
+    if notice.doubts and notice.content is not None and working.now < notice.content.until:
+        lapsed = None  # It may have told of what is still to come.
+    if notice.doubts and lapsed is None and (found is None or not tells or not _says_the_same(notice, found, truth)):
         _fail(working, notice, OVERTAKEN, terms)
         return None
-    if notice.doubts > 1:
+    if notice.doubts > 1 or (notice.doubts and lapsed is not None):
         _fail(working, notice, OUTCOME_UNKNOWN, terms)
         return None
-    if notice.doubts and found is not None and found.waits_for_enrolment:
+    if notice.doubts and found is not None and found.waits_for is not None:
         _again(working, notice, terms.retry_first_seconds)  # It may have left: it is closed with its outcome only.
         return None
-    if found is None or not tells or not found.can_be_told or truth.contact is None:
-        why = _came_too_late(notice, told, truth, terms) if found is None else None
-        if why is not None:
-            _fail(working, notice, why, terms)
-        else:
-            _close(working, notice)  # Found again as soon as it is a difference, or as what it waits for is known.
+    if lapsed is not None:
+        problem = notice.problem or truth.waits_for or lapsed.waits_for
+        _fail(working, _with(notice, told, lapsed, truth), TOO_LATE, terms, problem=problem)
         return None
-    at_this_address = notice.content is not None and is_the_same(notice.content.mailbox, truth.mailbox)
+    if found is None or not tells or not found.can_be_told:
+        _close(working, notice)  # Found again as soon as it is a difference, or as what it waits for is known.
+        return None
+    at_this_address = notice.content is not None and is_the_same(notice.content.mailbox, truth.to.mailbox)
     claimed = replace(
-        notice,
-        kind=found.kind,
-        # A second try is the same mail.
-        language=notice.language if notice.doubts and notice.language else Language(truth.contact.language),
-        sequence=told.sequence + 1 if told else 0,
-        content=found.says.model_copy(update={"mailbox": truth.mailbox}),
+        _with(notice, told, found, truth),
         stated_at=notice.stated_at if notice.doubts else working.now,
         tried_since=notice.tried_since if at_this_address and notice.tried_since else working.now,
-        made_of=truth.made_of,
+        made_of=truth.to.made_of,
         attempts=notice.attempts + 1,
         lease=lease,
         lease_until=working.now + dt.timedelta(seconds=terms.lease_seconds),
@@ -107,6 +106,20 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
     )
     working[OpenNotice].put(claimed)
     return Attempt(claimed, found, truth)
+
+
+def _with(notice: OpenNotice, told: Told | None, found: Difference, truth: Truth) -> OpenNotice:
+    """The notice with what it says. A second try is the same mail, in the same language."""
+    contact = truth.to.contact
+    language = notice.language if notice.doubts else None
+    language = Language(language or (contact.language if contact is not None else Language.PL))
+    return replace(
+        notice,
+        kind=found.letter,
+        language=language,
+        sequence=told.sequence + 1 if told else 0,
+        content=truth.matter.named(found.says, language).model_copy(update={"mailbox": truth.to.mailbox}),
+    )
 
 
 def postpone(working: Working, notice: OpenNotice, problem: str, terms: Terms) -> None:
@@ -118,15 +131,10 @@ def postpone(working: Working, notice: OpenNotice, problem: str, terms: Terms) -
 
 def _says_the_same(notice: OpenNotice, found: Difference, truth: Truth) -> bool:
     content = notice.content
-    same = content is not None and content.hash == found.says.hash and is_the_same(content.mailbox, truth.mailbox)
-    return same and notice.kind == found.kind
-
-
-def _came_too_late(notice: OpenNotice, told: Told | None, truth: Truth, terms: Terms) -> str | None:
-    """Why it was not told, if the session ended while the server put us off: nobody shall look as if they had been told."""
-    if not notice.attempts or difference(told, truth, now=notice.planned_at, since=terms.since) is None:
-        return None
-    return notice.problem
+    same = content is not None and content.hash == found.says.hash and is_the_same(content.mailbox, truth.to.mailbox)
+    # What was ahead when it was written, and is not any more, reads otherwise.
+    was_ahead = notice.stated_at is not None and notice.stated_at < found.says.until
+    return same and notice.kind == found.letter and was_ahead == found.is_ahead
 
 
 # --- its result ----------------------------------------------------------------------------
@@ -192,12 +200,12 @@ def _again(working: Working, notice: OpenNotice, pause_seconds: float) -> None:
 
 
 def _close(working: Working, notice: OpenNotice) -> None:
-    working[OpenNotice].remove(notice.person_id, notice.session_id)
+    working[OpenNotice].remove(notice.recipient, notice.about)
 
 
-def _fail(working: Working, notice: OpenNotice, code: str, terms: Terms) -> None:
+def _fail(working: Working, notice: OpenNotice, code: str, terms: Terms, *, problem: str | None = None) -> None:
     fields = _outcome_fields(working, notice, terms)
-    working.say(NoticeFailed(**fields, code=code, made_of_digest=notice.made_of))
+    working.say(NoticeFailed(**fields, code=code, problem=problem, made_of_digest=notice.made_of))
     _close(working, notice)
 
 
@@ -212,8 +220,8 @@ def _outcome_fields(working: Working, notice: OpenNotice, terms: Terms) -> dict[
 
 _SAME_IN_FACT = (
     "notice_id",
-    "person_id",
-    "session_id",
+    "recipient",
+    "about",
     "kind",
     "language",
     "message_id",
@@ -224,13 +232,7 @@ _SAME_IN_FACT = (
 
 
 def _said(content: Content) -> dict[str, Any]:
-    return {
-        "content": content.hash,
-        "address_digest": content.mailbox,
-        "venue": content.venue,
-        "address": content.address,
-        "meetings": content.meetings,
-    }
+    return {"content": content.hash, "address_digest": content.mailbox, "says": content.says}
 
 
 def message_id(notice_id: str, domain: str) -> str:

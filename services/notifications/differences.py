@@ -1,209 +1,164 @@
-"""The SQL that finds what is true and was not told.
+"""The SQL that finds what is true and was not told, of every kind.
 
-It touches only sessions that are not over, and at each wake only what was heard since the last look; the whole is
-compared at the start and at intervals.
+It touches only what is not over, and at each wake only what was heard since the last look; the whole is compared at the
+start and at intervals, and then what could not be told in time is found as well.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.ledger import NO_PLACE
-from services.notifications.state import SCHEDULED
-from services.notifications.store import (
-    CONTACT,
-    IS_SETTLED,
-    KEY_NAME,
-    MADE_OF,
-    MAILBOX,
-    MOST,
-    NOW,
-    OPEN,
-    PERSON,
-    PLACE,
-    SESSION,
-    SETTLED,
-    TOLD,
-    TOPIC,
-    TOWN,
-    Pair,
-)
-from shared.contracts.enrolment import Standing
+from services.notifications.kinds import KINDS, Subject
+from services.notifications.kinds.kind import Kind, Scope
+from services.notifications.ledger import NOTHING
+from services.notifications.tables import CONTACT, MOST, NOW, OPEN, PERSON, TOLD, is_another
 
-SINCE = sa.bindparam("since", type_=sa.DateTime(timezone=True))
+Key = tuple[str, str]
+"""(recipient, what stands behind the kind's name in a subject)"""
+Found = Counter[Subject]
 
 
-def _is_another(then: sa.ColumnElement[Any], now: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """The opposite of digests.is_the_same."""
-    return sa.func.coalesce(sa.and_(then != now, sa.func.split_part(then, ".", 1) == KEY_NAME), sa.false())
-
-
-# The same as untold.difference, which judges again when a notice is taken; tests hold them against each other.
-_content = sa.case((sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED), SESSION.c.content))
-_has_place = sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED)
-_lasts = SESSION.c.ends_at > NOW
-_believes_in_a_place = sa.func.coalesce(TOLD.c.ends_at > NOW, sa.false())
-DIFFERS = sa.case(
-    (
-        TOLD.c.person_id.is_not(None),
-        sa.and_(
-            sa.or_(_believes_in_a_place, sa.and_(_has_place, _lasts)),
-            sa.or_(
-                TOLD.c.content.is_distinct_from(_content),
-                sa.and_(_has_place, _lasts, _is_another(TOLD.c.mailbox, MAILBOX)),
-            ),
+def given_up(kind: Kind) -> sa.ColumnElement[bool]:
+    """Whether the very mail that would tell it has been given up."""
+    return sa.case(
+        (
+            TOLD.c.given_up == sa.func.coalesce(kind.content, NOTHING),
+            ~is_another(TOLD.c.given_up_for, kind.made_of),
         ),
-    ),
-    (
-        PLACE.c.heard_at < SINCE,
-        sa.and_(_lasts, PLACE.c.state == Standing.ENROLLED, SESSION.c.heard_at >= SINCE),
-    ),
-    else_=sa.and_(_lasts, _has_place),
-)
-"""What a person does not know."""
-GIVEN_UP = sa.case(
-    (TOLD.c.given_up == sa.func.coalesce(_content, NO_PLACE), ~_is_another(TOLD.c.given_up_for, MADE_OF)),
-    else_=sa.false(),
-)
-WAITS_FOR_ENROLMENT = sa.and_(_has_place, SETTLED.c.event_id.is_(None))
-CAN_BE_TOLD = sa.and_(DIFFERS, ~WAITS_FOR_ENROLMENT, ~GIVEN_UP)
-BEFORE_GO_LIVE = sa.and_(TOLD.c.person_id.is_(None), PLACE.c.heard_at < SINCE, _has_place)
-"""Unless it differs: others told them."""
-_BELIEVED = (
-    sa.join(PLACE, SESSION, PLACE.c.session_id == SESSION.c.session_id)
-    .outerjoin(TOLD, sa.and_(TOLD.c.person_id == PLACE.c.person_id, TOLD.c.session_id == PLACE.c.session_id))
-    .outerjoin(CONTACT, CONTACT.c.person_id == PLACE.c.person_id)
-    .outerjoin(SETTLED, IS_SETTLED)
-)
-LIVE = _BELIEVED.outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id)
-"""Places with what is known about them; to be restricted to one of `PARTS`."""
-PARTS = (_lasts, sa.and_(~_lasts, TOLD.c.ends_at > NOW))
-"""Sessions that are not over, and those that are but were told for later. Apart, so that each is found by an index."""
-HAS_TOWN = sa.exists().where(TOWN.c.city_id == SESSION.c.city_id)
-HAS_TOPIC = sa.exists().where(TOPIC.c.topic == SESSION.c.topic)
-IS_OPEN = sa.exists().where(OPEN.c.person_id == PLACE.c.person_id, OPEN.c.session_id == PLACE.c.session_id)
+        else_=sa.false(),
+    )
 
 
-def _planned(places: sa.FromClause, *parts: sa.ColumnElement[bool]) -> Any:
-    """Opens a notice for every difference among these places about which a mail can be written.
+def is_open(kind: Kind) -> sa.ColumnElement[bool]:
+    return sa.exists().where(OPEN.c.recipient == kind.scope.recipient, OPEN.c.about == kind.about)
+
+
+def can_be_told(kind: Kind) -> sa.ColumnElement[bool]:
+    return sa.and_(kind.differs, *(~waits for waits in kind.waits.values()), ~given_up(kind))
+
+
+def live(kind: Kind) -> sa.FromClause:
+    """All subjects of a kind with what is known about them; to be restricted to one of its parts."""
+    return kind.around(kind.scope.keys).outerjoin(PERSON, PERSON.c.person_id == kind.scope.recipient)
+
+
+_OPENED = ("recipient", "about", "notice_id", "planned_at", "next_attempt_at", "sequence", "attempts", "doubts")
+
+
+def _opened(recipient: Any, about: Any) -> tuple[Any, ...]:
+    notice_id = "notice-" + sa.cast(sa.func.uuidv7(), sa.Text)
+    return recipient, about, notice_id, NOW, NOW, sa.literal(0), sa.literal(0), sa.literal(0)
+
+
+def _planned(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) -> Any:
+    """Opens a notice for every difference among these about which a mail can be written.
 
     In two steps, of which Postgres plans each by itself: to order a join of all ten tables took it 25 ms a look.
     """
-    one = sa.select(PLACE.c.person_id, PLACE.c.session_id, SESSION.c.city_id, SESSION.c.topic).select_from(places)
+    names = [f"lacks_{name}" for name in kind.unknown]
+    one = sa.select(
+        kind.scope.recipient.label("recipient"),
+        kind.about.label("about"),
+        *(lacks.label(name) for name, lacks in zip(names, kind.unknown.values(), strict=True)),
+    ).select_from(source)
     differing = (
-        sa.union_all(*(one.where(part, CAN_BE_TOLD, ~IS_OPEN) for part in parts))
+        sa.union_all(*(one.where(part, can_be_told(kind), ~is_open(kind)) for part in parts))
         .cte("differing")
         .prefix_with("MATERIALIZED")
     )
     found = (
-        sa.select(
-            differing.c.person_id,
-            differing.c.session_id,
-            "notice-" + sa.cast(sa.func.uuidv7(), sa.Text),
-            NOW,
-            NOW,
-            sa.literal(0),
-            sa.literal(0),
-            sa.literal(0),
-        )
-        .join(PERSON, PERSON.c.person_id == differing.c.person_id)
-        .join(CONTACT, CONTACT.c.person_id == differing.c.person_id)
-        .where(~PERSON.c.erased, ~CONTACT.c.erased)
-        .where(sa.exists().where(TOWN.c.city_id == differing.c.city_id))
-        .where(sa.exists().where(TOPIC.c.topic == differing.c.topic))
+        sa.select(*_opened(differing.c.recipient, differing.c.about))
+        .join(PERSON, PERSON.c.person_id == differing.c.recipient)
+        .join(CONTACT, CONTACT.c.person_id == differing.c.recipient)
+        .where(~PERSON.c.erased, ~CONTACT.c.erased, *(~differing.c[name] for name in names))
         .limit(MOST)
     )
-    columns = [
-        "person_id",
-        "session_id",
-        "notice_id",
-        "planned_at",
-        "next_attempt_at",
-        "sequence",
-        "attempts",
-        "doubts",
-    ]
-    return insert(OPEN).from_select(columns, found).on_conflict_do_nothing()
+    return insert(OPEN).from_select(_OPENED, found).on_conflict_do_nothing()
 
 
 _texts = ARRAY(sa.Text())
 _named = (
-    sa.func.unnest(sa.bindparam("persons", type_=_texts), sa.bindparam("sessions", type_=_texts))
-    .table_valued(sa.column("person_id", sa.Text), sa.column("session_id", sa.Text), name="named")
+    sa.func.unnest(sa.bindparam("recipients", type_=_texts), sa.bindparam("keys", type_=_texts))
+    .table_valued(sa.column("recipient", sa.Text), sa.column("key", sa.Text), name="named")
     .render_derived()
 )
-_is_named = sa.and_(PLACE.c.person_id == _named.c.person_id, PLACE.c.session_id == _named.c.session_id)
-_PLAN_ALL = _planned(_BELIEVED, *PARTS)
-_PLAN_NAMED = _planned(_BELIEVED.join(_named, _is_named), sa.true())
-"""Apart from `_NEWS`: planning one statement of both took Postgres longer than running it, and anew at each look."""
-
-_MARK = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
-_of_session = PLACE.c.session_id == SESSION.c.session_id
 
 
-def _is_news(table: sa.Table) -> sa.ColumnElement[bool]:
-    return table.c.heard_at >= _MARK
+def _of_named(kind: Kind) -> Any:
+    scope = kind.scope
+    is_named = sa.and_(scope.recipient == _named.c.recipient, scope.key == _named.c.key)
+    return _planned(kind, kind.around(sa.join(scope.keys, _named, is_named)), sa.true())
 
 
-_pair = sa.select(PLACE.c.person_id, PLACE.c.session_id)
-_NEWS = sa.union_all(
-    _pair.where(_is_news(PLACE)),
-    _pair.join(SESSION, _of_session).where(_is_news(SESSION)),
-    _pair.join(SETTLED, SETTLED.c.session_id == PLACE.c.session_id).where(_is_news(SETTLED)),
-    *(_pair.join(table, table.c.person_id == PLACE.c.person_id).where(_is_news(table)) for table in (CONTACT, PERSON)),
-    *(
-        _pair.join(SESSION, _of_session).join(table, SESSION.c[key] == table.c[key]).where(_lasts, _is_news(table))
-        for table, key in ((TOPIC, "topic"), (TOWN, "city_id"))
-    ),
-)
-"""By everything that a letter reads."""
-
+_PLAN_ALL = {subject: _planned(kind, kind.around(kind.scope.keys), *kind.parts) for subject, kind in KINDS.items()}
+_PLAN_NAMED = {subject: _of_named(kind) for subject, kind in KINDS.items()}
+"""Apart from the news: planning one statement of both took Postgres longer than running it, and anew at each look."""
+_ENDED_AFTER = sa.bindparam("ended_after", type_=sa.DateTime(timezone=True))
+_PLAN_MISSED = {
+    subject: insert(OPEN)
+    .from_select(
+        _OPENED,
+        sa.select(*_opened(kind.scope.recipient, kind.about))
+        .select_from(live(kind))
+        .where(kind.missed, kind.missed_at > _ENDED_AFTER, ~is_open(kind))
+        .where(PERSON.c.erased.is_not(True), CONTACT.c.erased.is_not(True))
+        .limit(MOST),
+    )
+    .on_conflict_do_nothing()
+    for subject, kind in KINDS.items()
+    if kind.missed is not None and kind.missed_at is not None
+}
+_SCOPES: tuple[Scope, ...] = tuple(dict.fromkeys(kind.scope for kind in KINDS.values()))
 _SOON = (
     sa.update(OPEN)
     .values(next_attempt_at=NOW)
     .where(OPEN.c.lease.is_(None), OPEN.c.next_attempt_at > NOW)
-    .where(
-        sa.or_(
-            *(sa.exists().where(table.c.person_id == OPEN.c.person_id, _is_news(table)) for table in (CONTACT, PERSON)),
-            sa.exists().where(
-                PLACE.c.person_id == OPEN.c.person_id, PLACE.c.session_id == OPEN.c.session_id, _is_news(PLACE)
-            ),
-            *(
-                sa.exists().where(table.c.session_id == OPEN.c.session_id, _is_news(table))
-                for table in (SESSION, SETTLED)
-            ),
-        )
-    )
+    .where(sa.or_(*(heard for scope in _SCOPES for heard in scope.soon)))
+    .returning(sa.func.split_part(OPEN.c.about, "/", 1))
 )
 
 
-async def plan_all(connection: AsyncConnection, *, now: dt.datetime, since: dt.datetime, most: int) -> int:
-    """Opens notices for what has to be told, compared as a whole. Returns how many."""
-    return int((await connection.execute(_PLAN_ALL, {"now": now, "since": since, "most": most})).rowcount)
+async def plan_all(connection: AsyncConnection, parameters: Mapping[str, Any]) -> Found:
+    """Opens notices for what has to be told, compared as a whole. Returns how many of each kind."""
+    return await _plan(connection, _PLAN_ALL, parameters)
 
 
-async def plan_named(
-    connection: AsyncConnection, pairs: Iterable[Pair], *, now: dt.datetime, since: dt.datetime, most: int
-) -> int:
-    """The same for some places."""
-    pairs = sorted(pairs)
-    persons, sessions = [person_id for person_id, _ in pairs], [session_id for _, session_id in pairs]
-    parameters = {"persons": persons, "sessions": sessions, "now": now, "since": since, "most": most}
-    return int((await connection.execute(_PLAN_NAMED, parameters)).rowcount)
+async def plan_missed(connection: AsyncConnection, parameters: Mapping[str, Any], *, ended_after: dt.datetime) -> Found:
+    """Opens notices for what was not told in time, so that it ends as a fact and not in silence: of what ended after a moment."""
+    return await _plan(connection, _PLAN_MISSED, {**parameters, "ended_after": ended_after})
 
 
-async def news(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> set[Pair]:
-    """The places that something was heard about that was appended at `mark` or after it."""
-    return {(row[0], row[1]) for row in await connection.execute(_NEWS, {"mark": mark, "now": now})}
+async def plan_named(connection: AsyncConnection, keys: Iterable[Key], parameters: Mapping[str, Any]) -> Found:
+    """The same for some keys, of every kind."""
+    keys = sorted(keys)
+    named = {"recipients": [recipient for recipient, _ in keys], "keys": [key for _, key in keys]}
+    return await _plan(connection, _PLAN_NAMED, {**parameters, **named})
 
 
-async def bring_forward(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> int:
+async def _plan(connection: AsyncConnection, statements: Mapping[Subject, Any], parameters: Mapping[str, Any]) -> Found:
+    found = Found()
+    for subject, statement in statements.items():
+        found[subject] += int((await connection.execute(statement, parameters)).rowcount)
+    return found
+
+
+async def news(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> set[Key]:
+    """What something was heard about that was appended at `mark` or after it."""
+    found: set[Key] = set()
+    for scope in _SCOPES:
+        found |= {(row[0], row[1]) for row in await connection.execute(scope.news, {"mark": mark, "now": now})}
+    return found
+
+
+async def bring_forward(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> Found:
     """Makes due at once what was put off before something was heard about it: the pause was another address's, perhaps.
-    Returns how many notices."""
-    return int((await connection.execute(_SOON, {"mark": mark, "now": now})).rowcount)
+    Returns how many notices of each kind."""
+    rows = await connection.execute(_SOON, {"mark": mark, "now": now})
+    return Found(Subject(row[0]) for row in rows)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from dataclasses import replace
 
 from services.notifications.calendar import Entry, Layout, Method, Sender, lay_out, lay_out_day, recurrence_of
-from services.notifications.letters import Arrangement, SessionMail
+from services.notifications.letters import CANCELLATION, CONFIRMATION, Arrangement, PlaceMail
 from services.notifications.mime import one_line
 from services.notifications.templates.timetable import in_order
 from services.notifications.templates.words import CalendarSteps, Words
-from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting
 from shared.values import immutable
 
@@ -29,11 +29,11 @@ class Invitation:
 
 
 def invitation_of(
-    mail: SessionMail, words: Words, topic: str, place: tuple[str, ...], organiser: str, organiser_name: str
+    mail: PlaceMail, words: Words, topic: str, place: tuple[str, ...], organiser: str, organiser_name: str
 ) -> Invitation:
     """The invitation of a mail that confirms or changes a place, the cancellation of one that calls it off."""
     sender = Sender(mail.sequence, organiser, organiser_name)
-    method = Method.CANCEL if mail.kind is NoticeKind.CANCELLATION else Method.REQUEST
+    method = Method.CANCEL if mail.letter == CANCELLATION else Method.REQUEST
     meetings = in_order(mail.meetings)
     now = Arrangement(meetings, mail.venue, mail.address)
     kind = words.session_kinds[mail.session_kind]
@@ -56,9 +56,7 @@ def invitation_of(
         )
 
     calendar = lay_out(method, sender, title, tuple(entry(meeting, now) for meeting in meetings))
-    told = tuple(
-        Arrangement(in_order(one.meetings), one.venue, one.address) for one in mail.told if len(one.meetings) > 1
-    )
+    told = tuple(replace(one, meetings=in_order(one.meetings)) for one in mail.in_calendar if len(one.meetings) > 1)
     files = days(method, now) if len(meetings) > 1 else (calendar,)
     standing = recurrence_of(meetings).ids.values()
     named = set(standing)
@@ -77,7 +75,7 @@ def invitation_of(
 
 def place_lines(arrangement: Arrangement) -> tuple[str, ...]:
     """Where it was to be, as it was told; nothing if that is not known."""
-    return tuple(one_line(line) for line in (arrangement.venue, arrangement.address) if line)
+    return tuple(one_line(line) for line in (arrangement.venue, arrangement.address, arrangement.city_name) if line)
 
 
 def _no_longer(told: Arrangement, named: set[dt.datetime], standing: list[dt.date]) -> set[str]:
@@ -97,21 +95,23 @@ def _names(stem: str, count: int) -> tuple[str, ...]:
 
 
 def _steps(
-    mail: SessionMail, words: Words, told_several: bool, days: tuple[str, ...], dropped: tuple[str, ...]
+    mail: PlaceMail, words: Words, told_several: bool, days: tuple[str, ...], dropped: tuple[str, ...]
 ) -> tuple[str, ...]:
     """What to do, in the order in which it is tried."""
     texts, several = words.calendar_steps, len(mail.meetings) > 1
-    if mail.kind is NoticeKind.CANCELLATION:
+    if mail.letter == CANCELLATION:
         if not several and not told_several:
             return (texts.cancel,)
         steps = [texts.cancel_days]
         if days:
             steps.append(_with_files(texts, texts.cancel_file, texts.cancel_files, days))
         return tuple(steps)
-    if mail.kind is NoticeKind.CONFIRMATION:
+    if mail.letter == CONFIRMATION:
         steps = [texts.add_days if several else texts.add]
-    elif mail.before is None:  # Others told of it: whatever entry there may be is not ours and is not replaced.
+    elif not mail.in_calendar:  # Others told of it: whatever entry there may be is not ours and is not replaced.
         steps = [texts.add_days_again if several else texts.add_again]
+    elif mail.in_doubt and mail.certain is None:  # What it would replace may never have come.
+        steps = [texts.replace_days_maybe if several else texts.replace_maybe]
     elif several:
         steps = [texts.replace_days]
     else:

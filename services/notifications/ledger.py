@@ -3,7 +3,7 @@
 What somebody was told is a projection: `Told` follows from our own NoticeSent and NoticeFailed, which say what the mail
 said. So a database restored from last night's backup learns from the stream what was mailed today before it mails
 anything, and a rebuild comes to the same rows. Only notices on their way (`OpenNotice`) are kept: an attempt is our own
-bookkeeping until its outcome is a fact. While one is open nothing else is planned about its place, so an attempt that may
+bookkeeping until its outcome is a fact. While one is open nothing else is planned about its subject, so an attempt that may
 have left stands between what was told and what is true until it is settled.
 """
 
@@ -15,8 +15,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from shared.contracts.model import Language, Part
-from shared.contracts.notifications import NoticeFailed, NoticeKind, NoticeOutcome
-from shared.contracts.planner import Meeting
+from shared.contracts.notifications import NoticeFailed, NoticeOutcome, Says
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow, Row, meta
 from shared.state.working import Derive, Working
@@ -25,10 +24,11 @@ from shared.values import immutable
 OUTCOME_UNKNOWN = "outcome_unknown"
 OVERTAKEN = "overtaken"
 NOT_SENT = "not_sent"
+TOO_LATE = "too_late"
 UNRENDERABLE = "unrenderable"
 
-NO_PLACE = "no_place"
-"""In `Told.given_up`: the person could not be told that there is no place any more."""
+NOTHING = "nothing"
+"""In `Told.given_up`: the recipient could not be told that there is nothing any more."""
 
 
 class Belief(StrEnum):
@@ -50,21 +50,22 @@ class NoticeState(StrEnum):
     """May have left; an operator has to find out."""
     OVERTAKEN = "overtaken"
     """May have left; a later notice tells what is true now."""
+    TOO_LATE = "too_late"
+    """It was not told in time, and telling it is of no use any more."""
 
 
 class Content(Part):
-    """What a mail says about a session: where and when. `hash` is None in what calls a place off."""
+    """What a mail says. `hash` is None in what calls something off."""
 
     hash: str | None
     mailbox: str | None = None
     """To which address, as a digest (`digests.py`); None: not known, or not addressed yet."""
-    venue: str
-    address: str | None
-    meetings: tuple[Meeting, ...]
+    says: Says
 
     @property
-    def ends_at(self) -> dt.datetime:
-        return max(meeting.ends_at for meeting in self.meetings)
+    def until(self) -> dt.datetime:
+        """Until when it is of use, as told."""
+        return self.says.until
 
 
 @immutable
@@ -74,9 +75,9 @@ class Notice(FactRow):
     KEY: ClassVar = ("notice_id",)
 
     notice_id: str
-    person_id: str
-    session_id: str
-    kind: NoticeKind
+    recipient: str
+    about: str
+    kind: str
     language: Language
     sequence: int
     said: Content
@@ -85,6 +86,8 @@ class Notice(FactRow):
     doubts: int
     state: NoticeState
     code: str | None
+    problem: str | None
+    """What stood in the way of a mail that came too late."""
     made_of: str | None
     """The digest of all that a mail that failed was made of."""
     decided_at: dt.datetime
@@ -92,19 +95,19 @@ class Notice(FactRow):
 
 @immutable
 class Told(Row):
-    """What one person was told about their place in one session; follows from the notices."""
+    """What one recipient was told about one subject; follows from the notices."""
 
-    KEY: ClassVar = ("person_id", "session_id")
+    KEY: ClassVar = ("recipient", "about")
 
-    person_id: str
-    session_id: str
+    recipient: str
+    about: str
     notice_id: str
-    """The notice that was settled last."""
+    """The notice that told it last, or may have."""
     sequence: int
     state: Belief
     content: str | None
-    """The hash of what was told last, or may have been; None: that there is no place, or nothing at all; OVERTAKEN: nobody
-    knows, and whatever is true is to be told."""
+    """The hash of what was told last, or may have been; None: that there is nothing any more, or nothing at all; OVERTAKEN:
+    nobody knows, and whatever is true is to be told."""
     mailbox: str | None
     """The digest of the address that it was told to; None: not known."""
     said: Content | None
@@ -112,28 +115,32 @@ class Told(Row):
     certain: Content | None
     """While that is in doubt: what had been told before."""
     given_up: str | None
-    """What could not be told for good: a content, or NO_PLACE. It is tried again once anything of it is another."""
+    """What could not be told for good: a content, or NOTHING. It is tried again once anything of it is another."""
     given_up_for: str | None
     """The digest of all that it was made of; None: not known."""
-    ends_at: dt.datetime | None
-    """When the session ends, as far as the person may know; None: they know of no place."""
+    given_up_by: str | None
+    """The notice that could not."""
+    until: dt.datetime | None
+    """Until when what they may believe matters to them; None: they believe nothing."""
+    told_at: dt.datetime | None
+    """When the last mail left that told it, or may have."""
 
 
 @immutable
 class OpenNotice(Row):
-    """A difference between what is true and what was told, on its way to become a mail. At most one a place.
+    """A difference between what is true and what was told, on its way to become a mail. At most one a recipient and subject.
 
     What it says is decided when it is claimed, and anew at each claim until an attempt may have left.
     """
 
-    KEY: ClassVar = ("person_id", "session_id")
+    KEY: ClassVar = ("recipient", "about")
 
-    person_id: str
-    session_id: str
+    recipient: str
+    about: str
     notice_id: str
     planned_at: dt.datetime
     next_attempt_at: dt.datetime
-    kind: NoticeKind | None
+    kind: str | None
     language: Language | None
     sequence: int
     content: Content | None
@@ -155,85 +162,93 @@ class OpenNotice(Row):
 def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
     body = heard.body
     code = body.code if isinstance(body, NoticeFailed) else None
-    special = {None: NoticeState.SENT, OUTCOME_UNKNOWN: NoticeState.UNKNOWN, OVERTAKEN: NoticeState.OVERTAKEN}
+    special = {
+        None: NoticeState.SENT,
+        OUTCOME_UNKNOWN: NoticeState.UNKNOWN,
+        OVERTAKEN: NoticeState.OVERTAKEN,
+        TOO_LATE: NoticeState.TOO_LATE,
+    }
     return Notice(
         *meta(heard),
         body.notice_id,
-        body.person_id,
-        body.session_id,
+        body.recipient,
+        body.about,
         body.kind,
         body.language,
         body.sequence,
-        Content(
-            hash=body.content,
-            mailbox=body.address_digest,
-            venue=body.venue,
-            address=body.address,
-            meetings=tuple(meeting.as_named() for meeting in body.meetings),
-        ),
+        Content(hash=body.content, mailbox=body.address_digest, says=_as_named(body.says)),
         body.message_id,
         body.attempts,
         body.doubts,
         special.get(code, NoticeState.FAILED),
         code,
+        body.problem if isinstance(body, NoticeFailed) else None,
         body.made_of_digest if isinstance(body, NoticeFailed) else None,
         body.decided_at,
     )
 
 
+def _as_named(says: Says) -> Says:
+    return says.model_copy(update={"meetings": tuple(meeting.as_named() for meeting in says.meetings)})
+
+
 def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
     """What a person was told follows from the notice that told it, or did not."""
     if isinstance(new, Notice):
-        told = working[Told].get(new.person_id, new.session_id)
+        told = working[Told].get(new.recipient, new.about)
         working[Told].put(told_after(told, new))
 
 
 DERIVE: dict[type[FactRow], Derive] = {Notice: derive}
 
 
+def nothing_yet(recipient: str, about: str) -> Told:
+    """Of somebody who was told nothing."""
+    nothing = (None, None, None, None, None, None, None, None, None)
+    return Told(recipient, about, "", 0, Belief.NO, *nothing)
+
+
 def told_after(told: Told | None, notice: Notice) -> Told:
     """What the person was told, once this outcome is known. The outcome of an older notice changes nothing any more."""
-    if told is None:
-        told = Told(
-            notice.person_id,
-            notice.session_id,
-            notice.notice_id,
-            0,
-            Belief.NO,
-            None,
-            None,
-            None,
-            None,
-            None,
-            None,
-            None,
-        )
+    told = told or nothing_yet(notice.recipient, notice.about)
     if told.sequence > notice.sequence:
         return told
-    told = replace(told, notice_id=notice.notice_id, sequence=notice.sequence)
+    if notice.code == NOT_SENT:
+        return _not_told(told, notice)
     said = notice.said
+    if notice.state in (NoticeState.FAILED, NoticeState.TOO_LATE):  # Whatever was in doubt before still is.
+        given_up = said.hash or NOTHING
+        return replace(told, given_up=given_up, given_up_for=notice.made_of, given_up_by=notice.notice_id)
+    told = replace(told, notice_id=notice.notice_id, sequence=notice.sequence, told_at=notice.decided_at)
     match notice.state:
         case NoticeState.SENT:
             return _believing(told, Belief.YES if said.hash else Belief.NO, said, certain=None)
         case NoticeState.UNKNOWN | NoticeState.OVERTAKEN:
             certain = told.certain if told.state == Belief.MAYBE else told.said
-            earlier = told.ends_at if told.state == Belief.MAYBE else None
+            earlier = told.until if told.state == Belief.MAYBE else None
             told = _believing(told, Belief.MAYBE, said, certain=certain, or_until=earlier)
             return replace(told, content=OVERTAKEN) if notice.state is NoticeState.OVERTAKEN else told
-    if notice.code != NOT_SENT:
-        return replace(told, given_up=said.hash or NO_PLACE, given_up_for=notice.made_of)
-    if told.given_up is None and told.state == Belief.MAYBE:  # Otherwise it had failed, and an earlier one is in doubt.
-        before = told.certain
-        return _believing(told, Belief.YES if before and before.hash else Belief.NO, before, certain=None)
-    return replace(told, given_up=None, given_up_for=None)
+    raise RuntimeError(f"{notice.notice_id} is {notice.state}")
+
+
+def _not_told(told: Told, notice: Notice) -> Told:
+    """What an operator found not to have left is told anew: what had failed, or what was in doubt."""
+    if told.given_up_by == notice.notice_id:
+        return replace(told, given_up=None, given_up_for=None, given_up_by=None)
+    if told.notice_id != notice.notice_id or told.state != Belief.MAYBE:
+        return told
+    before = told.certain
+    given_up = {name: getattr(told, name) for name in ("given_up", "given_up_for", "given_up_by")}
+    told = _believing(told, Belief.YES if before and before.hash else Belief.NO, before, certain=None)
+    return replace(told, **given_up)
 
 
 def _believing(
     told: Told, state: Belief, said: Content | None, *, certain: Content | None, or_until: dt.datetime | None = None
 ) -> Told:
-    """`or_until`: when the last of what earlier mails said ends, which may have arrived as well."""
-    places = [one.ends_at for one in (said, certain) if one is not None and one.hash is not None]
-    places += [or_until] if or_until else []
+    """`or_until`: when the last of what earlier mails said stops to matter, which may have arrived as well."""
+    ends = [one.until for one in (said, certain) if one is not None and one.hash is not None]
+    ends += [or_until] if or_until else []
     return replace(
         told,
         state=state,
@@ -243,5 +258,6 @@ def _believing(
         certain=certain,
         given_up=None,
         given_up_for=None,
-        ends_at=max(places, default=None),
+        given_up_by=None,
+        until=max(ends, default=None),
     )

@@ -1,14 +1,23 @@
-"""What a mail is written from: the values the renderer takes, and how an attempt becomes them. Pure."""
+"""What a mail is written from: the values that the sheets take. Pure."""
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
-from services.notifications.decisions import Attempt, message_id
+from services.notifications.ledger import Content, OpenNotice
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
+from shared.contracts.notifications import Says
 from shared.contracts.planner import Meeting, SessionKind
 from shared.values import immutable
+
+if TYPE_CHECKING:
+    from services.notifications.kinds.sessions import Facts
+    from services.notifications.untold import Difference
+
+
+CONFIRMATION, CHANGE, CANCELLATION = "confirmation", "change", "cancellation"
+"""The mails about a place."""
 
 
 @immutable
@@ -18,14 +27,28 @@ class Arrangement:
     meetings: tuple[Meeting, ...]
     venue: str | None
     address: str | None
+    city_name: str | None = None
+    """None: not known, or not another one."""
+    topic_name: str | None = None
+    """The topic, if it was another one."""
+
+
+def arranged(told: Content | None, now: Says) -> Arrangement | None:
+    """What was told, beside what is told now: a town or a topic is named only where it is another one."""
+    if told is None:
+        return None
+    says = told.says
+    city_name = says.city_name if says.city_id != now.city_id else None
+    topic_name = says.topic_name if says.topic != now.topic else None
+    return Arrangement(says.meetings, says.venue, says.address, city_name, topic_name)
 
 
 @immutable
-class SessionMail:
-    """What all mails about one session share, in one language and of one kind."""
+class PlaceMail:
+    """What all mails about places in one session share, in one language and of one kind."""
 
     session_id: str
-    kind: NoticeKind
+    letter: str
     language: Language
     session_kind: SessionKind
     topic_name: str
@@ -37,19 +60,64 @@ class SessionMail:
     """Grows with every change told: calendars ignore what is not newer than what they hold."""
     session_cancelled: bool = False
     """In a cancellation: the session does not take place. Otherwise only this person's place is gone."""
-    before: tuple[Meeting, ...] | None = None
-    """The meetings as they were told before; None when that is not known."""
-    before_venue: str | None = None
-    """The venue as it was told before; None when that is not known."""
-    before_address: str | None = None
+    before: Arrangement | None = None
+    """As it was told before; None when that is not known."""
     certain: Arrangement | None = None
     """While nobody knows whether what is `before` arrived: what the person had been told for certain."""
+    another_topic: bool = False
+    """Than was told before."""
+    told_by_others: bool = False
+    """`before` was told by others: what a calendar holds of it is not ours to replace."""
+    in_doubt: bool = False
+    """Nobody knows whether the last mail about it arrived."""
+    is_ahead: bool = True
 
     @property
     def told(self) -> tuple[Arrangement, ...]:
-        """All that may stand in the person's calendar, the newest first."""
-        before = Arrangement(self.before, self.before_venue, self.before_address) if self.before else None
-        return tuple(one for one in (before, self.certain) if one is not None)
+        """All that the person may know of it, the newest first."""
+        return tuple(one for one in (self.before, self.certain) if one is not None)
+
+    @property
+    def in_calendar(self) -> tuple[Arrangement, ...]:
+        """All of ours that may stand in the person's calendar, the newest first."""
+        return () if self.told_by_others else self.told
+
+
+@immutable
+class BriefMail:
+    """What all mails without a calendar entry about one session share, in one language and of one kind."""
+
+    letter: str
+    language: Language
+    session_kind: SessionKind
+    topic_name: str
+    city_name: str
+    venue: str
+    address: str | None
+    meetings: tuple[Meeting, ...]
+    because: str | None = None
+    before: Arrangement | None = None
+    in_doubt: bool = False
+
+    @classmethod
+    def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:
+        session, content, language = facts.session, notice.content, notice.language
+        if session is None or content is None or language is None or facts.topic_names is None:
+            raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
+        says = content.says
+        return cls(
+            letter=found.letter,
+            language=language,
+            session_kind=session.kind,
+            topic_name=says.topic_name or facts.topic_names[0 if language == Language.PL else 1],
+            city_name=says.city_name or facts.city_name or "",
+            venue=says.venue,
+            address=says.address,
+            meetings=says.meetings,
+            because=found.because,
+            before=before,
+            in_doubt=found.in_doubt,
+        )
 
 
 @immutable
@@ -67,40 +135,3 @@ class Letter:
     message_id: str
     notice_id: str
     stated_at: dt.datetime
-
-
-def mail_of(attempt: Attempt) -> SessionMail:
-    """What the mail says to everyone in the session."""
-    notice, found, truth = attempt.notice, attempt.difference, attempt.truth
-    session, city_name, names, language = truth.session, truth.city_name, truth.topic_names, notice.language
-    if session is None or city_name is None or names is None or language is None:
-        raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
-    before, certain = found.before, found.certain
-    return SessionMail(
-        session_id=notice.session_id,
-        kind=found.kind,
-        language=Language(language),
-        session_kind=session.kind,
-        topic_name=names[0 if language == Language.PL else 1],
-        city_name=city_name,
-        venue=found.says.venue,
-        address=found.says.address,
-        meetings=found.says.meetings,
-        sequence=notice.sequence,
-        session_cancelled=found.session_cancelled,
-        before=before.meetings if before else None,
-        before_venue=before.venue if before else None,
-        before_address=before.address if before else None,
-        certain=Arrangement(certain.meetings, certain.venue, certain.address) if certain else None,
-    )
-
-
-def recipient_of(attempt: Attempt, domain: str) -> tuple[Recipient, Letter]:
-    """To whom, and what the mail is known by."""
-    notice, person, contact = attempt.notice, attempt.truth.person, attempt.truth.contact
-    if person is None or contact is None or contact.email is None or notice.stated_at is None:
-        raise RuntimeError(f"{notice.notice_id} was claimed and lacks whom to tell")
-    return (
-        Recipient(notice.person_id, person.given_name or "", person.family_name or "", contact.email),
-        Letter(message_id(notice.notice_id, domain), notice.notice_id, notice.stated_at),
-    )

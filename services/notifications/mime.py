@@ -12,9 +12,9 @@ from email.policy import compat32
 from email.quoprimime import body_encode
 from email.utils import formataddr
 
-GIVEN_NAME, FULL_NAME = "\ufdd0", "\ufdd1"
-"""Where a person goes in the shared texts. Unicode noncharacters, which `one_line` lets nobody else write."""
-_MARKS = re.compile(f"([{GIVEN_NAME}{FULL_NAME}])")
+GIVEN_NAME, FULL_NAME, THEIR_PAGE = "\ufdd0", "\ufdd1", "\ufdd2"
+"""Where a person goes in the shared texts, and the address of their page. Unicode noncharacters, which `one_line` lets nobody else write."""
+_MARKS = re.compile(f"([{GIVEN_NAME}{FULL_NAME}{THEIR_PAGE}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]+")
@@ -64,15 +64,17 @@ def header(name: str, text: str) -> str:
     return line if len(line) <= _LINE_CHARACTERS else compat32.fold(name, text)
 
 
-def skeleton(method: str, file_names: tuple[str, ...]) -> str:
+def skeleton(method: str | None, file_names: tuple[str, ...]) -> str:
     """The MIME tree with fields for the encoded bodies, flattened by the standard library: the last headers of the mail,
-    an empty line, and the parts.
+    an empty line, and the parts. Without a method there is nothing for a calendar.
 
     Boundaries hold `=_`, which neither quoted-printable nor base64 can produce, so no body ever holds a boundary.
     """
     alternative = MIMEMultipart("alternative", boundary="=_{boundary}_a")
     alternative.attach(_leaf("text", "plain", "quoted-printable", "{text}", charset="utf-8"))
     alternative.attach(_leaf("text", "html", "quoted-printable", "{html}", charset="utf-8"))
+    if method is None:
+        return _flat(alternative)
     alternative.attach(_leaf("text", "calendar", "base64", "{calendar}", charset="utf-8", method=method))
     mixed = MIMEMultipart("mixed", boundary="=_{boundary}_m")
     mixed.attach(alternative)
@@ -82,7 +84,11 @@ def skeleton(method: str, file_names: tuple[str, ...]) -> str:
         attachment.add_header("Content-Disposition", "attachment", filename=file_name)
         mixed.attach(attachment)
     del alternative["MIME-Version"]
-    return mixed.as_string().replace("; boundary=", ";\n boundary=")  # Folded: what goes into the field is long.
+    return _flat(mixed)
+
+
+def _flat(tree: MIMEMultipart) -> str:
+    return tree.as_string().replace("; boundary=", ";\n boundary=")  # Folded: what goes into the field is long.
 
 
 def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> MIMEBase:
@@ -96,8 +102,8 @@ def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> 
 
 
 def pieces(text: str) -> tuple[str, ...]:
-    """Quoted-printable pieces of a shared text and, between them, the marks of the names that go there."""
-    return tuple(part if part in (GIVEN_NAME, FULL_NAME) else _quoted(part) for part in _MARKS.split(text))
+    """Quoted-printable pieces of a shared text and, between them, the marks of what of one person goes there."""
+    return tuple(part if part in (GIVEN_NAME, FULL_NAME, THEIR_PAGE) else _quoted(part) for part in _MARKS.split(text))
 
 
 def joined(pieces: tuple[str, ...], names: dict[str, str], escaped: Callable[[str], str]) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import differences, store
+from services.notifications import differences
+from services.notifications.differences import Found, Key
 from services.notifications.settings import NotificationsSettings
-from services.notifications.store import Pair
+from services.notifications.tables import Pair, ensure_key
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.faults import Fault, classify
@@ -23,6 +24,8 @@ from shared.service import Service
 log = structlog.get_logger()
 
 LOOK_AGAIN_SECONDS = 0.2
+MISSED_REACH = dt.timedelta(days=2)
+"""So far back each look asks who was not told in time; the first one asks of all that ended since go-live."""
 
 
 class Planner:
@@ -35,11 +38,11 @@ class Planner:
         settings: NotificationsSettings,
         *,
         streams_heard: Callable[[], Awaitable[None]],
-        found: Callable[[int], None],
+        found: Callable[[Found], None],
     ) -> None:
         """`streams_heard` returns once all that was said before our start is heard: nothing is mailed before, because
-        what stands further back in the streams may be overtaken by what follows. `found` is told how many notices a
-        look opened.
+        what stands further back in the streams may be overtaken by what follows. `found` is told how many notices of
+        each kind a look opened.
         """
         self.caught_up = asyncio.Event()
         self._service = service
@@ -49,12 +52,14 @@ class Planner:
         self._found = found
         self._whole_at: float | None = None
         """When the whole was compared last; None: it is to be compared now."""
+        self._ended_after = settings.since
+        """What ended before was looked through already for who had not been told."""
         self._woken = asyncio.Event()
         self._heard_since: dt.datetime | None = None
         """When the oldest of the news was appended that came since the last look."""
         self._heard_late: dt.datetime | None = None
         """The same of what was too old to be looked for as news: it is found by comparing the whole."""
-        self._look_again: set[Pair] = set()
+        self._look_again: set[Key] = set()
 
     def news(self, since: dt.datetime) -> None:
         """Something was heard that others said; the oldest of it was appended at `since`."""
@@ -65,10 +70,11 @@ class Planner:
         self._woken.set()
 
     def look_again(self, pairs: Iterable[Pair]) -> None:
-        """While a notice was open nothing else was planned about its place: there may be something now."""
+        """While a notice was open nothing else was planned about its subject: there may be something now, and mails of other kinds
+        about the same thing may have waited for it."""
         if not self._look_again:  # It is seldom anything, and never urgent: several groups share a look.
             asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self._woken.set)
-        self._look_again |= set(pairs)
+        self._look_again |= {(recipient, about.split("/")[1]) for recipient, about in pairs}
 
     async def run(self) -> None:
         """Looks for differences until cancelled, at every commit of a lane and at intervals."""
@@ -79,14 +85,14 @@ class Planner:
                 if not self.caught_up.is_set():
                     await self._streams_heard()
                     async with self._engine.connect() as connection:
-                        await store.ensure_key(connection)
+                        await ensure_key(connection)
                     self.caught_up.set()
                     log.info("caught up, mail may leave")
                 found = await self._look()
-                if found:
+                if found.total():
                     self._found(found)
                 backoff.worked()
-                if found < self._settings.plan_most:
+                if found.total() < self._settings.plan_most:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(self._settings.catch_up_seconds):
                             await self._woken.wait()
@@ -96,36 +102,37 @@ class Planner:
                 telemetry.FAULTS.labels(self._service.name, "planner").inc()
                 backoff.failed(error, where="planning notices")
 
-    async def _look(self) -> int:
-        """One look: at the whole, or at the news and the places named. Returns how many notices it opened."""
+    async def _look(self) -> Found:
+        """One look: at the whole, or at the news and the places named. Returns how many notices of each kind it opened."""
         settings, now, at = self._settings, self._service.clock(), time.monotonic()
         self._woken.clear()
         since, late, again = self._heard_since, self._heard_late, self._look_again
         pause = settings.catch_up_seconds if late else settings.reconcile_seconds
         whole = self._whole_at is None or at >= self._whole_at + pause
         if not (whole or since or again):
-            return 0
+            return Found()
         self._heard_since, self._heard_late, self._look_again = None, None if whole else late, set()
         oldest = _earlier(since, late if whole else None)
-        common: dict[str, Any] = {"now": now, "since": settings.since, "most": settings.plan_most}
+        common: dict[str, Any] = {"now": now, "most": settings.plan_most} | settings.rules().parameters()
         try:
             async with self._engine.connect() as connection:
-                soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else 0
+                soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else Found()
                 if whole:
-                    found = await differences.plan_all(connection, **common)
+                    found = await differences.plan_all(connection, common)
+                    found += await differences.plan_missed(connection, common, ended_after=self._ended_after)
                 else:
                     changed = await differences.news(connection, mark=since, now=now) if since else set()
-                    pairs = again | changed
-                    found = await differences.plan_named(connection, pairs, **common) if pairs else 0
+                    keys = again | changed
+                    found = await differences.plan_named(connection, keys, common) if keys else Found()
         except Exception:
             self._heard_since = _earlier(since, self._heard_since)
             self._heard_late = _earlier(late, self._heard_late)
             self._look_again |= again
             raise
-        if found >= settings.plan_most:
+        if found.total() >= settings.plan_most:
             self._whole_at = None
         elif whole:
-            self._whole_at = at
+            self._whole_at, self._ended_after = at, max(now - MISSED_REACH, settings.since)
         return found + soon
 
 

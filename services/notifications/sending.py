@@ -9,30 +9,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import store
-from services.notifications.decisions import Attempt, Outcome, Result, claim, postpone, settle
+from services.notifications.decisions import Attempt, Outcome, Result, claim, message_id, postpone, settle
+from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.ledger import UNRENDERABLE, OpenNotice
-from services.notifications.letters import mail_of, recipient_of
-from services.notifications.mail import Renderer
+from services.notifications.letters import Letter, Recipient
+from services.notifications.linking import Links
+from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
 from services.notifications.planning import Planner
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
+from services.notifications.tables import Pair
+from services.notifications.untold import Mail, Truth
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome
 from shared.deciding.transaction import Decider
 from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
-from shared.state.working import Said
+from shared.state.working import Said, Working
 
 log = structlog.get_logger()
+
+_KINDS = tuple(Subject)
+"""In the order in which their mails are sent."""
 
 
 class Sender:
@@ -52,19 +60,24 @@ class Sender:
         self._service = decider.service
         self._settings = settings
         self._terms = settings.terms()
+        self._links = Links(decider, settings.base_url)
         self._renderer = Renderer(
             sender=settings.sender,
             sender_name=settings.sender_name,
             organiser=settings.organiser,
             organiser_name=settings.organiser_name,
             base_url=settings.base_url,
+            page_of=self._links.of if self._links.lead_somewhere else None,
         )
-        self._shared = lru_cache(maxsize=500)(self._renderer.shared)
+        self._rules = settings.rules()
+        self._shared = lru_cache(maxsize=500)(self._rendered)
         self._under_way: set[str] = set()
         """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
         will be written, and until then there is no doubt about them."""
-        self._work: asyncio.Queue[None] = asyncio.Queue(maxsize=settings.carriers)
-        """One entry for each group that waits for a carrier."""
+        self._work: asyncio.PriorityQueue[int] = asyncio.PriorityQueue(maxsize=settings.carriers * len(Subject))
+        """For each group that waits for a carrier the place of its kind among the kinds."""
+        self._poll_at = 0.0
+        """By the loop's clock."""
         self._planner = Planner(decider.engine, decider.service, settings, streams_heard=streams_heard, found=self.wake)
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
@@ -74,11 +87,14 @@ class Sender:
         """Something was heard that was appended at `since` or later: there may be something to tell."""
         self._planner.news(since)
 
-    def wake(self, notices: int) -> None:
+    def wake(self, notices: Mapping[Subject, int]) -> None:
         """There is something to send: as many carriers as there are groups wake up."""
         with contextlib.suppress(asyncio.QueueFull):
-            for _ in range(0, notices, self._settings.connections):
-                self._work.put_nowait(None)
+            for subject, number in notices.items():
+                for _ in range(
+                    0, min(number, self._settings.connections * self._settings.carriers), self._settings.connections
+                ):
+                    self._work.put_nowait(_KINDS.index(subject))
 
     # --- carrying it -----------------------------------------------------------------------
 
@@ -91,10 +107,11 @@ class Sender:
             while True:
                 await backoff.wait()
                 try:
-                    if not await self._has_work():
+                    subject = await self._next()
+                    if subject is None:
                         continue
                     ready = await self._open(lines)
-                    if ready and await self._finished(self._round(ready)):
+                    if ready and await self._finished(self._round(subject, ready)):
                         backoff.worked()
                     elif self.problem:
                         backoff.failed(ConnectionError(self.problem), where="sending mail")
@@ -103,15 +120,19 @@ class Sender:
         finally:
             await asyncio.gather(*(line.close() for line in lines))
 
-    async def _has_work(self) -> bool:
-        """Waits to be woken, or for the slow poll to find something."""
+    async def _next(self) -> Subject | None:
+        """Waits to be woken, or for the slow poll to find something: of which kind."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._poll_at:  # Also while there is always work of one kind: another's may have become due again.
+            self._poll_at = now + self._settings.send_poll_seconds
+            async with self._engine.connect() as connection:
+                due = await store.due(connection, self._service.clock(), under_way=self._under_way)
+            self.wake(dict.fromkeys(due, 1))
         try:
             async with asyncio.timeout(self._settings.send_poll_seconds):
-                await self._work.get()
+                return _KINDS[await self._work.get()]
         except TimeoutError:
-            async with self._engine.connect() as connection:
-                return await store.any_due(connection, self._service.clock(), under_way=self._under_way)
-        return True
+            return None
 
     async def _open(self, lines: Sequence[Line]) -> list[Line]:
         """The connections that are open now; those that are not are tried."""
@@ -131,20 +152,21 @@ class Sender:
             task.cancel()
             raise
 
-    async def _round(self, lines: Sequence[Line]) -> bool:
+    async def _round(self, subject: Subject, lines: Sequence[Line]) -> bool:
         """Claims, sends and settles one group. False: the server would not hear of it."""
         begun = asyncio.get_running_loop().time()
         lease = self._service.new_id()
         self._under_way.add(lease)
         try:
-            return await self._carried(lease, lines, begun)
+            return await self._carried(subject, lease, lines, begun)
         finally:
             self._under_way.remove(lease)
 
-    async def _carried(self, lease: str, lines: Sequence[Line], begun: float) -> bool:
-        attempts, taken = await self._claim(lease, most=len(lines))
+    async def _carried(self, subject: Subject, lease: str, lines: Sequence[Line], begun: float) -> bool:
+        await self._links.ready()
+        attempts, taken = await self._claim(subject, lease, most=len(lines))
         if taken == len(lines):
-            self.wake(1)  # There is probably more than this group.
+            self.wake({subject: 1})  # There is probably more than this group.
         deadline = begun + self._settings.smtp_seconds
         sends = (self._send(line, attempt, deadline) for line, attempt in zip(lines, attempts, strict=False))
         outcomes = await asyncio.gather(*sends)
@@ -158,32 +180,32 @@ class Sender:
         self._is_well()
         return True
 
-    async def _claim(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim(self, subject: Subject, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         """Commits the attempts before they are made. Returns them, and how many notices were looked at."""
         try:
-            return await self._claim_together(lease, most=most)
+            return await self._claim_together(subject, lease, most=most)
         except Exception as error:
             if classify(error) is Fault.TRANSIENT:
                 raise
             log.warning("claim refused, claiming one by one", error=told(error))
-            return await self._claim_one_by_one(lease, most=most)
+            return await self._claim_one_by_one(subject, lease, most=most)
 
-    async def _claim_together(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim_together(self, subject: Subject, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
-            taken = await store.take(connection, working, most=most, under_way=self._under_way)
+            taken = await self._take(connection, working, subject, most)
             attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
             await self._decider.write(connection, working)
             thought.add(working)
         self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
         return [attempt for attempt in attempts if attempt is not None], len(taken)
 
-    async def _claim_one_by_one(self, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim_one_by_one(self, subject: Subject, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         """Each notice in a transaction of its own, so that the one that is refused holds back no other mail."""
         attempts: list[Attempt] = []
         for number in range(most):
             try:
-                found, attempt = await self._claim_one(lease)
+                found, attempt = await self._claim_one(subject, lease)
             except Exception as error:
                 if not attempts:
                     raise
@@ -194,11 +216,11 @@ class Sender:
             attempts += [attempt] if attempt else []
         return attempts, most
 
-    async def _claim_one(self, lease: str) -> tuple[bool, Attempt | None]:
+    async def _claim_one(self, subject: Subject, lease: str) -> tuple[bool, Attempt | None]:
         """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
         async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
-            taken = await store.take(connection, working, most=1, under_way=self._under_way)
+            taken = await self._take(connection, working, subject, 1)
             if not taken:
                 return False, None
             ((notice, truth),) = taken
@@ -220,10 +242,20 @@ class Sender:
         self._look_again([] if attempt else [notice])
         return True, attempt
 
+    async def _take(
+        self, connection: AsyncConnection, working: Working, subject: Subject, most: int
+    ) -> list[tuple[OpenNotice, Truth]]:
+        return await store.take(connection, working, subject, most=most, under_way=self._under_way, rules=self._rules)
+
+    def _rendered(self, subject: Subject, mail: Mail) -> Prepared:
+        return self._renderer.shared(KINDS[subject].sheet(mail, self._renderer.office))
+
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
         try:
-            recipient, letter = recipient_of(attempt, self._terms.domain)
-            message = self._renderer.message(self._shared(mail_of(attempt)), recipient, letter)
+            recipient, letter = _addressed(attempt, self._terms.domain)
+            mail = attempt.truth.matter.mail(attempt.notice, attempt.difference)
+            prepared = self._shared(subject_of(attempt.notice.about), mail)
+            message = self._renderer.message(prepared, recipient, letter)
             address = deliverable(recipient.email)
         except Exception as error:
             # Also a fault of ours: raised from here it would take the outcomes of the whole group with it.
@@ -279,7 +311,7 @@ class Sender:
         """After a commit: what may have become a difference while the notice was open is looked at again."""
         facts = [one.body for one in said if isinstance(one.body, NoticeOutcome)]
         if facts:
-            self._planner.look_again((fact.person_id, fact.session_id) for fact in facts)
+            self._planner.look_again((fact.recipient, fact.about) for fact in facts)
 
     def _is_well(self) -> None:
         if self.problem is not None:
@@ -297,5 +329,16 @@ class Sender:
         backoff.failed(error, where=where)
 
 
-def _pair(notice: OpenNotice) -> store.Pair:
-    return notice.person_id, notice.session_id
+def _pair(notice: OpenNotice) -> Pair:
+    return notice.recipient, notice.about
+
+
+def _addressed(attempt: Attempt, domain: str) -> tuple[Recipient, Letter]:
+    """To whom, and what the mail is known by."""
+    notice, person, contact = attempt.notice, attempt.truth.to.person, attempt.truth.to.contact
+    if person is None or contact is None or contact.email is None or notice.stated_at is None:
+        raise RuntimeError(f"{notice.notice_id} was claimed and lacks whom to tell")
+    return (
+        Recipient(notice.recipient, person.given_name or "", person.family_name or "", contact.email),
+        Letter(message_id(notice.notice_id, domain), notice.notice_id, notice.stated_at),
+    )

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from services import SERVICES
 from services.notifications.decisions import Terms
+from services.notifications.kinds.kind import Rules
 from shared.settings import Settings
 
 
@@ -51,6 +52,10 @@ class NotificationsSettings(Settings):
     retry_first_seconds: Annotated[float, Field(gt=0)] = 2.0
     retry_most_seconds: Annotated[float, Field(gt=0)] = 3600.0
     """A pause is as long as it has been tried so far, between these two."""
+    reminder_hour: Annotated[int, Field(ge=6, le=21)] = 15
+    """From this hour on people are reminded of what begins the next day, by the clocks of that place; clocks change at night."""
+    reminder_quiet_hours: Annotated[float, Field(ge=0)] = 24.0
+    """Who was mailed about their place within so long before that hour is not reminded of it."""
     plan_most: int = 5_000
     """Differences found by one look; more are found by the next."""
     reconcile_seconds: float = 60.0
@@ -70,6 +75,9 @@ class NotificationsSettings(Settings):
     @property
     def since(self) -> dt.datetime:
         return max(self.live_since, self.mail_since or self.live_since)
+
+    def rules(self) -> Rules:
+        return Rules(self.since, self.reminder_hour, dt.timedelta(hours=self.reminder_quiet_hours))
 
     def terms(self) -> Terms:
         return Terms(

@@ -8,8 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
+from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
@@ -19,13 +22,15 @@ from shared.contracts.enrolment import (
     Standing,
     standing_after,
 )
-from shared.contracts.model import Language, members
-from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.model import Event, Language, members
+from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
-from shared.state.rows import FactRow, meta
+from shared.state.ownership import Verdict, compare
+from shared.state.rows import FactRow, fields_of, meta
+from shared.state.working import MakeRow, Remember, Working
 from shared.values import immutable
 
 SCHEDULED, CANCELLED = SessionStanding.SCHEDULED, SessionStanding.CANCELLED
@@ -76,9 +81,9 @@ class Topic(FactRow):
 
 @immutable
 class Session(FactRow):
-    """`content` is a hash of everything a participant is told: a session that only changes its size keeps it."""
+    """`content` is a hash of what is worth a mail: a session that only changes its size keeps it."""
 
-    KEY: ClassVar = ("session_id",)
+    KEY: ClassVar[tuple[str, ...]] = ("session_id",)
 
     session_id: str
     kind: SessionKind
@@ -87,18 +92,35 @@ class Session(FactRow):
     venue: str
     address: str | None
     meetings: tuple[Meeting, ...]
+    starts_at: dt.datetime
     ends_at: dt.datetime
+    noon_before_at: dt.datetime
+    """Noon of the day before it begins, by the clocks of the first meeting: hours of that day are counted from it."""
     content: str
     state: SessionStanding
 
 
 @immutable
 class Place(FactRow):
-    KEY: ClassVar = ("session_id", "person_id")
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "person_id")
 
     session_id: str
     person_id: str
     state: Standing
+
+
+@immutable
+class SessionSaid(Session):
+    """What was said of a session once. All of it is kept: how it stands today does not say what people knew of it at go-live."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "source", "version")
+
+
+@immutable
+class PlaceSaid(Place):
+    """What was said of a place once: whether somebody had it at go-live, and how often it was given back since."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "person_id", "source", "version")
 
 
 @immutable
@@ -155,18 +177,30 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.venue,
         body.address,
         tuple(meeting.as_named() for meeting in body.meetings),
+        body.starts_at,
         body.ends_at,
+        noon_before(body),
         content_hash(body),
         session_standing_after(body),
     )
 
 
+def noon_before(body: SessionFact) -> dt.datetime:
+    """Clocks change at night: from this moment on every hour of that day lasts an hour."""
+    first = min(body.meetings, key=lambda meeting: (meeting.starts_at, meeting.meeting_id))
+    eve = first.starts_local.date() - dt.timedelta(days=1)
+    return dt.datetime.combine(eve, dt.time(12), ZoneInfo(first.zone)).astimezone(dt.UTC)
+
+
 def content_hash(body: SessionFact) -> str:
-    """The same for two states of a session about which a participant would be told the same."""
-    meetings = sorted(
-        (one.meeting_id, one.starts_local.isoformat(), one.ends_local.isoformat(), one.zone) for one in body.meetings
+    """The same for two states of a session between which nobody who comes would do anything differently (decision 0018): go
+    somewhere else, at another time, for another topic."""
+    times = sorted(
+        (*map(dt.datetime.isoformat, (one.starts_local, one.ends_local, one.starts_at, one.ends_at)),)
+        for one in body.meetings
     )
-    told = [body.kind, body.topic, body.city_id, body.venue, body.address or "", meetings]
+    place = [" ".join(text.split()) for text in (body.venue, body.address or "")]
+    told = [body.topic, body.city_id, *place, times]
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
 
@@ -177,6 +211,39 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     body = heard.body
     return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version)
+
+
+# --- what is kept beside the newest --------------------------------------------------------
+
+
+def _remembering(kind: type[FactRow], made: MakeRow, key: Callable[[Any], tuple[str, ...]]) -> Remember:
+    """Keeps each statement of an aggregate, in whatever order they are heard. Its owner may be another one by now: then it is
+    judged here whether they kept to one way of numbering."""
+    names = fields_of(kind)
+
+    def remember(working: Working, row: FactRow, heard: Heard[Any]) -> None:
+        rows = working[kind]
+        fact = made(heard)
+        said = kind(*(getattr(fact, name) for name in names))
+        if said.source != row.source and any(
+            one.source == said.source and one.numbered != said.numbered
+            for one in rows.where("session_id", key(said)[0])
+            if key(one) == key(said)
+        ):
+            return
+        old = rows.get(*rows.key(said))
+        if old is None or compare(old, said) is Verdict.NEWER:
+            rows.put(said)
+
+    return remember
+
+
+_remember_session = _remembering(SessionSaid, session_of, lambda row: (row.session_id,))
+_remember_place = _remembering(PlaceSaid, place_of, lambda row: (row.session_id, row.person_id))
+REMEMBER: dict[type[Event], Remember] = {
+    **dict.fromkeys(members(SessionFact), _remember_session),
+    **{kind: _remember_place for kind in members(PlaceFact) if kind is not EnrolmentRefused},
+}
 
 
 MAKE: dict[Any, Any] = {
@@ -192,5 +259,6 @@ MAKE: dict[Any, Any] = {
     PlacesSettled: settled_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
+    LinkKeyStated: link_key_of,
 }
 """Which row each fact makes."""

@@ -1,130 +1,167 @@
-"""What is true and was not told. Pure functions over what is loaded.
+"""What is true and was not told: the words in which every kind of mail says it. Pure.
 
 Nothing here follows events: a notice is the difference between what is true and what was told. So a session moved from
 Monday to Tuesday and back before anything left sends nothing, and a withdrawal whose confirmation may have left sends
-its cancellation.
+its cancellation. What is true of a subject, and how it differs from what was told, its kind knows (`kinds/`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import Protocol
 
 from services.notifications.digests import is_the_same
-from services.notifications.ledger import NO_PLACE, Content, Told
-from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Session
-from shared.contracts.enrolment import Standing
-from shared.contracts.notifications import NoticeKind
+from services.notifications.ledger import NOTHING, Belief, Content, OpenNotice, Told
+from services.notifications.state import Contact, Person
+from shared.contracts.model import Language
 from shared.values import immutable
+
+JUST_BEFORE = dt.timedelta(microseconds=1)
+ENROLMENT = "enrolment"
+"""In `Difference.waits_for`: it would tell of what enrolment may be about to take back; it has not been heard about this statement
+of the session yet."""
+ANOTHER_MAIL = "another_mail"
+"""In `Difference.waits_for`: another mail about the same thing has to be told first."""
 
 
 @immutable
-class Truth:
-    """Everything about one person's place that a mail depends on, as it stands now."""
+class Difference:
+    """What a recipient does not know."""
 
-    place: Place | None
-    session: Session | None
+    letter: str
+    """Which mail tells it: the notice's kind."""
+    says: Content
+    before: Content | None = None
+    """In a change: what was told before, if that is known."""
+    certain: Content | None = None
+    """While it is in doubt whether `before`, or what is called off, was told: what had been told before that."""
+    because: str | None = None
+    """Why something ended, where the mail says so."""
+    told_by_others: bool = False
+    """`before` is what was so at go-live: whatever calendar entry there is was not made by a mail of ours."""
+    in_doubt: bool = False
+    """Nobody knows whether the last mail about it arrived."""
+    is_ahead: bool = True
+    """Whether what it says, or calls off, is still to come."""
+    given_up: bool = False
+    """The very mail that would tell it has been given up: nothing of what it was made of has changed since."""
+    waits_for: str | None = None
+    """What it must not be told before."""
+
+    @property
+    def can_be_told(self) -> bool:
+        return not self.given_up and self.waits_for is None
+
+
+class Mail(Protocol):
+    """All that the mails of one subject share, in one language; equal ones are rendered once."""
+
+    @property
+    def language(self) -> Language: ...
+
+    def __hash__(self) -> int: ...
+
+
+@immutable
+class Addressee:
+    """To whom a mail goes, as it stands now."""
+
     person: Person | None
     contact: Contact | None
-    city_name: str | None
-    topic_names: tuple[str, str] | None
-    """Polish, English."""
-    settled: bool = True
-    """Whether enrolment has drawn every consequence from this statement of the session."""
     mailbox: str | None = None
     """The digest of the address."""
     made_of: str | None = None
     """The digest of all that a mail would be made of."""
 
     @property
-    def is_complete(self) -> bool:
-        """Whether a mail can be written. What is missing is waited for; who is erased is never written to."""
-        known = self.person is not None and not self.person.erased and self.contact is not None
-        return known and not (self.contact and self.contact.erased) and bool(self.city_name and self.topic_names)
+    def is_unreachable(self) -> bool:
+        """Who is erased, or whose contact is forgotten, is never written to."""
+        return any(one is not None and one.erased for one in (self.person, self.contact))
+
+    @property
+    def waits_for(self) -> str | None:
+        known = {"person": self.person, "contact": self.contact}
+        return next((name for name, value in known.items() if value is None), None)
+
+
+class Matter(ABC):
+    """Everything about one subject that a mail to one recipient depends on, as it stands now. One class a kind; values only."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def waits_for(self) -> str | None:
+        """What has to be known before a mail can be written, and is not."""
+
+    @abstractmethod
+    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+        """What is true and was not told."""
+
+    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+        """What had to be told while it was of use, and was not: at the last moment, as it was known then. Nothing of before
+        go-live, nor what has been given up already."""
+        return None
+
+    @abstractmethod
+    def named(self, content: Content, language: Language) -> Content:
+        """What a mail in this language says: names that were told once stay what they were."""
+
+    @abstractmethod
+    def mail(self, notice: OpenNotice, found: Difference) -> Mail:
+        """What the mail is written from."""
 
 
 @immutable
-class Difference:
-    """What a person does not know."""
+class Truth:
+    """A matter, and who has to know of it."""
 
-    kind: NoticeKind
-    says: Content
-    before: Content | None = None
-    """In a change: what was told before, if that is known."""
-    certain: Content | None = None
-    """While it is in doubt whether `before`, or what is called off, was told: what had been told before that."""
-    session_cancelled: bool = False
-    given_up: bool = False
-    """The very mail that would tell it has been given up: nothing of what it was made of has changed since."""
-    waits_for_enrolment: bool = False
-    """It would tell of a place that enrolment may be about to take back: it has not been heard about this statement of the
-    session yet."""
+    matter: Matter
+    to: Addressee
 
     @property
-    def can_be_told(self) -> bool:
-        return not self.given_up and not self.waits_for_enrolment
+    def waits_for(self) -> str | None:
+        return self.to.waits_for or self.matter.waits_for
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a mail can be written."""
+        return self.waits_for is None and not self.to.is_unreachable
+
+    def difference(self, told: Told | None, *, now: dt.datetime) -> Difference | None:
+        return self.matter.difference(told, self.to, now=now)
+
+    def missed(self, told: Told | None, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+        return None if self.to.is_unreachable else self.matter.missed(told, self.to, now=now, since=since)
 
 
-def difference(told: Told | None, truth: Truth, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-    """What is true and was not told. `since` is go-live: before it, others told people what was true then.
+def standing(content: Content | None) -> Content | None:
+    """What was told, if it left anything to believe in."""
+    return content if content is not None and content.hash is not None else None
 
-    Decided until the session is over, as it is true and as it was told: who believes that it takes place next week has to
-    know that it took place yesterday.
-    """
-    place, session = truth.place, truth.session
-    if place is None or session is None:
-        return None
-    content = session.content if place.state == Standing.ENROLLED and session.state == SCHEDULED else None
-    is_over = now >= session.ends_at
-    if told is None:
-        found = None if is_over else _never_told(place, session, content, since)
-    else:
-        found = _told_otherwise(told, truth, session, content, now)
-    if found is None:
-        return None
+
+def is_another(told: Told, to: Addressee) -> bool:
+    """Whether the recipient has another address than the one that it was told to."""
+    return not is_the_same(told.mailbox, to.mailbox)
+
+
+def judged(found: Difference, told: Told | None, believed: Told, to: Addressee, *, now: dt.datetime) -> Difference:
+    """The difference with what follows from the ledger alone. `believed`: what was told, by us or by others."""
     given_up = (
         told is not None
-        and told.given_up == (content or NO_PLACE)
-        and is_the_same(told.given_up_for, truth.made_of)
-    )  # fmt: skip
-    return replace(found, given_up=given_up, waits_for_enrolment=content is not None and not truth.settled)
+        and told.given_up == (found.says.hash or NOTHING)
+        and is_the_same(told.given_up_for, to.made_of)
+    )
+    return replace(
+        found,
+        is_ahead=now < found.says.until,
+        in_doubt=believed.state == Belief.MAYBE,
+        given_up=given_up,
+    )
 
 
-def _never_told(place: Place, session: Session, content: str | None, since: dt.datetime) -> Difference | None:
-    said = _true_now(session, content)
-    if place.heard_at >= since:
-        return Difference(NoticeKind.CONFIRMATION, said) if content is not None else None
-    if place.state != Standing.ENROLLED or session.heard_at < since:
-        return None
-    if content is not None:
-        return Difference(NoticeKind.CHANGE, said)
-    return Difference(NoticeKind.CANCELLATION, said, session_cancelled=session.state == CANCELLED)
-
-
-def _told_otherwise(
-    told: Told, truth: Truth, session: Session, content: str | None, now: dt.datetime
-) -> Difference | None:
-    is_over = now >= session.ends_at
-    elsewhere = content is not None and not is_over and not is_the_same(told.mailbox, truth.mailbox)
-    if told.content == content and not elsewhere:
-        return None
-    believes_in_a_place = told.ends_at is not None and now < told.ends_at
-    if not believes_in_a_place and (content is None or is_over):
-        return None
-    certain = told.certain if told.certain is not None and told.certain.hash is not None else None
-    before = told.said if told.said is not None and told.said.hash is not None else certain
-    if content is None:
-        called_off = (before or _true_now(session, None)).model_copy(update={"hash": None})
-        is_cancelled = session.state == CANCELLED
-        return Difference(NoticeKind.CANCELLATION, called_off, certain=certain, session_cancelled=is_cancelled)
-    # At another address nothing is known that could change: whoever reads it gets the whole, and an entry of their own.
-    if elsewhere:
-        return Difference(NoticeKind.CONFIRMATION, _true_now(session, content))
-    # Nor is it a change to whoever was told last, or may have been, that there is no place any more.
-    if told.content is None or (told.said is not None and told.said.hash is None):
-        return Difference(NoticeKind.CONFIRMATION, _true_now(session, content), certain=certain)
-    return Difference(NoticeKind.CHANGE, _true_now(session, content), before=before, certain=certain)
-
-
-def _true_now(session: Session, content: str | None) -> Content:
-    return Content(hash=content, venue=session.venue, address=session.address, meetings=session.meetings)
+def never_told(found: Difference | None, believed: Told) -> Difference | None:
+    """What was missed, unless that is said already."""
+    return None if found is None or believed.given_up == (found.says.hash or NOTHING) else found

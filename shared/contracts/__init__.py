@@ -44,6 +44,7 @@ CONTRACTS: tuple[type[Event], ...] = (
     *members(attendance.PresenceFact),
     *members(attendance.ListFact),
     *members(notifications.NoticeFact),
+    notifications.LinkKeyStated,
 )
 """Every contract there is. The gate finds one that a publisher's file declares and that is missing here."""
 

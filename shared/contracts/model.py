@@ -75,6 +75,8 @@ Email = Annotated[
     str, StringConstraints(pattern=r"^[^@\s<>\",;:\\\x00-\x1f\x7f]+@[^@\s<>\",;:\\\x00-\x1f\x7f]+$", max_length=254)
 ]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
+PublicKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+"""The 32 bytes of an Ed25519 public key, base64url without padding."""
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 Version = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_to_utc)]

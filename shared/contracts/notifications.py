@@ -1,27 +1,66 @@
-"""What notifications publishes: who was told."""
+"""What notifications publishes: who was told what, and by which keys the links in its mails are known."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from shared.contracts.model import Count, Fact, Id, Language, Line, Moment, OptionalLine
+from shared.contracts.model import Count, Fact, Id, Language, Line, Moment, OptionalLine, Part, PublicKey
 from shared.contracts.planner import Meeting
 
+About = Annotated[str, StringConstraints(pattern=r"^[a-z]+(/[A-Za-z0-9._:-]{1,64}){1,3}$")]
+"""What a mail is about, such as `place/session-0001`: the first word is its kind of subject, ids follow."""
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,39}$")]
 
-class NoticeKind(StrEnum):
-    CONFIRMATION = "confirmation"
-    CHANGE = "change"
-    CANCELLATION = "cancellation"
+
+class _OfSession(Part):
+    """What a mail told of a session."""
+
+    topic: Id | None = None
+    topic_name: Line | None = None
+    """As the mail named it."""
+    city_id: Id | None = None
+    city_name: Line | None = None
+    venue: Line
+    address: OptionalLine | None = None
+    meetings: Annotated[tuple[Meeting, ...], Field(min_length=1, max_length=60)]
+    """As the mail told them; in what calls something off, those that it called off."""
+
+    @property
+    def until(self) -> dt.datetime:
+        """When it is over, as told."""
+        return max(meeting.ends_at for meeting in self.meetings)
+
+
+class SessionTold(_OfSession):
+    """When and where a session is."""
+
+    of: Literal["session"] = "session"
+
+
+class ReminderTold(_OfSession):
+    """That a session is tomorrow, by which rule."""
+
+    of: Literal["reminder"] = "reminder"
+    rule: Id
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+
+Says = Annotated[SessionTold | ReminderTold, Field(discriminator="of")]
+"""What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
 
 class NoticeOutcome(Fact):
     """What became of one mail; the aggregate is the notice.
 
-    Says what the mail told, as far as it is about the session and not about the person: what everybody was told can be
+    Says what the mail told, as far as it is about its subject and not about the person: what everybody was told can be
     known again from these facts alone.
     """
 
@@ -30,32 +69,32 @@ class NoticeOutcome(Fact):
     only_by_owner = True
 
     notice_id: Id
-    person_id: Id
-    session_id: Id
-    kind: NoticeKind
+    recipient: Id
+    """A person's id."""
+    about: About
+    kind: Word
+    """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
+    waiting list; `reminder`. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count
     doubts: Count = 0
     """Of how many attempts nobody knows whether the mail left."""
     sequence: Count = 0
-    """The mail's number among those about this person and session: the SEQUENCE of its calendar entries."""
+    """The mail's number among those to this recipient about this subject: the SEQUENCE of its calendar entries."""
     content: Line | None = None
-    """A hash of what the mail said; None: that there is no place any more."""
+    """What the recipient was to believe, as a hash; None: that there is nothing (any more)."""
     address_digest: Line | None = None
     """Which address it went to: the same for the same address of this person, and nothing that anybody but notifications could
     hold an address against. None in older facts: not known."""
-    venue: Line
-    address: OptionalLine | None = None
-    meetings: Annotated[tuple[Meeting, ...], Field(min_length=1, max_length=60)]
-    """The meetings as the mail told them; in a cancellation, those that it called off."""
+    says: Says
     decided_at: Moment
 
 
 _NOTICE: dict[str, object] = {
     "notice_id": "notice-0199aa00-0000-7000-8000-000000000003",
-    "person_id": "person-0001",
-    "session_id": "session-0001",
+    "recipient": "person-0001",
+    "about": "place/session-0001",
     "kind": "confirmation",
     "language": "pl",
     "message_id": "<notice-0199aa00-0000-7000-8000-000000000003@rollcall.example.org>",
@@ -64,16 +103,23 @@ _NOTICE: dict[str, object] = {
     "sequence": 0,
     "content": "5b0c7a1f3f6f4d7e9a8b7c6d5e4f3a2b",
     "address_digest": "7c1e.5b0c7a1f",
-    "venue": "Urząd Miejski w Augustowie, sala 12",
-    "address": "ul. Młyńska 35, Augustów",
-    "meetings": [
-        {
-            "meeting_id": "day-1",
-            "starts_local": "2026-10-24T09:00:00",
-            "ends_local": "2026-10-24T15:00:00",
-            "zone": "Europe/Warsaw",
-        }
-    ],
+    "says": {
+        "of": "session",
+        "topic": "climate",
+        "topic_name": "Adaptacja do zmian klimatu",
+        "city_id": "geonames:776597",
+        "city_name": "Augustów",
+        "venue": "Urząd Miejski w Augustowie, sala 12",
+        "address": "ul. Młyńska 35, Augustów",
+        "meetings": [
+            {
+                "meeting_id": "day-1",
+                "starts_local": "2026-10-24T09:00:00",
+                "ends_local": "2026-10-24T15:00:00",
+                "zone": "Europe/Warsaw",
+            }
+        ],
+    },
     "decided_at": "2026-10-01T08:15:02.000000Z",
 }
 
@@ -89,13 +135,41 @@ class NoticeFailed(NoticeOutcome):
 
     `smtp_550` and the like: refused for good, or for days. `unrenderable`: no mail can carry what it should say.
     `outcome_unknown`: it may have left, an operator has to find out. `overtaken`: it may have left, and a later notice
-    tells what is true now. `not_sent`: an operator found out that it had not left.
+    tells what is true now. `not_sent`: an operator found out that it had not left. `too_late`: what it should say stopped being of
+    use before it could leave, or before anybody knew where to send it; `problem` says what stood in the way.
     """
 
     code: Line
+    problem: Line | None = None
     made_of_digest: Line | None = None
     """The same while the mail would be the very one that failed: same address, name, language, words and release."""
     example: ClassVar[Mapping[str, object]] = _NOTICE | {"code": "smtp_550", "made_of_digest": "7c1e.e0a94d21"}
 
 
 NoticeFact = NoticeSent | NoticeFailed
+
+
+class LinkKeyStated(Fact):
+    """Links for this audience that the key signed are notifications' own, as long as nothing else is said of the key.
+
+    The other half of the key stays with notifications; a link itself is in no event. Stated again with an earlier
+    `verifies_until`, the key is withdrawn.
+    """
+
+    stream = "notifications.keys"
+    subject = "link-key/{key_id}"
+    only_by_owner = True
+    example: ClassVar[Mapping[str, object]] = {
+        "key_id": "k-3b9c1f04",
+        "audience": "enrolment",
+        "public_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        "verifies_until": "2028-04-01T08:15:02.000000Z",
+        "decided_at": "2026-10-01T08:15:02.000000Z",
+    }
+
+    key_id: Id
+    audience: Id
+    """The service that is asked by these links."""
+    public_key: PublicKey
+    verifies_until: Moment
+    decided_at: Moment

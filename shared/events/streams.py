@@ -80,7 +80,8 @@ STREAMS: dict[str, Stream] = {
         Stream("enrolment.events", key="session_id", owner="rollcall/enrolment"),
         Stream("attendance.scans", key="session_id"),
         Stream("attendance.events", key="session_id", owner="rollcall/attendance"),
-        Stream("notifications.events", key="person_id", owner="rollcall/notifications"),
+        Stream("notifications.events", key="recipient", owner="rollcall/notifications"),
+        Stream("notifications.keys", key="key_id", partitions=1, owner="rollcall/notifications"),
     )
 }
 

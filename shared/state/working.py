@@ -103,6 +103,9 @@ class SetAside:
     detail: str
 
 
+_REMEMBERED = (Verdict.NEWER, Verdict.STALE, Verdict.FORMER)
+"""Also what was said after a takeover that its writer did not know of: whoever hears it before the rule has taken it for news."""
+
 Arrival = tuple[dt.datetime, str, int, int]
 """When and where a record was heard: append time, stream, partition, offset."""
 
@@ -158,7 +161,7 @@ class Working:
             rows.put(row)
             if derive := self.derive.get(type(row)):
                 derive(self, old, row, heard)
-        if verdict in (Verdict.NEWER, Verdict.STALE) and (remember := self.remember.get(type(heard.body))):
+        if verdict in _REMEMBERED and (remember := self.remember.get(type(heard.body))):
             remember(self, row if verdict is Verdict.NEWER else old or row, heard)
         return verdict
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import email
+import email.policy
 import json
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -94,6 +97,23 @@ async def test_the_mail_of_the_story_opens_in_the_inbox(page: Page, demo: Folder
     story = json.loads((demo.programme / "programme.json").read_text(encoding="utf-8"))["story"]
     assert mail["recipients"] == [story["person_email"]]
     assert mail["kind"] == "confirmation"
+
+
+async def test_the_mail_of_the_story_leads_to_the_page_of_the_place(page: Page, demo: Folder) -> None:
+    link = page.get_by_role("link", name="Open the mail").first
+    await expect(link).to_be_visible(timeout=LIMIT_MS)
+    message = str(await link.get_attribute("href")).rsplit("/", 1)[-1]
+    async with httpx.AsyncClient() as client:
+        raw = (
+            await client.get(f"http://127.0.0.1:{demo.ports['inbox']}/api/v1/messages/{message}/raw")
+        ).raise_for_status()
+    mail = email.message_from_bytes(raw.content, policy=email.policy.default)
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    (address,) = re.findall(r"http://\S+/enrolment/place/\S+", text)
+    await page.goto(address)
+    story = json.loads((demo.programme / "programme.json").read_text(encoding="utf-8"))["story"]
+    await expect(page.locator(".facts")).to_contain_text(story["person_name"], timeout=LIMIT_MS)
+    assert await page.evaluate("typeof htmx") == "object"  # Served by ourselves, below the service's own path.
 
 
 @pytest.mark.parametrize("width", [390, 1280])

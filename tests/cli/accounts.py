@@ -34,8 +34,9 @@ def books() -> dict[str, Any]:
         "refused_for_now",
         "postponed",
         "told_by_others",
+        "too_late",
     )
-    waiting = [f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment")]
+    waiting = [f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment", "another_mail")]
     notices = {
         "sent": {"confirmation": 5, "change": 1},
         "ambiguous_attempts": 0,

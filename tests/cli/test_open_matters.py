@@ -21,7 +21,7 @@ from services.attendance.state import MeetingList
 from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
 from services.enrolment.state import Place, Settled, session_of
-from services.notifications.ledger import Belief, Told
+from services.notifications.ledger import Belief, NoticeState, nothing_yet
 from shared.books import parking
 from shared.books.erasing import STRAY
 from shared.books.holding import OVERDUE_AFTER
@@ -41,7 +41,18 @@ from shared.state.working import Said
 from shared.testing import NOON, body_of, heard, message
 from tests.enrolment.surroundings import Make
 from tests.faults.trained import ATTENDANCE
-from tests.notifications.building import BEFORE, NOW, contact, content, open_notice, person, place, session
+from tests.notifications.building import (
+    BEFORE,
+    NOW,
+    contact,
+    content,
+    notice,
+    open_notice,
+    person,
+    place,
+    said_then,
+    session,
+)
 from tests.notifications.conftest import database_url, engine, office  # noqa: F401  # Fixtures.
 from tests.notifications.office import Office
 
@@ -163,8 +174,15 @@ async def test_what_stands_open_in_attendance_has_a_line(world: Make) -> None:
     assert await standing_open(here) == {"lists nobody recorded": 1}
 
 
-GIVEN_UP = Told("person-1", "session-1", "n", 0, Belief.NO, None, None, None, None, content().hash, None, None)
-IN_DOUBT = Told("person-1", "session-1", "n", 0, Belief.MAYBE, content().hash, None, content(), None, None, None, NOW)
+NOBODY = nothing_yet("person-1", "place/session-1")
+GIVEN_UP = dataclasses.replace(NOBODY, given_up=content().hash, given_up_by="n")
+IN_DOUBT = dataclasses.replace(
+    NOBODY, state=Belief.MAYBE, content=content().hash, said=content(), until=NOW, told_at=NOW
+)
+
+TOO_LATE = notice(state=NoticeState.TOO_LATE, code="too_late")
+KNOWN = [said_then(row, heard_at=BEFORE - dt.timedelta(days=9)) for row in (place(), session())]
+TOLD_OF_IT = dataclasses.replace(IN_DOUBT, state=Belief.YES, until=session().ends_at)
 ON_ITS_WAY = ("mails on their way",)
 
 
@@ -183,7 +201,9 @@ ON_ITS_WAY = ("mails on their way",)
         ("waiting for a town", [place()], "town", ()),
         ("waiting for a topic", [place()], "topic", ()),
         ("waiting for enrolment", [place(), session(event_id="event-2", version=2)], None, ()),
-        ("told by others", [place(heard_at=BEFORE - dt.timedelta(days=9))], None, ()),
+        ("mails that came too late", [TOO_LATE], None, ()),
+        ("waiting for another mail", [place(Standing.WAITLISTED), TOLD_OF_IT], None, ("to be planned",)),
+        ("told by others", [place(), *KNOWN], None, ()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -196,7 +216,6 @@ async def test_what_stands_open_in_notifications_has_a_line(
 ) -> None:
     if says == "told by others":
         office.settings.mail_since = BEFORE - dt.timedelta(days=4)
-        rows = [*rows, session(heard_at=BEFORE - dt.timedelta(days=9))]
     await office.is_true(*rows)
     if gone is not None:
         await execute(office.engine, sa.text(f"delete from projection.{gone}"))  # noqa: S608  # A name of ours.

@@ -92,6 +92,12 @@ def test_only_services_have_a_consumer_group_and_the_operator_writes_nothing() -
     assert {grant.user for grant in grants()} == set(USERS)
 
 
+def test_what_the_origin_logs_holds_no_address_of_a_page_and_no_header() -> None:
+    """A participant's link is in the path, and browsers repeat it in headers."""
+    log = (ROOT / "deploy/docker/Caddyfile").read_text("utf-8").partition("log {")[2].partition("servers {")[0]
+    assert 'request>uri regexp "^(/[^/?]*).*" "$1"' in log and "request>headers delete" in log
+
+
 def test_the_example_shows_what_holds_without_it() -> None:
     assert list(wrong_values(EXAMPLE, COMPOSE)) == []
 

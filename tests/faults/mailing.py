@@ -16,7 +16,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from services.notifications import reading, store
+from services.notifications import reading, tables
+from services.notifications.kinds.kind import Rules
 from shared.contracts.directory import ContactRegistered, PersonRegistered
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.planner import SessionRescheduled, SessionScheduled
@@ -115,6 +116,10 @@ class Work:
     def session(self) -> str:
         return self.id("session")
 
+    @property
+    def about(self) -> str:
+        return f"place/{self.session}"
+
     def training(self, model: Any = SessionScheduled, *, version: int = 1, **changes: Any) -> Message:
         date = (dt.datetime.now(dt.UTC) + dt.timedelta(days=30)).date()
         meeting = {"meeting_id": "day-1", "starts_local": f"{date}T09:00:00", "ends_local": f"{date}T15:00:00"}
@@ -194,7 +199,7 @@ class Mail(System):
             case "cut off" | "one refused" | "told to stop":
                 self.sink.held[address] = asyncio.Event()
             case "claim refused":
-                refuse = f"check (person_id <> '{one}' or lease is null) not valid"
+                refuse = f"check (recipient <> '{one}' or lease is null) not valid"
                 await self.around.execute(f"alter table kept.open_notice add constraint refused {refuse}")
         if not self.is_at_start(work.scenario):
             await self.around.publish(*work.truth())
@@ -221,7 +226,7 @@ class Mail(System):
                     locked=self.sink.held[address].set,  # Its outcome finds no database to be written to.
                 )
             case "one refused":
-                refuse = f"check (subject not like '%/person/{work.people[0]}') not valid"
+                refuse = f"check (recipient <> '{work.people[0]}') not valid"
                 await self.around.execute(f"alter table projection.notice add constraint refused {refuse}")
             case "told to stop" if life is not None and not life.is_over:
                 before = life.trace.stat().st_size
@@ -243,8 +248,8 @@ class Mail(System):
 
     async def _are_told(self, work: Work, *people: str) -> bool:
         wanted = people or work.people
-        rows = await self.around.rows(store.NOTICE.c.person_id, store.NOTICE.c.session_id == work.session)
-        return {row.person_id for row in rows} >= set(wanted)
+        rows = await self.around.rows(tables.NOTICE.c.recipient, tables.NOTICE.c.about == work.about)
+        return {row.recipient for row in rows} >= set(wanted)
 
     async def bury(self) -> None:
         await self.around.execute("update kept.open_notice set lease_until = now() where lease is not null")
@@ -252,19 +257,19 @@ class Mail(System):
     # --- what must have come of it ---------------------------------------------------------
 
     async def unsettled(self, work: Work) -> list[str]:
-        notices = await self.around.rows(store.NOTICE.c.notice_id, store.NOTICE.c.session_id == work.session)
+        notices = await self.around.rows(tables.NOTICE.c.notice_id, tables.NOTICE.c.about == work.about)
         if len(notices) < sum(map(len, work.become.values())):
             return [f"outcomes: {len(notices)} of {work.become}"]
-        way = await self.around.rows(store.OPEN.c.notice_id, store.OPEN.c.session_id == work.session)
+        way = await self.around.rows(tables.OPEN.c.notice_id, tables.OPEN.c.about == work.about)
         return [f"on its way: {row.notice_id}" for row in way] or await self.around.unsettled()
 
     async def check(self, *works: Work) -> None:
         """Every mail was taken at least once; twice only if an attempt was in doubt, and never more often."""
         for work in works:
-            notices = await self.around.rows(store.NOTICE, store.NOTICE.c.session_id == work.session)
+            notices = await self.around.rows(tables.NOTICE, tables.NOTICE.c.about == work.about)
             taken = Counter(entry for entry in self.sink.accepted if entry[0] in work.addresses.values())
             for notice in notices:
-                copies = taken.pop((work.addresses[notice.person_id], notice.message_id), 0)
+                copies = taken.pop((work.addresses[notice.recipient], notice.message_id), 0)
                 # A second doubt is left to an operator: only where the server itself raises the first one.
                 in_doubt = notice.state == UNKNOWN and notice.doubts == 2 and work.scenario != "ordinary"
                 assert notice.state in (SENT, FAILED) or in_doubt, notice
@@ -274,7 +279,7 @@ class Mail(System):
             became: dict[str, list[tuple[str, str]]] = {}
             for notice in sorted(notices, key=lambda notice: notice.decided_at):
                 state = SENT if notice.state == UNKNOWN else str(notice.state)
-                became.setdefault(notice.person_id, []).append((str(notice.kind), state))
+                became.setdefault(notice.recipient, []).append((str(notice.kind), state))
             assert became == work.become
         said = await self.around.check_said(*([] if len(works) > 1 else [JOURNAL.c.key.in_(works[0].people)]))
         assert len(said) == sum(len(notices) for work in works for notices in work.become.values())
@@ -282,8 +287,8 @@ class Mail(System):
     async def check_whole(self) -> None:
         await self.check(*self._all)
         async with self.around.engine.connect() as connection:
-            since = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-            books = await reading.books(connection, now=dt.datetime.now(dt.UTC), since=since)
+            ever = Rules(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+            books = await reading.books(connection, now=dt.datetime.now(dt.UTC), rules=ever)
         given_up = sum(became[-1][1] == FAILED for work in self._all for became in work.become.values())
         assert books["notices"]["given_up"] == given_up, books
         assert books["told_is_true"] == (not given_up) and books["notices"]["to_do"] == 0, books

@@ -20,7 +20,7 @@ from services.attendance import store as attendance_store
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
-from services.notifications import store as notifications_store
+from services.notifications import tables as notifications_tables
 from shared.contracts.notifications import NoticeFailed, NoticeSent
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.long
 TAMPERED = {
     "enrolment": enrolment_store.PLACE,
     "attendance": attendance_store.RECORD,
-    "notifications": notifications_store.NOTICE,
+    "notifications": notifications_tables.NOTICE,
 }
 services = pytest.mark.parametrize(
     "service", [enrolment.SERVICE, ATTENDANCE, notifications.SERVICE], ids=lambda service: service.name
@@ -262,7 +262,7 @@ async def test_what_people_were_told_is_rebuilt_from_one_fact_after_another(
     """A rebuild reads in batches: what a notice tells depends on the one before, in whichever batch that was."""
     here = await world(notifications.SERVICE)
     person, session = fresh("person"), fresh("session")
-    notices = {"person_id": person, "session_id": session}
+    notices = {"recipient": person, "about": f"place/{session}"}
     sent = body_of(NoticeSent, notice_id=fresh("notice"), sequence=0, content="a", **notices)
     doubted = body_of(
         NoticeFailed, notice_id=fresh("notice"), sequence=1, content="b", code="outcome_unknown", **notices

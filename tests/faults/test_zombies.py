@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from aiokafka import AIOKafkaProducer
 
 import services.attendance.store
-import services.notifications.store
+import services.notifications.tables
 import shared.outbox.relay
 from deploy.embedded import ports
 from services.enrolment import store
@@ -95,7 +95,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
     assert (len(journal), set(await how_often_said(here, session))) == (7, journal)
     consumers = (
         (service_of(RULES), services.attendance.store.PLACE),  # Its deciding lane.
-        (NOTIFICATIONS, services.notifications.store.PLACE),  # Its fact lane.
+        (NOTIFICATIONS, services.notifications.tables.PLACE),
     )
     for service, table in consumers:
         there = await world(service)

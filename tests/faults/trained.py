@@ -160,7 +160,7 @@ async def _trained(here: Any, server: Server | None, town: str, session: str) ->
     await here.publish(message(topic), *programme(town, [], session)[:-1])
     its_training = message(training(session, town, topic=topic.topic))
     # Who hears enrolment waits for what it says of the session.
-    hears = "enrolment.events" in here.service.facts
+    hears = here.service.name == "notifications"
     await here.publish(its_training, *([places_settled(its_training)] if hears else []))
     await settled(here)  # What earlier tests said enters this journal too.
     await one.someone_comes(people=3)

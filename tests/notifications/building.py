@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.notifications.decisions import Terms
-from services.notifications.ledger import Content, OpenNotice
-from services.notifications.state import SCHEDULED, Contact, Person, Place, Session, Settled, Topic, Town
-from services.notifications.untold import Truth
+from services.notifications.kinds.place import Place as PlaceMatter
+from services.notifications.kinds.sessions import Facts, told_of
+from services.notifications.ledger import Content, Notice, NoticeState, OpenNotice
+from services.notifications.state import (
+    SCHEDULED,
+    Contact,
+    Person,
+    Place,
+    PlaceSaid,
+    Session,
+    SessionSaid,
+    Settled,
+    Topic,
+    Town,
+)
+from services.notifications.untold import Addressee, Truth
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionKind
-from shared.state.rows import fields_of
+from shared.state.rows import fields_of, mapping
 
 NOW = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
 BEFORE = NOW - dt.timedelta(days=3)
@@ -39,6 +53,7 @@ def meeting(starts: str = "2026-11-23T09:00", ends: str = "2026-11-23T15:00", me
 
 MONDAY = meeting()
 TUESDAY = meeting("2026-11-24T09:00", "2026-11-24T15:00")
+YESTERDAY = meeting("2026-11-19T09:00", "2026-11-19T15:00")
 
 
 def session(
@@ -55,7 +70,13 @@ def session(
         "Urząd Miejski w Augustowie, sala 12",
         "ul. Młyńska 35, Augustów",
         meetings,
+        min(one.starts_at for one in meetings),
         max(one.ends_at for one in meetings),
+        dt.datetime.combine(
+            min(one.starts_local for one in meetings).date() - dt.timedelta(days=1),
+            dt.time(12),
+            ZoneInfo("Europe/Warsaw"),
+        ),
         "+".join(one.starts_local.isoformat() for one in meetings),
         SCHEDULED,
     )
@@ -68,14 +89,21 @@ def place(
     person_id: str = "person-1",
     session_id: str = "session-1",
     heard_at: dt.datetime = BEFORE,
+    version: int = 1,
 ) -> Place:
-    return Place(*_meta(heard_at), session_id, person_id, state)
+    return replace(Place(*_meta(heard_at), session_id, person_id, state), version=version)
 
 
 def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:
     """Enrolment has been heard about this statement of the session."""
     known = its_session or session()
     return Settled(*_meta(BEFORE, by), known.session_id, known.source, known.event_id, known.version)
+
+
+def said_then(row: Session | Place, **changes: Any) -> SessionSaid | PlaceSaid:
+    """A statement as it is remembered."""
+    kind = SessionSaid if isinstance(row, Session) else PlaceSaid
+    return kind(**(dict(mapping(row)) | changes))
 
 
 def person(person_id: str = "person-1") -> Person:
@@ -94,25 +122,40 @@ def topic() -> Topic:
     return Topic(*_meta(BEFORE), "topic:climate", "climate", "Adaptacja do zmian klimatu", "Climate adaptation")
 
 
+_OF_FACTS = frozenset(field.name for field in fields(Facts))
+
+
+def facts(its_place: Place | None = None, its_session: Session | None = None, **changes: Any) -> Facts:
+    names = ("Adaptacja do zmian klimatu", "Climate adaptation")
+    return replace(Facts(its_place or place(), its_session or session(), "Augustów", names), **changes)
+
+
+def addressee(**changes: Any) -> Addressee:
+    return replace(Addressee(person(), contact()), **changes)
+
+
 def truth(its_place: Place | None = None, its_session: Session | None = None, **changes: Any) -> Truth:
-    known = Truth(
-        its_place or place(),
-        its_session or session(),
-        person(),
-        contact(),
-        "Augustów",
-        ("Adaptacja do zmian klimatu", "Climate adaptation"),
-    )
-    return replace(known, **changes)
+    """About a place; `changes` are of what is known of it, or of whom it is told."""
+    known = {name: value for name, value in changes.items() if name in _OF_FACTS}
+    to = {name: value for name, value in changes.items() if name not in _OF_FACTS}
+    return Truth(PlaceMatter(facts(its_place, its_session, **known)), addressee(**to))
 
 
 def open_notice(**changes: Any) -> OpenNotice:
     nothing = dict.fromkeys(fields_of(OpenNotice)) | {"sequence": 0, "attempts": 0, "doubts": 0}
-    ids = {"person_id": "person-1", "session_id": "session-1", "notice_id": "notice-1"}
+    ids = {"recipient": "person-1", "about": "place/session-1", "notice_id": "notice-1"}
     notice = OpenNotice(**(nothing | ids | {"planned_at": BEFORE, "next_attempt_at": BEFORE}))  # type: ignore[arg-type]
     return replace(notice, **changes)
 
 
 def content(its_session: Session | None = None) -> Content:
     known = its_session or session()
-    return Content(hash=known.content, venue=known.venue, address=known.address, meetings=known.meetings)
+    return Content(hash=known.content, says=told_of(known))
+
+
+def notice(**changes: Any) -> Notice:
+    row = Notice(
+        "rollcall/notifications", 1, True, "event-1", BEFORE, "notice-1", "person-1", "place/session-1", "change",
+        Language.PL, 0, content(), "<notice-1@x>", 1, 0, NoticeState.SENT, None, None, None, BEFORE,
+    )  # fmt: skip
+    return replace(row, **changes)

@@ -11,10 +11,21 @@ from typing import Any
 
 from icalendar import Calendar
 
-from services.notifications.letters import Letter, Recipient, SessionMail
-from services.notifications.mail import Renderer
+from services.notifications.kinds.reminder import REMINDER, REMINDER_KIND
+from services.notifications.kinds.waiting import WAITING_KIND
+from services.notifications.letters import (
+    CANCELLATION,
+    CHANGE,
+    CONFIRMATION,
+    Arrangement,
+    BriefMail,
+    Letter,
+    PlaceMail,
+    Recipient,
+)
+from services.notifications.mail import Prepared, Renderer
+from services.notifications.place_sheet import place_sheet
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting, SessionKind
 
 RENDERER = Renderer(
@@ -43,12 +54,10 @@ SECOND = day("day-2", "2026-11-27T09:00", "2026-11-27T14:30")
 FIRST_MOVED = day("day-1", "2026-12-03T09:00", "2026-12-03T15:00")
 
 
-def session_mail(
-    kind: NoticeKind = NoticeKind.CONFIRMATION, language: Language = Language.PL, **changes: Any
-) -> SessionMail:
-    mail = SessionMail(
+def session_mail(letter: str = CONFIRMATION, language: Language = Language.PL, **changes: Any) -> PlaceMail:
+    mail = PlaceMail(
         session_id="session-0001",
-        kind=kind,
+        letter=letter,
         language=language,
         session_kind=SessionKind.SUPPLEMENTARY,
         topic_name="Adaptacja do zmian klimatu" if language is Language.PL else "Climate adaptation",
@@ -61,24 +70,42 @@ def session_mail(
     return replace(mail, **changes)
 
 
-def change(language: Language = Language.PL, **changes: Any) -> SessionMail:
-    told: dict[str, Any] = {"before": (FIRST,), "before_venue": VENUE, "before_address": ADDRESS, "sequence": 2}
-    return session_mail(NoticeKind.CHANGE, language, **(told | changes))
+def told(*meetings: Meeting, venue: str | None = VENUE, address: str | None = ADDRESS, **more: Any) -> Arrangement:
+    """What the person was told."""
+    return Arrangement(meetings or (FIRST,), venue, address, **more)
 
 
-def cancellation(language: Language = Language.PL, **changes: Any) -> SessionMail:
-    return session_mail(NoticeKind.CANCELLATION, language, **({"session_cancelled": True, "sequence": 3} | changes))
+def change(language: Language = Language.PL, **changes: Any) -> PlaceMail:
+    return session_mail(CHANGE, language, **({"before": told(), "sequence": 2} | changes))
 
 
-def on_the_wire(mail: SessionMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> bytes:
+def cancellation(language: Language = Language.PL, **changes: Any) -> PlaceMail:
+    return session_mail(CANCELLATION, language, **({"session_cancelled": True, "sequence": 3} | changes))
+
+
+def shared(mail: PlaceMail | BriefMail) -> Prepared:
+    """What all mails of this one's session share."""
+    if isinstance(mail, PlaceMail):
+        return RENDERER.shared(place_sheet(mail, RENDERER.office))
+    kind = REMINDER_KIND if mail.letter == REMINDER else WAITING_KIND
+    return RENDERER.shared(kind.sheet(mail, RENDERER.office))
+
+
+def brief_mail(letter: str, language: Language = Language.PL, **changes: Any) -> BriefMail:
+    topic = "Adaptacja do zmian klimatu" if language is Language.PL else "Climate adaptation"
+    mail = BriefMail(letter, language, SessionKind.SUPPLEMENTARY, topic, "Augustów", VENUE, ADDRESS, (FIRST,))
+    return replace(mail, **changes)
+
+
+def on_the_wire(mail: PlaceMail | BriefMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> bytes:
     """Exactly what the server gets, but for the line ends and doubled dots."""
-    wire = RENDERER.message(RENDERER.shared(mail), recipient, letter)
+    wire = RENDERER.message(shared(mail), recipient, letter)
     assert wire.endswith(b"\r\n")
     assert wire.count(b"\r\n") == wire.count(b"\n") == wire.count(b"\r")
     return wire.replace(b"\r\n", b"\n")
 
 
-def received(mail: SessionMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> EmailMessage:
+def received(mail: PlaceMail | BriefMail, recipient: Recipient = ZANETA, letter: Letter = LETTER) -> EmailMessage:
     message = email.message_from_bytes(on_the_wire(mail, recipient, letter), policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     for part in message.walk():

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
@@ -65,6 +65,16 @@ class Server:
         return listening(self, self.port)
 
 
+async def write_rows(connection: AsyncConnection, *rows: Row) -> None:
+    for kind in dict.fromkeys(map(type, rows)):
+        written, writes = Rows(kind), Writes()
+        for row in rows:
+            if type(row) is kind:
+                written.put(row)
+        writes.save(SERVICE.table(kind), written)
+        await writes.run(connection)
+
+
 class Office:
     """Everything around a sender: the truth in the database, the server, and the sender at work."""
 
@@ -105,6 +115,20 @@ class Office:
         await self.is_true(*(replace(row, heard_at=now) for row in rows))
         self.sender.news(now)
 
+    async def has_looked(self) -> None:
+        """Two looks at the whole have begun and ended since, and nothing is on its way: what is not there by now does not come."""
+        assert self.sender is not None
+        planner = self.sender._planner
+        for _ in range(2):
+            planner._whole_at = None
+            planner._woken.set()
+            await eventually(lambda: planner._whole_at is not None)
+
+        async def is_quiet() -> bool:
+            return not await self.open()
+
+        await eventually(is_quiet)
+
     @contextlib.asynccontextmanager
     async def sending(self, kind: type[Sender] = Sender) -> AsyncIterator[Sender]:
         async def heard() -> None:
@@ -136,7 +160,7 @@ class Office:
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
-            return await reading.books(connection, now=SERVICE.clock(), since=self.settings.since)
+            return await reading.books(connection, now=SERVICE.clock(), rules=self.settings.rules())
 
     async def open(self) -> int:
         async with self.engine.connect() as connection:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
-from services.notifications import reading
+from services.notifications import reading, store
 from services.notifications.decisions import Attempt, Outcome
+from services.notifications.kinds import Subject
 from services.notifications.sending import Sender
-from services.notifications.store import OPEN
+from services.notifications.tables import OPEN
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
 from shared.testing import eventually
 from tests.notifications.building import BEFORE, NOW, contact, content, open_notice, person, place
-from tests.notifications.office import Office, settled
+from tests.notifications.office import SERVICE, Office, settled
 
 
 @pytest.mark.parametrize("outcome", ["unknown", "overtaken"])
@@ -28,7 +30,7 @@ async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_oth
     others = [f"person-{number}" for number in range(2, 9)]
     standing = Standing.ENROLLED if outcome == "unknown" else Standing.WITHDRAWN
     in_doubt = open_notice(
-        kind=NoticeKind.CONFIRMATION, language=Language.PL, content=content(), stated_at=BEFORE,
+        kind="confirmation", language=Language.PL, content=content(), stated_at=BEFORE,
         attempts=2, doubts=1, lease="of one who is gone", lease_until=BEFORE,
     )  # fmt: skip
     await office.is_true(*map(person, others), *map(contact, others), *(place(person_id=one) for one in others))
@@ -40,8 +42,8 @@ async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_oth
     async with office.server.listening(), office.sending():
         await eventually(lambda: len(office.server.mails) >= len(others))
         async with office.engine.connect() as connection:
-            page = await reading.notices(connection, state=None, person_id="person-1", after="", limit=10)
-            books = await reading.books(connection, now=NOW, since=office.settings.since)
+            page = await reading.notices(connection, state=None, recipient="person-1", after="", limit=10)
+            books = await reading.books(connection, now=NOW, rules=office.settings.rules())
         (shown,) = page
         assert (shown["code"], shown["attempts"], shown["doubts"]) == ("refused_by_database", 2, 1)
         assert books["notices"]["postponed"] == 1
@@ -64,7 +66,7 @@ class Drowsy(Sender):
         self.asleep, self.waking = asyncio.Event(), asyncio.Event()
 
     async def _settle(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
-        if outcomes:  # The other carrier may have found nothing.
+        if outcomes:  # Another carrier, woken for nothing, shall not sleep as well.
             self.asleep.set()
             await self.waking.wait()
         await super()._settle(lease, outcomes)
@@ -100,3 +102,38 @@ async def test_a_mail_that_has_left_is_in_no_doubt_while_its_outcome_waits_for_t
         assert len(office.server.mails) == 2
         sender.waking.set()
         assert await settled(office, 2) == [("confirmation", "sent", None)] * 2
+
+
+async def test_no_mail_about_the_place_overtakes_one_about_the_waiting_list_that_is_being_sent(office: Office) -> None:
+    being_sent = open_notice(
+        about="waiting/session-1", notice_id="notice-w", kind="waiting", language=Language.PL, content=content(),
+        stated_at=BEFORE, attempts=1, lease="of somebody at work", lease_until=NOW + dt.timedelta(days=1),
+    )  # fmt: skip
+    await office.is_true(place(), being_sent)
+    async with office.server.listening(), office.sending():
+
+        async def are_planned() -> bool:
+            return await office.open() == 2
+
+        await eventually(are_planned)
+        await office.is_true(person("person-2"), contact("person-2"), place(person_id="person-2"))
+        await eventually(lambda: office.server.mails)  # Planned later, and of the same kind.
+        assert [mail[0] for mail in office.server.mails] == ["person-2@example.org"]
+        async with office.engine.begin() as connection:
+            await connection.execute(sa.delete(OPEN).where(OPEN.c.notice_id == "notice-w"))
+        assert await settled(office, 2) == [("confirmation", "sent", None)] * 2
+
+
+async def test_what_a_waiting_mail_is_judged_by_does_not_change_while_it_is_taken(office: Office) -> None:
+    """So a mail about a place that is given meanwhile finds its lease, and waits."""
+    await office.is_true(place(Standing.WAITLISTED), open_notice(about="waiting/session-1"))
+    given = sa.text("update projection.place set version = version + 1")
+    async with office.engine.begin() as taking:
+        working, rules = SERVICE.working(NOW), office.settings.rules()
+        assert len(await store.take(taking, working, Subject.WAITING, most=9, under_way=(), rules=rules)) == 1
+        async with office.engine.connect() as connection:
+            await connection.execute(sa.text("set lock_timeout = 200"))
+            with pytest.raises(DBAPIError, match="lock timeout"):
+                await connection.execute(given)
+    async with office.engine.begin() as connection:
+        await connection.execute(given)

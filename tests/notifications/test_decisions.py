@@ -20,11 +20,12 @@ from services.notifications.decisions import (
     settle,
 )
 from services.notifications.ledger import UNRENDERABLE, Belief, Notice, NoticeState, OpenNotice, Told
+from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION
 from services.notifications.state import CANCELLED, SCHEDULED, Place, Session
-from services.notifications.untold import Difference, Truth, difference
+from services.notifications.untold import ENROLMENT, Difference, Truth
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeFailed, NoticeKind
+from shared.contracts.notifications import NoticeFailed
 from tests.mind import knowing_all
 from tests.notifications.building import (
     BEFORE,
@@ -33,8 +34,10 @@ from tests.notifications.building import (
     NOW,
     TERMS,
     TUESDAY,
+    contact,
     meeting,
     open_notice,
+    person,
     place,
     session,
     truth,
@@ -59,21 +62,20 @@ class Ledger:
 
     @property
     def told(self) -> Told | None:
-        return self.working[Told].get("person-1", "session-1")
+        return self.working[Told].get("person-1", "place/session-1")
 
     @property
     def notice(self) -> OpenNotice | None:
-        return self.working[OpenNotice].get("person-1", "session-1")
+        return self.working[OpenNotice].get("person-1", "place/session-1")
 
     def differs(
         self,
         its_place: Place | None = None,
         its_session: Session | None = None,
         now: dt.datetime = NOW,
-        since: dt.datetime = LONG_AGO,
         **known: Any,
     ) -> Difference | None:
-        return difference(self.told, truth(its_place, its_session, **known), now=now, since=since)
+        return truth(its_place, its_session, **known).difference(self.told, now=now)
 
     def claim(self, known: Truth | None = None) -> Attempt | None:
         """Takes the open notice, or a new one."""
@@ -83,28 +85,34 @@ class Ledger:
         assert self.notice is not None
         return claim(self.working, self.notice, known or truth(), "lease-1", TERMS)
 
-    def attempt(self, outcome: Outcome, known: Truth | None = None) -> NoticeKind:
+    def attempt(self, outcome: Outcome, known: Truth | None = None) -> str:
         taken = self.claim(known)
         assert taken is not None
         settle(self.working, taken.notice, outcome, TERMS)
-        return taken.difference.kind
+        return taken.difference.letter
 
     def believed(self) -> str | None:
         return self.told.state.value if self.told else None
+
+    def outcome(self) -> tuple[str, str | None]:
+        """Code and problem of the last mail that failed."""
+        body = self.working.said[-1].body
+        assert isinstance(body, NoticeFailed)
+        return body.code, body.problem
 
     def codes(self) -> list[str]:
         return [getattr(said.body, "code", "sent") for said in self.working.said]
 
 
-def kind(found: Difference | None) -> NoticeKind | None:
-    return found.kind if found else None
+def kind(found: Difference | None) -> str | None:
+    return found.letter if found else None
 
 
 # --- what has to be told -------------------------------------------------------------------
 
 
 def test_a_place_nobody_was_told_of_is_confirmed() -> None:
-    assert kind(Ledger().differs()) is NoticeKind.CONFIRMATION
+    assert kind(Ledger().differs()) == CONFIRMATION
 
 
 @pytest.mark.parametrize("its_place", [WITHDRAWN, WAITLISTED])
@@ -123,8 +131,8 @@ def test_a_moved_session_is_told_with_what_was_told_before() -> None:
     ledger.attempt(SENT)
     found = ledger.differs(its_session=session(TUESDAY))
     assert found is not None
-    assert found.kind is NoticeKind.CHANGE
-    assert (found.before and found.before.meetings, found.says.meetings) == ((MONDAY,), (TUESDAY,))
+    assert found.letter == CHANGE
+    assert (found.before and found.before.says.meetings, found.says.says.meetings) == ((MONDAY,), (TUESDAY,))
 
 
 def test_moved_and_moved_back_before_anything_left_sends_nothing() -> None:
@@ -142,7 +150,7 @@ def test_who_loses_a_place_they_were_told_of_gets_a_cancellation(its_place: Plac
     ledger.attempt(SENT)
     found = ledger.differs(its_place)
     assert found is not None
-    assert (found.kind, found.session_cancelled, found.says.meetings) == (NoticeKind.CANCELLATION, False, (MONDAY,))
+    assert (found.letter, found.because, found.says.says.meetings) == (CANCELLATION, None, (MONDAY,))
 
 
 def test_a_cancelled_session_says_that_it_is_the_session() -> None:
@@ -150,14 +158,14 @@ def test_a_cancelled_session_says_that_it_is_the_session() -> None:
     ledger.attempt(SENT)
     found = ledger.differs(its_session=session(state=CANCELLED))
     assert found is not None
-    assert found.session_cancelled
+    assert found.because == CANCELLED
 
 
 def test_who_comes_back_is_confirmed_again_with_a_higher_sequence() -> None:
     ledger = Ledger()
     ledger.attempt(SENT)
-    assert ledger.attempt(SENT, truth(WITHDRAWN)) is NoticeKind.CANCELLATION
-    assert ledger.attempt(SENT) is NoticeKind.CONFIRMATION
+    assert ledger.attempt(SENT, truth(WITHDRAWN)) == CANCELLATION
+    assert ledger.attempt(SENT) == CONFIRMATION
     assert ledger.told is not None
     assert (ledger.told.sequence, ledger.told.state) == (2, Belief.YES)
 
@@ -168,19 +176,45 @@ def test_nothing_is_told_of_a_session_that_is_over() -> None:
     assert ledger.differs(now=over) is None
     ledger.attempt(SENT)
     assert ledger.differs(WITHDRAWN, now=over) is None
-    assert kind(ledger.differs(now=over - dt.timedelta(seconds=1), its_place=WITHDRAWN)) is NoticeKind.CANCELLATION
+    assert kind(ledger.differs(now=over - dt.timedelta(seconds=1), its_place=WITHDRAWN)) == CANCELLATION
 
 
-def test_what_stood_before_go_live_is_not_told() -> None:
-    assert Ledger().differs(since=NOW) is None
+def test_what_stood_before_go_live_is_not_told_however_often_it_is_said_again() -> None:
+    assert Ledger().differs(known_before=session()) is None
+    assert Ledger().differs(place(heard_at=NOW), session(heard_at=NOW), known_before=session()) is None
 
 
 def test_a_place_from_before_go_live_hears_of_changes_since() -> None:
-    since = BEFORE + dt.timedelta(days=1)
-    moved, cancelled = session(TUESDAY, heard_at=NOW), session(state=CANCELLED, heard_at=NOW)
-    assert kind(Ledger().differs(its_session=moved, since=since)) is NoticeKind.CHANGE
-    assert kind(Ledger().differs(its_session=cancelled, since=since)) is NoticeKind.CANCELLATION
-    assert kind(Ledger().differs(place(heard_at=NOW), since=since)) is NoticeKind.CONFIRMATION
+    moved, cancelled = session(TUESDAY), session(state=CANCELLED)
+    found = Ledger().differs(its_session=moved, known_before=session())
+    assert found is not None
+    assert (found.letter, found.told_by_others) == (CHANGE, True)
+    assert found.before is not None
+    assert found.before.says.meetings == (MONDAY,)
+    assert kind(Ledger().differs(its_session=cancelled, known_before=session())) == CANCELLATION
+    assert kind(Ledger().differs(known_before=session(state=CANCELLED))) == CONFIRMATION
+
+
+@pytest.mark.parametrize("its_place", [WITHDRAWN, WAITLISTED])
+def test_a_place_from_before_go_live_that_ends_after_it_is_called_off(its_place: Place) -> None:
+    """Whoever had it knows of it by other ways, and goes there if nobody says that it ended."""
+    found = Ledger().differs(its_place, session(TUESDAY), known_before=session())
+    assert found is not None
+    assert (found.letter, found.says.says.meetings) == (CANCELLATION, (MONDAY,))
+
+
+def test_who_could_not_be_told_of_a_change_still_believes_what_others_said() -> None:
+    ledger, known = Ledger(), session()
+    ledger.attempt(REFUSED, truth(its_session=session(TUESDAY), known_before=known))
+    assert is_given_up(ledger.differs(its_session=session(TUESDAY), known_before=known))
+    assert ledger.differs(known_before=known) is None
+    assert kind(ledger.differs(WITHDRAWN, session(TUESDAY), known_before=known)) == CANCELLATION
+
+
+def test_a_place_from_before_go_live_is_told_that_what_was_ahead_has_taken_place() -> None:
+    found = Ledger().differs(its_session=YESTERDAY, known_before=session())
+    assert found is not None
+    assert (found.letter, found.is_ahead) == (CHANGE, False)
 
 
 # --- attempts ------------------------------------------------------------------------------
@@ -192,7 +226,7 @@ def test_a_withdrawal_after_an_ambiguous_confirmation_sends_its_cancellation() -
     assert ledger.claim(truth(WITHDRAWN)) is None
     assert ledger.codes() == ["overtaken"]
     assert ledger.believed() == "maybe"
-    assert ledger.attempt(SENT, truth(WITHDRAWN)) is NoticeKind.CANCELLATION
+    assert ledger.attempt(SENT, truth(WITHDRAWN)) == CANCELLATION
     assert ledger.believed() == "no"
 
 
@@ -244,7 +278,7 @@ def test_a_refusal_for_good_is_not_tried_again_until_the_truth_changes() -> None
     assert is_given_up(ledger.differs())
     assert ledger.claim() is None
     assert ledger.differs(WITHDRAWN) is None
-    assert kind(ledger.differs(its_session=session(TUESDAY))) is NoticeKind.CONFIRMATION
+    assert kind(ledger.differs(its_session=session(TUESDAY))) == CONFIRMATION
 
 
 def test_a_refused_change_leaves_told_what_was_told_before() -> None:
@@ -312,7 +346,83 @@ def test_who_was_put_off_until_the_session_was_over_does_not_look_as_if_they_had
     tried(ledger, LATER, 2)
     ledger.working.now = session().ends_at
     assert ledger.claim() is None
-    assert (ledger.notice, ledger.codes()) == (None, ["smtp_450"])
+    assert (ledger.notice, ledger.outcome()) == (None, ("too_late", "smtp_450"))
+
+
+@pytest.mark.parametrize(
+    ("known", "problem"),
+    [
+        ({"contact": None}, "contact"),
+        ({"person": None}, "person"),
+        ({"city_name": None}, "town"),
+        ({"topic_names": None}, "topic"),
+        ({"settled": False}, "enrolment"),
+        ({}, None),
+    ],
+)
+def test_who_was_told_nothing_until_the_session_was_over_ends_as_a_fact_that_says_why(
+    known: Any, problem: str | None
+) -> None:
+    ledger = Ledger()
+    ledger.working.now = session().ends_at
+    assert ledger.claim(truth(**known)) is None
+    assert (ledger.notice, ledger.outcome()) == (None, ("too_late", problem))
+    assert truth(**known).missed(ledger.told, now=ledger.working.now, since=LONG_AGO) is None  # It is said once.
+
+
+def test_a_server_that_refused_us_until_the_session_was_over_leaves_a_fact_for_everybody_it_kept_from_knowing() -> None:
+    ledger = Ledger()
+    ledger.attempt(NOT_TRIED)
+    ledger.working.now = session().ends_at
+    assert ledger.claim() is None
+    assert ledger.outcome() == ("too_late", "sender_smtp_530")
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        truth(WITHDRAWN),
+        truth(place(heard_at=session().ends_at)),
+        truth(its_session=session(heard_at=session().ends_at)),
+        truth(known_before=session()),
+        truth(contact=replace(contact(), erased=True)),  # type: ignore[type-var]
+    ],
+    ids=["no place", "given afterwards", "said afterwards", "told by others", "forgotten"],
+)
+def test_nobody_missed_what_they_did_not_have_to_be_told(known: Truth) -> None:
+    ledger = Ledger()
+    ledger.working.now = session().ends_at + dt.timedelta(hours=1)
+    assert ledger.claim(known) is None
+    assert ledger.codes() == []
+
+
+def test_nothing_was_missed_of_what_ended_before_go_live() -> None:
+    assert truth().missed(None, now=session().ends_at, since=session().ends_at) is None
+    assert (
+        kind(truth().missed(None, now=session().ends_at, since=session().ends_at - dt.timedelta(seconds=1)))
+        == CONFIRMATION
+    )
+
+
+def test_a_mail_in_doubt_whose_session_is_over_stays_in_doubt() -> None:
+    ledger = Ledger()
+    ledger.attempt(DOUBTFUL)
+    ledger.working.now = session().ends_at
+    assert ledger.claim() is None
+    assert ledger.codes() == ["outcome_unknown"]
+
+
+def test_a_mail_in_doubt_is_not_tried_again_once_what_it_said_to_be_ahead_has_passed() -> None:
+    """Told of a day in December for certain; of Monday perhaps."""
+    ledger = Ledger()
+    ledger.attempt(SENT, truth(its_session=FAR))
+    ledger.attempt(DOUBTFUL)
+    ledger.working.now = session().ends_at
+    assert ledger.claim() is None
+    assert ledger.codes() == ["sent", "overtaken"]
+    found = ledger.differs(now=ledger.working.now)
+    assert found is not None
+    assert (found.letter, found.is_ahead) == (CHANGE, False)
 
 
 # --- what giving up depended on ------------------------------------------------------------
@@ -329,7 +439,7 @@ def test_what_was_given_up_is_tried_again_once_anything_it_was_made_of_is_anothe
     assert is_given_up(ledger.differs(made_of="k.old"))
     corrected = truth(made_of="k.new")
     assert not is_given_up(ledger.differs(made_of="k.new"))
-    assert ledger.attempt(SENT, corrected) is NoticeKind.CONFIRMATION
+    assert ledger.attempt(SENT, corrected) == CONFIRMATION
     assert ledger.differs(made_of="k.newer") is None
 
 
@@ -346,7 +456,7 @@ def test_a_cancellation_that_was_given_up_is_tried_at_the_corrected_address() ->
     ledger.attempt(SENT, truth(mailbox="k.a", made_of="k.a"))
     ledger.attempt(REFUSED, truth(WITHDRAWN, mailbox="k.a", made_of="k.a"))
     assert is_given_up(ledger.differs(WITHDRAWN, mailbox="k.a", made_of="k.a"))
-    assert ledger.attempt(SENT, truth(WITHDRAWN, mailbox="k.b", made_of="k.b")) is NoticeKind.CANCELLATION
+    assert ledger.attempt(SENT, truth(WITHDRAWN, mailbox="k.b", made_of="k.b")) == CANCELLATION
 
 
 def test_an_operator_who_gives_a_failed_notice_another_chance_forgets_no_earlier_doubt() -> None:
@@ -356,7 +466,21 @@ def test_an_operator_who_gives_a_failed_notice_another_chance_forgets_no_earlier
     ledger.attempt(REFUSED, truth(its_session=session(TUESDAY)))
     settled_by_operator(ledger, sent=False)
     assert ledger.believed() == "maybe"
-    assert kind(ledger.differs(WITHDRAWN)) is NoticeKind.CANCELLATION
+    assert kind(ledger.differs(WITHDRAWN)) == CANCELLATION
+
+
+def test_a_failure_leaves_an_earlier_doubt_to_the_operator() -> None:
+    """The cancellation may have arrived; the place was given again and could not be told; then the session was cancelled."""
+    ledger = Ledger()
+    ledger.attempt(SENT)
+    for _ in range(2):
+        ledger.attempt(DOUBTFUL, truth(WITHDRAWN))
+    ledger.attempt(REFUSED)
+    assert ledger.differs(its_session=session(state=CANCELLED)) is None
+    assert ledger.believed() == "maybe"
+    settled_by_operator(ledger, sent=False)
+    assert kind(ledger.differs(its_session=session(state=CANCELLED))) == CANCELLATION
+    assert ledger.differs() is None  # What was told for certain is so again.
 
 
 # --- the address is part of what was told --------------------------------------------------
@@ -374,17 +498,17 @@ def test_another_address_gets_a_confirmation_and_nothing_is_called_a_change() ->
     assert ledger.differs(mailbox=A) is None
     found = ledger.differs(its_session=session(TUESDAY), mailbox=B)
     assert found is not None
-    assert (found.kind, found.before) == (NoticeKind.CONFIRMATION, None)
-    assert ledger.attempt(SENT, at(B)) is NoticeKind.CONFIRMATION
+    assert (found.letter, found.before) == (CONFIRMATION, None)
+    assert ledger.attempt(SENT, at(B)) == CONFIRMATION
     assert ledger.differs(mailbox=B) is None
-    assert ledger.attempt(SENT, at(B, its_session=session(TUESDAY))) is NoticeKind.CHANGE
-    assert ledger.attempt(SENT, at(B, WITHDRAWN)) is NoticeKind.CANCELLATION
+    assert ledger.attempt(SENT, at(B, its_session=session(TUESDAY))) == CHANGE
+    assert ledger.attempt(SENT, at(B, WITHDRAWN)) == CANCELLATION
 
 
 def test_a_cancellation_goes_to_the_new_address() -> None:
     ledger = Ledger()
     ledger.attempt(SENT, at(A))
-    assert ledger.attempt(SENT, at(B, WITHDRAWN)) is NoticeKind.CANCELLATION
+    assert ledger.attempt(SENT, at(B, WITHDRAWN)) == CANCELLATION
     assert ledger.differs(WITHDRAWN, mailbox="k.c") is None
 
 
@@ -399,7 +523,7 @@ def test_back_at_the_old_address_before_anything_left_sends_nothing() -> None:
 def test_back_at_the_old_address_after_the_new_one_was_told_confirms_there_again() -> None:
     ledger = Ledger()
     for mailbox in (A, B, A):
-        assert ledger.attempt(SENT, at(mailbox)) is NoticeKind.CONFIRMATION
+        assert ledger.attempt(SENT, at(mailbox)) == CONFIRMATION
     assert ledger.told is not None
     assert ledger.told.sequence == 2
 
@@ -416,7 +540,7 @@ def test_an_address_that_changes_while_a_mail_is_in_doubt_gets_a_mail_of_its_own
     ledger.attempt(DOUBTFUL, at(A))
     assert ledger.claim(at(B)) is None
     assert ledger.codes() == ["overtaken"]
-    assert ledger.attempt(SENT, at(B)) is NoticeKind.CONFIRMATION
+    assert ledger.attempt(SENT, at(B)) == CONFIRMATION
 
 
 def test_an_operator_who_finds_that_the_new_address_was_not_told_has_it_told() -> None:
@@ -427,7 +551,7 @@ def test_an_operator_who_finds_that_the_new_address_was_not_told_has_it_told() -
     assert ledger.differs(mailbox=B) is None
     settled_by_operator(ledger, sent=False)
     assert ledger.differs(mailbox=A) is None
-    assert kind(ledger.differs(mailbox=B)) is NoticeKind.CONFIRMATION
+    assert kind(ledger.differs(mailbox=B)) == CONFIRMATION
 
 
 def test_nothing_goes_to_a_new_address_about_a_session_that_is_over() -> None:
@@ -439,7 +563,7 @@ def test_nothing_goes_to_a_new_address_about_a_session_that_is_over() -> None:
 def test_a_second_try_is_the_same_mail_in_the_same_language() -> None:
     ledger = Ledger()
     ledger.attempt(DOUBTFUL)
-    english = replace(truth().contact, language=Language.EN)  # type: ignore[type-var]
+    english = replace(contact(), language=Language.EN)  # type: ignore[type-var]
     taken = ledger.claim(truth(contact=english))
     assert taken is not None
     assert taken.notice.language is Language.PL
@@ -455,7 +579,7 @@ def test_who_was_told_of_next_week_is_told_that_it_was_yesterday() -> None:
     ledger.attempt(SENT)
     found = ledger.differs(its_session=YESTERDAY)
     assert found is not None
-    assert (found.kind, found.before and found.before.meetings) == (NoticeKind.CHANGE, (MONDAY,))
+    assert (found.letter, found.before and found.before.says.meetings) == (CHANGE, (MONDAY,))
     assert ledger.differs(its_session=YESTERDAY, now=session().ends_at) is None
     ledger.attempt(SENT, truth(its_session=YESTERDAY))
     assert ledger.differs(its_session=replace(YESTERDAY, state=CANCELLED)) is None
@@ -466,7 +590,7 @@ def test_who_was_told_of_next_week_hears_that_what_is_said_to_have_been_yesterda
     ledger.attempt(SENT)
     found = ledger.differs(its_session=replace(YESTERDAY, state=CANCELLED))
     assert found is not None
-    assert (found.kind, found.says.meetings) == (NoticeKind.CANCELLATION, (MONDAY,))
+    assert (found.letter, found.says.says.meetings) == (CANCELLATION, (MONDAY,))
 
 
 def test_while_yesterday_is_in_doubt_next_week_may_still_be_believed() -> None:
@@ -476,7 +600,7 @@ def test_while_yesterday_is_in_doubt_next_week_may_still_be_believed() -> None:
     ledger.attempt(DOUBTFUL, truth(its_session=YESTERDAY))
     found = ledger.differs(its_session=replace(YESTERDAY, state=CANCELLED))
     assert found is not None
-    assert (found.kind, found.certain and found.certain.meetings) == (NoticeKind.CANCELLATION, (MONDAY,))
+    assert (found.letter, found.certain and found.certain.says.meetings) == (CANCELLATION, (MONDAY,))
 
 
 def test_who_was_told_that_the_place_is_gone_hears_nothing_more_of_a_session_that_is_over() -> None:
@@ -492,10 +616,8 @@ def test_a_truth_that_comes_back_after_its_mail_was_overtaken_in_doubt_is_told()
     ledger.attempt(SENT)
     ledger.attempt(DOUBTFUL, tuesday)
     assert ledger.claim() is None  # Back to Monday: overtaken.
-    assert kind(ledger.differs()) is NoticeKind.CHANGE
-    assert (
-        ledger.attempt(SENT, tuesday) is NoticeKind.CHANGE
-    )  # And to Tuesday again, which nobody knows to have been told.
+    assert kind(ledger.differs()) == CHANGE
+    assert ledger.attempt(SENT, tuesday) == CHANGE  # And to Tuesday again, which nobody knows to have been told.
 
 
 def test_who_may_have_been_told_that_the_place_is_gone_is_confirmed_and_hears_of_no_change() -> None:
@@ -505,7 +627,7 @@ def test_who_may_have_been_told_that_the_place_is_gone_is_confirmed_and_hears_of
     assert ledger.claim() is None  # The place is given again: overtaken.
     found = ledger.differs()
     assert found is not None
-    assert (found.kind, found.certain and found.certain.meetings) == (NoticeKind.CONFIRMATION, (MONDAY,))
+    assert (found.letter, found.certain and found.certain.says.meetings) == (CONFIRMATION, (MONDAY,))
 
 
 def test_of_several_mails_in_doubt_each_may_be_believed_until_its_end() -> None:
@@ -515,7 +637,7 @@ def test_of_several_mails_in_doubt_each_may_be_believed_until_its_end() -> None:
         ledger.attempt(DOUBTFUL, truth(its_session=known))
     after_monday = session().ends_at + dt.timedelta(days=1)
     found = ledger.differs(its_session=replace(YESTERDAY, state=CANCELLED), now=after_monday)
-    assert kind(found) is NoticeKind.CANCELLATION
+    assert kind(found) == CANCELLATION
 
 
 # --- enrolment has the first word -----------------------------------------------------------
@@ -525,13 +647,13 @@ def test_nobody_is_told_of_a_place_before_enrolment_was_heard_about_the_sessions
     ledger = Ledger()
     found = ledger.differs(settled=False)
     assert found is not None
-    assert (found.waits_for_enrolment, found.can_be_told) == (True, False)
+    assert (found.waits_for, found.can_be_told) == (ENROLMENT, False)
     assert ledger.claim(truth(settled=False)) is None
     assert ledger.notice is None
     ledger.attempt(SENT)
     changed = ledger.differs(its_session=session(TUESDAY), settled=False)
     assert changed is not None
-    assert (changed.kind, changed.can_be_told) == (NoticeKind.CHANGE, False)
+    assert (changed.letter, changed.can_be_told) == (CHANGE, False)
 
 
 @pytest.mark.parametrize(
@@ -542,7 +664,7 @@ def test_a_cancellation_waits_for_nobody(changes: Any) -> None:
     ledger.attempt(SENT)
     found = ledger.differs(**changes, settled=False)
     assert found is not None
-    assert (found.kind, found.can_be_told) == (NoticeKind.CANCELLATION, True)
+    assert (found.letter, found.can_be_told) == (CANCELLATION, True)
 
 
 def test_a_mail_in_doubt_waits_for_enrolment_with_its_doubt() -> None:
@@ -556,7 +678,7 @@ def test_a_mail_in_doubt_waits_for_enrolment_with_its_doubt() -> None:
 
 
 def test_who_has_no_contact_or_is_erased_is_not_written_to() -> None:
-    erased = replace(truth().person, erased=True)  # type: ignore[type-var]
+    erased = replace(person(), erased=True)  # type: ignore[type-var]
     for incomplete in (truth(contact=None), truth(person=None), truth(person=erased), truth(city_name=None)):
         ledger = Ledger()
         assert ledger.claim(incomplete) is None
@@ -606,7 +728,7 @@ def test_an_operator_who_finds_that_it_did_not_leave_has_it_told_anew() -> None:
     assert settled_by_operator(ledger, sent=False).state is NoticeState.FAILED
     found = ledger.differs(its_session=session(TUESDAY))
     assert found is not None
-    assert (found.kind, found.before and found.before.meetings) == (NoticeKind.CHANGE, (MONDAY,))
+    assert (found.letter, found.before and found.before.says.meetings) == (CHANGE, (MONDAY,))
 
 
 def test_an_outcome_names_no_person_beyond_the_id() -> None:
@@ -647,31 +769,32 @@ def test_whatever_happened_before_in_the_end_the_person_knows_what_is_true_and_i
         ledger.working.now += dt.timedelta(minutes=1)
         taken = ledger.claim(known)
         if taken is not None:
-            assert known.settled or taken.difference.kind is NoticeKind.CANCELLATION
+            assert known.matter.facts.settled or taken.difference.letter == CANCELLATION
             settle(ledger.working, taken.notice, outcome, TERMS)
-    now = replace(now, settled=True, made_of="k.corrected")
-    mails: list[tuple[NoticeKind, str | None]] = []
+    its_facts = now.matter.facts  # type: ignore[attr-defined]
+    now = truth(its_facts.place, its_facts.session, mailbox=now.to.mailbox, made_of="k.corrected")
+    mails: list[tuple[str, str | None]] = []
     for _ in range(4):
         ledger.working.now += dt.timedelta(days=1) / 24
         taken = ledger.claim(now)
         if taken is not None:
-            mails.append((taken.difference.kind, now.mailbox))
+            mails.append((taken.difference.letter, now.to.mailbox))
             settle(ledger.working, taken.notice, SENT, TERMS)
         elif ledger.told is not None and ledger.told.state is Belief.MAYBE:
             last = ledger.working[Notice].get(ledger.told.notice_id)
             if last is not None and last.state is NoticeState.UNKNOWN:
                 operator_says(ledger.working, last, sent=True)
     assert ledger.notice is None
-    found = difference(ledger.told, now, now=ledger.working.now, since=LONG_AGO)
+    found = now.difference(ledger.told, now=ledger.working.now)
     assert found is None
     assert len(mails) <= 2  # A second try of what was in doubt, and what has to be told besides.
-    its_place, its_session = now.place, now.session
+    its_place, its_session = its_facts.place, its_facts.session
     assert its_place is not None
     assert its_session is not None
     has_place = its_place.state == Standing.ENROLLED and its_session.state == SCHEDULED
     if has_place and ledger.working.now < its_session.ends_at:
         assert ledger.told is not None
         assert ledger.told.content == its_session.content
-        assert ledger.told.mailbox == now.mailbox
+        assert ledger.told.mailbox == now.to.mailbox
     elif not has_place:
-        assert ledger.told is None or ledger.told.ends_at is None or ledger.told.ends_at <= ledger.working.now
+        assert ledger.told is None or ledger.told.until is None or ledger.told.until <= ledger.working.now

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.notifications.letters import Arrangement, SessionMail
+from services.notifications.letters import CANCELLATION, Arrangement, PlaceMail
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeKind
 from shared.contracts.planner import Meeting
 from tests.notifications.mails import (
     ADDRESS,
@@ -27,6 +26,7 @@ from tests.notifications.mails import (
     files,
     received,
     session_mail,
+    told,
 )
 
 THIRD = day("day-3", "2026-12-02T10:00", "2026-12-02T13:00")
@@ -44,19 +44,19 @@ SIXTY = tuple(
 """As many as a session may have."""
 
 
-def told(*meetings: Meeting) -> SessionMail:
-    return change(meetings=meetings, before=THREE)
+def now(*meetings: Meeting) -> PlaceMail:
+    return change(meetings=meetings, before=told(*THREE))
 
 
 def recurrence_ids(of: Any) -> list[str]:
     return [event["RECURRENCE-ID"].dt.isoformat() for event in of.events if "RECURRENCE-ID" in event]
 
 
-def methods(mail: SessionMail) -> dict[str, str]:
+def methods(mail: PlaceMail) -> dict[str, str]:
     return {name: str(file["METHOD"]) for name, file in files(received(mail)).items()}
 
 
-def steps(mail: SessionMail) -> str:
+def steps(mail: PlaceMail) -> str:
     """What the mail says is to be done, as one line."""
     text = body(received(mail), "plain")
     listed = re.split("Co dalej:|What next:", text)[1].split("\n-- \n")[0]
@@ -72,7 +72,7 @@ def steps(mail: SessionMail) -> str:
         (cancellation(Language.EN, session_cancelled=False), "CANCEL", "cancelled.ics"),
     ],
 )
-def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: SessionMail, method: str, file_name: str) -> None:
+def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: PlaceMail, method: str, file_name: str) -> None:
     message = received(mail)
     assert [part.get_content_type() for part in message.walk()] == [
         "multipart/mixed",
@@ -91,10 +91,10 @@ def test_the_calendar_is_inside_the_mail_and_attached_as_a_file(mail: SessionMai
 
 @pytest.mark.parametrize(
     "mail",
-    [session_mail(), session_mail(meetings=THREE), told(FIRST, SECOND_MOVED), cancellation(meetings=THREE)],
+    [session_mail(), session_mail(meetings=THREE), now(FIRST, SECOND_MOVED), cancellation(meetings=THREE)],
     ids=["one day", "three days", "a change", "a cancellation"],
 )
-def test_all_that_a_mail_carries_is_about_one_entry_and_says_the_same_of_it(mail: SessionMail) -> None:
+def test_all_that_a_mail_carries_is_about_one_entry_and_says_the_same_of_it(mail: PlaceMail) -> None:
     message = received(mail)
     events = [event for file in (calendar(message), *files(message).values()) for event in file.events]
     for name in ("UID", "SEQUENCE", "DTSTAMP", "ORGANIZER", "ATTENDEE"):
@@ -133,7 +133,7 @@ def test_each_of_several_days_is_a_file_by_itself_however_many_there_are(meeting
 
 
 @pytest.mark.parametrize(
-    ("now", "cancelled"),
+    ("meetings", "cancelled"),
     [
         (THREE[:2], ["2026-12-02T09:00:00+01:00"]),
         ((FIRST,), ["2026-11-27T09:00:00+01:00", "2026-12-02T09:00:00+01:00"]),
@@ -145,9 +145,11 @@ def test_each_of_several_days_is_a_file_by_itself_however_many_there_are(meeting
         ((*THREE, FOURTH), []),
     ],
 )
-def test_a_day_that_is_no_more_has_a_file_that_takes_it_out(now: tuple[Meeting, ...], cancelled: list[str]) -> None:
+def test_a_day_that_is_no_more_has_a_file_that_takes_it_out(
+    meetings: tuple[Meeting, ...], cancelled: list[str]
+) -> None:
     confirmed = files(received(session_mail(meetings=THREE)))
-    mail = told(*now)
+    mail = now(*meetings)
     dropped = [file for file in files(received(mail)).values() if file["METHOD"] == "CANCEL"]
     assert [at for file in dropped for at in recurrence_ids(file)] == cancelled
     assert set(cancelled) <= {at for file in confirmed.values() for at in recurrence_ids(file)}
@@ -158,7 +160,7 @@ def test_a_day_that_is_no_more_has_a_file_that_takes_it_out(now: tuple[Meeting, 
 def test_a_day_that_was_told_for_certain_is_taken_out_though_a_later_mail_may_have_done_so() -> None:
     """Told of three days; a mail that dropped the third is in doubt; now the second moves too."""
     certain = Arrangement(THREE, "Szkoła nr 2", None)
-    mail = change(meetings=(FIRST, SECOND_MOVED), before=(FIRST, SECOND), certain=certain)
+    mail = change(meetings=(FIRST, SECOND_MOVED), before=told(FIRST, SECOND), certain=certain)
     dropped = [file for file in files(received(mail)).values() if file["METHOD"] == "CANCEL"]
     assert [at for file in dropped for at in recurrence_ids(file)] == [
         "2026-11-27T09:00:00+01:00",
@@ -190,16 +192,29 @@ EVERY_CASE = {
         change(meetings=THREE),
         "obejmuje ono wszystkie dni i zastąpi wcześniejsze wpisy w kalendarzu. Brak",
     ),
-    "three to one": (told(FIRST), "wszystkie wcześniejsze dni tym jednym. W kalendarzu nadal są dni"),
-    "one dropped": (told(FIRST, SECOND), "Otwórz załączony plik odwolane.ics albo usuń ten wpis."),
-    "two dropped": (told(FIRST), "Otwórz załączone pliki odwolane-1.ics i odwolane-2.ics albo usuń te wpisy."),
-    "day added": (told(*THREE, FOURTH), "szkolenie-1.ics to pierwszy dzień, szkolenie-4.ics to ostatni."),
-    "new venue": (change(meetings=THREE, before=THREE, before_venue="Szkoła"), "obejmuje ono wszystkie dni"),
+    "three to one": (now(FIRST), "wszystkie wcześniejsze dni tym jednym. W kalendarzu nadal są dni"),
+    "one dropped": (now(FIRST, SECOND), "Otwórz załączony plik odwolane.ics albo usuń ten wpis."),
+    "two dropped": (now(FIRST), "Otwórz załączone pliki odwolane-1.ics i odwolane-2.ics albo usuń te wpisy."),
+    "day added": (now(*THREE, FOURTH), "szkolenie-1.ics to pierwszy dzień, szkolenie-4.ics to ostatni."),
+    "new venue": (change(meetings=THREE, before=told(*THREE, venue="Szkoła")), "obejmuje ono wszystkie dni"),
     "told by others": (
-        change(before=None, before_venue=None),
+        change(before=None),
         "Jeśli jest tam wcześniejszy wpis o tym szkoleniu, usuń go.",
     ),
-    "days told by others": (change(meetings=THREE, before=None, before_venue=None), "usuń je. Brakuje"),
+    "days told by others": (change(meetings=THREE, before=None), "usuń je. Brakuje"),
+    "told by others and moved": (
+        change(meetings=(FIRST_MOVED,), told_by_others=True),
+        "Jeśli jest tam wcześniejszy wpis o tym szkoleniu, usuń go.",
+    ),
+    "moved in doubt": (
+        change(meetings=(FIRST_MOVED,), in_doubt=True),
+        "Jeśli w kalendarzu jest już wpis o tym szkoleniu, zostanie zastąpiony.",
+    ),
+    "days moved in doubt": (change(meetings=THREE, in_doubt=True), "zostaną zastąpione. Brak"),
+    "moved in doubt after a certain one": (
+        change(meetings=(FIRST_MOVED,), in_doubt=True, certain=told()),
+        "zastąpi ono poprzedni wpis w kalendarzu.",
+    ),
     "cancelled": (cancellation(), "przyjmij odwołanie z tej wiadomości albo usuń wpis."),
     "days cancelled": (cancellation(meetings=THREE), "pliki od odwolane-1.ics do odwolane-3.ics."),
     "place cancelled": (cancellation(session_cancelled=False, meetings=THREE), "obejmuje ono wszystkie dni. Któryś"),
@@ -207,14 +222,14 @@ EVERY_CASE = {
 
 
 @pytest.mark.parametrize(("mail", "said"), EVERY_CASE.values(), ids=EVERY_CASE)
-def test_the_steps_say_what_to_do_in_each_case(mail: SessionMail, said: str) -> None:
+def test_the_steps_say_what_to_do_in_each_case(mail: PlaceMail, said: str) -> None:
     assert said in steps(mail)
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("mail", [mail for mail, _ in EVERY_CASE.values()], ids=EVERY_CASE)
 def test_every_file_that_a_step_names_is_there_and_several_are_never_left_unnamed(
-    mail: SessionMail, language: Language
+    mail: PlaceMail, language: Language
 ) -> None:
     mail = replace(mail, language=language)
     named = set(re.findall(r"[a-z]+(?:-\d+)?\.ics", steps(mail)))
@@ -223,7 +238,7 @@ def test_every_file_that_a_step_names_is_there_and_several_are_never_left_unname
     if len(attached) > 1:
         assert named >= {attached[-1]}
         assert ("szkolenie-1.ics" in named or "training-1.ics" in named) == (
-            mail.kind is not NoticeKind.CANCELLATION and len(mail.meetings) > 1
+            mail.letter != CANCELLATION and len(mail.meetings) > 1
         )
     assert "{" not in steps(mail)
     assert len(body(received(mail), "html").encode()) < 60_000

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aiosmtplib.email import extract_recipients, extract_sender
 
-from services.notifications.letters import Arrangement, Letter, Recipient, SessionMail
+from services.notifications.letters import Arrangement, BriefMail, Letter, PlaceMail, Recipient
 from services.notifications.mail import Renderer
 from shared.contracts.model import Language
 from tests.notifications.mails import (
@@ -28,6 +28,7 @@ from tests.notifications.mails import (
     VENUE,
     ZANETA,
     body,
+    brief_mail,
     calendar,
     cancellation,
     change,
@@ -35,6 +36,8 @@ from tests.notifications.mails import (
     on_the_wire,
     received,
     session_mail,
+    shared,
+    told,
 )
 
 
@@ -54,6 +57,20 @@ EVERY_MAIL = [
     for language in Language
     for make in (lambda language: session_mail(language=language), change, cancellation)
 ]
+BRIEF = [
+    pytest.param(brief_mail(letter, language, because=because), id=f"{because or letter}-{language}")
+    for language in Language
+    for letter, because in (
+        ("waiting", None),
+        ("waiting_change", None),
+        ("waiting_ended", "cancelled"),
+        ("waiting_ended", "begun"),
+        ("waiting_ended", "withdrawn"),
+        ("reminder", None),
+    )
+]
+"""The mails that carry nothing for a calendar."""
+EVERY_MAIL += BRIEF
 
 
 @pytest.mark.parametrize(
@@ -65,12 +82,24 @@ EVERY_MAIL = [
             "Masz miejsce na szkoleniu „Adaptacja do zmian klimatu” (26–27 listopada)",
         ),
         (change(meetings=(FIRST_MOVED,)), "Zmiana terminu szkolenia „Adaptacja do zmian klimatu” (3 grudnia)"),
-        (change(before_venue="Szkoła"), "Zmiana miejsca szkolenia „Adaptacja do zmian klimatu” (26 listopada)"),
+        (change(before=told(venue="Szkoła")), "Zmiana miejsca szkolenia „Adaptacja do zmian klimatu” (26 listopada)"),
         (
-            change(meetings=(FIRST_MOVED,), before_address="inny"),
+            change(meetings=(FIRST_MOVED,), before=told(address="inny")),
             "Zmiana terminu i miejsca szkolenia „Adaptacja do zmian klimatu” (3 grudnia)",
         ),
-        (change(before=None, before_venue=None), "Zmiana w szkoleniu „Adaptacja do zmian klimatu” (26 listopada)"),
+        (change(before=None), "Zmiana w szkoleniu „Adaptacja do zmian klimatu” (26 listopada)"),
+        (
+            change(before=told(topic_name="Starzenie się"), another_topic=True),
+            "Zmiana tematu szkolenia: „Adaptacja do zmian klimatu” (26 listopada)",
+        ),
+        (
+            change(meetings=(FIRST_MOVED,), another_topic=True),
+            "Zmiana w szkoleniu „Adaptacja do zmian klimatu” (3 grudnia)",
+        ),
+        (
+            change(meetings=(FIRST_MOVED,), is_ahead=False),
+            "Poprawiony termin szkolenia „Adaptacja do zmian klimatu” (3 grudnia)",
+        ),
         (cancellation(), "Odwołane: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
         (
             cancellation(session_cancelled=False),
@@ -85,8 +114,42 @@ EVERY_MAIL = [
         ),
     ],
 )
-def test_the_subject_says_what_happened_and_when(mail: SessionMail, subject: str) -> None:
+def test_the_subject_says_what_happened_and_when(mail: PlaceMail, subject: str) -> None:
     assert received(mail)["Subject"] == subject
+
+
+@pytest.mark.parametrize(
+    ("mail", "subject"),
+    [
+        (brief_mail("waiting"), "Lista rezerwowa: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
+        (brief_mail("reminder"), "Jutro: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
+        (
+            brief_mail("waiting_ended", Language.EN, because="begun"),
+            "Waiting list closed: “Climate adaptation” (26 November)",
+        ),
+    ],
+)
+def test_a_mail_of_another_kind_says_so_in_its_subject(mail: BriefMail, subject: str) -> None:
+    message = received(mail)
+    assert message["Subject"] == subject
+    assert message["X-Rollcall-Notice-Kind"] == mail.letter
+
+
+@pytest.mark.parametrize("mail", BRIEF)
+def test_a_mail_about_no_place_of_ones_own_carries_nothing_for_a_calendar(mail: BriefMail) -> None:
+    assert [part.get_content_type() for part in received(mail).walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+
+
+def test_who_waits_is_told_that_they_have_no_place_yet_and_what_moved() -> None:
+    before = told(FIRST, venue="Szkoła nr 2")
+    text = body(received(brief_mail("waiting_change", meetings=(FIRST_MOVED,), before=before)), "plain")
+    assert re.search("Nowy termin.*3 grudnia.*Wcześniej: czwartek, 26 listopada", text, re.DOTALL)
+    assert "(Wcześniej: Szkoła nr 2" in text
+    assert "nie masz miejsca" in " ".join(text.split())
 
 
 def test_a_long_topic_is_cut_in_the_subject_only() -> None:
@@ -114,17 +177,48 @@ def test_a_confirmation_says_what_when_where_and_for_whom(
 
 @pytest.mark.parametrize("subtype", ["plain", "html"])
 def test_a_change_shows_the_old_and_the_new(subtype: str) -> None:
-    text = body(received(change(meetings=(FIRST_MOVED,), before_venue="Szkoła nr 2", before_address=None)), subtype)
+    text = body(received(change(meetings=(FIRST_MOVED,), before=told(venue="Szkoła nr 2", address=None))), subtype)
     assert re.search("Nowy termin.*3 grudnia 2026.*Wcześniej: .*26 listopada 2026", text, re.DOTALL)
     assert re.search(f"{VENUE}.*Wcześniej: .*Szkoła nr 2", text, re.DOTALL)
 
 
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+def test_a_date_and_a_topic_that_change_together_are_both_said(subtype: str) -> None:
+    before = told(topic_name="Starzenie się", venue="Szkoła nr 2")
+    text = body(received(change(meetings=(FIRST_MOVED,), before=before, another_topic=True)), subtype)
+    text = " ".join(text.replace("\u00a0", " ").split())
+    assert "Zmieniają się temat, termin i miejsce szkolenia." in text
+    assert re.search("Adaptacja do zmian klimatu.*Wcześniej: .*Starzenie się.*Nowy termin", text)
+
+
+def test_who_is_told_that_it_has_taken_place_is_not_told_that_a_place_awaits_them() -> None:
+    text = body(received(change(meetings=(FIRST_MOVED,), is_ahead=False)), "plain")
+    assert "już się odbyło" in text
+    assert not re.search("czeka|listy rezerwowej|nie odpowiada", text)
+
+
+@pytest.mark.parametrize("mail", [change(), change(meetings=(FIRST_MOVED,)), cancellation()])
+def test_while_the_last_mail_is_in_doubt_the_next_one_says_so(mail: PlaceMail) -> None:
+    said = "Nie wiemy, czy dotarła"
+    assert said not in body(received(mail), "plain").replace("\n", " ")
+    assert said in body(received(replace(mail, in_doubt=True)), "plain").replace("\n", " ")
+
+
+def test_no_line_ends_inside_hours_or_a_files_name_or_after_a_word_of_one_letter() -> None:
+    """At the width of a phone they did."""
+    markup = body(received(change(meetings=(FIRST, SECOND), before=told(FIRST_MOVED, SECOND))), "html")
+    nowrap = '<span style="white-space:nowrap">'
+    assert len(re.findall(nowrap + r"\d\d?:\d\d–\d\d?:\d\d</span>", markup)) == 3
+    assert re.findall(nowrap + r"(\S*\.ics)</span>", markup) == re.findall(r"[a-z]+(?:-\d)?\.ics", markup)
+    assert "z\u00a0tej wiadomości" in markup
+
+
 def test_each_day_of_a_changed_timetable_says_what_became_of_it() -> None:
     third = day("day-3", "2026-12-10T10:00", "2026-12-10T12:00")
-    text = body(received(change(meetings=(SECOND, FIRST_MOVED, third), before=(FIRST, SECOND))), "plain")
+    text = body(received(change(meetings=(SECOND, FIRST_MOVED, third), before=told(FIRST, SECOND))), "plain")
     assert re.search("Bez zmian:\n  piątek, 27 listopada.*Nowy termin:\n  czwartek, 3 grudnia", text, re.DOTALL)
     assert "Dodany dzień:\n  czwartek, 10 grudnia 2026, 10:00–12:00" in text
-    text = body(received(change(meetings=(FIRST,), before=(FIRST, SECOND))), "plain")
+    text = body(received(change(meetings=(FIRST,), before=told(FIRST, SECOND))), "plain")
     assert "Ten dzień odpada:\n  piątek, 27 listopada" in text
 
 
@@ -136,7 +230,8 @@ def test_days_that_were_numbered_anew_still_read_as_a_move() -> None:
 
 def test_a_day_that_was_only_named_anew_is_not_taken_for_another() -> None:
     text = body(
-        received(change(meetings=(SECOND.model_copy(update={"meeting_id": "d-x"}),), before=(FIRST, SECOND))), "plain"
+        received(change(meetings=(SECOND.model_copy(update={"meeting_id": "d-x"}),), before=told(FIRST, SECOND))),
+        "plain",
     )
     assert re.search("Ten dzień odpada:\n  czwartek, 26 listopada.*Bez zmian:\n  piątek, 27 listopada", text, re.DOTALL)
     text = body(received(change(meetings=(FIRST.model_copy(update={"meeting_id": "d-x"}),))), "plain")
@@ -146,13 +241,13 @@ def test_a_day_that_was_only_named_anew_is_not_taken_for_another() -> None:
 def test_while_it_is_in_doubt_what_arrived_the_mail_is_true_for_whoever_knows_either() -> None:
     """Told of two days at school for certain; perhaps of one at the town hall since."""
     certain = Arrangement((FIRST, SECOND), "Szkoła nr 2", None)
-    text = body(received(change(meetings=(FIRST_MOVED,), before=(FIRST_MOVED,), certain=certain)), "plain")
+    text = body(received(change(meetings=(FIRST_MOVED,), before=told(FIRST_MOVED), certain=certain)), "plain")
     assert re.search("Ten dzień odpada:\n  piątek, 27 listopada", text)
     assert re.search("Nowy termin:\n  czwartek, 3 grudnia.*\n  .Wcześniej: czwartek, 26 listopada", text)
     assert "(Wcześniej: Szkoła nr 2)" in text
     assert "w innym terminie i gdzie indziej" in text
     certain = Arrangement((FIRST,), VENUE, ADDRESS)
-    text = body(received(change(meetings=(FIRST, SECOND), before=(FIRST, SECOND), certain=certain)), "plain")
+    text = body(received(change(meetings=(FIRST, SECOND), before=told(FIRST, SECOND), certain=certain)), "plain")
     assert re.search("Bez zmian:\n  czwartek, 26 listopada.*Dodany dzień:\n  piątek, 27 listopada", text, re.DOTALL)
 
 
@@ -224,17 +319,30 @@ def test_polish_letters_survive_everywhere() -> None:
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", "\ud800"])
 @pytest.mark.parametrize(
-    "field", ["topic_name", "city_name", "venue", "address", "before_venue", "before_address", "session_id"]
+    "field",
+    [
+        "topic_name",
+        "city_name",
+        "venue",
+        "address",
+        "session_id",
+        "before.venue",
+        "before.address",
+        "before.topic_name",
+    ],
 )
 def test_a_session_that_would_add_lines_is_refused(field: str, bad: str) -> None:
+    text = f"a{bad}Bcc: b@example.org"
+    *before, field = field.split(".")
+    mail = change(before=with_field(told(), field, text)) if before else with_field(change(), field, text)
     with pytest.raises(ValueError, match=r"single line|must be an id"):
-        RENDERER.shared(with_field(change(), field, f"a{bad}Bcc: b@example.org"))
+        shared(mail)
 
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", "\ud800"])
 @pytest.mark.parametrize("field", ["given_name", "family_name", "email", "person_id"])
 def test_a_recipient_that_would_add_lines_is_refused(field: str, bad: str) -> None:
-    prepared = RENDERER.shared(session_mail())
+    prepared = shared(session_mail())
     for value in (f"a{bad}Bcc: b@example.org", f"a@example.org{bad}"):
         with pytest.raises(ValueError, match=r"single line|must look like|must be an id"):
             RENDERER.message(prepared, with_field(ZANETA, field, value), LETTER)
@@ -243,7 +351,7 @@ def test_a_recipient_that_would_add_lines_is_refused(field: str, bad: str) -> No
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\x00", " ", ""])
 @pytest.mark.parametrize("field", ["message_id", "notice_id"])
 def test_a_letter_that_would_add_lines_is_refused(field: str, bad: str) -> None:
-    prepared = RENDERER.shared(session_mail())
+    prepared = shared(session_mail())
     for value in (f"<a{bad}b: c@d>", f"<a@b>{bad}x"):
         with pytest.raises(ValueError, match=r"message_id|notice_id"):
             RENDERER.message(prepared, ZANETA, with_field(LETTER, field, value))
@@ -274,7 +382,7 @@ def test_an_address_is_written_so_that_any_server_takes_it() -> None:
     assert message["To"].addresses[0].addr_spec == "jan@xn--kda4b0koi.pl"
     for email_address in ("żaneta@example.org", "no-at.example.org", "a@b@c", "a@b..pl", "a b@c.pl", "<a@b.pl>"):
         with pytest.raises(ValueError, match=r"must look like|must be ASCII|label"):
-            RENDERER.message(RENDERER.shared(session_mail()), replace(ZANETA, email=email_address), LETTER)
+            RENDERER.message(shared(session_mail()), replace(ZANETA, email=email_address), LETTER)
 
 
 def test_the_headers_tell_people_and_programs_what_this_is() -> None:
@@ -293,12 +401,12 @@ def test_the_headers_tell_people_and_programs_what_this_is() -> None:
 def test_a_letter_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         RENDERER.message(
-            RENDERER.shared(session_mail()), ZANETA, replace(LETTER, stated_at=LETTER.stated_at.replace(tzinfo=None))
+            shared(session_mail()), ZANETA, replace(LETTER, stated_at=LETTER.stated_at.replace(tzinfo=None))
         )
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_every_line_on_the_wire_is_short_ascii(mail: SessionMail) -> None:
+def test_every_line_on_the_wire_is_short_ascii(mail: PlaceMail) -> None:
     long = "Żółć " * 39 + "Ł"
     mail = replace(mail, topic_name=long, venue=long, address="x" * 200)
     wire = on_the_wire(mail, replace(ZANETA, given_name="Ż" * 200, family_name="q" * 200))
@@ -310,7 +418,7 @@ def test_every_line_on_the_wire_is_short_ascii(mail: SessionMail) -> None:
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_the_plain_text_reads_well_by_itself(mail: SessionMail) -> None:
+def test_the_plain_text_reads_well_by_itself(mail: PlaceMail) -> None:
     text = body(received(mail), "plain")
     assert not re.search("[<&{]", text)
     assert "\n\n\n" not in text
@@ -318,7 +426,7 @@ def test_the_plain_text_reads_well_by_itself(mail: SessionMail) -> None:
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_the_html_speaks_its_language_has_headings_and_fetches_nothing(mail: SessionMail) -> None:
+def test_the_html_speaks_its_language_has_headings_and_fetches_nothing(mail: PlaceMail) -> None:
     markup = body(received(mail), "html")
     assert f'<html lang="{mail.language}"' in markup
     assert len(re.findall("<h1[ >]", markup)) == 1
@@ -332,18 +440,18 @@ def test_the_html_speaks_its_language_has_headings_and_fetches_nothing(mail: Ses
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_no_polish_word_guesses_a_gender(mail: SessionMail) -> None:
+def test_no_polish_word_guesses_a_gender(mail: PlaceMail) -> None:
     text = body(received(mail), "plain")
     assert not re.search(r"\w/[ay]\b|zgłoszon|zapisan[ya]|uczestni[ck]|Pan[ia]?\b", text)
 
 
 @pytest.mark.parametrize("mail", EVERY_MAIL)
-def test_the_same_values_give_the_same_bytes(mail: SessionMail) -> None:
+def test_the_same_values_give_the_same_bytes(mail: PlaceMail) -> None:
     assert on_the_wire(mail) == on_the_wire(replace(mail))
 
 
 def test_what_is_prepared_once_serves_many_people_and_mixes_none_of_them() -> None:
-    prepared = RENDERER.shared(session_mail(language=Language.EN))
+    prepared = shared(session_mail(language=Language.EN))
     for number in range(3):
         recipient = Recipient(f"person-{number}", f"Name{number}", "Ź", f"n{number}@example.org")
         wire = RENDERER.message(prepared, recipient, Letter(f"<n-{number}@x.org>", f"n-{number}", LETTER.stated_at))
@@ -356,4 +464,4 @@ def test_what_is_prepared_once_serves_many_people_and_mixes_none_of_them() -> No
 
 def test_a_session_without_meetings_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one meeting"):
-        RENDERER.shared(session_mail(meetings=()))
+        shared(session_mail(meetings=()))

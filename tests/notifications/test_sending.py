@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,11 +12,27 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import sending
 from services.notifications.decisions import Attempt
-from services.notifications.letters import mail_of
+from services.notifications.ledger import told_after
 from shared.contracts.enrolment import Standing
 from shared.state.rows import FactRow
 from shared.testing import eventually
-from tests.notifications.building import BEFORE, NOW, TUESDAY, contact, person, place, session, settled, topic, town
+from tests.notifications.building import (
+    BEFORE,
+    NOW,
+    TUESDAY,
+    YESTERDAY,
+    contact,
+    content,
+    meeting,
+    notice,
+    person,
+    place,
+    said_then,
+    session,
+    settled,
+    topic,
+    town,
+)
 from tests.notifications.office import Office
 from tests.notifications.office import settled as settled_notices
 
@@ -27,7 +42,7 @@ async def test_a_place_is_confirmed_once(office: Office) -> None:
     async with office.server.listening(), office.sending() as sender:
         assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
         sender.news(BEFORE)
-        await asyncio.sleep(0.3)  # Several looks at the whole.
+        await office.has_looked()
     assert len(office.server.mails) == 1
     assert office.server.mails[0][:2] == ("person-1@example.org", "confirmation")
 
@@ -83,7 +98,7 @@ async def test_a_second_silence_after_data_is_left_to_an_operator(office: Office
     await office.is_true(place())
     async with office.server.listening(), office.sending():
         assert await settled_notices(office, 1) == [("confirmation", "unknown", "outcome_unknown")]
-        await asyncio.sleep(0.3)
+        await office.has_looked()
     assert len(office.server.mails) == 2
 
 
@@ -167,7 +182,7 @@ async def test_what_was_given_up_is_in_the_books_until_a_corrected_address_is_to
         assert (books["notices"]["given_up"], books["told_is_true"]) == (1, False)
 
         await office.hears(replace(wrong, version=2))  # The directory says everything again.
-        await asyncio.sleep(0.3)
+        await office.has_looked()
         assert len(await office.outcomes()) == 1
 
         await office.hears(replace(contact(), version=3))
@@ -197,7 +212,7 @@ async def test_another_address_is_confirmed_and_a_directory_that_says_all_again_
     async with office.server.listening(), office.sending():
         await settled_notices(office, 1)
         await office.hears(replace(contact(email="Person-1@Example.org"), version=2))
-        await asyncio.sleep(0.3)
+        await office.has_looked()
         assert len(office.server.mails) == 1
         await office.hears(replace(contact(email="new@example.org"), version=3))
         await settled_notices(office, 2)
@@ -220,22 +235,54 @@ async def test_a_place_is_told_once_enrolment_was_heard_about_the_session(office
     await office.is_true(place(), scheduled_again)
     async with office.server.listening(), office.sending() as sender:
         await eventually(sender._planner.caught_up.is_set)
-        await asyncio.sleep(0.3)
+        await office.has_looked()
         books = await office.books()
         assert (books["notices"]["waiting_for_enrolment"], books["told_is_true"]) == (1, False)
         await office.hears(settled(scheduled_again))
         await settled_notices(office, 1)
 
 
+async def test_who_could_not_be_told_before_the_session_was_over_is_a_fact_and_in_the_books(office: Office) -> None:
+    yesterday = session(YESTERDAY)
+    await office.is_true(yesterday, settled(yesterday), place(), place(person_id="person-2"), person("person-2"))
+    async with office.server.listening(), office.sending():
+        outcomes = await settled_notices(office, 2)
+        assert sorted(outcomes) == [("confirmation", "too_late", "too_late")] * 2
+        await office.has_looked()
+        assert len(await office.outcomes()) == 2
+        books = await office.books()
+    assert (books["notices"]["too_late"], books["notices"]["untold"], books["told_is_true"]) == (2, 0, True)
+    assert office.server.mails == []
+    async with office.engine.connect() as connection:
+        rows = await connection.execute(sa.text("select recipient, problem from projection.notice order by recipient"))
+        assert [tuple(row) for row in rows] == [("person-1", None), ("person-2", "contact")]
+
+
+async def test_a_place_asked_for_again_weeks_later_is_not_given_up_at_once(office: Office) -> None:
+    office.server.recipients = ["550 no such user"]
+    await office.is_true(place(), said_then(place()))
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 1) == [("confirmation", "failed", "smtp_550")]
+        given_back = place(Standing.WITHDRAWN, version=2)
+        await office.is_true(given_back, said_then(given_back))
+        await office.has_looked()
+        assert len(await office.outcomes()) == 1
+        again = place(version=3)
+        await office.is_true(again, said_then(again))
+        assert (await settled_notices(office, 2))[-1] == ("confirmation", "sent", None)
+
+
 async def test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(attempt: Attempt) -> Any:
-        if attempt.notice.person_id == "person-1":
-            raise RuntimeError("a fault of our own")
-        return mail_of(attempt)
+    addressed = sending._addressed
 
-    monkeypatch.setattr(sending, "mail_of", broken)
+    def broken(attempt: Attempt, domain: str) -> Any:
+        if attempt.notice.recipient == "person-1":
+            raise RuntimeError("a fault of our own")
+        return addressed(attempt, domain)
+
+    monkeypatch.setattr(sending, "_addressed", broken)
     await office.is_true(place(), person("person-2"), contact("person-2"), place(person_id="person-2"))
     async with office.server.listening(), office.sending():
         outcomes = await settled_notices(office, 2)
@@ -243,3 +290,37 @@ async def test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes(
         ("confirmation", "failed", "unrenderable"),
         ("confirmation", "sent", None),
     ]
+
+
+async def test_who_waits_is_told_so_and_of_their_place_by_one_mail(office: Office) -> None:
+    waits, given = place(Standing.WAITLISTED), place(version=2)
+    await office.is_true(waits, said_then(waits))
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 1) == [("waiting", "sent", None)]
+        await office.is_true(given, said_then(given))
+        assert (await settled_notices(office, 2))[-1] == ("confirmation", "sent", None)
+        await office.has_looked()
+        assert len(await office.outcomes()) == 2
+        books = await office.books()
+    assert (books["notices"]["sent"]["waiting"], books["told_is_true"]) == (1, True)
+
+
+async def test_who_loses_a_place_to_the_waiting_list_hears_first_that_it_is_gone(office: Office) -> None:
+    has, waits = place(), place(Standing.WAITLISTED, version=2)
+    await office.is_true(has, said_then(has))
+    async with office.server.listening(), office.sending():
+        await settled_notices(office, 1)
+        await office.is_true(waits, said_then(waits))
+        await settled_notices(office, 3)
+    assert [mail[1] for mail in office.server.mails] == ["confirmation", "cancellation", "waiting"]
+
+
+async def test_a_reminder_leaves_once_in_its_hours(office: Office) -> None:
+    office.settings.reminder_hour = 6  # Now it is nine o'clock in Warsaw.
+    tomorrow = session(meeting("2026-11-21T09:00", "2026-11-21T15:00"))
+    told = told_after(None, notice(said=content(tomorrow), decided_at=BEFORE))
+    await office.is_true(place(), tomorrow, settled(tomorrow), told)
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 1) == [("reminder", "sent", None)]
+        await office.has_looked()
+        assert len(await office.outcomes()) == 1

@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import store
+from services.notifications import tables
 from services.notifications.app import SERVICE
 from services.notifications.ledger import Notice, Told
 from shared.books.batch import Batch
@@ -71,7 +71,7 @@ async def test_what_a_takeover_lets_in_is_news_since_it_was_appended(engine: Asy
     assert await ParkedRetry(engine, SERVICE, decider, may_decide=may_decide).let_in() == 1
     assert told == [long_ago + dt.timedelta(days=1)]
     async with engine.connect() as connection:
-        (row,) = (await connection.execute(store.PERSON.select())).all()
+        (row,) = (await connection.execute(tables.PERSON.select())).all()
     assert row.source == "urn:two"
 
 

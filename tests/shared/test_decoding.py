@@ -16,7 +16,7 @@ from shared.contracts import EVENTS
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import PlacesSettled
 from shared.contracts.model import Fact
-from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
@@ -131,7 +131,7 @@ ONLY_BY_OWNER = [model for model in EVENTS.values() if issubclass(model, Fact) a
 
 
 def test_that_places_are_settled_and_who_was_told_is_what_only_a_service_can_know_of_itself() -> None:
-    assert {PlacesSettled, NoticeSent, NoticeFailed} <= set(ONLY_BY_OWNER)
+    assert {PlacesSettled, NoticeSent, NoticeFailed, LinkKeyStated} <= set(ONLY_BY_OWNER)
 
 
 @pytest.mark.parametrize("model", ONLY_BY_OWNER)

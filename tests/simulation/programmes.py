@@ -104,8 +104,8 @@ nobody_asked = {"request_source": st.none(), "request_id": st.none()}
 at_meeting = {"session_id": sessions, "meeting_id": st.sampled_from(["day-1", "day-1", "day-2"]), "person_id": people}
 notices = {
     "notice_id": st.sampled_from(["n1", "n2", "n3"]),
-    "person_id": st.sampled_from(["p1", "p2"]),
-    "session_id": st.just("s1"),
+    "recipient": st.sampled_from(["p1", "p2"]),
+    "about": st.sampled_from(["place/s1", "place/s1", "waiting/s1", "reminder/s1/day-before"]),
     "sequence": st.integers(0, 2),
     "content": st.sampled_from(["x", "y", None]),
     "address_digest": st.sampled_from(["k.a", "k.b", None]),

@@ -12,12 +12,24 @@ HOME_ZONE = "Europe/Warsaw"
 
 
 @immutable
+class When:
+    """A time as it is read; `hours` is never broken into two lines."""
+
+    date: str
+    hours: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.date}, {self.hours}"
+
+
+@immutable
 class Day:
     """One line of the timetable that a mail shows; `note` says what became of the day in a change."""
 
-    text: str
+    when: When
     note: str | None = None
-    before: str | None = None
+    before: tuple[When, ...] = ()
     dropped: bool = False
     unchanged: bool = True
 
@@ -33,25 +45,25 @@ def days_told(meetings: tuple[Meeting, ...], told: tuple[tuple[Meeting, ...], ..
     paired = [_earlier(now, in_order(timetable)) for timetable in told]
     days = []
     for meeting in now:
-        text = when_told(meeting, locale)
+        when = when_told(meeting, locale)
         earlier = [timetable.get(meeting.meeting_id) for timetable, _ in paired]
-        texts_before = dict.fromkeys(when_told(one, locale) for one in earlier if one is not None)
-        texts_before.pop(text, None)
-        if texts_before:
-            days.append((meeting, Day(text, notes.moved, before="; ".join(texts_before), unchanged=False)))
+        before = dict.fromkeys(when_told(one, locale) for one in earlier if one is not None)
+        before.pop(when, None)
+        if before:
+            days.append((meeting, Day(when, notes.moved, before=tuple(before), unchanged=False)))
         elif None in earlier:
-            days.append((meeting, Day(text, notes.added, unchanged=False)))
+            days.append((meeting, Day(when, notes.added, unchanged=False)))
         else:
-            days.append((meeting, Day(text, notes.same)))
+            days.append((meeting, Day(when, notes.same)))
     gone = {when_told(meeting, locale): meeting for _, timetable in paired for meeting in timetable}
-    standing = {day.text for _, day in days}
+    standing = {day.when for _, day in days}
     days += [
-        (meeting, Day(text, notes.dropped, dropped=True, unchanged=False))
-        for text, meeting in gone.items()
-        if text not in standing
+        (meeting, Day(when, notes.dropped, dropped=True, unchanged=False))
+        for when, meeting in gone.items()
+        if when not in standing
     ]
     if all(day.unchanged for _, day in days):
-        return tuple(Day(day.text) for _, day in days)
+        return tuple(Day(day.when) for _, day in days)
     return tuple(day for _, day in sorted(days, key=lambda pair: (pair[0].starts_at, pair[0].meeting_id)))
 
 
@@ -84,15 +96,16 @@ def in_order(meetings: tuple[Meeting, ...]) -> tuple[Meeting, ...]:
     return tuple(sorted(meetings, key=lambda meeting: (meeting.starts_at, meeting.meeting_id)))
 
 
-def when_told(meeting: Meeting, locale: str) -> str:
+def when_told(meeting: Meeting, locale: str) -> When:
     """`czwartek, 26 listopada 2026, 9:00–15:00`, with the zone when it is not the programme's."""
     starts, ends = meeting.starts_local, meeting.ends_local
-    text = f"{format_date(starts, 'full', locale=locale)}, {format_time(starts, 'H:mm', locale=locale)}"
+    date, hours = format_date(starts, "full", locale=locale), format_time(starts, "H:mm", locale=locale)
+    until = format_time(ends, "H:mm", locale=locale)
     if ends.date() == starts.date():
-        text += f"–{format_time(ends, 'H:mm', locale=locale)}"
+        hours = f"{hours}–{until}"
     else:
-        text += f" – {format_date(ends, 'full', locale=locale)}, {format_time(ends, 'H:mm', locale=locale)}"
-    return text if meeting.zone == HOME_ZONE else f"{text} ({meeting.zone})"
+        date, hours = f"{date}, {hours} – {format_date(ends, 'full', locale=locale)}", until
+    return When(date, hours if meeting.zone == HOME_ZONE else f"{hours} ({meeting.zone})")
 
 
 def dates_told(meetings: tuple[Meeting, ...], locale: str) -> str:

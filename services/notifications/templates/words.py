@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +28,10 @@ class Notice(BaseModel):
     """What to do; CALENDAR_STEPS stands where what to do with the calendar goes."""
     when: str | None = None
     where: str | None = None
+    reason: str | None = None
+    """Why the person receives it, if it is not about a place."""
+    in_doubt: str | None = None
+    """Said besides, while nobody knows whether the last mail about it arrived."""
 
 
 class Labels(BaseModel):
@@ -36,6 +41,17 @@ class Labels(BaseModel):
     where: str
     who: str
     before: str
+    your_place: str
+
+
+class Changed(BaseModel):
+    """What may have changed, as it stands in a sentence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: str
+    when: str
+    where: str
 
 
 class DayNotes(BaseModel):
@@ -59,6 +75,8 @@ class CalendarSteps(BaseModel):
     replace: str
     replace_days: str
     replace_to_one: str
+    replace_maybe: str
+    replace_days_maybe: str
     day_files: str
     dropped_file: str
     dropped_files: str
@@ -77,6 +95,9 @@ class Notices(BaseModel):
     change_when: Notice
     change_where: Notice
     change_both: Notice
+    change_topic: Notice
+    change_several: Notice
+    change_past: Notice
     change_other: Notice
     session_cancelled: Notice
     place_cancelled: Notice
@@ -99,10 +120,23 @@ class Words(BaseModel):
     calendar_note: str
     labels: Labels
     session_kinds: dict[SessionKind, str]
+    changed: Changed
     day_notes: DayNotes
     calendar_steps: CalendarSteps
     notices: Notices
 
 
-def load_words(language: Language) -> Words:
+@lru_cache
+def common_words(language: Language) -> Words:
     return Words.model_validate(tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8")))
+
+
+def notices_of(kind: str, *names: str) -> dict[Language, dict[str, Notice]]:
+    """The words of a kind, from `<kind>.<language>.toml`: exactly these situations, in every language."""
+    found = {}
+    for language in Language:
+        read = tomllib.loads((FOLDER / f"{kind}.{language}.toml").read_text("utf-8"))
+        if set(read) != set(names):
+            raise ValueError(f"{kind}.{language}.toml says {sorted(read)}, and not {sorted(names)}")
+        found[language] = {name: Notice.model_validate(words) for name, words in read.items()}
+    return found

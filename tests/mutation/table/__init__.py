@@ -13,6 +13,7 @@ from tests.mutation.table import (
     machinery,
     notifications,
     outbox,
+    pages,
     state,
     web,
 )
@@ -29,6 +30,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *machinery.MUTATIONS,
     *notifications.MUTATIONS,
     *outbox.MUTATIONS,
+    *pages.MUTATIONS,
     *state.MUTATIONS,
     *web.MUTATIONS,
 )

@@ -5,7 +5,7 @@ from tests.mutation.mutation import Mutation
 MUTATIONS = (
     Mutation(
         "a cancellation in doubt is followed by no change",
-        "services/notifications/untold.py",
+        "services/notifications/kinds/place.py",
         "if told.content is None or (told.said is not None and told.said.hash is None):",
         "if told.content is None:",
         (
@@ -40,7 +40,7 @@ MUTATIONS = (
     Mutation(
         "what giving up depended on",
         "services/notifications/untold.py",
-        "        and is_the_same(told.given_up_for, truth.made_of)\n",
+        "and is_the_same(told.given_up_for, to.made_of)",
         "",
         (
             "tests/notifications/test_decisions.py::test_what_was_given_up_is_tried_again_once_anything_it_was_made_of_is_another",
@@ -48,7 +48,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the address as a part of what was told",
-        "services/notifications/untold.py",
+        "services/notifications/kinds/place.py",
         "    if elsewhere:",
         "    if False:",
         (
@@ -57,22 +57,22 @@ MUTATIONS = (
     ),
     Mutation(
         "the end that was told",
-        "services/notifications/untold.py",
-        "    believes_in_a_place = told.ends_at is not None and now < told.ends_at\n",
-        "    believes_in_a_place = now < session.ends_at\n",
+        "services/notifications/kinds/place.py",
+        "        believes_in_a_place = told.until is not None and now < told.until\n",
+        "        believes_in_a_place = now < session.ends_at\n",
         ("tests/notifications/test_decisions.py::test_who_was_told_of_next_week_is_told_that_it_was_yesterday",),
     ),
     Mutation(
         "the end that was told, in SQL",
-        "services/notifications/differences.py",
-        "PARTS = (_lasts, sa.and_(~_lasts, TOLD.c.ends_at > NOW))",
-        "PARTS = (_lasts,)",
+        "services/notifications/kinds/place.py",
+        "        sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),\n",
+        "",
         ("tests/notifications/test_store.py::test_sql_finds_exactly_the_differences_that_the_rules_find",),
     ),
     Mutation(
         "enrolment's first word",
         "services/notifications/untold.py",
-        "        return not self.given_up and not self.waits_for_enrolment",
+        "        return not self.given_up and self.waits_for is None",
         "        return not self.given_up",
         (
             "tests/notifications/test_decisions.py::test_nobody_is_told_of_a_place_before_enrolment_was_heard_about_the_sessions_statement",
@@ -81,7 +81,7 @@ MUTATIONS = (
     Mutation(
         "a mail in doubt that waits for enrolment",
         "services/notifications/decisions.py",
-        "    if notice.doubts and found is not None and found.waits_for_enrolment:",
+        "    if notice.doubts and found is not None and found.waits_for is not None:",
         "    if False:",
         ("tests/notifications/test_decisions.py::test_a_mail_in_doubt_waits_for_enrolment_with_its_doubt",),
     ),
@@ -97,8 +97,8 @@ MUTATIONS = (
     Mutation(
         "what was put off, once something is heard about it",
         "services/notifications/planning.py",
-        "                soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else 0",
-        "                soon = 0",
+        "                soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else Found()",
+        "                soon = Found()",
         ("tests/notifications/test_sending.py::test_a_corrected_address_does_not_wait_out_the_pause_of_the_wrong_one",),
     ),
     Mutation(
@@ -118,7 +118,7 @@ MUTATIONS = (
     Mutation(
         "claims, one by one",
         "services/notifications/sending.py",
-        "            return await self._claim_one_by_one(lease, most=most)",
+        "            return await self._claim_one_by_one(subject, lease, most=most)",
         "            raise",
         (
             "tests/notifications/test_claims.py::test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_other_mail",
@@ -165,8 +165,8 @@ MUTATIONS = (
     Mutation(
         "a day told for certain is taken out",
         "services/notifications/letters.py",
-        "        return tuple(one for one in (before, self.certain) if one is not None)",
-        "        return tuple(one for one in (before,) if one is not None)",
+        "        return tuple(one for one in (self.before, self.certain) if one is not None)",
+        "        return tuple(one for one in (self.before,) if one is not None)",
         (
             "tests/notifications/test_invitation.py::test_a_day_that_was_told_for_certain_is_taken_out_though_a_later_mail_may_have_done_so",
         ),
@@ -184,5 +184,145 @@ MUTATIONS = (
         "    for same_time in (True, False):",
         "    for same_time in (False,):",
         ("tests/notifications/test_mail.py::test_a_day_that_was_only_named_anew_is_not_taken_for_another",),
+    ),
+    Mutation(
+        "what others told before go-live is believed",
+        "services/notifications/kinds/place.py",
+        "        return sessions.by_others(told, known, known.content)",
+        "        return told",
+        (
+            "tests/notifications/test_decisions.py::test_a_place_from_before_go_live_that_ends_after_it_is_called_off",
+            "tests/notifications/test_kinds.py",
+        ),
+    ),
+    Mutation(
+        "how somebody stood at go-live, and not how they stand now",
+        "services/notifications/kinds/sessions.py",
+        "        .where(_of_place, PLACE_SAID.c.heard_at < SINCE)\n",
+        "        .where(_of_place)\n",
+        ("tests/notifications/test_store.py::test_sql_finds_exactly_the_differences_that_the_rules_find",),
+    ),
+    Mutation(
+        "what was not told in time is a fact",
+        "services/notifications/decisions.py",
+        "    if lapsed is not None:",
+        "    if False:",
+        (
+            "tests/notifications/test_decisions.py::test_who_was_told_nothing_until_the_session_was_over_ends_as_a_fact_that_says_why",
+        ),
+    ),
+    Mutation(
+        "what nobody could be told in time is looked for",
+        "services/notifications/planning.py",
+        "                    found += await differences.plan_missed(connection, common, ended_after=self._ended_after)\n",
+        "",
+        (
+            "tests/notifications/test_sending.py::test_who_could_not_be_told_before_the_session_was_over_is_a_fact_and_in_the_books",
+        ),
+    ),
+    Mutation(
+        "the life of a place in what was given up",
+        "services/notifications/kinds/sessions.py",
+        "*TOPIC_NAMES, sa.cast(LIFE, sa.Text), version",
+        "*TOPIC_NAMES, version",
+        ("tests/notifications/test_sending.py::test_a_place_asked_for_again_weeks_later_is_not_given_up_at_once",),
+    ),
+    Mutation(
+        "a failure leaves an earlier doubt",
+        "services/notifications/ledger.py",
+        "        return replace(told, given_up=given_up, given_up_for=notice.made_of, given_up_by=notice.notice_id)",
+        "        return replace(told, given_up=given_up, given_up_for=notice.made_of, notice_id=notice.notice_id)",
+        ("tests/notifications/test_decisions.py::test_a_failure_leaves_an_earlier_doubt_to_the_operator",),
+    ),
+    Mutation(
+        "a mail in doubt about what has passed since is not tried again",
+        "services/notifications/decisions.py",
+        " and was_ahead == found.is_ahead",
+        "",
+        (
+            "tests/notifications/test_decisions.py::test_a_mail_in_doubt_is_not_tried_again_once_what_it_said_to_be_ahead_has_passed",
+        ),
+    ),
+    Mutation(
+        "an entry that may never have come is not said to be replaced",
+        "services/notifications/invitation.py",
+        "    elif mail.in_doubt and mail.certain is None:",
+        "    elif False:",
+        ("tests/notifications/test_invitation.py::test_the_steps_say_what_to_do_in_each_case",),
+    ),
+    Mutation(
+        "hours that no line breaks",
+        "services/notifications/templates/notice.mjml",
+        """<span style="white-space:nowrap">{{ when.hours }}</span>""",
+        "{{ when.hours }}",
+        (
+            "tests/notifications/test_mail.py::test_no_line_ends_inside_hours_or_a_files_name_or_after_a_word_of_one_letter",
+        ),
+    ),
+    Mutation(
+        "what nobody would act on is worth no mail",
+        "services/notifications/state.py",
+        "    told = [body.topic, body.city_id, *place, times]",
+        "    told = [body.kind, body.topic, body.city_id, *place, times]",
+        ("tests/notifications/test_state.py::test_what_nobody_who_comes_would_act_on_is_not",),
+    ),
+    Mutation(
+        "a place is told once, by the mail about it",
+        "services/notifications/kinds/waiting.py",
+        "        if not believes or self._is_told_of_a_place(told):",
+        "        if not believes:",
+        (
+            "tests/notifications/test_waiting.py::test_who_gets_a_place_is_told_by_the_mail_about_the_place_and_not_twice",
+        ),
+    ),
+    Mutation(
+        "no mail overtakes another one about the same thing",
+        "services/notifications/store.py",
+        """startswith(f"{kind.name}/"), _is_alone)""",
+        """startswith(f"{kind.name}/"))""",
+        (
+            "tests/notifications/test_claims.py::test_no_mail_about_the_place_overtakes_one_about_the_waiting_list_that_is_being_sent",
+        ),
+    ),
+    Mutation(
+        "nothing changes unseen while a mail that yields is taken",
+        "services/notifications/store.py",
+        "    if kind.yields_to:\n        statement",
+        "    if False:\n        statement",
+        (
+            "tests/notifications/test_claims.py::test_what_a_waiting_mail_is_judged_by_does_not_change_while_it_is_taken",
+        ),
+    ),
+    Mutation(
+        "a reminder is of use until midnight",
+        "services/notifications/kinds/reminder.py",
+        "not self._at <= now < self._until or",
+        "not self._at <= now or",
+        (
+            "tests/notifications/test_reminder.py::test_whoever_has_a_place_is_reminded_on_the_day_before_between_the_hour_and_midnight",
+        ),
+    ),
+    Mutation(
+        "a reminder is of use until midnight, in SQL",
+        "services/notifications/kinds/reminder.py",
+        "SESSION.c.noon_before_at > NOW - MIDNIGHT)",
+        "sa.true())",
+        ("tests/notifications/test_kinds.py",),
+    ),
+    Mutation(
+        "who was told just now is not reminded",
+        "services/notifications/kinds/reminder.py",
+        "knows_since <= self._at - self.rules.reminder_quiet",
+        "knows_since <= self._at",
+        (
+            "tests/notifications/test_reminder.py::test_nobody_is_reminded_whom_a_mail_about_the_place_told_just_now_or_has_yet_to_tell",
+        ),
+    ),
+    Mutation(
+        "hours of the day before are counted from its noon",
+        "services/notifications/state.py",
+        "    return dt.datetime.combine(eve, dt.time(12), ZoneInfo(first.zone)).astimezone(dt.UTC)",
+        "    return dt.datetime.combine(eve, dt.time(0), ZoneInfo(first.zone)).astimezone(dt.UTC) + dt.timedelta(hours=12)",
+        ("tests/notifications/test_reminder.py::test_the_hour_is_what_clocks_show_on_the_day_before",),
     ),
 )

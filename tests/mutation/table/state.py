@@ -50,7 +50,7 @@ MUTATIONS = (
     Mutation(
         "what comes too late for the row is kept beside it",
         "shared/state/working.py",
-        "        if verdict in (Verdict.NEWER, Verdict.STALE) and (remember",
+        "        if verdict in _REMEMBERED and (remember",
         "        if verdict is Verdict.NEWER and (remember",
         ("tests/attendance/test_views.py::test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood",),
     ),

@@ -17,6 +17,19 @@ CREATE TABLE kept.decider (
     PRIMARY KEY (id)
 );
 
+CREATE TABLE projection.link_key (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    key_id TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    verifies_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT link_key_key PRIMARY KEY (key_id)
+);
+
 CREATE TABLE projection.membership (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,

@@ -13,8 +13,8 @@ down_revision = None
 
 TABLES = """
 CREATE TABLE kept.open_notice (
-    person_id TEXT NOT NULL,
-    session_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    about TEXT NOT NULL,
     notice_id TEXT NOT NULL,
     planned_at TIMESTAMP WITH TIME ZONE NOT NULL,
     next_attempt_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -29,7 +29,8 @@ CREATE TABLE kept.open_notice (
     doubts BIGINT NOT NULL,
     lease TEXT,
     lease_until TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT open_notice_key PRIMARY KEY (person_id, session_id),
+    problem TEXT,
+    CONSTRAINT open_notice_key PRIMARY KEY (recipient, about),
     CONSTRAINT open_notice_id UNIQUE (notice_id),
     CONSTRAINT open_notice_lease_has_an_end CHECK ((lease is null) = (lease_until is null)),
     CONSTRAINT open_notice_attempts_say_something CHECK (attempts = 0 or content is not null)
@@ -43,7 +44,31 @@ CREATE TABLE kept.digest_key (
     CONSTRAINT digest_key_is_one CHECK (id = 1)
 );
 
+CREATE TABLE kept.signing_key (
+    key_id TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    private_key TEXT NOT NULL,
+    signs_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    verifies_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT signing_key_key PRIMARY KEY (key_id)
+);
+
+CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
+
 CREATE INDEX open_notice_next ON kept.open_notice (next_attempt_at);
+
+CREATE TABLE projection.link_key (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    key_id TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    verifies_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT link_key_key PRIMARY KEY (key_id)
+);
 
 CREATE TABLE projection.contact (
     source TEXT NOT NULL,
@@ -67,8 +92,8 @@ CREATE TABLE projection.notice (
     event_id TEXT NOT NULL,
     heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
     notice_id TEXT NOT NULL,
-    person_id TEXT NOT NULL,
-    session_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    about TEXT NOT NULL,
     kind TEXT NOT NULL,
     language TEXT NOT NULL,
     sequence BIGINT NOT NULL,
@@ -78,12 +103,13 @@ CREATE TABLE projection.notice (
     doubts BIGINT NOT NULL,
     state TEXT NOT NULL,
     code TEXT,
+    problem TEXT,
     made_of TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT notice_key PRIMARY KEY (notice_id)
 );
 
-CREATE INDEX notice_person ON projection.notice (person_id);
+CREATE INDEX notice_recipient ON projection.notice (recipient);
 
 CREATE INDEX notice_state ON projection.notice (state, notice_id);
 
@@ -114,6 +140,18 @@ CREATE TABLE projection.place (
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
+CREATE TABLE projection.place_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
+);
+
 CREATE INDEX place_heard ON projection.place (heard_at);
 
 CREATE INDEX place_person ON projection.place (person_id);
@@ -131,7 +169,9 @@ CREATE TABLE projection.session (
     venue TEXT NOT NULL,
     address TEXT,
     meetings JSONB NOT NULL,
+    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
     state TEXT NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
@@ -139,7 +179,32 @@ CREATE TABLE projection.session (
 
 CREATE INDEX session_ends ON projection.session (ends_at);
 
+CREATE INDEX session_noon_before ON projection.session (noon_before_at);
+
 CREATE INDEX session_heard ON projection.session (heard_at);
+
+CREATE TABLE projection.session_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    venue TEXT NOT NULL,
+    address TEXT,
+    meetings JSONB NOT NULL,
+    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    content TEXT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
+);
+
+CREATE INDEX session_said_ends ON projection.session_said (ends_at);
 
 CREATE TABLE projection.settled (
     source TEXT NOT NULL,
@@ -157,8 +222,8 @@ CREATE TABLE projection.settled (
 CREATE INDEX settled_heard ON projection.settled (heard_at);
 
 CREATE TABLE projection.told (
-    person_id TEXT NOT NULL,
-    session_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    about TEXT NOT NULL,
     notice_id TEXT NOT NULL,
     sequence BIGINT NOT NULL,
     state TEXT NOT NULL,
@@ -168,11 +233,13 @@ CREATE TABLE projection.told (
     certain JSONB,
     given_up TEXT,
     given_up_for TEXT,
-    ends_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT told_key PRIMARY KEY (person_id, session_id)
+    given_up_by TEXT,
+    until TIMESTAMP WITH TIME ZONE,
+    told_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT told_key PRIMARY KEY (recipient, about)
 );
 
-CREATE INDEX told_ends ON projection.told (ends_at);
+CREATE INDEX told_until ON projection.told (until);
 
 CREATE TABLE projection.topic (
     source TEXT NOT NULL,

@@ -1,0 +1,81 @@
+"""The page of one person's place in one session, opened by the link from a mail: how it stands, and what can be done about it.
+
+GET shows and changes nothing, however often and by whomever the link is followed; POST acts, through the one path on which every
+request is decided. Who asks, and about which place, comes from the link and never from what is sent along.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from services.enrolment.pages import reading
+from services.enrolment.pages.showing import Act, is_as_seen, request_id, request_of, shown
+from shared.books.holding import is_known
+from shared.process.runtime import Runtime
+from shared.web.asking import command
+from shared.web.links import Link, Purpose, Refused, Rejection, key_named, read
+from shared.web.pages.kit import Pages, form_of
+from shared.web.tokens import Actor
+
+AUDIENCE = "enrolment"
+SEEN_MOST = 60
+
+
+def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+    async def opened(token: str) -> Link | Rejection:
+        """What the link in the address is for, as far as notifications signed it."""
+        named = key_named(token)
+        if named is None:
+            return Rejection(Refused.UNKNOWN)
+        async with runtime.engine.connect() as connection:
+            key = await reading.key(connection, named)
+        return read(token, audience=AUDIENCE, purpose=Purpose.PLACE, key=key, now=runtime.service.clock())
+
+    @routes.get("/place/{token}")
+    async def show(request: Request, token: str) -> Response:
+        return await page(request, await opened(token))
+
+    @routes.post("/place/{token}")
+    async def act(request: Request, token: str) -> Response:
+        form, link = await form_of(request), await opened(token)
+        if isinstance(link, Rejection):
+            return await page(request, link)
+        try:
+            asked, seen = Act(form.get("act", "")), form.get("seen", "")
+        except ValueError:
+            return pages.message(request, "unreadable", 400, readers=link.language)
+        if not seen or len(seen) > SEEN_MOST or not seen.isascii() or not seen.isprintable():
+            return pages.message(request, "unreadable", 400, readers=link.language)
+        body = request_of(asked, link.session_id, link.person_id)
+        heard = command(
+            runtime, body, Actor(f"participant:{link.person_id}", frozenset()), request_id(asked, link.session_id, seen)
+        )
+        async with runtime.engine.connect() as connection:
+            # In this order: pressed twice at once, the other one's decision may be what the place stands by already.
+            found = await reading.place(connection, link.session_id, link.person_id)
+            again = await is_known(connection, heard)
+        if not again:
+            if found is None or (found.person is not None and found.person.erased):
+                return await page(request, link)
+            if not is_as_seen(seen, found.place):
+                return await page(request, link, status=409, overtaken=True)
+            await runtime.commands.submit(heard)
+        return pages.again(request)
+
+    async def page(request: Request, link: Link | Rejection, *, status: int = 200, overtaken: bool = False) -> Response:
+        if isinstance(link, Rejection):
+            is_ours = link.why is Refused.EXPIRED
+            about, code = ("expired", 410) if is_ours else ("no_link", 404)
+            return pages.message(request, about, code, readers=link.language)
+        async with runtime.engine.connect() as connection:
+            found = await reading.place(connection, link.session_id, link.person_id)
+        if found is None:
+            return pages.message(request, "unknown", 404, readers=link.language)
+        if found.person is not None and found.person.erased:
+            return pages.message(request, "erased", 410, readers=link.language)
+        language = pages.language(request, link.language)
+        now = runtime.service.clock()
+        place = shown(found, language=language, arranged=link.arranged, now=now)
+        if request.query_params.get("live") == place.glance:
+            return Response(status_code=204, headers={"Cache-Control": "no-store"})
+        return pages.answer(request, "place.html", language, status=status, place=place, overtaken=overtaken)

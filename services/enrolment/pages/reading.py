@@ -1,0 +1,75 @@
+"""What the pages read: keys of links, and all that is known about one place. SQL that changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.enrolment.pages.showing import Found
+from services.enrolment.state import LinkKey, Person, Place, Session
+from services.enrolment.store import LINK_KEY, PERSON, PLACE, SESSION, TOPIC, TOWN
+from shared.contracts import EVENTS
+from shared.contracts.enrolment import AskedFor, Standing
+from shared.contracts.model import Language
+from shared.contracts.portal import WithdrawalRequested
+from shared.events.envelope import subject_of
+from shared.postgres.database import rows_as
+from shared.postgres.tables import HELD
+from shared.web.links import VerifyingKey
+
+_KEY = sa.select(LINK_KEY).where(LINK_KEY.c.key_id == sa.bindparam("key_id"))
+
+
+async def key(connection: AsyncConnection, key_id: str) -> VerifyingKey | None:
+    """The public half of the key that a link names."""
+    found = rows_as(LinkKey, await connection.execute(_KEY, {"key_id": key_id}))
+    if not found:
+        return None
+    return VerifyingKey(found[0].key_id, found[0].audience, found[0].public_key, found[0].verifies_until)
+
+
+async def place(connection: AsyncConnection, session_id: str, person_id: str) -> Found | None:
+    """All about this person's place in this session. None: nobody has announced the session here."""
+    session = await _one(connection, Session, SESSION, session_id=session_id)
+    if session is None:
+        return None
+    person = await _one(connection, Person, PERSON, person_id=person_id)
+    own = await _one(connection, Place, PLACE, session_id=session_id, person_id=person_id)
+    topic = sa.select(TOPIC).where(TOPIC.c.topic == session.topic).order_by(TOPIC.c.rule_id).limit(1)
+    named = (await connection.execute(topic)).one_or_none()
+    town = sa.select(TOWN.c.name).where(TOWN.c.city_id == session.city_id).order_by(TOWN.c.stage.desc()).limit(1)
+    return Found(
+        session=session,
+        place=own,
+        person=person,
+        topic_names={Language.PL: named.name_pl, Language.EN: named.name_en} if named else {},
+        city_name=(await connection.execute(town)).scalar_one_or_none(),
+        ahead=await _ahead(connection, own),
+        waits_for_answer=await _waits_for(connection, session_id, person_id),
+    )
+
+
+async def _ahead(connection: AsyncConnection, place: Place | None) -> int:
+    """How many wait before this place."""
+    if place is None or place.queue is None or place.state != Standing.WAITLISTED:
+        return 0
+    before = sa.select(sa.func.count()).where(
+        PLACE.c.session_id == place.session_id, PLACE.c.state == Standing.WAITLISTED, PLACE.c.queue < place.queue
+    )
+    return int((await connection.execute(before)).scalar_one())
+
+
+async def _waits_for(connection: AsyncConnection, session_id: str, person_id: str) -> AskedFor | None:
+    """What the newest request about this place asks for that is held."""
+    subject = subject_of(WithdrawalRequested(session_id=session_id, person_id=person_id))
+    held = sa.select(HELD.c.type).where(HELD.c.subject == subject).order_by(HELD.c.appended_at.desc()).limit(1)
+    kind = (await connection.execute(held)).scalar_one_or_none()
+    return AskedFor(EVENTS[kind].asks_for) if kind else None  # type: ignore[attr-defined]  # Only requests are held.
+
+
+async def _one(connection: AsyncConnection, kind: Any, table: sa.Table, **key: str) -> Any:
+    statement = sa.select(table).where(*(table.c[name] == value for name, value in key.items()))
+    found = rows_as(kind, await connection.execute(statement))
+    return found[0] if found else None

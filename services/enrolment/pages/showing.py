@@ -1,0 +1,155 @@
+"""What the page of a place shows, and what may be done there. Pure: from rows to values; the words stand in place.html."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import assert_never
+
+from services.enrolment.state import Person, Place, Session
+from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.model import Language
+from shared.contracts.planner import SessionStanding
+from shared.contracts.portal import EnrolmentRequested, PlaceRequest, WithdrawalRequested
+from shared.values import immutable
+from shared.web.links import arrangement
+
+
+class Time(StrEnum):
+    """How a session lies to the moment at which its page is opened."""
+
+    AHEAD = "ahead"
+    BEGUN = "begun"
+    OVER = "over"
+    CANCELLED = "cancelled"
+
+
+class Act(StrEnum):
+    """What a person may do on the page of their place. Each is a request that is decided as if it came over the API or from Kafka."""
+
+    GIVE_BACK = "give_back"
+    ASK_AGAIN = "ask_again"
+
+
+@immutable
+class Found:
+    """All that is known about one person's place in one session."""
+
+    session: Session
+    place: Place | None
+    person: Person | None
+    topic_names: dict[Language, str]
+    city_name: str | None
+    ahead: int
+    """How many wait before them."""
+    waits_for_answer: AskedFor | None
+    """What they asked for and is held until more is known."""
+
+
+@immutable
+class Shown:
+    """The page of a place."""
+
+    session: Session
+    time: Time
+    standing: Standing
+    given_up_for: WithdrawalReason | None
+    refused_for: RefusalReason | None
+    ahead: int
+    waits_for_answer: AskedFor | None
+    decided_at: dt.datetime | None
+    topic: str
+    city_name: str | None
+    name: str
+    has_changed: bool
+    """Time or place are others than the mail told that led here."""
+    acts: tuple[Act, ...]
+    seen: str
+    """How the place stood on the page from which something is asked: what is asked of another standing is not done."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may change while somebody looks at it."""
+        is_waiting = self.standing is Standing.WAITLISTED or self.waits_for_answer is not None
+        return is_waiting and self.time is Time.AHEAD
+
+    @property
+    def glance(self) -> str:
+        """The same while there is nothing new to see."""
+        return f"{self.seen}.{self.ahead}.{self.session.version}.{self.time}.{self.waits_for_answer or ''}"
+
+
+def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) -> Shown:
+    """The page as it is at this moment, for a reader whose mail told this arrangement."""
+    session, place = found.session, found.place
+    names = (found.person.given_name, found.person.family_name) if found.person else ()
+    return Shown(
+        session=session,
+        time=time_of(session, now),
+        standing=Standing(place.state) if place else Standing.NONE,
+        given_up_for=place.reason if place else None,
+        refused_for=place.refusal if place else None,
+        ahead=found.ahead,
+        waits_for_answer=found.waits_for_answer,
+        decided_at=place.decided_at if place else None,
+        topic=found.topic_names.get(language) or session.topic,
+        city_name=found.city_name if not _is_said(found.city_name, session) else None,
+        name=" ".join(name for name in names if name),
+        has_changed=arranged != arrangement(session.venue, session.address, session.meetings),
+        acts=acts_of(found, now),
+        seen=seen_of(place),
+    )
+
+
+def time_of(session: Session, now: dt.datetime) -> Time:
+    if session.state == SessionStanding.CANCELLED:
+        return Time.CANCELLED
+    if now >= session.ends_at:
+        return Time.OVER
+    return Time.BEGUN if now >= session.starts_at else Time.AHEAD
+
+
+def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
+    """What may be done now. What a rule took is given back by itself: nobody asks for it."""
+    place, session = found.place, found.session
+    if place is None or found.waits_for_answer or time_of(session, now) is not Time.AHEAD:
+        return ()
+    match Standing(place.state):
+        case Standing.ENROLLED | Standing.WAITLISTED:
+            return (Act.GIVE_BACK,)
+        case Standing.WITHDRAWN:
+            return (Act.ASK_AGAIN,) if place.reason == WithdrawalReason.REQUESTED else ()
+        case Standing.NONE:
+            return ()
+        case never:
+            assert_never(never)
+
+
+def seen_of(place: Place | None) -> str:
+    return f"{place.episode}.{place.state}.{place.version}" if place else f"0.{Standing.NONE}.0"
+
+
+def is_as_seen(seen: str, place: Place | None) -> bool:
+    """Whether the place still stands as on the page that was looked at: the same life of it, with the same standing."""
+    return seen.split(".")[:2] == seen_of(place).split(".")[:2]
+
+
+def request_of(act: Act, session_id: str, person_id: str) -> PlaceRequest:
+    """What is asked for by it."""
+    match act:
+        case Act.GIVE_BACK:
+            return WithdrawalRequested(session_id=session_id, person_id=person_id)
+        case Act.ASK_AGAIN:
+            return EnrolmentRequested(session_id=session_id, person_id=person_id)
+        case never:
+            assert_never(never)
+
+
+def request_id(act: Act, session_id: str, seen: str) -> str:
+    """The same for the same button on the same page: pressed twice, it is one request."""
+    return f"page.{act}.{session_id}.{seen}"
+
+
+def _is_said(city_name: str | None, session: Session) -> bool:
+    """Whether the venue or its address names the town already."""
+    return city_name is not None and city_name.casefold() in f"{session.venue} {session.address or ''}".casefold()

@@ -1,0 +1,38 @@
+"""Every kind of mail there is: one table. Whoever adds one adds its name here, and its file beside this one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import assert_never
+
+from services.notifications.kinds.kind import Kind
+from services.notifications.kinds.place import PLACE_KIND
+from services.notifications.kinds.reminder import REMINDER_KIND
+from services.notifications.kinds.waiting import WAITING_KIND
+
+
+class Subject(StrEnum):
+    """How the subjects of a kind begin; what is more urgent is sent first."""
+
+    PLACE = "place"
+    WAITING = "waiting"
+    REMINDER = "reminder"
+
+
+def kind_of(subject: Subject) -> Kind:
+    match subject:
+        case Subject.PLACE:
+            return PLACE_KIND
+        case Subject.WAITING:
+            return WAITING_KIND
+        case Subject.REMINDER:
+            return REMINDER_KIND
+    assert_never(subject)
+
+
+KINDS: dict[Subject, Kind] = {subject: kind_of(subject) for subject in Subject}
+
+
+def subject_of(about: str) -> Subject:
+    """The kind of what a notice is about."""
+    return Subject(about.partition("/")[0])

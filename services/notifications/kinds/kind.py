@@ -1,0 +1,106 @@
+"""What a kind of mail has to say of itself, so that one ledger, one planner and one sender serve all of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from services.notifications.sheets import Office, Sheet
+from services.notifications.untold import Matter
+from shared.state.rows import Row, fields_of
+from shared.values import immutable
+
+R = TypeVar("R", bound=Row)
+
+
+_WIDTHS: dict[Any, int] = {}
+
+
+@immutable
+class Rules:
+    """What kinds are told by the settings."""
+
+    since: dt.datetime
+    reminder_hour: int = 15
+    reminder_quiet: dt.timedelta = dt.timedelta(hours=24)
+
+    def parameters(self) -> dict[str, Any]:
+        """As the statements of all kinds name them."""
+        after_noon = dt.timedelta(hours=self.reminder_hour - 12)
+        return {"since": self.since, "reminder_after_noon": after_noon, "reminder_quiet": self.reminder_quiet}
+
+
+class Reading:
+    """Takes the rows of several tables, and single values, out of one joined row, in the order in which they were selected."""
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+        self._position = 0
+
+    def next(self, kind: type[R]) -> R | None:
+        """The next table's row; None where the outer join found none."""
+        width = _WIDTHS.get(kind) or _WIDTHS.setdefault(kind, len(fields_of(kind)))
+        begin, self._position = self._position, self._position + width
+        values = self._row[begin : self._position]
+        return None if all(value is None for value in values) else kind(*values)
+
+    def values(self, number: int) -> tuple[Any, ...]:
+        begin, self._position = self._position, self._position + number
+        return tuple(self._row[begin : self._position])
+
+
+@immutable
+class Scope:
+    """What subjects of some kinds are about, such as one person and one session: the same news concern all of them."""
+
+    keys: sa.FromClause
+    """Where all of them stand."""
+    recipient: sa.ColumnElement[str]
+    key: sa.ColumnElement[str]
+    """What stands behind the kind's name in a subject."""
+    news: sa.CompoundSelect[Any]
+    """(recipient, key) of those that something was heard about at `mark` or later."""
+    soon: tuple[sa.ColumnElement[bool], ...]
+    """Whether something was heard about an open notice since `mark`: one of them."""
+
+
+@immutable
+class Kind:
+    """One kind of mail. The expressions are over `around(scope.keys)`; they say what the matter's class judges again when a notice
+    is taken, and tests hold the two against each other."""
+
+    name: str
+    """How its subjects begin."""
+    letters: tuple[str, ...]
+    """The mails it sends, as notices call them."""
+    scope: Scope
+    around: Callable[[sa.FromClause], sa.FromClause]
+    """A source that holds the scope's tables, joined with all that the expressions read: also what was told, and the contact."""
+    about: sa.ColumnElement[str]
+    content: sa.ColumnElement[Any]
+    """The hash of what is to be believed now; null: nothing."""
+    differs: sa.ColumnElement[bool]
+    waits: Mapping[str, sa.ColumnElement[bool]]
+    """What a difference must not be told before, by its name in `Difference.waits_for`."""
+    unknown: Mapping[str, sa.ColumnElement[bool]]
+    """What a mail cannot be written without, and is not known."""
+    parts: tuple[sa.ColumnElement[bool], ...]
+    """Where differences can be: apart from each other, each found by an index."""
+    told_by_others: sa.ColumnElement[bool]
+    """Of what does not differ: nobody was told by us."""
+    made_of: sa.ColumnElement[Any]
+    """The digest of all that a mail is made of beside what it says."""
+    columns: tuple[sa.ColumnElement[Any], ...]
+    """What its matter is read from."""
+    read: Callable[[Reading, Rules], Matter]
+    sheet: Callable[[Any, Office], Sheet]
+    """What its matter's mail shows."""
+    missed: sa.ColumnElement[bool] | None = None
+    """Of what can not be told any more: what had to be. None: not being told it harms nobody."""
+    missed_at: sa.ColumnElement[Any] | None = None
+    """When it was too late."""
+    yields_to: tuple[sa.Table, ...] = ()
+    """Rows that do not change while a notice is taken: so no other mail about the same thing overtakes it unseen."""

@@ -1,0 +1,197 @@
+"""Mails about a place: that somebody has one, what changed, and that it is gone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from services.notifications.kinds import sessions
+from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.sessions import LASTS, NOTHING_TOLD, SAID_FOR_LATER, UNSETTLED, Facts
+from services.notifications.ledger import NOTHING, Content, OpenNotice, Told, nothing_yet
+from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail, arranged
+from services.notifications.place_sheet import place_sheet
+from services.notifications.state import CANCELLED, SCHEDULED
+from services.notifications.tables import MAILBOX, NOW, PLACE, SESSION, SINCE, TOLD, is_another
+from services.notifications.untold import (
+    ENROLMENT,
+    JUST_BEFORE,
+    Addressee,
+    Difference,
+    Matter,
+    judged,
+    never_told,
+    standing,
+)
+from services.notifications.untold import is_another as has_another
+from shared.contracts.enrolment import Standing
+from shared.contracts.model import Language
+from shared.values import immutable
+
+NAME = "place"
+
+
+@immutable
+class Place(Matter):
+    """A person's place in a session.
+
+    Decided until the session is over, as it is true and as it was told: who believes that it takes place next week has to
+    know that it took place yesterday. Before go-live others told people what was true then.
+    """
+
+    facts: Facts
+
+    @property
+    def waits_for(self) -> str | None:
+        return self.facts.waits_for
+
+    @property
+    def _content(self) -> str | None:
+        facts = self.facts
+        return facts.session.content if facts.session and facts.stands(Standing.ENROLLED) else None
+
+    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+        if self.facts.place is None or self.facts.session is None:
+            return None
+        believed = self._believed(told)
+        found = self._found(believed, to, now)
+        if found is None:
+            return None
+        waits_for = ENROLMENT if self._content is not None and not self.facts.settled else None
+        by_others = (told is None or told.said is None) and found.before is not None
+        return judged(replace(found, waits_for=waits_for, told_by_others=by_others), told, believed, to, now=now)
+
+    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+        place, session = self.facts.place, self.facts.session
+        if place is None or session is None:
+            return None
+        believed = self._believed(told)
+        end = max(session.ends_at, believed.until or session.ends_at)
+        if not since < end <= now or place.heard_at >= end or session.heard_at >= end:
+            return None
+        return never_told(self.difference(told, to, now=end - JUST_BEFORE), believed)
+
+    def named(self, content: Content, language: Language) -> Content:
+        return self.facts.named(content, language)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:
+        facts, content, language = self.facts, notice.content, notice.language
+        if facts.session is None or content is None or language is None or facts.topic_names is None:
+            raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
+        says = content.says
+        told = [one.says for one in (found.before, found.certain) if one is not None]
+        return PlaceMail(
+            session_id=facts.session.session_id,
+            letter=found.letter,
+            language=language,
+            session_kind=facts.session.kind,
+            topic_name=says.topic_name or facts.topic_names[0 if language == Language.PL else 1],
+            city_name=says.city_name or facts.city_name or "",
+            venue=says.venue,
+            address=says.address,
+            meetings=says.meetings,
+            sequence=notice.sequence,
+            session_cancelled=found.because == CANCELLED,
+            before=arranged(found.before, says),
+            certain=arranged(found.certain, says),
+            another_topic=any(one.topic not in (None, says.topic) for one in told),
+            told_by_others=found.told_by_others,
+            in_doubt=found.in_doubt,
+            is_ahead=found.is_ahead,
+        )
+
+    def _believed(self, told: Told | None) -> Told:
+        """What the person was told, by us, or else by others before go-live."""
+        place, known = self.facts.place, self.facts.known_before
+        assert place is not None
+        told = told or nothing_yet(place.person_id, f"{NAME}/{place.session_id}")
+        if told.said is not None or known is None or known.state != SCHEDULED:
+            return told
+        return sessions.by_others(told, known, known.content)
+
+    def _found(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
+        session, content = self.facts.session, self._content
+        assert session is not None
+        is_over = now >= session.ends_at
+        elsewhere = content is not None and not is_over and has_another(told, to)
+        if told.content == content and not elsewhere:
+            return None
+        believes_in_a_place = told.until is not None and now < told.until
+        if not believes_in_a_place and (content is None or is_over):
+            return None
+        certain = standing(told.certain)
+        before = standing(told.said) or certain
+        says = self.facts.true_now(content)
+        if content is None:
+            called_off = (before or says).model_copy(update={"hash": None})
+            because = CANCELLED if session.state == CANCELLED else None
+            return Difference(CANCELLATION, called_off, certain=certain, because=because)
+        # At another address nothing is known that could change: whoever reads it gets the whole, and an entry of their own.
+        if elsewhere:
+            return Difference(CONFIRMATION, says)
+        # Nor is it a change to whoever was told last, or may have been, that there is no place any more.
+        if told.content is None or (told.said is not None and told.said.hash is None):
+            return Difference(CONFIRMATION, says, certain=certain)
+        return Difference(CHANGE, says, before=before, certain=certain)
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+_known = sessions.known_before(Standing.ENROLLED)
+_known_content = sa.case((_known.c.state == SCHEDULED, _known.c.content))
+_has_place = sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED)
+_content = sa.case((_has_place, SESSION.c.content))
+_believed = sa.case((NOTHING_TOLD, _known_content), else_=TOLD.c.content)
+_until = sa.case((NOTHING_TOLD, sa.case((_known.c.state == SCHEDULED, _known.c.ends_at))), else_=TOLD.c.until)
+_end = sa.func.greatest(SESSION.c.ends_at, _until)
+
+
+def _differs(lasts: sa.ColumnElement[bool], believes: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """At a moment at which the session lasts, or as far as the person knows."""
+    has_place = sa.and_(_has_place, lasts)
+    return sa.and_(
+        sa.or_(believes, has_place),
+        sa.or_(_believed.is_distinct_from(_content), sa.and_(has_place, is_another(TOLD.c.mailbox, MAILBOX))),
+    )
+
+
+def _around(places: sa.FromClause) -> sa.FromClause:
+    return sessions.around(places, sessions.about(NAME)).outerjoin(_known, sa.true())
+
+
+def _read(reading: Reading, rules: Rules) -> Place:
+    return Place(sessions.read(reading, known=True))
+
+
+PLACE_KIND = Kind(
+    name=NAME,
+    letters=(CONFIRMATION, CHANGE, CANCELLATION),
+    scope=sessions.SESSIONS,
+    around=_around,
+    about=sessions.about(NAME),
+    content=_content,
+    differs=_differs(LASTS, sa.func.coalesce(_until > NOW, sa.false())),
+    waits={ENROLMENT: sa.and_(_has_place, UNSETTLED)},
+    unknown=sessions.UNKNOWN,
+    parts=(
+        LASTS,
+        sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),
+        sa.and_(~LASTS, NOTHING_TOLD, SESSION.c.session_id.in_(SAID_FOR_LATER)),
+    ),
+    told_by_others=sa.and_(_known_content.is_not(None), _has_place),
+    made_of=sessions.MADE_OF,
+    columns=(*sessions.READ, *_known.c),
+    read=_read,
+    sheet=place_sheet,
+    missed_at=_end,
+    missed=sa.and_(
+        sa.func.coalesce(_end <= NOW, sa.false()),
+        _differs(SESSION.c.ends_at == _end, sa.func.coalesce(_until == _end, sa.false())),
+        _end > SINCE,
+        PLACE.c.heard_at < _end,
+        SESSION.c.heard_at < _end,
+        TOLD.c.given_up.is_distinct_from(sa.func.coalesce(_content, NOTHING)),
+    ),
+)

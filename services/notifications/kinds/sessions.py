@@ -1,0 +1,263 @@
+"""One person and one session: what the mails about a place, the waiting list and a training that comes near have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.notifications.kinds.kind import Reading, Scope
+from services.notifications.ledger import Belief, Content, Told
+from services.notifications.state import SCHEDULED, Place, Session, SessionSaid
+from services.notifications.tables import (
+    CONTACT,
+    NOW,
+    OPEN,
+    PERSON,
+    PLACE,
+    PLACE_SAID,
+    SESSION,
+    SESSION_SAID,
+    SETTLED,
+    SINCE,
+    TOLD,
+    TOPIC,
+    TOWN,
+    WRITTEN_TO,
+    digest,
+    of_first,
+)
+from shared.contracts.enrolment import Standing
+from shared.contracts.model import Language
+from shared.contracts.notifications import SessionTold
+from shared.values import immutable
+
+PLACE_NAME = "place"
+
+
+# --- values --------------------------------------------------------------------------------
+
+
+@immutable
+class Facts:
+    """What is known of one person's place in one session, whichever mail is about it."""
+
+    place: Place | None
+    session: Session | None
+    city_name: str | None
+    topic_names: tuple[str, str] | None
+    """Polish, English."""
+    settled: bool = True
+    """Whether enrolment has drawn every consequence from this statement of the session."""
+    known_before: Session | None = None
+    """The session as whoever stood at go-live as the kind asks knew it, if nobody was told anything since: others told them."""
+
+    @property
+    def waits_for(self) -> str | None:
+        known = {"town": self.city_name, "topic": self.topic_names}
+        return next((name for name, value in known.items() if value is None), None)
+
+    def stands(self, standing: Standing) -> bool:
+        """In a session that takes place."""
+        return (
+            self.place is not None
+            and self.session is not None
+            and self.place.state == standing
+            and self.session.state == SCHEDULED
+        )
+
+    def true_now(self, content: str | None) -> Content:
+        """What a mail says of the session; the topic's name follows with the language."""
+        assert self.session is not None
+        says = told_of(self.session).model_copy(update={"city_name": self.city_name})
+        return Content(hash=content, says=says)
+
+    def named(self, content: Content, language: Language) -> Content:
+        says = content.says
+        if says.topic_name is not None or self.topic_names is None or self.session is None:
+            return content
+        if says.topic != self.session.topic:  # Others told of another one: what they called it is not known.
+            return content
+        name = self.topic_names[0 if language == Language.PL else 1]
+        return content.model_copy(update={"says": says.model_copy(update={"topic_name": name})})
+
+
+def told_of(session: Session) -> SessionTold:
+    return SessionTold(
+        topic=session.topic,
+        city_id=session.city_id,
+        venue=session.venue,
+        address=session.address,
+        meetings=session.meetings,
+    )
+
+
+def by_others(told: Told, known: Session, content: str) -> Told:
+    """What whoever was told by others before go-live believes. Of those who could not be told anything since it still stands."""
+    said = Content(hash=content, says=told_of(known))
+    return replace(told, state=Belief.YES, content=content, said=said, until=known.ends_at)
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+of_session = PLACE.c.session_id == SESSION.c.session_id
+IS_SETTLED = sa.and_(
+    SETTLED.c.session_id == SESSION.c.session_id,
+    SETTLED.c.session_source == SESSION.c.source,
+    SETTLED.c.session_event_id == SESSION.c.event_id,
+    SETTLED.c.session_version == SESSION.c.version,
+)
+UNSETTLED = SETTLED.c.event_id.is_(None)
+LASTS = SESSION.c.ends_at > NOW
+
+
+def nothing_told(told: Any) -> sa.ColumnElement[bool]:
+    """In upserted rows a value that is missing may stand as JSON's null."""
+    return sa.func.coalesce(sa.func.jsonb_typeof(sa.type_coerce(told.c.said, JSONB)), "null") == "null"
+
+
+NOTHING_TOLD = nothing_told(TOLD)
+UNKNOWN = {
+    "town": ~sa.exists().where(TOWN.c.city_id == SESSION.c.city_id),
+    "topic": ~sa.exists().where(TOPIC.c.topic == SESSION.c.topic),
+}
+_latest_town = TOWN.alias("latest_town")
+CITY_NAME = (
+    sa.select(_latest_town.c.name)
+    .where(_latest_town.c.city_id == SESSION.c.city_id)
+    .order_by(_latest_town.c.stage.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+TOPIC_NAMES = tuple(of_first(TOPIC, column, SESSION.c.topic, "rule_id") for column in ("name_pl", "name_en"))
+_of_place = sa.and_(PLACE_SAID.c.session_id == PLACE.c.session_id, PLACE_SAID.c.person_id == PLACE.c.person_id)
+LIFE = (
+    sa.select(sa.func.max(PLACE_SAID.c.version))
+    .where(_of_place, PLACE_SAID.c.source == PLACE.c.source)
+    .where(PLACE_SAID.c.state != PLACE.c.state, PLACE_SAID.c.version < PLACE.c.version)
+    .correlate(PLACE)
+    .scalar_subquery()
+)
+"""Which life of a place it is: the last statement after which it stood otherwise. A place that is given back by a rule, or asked
+for again, lives anew."""
+MADE_OF = digest(*WRITTEN_TO, CITY_NAME, *TOPIC_NAMES, sa.cast(LIFE, sa.Text), version("rollcall"))
+"""Of the place's life: who asks again weeks later asks for another mail. Of the release, too: it tries again what an older one
+could not write, or what a server did not like about it."""
+
+
+def about(kind: str, *more: str) -> sa.ColumnElement[str]:
+    """The subject, as the ledger names it."""
+    text: sa.ColumnElement[str] = sa.literal(f"{kind}/", sa.Text) + PLACE.c.session_id
+    return text + sa.literal("".join(f"/{one}" for one in more), sa.Text) if more else text
+
+
+def _stood(column: sa.ColumnElement[Any]) -> Any:
+    """Of the newest statement of a place from before go-live."""
+    return (
+        sa.select(column)
+        .where(_of_place, PLACE_SAID.c.heard_at < SINCE)
+        .order_by((PLACE_SAID.c.source == PLACE.c.source).desc(), PLACE_SAID.c.version.desc())
+        .limit(1)
+        .correlate(PLACE)
+        .scalar_subquery()
+    )
+
+
+def known_before(standing: Standing, told: Any = TOLD) -> Any:
+    """The session as whoever stood so at go-live knows it from others: as it stood then, or else was first said to be."""
+    before = SESSION_SAID.c.heard_at < SINCE
+    return (
+        sa.select(SESSION_SAID)
+        .where(SESSION_SAID.c.session_id == SESSION.c.session_id)
+        .where(nothing_told(told), _stood(PLACE_SAID.c.state) == standing)
+        .order_by(
+            before.desc(),
+            (SESSION_SAID.c.source == SESSION.c.source).desc(),
+            sa.case((before, -SESSION_SAID.c.version), else_=SESSION_SAID.c.version),
+        )
+        .limit(1)
+        .correlate(SESSION, told)
+        .lateral("known")
+    )
+
+
+def ever_stood(standing: Standing) -> sa.ColumnElement[bool]:
+    return sa.exists().where(_of_place, PLACE_SAID.c.state == standing)
+
+
+def life_before() -> sa.ColumnElement[int]:
+    """The life of a place at go-live."""
+    other = PLACE_SAID.alias("said_otherwise")
+    earlier = (
+        sa.select(sa.func.max(other.c.version))
+        .where(other.c.session_id == PLACE_SAID.c.session_id, other.c.person_id == PLACE_SAID.c.person_id)
+        .where(other.c.source == PLACE_SAID.c.source, other.c.state != PLACE_SAID.c.state)
+        .where(other.c.version < PLACE_SAID.c.version)
+        .correlate(PLACE_SAID)
+        .scalar_subquery()
+    )
+    return sa.func.coalesce(_stood(earlier), 0)
+
+
+def around(places: sa.FromClause, subject: sa.ColumnElement[str], *, always: bool = False) -> sa.FromClause:
+    """`always`: only places whose session is known; rows that are to be locked must not be missing."""
+    return (
+        places.join(SESSION, of_session, isouter=not always)
+        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == PLACE.c.person_id, TOLD.c.about == subject))
+        .outerjoin(CONTACT, CONTACT.c.person_id == PLACE.c.person_id)
+        .outerjoin(SETTLED, IS_SETTLED)
+    )
+
+
+SAID_FOR_LATER = sa.select(SESSION_SAID.c.session_id).where(SESSION_SAID.c.ends_at > NOW)
+
+_MARK = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
+
+
+def _is_news(table: sa.Table) -> sa.ColumnElement[bool]:
+    return table.c.heard_at >= _MARK
+
+
+_pair = sa.select(PLACE.c.person_id, PLACE.c.session_id)
+_news = sa.union_all(
+    _pair.where(_is_news(PLACE)),
+    _pair.join(SESSION, of_session).where(_is_news(SESSION)),
+    _pair.join(SETTLED, SETTLED.c.session_id == PLACE.c.session_id).where(_is_news(SETTLED)),
+    *(_pair.join(table, table.c.person_id == PLACE.c.person_id).where(_is_news(table)) for table in (CONTACT, PERSON)),
+    *(
+        _pair.join(SESSION, of_session).join(table, SESSION.c[key] == table.c[key]).where(LASTS, _is_news(table))
+        for table, key in ((TOPIC, "topic"), (TOWN, "city_id"))
+    ),
+)
+"""By everything that a letter reads."""
+_key = sa.func.split_part(OPEN.c.about, "/", 2)
+SESSIONS = Scope(
+    keys=PLACE,
+    recipient=PLACE.c.person_id,
+    key=PLACE.c.session_id,
+    news=_news,
+    soon=(
+        *(sa.exists().where(table.c.person_id == OPEN.c.recipient, _is_news(table)) for table in (CONTACT, PERSON)),
+        sa.exists().where(PLACE.c.person_id == OPEN.c.recipient, PLACE.c.session_id == _key, _is_news(PLACE)),
+        *(sa.exists().where(table.c.session_id == _key, _is_news(table)) for table in (SESSION, SETTLED)),
+    ),
+)
+
+READ = (
+    *PLACE.c,
+    *SESSION.c,
+    CITY_NAME,
+    *TOPIC_NAMES,
+    SETTLED.c.event_id.is_not(None),
+)
+
+
+def read(reading: Reading, *, known: bool) -> Facts:
+    """What `READ` selected, and then the session known before, if the kind selects that."""
+    place, session = reading.next(Place), reading.next(Session)
+    city_name, name_pl, name_en, settled = reading.values(4)
+    names = (name_pl, name_en) if name_pl else None
+    return Facts(place, session, city_name, names, settled, reading.next(SessionSaid) if known else None)

@@ -1,0 +1,260 @@
+"""Mails about the waiting list: that somebody waits, that the session moved meanwhile, and that waiting ended without a place.
+
+Who gets a place is told so by the mail about the place, and not twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from services.notifications.kinds import sessions
+from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.sessions import LASTS, NOTHING_TOLD, SAID_FOR_LATER, UNSETTLED, Facts
+from services.notifications.ledger import NOTHING, Content, OpenNotice, Told, nothing_yet
+from services.notifications.letters import BriefMail, arranged
+from services.notifications.sheets import CALM, CHANGED, OFF, Office, Sheet, brief
+from services.notifications.state import CANCELLED, SCHEDULED
+from services.notifications.tables import MAILBOX, NOW, OPEN, PLACE, SESSION, SINCE, TOLD, is_another
+from services.notifications.templates.words import notices_of
+from services.notifications.untold import (
+    ANOTHER_MAIL,
+    ENROLMENT,
+    JUST_BEFORE,
+    Addressee,
+    Difference,
+    Matter,
+    judged,
+    never_told,
+    standing,
+)
+from services.notifications.untold import is_another as has_another
+from shared.contracts.enrolment import Standing
+from shared.contracts.model import Language
+from shared.values import immutable
+
+NAME = "waiting"
+WAITING, WAITING_CHANGE, WAITING_ENDED = "waiting", "waiting_change", "waiting_ended"
+BEGUN, WITHDRAWN = "begun", "withdrawn"
+"""Why waiting ended, beside CANCELLED."""
+
+
+@immutable
+class Waiting(Matter):
+    """A person's waiting for a place in a session; it ends when the session begins, at the latest."""
+
+    facts: Facts
+    life: int
+    """Which waiting it is: who lost a place since waits anew."""
+    life_before: int | None
+    """Which it was at go-live."""
+    told_place: Told | None
+    """What they were told of a place."""
+    place_is_open: bool
+    """Whether a mail about a place is on its way to them."""
+
+    @property
+    def waits_for(self) -> str | None:
+        return self.facts.waits_for
+
+    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+        if self.facts.place is None or self.facts.session is None:
+            return None
+        believed = self._believed(told)
+        found = self._found(believed, to, now)
+        if found is None:
+            return None
+        waits_for = None
+        if found.letter != WAITING_ENDED and not self.facts.settled:
+            waits_for = ENROLMENT
+        elif self.place_is_open or (found.letter != WAITING_ENDED and self._believes_in_a_place):
+            waits_for = ANOTHER_MAIL
+        by_others = (told is None or told.said is None) and found.before is not None
+        return judged(replace(found, waits_for=waits_for, told_by_others=by_others), told, believed, to, now=now)
+
+    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+        place, session = self.facts.place, self.facts.session
+        if place is None or session is None:
+            return None
+        believed = self._believed(told)
+        end = session.starts_at if believed.until is None else max(session.ends_at, believed.until)
+        if not since < end <= now or place.heard_at >= end or session.heard_at >= end:
+            return None
+        return never_told(self.difference(told, to, now=end - JUST_BEFORE), believed)
+
+    def named(self, content: Content, language: Language) -> Content:
+        return self.facts.named(content, language)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        return BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
+
+    @property
+    def _believes_in_a_place(self) -> bool:
+        return self.told_place is not None and self.told_place.until is not None
+
+    def _believed(self, told: Told | None) -> Told:
+        place, known = self.facts.place, self.facts.known_before
+        assert place is not None
+        told = told or nothing_yet(place.person_id, f"{NAME}/{place.session_id}")
+        if told.said is not None or known is None or known.state != SCHEDULED:
+            return told
+        return sessions.by_others(told, known, _named(known.content, self.life_before or 0))
+
+    def _found(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
+        session = self.facts.session
+        assert session is not None
+        waits = self.facts.stands(Standing.WAITLISTED) and now < session.starts_at
+        content = _named(session.content, self.life) if waits else None
+        believes = told.content is not None and told.until is not None and now < max(told.until, session.ends_at)
+        before = standing(told.said) or standing(told.certain)
+        if content is not None:
+            elsewhere = has_another(told, to)
+            if told.content == content and not elsewhere:
+                return None
+            moved = believes and before is not None and not elsewhere and _life_of(told.content) == self.life
+            says = self.facts.true_now(content)
+            return Difference(WAITING_CHANGE, says, before=before) if moved else Difference(WAITING, says)
+        if not believes or self._is_told_of_a_place(told):
+            return None
+        says = (before or self.facts.true_now(None)).model_copy(update={"hash": None})
+        because: str
+        if session.state == CANCELLED:
+            because = CANCELLED
+        else:
+            because = BEGUN if self.facts.stands(Standing.WAITLISTED) else WITHDRAWN
+        return Difference(WAITING_ENDED, says, because=because)
+
+    def _is_told_of_a_place(self, told: Told) -> bool:
+        """Or will be, or was since: then mails about the place say how it stands."""
+        if self.facts.stands(Standing.ENROLLED):
+            return True
+        told_at = self.told_place.told_at if self.told_place is not None else None
+        return told_at is not None and (told.told_at is None or told.told_at < told_at)
+
+
+def _named(content: str, life: int) -> str:
+    return f"{content}/{life}"
+
+
+def _life_of(content: str | None) -> int | None:
+    life = (content or "").rpartition("/")[2]
+    return int(life) if life.isdecimal() else None
+
+
+# --- what it says --------------------------------------------------------------------------
+
+_NOTICES = notices_of(NAME, WAITING, WAITING_CHANGE, CANCELLED, BEGUN, WITHDRAWN)
+_TONES = {WAITING: CALM, WAITING_CHANGE: CHANGED, WAITING_ENDED: OFF}
+
+
+def _sheet(mail: BriefMail, office: Office) -> Sheet:
+    return brief(mail, office, _NOTICES[mail.language][mail.because or mail.letter], _TONES[mail.letter])
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+_known = sessions.known_before(Standing.WAITLISTED)
+_told_place = TOLD.alias("told_place")
+_life = sa.func.coalesce(sessions.LIFE, 0)
+
+
+def _content_of(content: sa.ColumnElement[str], life: sa.ColumnElement[int]) -> sa.ColumnElement[str]:
+    return content + "/" + sa.cast(life, sa.Text)
+
+
+_life_before = sessions.life_before()
+_is_listed = sa.and_(PLACE.c.state == Standing.WAITLISTED, SESSION.c.state == SCHEDULED)
+_would_say = _content_of(SESSION.c.content, _life)
+_content = sa.case((sa.and_(_is_listed, SESSION.c.starts_at > NOW), _would_say))
+_is_known = sa.and_(NOTHING_TOLD, _known.c.state == SCHEDULED)
+_believed = sa.case((_is_known, _content_of(_known.c.content, _life_before)), else_=TOLD.c.content)
+_until = sa.case((_is_known, _known.c.ends_at), else_=TOLD.c.until)
+_believes = sa.and_(_believed.is_not(None), _until.is_not(None))
+_is_told_of_a_place = sa.or_(
+    sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED),
+    sa.and_(
+        _told_place.c.told_at.is_not(None),
+        sa.or_(TOLD.c.told_at.is_(None), TOLD.c.told_at < _told_place.c.told_at),
+    ),
+)
+_place_is_open = sa.exists().where(
+    OPEN.c.recipient == PLACE.c.person_id, OPEN.c.about == sessions.about(sessions.PLACE_NAME)
+)
+_may_wait = sa.or_(
+    PLACE.c.state == Standing.WAITLISTED, TOLD.c.recipient.is_not(None), sessions.ever_stood(Standing.WAITLISTED)
+)
+"""Nearly everybody never waits: that is seen before anything else is looked for."""
+_waits_for_enrolment = sa.and_(_content.is_not(None), UNSETTLED)
+_end = sa.case((_until.is_(None), SESSION.c.starts_at), else_=sa.func.greatest(SESSION.c.ends_at, _until))
+
+
+def _around(places: sa.FromClause) -> sa.FromClause:
+    found = sessions.around(places, sessions.about(NAME), always=True)
+    subject = sessions.about(sessions.PLACE_NAME)
+    return found.outerjoin(
+        _told_place, sa.and_(_told_place.c.recipient == PLACE.c.person_id, _told_place.c.about == subject)
+    ).outerjoin(_known, sa.true())
+
+
+def _read(reading: Reading, rules: Rules) -> Waiting:
+    facts = sessions.read(reading, known=True)
+    life, life_before, is_open = reading.values(3)
+    return Waiting(facts, life, life_before, reading.next(Told), is_open)
+
+
+WAITING_KIND = Kind(
+    name=NAME,
+    letters=(WAITING, WAITING_CHANGE, WAITING_ENDED),
+    scope=sessions.SESSIONS,
+    around=_around,
+    about=sessions.about(NAME),
+    content=_content,
+    differs=sa.and_(
+        _may_wait,
+        sa.or_(
+            sa.and_(
+                _content.is_not(None),
+                sa.or_(_believed.is_distinct_from(_content), is_another(TOLD.c.mailbox, MAILBOX)),
+            ),
+            sa.and_(
+                _content.is_(None),
+                _believes,
+                sa.func.greatest(_until, SESSION.c.ends_at) > NOW,
+                ~_is_told_of_a_place,
+            ),
+        ),
+    ),
+    waits={
+        ENROLMENT: _waits_for_enrolment,
+        ANOTHER_MAIL: sa.and_(
+            ~_waits_for_enrolment,
+            sa.or_(_place_is_open, sa.and_(_content.is_not(None), _told_place.c.until.is_not(None))),
+        ),
+    },
+    unknown=sessions.UNKNOWN,
+    parts=(
+        LASTS,
+        sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),
+        sa.and_(~LASTS, NOTHING_TOLD, SESSION.c.session_id.in_(SAID_FOR_LATER)),
+    ),
+    told_by_others=sa.and_(_is_known, _content.is_not(None)),
+    made_of=sessions.MADE_OF,
+    columns=(*sessions.READ, *_known.c, _life, _life_before, _place_is_open, *_told_place.c),
+    read=_read,
+    sheet=_sheet,
+    missed_at=_end,
+    missed=sa.and_(
+        _may_wait,
+        _end <= NOW,
+        _end > SINCE,
+        PLACE.c.heard_at < _end,
+        SESSION.c.heard_at < _end,
+        sa.or_(
+            sa.and_(_until.is_(None), _is_listed, TOLD.c.given_up.is_distinct_from(_would_say)),
+            sa.and_(_believes, ~_is_told_of_a_place, TOLD.c.given_up.is_distinct_from(NOTHING)),
+        ),
+    ),
+    yields_to=(PLACE, SESSION),
+)

@@ -1,0 +1,127 @@
+"""What a mail shows, ready for its templates: the same for every kind that is about a session. Pure."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from services.notifications.invitation import Invitation, place_lines
+from services.notifications.letters import Arrangement, BriefMail, PlaceMail
+from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
+from services.notifications.templates.timetable import Day, dates_told, days_told
+from services.notifications.templates.words import Notice, Words, common_words
+from shared.contracts.model import Language
+from shared.values import immutable
+
+SUBJECT_TOPIC_CHARACTERS = 90
+GOOD, CALM, CHANGED, OFF = "good", "calm", "changed", "off"
+"""The tone of a mail: its colour."""
+
+
+@immutable
+class Office:
+    """Who answers questions and replies."""
+
+    organiser: str
+    organiser_name: str
+    base_url: str | None = None
+
+
+@immutable
+class Sheet:
+    """What the mails of one subject share."""
+
+    letter: str
+    language: Language
+    subject: str
+    shown: dict[str, Any]
+    template: str = "notice"
+    session_id: str | None = None
+    """Whose calendar entry the mail carries."""
+    invitation: Invitation | None = None
+    page: PlaceMail | None = None
+    """The place that a page is about, to which the mail leads whoever has it."""
+
+
+def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
+    """A mail that carries nothing for a calendar."""
+    words = common_words(mail.language)
+    told = (mail.before,) if mail.before is not None else ()
+    lead = f"{notice.lead} {notice.in_doubt}" if mail.in_doubt and notice.in_doubt else notice.lead
+    days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
+    return session_sheet(mail, office, words, notice, tone=tone, lead=lead, steps=notice.steps, days=days, told=told)
+
+
+def session_sheet(
+    mail: BriefMail | PlaceMail,
+    office: Office,
+    words: Words,
+    notice: Notice,
+    *,
+    tone: str,
+    lead: str,
+    steps: Iterable[str],
+    days: tuple[Day, ...],
+    told: tuple[Arrangement, ...],
+) -> Sheet:
+    """`told`: what is shown beside what holds now."""
+    if not mail.meetings:
+        raise ValueError("a notice needs at least one meeting")
+    topic, place = one_line(mail.topic_name), place_of(mail)
+    subject = notice.subject.format(
+        topic=textwrap.shorten(topic, SUBJECT_TOPIC_CHARACTERS, placeholder=" …"),
+        dates=dates_told(mail.meetings, words.locale),
+    )
+    topics_before = dict.fromkeys(one_line(one.topic_name) for one in told if one.topic_name)
+    shown = {
+        "language": mail.language.value,
+        "tone": tone,
+        "subject": subject,
+        "preview": f"{next(day.when.text for day in days if not day.dropped)} · {place[0]}",
+        "notice": notice,
+        "lead": lead,
+        "steps": list(steps),
+        "greeting": words.greeting.format(given_name=GIVEN_NAME),
+        "full_name": FULL_NAME,
+        "topic": topic,
+        "topic_before": "; ".join(topics_before),
+        "session_kind": words.session_kinds[mail.session_kind],
+        "labels": words.labels,
+        "when_label": notice.when or words.labels.when,
+        "where_label": notice.where or words.labels.where,
+        "days": days,
+        "place": place,
+        "place_before": place_before(mail, told),
+        "next_steps": words.next_steps,
+        "reason": notice.reason or words.reason,
+        "questions": words.questions,
+        "organiser": office.organiser,
+        "organiser_name": office.organiser_name,
+        "base_url": office.base_url,
+    }
+    return Sheet(mail.letter, mail.language, subject, shown)
+
+
+def place_of(mail: BriefMail | PlaceMail) -> tuple[str, ...]:
+    """Venue, address and town, one a line; the town is left out where the address says it."""
+    lines = [one_line(mail.venue)]
+    if mail.address:
+        lines.append(one_line(mail.address))
+    city = one_line(mail.city_name)
+    if not re.search(rf"\b{re.escape(city)}\b", " ".join(lines), re.IGNORECASE):
+        lines.append(city)
+    return tuple(lines)
+
+
+def place_before(mail: BriefMail | PlaceMail, told: tuple[Arrangement, ...]) -> str | None:
+    """The earlier place, if it was another one."""
+    here = _as_read(mail.venue, mail.address, None)
+    others = [one for one in told if one.venue and _as_read(one.venue, one.address, one.city_name) != here]
+    return "; ".join(dict.fromkeys(", ".join(place_lines(one)) for one in others)) or None
+
+
+def _as_read(*lines: str | None) -> tuple[str, ...]:
+    """Nobody goes anywhere else for another space."""
+    return tuple(" ".join(line.split()) for line in lines if line)

@@ -1,0 +1,149 @@
+"""Notifications' tables, and the digests that are made of their rows."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifications.keys import LinkKey, SigningKey
+from services.notifications.ledger import Notice, OpenNotice, Told
+from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid, Settled, Topic, Town
+from shared.postgres.database import KEPT, table_of
+from shared.state.rows import Row
+
+Pair = tuple[str, str]
+"""(recipient, about)"""
+
+METADATA = sa.MetaData()
+
+PERSON = table_of(Person, "person", METADATA, extra=[sa.Index("person_heard", "heard_at")])
+CONTACT = table_of(Contact, "contact", METADATA, extra=[sa.Index("contact_heard", "heard_at")])
+TOWN = table_of(Town, "town", METADATA)
+TOPIC = table_of(Topic, "topic", METADATA)
+SESSION = table_of(
+    Session,
+    "session",
+    METADATA,
+    extra=[
+        sa.Index("session_ends", "ends_at"),
+        sa.Index("session_heard", "heard_at"),
+        sa.Index("session_noon_before", "noon_before_at"),
+    ],
+)
+PLACE = table_of(
+    Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
+)
+SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
+PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
+NOTICE = table_of(
+    Notice,
+    "notice",
+    METADATA,
+    extra=[sa.Index("notice_recipient", "recipient"), sa.Index("notice_state", "state", "notice_id")],
+)
+TOLD = table_of(Told, "told", METADATA, extra=[sa.Index("told_until", "until")])
+SETTLED = table_of(Settled, "settled", METADATA, extra=[sa.Index("settled_heard", "heard_at")])
+OPEN = table_of(
+    OpenNotice,
+    "open_notice",
+    METADATA,
+    schema=KEPT,
+    extra=[
+        sa.Index("open_notice_next", "next_attempt_at"),
+        sa.Index("open_notice_leased", "recipient", postgresql_where=sa.text("lease is not null")),
+        sa.UniqueConstraint("notice_id", name="open_notice_id"),
+        sa.CheckConstraint("(lease is null) = (lease_until is null)", name="open_notice_lease_has_an_end"),
+        sa.CheckConstraint("attempts = 0 or content is not null", name="open_notice_attempts_say_something"),
+    ],
+)
+"""The business key is the primary key: two mails to one recipient about one subject are never on their way at once, whoever plans
+them."""
+DIGEST_KEY = sa.Table(
+    "digest_key",
+    METADATA,
+    sa.Column("id", sa.BigInteger, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("id", name="digest_key_key"),
+    sa.CheckConstraint("id = 1", name="digest_key_is_one"),
+    schema=KEPT,
+)
+"""What digests are made under: one row, made at the first start and backed up. It never leaves this database."""
+LINK_KEY = table_of(LinkKey, "link_key", METADATA)
+SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
+"""What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
+TABLES: dict[type[Row], sa.Table] = {
+    Person: PERSON,
+    Contact: CONTACT,
+    Town: TOWN,
+    Topic: TOPIC,
+    Session: SESSION,
+    SessionSaid: SESSION_SAID,
+    Place: PLACE,
+    PlaceSaid: PLACE_SAID,
+    Notice: NOTICE,
+    Settled: SETTLED,
+    Told: TOLD,
+    OpenNotice: OPEN,
+    LinkKey: LINK_KEY,
+    SigningKey: SIGNING_KEY,
+}
+
+
+# --- moments -------------------------------------------------------------------------------
+
+NOW = sa.bindparam("now", type_=sa.DateTime(timezone=True))
+SINCE = sa.bindparam("since", type_=sa.DateTime(timezone=True))
+"""Go-live: before it, others told people what was true then."""
+MOST = sa.bindparam("most", type_=sa.Integer, literal_execute=True)
+"""In the statement's text, because there are few of them: a limit that Postgres does not know makes it plan a join of
+seven tables anew each time, which takes longer than running it."""
+
+# --- digests -------------------------------------------------------------------------------
+
+_key = sa.select(DIGEST_KEY.c.key).scalar_subquery()
+KEY_NAME = sa.select(DIGEST_KEY.c.name).scalar_subquery()
+
+
+def digest(*parts: Any) -> sa.ColumnElement[str]:
+    """Of texts, under our key: equal for equal texts, and of no use to anybody without the key."""
+    text = sa.func.concat_ws("\x1f", _key, *(sa.func.coalesce(part, "") for part in parts))
+    hashed = sa.func.encode(sa.func.sha256(sa.func.convert_to(text, "UTF8")), "hex")
+    return KEY_NAME + "." + sa.func.left(hashed, 8)
+
+
+def is_another(then: sa.ColumnElement[Any], now: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """The opposite of digests.is_the_same."""
+    return sa.func.coalesce(sa.and_(then != now, sa.func.split_part(then, ".", 1) == KEY_NAME), sa.false())
+
+
+def of_first(table: sa.Table, column: str, key: sa.Column[Any], *order: Any) -> sa.ScalarSelect[Any]:
+    """A column of the table's first row with this key. The table may stand in the statement itself, too: hence an alias."""
+    alias = table.alias(f"its_{table.name}")
+    first = sa.select(alias.c[column]).where(alias.c[key.name] == key)
+    return first.order_by(*(alias.c[name] for name in order)).limit(1).scalar_subquery()
+
+
+MAILBOX: sa.ColumnElement[str | None] = sa.case(
+    (CONTACT.c.email.is_not(None), digest(CONTACT.c.person_id, sa.func.lower(CONTACT.c.email)))
+)
+"""Of the address: lower case, because a directory that writes it otherwise one night means the same mailbox."""
+WRITTEN_TO = (
+    CONTACT.c.person_id,
+    CONTACT.c.email,
+    CONTACT.c.language,
+    *(of_first(PERSON, column, CONTACT.c.person_id) for column in ("given_name", "family_name")),
+)
+"""What every mail is made of that a person's address and name are."""
+
+
+async def ensure_key(connection: AsyncConnection) -> None:
+    """Makes the key that digests are made under, unless there is one."""
+    key = secrets.token_hex(32)
+    row = {"id": 1, "name": hashlib.sha256(key.encode()).hexdigest()[:4], "key": key}
+    await connection.execute(insert(DIGEST_KEY).values(row).on_conflict_do_nothing())

@@ -1,0 +1,214 @@
+"""Pages for people: rendered here, answered here, alike in every service.
+
+GET shows, POST acts, and no act needs a script. Every page carries the same strict headers, is kept by nobody on the way and tells no
+other site where its reader came from. What goes wrong is said as a page too, and the address asked for is in no log: it may hold a link's
+token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from shared.contracts.model import Language
+from shared.problems import NOT_VALID, OUR_FAULT, TRY_AGAIN, UNDECIDABLE, Problem
+from shared.process.runtime import Runtime
+from shared.values import immutable
+from shared.web.pages.words import NAMES, filters, preferred, translations
+from shared.web.refusing import problem_of
+
+KIT = Path(__file__).parent
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+FOR_EVER = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+LIVE = "htmx.min.js"
+"""Not ours: it comes from a package at set-up. Where it is not there, pages are looked at again by hand."""
+FIELDS_MOST = 20
+
+
+@immutable
+class Office:
+    """Who answers for the pages, and is asked by whoever is in doubt."""
+
+    name: str
+    email: str
+
+
+class Module(Protocol):
+    """A module of a service's `pages` package that has a page."""
+
+    def add(self, routes: APIRouter, pages: Pages, runtime: Runtime) -> None: ...
+
+
+class Pages:
+    """The pages of one service: a package whose modules have one each, beside their templates and catalogues."""
+
+    def __init__(self, package: str, office: Office, *, assets: Path | None = None) -> None:
+        self.package = importlib.import_module(package)
+        self.office = office
+        folders = [Path(folder) for folder in self.package.__path__]
+        self._assets = _assets(assets)
+        self._environments = {language: self._environment(language, [*folders, KIT]) for language in Language}
+
+    def add_to(self, app: FastAPI, runtime: Runtime) -> None:
+        """Every page of the package, and what they load."""
+        routes = APIRouter(route_class=self._route_class(), include_in_schema=False)
+        for found in pkgutil.iter_modules(self.package.__path__, f"{self.package.__name__}."):
+            module: Any = importlib.import_module(found.name)
+            if hasattr(module, "add"):
+                module.add(routes, self, runtime)
+        app.include_router(routes)
+
+        @app.get("/pages/{name}", include_in_schema=False)
+        async def asset(name: str) -> Response:
+            for served, content, kind in self._assets.values():
+                if served == name:
+                    return Response(content, media_type=kind, headers=FOR_EVER)
+            raise HTTPException(404, "there is no such file")
+
+    # --- answers ---------------------------------------------------------------------------
+
+    def language(self, request: Request, readers: Language | None = None) -> Language:
+        """As chosen on the page, as the reader is known to read, as their browser says, else Polish."""
+        try:
+            return Language(request.query_params.get("lang", ""))
+        except ValueError:
+            return readers or preferred(request.headers.get("accept-language", "")) or Language.PL
+
+    def answer(
+        self, request: Request, template: str, language: Language, *, status: int = 200, **shown: Any
+    ) -> HTMLResponse:
+        """The template as a page in the language."""
+        root = "../" * (request.url.path.count("/") - 1) or "./"
+        text = (
+            self._environments[language]
+            .get_template(template)
+            .render(
+                shown
+                | {
+                    "language": language.value,
+                    "languages": {one.value: NAMES[one] for one in Language},
+                    "office": self.office,
+                    # Relative: whoever stands before us serves this service below a path of its own.
+                    "assets": {name: f"{root}pages/{served}" for name, (served, _, _) in self._assets.items()},
+                }
+            )
+        )
+        return HTMLResponse(text, status, HEADERS)
+
+    def message(self, request: Request, about: str, status: int, *, readers: Language | None = None) -> HTMLResponse:
+        """A page that only says something: `about` is one of those in message.html."""
+        answered = self.answer(
+            request, "message.html", self.language(request, readers), status=status, about=about, status_code=status
+        )
+        if status == 503:
+            answered.headers["Retry-After"] = "10"
+        return answered
+
+    def again(self, request: Request) -> RedirectResponse:
+        """After an act: the same page, got anew, so that looking again or going back acts on nothing."""
+        last = request.url.path.rpartition("/")[2]
+        language = request.query_params.get("lang", "")
+        chosen = f"?lang={language}" if language in set(Language) else ""
+        return RedirectResponse(f"{last}{chosen}", 303, HEADERS)
+
+    # --- within ----------------------------------------------------------------------------
+
+    def _environment(self, language: Language, folders: list[Path]) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(folders),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            extensions=["jinja2.ext.i18n"],
+        )
+        environment.install_gettext_translations(  # type: ignore[attr-defined]  # The extension adds it.
+            translations(language, folders), newstyle=True
+        )
+        environment.policies["ext.i18n.trimmed"] = True
+        environment.filters |= filters(language)
+        return environment
+
+    def _route_class(self) -> type[APIRoute]:
+        pages = self
+
+        class PageRoute(APIRoute):
+            """Whatever goes wrong is said as a page, in the reader's language, and nothing of what was asked is logged."""
+
+            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+                handle: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
+
+                async def answered(request: Request) -> Response:
+                    try:
+                        return await handle(request)
+                    except Exception as error:  # noqa: BLE001  # Classified as in the API.
+                        return pages.message(request, *_said_of(error))
+
+                return answered
+
+        return PageRoute
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """What a form's fields say; of a field that is there twice the first. HTTPException 400 for what is no form."""
+    try:
+        pairs = parse_qsl((await request.body()).decode("ascii"), max_num_fields=FIELDS_MOST, strict_parsing=True)
+    except ValueError:
+        raise HTTPException(400) from None
+    return dict(reversed(pairs))
+
+
+def _said_of(error: Exception) -> tuple[str, int]:
+    """Which message says it, and its status."""
+    if isinstance(error, HTTPException):
+        return "unreadable", error.status_code
+    if isinstance(error, RequestValidationError):
+        return "unreadable", NOT_VALID.status
+    status = (error if isinstance(error, Problem) else problem_of(error)).refusal.status
+    return {TRY_AGAIN.status: "later", UNDECIDABLE.status: "undecidable", OUR_FAULT.status: "ours"}.get(
+        status, "unreadable"
+    ), status
+
+
+def _assets(folder: Path | None) -> dict[str, tuple[str, bytes, str]]:
+    """What pages load, by name: the name it is served under, which holds its hash, its content and its kind."""
+    files = [KIT / "pages.css", KIT / "icon.svg", *([folder / LIVE] if folder else [])]
+    found = {}
+    for file in files:
+        if file.is_file():
+            content = file.read_bytes()
+            served = f"{file.name.split('.')[0]}.{hashlib.sha256(content).hexdigest()[:16]}{file.suffix}"
+            found[file.name] = (served, content, KINDS[file.suffix])
+    return found

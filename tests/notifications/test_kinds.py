@@ -1,0 +1,181 @@
+"""Each kind of mail says what is to be told twice, in SQL and as a pure function: held against each other over generated states."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.notifications import tables
+from services.notifications.differences import given_up, is_open, live
+from services.notifications.kinds import KINDS, Subject, subject_of
+from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
+from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Session
+from services.notifications.untold import Addressee, Truth
+from shared.contracts.enrolment import Standing
+from shared.contracts.notifications import ReminderTold
+from shared.state.rows import Row
+from tests.notifications.building import (
+    BEFORE,
+    LONG_AGO,
+    MONDAY,
+    NOW,
+    TUESDAY,
+    YESTERDAY,
+    contact,
+    content,
+    meeting,
+    notice,
+    open_notice,
+    person,
+    place,
+    said_then,
+    session,
+    settled,
+    topic,
+    town,
+)
+from tests.notifications.office import write_rows
+
+TOMORROW, TODAY = meeting("2026-11-21T09:00", "2026-11-21T15:00"), meeting("2026-11-20T08:00", "2026-11-20T15:00")
+DAYS = (MONDAY, TUESDAY, YESTERDAY, TOMORROW, TOMORROW, TODAY)
+GO_LIVE = BEFORE - dt.timedelta(days=1)
+RULES = Rules(GO_LIVE, reminder_hour=6)
+"""Now it is nine o'clock in Warsaw."""
+STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.WITHDRAWN)
+LIVES = 3
+
+
+def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
+    """One person, one session, what was said of both, and what was told of it: anything."""
+    ids = (f"person-{number}", f"session-{number}")
+    days, standings = DAYS, STANDINGS
+    if kind is Subject.REMINDER:  # Rare enough as it is.
+        days, standings = (*[TOMORROW] * 8, MONDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
+    heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
+    state = chance.choice((SCHEDULED, SCHEDULED, SCHEDULED, CANCELLED))
+    sessions = [
+        session(chance.choice(days), session_id=ids[1], heard_at=at, version=version, state=state)
+        for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
+    ]
+    places = [
+        place(chance.choice(standings), person_id=ids[0], session_id=ids[1], heard_at=at, version=version)
+        for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, LIVES))), start=1)
+    ]
+    rows: list[Row] = [*map(said_then, sessions), *map(said_then, places), sessions[-1], places[-1]]
+    rows += [person(ids[0]), contact(ids[0])] if chance.random() < 0.9 else []
+    rows += [settled(sessions[-1])] if chance.random() < 0.8 else []
+    for subject, about in _abouts(ids[1]).items():
+        if chance.random() < 0.6:
+            rows += [_told(ids[0], subject, about, sessions, chance)]
+        if chance.random() < 0.1:
+            rows += [open_notice(recipient=ids[0], about=about, notice_id=f"notice-{subject}-{number}")]
+    return rows
+
+
+def _abouts(session_id: str) -> dict[Subject, str]:
+    return {
+        Subject.PLACE: f"place/{session_id}",
+        Subject.WAITING: f"waiting/{session_id}",
+        Subject.REMINDER: f"reminder/{session_id}/day-before",
+    }
+
+
+def _told(recipient: str, subject: Subject, about: str, sessions: list[Session], chance: random.Random) -> Told:
+    told = nothing_yet(recipient, about)
+    states = (NoticeState.SENT, NoticeState.SENT, NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.FAILED)
+    for number in range(chance.randint(0, 2)):
+        its = chance.choice((*sessions, session(chance.choice(DAYS))))
+        hashed = {
+            Subject.PLACE: its.content,
+            Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
+            Subject.REMINDER: its.content,
+        }[subject]
+        said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
+        if subject is Subject.REMINDER:
+            fields = dict(said.says) | {"of": "reminder"}
+            says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
+            said = said.model_copy(update={"says": says})
+        at = chance.choice((BEFORE, NOW - dt.timedelta(days=2), NOW - dt.timedelta(hours=20), NOW))
+        outcome = notice(recipient=recipient, about=about, sequence=number, said=said, state=chance.choice(states))
+        told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
+    could_not = chance.choice((NOTHING, told.content, sessions[-1].content))
+    given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
+    return replace(told, **given) if chance.random() < 0.2 else told
+
+
+async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]]:
+    """Everything that the statements of a kind say of each key, and the truth as it is loaded to judge again."""
+    named: dict[str, Any] = {
+        "differs": kind.differs,
+        "given_up": given_up(kind),
+        "in_parts": sum(
+            (sa.cast(sa.func.coalesce(part, sa.false()), sa.Integer) for part in kind.parts), sa.literal(0)
+        ),
+        "missed": kind.missed if kind.missed is not None else sa.false(),
+        "is_open": is_open(kind),
+        **{f"waits_for_{name}": waits for name, waits in kind.waits.items()},
+        **{f"lacks_{name}": lacks for name, lacks in kind.unknown.items()},
+    }
+    statement = sa.select(
+        *tables.TOLD.c, *tables.PERSON.c, *tables.CONTACT.c, tables.MAILBOX, kind.made_of, *kind.columns,
+        *(said.label(name) for name, said in named.items()),
+    ).select_from(live(kind))  # fmt: skip
+    found = []
+    for row in await connection.execute(statement, {"now": NOW} | RULES.parameters()):
+        reading = Reading(row)
+        told, known, address = reading.next(Told), reading.next(Person), reading.next(Contact)
+        mailbox, made_of = reading.values(2)
+        truth = Truth(kind.read(reading, RULES), Addressee(known, address, mailbox, made_of))
+        found.append(dict(zip(named, row[-len(named) :], strict=True)) | {"told": told, "truth": truth})
+    return found
+
+
+@pytest.mark.parametrize("subject", Subject)
+async def test_sql_and_the_rules_judge_every_state_alike(engine: AsyncEngine, subject: Subject) -> None:
+    chance, kind, counts = random.Random(21), KINDS[subject], Counter[str]()
+    rows: list[Row] = [town(), topic()]
+    for number in range(3000):
+        rows += made_up(number, chance, subject)
+    async with engine.begin() as connection:
+        await tables.ensure_key(connection)
+        await write_rows(connection, *rows)
+        for said in await judged(connection, kind):
+            truth, told = said["truth"], said["told"]
+            found = truth.difference(told, now=NOW)
+            assert bool(said["differs"]) == (found is not None), (truth, told)
+            counts["differs"] += found is not None
+            if found is None:
+                missed = (
+                    kind.missed is not None and truth.matter.missed(told, truth.to, now=NOW, since=GO_LIVE) is not None
+                )
+                assert bool(said["missed"]) == missed, (truth, told)
+                counts["missed"] += missed
+                continue
+            assert said["in_parts"] == 1, (truth, told)
+            assert said["given_up"] == found.given_up, (truth, told)
+            waits = [name for name in kind.waits if said[f"waits_for_{name}"]]
+            assert waits == ([found.waits_for] if found.waits_for else []), (truth, told)
+            assert {name for name in kind.unknown if said[f"lacks_{name}"]} == set()
+            assert found.letter in kind.letters
+            counts[found.letter] += 1
+            counts["given_up"] += found.given_up
+            for name in waits:
+                counts[name] += 1
+    wanted = {"differs", "given_up", *kind.letters, *kind.waits} | ({"missed"} if kind.missed is not None else set())
+    assert {name for name in wanted if counts[name] < 10} == set(), counts
+
+
+def test_every_kind_of_subject_is_told_apart_by_how_it_begins() -> None:
+    for subject, kind in KINDS.items():
+        assert kind.name == subject
+        assert subject_of(f"{subject}/session-1") is subject
+    letters = Counter(letter for kind in KINDS.values() for letter in kind.letters)
+    assert set(letters.values()) == {1}
