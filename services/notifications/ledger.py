@@ -189,7 +189,7 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
 
 
 def _as_named(says: Says) -> Says:
-    return says.model_copy(update={"meetings": tuple(meeting.as_named() for meeting in says.meetings)})
+    return says.as_named().model_copy(update={"meetings": tuple(meeting.as_named() for meeting in says.meetings)})
 
 
 def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:

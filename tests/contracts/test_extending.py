@@ -32,4 +32,4 @@ def test_a_recipe_has_a_table_of_few_files(name: str) -> None:
 
 
 def test_there_is_a_recipe_for_what_is_added_most() -> None:
-    assert {"An event", "A request", "A rule with a number", "A page", "A service"} <= set(RECIPES)
+    assert {"An event", "A request", "A rule with a number", "A kind of mail", "A page", "A service"} <= set(RECIPES)
