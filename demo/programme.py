@@ -70,7 +70,6 @@ class Story:
     cancelled_session_id: str
     oversubscribed_session_id: str
     late_session_id: str
-    mine_town_id: str = mine.TOWN_ID
     mine_session_id: str = mine.SESSION_ID
     mine_email: str = mine.YOUR_ADDRESS
 

@@ -87,7 +87,7 @@ class Service:
         if unknown:
             names = ", ".join(kind.__name__ for kind in unknown)
             raise TypeError(
-                f"{self.name} acts on {names}, and loads nothing for it: what it looks at would seem not to be there"
+                f"{self.name} acts on {names}, and loads nothing for it: whatever it looked at would be refused as not loaded"
             )
 
     @property

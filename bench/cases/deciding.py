@@ -137,7 +137,6 @@ async def check(place: Place) -> None:
 
 
 CONTENDERS = {"attendance": attendance}
-SERVICE_OF = {"attendance": "attendance"}
 
 
 def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:

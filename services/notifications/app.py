@@ -58,7 +58,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     runtime.loops += sender.loops()
 
     async def books(connection: AsyncConnection) -> dict[str, Any]:
-        own = await reading.books(connection, now=SERVICE.clock(), rules=settings.rules())
+        own = await reading.books(connection, now=SERVICE.clock(), rules=settings.rules)
         return own | {"mail_server": {"problem": sender.problem, "since": sender.problem_since}}
 
     runtime.health.own_books.append(books)

@@ -113,7 +113,7 @@ class Planner:
             return Found()
         self._heard_since, self._heard_late, self._look_again = None, None if whole else late, set()
         oldest = _earlier(since, late if whole else None)
-        common: dict[str, Any] = {"now": now, "most": settings.plan_most} | settings.rules().parameters()
+        common: dict[str, Any] = {"now": now, "most": settings.plan_most} | settings.rules.parameters()
         try:
             async with self._engine.connect() as connection:
                 soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else Found()

@@ -69,7 +69,7 @@ class Sender:
             base_url=settings.base_url,
             page_of=self._links.of if self._links.lead_somewhere else None,
         )
-        self._rules = settings.rules()
+        self._rules = settings.rules
         self._shared = lru_cache(maxsize=500)(self._rendered)
         self._under_way: set[str] = set()
         """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes

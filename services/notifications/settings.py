@@ -76,6 +76,7 @@ class NotificationsSettings(Settings):
     def since(self) -> dt.datetime:
         return max(self.live_since, self.mail_since or self.live_since)
 
+    @property
     def rules(self) -> Rules:
         return Rules(self.since, self.reminder_hour, dt.timedelta(hours=self.reminder_quiet_hours))
 

@@ -324,7 +324,7 @@ class Runtime:
 
     async def _hear_new_types(self) -> None:
         """Before any gate asks how far the streams are heard; what another replica skips later is found when its partition comes
-        to us (Lane)."""
+        to us (Positioning)."""
         heard = [Partition(name, number) for name in self.service.heard for number in range(STREAMS[name].partitions)]
         async with self.engine.begin() as connection:
             await parking.hear_new_types(connection, heard)

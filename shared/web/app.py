@@ -21,7 +21,7 @@ from shared.web.bodies import BodyLimit, HeadIsGet
 from shared.web.refusing import may_answer, refuse_alike, schemas
 
 _ABOUT = """
-Everything but this description, health and metrics needs a token: `Authorization: Bearer …`.
+Everything but this description, health, metrics and the pages for people needs a token: `Authorization: Bearer …`.
 
 - A **list** comes in pages: `limit` rows at most, `after` the last one of the page before.
 - A **command** is answered once its decision is committed, and takes an `Idempotency-Key`: sent again under the same key it changes nothing

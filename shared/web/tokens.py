@@ -18,7 +18,6 @@ from shared.values import immutable
 from shared.web.scopes import SCOPES
 
 PREFIX = "rc"
-"""read: look at everything; write: commands; operate: parked records and other repairs."""
 
 
 @immutable
@@ -55,7 +54,7 @@ def new_token(actor: str, scopes: tuple[str, ...], *, now: dt.datetime) -> tuple
 
 
 def row_for(text: str, actor: str, scopes: tuple[str, ...], *, now: dt.datetime) -> Token:
-    """The row that recognises a token made elsewhere: one token for all three services."""
+    """The row that recognises a token made elsewhere: one token for all services."""
     token_id, secret = _split(text)
     return Token(token_id, _digest(secret), actor, " ".join(scopes), now, None)
 

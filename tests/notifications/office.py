@@ -160,7 +160,7 @@ class Office:
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
-            return await reading.books(connection, now=SERVICE.clock(), rules=self.settings.rules())
+            return await reading.books(connection, now=SERVICE.clock(), rules=self.settings.rules)
 
     async def open(self) -> int:
         async with self.engine.connect() as connection:

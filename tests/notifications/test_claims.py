@@ -43,7 +43,7 @@ async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_oth
         await eventually(lambda: len(office.server.mails) >= len(others))
         async with office.engine.connect() as connection:
             page = await reading.notices(connection, state=None, recipient="person-1", after="", limit=10)
-            books = await reading.books(connection, now=NOW, rules=office.settings.rules())
+            books = await reading.books(connection, now=NOW, rules=office.settings.rules)
         (shown,) = page
         assert (shown["code"], shown["attempts"], shown["doubts"]) == ("refused_by_database", 2, 1)
         assert books["notices"]["postponed"] == 1
@@ -129,7 +129,7 @@ async def test_what_a_waiting_mail_is_judged_by_does_not_change_while_it_is_take
     await office.is_true(place(Standing.WAITLISTED), open_notice(about="waiting/session-1"))
     given = sa.text("update projection.place set version = version + 1")
     async with office.engine.begin() as taking:
-        working, rules = SERVICE.working(NOW), office.settings.rules()
+        working, rules = SERVICE.working(NOW), office.settings.rules
         assert len(await store.take(taking, working, Subject.WAITING, most=9, under_way=(), rules=rules)) == 1
         async with office.engine.connect() as connection:
             await connection.execute(sa.text("set lock_timeout = 200"))

@@ -84,7 +84,7 @@ class Pages:
         """Every page of the package, and what they load."""
         routes = APIRouter(route_class=self._route_class(), include_in_schema=False)
         for found in pkgutil.iter_modules(self.package.__path__, f"{self.package.__name__}."):
-            module: Any = importlib.import_module(found.name)
+            module: Module | Any = importlib.import_module(found.name)
             if hasattr(module, "add"):
                 module.add(routes, self, runtime)
         app.include_router(routes)
