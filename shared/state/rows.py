@@ -91,6 +91,9 @@ class Rows(Generic[R]):
         self._indexes: dict[str, dict[Any, dict[tuple[Any, ...], R]]] = {}
         self._all_of: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
         self._some_of: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+        self._by_key = self._all_of[kind.KEY] = set()
+        """Most is asked for by key, and looked up so; what another question has answered is entered here."""
+        self._was_asked = False
         self.loaded((), *asked)
 
     def loaded(self, rows: Iterable[R], *asked: Loaded) -> None:
@@ -102,12 +105,14 @@ class Rows(Generic[R]):
         for one in asked:
             known = self._all_of if one.only is None else self._some_of
             known.setdefault(one.fields, set()).update(one.values)
+            self._was_asked = True
 
     def get(self, *key: Any) -> R | None:
         """The row with this key, if there is one."""
         row = self._rows.get(key)
-        if row is None and key not in self._changed:
+        if row is None and key not in self._by_key and key not in self._changed:
             self._need(self.knows(**dict(zip(self.kind.KEY, key, strict=True))), self.kind.KEY)
+            self._by_key.add(key)
         return row
 
     def knows(self, **fields: Any) -> bool:
@@ -134,16 +139,22 @@ class Rows(Generic[R]):
 
     def where(self, field: str, value: Any, **others: Any) -> list[R]:
         """The rows whose field has this value, or has it among its values, found through an index that is made at first use."""
-        some = (value, *others.values()) in self._some_of.get((field, *others), ())
-        self._need(some or self.knows(**{field: value, **others}), (field, *others))
+        wanted = (value, *others.values())
+        if wanted not in self._all_of.get((field, *others), ()):
+            some = wanted in self._some_of.get((field, *others), ())
+            self._need(some or self.knows(**{field: value, **others}), (field, *others))
         index = self._indexes.get(field)
         if index is None:
             index = self._indexes[field] = {}
             for key, row in self._rows.items():
                 for each in _values(row, field):
                     index.setdefault(each, {})[key] = row
-        found = index.get(value, {}).values()
-        return [row for row in found if all(getattr(row, name) == wanted for name, wanted in others.items())]
+        found = list(index.get(value, {}).values())
+        return (
+            [row for row in found if all(getattr(row, name) == other for name, other in others.items())]
+            if others
+            else found
+        )
 
     def _set(self, key: tuple[Any, ...], row: R | None) -> None:
         old = self._rows.pop(key, None)
@@ -159,7 +170,7 @@ class Rows(Generic[R]):
 
     def __iter__(self) -> Iterator[R]:
         """Those in memory, of whatever was asked for: that something was is all that is sure."""
-        if not (self._all_of or self._some_of):
+        if not self._was_asked:
             raise NotLoaded(f"nobody has loaded any {self.kind.__name__}")
         return iter(list(self._rows.values()))
 

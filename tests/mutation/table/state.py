@@ -122,7 +122,7 @@ MUTATIONS = (
     Mutation(
         "a table of which nobody asked for anything is not empty",
         "shared/state/rows.py",
-        "        if not (self._all_of or self._some_of):",
+        "        if not self._was_asked:",
         "        if False:",
         ("tests/shared/test_loaded.py::test_a_table_of_which_nobody_has_loaded_anything_is_not_empty",),
     ),
