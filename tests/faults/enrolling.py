@@ -137,11 +137,14 @@ class Enrolment(System):
     async def _bad_records(self, work: Work) -> None:
         """Poison, an unknown type, and second writers on both lanes: parked, skipped, parked."""
         identity = PersonRegistered(person_id=work.people[0], given_name="Not", family_name="Theirs")
+        need = body_of(TrainingNeedDeclared, need_id=work.id("need"), city_id=work.town)
         await self.around.publish(
             Message("programme.cities", work.town.encode(), b"{", []),
             json_message("programme.cities", work.town.encode(), {}, "rollcall.Unheard.v1"),
             work.city(source="urn:example:second", name="Not theirs"),
             message(identity, source="urn:example:second"),
+            Message("programme.needs", work.town.encode(), b"{", []),
+            message(need, source="urn:example:second"),
         )
 
     async def _nobody_knows(self, work: Work) -> None:

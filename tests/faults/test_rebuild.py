@@ -52,9 +52,9 @@ async def test_a_rebuild_finds_and_heals_what_was_changed_by_hand_and_says_and_m
     async def nothing(self: ParkedRetry) -> int:
         return 0
 
-    # Facts of other tests' former writers, let in between two looks, would be changes too.
-    monkeypatch.setattr(ParkedRetry, "let_in", nothing)
     async with trained(world, service) as one:
+        # Facts of other tests' former writers, let in between two looks, would be changes too.
+        monkeypatch.setattr(ParkedRetry, "let_in", nothing)
         catch_up = replay.Replay.catch_up
 
         async def while_the_service_goes_on(self: replay.Replay, target: Any) -> int:

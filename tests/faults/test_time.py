@@ -257,12 +257,12 @@ class Post:
             await runtime.engine.dispose()
 
     async def open_notices(self, person_id: str) -> set[str]:
-        query = sa.text("select session_id from kept.open_notice where person_id = :person")
+        query = sa.text("select about from kept.open_notice where recipient = :person")
         async with self.here.engine.connect() as connection:
             return {row[0] for row in await connection.execute(query, {"person": person_id})}
 
     async def told(self, person_id: str) -> set[str]:
-        query = sa.text("select session_id from projection.notice where person_id = :person and state = 'sent'")
+        query = sa.text("select about from projection.notice where recipient = :person and state = 'sent'")
         async with self.here.engine.connect() as connection:
             return {row[0] for row in await connection.execute(query, {"person": person_id})}
 
@@ -302,12 +302,17 @@ async def test_after_days_down_nothing_is_mailed_about_what_is_past_and_what_is_
                 await settled(here)
     mails = [mail for mail in post.server.mails if mail[0] == address]
     assert [kind for _, kind, _ in mails] == ["confirmation", "confirmation"]
-    assert await post.told(person) == {ahead, ahead_unread}
+    assert await post.told(person) == about({ahead, ahead_unread})
 
 
 async def waits(post: Post, person_id: str, sessions: set[str]) -> bool:
-    return await post.open_notices(person_id) == sessions
+    return await post.open_notices(person_id) == about(sessions)
 
 
 async def has_been_told(post: Post, person_id: str, sessions: set[str]) -> bool:
-    return await post.told(person_id) == sessions
+    return await post.told(person_id) == about(sessions)
+
+
+def about(sessions: set[str]) -> set[str]:
+    """As mails about places are called."""
+    return {f"place/{session}" for session in sessions}

@@ -37,7 +37,7 @@ from shared.contracts.enrolment import (
     WithdrawalReason,
 )
 from shared.contracts.model import Event
-from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver, StageOpened, TopicDefined
@@ -196,6 +196,9 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
         body(NoticeFailed, **notices, code=st.sampled_from(["smtp_550", "outcome_unknown", "overtaken", "not_sent"])),
     ),
 }
+SPOKEN["notifications.keys"] = by(
+    ("rollcall/notifications",), body(LinkKeyStated, key_id=st.sampled_from(["k-1", "k-2"]))
+)
 HISTORY: dict[str, SearchStrategy[Spoken]] = {
     "enrolment.events": by(
         ("urn:one", "urn:two"),
