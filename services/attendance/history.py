@@ -18,7 +18,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.model import Event, members
 from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
-from shared.state.ownership import Verdict, compare
+from shared.state.ownership import keep_statement
 from shared.state.rows import FactRow, meta
 from shared.state.working import Remember, Working
 from shared.values import immutable
@@ -68,19 +68,8 @@ def said_of(heard: Heard[PlaceFact]) -> PlaceSaid:
 
 
 def _remember_place(working: Working, place: FactRow, heard: Heard[Any]) -> None:
-    """Keeps what was said of a place, in whatever order it is heard. Its owner may be another one by now: then it is judged here
-    whether they kept to one way of numbering."""
-    rows = working[PlaceSaid]
-    said = said_of(heard)
-    if said.source != place.source and any(
-        row.source == said.source and row.numbered != said.numbered
-        for row in rows.where("session_id", said.session_id)
-        if row.person_id == said.person_id
-    ):
-        return
-    old = rows.get(*rows.key(said))
-    if old is None or compare(old, said) is Verdict.NEWER:
-        rows.put(said)
+    """Keeps what was said of a place."""
+    keep_statement(working[PlaceSaid], said_of(heard), place, about=("session_id", "person_id"))
 
 
 REMEMBER: dict[type[Event], Remember] = dict.fromkeys(members(PlaceFact), _remember_place)

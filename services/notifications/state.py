@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -28,7 +27,7 @@ from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionS
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
-from shared.state.ownership import Verdict, compare
+from shared.state.ownership import keep_statement
 from shared.state.rows import FactRow, fields_of, meta
 from shared.state.working import MakeRow, Remember, Working
 from shared.values import immutable
@@ -216,30 +215,20 @@ def settled_of(heard: Heard[PlacesSettled]) -> Settled:
 # --- what is kept beside the newest --------------------------------------------------------
 
 
-def _remembering(kind: type[FactRow], made: MakeRow, key: Callable[[Any], tuple[str, ...]]) -> Remember:
-    """Keeps each statement of an aggregate, in whatever order they are heard. Its owner may be another one by now: then it is
-    judged here whether they kept to one way of numbering."""
+def _remembering(kind: type[FactRow], made: MakeRow, *about: str) -> Remember:
+    """Keeps each statement of an aggregate, which these fields name."""
     names = fields_of(kind)
 
     def remember(working: Working, row: FactRow, heard: Heard[Any]) -> None:
-        rows = working[kind]
         fact = made(heard)
         said = kind(*(getattr(fact, name) for name in names))
-        if said.source != row.source and any(
-            one.source == said.source and one.numbered != said.numbered
-            for one in rows.where("session_id", key(said)[0])
-            if key(one) == key(said)
-        ):
-            return
-        old = rows.get(*rows.key(said))
-        if old is None or compare(old, said) is Verdict.NEWER:
-            rows.put(said)
+        keep_statement(working[kind], said, row, about=about)
 
     return remember
 
 
-_remember_session = _remembering(SessionSaid, session_of, lambda row: (row.session_id,))
-_remember_place = _remembering(PlaceSaid, place_of, lambda row: (row.session_id, row.person_id))
+_remember_session = _remembering(SessionSaid, session_of, "session_id")
+_remember_place = _remembering(PlaceSaid, place_of, "session_id", "person_id")
 REMEMBER: dict[type[Event], Remember] = {
     **dict.fromkeys(members(SessionFact), _remember_session),
     **{kind: _remember_place for kind in members(PlaceFact) if kind is not EnrolmentRefused},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, TypeVar, assert_never
@@ -22,6 +23,7 @@ from shared.state.succession import Claim, Handover, Succession
 from shared.values import immutable
 
 R = TypeVar("R", bound=Row)
+F = TypeVar("F", bound=FactRow)
 
 
 class Verdict(StrEnum):
@@ -214,3 +216,20 @@ def _between_writers(known: Known, heard: Heard[Any], old: FactRow, new: FactRow
 def succession(known: Known, stream: str) -> Succession:
     """Who came after whom on a stream."""
     return Succession(map(Takeover.handover, known[Takeover]), stream)
+
+
+def keep_statement(rows: Rows[F], said: F, current: FactRow, *, about: Sequence[str]) -> None:
+    """Keeps one statement among all about its aggregate, in whatever order they are heard. `about`: the fields that name the aggregate.
+
+    Its owner, who made `current`, may be another one by now: then it is judged here whether the writer kept to one way of numbering.
+    """
+    aggregate = [getattr(said, name) for name in about]
+    if said.source != current.source and any(
+        one.source == said.source and one.numbered != said.numbered
+        for one in rows.where(about[0], aggregate[0])
+        if [getattr(one, name) for name in about] == aggregate
+    ):
+        return
+    old = rows.get(*rows.key(said))
+    if old is None or compare(old, said) is Verdict.NEWER:
+        rows.put(said)

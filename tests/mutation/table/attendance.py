@@ -30,8 +30,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a former writer keeps to one way of numbering",
-        "services/attendance/history.py",
-        "        row.source == said.source and row.numbered != said.numbered\n",
+        "shared/state/ownership.py",
+        "        one.source == said.source and one.numbered != said.numbered\n",
         "        False\n",
         (
             "tests/attendance/test_views.py::test_a_former_writer_who_numbers_otherwise_is_not_remembered_any_more_than_an_owner_would_be",
