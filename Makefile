@@ -3,6 +3,10 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --no-sync
 ONCE ?=
+# Whoever forbids Python to write bytecode would compile the project anew in each process that a test starts.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) pytest
+# Two processes for the tests, one for each core: tests/workers.py says which tests keep together.
+BOTH_CORES := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test quick mutation bench check format texts schemas generated clean
@@ -27,10 +31,10 @@ up: .venv/ready ## Run the system without any data
 	@$(RUN) rollcall up
 
 test: .venv/ready ## Run every test that this machine can run, on a real Kafka and a real Postgres
-	@$(RUN) pytest $(TEST)
+	@$(PYTEST) $(TEST)
 
-quick: .venv/ready ## The tests one wants after each change: no whole systems, no campaigns; everything is make test
-	@$(RUN) pytest -m "not long" $(TEST)
+quick: .venv/ready ## The tests one wants after each change: no whole systems, a taste of the campaigns; everything is make test
+	@ROLLCALL_CAMPAIGNS=taste $(PYTEST) -m "not long" $(if $(TEST),,$(BOTH_CORES)) $(TEST)
 
 mutation: .venv/ready ## Switch off one mechanism at a time and show which test goes red
 	@$(RUN) python -m tests.mutation
