@@ -9,7 +9,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) pytest
 BOTH_CORES := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test quick mutation bench check format texts schemas generated clean
+.PHONY: help setup demo up test quick campaigns mutation bench check format texts schemas generated clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -30,11 +30,14 @@ demo: .venv/ready ## Run everything with the programme's data (ONCE=1: end by it
 up: .venv/ready ## Run the system without any data
 	@$(RUN) rollcall up
 
-test: .venv/ready ## Run every test that this machine can run, on a real Kafka and a real Postgres
+test: .venv/ready ## Every test that this machine can run, on a real Kafka and a real Postgres; of campaigns a fixed sample
 	@$(PYTEST) $(TEST)
 
 quick: .venv/ready ## The tests one wants after each change: no whole systems, a taste of the campaigns; everything is make test
 	@ROLLCALL_CAMPAIGNS=taste $(PYTEST) -m "not long" $(if $(TEST),,$(BOTH_CORES)) $(TEST)
+
+campaigns: .venv/ready ## The whole of what make test takes a sample of: every crash point, ten times the cases by chance (hours)
+	@ROLLCALL_CAMPAIGNS=whole $(PYTEST) -m campaign $(TEST)
 
 mutation: .venv/ready ## Switch off one mechanism at a time and show which test goes red
 	@$(RUN) python -m tests.mutation

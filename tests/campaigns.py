@@ -6,8 +6,10 @@ each, `make test` a sample, `make campaigns` the whole of what can be counted an
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -35,11 +37,12 @@ def cases(usual: int) -> int:
 
 
 def one_of_each(of: Iterable[T], kind: Callable[[T], object]) -> list[T]:
-    """The same ones in every run: of the first kind the first, of the next one the second, and round again."""
+    """The same ones in every run: of the first kind the first, of the next one as large the second, and round again."""
     kinds: dict[object, list[T]] = {}
     for one in of:
         kinds.setdefault(kind(one), []).append(one)
-    return [members[number % len(members)] for number, members in enumerate(kinds.values())]
+    turns: defaultdict[int, Iterator[int]] = defaultdict(itertools.count)
+    return [members[next(turns[len(members)]) % len(members)] for members in kinds.values()]
 
 
 def mark(items: Sequence[pytest.Item]) -> None:
