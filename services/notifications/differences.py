@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind, Scope
 from services.notifications.ledger import NOTHING
-from services.notifications.tables import CONTACT, MOST, NOW, OPEN, PERSON, TOLD, is_another
+from services.notifications.tables import CONTACT, MOST, NOW, OPEN, OPEN_SUBJECT, PERSON, TOLD, is_another
 
 Key = tuple[str, str]
 """(recipient, what stands behind the kind's name in a subject)"""
@@ -121,7 +121,7 @@ _SOON = (
     .values(next_attempt_at=NOW)
     .where(OPEN.c.lease.is_(None), OPEN.c.next_attempt_at > NOW)
     .where(sa.or_(*(heard for scope in _SCOPES for heard in scope.soon)))
-    .returning(sa.func.split_part(OPEN.c.about, "/", 1))
+    .returning(OPEN_SUBJECT)
 )
 
 

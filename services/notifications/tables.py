@@ -54,7 +54,7 @@ OPEN = table_of(
     METADATA,
     schema=KEPT,
     extra=[
-        sa.Index("open_notice_next", "next_attempt_at"),
+        sa.Index("open_notice_next", sa.text("split_part(about, '/', 1)"), "next_attempt_at"),
         sa.Index("open_notice_leased", "recipient", postgresql_where=sa.text("lease is not null")),
         sa.UniqueConstraint("notice_id", name="open_notice_id"),
         sa.CheckConstraint("(lease is null) = (lease_until is null)", name="open_notice_lease_has_an_end"),
@@ -63,6 +63,8 @@ OPEN = table_of(
 )
 """The business key is the primary key: two mails to one recipient about one subject are never on their way at once, whoever plans
 them."""
+OPEN_SUBJECT = sa.func.split_part(OPEN.c.about, sa.literal_column("'/'"), sa.literal_column("1"))
+"""Of which kind an open notice is, in the words of its index: a parameter would not be known to be the same."""
 DIGEST_KEY = sa.Table(
     "digest_key",
     METADATA,
