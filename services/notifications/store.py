@@ -22,13 +22,13 @@ from services.notifications.tables import (
     NOTICE,
     NOW,
     OPEN,
-    OPEN_SUBJECT,
     PERSON,
     PLACE_SAID,
     SESSION_SAID,
     SIGNING_KEY,
     TOLD,
     Pair,
+    is_of,
 )
 from services.notifications.untold import Addressee, Truth
 from shared.contracts.enrolment import PlaceState
@@ -87,7 +87,7 @@ _is_alone = ~sa.exists().where(
 def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
     due = (
         sa.select(OPEN)
-        .where(_is_due, OPEN_SUBJECT == sa.literal_column(f"'{kind.name}'"), _is_alone)
+        .where(_is_due, is_of(kind.name), _is_alone)
         .order_by(OPEN.c.next_attempt_at)
         .limit(MOST)
         .with_for_update(skip_locked=True)
@@ -110,7 +110,7 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
 
 
 _CLAIM = {subject: _claim(kind) for subject, kind in KINDS.items()}
-_DUE = sa.select(*(sa.exists().where(_is_due, OPEN_SUBJECT == name) for name in Subject))
+_DUE = sa.select(*(sa.exists().where(_is_due, is_of(name)) for name in Subject))
 
 
 async def due(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> set[Subject]:
