@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.enrolment.settling import Entry, Room, settle
@@ -353,7 +353,6 @@ class Story:
         assert len(settled) == len(set(settled)) == self.statements
 
 
-@settings(deadline=None)
 @given(steps, st.integers(1, 4), st.sampled_from(list(SessionKind)))
 def test_whatever_happens_no_seat_is_sold_twice_and_none_stays_empty_while_someone_waits(
     happened: list[tuple[Any, ...]], capacity: int, kind: SessionKind
@@ -367,7 +366,6 @@ def test_whatever_happens_no_seat_is_sold_twice_and_none_stays_empty_while_someo
         assert {place.person_id: place for place in story.office.mind[Place]} == places
 
 
-@settings(deadline=None)
 @given(steps, steps, st.integers(1, 4), st.sampled_from(list(SessionKind)))
 def test_whatever_happens_once_it_has_begun_nobody_loses_a_place_and_nobody_comes_in(
     before: list[tuple[Any, ...]], after: list[tuple[Any, ...]], capacity: int, kind: SessionKind

@@ -9,7 +9,6 @@ import asyncio
 import dataclasses
 import datetime as dt
 import itertools
-import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -49,17 +48,17 @@ from shared.postgres.tables import ANSWER, DUE, HELD, SHARED_TABLES
 from shared.service import Service
 from shared.state.working import Due
 from shared.testing import NOON, body_of
+from tests.campaigns import SHARE, Share, cases
 from tests.databases import Databases
 from tests.simulation.interleavings import Programme, Said, Step, batches_of, decoded, interleavings
 from tests.simulation.programmes import programmes
 
 pytestmark = pytest.mark.long
 
-EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "60"))
 thorough = settings(
-    max_examples=EXAMPLES,
+    max_examples=cases(60),
     deadline=None,
-    derandomize="ROLLCALL_EXAMPLES" not in os.environ,  # CI hears the same programmes each time: it never flakes.
+    derandomize=SHARE is not Share.WHOLE,  # CI hears the same programmes each time: it never flakes.
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
