@@ -200,6 +200,5 @@ def _coming(session_id: str, places: Sequence[Place], entering: Sequence[Entry])
 
 def _numbers(places: Sequence[Place], number: int) -> int:
     """The number of arrival of the first, second … who comes now."""
-    return min(
-        max((place.queue or 0 for place in places), default=0) + number, LAST_NUMBER
-    )  # Whatever an archive says.
+    before = max((place.queue or 0 for place in places), default=0)
+    return min(before + number, LAST_NUMBER)  # Whatever number an archive gave somebody.

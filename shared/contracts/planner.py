@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self, assert_never
+from typing import Annotated, Any, ClassVar, Self, TypeVar, assert_never
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
@@ -203,11 +203,22 @@ class SessionState(Terms, Details, Fact):
 
     @property
     def terms(self) -> Terms:
-        return Terms.model_construct(**{name: getattr(self, name) for name in Terms.model_fields})
+        return _part_of(self, Terms)
 
     @property
     def details(self) -> Details:
-        return Details.model_construct(**{name: getattr(self, name) for name in Details.model_fields})
+        return _part_of(self, Details)
+
+
+P = TypeVar("P", bound=Part)
+
+
+def _part_of(whole: Part, kind: type[P]) -> P:
+    """Its fields, as the contract names them and nothing beside: a row keeps them."""
+    values: dict[str, Any] = {name: getattr(whole, name) for name in kind.model_fields}
+    return kind.model_construct(
+        **{name: one.as_named() if isinstance(one, Part) else one for name, one in values.items()}
+    )
 
 
 _SESSION: dict[str, object] = {
