@@ -31,13 +31,13 @@ up: .venv/ready ## Run the system without any data
 	@$(RUN) rollcall up
 
 test: .venv/ready ## Every test that this machine can run, on a real Kafka and a real Postgres; of campaigns a fixed sample
-	@$(PYTEST) $(TEST)
+	@$(PYTEST) $(if $(TEST),,$(BOTH_CORES)) $(TEST)
 
 quick: .venv/ready ## The tests one wants after each change: no whole systems, a taste of the campaigns; everything is make test
 	@ROLLCALL_CAMPAIGNS=taste $(PYTEST) -m "not long" $(if $(TEST),,$(BOTH_CORES)) $(TEST)
 
-campaigns: .venv/ready ## The whole of what make test takes a sample of: every crash point, ten times the cases by chance (hours)
-	@ROLLCALL_CAMPAIGNS=whole $(PYTEST) -m campaign $(TEST)
+campaigns: .venv/ready ## The whole of what make test takes a sample of: every crash point, ten times the cases by chance (an hour)
+	@ROLLCALL_CAMPAIGNS=whole $(PYTEST) -m campaign $(if $(TEST),,$(BOTH_CORES)) $(TEST)
 
 mutation: .venv/ready ## Switch off one mechanism at a time and show which test goes red
 	@$(RUN) python -m tests.mutation

@@ -1,4 +1,4 @@
-"""How `make quick` shares the tests among processes: a file stays in one, and all that want a broker in the same one.
+"""How `make quick` and `make test` share the tests among processes: a file stays in one, and all that want a broker in the same one.
 
 Each process has a Postgres of its own. A second broker would cost more than it gains, and those on one hear each other's events.
 """
@@ -11,18 +11,19 @@ import pytest
 from xdist.scheduler import LoadGroupScheduling
 
 KAFKA = "kafka"
-SERVERS = (KAFKA, "postgres")
 
 
 def group(items: list[pytest.Item]) -> None:
-    """The group of those that want a broker goes first, then files that want a database: what comes last is short."""
+    """The group of those that want a broker goes first, then what is long, then what wants a database: what comes last is short."""
     wanted: dict[Any, set[str]] = {}
     for item in items:
-        wanted.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+        wanted.setdefault(item.path, set()).update(
+            getattr(item, "fixturenames", ()), (one.name for one in item.iter_markers())
+        )
     for item in items:
         if KAFKA in wanted[item.path]:
             item.add_marker(pytest.mark.xdist_group(KAFKA))
-    items.sort(key=lambda item: [server not in wanted[item.path] for server in SERVERS])
+    items.sort(key=lambda item: [what not in wanted[item.path] for what in (KAFKA, "long", "postgres")])
 
 
 class ByFile(LoadGroupScheduling):

@@ -16,15 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 from shared.testing import eventually
 from tests.campaigns import one_of_each
 from tests.faults.crashing import MODULES, Point, points_of
 from tests.faults.living import Life, Processes
 from tests.faults.surroundings import Surroundings
 
-TABLES = pytest.StashKey[dict[str, str]]()
+TABLE = "crash points of "
+"""Begins the name of the property under which a test reports what became of each point."""
 PASSED, NOT_REACHED, NOT_TRIED = "passed", "not reached", "not tried"
 TRIES = 3
 QUIET_SECONDS = 1.0

@@ -26,7 +26,7 @@ from shared.postgres.migrating import migrate
 from shared.settings import Settings
 from tests.campaigns import LEFT_OUT, SHARE, Share
 from tests.faults.enrolling import Enrolment
-from tests.faults.lineage import NOT_TRIED, PASSED, TABLES, Lineage, System, count, table
+from tests.faults.lineage import NOT_TRIED, PASSED, TABLE, Lineage, System, count, table
 from tests.faults.living import Processes
 from tests.faults.mailing import Mail, Sink
 from tests.faults.surroundings import Surroundings
@@ -106,7 +106,7 @@ async def crash_everywhere(system: System, test: pytest.Item, unreachable: dict[
         await lineage.run()
     finally:
         told = table(lineage.trials)
-        test.config.stash.setdefault(TABLES, {})[system.app] = told
+        test.user_properties.append((f"{TABLE}{system.app}", told))
         (system.processes.folder / "crash-points.txt").write_text(told, encoding="utf-8")
     if number := count(lineage.trials, NOT_TRIED):
         test.user_properties.append((LEFT_OUT, f"{number} of {len(lineage.trials)} crash points of {system.app}"))
