@@ -215,10 +215,11 @@ P = TypeVar("P", bound=Part)
 
 def _part_of(whole: Part, kind: type[P]) -> P:
     """Its fields, as the contract names them and nothing beside: a row keeps them."""
-    values: dict[str, Any] = {name: getattr(whole, name) for name in kind.model_fields}
-    return kind.model_construct(
-        **{name: one.as_named() if isinstance(one, Part) else one for name, one in values.items()}
-    )
+    values: dict[str, Any] = {}
+    for name in kind.model_fields:
+        value = getattr(whole, name)
+        values[name] = value.as_named() if isinstance(value, Part) else value
+    return kind.model_construct(**values)
 
 
 _SESSION: dict[str, object] = {
