@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +30,16 @@ class Process:
     name: str
     pid: int
     url: str
+    counts_file: Path
+
+    async def counts(self) -> Counter[str]:
+        """What it has asked of Postgres and Kafka so far, as `bench.counted` calls it."""
+        before = self.counts_file.stat().st_ino
+        os.kill(self.pid, signal.SIGUSR1)
+        async with asyncio.timeout(READY_SECONDS):
+            while self.counts_file.stat().st_ino == before:
+                await asyncio.sleep(0.01)
+        return Counter(json.loads(self.counts_file.read_text("utf-8")))
 
     def cpu_seconds(self) -> float:
         times = psutil.Process(self.pid).cpu_times()
@@ -38,9 +51,9 @@ class Process:
 
 @asynccontextmanager
 async def service(
-    name: str, place: Place, log: Path, *, wait: bool = True, **settings: object
+    name: str, place: Place, log: Path, *, wait: bool = True, counted: bool = False, **settings: object
 ) -> AsyncIterator[Process]:
-    """Starts a service and waits until it is ready; stops it by its pid."""
+    """Starts a service and waits until it is ready; stops it by its pid. `counted`: what it asks is counted."""
     port = ports.choose_free()
     told = {
         "KAFKA": place.kafka,
@@ -51,11 +64,13 @@ async def service(
         **settings,
     }
     environment = os.environ | {f"ROLLCALL_{key}": str(value) for key, value in told.items()}
+    module, counts = f"services.{name}.app", log.with_suffix(".counts")
+    command = ["bench.counted", module, str(counts)] if counted else [module]
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"services.{name}.app", env=environment, stdout=output, stderr=output
+            sys.executable, "-m", *command, env=environment, stdout=output, stderr=output
         )
-    running = Process(name, process.pid, f"http://127.0.0.1:{port}")
+    running = Process(name, process.pid, f"http://127.0.0.1:{port}", counts)
     try:
         if wait:
             await _ready(process, running, log)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import statistics
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from bench.counted import KAFKA, STATEMENT, TRANSACTION
 from bench.measuring import Figures, Measured
 from bench.programme import address, person, session, truth
 from bench.services import Process, service
@@ -23,7 +28,7 @@ from shared.contracts.portal import EnrolmentRequested
 from shared.events.streams import STREAMS
 from shared.testing import Message, message
 
-RATE = 100
+RATE = int(os.environ.get("BENCH_RATE", "100"))
 SECONDS = 45
 WARM_UP = 1 / 3
 """The part that does not count: caches, plans, connections, and a broker that has just started compiles itself."""
@@ -53,15 +58,64 @@ class Watch:
             await consumer.stop()
 
 
-async def _at_a_steady_rate(producer: AIOKafkaProducer, messages: list[Message]) -> list[float]:
+async def _at_a_steady_rate(producer: AIOKafkaProducer, messages: list[Message], costs: Costs) -> list[float]:
     """Sends each at its time, whether the ones before have been answered or not. Returns the times at which they were due."""
     begun = time.time()
     due = [begun + number / RATE for number in range(len(messages))]
+    counted: asyncio.Task[None] | None = None
     for moment, one in zip(due, messages, strict=True):
         await asyncio.sleep(max(0.0, moment - time.time()))
+        if counted is None and moment >= due[int(len(due) * WARM_UP)]:
+            counted = asyncio.create_task(costs.begin())
         await producer.send(one.stream, one.value, key=one.key, headers=one.headers)
     await producer.flush()
     return due
+
+
+class Costs:
+    """What everything has used since a moment, and what each service has asked."""
+
+    def __init__(self, servers: Servers, processes: list[Process]) -> None:
+        self._servers = servers
+        self._processes = processes
+        self._cpu: Mapping[str, float] = {}
+        self._counts: dict[str, Counter[str]] = {}
+
+    def _used(self) -> dict[str, float]:
+        load = psutil.Process().cpu_times()
+        return {
+            **{one.name: one.cpu_seconds() for one in self._processes},
+            **self._servers.cpu_seconds(),
+            "load and sink": load.user + load.system,
+        }
+
+    async def begin(self) -> None:
+        self._cpu = self._used()
+        self._counts = {one.name: await one.counts() for one in self._processes}
+
+    async def told(self, events: int) -> dict[str, float]:
+        """An event: milliseconds of CPU, and numbers of what was asked."""
+        spent = {name: 1000 * (used - self._cpu[name]) / events for name, used in self._used().items()}
+        found = {f"CPU ms: {name}": ms for name, ms in (spent | {"all": sum(spent.values())}).items()}
+        for one in self._processes:
+            counts = await one.counts()
+            counts.subtract(self._counts[one.name])
+            for prefix, what in ((TRANSACTION, "transactions"), (STATEMENT, "statements"), (KAFKA, "Kafka requests")):
+                number = sum(number for name, number in counts.items() if name.startswith(prefix))
+                found[f"{one.name}: {what}"] = number / events
+            found |= {f"{one.name}: {name}": number / events
+                      for name, number in sorted(counts.items()) if name.startswith(KAFKA) and number}  # fmt: skip
+            _show(one.name, counts, events)
+        return found
+
+
+def _show(service: str, counts: Counter[str], events: int) -> None:
+    """Each statement with how often it was asked an event, for whoever wants to know which of them nobody needs."""
+    folder = os.environ.get("BENCH_STATEMENTS")
+    if folder:
+        lines = (f"{number / events:.3f}  {' '.join(name.split())}" for name, number in counts.most_common() if number)
+        with Path(folder, f"{service}.txt").open("a", encoding="utf-8") as file:
+            file.write("\n".join([f"=== {events} events", *lines, ""]))
 
 
 def _told(name: str, due: list[float], arrived: Times, wanted: list[str], processes: list[Process]) -> Figures:
@@ -82,7 +136,8 @@ def _told(name: str, due: list[float], arrived: Times, wanted: list[str], proces
     return Figures(name, "", [measured])
 
 
-async def _round(kafka: str, places: dict[str, Place], people: int, folder: Path) -> list[Figures]:
+async def _round(servers: Servers, places: dict[str, Place], people: int, folder: Path) -> list[Figures]:
+    kafka = servers.kafka.bootstrap
     await empty(kafka, *STREAMS)
     await fill(kafka, truth(people, starts_in=dt.timedelta(minutes=30)))
     sink, decided, present = Sink(), Watch(kafka, "enrolment.events"), Watch(kafka, "attendance.events")
@@ -91,18 +146,22 @@ async def _round(kafka: str, places: dict[str, Place], people: int, folder: Path
     watches: list[asyncio.Task[Any]] = [asyncio.create_task(one.run()) for one in (decided, present)]
     async with (
         sink.listening(),
-        service("enrolment", places["enrolment"], folder / "enrolment.log") as enrolment,
-        service("attendance", places["attendance"], folder / "attendance.log") as attendance,
-        service("notifications", places["notifications"], folder / "mail.log", SMTP_PORT=sink.port) as mail,
+        service("enrolment", places["enrolment"], folder / "enrolment.log", counted=True) as enrolment,
+        service("attendance", places["attendance"], folder / "attendance.log", counted=True) as attendance,
+        service(
+            "notifications", places["notifications"], folder / "mail.log", counted=True, SMTP_PORT=sink.port
+        ) as mail,
     ):
         wanted = [person(number) for number in range(people)]
+        costs, counting = Costs(servers, [enrolment, attendance, mail]), people - int(people * WARM_UP)
         asked = [message(EnrolmentRequested(session_id=session(n), person_id=one), version=None)
                  for n, one in enumerate(wanted)]  # fmt: skip
-        due = await _at_a_steady_rate(producer, asked)
+        due = await _at_a_steady_rate(producer, asked, costs)
         addresses = [address(number) for number in range(people)]
         async with asyncio.timeout(60):
             while len(sink.accepted) < people:
                 await asyncio.sleep(0.1)
+        spent = await costs.told(counting)
         twice = [one for one, times in sink.accepted.items() if len(times) > 1]
         assert not twice, f"{len(twice)} were told twice"
         mailed = {one: times[0] for one, times in sink.accepted.items()}
@@ -110,6 +169,7 @@ async def _round(kafka: str, places: dict[str, Place], people: int, folder: Path
             _told("request → decision", due, decided.seen, wanted, [enrolment]),
             _told("request → mail accepted", due, mailed, addresses, [enrolment, mail]),
         ]
+        figures[0].runs[0].more |= spent
         at = dt.datetime.now(dt.UTC)
         scans = [
             message(
@@ -120,11 +180,13 @@ async def _round(kafka: str, places: dict[str, Place], people: int, folder: Path
             )
             for n, one in enumerate(wanted)
         ]
-        due = await _at_a_steady_rate(producer, scans)
+        due = await _at_a_steady_rate(producer, scans, costs)
         async with asyncio.timeout(60):
             while len(present.seen) < people:
                 await asyncio.sleep(0.1)
+        spent_on_scans = await costs.told(counting)
         figures.append(_told("scan → attendance", due, present.seen, wanted, [attendance]))
+        figures[-1].runs[0].more |= spent_on_scans
     for watch in watches:
         watch.cancel()
     await asyncio.gather(*watches, return_exceptions=True)
@@ -137,7 +199,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
         people = int(RATE * max(3.0, SECONDS * scale))
         places = {name: servers.place(people, name) for name in SERVICES}
-        figures = asyncio.run(_round(servers.kafka.bootstrap, places, people, Path(folder)))
+        figures = asyncio.run(_round(servers, places, people, Path(folder)))
     what = (
         "enrolment: read, decide, commit, relay, seen by another consumer",
         "the same, then notifications: read, plan, claim, render, SMTP",

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind, Scope
 from services.notifications.ledger import NOTHING
-from services.notifications.tables import CONTACT, MOST, NOW, OPEN, PERSON, TOLD, is_another
+from services.notifications.tables import CONTACT, MOST, NOW, OPEN, OPEN_SUBJECT, PERSON, TOLD, is_another
 
 Key = tuple[str, str]
 """(recipient, what stands behind the kind's name in a subject)"""
@@ -57,8 +57,8 @@ def _opened(recipient: Any, about: Any) -> tuple[Any, ...]:
     return recipient, about, notice_id, NOW, NOW, sa.literal(0), sa.literal(0), sa.literal(0)
 
 
-def _planned(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) -> Any:
-    """Opens a notice for every difference among these about which a mail can be written.
+def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """A notice for every difference among these about which a mail can be written.
 
     In two steps, of which Postgres plans each by itself: to order a join of all ten tables took it 25 ms a look.
     """
@@ -70,17 +70,27 @@ def _planned(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) 
     ).select_from(source)
     differing = (
         sa.union_all(*(one.where(part, can_be_told(kind), ~is_open(kind)) for part in parts))
-        .cte("differing")
+        .cte(f"differing_{kind.name}")
         .prefix_with("MATERIALIZED")
     )
-    found = (
+    return (
         sa.select(*_opened(differing.c.recipient, differing.c.about))
         .join(PERSON, PERSON.c.person_id == differing.c.recipient)
         .join(CONTACT, CONTACT.c.person_id == differing.c.recipient)
         .where(~PERSON.c.erased, ~CONTACT.c.erased, *(~differing.c[name] for name in names))
-        .limit(MOST)
     )
-    return insert(OPEN).from_select(_OPENED, found).on_conflict_do_nothing()
+
+
+def _opening(found: Iterable[sa.Select[Any]]) -> sa.Select[Any]:
+    """Opens what was found, of all kinds in one round trip. Returns how many of each kind."""
+    opened = (
+        insert(OPEN)
+        .from_select(_OPENED, sa.union_all(*found).limit(MOST))
+        .on_conflict_do_nothing()
+        .returning(OPEN_SUBJECT.label("subject"))
+        .cte("opened")
+    )
+    return sa.select(opened.c.subject, sa.func.count()).group_by(opened.c.subject)
 
 
 _texts = ARRAY(sa.Text())
@@ -91,37 +101,45 @@ _named = (
 )
 
 
-def _of_named(kind: Kind) -> Any:
+def _of_named(kind: Kind) -> sa.Select[Any]:
     scope = kind.scope
     is_named = sa.and_(scope.recipient == _named.c.recipient, scope.key == _named.c.key)
-    return _planned(kind, kind.around(sa.join(scope.keys, _named, is_named)), sa.true())
+    return _found(kind, kind.around(sa.join(scope.keys, _named, is_named)), sa.true())
 
 
-_PLAN_ALL = {subject: _planned(kind, kind.around(kind.scope.keys), *kind.parts) for subject, kind in KINDS.items()}
-_PLAN_NAMED = {subject: _of_named(kind) for subject, kind in KINDS.items()}
-"""Apart from the news: planning one statement of both took Postgres longer than running it, and anew at each look."""
 _ENDED_AFTER = sa.bindparam("ended_after", type_=sa.DateTime(timezone=True))
-_PLAN_MISSED = {
-    subject: insert(OPEN)
-    .from_select(
-        _OPENED,
+
+
+def _of_missed(kind: Kind) -> sa.Select[Any]:
+    assert kind.missed is not None
+    assert kind.missed_at is not None
+    return (
         sa.select(*_opened(kind.scope.recipient, kind.about))
         .select_from(live(kind))
         .where(kind.missed, kind.missed_at > _ENDED_AFTER, ~is_open(kind))
         .where(PERSON.c.erased.is_not(True), CONTACT.c.erased.is_not(True))
-        .limit(MOST),
     )
-    .on_conflict_do_nothing()
-    for subject, kind in KINDS.items()
-    if kind.missed is not None and kind.missed_at is not None
-}
+
+
+_PLAN_ALL = _opening(_found(kind, kind.around(kind.scope.keys), *kind.parts) for kind in KINDS.values())
+_PLAN_NAMED = _opening(map(_of_named, KINDS.values()))
+"""Apart from the news: planning one statement of both took Postgres longer than running it, and anew at each look."""
+_PLAN_MISSED = _opening(_of_missed(kind) for kind in KINDS.values() if kind.missed is not None)
 _SCOPES: tuple[Scope, ...] = tuple(dict.fromkeys(kind.scope for kind in KINDS.values()))
 _SOON = (
     sa.update(OPEN)
     .values(next_attempt_at=NOW)
     .where(OPEN.c.lease.is_(None), OPEN.c.next_attempt_at > NOW)
     .where(sa.or_(*(heard for scope in _SCOPES for heard in scope.soon)))
-    .returning(sa.func.split_part(OPEN.c.about, "/", 1))
+    .returning(OPEN_SUBJECT.label("subject"))
+)
+
+
+_soon = _SOON.cte("soon")
+_nothing = sa.cast(sa.null(), sa.Text)
+_NEWS = sa.union_all(
+    *(sa.select(*scope.news.subquery().c, _nothing) for scope in _SCOPES),
+    sa.select(_nothing, _nothing, _soon.c.subject),
 )
 
 
@@ -142,19 +160,16 @@ async def plan_named(connection: AsyncConnection, keys: Iterable[Key], parameter
     return await _plan(connection, _PLAN_NAMED, {**parameters, **named})
 
 
-async def _plan(connection: AsyncConnection, statements: Mapping[Subject, Any], parameters: Mapping[str, Any]) -> Found:
-    found = Found()
-    for subject, statement in statements.items():
-        found[subject] += int((await connection.execute(statement, parameters)).rowcount)
-    return found
+async def _plan(connection: AsyncConnection, statement: sa.Select[Any], parameters: Mapping[str, Any]) -> Found:
+    rows = await connection.execute(statement, parameters)
+    return Found({Subject(subject): number for subject, number in rows})
 
 
-async def news(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> set[Key]:
-    """What something was heard about that was appended at `mark` or after it."""
-    found: set[Key] = set()
-    for scope in _SCOPES:
-        found |= {(row[0], row[1]) for row in await connection.execute(scope.news, {"mark": mark, "now": now})}
-    return found
+async def news(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> tuple[set[Key], Found]:
+    """What something was heard about that was appended at `mark` or after it, and what `bring_forward` returns, in one round trip."""
+    rows = (await connection.execute(_NEWS, {"mark": mark, "now": now})).all()
+    soon = Found(Subject(subject) for _, _, subject in rows if subject is not None)
+    return {(recipient, key) for recipient, key, subject in rows if subject is None}, soon
 
 
 async def bring_forward(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> Found:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import differences
 from services.notifications.differences import Found, Key
@@ -46,7 +46,7 @@ class Planner:
         """
         self.caught_up = asyncio.Event()
         self._service = service
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # A look is one statement.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # Each statement of a look is whole.
         self._settings = settings
         self._streams_heard = streams_heard
         self._found = found
@@ -88,21 +88,27 @@ class Planner:
                         await ensure_key(connection)
                     self.caught_up.set()
                     log.info("caught up, mail may leave")
-                found = await self._look()
-                if found.total():
-                    self._found(found)
-                backoff.worked()
-                if found.total() < self._settings.plan_most:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self._settings.catch_up_seconds):
-                            await self._woken.wait()
+                async with self._engine.connect() as connection:
+                    await self._keep_looking(connection, backoff)
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT:
                     log.exception("planning notices failed")
                 telemetry.FAULTS.labels(self._service.name, "planner").inc()
                 backoff.failed(error, where="planning notices")
 
-    async def _look(self) -> Found:
+    async def _keep_looking(self, connection: AsyncConnection, backoff: Backoff) -> None:
+        """On one connection: each new one plans a look anew five times, for ten times what it takes to run it."""
+        while True:
+            found = await self._look(connection)
+            if found.total():
+                self._found(found)
+            backoff.worked()
+            if found.total() < self._settings.plan_most:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._settings.catch_up_seconds):
+                        await self._woken.wait()
+
+    async def _look(self, connection: AsyncConnection) -> Found:
         """One look: at the whole, or at the news and the places named. Returns how many notices of each kind it opened."""
         settings, now, at = self._settings, self._service.clock(), time.monotonic()
         self._woken.clear()
@@ -112,18 +118,17 @@ class Planner:
         if not (whole or since or again):
             return Found()
         self._heard_since, self._heard_late, self._look_again = None, None if whole else late, set()
-        oldest = _earlier(since, late if whole else None)
         common: dict[str, Any] = {"now": now, "most": settings.plan_most} | settings.rules.parameters()
         try:
-            async with self._engine.connect() as connection:
+            if whole:
+                oldest = _earlier(since, late)
                 soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else Found()
-                if whole:
-                    found = await differences.plan_all(connection, common)
-                    found += await differences.plan_missed(connection, common, ended_after=self._ended_after)
-                else:
-                    changed = await differences.news(connection, mark=since, now=now) if since else set()
-                    keys = again | changed
-                    found = await differences.plan_named(connection, keys, common) if keys else Found()
+                found = await differences.plan_all(connection, common)
+                found += await differences.plan_missed(connection, common, ended_after=self._ended_after)
+            else:
+                changed, soon = await differences.news(connection, mark=since, now=now) if since else (set(), Found())
+                keys = again | changed
+                found = await differences.plan_named(connection, keys, common) if keys else Found()
         except Exception:
             self._heard_since = _earlier(since, self._heard_since)
             self._heard_late = _earlier(late, self._heard_late)

@@ -28,6 +28,7 @@ from services.notifications.tables import (
     SIGNING_KEY,
     TOLD,
     Pair,
+    is_of,
 )
 from services.notifications.untold import Addressee, Truth
 from shared.contracts.enrolment import PlaceState
@@ -73,7 +74,6 @@ async def lock_signing_keys(connection: AsyncConnection) -> None:
 _UNDER_WAY = sa.bindparam("under_way", type_=sa.ARRAY(sa.Text()))
 _ran_out = sa.and_(OPEN.c.lease_until <= NOW, OPEN.c.lease != sa.all_(_UNDER_WAY))
 _is_due = sa.and_(OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), _ran_out))
-_subject = sa.func.split_part(OPEN.c.about, "/", 1)
 _beside = OPEN.alias("beside")
 _is_alone = ~sa.exists().where(
     _beside.c.recipient == OPEN.c.recipient,
@@ -87,7 +87,7 @@ _is_alone = ~sa.exists().where(
 def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
     due = (
         sa.select(OPEN)
-        .where(_is_due, OPEN.c.about.startswith(f"{kind.name}/"), _is_alone)
+        .where(_is_due, is_of(kind.name), _is_alone)
         .order_by(OPEN.c.next_attempt_at)
         .limit(MOST)
         .with_for_update(skip_locked=True)
@@ -110,13 +110,13 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
 
 
 _CLAIM = {subject: _claim(kind) for subject, kind in KINDS.items()}
-_DUE = sa.select(_subject).where(_is_due).distinct()
+_DUE = sa.select(*(sa.exists().where(_is_due, is_of(name)) for name in Subject))
 
 
 async def due(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> set[Subject]:
     """The kinds of which there is anything to take; `under_way` as in `take`."""
-    rows = await connection.execute(_DUE, {"now": now, "under_way": sorted(under_way)})
-    return {Subject(row[0]) for row in rows}
+    found = (await connection.execute(_DUE, {"now": now, "under_way": sorted(under_way)})).one()
+    return {subject for subject, is_due in zip(Subject, found, strict=True) if is_due}
 
 
 async def take(

@@ -54,7 +54,7 @@ OPEN = table_of(
     METADATA,
     schema=KEPT,
     extra=[
-        sa.Index("open_notice_next", "next_attempt_at"),
+        sa.Index("open_notice_next", sa.text("split_part(about, '/', 1)"), "next_attempt_at"),
         sa.Index("open_notice_leased", "recipient", postgresql_where=sa.text("lease is not null")),
         sa.UniqueConstraint("notice_id", name="open_notice_id"),
         sa.CheckConstraint("(lease is null) = (lease_until is null)", name="open_notice_lease_has_an_end"),
@@ -63,6 +63,8 @@ OPEN = table_of(
 )
 """The business key is the primary key: two mails to one recipient about one subject are never on their way at once, whoever plans
 them."""
+OPEN_SUBJECT = sa.func.split_part(OPEN.c.about, sa.literal_column("'/'"), sa.literal_column("1"))
+"""Of which kind an open notice is, in the words of its index: with parameters Postgres would not see that they are the same."""
 DIGEST_KEY = sa.Table(
     "digest_key",
     METADATA,
@@ -93,6 +95,11 @@ TABLES: dict[type[Row], sa.Table] = {
     LinkKey: LINK_KEY,
     SigningKey: SIGNING_KEY,
 }
+
+
+def is_of(kind: str) -> sa.ColumnElement[bool]:
+    """Whether an open notice is of a kind."""
+    return OPEN_SUBJECT.op("=", is_comparison=True)(sa.literal_column(f"'{kind}'"))
 
 
 # --- moments -------------------------------------------------------------------------------

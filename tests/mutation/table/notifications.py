@@ -96,9 +96,9 @@ MUTATIONS = (
     ),
     Mutation(
         "what was put off, once something is heard about it",
-        "services/notifications/planning.py",
-        "                soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else Found()",
-        "                soon = Found()",
+        "services/notifications/differences.py",
+        "    .values(next_attempt_at=NOW)\n",
+        "    .values(next_attempt_at=OPEN.c.next_attempt_at)\n",
         ("tests/notifications/test_sending.py::test_a_corrected_address_does_not_wait_out_the_pause_of_the_wrong_one",),
     ),
     Mutation(
@@ -214,7 +214,7 @@ MUTATIONS = (
     Mutation(
         "what nobody could be told in time is looked for",
         "services/notifications/planning.py",
-        "                    found += await differences.plan_missed(connection, common, ended_after=self._ended_after)\n",
+        "                found += await differences.plan_missed(connection, common, ended_after=self._ended_after)\n",
         "",
         (
             "tests/notifications/test_sending.py::test_who_could_not_be_told_before_the_session_was_over_is_a_fact_and_in_the_books",
@@ -278,8 +278,8 @@ MUTATIONS = (
     Mutation(
         "no mail overtakes another one about the same thing",
         "services/notifications/store.py",
-        """startswith(f"{kind.name}/"), _is_alone)""",
-        """startswith(f"{kind.name}/"))""",
+        "is_of(kind.name), _is_alone)",
+        "is_of(kind.name))",
         (
             "tests/notifications/test_claims.py::test_no_mail_about_the_place_overtakes_one_about_the_waiting_list_that_is_being_sent",
         ),

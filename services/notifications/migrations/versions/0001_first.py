@@ -55,7 +55,7 @@ CREATE TABLE kept.signing_key (
 
 CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
 
-CREATE INDEX open_notice_next ON kept.open_notice (next_attempt_at);
+CREATE INDEX open_notice_next ON kept.open_notice (split_part(about, '/', 1), next_attempt_at);
 
 CREATE TABLE projection.link_key (
     source TEXT NOT NULL,

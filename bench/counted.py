@@ -1,0 +1,57 @@
+"""`python -m bench.counted MODULE FILE`: runs a service and counts what it asks of Postgres and Kafka. SIGUSR1 writes the counts."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from aiokafka.conn import AIOKafkaConnection
+from asyncpg.transaction import Transaction
+from sqlalchemy.engine import Engine
+
+STATEMENT, TRANSACTION, KAFKA = "statement ", "transactions", "kafka "
+
+
+def install(counts: Counter[str]) -> None:
+    """From now on everything that this process asks is counted: statements by their text, Kafka's requests by their name."""
+
+    @sa.event.listens_for(Engine, "before_cursor_execute")
+    def _asks(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        counts[STATEMENT + statement] += 1
+
+    begin, send = Transaction.start, AIOKafkaConnection.send
+
+    async def counted_begin(self: Transaction) -> None:
+        counts[TRANSACTION] += 1
+        await begin(self)
+
+    def counted_send(self: AIOKafkaConnection, request: Any, *more: Any, **other: Any) -> Any:
+        counts[f"{KAFKA}{type(request).__name__.removesuffix('Request')}"] += 1
+        return send(self, request, *more, **other)
+
+    Transaction.start = counted_begin  # type: ignore[method-assign]
+    AIOKafkaConnection.send = counted_send
+
+
+def main(module: str, file: Path) -> None:
+    counts: Counter[str] = Counter()
+    install(counts)
+
+    def write(*_: object) -> None:
+        unfinished = file.with_suffix(".new")
+        unfinished.write_text(json.dumps(counts), encoding="utf-8")
+        unfinished.replace(file)
+
+    signal.signal(signal.SIGUSR1, write)
+    write()
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
