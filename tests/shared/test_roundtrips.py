@@ -22,8 +22,7 @@ from shared.postgres import roundtrips
 from shared.postgres.database import MACHINERY
 from shared.postgres.roundtrips import Reads, Writes
 from shared.state.rows import Row, Rows
-from shared.state.working import Said
-from shared.testing import NOON
+from shared.testing import NOON, heard
 from tests.attendance.building import RULES, day, enrolled, scheduled
 from tests.databases import Databases
 
@@ -110,6 +109,21 @@ async def test_few_rows_are_read_together_and_many_one_by_one_and_they_are_the_s
     assert sorted(places, key=lambda row: row.person_id) == [place(1), place(2)]
 
 
+async def test_what_is_seldom_there_is_read_together_however_many_are_asked_for(
+    connection: AsyncConnection, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roundtrips, "FEW", 2)
+    one = session(1)
+    await written(connection, place(1), one)
+    asked.clear()
+    reads, places, sessions = Reads(connection), Rows(Place), Rows(Session)
+    reads.by_key(places, PLACE, [("session-1", f"p-{number}") for number in range(1, 5)], seldom=True)
+    reads.by_key(sessions, SESSION, [("session-1",)])
+    await reads.run()
+    assert len(asked) == 1
+    assert (list(places), list(sessions)) == ([place(1)], [one])
+
+
 async def test_what_changed_in_memory_is_not_read_over(connection: AsyncConnection) -> None:
     await written(connection, place(1), session(1))
     reads, places, sessions = Reads(connection), Rows(Place), Rows(Session)
@@ -165,7 +179,7 @@ async def test_rows_entries_and_watermarks_are_written_in_one_statement(
     gone.remove(*Place.key_of(place(1)))
     gone.put(place(2))
     new.put(session(1))
-    said = [Said(f"said-{number}", 1, NOON, None, None, scheduled().body) for number in range(3)]
+    said = [heard(scheduled().body, event_id=f"said-{number}", at=NOON) for number in range(3)]
     asked.clear()
     writes = Writes()
     writes.save(PLACE, gone)
