@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.attendance.app import service_of
-from services.attendance.state import Place, Session, session_of
-from services.attendance.store import METADATA, PLACE, SESSION, TABLES
+from services.attendance.state import MeetingList, Place, Session, session_of
+from services.attendance.store import LIST_TABLE, METADATA, PLACE, SESSION, TABLES
 from shared.books.watermark import WATERMARK, Move, lock, move_locked
 from shared.contracts.enrolment import Standing
 from shared.deciding.transaction import Decider
@@ -109,19 +109,21 @@ async def test_few_rows_are_read_together_and_many_one_by_one_and_they_are_the_s
     assert sorted(places, key=lambda row: row.person_id) == [place(1), place(2)]
 
 
+@pytest.mark.parametrize(("others", "statements"), [(1, 1), (3, 2)])
 async def test_what_is_seldom_there_is_read_together_however_many_are_asked_for(
-    connection: AsyncConnection, asked: list[str], monkeypatch: pytest.MonkeyPatch
+    connection: AsyncConnection, asked: list[str], monkeypatch: pytest.MonkeyPatch, others: int, statements: int
 ) -> None:
     monkeypatch.setattr(roundtrips, "FEW", 2)
     one = session(1)
     await written(connection, place(1), one)
     asked.clear()
-    reads, places, sessions = Reads(connection), Rows(Place), Rows(Session)
+    reads, places, sessions, lists = Reads(connection), Rows(Place), Rows(Session), Rows(MeetingList)
     reads.by_key(places, PLACE, [("session-1", f"p-{number}") for number in range(1, 5)], seldom=True)
-    reads.by_key(sessions, SESSION, [("session-1",)])
+    reads.by_key(lists, LIST_TABLE, [("session-1", "day-1")], seldom=True)
+    reads.by_key(sessions, SESSION, [(f"session-{number + 1}",) for number in range(others)])
     await reads.run()
-    assert len(asked) == 1
-    assert (list(places), list(sessions)) == ([place(1)], [one])
+    assert len(asked) == statements
+    assert (list(places), list(sessions), list(lists)) == ([place(1)], [one], [])
 
 
 async def test_what_changed_in_memory_is_not_read_over(connection: AsyncConnection) -> None:

@@ -122,4 +122,11 @@ MUTATIONS = (
         "for statement, parameters, _, seldom in wanted if are_few]",
         ("tests/shared/test_roundtrips.py::test_what_is_seldom_there_is_read_together_however_many_are_asked_for",),
     ),
+    Mutation(
+        "what is seldom there is not counted as much",
+        "shared/postgres/roundtrips.py",
+        "seldom in wanted if not seldom) <= FEW",
+        "seldom in wanted) <= FEW",
+        ("tests/shared/test_roundtrips.py::test_what_is_seldom_there_is_read_together_however_many_are_asked_for",),
+    ),
 )
