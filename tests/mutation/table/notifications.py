@@ -278,8 +278,8 @@ MUTATIONS = (
     Mutation(
         "no mail overtakes another one about the same thing",
         "services/notifications/store.py",
-        """startswith(f"{kind.name}/"), _is_alone)""",
-        """startswith(f"{kind.name}/"))""",
+        "is_of(kind.name), _is_alone)",
+        "is_of(kind.name))",
         (
             "tests/notifications/test_claims.py::test_no_mail_about_the_place_overtakes_one_about_the_waiting_list_that_is_being_sent",
         ),
