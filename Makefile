@@ -3,9 +3,13 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --no-sync
 ONCE ?=
+# Whoever forbids Python to write bytecode would compile the project anew in each process that a test starts.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) pytest
+# Two processes for the tests, one for each core: tests/workers.py says which tests keep together.
+BOTH_CORES := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test quick mutation bench check format texts schemas generated clean
+.PHONY: help setup demo up test quick campaigns mutation bench check format texts schemas generated clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -26,11 +30,14 @@ demo: .venv/ready ## Run everything with the programme's data (ONCE=1: end by it
 up: .venv/ready ## Run the system without any data
 	@$(RUN) rollcall up
 
-test: .venv/ready ## Run every test that this machine can run, on a real Kafka and a real Postgres
-	@$(RUN) pytest $(TEST)
+test: .venv/ready ## Every test that this machine can run, on a real Kafka and a real Postgres; of campaigns a fixed sample
+	@$(PYTEST) $(if $(TEST),,$(BOTH_CORES)) $(TEST)
 
-quick: .venv/ready ## The tests one wants after each change: no whole systems, no campaigns; everything is make test
-	@$(RUN) pytest -m "not long" $(TEST)
+quick: .venv/ready ## The tests one wants after each change: no whole systems, a taste of the campaigns; everything is make test
+	@ROLLCALL_CAMPAIGNS=taste $(PYTEST) -m "not long" $(if $(TEST),,$(BOTH_CORES)) $(TEST)
+
+campaigns: .venv/ready ## The whole of what make test takes a sample of: every crash point, ten times the cases by chance (an hour)
+	@ROLLCALL_CAMPAIGNS=whole $(PYTEST) -m campaign $(if $(TEST),,$(BOTH_CORES)) $(TEST)
 
 mutation: .venv/ready ## Switch off one mechanism at a time and show which test goes red
 	@$(RUN) python -m tests.mutation

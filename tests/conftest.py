@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import hypothesis
 import pytest
@@ -21,15 +21,34 @@ from deploy.embedded.processes import Server
 from shared.events.streams import create_streams
 from shared.service import Service
 from shared.settings import Settings
+from tests import campaigns, workers
 from tests.databases import Databases
 from tests.world import IMPATIENT, Make, World
 
 S = TypeVar("S", bound=Server)
 
 hypothesis.settings.register_profile(
-    "rollcall", deadline=None
-)  # How long an example takes says who else is at work here.
+    "rollcall",
+    deadline=None,  # How long an example takes says who else is at work here.
+    max_examples=campaigns.cases(100),
+)
 hypothesis.settings.load_profile("rollcall")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    campaigns.mark(items)
+    if hasattr(config, "workerinput"):  # One of several processes.
+        workers.group(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByFile:
+    return workers.ByFile(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    if left_out := campaigns.told(report for report in reports if report.when == "call"):
+        terminalreporter.write_line(left_out)
 
 
 @pytest.fixture(scope="session")

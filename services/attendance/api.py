@@ -20,7 +20,6 @@ from shared.books.holding import is_known, outcome_of
 from shared.books.watermark import is_heard
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Id, Moment
-from shared.contracts.planner import SessionStanding
 from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, TRY_AGAIN, Kind, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
@@ -166,7 +165,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         meeting = session.meeting(meeting_id)
         if meeting is None:
             raise Problem(NO_SUCH_MEETING, f"{session_id} has no meeting {meeting_id}", field="meeting_id")
-        if session.state == SessionStanding.CANCELLED:
+        if not session.state.takes_place:
             raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
         if runtime.service.clock() < meeting.starts_at:
             raise Problem(NOT_BEGUN, f"it begins at {meeting.starts_at.isoformat()}")

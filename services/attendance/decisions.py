@@ -32,7 +32,7 @@ from shared.contracts.attendance import (
 )
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import Fact
-from shared.contracts.planner import Meeting, SessionStanding
+from shared.contracts.planner import Meeting
 from shared.events.decoding import FUTURE_TOLERANCE
 from shared.events.envelope import Heard, Reason, digest_of
 from shared.state.rows import FactRow
@@ -142,7 +142,7 @@ def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRu
     """
     session = working[Session].get(session_id)
     meeting = session.meeting(meeting_id) if session else None
-    if session is None or (session.heard_at <= at and (meeting is None or session.state == SessionStanding.CANCELLED)):
+    if session is None or (session.heard_at <= at and (meeting is None or not session.state.takes_place)):
         return False
     if meeting is not None and (meeting.starts_at > at or rules.is_history(meeting)):
         return False

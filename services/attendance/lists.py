@@ -11,7 +11,7 @@ from services.attendance.subjects import list_subject
 from shared.contracts.attendance import ParticipantAttended
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import Id, Request
-from shared.contracts.planner import Meeting, SessionStanding
+from shared.contracts.planner import Meeting
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow
 from shared.state.working import Answer, Derive, Due, Working
@@ -114,7 +114,7 @@ def _derive_due(working: Working, session: Session, meeting_id: str) -> None:
     if due is not None and session.heard_at > due.at and (begins is None or due.at >= begins):
         return
     closed = closed_list(working, session.session_id, meeting_id) is not None
-    if meeting is None or session.state == SessionStanding.CANCELLED or closed or rules.is_history(meeting):
+    if meeting is None or not session.state.takes_place or closed or rules.is_history(meeting):
         working[Due].remove(LIST, subject)
     else:
         working[Due].put(Due(LIST, subject, rules.closes_at(meeting)))

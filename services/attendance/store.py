@@ -32,8 +32,15 @@ from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
     ParticipantEnrolled,
     ParticipantWaitlisted,
+    PlaceOffered,
 )
-from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
+from shared.contracts.planner import (
+    SessionCancelled,
+    SessionCompleted,
+    SessionDrafted,
+    SessionRescheduled,
+    SessionScheduled,
+)
 from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
@@ -156,13 +163,25 @@ def _touched(inputs: Inputs) -> _Touched:
             match body:
                 case CheckInScanned():
                     found.scans.add((session_id, body.meeting_id, body.person_id))
-                case ParticipantEnrolled() | ParticipantWaitlisted() | EnrolmentWithdrawn() | EnrolmentRefused():
+                case (
+                    ParticipantEnrolled()
+                    | ParticipantWaitlisted()
+                    | PlaceOffered()
+                    | EnrolmentWithdrawn()
+                    | EnrolmentRefused()
+                ):
                     found.said.add((session_id, body.person_id, one.source, one.version))
                     found.woken.add(one.subject)
                     found.placed.add(session_id)
                 case ParticipantAttended() | ParticipantAbsent() | ParticipantNotAwaited():
                     found.placed.add(session_id)
-                case SessionScheduled() | SessionRescheduled() | SessionCancelled():
+                case (
+                    SessionDrafted()
+                    | SessionScheduled()
+                    | SessionRescheduled()
+                    | SessionCancelled()
+                    | SessionCompleted()
+                ):
                     found.woken.add(session_subject(session_id))
                     for about in (found.timed, found.placed):
                         about.add(session_id)

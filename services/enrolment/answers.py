@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
-from shared.contracts.planner import Meeting, SessionKind, SessionStanding
+from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
+from shared.contracts.portal import Reply
 from shared.contracts.selection import TownOutcome
 from shared.web.answers import BOOKS, DECIDED, Books, Decided, Shape, exemplified
 
@@ -62,7 +63,10 @@ class Session(Shape):
         starts_at="2026-10-24T07:00:00Z",
         ends_at="2026-10-24T13:00:00Z",
         state="scheduled",
+        terms={},
+        details={"contact": "szkolenia@example.org"},
         enrolled=40,
+        offered=0,
         waitlisted=2,
     )
 
@@ -78,7 +82,10 @@ class Session(Shape):
     starts_at: dt.datetime
     ends_at: dt.datetime
     state: SessionStanding
+    terms: Terms = Field(description="Who gets a place, how and until when.")
+    details: Details
     enrolled: int
+    offered: int = Field(description="Places held for somebody until they answer.")
     waitlisted: int
 
 
@@ -96,6 +103,10 @@ class OnRoster(Shape):
         reason=None,
         refusal=None,
         queue=3,
+        priority=0,
+        queued_at="2026-10-01T08:15:00Z",
+        offered_until=None,
+        reply="none",
         episode=1,
         decided_at="2026-10-01T08:15:00Z",
         event_id="0199aa00-0000-7000-8000-000000000009",
@@ -112,7 +123,11 @@ class OnRoster(Shape):
     basis: Basis | None
     reason: WithdrawalReason | None = Field(description="Why it was withdrawn.")
     refusal: RefusalReason | None = Field(description="Why the latest request about it was turned down.")
-    queue: int | None = Field(description="Whoever waits with the lowest is next.")
+    queue: int | None = Field(description="The number of arrival.")
+    priority: int = Field(description="Given by the office: the highest is next; then whoever is in line for longest.")
+    queued_at: dt.datetime | None = Field(description="Since when the person is in line.")
+    offered_until: dt.datetime | None = Field(description="Until when the place is held for them, if it is on offer.")
+    reply: Reply
     episode: int
     decided_at: dt.datetime
     event_id: str
@@ -140,7 +155,12 @@ class DecidedRequest(Decided):
     session_id: str
     person_id: str
     outcome: Literal[
-        "ParticipantEnrolled", "ParticipantWaitlisted", "EnrolmentWithdrawn", "EnrolmentRefused", "Held"
+        "ParticipantEnrolled",
+        "ParticipantWaitlisted",
+        "PlaceOffered",
+        "EnrolmentWithdrawn",
+        "EnrolmentRefused",
+        "Held",
     ] = Field(description="The fact that answered it. `Held`: it waits for what it is about.")
     place: Place | None = Field(description="How the place stands now, also if another request has changed it since.")
 
@@ -149,6 +169,7 @@ class Requests(Shape):
     """Requests for a place, by what became of them."""
 
     enrolled: int
+    offered: int
     waitlisted: int
     refused: int
     withdrawn: int
@@ -160,6 +181,7 @@ class Places(Shape):
 
     sessions: int
     enrolled: int
+    offered: int
     waitlisted: int
     oversold_sessions: int
     waiting_ahead: int = Field(description="Who waits for a session that has not begun.")
@@ -172,11 +194,12 @@ class EnrolmentBooks(Books):
     model_config = exemplified(
         **BOOKS,
         service="enrolment",
-        requests={"enrolled": 180, "waitlisted": 6, "refused": 3, "withdrawn": 9, "held": 0},
+        requests={"enrolled": 180, "offered": 0, "waitlisted": 6, "refused": 3, "withdrawn": 9, "held": 0},
         held_over_http=0,
         places={
             "sessions": 270,
             "enrolled": 4100,
+            "offered": 0,
             "waitlisted": 6,
             "oversold_sessions": 0,
             "waiting_ahead": 6,

@@ -6,10 +6,10 @@ from typing import Any
 
 from services.enrolment import store, views
 from services.enrolment.api import app_of
+from services.enrolment.applying import DERIVE, MAKE
 from services.enrolment.handlers import DECIDE, DUE, REACT, Acting
 from services.enrolment.rules import EnrolmentRules
 from services.enrolment.settings import EnrolmentSettings
-from services.enrolment.state import DERIVE, MAKE
 from shared import telemetry
 from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
@@ -40,6 +40,7 @@ def service_of(rules: EnrolmentRules) -> Service:
         rules=rules,
         lock=store.lock,
         load=store.load,
+        load_derived=store.load_derived,
         touches=members(Acting),
         open_subjects=store.open_subjects,
     )

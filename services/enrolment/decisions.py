@@ -9,33 +9,38 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from services.enrolment.eligibility import (
     Wait,
     announced_at,
     asked_since,
     eligible_city,
+    gives_until,
     in_time_for,
     is_ahead,
     is_erased,
+    is_out,
     seats_of,
     settles_at,
     town_of_place,
     will_not_come,
 )
-from services.enrolment.settling import Asked, Entry, Leave, asked_at, settle
+from services.enrolment.offering import offer_ends
+from services.enrolment.settling import Entry, Leave, Room, settle
 from services.enrolment.state import Membership, Place, Session, Settled
+from services.enrolment.stating import NO_REPLY, Asked, refuse
 from shared.contracts.enrolment import (
     AskedFor,
     Basis,
-    EnrolmentRefused,
     PlacesSettled,
     PlaceState,
     RefusalReason,
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.planner import SessionKind, SessionStanding
+from shared.contracts.planner import FreePlaces, SessionKind, SessionStanding
+from shared.contracts.portal import Reply
 from shared.state.working import Working
 
 
@@ -44,14 +49,16 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
 
     A supplementary session enrols its town's whole team; what a rule took is given back when its cause has gone; whoever
     said last that they will not come stays out, or goes, if nothing could come of it when they said so. No rule decides about a
-    session that is cancelled. Nobody loses a place in one that has begun, and nobody comes into one that is settled but by what
-    was said before. `at` is None when no event made us look.
+    session that does not take place, but that what is on offer there is no longer. Nobody loses a place in one that has begun, and nobody comes into one that is settled but by
+    what was said before. `at` is None when no event made us look.
     """
-    if session.state == SessionStanding.CANCELLED or (at is not None and at >= settles_at(working, session)):
+    if not session.state.takes_place:
+        return _offers_end(working, session, now)
+    if session.state == SessionStanding.COMPLETED or (at is not None and at >= settles_at(working, session)):
         return []
     places = sorted(working[Place].where("session_id", session.session_id), key=lambda place: place.person_id)
     leaving: dict[str, Leave] = {}
-    restated: dict[str, str] = {}
+    changing: dict[str, dict[str, Any]] = {}
     for place in places:
         if place.is_active and now < session.starts_at and not is_erased(working, place.person_id):
             town = town_of_place(working, session, place)
@@ -59,10 +66,23 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
                 leaving[place.person_id] = Leave(WithdrawalReason.REQUESTED, said_at=place.last_asked_at)
             elif isinstance(town, WithdrawalReason):
                 leaving[place.person_id] = Leave(town)
-            elif town is not None:
-                restated[place.person_id] = town
+            else:
+                changing[place.person_id] = _revised(session, place, town or place.city_id)
     entering = [*_returning(working, session, places), *_team(working, session, places)]
-    return _settled(working, session, now=now, leaving=leaving, entering=entering, restated=restated)
+    return settled_with(working, session, at=at, now=now, leaving=leaving, entering=entering, changing=changing)
+
+
+def _revised(session: Session, place: Place, city_id: str | None) -> dict[str, Any]:
+    """What is said anew of a place that stays: for which town it is, and that whoever confirmed for other times has not confirmed for
+    these."""
+    moved = place.replied_for is not None and place.replied_for != session.times
+    return {"city_id": city_id, **(NO_REPLY if moved else {})}
+
+
+def _offers_end(working: Working, session: Session, now: dt.datetime) -> list[PlaceState]:
+    """Whoever was offered a place waits where they waited: nobody can answer, and they are the next to be asked."""
+    places = working[Place].where("session_id", session.session_id)
+    return settle(session.session_id, places, room_of(working, session, at=now, now=now), decided_at=working.now)
 
 
 def decide_request(
@@ -75,6 +95,8 @@ def decide_request(
     """
     if session is None:
         return Wait("session")
+    if session.state == SessionStanding.DRAFT:
+        return Wait("session")
     place = working[Place].get(session.session_id, person_id)
     asked = replace(asked, at=at, in_time=is_ahead(session, at))
     found: str | RefusalReason | Wait
@@ -86,6 +108,10 @@ def decide_request(
         found = RefusalReason.SESSION_STARTED
     elif asked_since(place, session, AskedFor.WITHDRAWAL, at):
         found = RefusalReason.WITHDRAWN_SINCE
+    elif (not_taken := why_not_taken(working, session, at)) is not None:
+        found = not_taken
+    elif not session.terms.by_oneself:
+        found = RefusalReason.NOT_BY_ONESELF
     elif session.state == SessionStanding.CANCELLED:
         was_scheduled = announced_at(working, session) < session.heard_at
         found = Wait("session") if was_scheduled else RefusalReason.SESSION_CANCELLED
@@ -95,11 +121,29 @@ def decide_request(
         return found
     if isinstance(found, RefusalReason):
         return [refuse(session.session_id, person_id, place, AskedFor.PLACE, found, asked, working.now)]
-    return _settled(working, session, now=now, entering=[Entry(person_id, found, Basis.REQUEST, asked)])
+    entry = Entry(person_id, found, Basis.REQUEST, at, asked)
+    return settled_with(working, session, at=at, now=now, entering=[entry])
+
+
+def why_not_taken(working: Working, session: Session, at: dt.datetime) -> RefusalReason | None:
+    """Why what was sent at that moment is too early or too late to be taken; None if it is neither."""
+    terms = session.terms
+    if terms.opens_at is not None and at < terms.opens_at:
+        return RefusalReason.NOT_OPEN_YET
+    if terms.closes_at is not None and at >= terms.closes_at:
+        return RefusalReason.ENROLMENT_CLOSED
+    return RefusalReason.FROZEN if at >= gives_until(working, session) else None
 
 
 def decide_withdrawal(
-    working: Working, session: Session | None, person_id: str, *, asked: Asked, at: dt.datetime, now: dt.datetime
+    working: Working,
+    session: Session | None,
+    person_id: str,
+    *,
+    asked: Asked,
+    at: dt.datetime,
+    now: dt.datetime,
+    reply: Reply | None = None,
 ) -> list[PlaceState] | Wait:
     """What a request to give a place back leads to; the seat goes to whoever waits first.
 
@@ -122,21 +166,24 @@ def decide_withdrawal(
         reason = RefusalReason.ASKED_SINCE
     if reason is not None:
         return [refuse(session.session_id, person_id, place, AskedFor.WITHDRAWAL, reason, asked, working.now)]
-    return _settled(working, session, now=now, leaving={person_id: Leave(WithdrawalReason.REQUESTED, asked)})
+    leave = Leave(WithdrawalReason.REQUESTED, asked, reply=reply)
+    return settled_with(working, session, at=at, now=now, leaving={person_id: leave})
 
 
 def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> list[PlacesSettled]:
     """That the places follow from this statement of the session, unless we have said that.
 
-    The seats are those that places are counted against: of a session that is settled, what it had when it began.
+    The seats are those that places are counted against: never fewer than are taken, for nobody loses one; of a session that is
+    settled, what it had when it began.
     """
     before = working[Settled].get(session.session_id)
     said_of = (before.session_source, before.session_event_id, before.session_version) if before else None
     if said_of == (session.source, session.event_id, session.version):
         return []
-    seats = session.capacity
+    taken = sum(place.state.takes_seat for place in working[Place].where("session_id", session.session_id))
+    seats = max(session.capacity, taken)
     if before is not None and before.seats is not None:
-        if session.state == SessionStanding.CANCELLED or session.heard_at >= settles_at(working, session):
+        if not session.state.takes_place or session.heard_at >= settles_at(working, session):
             seats = before.seats  # Nobody's place was looked at with the new number.
         elif now >= session.starts_at:
             seats = max(seats, before.seats)
@@ -152,60 +199,47 @@ def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> l
     return [settled]
 
 
-def refuse(
-    session_id: str,
-    person_id: str,
-    place: Place | None,
-    asked_for: AskedFor,
-    reason: RefusalReason,
-    asked: Asked,
-    decided_at: dt.datetime,
-) -> EnrolmentRefused:
-    """A refusal that leaves the place as it stands."""
-    return EnrolmentRefused(
-        session_id=session_id,
-        person_id=person_id,
-        city_id=place.city_id if place else None,
-        episode=place.episode if place else 0,
-        basis=place.basis if place else None,
-        queue=place.queue if place else None,
-        request_source=asked.source,
-        request_id=asked.id,
-        request_digest=asked.digest,
-        decided_at=decided_at,
-        **asked_at(place, asked_for, asked),
-        asked_for=asked_for,
-        reason=reason,
-        standing=place.state if place else Standing.NONE,
-        withdrawn_for=place.reason if place else None,
-    )
-
-
-def _settled(
+def settled_with(
     working: Working,
     session: Session,
     *,
+    at: dt.datetime | None,
     now: dt.datetime,
     leaving: Mapping[str, Leave] | None = None,
     entering: Sequence[Entry] = (),
-    restated: Mapping[str, str] | None = None,
+    changing: Mapping[str, Mapping[str, Any]] | None = None,
+    to_the_end: Mapping[str, Asked | None] | None = None,
 ) -> list[PlaceState]:
-    """`settle` with what every decision has to look at: the seats, whether it has begun, and that nobody erased gets a place.
+    """`settle` with what every decision has to look at: what there is to give, and that nobody erased gets a place.
 
-    While the session is cancelled only those leave who say so: the others' places stand as they are.
+    Whatever happened before the session froze still gives the places that it freed, whenever it is heard. While the session does not
+    take place only those leave who say so: the others' places stand as they are.
     """
     places = working[Place].where("session_id", session.session_id)
-    begun, cancelled = now >= session.starts_at, session.state == SessionStanding.CANCELLED
-    erased = _erased(working, sorted(places, key=lambda place: place.person_id), begun=begun)
+    erased = _erased(working, sorted(places, key=lambda place: place.person_id), begun=now >= session.starts_at)
     return settle(
-        session,
+        session.session_id,
         places,
+        room_of(working, session, at=at or now, now=now),
+        decided_at=working.now,
         leaving=erased | dict(leaving or {}),
         entering=entering,
-        decided_at=working.now,
-        restated=restated,
-        seats=0 if cancelled else seats_of(working, session),
-        all_stay=begun or cancelled,
+        changing=changing,
+        to_the_end=to_the_end,
+    )
+
+
+def room_of(working: Working, session: Session, *, at: dt.datetime, now: dt.datetime) -> Room:
+    """What the session has to give because of something that came at that moment."""
+    terms, until = session.terms, gives_until(working, session)
+    released = session.releases_at is not None and now >= session.releases_at
+    offered = terms.free_places == FreePlaces.OFFERED and now < session.starts_at
+    return Room(
+        seats_of(working, session),
+        None if released else terms.places_per_town,
+        offer_ends(terms, now, latest=until) if offered else None,
+        is_given=at < until,
+        is_open=session.state.takes_place,
     )
 
 
@@ -214,8 +248,7 @@ def _erased(working: Working, places: Iterable[Place], *, begun: bool) -> dict[s
     return {
         place.person_id: Leave(WithdrawalReason.PERSON_ERASED)
         for place in places
-        if is_erased(working, place.person_id)
-        and (place.state == Standing.WAITLISTED or (place.is_active and not begun))
+        if is_erased(working, place.person_id) and place.is_active and (place.state != Standing.ENROLLED or not begun)
     }
 
 
@@ -229,21 +262,22 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
     entries = []
     for place in places:
         if was_taken_by_rule(place) and not will_not_come(place, session):
-            city_id = in_time_for(working, session, place.person_id)
-            if city_id is not None:
-                entries.append(Entry(place.person_id, city_id, place.basis, returning=place))
+            membership = in_time_for(working, session, place.person_id)
+            if membership is not None:
+                entries.append(Entry(place.person_id, membership.city_id, place.basis, returning=place))
     return entries
 
 
 def _team(working: Working, session: Session, places: Iterable[Place]) -> list[Entry]:
-    """Members of the town's team who have no place, and whose last word is not that they will not come."""
+    """Members of the town's team who have no place and are not out, in the order in which they joined it."""
     if session.kind != SessionKind.SUPPLEMENTARY:
         return []
     has = {place.person_id for place in places if place.is_active or was_taken_by_rule(place)}
-    out = {place.person_id for place in places if will_not_come(place, session)}
-    members = sorted({member.person_id for member in working[Membership].where("city_id", session.city_id)} - has - out)
+    out = {place.person_id for place in places if is_out(place, session)}
+    people = {member.person_id for member in working[Membership].where("city_id", session.city_id)} - has - out
+    found = (in_time_for(working, session, person_id) for person_id in people)
+    joined = sorted((one.from_date, one.person_id) for one in found if one is not None)
     return [
-        Entry(person_id, session.city_id, Basis.TEAM)
-        for person_id in members
-        if in_time_for(working, session, person_id) is not None
+        Entry(person_id, session.city_id, Basis.TEAM, dt.datetime.combine(from_date, dt.time(), dt.UTC))
+        for from_date, person_id in joined
     ]

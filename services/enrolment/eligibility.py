@@ -14,7 +14,7 @@ from services.enrolment.state import (
     Stage,
     Town,
 )
-from shared.contracts.enrolment import AskedFor, RefusalReason, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionKind, SessionStanding
 from shared.contracts.selection import TownOutcome
 from shared.events.decoding import FUTURE_TOLERANCE
@@ -32,40 +32,59 @@ class Wait:
 # --- towns and teams -----------------------------------------------------------------------
 
 
-def outcomes(working: Working, city_id: str, phase: int) -> list[tuple[Stage, Town]]:
-    """What was said of the town in the stages whose towns are trained in this phase."""
-    stages = [stage for stage in working[Stage] if stage.phase == phase]
+def outcomes(working: Working, city_id: str, session: Session) -> list[tuple[Stage, Town]]:
+    """What was said of the town in the stages whose towns the session is for."""
+    stages = [stage for stage in working[Stage] if is_stage_for(session, stage)]
     found = ((stage, working[Town].get(city_id, stage.stage)) for stage in stages)
     return [(stage, town) for stage, town in found if town is not None]
 
 
-def qualifies(working: Working, city_id: str, phase: int) -> bool | None:
-    """Whether the town takes part in the phase; None while nobody has said."""
-    known = outcomes(working, city_id, phase)
+def is_stage_for(session: Session, stage: Stage) -> bool:
+    """Whether the towns that the stage selects may come."""
+    admits = session.terms.admits
+    if admits is None:
+        return stage.phase == session.phase
+    return stage.phase in (admits.phases or (session.phase,)) and (not admits.stages or stage.stage in admits.stages)
+
+
+def qualifies(working: Working, city_id: str, session: Session) -> bool | None:
+    """Whether the town takes part; None while nobody has said."""
+    known = outcomes(working, city_id, session)
     return any(town.outcome == TownOutcome.QUALIFIED for _, town in known) if known else None
 
 
-def may_stay(working: Working, city_id: str, phase: int) -> bool | None:
+def may_stay(working: Working, city_id: str, session: Session) -> bool | None:
     """Whether a place for the town may stay as it is; None while nobody has said.
 
-    What was not said yet may still come. But a place was given because a stage was for this phase: when the stages are for others
-    now and none is for this one, that is known.
+    What was not said yet may still come. But a place was given because a stage was for this session: when the stages are for others
+    now and none is for it, that is known.
     """
-    answer = qualifies(working, city_id, phase)
-    phases = {stage.phase for stage in working[Stage]}
-    if answer is None and phases and phase not in phases and working[Town].where("city_id", city_id):
-        return False
+    answer = qualifies(working, city_id, session)
+    stages = list(working[Stage])
+    if answer is None and stages and not any(is_stage_for(session, stage) for stage in stages):
+        return False if working[Town].where("city_id", city_id) else None
     return answer
 
 
 def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
-    """The person's memberships that count for the session, in a fixed order."""
+    """The person's memberships of teams that the session is for, on its days, in a fixed order."""
     where = {"city_id": session.city_id} if session.kind == SessionKind.SUPPLEMENTARY else {}
     for membership in sorted(
         working[Membership].where("person_id", person_id, **where), key=lambda row: (row.from_date, row.city_id)
     ):
         if membership.covers(session.first_date, session.last_date):
             yield membership
+
+
+def admits(session: Session, membership: Membership) -> bool:
+    """Whether the session is for this member of a team that may come."""
+    who = session.terms.admits
+    return who is None or (
+        (not who.cities or session.kind == SessionKind.SUPPLEMENTARY or membership.city_id in who.cities)
+        and (not who.kinds or membership.kind in who.kinds)
+        and (not who.departments or membership.department in who.departments)
+        and (not who.roles or membership.role in who.roles)
+    )
 
 
 def is_erased(working: Working, person_id: str) -> bool:
@@ -80,7 +99,10 @@ def eligible_city(working: Working, session: Session, person_id: str) -> str | R
     if is_erased(working, person_id):
         return RefusalReason.PERSON_ERASED
     memberships = list(current_memberships(working, session, person_id))
-    answers = {membership.city_id: qualifies(working, membership.city_id, session.phase) for membership in memberships}
+    admitted = [membership for membership in memberships if admits(session, membership)]
+    if memberships and not admitted:
+        return RefusalReason.NOT_ADMITTED
+    answers = {membership.city_id: qualifies(working, membership.city_id, session) for membership in admitted}
     for city_id, answer in answers.items():
         if answer:
             return city_id
@@ -106,15 +128,18 @@ def never_eligible(working: Working, session: Session | None, person_id: str) ->
 def town_of_place(working: Working, session: Session, place: Place) -> str | WithdrawalReason | None:
     """For which town someone with a place may have it now, or why they may not. To know nothing is not to know that someone left."""
     memberships = list(current_memberships(working, session, place.person_id))
-    answers = {membership.city_id: may_stay(working, membership.city_id, session.phase) for membership in memberships}
+    admitted = [membership for membership in memberships if admits(session, membership)]
+    answers = {membership.city_id: may_stay(working, membership.city_id, session) for membership in admitted}
     stands = [city_id for city_id, answer in answers.items() if answer is not False]
     if stands:
         sure = [city_id for city_id in stands if answers[city_id]]
         return place.city_id if place.city_id in (None, *stands) or not sure else sure[0]
     if answers and place.city_id in (None, *answers):
-        said = {town.outcome for city_id in answers for _, town in outcomes(working, city_id, session.phase)}
+        said = {town.outcome for city_id in answers for _, town in outcomes(working, city_id, session)}
         is_out = TownOutcome.WITHDRAWN in said
         return WithdrawalReason.TOWN_WITHDRAWN if is_out else WithdrawalReason.TOWN_NOT_QUALIFIED
+    if memberships and not admitted:
+        return WithdrawalReason.NOT_ADMITTED
     known = working[Membership].where("person_id", place.person_id)
     if not known:
         return place.city_id
@@ -129,8 +154,8 @@ def town_of_place(working: Working, session: Session, place: Place) -> str | Wit
 
 
 def is_ahead(session: Session, at: dt.datetime) -> bool:
-    """Whether the session lay ahead: what people said of themselves by then counts. One that is cancelled does not begin."""
-    return session.state == SessionStanding.CANCELLED or at < session.starts_at
+    """Whether the session lay ahead: what people said of themselves by then counts. One that does not take place does not begin."""
+    return not session.state.takes_place or at < session.starts_at
 
 
 def asked_since(place: Place | None, session: Session, asked_for: AskedFor, at: dt.datetime) -> bool:
@@ -149,6 +174,12 @@ def will_not_come(place: Place, session: Session) -> bool:
     if asked is None:
         return True
     return asked < given_back or (asked == given_back and place.last_asked_for == AskedFor.WITHDRAWAL)
+
+
+def is_out(place: Place, session: Session) -> bool:
+    """Whether no rule brings them in: they said that they will not come, or let an offer go. They may ask again."""
+    gone = place.state == Standing.WITHDRAWN and place.reason is not None and not place.reason.is_given_back
+    return will_not_come(place, session) or (gone and place.reason != WithdrawalReason.REQUESTED)
 
 
 def _asked(place: Place, session: Session, asked_for: AskedFor) -> list[dt.datetime]:
@@ -175,19 +206,25 @@ def settles_at(working: Working, session: Session) -> dt.datetime:
     return session.starts_at if announced_at(working, session) < session.starts_at else session.ends_at
 
 
-def in_time_for(working: Working, session: Session, person_id: str) -> str | None:
-    """The town for which the person may come by all that was said before the session was settled, whenever that is heard."""
+def gives_until(working: Working, session: Session) -> dt.datetime:
+    """From when on no free place is given: when it is frozen, if anybody had heard of it before."""
+    freezes_at = session.freezes_at
+    return freezes_at if announced_at(working, session) < freezes_at else settles_at(working, session)
+
+
+def in_time_for(working: Working, session: Session, person_id: str) -> Membership | None:
+    """The membership by which the person may come, by all that was said before the session was settled, whenever that is heard."""
     limit = settles_at(working, session)
     if announced_at(working, session) >= limit or is_erased(working, person_id):
         return None
     for membership in current_memberships(working, session, person_id):
         qualified = (
             max(stage.heard_at, town.heard_at) < limit
-            for stage, town in outcomes(working, membership.city_id, session.phase)
+            for stage, town in outcomes(working, membership.city_id, session)
             if town.outcome == TownOutcome.QUALIFIED
         )
-        if membership.heard_at < limit and any(qualified):
-            return membership.city_id
+        if membership.heard_at < limit and admits(session, membership) and any(qualified):
+            return membership
     return None
 
 

@@ -6,19 +6,21 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard, assert_never, cast
 
-from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal, refuse
+from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal
 from services.enrolment.eligibility import Wait, never_eligible
+from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
 from services.enrolment.rules import rules_of
-from services.enrolment.settling import Asked
 from services.enrolment.state import Membership, Place, Session
-from services.enrolment.subjects import asked_for_by, session_named, subjects_of
+from services.enrolment.stating import Asked, refuse
+from services.enrolment.subjects import asked_for_by, place_named, session_named, subjects_of
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import MembershipFact, PersonErased
-from shared.contracts.enrolment import PlaceState, what_it_asks
+from shared.contracts.enrolment import AskedFor, PlaceState
 from shared.contracts.model import members
 from shared.contracts.planner import SessionFact, SessionKind
-from shared.contracts.portal import EnrolmentRequested, PlaceRequest, WithdrawalRequested
+from shared.contracts.portal import EnrolmentRequested, OfferAnswered, PlaceRequest, ReplyGiven, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
@@ -71,9 +73,9 @@ def on_held_too_long(working: Working, moment: Due) -> None:
             working[Held].remove(held.request_source, held.request_id)
             session_id, person_id = asked_for_by(held)
             place = working[Place].get(session_id, person_id)
-            asked_for = what_it_asks(heard.body)
+            wants = AskedFor.WITHDRAWAL if isinstance(heard.body, WithdrawalRequested) else AskedFor.PLACE
             reason = never_eligible(working, working[Session].get(session_id), person_id)
-            fact = refuse(session_id, person_id, place, asked_for, reason, Asked.by(heard), working.now)
+            fact = refuse(session_id, person_id, place, wants, reason, Asked.by(heard), working.now)
             working.say(fact, cause=heard)
 
 
@@ -82,6 +84,28 @@ def on_reconcile(working: Working, moment: Due) -> None:
     session_id = session_named(moment.subject)
     _revise(working, [session_id], None, subjects_of([session_id], ()))
     _say_settled(working, session_id, None)
+
+
+def on_offer_ends(working: Working, moment: Due) -> None:
+    """An offer was not answered in time."""
+    session_id, person_id = place_named(moment.subject)
+    session, place = working[Session].get(session_id), working[Place].get(session_id, person_id)
+    if session is not None and place is not None and place.offered_until == moment.at:
+        for fact in decide_offer_ended(working, session, place, now=working.now):
+            working.say(fact)
+
+
+def on_places_released(working: Working, moment: Due) -> None:
+    """What towns have not used goes to the others."""
+    _revise(working, [session_named(moment.subject)], None, ())
+
+
+def on_session_decided(working: Working, moment: Due) -> None:
+    """The day has come on which it is looked whether enough have confirmed."""
+    session = working[Session].get(session_named(moment.subject))
+    if session is not None:
+        for fact in decide_risk(working, session, now=working.now):
+            working.say(fact)
 
 
 Acting = StageOpened | PersonErased | CityFact | MembershipFact | SessionFact | PlaceRequest
@@ -95,7 +119,13 @@ REACT: dict[Any, Any] = {
     **dict.fromkeys(members(SessionFact), on_session),
 }
 DECIDE: dict[Any, Any] = dict.fromkeys(members(PlaceRequest), on_request)
-DUE: dict[str, Any] = {HELD_TOO_LONG: on_held_too_long, RECONCILE: on_reconcile}
+DUE: dict[str, Any] = {
+    HELD_TOO_LONG: on_held_too_long,
+    RECONCILE: on_reconcile,
+    OFFER_ENDS: on_offer_ends,
+    PLACES_RELEASED: on_places_released,
+    SESSION_DECIDED: on_session_decided,
+}
 
 
 def is_acted_on(heard: Heard[Any]) -> TypeGuard[Heard[Acting]]:
@@ -151,14 +181,19 @@ def _answer(working: Working, heard: Heard[PlaceRequest], now: dt.datetime) -> N
     body, asked = heard.body, Asked.by(heard)
     now = max(now, heard.appended_at)
     session = working[Session].get(body.session_id)
+    how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": now}
     decided: Sequence[PlaceState] | Wait
     match body:
         case _ if working.waits_its_turn(body):
             decided = Wait("turn")
         case EnrolmentRequested():
-            decided = decide_request(working, session, body.person_id, asked=asked, at=heard.appended_at, now=now)
+            decided = decide_request(working, session, body.person_id, **how)
         case WithdrawalRequested():
-            decided = decide_withdrawal(working, session, body.person_id, asked=asked, at=heard.appended_at, now=now)
+            decided = decide_withdrawal(working, session, body.person_id, **how)
+        case OfferAnswered():
+            decided = decide_offer_answer(working, session, body.person_id, body.answer, **how)
+        case ReplyGiven():
+            decided = decide_reply(working, session, body.person_id, body.reply, **how)
         case never:
             assert_never(never)
     if isinstance(decided, Wait):

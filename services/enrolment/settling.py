@@ -1,43 +1,42 @@
-"""Seats: who has one and who waits, once it is clear who leaves and who comes. Pure arithmetic on places; knows no rule about people."""
+"""Seats: who has one, who is offered one and who waits, once it is clear who leaves and who comes. Pure arithmetic on places; knows no
+rule about people."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.enrolment.state import Place, Session
+from services.enrolment.state import Place, in_line
+from services.enrolment.stating import CARRIED, NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed
 from shared.contracts.enrolment import (
     LAST_EPISODE,
     LAST_NUMBER,
     AskedFor,
     Basis,
     EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
     PlaceState,
     Standing,
     WithdrawalReason,
 )
-from shared.events.envelope import Heard, digest_of
+from shared.contracts.portal import Reply
 from shared.values import immutable
 
 
 @immutable
-class Asked:
-    """Which request a fact answers, and what it asked."""
+class Room:
+    """What a session has to give."""
 
-    source: str
-    id: str
-    digest: str
-    at: dt.datetime
-    """When it was appended."""
-    in_time: bool = False
-    """Whether the session lay ahead then. Else it changes nothing, and is no later word than one that came in time."""
-
-    @classmethod
-    def by(cls, heard: Heard[Any]) -> Asked:
-        return cls(heard.source, heard.event_id, digest_of(heard.body), heard.appended_at)
+    seats: int
+    per_town: int | None = None
+    """How many of one town may have one."""
+    offered_until: dt.datetime | None = None
+    """How long a seat is held for somebody who waited, while they are asked; None: it is theirs at once."""
+    is_given: bool = True
+    """Whether free seats are given now: not of a session that begins too soon."""
+    is_open: bool = True
+    """Whether the session takes place: else nothing is given, and offers end without anybody's fault."""
 
 
 @immutable
@@ -47,6 +46,8 @@ class Entry:
     person_id: str
     city_id: str
     basis: Basis | None
+    since: dt.datetime | None = None
+    """From when on they are in line."""
     asked: Asked | None = None
     returning: Place | None = None
 
@@ -59,120 +60,145 @@ class Leave:
     asked: Asked | None = None
     said_at: dt.datetime | None = None
     """When they had said so, if nothing could come of it then."""
+    reply: Reply | None = None
+    """What they replied, if it was a reply."""
+
+
+@immutable
+class InLine:
+    """Somebody who is in the session: how they stood, and what a fact would say of them."""
+
+    before: Place | None
+    fields: dict[str, Any]
+    standing: Standing | None
+    """None: they come just now, and have nothing yet."""
+
+    @property
+    def order(self) -> tuple[int, dt.datetime, int, str]:
+        fields = self.fields
+        return in_line(fields["priority"], fields["queued_at"], fields["queue"], fields["person_id"])
 
 
 def settle(
-    session: Session,
+    session_id: str,
     places: Sequence[Place],
+    room: Room,
     *,
-    leaving: Mapping[str, Leave],
-    entering: Sequence[Entry],
     decided_at: dt.datetime,
-    restated: Mapping[str, str] | None = None,
-    seats: int | None = None,
-    all_stay: bool = False,
+    leaving: Mapping[str, Leave] | None = None,
+    entering: Sequence[Entry] = (),
+    changing: Mapping[str, Mapping[str, Any]] | None = None,
+    to_the_end: Mapping[str, Asked | None] | None = None,
 ) -> list[PlaceState]:
-    """Who has a place and who waits, after these leave and those come: one fact for each place that changes.
+    """Who has a place, is offered one and waits, after these leave and those come: one fact for each place that changes.
 
-    Nobody who has a place loses it to someone who waits or returns. Free seats go by the number of arrival, and whoever
-    returns has their old one. If the session shrank, those who came last wait again, unless `all_stay`: of a session that has
-    begun a smaller room takes nobody's place. `restated`: for which other town someone has the place now.
+    Nobody who has a seat loses it, also if there are fewer seats now. Free ones go down the line, to the first for whom there is one:
+    in all, and for their town. `changing`: what else is to be said of somebody's place now, such as another town. `to_the_end`: who
+    leaves an offer and waits on behind all others, by which answer.
     """
-    towns = restated or {}
+    leaving, changing, to_the_end = leaving or {}, changing or {}, to_the_end or {}
     by_person = {place.person_id: place for place in places}
-    facts: list[PlaceState] = []
-    for person_id, leave in leaving.items():
-        fields = _place_fields(by_person[person_id], leave.asked, decided_at)
-        fields["withdrawal_asked_at"] = leave.said_at or fields["withdrawal_asked_at"]
-        facts.append(EnrolmentWithdrawn(reason=leave.reason, **fields))
-    staying = sorted(
-        (place for place in places if place.is_active and place.person_id not in leaving),
-        key=lambda place: (place.queue or 0, place.person_id),
-    )
-    holders = [place for place in staying if place.state.has_seat]
-    most = session.capacity if seats is None else seats
-    if all_stay:
-        most = max(most, len(holders))
-    number = max((place.queue or 0 for place in places), default=0)
-    line: list[tuple[int, str, dict[str, Any]]] = []
-    for place in staying:
-        fields = _place_fields(place, None, decided_at)
-        fields["city_id"] = towns.get(place.person_id, place.city_id)
-        line.append((place.queue or 0, place.person_id, fields))
-    for entry in entering:
-        if entry.returning is None:
-            number = min(number + 1, LAST_NUMBER)  # Whatever number an archive gave somebody.
-            fields = _new_place(session, entry, by_person.get(entry.person_id), number, decided_at)
-        else:
-            fields = _place_fields(entry.returning, None, decided_at) | {"city_id": entry.city_id}
-        line.append((fields["queue"] or 0, entry.person_id, fields))
-    line.sort(key=lambda one: one[:2])
-    seated = {place.person_id for place in holders[:most]}
-    free = most - len(seated)
-    for _, person_id, fields in line:
-        if person_id not in seated and free > 0:
-            seated.add(person_id)
-            free -= 1
-        standing = Standing.ENROLLED if person_id in seated else Standing.WAITLISTED
-        if fields["queue"] is None and standing == Standing.WAITLISTED:
+    facts: list[PlaceState] = [_left(by_person[person_id], leave, decided_at) for person_id, leave in leaving.items()]
+    line: list[InLine] = []
+    for place in places:
+        if place.is_active and place.person_id not in leaving:
+            fields, standing = {**carried(place), **changing.get(place.person_id, {})}, place.state
+            if standing is Standing.OFFERED and not room.is_open:
+                standing = Standing.WAITLISTED
+            if place.person_id in to_the_end:
+                asked = to_the_end[place.person_id]
+                said = {**answering(asked), **asked_at(place, AskedFor.PLACE, None)}
+                last = {"queued_at": decided_at, "queue": _numbers(places, 1)}
+                fields, standing = {**fields, **NO_OFFER, **said, **last}, Standing.WAITLISTED
+            line.append(InLine(place, fields, standing))
+    line += _coming(session_id, places, entering)
+    line.sort(key=lambda one: one.order)
+    for one, standing in zip(line, _seated(line, room), strict=True):
+        fields = one.fields | _on_offer(one, standing, room, decided_at)
+        if fields["queue"] is None and standing != Standing.ENROLLED:
             fields["queue"] = 0  # Nobody numbered them, of an archive: they were there before the first.
-        before = by_person.get(person_id)
-        if before is None or (before.state, before.city_id) != (standing, fields["city_id"]):
-            facts.append(_placed(standing, fields))
+        if _is_news(one.before, standing, fields):
+            facts.append(placed(standing, fields | {"decided_at": decided_at}))
     return facts
 
 
-def asked_at(place: Place | None, asked_for: AskedFor, asked: Asked | None) -> dict[str, Any]:
-    """When the newest requests about a place were appended, this one among them."""
-    times: dict[str, Any] = {
-        "place_asked_at": place.place_asked_at if place else None,
-        "withdrawal_asked_at": place.withdrawal_asked_at if place else None,
-        "last_asked_for": place.last_asked_for if place else None,
-        "last_asked_at": place.last_asked_at if place else None,
-    }
-    if asked is not None:
-        if asked.in_time:
-            times[f"{asked_for}_asked_at"] = max(asked.at, times[f"{asked_for}_asked_at"] or asked.at)
-        if times["last_asked_at"] is None or asked.at >= times["last_asked_at"]:
-            times |= {"last_asked_for": asked_for, "last_asked_at": asked.at}
-    return times
+def _seated(line: Sequence[InLine], room: Room) -> list[Standing]:
+    """How everybody in line stands once the free seats are given."""
+    holders = [one for one in line if one.standing is not None and one.standing.takes_seat]
+    free = room.seats - len(holders) if room.is_given and room.is_open else 0
+    of_town = Counter(one.fields["city_id"] for one in holders)
+    most = room.per_town if room.per_town is not None else room.seats
+    found = []
+    for one in line:
+        standing = one.standing
+        if standing is None or not standing.takes_seat:
+            city_id = one.fields["city_id"]
+            waited = standing is Standing.WAITLISTED
+            standing = Standing.WAITLISTED
+            if free > 0 and of_town[city_id] < most:
+                free -= 1
+                of_town[city_id] += 1
+                standing = Standing.OFFERED if waited and room.offered_until is not None else Standing.ENROLLED
+        found.append(standing)
+    return found
 
 
-def _place_fields(place: Place, asked: Asked | None, decided_at: dt.datetime) -> dict[str, Any]:
-    return {
-        "session_id": place.session_id,
-        "person_id": place.person_id,
-        "city_id": place.city_id,
-        "episode": place.episode,
-        "basis": place.basis,
-        "queue": place.queue,
-        **_answering(asked),
+def _on_offer(one: InLine, standing: Standing, room: Room, now: dt.datetime) -> dict[str, Any]:
+    if standing is Standing.OFFERED and one.standing is not Standing.OFFERED:
+        return {"offered_at": now, "offered_until": room.offered_until}
+    return {} if standing is Standing.OFFERED else NO_OFFER
+
+
+def _is_news(before: Place | None, standing: Standing, fields: Mapping[str, Any]) -> bool:
+    return before is None or before.state != standing or any(getattr(before, name) != fields[name] for name in CARRIED)
+
+
+def _left(place: Place, leave: Leave, decided_at: dt.datetime) -> EnrolmentWithdrawn:
+    wants = AskedFor.WITHDRAWAL
+    fields = {
+        **carried(place),
+        **NO_OFFER,
+        **answering(leave.asked),
+        **asked_at(place, wants, leave.asked),
         "decided_at": decided_at,
-        **asked_at(place, AskedFor.WITHDRAWAL, asked),
+        "reason": leave.reason,
     }
+    if leave.said_at is not None:
+        fields["withdrawal_asked_at"] = leave.said_at
+    if leave.reply is not None:
+        fields |= {"reply": leave.reply, "replied_at": leave.asked.at if leave.asked else decided_at}
+    return EnrolmentWithdrawn(**fields)
 
 
-def _new_place(
-    session: Session, entry: Entry, before: Place | None, number: int, decided_at: dt.datetime
-) -> dict[str, Any]:
-    return {
-        "session_id": session.session_id,
-        "person_id": entry.person_id,
-        "city_id": entry.city_id,
-        "episode": min((before.episode if before else 0) + 1, LAST_EPISODE),
-        "basis": entry.basis,
-        "queue": number,
-        **_answering(entry.asked),
-        "decided_at": decided_at,
-        **asked_at(before, AskedFor.PLACE, entry.asked),
-    }
+def _coming(session_id: str, places: Sequence[Place], entering: Sequence[Entry]) -> list[InLine]:
+    """Those who come, numbered behind all who ever came."""
+    by_person = {place.person_id: place for place in places}
+    number, found = 0, list[InLine]()
+    for entry in entering:
+        before = by_person.get(entry.person_id)
+        if entry.returning is not None:
+            fields = carried(entry.returning) | {"city_id": entry.city_id}
+        else:
+            number += 1
+            fields = {
+                "session_id": session_id,
+                "person_id": entry.person_id,
+                "city_id": entry.city_id,
+                "episode": min((before.episode if before else 0) + 1, LAST_EPISODE),
+                "basis": entry.basis,
+                "queue": _numbers(places, number),
+                **answering(entry.asked),
+                **asked_at(before, AskedFor.PLACE, entry.asked),
+                "priority": before.priority if before else 0,
+                "queued_at": entry.since,
+                **NO_OFFER,
+                **NO_REPLY,
+            }
+        found.append(InLine(before, fields, None))
+    return found
 
 
-def _answering(asked: Asked | None) -> dict[str, Any]:
-    if asked is None:
-        return {}
-    return {"request_source": asked.source, "request_id": asked.id, "request_digest": asked.digest}
-
-
-def _placed(standing: Standing, fields: dict[str, Any]) -> PlaceState:
-    return (ParticipantEnrolled if standing == Standing.ENROLLED else ParticipantWaitlisted)(**fields)
+def _numbers(places: Sequence[Place], number: int) -> int:
+    """The number of arrival of the first, second … who comes now."""
+    before = max((place.queue or 0 for place in places), default=0)
+    return min(before + number, LAST_NUMBER)  # Whatever number an archive gave somebody.

@@ -1,42 +1,22 @@
-"""Enrolment's rows and how facts make them. Pure: no SQL, no clock, no decisions."""
+"""Enrolment's rows. Pure: no SQL, no clock, no decisions; how facts make them stands in applying.py."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, ClassVar, assert_never
+import hashlib
+from typing import ClassVar
+from zoneinfo import ZoneInfo
 
-from shared.contracts.directory import (
-    MemberKind,
-    MembershipFact,
-    PersonErased,
-    PersonRegistered,
-    last_day_after,
-)
-from shared.contracts.enrolment import (
-    AskedFor,
-    Basis,
-    EnrolmentRefused,
-    EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
-    PlaceFact,
-    PlacesSettled,
-    RefusalReason,
-    Standing,
-    WithdrawalReason,
-    standing_after,
-    what_was_asked,
-)
-from shared.contracts.model import members
-from shared.contracts.notifications import LinkKeyStated
-from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
-from shared.contracts.rules import StageOpened, TopicDefined
-from shared.contracts.selection import CityFact, TownOutcome, outcome_after
-from shared.contracts.survey import NeedLevel, NeedState, TrainingNeedDeclared
-from shared.events.envelope import Heard
-from shared.state.rows import FactRow, meta
-from shared.state.working import Answer, Derive, Working
+from shared.contracts.directory import MemberKind
+from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
+from shared.contracts.portal import Reply
+from shared.contracts.selection import TownOutcome
+from shared.contracts.survey import NeedLevel, NeedState
+from shared.state.rows import FactRow
 from shared.values import immutable
+
+_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 @immutable
@@ -132,6 +112,8 @@ class Session(FactRow):
     starts_at: dt.datetime
     ends_at: dt.datetime
     state: SessionStanding
+    terms: Terms
+    details: Details
 
     @property
     def first_date(self) -> dt.date:
@@ -141,10 +123,38 @@ class Session(FactRow):
     def last_date(self) -> dt.date:
         return max(meeting.ends_local for meeting in self.meetings).date()
 
+    @property
+    def freezes_at(self) -> dt.datetime:
+        """From when on nothing moves any more."""
+        return self.starts_at - dt.timedelta(hours=self.terms.freeze_hours)
+
+    @property
+    def releases_at(self) -> dt.datetime | None:
+        """From when on the places that towns have not used are for all."""
+        return self._begin_of(self.terms.release_date)
+
+    @property
+    def decides_at(self) -> dt.datetime | None:
+        """When it is looked whether enough have confirmed."""
+        return self._begin_of(self.terms.decision_date)
+
+    @property
+    def times(self) -> str:
+        """The same for the same times: what somebody confirmed for others is not confirmed for these."""
+        days = sorted((meeting.starts_at.isoformat(), meeting.ends_at.isoformat()) for meeting in self.meetings)
+        return hashlib.blake2b(repr(days).encode(), digest_size=12).hexdigest()
+
+    def _begin_of(self, date: dt.date | None) -> dt.datetime | None:
+        """When the day begins where the session is."""
+        if date is None:
+            return None
+        first = min(self.meetings, key=lambda meeting: meeting.starts_at)
+        return dt.datetime.combine(date, dt.time(), ZoneInfo(first.zone)).astimezone(dt.UTC)
+
 
 @immutable
 class Place(FactRow):
-    """One person's place in one session. `queue` is the number of arrival: whoever came first is next."""
+    """One person's place in one session. `queue` is the number of arrival."""
 
     KEY: ClassVar = ("session_id", "person_id")
 
@@ -165,11 +175,33 @@ class Place(FactRow):
     last_asked_for: AskedFor | None
     last_asked_at: dt.datetime | None
     """The newest request of all, given or not."""
+    priority: int
+    queued_at: dt.datetime | None
+    """Since when the person is in line."""
+    offered_at: dt.datetime | None
+    offered_until: dt.datetime | None
+    """Of an offer that is open."""
+    reply: Reply
+    replied_at: dt.datetime | None
+    replied_for: str | None
+    """Which times of the session the reply was about."""
     decided_at: dt.datetime
 
     @property
     def is_active(self) -> bool:
         return self.state.is_active
+
+    @property
+    def in_line(self) -> tuple[int, dt.datetime, int, str]:
+        """Whoever has the lowest is next: priority given by the office, then who came first."""
+        return in_line(self.priority, self.queued_at, self.queue, self.person_id)
+
+
+def in_line(
+    priority: int, queued_at: dt.datetime | None, queue: int | None, person_id: str
+) -> tuple[int, dt.datetime, int, str]:
+    """The order of everybody in a session."""
+    return -priority, queued_at or _BEFORE_ALL, queue or 0, person_id
 
 
 @immutable
@@ -188,6 +220,19 @@ class Settled(FactRow):
 
 
 @immutable
+class Risk(FactRow):
+    """That too few had confirmed, when that was looked at last."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    minimum: int
+    confirmed: int
+    enrolled: int
+    decided_at: dt.datetime
+
+
+@immutable
 class LinkKey(FactRow):
     """A key that notifications signs links with, as it stated it: only the half that tells which are its own."""
 
@@ -197,157 +242,3 @@ class LinkKey(FactRow):
     audience: str
     public_key: str
     verifies_until: dt.datetime
-
-
-def stage_of(heard: Heard[StageOpened]) -> Stage:
-    body = heard.body
-    return Stage(*meta(heard), body.rule_id, body.stage, body.phase, body.opened_on)
-
-
-def topic_of(heard: Heard[TopicDefined]) -> Topic:
-    body = heard.body
-    return Topic(*meta(heard), body.rule_id, body.topic, body.name_pl, body.name_en)
-
-
-def town_of(heard: Heard[CityFact]) -> Town:
-    body = heard.body
-    return Town(
-        *meta(heard),
-        body.city_id,
-        body.stage,
-        body.name,
-        body.voivodeship,
-        body.population,
-        outcome_after(body),
-        body.decided_on,
-    )
-
-
-def person_of(heard: Heard[PersonRegistered]) -> Person:
-    return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
-
-
-def erased_person_of(heard: Heard[PersonErased]) -> Person:
-    return Person(*meta(heard), heard.body.person_id, None, None, True)
-
-
-def membership_of(heard: Heard[MembershipFact]) -> Membership:
-    body = heard.body
-    until = last_day_after(body)
-    return Membership(
-        *meta(heard), body.person_id, body.city_id, body.from_date, until, body.department, body.role, body.kind
-    )
-
-
-def need_of(heard: Heard[TrainingNeedDeclared]) -> Need:
-    body = heard.body
-    return Need(
-        *meta(heard), body.need_id, body.city_id, body.topic, body.level, body.audience, body.people, body.state
-    )
-
-
-def session_of(heard: Heard[SessionFact]) -> Session:
-    body = heard.body
-    return Session(
-        *meta(heard),
-        body.session_id,
-        body.kind,
-        body.phase,
-        body.topic,
-        body.city_id,
-        body.venue,
-        body.address,
-        body.capacity,
-        tuple(meeting.as_named() for meeting in body.meetings),
-        body.starts_at,
-        body.ends_at,
-        session_standing_after(body),
-    )
-
-
-def place_of(heard: Heard[PlaceFact]) -> Place:
-    body = heard.body
-    reason: WithdrawalReason | None = None
-    refusal: RefusalReason | None = None
-    match body:
-        case ParticipantEnrolled() | ParticipantWaitlisted():
-            pass
-        case EnrolmentWithdrawn():
-            reason = body.reason
-        case EnrolmentRefused():
-            reason, refusal = body.withdrawn_for, body.reason
-        case never:
-            assert_never(never)
-    return Place(
-        *meta(heard),
-        body.session_id,
-        body.person_id,
-        body.city_id,
-        standing_after(body),
-        body.episode,
-        body.basis,
-        body.queue,
-        reason,
-        refusal,
-        body.place_asked_at,
-        body.withdrawal_asked_at,
-        body.last_asked_for,
-        body.last_asked_at,
-        body.decided_at,
-    )
-
-
-def settled_of(heard: Heard[PlacesSettled]) -> Settled:
-    body = heard.body
-    return Settled(
-        *meta(heard),
-        body.session_id,
-        body.session_source,
-        body.session_event_id,
-        body.session_version,
-        body.seats,
-        body.announced_at,
-        body.decided_at,
-    )
-
-
-def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
-    body = heard.body
-    return LinkKey(*meta(heard), body.key_id, body.audience, body.public_key, body.verifies_until)
-
-
-def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlaceFact]) -> None:
-    """The answer to a request follows from the fact that gave it."""
-    body = heard.body
-    if body.request_source and body.request_id:
-        working[Answer].put(
-            Answer(
-                body.request_source,
-                body.request_id,
-                heard.subject,
-                what_was_asked(body),
-                body.request_digest,
-                type(body).__name__,
-                body.episode,
-                heard.event_id,
-            )
-        )
-
-
-DERIVE: dict[type[FactRow], Derive] = {Place: derive}
-
-
-MAKE: dict[Any, Any] = {
-    StageOpened: stage_of,
-    TopicDefined: topic_of,
-    PersonRegistered: person_of,
-    PersonErased: erased_person_of,
-    TrainingNeedDeclared: need_of,
-    PlacesSettled: settled_of,
-    LinkKeyStated: link_key_of,
-    **dict.fromkeys(members(CityFact), town_of),
-    **dict.fromkeys(members(MembershipFact), membership_of),
-    **dict.fromkeys(members(SessionFact), session_of),
-    **dict.fromkeys(members(PlaceFact), place_of),
-}
-"""Which row each fact makes."""

@@ -10,29 +10,41 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.handlers import is_acted_on
+from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
     LinkKey,
     Membership,
     Need,
     Person,
     Place,
+    Risk,
     Session,
     Settled,
     Stage,
     Topic,
     Town,
 )
-from services.enrolment.subjects import asked_for_by, session_named, subjects_of
+from services.enrolment.subjects import asked_for_by, place_subject, session_named, subjects_of
 from shared.books.holding import load_held_about
 from shared.contracts.directory import PersonErased, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled, SessionScheduled
-from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.enrolment import PlaceFact
+from shared.contracts.model import members
+from shared.contracts.planner import (
+    SessionCancelled,
+    SessionCompleted,
+    SessionDrafted,
+    SessionFact,
+    SessionKind,
+    SessionRescheduled,
+    SessionScheduled,
+)
+from shared.contracts.portal import EnrolmentRequested, OfferAnswered, ReplyGiven, WithdrawalRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, table_of
 from shared.postgres.roundtrips import NONE, Reads
-from shared.postgres.tables import HELD_SUBJECT
+from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
@@ -64,6 +76,7 @@ PLACE = table_of(
     ],
 )
 SETTLED = table_of(Settled, "settled", METADATA)
+RISK = table_of(Risk, "risk", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 IS_SETTLED = sa.and_(
     SETTLED.c.session_id == SESSION.c.session_id,
@@ -81,6 +94,7 @@ TABLES = {
     Session: SESSION,
     Place: PLACE,
     Settled: SETTLED,
+    Risk: RISK,
     LinkKey: LINK_KEY,
 }
 
@@ -140,11 +154,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, changed, people, sessions, asking = (set[str]() for _ in range(5))
+    cities, changed, people, sessions, asking, decided = (set[str]() for _ in range(6))
     all_of_them = False
     for one in inputs:
         if isinstance(one, Due):
             sessions.add(session_named(one.subject))
+            if one.kind == SESSION_DECIDED:
+                decided.add(session_named(one.subject))
         elif is_acted_on(one):
             match one.body:
                 case CityQualified() | CityNotSelected() | CityWithdrawn() as body:
@@ -155,16 +171,23 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     people.add(body.person_id)
                 case PersonErased() as body:
                     people.add(body.person_id)
-                case SessionScheduled() | SessionRescheduled() | SessionCancelled() as body:
+                case (
+                    SessionDrafted()
+                    | SessionScheduled()
+                    | SessionRescheduled()
+                    | SessionCancelled()
+                    | SessionCompleted() as body
+                ):
                     sessions.add(body.session_id)
                     cities.add(body.city_id)
                 case StageOpened():
                     all_of_them = True
-                case EnrolmentRequested() | WithdrawalRequested() as body:
+                case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
                     sessions.add(body.session_id)
                     asking.add(body.person_id)
                 case never:
                     assert_never(never)
+    await load_derived(reads, working, [one for one in inputs if isinstance(one, Due) or one.source != SOURCE])
     if not (cities or people or sessions or all_of_them):
         return
     reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
@@ -194,7 +217,12 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     of_sessions = loaded_by("session_id", sessions)
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
+    reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
     await reads.run()
+    on_offer = (place for place in working[Place] if place.offered_until is not None)
+    offers = {(OFFER_ENDS, place_subject(place.session_id, place.person_id)) for place in on_offer}
+    if offers:
+        reads.by_key(working[Due], DUE, offers)
     asking |= {asked_for_by(held)[1] for held in working[Held]}
     people |= asking | {place.person_id for place in working[Place]}
     # A scheduled session may bring in the team of a town that no event named.
@@ -212,6 +240,18 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     await reads.run()
     cities |= {membership.city_id for membership in working[Membership]}
     reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
+
+
+async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
+    """The moments that the facts set, move or take back."""
+    due = set[tuple[str, str]]()
+    for one in inputs:
+        if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):
+            due.add((OFFER_ENDS, place_subject(one.body.session_id, one.body.person_id)))
+        elif isinstance(one, Heard) and isinstance(one.body, members(SessionFact)):
+            due |= {(kind, f"session/{one.body.session_id}") for kind in (PLACES_RELEASED, SESSION_DECIDED)}
+    if due:
+        reads.by_key(working[Due], DUE, due)
 
 
 def _in_question(sessions: set[str], cities: set[str], all_of_them: bool, since: dt.datetime) -> list[Loaded]:

@@ -12,8 +12,18 @@ def subjects_of(sessions: Iterable[str], people: Iterable[str]) -> list[str]:
 
 
 def session_named(subject: str) -> str:
-    """The session that a subject names."""
-    return subject.removeprefix("session/")
+    """The session that a subject names, be it its own or that of something in it."""
+    return subject.split("/")[1]
+
+
+def place_subject(session_id: str, person_id: str) -> str:
+    return f"session/{session_id}/person/{person_id}"
+
+
+def place_named(subject: str) -> tuple[str, str]:
+    """The session and the person of a place's subject."""
+    _, session_id, _, person_id = subject.split("/")
+    return session_id, person_id
 
 
 def asked_for_by(held: Held) -> tuple[str, str]:

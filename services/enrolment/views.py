@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.answers import OnRoster, Place, Session, StageOutcome, Town
+from services.enrolment.state import in_line
 from services.enrolment.store import IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
 from shared.alphabet import by_name, polish
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RequestFate, Standing
@@ -20,6 +21,7 @@ _taken = (
     sa.select(
         PLACE.c.session_id,
         sa.func.count().filter(PLACE.c.state == Standing.ENROLLED).label("enrolled"),
+        sa.func.count().filter(PLACE.c.state == Standing.OFFERED).label("offered"),
         sa.func.count().filter(PLACE.c.state == Standing.WAITLISTED).label("waitlisted"),
     )
     .group_by(PLACE.c.session_id)
@@ -34,7 +36,8 @@ def _session_list() -> sa.Select[Any]:
     ]
     return (
         sa.select(
-            *columns, count(_taken.c.enrolled, 0).label("enrolled"), count(_taken.c.waitlisted, 0).label("waitlisted")
+            *columns,
+            *(count(_taken.c[name], 0).label(name) for name in ("enrolled", "offered", "waitlisted")),
         )
         .select_from(SESSION)
         .outerjoin(_taken, _taken.c.session_id == SESSION.c.session_id)
@@ -110,6 +113,10 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]
             PLACE.c.reason,
             PLACE.c.refusal,
             PLACE.c.queue,
+            PLACE.c.priority,
+            PLACE.c.queued_at,
+            PLACE.c.offered_until,
+            PLACE.c.reply,
             PLACE.c.episode,
             PLACE.c.decided_at,
             PLACE.c.event_id,
@@ -128,10 +135,12 @@ def _in_the_roster(row: Any) -> tuple[Any, ...]:
     match Standing(row.stands):
         case Standing.ENROLLED:
             return 0, 0, name
+        case Standing.OFFERED:
+            return 1, row.offered_until, name
         case Standing.WAITLISTED:
-            return 1, row.queue or 0, name
+            return 2, in_line(row.priority, row.queued_at, row.queue, row.person_id)
         case Standing.WITHDRAWN | Standing.NONE:
-            return 2, 0, name
+            return 3, 0, name
         case never:
             assert_never(never)
 
@@ -149,6 +158,8 @@ def _fate(standing: Standing) -> RequestFate:
     match standing:
         case Standing.ENROLLED:
             return RequestFate.ENROLLED
+        case Standing.OFFERED:
+            return RequestFate.OFFERED
         case Standing.WAITLISTED:
             return RequestFate.WAITLISTED
         case Standing.WITHDRAWN | Standing.NONE:
@@ -185,17 +196,18 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         _session_list()
         .add_columns(seats)
         .outerjoin(SETTLED, settled)
-        .where(SESSION.c.state == SessionStanding.SCHEDULED)
+        .where(SESSION.c.state.in_([one for one in SessionStanding if one.takes_place]))
         .subquery()
     )
     totals = sa.select(
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
+        sa.func.coalesce(sa.func.sum(live.c.offered), 0),
         sa.func.coalesce(sa.func.sum(live.c.waitlisted), 0),
-        sa.func.count().filter(live.c.enrolled > live.c.seats),
+        sa.func.count().filter(live.c.enrolled + live.c.offered > live.c.seats),
         sa.func.coalesce(sa.func.sum(live.c.waitlisted).filter(live.c.starts_at > sa.func.now()), 0),
     )
-    number, enrolled, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
+    number, enrolled, offered, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
     qualified = (
         sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == TownOutcome.QUALIFIED).group_by(TOWN.c.stage)
     )
@@ -206,6 +218,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         "places": {
             "sessions": number,
             "enrolled": int(enrolled),
+            "offered": int(offered),
             "waitlisted": int(waitlisted),
             "oversold_sessions": oversold,
             "waiting_ahead": int(waiting),
@@ -215,7 +228,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),
         "cancelled_sessions": (
             await connection.execute(
-                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state != SessionStanding.SCHEDULED)
+                sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.state == SessionStanding.CANCELLED)
             )
         ).scalar_one(),
     }

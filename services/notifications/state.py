@@ -180,7 +180,7 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.ends_at,
         noon_before(body),
         content_hash(body),
-        session_standing_after(body),
+        SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
     )
 
 

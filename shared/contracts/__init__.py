@@ -40,6 +40,7 @@ CONTRACTS: tuple[type[Event], ...] = (
     *members(portal.PlaceRequest),
     *members(enrolment.PlaceFact),
     enrolment.PlacesSettled,
+    enrolment.SessionAtRisk,
     checkin.CheckInScanned,
     *members(attendance.PresenceFact),
     *members(attendance.ListFact),

@@ -9,7 +9,14 @@ from typing import Annotated, ClassVar, assert_never
 from pydantic import Field
 
 from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Version
-from shared.contracts.portal import EnrolmentRequested, PlaceRequest, WithdrawalRequested
+from shared.contracts.portal import (
+    EnrolmentRequested,
+    OfferAnswered,
+    PlaceRequest,
+    Reply,
+    ReplyGiven,
+    WithdrawalRequested,
+)
 
 
 class Basis(StrEnum):
@@ -20,10 +27,14 @@ class Basis(StrEnum):
 
 
 class WithdrawalReason(StrEnum):
-    """Why a place was given up. What a rule took is given back when its cause goes; the other two are for good."""
+    """Why a place was given up. What a rule took is given back when its cause goes; whoever is out for another reason stays out
+    until they ask again."""
 
     REQUESTED = "requested"
-    """By whoever has it: they stay out until they ask again."""
+    """By whoever has it, also by declining when asked whether they will come."""
+    OFFER_DECLINED = "offer_declined"
+    OFFER_EXPIRED = "offer_expired"
+    """Nobody answered the offer of a free place in time."""
     LEFT_TEAM = "left_team"
     """The membership of the town's team ended before the session."""
     NOT_IN_TEAM = "not_in_team"
@@ -31,6 +42,8 @@ class WithdrawalReason(StrEnum):
     TOWN_WITHDRAWN = "town_withdrawn"
     TOWN_NOT_QUALIFIED = "town_not_qualified"
     """The town takes no part in the session's phase, and has not withdrawn either."""
+    NOT_ADMITTED = "not_admitted"
+    """The session is for others: other stages, towns, kinds of members, departments or roles."""
     PERSON_ERASED = "person_erased"
 
     @property
@@ -42,9 +55,15 @@ class WithdrawalReason(StrEnum):
                 | WithdrawalReason.NOT_IN_TEAM
                 | WithdrawalReason.TOWN_WITHDRAWN
                 | WithdrawalReason.TOWN_NOT_QUALIFIED
+                | WithdrawalReason.NOT_ADMITTED
             ):
                 return True
-            case WithdrawalReason.REQUESTED | WithdrawalReason.PERSON_ERASED:
+            case (
+                WithdrawalReason.REQUESTED
+                | WithdrawalReason.OFFER_DECLINED
+                | WithdrawalReason.OFFER_EXPIRED
+                | WithdrawalReason.PERSON_ERASED
+            ):
                 return False
             case never:
                 assert_never(never)
@@ -63,6 +82,17 @@ class RefusalReason(StrEnum):
     """It was sent before a withdrawal that is decided already."""
     ASKED_SINCE = "asked_since"
     """The withdrawal was sent before a request for a place that is decided already."""
+    NOT_OPEN_YET = "not_open_yet"
+    ENROLMENT_CLOSED = "enrolment_closed"
+    FROZEN = "frozen"
+    """So shortly before it begins nothing is changed any more."""
+    NOT_BY_ONESELF = "not_by_oneself"
+    """The session takes nominations by coordinators only."""
+    NOT_ADMITTED = "not_admitted"
+    """The session is for others: other stages, towns, kinds of members, departments or roles."""
+    NO_OFFER = "no_offer"
+    """Nothing is on offer to the person, or what is was offered after this had been sent."""
+    OFFER_EXPIRED = "offer_expired"
 
 
 class AskedFor(StrEnum):
@@ -70,6 +100,8 @@ class AskedFor(StrEnum):
 
     PLACE = "place"
     WITHDRAWAL = "withdrawal"
+    OFFER = "offer"
+    REPLY = "reply"
 
 
 class Standing(StrEnum):
@@ -77,6 +109,8 @@ class Standing(StrEnum):
 
     NONE = "none"
     ENROLLED = "enrolled"
+    OFFERED = "offered"
+    """A free place is held for the person until they answer."""
     WAITLISTED = "waitlisted"
     WITHDRAWN = "withdrawn"
 
@@ -85,6 +119,17 @@ class Standing(StrEnum):
         """Whether the person is awaited, and told so."""
         match self:
             case Standing.ENROLLED:
+                return True
+            case Standing.NONE | Standing.OFFERED | Standing.WAITLISTED | Standing.WITHDRAWN:
+                return False
+            case never:
+                assert_never(never)
+
+    @property
+    def takes_seat(self) -> bool:
+        """Whether nobody else can have the seat."""
+        match self:
+            case Standing.ENROLLED | Standing.OFFERED:
                 return True
             case Standing.NONE | Standing.WAITLISTED | Standing.WITHDRAWN:
                 return False
@@ -95,7 +140,7 @@ class Standing(StrEnum):
     def is_active(self) -> bool:
         """Whether the person has a seat or may get one: there is something to lose, or to give back."""
         match self:
-            case Standing.ENROLLED | Standing.WAITLISTED:
+            case Standing.ENROLLED | Standing.OFFERED | Standing.WAITLISTED:
                 return True
             case Standing.NONE | Standing.WITHDRAWN:
                 return False
@@ -103,14 +148,16 @@ class Standing(StrEnum):
                 assert_never(never)
 
 
-LAST_EPISODE, LAST_NUMBER = 10**6, 10**9
+LAST_EPISODE, LAST_NUMBER, HIGHEST_PRIORITY = 10**6, 10**9, 100
 
 
 class PlaceState(Fact):
     """One person's place in one session; the aggregate is (session, person).
 
-    `episode` counts how often the person came into the session; `queue` orders those who wait.
-    `request_source` and `request_id` name the request that this fact answers, if it does, and `request_digest` tells what it asked.
+    `episode` counts how often the person came into the session. Those who wait are in the order of `priority`, the highest first,
+    then of `queued_at`, then of `queue`, the number of arrival.
+    `request_source` and `request_id` name the request that this fact answers, if it does, `asked_for` and `request_digest` tell what it
+    asked.
     `place_asked_at` and `withdrawal_asked_at`
     say when the newest request for a place, and the newest withdrawal, that were decided had been appended: requests may be
     heard in another order than they were sent in, and what was sent before the other's word no longer counts. What came after
@@ -131,10 +178,21 @@ class PlaceState(Fact):
     request_source: Line | None = None
     request_id: Line | None = None
     request_digest: Digest | None = None
+    asked_for: AskedFor | None = None
     place_asked_at: Moment | None = None
     withdrawal_asked_at: Moment | None = None
     last_asked_for: AskedFor | None = None
     last_asked_at: Moment | None = None
+    priority: Annotated[int, Field(strict=True, ge=0, le=HIGHEST_PRIORITY)] = 0
+    queued_at: Moment | None = None
+    """Since when the person is in line: when what brought them in had been appended, or when they joined the team. None: before all."""
+    offered_at: Moment | None = None
+    offered_until: Moment | None = None
+    """When the place was offered, and until when it is held: of an offer that is open."""
+    reply: Reply = Reply.NONE
+    replied_at: Moment | None = None
+    replied_for: Digest | None = None
+    """Which times of the session the person's reply was about."""
     decided_at: Moment
 
 
@@ -158,9 +216,20 @@ class ParticipantEnrolled(PlaceState):
 
 
 class ParticipantWaitlisted(PlaceState):
-    """The session is full; the person waits and is next when `queue` is the lowest."""
+    """There is no place for the person now; they wait, and are next when they are the first in line for whom there is one."""
 
-    example: ClassVar[Mapping[str, object]] = _PLACE | {"queue": 3}
+    example: ClassVar[Mapping[str, object]] = _PLACE | {"queue": 3, "queued_at": "2026-10-01T08:15:00.000000Z"}
+
+
+class PlaceOffered(PlaceState):
+    """A place has become free, and is held for the person until `offered_until`."""
+
+    example: ClassVar[Mapping[str, object]] = _PLACE | {
+        "queue": 3,
+        "queued_at": "2026-10-01T08:15:00.000000Z",
+        "offered_at": "2026-10-05T09:00:00.000000Z",
+        "offered_until": "2026-10-07T09:00:00.000000Z",
+    }
 
 
 class EnrolmentWithdrawn(PlaceState):
@@ -190,13 +259,14 @@ class RequestFate(StrEnum):
     """What became of a request for a place, in the books."""
 
     ENROLLED = "enrolled"
+    OFFERED = "offered"
     WAITLISTED = "waitlisted"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     HELD = "held"
 
 
-PlaceFact = ParticipantEnrolled | ParticipantWaitlisted | EnrolmentWithdrawn | EnrolmentRefused
+PlaceFact = ParticipantEnrolled | ParticipantWaitlisted | PlaceOffered | EnrolmentWithdrawn | EnrolmentRefused
 
 
 def standing_after(fact: PlaceFact) -> Standing:
@@ -206,6 +276,8 @@ def standing_after(fact: PlaceFact) -> Standing:
             return Standing.ENROLLED
         case ParticipantWaitlisted():
             return Standing.WAITLISTED
+        case PlaceOffered():
+            return Standing.OFFERED
         case EnrolmentWithdrawn():
             return Standing.WITHDRAWN
         case EnrolmentRefused():
@@ -215,16 +287,10 @@ def standing_after(fact: PlaceFact) -> Standing:
 
 
 def what_was_asked(fact: PlaceFact) -> AskedFor:
-    """What had been asked for, where the fact answers a request."""
-    match fact:
-        case ParticipantEnrolled() | ParticipantWaitlisted():
-            return AskedFor.PLACE
-        case EnrolmentWithdrawn():
-            return AskedFor.WITHDRAWAL
-        case EnrolmentRefused():
-            return fact.asked_for
-        case never:
-            assert_never(never)
+    """What had been asked for, where the fact answers a request: as it says, or as its kind tells."""
+    if fact.asked_for is not None:
+        return fact.asked_for
+    return AskedFor.WITHDRAWAL if standing_after(fact) == Standing.WITHDRAWN else AskedFor.PLACE
 
 
 def what_it_asks(request: PlaceRequest) -> AskedFor:
@@ -233,6 +299,10 @@ def what_it_asks(request: PlaceRequest) -> AskedFor:
             return AskedFor.PLACE
         case WithdrawalRequested():
             return AskedFor.WITHDRAWAL
+        case OfferAnswered():
+            return AskedFor.OFFER
+        case ReplyGiven():
+            return AskedFor.REPLY
         case never:
             assert_never(never)
 
@@ -266,4 +336,26 @@ class PlacesSettled(Fact):
         "seats": 40,
         "announced_at": "2026-09-01T07:00:00.000000Z",
         "decided_at": "2026-10-01T08:15:00.000000Z",
+    }
+
+
+class SessionAtRisk(Fact):
+    """On the decision day fewer people had confirmed than the session needs."""
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/risk"
+    only_by_owner = True
+
+    session_id: Id
+    minimum: Count
+    confirmed: Count
+    enrolled: Count
+    """Who has a place, confirmed or not."""
+    decided_at: Moment
+    example: ClassVar[Mapping[str, object]] = {
+        "session_id": "session-0101",
+        "minimum": 12,
+        "confirmed": 9,
+        "enrolled": 14,
+        "decided_at": "2026-10-16T08:15:00.000000Z",
     }

@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self, assert_never
+from typing import Annotated, Any, ClassVar, Self, TypeVar, assert_never
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from shared.contracts.model import Fact, Id, Line, LocalTime, OptionalLine, Part, Zone
+from shared.contracts.directory import MemberKind
+from shared.contracts.model import Date, Fact, Id, Line, LocalTime, Moment, OptionalLine, Part, Text, Zone
+
+Phase = Annotated[int, Field(strict=True, ge=1, le=99)]
+Hours = Annotated[int, Field(strict=True, ge=0, le=24 * 365)]
 
 
 class SessionKind(StrEnum):
@@ -21,8 +25,55 @@ class SessionKind(StrEnum):
 class SessionStanding(StrEnum):
     """Whether a session takes place, after a fact about it."""
 
+    DRAFT = "draft"
+    """Planned, and nobody is invited: its places stand as they are, and what is asked waits until it is scheduled."""
     SCHEDULED = "scheduled"
     CANCELLED = "cancelled"
+    COMPLETED = "completed"
+    """It has taken place."""
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether people are to come, or have come."""
+        match self:
+            case SessionStanding.SCHEDULED | SessionStanding.COMPLETED:
+                return True
+            case SessionStanding.DRAFT | SessionStanding.CANCELLED:
+                return False
+            case never:
+                assert_never(never)
+
+
+class SessionFormat(StrEnum):
+    """Where people meet."""
+
+    ON_SITE = "on_site"
+    ONLINE = "online"
+    HYBRID = "hybrid"
+
+
+class FreePlaces(StrEnum):
+    """How a free place is given to whoever waits first."""
+
+    AT_ONCE = "at_once"
+    OFFERED = "offered"
+    """It is held for them until they answer, for so many hours."""
+
+
+class OfferHours(StrEnum):
+    """Which hours of an offer count."""
+
+    ALL = "all"
+    WORKING = "working"
+    """8 to 16 on Polish working days, by Polish wall time."""
+
+
+class AfterOffer(StrEnum):
+    """What becomes of who declines an offer or lets it pass."""
+
+    LEAVES = "leaves"
+    TO_THE_END = "to_the_end"
+    """They wait on, behind all others."""
 
 
 class Meeting(Part):
@@ -48,7 +99,76 @@ class Meeting(Part):
         return self.ends_local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(dt.UTC)
 
 
-class SessionState(Fact):
+class Coordinates(Part):
+    """A place on the map, in degrees."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+
+
+class Admits(Part):
+    """Who may come to a session: members of a team of whom all that is said here is true. What is empty admits everybody."""
+
+    phases: Annotated[tuple[Phase, ...], Field(max_length=20)] = ()
+    """The towns that take part in one of these phases, instead of the session's own."""
+    stages: Annotated[tuple[Phase, ...], Field(max_length=20)] = ()
+    """The towns that qualified in one of these stages."""
+    cities: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
+    kinds: Annotated[tuple[MemberKind, ...], Field(max_length=10)] = ()
+    departments: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
+    roles: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
+
+    @property
+    def speaks_of_people(self) -> bool:
+        """Whether not everybody of a team is meant."""
+        return bool(self.kinds or self.departments or self.roles)
+
+
+class Terms(Part):
+    """What a session says of who gets a place in it, how and until when. What it does not say does not limit anybody."""
+
+    minimum: Annotated[int, Field(strict=True, ge=1, le=5_000)] | None = None
+    """How many have to have confirmed on the decision day."""
+    places_per_town: Annotated[int, Field(strict=True, ge=1, le=5_000)] | None = None
+    """How many of one town may have a place before the release date."""
+    release_date: Date | None = None
+    """From this day on the places that towns have not used go to the others, in their order."""
+    admits: Admits | None = None
+    by_oneself: bool = True
+    """Whether people may ask for a place without their coordinator."""
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
+    """When requests and nominations are taken; what was sent earlier or later is refused."""
+    nominations_until: Moment | None = None
+    """Towns are called to nominate, and may until then."""
+    free_places: FreePlaces = FreePlaces.AT_ONCE
+    offer_hours: Annotated[int, Field(strict=True, ge=1, le=24 * 60)] = 48
+    offer_hours_count: OfferHours = OfferHours.ALL
+    after_offer: AfterOffer = AfterOffer.LEAVES
+    freeze_hours: Hours = 0
+    """For so long before it begins nobody gets a place any more, and what was confirmed stays so."""
+    decision_date: Date | None = None
+    """The day on which it is looked whether enough have confirmed."""
+
+
+class Details(Part):
+    """What a session says of itself beside when, where and for whom."""
+
+    coordinates: Coordinates | None = None
+    format: SessionFormat = SessionFormat.ON_SITE
+    trainers: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
+    """Person ids; whoever is no longer among them has been replaced."""
+    partner: OptionalLine | None = None
+    """The organisation that holds it."""
+    contact: OptionalLine | None = None
+    """Whom to ask: an office's address or number, nobody's own."""
+    note: Text | None = None
+    """What to know before coming: where to park, what to bring."""
+    needs: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
+    """The declared needs that it serves."""
+
+
+class SessionState(Terms, Details, Fact):
     """One dated training with its meetings; the aggregate is the session.
 
     A supplementary session trains the team of `city_id`; an in-depth session takes place there for several towns.
@@ -59,7 +179,7 @@ class SessionState(Fact):
 
     session_id: Id
     kind: SessionKind
-    phase: Annotated[int, Field(strict=True, ge=1, le=99)]
+    phase: Phase
     topic: Id
     city_id: Id
     venue: Line
@@ -80,6 +200,26 @@ class SessionState(Fact):
     @property
     def ends_at(self) -> dt.datetime:
         return max(meeting.ends_at for meeting in self.meetings)
+
+    @property
+    def terms(self) -> Terms:
+        return _part_of(self, Terms)
+
+    @property
+    def details(self) -> Details:
+        return _part_of(self, Details)
+
+
+P = TypeVar("P", bound=Part)
+
+
+def _part_of(whole: Part, kind: type[P]) -> P:
+    """Its fields, as the contract names them and nothing beside: a row keeps them."""
+    values: dict[str, Any] = {}
+    for name in kind.model_fields:
+        value = getattr(whole, name)
+        values[name] = value.as_named() if isinstance(value, Part) else value
+    return kind.model_construct(**values)
 
 
 _SESSION: dict[str, object] = {
@@ -102,6 +242,36 @@ _SESSION: dict[str, object] = {
 }
 
 
+class SessionDrafted(SessionState):
+    """The session is being planned: nobody is invited yet, or any more."""
+
+    example: ClassVar[Mapping[str, object]] = _SESSION | {
+        "kind": "in_depth",
+        "capacity": 20,
+        "minimum": 12,
+        "places_per_town": 4,
+        "release_date": "2026-10-10",
+        "admits": {"phases": [1], "kinds": ["project_staff", "coordinator"]},
+        "by_oneself": False,
+        "opens_at": "2026-09-01T06:00:00Z",
+        "closes_at": "2026-10-20T22:00:00Z",
+        "nominations_until": "2026-10-09T22:00:00Z",
+        "free_places": "offered",
+        "offer_hours": 16,
+        "offer_hours_count": "working",
+        "after_offer": "to_the_end",
+        "freeze_hours": 24,
+        "decision_date": "2026-10-16",
+        "coordinates": {"latitude": 53.8434, "longitude": 22.9797},
+        "format": "hybrid",
+        "trainers": ["person-0901"],
+        "partner": "Związek Miast Polskich",
+        "contact": "szkolenia@example.org",
+        "note": "Parking od ul. Młyńskiej. Prosimy zabrać laptop.",
+        "needs": ["need-0001"],
+    }
+
+
 class SessionScheduled(SessionState):
     """The session is planned."""
 
@@ -121,14 +291,24 @@ class SessionCancelled(SessionState):
     example: ClassVar[Mapping[str, object]] = _SESSION | {"reason": "trainer ill"}
 
 
-SessionFact = SessionScheduled | SessionRescheduled | SessionCancelled
+class SessionCompleted(SessionState):
+    """The session has taken place, as it says here."""
+
+    example: ClassVar[Mapping[str, object]] = _SESSION
+
+
+SessionFact = SessionDrafted | SessionScheduled | SessionRescheduled | SessionCancelled | SessionCompleted
 
 
 def session_standing_after(fact: SessionFact) -> SessionStanding:
     """Whether the session takes place, by what was said of it last."""
     match fact:
+        case SessionDrafted():
+            return SessionStanding.DRAFT
         case SessionScheduled() | SessionRescheduled():
             return SessionStanding.SCHEDULED
+        case SessionCompleted():
+            return SessionStanding.COMPLETED
         case SessionCancelled():
             return SessionStanding.CANCELLED
         case never:

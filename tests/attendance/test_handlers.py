@@ -7,6 +7,8 @@ import datetime as dt
 import itertools
 import random
 
+import pytest
+
 from services.attendance.history import PlaceSaid
 from services.attendance.state import Place, Session
 from tests.attendance.building import (
@@ -28,6 +30,7 @@ from tests.attendance.building import (
     waitlisted,
     withdrawn,
 )
+from tests.campaigns import cases
 
 DAY_LONG, MONTH = dt.timedelta(days=1), dt.timedelta(days=31)
 
@@ -212,10 +215,11 @@ def test_what_was_never_decided_before_a_restore_is_decided_after_it() -> None:
 # --- the books -----------------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 def test_the_books_add_up_whatever_happens() -> None:
     """present + absent + not_recorded = the persons counted on the list, after every single event."""
     people = [f"person-{number}" for number in range(6)]
-    for seed in range(300):
+    for seed in range(cases(300)):
         rng = random.Random(seed)
         desk = Desk()
         moments = sorted(BEFORE + rng.random() * (LATER + MONTH - BEFORE) for _ in range(40))

@@ -91,7 +91,7 @@ async def test_the_mail_of_the_story_opens_in_the_inbox(page: Page, demo: Folder
     address = await link.get_attribute("href")
     assert address is not None
     message = address.rsplit("/", 1)[-1]
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=180) as client:
         found = await client.get(f"http://127.0.0.1:{demo.ports['inbox']}/api/v1/messages/{message}")
     mail: dict[str, Any] = found.raise_for_status().json()
     story = json.loads((demo.programme / "programme.json").read_text(encoding="utf-8"))["story"]
@@ -103,7 +103,7 @@ async def test_the_mail_of_the_story_leads_to_the_page_of_the_place(page: Page, 
     link = page.get_by_role("link", name="Open the mail").first
     await expect(link).to_be_visible(timeout=LIMIT_MS)
     message = str(await link.get_attribute("href")).rsplit("/", 1)[-1]
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=180) as client:
         raw = (
             await client.get(f"http://127.0.0.1:{demo.ports['inbox']}/api/v1/messages/{message}/raw")
         ).raise_for_status()
@@ -129,7 +129,7 @@ async def test_a_town_of_ones_own_arrives_and_three_mails_with_it(page: Page, de
     assert await publish.wait() == 0
 
     async def arrived() -> bool:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=180) as client:
             answer = await client.get(f"http://127.0.0.1:{demo.ports['origin']}/story/state")
         return bool(answer.json()["act"]["done"])
 

@@ -150,7 +150,7 @@ def until(one: Supervised, state: str) -> bool:
         one.tick()
         return one.seen.state == state
 
-    return wait_until(there, 10)
+    return wait_until(there, 180)
 
 
 def test_a_child_that_ends_by_itself_is_started_again_after_a_pause(tmp_path: Path) -> None:

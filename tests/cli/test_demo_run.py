@@ -20,7 +20,7 @@ def demo(folder: Path, *options: str, **settings: str) -> subprocess.CompletedPr
     command = [sys.executable, "-m", "rollcall.main", "demo", "--once", "--scale", "small", "--folder", str(folder)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")} | settings
     return subprocess.run(
-        [*command, *free, *options], check=False, capture_output=True, text=True, timeout=300, env=env
+        [*command, *free, *options], check=False, capture_output=True, text=True, timeout=600, env=env
     )
 
 

@@ -20,13 +20,14 @@ from services.attendance.lists import ListRules
 from services.attendance.state import MeetingList
 from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
-from services.enrolment.state import Place, Settled, session_of
+from services.enrolment.applying import place_of, session_of
+from services.enrolment.state import Settled
 from services.notifications.ledger import Belief, NoticeState, nothing_yet
 from shared.books import parking
 from shared.books.erasing import STRAY
 from shared.books.holding import OVERDUE_AFTER
 from shared.books.parking import SKIPPED, ParkedState
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import ParticipantWaitlisted, Standing
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import Poison, Reason
@@ -157,7 +158,8 @@ async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
     stated = dataclasses.replace(
         session_of(heard(body_of(SessionScheduled, session_id="s", capacity=1))), starts_at=FAR_AHEAD
     )
-    waits = Place(*META, *("s", "p"), "c", Standing.WAITLISTED, 1, None, 1, None, None, None, None, None, None, NOON)
+    waiting = body_of(ParticipantWaitlisted, session_id="s", person_id="p", city_id="c", decided_at=NOON)
+    waits = dataclasses.replace(place_of(heard(waiting)), source=META[0])
     ours = (here.service.source, *META[1:])  # Nobody else's word counts.
     settled = Settled(*ours, "s", stated.source, stated.event_id, stated.version, 1, NOON, NOON)
     await put(here.engine, here.service, stated, waits)

@@ -67,13 +67,15 @@ def test_an_id_that_holds_colons_is_shown_as_it_is() -> None:
 def test_a_program_gets_lines_that_are_not_broken() -> None:
     code = "from rollcall.terminal import out; out.print('word ' * 30)"
     env = {"PATH": "/usr/bin:/bin"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=180
+    )
     assert len(done.stdout.splitlines()) == 1
 
 
 def test_a_terminal_without_the_letters_shows_a_question_mark_and_no_traceback() -> None:
     env = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "rollcall.main", "token", "create", "--actor", "Żółć", "--scope", "łapa"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 2
     assert done.stderr.startswith("There is no scope ?apa")

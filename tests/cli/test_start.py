@@ -34,7 +34,7 @@ except SystemExit:
     pass
 print("loaded:", *{{name.partition(".")[0] for name in sys.modules}})
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=180)
     return set(done.stdout.rpartition("loaded:")[2].split())
 
 
@@ -58,5 +58,5 @@ def test_completion_loads_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_publishing_and_looking_need_no_database_library() -> None:
     needs_none = {"sqlalchemy", "alembic", "asyncpg", "faststream", "fastapi", "httpx"}
     code = "import sys, rollcall.publishing, rollcall.looking, rollcall.showing; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=180)
     assert not {name.partition(".")[0] for name in done.stdout.split()} & needs_none

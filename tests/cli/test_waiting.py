@@ -50,7 +50,7 @@ async def behind(port: int, broker: str) -> asyncio.Server:
 
 async def until_it_said(capsys: pytest.CaptureFixture[str], words: str) -> None:
     said = ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while words not in said:
             said += capsys.readouterr().err
             await asyncio.sleep(0.05)
@@ -63,7 +63,7 @@ async def test_a_broker_that_comes_late_gets_everything(streams: str, capsys: py
     await until_it_said(capsys, "does not answer, or does not let this user in yet: waiting for it, 120 s at most.")
     server = await behind(port, streams)
     try:
-        await asyncio.wait_for(sending, 60)
+        await asyncio.wait_for(sending, 180)
     finally:
         server.close()
     found = [
@@ -156,10 +156,10 @@ async def test_status_with_wait_waits_for_the_services_too(tmp_path: Path, monke
 
     monkeypatch.setattr("rollcall.looking.look", watched)
     looking = asyncio.create_task(settled(found, 600))
-    await asyncio.wait_for(refused.wait(), 60)
+    await asyncio.wait_for(refused.wait(), 180)
     server = await answering(port)
     try:
-        await asyncio.wait_for(seen.wait(), 60)
+        await asyncio.wait_for(seen.wait(), 180)
     finally:
         looking.cancel()
         server.close()

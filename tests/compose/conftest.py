@@ -38,11 +38,11 @@ def why_not() -> str | None:
         (["info"], "the Docker daemon does not answer"),
         (["compose", "version"], "`docker compose` is missing"),
     ):
-        if subprocess.run(["docker", *command], capture_output=True, check=False, timeout=60).returncode:
+        if subprocess.run(["docker", *command], capture_output=True, check=False, timeout=180).returncode:
             return missing
     for image in IMAGES:
         if subprocess.run(
-            ["docker", "image", "inspect", image], capture_output=True, check=False, timeout=60
+            ["docker", "image", "inspect", image], capture_output=True, check=False, timeout=180
         ).returncode:
             return f"the base image {image} is not on this machine (`docker pull {image}`)"
     return None
@@ -161,4 +161,4 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield made
     finally:
         made.compose("--profile", "tools", "down", "--volumes", "--remove-orphans", "--rmi", "local", check=False)
-        subprocess.run(["docker", "image", "rm", f"rollcall:{PROJECT}"], capture_output=True, check=False, timeout=60)
+        subprocess.run(["docker", "image", "rm", f"rollcall:{PROJECT}"], capture_output=True, check=False, timeout=180)

@@ -44,7 +44,9 @@ def test_without_settings_compose_says_what_to_run(tmp_path: Path) -> None:
     empty = tmp_path / "env"
     empty.touch()
     command = ["docker", "compose", "-p", PROJECT, "--env-file", empty, "config", "--quiet"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=180
+    )
     assert done.returncode != 0
     assert "run deploy/docker/init" in done.stderr
 
@@ -85,7 +87,11 @@ def test_a_programme_published_from_outside_balances_the_books(system: System, p
     standing = system.balanced()
     books = standing["services"]["notifications"]["books"]
     sent = sum(books["notices"]["sent"].values())
-    inbox = httpx.get(f"http://127.0.0.1:{system.settings['INBOX_PORT']}/api/v1/info").raise_for_status().json()
+    inbox = (
+        httpx.get(f"http://127.0.0.1:{system.settings['INBOX_PORT']}/api/v1/info", timeout=180)
+        .raise_for_status()
+        .json()
+    )
     assert sent == inbox["Messages"] > 0
     assert standing["services"]["attendance"]["books"]["streams"]["attendance.scans"]["heard"] > 0
 
@@ -114,15 +120,15 @@ def test_replicas_share_the_work_and_a_killed_one_is_not_missed(system: System, 
     system.compose("up", "--detach", "--wait", "--wait-timeout", "180", *more)
     one, other, *left = system.compose("ps", "--quiet", "attendance").stdout.split()
     assert left
-    subprocess.run(["docker", "exec", one, "sh", "-c", "kill -9 -1"], capture_output=True, check=False, timeout=60)
-    subprocess.run(["docker", "kill", other], capture_output=True, check=True, timeout=60)  # not started again
+    subprocess.run(["docker", "exec", one, "sh", "-c", "kill -9 -1"], capture_output=True, check=False, timeout=180)
+    subprocess.run(["docker", "kill", other], capture_output=True, check=True, timeout=180)  # not started again
     for by_archive, files in itertools.groupby(programme.files, lambda file: "history" in file.name):
         done = system.rollcall("publish", *map(str, files), user="archive" if by_archive else "outside")
         assert done.returncode == 0, done.stderr
     standing = system.balanced()
     assert all(one["ready"] for one in standing["services"].values())
     for _ in range(6):  # the origin asks nobody who is gone
-        assert httpx.get(system.origin("/attendance/health/live")).status_code == 200
+        assert httpx.get(system.origin("/attendance/health/live"), timeout=180).status_code == 200
     system.up()  # and back to one of each
     assert len(system.compose("ps", "--quiet", "attendance").stdout.split()) == 1
     system.balanced()
@@ -137,14 +143,14 @@ def test_a_killed_broker_and_a_killed_database_lose_nothing(system: System) -> N
 
 def test_the_origin_serves_the_services_and_hardens_what_it_answers(system: System) -> None:
     for name in SERVICES:
-        assert httpx.get(system.origin(f"/{name}/health/ready")).json()["service"] == name
-    page = httpx.get(system.origin("/"))
+        assert httpx.get(system.origin(f"/{name}/health/ready"), timeout=180).json()["service"] == name
+    page = httpx.get(system.origin("/"), timeout=180)
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
-    assert httpx.get(system.origin("/enrolment/api/v1/books")).status_code == 401
+    assert httpx.get(system.origin("/enrolment/api/v1/books"), timeout=180).status_code == 401
     for path in ("/", "/enrolment/health/live"):
-        assert httpx.get(system.origin(path), headers={"Host": "elsewhere.example"}).status_code == 421
-    assert httpx.post(system.origin("/attendance/api/v1/any"), content=b"0" * 1_000_000).status_code == 413
+        assert httpx.get(system.origin(path), headers={"Host": "elsewhere.example"}, timeout=180).status_code == 421
+    assert httpx.post(system.origin("/attendance/api/v1/any"), content=b"0" * 1_000_000, timeout=180).status_code == 413
 
 
 async def test_kafka_denies_what_is_not_granted(system: System) -> None:
@@ -204,7 +210,7 @@ async def _write(kafka: dict[str, Any], stream: str, **more: Any) -> None:
     producer = AIOKafkaProducer(**kafka, enable_idempotence=True, request_timeout_ms=60_000, **more)
     try:
         await producer.start()
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(180):
             await producer.send_and_wait(stream, b"no event", key=b"nobody")
     finally:
         await producer.stop()
@@ -214,7 +220,7 @@ async def _join(kafka: dict[str, Any], group: str, stream: str) -> None:
     consumer = AIOKafkaConsumer(stream, **kafka, group_id=group, auto_offset_reset="earliest")
     try:
         await consumer.start()
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(180):
             await consumer.getone()
     finally:
         await consumer.stop()

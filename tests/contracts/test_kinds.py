@@ -56,17 +56,17 @@ def test_every_contract_that_is_declared_is_in_the_table() -> None:
 
 
 def test_a_contract_that_is_declared_and_in_no_table_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    class PlaceOffered(PlaceState):
+    class PlaceLent(PlaceState):
         example: ClassVar[Mapping[str, object]] = {}
 
-    monkeypatch.setattr(places, "PlaceOffered", PlaceOffered, raising=False)
-    assert undeclared() == [PlaceOffered]
+    monkeypatch.setattr(places, "PlaceLent", PlaceLent, raising=False)
+    assert undeclared() == [PlaceLent]
 
 
 HEARD_FOR_NOTHING = {
     "enrolment": set[type[Event]](),
-    "attendance": {StageOpened, TopicDefined, places.PlacesSettled},
-    "notifications": {StageOpened, EnrolmentRefused},
+    "attendance": {StageOpened, TopicDefined, places.PlacesSettled, places.SessionAtRisk},
+    "notifications": {StageOpened, EnrolmentRefused, places.SessionAtRisk},
 }
 """What stands on a stream that a service hears, and says nothing to it: a refusal leaves a place as it stands. Whoever is not named hears
 the rules for their takeovers alone."""

@@ -55,7 +55,7 @@ def send(inbox: Inbox, *messages: EmailMessage) -> None:
 
 @pytest.fixture
 def get(inbox: Inbox) -> Callable[[str], httpx.Response]:
-    return lambda path: httpx.get(inbox.url + path)
+    return lambda path: httpx.get(inbox.url + path, timeout=180)
 
 
 def test_an_accepted_mail_is_listed_newest_first(inbox: Inbox, get: Callable[[str], httpx.Response]) -> None:
@@ -120,7 +120,7 @@ def test_mails_are_found_by_recipient_subject_and_text_whatever_their_case(
     assert subjects("to=EWA@example.org") == ["First aid"]
     assert subjects("query=facilitation") == ["Facilitation"]
     assert subjects("query=facilitation%20aid") == []
-    assert wait_until(lambda: len(subjects("query=%C5%82%C3%B3d%C5%BA")) == 2, 60)  # "łódź", in the text: "ŁÓDŹ"
+    assert wait_until(lambda: len(subjects("query=%C5%82%C3%B3d%C5%BA")) == 2, 180)  # "łódź", in the text: "ŁÓDŹ"
 
 
 def test_the_summary_counts_what_was_accepted_more_than_once(

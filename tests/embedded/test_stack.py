@@ -47,7 +47,7 @@ def test_a_server_that_ends_by_itself_is_named_with_its_log(stack: Stack) -> Non
     assert stack.inbox.pid is not None
     process = psutil.Process(stack.inbox.pid)
     process.kill()
-    process.wait(60)
+    process.wait(180)
     assert stack.ended() == [f"Inbox ended by itself, see {stack.inbox.log}"]
 
 

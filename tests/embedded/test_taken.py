@@ -56,7 +56,7 @@ def test_a_server_holds_a_port_only_if_its_own_process_listens_there(tmp_path: P
     with socket.create_server((ports.LOOPBACK, 0)) as somebody:
         server.start(port)
         try:
-            assert wait_until(lambda: server._holds(port), 60)
+            assert wait_until(lambda: server._holds(port), 180)
             assert not server._holds(somebody.getsockname()[1])
         finally:
             server.kill()

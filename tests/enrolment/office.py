@@ -12,7 +12,14 @@ from shared.contracts import Event, Request
 from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import PlacesSettled, PlaceState, Standing
 from shared.contracts.planner import SessionKind, SessionScheduled
-from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.portal import (
+    EnrolmentRequested,
+    OfferAnswer,
+    OfferAnswered,
+    Reply,
+    ReplyGiven,
+    WithdrawalRequested,
+)
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import subject_of
@@ -103,6 +110,19 @@ class Office:
     def ask(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
         return self.hear(EnrolmentRequested(session_id=session_id, person_id=person_id), **how)
 
+    def answer(self, person_id: str, answer: str, session_id: str = "s", **how: Any) -> list[str]:
+        """To an offer."""
+        body = OfferAnswered(session_id=session_id, person_id=person_id, answer=OfferAnswer(answer))
+        return self.hear(body, **how)
+
+    def reply(self, person_id: str, reply: str, session_id: str = "s", **how: Any) -> list[str]:
+        """To a place."""
+        return self.hear(ReplyGiven(session_id=session_id, person_id=person_id, reply=Reply(reply)), **how)
+
+    def pass_to(self, moment: dt.datetime) -> None:
+        """Decides all that is due by then."""
+        self.mind.pass_to(moment)
+
     def withdraw(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
         return self.hear(WithdrawalRequested(session_id=session_id, person_id=person_id), **how)
 
@@ -113,15 +133,18 @@ class Office:
 
     def with_standing(self, standing: Standing, session_id: str = "s") -> list[str]:
         places = self.mind[Place].where("session_id", session_id)
-        return [place.person_id for place in sorted(places, key=lambda one: one.queue or 0) if place.state == standing]
+        return [place.person_id for place in sorted(places, key=lambda one: one.in_line) if place.state == standing]
 
 
-def membership(person_id: str, city_id: str = TOWN, until: str | None = None, *, since: str = "2026-01-01") -> Event:
+def membership(
+    person_id: str, city_id: str = TOWN, until: str | None = None, *, since: str = "2026-01-01", **changes: Any
+) -> Event:
     fields = {
         "person_id": person_id,
         "city_id": city_id,
         "from_date": dt.date.fromisoformat(since),
         "kind": MemberKind.PROJECT_STAFF,
+        **changes,
     }
     return TeamMemberLeft(**fields, until_date=dt.date.fromisoformat(until)) if until else TeamMemberJoined(**fields)
 

@@ -166,8 +166,11 @@ def test_a_session_moved_to_a_later_start_has_not_begun(office: Office) -> None:
     office.ask("bartek")
     later = session(model=SessionRescheduled, capacity=1, date="2027-01-10")
 
-    assert office.hear(later, at=AFTER, now=AFTER) == [WAITLISTED]
-    assert (office.with_standing(Standing.WAITLISTED), seats(office)) == (["bartek"], 1)
+    assert office.hear(later, at=AFTER, now=AFTER) == []
+    assert (taken(office), seats(office)) == (2, 2), "nobody loses a place"
+    assert office.leaves("anna", at=AFTER, now=AFTER) == ["EnrolmentWithdrawn"], (
+        "which one could no more in one that has begun"
+    )
 
 
 # --- the seats it had when it began, and that its places are settled -----------------------

@@ -17,14 +17,15 @@ import sqlalchemy as sa
 from fastapi import Request
 from structlog.testing import capture_logs
 
+from services.enrolment.applying import session_of
 from services.enrolment.pages import place as place_page
 from services.enrolment.pages.showing import Act, Shown, Time, seen_of
-from services.enrolment.state import session_of
 from shared import telemetry
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionCancelled, SessionRescheduled
+from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityWithdrawn
 from shared.deciding.commands import NotYet
@@ -236,7 +237,7 @@ async def test_following_the_link_changes_nothing_however_often_and_by_whatever_
 async def test_a_place_is_given_back_and_goes_to_whoever_waits_first(here: Participant) -> None:
     await here.begin("anna", "bartek", "celina")
     page = await here.get()
-    assert buttons(page.text) == ["give_back"]
+    assert buttons(page.text) == ["confirm", "give_back"]
     done = await here.press("give_back", seen=seen(page.text))
     assert done.status_code == 303
     after = await here.http.get(f"/place/{done.headers['location']}")
@@ -445,7 +446,7 @@ async def test_what_a_page_loads_is_served_under_its_hash_for_ever(here: Partici
 
 def test_every_act_is_a_request_with_an_id_of_its_own() -> None:
     assert len({place_page.request_id(act, "s", seen_of(None)) for act in Act}) == len(Act)
-    assert {place_page.request_of(act, "s", "p").asks_for for act in Act} == {"place", "withdrawal"}
+    assert {place_page.request_of(act, "s", "p").asks_for for act in Act} == {"place", "withdrawal", "offer", "reply"}
 
 
 @pytest.mark.parametrize("language", list(Language))
@@ -457,8 +458,25 @@ def test_every_state_is_a_whole_page_in_both_languages(time: Time, language: Lan
     states = itertools.product(Standing, [None, *WithdrawalReason], [None, *AskedFor], (0, 3), (False, True), Act)
     titles = set()
     for standing, reason, waits, ahead, flag, act in states:
-        place = Shown(row, time, standing, reason, None, ahead, waits, NOON, "Temat", None, "", flag, (act,), "1.x.1")
+        place = Shown(
+            row,
+            time,
+            standing,
+            reason,
+            None,
+            Reply.NONE,
+            NOON,
+            ahead,
+            waits,
+            NOON,
+            "Temat",
+            None,
+            "",
+            flag,
+            (act,),
+            "1.x.1",
+        )
         page = bytes(pages.answer(request, "place.html", language, place=place, overtaken=flag).body).decode()
         assert page.count("<h1>") == 1 and page.count('class="lead"') == 1 and "None" not in page
         titles |= set(re.findall("<title>(.*?):", page))
-    assert len(titles) == (4 if time is Time.AHEAD else 1)
+    assert len(titles) == (5 if time is Time.AHEAD else 1)

@@ -257,13 +257,14 @@ def test_someone_nobody_ever_heard_of_is_refused_as_never_known(office: Office) 
 
 
 def test_a_place_of_an_archive_without_a_number_waits_before_all_others(office: Office) -> None:
-    office.session(capacity=3)
-    for person in ("anna", "bartek", "celina"):
+    office.session(capacity=1)
+    for person in ("dawid", "celina", "bartek", "anna"):
         office.ask(person)
     for person in ("anna", "bartek"):
-        office.mind[Place].put(dataclasses.replace(office.place(person), queue=None))
+        nobody_numbered = dataclasses.replace(office.place(person), queue=0, queued_at=None)
+        office.mind[Place].put(nobody_numbered)
 
-    office.hear(moved(LATER, capacity=1))
+    office.withdraw("dawid")
     assert office.with_standing(Standing.ENROLLED) == ["anna"]
     assert office.with_standing(Standing.WAITLISTED) == ["bartek", "celina"]
     assert office.place("bartek").queue == 0

@@ -89,7 +89,7 @@ async def process(settings: Any, log: Path, **environment: str) -> AsyncIterator
         join(running.pid)
         one = Process(running.pid, port, lambda: running.returncode is not None)
         try:
-            await eventually(one.answers, what="ready", seconds=120)
+            await eventually(one.answers, what="ready", seconds=180)
             yield one
         finally:
             if running.returncode is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.lineage import TABLES
+from tests.faults.lineage import TABLE
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for app, table in config.stash.get(TABLES, {}).items():
-        terminalreporter.section(f"crash points of {app}")
-        terminalreporter.write_line(table)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    for name, told in dict(said for report in reports for said in report.user_properties).items():
+        if name.startswith(TABLE):
+            terminalreporter.section(name)
+            terminalreporter.write_line(told)

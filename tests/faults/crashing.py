@@ -72,6 +72,11 @@ class Point:
     line: int
     text: str
 
+    @property
+    def place(self) -> str:
+        """The await or the `async with`, whichever of its moments this is."""
+        return self.name.rpartition(":")[0]
+
 
 class _Walk(ast.NodeTransformer):
     """Lists the points of a module and, in the same walk, rewrites it to pass them: what is listed is what is passed."""

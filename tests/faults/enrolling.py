@@ -186,7 +186,7 @@ class Enrolment(System):
 
         async def answered() -> httpx.Response | None:
             try:
-                async with httpx.AsyncClient(timeout=30) as client:
+                async with httpx.AsyncClient(timeout=180) as client:
                     answer = await client.post(url, headers=headers, **request)
             except httpx.TransportError:
                 return None

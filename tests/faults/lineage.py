@@ -16,14 +16,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 from shared.testing import eventually
+from tests.campaigns import one_of_each
 from tests.faults.crashing import MODULES, Point, points_of
 from tests.faults.living import Life, Processes
 from tests.faults.surroundings import Surroundings
 
-TABLES = pytest.StashKey[dict[str, str]]()
+TABLE = "crash points of "
+"""Begins the name of the property under which a test reports what became of each point."""
+PASSED, NOT_REACHED, NOT_TRIED = "passed", "not reached", "not tried"
 TRIES = 3
 QUIET_SECONDS = 1.0
 """Several times the longest pause of any loop, as the services of these tests are set."""
@@ -91,18 +92,23 @@ class Lineage:
 
     WHOLE_EVERY = 40
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, explained: Collection[str], *, whole: bool) -> None:
+        """The process dies at every point, or else at one of each place in the code; whether any work leads to a point is seen
+        of all. `explained`: those that none leads to."""
         self.system = system
+        self.explained = explained
         only = os.environ.get("ROLLCALL_CRASH_POINTS", "")
         self.points = [one for module in MODULES[system.app] for one in points_of(module) if only in one.name]
         """All of them, unless the environment names a part: while working on one file, nobody waits for the others."""
+        reachable = [point for point in self.points if point.name not in explained]
+        self.taken = self.points if whole or only else one_of_each(reachable, lambda point: point.place)
         self.processes = system.processes
         self.trials: list[Trial] = []
         self._idle: set[str] = set()
         self._passed: dict[str, set[str]] = {}
         """By scenario."""
 
-    async def survey(self, explained: Collection[str]) -> None:
+    async def survey(self) -> None:
         """First what is passed when nothing happens; then every scenario once, without a crash. Again, if a point that should be
         was not passed: whether two commands meet in one transaction is a matter of chance."""
         await self._born()
@@ -111,7 +117,7 @@ class Lineage:
         self._idle = set((await self._quiet()).sections()[-1])
         for _ in range(TRIES):
             await self._survey_once()
-            if all(self._candidates(point.name) for point in self.points if point.name not in explained):
+            if all(self._candidates(point.name) for point in self.points if point.name not in self.explained):
                 return
 
     async def _survey_once(self) -> None:
@@ -136,15 +142,16 @@ class Lineage:
         return life
 
     async def run(self) -> None:
-        """Every point; where a process starts with hearing much again, while the history is short."""
+        """Every point that is taken; where a process starts with hearing much again, while the history is short."""
         order = {scenario.name: number for number, scenario in enumerate(self.system.scenarios)}
-        points = self.points
+        points, taken = self.points, self.taken
         late = {point.name: not any(one.at_start for one in self._candidates(point.name)[:1]) for point in points}
-        for number, point in enumerate(sorted(points, key=lambda point: late[point.name]), start=1):
+        for number, point in enumerate(sorted(taken, key=lambda point: late[point.name]), start=1):
             await self._try(point)
             if number % self.WHOLE_EVERY == 0:
                 await self.system.check_whole()
         await self.system.check_whole()
+        self.trials += [self._not_tried(point) for point in points if point not in taken]
         place = {point.name: number for number, point in enumerate(points)}
         self.trials.sort(key=lambda trial: (place[trial.point.name], order.get(trial.scenario, 0)))
 
@@ -161,9 +168,13 @@ class Lineage:
                 error.add_note(f"crashed at {point.name}, scenario {scenario.name}; log: {self.processes.log}")
                 raise
             if crashed:
-                self.trials.append(Trial(point, scenario.name, "passed", time.monotonic() - begun))
+                self.trials.append(Trial(point, scenario.name, PASSED, time.monotonic() - begun))
                 return
-        self.trials.append(Trial(point, scenario.name if scenario else "-", "not reached"))
+        self.trials.append(Trial(point, scenario.name if scenario else "-", NOT_REACHED))
+
+    def _not_tried(self, point: Point) -> Trial:
+        candidates = self._candidates(point.name)
+        return Trial(point, candidates[0].name, NOT_TRIED) if candidates else Trial(point, "-", NOT_REACHED)
 
     async def _crash(self, point: str, scenario: Scenario) -> bool:
         """Gives work to a process that dies at the point, and checks what became of it. False: it did not die there."""
@@ -230,5 +241,8 @@ def table(trials: Sequence[Trial]) -> str:
         f"{trial.outcome:11} {trial.point.name:{width}} {trial.scenario:11} {trial.seconds:4.1f} s  {trial.point.text[:70]}"
         for trial in trials
     ]
-    passed = sum(trial.outcome == "passed" for trial in trials)
-    return "\n".join([*lines, f"{passed} of {len(trials)} crash points passed"])
+    return "\n".join([*lines, f"{count(trials, PASSED)} of {len(trials)} crash points passed"])
+
+
+def count(trials: Sequence[Trial], outcome: str) -> int:
+    return sum(trial.outcome == outcome for trial in trials)

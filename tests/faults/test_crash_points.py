@@ -1,5 +1,6 @@
 """A real process dies at every crash point of a service, on a real Kafka and a real Postgres: nothing is lost, nothing doubled.
 
+`make test` takes one moment of each place in the code, before it or after it in turn; `make campaigns` takes all.
 The points are found in the code (crashing.py); which work leads to which point is found by a survey (lineage.py).
 """
 
@@ -23,13 +24,14 @@ from services.notifications import app as notifications
 from shared.events.streams import create_streams
 from shared.postgres.migrating import migrate
 from shared.settings import Settings
+from tests.campaigns import LEFT_OUT, SHARE, Share
 from tests.faults.enrolling import Enrolment
-from tests.faults.lineage import TABLES, Lineage, System, table
+from tests.faults.lineage import NOT_TRIED, PASSED, TABLE, Lineage, System, count, table
 from tests.faults.living import Processes
 from tests.faults.mailing import Mail, Sink
 from tests.faults.surroundings import Surroundings
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.campaign]
 
 MIGRATING = asyncio.Lock()
 """alembic has one context a process: two migrations at once would wait for each other for ever."""
@@ -94,31 +96,33 @@ async def surroundings(
         await around.end()
 
 
-async def crash_everywhere(system: System, config: pytest.Config, unreachable: dict[str, str]) -> None:
-    """Every crash point must be reached and passed, but for those that are explained."""
-    lineage = Lineage(system)
+async def crash_everywhere(system: System, test: pytest.Item, unreachable: dict[str, str]) -> None:
+    """Every crash point must be reached, and passed if it is taken, but for those that are explained."""
+    lineage = Lineage(system, unreachable, whole=SHARE is Share.WHOLE)
     if not lineage.points:
         return
-    await lineage.survey(unreachable)
+    await lineage.survey()
     try:
         await lineage.run()
     finally:
         told = table(lineage.trials)
-        config.stash.setdefault(TABLES, {})[system.app] = told
+        test.user_properties.append((f"{TABLE}{system.app}", told))
         (system.processes.folder / "crash-points.txt").write_text(told, encoding="utf-8")
-    missed = {trial.point.name for trial in lineage.trials if trial.outcome != "passed"}
+    if number := count(lineage.trials, NOT_TRIED):
+        test.user_properties.append((LEFT_OUT, f"{number} of {len(lineage.trials)} crash points of {system.app}"))
+    missed = {trial.point.name for trial in lineage.trials if trial.outcome not in (PASSED, NOT_TRIED)}
     assert missed == set(unreachable) & {point.name for point in lineage.points}, told
 
 
-async def crash_enrolment(postgres: Postgres, kafka: Kafka, folder: Path, config: pytest.Config) -> None:
+async def crash_enrolment(postgres: Postgres, kafka: Kafka, folder: Path, test: pytest.Item) -> None:
     """Projector, relay, due loop, command path."""
     async with surroundings(Enrolment.app, enrolment.SERVICE, postgres, kafka, folder) as (around, processes):
         system = Enrolment(around, processes)
         await system.begin()
-        await crash_everywhere(system, config, UNREACHABLE)
+        await crash_everywhere(system, test, UNREACHABLE)
 
 
-async def crash_mail(postgres: Postgres, kafka: Kafka, folder: Path, config: pytest.Config) -> None:
+async def crash_mail(postgres: Postgres, kafka: Kafka, folder: Path, test: pytest.Item) -> None:
     """The mail sender."""
     sink = Sink(ports.choose_free())
     settings = {
@@ -137,13 +141,13 @@ async def crash_mail(postgres: Postgres, kafka: Kafka, folder: Path, config: pyt
     ):
         system = Mail(around, processes, sink)
         await system.begin()
-        await crash_everywhere(system, config, UNREACHABLE)
+        await crash_everywhere(system, test, UNREACHABLE)
 
 
 async def test_a_service_dies_at_every_crash_point_and_nothing_is_lost_and_nothing_doubled(
-    postgres: Postgres, kafkas: tuple[Kafka, Kafka], tmp_path: Path, pytestconfig: pytest.Config
+    postgres: Postgres, kafkas: tuple[Kafka, Kafka], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Two services side by side: each waits for its processes most of the time."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(crash_enrolment(postgres, kafkas[0], tmp_path / "enrolment", pytestconfig))
-        group.create_task(crash_mail(postgres, kafkas[1], tmp_path / "mail", pytestconfig))
+        group.create_task(crash_enrolment(postgres, kafkas[0], tmp_path / "enrolment", request.node))
+        group.create_task(crash_mail(postgres, kafkas[1], tmp_path / "mail", request.node))

@@ -204,14 +204,14 @@ async def test_two_thousand_unfinished_requests_do_not_keep_a_service_from_answe
         sockets: list[socket.socket] = []
         try:
             for number in range(2000):
-                one = socket.create_connection(("127.0.0.1", service.port), timeout=30)
+                one = socket.create_connection(("127.0.0.1", service.port), timeout=180)
                 sockets.append(one)
                 one.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Unfinished: ")
                 if number % 200 == 199:
                     await asyncio.sleep(0)
-                    assert await get(service.port, "/health/ready", 30) == 200
+                    assert await get(service.port, "/health/ready", 180) == 200
             for _ in range(20):
-                assert await get(service.port, "/health/live", 30) == 200
+                assert await get(service.port, "/health/live", 180) == 200
             open_here = Path(f"/proc/{service.pid}/fd")
             await eventually(
                 lambda: len(list(open_here.iterdir())) < limits.connections + 100, what="the crowd bounded"

@@ -224,11 +224,11 @@ async def test_a_rebuild_may_take_longer_than_a_transaction_may_be_idle(
     world: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def impatient(url: str, **limits: Any) -> AsyncEngine:
-        settings = {"idle_in_transaction_session_timeout": "200"}
+        settings = {"idle_in_transaction_session_timeout": "1000"}
         return create_async_engine(url, connect_args={"server_settings": settings})
 
     async def slowly(self: replay.Replay, target: Any) -> int:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         return await catch_up(self, target)
 
     catch_up = replay.Replay.catch_up

@@ -85,7 +85,7 @@ async def served(name: str, postgres: Postgres, kafka: str) -> AsyncIterator[Ser
     )
     found = Served(name, f"http://127.0.0.1:{port}", text)
     try:
-        await eventually(lambda: _has_heard(found, process), seconds=120, what=f"{name} ready")
+        await eventually(lambda: _has_heard(found, process), what=f"{name} ready")
         yield found
     finally:
         if process.returncode is None:

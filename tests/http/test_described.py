@@ -1,12 +1,8 @@
-"""What the services say over HTTP is what their description says, whatever they are asked: schemathesis asks.
-
-`ROLLCALL_EXAMPLES=500` asks more.
-"""
+"""What the services say over HTTP is what their description says, whatever they are asked: schemathesis asks."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -14,15 +10,17 @@ import pytest
 
 from deploy.embedded.postgres import Postgres
 from services import SERVICES
+from tests.campaigns import cases
 from tests.http.served import Served, served
 
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = int(os.environ.get("ROLLCALL_EXAMPLES", "10"))
+EXAMPLES = cases(10)
 """Of each operation, beside those at the limits of what it describes."""
 
 
 @pytest.mark.long
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", SERVICES)
 async def test_whatever_is_asked_is_answered_as_the_api_describes_it(
     name: str, postgres: Postgres, streams: str

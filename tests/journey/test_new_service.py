@@ -83,7 +83,7 @@ class Project:
             input=given,
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=600,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout

@@ -44,5 +44,5 @@ def _ical_js() -> str:
 def read_by_ical_js(content: bytes) -> list[tuple[str, str, str]]:
     """Start, end and title of everything a calendar shows; skips the test where ical.js is not installed."""
     asked = json.dumps([_ical_js(), content.decode()])
-    shown = subprocess.run(["node", "-e", _READ], input=asked, capture_output=True, text=True, check=True, timeout=60)
+    shown = subprocess.run(["node", "-e", _READ], input=asked, capture_output=True, text=True, check=True, timeout=180)
     return [(starts, ends, title) for starts, ends, title in json.loads(shown.stdout)]

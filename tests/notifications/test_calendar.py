@@ -24,6 +24,7 @@ from services.notifications.calendar import (
 )
 from services.notifications.templates.timetable import in_order
 from shared.contracts.planner import Meeting
+from tests.campaigns import cases
 from tests.notifications.reading_calendars import read_by_ical_js
 
 STATED_AT = dt.datetime(2026, 10, 1, 8, 15, 2, tzinfo=dt.UTC)
@@ -99,7 +100,7 @@ def nine_to(*days: str) -> tuple[Meeting, ...]:
     return tuple(meeting(f"day-{n}", f"{day}T09:00", f"{day}T15:00") for n, day in enumerate(days, start=1))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=cases(40))
 @given(sessions())
 @example((DAY, NEXT_DAY, LATER))
 @example(nine_to("2026-10-24", "2026-10-25", "2027-03-28", "2027-09-01"))

@@ -26,6 +26,7 @@ from services.notifications.untold import ENROLMENT, Difference, Truth
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import NoticeFailed
+from tests.campaigns import cases
 from tests.mind import knowing_all
 from tests.notifications.building import (
     BEFORE,
@@ -758,7 +759,7 @@ TRUTHS = st.builds(
 )
 
 
-@hypothesis.settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@hypothesis.settings(max_examples=cases(300), derandomize=True, database=None)
 @hypothesis.given(st.lists(st.tuples(TRUTHS, RESULTS), max_size=12), TRUTHS)
 def test_whatever_happened_before_in_the_end_the_person_knows_what_is_true_and_is_told_once(
     before: list[tuple[Truth, Outcome]], now: Truth

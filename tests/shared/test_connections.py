@@ -63,14 +63,14 @@ async def connected(port: int, sent: bytes) -> Streams:
 
 
 async def answer(streams: Streams) -> bytes:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         return await streams[0].readuntil(b"ok")
 
 
 async def is_closed(streams: Streams) -> bool:
     """Waits until the other side closes."""
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while await streams[0].read(1 << 16):
                 pass
     except ConnectionError:

@@ -30,6 +30,7 @@ from shared.postgres.database import arrays_of
 from shared.service import Service
 from shared.testing import NOON, Message, body_of, message
 from shared.testing import heard as heard_
+from tests.campaigns import cases
 from tests.databases import Databases
 from tests.faults.trained import ATTENDANCE
 
@@ -114,7 +115,7 @@ def stated(*all_of_them: str) -> list[Message]:
     return [person("p1", one[0], "urn:one", int(one[1:]), 1) for one in all_of_them]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(streams, st.integers(1, 9))
 @example(stated("a1", "b1"), 1)
 @example(stated("a1", "b1"), 2)

@@ -14,7 +14,7 @@ import zstandard
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.codec import gzip_encode, lz4_encode, zstd_encode
 from aiokafka.record.default_records import DefaultRecordBatch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.model import BODY_LIMIT_BYTES
@@ -48,7 +48,6 @@ some_records = st.lists(
 
 
 @given(some_records, st.sampled_from(CODECS), st.lists(st.integers(1, 50), min_size=20, max_size=20), st.booleans())
-@settings(max_examples=100, deadline=None)
 def test_both_readers_read_what_aiokafka_reads(
     records: list[Written], codec: int, steps: list[int], stamped: bool
 ) -> None:
@@ -195,7 +194,6 @@ def test_a_batch_whose_checksum_is_wrong_is_not_sound() -> None:
 
 
 @given(st.sampled_from(CODECS), st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None)
 def test_whatever_is_damaged_ends_and_gives_offsets_in_order(codec: int, place: int, damage: bytes) -> None:
     records: list[Written] = [(b"key", bytes([n]) * 50, [("h", b"v")]) for n in range(30)]
     data = bytearray(written(records, codec))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.pages.showing import Found
-from services.enrolment.state import LinkKey, Person, Place, Session
+from services.enrolment.state import LinkKey, Person, Place, Session, in_line
 from services.enrolment.store import LINK_KEY, PERSON, PLACE, SESSION, TOPIC, TOWN
 from shared.contracts import EVENTS
 from shared.contracts.enrolment import AskedFor, Standing
@@ -53,12 +53,11 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
 
 async def _ahead(connection: AsyncConnection, place: Place | None) -> int:
     """How many wait before this place."""
-    if place is None or place.queue is None or place.state != Standing.WAITLISTED:
+    if place is None or place.state != Standing.WAITLISTED:
         return 0
-    before = sa.select(sa.func.count()).where(
-        PLACE.c.session_id == place.session_id, PLACE.c.state == Standing.WAITLISTED, PLACE.c.queue < place.queue
-    )
-    return int((await connection.execute(before)).scalar_one())
+    waiting = sa.select(PLACE).where(PLACE.c.session_id == place.session_id, PLACE.c.state == Standing.WAITLISTED)
+    waiting = waiting.with_only_columns(PLACE.c.priority, PLACE.c.queued_at, PLACE.c.queue, PLACE.c.person_id)
+    return sum(in_line(*one) < place.in_line for one in await connection.execute(waiting))
 
 
 async def _waits_for(connection: AsyncConnection, session_id: str, person_id: str) -> AskedFor | None:

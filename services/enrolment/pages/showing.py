@@ -9,8 +9,15 @@ from typing import assert_never
 from services.enrolment.state import Person, Place, Session
 from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
-from shared.contracts.planner import SessionStanding
-from shared.contracts.portal import EnrolmentRequested, PlaceRequest, WithdrawalRequested
+from shared.contracts.portal import (
+    EnrolmentRequested,
+    OfferAnswer,
+    OfferAnswered,
+    PlaceRequest,
+    Reply,
+    ReplyGiven,
+    WithdrawalRequested,
+)
 from shared.values import immutable
 from shared.web.links import arrangement
 
@@ -29,6 +36,9 @@ class Act(StrEnum):
 
     GIVE_BACK = "give_back"
     ASK_AGAIN = "ask_again"
+    CONFIRM = "confirm"
+    ACCEPT = "accept"
+    DECLINE = "decline"
 
 
 @immutable
@@ -55,6 +65,8 @@ class Shown:
     standing: Standing
     given_up_for: WithdrawalReason | None
     refused_for: RefusalReason | None
+    reply: Reply
+    offered_until: dt.datetime | None
     ahead: int
     waits_for_answer: AskedFor | None
     decided_at: dt.datetime | None
@@ -70,7 +82,7 @@ class Shown:
     @property
     def is_live(self) -> bool:
         """Whether it may change while somebody looks at it."""
-        is_waiting = self.standing is Standing.WAITLISTED or self.waits_for_answer is not None
+        is_waiting = self.standing in (Standing.WAITLISTED, Standing.OFFERED) or self.waits_for_answer is not None
         return is_waiting and self.time is Time.AHEAD
 
     @property
@@ -89,6 +101,8 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         standing=Standing(place.state) if place else Standing.NONE,
         given_up_for=place.reason if place else None,
         refused_for=place.refusal if place else None,
+        reply=Reply(place.reply) if place else Reply.NONE,
+        offered_until=place.offered_until if place else None,
         ahead=found.ahead,
         waits_for_answer=found.waits_for_answer,
         decided_at=place.decided_at if place else None,
@@ -102,7 +116,7 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
 
 
 def time_of(session: Session, now: dt.datetime) -> Time:
-    if session.state == SessionStanding.CANCELLED:
+    if not session.state.takes_place:
         return Time.CANCELLED
     if now >= session.ends_at:
         return Time.OVER
@@ -115,7 +129,11 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
     if place is None or found.waits_for_answer or time_of(session, now) is not Time.AHEAD:
         return ()
     match Standing(place.state):
-        case Standing.ENROLLED | Standing.WAITLISTED:
+        case Standing.ENROLLED:
+            return (Act.GIVE_BACK,) if place.reply == Reply.CONFIRMED else (Act.CONFIRM, Act.GIVE_BACK)
+        case Standing.OFFERED:
+            return (Act.ACCEPT, Act.DECLINE) if _holds(place, now) else ()
+        case Standing.WAITLISTED:
             return (Act.GIVE_BACK,)
         case Standing.WITHDRAWN:
             return (Act.ASK_AGAIN,) if place.reason == WithdrawalReason.REQUESTED else ()
@@ -123,6 +141,11 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
             return ()
         case never:
             assert_never(never)
+
+
+def _holds(place: Place, now: dt.datetime) -> bool:
+    """Whether an offer has not ended."""
+    return place.offered_until is not None and now < place.offered_until
 
 
 def seen_of(place: Place | None) -> str:
@@ -141,6 +164,12 @@ def request_of(act: Act, session_id: str, person_id: str) -> PlaceRequest:
             return WithdrawalRequested(session_id=session_id, person_id=person_id)
         case Act.ASK_AGAIN:
             return EnrolmentRequested(session_id=session_id, person_id=person_id)
+        case Act.CONFIRM:
+            return ReplyGiven(session_id=session_id, person_id=person_id, reply=Reply.CONFIRMED)
+        case Act.ACCEPT:
+            return OfferAnswered(session_id=session_id, person_id=person_id, answer=OfferAnswer.ACCEPT)
+        case Act.DECLINE:
+            return OfferAnswered(session_id=session_id, person_id=person_id, answer=OfferAnswer.DECLINE)
         case never:
             assert_never(never)
 

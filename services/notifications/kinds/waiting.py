@@ -128,7 +128,7 @@ class Waiting(Matter):
 
     def _is_told_of_a_place(self, told: Told) -> bool:
         """Or will be, or was since: then mails about the place say how it stands."""
-        if self.facts.stands(Standing.ENROLLED):
+        if self.facts.stands(Standing.ENROLLED) or self.facts.stands(Standing.OFFERED):
             return True
         told_at = self.told_place.told_at if self.told_place is not None else None
         return told_at is not None and (told.told_at is None or told.told_at < told_at)
@@ -173,7 +173,7 @@ _believed = sa.case((_is_known, _content_of(_known.c.content, _life_before)), el
 _until = sa.case((_is_known, _known.c.ends_at), else_=TOLD.c.until)
 _believes = sa.and_(_believed.is_not(None), _until.is_not(None))
 _is_told_of_a_place = sa.or_(
-    sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED),
+    sa.and_(PLACE.c.state.in_([Standing.ENROLLED, Standing.OFFERED]), SESSION.c.state == SCHEDULED),
     sa.and_(
         _told_place.c.told_at.is_not(None),
         sa.or_(TOLD.c.told_at.is_(None), TOLD.c.told_at < _told_place.c.told_at),

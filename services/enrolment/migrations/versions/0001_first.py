@@ -98,12 +98,33 @@ CREATE TABLE projection.place (
     withdrawal_asked_at TIMESTAMP WITH TIME ZONE,
     last_asked_for TEXT,
     last_asked_at TIMESTAMP WITH TIME ZONE,
+    priority BIGINT NOT NULL,
+    queued_at TIMESTAMP WITH TIME ZONE,
+    offered_at TIMESTAMP WITH TIME ZONE,
+    offered_until TIMESTAMP WITH TIME ZONE,
+    reply TEXT NOT NULL,
+    replied_at TIMESTAMP WITH TIME ZONE,
+    replied_for TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)
 );
 
 CREATE INDEX place_person ON projection.place (person_id);
+
+CREATE TABLE projection.risk (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    minimum BIGINT NOT NULL,
+    confirmed BIGINT NOT NULL,
+    enrolled BIGINT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT risk_key PRIMARY KEY (session_id)
+);
 
 CREATE TABLE projection.session (
     source TEXT NOT NULL,
@@ -123,6 +144,8 @@ CREATE TABLE projection.session (
     starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
     state TEXT NOT NULL,
+    terms JSONB NOT NULL,
+    details JSONB NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 

@@ -1,0 +1,231 @@
+"""How facts make enrolment's rows, and what follows from those: answers, moments to come. Pure: no SQL, no clock, no decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, assert_never
+
+from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.state import (
+    LinkKey,
+    Membership,
+    Need,
+    Person,
+    Place,
+    Risk,
+    Session,
+    Settled,
+    Stage,
+    Topic,
+    Town,
+)
+from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered, last_day_after
+from shared.contracts.enrolment import (
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+    PlaceFact,
+    PlaceOffered,
+    PlacesSettled,
+    RefusalReason,
+    SessionAtRisk,
+    WithdrawalReason,
+    standing_after,
+    what_was_asked,
+)
+from shared.contracts.model import members
+from shared.contracts.notifications import LinkKeyStated
+from shared.contracts.planner import SessionFact, SessionStanding, session_standing_after
+from shared.contracts.rules import StageOpened, TopicDefined
+from shared.contracts.selection import CityFact, outcome_after
+from shared.contracts.survey import TrainingNeedDeclared
+from shared.events.envelope import Heard, subject_of
+from shared.state.rows import FactRow, meta
+from shared.state.working import Answer, Derive, Due, Working
+
+
+def stage_of(heard: Heard[StageOpened]) -> Stage:
+    body = heard.body
+    return Stage(*meta(heard), body.rule_id, body.stage, body.phase, body.opened_on)
+
+
+def topic_of(heard: Heard[TopicDefined]) -> Topic:
+    body = heard.body
+    return Topic(*meta(heard), body.rule_id, body.topic, body.name_pl, body.name_en)
+
+
+def town_of(heard: Heard[CityFact]) -> Town:
+    body = heard.body
+    return Town(
+        *meta(heard),
+        body.city_id,
+        body.stage,
+        body.name,
+        body.voivodeship,
+        body.population,
+        outcome_after(body),
+        body.decided_on,
+    )
+
+
+def person_of(heard: Heard[PersonRegistered]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
+
+
+def erased_person_of(heard: Heard[PersonErased]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, True)
+
+
+def membership_of(heard: Heard[MembershipFact]) -> Membership:
+    body = heard.body
+    until = last_day_after(body)
+    return Membership(
+        *meta(heard), body.person_id, body.city_id, body.from_date, until, body.department, body.role, body.kind
+    )
+
+
+def need_of(heard: Heard[TrainingNeedDeclared]) -> Need:
+    body = heard.body
+    return Need(
+        *meta(heard), body.need_id, body.city_id, body.topic, body.level, body.audience, body.people, body.state
+    )
+
+
+def session_of(heard: Heard[SessionFact]) -> Session:
+    body = heard.body
+    return Session(
+        *meta(heard),
+        body.session_id,
+        body.kind,
+        body.phase,
+        body.topic,
+        body.city_id,
+        body.venue,
+        body.address,
+        body.capacity,
+        tuple(meeting.as_named() for meeting in body.meetings),
+        body.starts_at,
+        body.ends_at,
+        session_standing_after(body),
+        body.terms,
+        body.details,
+    )
+
+
+def place_of(heard: Heard[PlaceFact]) -> Place:
+    body = heard.body
+    reason: WithdrawalReason | None = None
+    refusal: RefusalReason | None = None
+    match body:
+        case ParticipantEnrolled() | ParticipantWaitlisted() | PlaceOffered():
+            pass
+        case EnrolmentWithdrawn():
+            reason = body.reason
+        case EnrolmentRefused():
+            reason, refusal = body.withdrawn_for, body.reason
+        case never:
+            assert_never(never)
+    return Place(
+        *meta(heard),
+        body.session_id,
+        body.person_id,
+        body.city_id,
+        standing_after(body),
+        body.episode,
+        body.basis,
+        body.queue,
+        reason,
+        refusal,
+        body.place_asked_at,
+        body.withdrawal_asked_at,
+        body.last_asked_for,
+        body.last_asked_at,
+        body.priority,
+        body.queued_at,
+        body.offered_at,
+        body.offered_until,
+        body.reply,
+        body.replied_at,
+        body.replied_for,
+        body.decided_at,
+    )
+
+
+def settled_of(heard: Heard[PlacesSettled]) -> Settled:
+    body = heard.body
+    return Settled(
+        *meta(heard),
+        body.session_id,
+        body.session_source,
+        body.session_event_id,
+        body.session_version,
+        body.seats,
+        body.announced_at,
+        body.decided_at,
+    )
+
+
+def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
+    body = heard.body
+    return LinkKey(*meta(heard), body.key_id, body.audience, body.public_key, body.verifies_until)
+
+
+def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
+    body = heard.body
+    return Risk(*meta(heard), body.session_id, body.minimum, body.confirmed, body.enrolled, body.decided_at)
+
+
+def follow_place(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlaceFact]) -> None:
+    """The answer to a request follows from the fact that gave it; from an offer, when it ends."""
+    body = heard.body
+    if body.request_source and body.request_id:
+        working[Answer].put(
+            Answer(
+                body.request_source,
+                body.request_id,
+                heard.subject,
+                what_was_asked(body),
+                body.request_digest,
+                type(body).__name__,
+                body.episode,
+                heard.event_id,
+            )
+        )
+    was_on_offer = isinstance(old, Place) and old.offered_until is not None
+    _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)
+
+
+def follow_session(working: Working, old: FactRow | None, new: FactRow, heard: Heard[SessionFact]) -> None:
+    """The days on which something is to be decided about it."""
+    assert isinstance(new, Session)
+    is_on = new.state == SessionStanding.SCHEDULED
+    for kind, moment in ((PLACES_RELEASED, new.releases_at), (SESSION_DECIDED, new.decides_at)):
+        _set_due(working, kind, subject_of(heard.body), moment if is_on else None, was_set=old is not None)
+
+
+def _set_due(working: Working, kind: str, subject: str, at: dt.datetime | None, *, was_set: bool) -> None:
+    if at is not None:
+        working[Due].put(Due(kind, subject, at))
+    elif was_set:
+        working[Due].remove(kind, subject)
+
+
+DERIVE: dict[type[FactRow], Derive] = {Place: follow_place, Session: follow_session}
+
+
+MAKE: dict[Any, Any] = {
+    StageOpened: stage_of,
+    TopicDefined: topic_of,
+    PersonRegistered: person_of,
+    PersonErased: erased_person_of,
+    TrainingNeedDeclared: need_of,
+    PlacesSettled: settled_of,
+    SessionAtRisk: risk_of,
+    LinkKeyStated: link_key_of,
+    **dict.fromkeys(members(CityFact), town_of),
+    **dict.fromkeys(members(MembershipFact), membership_of),
+    **dict.fromkeys(members(SessionFact), session_of),
+    **dict.fromkeys(members(PlaceFact), place_of),
+}
+"""Which row each fact makes."""

@@ -1,0 +1,181 @@
+"""What people answer: to the offer of a place, and to the place that they have. Pure functions from what is known to facts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+
+from services.enrolment.decisions import decide_withdrawal, settled_with
+from services.enrolment.eligibility import Wait, asked_since, gives_until, is_ahead
+from services.enrolment.settling import Leave
+from services.enrolment.state import Place, Risk, Session
+from services.enrolment.stating import NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed, refuse
+from shared.contracts.enrolment import (
+    AskedFor,
+    PlaceState,
+    RefusalReason,
+    SessionAtRisk,
+    Standing,
+    WithdrawalReason,
+)
+from shared.contracts.planner import AfterOffer, SessionStanding
+from shared.contracts.portal import OfferAnswer, Reply
+from shared.state.working import Working
+
+
+def decide_offer_answer(
+    working: Working,
+    session: Session | None,
+    person_id: str,
+    answer: OfferAnswer,
+    *,
+    asked: Asked,
+    at: dt.datetime,
+    now: dt.datetime,
+) -> list[PlaceState] | Wait:
+    """What the answer to an offer leads to. It counts if it was sent while the offer held, whenever it is heard; whoever accepts will
+    come, and is not asked again."""
+    if session is None:
+        return Wait("session")
+    place = working[Place].get(session.session_id, person_id)
+    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    accepts = answer == OfferAnswer.ACCEPT
+    wants = AskedFor.PLACE if accepts else AskedFor.WITHDRAWAL
+    reason = _why_no_answer(session, place, wants, at)
+    if place is None or reason is not None:
+        reason = reason or RefusalReason.NO_OFFER
+        return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now)]
+    if accepts:
+        return [_confirmed(working, session, place, Reply.CONFIRMED, asked)]
+    return _passed(working, session, place, WithdrawalReason.OFFER_DECLINED, asked=asked, at=at, now=now)
+
+
+def _why_no_answer(session: Session, place: Place | None, wants: AskedFor, at: dt.datetime) -> RefusalReason | None:
+    """Why nothing is on offer that this could be the answer to."""
+    if place is None:
+        return RefusalReason.NO_OFFER
+    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:
+        return RefusalReason.SESSION_CANCELLED
+    if place.state == Standing.ENROLLED and wants == AskedFor.PLACE:
+        return RefusalReason.ALREADY_PLACED
+    if place.offered_until is None or place.offered_at is None:
+        has_ended = place.reason == WithdrawalReason.OFFER_EXPIRED
+        return RefusalReason.OFFER_EXPIRED if has_ended else RefusalReason.NO_OFFER
+    if at < place.offered_at:
+        return RefusalReason.NO_OFFER
+    if at >= place.offered_until:
+        return RefusalReason.OFFER_EXPIRED
+    return RefusalReason.SESSION_STARTED if not is_ahead(session, at) else None
+
+
+def decide_offer_ended(working: Working, session: Session, place: Place, *, now: dt.datetime) -> list[PlaceState]:
+    """Nobody has answered in time: the place goes on to whoever is next."""
+    if place.offered_until is None:
+        return []
+    reason = WithdrawalReason.OFFER_EXPIRED
+    return _passed(working, session, place, reason, asked=None, at=place.offered_until, now=now)
+
+
+def _passed(
+    working: Working,
+    session: Session,
+    place: Place,
+    reason: WithdrawalReason,
+    *,
+    asked: Asked | None,
+    at: dt.datetime,
+    now: dt.datetime,
+) -> list[PlaceState]:
+    """An offer goes on to whoever is next. Whoever let it go waits behind all others, if the session says so and anybody else waits."""
+    others = (
+        other
+        for other in working[Place].where("session_id", session.session_id, state=Standing.WAITLISTED)
+        if other.person_id != place.person_id
+    )
+    leaving: Mapping[str, Leave] = {}
+    to_the_end: Mapping[str, Asked | None] = {}
+    if session.terms.after_offer == AfterOffer.TO_THE_END and any(others):
+        to_the_end = {place.person_id: asked}
+    else:
+        leaving = {place.person_id: Leave(reason, asked)}
+    return settled_with(working, session, at=at, now=now, leaving=leaving, to_the_end=to_the_end)
+
+
+def decide_reply(
+    working: Working,
+    session: Session | None,
+    person_id: str,
+    reply: Reply,
+    *,
+    asked: Asked,
+    at: dt.datetime,
+    now: dt.datetime,
+) -> list[PlaceState] | Wait:
+    """What somebody says to the place they have: that they will come, or not, or that they do not know after all. Whoever declines gives
+    the place back. Until the session freezes it may be said otherwise. To an offer it is the answer."""
+    if session is None:
+        return Wait("session")
+    place = working[Place].get(session.session_id, person_id)
+    if place is not None and place.state == Standing.OFFERED and reply != Reply.NONE:
+        answer = OfferAnswer.ACCEPT if reply == Reply.CONFIRMED else OfferAnswer.DECLINE
+        return decide_offer_answer(working, session, person_id, answer, asked=asked, at=at, now=now)
+    if reply == Reply.DECLINED:
+        return decide_withdrawal(working, session, person_id, asked=asked, at=at, now=now, reply=reply)
+    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    reason = _why_no_reply(working, session, place, at)
+    if place is None or reason is not None:
+        reason = reason or RefusalReason.NO_PLACE
+        return [refuse(session.session_id, person_id, place, AskedFor.PLACE, reason, asked, working.now)]
+    return [_confirmed(working, session, place, reply, asked)]
+
+
+def _why_no_reply(working: Working, session: Session, place: Place | None, at: dt.datetime) -> RefusalReason | None:
+    if place is None or not place.state.has_seat:
+        return RefusalReason.NO_PLACE
+    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:
+        return RefusalReason.SESSION_CANCELLED
+    if at >= session.starts_at:
+        return RefusalReason.SESSION_STARTED
+    if at >= gives_until(working, session):
+        return RefusalReason.FROZEN
+    if place.replied_at is not None and at < place.replied_at:
+        return RefusalReason.ASKED_SINCE
+    return RefusalReason.WITHDRAWN_SINCE if asked_since(place, session, AskedFor.WITHDRAWAL, at) else None
+
+
+def _confirmed(working: Working, session: Session, place: Place, reply: Reply, asked: Asked) -> PlaceState:
+    """The person has the place, and has said this to it."""
+    said = {"reply": reply, "replied_at": asked.at, "replied_for": session.times}
+    return placed(
+        Standing.ENROLLED,
+        {
+            **carried(place),
+            **NO_OFFER,
+            **answering(asked),
+            **asked_at(place, AskedFor.PLACE, asked),
+            **(NO_REPLY | {"replied_at": asked.at} if reply == Reply.NONE else said),
+            "decided_at": working.now,
+        },
+    )
+
+
+def decide_risk(working: Working, session: Session, *, now: dt.datetime) -> list[SessionAtRisk]:
+    """That too few have confirmed by the decision day, unless it says just that already."""
+    minimum = session.terms.minimum
+    if minimum is None or session.state != SessionStanding.SCHEDULED or now >= session.starts_at:
+        return []
+    enrolled = working[Place].where("session_id", session.session_id, state=Standing.ENROLLED)
+    confirmed = sum(place.reply == Reply.CONFIRMED for place in enrolled)
+    before = working[Risk].get(session.session_id)
+    if confirmed >= minimum or (before and (before.minimum, before.confirmed) == (minimum, confirmed)):
+        return []
+    return [
+        SessionAtRisk(
+            session_id=session.session_id,
+            minimum=minimum,
+            confirmed=confirmed,
+            enrolled=len(enrolled),
+            decided_at=working.now,
+        )
+    ]

@@ -1,0 +1,135 @@
+"""How a place is stated: what a new fact about it carries on from before, and what it says anew. Pure; decides nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, assert_never
+
+from services.enrolment.state import Place
+from shared.contracts.enrolment import (
+    AskedFor,
+    EnrolmentRefused,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+    PlaceOffered,
+    PlaceState,
+    RefusalReason,
+    Standing,
+    what_it_asks,
+)
+from shared.contracts.portal import PlaceRequest, Reply
+from shared.events.envelope import Heard, digest_of
+from shared.values import immutable
+
+CARRIED = (
+    "city_id",
+    "episode",
+    "basis",
+    "queue",
+    "place_asked_at",
+    "withdrawal_asked_at",
+    "last_asked_for",
+    "last_asked_at",
+    "priority",
+    "queued_at",
+    "offered_at",
+    "offered_until",
+    "reply",
+    "replied_at",
+    "replied_for",
+)
+"""What stays as it is in a new fact, unless that says otherwise."""
+NO_OFFER: dict[str, Any] = {"offered_at": None, "offered_until": None}
+NO_REPLY: dict[str, Any] = {"reply": Reply.NONE, "replied_at": None, "replied_for": None}
+
+
+@immutable
+class Asked:
+    """Which request a fact answers, and what it asked."""
+
+    source: str
+    id: str
+    digest: str
+    at: dt.datetime
+    """When it was appended."""
+    asked_for: AskedFor = AskedFor.PLACE
+    in_time: bool = False
+    """Whether the session lay ahead then. Else it changes nothing, and is no later word than one that came in time."""
+
+    @classmethod
+    def by(cls, heard: Heard[PlaceRequest]) -> Asked:
+        return cls(heard.source, heard.event_id, digest_of(heard.body), heard.appended_at, what_it_asks(heard.body))
+
+
+def carried(place: Place) -> dict[str, Any]:
+    """All that a fact says of a place that stands as it stood."""
+    fields = {name: getattr(place, name) for name in CARRIED}
+    return {"session_id": place.session_id, "person_id": place.person_id, **fields}
+
+
+def answering(asked: Asked | None) -> dict[str, Any]:
+    """That a fact answers this request."""
+    if asked is None:
+        return {}
+    return {
+        "request_source": asked.source,
+        "request_id": asked.id,
+        "request_digest": asked.digest,
+        "asked_for": asked.asked_for,
+    }
+
+
+def asked_at(place: Place | None, wants: AskedFor, asked: Asked | None) -> dict[str, Any]:
+    """When the newest requests about a place were appended, this one among them: the person `wants` a place, or a withdrawal."""
+    times: dict[str, Any] = {
+        "place_asked_at": place.place_asked_at if place else None,
+        "withdrawal_asked_at": place.withdrawal_asked_at if place else None,
+        "last_asked_for": place.last_asked_for if place else None,
+        "last_asked_at": place.last_asked_at if place else None,
+    }
+    if asked is not None:
+        if asked.in_time:
+            times[f"{wants}_asked_at"] = max(asked.at, times[f"{wants}_asked_at"] or asked.at)
+        if times["last_asked_at"] is None or asked.at >= times["last_asked_at"]:
+            times |= {"last_asked_for": wants, "last_asked_at": asked.at}
+    return times
+
+
+def placed(standing: Standing, fields: dict[str, Any]) -> PlaceState:
+    """The fact that somebody has a place, is offered one, or waits."""
+    match standing:
+        case Standing.ENROLLED:
+            return ParticipantEnrolled(**fields)
+        case Standing.OFFERED:
+            return PlaceOffered(**fields)
+        case Standing.WAITLISTED:
+            return ParticipantWaitlisted(**fields)
+        case Standing.NONE | Standing.WITHDRAWN:
+            raise ValueError(f"{standing} is no standing of somebody in a session")
+        case never:
+            assert_never(never)
+
+
+def refuse(
+    session_id: str,
+    person_id: str,
+    place: Place | None,
+    wants: AskedFor,
+    reason: RefusalReason,
+    asked: Asked,
+    decided_at: dt.datetime,
+) -> EnrolmentRefused:
+    """A refusal that leaves the place as it stands."""
+    before = carried(place) if place else {"session_id": session_id, "person_id": person_id, "episode": 0}
+    return EnrolmentRefused(
+        **{
+            **before,
+            **answering(asked),
+            **asked_at(place, wants, asked),
+            "asked_for": asked.asked_for,
+            "decided_at": decided_at,
+            "reason": reason,
+            "standing": place.state if place else Standing.NONE,
+            "withdrawn_for": place.reason if place else None,
+        }
+    )

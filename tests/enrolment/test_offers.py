@@ -1,0 +1,281 @@
+"""A free place that is offered, the answers to it, and what people reply to the place they have."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.enrolment.offering import after_working
+from shared.contracts.enrolment import RefusalReason, SessionAtRisk, Standing, WithdrawalReason
+from shared.contracts.planner import SessionCancelled, SessionRescheduled
+from shared.contracts.portal import Reply
+from shared.testing import NOON
+from tests.enrolment.office import DAY, START, Office, session
+
+ENROLLED, WAITLISTED, WITHDRAWN, REFUSED, OFFERED = (
+    "ParticipantEnrolled",
+    "ParticipantWaitlisted",
+    "EnrolmentWithdrawn",
+    "EnrolmentRefused",
+    "PlaceOffered",
+)
+SECOND = dt.timedelta(seconds=1)
+OFFERS: dict[str, Any] = {"capacity": 1, "free_places": "offered", "offer_hours": 48}
+ENDS = NOON + 2 * DAY
+"""When an offer made at noon ends."""
+
+
+@pytest.fixture
+def on_offer(office: Office) -> Office:
+    """Anna had the only place and gave it back: it is held for Bartek, and Celina waits."""
+    return offering(office)
+
+
+def offering(office: Office, **terms: Any) -> Office:
+    office.session(**OFFERS, **terms)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON - (3 - number) * SECOND)
+    assert office.withdraw("anna") == [WITHDRAWN, OFFERED]
+    return office
+
+
+def reason(office: Office, person_id: str) -> WithdrawalReason | None:
+    return office.place(person_id).reason
+
+
+# --- the offer ------------------------------------------------------------------------------
+
+
+def test_a_place_that_becomes_free_is_held_for_the_first_in_line_until_its_deadline(on_offer: Office) -> None:
+    place = on_offer.place("bartek")
+    assert (place.state, place.offered_until) == (Standing.OFFERED, ENDS)
+    assert on_offer.with_standing(Standing.WAITLISTED) == ["celina"]
+    assert on_offer.ask("dawid") == [WAITLISTED], "a place on offer is not free"
+
+
+def test_whoever_asks_while_a_place_is_free_has_it_at_once(office: Office) -> None:
+    office.session(**OFFERS)
+    assert office.ask("anna") == [ENROLLED]
+
+
+def test_whoever_accepts_has_the_place_and_has_confirmed(on_offer: Office) -> None:
+    assert on_offer.answer("bartek", "accept", at=ENDS - SECOND) == [ENROLLED]
+    place = on_offer.place("bartek")
+    assert (place.reply, place.offered_until) == (Reply.CONFIRMED, None)
+    on_offer.pass_to(ENDS)
+    assert on_offer.with_standing(Standing.ENROLLED) == ["bartek"]
+
+
+def test_an_answer_in_time_counts_although_it_is_heard_after_three_days_of_downtime(on_offer: Office) -> None:
+    assert on_offer.answer("bartek", "accept", at=ENDS - SECOND, now=ENDS + 3 * DAY) == [ENROLLED]
+
+
+def test_whoever_declines_leaves_the_list_and_the_place_is_offered_to_the_next(on_offer: Office) -> None:
+    assert on_offer.answer("bartek", "decline") == [WITHDRAWN, OFFERED]
+    assert reason(on_offer, "bartek") == WithdrawalReason.OFFER_DECLINED
+    assert on_offer.with_standing(Standing.OFFERED) == ["celina"]
+
+
+def test_an_offer_that_nobody_answers_goes_on_at_its_deadline_and_not_before(on_offer: Office) -> None:
+    on_offer.pass_to(ENDS - SECOND)
+    assert on_offer.with_standing(Standing.OFFERED) == ["bartek"]
+    on_offer.pass_to(ENDS)
+    assert on_offer.with_standing(Standing.OFFERED) == ["celina"]
+    assert reason(on_offer, "bartek") == WithdrawalReason.OFFER_EXPIRED
+    assert on_offer.place("celina").offered_until == ENDS + 2 * DAY
+
+
+@pytest.mark.parametrize("how", ["declines", "lets it pass"])
+def test_whoever_lets_an_offer_go_waits_behind_all_others_if_the_session_says_so(office: Office, how: str) -> None:
+    offering(office, after_offer="to_the_end")
+    office.ask("dawid", at=NOON)
+    if how == "declines":
+        office.answer("bartek", "decline", at=NOON)
+    else:
+        office.pass_to(ENDS)
+    assert office.with_standing(Standing.OFFERED) == ["celina"]
+    assert office.with_standing(Standing.WAITLISTED) == ["dawid", "bartek"]
+
+
+def test_where_nobody_else_waits_there_is_no_end_of_the_list_to_go_to(office: Office) -> None:
+    offering(office, after_offer="to_the_end")
+    office.withdraw("celina")
+    assert office.answer("bartek", "decline") == [WITHDRAWN]
+
+
+def test_an_answer_that_is_late_is_refused_and_the_place_has_gone_on(on_offer: Office) -> None:
+    on_offer.pass_to(ENDS)
+    assert on_offer.answer("bartek", "accept", at=ENDS) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.OFFER_EXPIRED
+    assert on_offer.with_standing(Standing.OFFERED) == ["celina"]
+
+
+def test_a_late_answer_that_is_heard_before_the_deadline_is_decided_counts_for_nothing(on_offer: Office) -> None:
+    assert on_offer.answer("bartek", "accept", at=ENDS) == [REFUSED]
+    assert on_offer.place("bartek").state == Standing.OFFERED
+
+
+def test_a_second_acceptance_changes_nothing(on_offer: Office) -> None:
+    on_offer.answer("bartek", "accept")
+    assert on_offer.answer("bartek", "accept") == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.ALREADY_PLACED
+
+
+def test_an_acceptance_sent_before_the_offer_was_made_is_no_answer_to_it(on_offer: Office) -> None:
+    assert on_offer.answer("bartek", "accept", at=NOON - DAY) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.NO_OFFER
+
+
+def test_whoever_was_offered_nothing_has_nothing_to_accept(on_offer: Office) -> None:
+    assert on_offer.answer("celina", "accept") == on_offer.answer("nobody", "accept") == [REFUSED]
+    assert on_offer.place("celina").refusal == on_offer.place("nobody").refusal == RefusalReason.NO_OFFER
+
+
+def test_a_withdrawal_sent_after_the_acceptance_and_heard_before_it_counts(on_offer: Office) -> None:
+    assert on_offer.withdraw("bartek", at=NOON + 2 * SECOND) == [WITHDRAWN, OFFERED]
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert reason(on_offer, "bartek") == WithdrawalReason.REQUESTED
+
+
+def test_an_offer_stands_when_the_session_moves_and_may_be_accepted_then(on_offer: Office) -> None:
+    assert on_offer.hear(session(model=SessionRescheduled, date="2026-12-15", **OFFERS)) == []
+    assert on_offer.answer("bartek", "accept") == [ENROLLED]
+
+
+def test_an_offer_ends_when_the_session_is_cancelled_and_the_person_is_the_next_to_be_asked_should_it_take_place(
+    on_offer: Office,
+) -> None:
+    assert on_offer.hear(session(model=SessionCancelled, **OFFERS)) == [WAITLISTED]
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    on_offer.pass_to(ENDS + DAY)
+    assert on_offer.hear(session(model=SessionRescheduled, **OFFERS), at=ENDS + DAY) == [OFFERED]
+    assert on_offer.place("bartek").offered_until == ENDS + 3 * DAY
+
+
+def test_somebody_erased_while_a_place_is_held_for_them_loses_it_to_the_next(on_offer: Office) -> None:
+    assert on_offer.erased("bartek") == [WITHDRAWN, OFFERED]
+    assert on_offer.erased("celina") == [WITHDRAWN]
+
+
+def test_a_smaller_room_takes_no_offer_back(on_offer: Office) -> None:
+    on_offer.hear(session(model=SessionRescheduled, **OFFERS | {"capacity": 2}))
+    assert on_offer.with_standing(Standing.OFFERED) == ["bartek", "celina"]
+    assert on_offer.hear(session(model=SessionRescheduled, **OFFERS)) == []
+    assert on_offer.answer("celina", "decline") == [WITHDRAWN]
+    assert on_offer.answer("bartek", "accept") == [ENROLLED]
+
+
+def test_an_offer_ends_at_the_latest_when_nothing_is_given_any_more(office: Office) -> None:
+    freezes = START - DAY
+    office.session(**OFFERS, freeze_hours=24)
+    office.ask("anna")
+    office.ask("bartek")
+    office.withdraw("anna", at=freezes - DAY, now=freezes - DAY)
+    assert office.place("bartek").offered_until == freezes
+    office.pass_to(freezes)
+    assert office.with_standing(Standing.OFFERED) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "ends"),
+    [
+        ("2026-11-02T09:00", "2026-11-03T09:00"),  # Monday to Tuesday.
+        ("2026-11-06T15:00", "2026-11-09T15:00"),  # Over a weekend.
+        ("2026-11-07T12:00", "2026-11-09T16:00"),  # Made on a Saturday.
+        ("2026-11-10T12:00", "2026-11-12T12:00"),  # Independence Day is in between.
+        ("2026-11-10T20:00", "2026-11-12T16:00"),  # After hours.
+        ("2026-10-23T12:00", "2026-10-26T12:00"),  # Clocks change on the Sunday.
+    ],
+)
+def test_working_hours_are_those_of_polish_offices(made: str, ends: str) -> None:
+    zone = "Europe/Warsaw"
+    begin, end = (dt.datetime.fromisoformat(one).replace(tzinfo=ZoneInfo(zone)) for one in (made, ends))
+    assert after_working(begin.astimezone(dt.UTC), dt.timedelta(hours=8)) == end.astimezone(dt.UTC)
+
+
+# --- what people reply ---------------------------------------------------------------------
+
+
+def test_somebody_may_confirm_take_that_back_and_decline(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.ask("bartek")
+    assert office.reply("anna", "confirmed") == [ENROLLED]
+    assert office.place("anna").reply == Reply.CONFIRMED
+    office.reply("anna", "none", at=NOON + SECOND)
+    assert office.place("anna").reply == Reply.NONE
+    assert office.reply("anna", "declined", at=NOON + 2 * SECOND) == [WITHDRAWN, ENROLLED]
+    place = office.place("anna")
+    assert (place.reply, place.reason) == (Reply.DECLINED, WithdrawalReason.REQUESTED)
+    assert office.reply("anna", "confirmed", at=NOON + 3 * SECOND) == [REFUSED], "the place is somebody else's"
+
+
+def test_of_several_replies_the_one_sent_last_counts_in_whatever_order_they_are_heard(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.reply("anna", "none", at=NOON + 2 * SECOND)
+    assert office.reply("anna", "confirmed", at=NOON + SECOND) == [REFUSED]
+    assert office.place("anna").reply == Reply.NONE
+
+
+def test_whoever_confirmed_for_other_times_has_not_confirmed_for_these(office: Office) -> None:
+    office.session(capacity=2)
+    office.ask("anna")
+    office.reply("anna", "confirmed")
+    assert office.hear(session(model=SessionRescheduled, capacity=3)) == []
+    assert office.hear(session(model=SessionRescheduled, capacity=3, date="2026-12-08")) == [ENROLLED]
+    assert office.place("anna").reply == Reply.NONE
+
+
+def test_during_the_freeze_replies_stay_as_they_are_but_whoever_cannot_come_may_say_so(office: Office) -> None:
+    late = START - SECOND
+    office.session(capacity=1, freeze_hours=24)
+    office.ask("anna")
+    assert office.reply("anna", "confirmed", at=late, now=late) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.FROZEN
+    assert office.reply("anna", "declined", at=late, now=late) == [WITHDRAWN]
+
+
+def test_a_reply_to_an_offer_is_its_answer(on_offer: Office) -> None:
+    assert on_offer.reply("bartek", "confirmed") == [ENROLLED]
+
+
+def test_who_has_no_place_has_nothing_to_confirm(on_offer: Office) -> None:
+    assert on_offer.reply("celina", "confirmed") == [REFUSED]
+    assert on_offer.place("celina").refusal == RefusalReason.NO_PLACE
+
+
+# --- at risk -------------------------------------------------------------------------------
+
+
+def risks(office: Office) -> list[tuple[int, int, int]]:
+    facts = [said.body for said in office.mind.said if isinstance(said.body, SessionAtRisk)]
+    return [(fact.minimum, fact.confirmed, fact.enrolled) for fact in facts]
+
+
+def test_on_the_decision_day_it_is_said_if_too_few_have_confirmed(office: Office) -> None:
+    office.session(capacity=9, minimum=2, decision_date="2026-11-20")
+    for person in ("anna", "bartek", "celina"):
+        office.ask(person)
+    office.reply("anna", "confirmed")
+    office.pass_to(dt.datetime(2026, 11, 19, 22, 59, 59, tzinfo=dt.UTC))
+    assert risks(office) == []
+    office.pass_to(dt.datetime(2026, 11, 19, 23, tzinfo=dt.UTC))
+    assert risks(office) == [(2, 1, 3)]
+
+
+def test_a_session_for_which_enough_have_confirmed_is_at_no_risk(office: Office) -> None:
+    office.session(capacity=9, minimum=1, decision_date="2026-11-20")
+    office.ask("anna")
+    office.reply("anna", "confirmed")
+    office.pass_to(dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC))
+    assert risks(office) == []
+
+
+def test_a_decision_day_that_lies_in_the_past_when_it_is_heard_is_looked_at_at_once(office: Office) -> None:
+    office.session(capacity=9, minimum=1, decision_date="2026-10-20")
+    office.pass_to(NOON)
+    assert risks(office) == [(1, 0, 0)]
