@@ -8,6 +8,7 @@ consumer's version guard absorbs it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ class Relay:
                     if sent == 0 and await recovery.is_heard_again(connection):
                         await self._settle(connection)
                     elif sent < self._batch:  # Who stages more wakes us; the slow poll finds what others staged.
-                        await self._wait()
+                        await self._wait(connection)
                     if time.monotonic() >= self._forget_at or len(self._sent) >= self._batch:
                         await self._forget(connection)
                     self._backoff.worked()
@@ -165,15 +166,17 @@ class Relay:
         await self._own_streams_heard()
         await recovery.heard_again(connection)
 
-    async def _wait(self) -> None:
-        patience = self._poll_seconds
-        if self._sent:
-            patience = max(0.0, min(patience, self._forget_at - time.monotonic()))
-        try:
-            async with asyncio.timeout(patience):
+    async def _wait(self, connection: AsyncConnection) -> None:
+        """Until something is said here, or for a poll's time; what was sent is deleted meanwhile."""
+        if self._sent and not await self._is_woken(self._forget_at - time.monotonic()):
+            await self._forget(connection)
+        await self._is_woken(self._poll_seconds)
+
+    async def _is_woken(self, within: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, within)):
                 await self._woken.wait()
-        except TimeoutError:
-            pass
+        return self._woken.is_set()
 
     async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
         """Sends the oldest facts and takes note of what was acknowledged. Returns how many; raises what the first failure was."""

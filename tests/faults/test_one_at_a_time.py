@@ -151,6 +151,7 @@ async def test_what_was_sent_is_sent_once_also_before_it_is_deleted_and_deleted_
             asked = heard(EnrolmentRequested(session_id=session, person_id=fresh("person")), at=long_ago)
             await decider(here).act([asked])
             await decider(here).act([Due(HELD_TOO_LONG, f"session/{session}", dt.datetime.now(dt.UTC))])
+            one.wake()
 
             async def is_sent(number: int = number) -> bool:
                 return len(await on_the_stream(here, "enrolment.events", session)) >= number
