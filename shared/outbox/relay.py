@@ -220,31 +220,40 @@ class Relay:
         """The rows in order as one parcel a partition, or more where one is full. One promise a parcel costs a fifth of one a
         record."""
         full: list[_Parcel] = []
-        open_: dict[Partition, _Parcel] = {}
-        for row in rows:
-            key = row.key.encode()
-            partition = Partition(row.stream, number_of(row.stream, key))
-            record = {"timestamp": None, "key": key, "value": row.body.encode(), "headers": self._headers(row)}
-            parcel = open_.get(partition)
+        open_: dict[tuple[str, int], _Parcel] = {}
+        for (
+            position,
+            event_id,
+            stream,
+            key,
+            type_name,
+            subject,
+            version,
+            said_at,
+            correlation_id,
+            causation_id,
+            body,
+        ) in rows:
+            address = stream, number_of(stream, key.encode())
+            headers = headers_of(
+                event_id=event_id,
+                source=self._source,
+                type_name=type_name,
+                subject=subject,
+                stated_at=said_at,
+                version=version,
+                correlation_id=correlation_id,
+                causation_id=causation_id,
+            )
+            record = {"timestamp": None, "key": key.encode(), "value": body.encode(), "headers": headers}
+            parcel = open_.get(address)
             if parcel is None or parcel.records.append(**record) is None:
                 if parcel is not None:
                     full.append(parcel)
-                parcel = open_[partition] = _Parcel(partition, producer.create_batch())
+                parcel = open_[address] = _Parcel(Partition(*address), producer.create_batch())
                 parcel.records.append(**record)  # The first record always finds room.
-            parcel.positions.append(row.position)
+            parcel.positions.append(position)
         return [*full, *open_.values()]
-
-    def _headers(self, row: Any) -> list[tuple[str, bytes]]:
-        return headers_of(
-            event_id=row.event_id,
-            source=self._source,
-            type_name=row.type,
-            subject=row.subject,
-            stated_at=row.said_at,
-            version=row.version,
-            correlation_id=row.correlation_id,
-            causation_id=row.causation_id,
-        )
 
     async def _measure(self, connection: AsyncConnection) -> None:
         self._measure_at = time.monotonic() + self._poll_seconds
