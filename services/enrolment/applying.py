@@ -10,6 +10,7 @@ from services.enrolment.state import (
     LinkKey,
     Membership,
     Need,
+    Nomination,
     Person,
     Place,
     Risk,
@@ -19,10 +20,13 @@ from services.enrolment.state import (
     Topic,
     Town,
 )
+from services.enrolment.subjects import town_subject
 from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered, last_day_after
 from shared.contracts.enrolment import (
+    AskedFor,
     EnrolmentRefused,
     EnrolmentWithdrawn,
+    NominationAnswered,
     ParticipantEnrolled,
     ParticipantWaitlisted,
     PlaceFact,
@@ -148,6 +152,9 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.reply,
         body.replied_at,
         body.replied_for,
+        body.nomination_id,
+        body.substitute_for,
+        body.substituted_by,
         body.decided_at,
     )
 
@@ -162,6 +169,22 @@ def settled_of(heard: Heard[PlacesSettled]) -> Settled:
         body.session_version,
         body.seats,
         body.announced_at,
+        body.decided_at,
+    )
+
+
+def nomination_of(heard: Heard[NominationAnswered]) -> Nomination:
+    body = heard.body
+    return Nomination(
+        *meta(heard),
+        body.session_id,
+        body.nomination_id,
+        body.city_id,
+        body.mode,
+        tuple(one.as_named() for one in body.people),
+        body.request_source,
+        body.request_id,
+        body.asked_at,
         body.decided_at,
     )
 
@@ -196,6 +219,23 @@ def follow_place(working: Working, old: FactRow | None, new: FactRow, heard: Hea
     _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)
 
 
+def follow_nomination(working: Working, old: FactRow | None, new: FactRow, heard: Heard[NominationAnswered]) -> None:
+    """It answers the request that named all these people."""
+    body = heard.body
+    working[Answer].put(
+        Answer(
+            body.request_source,
+            body.request_id,
+            town_subject(body.session_id, body.city_id),
+            AskedFor.NOMINATION,
+            body.request_digest,
+            type(body).__name__,
+            0,
+            heard.event_id,
+        )
+    )
+
+
 def follow_session(working: Working, old: FactRow | None, new: FactRow, heard: Heard[SessionFact]) -> None:
     """The days on which something is to be decided about it."""
     assert isinstance(new, Session)
@@ -211,7 +251,7 @@ def _set_due(working: Working, kind: str, subject: str, at: dt.datetime | None, 
         working[Due].remove(kind, subject)
 
 
-DERIVE: dict[type[FactRow], Derive] = {Place: follow_place, Session: follow_session}
+DERIVE: dict[type[FactRow], Derive] = {Place: follow_place, Nomination: follow_nomination, Session: follow_session}
 
 
 MAKE: dict[Any, Any] = {
@@ -222,6 +262,7 @@ MAKE: dict[Any, Any] = {
     TrainingNeedDeclared: need_of,
     PlacesSettled: settled_of,
     SessionAtRisk: risk_of,
+    NominationAnswered: nomination_of,
     LinkKeyStated: link_key_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(MembershipFact), membership_of),

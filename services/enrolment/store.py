@@ -9,12 +9,14 @@ from typing import assert_never
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.enrolment.handlers import is_acted_on
+from services.enrolment.handlers import OF_TOWNS, is_acted_on
 from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.nominating import nomination_id
 from services.enrolment.state import (
     LinkKey,
     Membership,
     Need,
+    Nomination,
     Person,
     Place,
     Risk,
@@ -38,7 +40,14 @@ from shared.contracts.planner import (
     SessionRescheduled,
     SessionScheduled,
 )
-from shared.contracts.portal import EnrolmentRequested, OfferAnswered, ReplyGiven, WithdrawalRequested
+from shared.contracts.portal import (
+    EnrolmentRequested,
+    OfferAnswered,
+    PeopleNominated,
+    ReplyGiven,
+    SubstitutionRequested,
+    WithdrawalRequested,
+)
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard
@@ -75,6 +84,7 @@ PLACE = table_of(
         sa.CheckConstraint("state <> 'waitlisted' or queue is not null", name="place_waits_in_a_queue"),
     ],
 )
+NOMINATION = table_of(Nomination, "nomination", METADATA)
 SETTLED = table_of(Settled, "settled", METADATA)
 RISK = table_of(Risk, "risk", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
@@ -93,6 +103,7 @@ TABLES = {
     Need: NEED,
     Session: SESSION,
     Place: PLACE,
+    Nomination: NOMINATION,
     Settled: SETTLED,
     Risk: RISK,
     LinkKey: LINK_KEY,
@@ -155,6 +166,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
     cities, changed, people, sessions, asking, decided = (set[str]() for _ in range(6))
+    nominations = set[tuple[str, str]]()
     all_of_them = False
     for one in inputs:
         if isinstance(one, Due):
@@ -185,6 +197,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
                     sessions.add(body.session_id)
                     asking.add(body.person_id)
+                case PeopleNominated() as body:
+                    sessions.add(body.session_id)
+                    asking |= set(body.people)
+                    nominations.add((body.session_id, nomination_id(one.source, one.event_id)))
+                case SubstitutionRequested() as body:
+                    sessions.add(body.session_id)
+                    asking |= {body.leaves, body.comes}
                 case never:
                     assert_never(never)
     await load_derived(reads, working, [one for one in inputs if isinstance(one, Due) or one.source != SOURCE])
@@ -204,7 +223,17 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         in_some = loaded_by("person_id", people, only=lambda place: True)
         reads.rows(working[Place], _PLACES_OF_PEOPLE, {"people": sorted(people), "since": since}, in_some)
     await reads.run()
+    # What a town asks is decided in its order (handlers.py): also what is about people whom no event named.
+    turns = {held.about[0] for held in working[Held] if held.type in OF_TOWNS}
+    if turns:
+        load_held_about(reads, working, turns)
+        await reads.run()
     sessions |= {asked_for_by(held)[0] for held in working[Held]}
+    nominations |= {
+        (asked_for_by(held)[0], nomination_id(held.request_source, held.request_id))
+        for held in working[Held]
+        if held.type == PeopleNominated.type_name()
+    }
     if people:
         sessions |= {place.session_id for place in working[Place]}
     asked_for = {"sessions": sorted(sessions), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
@@ -217,13 +246,14 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     of_sessions = loaded_by("session_id", sessions)
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
+    reads.by_key(working[Nomination], NOMINATION, nominations)
     reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
     await reads.run()
     on_offer = (place for place in working[Place] if place.offered_until is not None)
     offers = {(OFFER_ENDS, place_subject(place.session_id, place.person_id)) for place in on_offer}
     if offers:
         reads.by_key(working[Due], DUE, offers)
-    asking |= {asked_for_by(held)[1] for held in working[Held]}
+    asking |= {person_id for held in working[Held] for person_id in asked_for_by(held)[1]}
     people |= asking | {place.person_id for place in working[Place]}
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
