@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
+    Call,
     LinkKey,
     Membership,
     Need,
@@ -24,9 +25,13 @@ from services.enrolment.subjects import town_subject
 from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered, last_day_after
 from shared.contracts.enrolment import (
     AskedFor,
+    CallEnd,
+    CallFact,
     EnrolmentRefused,
     EnrolmentWithdrawn,
     NominationAnswered,
+    NominationsCalledOff,
+    NominationsInvited,
     ParticipantEnrolled,
     ParticipantWaitlisted,
     PlaceFact,
@@ -189,6 +194,19 @@ def nomination_of(heard: Heard[NominationAnswered]) -> Nomination:
     )
 
 
+def call_of(heard: Heard[CallFact]) -> Call:
+    body = heard.body
+    ended: CallEnd | None
+    match body:
+        case NominationsInvited():
+            ended = None
+        case NominationsCalledOff():
+            ended = body.reason
+        case never:
+            assert_never(never)
+    return Call(*meta(heard), body.session_id, body.city_id, body.places, body.until, ended, body.decided_at)
+
+
 def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
     body = heard.body
     return LinkKey(*meta(heard), body.key_id, body.audience, body.public_key, body.verifies_until)
@@ -240,7 +258,9 @@ def follow_session(working: Working, old: FactRow | None, new: FactRow, heard: H
     """The days on which something is to be decided about it."""
     assert isinstance(new, Session)
     is_on = new.state == SessionStanding.SCHEDULED
-    for kind, moment in ((PLACES_RELEASED, new.releases_at), (SESSION_DECIDED, new.decides_at)):
+    opens_at = new.terms.opens_at if new.nominations_end is not None else None
+    days = ((NOMINATIONS_OPEN, opens_at), (PLACES_RELEASED, new.releases_at), (SESSION_DECIDED, new.decides_at))
+    for kind, moment in days:
         _set_due(working, kind, subject_of(heard.body), moment if is_on else None, was_set=old is not None)
 
 
@@ -264,6 +284,7 @@ MAKE: dict[Any, Any] = {
     SessionAtRisk: risk_of,
     NominationAnswered: nomination_of,
     LinkKeyStated: link_key_of,
+    **dict.fromkeys(members(CallFact), call_of),
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(MembershipFact), membership_of),
     **dict.fromkeys(members(SessionFact), session_of),

@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard, assert_never, cast
 
+from services.enrolment.calling import calls_towns, decide_calls
 from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal
 from services.enrolment.eligibility import Wait, never_eligible
-from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination, taken_until
 from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
 from services.enrolment.rules import rules_of
@@ -42,6 +43,7 @@ def on_session(working: Working, heard: Heard[SessionFact]) -> None:
     """A session was announced, changed or cancelled: its places follow, requests that waited for it are decided, and that is said."""
     session_id = heard.body.session_id
     _revise(working, [session_id], heard, subjects_of([session_id], ()))
+    _call(working, [session_id], heard)
     _say_settled(working, session_id, heard)
 
 
@@ -50,6 +52,8 @@ def on_city(working: Working, heard: Heard[CityFact]) -> None:
     city_id = heard.body.city_id
     people = {member.person_id for member in working[Membership].where("city_id", city_id)}
     _revise(working, _sessions_about(working, {city_id}, people), heard, subjects_of((), people))
+    calling = working[Session].where("kind", SessionKind.IN_DEPTH)
+    _call(working, sorted(session.session_id for session in calling if calls_towns(session)), heard, city_id=city_id)
 
 
 def on_membership(working: Working, heard: Heard[MembershipFact]) -> None:
@@ -69,6 +73,7 @@ def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
     Every session is looked at; stages are few, and sessions of another phase stay as they are."""
     sessions = sorted(session.session_id for session in working[Session])
     _revise(working, sessions, heard, subjects_of(sessions, ()))
+    _call(working, sessions, heard)
 
 
 def on_request(working: Working, heard: Heard[EnrolmentRequest]) -> None:
@@ -112,6 +117,7 @@ def on_reconcile(working: Working, moment: Due) -> None:
     """After a restore: a session is settled with all that is known, and the requests held meanwhile are decided."""
     session_id = session_named(moment.subject)
     _revise(working, [session_id], None, subjects_of([session_id], ()))
+    _call(working, [session_id], None)
     _say_settled(working, session_id, None)
 
 
@@ -122,6 +128,11 @@ def on_offer_ends(working: Working, moment: Due) -> None:
     if session is not None and place is not None and place.offered_until == moment.at:
         for fact in decide_offer_ended(working, session, place, now=working.now):
             working.say(fact)
+
+
+def on_nominations_open(working: Working, moment: Due) -> None:
+    """Enrolment opens: towns are called to nominate."""
+    _call(working, [session_named(moment.subject)], None)
 
 
 def on_places_released(working: Working, moment: Due) -> None:
@@ -152,6 +163,7 @@ DUE: dict[str, Any] = {
     HELD_TOO_LONG: on_held_too_long,
     RECONCILE: on_reconcile,
     OFFER_ENDS: on_offer_ends,
+    NOMINATIONS_OPEN: on_nominations_open,
     PLACES_RELEASED: on_places_released,
     SESSION_DECIDED: on_session_decided,
 }
@@ -205,6 +217,18 @@ def _taken_up(working: Working, waiting: Iterable[Held], *, until: dt.datetime |
     for key in found:
         working[Held].remove(*key)
     return in_order_of_arrival(found.values())
+
+
+def _call(
+    working: Working, session_ids: Iterable[str], heard: Heard[Any] | None, *, city_id: str | None = None
+) -> None:
+    """Whoever may nominate for these sessions is called; `city_id`: as far as it is about this town."""
+    now = max(working.now, heard.appended_at) if heard else working.now
+    for session_id in session_ids:
+        session = working[Session].get(session_id)
+        if session is not None:
+            for fact in decide_calls(working, session, now=now, city_id=city_id):
+                working.say(fact, cause=heard)
 
 
 def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None) -> None:

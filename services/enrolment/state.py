@@ -8,7 +8,7 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from shared.contracts.directory import MemberKind
-from shared.contracts.enrolment import AskedFor, Basis, Nominee, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
@@ -139,6 +139,14 @@ class Session(FactRow):
         return self._begin_of(self.terms.decision_date)
 
     @property
+    def nominations_end(self) -> dt.datetime | None:
+        """Until when towns that are called may nominate; None: none is."""
+        terms = self.terms
+        if self.kind != SessionKind.IN_DEPTH or terms.nominations_until is None:
+            return None
+        return min(terms.nominations_until, terms.closes_at or self.freezes_at, self.freezes_at)
+
+    @property
     def times(self) -> str:
         """The same for the same times: what somebody confirmed for others is not confirmed for these."""
         days = sorted((meeting.starts_at.isoformat(), meeting.ends_at.isoformat()) for meeting in self.meetings)
@@ -221,6 +229,21 @@ class Nomination(FactRow):
     request_source: str
     request_id: str
     asked_at: dt.datetime
+    decided_at: dt.datetime
+
+
+@immutable
+class Call(FactRow):
+    """That a town is, or was, called to nominate people for a session."""
+
+    KEY: ClassVar = ("session_id", "city_id")
+
+    session_id: str
+    city_id: str
+    places: int
+    until: dt.datetime
+    ended: CallEnd | None
+    """Why it was taken back."""
     decided_at: dt.datetime
 
 

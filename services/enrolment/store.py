@@ -9,10 +9,12 @@ from typing import assert_never
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.enrolment.calling import calls_towns
 from services.enrolment.handlers import OF_TOWNS, is_acted_on
-from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import nomination_id
 from services.enrolment.state import (
+    Call,
     LinkKey,
     Membership,
     Need,
@@ -28,6 +30,7 @@ from services.enrolment.state import (
 )
 from services.enrolment.subjects import asked_for_by, place_subject, session_named, subjects_of
 from shared.books.holding import load_held_about
+from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import PlaceFact
 from shared.contracts.model import members
@@ -84,6 +87,7 @@ PLACE = table_of(
         sa.CheckConstraint("state <> 'waitlisted' or queue is not null", name="place_waits_in_a_queue"),
     ],
 )
+CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_city", "city_id")])
 NOMINATION = table_of(Nomination, "nomination", METADATA)
 SETTLED = table_of(Settled, "settled", METADATA)
 RISK = table_of(Risk, "risk", METADATA)
@@ -103,6 +107,7 @@ TABLES = {
     Need: NEED,
     Session: SESSION,
     Place: PLACE,
+    Call: CALL,
     Nomination: NOMINATION,
     Settled: SETTLED,
     Risk: RISK,
@@ -137,6 +142,12 @@ _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
+_CALLS = sa.select(CALL).where(sa.or_(any_of(CALL.c.session_id, "sessions"), any_of(CALL.c.city_id, "changed")))
+_CALLING = sa.select(SESSION).where(
+    SESSION.c.kind == SessionKind.IN_DEPTH,
+    SESSION.c.terms["nominations_until"].astext.is_not(None),
+    SESSION.c.ends_at > sa.bindparam("since"),
+)
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
 _PEOPLE = sa.select(PERSON).where(
@@ -151,6 +162,7 @@ _PEOPLE = sa.select(PERSON).where(
         ),
     )
 )
+_ALL_TOWNS = sa.select(TOWN)
 _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 
 
@@ -166,11 +178,14 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
     cities, changed, people, sessions, asking, decided = (set[str]() for _ in range(6))
-    nominations = set[tuple[str, str]]()
+    nominations, stated = set[tuple[str, str]](), set[str]()
+    may_call = False
     all_of_them = False
     for one in inputs:
         if isinstance(one, Due):
             sessions.add(session_named(one.subject))
+            if one.kind in (NOMINATIONS_OPEN, RECONCILE):
+                stated.add(session_named(one.subject))
             if one.kind == SESSION_DECIDED:
                 decided.add(session_named(one.subject))
         elif is_acted_on(one):
@@ -191,7 +206,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     | SessionCompleted() as body
                 ):
                     sessions.add(body.session_id)
+                    stated.add(body.session_id)
                     cities.add(body.city_id)
+                    may_call = may_call or body.nominations_until is not None
                 case StageOpened():
                     all_of_them = True
                 case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
@@ -241,11 +258,19 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     await reads.run()
     sessions |= {session.session_id for session in working[Session]}
     if all_of_them:
+        stated |= sessions
         load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
     of_sessions = loaded_by("session_id", sessions)
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
+    if stated or changed:
+        about_calls = loaded_by("session_id", stated), loaded_by("city_id", changed)
+        reads.rows(working[Call], _CALLS, {"sessions": sorted(stated), "changed": sorted(changed)}, *about_calls)
+    may_call = may_call or any(calls_towns(one) for one in working[Session] if one.session_id in stated)
+    if changed:
+        calling = loaded_by("kind", {SessionKind.IN_DEPTH}, only=calls_towns)
+        reads.rows(working[Session], _CALLING, {"since": since}, calling)
     reads.by_key(working[Nomination], NOMINATION, nominations)
     reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
     await reads.run()
@@ -269,7 +294,10 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     )
     await reads.run()
     cities |= {membership.city_id for membership in working[Membership]}
-    reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
+    if may_call:
+        reads.rows(working[Town], _ALL_TOWNS, NONE, EVERY_ROW)
+    else:
+        reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
 
 
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
@@ -279,7 +307,10 @@ async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
         if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):
             due.add((OFFER_ENDS, place_subject(one.body.session_id, one.body.person_id)))
         elif isinstance(one, Heard) and isinstance(one.body, members(SessionFact)):
-            due |= {(kind, f"session/{one.body.session_id}") for kind in (PLACES_RELEASED, SESSION_DECIDED)}
+            due |= {
+                (kind, f"session/{one.body.session_id}")
+                for kind in (NOMINATIONS_OPEN, PLACES_RELEASED, SESSION_DECIDED)
+            }
     if due:
         reads.by_key(working[Due], DUE, due)
 

@@ -42,6 +42,7 @@ CONTRACTS: tuple[type[Event], ...] = (
     enrolment.PlacesSettled,
     enrolment.SessionAtRisk,
     enrolment.NominationAnswered,
+    *members(enrolment.CallFact),
     checkin.CheckInScanned,
     *members(attendance.PresenceFact),
     *members(attendance.ListFact),

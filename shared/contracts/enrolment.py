@@ -435,3 +435,59 @@ class NominationAnswered(Fact):
         "asked_at": "2026-10-01T08:14:59.000000Z",
         "decided_at": "2026-10-01T08:15:00.000000Z",
     }
+
+
+class CallEnd(StrEnum):
+    """Why a town is no longer called to nominate."""
+
+    TOWN_NOT_ELIGIBLE = "town_not_eligible"
+    """It takes no part in what the session is for, or the session is for other towns."""
+    SESSION_OFF = "session_off"
+    """The session is cancelled, a draft again, or over."""
+    NO_NOMINATIONS = "no_nominations"
+    """The session takes no nominations any more."""
+    NOT_OPEN = "not_open"
+    """Enrolment opens later than it was said."""
+    CLOSED = "closed"
+    """The deadline was moved to a moment that has passed."""
+
+
+class CallState(Fact):
+    """That a town is called to nominate people for a session; the aggregate is (session, town)."""
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/city/{city_id}"
+    only_by_owner = True
+
+    session_id: Id
+    city_id: Id
+    places: Annotated[int, Field(strict=True, ge=1, le=5_000)]
+    """How many of the town may have a place: its share, and never more than the session has."""
+    until: Moment
+    """What is sent from then on is refused."""
+    decided_at: Moment
+
+
+_CALL: dict[str, object] = {
+    "session_id": "session-0101",
+    "city_id": "geonames:776597",
+    "places": 4,
+    "until": "2026-10-09T22:00:00.000000Z",
+    "decided_at": "2026-09-01T06:00:00.000000Z",
+}
+
+
+class NominationsInvited(CallState):
+    """The town may nominate: said when enrolment opens, and again when places or deadline have changed."""
+
+    example: ClassVar[Mapping[str, object]] = _CALL
+
+
+class NominationsCalledOff(CallState):
+    """The town may not nominate after all, before the deadline that it was told."""
+
+    reason: CallEnd
+    example: ClassVar[Mapping[str, object]] = _CALL | {"reason": "town_not_eligible"}
+
+
+CallFact = NominationsInvited | NominationsCalledOff

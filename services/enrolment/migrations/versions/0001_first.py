@@ -12,6 +12,23 @@ revision = "0001"
 down_revision = None
 
 TABLES = """
+CREATE TABLE projection.call (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    places BIGINT NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT call_key PRIMARY KEY (session_id, city_id)
+);
+
+CREATE INDEX call_city ON projection.call (city_id);
+
 CREATE TABLE kept.decider (
     id SERIAL NOT NULL,
     PRIMARY KEY (id)
