@@ -18,18 +18,13 @@ def decide_calls(working: Working, session: Session, *, now: dt.datetime, city_i
     A call whose deadline has passed is left as it was said: it calls nobody any more.
     """
     ends = _why_nobody(session, now)
-    called = (
-        {call.city_id: call for call in working[Call].where("session_id", session.session_id)}
-        if city_id is None
-        else {}
-    )
-    if city_id is not None and (call := working[Call].get(session.session_id, city_id)) is not None:
-        called[city_id] = call
-    if ends is None:
-        towns = {town.city_id for town in working[Town]} | set(called) if city_id is None else {city_id}
+    calls = working[Call]
+    if city_id is not None:
+        towns = {city_id}
     else:
-        towns = set(called)
-    facts = (_call(working, session, one, called.get(one), ends, now) for one in sorted(towns))
+        towns = {call.city_id for call in calls.where("session_id", session.session_id)}
+        towns |= {town.city_id for town in working[Town]} if ends is None else set()
+    facts = (_call(working, session, one, calls.get(session.session_id, one), ends, now) for one in sorted(towns))
     return [fact for fact in facts if fact is not None]
 
 
@@ -39,18 +34,25 @@ def _call(
     """What is said to one town; None: nothing new."""
     if ends is None and not _may_nominate(working, session, city_id):
         ends = CallEnd.TOWN_NOT_ELIGIBLE
-    terms, until = session.terms, session.nominations_end
-    if ends is not None or until is None:
-        stands = before is not None and before.ended is None and before.until > now
-        if before is None or not stands:
-            return None
-        said = {"places": before.places, "until": before.until, "reason": ends}
-        return NominationsCalledOff(session_id=session.session_id, city_id=city_id, **said, decided_at=working.now)
-    places = min(terms.places_per_town or session.capacity, session.capacity)
+    if ends is not None:
+        return _called_off(working, before, ends) if before and before.ended is None and before.until > now else None
+    places, until = min(session.terms.places_per_town or session.capacity, session.capacity), session.nominations_end
+    assert until is not None  # Else nobody is called.
     if before is not None and before.ended is None and (before.places, before.until) == (places, until):
         return None
     return NominationsInvited(
         session_id=session.session_id, city_id=city_id, places=places, until=until, decided_at=working.now
+    )
+
+
+def _called_off(working: Working, call: Call, ends: CallEnd) -> NominationsCalledOff:
+    return NominationsCalledOff(
+        session_id=call.session_id,
+        city_id=call.city_id,
+        places=call.places,
+        until=call.until,
+        reason=ends,
+        decided_at=working.now,
     )
 
 

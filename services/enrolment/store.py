@@ -142,7 +142,7 @@ _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
-_CALLS = sa.select(CALL).where(sa.or_(any_of(CALL.c.session_id, "sessions"), any_of(CALL.c.city_id, "changed")))
+_CALLS = sa.select(CALL).where(sa.or_(any_of(CALL.c.session_id, "stated"), any_of(CALL.c.city_id, "changed")))
 _CALLING = sa.select(SESSION).where(
     SESSION.c.kind == SessionKind.IN_DEPTH,
     SESSION.c.terms["nominations_until"].astext.is_not(None),
@@ -266,7 +266,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
     if stated or changed:
         about_calls = loaded_by("session_id", stated), loaded_by("city_id", changed)
-        reads.rows(working[Call], _CALLS, {"sessions": sorted(stated), "changed": sorted(changed)}, *about_calls)
+        reads.rows(working[Call], _CALLS, {"stated": sorted(stated), "changed": sorted(changed)}, *about_calls)
     may_call = may_call or any(calls_towns(one) for one in working[Session] if one.session_id in stated)
     if changed:
         calling = loaded_by("kind", {SessionKind.IN_DEPTH}, only=calls_towns)
