@@ -13,7 +13,7 @@ from shared.contracts.planner import Details, Meeting, SessionKind, SessionStand
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
 from shared.contracts.survey import NeedLevel, NeedState
-from shared.state.rows import FactRow
+from shared.state.rows import FactRow, Row
 from shared.values import immutable
 
 _BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -245,6 +245,16 @@ class Call(FactRow):
     ended: CallEnd | None
     """Why it was taken back."""
     decided_at: dt.datetime
+
+
+@immutable
+class Line(Row):
+    """The highest number of arrival in a session: whoever comes next has the one after it."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    last_number: int
 
 
 @immutable

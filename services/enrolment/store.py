@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.calling import calls_towns
+from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
 from services.enrolment.handlers import OF_TOWNS, is_acted_on
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import nomination_id
 from services.enrolment.state import (
     Call,
+    Line,
     LinkKey,
     Membership,
     Need,
@@ -89,6 +91,7 @@ PLACE = table_of(
 )
 CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_city", "city_id")])
 NOMINATION = table_of(Nomination, "nomination", METADATA)
+LINE = table_of(Line, "line", METADATA)
 SETTLED = table_of(Settled, "settled", METADATA)
 RISK = table_of(Risk, "risk", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
@@ -109,6 +112,7 @@ TABLES = {
     Place: PLACE,
     Call: CALL,
     Nomination: NOMINATION,
+    Line: LINE,
     Settled: SETTLED,
     Risk: RISK,
     LinkKey: LINK_KEY,
@@ -148,6 +152,7 @@ _CALLING = sa.select(SESSION).where(
     SESSION.c.terms["nominations_until"].astext.is_not(None),
     SESSION.c.ends_at > sa.bindparam("since"),
 )
+_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "seated_in"), PLACE.c.state.in_(TAKE_SEATS))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
 _PEOPLE = sa.select(PERSON).where(
@@ -177,8 +182,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, changed, people, sessions, asking, decided = (set[str]() for _ in range(6))
-    nominations, stated = set[tuple[str, str]](), set[str]()
+    cities, changed, people, sessions, asking, decided, asked_in, stated = (set[str]() for _ in range(8))
+    asked_for, nominations = set[tuple[str, str]](), set[tuple[str, str]]()
     may_call = False
     all_of_them = False
     for one in inputs:
@@ -211,7 +216,11 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     may_call = may_call or body.nominations_until is not None
                 case StageOpened():
                     all_of_them = True
-                case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
+                case EnrolmentRequested() as body:
+                    asked_in.add(body.session_id)
+                    asking.add(body.person_id)
+                    asked_for.add((body.session_id, body.person_id))
+                case WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
                     sessions.add(body.session_id)
                     asking.add(body.person_id)
                 case PeopleNominated() as body:
@@ -223,8 +232,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     asking |= {body.leaves, body.comes}
                 case never:
                     assert_never(never)
-    await load_derived(reads, working, [one for one in inputs if isinstance(one, Due) or one.source != SOURCE])
-    if not (cities or people or sessions or all_of_them):
+    await load_derived(reads, working, inputs)
+    if not (cities or people or sessions or asked_in or all_of_them):
         return
     reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
     if changed:
@@ -234,7 +243,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         people |= {member.person_id for member in working[Membership] if member.city_id in changed}
     # Judged by when it came: after days of downtime the session may be over by now, and was not then.
     since = min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now)
-    load_held_about(reads, working, subjects_of(sessions, people))
+    load_held_about(reads, working, subjects_of(sessions | asked_in, people))
     if people:
         # Of sessions that are over no place changes: which of these they are in, their rows do not say.
         in_some = loaded_by("person_id", people, only=lambda place: True)
@@ -242,21 +251,23 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     await reads.run()
     # What a town asks is decided in its order (handlers.py): also what is about people whom no event named.
     turns = {held.about[0] for held in working[Held] if held.type in OF_TOWNS}
+    turns -= set(subjects_of(sessions | asked_in, ()))
     if turns:
         load_held_about(reads, working, turns)
         await reads.run()
     sessions |= {asked_for_by(held)[0] for held in working[Held]}
-    nominations |= {
-        (asked_for_by(held)[0], nomination_id(held.request_source, held.request_id))
-        for held in working[Held]
-        if held.type == PeopleNominated.type_name()
-    }
     if people:
         sessions |= {place.session_id for place in working[Place]}
-    asked_for = {"sessions": sorted(sessions), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
-    reads.rows(working[Session], _SESSIONS, asked_for, *_in_question(sessions, cities, all_of_them, since))
+    asked_in -= sessions
+    named = sessions | asked_in
+    which = {"sessions": sorted(named), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
+    reads.rows(working[Session], _SESSIONS, which, *_in_question(named, cities, all_of_them, since))
+    if asked_in:
+        await _load_asked_in(reads, working, asked_in, asked_for)
     await reads.run()
-    sessions |= {session.session_id for session in working[Session]}
+    sessions |= {session.session_id for session in working[Session]} - asked_in
+    sessions |= {one for one in asked_in if _may_give_seats(working, one)}
+    asked_in -= sessions
     if all_of_them:
         stated |= sessions
         load_held_about(reads, working, subjects_of(sessions, ()))
@@ -271,7 +282,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if changed:
         calling = loaded_by("kind", {SessionKind.IN_DEPTH}, only=calls_towns)
         reads.rows(working[Session], _CALLING, {"since": since}, calling)
+    nominations |= {
+        (asked_for_by(held)[0], nomination_id(held.request_source, held.request_id))
+        for held in working[Held]
+        if held.type == PeopleNominated.type_name()
+    }
     reads.by_key(working[Nomination], NOMINATION, nominations)
+    reads.by_key(working[Line], LINE, {(session_id,) for session_id in sessions | asked_in})
     reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
     await reads.run()
     on_offer = (place for place in working[Place] if place.offered_until is not None)
@@ -279,9 +296,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if offers:
         reads.by_key(working[Due], DUE, offers)
     asking |= {person_id for held in working[Held] for person_id in asked_for_by(held)[1]}
-    people |= asking | {place.person_id for place in working[Place]}
+    people |= asking | {place.person_id for place in working[Place] if place.session_id in sessions}
     # A scheduled session may bring in the team of a town that no event named.
-    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
+    cities |= {
+        session.city_id
+        for session in working[Session]
+        if session.kind == SessionKind.SUPPLEMENTARY and session.session_id in sessions
+    }
     about = {"people": sorted(people), "cities": sorted(cities)}
     in_question = loaded_by("person_id", people), loaded_by("city_id", cities)
     reads.rows(working[Membership], _MEMBERSHIPS, about, *in_question)
@@ -300,12 +321,29 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
 
 
+async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], asked_for: set[tuple[str, str]]) -> None:
+    """Of sessions in which places are only asked for: who has a seat, and how those stand who ask. Of the many who wait only how many
+    they are is ever asked, and that only if there is a seat for somebody."""
+    seated = [loaded_by("state", TAKE_SEATS, session_id=session_id) for session_id in sessions]
+    reads.rows(working[Place], _SEATED, {"seated_in": sorted(sessions)}, *seated)
+    reads.by_key(working[Place], PLACE, {key for key in asked_for if key[0] in sessions})
+    reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, loaded_by("session_id", sessions))
+    await reads.run()
+
+
+def _may_give_seats(working: Working, session_id: str) -> bool:
+    """Whether a seat may be free: then it matters who waits."""
+    session = working[Session].get(session_id)
+    return session is not None and len(seated_in(working, session_id)) < seats_of(working, session)
+
+
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """The moments that the facts set, move or take back."""
-    due = set[tuple[str, str]]()
+    """The moments that the facts set, move or take back, and the numbers of arrival."""
+    due, lines = set[tuple[str, str]](), set[tuple[str]]()
     for one in inputs:
         if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):
             due.add((OFFER_ENDS, place_subject(one.body.session_id, one.body.person_id)))
+            lines.add((one.body.session_id,))
         elif isinstance(one, Heard) and isinstance(one.body, members(SessionFact)):
             due |= {
                 (kind, f"session/{one.body.session_id}")
@@ -313,6 +351,8 @@ async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
             }
     if due:
         reads.by_key(working[Due], DUE, due)
+    if lines:
+        reads.by_key(working[Line], LINE, lines)
 
 
 def _in_question(sessions: set[str], cities: set[str], all_of_them: bool, since: dt.datetime) -> list[Loaded]:

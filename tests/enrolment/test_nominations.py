@@ -214,6 +214,16 @@ def test_it_waits_for_a_town_of_which_nothing_was_heard(called: Office) -> None:
     assert called.nominations == [{"olga": "enrolled"}]
 
 
+def test_it_waits_for_the_stage_whose_towns_the_session_is_for() -> None:
+    office = Office()
+    office.town()
+    office.member("anna")
+    office.session()
+    assert office.nominate("anna") == {}
+    office.phase()
+    assert office.nominations == [{"anna": "enrolled"}]
+
+
 def test_it_waits_for_a_session_that_nobody_has_announced(office: Office) -> None:
     assert office.nominate("anna") == {}
     office.session()
