@@ -61,31 +61,31 @@ def decide_nomination(
     if isinstance(reasons, Wait):
         return reasons
     facts: Sequence[PlaceState] = []
-    if session is not None:
-        come = [person for person, reason in reasons.items() if reason is None]
-        entering = [
-            Entry(
-                person,
-                nomination.city_id,
-                Basis.NOMINATION,
-                at,
-                _in_time(asked, session),
-                nomination_id=nomination_id(asked.source, asked.id),
-            )
-            for person in come
-            if not _came_by(working[Place].get(session.session_id, person), asked)
-        ]
-        if nomination.mode == NominationMode.ALL_OR_NONE:
-            facts = (
-                settled_with(working, session, at=at, now=now, entering=entering) if None in reasons.values() else []
-            )
-            seated = {fact.person_id for fact in facts if isinstance(fact, ParticipantEnrolled)}
-            if len(come) < len(reasons) or not seated.issuperset(entry.person_id for entry in entering):
-                facts = []
-                reasons = {person: reason or RefusalReason.DOES_NOT_FIT for person, reason in reasons.items()}
-        elif entering:
-            facts = settled_with(working, session, at=at, now=now, entering=entering)
+    entering: list[Entry] = []
+    if session is not None and None in reasons.values():
+        entering = _entering(working, session, nomination, asked, reasons)
+        facts = settled_with(working, session, at=at, now=now, entering=entering)
+    if nomination.mode == NominationMode.ALL_OR_NONE and not _all_come(reasons, entering, facts):
+        facts, reasons = [], {person: reason or RefusalReason.DOES_NOT_FIT for person, reason in reasons.items()}
     return [*facts, _answer(working, nomination, asked, reasons, facts)]
+
+
+def _entering(
+    working: Working, session: Session, nomination: PeopleNominated, asked: Asked, reasons: Reasons
+) -> list[Entry]:
+    """Those who can come, and have not by this very nomination."""
+    named = nomination_id(asked.source, asked.id)
+    asked = replace(asked, in_time=is_ahead(session, asked.at))
+    return [
+        Entry(person_id, nomination.city_id, Basis.NOMINATION, asked.at, asked, nomination_id=named)
+        for person_id, reason in reasons.items()
+        if reason is None and not _came_by(working[Place].get(session.session_id, person_id), asked)
+    ]
+
+
+def _all_come(reasons: Reasons, entering: Sequence[Entry], facts: Sequence[PlaceState]) -> bool:
+    seated = {fact.person_id for fact in facts if isinstance(fact, ParticipantEnrolled)}
+    return not any(reasons.values()) and seated.issuperset(entry.person_id for entry in entering)
 
 
 def taken_until(working: Working, session: Session) -> dt.datetime:
@@ -181,10 +181,6 @@ def _answer(
         asked_at=asked.at,
         decided_at=working.now,
     )
-
-
-def _in_time(asked: Asked, session: Session) -> Asked:
-    return replace(asked, in_time=is_ahead(session, asked.at))
 
 
 def nomination_id(source: str, event_id: str) -> str:
