@@ -153,6 +153,7 @@ _CALLING = sa.select(SESSION).where(
     SESSION.c.ends_at > sa.bindparam("since"),
 )
 _SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "seated_in"), PLACE.c.state.in_(TAKE_SEATS))
+_SETTLED_SEATED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "seated_in"))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
 _PEOPLE = sa.select(PERSON).where(
@@ -327,7 +328,7 @@ async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], ask
     seated = [loaded_by("state", TAKE_SEATS, session_id=session_id) for session_id in sessions]
     reads.rows(working[Place], _SEATED, {"seated_in": sorted(sessions)}, *seated)
     reads.by_key(working[Place], PLACE, {key for key in asked_for if key[0] in sessions})
-    reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, loaded_by("session_id", sessions))
+    reads.rows(working[Settled], _SETTLED_SEATED, {"seated_in": sorted(sessions)}, loaded_by("session_id", sessions))
     await reads.run()
 
 

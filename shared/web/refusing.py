@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.deciding.commands import IdReused, NotYet, Undecidable
@@ -71,10 +72,19 @@ def _of_the_framework(request: Request, error: HTTPException) -> Problem:
     if error.status_code == NO_SUCH_PATH.status:
         return Problem(NO_SUCH_PATH, f"nothing is at {request.url.path[:LONGEST_TEXT]}")
     if error.status_code == NO_SUCH_METHOD.status:
-        allowed = {one.strip() for one in headers.get("Allow", "").split(",")}
-        headers["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
+        allowed = [method for method in _METHODS if _is_a_route(request, method)]
+        headers["Allow"] = ", ".join(sorted([*allowed, *(["HEAD"] if "GET" in allowed else [])]))
         return Problem(NO_SUCH_METHOD, f"here one can {headers['Allow']}", headers=headers)
     return Problem(NOT_VALID, "the body cannot be read")
+
+
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+
+
+def _is_a_route(request: Request, method: str) -> bool:
+    """Whether somebody answers this method at the path; the framework names only those of the first route that it finds there."""
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
 def problem_of(error: Exception) -> Problem:

@@ -54,6 +54,7 @@ def test_one_fact_answers_for_everybody_and_is_said_last(called: Office) -> None
     said = called.mind.said[-3:]
     assert [isinstance(one.body, PlaceState) for one in said] == [True, True, False]
     assert all(one.causation_id == "n-1" for one in said)
+    assert [one.body.request_id for one in said if isinstance(one.body, PlaceState)] == [None, None]
     answer = called.mind[Answer].get("urn:portal", "n-1")
     assert answer is not None
     assert (answer.outcome, answer.event_id) == ("NominationAnswered", said[-1].event_id)

@@ -12,6 +12,13 @@ import pytest
 from deploy.embedded.postgres import Postgres
 from services.enrolment.api import app_of
 from shared.contracts.planner import SessionKind
+from shared.contracts.portal import (
+    EnrolmentRequested,
+    NominationMode,
+    PeopleNominated,
+    SubstitutionRequested,
+    WithdrawalRequested,
+)
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
 from shared.testing import body_of, heard
@@ -120,3 +127,30 @@ async def test_who_may_only_read_nominates_nobody(coordinator: Any) -> None:
     asks = {"city_id": town, "people": ["anna"], "mode": "all_or_none"}
     reader = {"Authorization": f"Bearer {known[READER]}"}
     assert refused(await client.post("/api/v1/sessions/s/nominations", json=asks, headers=reader)) == "not-allowed"
+
+
+async def test_a_path_that_is_read_and_written_names_all_that_can_be_done_there(coordinator: Any) -> None:
+    client, *_ = coordinator
+    answer = await client.delete("/api/v1/sessions/s/nominations")
+    assert (refused(answer), answer.headers["allow"]) == ("no-such-method", "GET, HEAD, POST")
+
+
+async def test_requests_of_every_kind_about_several_sessions_are_decided_in_one_transaction(coordinator: Any) -> None:
+    _, town, (runtime, _) = coordinator
+    paths = [await announced(coordinator) for _ in range(4)]
+    asked, given_back, nominated, changed = (path.rpartition("/")[2] for path in paths)
+    now = dt.datetime.now(dt.UTC)
+    requests = [
+        EnrolmentRequested(session_id=asked, person_id="anna"),
+        WithdrawalRequested(session_id=given_back, person_id="anna"),
+        PeopleNominated(session_id=nominated, city_id=town, people=("anna",), mode=NominationMode.ALL_OR_NONE),
+        SubstitutionRequested(session_id=changed, city_id=town, leaves="anna", comes="bartek"),
+        body_of(CityQualified, city_id=fresh("http-town"), stage=77),
+    ]
+    thought = await runtime.decider.act([heard(one, at=now) for one in requests])
+    assert {type(said.body).__name__ for said in thought.said} == {
+        "ParticipantEnrolled",
+        "EnrolmentRefused",
+        "NominationAnswered",
+        "NominationsInvited",
+    }

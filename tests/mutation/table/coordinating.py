@@ -238,4 +238,20 @@ MUTATIONS = (
         "_ASKED_FOR = (WithdrawalReason.REQUESTED,)",
         ("tests/attendance/test_history.py",),
     ),
+    Mutation(
+        "all methods that a path has are named",
+        "shared/web/refusing.py",
+        "        allowed = [method for method in _METHODS if _is_a_route(request, method)]",
+        '        allowed = [one.strip() for one in headers.get("Allow", "").split(",") if one.strip() != "HEAD"]',
+        ("tests/http/test_coordinating.py::test_a_path_that_is_read_and_written_names_all_that_can_be_done_there",),
+    ),
+    Mutation(
+        "what one round trip asks of several sessions is told apart",
+        "services/enrolment/store.py",
+        'any_of(SETTLED.c.session_id, "seated_in"))',
+        'any_of(SETTLED.c.session_id, "sessions"))',
+        (
+            "tests/http/test_coordinating.py::test_requests_of_every_kind_about_several_sessions_are_decided_in_one_transaction",
+        ),
+    ),
 )
