@@ -22,7 +22,7 @@ from services.enrolment.state import (
     Topic,
     Town,
 )
-from services.enrolment.subjects import town_subject
+from services.enrolment.subjects import session_subject, town_subject
 from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered, last_day_after
 from shared.contracts.enrolment import (
     AskedFor,
@@ -175,6 +175,7 @@ def settled_of(heard: Heard[PlacesSettled]) -> Settled:
         body.session_version,
         body.seats,
         body.announced_at,
+        tuple(map(str, body.decided_moments)),
         body.decided_at,
     )
 
@@ -261,11 +262,29 @@ def follow_nomination(working: Working, old: FactRow | None, new: FactRow, heard
 def follow_session(working: Working, old: FactRow | None, new: FactRow, heard: Heard[SessionFact]) -> None:
     """The days on which something is to be decided about it."""
     assert isinstance(new, Session)
-    is_on = new.state == SessionStanding.SCHEDULED
-    opens_at = new.terms.opens_at if new.nominations_end is not None else None
-    days = ((NOMINATIONS_OPEN, opens_at), (PLACES_RELEASED, new.releases_at), (SESSION_DECIDED, new.decides_at))
+    _set_moments(working, new, working[Settled].get(new.session_id))
+
+
+def follow_settled(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlacesSettled]) -> None:
+    """What has been decided is not decided again: nothing else may tell so, for there may have been nothing to say."""
+    assert isinstance(new, Settled)
+    session = working[Session].get(new.session_id)
+    if session is not None:
+        _set_moments(working, session, new)
+
+
+def _set_moments(working: Working, session: Session, settled: Settled | None) -> None:
+    is_on = session.state == SessionStanding.SCHEDULED
+    decided = settled.decided_moments if settled is not None and settled.is_by(session) else ()
+    opens_at = session.terms.opens_at if session.nominations_end is not None else None
+    days = (
+        (NOMINATIONS_OPEN, opens_at),
+        (PLACES_RELEASED, session.releases_at),
+        (SESSION_DECIDED, session.decides_at),
+    )
     for kind, moment in days:
-        _set_due(working, kind, subject_of(heard.body), moment if is_on else None, was_set=old is not None)
+        at = moment if is_on and kind not in decided else None
+        _set_due(working, kind, session_subject(session.session_id), at, was_set=True)
 
 
 def _set_due(working: Working, kind: str, subject: str, at: dt.datetime | None, *, was_set: bool) -> None:
@@ -275,7 +294,12 @@ def _set_due(working: Working, kind: str, subject: str, at: dt.datetime | None, 
         working[Due].remove(kind, subject)
 
 
-DERIVE: dict[type[FactRow], Derive] = {Place: follow_place, Nomination: follow_nomination, Session: follow_session}
+DERIVE: dict[type[FactRow], Derive] = {
+    Place: follow_place,
+    Nomination: follow_nomination,
+    Session: follow_session,
+    Settled: follow_settled,
+}
 
 
 MAKE: dict[Any, Any] = {

@@ -38,6 +38,7 @@ from shared.contracts.enrolment import (
     PlacesSettled,
     PlaceState,
     RefusalReason,
+    SessionMoment,
     Standing,
     WithdrawalReason,
 )
@@ -192,8 +193,7 @@ def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> l
     settled, what it had when it began.
     """
     before = working[Settled].get(session.session_id)
-    said_of = (before.session_source, before.session_event_id, before.session_version) if before else None
-    if said_of == (session.source, session.event_id, session.version):
+    if before is not None and before.is_by(session):
         return []
     taken = sum(place.state.takes_seat for place in working[Place].where("session_id", session.session_id))
     seats = max(session.capacity, taken)
@@ -209,6 +209,24 @@ def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> l
         session_version=session.version,
         seats=seats,
         announced_at=announced_at(working, session),
+        decided_at=working.now,
+    )
+    return [settled]
+
+
+def decide_looked_at(working: Working, session_id: str, moment: SessionMoment) -> list[PlacesSettled]:
+    """That this moment of the session has been decided."""
+    before = working[Settled].get(session_id)
+    if before is None or moment in before.decided_moments:
+        return []
+    settled = PlacesSettled(
+        session_id=session_id,
+        session_source=before.session_source,
+        session_event_id=before.session_event_id,
+        session_version=before.session_version,
+        seats=before.seats,
+        announced_at=before.announced_at,
+        decided_moments=(*map(SessionMoment, before.decided_moments), moment),
         decided_at=working.now,
     )
     return [settled]

@@ -7,7 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard, assert_never, cast
 
 from services.enrolment.calling import calls_towns, decide_calls
-from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal
+from services.enrolment.decisions import (
+    decide_looked_at,
+    decide_request,
+    decide_session,
+    decide_settled,
+    decide_withdrawal,
+)
 from services.enrolment.eligibility import Wait, never_eligible
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination, taken_until
@@ -20,7 +26,7 @@ from services.enrolment.substituting import decide_substitution, refuse_substitu
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import MembershipFact, PersonErased
-from shared.contracts.enrolment import AskedFor
+from shared.contracts.enrolment import AskedFor, SessionMoment
 from shared.contracts.model import Fact, members
 from shared.contracts.planner import SessionFact, SessionKind
 from shared.contracts.portal import (
@@ -133,11 +139,13 @@ def on_offer_ends(working: Working, moment: Due) -> None:
 def on_nominations_open(working: Working, moment: Due) -> None:
     """Enrolment opens: towns are called to nominate."""
     _call(working, [session_named(moment.subject)], None)
+    _say_looked_at(working, moment)
 
 
 def on_places_released(working: Working, moment: Due) -> None:
     """What towns have not used goes to the others."""
     _revise(working, [session_named(moment.subject)], None, ())
+    _say_looked_at(working, moment)
 
 
 def on_session_decided(working: Working, moment: Due) -> None:
@@ -146,6 +154,7 @@ def on_session_decided(working: Working, moment: Due) -> None:
     if session is not None:
         for fact in decide_risk(working, session, now=working.now):
             working.say(fact)
+    _say_looked_at(working, moment)
 
 
 Acting = StageOpened | PersonErased | CityFact | MembershipFact | SessionFact | EnrolmentRequest
@@ -237,6 +246,12 @@ def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None) ->
     if session is not None:
         for fact in decide_settled(working, session, now=max(working.now, session.heard_at)):
             working.say(fact, cause=heard)
+
+
+def _say_looked_at(working: Working, moment: Due) -> None:
+    """Last of all that was decided at a moment."""
+    for fact in decide_looked_at(working, session_named(moment.subject), SessionMoment(moment.kind)):
+        working.say(fact)
 
 
 def request_of(held: Held) -> Heard[EnrolmentRequest]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from shared.contracts.enrolment import SessionMoment
+
 OFFER_ENDS = "offer_ends"
 """Of a place: the offer has not been answered."""
-NOMINATIONS_OPEN = "nominations_open"
-"""Of a session: towns are called to nominate."""
-PLACES_RELEASED = "places_released"
-"""Of a session: what towns have not used is for all."""
-SESSION_DECIDED = "session_decided"
-"""Of a session: have enough confirmed?"""
+NOMINATIONS_OPEN, PLACES_RELEASED, SESSION_DECIDED = SessionMoment
+"""Of a session."""

@@ -8,7 +8,15 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from shared.contracts.directory import MemberKind
-from shared.contracts.enrolment import AskedFor, Basis, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import (
+    AskedFor,
+    Basis,
+    CallEnd,
+    Nominee,
+    RefusalReason,
+    Standing,
+    WithdrawalReason,
+)
 from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
@@ -259,7 +267,8 @@ class Line(Row):
 
 @immutable
 class Settled(FactRow):
-    """Which statement of a session its places were last settled by, with how many seats, and when the session was first heard of."""
+    """Which statement of a session its places were last settled by, with how many seats, when the session was first heard of, and
+    which of its moments have been decided."""
 
     KEY: ClassVar = ("session_id",)
 
@@ -269,7 +278,13 @@ class Settled(FactRow):
     session_version: int
     seats: int | None
     announced_at: dt.datetime | None
+    decided_moments: tuple[str, ...]
     decided_at: dt.datetime
+
+    def is_by(self, session: Session) -> bool:
+        """Whether by this statement of it."""
+        by = (self.session_source, self.session_event_id, self.session_version)
+        return by == (session.source, session.event_id, session.version)
 
 
 @immutable

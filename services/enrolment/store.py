@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.enrolment.calling import calls_towns
 from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
 from services.enrolment.handlers import OF_TOWNS, is_acted_on
-from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, SESSION_DECIDED
 from services.enrolment.nominating import nomination_id
 from services.enrolment.state import (
     Call,
@@ -30,11 +30,11 @@ from services.enrolment.state import (
     Topic,
     Town,
 )
-from services.enrolment.subjects import asked_for_by, place_subject, session_named, subjects_of
+from services.enrolment.subjects import asked_for_by, place_subject, session_named, session_subject, subjects_of
 from shared.books.holding import load_held_about
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.enrolment import PlaceFact
+from shared.contracts.enrolment import PlaceFact, PlacesSettled, SessionMoment
 from shared.contracts.model import members
 from shared.contracts.planner import (
     SessionCancelled,
@@ -123,6 +123,8 @@ SOURCE = "rollcall/enrolment"
 DECIDER = sa.Table("decider", METADATA, sa.Column("id", sa.Integer, primary_key=True), schema="kept")
 """One row, locked first by every deciding transaction: a lock hierarchy deadlocks or cannot be obeyed."""
 
+_WITH_MOMENTS: tuple[type[Any], ...] = (*members(SessionFact), PlacesSettled)
+"""From which the moments of a session follow."""
 _DECIDER = sa.select(DECIDER.c.id).with_for_update()
 _STAGES = sa.select(STAGE)
 _SESSIONS = sa.select(SESSION).where(
@@ -340,16 +342,22 @@ def _may_give_seats(working: Working, session_id: str) -> bool:
 
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
     """The moments that the facts set, move or take back, and the numbers of arrival."""
-    due, lines = set[tuple[str, str]](), set[tuple[str]]()
+    due, lines, looked_at = set[tuple[str, str]](), set[tuple[str]](), set[str]()
     for one in inputs:
         if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):
             due.add((OFFER_ENDS, place_subject(one.body.session_id, one.body.person_id)))
             lines.add((one.body.session_id,))
-        elif isinstance(one, Heard) and isinstance(one.body, members(SessionFact)):
-            due |= {
-                (kind, f"session/{one.body.session_id}")
-                for kind in (NOMINATIONS_OPEN, PLACES_RELEASED, SESSION_DECIDED)
-            }
+        elif isinstance(one, Due):
+            looked_at.add(session_named(one.subject))
+        elif isinstance(one.body, _WITH_MOMENTS):
+            looked_at.add(one.body.session_id)
+    if looked_at:
+        await (
+            reads.run()
+        )  # Whose owners are asked for already: of one table two questions in one round trip would be one.
+        due |= {(kind, session_subject(session_id)) for kind in SessionMoment for session_id in looked_at}
+        reads.by_key(working[Session], SESSION, {(session_id,) for session_id in looked_at})
+        reads.by_key(working[Settled], SETTLED, {(session_id,) for session_id in looked_at})
     if due:
         reads.by_key(working[Due], DUE, due)
     if lines:

@@ -11,6 +11,10 @@ def subjects_of(sessions: Iterable[str], people: Iterable[str]) -> list[str]:
     return [*(f"session/{one}" for one in sessions), *(f"person/{one}" for one in people)]
 
 
+def session_subject(session_id: str) -> str:
+    return f"session/{session_id}"
+
+
 def session_named(subject: str) -> str:
     """The session that a subject names, be it its own or that of something in it."""
     return subject.split("/")[1]

@@ -335,10 +335,21 @@ def what_it_asks(request: EnrolmentRequest) -> AskedFor:
             assert_never(never)
 
 
+class SessionMoment(StrEnum):
+    """A moment at which something about a session is decided, be it that there is nothing to say."""
+
+    NOMINATIONS_OPEN = "nominations_open"
+    """Towns are called to nominate."""
+    PLACES_RELEASED = "places_released"
+    """What towns have not used is for all."""
+    SESSION_DECIDED = "session_decided"
+    """Have enough confirmed?"""
+
+
 class PlacesSettled(Fact):
     """The places of a session follow from this statement of it: whatever enrolment decided because of it has been said before.
 
-    Said once for each statement of a session that enrolment heard. Whoever hears sessions too can wait for it before telling
+    Said once for each statement of a session that enrolment heard, and again when one of its moments has been decided. Whoever hears sessions too can wait for it before telling
     people something that enrolment is about to take back.
     """
 
@@ -355,6 +366,8 @@ class PlacesSettled(Fact):
     """How many may have a place. Once the session has begun: as many as it had when it began."""
     announced_at: Moment | None = None
     """When the session was first heard of. One that was announced before it began is settled for good when it begins."""
+    decided_moments: tuple[SessionMoment, ...] = ()
+    """The moments of this statement that have been decided."""
     decided_at: Moment
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0101",

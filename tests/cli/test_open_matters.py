@@ -160,7 +160,7 @@ async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
     waiting = body_of(ParticipantWaitlisted, session_id="s", person_id="p", city_id="c", decided_at=NOON)
     waits = dataclasses.replace(place_of(heard(waiting)), source=META[0])
     ours = (here.service.source, *META[1:])  # Nobody else's word counts.
-    settled = Settled(*ours, "s", stated.source, stated.event_id, stated.version, 1, NOON, NOON)
+    settled = Settled(*ours, "s", stated.source, stated.event_id, stated.version, 1, NOON, (), NOON)
     await put(here.engine, here.service, stated, waits)
     assert await standing_open(here) == {"on waiting lists": 1, "sessions not settled": 1}
     has = [dataclasses.replace(waits, person_id=one, state=Standing.ENROLLED) for one in ("p", "q")]

@@ -13,6 +13,7 @@ from shared.contracts.enrolment import NominationsCalledOff, NominationsInvited,
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
+from shared.state.working import Due
 from shared.testing import NOON
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
 
@@ -98,6 +99,29 @@ def test_towns_are_called_when_enrolment_opens_and_not_before(office: Office) ->
     assert calls(office) == []
     office.pass_to(OPENS)
     assert calls(office) == [(TOWN, "3")]
+
+
+@pytest.mark.parametrize(
+    ("terms", "moments"),
+    [
+        ({"opens_at": OPENS.isoformat()}, ["nominations_open"]),
+        ({"release_date": "2026-11-04"}, ["places_released"]),
+        ({"minimum": 1, "decision_date": "2026-11-04"}, ["session_decided"]),
+        ({"opens_at": "2026-11-03T23:00:00Z", "release_date": "2026-11-04"}, ["nominations_open", "places_released"]),
+    ],
+)
+def test_that_a_moment_was_decided_is_said_also_where_there_was_nothing_else_to_say(
+    office: Office, terms: dict[str, Any], moments: list[str]
+) -> None:
+    """A rebuild knows nothing but what was said: it would decide it again."""
+    office.session(**TERMS, **terms)
+    office.town(model=CityWithdrawn)
+    office.pass_to(OPENS)
+    assert list(office.settled[-1].decided_moments) == moments
+    assert list(office.mind[Due]) == []
+    office.hear(states(**terms), at=OPENS)
+    office.pass_to(OPENS)
+    assert list(office.settled[-1].decided_moments) == moments, "of this statement, too"
 
 
 def test_a_session_whose_deadline_has_passed_when_it_is_heard_calls_nobody(office: Office) -> None:

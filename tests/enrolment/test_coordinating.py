@@ -20,9 +20,13 @@ FIRST, SECOND = NominationMode.AS_MANY_AS_FIT, NominationMode.ALL_OR_NONE
 
 
 def for_several_towns(session_id: str, town: str) -> Any:
-    """Two places, for which towns are called at once."""
+    """Two places, for which towns are called; the moments of that are decided and not decided again by a rebuild."""
     now = dt.datetime.now(dt.UTC)
-    terms = {"nominations_until": (now + dt.timedelta(days=9)).isoformat()}
+    terms = {
+        "nominations_until": (now + dt.timedelta(days=9)).isoformat(),
+        "opens_at": now.isoformat(),
+        "release_date": f"{now.date()}",
+    }
     return training(session_id, town, kind=SessionKind.IN_DEPTH, capacity=2, **terms)
 
 

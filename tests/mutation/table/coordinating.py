@@ -129,7 +129,7 @@ MUTATIONS = (
     Mutation(
         "towns are called when enrolment opens",
         "services/enrolment/applying.py",
-        "    opens_at = new.terms.opens_at if new.nominations_end is not None else None",
+        "    opens_at = session.terms.opens_at if session.nominations_end is not None else None",
         "    opens_at = None",
         CALLS,
     ),
@@ -253,5 +253,12 @@ MUTATIONS = (
         (
             "tests/http/test_coordinating.py::test_requests_of_every_kind_about_several_sessions_are_decided_in_one_transaction",
         ),
+    ),
+    Mutation(
+        "that a moment of a session was decided is known by what was said",
+        "services/enrolment/applying.py",
+        "is_on and kind not in decided else None",
+        "is_on else None",
+        ("tests/enrolment/test_calls.py", "tests/enrolment/test_coordinating.py"),
     ),
 )

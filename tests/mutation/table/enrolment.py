@@ -87,7 +87,7 @@ MUTATIONS = (
     Mutation(
         "a statement is settled once",
         "services/enrolment/decisions.py",
-        "    if said_of == (session.source, session.event_id, session.version):",
+        "    if before is not None and before.is_by(session):",
         "    if False:",
         ("tests/enrolment/test_begun.py",),
     ),
@@ -235,9 +235,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a statement is known by its version, too",
-        "services/enrolment/decisions.py",
-        "    if said_of == (session.source, session.event_id, session.version):",
-        "    if said_of and said_of[:2] == (session.source, session.event_id):",
+        "services/enrolment/state.py",
+        "        return by == (session.source, session.event_id, session.version)",
+        "        return by[:2] == (session.source, session.event_id)",
         (
             "tests/enrolment/test_begun.py::test_every_statement_is_settled_also_if_the_planner_gives_all_of_them_one_id",
         ),

@@ -209,6 +209,7 @@ CREATE TABLE projection.settled (
     session_version BIGINT NOT NULL,
     seats BIGINT,
     announced_at TIMESTAMP WITH TIME ZONE,
+    decided_moments JSONB NOT NULL,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT settled_key PRIMARY KEY (session_id)
 );
