@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.notifications.ledger import Content, OpenNotice
 from shared.contracts.model import Language
-from shared.contracts.notifications import Says
+from shared.contracts.notifications import OfferTold, Says
 from shared.contracts.planner import Meeting, SessionKind
 from shared.values import immutable
 
@@ -87,6 +87,7 @@ class PlaceMail:
 class BriefMail:
     """What all mails without a calendar entry about one session share, in one language and of one kind."""
 
+    session_id: str
     letter: str
     language: Language
     session_kind: SessionKind
@@ -98,6 +99,8 @@ class BriefMail:
     because: str | None = None
     before: Arrangement | None = None
     in_doubt: bool = False
+    answer_by: dt.datetime | None = None
+    """Until when an answer counts, of a mail that asks for one."""
 
     @classmethod
     def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:
@@ -106,6 +109,7 @@ class BriefMail:
             raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
         says = content.says
         return cls(
+            session_id=session.session_id,
             letter=found.letter,
             language=language,
             session_kind=session.kind,
@@ -117,6 +121,7 @@ class BriefMail:
             because=found.because,
             before=before,
             in_doubt=found.in_doubt,
+            answer_by=says.offered_until if isinstance(says, OfferTold) and content.hash is not None else None,
         )
 
 

@@ -16,9 +16,12 @@ from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
     EnrolmentRefused,
+    EnrolmentWithdrawn,
     PlaceFact,
+    PlaceOffered,
     PlacesSettled,
     Standing,
+    WithdrawalReason,
     standing_after,
 )
 from shared.contracts.model import Event, Language, members
@@ -106,6 +109,11 @@ class Place(FactRow):
     session_id: str
     person_id: str
     state: Standing
+    reason: WithdrawalReason | None
+    """Why it was given up, if it was."""
+    offered_at: dt.datetime | None
+    offered_until: dt.datetime | None
+    """Which offer is open, and until when it may be accepted."""
 
 
 @immutable
@@ -204,7 +212,10 @@ def content_hash(body: SessionFact) -> str:
 
 
 def place_of(heard: Heard[PlaceFact]) -> Place:
-    return Place(*meta(heard), heard.body.session_id, heard.body.person_id, standing_after(heard.body))
+    body = heard.body
+    reason = body.reason if isinstance(body, EnrolmentWithdrawn) else None
+    offered = (body.offered_at, body.offered_until) if isinstance(body, PlaceOffered) else (None, None)
+    return Place(*meta(heard), body.session_id, body.person_id, standing_after(body), reason, *offered)
 
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:

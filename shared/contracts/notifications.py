@@ -53,7 +53,17 @@ class ReminderTold(_OfSession):
         return self.useful_until
 
 
-Says = Annotated[SessionTold | ReminderTold, Field(discriminator="of")]
+class OfferTold(_OfSession):
+    """That a place in it is held for the recipient."""
+
+    of: Literal["offer"] = "offer"
+    offered_at: Moment | None = None
+    """Which offer: when it was made."""
+    offered_until: Moment
+    """Until when it may be accepted, as told."""
+
+
+Says = Annotated[SessionTold | ReminderTold | OfferTold, Field(discriminator="of")]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
 
@@ -74,7 +84,7 @@ class NoticeOutcome(Fact):
     about: About
     kind: Word
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
-    waiting list; `reminder`. Others may follow."""
+    waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `reminder`. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

@@ -31,6 +31,7 @@ from shared.state.rows import fields_of, mapping
 
 NOW = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
 BEFORE = NOW - dt.timedelta(days=3)
+IN_TWO_DAYS = NOW + dt.timedelta(days=2)
 LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TERMS = Terms(
     since=LONG_AGO,
@@ -90,8 +91,15 @@ def place(
     session_id: str = "session-1",
     heard_at: dt.datetime = BEFORE,
     version: int = 1,
+    **changes: Any,
 ) -> Place:
-    return replace(Place(*_meta(heard_at), session_id, person_id, state), version=version)
+    row = Place(*_meta(heard_at), session_id, person_id, state, None, None, None)
+    return replace(row, version=version, **changes)
+
+
+def offered(until: dt.datetime = IN_TWO_DAYS, **changes: Any) -> Place:
+    """A place that is held for the person."""
+    return place(Standing.OFFERED, **({"offered_at": BEFORE, "offered_until": until} | changes))
 
 
 def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:

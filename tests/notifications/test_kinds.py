@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import tables
 from services.notifications.differences import given_up, is_open, live
-from services.notifications.kinds import KINDS, Subject, subject_of
+from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
-from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Session
+from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Session
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import Standing
-from shared.contracts.notifications import ReminderTold
+from shared.contracts.enrolment import Standing, WithdrawalReason
+from shared.contracts.notifications import OfferTold, ReminderTold
 from shared.state.rows import Row
 from tests.notifications.building import (
     BEFORE,
@@ -49,8 +49,10 @@ DAYS = (MONDAY, TUESDAY, YESTERDAY, TOMORROW, TOMORROW, TODAY)
 GO_LIVE = BEFORE - dt.timedelta(days=1)
 RULES = Rules(GO_LIVE, reminder_hour=6)
 """Now it is nine o'clock in Warsaw."""
-STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.WITHDRAWN)
+STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
 LIVES = 3
+DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
+REASONS = (WithdrawalReason.OFFER_EXPIRED, WithdrawalReason.OFFER_EXPIRED, WithdrawalReason.REQUESTED)
 
 
 def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
@@ -61,40 +63,51 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         days, standings = (*[TOMORROW] * 8, MONDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
     state = chance.choice((SCHEDULED, SCHEDULED, SCHEDULED, CANCELLED))
-    sessions = [
+    stated = [
         session(chance.choice(days), session_id=ids[1], heard_at=at, version=version, state=state)
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
     places = [
-        place(chance.choice(standings), person_id=ids[0], session_id=ids[1], heard_at=at, version=version)
+        _place(chance.choice(standings), chance, person_id=ids[0], session_id=ids[1], heard_at=at, version=version)
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, LIVES))), start=1)
     ]
-    rows: list[Row] = [*map(said_then, sessions), *map(said_then, places), sessions[-1], places[-1]]
+    rows: list[Row] = [*map(said_then, stated), *map(said_then, places), stated[-1], places[-1]]
     rows += [person(ids[0]), contact(ids[0])] if chance.random() < 0.9 else []
-    rows += [settled(sessions[-1])] if chance.random() < 0.8 else []
+    rows += [settled(stated[-1])] if chance.random() < 0.8 else []
     for subject, about in _abouts(ids[1]).items():
         if chance.random() < 0.6:
-            rows += [_told(ids[0], subject, about, sessions, chance)]
+            rows += [_told(ids[0], subject, about, stated, chance)]
         if chance.random() < 0.1:
             rows += [open_notice(recipient=ids[0], about=about, notice_id=f"notice-{subject}-{number}")]
     return rows
 
 
+def _place(standing: Standing, chance: random.Random, **fields: Any) -> Place:
+    match standing:
+        case Standing.OFFERED:
+            return place(standing, offered_at=BEFORE, offered_until=chance.choice(DEADLINES), **fields)
+        case Standing.WITHDRAWN:
+            return place(standing, reason=chance.choice(REASONS), **fields)
+    return place(standing, **fields)
+
+
 def _abouts(session_id: str) -> dict[Subject, str]:
     return {
         Subject.PLACE: f"place/{session_id}",
+        Subject.OFFER: f"offer/{session_id}",
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
     }
 
 
-def _told(recipient: str, subject: Subject, about: str, sessions: list[Session], chance: random.Random) -> Told:
+def _told(recipient: str, subject: Subject, about: str, stated: list[Session], chance: random.Random) -> Told:
     told = nothing_yet(recipient, about)
     states = (NoticeState.SENT, NoticeState.SENT, NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.FAILED)
     for number in range(chance.randint(0, 2)):
-        its = chance.choice((*sessions, session(chance.choice(DAYS))))
+        its, deadline = chance.choice((*stated, session(chance.choice(DAYS)))), chance.choice(DEADLINES)
         hashed = {
             Subject.PLACE: its.content,
+            Subject.OFFER: f"{its.content}/{sessions.microseconds(deadline)}/{sessions.microseconds(BEFORE)}",
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
         }[subject]
@@ -103,10 +116,13 @@ def _told(recipient: str, subject: Subject, about: str, sessions: list[Session],
             fields = dict(said.says) | {"of": "reminder"}
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})
+        if subject is Subject.OFFER:
+            fields = dict(said.says) | {"of": "offer"}
+            said = said.model_copy(update={"says": OfferTold(**fields, offered_at=BEFORE, offered_until=deadline)})
         at = chance.choice((BEFORE, NOW - dt.timedelta(days=2), NOW - dt.timedelta(hours=20), NOW))
         outcome = notice(recipient=recipient, about=about, sequence=number, said=said, state=chance.choice(states))
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
-    could_not = chance.choice((NOTHING, told.content, sessions[-1].content))
+    could_not = chance.choice((NOTHING, told.content, stated[-1].content))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
     return replace(told, **given) if chance.random() < 0.2 else told
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from services.notifications.kinds.kind import Kind
+from services.notifications.kinds.offer import OFFER_KIND
 from services.notifications.kinds.place import PLACE_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
@@ -15,6 +16,7 @@ class Subject(StrEnum):
     """How the subjects of a kind begin; what is more urgent is sent first."""
 
     PLACE = "place"
+    OFFER = "offer"
     WAITING = "waiting"
     REMINDER = "reminder"
 
@@ -23,6 +25,8 @@ def kind_of(subject: Subject) -> Kind:
     match subject:
         case Subject.PLACE:
             return PLACE_KIND
+        case Subject.OFFER:
+            return OFFER_KIND
         case Subject.WAITING:
             return WAITING_KIND
         case Subject.REMINDER:

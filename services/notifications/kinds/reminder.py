@@ -111,7 +111,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_told_place = TOLD.alias("told_place")
+_told_place = sessions.told_of_another(sessions.PLACE_NAME)
 _nothing_told = sessions.nothing_told(_told_place)
 _known = sessions.known_before(Standing.ENROLLED, told=_told_place)
 _after_noon = sa.bindparam("reminder_after_noon", type_=sa.Interval())
@@ -133,10 +133,7 @@ _quiet = sa.bindparam("reminder_quiet", type_=sa.Interval())
 
 def _around(places: sa.FromClause) -> sa.FromClause:
     found = sessions.around(places, sessions.about(NAME, RULE), always=True)
-    subject = sessions.about(sessions.PLACE_NAME)
-    return found.outerjoin(
-        _told_place, sa.and_(_told_place.c.recipient == PLACE.c.person_id, _told_place.c.about == subject)
-    ).outerjoin(_known, sa.true())
+    return sessions.with_told(found, _told_place, sessions.PLACE_NAME).outerjoin(_known, sa.true())
 
 
 def _read(reading: Reading, rules: Rules) -> Reminder:

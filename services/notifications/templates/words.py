@@ -30,6 +30,10 @@ class Notice(BaseModel):
     where: str | None = None
     reason: str | None = None
     """Why the person receives it, if it is not about a place."""
+    page: str | None = None
+    """What the button says that leads to the page of their place, if it is something else."""
+    steps_without_page: tuple[str, ...] = ()
+    """What to do where mails lead to no page, if it is something else."""
     in_doubt: str | None = None
     """Said besides, while nobody knows whether the last mail about it arrived."""
 
@@ -42,6 +46,7 @@ class Labels(BaseModel):
     who: str
     before: str
     your_place: str
+    answer_by: str
 
 
 class Changed(BaseModel):

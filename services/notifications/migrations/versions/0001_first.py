@@ -137,6 +137,9 @@ CREATE TABLE projection.place (
     session_id TEXT NOT NULL,
     person_id TEXT NOT NULL,
     state TEXT NOT NULL,
+    reason TEXT,
+    offered_at TIMESTAMP WITH TIME ZONE,
+    offered_until TIMESTAMP WITH TIME ZONE,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
@@ -149,6 +152,9 @@ CREATE TABLE projection.place_said (
     session_id TEXT NOT NULL,
     person_id TEXT NOT NULL,
     state TEXT NOT NULL,
+    reason TEXT,
+    offered_at TIMESTAMP WITH TIME ZONE,
+    offered_until TIMESTAMP WITH TIME ZONE,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
