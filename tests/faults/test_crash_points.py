@@ -31,7 +31,7 @@ from tests.faults.living import Processes
 from tests.faults.mailing import Mail, Sink
 from tests.faults.surroundings import Surroundings
 
-pytestmark = [pytest.mark.long, pytest.mark.campaign]
+pytestmark = [pytest.mark.long, pytest.mark.campaign(counted=True)]
 
 MIGRATING = asyncio.Lock()
 """alembic has one context a process: two migrations at once would wait for each other for ever."""
