@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.notifications.ledger import Content, OpenNotice
 from shared.contracts.model import Language
-from shared.contracts.notifications import OfferTold, Says
+from shared.contracts.notifications import Says
 from shared.contracts.planner import Meeting, SessionKind
 from shared.values import immutable
 
@@ -99,8 +99,8 @@ class BriefMail:
     because: str | None = None
     before: Arrangement | None = None
     in_doubt: bool = False
-    answer_by: dt.datetime | None = None
-    """Until when an answer counts, of a mail that asks for one."""
+    moment: dt.datetime | None = None
+    """What it says besides, such as until when an answer counts; the words say what happens then."""
 
     @classmethod
     def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:
@@ -121,7 +121,6 @@ class BriefMail:
             because=found.because,
             before=before,
             in_doubt=found.in_doubt,
-            answer_by=says.offered_until if isinstance(says, OfferTold) and content.hash is not None else None,
         )
 
 

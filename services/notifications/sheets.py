@@ -96,7 +96,8 @@ def session_sheet(
         "days": days,
         "place": place,
         "place_before": place_before(mail, told),
-        "answer_by": _answer_by(mail, words),
+        "moment": _moment_of(mail, words),
+        "moment_label": notice.moment,
         "page_label": notice.page or words.labels.your_place,
         "next_steps": words.next_steps,
         "reason": notice.reason or words.reason,
@@ -108,12 +109,12 @@ def session_sheet(
     return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
 
 
-def _answer_by(mail: BriefMail | PlaceMail, words: Words) -> str | None:
+def _moment_of(mail: BriefMail | PlaceMail, words: Words) -> str | None:
     """By the clocks of where the session begins."""
-    if not isinstance(mail, BriefMail) or mail.answer_by is None:
+    if not isinstance(mail, BriefMail) or mail.moment is None:
         return None
     first = in_order(mail.meetings)[0]
-    return moment_told(mail.answer_by, first.zone, words.locale).text
+    return moment_told(mail.moment, first.zone, words.locale).text
 
 
 def place_of(mail: BriefMail | PlaceMail) -> tuple[str, ...]:

@@ -15,11 +15,13 @@ from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
+    AskedFor,
     EnrolmentRefused,
     EnrolmentWithdrawn,
     PlaceFact,
     PlaceOffered,
     PlacesSettled,
+    RefusalReason,
     Standing,
     WithdrawalReason,
     standing_after,
@@ -99,6 +101,8 @@ class Session(FactRow):
     noon_before_at: dt.datetime
     """Noon of the day before it begins, by the clocks of the first meeting: hours of that day are counted from it."""
     content: str
+    opens_at: dt.datetime | None
+    """From when on places may be asked for."""
     state: SessionStanding
 
 
@@ -114,6 +118,21 @@ class Place(FactRow):
     offered_at: dt.datetime | None
     offered_until: dt.datetime | None
     """Which offer is open, and until when it may be accepted."""
+
+
+@immutable
+class Refusal(FactRow):
+    """The newest refusal of what somebody asked for. It leaves the place as it stands, so it is a row beside it: as the place's row it would
+    only make an old place look new."""
+
+    KEY: ClassVar = ("session_id", "person_id")
+
+    session_id: str
+    person_id: str
+    asked_for: AskedFor
+    reason: RefusalReason
+    standing: Standing
+    """How their place stands all the same."""
 
 
 @immutable
@@ -188,6 +207,7 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.ends_at,
         noon_before(body),
         content_hash(body),
+        body.opens_at,
         SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
     )
 
@@ -216,6 +236,11 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
     reason = body.reason if isinstance(body, EnrolmentWithdrawn) else None
     offered = (body.offered_at, body.offered_until) if isinstance(body, PlaceOffered) else (None, None)
     return Place(*meta(heard), body.session_id, body.person_id, standing_after(body), reason, *offered)
+
+
+def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
+    body = heard.body
+    return Refusal(*meta(heard), body.session_id, body.person_id, body.asked_for, body.reason, body.standing)
 
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
@@ -254,8 +279,8 @@ MAKE: dict[Any, Any] = {
     ContactForgotten: forgotten_contact_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(SessionFact), session_of),
-    # A refusal leaves the place as it stands: as a row it would only make an old place look new.
     **{kind: place_of for kind in members(PlaceFact) if kind is not EnrolmentRefused},
+    EnrolmentRefused: refusal_of,
     PlacesSettled: settled_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,

@@ -31,7 +31,7 @@ from services.notifications.tables import (
     is_of,
 )
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import PlaceState
+from shared.contracts.enrolment import EnrolmentRefused, PlaceState
 from shared.contracts.notifications import NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
@@ -221,6 +221,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 outcomes.append((body.recipient, body.about))
             case Heard(body=SessionState() as body):
                 sessions.add((body.session_id, one.source, one.version))
+            case Heard(body=EnrolmentRefused()):
+                pass  # It leaves the place as it stands.
             case Heard(body=PlaceState() as body):
                 places.add((body.session_id, body.person_id, one.source, one.version))
     if outcomes:

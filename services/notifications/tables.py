@@ -12,7 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.keys import LinkKey, SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
-from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid, Settled, Topic, Town
+from services.notifications.state import (
+    Contact,
+    Person,
+    Place,
+    PlaceSaid,
+    Refusal,
+    Session,
+    SessionSaid,
+    Settled,
+    Topic,
+    Town,
+)
 from shared.postgres.database import KEPT, table_of
 from shared.state.rows import Row
 
@@ -39,6 +50,12 @@ PLACE = table_of(
     Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
 )
 SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
+REFUSAL = table_of(
+    Refusal,
+    "refusal",
+    METADATA,
+    extra=[sa.Index("refusal_person", "person_id"), sa.Index("refusal_heard", "heard_at")],
+)
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 NOTICE = table_of(
     Notice,
@@ -88,6 +105,7 @@ TABLES: dict[type[Row], sa.Table] = {
     SessionSaid: SESSION_SAID,
     Place: PLACE,
     PlaceSaid: PLACE_SAID,
+    Refusal: REFUSAL,
     Notice: NOTICE,
     Settled: SETTLED,
     Told: TOLD,

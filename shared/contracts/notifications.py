@@ -63,7 +63,16 @@ class OfferTold(_OfSession):
     """Until when it may be accepted, as told."""
 
 
-Says = Annotated[SessionTold | ReminderTold | OfferTold, Field(discriminator="of")]
+class RefusalTold(_OfSession):
+    """That a request for a place in it was refused, and why."""
+
+    of: Literal["refusal"] = "refusal"
+    reason: Word
+    opens_at: Moment | None = None
+    """When enrolment opens, as told."""
+
+
+Says = Annotated[SessionTold | ReminderTold | OfferTold | RefusalTold, Field(discriminator="of")]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
 
@@ -84,7 +93,8 @@ class NoticeOutcome(Fact):
     about: About
     kind: Word
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
-    waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `reminder`. Others may follow."""
+    waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reminder`.
+    Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

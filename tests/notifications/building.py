@@ -17,6 +17,7 @@ from services.notifications.state import (
     Person,
     Place,
     PlaceSaid,
+    Refusal,
     Session,
     SessionSaid,
     Settled,
@@ -24,7 +25,7 @@ from services.notifications.state import (
     Town,
 )
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import AskedFor, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionKind
 from shared.state.rows import fields_of, mapping
@@ -79,6 +80,7 @@ def session(
             ZoneInfo("Europe/Warsaw"),
         ),
         "+".join(one.starts_local.isoformat() for one in meetings),
+        None,
         SCHEDULED,
     )
     return replace(row, **changes)
@@ -100,6 +102,14 @@ def place(
 def offered(until: dt.datetime = IN_TWO_DAYS, **changes: Any) -> Place:
     """A place that is held for the person."""
     return place(Standing.OFFERED, **({"offered_at": BEFORE, "offered_until": until} | changes))
+
+
+def refusal(
+    reason: RefusalReason = RefusalReason.NOT_IN_TEAM, *, heard_at: dt.datetime = BEFORE, **changes: Any
+) -> Refusal:
+    """Of a request for a place."""
+    row = Refusal(*_meta(heard_at), "session-1", "person-1", AskedFor.PLACE, reason, Standing.NONE)
+    return replace(row, **({"version": 2, "event_id": "event-2"} | changes))
 
 
 def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:

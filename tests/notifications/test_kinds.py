@@ -16,10 +16,11 @@ from services.notifications import tables
 from services.notifications.differences import given_up, is_open, live
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
-from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Session
+from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Refusal, Session
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.notifications import OfferTold, ReminderTold
 from shared.state.rows import Row
 from tests.notifications.building import (
@@ -36,6 +37,7 @@ from tests.notifications.building import (
     open_notice,
     person,
     place,
+    refusal,
     said_then,
     session,
     settled,
@@ -74,6 +76,9 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     rows: list[Row] = [*map(said_then, stated), *map(said_then, places), stated[-1], places[-1]]
     rows += [person(ids[0]), contact(ids[0])] if chance.random() < 0.9 else []
     rows += [settled(stated[-1])] if chance.random() < 0.8 else []
+    if kind is Subject.REFUSAL:
+        rows += [_refusal(ids, places[-1], chance)]
+        rows.remove(places[-1]) if chance.random() < 0.5 else None
     for subject, about in _abouts(ids[1]).items():
         if chance.random() < 0.6:
             rows += [_told(ids[0], subject, about, stated, chance)]
@@ -91,12 +96,26 @@ def _place(standing: Standing, chance: random.Random, **fields: Any) -> Place:
     return place(standing, **fields)
 
 
+def _refusal(ids: tuple[str, str], its_place: Place, chance: random.Random) -> Refusal:
+    its = refusal(
+        chance.choice((*MAILED, RefusalReason.ALREADY_PLACED, RefusalReason.ASKED_SINCE)),
+        heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE)),
+        session_id=ids[1],
+        person_id=ids[0],
+        version=chance.choice((its_place.version - 1, its_place.version + 1, its_place.version + 1)),
+        asked_for=chance.choice((AskedFor.PLACE, AskedFor.PLACE, AskedFor.PLACE, AskedFor.WITHDRAWAL)),
+        standing=chance.choice((Standing.NONE, Standing.NONE, Standing.WITHDRAWN, Standing.ENROLLED)),
+    )
+    return replace(its, source=chance.choice((its.source, its.source, "urn:example:other")))
+
+
 def _abouts(session_id: str) -> dict[Subject, str]:
     return {
         Subject.PLACE: f"place/{session_id}",
         Subject.OFFER: f"offer/{session_id}",
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
+        Subject.REFUSAL: f"refusal/{session_id}",
     }
 
 
@@ -110,6 +129,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.OFFER: f"{its.content}/{sessions.microseconds(deadline)}/{sessions.microseconds(BEFORE)}",
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
+            Subject.REFUSAL: chance.choice(("event-2", "event-1")),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
         if subject is Subject.REMINDER:
@@ -122,7 +142,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         at = chance.choice((BEFORE, NOW - dt.timedelta(days=2), NOW - dt.timedelta(hours=20), NOW))
         outcome = notice(recipient=recipient, about=about, sequence=number, said=said, state=chance.choice(states))
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
-    could_not = chance.choice((NOTHING, told.content, stated[-1].content))
+    could_not = chance.choice((NOTHING, told.content, stated[-1].content, "event-2"))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
     return replace(told, **given) if chance.random() < 0.2 else told
 

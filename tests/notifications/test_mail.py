@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from aiosmtplib.email import extract_recipients, extract_sender
 
+from services.notifications.kinds.refusal import MAILED, OPEN_NOW
 from services.notifications.letters import Arrangement, BriefMail, Letter, PlaceMail, Recipient
 from services.notifications.mail import Renderer
 from shared.contracts.model import Language
@@ -73,6 +74,7 @@ BRIEF = [
         ("offer_change", None),
         *(("offer_ended", because) for because in ("expired", "declined", "begun", "cancelled", "ended")),
         ("reminder", None),
+        *(("refused", str(reason)) for reason in (*MAILED, OPEN_NOW)),
     )
 ]
 """The mails that carry nothing for a calendar."""
@@ -129,7 +131,7 @@ def test_the_subject_says_what_happened_and_when(mail: PlaceMail, subject: str) 
     [(Language.PL, "wtorek, 24 listopada 2026, 9:00"), (Language.EN, "Tuesday, 24 November 2026, 9:00")],
 )
 def test_an_offer_says_by_the_clocks_of_the_town_until_when_it_is_held(language: Language, by: str) -> None:
-    mail = brief_mail("offer", language, answer_by=dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC))
+    mail = brief_mail("offer", language, moment=dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC))
     for subtype in ("plain", "html"):
         assert by in body(received(mail), subtype)
     elsewhere = replace(mail, meetings=(day("day-1", "2026-11-26T09:00", "2026-11-26T15:00", zone="Europe/Kyiv"),))

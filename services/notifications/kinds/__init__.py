@@ -8,6 +8,7 @@ from typing import assert_never
 from services.notifications.kinds.kind import Kind
 from services.notifications.kinds.offer import OFFER_KIND
 from services.notifications.kinds.place import PLACE_KIND
+from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
@@ -18,6 +19,7 @@ class Subject(StrEnum):
     PLACE = "place"
     OFFER = "offer"
     WAITING = "waiting"
+    REFUSAL = "refusal"
     REMINDER = "reminder"
 
 
@@ -29,6 +31,8 @@ def kind_of(subject: Subject) -> Kind:
             return OFFER_KIND
         case Subject.WAITING:
             return WAITING_KIND
+        case Subject.REFUSAL:
+            return REFUSAL_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
     assert_never(subject)

@@ -98,7 +98,9 @@ class Offer(Matter):
         return self.facts.named(content, language)
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
-        return BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
+        mail = BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
+        says = found.says.says
+        return replace(mail, moment=says.offered_until) if found.says.hash and isinstance(says, OfferTold) else mail
 
     def _believed(self, told: Told | None) -> Told:
         place, known = self.facts.place, self.facts.known_before

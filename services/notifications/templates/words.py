@@ -30,6 +30,8 @@ class Notice(BaseModel):
     where: str | None = None
     reason: str | None = None
     """Why the person receives it, if it is not about a place."""
+    moment: str | None = None
+    """What happens at the moment that the mail names, if it names one."""
     page: str | None = None
     """What the button says that leads to the page of their place, if it is something else."""
     steps_without_page: tuple[str, ...] = ()
@@ -46,7 +48,6 @@ class Labels(BaseModel):
     who: str
     before: str
     your_place: str
-    answer_by: str
 
 
 class Changed(BaseModel):

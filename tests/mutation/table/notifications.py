@@ -360,4 +360,32 @@ MUTATIONS = (
         "        return None",
         ("tests/notifications/test_offer.py::test_who_never_heard_of_an_offer_that_lapsed_is_a_fact",),
     ),
+    Mutation(
+        "a newer word about the place makes a refusal moot",
+        "services/notifications/kinds/refusal.py",
+        "            return place.version < refusal.version\n",
+        "            return True\n",
+        ("tests/notifications/test_refusal.py::test_what_was_said_of_the_place_since_makes_a_refusal_moot",),
+    ),
+    Mutation(
+        "whoever has what they asked for is told of no refusal",
+        "services/notifications/kinds/refusal.py",
+        "refusal.standing not in WITHOUT_PLACE",
+        "False",
+        ("tests/notifications/test_refusal.py::test_who_lacks_nothing_that_they_asked_for_is_told_nothing",),
+    ),
+    Mutation(
+        "a refusal makes no old place look new",
+        "services/notifications/store.py",
+        "            case Heard(body=EnrolmentRefused()):\n                pass  # It leaves the place as it stands.\n",
+        "",
+        ("tests/notifications/test_refusal.py::test_a_refusal_is_heard_beside_the_place_and_leaves_it_as_it_is",),
+    ),
+    Mutation(
+        "what somebody is told to do is possible when they read it",
+        "services/notifications/kinds/refusal.py",
+        "opens_at is not None and now < opens_at else OPEN_NOW",
+        "opens_at is not None else OPEN_NOW",
+        ("tests/notifications/test_refusal.py::test_what_somebody_is_told_to_do_is_possible_when_they_read_it",),
+    ),
 )

@@ -158,6 +158,24 @@ CREATE TABLE projection.place_said (
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
+CREATE TABLE projection.refusal (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    asked_for TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    CONSTRAINT refusal_key PRIMARY KEY (session_id, person_id)
+);
+
+CREATE INDEX refusal_heard ON projection.refusal (heard_at);
+
+CREATE INDEX refusal_person ON projection.refusal (person_id);
+
 CREATE INDEX place_heard ON projection.place (heard_at);
 
 CREATE INDEX place_person ON projection.place (person_id);
@@ -179,6 +197,7 @@ CREATE TABLE projection.session (
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
     noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
+    opens_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
@@ -206,6 +225,7 @@ CREATE TABLE projection.session_said (
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
     noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
+    opens_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );
