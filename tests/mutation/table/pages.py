@@ -158,4 +158,11 @@ MUTATIONS = (
         "(WithdrawalReason.REQUESTED,)",
         ("tests/enrolment/test_showing.py::test_whoever_is_out_by_their_own_doing_may_ask_again",),
     ),
+    Mutation(
+        "integrators read of a refusal what people read",
+        "services/enrolment/pages/reasons.html",
+        "Enrolment was over. Ask",
+        "It was over. Ask",
+        ("tests/enrolment/test_reasons.py::test_the_table_of_codes_names_every_one_with_what_people_read",),
+    ),
 )
