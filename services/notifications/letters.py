@@ -71,6 +71,8 @@ class PlaceMail:
     in_doubt: bool = False
     """Nobody knows whether the last mail about it arrived."""
     is_ahead: bool = True
+    asks_for_reply: bool = False
+    """Whoever has the place is to say whether they come."""
 
     @property
     def told(self) -> tuple[Arrangement, ...]:

@@ -56,6 +56,8 @@ class NotificationsSettings(Settings):
     """From this hour on people are reminded of what begins the next day, by the clocks of that place; clocks change at night."""
     reminder_quiet_hours: Annotated[float, Field(ge=0)] = 24.0
     """Who was mailed about their place within so long before that hour is not reminded of it."""
+    reply_reminder_hours: Annotated[float, Field(gt=0, le=24 * 60)] = 57.0
+    """So long before the decision day begins whoever has not said whether they come is reminded: 57 is 15:00 two days before."""
     plan_most: int = 5_000
     """Differences found by one look; more are found by the next."""
     reconcile_seconds: float = 60.0
@@ -78,7 +80,12 @@ class NotificationsSettings(Settings):
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.since, self.reminder_hour, dt.timedelta(hours=self.reminder_quiet_hours))
+        return Rules(
+            self.since,
+            self.reminder_hour,
+            dt.timedelta(hours=self.reminder_quiet_hours),
+            dt.timedelta(hours=self.reply_reminder_hours),
+        )
 
     def terms(self) -> Terms:
         return Terms(

@@ -29,6 +29,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
+from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
@@ -103,6 +104,10 @@ class Session(FactRow):
     content: str
     opens_at: dt.datetime | None
     """From when on places may be asked for."""
+    minimum: int | None
+    """How many have to have confirmed on the decision day."""
+    decides_at: dt.datetime | None
+    """When that day begins, by the clocks of the first meeting."""
     state: SessionStanding
 
 
@@ -118,6 +123,8 @@ class Place(FactRow):
     offered_at: dt.datetime | None
     offered_until: dt.datetime | None
     """Which offer is open, and until when it may be accepted."""
+    reply: Reply
+    """Whether the person says that they come."""
 
 
 @immutable
@@ -208,13 +215,25 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         noon_before(body),
         content_hash(body),
         body.opens_at,
+        body.minimum,
+        _begin_of(body, body.decision_date),
         SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
     )
 
 
+def _begin_of(body: SessionFact, date: dt.date | None) -> dt.datetime | None:
+    if date is None:
+        return None
+    return dt.datetime.combine(date, dt.time(), ZoneInfo(_first_of(body).zone)).astimezone(dt.UTC)
+
+
+def _first_of(body: SessionFact) -> Meeting:
+    return min(body.meetings, key=lambda meeting: (meeting.starts_at, meeting.meeting_id))
+
+
 def noon_before(body: SessionFact) -> dt.datetime:
     """Clocks change at night: from this moment on every hour of that day lasts an hour."""
-    first = min(body.meetings, key=lambda meeting: (meeting.starts_at, meeting.meeting_id))
+    first = _first_of(body)
     eve = first.starts_local.date() - dt.timedelta(days=1)
     return dt.datetime.combine(eve, dt.time(12), ZoneInfo(first.zone)).astimezone(dt.UTC)
 
@@ -235,7 +254,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
     body = heard.body
     reason = body.reason if isinstance(body, EnrolmentWithdrawn) else None
     offered = (body.offered_at, body.offered_until) if isinstance(body, PlaceOffered) else (None, None)
-    return Place(*meta(heard), body.session_id, body.person_id, standing_after(body), reason, *offered)
+    return Place(*meta(heard), body.session_id, body.person_id, standing_after(body), reason, *offered, body.reply)
 
 
 def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:

@@ -44,6 +44,7 @@ SESSION = table_of(
         sa.Index("session_ends", "ends_at"),
         sa.Index("session_heard", "heard_at"),
         sa.Index("session_noon_before", "noon_before_at"),
+        sa.Index("session_decides", "decides_at"),
     ],
 )
 PLACE = table_of(

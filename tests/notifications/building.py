@@ -28,6 +28,7 @@ from services.notifications.untold import Addressee, Truth
 from shared.contracts.enrolment import AskedFor, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionKind
+from shared.contracts.portal import Reply
 from shared.state.rows import fields_of, mapping
 
 NOW = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
@@ -81,6 +82,8 @@ def session(
         ),
         "+".join(one.starts_local.isoformat() for one in meetings),
         None,
+        None,
+        None,
         SCHEDULED,
     )
     return replace(row, **changes)
@@ -95,7 +98,7 @@ def place(
     version: int = 1,
     **changes: Any,
 ) -> Place:
-    row = Place(*_meta(heard_at), session_id, person_id, state, None, None, None)
+    row = Place(*_meta(heard_at), session_id, person_id, state, None, None, None, Reply.NONE)
     return replace(row, version=version, **changes)
 
 

@@ -22,6 +22,7 @@ from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, 
 from services.notifications.untold import Addressee, Truth
 from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.notifications import OfferTold, ReminderTold
+from shared.contracts.portal import Reply
 from shared.state.rows import Row
 from tests.notifications.building import (
     BEFORE,
@@ -53,6 +54,7 @@ RULES = Rules(GO_LIVE, reminder_hour=6)
 """Now it is nine o'clock in Warsaw."""
 STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
 LIVES = 3
+DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
 REASONS = (WithdrawalReason.OFFER_EXPIRED, WithdrawalReason.OFFER_EXPIRED, WithdrawalReason.REQUESTED)
 
@@ -60,13 +62,23 @@ REASONS = (WithdrawalReason.OFFER_EXPIRED, WithdrawalReason.OFFER_EXPIRED, Withd
 def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     """One person, one session, what was said of both, and what was told of it: anything."""
     ids = (f"person-{number}", f"session-{number}")
-    days, standings = DAYS, STANDINGS
+    days, standings, decisions = DAYS, STANDINGS, DECISIONS
     if kind is Subject.REMINDER:  # Rare enough as it is.
         days, standings = (*[TOMORROW] * 8, MONDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
+    if kind is Subject.REPLY:
+        days, standings = (*[MONDAY] * 8, TUESDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
+        decisions = (*DECISIONS[1:5] * 4, *DECISIONS)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
     state = chance.choice((SCHEDULED, SCHEDULED, SCHEDULED, CANCELLED))
     stated = [
-        session(chance.choice(days), session_id=ids[1], heard_at=at, version=version, state=state)
+        session(
+            chance.choice(days),
+            session_id=ids[1],
+            heard_at=at,
+            version=version,
+            state=state,
+            decides_at=chance.choice(decisions),
+        )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
     places = [
@@ -93,7 +105,7 @@ def _place(standing: Standing, chance: random.Random, **fields: Any) -> Place:
             return place(standing, offered_at=BEFORE, offered_until=chance.choice(DEADLINES), **fields)
         case Standing.WITHDRAWN:
             return place(standing, reason=chance.choice(REASONS), **fields)
-    return place(standing, **fields)
+    return place(standing, reply=chance.choice((Reply.NONE, Reply.NONE, Reply.CONFIRMED)), **fields)
 
 
 def _refusal(ids: tuple[str, str], its_place: Place, chance: random.Random) -> Refusal:
@@ -115,6 +127,7 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.OFFER: f"offer/{session_id}",
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
+        Subject.REPLY: f"reply/{session_id}/before-decision",
         Subject.REFUSAL: f"refusal/{session_id}",
     }
 
@@ -129,10 +142,11 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.OFFER: f"{its.content}/{sessions.microseconds(deadline)}/{sessions.microseconds(BEFORE)}",
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
+            Subject.REPLY: its.content,
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
-        if subject is Subject.REMINDER:
+        if subject in (Subject.REMINDER, Subject.REPLY):
             fields = dict(said.says) | {"of": "reminder"}
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})
@@ -142,7 +156,8 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         at = chance.choice((BEFORE, NOW - dt.timedelta(days=2), NOW - dt.timedelta(hours=20), NOW))
         outcome = notice(recipient=recipient, about=about, sequence=number, said=said, state=chance.choice(states))
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
-    could_not = chance.choice((NOTHING, told.content, stated[-1].content, "event-2"))
+    now = "event-2" if subject is Subject.REFUSAL else stated[-1].content
+    could_not = chance.choice((NOTHING, told.content, now))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
     return replace(told, **given) if chance.random() < 0.2 else told
 

@@ -74,6 +74,7 @@ BRIEF = [
         ("offer_change", None),
         *(("offer_ended", because) for because in ("expired", "declined", "begun", "cancelled", "ended")),
         ("reminder", None),
+        ("reply_asked", None),
         *(("refused", str(reason)) for reason in (*MAILED, OPEN_NOW)),
     )
 ]

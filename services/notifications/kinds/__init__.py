@@ -10,6 +10,7 @@ from services.notifications.kinds.offer import OFFER_KIND
 from services.notifications.kinds.place import PLACE_KIND
 from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
+from services.notifications.kinds.reply import REPLY_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
 
@@ -20,6 +21,7 @@ class Subject(StrEnum):
     OFFER = "offer"
     WAITING = "waiting"
     REFUSAL = "refusal"
+    REPLY = "reply"
     REMINDER = "reminder"
 
 
@@ -33,6 +35,8 @@ def kind_of(subject: Subject) -> Kind:
             return WAITING_KIND
         case Subject.REFUSAL:
             return REFUSAL_KIND
+        case Subject.REPLY:
+            return REPLY_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
     assert_never(subject)

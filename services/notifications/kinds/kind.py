@@ -26,11 +26,17 @@ class Rules:
     since: dt.datetime
     reminder_hour: int = 15
     reminder_quiet: dt.timedelta = dt.timedelta(hours=24)
+    reply_before: dt.timedelta = dt.timedelta(hours=57)
 
     def parameters(self) -> dict[str, Any]:
         """As the statements of all kinds name them."""
         after_noon = dt.timedelta(hours=self.reminder_hour - 12)
-        return {"since": self.since, "reminder_after_noon": after_noon, "reminder_quiet": self.reminder_quiet}
+        return {
+            "since": self.since,
+            "reminder_after_noon": after_noon,
+            "reminder_quiet": self.reminder_quiet,
+            "reply_before": self.reply_before,
+        }
 
 
 class Reading:

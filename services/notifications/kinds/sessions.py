@@ -34,6 +34,7 @@ from services.notifications.tables import (
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import SessionTold
+from shared.contracts.portal import Reply
 from shared.values import immutable
 
 PLACE_NAME, OFFER_NAME, WAITING_NAME = "place", "offer", "waiting"
@@ -72,6 +73,14 @@ class Facts:
             and self.place.state == standing
             and self.session.state == SCHEDULED
         )
+
+    @property
+    def asks_for_reply(self) -> bool:
+        """Whether the person has a place and is to say whether they come: the session needs to know, and they have not said."""
+        session, place = self.session, self.place
+        if session is None or place is None or not self.stands(Standing.ENROLLED) or place.reply != Reply.NONE:
+            return False
+        return session.minimum is not None or session.decides_at is not None
 
     def true_now(self, content: str | None) -> Content:
         """What a mail says of the session; the topic's name follows with the language."""

@@ -109,6 +109,16 @@ class Notices(BaseModel):
     place_cancelled: Notice
 
 
+class ReplyWords(BaseModel):
+    """What a mail about a place says besides where a session needs to know who comes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    page: str
+    step: str
+    step_without_page: str
+
+
 class Words(BaseModel):
     """One language. A word that is missing or unknown is refused when the process starts, not when a mail is due."""
 
@@ -129,6 +139,7 @@ class Words(BaseModel):
     changed: Changed
     day_notes: DayNotes
     calendar_steps: CalendarSteps
+    reply: ReplyWords
     notices: Notices
 
 

@@ -311,9 +311,9 @@ MUTATIONS = (
     ),
     Mutation(
         "who was told just now is not reminded",
-        "services/notifications/kinds/reminder.py",
-        "knows_since <= self._at - self.rules.reminder_quiet",
-        "knows_since <= self._at",
+        "services/notifications/kinds/knowing.py",
+        "since <= at - rules.reminder_quiet",
+        "since <= at",
         (
             "tests/notifications/test_reminder.py::test_nobody_is_reminded_whom_a_mail_about_the_place_told_just_now_or_has_yet_to_tell",
         ),
@@ -387,5 +387,28 @@ MUTATIONS = (
         "opens_at is not None and now < opens_at else OPEN_NOW",
         "opens_at is not None else OPEN_NOW",
         ("tests/notifications/test_refusal.py::test_what_somebody_is_told_to_do_is_possible_when_they_read_it",),
+    ),
+    Mutation(
+        "who has replied is not reminded to",
+        "services/notifications/kinds/reply.py",
+        " or place.reply != Reply.NONE:",
+        ":",
+        ("tests/notifications/test_reply.py::test_nobody_is_reminded_to_reply_twice_or_who_has_replied",),
+    ),
+    Mutation(
+        "a reminder to reply is of use until the decision day",
+        "services/notifications/kinds/reply.py",
+        "not at <= now < until or",
+        "not at <= now or",
+        (
+            "tests/notifications/test_reply.py::test_who_has_said_nothing_is_reminded_before_the_decision_day_and_not_on_it",
+        ),
+    ),
+    Mutation(
+        "only a session that needs to know asks whether people come",
+        "services/notifications/kinds/sessions.py",
+        "        return session.minimum is not None or session.decides_at is not None",
+        "        return True",
+        ("tests/notifications/test_reply.py::test_a_session_that_needs_to_know_asks_whoever_has_not_said",),
     ),
 )

@@ -140,6 +140,7 @@ CREATE TABLE projection.place (
     reason TEXT,
     offered_at TIMESTAMP WITH TIME ZONE,
     offered_until TIMESTAMP WITH TIME ZONE,
+    reply TEXT NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
@@ -155,6 +156,7 @@ CREATE TABLE projection.place_said (
     reason TEXT,
     offered_at TIMESTAMP WITH TIME ZONE,
     offered_until TIMESTAMP WITH TIME ZONE,
+    reply TEXT NOT NULL,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
@@ -198,6 +200,8 @@ CREATE TABLE projection.session (
     noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
     opens_at TIMESTAMP WITH TIME ZONE,
+    minimum BIGINT,
+    decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
@@ -205,6 +209,8 @@ CREATE TABLE projection.session (
 CREATE INDEX session_ends ON projection.session (ends_at);
 
 CREATE INDEX session_noon_before ON projection.session (noon_before_at);
+
+CREATE INDEX session_decides ON projection.session (decides_at);
 
 CREATE INDEX session_heard ON projection.session (heard_at);
 
@@ -226,6 +232,8 @@ CREATE TABLE projection.session_said (
     noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
     opens_at TIMESTAMP WITH TIME ZONE,
+    minimum BIGINT,
+    decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );
