@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
+    Line,
     LinkKey,
     Membership,
     Need,
@@ -177,7 +178,7 @@ def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
 
 
 def follow_place(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlaceFact]) -> None:
-    """The answer to a request follows from the fact that gave it; from an offer, when it ends."""
+    """The answer to a request follows from the fact that gave it; from an offer, when it ends; from a number, the next one."""
     body = heard.body
     if body.request_source and body.request_id:
         working[Answer].put(
@@ -192,6 +193,9 @@ def follow_place(working: Working, old: FactRow | None, new: FactRow, heard: Hea
                 heard.event_id,
             )
         )
+    line = working[Line].get(body.session_id)
+    if body.queue is not None and (line is None or body.queue > line.last_number):
+        working[Line].put(Line(body.session_id, body.queue))
     was_on_offer = isinstance(old, Place) and old.offered_until is not None
     _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)
 

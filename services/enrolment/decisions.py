@@ -21,16 +21,18 @@ from services.enrolment.eligibility import (
     is_ahead,
     is_erased,
     is_out,
+    seated_in,
     seats_of,
     settles_at,
     town_of_place,
     will_not_come,
 )
 from services.enrolment.offering import offer_ends
-from services.enrolment.settling import Entry, Leave, Room, settle
-from services.enrolment.state import Membership, Place, Session, Settled
+from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
+from services.enrolment.state import Line, Membership, Place, Session, Settled
 from services.enrolment.stating import NO_REPLY, Asked, refuse
 from shared.contracts.enrolment import (
+    LAST_NUMBER,
     AskedFor,
     Basis,
     PlacesSettled,
@@ -121,8 +123,21 @@ def decide_request(
         return found
     if isinstance(found, RefusalReason):
         return [refuse(session.session_id, person_id, place, AskedFor.PLACE, found, asked, working.now)]
-    entry = Entry(person_id, found, Basis.REQUEST, at, asked)
-    return settled_with(working, session, at=at, now=now, entering=[entry])
+    return _one_more(working, session, place, Entry(person_id, found, Basis.REQUEST, at, asked), at=at, now=now)
+
+
+def _one_more(
+    working: Working, session: Session, before: Place | None, entry: Entry, *, at: dt.datetime, now: dt.datetime
+) -> list[PlaceState]:
+    """Somebody joins the line. If there is no seat for them nobody else has to be looked at, however many wait; nor if nobody waits."""
+    room = room_of(working, session, at=at, now=now)
+    has_seat = has_seat_for(entry.city_id, seated_in(working, session.session_id), room)
+    if has_seat and working[Place].where("state", Standing.WAITLISTED, session_id=session.session_id):
+        return settled_with(working, session, at=at, now=now, entering=[entry])
+    line = working[Line].get(session.session_id)
+    number = min((line.last_number if line else 0) + 1, LAST_NUMBER)
+    standing = Standing.ENROLLED if has_seat else Standing.WAITLISTED
+    return [settle_one(session.session_id, before, entry, standing, number, working.now)]
 
 
 def why_not_taken(working: Working, session: Session, at: dt.datetime) -> RefusalReason | None:

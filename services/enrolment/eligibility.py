@@ -21,6 +21,8 @@ from shared.events.decoding import FUTURE_TOLERANCE
 from shared.state.working import Working
 from shared.values import immutable
 
+TAKE_SEATS = tuple(standing for standing in Standing if standing.takes_seat)
+
 
 @immutable
 class Wait:
@@ -234,3 +236,9 @@ def seats_of(working: Working, session: Session) -> int:
     if session.heard_at < settles_at(working, session) or settled is None or settled.seats is None:
         return session.capacity
     return min(settled.seats, session.capacity)
+
+
+def seated_in(working: Working, session_id: str) -> list[Place]:
+    """Those whose seats nobody else can have."""
+    places = working[Place]
+    return [place for state in TAKE_SEATS for place in places.where("state", state, session_id=session_id)]

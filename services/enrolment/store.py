@@ -9,9 +9,11 @@ from typing import assert_never
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
 from services.enrolment.handlers import is_acted_on
 from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
+    Line,
     LinkKey,
     Membership,
     Need,
@@ -75,6 +77,7 @@ PLACE = table_of(
         sa.CheckConstraint("state <> 'waitlisted' or queue is not null", name="place_waits_in_a_queue"),
     ],
 )
+LINE = table_of(Line, "line", METADATA)
 SETTLED = table_of(Settled, "settled", METADATA)
 RISK = table_of(Risk, "risk", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
@@ -93,6 +96,7 @@ TABLES = {
     Need: NEED,
     Session: SESSION,
     Place: PLACE,
+    Line: LINE,
     Settled: SETTLED,
     Risk: RISK,
     LinkKey: LINK_KEY,
@@ -126,6 +130,7 @@ _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
+_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "seated_in"), PLACE.c.state.in_(TAKE_SEATS))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
 _PEOPLE = sa.select(PERSON).where(
@@ -154,7 +159,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, changed, people, sessions, asking, decided = (set[str]() for _ in range(6))
+    cities, changed, people, sessions, asking, decided, asked_in = (set[str]() for _ in range(7))
+    asked_for = set[tuple[str, str]]()
     all_of_them = False
     for one in inputs:
         if isinstance(one, Due):
@@ -182,13 +188,17 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     cities.add(body.city_id)
                 case StageOpened():
                     all_of_them = True
-                case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
+                case EnrolmentRequested() as body:
+                    asked_in.add(body.session_id)
+                    asking.add(body.person_id)
+                    asked_for.add((body.session_id, body.person_id))
+                case WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
                     sessions.add(body.session_id)
                     asking.add(body.person_id)
                 case never:
                     assert_never(never)
-    await load_derived(reads, working, [one for one in inputs if isinstance(one, Due) or one.source != SOURCE])
-    if not (cities or people or sessions or all_of_them):
+    await load_derived(reads, working, inputs)
+    if not (cities or people or sessions or asked_in or all_of_them):
         return
     reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
     if changed:
@@ -198,7 +208,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         people |= {member.person_id for member in working[Membership] if member.city_id in changed}
     # Judged by when it came: after days of downtime the session may be over by now, and was not then.
     since = min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now)
-    load_held_about(reads, working, subjects_of(sessions, people))
+    load_held_about(reads, working, subjects_of(sessions | asked_in, people))
     if people:
         # Of sessions that are over no place changes: which of these they are in, their rows do not say.
         in_some = loaded_by("person_id", people, only=lambda place: True)
@@ -207,16 +217,23 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     sessions |= {asked_for_by(held)[0] for held in working[Held]}
     if people:
         sessions |= {place.session_id for place in working[Place]}
-    asked_for = {"sessions": sorted(sessions), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
-    reads.rows(working[Session], _SESSIONS, asked_for, *_in_question(sessions, cities, all_of_them, since))
+    asked_in -= sessions
+    named = sessions | asked_in
+    which = {"sessions": sorted(named), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
+    reads.rows(working[Session], _SESSIONS, which, *_in_question(named, cities, all_of_them, since))
+    if asked_in:
+        await _load_asked_in(reads, working, asked_in, asked_for)
     await reads.run()
-    sessions |= {session.session_id for session in working[Session]}
+    sessions |= {session.session_id for session in working[Session]} - asked_in
+    sessions |= {one for one in asked_in if _may_give_seats(working, one)}
+    asked_in -= sessions
     if all_of_them:
         load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
     of_sessions = loaded_by("session_id", sessions)
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
+    reads.by_key(working[Line], LINE, {(session_id,) for session_id in sessions | asked_in})
     reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
     await reads.run()
     on_offer = (place for place in working[Place] if place.offered_until is not None)
@@ -224,9 +241,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if offers:
         reads.by_key(working[Due], DUE, offers)
     asking |= {asked_for_by(held)[1] for held in working[Held]}
-    people |= asking | {place.person_id for place in working[Place]}
+    people |= asking | {place.person_id for place in working[Place] if place.session_id in sessions}
     # A scheduled session may bring in the team of a town that no event named.
-    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
+    cities |= {
+        session.city_id
+        for session in working[Session]
+        if session.kind == SessionKind.SUPPLEMENTARY and session.session_id in sessions
+    }
     about = {"people": sorted(people), "cities": sorted(cities)}
     in_question = loaded_by("person_id", people), loaded_by("city_id", cities)
     reads.rows(working[Membership], _MEMBERSHIPS, about, *in_question)
@@ -242,16 +263,35 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
 
 
+async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], asked_for: set[tuple[str, str]]) -> None:
+    """Of sessions in which places are only asked for: who has a seat, and how those stand who ask. Of the many who wait only how many
+    they are is ever asked, and that only if there is a seat for somebody."""
+    seated = [loaded_by("state", TAKE_SEATS, session_id=session_id) for session_id in sessions]
+    reads.rows(working[Place], _SEATED, {"seated_in": sorted(sessions)}, *seated)
+    reads.by_key(working[Place], PLACE, {key for key in asked_for if key[0] in sessions})
+    reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, loaded_by("session_id", sessions))
+    await reads.run()
+
+
+def _may_give_seats(working: Working, session_id: str) -> bool:
+    """Whether a seat may be free: then it matters who waits."""
+    session = working[Session].get(session_id)
+    return session is not None and len(seated_in(working, session_id)) < seats_of(working, session)
+
+
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """The moments that the facts set, move or take back."""
-    due = set[tuple[str, str]]()
+    """The moments that the facts set, move or take back, and the numbers of arrival."""
+    due, lines = set[tuple[str, str]](), set[tuple[str]]()
     for one in inputs:
         if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):
             due.add((OFFER_ENDS, place_subject(one.body.session_id, one.body.person_id)))
+            lines.add((one.body.session_id,))
         elif isinstance(one, Heard) and isinstance(one.body, members(SessionFact)):
             due |= {(kind, f"session/{one.body.session_id}") for kind in (PLACES_RELEASED, SESSION_DECIDED)}
     if due:
         reads.by_key(working[Due], DUE, due)
+    if lines:
+        reads.by_key(working[Line], LINE, lines)
 
 
 def _in_question(sessions: set[str], cities: set[str], all_of_them: bool, since: dt.datetime) -> list[Loaded]:
