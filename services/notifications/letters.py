@@ -103,6 +103,8 @@ class BriefMail:
     in_doubt: bool = False
     moment: dt.datetime | None = None
     """What it says besides, such as until when an answer counts; the words say what happens then."""
+    figures: tuple[tuple[str, int], ...] = ()
+    """Numbers by name; the words have a label for each."""
 
     @classmethod
     def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:

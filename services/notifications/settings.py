@@ -10,6 +10,8 @@ from pydantic import Field, SecretStr, model_validator
 from services import SERVICES
 from services.notifications.decisions import Terms
 from services.notifications.kinds.kind import Rules
+from services.notifications.untold import office_at
+from shared.contracts.model import Language
 from shared.settings import Settings
 
 
@@ -33,6 +35,9 @@ class NotificationsSettings(Settings):
     organiser: str = "szkolenia@rollcall.example.org"
     """Answers questions and replies; calendars take changes from nobody else, so it must outlive the sessions."""
     organiser_name: str = "Biuro Programu Szkoleń"
+    office_email: str | None = None
+    """Where the office is told of what it has to decide; else at the organiser's address."""
+    office_language: Language = Language.PL
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,100}$")] = "rollcall.example.org"
     """The right side of every Message-ID; never change it while mails are on their way."""
     base_url: str | None = None
@@ -85,6 +90,7 @@ class NotificationsSettings(Settings):
             self.reminder_hour,
             dt.timedelta(hours=self.reminder_quiet_hours),
             dt.timedelta(hours=self.reply_reminder_hours),
+            office_at(self.office_email or self.organiser, self.organiser_name, self.office_language),
         )
 
     def terms(self) -> Terms:

@@ -96,6 +96,7 @@ def session_sheet(
         "days": days,
         "place": place,
         "place_before": place_before(mail, told),
+        "figures": [(notice.figures[name], number) for name, number in getattr(mail, "figures", ())],
         "moment": _moment_of(mail, words),
         "moment_label": notice.moment,
         "page_label": notice.page or words.labels.your_place,

@@ -22,6 +22,7 @@ from shared.contracts.enrolment import (
     PlaceOffered,
     PlacesSettled,
     RefusalReason,
+    SessionAtRisk,
     Standing,
     WithdrawalReason,
     standing_after,
@@ -140,6 +141,18 @@ class Refusal(FactRow):
     reason: RefusalReason
     standing: Standing
     """How their place stands all the same."""
+
+
+@immutable
+class Risk(FactRow):
+    """That on its decision day fewer people had confirmed than a session needs."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    minimum: int
+    confirmed: int
+    enrolled: int
 
 
 @immutable
@@ -262,6 +275,11 @@ def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
     return Refusal(*meta(heard), body.session_id, body.person_id, body.asked_for, body.reason, body.standing)
 
 
+def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
+    body = heard.body
+    return Risk(*meta(heard), body.session_id, body.minimum, body.confirmed, body.enrolled)
+
+
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     body = heard.body
     return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version)
@@ -301,6 +319,7 @@ MAKE: dict[Any, Any] = {
     **{kind: place_of for kind in members(PlaceFact) if kind is not EnrolmentRefused},
     EnrolmentRefused: refusal_of,
     PlacesSettled: settled_of,
+    SessionAtRisk: risk_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
     LinkKeyStated: link_key_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -145,7 +146,10 @@ async def take(
         working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
         working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = KINDS[subject].read(reading, rules)
-        taken.append((notice, Truth(matter, Addressee(person, contact, mailbox, made_of))))
+        to = Addressee(person, contact, mailbox, made_of)
+        if KINDS[subject].to_office and rules.office is not None:
+            to = replace(rules.office, made_of=made_of)
+        taken.append((notice, Truth(matter, to)))
     return taken
 
 

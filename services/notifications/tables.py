@@ -18,6 +18,7 @@ from services.notifications.state import (
     Place,
     PlaceSaid,
     Refusal,
+    Risk,
     Session,
     SessionSaid,
     Settled,
@@ -29,6 +30,9 @@ from shared.state.rows import Row
 
 Pair = tuple[str, str]
 """(recipient, about)"""
+
+OFFICE = "office"
+"""The recipient that is nobody: its name and address are settings."""
 
 METADATA = sa.MetaData()
 
@@ -57,6 +61,7 @@ REFUSAL = table_of(
     METADATA,
     extra=[sa.Index("refusal_person", "person_id"), sa.Index("refusal_heard", "heard_at")],
 )
+RISK = table_of(Risk, "risk", METADATA, extra=[sa.Index("risk_heard", "heard_at")])
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 NOTICE = table_of(
     Notice,
@@ -107,6 +112,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Place: PLACE,
     PlaceSaid: PLACE_SAID,
     Refusal: REFUSAL,
+    Risk: RISK,
     Notice: NOTICE,
     Settled: SETTLED,
     Told: TOLD,

@@ -18,6 +18,7 @@ from services.notifications.state import (
     Place,
     PlaceSaid,
     Refusal,
+    Risk,
     Session,
     SessionSaid,
     Settled,
@@ -113,6 +114,10 @@ def refusal(
     """Of a request for a place."""
     row = Refusal(*_meta(heard_at), "session-1", "person-1", AskedFor.PLACE, reason, Standing.NONE)
     return replace(row, **({"version": 2, "event_id": "event-2"} | changes))
+
+
+def risk(*, heard_at: dt.datetime = BEFORE, **changes: Any) -> Risk:
+    return replace(Risk(*_meta(heard_at), "session-1", 12, 9, 14), **({"event_id": "event-2"} | changes))
 
 
 def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:

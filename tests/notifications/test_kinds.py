@@ -19,8 +19,10 @@ from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
 from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Refusal, Session
-from services.notifications.untold import Addressee, Truth
+from services.notifications.tables import OFFICE
+from services.notifications.untold import Addressee, Truth, office_at
 from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.model import Language
 from shared.contracts.notifications import OfferTold, ReminderTold
 from shared.contracts.portal import Reply
 from shared.state.rows import Row
@@ -39,6 +41,7 @@ from tests.notifications.building import (
     person,
     place,
     refusal,
+    risk,
     said_then,
     session,
     settled,
@@ -50,7 +53,8 @@ from tests.notifications.office import write_rows
 TOMORROW, TODAY = meeting("2026-11-21T09:00", "2026-11-21T15:00"), meeting("2026-11-20T08:00", "2026-11-20T15:00")
 DAYS = (MONDAY, TUESDAY, YESTERDAY, TOMORROW, TOMORROW, TODAY)
 GO_LIVE = BEFORE - dt.timedelta(days=1)
-RULES = Rules(GO_LIVE, reminder_hour=6)
+BY_SETTINGS = office_at("biuro@example.org", "Biuro", Language.PL)
+RULES = Rules(GO_LIVE, reminder_hour=6, office=BY_SETTINGS)
 """Now it is nine o'clock in Warsaw."""
 STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
 LIVES = 3
@@ -91,11 +95,14 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     if kind is Subject.REFUSAL:
         rows += [_refusal(ids, places[-1], chance)]
         rows.remove(places[-1]) if chance.random() < 0.5 else None
+    if kind is Subject.RISK:
+        rows += [risk(session_id=ids[1], heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE)))]
     for subject, about in _abouts(ids[1]).items():
+        recipient = OFFICE if KINDS[subject].to_office else ids[0]
         if chance.random() < 0.6:
-            rows += [_told(ids[0], subject, about, stated, chance)]
+            rows += [_told(recipient, subject, about, stated, chance)]
         if chance.random() < 0.1:
-            rows += [open_notice(recipient=ids[0], about=about, notice_id=f"notice-{subject}-{number}")]
+            rows += [open_notice(recipient=recipient, about=about, notice_id=f"notice-{subject}-{number}")]
     return rows
 
 
@@ -127,6 +134,7 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.OFFER: f"offer/{session_id}",
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
+        Subject.RISK: f"risk/{session_id}",
         Subject.REPLY: f"reply/{session_id}/before-decision",
         Subject.REFUSAL: f"refusal/{session_id}",
     }
@@ -143,6 +151,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
             Subject.REPLY: its.content,
+            Subject.RISK: chance.choice(("event-2", "event-1")),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
@@ -156,7 +165,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         at = chance.choice((BEFORE, NOW - dt.timedelta(days=2), NOW - dt.timedelta(hours=20), NOW))
         outcome = notice(recipient=recipient, about=about, sequence=number, said=said, state=chance.choice(states))
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
-    now = "event-2" if subject is Subject.REFUSAL else stated[-1].content
+    now = "event-2" if subject in (Subject.REFUSAL, Subject.RISK) else stated[-1].content
     could_not = chance.choice((NOTHING, told.content, now))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
     return replace(told, **given) if chance.random() < 0.2 else told
@@ -184,7 +193,11 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
         reading = Reading(row)
         told, known, address = reading.next(Told), reading.next(Person), reading.next(Contact)
         mailbox, made_of = reading.values(2)
-        truth = Truth(kind.read(reading, RULES), Addressee(known, address, mailbox, made_of))
+        to = Addressee(known, address, mailbox, made_of)
+        if kind.to_office:
+            assert (known, address) == (None, None)
+            to = replace(BY_SETTINGS, made_of=made_of)
+        truth = Truth(kind.read(reading, RULES), to)
         found.append(dict(zip(named, row[-len(named) :], strict=True)) | {"told": told, "truth": truth})
     return found
 

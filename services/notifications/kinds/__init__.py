@@ -11,6 +11,7 @@ from services.notifications.kinds.place import PLACE_KIND
 from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
 from services.notifications.kinds.reply import REPLY_KIND
+from services.notifications.kinds.risk import RISK_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
 
@@ -21,6 +22,7 @@ class Subject(StrEnum):
     OFFER = "offer"
     WAITING = "waiting"
     REFUSAL = "refusal"
+    RISK = "risk"
     REPLY = "reply"
     REMINDER = "reminder"
 
@@ -35,6 +37,8 @@ def kind_of(subject: Subject) -> Kind:
             return WAITING_KIND
         case Subject.REFUSAL:
             return REFUSAL_KIND
+        case Subject.RISK:
+            return RISK_KIND
         case Subject.REPLY:
             return REPLY_KIND
         case Subject.REMINDER:

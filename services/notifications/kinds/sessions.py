@@ -177,7 +177,8 @@ LIFE = (
 )
 """Which life of a place it is: the last statement after which it stood otherwise. A place that is given back by a rule, or asked
 for again, lives anew."""
-MADE_OF = digest(*WRITTEN_TO, CITY_NAME, *TOPIC_NAMES, sa.cast(LIFE, sa.Text), version("rollcall"))
+RELEASE = version("rollcall")
+MADE_OF = digest(*WRITTEN_TO, CITY_NAME, *TOPIC_NAMES, sa.cast(LIFE, sa.Text), RELEASE)
 """Of the place's life: who asks again weeks later asks for another mail. Of the release, too: it tries again what an older one
 could not write, or what a server did not like about it."""
 

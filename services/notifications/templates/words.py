@@ -32,6 +32,8 @@ class Notice(BaseModel):
     """Why the person receives it, if it is not about a place."""
     moment: str | None = None
     """What happens at the moment that the mail names, if it names one."""
+    figures: dict[str, str] = {}
+    """What the numbers that the mail names are, by their names."""
     page: str | None = None
     """What the button says that leads to the page of their place, if it is something else."""
     steps_without_page: tuple[str, ...] = ()

@@ -411,4 +411,22 @@ MUTATIONS = (
         "        return True",
         ("tests/notifications/test_reply.py::test_a_session_that_needs_to_know_asks_whoever_has_not_said",),
     ),
+    Mutation(
+        "the office is told of a risk once",
+        "services/notifications/kinds/risk.py",
+        "        if told is not None and told.content == risk.event_id:\n            return None\n",
+        "",
+        (
+            "tests/notifications/test_risk.py::test_the_office_is_told_once_how_many_have_confirmed_and_how_many_are_needed",
+        ),
+    ),
+    Mutation(
+        "the office is a recipient that nobody states",
+        "services/notifications/store.py",
+        "        if KINDS[subject].to_office and rules.office is not None:",
+        "        if False:",
+        (
+            "tests/notifications/test_risk.py::test_a_session_at_risk_reaches_the_office_and_is_told_in_the_ledger_under_its_name",
+        ),
+    ),
 )

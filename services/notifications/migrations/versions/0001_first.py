@@ -160,6 +160,21 @@ CREATE TABLE projection.place_said (
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
+CREATE TABLE projection.risk (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    minimum BIGINT NOT NULL,
+    confirmed BIGINT NOT NULL,
+    enrolled BIGINT NOT NULL,
+    CONSTRAINT risk_key PRIMARY KEY (session_id)
+);
+
+CREATE INDEX risk_heard ON projection.risk (heard_at);
+
 CREATE TABLE projection.refusal (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
