@@ -223,8 +223,8 @@ MUTATIONS = (
     Mutation(
         "the life of a place in what was given up",
         "services/notifications/kinds/sessions.py",
-        "*TOPIC_NAMES, sa.cast(LIFE, sa.Text), version",
-        "*TOPIC_NAMES, version",
+        "*TOPIC_NAMES, sa.cast(LIFE, sa.Text), RELEASE",
+        "*TOPIC_NAMES, RELEASE",
         ("tests/notifications/test_sending.py::test_a_place_asked_for_again_weeks_later_is_not_given_up_at_once",),
     ),
     Mutation(
