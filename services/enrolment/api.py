@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import views
 from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OnRoster, Session, Town
-from shared.books.holding import outcome_of
 from shared.contracts.model import ID_PATTERN, Id, OptionalLine
 from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
@@ -123,9 +122,8 @@ def app_of(runtime: Runtime) -> FastAPI:
         body: EnrolmentRequested | WithdrawalRequested, actor: Actor, idempotency_key: str | None
     ) -> DecidedRequest:
         heard = command(runtime, body, actor, idempotency_key)
-        await runtime.commands.submit(heard)
+        became = await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            became = await outcome_of(connection, heard)
             place = await views.place(connection, body.session_id, body.person_id)
         return DecidedRequest(
             request_id=heard.event_id,
