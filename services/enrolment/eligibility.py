@@ -115,6 +115,23 @@ def eligible_city(working: Working, session: Session, person_id: str) -> str | R
     return RefusalReason.NOT_IN_TEAM if working[Membership].where("person_id", person_id) else Wait("person")
 
 
+def why_not_for(working: Working, session: Session, person_id: str, city_id: str) -> RefusalReason | Wait | None:
+    """Why the person cannot come for this town, whichever others they work for; or what is not known yet. None: they can."""
+    if is_erased(working, person_id):
+        return RefusalReason.PERSON_ERASED
+    if not working[Membership].where("person_id", person_id):
+        return Wait("person")
+    memberships = [one for one in current_memberships(working, session, person_id) if one.city_id == city_id]
+    if not memberships:
+        return RefusalReason.NOT_OF_TOWN
+    if not any(admits(session, membership) for membership in memberships):
+        return RefusalReason.NOT_ADMITTED
+    answer = qualifies(working, city_id, session)
+    if answer is None:
+        return Wait("town")
+    return None if answer else RefusalReason.TOWN_NOT_QUALIFIED
+
+
 def never_eligible(working: Working, session: Session | None, person_id: str) -> RefusalReason:
     """Why a request is refused that has waited as long as requests wait, and all that was said meanwhile has been heard."""
     if is_erased(working, person_id):

@@ -6,21 +6,33 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard, assert_never, cast
 
+from services.enrolment.calling import calls_towns, decide_calls
 from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal
 from services.enrolment.eligibility import Wait, never_eligible
-from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.nominating import decide_nomination, taken_until
 from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
 from services.enrolment.stating import Asked, refuse
-from services.enrolment.subjects import asked_for_by, place_named, session_named, subjects_of
+from services.enrolment.subjects import place_named, session_named, subjects_of
+from services.enrolment.substituting import decide_substitution, refuse_substitution
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import MembershipFact, PersonErased
-from shared.contracts.enrolment import AskedFor, PlaceState
-from shared.contracts.model import members
+from shared.contracts.enrolment import AskedFor
+from shared.contracts.model import Fact, members
 from shared.contracts.planner import SessionFact, SessionKind
-from shared.contracts.portal import EnrolmentRequested, OfferAnswered, PlaceRequest, ReplyGiven, WithdrawalRequested
+from shared.contracts.portal import (
+    EnrolmentRequest,
+    EnrolmentRequested,
+    OfferAnswered,
+    PeopleNominated,
+    ReplyGiven,
+    SubstitutionRequested,
+    TownRequest,
+    WithdrawalRequested,
+)
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
@@ -31,6 +43,7 @@ def on_session(working: Working, heard: Heard[SessionFact]) -> None:
     """A session was announced, changed or cancelled: its places follow, requests that waited for it are decided, and that is said."""
     session_id = heard.body.session_id
     _revise(working, [session_id], heard, subjects_of([session_id], ()))
+    _call(working, [session_id], heard)
     _say_settled(working, session_id, heard)
 
 
@@ -39,6 +52,8 @@ def on_city(working: Working, heard: Heard[CityFact]) -> None:
     city_id = heard.body.city_id
     people = {member.person_id for member in working[Membership].where("city_id", city_id)}
     _revise(working, _sessions_about(working, {city_id}, people), heard, subjects_of((), people))
+    calling = working[Session].where("kind", SessionKind.IN_DEPTH)
+    _call(working, sorted(session.session_id for session in calling if calls_towns(session)), heard, city_id=city_id)
 
 
 def on_membership(working: Working, heard: Heard[MembershipFact]) -> None:
@@ -58,31 +73,51 @@ def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
     Every session is looked at; stages are few, and sessions of another phase stay as they are."""
     sessions = sorted(session.session_id for session in working[Session])
     _revise(working, sessions, heard, subjects_of(sessions, ()))
+    _call(working, sessions, heard)
 
 
-def on_request(working: Working, heard: Heard[PlaceRequest]) -> None:
-    """Someone asks for a place, or gives one back."""
+def on_request(working: Working, heard: Heard[EnrolmentRequest]) -> None:
+    """Someone asks for a place or gives one back, or a town nominates its people."""
     _answer(working, heard, working.now)
 
 
 def on_held_too_long(working: Working, moment: Due) -> None:
     """What a request waited for never became known: refused, at last."""
-    for held in in_order_of_arrival(working[Held].where("about", moment.subject)):
-        if held.expires_at <= moment.at:
-            heard = request_of(held)
-            working[Held].remove(held.request_source, held.request_id)
-            session_id, person_id = asked_for_by(held)
-            place = working[Place].get(session_id, person_id)
-            wants = AskedFor.WITHDRAWAL if isinstance(heard.body, WithdrawalRequested) else AskedFor.PLACE
-            reason = never_eligible(working, working[Session].get(session_id), person_id)
-            fact = refuse(session_id, person_id, place, wants, reason, Asked.by(heard), working.now)
+    waiting = working[Held].where("about", moment.subject)
+    for held in _taken_up(working, [held for held in waiting if held.expires_at <= moment.at]):
+        heard = request_of(held)
+        if held.expires_at > moment.at:
+            _answer(working, heard, working.now)
+            continue
+        for fact in _decided_at_last(working, heard):
             working.say(fact, cause=heard)
+
+
+def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest]) -> Sequence[Fact]:
+    body, asked = heard.body, Asked.by(heard)
+    session = working[Session].get(body.session_id)
+    match body:
+        case PeopleNominated():
+            how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": working.now}
+            decided = decide_nomination(working, session, body, at_last=True, **how)
+            assert not isinstance(decided, Wait)
+            return decided
+        case SubstitutionRequested():
+            return refuse_substitution(working, session, body, asked=asked)
+        case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven():
+            place = working[Place].get(body.session_id, body.person_id)
+            wants = AskedFor.WITHDRAWAL if isinstance(body, WithdrawalRequested) else AskedFor.PLACE
+            reason = never_eligible(working, session, body.person_id)
+            return [refuse(body.session_id, body.person_id, place, wants, reason, asked, working.now)]
+        case never:
+            assert_never(never)
 
 
 def on_reconcile(working: Working, moment: Due) -> None:
     """After a restore: a session is settled with all that is known, and the requests held meanwhile are decided."""
     session_id = session_named(moment.subject)
     _revise(working, [session_id], None, subjects_of([session_id], ()))
+    _call(working, [session_id], None)
     _say_settled(working, session_id, None)
 
 
@@ -93,6 +128,11 @@ def on_offer_ends(working: Working, moment: Due) -> None:
     if session is not None and place is not None and place.offered_until == moment.at:
         for fact in decide_offer_ended(working, session, place, now=working.now):
             working.say(fact)
+
+
+def on_nominations_open(working: Working, moment: Due) -> None:
+    """Enrolment opens: towns are called to nominate."""
+    _call(working, [session_named(moment.subject)], None)
 
 
 def on_places_released(working: Working, moment: Due) -> None:
@@ -108,7 +148,7 @@ def on_session_decided(working: Working, moment: Due) -> None:
             working.say(fact)
 
 
-Acting = StageOpened | PersonErased | CityFact | MembershipFact | SessionFact | PlaceRequest
+Acting = StageOpened | PersonErased | CityFact | MembershipFact | SessionFact | EnrolmentRequest
 """What enrolment acts on. Of everything else that it hears it makes rows, and decides nothing."""
 
 REACT: dict[Any, Any] = {
@@ -118,14 +158,18 @@ REACT: dict[Any, Any] = {
     **dict.fromkeys(members(MembershipFact), on_membership),
     **dict.fromkeys(members(SessionFact), on_session),
 }
-DECIDE: dict[Any, Any] = dict.fromkeys(members(PlaceRequest), on_request)
+DECIDE: dict[Any, Any] = dict.fromkeys(members(EnrolmentRequest), on_request)
 DUE: dict[str, Any] = {
     HELD_TOO_LONG: on_held_too_long,
     RECONCILE: on_reconcile,
     OFFER_ENDS: on_offer_ends,
+    NOMINATIONS_OPEN: on_nominations_open,
     PLACES_RELEASED: on_places_released,
     SESSION_DECIDED: on_session_decided,
 }
+
+
+OF_TOWNS = frozenset(kind.type_name() for kind in members(TownRequest))
 
 
 def is_acted_on(heard: Heard[Any]) -> TypeGuard[Heard[Acting]]:
@@ -156,11 +200,35 @@ def _revise(working: Working, session_ids: Iterable[str], heard: Heard[Any] | No
             for fact in decide_session(working, session, at=at, now=now):
                 working.say(fact, cause=heard)
     waiting = [held for one in wakes for held in working[Held].where("about", one)]
-    woken = {working[Held].key(held): held for held in waiting if not heard or heard.appended_at <= held.expires_at}
-    for held in woken.values():
-        working[Held].remove(*working[Held].key(held))
-    for held in in_order_of_arrival(woken.values()):
+    for held in _taken_up(working, waiting, until=at):
         _answer(working, request_of(held), now)
+
+
+def _taken_up(working: Working, waiting: Iterable[Held], *, until: dt.datetime | None = None) -> list[Held]:
+    """These held requests to be answered again, in order of arrival, with all that wait in one line with them: what a town asked after
+    another request of its own may be about other people, and no news of these would tell that its turn has come. `until`: without
+    those whose last moment was before."""
+    found = {working[Held].key(held): held for held in waiting}
+    for held in list(found.values()):
+        if held.type in OF_TOWNS:
+            in_line = (one for one in working[Held].where("about", held.about[0]) if one.scope == held.scope)
+            found |= {working[Held].key(one): one for one in in_line}
+    found = {key: held for key, held in found.items() if until is None or until <= held.expires_at}
+    for key in found:
+        working[Held].remove(*key)
+    return in_order_of_arrival(found.values())
+
+
+def _call(
+    working: Working, session_ids: Iterable[str], heard: Heard[Any] | None, *, city_id: str | None = None
+) -> None:
+    """Whoever may nominate for these sessions is called; `city_id`: as far as it is about this town."""
+    now = max(working.now, heard.appended_at) if heard else working.now
+    for session_id in session_ids:
+        session = working[Session].get(session_id)
+        if session is not None:
+            for fact in decide_calls(working, session, now=now, city_id=city_id):
+                working.say(fact, cause=heard)
 
 
 def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None) -> None:
@@ -171,18 +239,18 @@ def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None) ->
             working.say(fact, cause=heard)
 
 
-def request_of(held: Held) -> Heard[PlaceRequest]:
+def request_of(held: Held) -> Heard[EnrolmentRequest]:
     """A held request as it was heard; nothing else is ever held here."""
-    return cast(Heard[PlaceRequest], heard_again(held))
+    return cast(Heard[EnrolmentRequest], heard_again(held))
 
 
-def _answer(working: Working, heard: Heard[PlaceRequest], now: dt.datetime) -> None:
-    """Decides a request, or holds it. Behind a held one about the same place it waits its turn."""
+def _answer(working: Working, heard: Heard[EnrolmentRequest], now: dt.datetime) -> None:
+    """Decides a request, or holds it. Behind a held one of the same scope it waits its turn."""
     body, asked = heard.body, Asked.by(heard)
     now = max(now, heard.appended_at)
     session = working[Session].get(body.session_id)
     how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": now}
-    decided: Sequence[PlaceState] | Wait
+    decided: Sequence[Fact] | Wait
     match body:
         case _ if working.waits_its_turn(body):
             decided = Wait("turn")
@@ -194,12 +262,23 @@ def _answer(working: Working, heard: Heard[PlaceRequest], now: dt.datetime) -> N
             decided = decide_offer_answer(working, session, body.person_id, body.answer, **how)
         case ReplyGiven():
             decided = decide_reply(working, session, body.person_id, body.reply, **how)
+        case PeopleNominated():
+            decided = decide_nomination(working, session, body, **how)
+        case SubstitutionRequested():
+            decided = decide_substitution(working, session, body, asked=asked, at=heard.appended_at)
         case never:
             assert_never(never)
     if isinstance(decided, Wait):
-        unknown = heard.appended_at + rules_of(working).held_for
-        expires_at = max(session.ends_at, heard.appended_at) if session else unknown
+        expires_at = _waits_until(working, session, heard, decided)
         working.hold(heard, waits_for=decided.waits_for, expires_at=expires_at)
         return
     for fact in decided:
         working.say(fact, cause=heard)
+
+
+def _waits_until(working: Working, session: Session | None, heard: Heard[EnrolmentRequest], wait: Wait) -> dt.datetime:
+    """A nomination waits for people no longer than a town may nominate: those who are known shall still come in."""
+    if session is None:
+        return heard.appended_at + rules_of(working).held_for
+    waits_for_people = isinstance(heard.body, PeopleNominated) and wait.waits_for != "session"
+    return max(taken_until(working, session) if waits_for_people else session.ends_at, heard.appended_at)

@@ -17,7 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     what_it_asks,
 )
-from shared.contracts.portal import PlaceRequest, Reply
+from shared.contracts.portal import EnrolmentRequest, Reply
 from shared.events.envelope import Heard, digest_of
 from shared.values import immutable
 
@@ -37,6 +37,9 @@ CARRIED = (
     "reply",
     "replied_at",
     "replied_for",
+    "nomination_id",
+    "substitute_for",
+    "substituted_by",
 )
 """What stays as it is in a new fact, unless that says otherwise."""
 NO_OFFER: dict[str, Any] = {"offered_at": None, "offered_until": None}
@@ -57,7 +60,7 @@ class Asked:
     """Whether the session lay ahead then. Else it changes nothing, and is no later word than one that came in time."""
 
     @classmethod
-    def by(cls, heard: Heard[PlaceRequest]) -> Asked:
+    def by(cls, heard: Heard[EnrolmentRequest]) -> Asked:
         return cls(heard.source, heard.event_id, digest_of(heard.body), heard.appended_at, what_it_asks(heard.body))
 
 
@@ -118,14 +121,16 @@ def refuse(
     reason: RefusalReason,
     asked: Asked,
     decided_at: dt.datetime,
+    *,
+    is_own_word: bool = True,
 ) -> EnrolmentRefused:
-    """A refusal that leaves the place as it stands."""
+    """A refusal that leaves the place as it stands. `is_own_word`: whether it was asked as the person themselves would ask."""
     before = carried(place) if place else {"session_id": session_id, "person_id": person_id, "episode": 0}
     return EnrolmentRefused(
         **{
             **before,
             **answering(asked),
-            **asked_at(place, wants, asked),
+            **asked_at(place, wants, asked if is_own_word else None),
             "asked_for": asked.asked_for,
             "decided_at": decided_at,
             "reason": reason,

@@ -8,13 +8,16 @@ from typing import Annotated, ClassVar, assert_never
 
 from pydantic import Field
 
-from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Version
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part, Version
 from shared.contracts.portal import (
+    EnrolmentRequest,
     EnrolmentRequested,
+    NominationMode,
     OfferAnswered,
-    PlaceRequest,
+    PeopleNominated,
     Reply,
     ReplyGiven,
+    SubstitutionRequested,
     WithdrawalRequested,
 )
 
@@ -24,6 +27,8 @@ class Basis(StrEnum):
 
     TEAM = "team"
     REQUEST = "request"
+    NOMINATION = "nomination"
+    """By the coordinator of the town whose place it is."""
 
 
 class WithdrawalReason(StrEnum):
@@ -45,6 +50,8 @@ class WithdrawalReason(StrEnum):
     NOT_ADMITTED = "not_admitted"
     """The session is for others: other stages, towns, kinds of members, departments or roles."""
     PERSON_ERASED = "person_erased"
+    SUBSTITUTED = "substituted"
+    """The town sends somebody else instead."""
 
     @property
     def is_given_back(self) -> bool:
@@ -63,6 +70,7 @@ class WithdrawalReason(StrEnum):
                 | WithdrawalReason.OFFER_DECLINED
                 | WithdrawalReason.OFFER_EXPIRED
                 | WithdrawalReason.PERSON_ERASED
+                | WithdrawalReason.SUBSTITUTED
             ):
                 return False
             case never:
@@ -93,6 +101,14 @@ class RefusalReason(StrEnum):
     NO_OFFER = "no_offer"
     """Nothing is on offer to the person, or what is was offered after this had been sent."""
     OFFER_EXPIRED = "offer_expired"
+    NOMINATIONS_CLOSED = "nominations_closed"
+    """The nomination was sent after the day until which towns may nominate."""
+    TEAM_BY_RULE = "team_by_rule"
+    """The session has its town's whole team: nobody is nominated for it."""
+    NOT_OF_TOWN = "not_of_town"
+    """On the days of the session the person is not in the team of the town that asks; or the place is not that town's."""
+    DOES_NOT_FIT = "does_not_fit"
+    """The person could have come; but all were to come or none, and not all can."""
 
 
 class AskedFor(StrEnum):
@@ -102,6 +118,8 @@ class AskedFor(StrEnum):
     WITHDRAWAL = "withdrawal"
     OFFER = "offer"
     REPLY = "reply"
+    NOMINATION = "nomination"
+    SUBSTITUTION = "substitution"
 
 
 class Standing(StrEnum):
@@ -193,6 +211,12 @@ class PlaceState(Fact):
     replied_at: Moment | None = None
     replied_for: Digest | None = None
     """Which times of the session the person's reply was about."""
+    nomination_id: Digest | None = None
+    """Which nomination brought the person in."""
+    substitute_for: Id | None = None
+    """Whose place it was, if the person came instead of somebody."""
+    substituted_by: Id | None = None
+    """Who came instead."""
     decided_at: Moment
 
 
@@ -293,7 +317,7 @@ def what_was_asked(fact: PlaceFact) -> AskedFor:
     return AskedFor.WITHDRAWAL if standing_after(fact) == Standing.WITHDRAWN else AskedFor.PLACE
 
 
-def what_it_asks(request: PlaceRequest) -> AskedFor:
+def what_it_asks(request: EnrolmentRequest) -> AskedFor:
     match request:
         case EnrolmentRequested():
             return AskedFor.PLACE
@@ -303,6 +327,10 @@ def what_it_asks(request: PlaceRequest) -> AskedFor:
             return AskedFor.OFFER
         case ReplyGiven():
             return AskedFor.REPLY
+        case PeopleNominated():
+            return AskedFor.NOMINATION
+        case SubstitutionRequested():
+            return AskedFor.SUBSTITUTION
         case never:
             assert_never(never)
 
@@ -359,3 +387,107 @@ class SessionAtRisk(Fact):
         "enrolled": 14,
         "decided_at": "2026-10-16T08:15:00.000000Z",
     }
+
+
+class Nominee(Part):
+    """What became of one of the people who were nominated."""
+
+    person_id: Id
+    standing: Standing
+    """How their place in the session stands after it."""
+    reason: RefusalReason | None = None
+    """Why they were refused, if they were."""
+
+
+class NominationAnswered(Fact):
+    """What became of everybody whom a town nominated; said after all that was decided because of it."""
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/nomination/{nomination_id}"
+    only_by_owner = True
+
+    session_id: Id
+    nomination_id: Digest
+    """The same for the same request."""
+    city_id: Id
+    mode: NominationMode
+    people: Annotated[tuple[Nominee, ...], Field(min_length=1, max_length=60)]
+    """In the order in which they were named."""
+    request_source: Line
+    request_id: Line
+    request_digest: Digest
+    asked_at: Moment
+    """When the nomination was heard."""
+    decided_at: Moment
+    example: ClassVar[Mapping[str, object]] = {
+        "session_id": "session-0101",
+        "nomination_id": "0b9d2f6c1e7a4853a9c0d1e2",
+        "city_id": "geonames:776597",
+        "mode": "as_many_as_fit",
+        "people": [
+            {"person_id": "person-0001", "standing": "enrolled"},
+            {"person_id": "person-0002", "standing": "waitlisted"},
+            {"person_id": "person-0003", "standing": "none", "reason": "not_of_town"},
+        ],
+        "request_source": "urn:example:portal",
+        "request_id": "0199aa00-0000-7000-8000-000000000011",
+        "request_digest": "6f1c0a52b7e94d0f8a3c2b1d",
+        "asked_at": "2026-10-01T08:14:59.000000Z",
+        "decided_at": "2026-10-01T08:15:00.000000Z",
+    }
+
+
+class CallEnd(StrEnum):
+    """Why a town is no longer called to nominate."""
+
+    TOWN_NOT_ELIGIBLE = "town_not_eligible"
+    """It takes no part in what the session is for, or the session is for other towns."""
+    SESSION_OFF = "session_off"
+    """The session is cancelled, a draft again, or over."""
+    NO_NOMINATIONS = "no_nominations"
+    """The session takes no nominations any more."""
+    NOT_OPEN = "not_open"
+    """Enrolment opens later than it was said."""
+    CLOSED = "closed"
+    """The deadline was moved to a moment that has passed."""
+
+
+class CallState(Fact):
+    """That a town is called to nominate people for a session; the aggregate is (session, town)."""
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/city/{city_id}"
+    only_by_owner = True
+
+    session_id: Id
+    city_id: Id
+    places: Annotated[int, Field(strict=True, ge=1, le=5_000)]
+    """How many of the town may have a place: its share, and never more than the session has."""
+    until: Moment
+    """What is sent from then on is refused."""
+    decided_at: Moment
+
+
+_CALL: dict[str, object] = {
+    "session_id": "session-0101",
+    "city_id": "geonames:776597",
+    "places": 4,
+    "until": "2026-10-09T22:00:00.000000Z",
+    "decided_at": "2026-09-01T06:00:00.000000Z",
+}
+
+
+class NominationsInvited(CallState):
+    """The town may nominate: said when enrolment opens, and again when places or deadline have changed."""
+
+    example: ClassVar[Mapping[str, object]] = _CALL
+
+
+class NominationsCalledOff(CallState):
+    """The town may not nominate after all, before the deadline that it was told."""
+
+    reason: CallEnd
+    example: ClassVar[Mapping[str, object]] = _CALL | {"reason": "town_not_eligible"}
+
+
+CallFact = NominationsInvited | NominationsCalledOff

@@ -68,6 +68,10 @@ def is_mailed(reason: RefusalReason) -> bool:
             | RefusalReason.WITHDRAWN_SINCE
             | RefusalReason.ASKED_SINCE  # Their newer word counts, and its answer is told.
             | RefusalReason.PERSON_ERASED  # Nobody writes to them.
+            | RefusalReason.NOMINATIONS_CLOSED
+            | RefusalReason.TEAM_BY_RULE
+            | RefusalReason.NOT_OF_TOWN
+            | RefusalReason.DOES_NOT_FIT  # Their coordinator asked, and is answered.
         ):
             return False
         case never:
