@@ -9,7 +9,8 @@ from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import views
-from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OnRoster, Session, Town
+from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OfficeDecision, OnRoster, Session, Town
+from services.enrolment.office_api import office_routes
 from shared.books.holding import outcome_of
 from shared.contracts.model import ID_PATTERN, Id, OptionalLine
 from shared.contracts.planner import SessionStanding
@@ -100,6 +101,13 @@ def app_of(runtime: Runtime) -> FastAPI:
             _found(await views.session(connection, session_id), session_id)
             return await views.roster(connection, session_id)
 
+    @read.get("/sessions/{session_id}/decisions", responses=of_a_session)
+    async def list_decisions(session_id: SessionId) -> list[OfficeDecision]:
+        """What the office decided about the session and the places in it beside the rules, the oldest first."""
+        async with runtime.engine.connect() as connection:
+            _found(await views.session(connection, session_id), session_id)
+            return await views.decisions(connection, session_id)
+
     @write.post("/sessions/{session_id}/requests", responses=may_answer(*COMMAND, NO_SUCH_PATH))
     async def request_place(
         session_id: SessionId, asking: Asking, actor: Annotated[Actor, Writer], idempotency_key: IdempotencyKey = None
@@ -137,6 +145,7 @@ def app_of(runtime: Runtime) -> FastAPI:
 
     app.include_router(read)
     app.include_router(write)
+    app.include_router(office_routes(runtime))
     return app
 
 

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
+    Correction,
     LinkKey,
     Membership,
     Need,
@@ -21,6 +22,7 @@ from services.enrolment.state import (
 )
 from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered, last_day_after
 from shared.contracts.enrolment import (
+    AskedFor,
     EnrolmentRefused,
     EnrolmentWithdrawn,
     ParticipantEnrolled,
@@ -30,6 +32,7 @@ from shared.contracts.enrolment import (
     PlacesSettled,
     RefusalReason,
     SessionAtRisk,
+    TermsCorrected,
     WithdrawalReason,
     standing_after,
     what_was_asked,
@@ -148,6 +151,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.reply,
         body.replied_at,
         body.replied_for,
+        body.clashes_with,
         body.decided_at,
     )
 
@@ -176,24 +180,37 @@ def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
     return Risk(*meta(heard), body.session_id, body.minimum, body.confirmed, body.enrolled, body.decided_at)
 
 
+def correction_of(heard: Heard[TermsCorrected]) -> Correction:
+    body = heard.body
+    return Correction(
+        *meta(heard),
+        body.session_id,
+        body.capacity,
+        body.planned_capacity,
+        body.places_per_town,
+        body.planned_places_per_town,
+        body.decided_at,
+    )
+
+
 def follow_place(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlaceFact]) -> None:
     """The answer to a request follows from the fact that gave it; from an offer, when it ends."""
     body = heard.body
-    if body.request_source and body.request_id:
-        working[Answer].put(
-            Answer(
-                body.request_source,
-                body.request_id,
-                heard.subject,
-                what_was_asked(body),
-                body.request_digest,
-                type(body).__name__,
-                body.episode,
-                heard.event_id,
-            )
-        )
+    _answered(working, heard, what_was_asked(body), body.episode)
     was_on_offer = isinstance(old, Place) and old.offered_until is not None
     _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)
+
+
+def follow_correction(working: Working, old: FactRow | None, new: FactRow, heard: Heard[TermsCorrected]) -> None:
+    """The answer to the office."""
+    _answered(working, heard, AskedFor.CORRECTION, 0)
+
+
+def _answered(working: Working, heard: Heard[PlaceFact | TermsCorrected], asked_for: AskedFor, episode: int) -> None:
+    body = heard.body
+    if body.request_source and body.request_id:
+        asked = (body.request_source, body.request_id, heard.subject, asked_for, body.request_digest)
+        working[Answer].put(Answer(*asked, type(body).__name__, episode, heard.event_id))
 
 
 def follow_session(working: Working, old: FactRow | None, new: FactRow, heard: Heard[SessionFact]) -> None:
@@ -211,7 +228,11 @@ def _set_due(working: Working, kind: str, subject: str, at: dt.datetime | None, 
         working[Due].remove(kind, subject)
 
 
-DERIVE: dict[type[FactRow], Derive] = {Place: follow_place, Session: follow_session}
+DERIVE: dict[type[FactRow], Derive] = {
+    Place: follow_place,
+    Session: follow_session,
+    Correction: follow_correction,
+}
 
 
 MAKE: dict[Any, Any] = {
@@ -222,6 +243,7 @@ MAKE: dict[Any, Any] = {
     TrainingNeedDeclared: need_of,
     PlacesSettled: settled_of,
     SessionAtRisk: risk_of,
+    TermsCorrected: correction_of,
     LinkKeyStated: link_key_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(MembershipFact), membership_of),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from services.enrolment.corrections import capacity_of, stated_at
+from services.enrolment.overlaps import clashes
 from services.enrolment.state import (
     Membership,
     Person,
@@ -94,10 +96,14 @@ def is_erased(working: Working, person_id: str) -> bool:
 def eligible_city(working: Working, session: Session, person_id: str) -> str | RefusalReason | Wait:
     """The town for which the person may come; or why not; or what is not known yet.
 
-    Someone of whom no membership was ever heard is not known, also if their name is: it may still come.
+    Someone of whom no membership was ever heard is not known, also if their name is: it may still come. Nobody may whom the office has
+    removed, or who has a place at the same time of day.
     """
     if is_erased(working, person_id):
         return RefusalReason.PERSON_ERASED
+    place = working[Place].get(session.session_id, person_id)
+    if place is not None and place.is_removed:
+        return RefusalReason.REMOVED_BY_OFFICE
     memberships = list(current_memberships(working, session, person_id))
     admitted = [membership for membership in memberships if admits(session, membership)]
     if memberships and not admitted:
@@ -105,7 +111,7 @@ def eligible_city(working: Working, session: Session, person_id: str) -> str | R
     answers = {membership.city_id: qualifies(working, membership.city_id, session) for membership in admitted}
     for city_id, answer in answers.items():
         if answer:
-            return city_id
+            return RefusalReason.OVERLAPS if clashes(working, session, person_id) else city_id
     if any(answer is None for answer in answers.values()):
         return Wait("town")
     if answers:
@@ -231,6 +237,7 @@ def in_time_for(working: Working, session: Session, person_id: str) -> Membershi
 def seats_of(working: Working, session: Session) -> int:
     """How many may have a place. What is said once a session is settled makes the room smaller for newcomers, and never larger."""
     settled = working[Settled].get(session.session_id)
-    if session.heard_at < settles_at(working, session) or settled is None or settled.seats is None:
-        return session.capacity
-    return min(settled.seats, session.capacity)
+    capacity = capacity_of(working, session)
+    if stated_at(working, session) < settles_at(working, session) or settled is None or settled.seats is None:
+        return capacity
+    return min(settled.seats, capacity)

@@ -185,11 +185,23 @@ class Place(FactRow):
     replied_at: dt.datetime | None
     replied_for: str | None
     """Which times of the session the reply was about."""
+    clashes_with: tuple[str, ...]
+    """The sessions at the same time of day in which the person has a place."""
     decided_at: dt.datetime
 
     @property
     def is_active(self) -> bool:
         return self.state.is_active
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the office has taken it and the person cannot get one by asking."""
+        return self.state == Standing.WITHDRAWN and self.reason == WithdrawalReason.REMOVED_BY_OFFICE
+
+    @property
+    def tag(self) -> str:
+        """The same while nothing is said anew of it."""
+        return str(self.version)
 
     @property
     def in_line(self) -> tuple[int, dt.datetime, int, str]:
@@ -202,6 +214,20 @@ def in_line(
 ) -> tuple[int, dt.datetime, int, str]:
     """The order of everybody in a session."""
     return -priority, queued_at or _BEFORE_ALL, queue or 0, person_id
+
+
+@immutable
+class Correction(FactRow):
+    """What the office has laid over the planner's word about a session, and what the planner's word was then."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    capacity: int | None
+    planned_capacity: int | None
+    places_per_town: int | None
+    planned_places_per_town: int | None
+    decided_at: dt.datetime
 
 
 @immutable

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.enrolment.handlers import is_acted_on
 from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
+    Correction,
     LinkKey,
     Membership,
     Need,
@@ -26,9 +27,16 @@ from services.enrolment.state import (
 )
 from services.enrolment.subjects import asked_for_by, place_subject, session_named, subjects_of
 from shared.books.holding import load_held_about
-from shared.contracts.directory import PersonErased, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.enrolment import PlaceFact
+from shared.contracts.directory import PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.enrolment import PlaceFact, Standing
 from shared.contracts.model import members
+from shared.contracts.office import (
+    CorrectionRequested,
+    ExtraPlaceRequested,
+    PriorityRequested,
+    RemovalLiftRequested,
+    RemovalRequested,
+)
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -75,6 +83,7 @@ PLACE = table_of(
         sa.CheckConstraint("state <> 'waitlisted' or queue is not null", name="place_waits_in_a_queue"),
     ],
 )
+CORRECTION = table_of(Correction, "correction", METADATA)
 SETTLED = table_of(Settled, "settled", METADATA)
 RISK = table_of(Risk, "risk", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
@@ -93,6 +102,7 @@ TABLES = {
     Need: NEED,
     Session: SESSION,
     Place: PLACE,
+    Correction: CORRECTION,
     Settled: SETTLED,
     Risk: RISK,
     LinkKey: LINK_KEY,
@@ -122,10 +132,24 @@ _PLACES_OF_PEOPLE = (
     .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
     .where(any_of(PLACE.c.person_id, "people"), SESSION.c.ends_at > sa.bindparam("since"))
 )
+# Where else at the same time the people in question may be: what is over is in nobody's way.
+_THEIRS = sa.and_(
+    sa.or_(
+        any_of(PLACE.c.person_id, "people"),
+        PLACE.c.person_id.in_(sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "cities"))),
+    ),
+    PLACE.c.state.in_([one for one in Standing if one.is_active]),
+    SESSION.c.ends_at > sa.bindparam("since"),
+)
+_PLACES_ELSEWHERE = sa.select(PLACE).join(SESSION, SESSION.c.session_id == PLACE.c.session_id).where(_THEIRS)
+_SESSIONS_ELSEWHERE = sa.select(SESSION).where(
+    sa.exists().where(PLACE.c.session_id == SESSION.c.session_id, _THEIRS).correlate(SESSION)
+)
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
+_CORRECTIONS = sa.select(CORRECTION).where(any_of(CORRECTION.c.session_id, "sessions"))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
 _PEOPLE = sa.select(PERSON).where(
@@ -154,7 +178,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, changed, people, sessions, asking, decided = (set[str]() for _ in range(6))
+    cities, changed, people, sessions, asking, decided, registered = (set[str]() for _ in range(7))
     all_of_them = False
     for one in inputs:
         if isinstance(one, Due):
@@ -171,6 +195,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     people.add(body.person_id)
                 case PersonErased() as body:
                     people.add(body.person_id)
+                case PersonRegistered() as body:
+                    registered.add(body.person_id)
                 case (
                     SessionDrafted()
                     | SessionScheduled()
@@ -185,10 +211,20 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
                     sessions.add(body.session_id)
                     asking.add(body.person_id)
+                case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested() as body:
+                    sessions.add(body.session_id)
+                    asking.add(body.person_id)
+                case CorrectionRequested() as body:
+                    sessions.add(body.session_id)
                 case never:
                     assert_never(never)
     await load_derived(reads, working, [one for one in inputs if isinstance(one, Due) or one.source != SOURCE])
-    if not (cities or people or sessions or all_of_them):
+    woken = False
+    if registered:
+        load_held_about(reads, working, subjects_of((), registered))
+        await reads.run()
+        woken = any(working[Held])
+    if not (cities or people or sessions or all_of_them or woken):
         return
     reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
     if changed:
@@ -217,13 +253,14 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     of_sessions = loaded_by("session_id", sessions)
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
+    reads.rows(working[Correction], _CORRECTIONS, {"sessions": sorted(sessions)}, of_sessions)
     reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
     await reads.run()
     on_offer = (place for place in working[Place] if place.offered_until is not None)
     offers = {(OFFER_ENDS, place_subject(place.session_id, place.person_id)) for place in on_offer}
     if offers:
         reads.by_key(working[Due], DUE, offers)
-    asking |= {asked_for_by(held)[1] for held in working[Held]}
+    asking |= {person_id for held in working[Held] if (person_id := asked_for_by(held)[1]) is not None}
     people |= asking | {place.person_id for place in working[Place]}
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
@@ -237,7 +274,16 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     reads.rows(
         working[Person], _PEOPLE, {**about, "asking": sorted(asking)}, loaded_by("person_id", asking), all_erased
     )
+    # What an archive says of a place may be about a session that is over.
+    told = {
+        one.body.session_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact))
+    }
+    reads.by_key(working[Session], SESSION, {(session_id,) for session_id in told - sessions})
+    _load_elsewhere(reads, working, people, cities, since)
     await reads.run()
+    beside = _beside(working, sessions, _hours(working, sessions, inputs))
+    if beside:
+        await _load_beside(reads, working, beside, since)
     cities |= {membership.city_id for membership in working[Membership]}
     reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
 
@@ -252,6 +298,59 @@ async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
             due |= {(kind, f"session/{one.body.session_id}") for kind in (PLACES_RELEASED, SESSION_DECIDED)}
     if due:
         reads.by_key(working[Due], DUE, due)
+
+
+Hours = list[tuple[dt.datetime, dt.datetime]]
+
+
+def _load_elsewhere(reads: Reads, working: Working, people: set[str], cities: set[str], since: dt.datetime) -> None:
+    """All that these people, and the teams of these towns, have in sessions that are not over, and those sessions."""
+    parameters = {"people": sorted(people), "cities": sorted(cities), "since": since}
+
+    def of_all() -> Loaded:
+        team = {member.person_id for city_id in cities for member in working[Membership].where("city_id", city_id)}
+        return loaded_by("person_id", people | team, only=lambda place: place.is_active)
+
+    def where_they_are() -> Loaded:
+        return loaded_by("session_id", {place.session_id for place in working[Place] if place.is_active})
+
+    reads.rows(working[Place], _PLACES_ELSEWHERE, parameters, of_all)
+    reads.rows(working[Session], _SESSIONS_ELSEWHERE, parameters, where_they_are)
+
+
+def _hours(working: Working, sessions: set[str], inputs: Inputs) -> Hours:
+    """From when to when the sessions in question are, as they stand and as they are stated now."""
+    found = [(session.starts_at, session.ends_at) for session in working[Session] if session.session_id in sessions]
+    stated = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(SessionFact)))
+    return [*found, *((body.starts_at, body.ends_at) for body in stated)]
+
+
+def _beside(working: Working, sessions: set[str], hours: Hours) -> set[str]:
+    """The other sessions at the same time in which some of the people wait: what becomes of their place here may give them one there."""
+    found = set[str]()
+    for place in working[Place]:
+        if place.state == Standing.WAITLISTED and place.session_id not in sessions | found:
+            other = working[Session].get(place.session_id)
+            if other is not None and any(other.starts_at < ends and starts < other.ends_at for starts, ends in hours):
+                found.add(place.session_id)
+    return found
+
+
+async def _load_beside(reads: Reads, working: Working, beside: set[str], since: dt.datetime) -> None:
+    """All places in these sessions, and what giving a free seat there depends on."""
+    named, of_sessions = {"sessions": sorted(beside)}, loaded_by("session_id", beside)
+    reads.rows(working[Place], _PLACES, named, of_sessions)
+    reads.rows(working[Settled], _SETTLED, named, of_sessions)
+    reads.rows(working[Correction], _CORRECTIONS, named, of_sessions)
+    await reads.run()
+    places = [place for session_id in beside for place in working[Place].where("session_id", session_id)]
+    people = {place.person_id for place in places}
+    offers = ((place.session_id, place.person_id) for place in places if place.offered_until is not None)
+    reads.by_key(working[Due], DUE, {(OFFER_ENDS, place_subject(*one)) for one in offers})
+    parameters: dict[str, list[str]] = {"people": sorted(people), "cities": [], "asking": []}
+    reads.rows(working[Person], _PEOPLE, parameters, loaded_by("person_id", people, erased=True))
+    _load_elsewhere(reads, working, people, set(), since)
+    await reads.run()
 
 
 def _in_question(sessions: set[str], cities: set[str], all_of_them: bool, since: dt.datetime) -> list[Loaded]:

@@ -26,7 +26,7 @@ def place_named(subject: str) -> tuple[str, str]:
     return session_id, person_id
 
 
-def asked_for_by(held: Held) -> tuple[str, str]:
-    """The session and the person whose place was asked for or given back; every request that is held here says both."""
-    session, person = held.about
-    return session_named(session), person.removeprefix("person/")
+def asked_for_by(held: Held) -> tuple[str, str | None]:
+    """The session that was asked about, and the person whose place it was, if it was about one."""
+    session, *people = held.about
+    return session_named(session), people[0].removeprefix("person/") if people else None

@@ -16,6 +16,7 @@ from shared.deciding.commands import IdReused, NotYet, Undecidable
 from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
 from shared.problems import (
+    CHANGED_SINCE,
     IMPLAUSIBLE_TIME,
     KEY_TAKEN,
     MEDIA_TYPE,
@@ -77,12 +78,17 @@ def _of_the_framework(request: Request, error: HTTPException) -> Problem:
     return Problem(NOT_VALID, "the body cannot be read")
 
 
+_UNDECIDED = {
+    # A time that cannot be is wrong in what was sent, and stays so whatever happens here.
+    Reason.IMPLAUSIBLE_TIME: IMPLAUSIBLE_TIME,
+    Reason.CHANGED_SINCE: CHANGED_SINCE,
+}
+
+
 def problem_of(error: Exception) -> Problem:
     """What is said of an error that nobody on its way had an answer to."""
     if isinstance(error, Undecidable):
-        # A time that cannot be is wrong in what was sent, and stays so whatever happens here.
-        kind = IMPLAUSIBLE_TIME if error.reason is Reason.IMPLAUSIBLE_TIME else UNDECIDABLE
-        return Problem(kind, str(error), reason=error.reason)
+        return Problem(_UNDECIDED.get(error.reason, UNDECIDABLE), str(error), reason=error.reason)
     if isinstance(error, IdReused):
         return Problem(KEY_TAKEN, str(error), field="Idempotency-Key")
     if isinstance(error, NotYet):

@@ -65,8 +65,8 @@ def test_a_contract_that_is_declared_and_in_no_table_is_found(monkeypatch: pytes
 
 HEARD_FOR_NOTHING = {
     "enrolment": set[type[Event]](),
-    "attendance": {StageOpened, TopicDefined, places.PlacesSettled, places.SessionAtRisk},
-    "notifications": {StageOpened, EnrolmentRefused, places.SessionAtRisk},
+    "attendance": {StageOpened, TopicDefined, places.PlacesSettled, places.SessionAtRisk, places.TermsCorrected},
+    "notifications": {StageOpened, EnrolmentRefused, places.SessionAtRisk, places.TermsCorrected},
 }
 """What stands on a stream that a service hears, and says nothing to it: a refusal leaves a place as it stands. Whoever is not named hears
 the rules for their takeovers alone."""

@@ -136,7 +136,8 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
         case Standing.WAITLISTED:
             return (Act.GIVE_BACK,)
         case Standing.WITHDRAWN:
-            return (Act.ASK_AGAIN,) if place.reason == WithdrawalReason.REQUESTED else ()
+            may_ask = place.reason in (WithdrawalReason.REQUESTED, WithdrawalReason.REMOVAL_LIFTED)
+            return (Act.ASK_AGAIN,) if may_ask else ()
         case Standing.NONE:
             return ()
         case never:

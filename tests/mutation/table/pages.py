@@ -103,7 +103,7 @@ MUTATIONS = (
     Mutation(
         "a page offers only what can be done",
         "services/enrolment/pages/showing.py",
-        "            return (Act.ASK_AGAIN,) if place.reason == WithdrawalReason.REQUESTED else ()",
+        "            return (Act.ASK_AGAIN,) if may_ask else ()",
         "            return (Act.ASK_AGAIN,)",
         ("tests/enrolment/test_pages.py::test_a_place_that_a_rule_took_says_why_and_is_not_asked_for_again",),
     ),
