@@ -5,8 +5,8 @@ RUN := $(UV) run --no-sync
 ONCE ?=
 # Whoever forbids Python to write bytecode would compile the project anew in each process that a test starts.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) pytest
-# Two processes for the tests, one for each core: tests/workers.py says which tests keep together.
-BOTH_CORES := -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes for the tests, each with a Kafka and a Postgres of its own: one waits while the other works.
+BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test quick campaigns mutation bench check format texts schemas generated clean

@@ -101,7 +101,8 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     assets: Path | None = None
     """The folder with the files of others that pages load (`python -m deploy.embedded.assets` fetches them). None: pages work without."""
-    relay_batch: int = 1000
+    relay_batch: int = 2000
+    """More than one transaction says: who takes less than that knows that nothing is left."""
     relay_poll_seconds: float = 1.0
     relay_timeout_seconds: float = 30.0
     due_poll_seconds: float = 1.0

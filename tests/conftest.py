@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import hypothesis
 import pytest
@@ -21,11 +21,13 @@ from deploy.embedded.processes import Server
 from shared.events.streams import create_streams
 from shared.service import Service
 from shared.settings import Settings
-from tests import campaigns, workers
+from tests import campaigns
 from tests.databases import Databases
 from tests.world import IMPATIENT, Make, World
 
 S = TypeVar("S", bound=Server)
+SLOW = ("long", "kafka", "postgres")
+"""Marks and fixtures of tests that take long, the longest first."""
 
 hypothesis.settings.register_profile(
     "rollcall",
@@ -37,12 +39,8 @@ hypothesis.settings.load_profile("rollcall")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     campaigns.mark(items)
-    if hasattr(config, "workerinput"):  # One of several processes.
-        workers.group(items)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByFile:
-    return workers.ByFile(config, log)
+    if hasattr(config, "workerinput"):  # One of several processes: what comes last is short, and they end together.
+        items.sort(key=lambda item: [name not in {*item.keywords, *item.fixturenames} for name in SLOW])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -106,6 +106,7 @@ class _Looking(Reads):
         statement: sa.Select[Any],
         parameters: Parameters = NONE,
         *asked: Loaded | Callable[[], Loaded],
+        seldom: bool = False,
     ) -> None:
         def look() -> None:
             named = [one() if callable(one) else one for one in asked]
@@ -114,10 +115,12 @@ class _Looking(Reads):
 
         self._looks.append(look)
 
-    def by_key(self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]]) -> None:
+    def by_key(
+        self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]], *, seldom: bool = False
+    ) -> None:
         self.rows(rows, sa.select(table), NONE, Loaded(rows.kind.KEY, frozenset(keys)))
 
-    def add(self, statement: sa.Select[Any], parameters: Parameters, take: Take) -> None:
+    def add(self, statement: sa.Select[Any], parameters: Parameters, take: Take, *, seldom: bool = False) -> None:
         if statement is not parking._BLOCKED:  # Nothing is parked in memory: what is set aside is in nobody's way.
             raise NotImplementedError("only rows are known in memory")
 

@@ -104,8 +104,11 @@ Touching = SessionFact | PlaceFact | PresenceFact | ListFact | CheckInScanned | 
 """What attendance acts on, or derives moments from. Of everything else that it hears it makes rows, and decides nothing."""
 
 
+_TOUCHING = frozenset(members(Touching))
+
+
 def touches_a_session(heard: Heard[Any]) -> TypeGuard[Heard[Touching]]:
-    return type(heard.body) in members(Touching)
+    return type(heard.body) in _TOUCHING
 
 
 REACT: dict[Any, Callable[[Working, Heard[Any]], None]] = {

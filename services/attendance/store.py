@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -41,6 +41,7 @@ from shared.contracts.planner import (
     SessionRescheduled,
     SessionScheduled,
 )
+from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
@@ -149,6 +150,13 @@ class _Touched:
     """What is said of places: (session, person, source, version)"""
 
 
+def _session_of(one: Heard[Any] | Due) -> str | None:
+    """Which session a moment or an event is about; None: it touches none."""
+    if isinstance(one, Due):
+        return session_named(one.subject)
+    return one.body.session_id if touches_a_session(one) else None
+
+
 def _touched(inputs: Inputs) -> _Touched:
     found = _Touched()
     for one in inputs:
@@ -202,7 +210,7 @@ def _touched(inputs: Inputs) -> _Touched:
 
 async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
     """One decider a session at a time. Rows are entered and then locked in key order, so that no two wait for each other."""
-    sessions = sorted(_touched(inputs).sessions)
+    sessions = sorted({session_id for one in inputs if (session_id := _session_of(one)) is not None})
     if sessions:
         await connection.execute(_ENTER_SCOPE, {"sessions": sessions})
         await connection.execute(_LOCK, {"sessions": sessions})

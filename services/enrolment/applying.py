@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
     Correction,
+    Line,
     LinkKey,
     Membership,
     Need,
@@ -194,9 +195,13 @@ def correction_of(heard: Heard[TermsCorrected]) -> Correction:
 
 
 def follow_place(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlaceFact]) -> None:
-    """The answer to a request follows from the fact that gave it; from an offer, when it ends."""
+    """The answer to a request follows from the fact that gave it; from an offer, when it ends; from a number, the next one."""
     body = heard.body
     _answered(working, heard, what_was_asked(body), body.episode)
+    if body.queue is not None and (not isinstance(old, Place) or old.queue != body.queue):
+        line = working[Line].get(body.session_id)
+        if line is None or body.queue > line.last_number:
+            working[Line].put(Line(body.session_id, body.queue))
     was_on_offer = isinstance(old, Place) and old.offered_until is not None
     _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)
 

@@ -22,6 +22,7 @@ from services.enrolment.eligibility import (
     is_ahead,
     is_erased,
     is_out,
+    seated_in,
     seats_of,
     settles_at,
     town_of_place,
@@ -29,10 +30,11 @@ from services.enrolment.eligibility import (
 )
 from services.enrolment.offering import offer_ends
 from services.enrolment.overlaps import clashes
-from services.enrolment.settling import Entry, Leave, Room, settle
-from services.enrolment.state import Membership, Place, Session, Settled
+from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
+from services.enrolment.state import Line, Membership, Place, Session, Settled
 from services.enrolment.stating import NO_REPLY, Asked, refuse
 from shared.contracts.enrolment import (
+    LAST_NUMBER,
     AskedFor,
     Basis,
     PlacesSettled,
@@ -126,8 +128,21 @@ def decide_request(
     if isinstance(found, RefusalReason):
         other = clashes(working, session, person_id)[0] if found is RefusalReason.OVERLAPS else None
         return [refuse(session.session_id, person_id, place, AskedFor.PLACE, found, asked, working.now, other)]
-    entry = Entry(person_id, found, Basis.REQUEST, at, asked)
-    return settled_with(working, session, at=at, now=now, entering=[entry])
+    return _one_more(working, session, place, Entry(person_id, found, Basis.REQUEST, at, asked), at=at, now=now)
+
+
+def _one_more(
+    working: Working, session: Session, before: Place | None, entry: Entry, *, at: dt.datetime, now: dt.datetime
+) -> list[PlaceState]:
+    """Somebody joins the line. If there is no seat for them nobody else has to be looked at, however many wait; nor if nobody waits."""
+    room = room_of(working, session, at=at, now=now)
+    has_seat = has_seat_for(entry.city_id, seated_in(working, session.session_id), room)
+    if has_seat and working[Place].where("state", Standing.WAITLISTED, session_id=session.session_id):
+        return settled_with(working, session, at=at, now=now, entering=[entry])
+    line = working[Line].get(session.session_id)
+    number = min((line.last_number if line else 0) + 1, LAST_NUMBER)
+    standing = Standing.ENROLLED if has_seat else Standing.WAITLISTED
+    return [settle_one(session.session_id, before, entry, standing, number, working.now)]
 
 
 def why_not_taken(working: Working, session: Session, at: dt.datetime) -> RefusalReason | None:
@@ -187,8 +202,7 @@ def decide_settled(
     said_of = (before.session_source, before.session_event_id, before.session_version) if before else None
     if said_of == (session.source, session.event_id, session.version) and not is_corrected:
         return []
-    counted = [place for place in working[Place].where("session_id", session.session_id) if place.basis != Basis.OFFICE]
-    seats = max(capacity_of(working, session), sum(place.state.takes_seat for place in counted))
+    seats = max(capacity_of(working, session), len(seated_in(working, session.session_id)))
     if before is not None and before.seats is not None:
         if not session.state.takes_place or stated_at(working, session) >= settles_at(working, session):
             seats = before.seats  # Nobody's place was looked at with the new number.

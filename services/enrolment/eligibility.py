@@ -16,12 +16,14 @@ from services.enrolment.state import (
     Stage,
     Town,
 )
-from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionKind, SessionStanding
 from shared.contracts.selection import TownOutcome
 from shared.events.decoding import FUTURE_TOLERANCE
 from shared.state.working import Working
 from shared.values import immutable
+
+TAKE_SEATS = tuple(standing for standing in Standing if standing.takes_seat)
 
 
 @immutable
@@ -241,3 +243,10 @@ def seats_of(working: Working, session: Session) -> int:
     if stated_at(working, session) < settles_at(working, session) or settled is None or settled.seats is None:
         return capacity
     return min(settled.seats, capacity)
+
+
+def seated_in(working: Working, session_id: str) -> list[Place]:
+    """Those whose seats nobody else can have. Whom the office gave a place beside the rules has none of these."""
+    places = working[Place]
+    seated = (place for state in TAKE_SEATS for place in places.where("state", state, session_id=session_id))
+    return [place for place in seated if place.basis != Basis.OFFICE]

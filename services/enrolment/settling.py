@@ -130,6 +130,21 @@ def settle(
     return facts
 
 
+def settle_one(
+    session_id: str, before: Place | None, entry: Entry, standing: Standing, number: int, decided_at: dt.datetime
+) -> PlaceState:
+    """One more comes, and nobody else moves."""
+    fields = _fields_of(session_id, entry, before, number)
+    return placed(standing, fields | {"decided_at": decided_at})
+
+
+def has_seat_for(city_id: str | None, seated: Sequence[Place], room: Room) -> bool:
+    """Whether there is a seat, in all and of the town's share."""
+    of_town = sum(place.city_id == city_id for place in seated)
+    is_shared = room.per_town is None or of_town < room.per_town
+    return room.is_given and room.is_open and len(seated) < room.seats and is_shared
+
+
 def _seated(line: Sequence[InLine], room: Room) -> list[Standing]:
     """How everybody in line stands once the free seats are given."""
     holders = [one for one in line if not one.is_extra and one.standing is not None and one.standing.takes_seat]
@@ -189,23 +204,28 @@ def _coming(session_id: str, places: Sequence[Place], entering: Sequence[Entry])
             fields = carried(entry.returning) | {"city_id": entry.city_id, "clashes_with": entry.clashes_with}
         else:
             number += 1
-            fields = {
-                "session_id": session_id,
-                "person_id": entry.person_id,
-                "city_id": entry.city_id,
-                "episode": min((before.episode if before else 0) + 1, LAST_EPISODE),
-                "basis": entry.basis,
-                "queue": _numbers(places, number),
-                **answering(entry.asked),
-                **asked_at(before, AskedFor.PLACE, entry.asked),
-                "priority": before.priority if before else 0,
-                "queued_at": entry.since,
-                **NO_OFFER,
-                **NO_REPLY,
-                "clashes_with": entry.clashes_with,
-            }
+            fields = _fields_of(session_id, entry, before, _numbers(places, number))
         found.append(InLine(before, fields, None))
     return found
+
+
+def _fields_of(session_id: str, entry: Entry, before: Place | None, number: int) -> dict[str, Any]:
+    """All that is said of somebody who comes anew."""
+    return {
+        "session_id": session_id,
+        "person_id": entry.person_id,
+        "city_id": entry.city_id,
+        "episode": min((before.episode if before else 0) + 1, LAST_EPISODE),
+        "basis": entry.basis,
+        "queue": number,
+        **answering(entry.asked),
+        **asked_at(before, AskedFor.PLACE, entry.asked),
+        "priority": before.priority if before else 0,
+        "queued_at": entry.since,
+        **NO_OFFER,
+        **NO_REPLY,
+        "clashes_with": entry.clashes_with,
+    }
 
 
 def _numbers(places: Sequence[Place], number: int) -> int:

@@ -13,7 +13,7 @@ from shared.contracts.planner import Details, Meeting, SessionKind, SessionStand
 from shared.contracts.portal import Reply
 from shared.contracts.selection import TownOutcome
 from shared.contracts.survey import NeedLevel, NeedState
-from shared.state.rows import FactRow
+from shared.state.rows import FactRow, Row
 from shared.values import immutable
 
 _BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -214,6 +214,16 @@ def in_line(
 ) -> tuple[int, dt.datetime, int, str]:
     """The order of everybody in a session."""
     return -priority, queued_at or _BEFORE_ALL, queue or 0, person_id
+
+
+@immutable
+class Line(Row):
+    """The highest number of arrival in a session: whoever comes next has the one after it."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    last_number: int
 
 
 @immutable

@@ -9,10 +9,12 @@ from typing import assert_never
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
 from services.enrolment.handlers import is_acted_on
 from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
     Correction,
+    Line,
     LinkKey,
     Membership,
     Need,
@@ -84,6 +86,7 @@ PLACE = table_of(
     ],
 )
 CORRECTION = table_of(Correction, "correction", METADATA)
+LINE = table_of(Line, "line", METADATA)
 SETTLED = table_of(Settled, "settled", METADATA)
 RISK = table_of(Risk, "risk", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
@@ -103,6 +106,7 @@ TABLES = {
     Session: SESSION,
     Place: PLACE,
     Correction: CORRECTION,
+    Line: LINE,
     Settled: SETTLED,
     Risk: RISK,
     LinkKey: LINK_KEY,
@@ -150,6 +154,7 @@ _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
 _CORRECTIONS = sa.select(CORRECTION).where(any_of(CORRECTION.c.session_id, "sessions"))
+_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "seated_in"), PLACE.c.state.in_(TAKE_SEATS))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
 _PEOPLE = sa.select(PERSON).where(
@@ -178,7 +183,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, changed, people, sessions, asking, decided, registered = (set[str]() for _ in range(7))
+    cities, changed, people, sessions, asking, decided, registered, asked_in = (set[str]() for _ in range(8))
+    asked_for = set[tuple[str, str]]()
     all_of_them = False
     for one in inputs:
         if isinstance(one, Due):
@@ -208,7 +214,11 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     cities.add(body.city_id)
                 case StageOpened():
                     all_of_them = True
-                case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
+                case EnrolmentRequested() as body:
+                    asked_in.add(body.session_id)
+                    asking.add(body.person_id)
+                    asked_for.add((body.session_id, body.person_id))
+                case WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
                     sessions.add(body.session_id)
                     asking.add(body.person_id)
                 case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested() as body:
@@ -218,13 +228,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     sessions.add(body.session_id)
                 case never:
                     assert_never(never)
-    await load_derived(reads, working, [one for one in inputs if isinstance(one, Due) or one.source != SOURCE])
+    await load_derived(reads, working, inputs)
     woken = False
     if registered:
         load_held_about(reads, working, subjects_of((), registered))
         await reads.run()
         woken = any(working[Held])
-    if not (cities or people or sessions or all_of_them or woken):
+    if not (cities or people or sessions or asked_in or all_of_them or woken):
         return
     reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
     if changed:
@@ -234,7 +244,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         people |= {member.person_id for member in working[Membership] if member.city_id in changed}
     # Judged by when it came: after days of downtime the session may be over by now, and was not then.
     since = min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now)
-    load_held_about(reads, working, subjects_of(sessions, people))
+    load_held_about(reads, working, subjects_of(sessions | asked_in, people))
     if people:
         # Of sessions that are over no place changes: which of these they are in, their rows do not say.
         in_some = loaded_by("person_id", people, only=lambda place: True)
@@ -243,10 +253,16 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     sessions |= {asked_for_by(held)[0] for held in working[Held]}
     if people:
         sessions |= {place.session_id for place in working[Place]}
-    asked_for = {"sessions": sorted(sessions), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
-    reads.rows(working[Session], _SESSIONS, asked_for, *_in_question(sessions, cities, all_of_them, since))
+    asked_in -= sessions
+    named = sessions | asked_in
+    which = {"sessions": sorted(named), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
+    reads.rows(working[Session], _SESSIONS, which, *_in_question(named, cities, all_of_them, since))
+    if asked_in:
+        await _load_asked_in(reads, working, asked_in, asked_for)
     await reads.run()
-    sessions |= {session.session_id for session in working[Session]}
+    sessions |= {session.session_id for session in working[Session]} - asked_in
+    sessions |= {one for one in asked_in if _may_give_seats(working, one)}
+    asked_in -= sessions
     if all_of_them:
         load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
@@ -254,6 +270,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Correction], _CORRECTIONS, {"sessions": sorted(sessions)}, of_sessions)
+    reads.by_key(working[Line], LINE, {(session_id,) for session_id in sessions | asked_in})
     reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
     await reads.run()
     on_offer = (place for place in working[Place] if place.offered_until is not None)
@@ -261,9 +278,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if offers:
         reads.by_key(working[Due], DUE, offers)
     asking |= {person_id for held in working[Held] if (person_id := asked_for_by(held)[1]) is not None}
-    people |= asking | {place.person_id for place in working[Place]}
+    people |= asking | {place.person_id for place in working[Place] if place.session_id in sessions}
     # A scheduled session may bring in the team of a town that no event named.
-    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}
+    cities |= {
+        session.city_id
+        for session in working[Session]
+        if session.kind == SessionKind.SUPPLEMENTARY and session.session_id in sessions
+    }
     about = {"people": sorted(people), "cities": sorted(cities)}
     in_question = loaded_by("person_id", people), loaded_by("city_id", cities)
     reads.rows(working[Membership], _MEMBERSHIPS, about, *in_question)
@@ -278,26 +299,47 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     told = {
         one.body.session_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact))
     }
-    reads.by_key(working[Session], SESSION, {(session_id,) for session_id in told - sessions})
+    reads.by_key(working[Session], SESSION, {(session_id,) for session_id in told - named})
     _load_elsewhere(reads, working, people, cities, since)
     await reads.run()
-    beside = _beside(working, sessions, _hours(working, sessions, inputs))
+    beside = _beside(working, sessions, _hours(working, sessions, inputs), asked_for)
     if beside:
         await _load_beside(reads, working, beside, since)
     cities |= {membership.city_id for membership in working[Membership]}
     reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
 
 
+async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], asked_for: set[tuple[str, str]]) -> None:
+    """Of sessions in which places are only asked for: who has a seat, and how those stand who ask. Of the many who wait only how many
+    they are is ever asked, and that only if there is a seat for somebody."""
+    seated = [loaded_by("state", TAKE_SEATS, session_id=session_id) for session_id in sessions]
+    reads.rows(working[Place], _SEATED, {"seated_in": sorted(sessions)}, *seated)
+    reads.by_key(working[Place], PLACE, {key for key in asked_for if key[0] in sessions})
+    of_sessions = loaded_by("session_id", sessions)
+    reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
+    reads.rows(working[Correction], _CORRECTIONS, {"sessions": sorted(sessions)}, of_sessions)
+    await reads.run()
+
+
+def _may_give_seats(working: Working, session_id: str) -> bool:
+    """Whether a seat may be free: then it matters who waits."""
+    session = working[Session].get(session_id)
+    return session is not None and len(seated_in(working, session_id)) < seats_of(working, session)
+
+
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """The moments that the facts set, move or take back."""
-    due = set[tuple[str, str]]()
+    """The moments that the facts set, move or take back, and the numbers of arrival."""
+    due, lines = set[tuple[str, str]](), set[tuple[str]]()
     for one in inputs:
         if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):
             due.add((OFFER_ENDS, place_subject(one.body.session_id, one.body.person_id)))
+            lines.add((one.body.session_id,))
         elif isinstance(one, Heard) and isinstance(one.body, members(SessionFact)):
             due |= {(kind, f"session/{one.body.session_id}") for kind in (PLACES_RELEASED, SESSION_DECIDED)}
     if due:
         reads.by_key(working[Due], DUE, due)
+    if lines:
+        reads.by_key(working[Line], LINE, lines)
 
 
 Hours = list[tuple[dt.datetime, dt.datetime]]
@@ -325,15 +367,20 @@ def _hours(working: Working, sessions: set[str], inputs: Inputs) -> Hours:
     return [*found, *((body.starts_at, body.ends_at) for body in stated)]
 
 
-def _beside(working: Working, sessions: set[str], hours: Hours) -> set[str]:
-    """The other sessions at the same time in which some of the people wait: what becomes of their place here may give them one there."""
-    found = set[str]()
-    for place in working[Place]:
-        if place.state == Standing.WAITLISTED and place.session_id not in sessions | found:
-            other = working[Session].get(place.session_id)
-            if other is not None and any(other.starts_at < ends and starts < other.ends_at for starts, ends in hours):
-                found.add(place.session_id)
-    return found
+def _beside(working: Working, sessions: set[str], hours: Hours, asked_for: set[tuple[str, str]]) -> set[str]:
+    """The other sessions at the same time in which some of the people wait, or come to wait just now: what becomes of their place here
+    may give them one there."""
+    waits = {place.session_id for place in working[Place] if place.state == Standing.WAITLISTED} - sessions
+    asks = {session_id for session_id, _ in asked_for} - sessions - waits
+    here = {place.person_id for session_id in sessions for place in working[Place].where("session_id", session_id)}
+    here |= {person_id for session_id, person_id in asked_for if session_id in sessions}
+    waits |= {session_id for session_id, person_id in asked_for if session_id in asks and person_id in here}
+    found = ((session_id, working[Session].get(session_id)) for session_id in waits)
+    return {
+        session_id
+        for session_id, other in found
+        if other is not None and any(other.starts_at < ends and starts < other.ends_at for starts, ends in hours)
+    }
 
 
 async def _load_beside(reads: Reads, working: Working, beside: set[str], since: dt.datetime) -> None:
@@ -342,6 +389,7 @@ async def _load_beside(reads: Reads, working: Working, beside: set[str], since: 
     reads.rows(working[Place], _PLACES, named, of_sessions)
     reads.rows(working[Settled], _SETTLED, named, of_sessions)
     reads.rows(working[Correction], _CORRECTIONS, named, of_sessions)
+    reads.by_key(working[Line], LINE, {(session_id,) for session_id in beside})
     await reads.run()
     places = [place for session_id in beside for place in working[Place].where("session_id", session_id)]
     people = {place.person_id for place in places}

@@ -12,7 +12,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from email.utils import format_datetime
-from functools import partial
+from functools import lru_cache, partial
 
 import mrml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -174,13 +174,19 @@ class Renderer:
         )
         message = (
             header("Message-ID", letter.message_id)
-            + header("Date", format_datetime(letter.stated_at.astimezone(dt.UTC)))
+            + _date(letter.stated_at)
             + prepared.headers
             + header("To", mailbox("To", full_name, address))
             + header("X-Rollcall-Notice", letter.notice_id)
             + body
         )
         return message.replace("\n", "\r\n").encode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _date(stated_at: dt.datetime) -> str:
+    """The mails of one group are stated at one moment."""
+    return header("Date", format_datetime(stated_at.astimezone(dt.UTC)))
 
 
 def _for_calendar(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from email.charset import Charset
 from email.header import Header
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
@@ -21,6 +22,9 @@ _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 """Controls, some of which Python takes for line ends, direction overrides and noncharacters: MJML refuses to parse them
 and `email` would break a header at them."""
 _LINE_CHARACTERS = 78
+_UTF_8 = Charset("utf-8")
+_WORD_CHARACTERS = 72
+"""Of an encoded word (RFC 2047: 75) with its header's name, colon and space."""
 _ADDRESS = re.compile("([^{0}]+)@([^{0}]+)".format(r"@\s<>\"(),;:\\\[\]\x00-\x1f\x7f-\x9f\ud800-\udfff"))
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b=\x3f\x41-\x7e]+@[\x21-\x3b=\x3f\x41-\x7e]+>")
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -48,6 +52,11 @@ def encoded(header: str, text: str) -> str:
     """A header text as ASCII: words that need it are encoded, in words short enough to be folded between."""
     if text.isascii():
         return text
+    word = _UTF_8.header_encode(text)
+    if (
+        len(header) + len(word) < _WORD_CHARACTERS
+    ):  # As nearly every name: nothing has to be folded, which takes ten times as long.
+        return word
     return Header(text, "utf-8", header_name=header).encode(linesep="")
 
 

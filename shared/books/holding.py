@@ -67,9 +67,9 @@ def load_other_writers(reads: Reads, working: Working, events: Iterable[Heard[Ev
 def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard[Event]]) -> None:
     """What has become of these very requests, as far as they were heard before."""
     wanted = {(one.source, one.event_id) for one in requests}
-    reads.by_key(working[Answer], ANSWER, wanted)
-    reads.by_key(working[Unchanged], UNCHANGED, wanted)
-    reads.by_key(working[Held], HELD, wanted)
+    reads.by_key(working[Answer], ANSWER, wanted, seldom=True)
+    reads.by_key(working[Unchanged], UNCHANGED, wanted, seldom=True)
+    reads.by_key(working[Held], HELD, wanted, seldom=True)
 
 
 def load_held_about(

@@ -83,6 +83,20 @@ class Positioning(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             consumer.pause(*({topic_partition(part) for part in doubtful} & set(consumer.assignment())))
         self._doubtful.set()
 
+    def rest(self, streams: Collection[str]) -> None:
+        """Fetches no more of these streams until they are resumed, but for partitions whose first record has yet to be checked."""
+        consumer = self.consumer()
+        if consumer is not None:
+            parts = (part for part in self.assigned() if part.stream in streams)
+            consumer.pause(*(topic_partition(part) for part in parts if self.positions.idle(part)))
+
+    def resume(self, streams: Collection[str]) -> None:
+        """Fetches these streams again, where they are positioned."""
+        consumer = self.consumer()
+        if consumer is not None:
+            parts = (part for part in self.assigned() if part.stream in streams)
+            consumer.resume(*(topic_partition(part) for part in parts if part in self.positions))
+
     def wake(self) -> None:
         """A partition may have become doubtful, or what it waited for may have come."""
         self._doubtful.set()

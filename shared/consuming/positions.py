@@ -95,14 +95,3 @@ class Positions:
                 fetched.append(Fetched(Batch(partition, position.next_offset, part), position))
                 position.next_offset = part[-1].offset + 1
         return fetched
-
-    def joined(self, kept: Sequence[Fetched], fetched: Sequence[Fetched]) -> list[Fetched]:
-        """What was kept and what was fetched after it, one batch a partition. Drops what has become doubtful since."""
-        parts = {one.batch.partition: one for one in kept if self.is_current(one)}
-        for one in fetched:
-            partition, before = one.batch.partition, parts.get(one.batch.partition)
-            if before is not None:
-                records = [*before.batch.records, *one.batch.records]
-                one = Fetched(Batch(partition, before.batch.from_offset, records), one.position)
-            parts[partition] = one
-        return list(parts.values())

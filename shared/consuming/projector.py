@@ -31,7 +31,7 @@ from shared.settings import ConsumerLimits
 
 log = structlog.get_logger()
 
-ECHO_MS = 200
+OWN_SECONDS = 1.0
 
 Hear = Callable[[Sequence[Batch], Sequence[Sequence[Read]]], Any]
 
@@ -65,8 +65,8 @@ class Lane:
         self._hear = hear
         self._limits = limits
         self._gate = gate
-        self._echoes: list[Fetched] = []
-        self._echoes_at = 0.0
+        self._own_again_at: float | None = None
+        """When our own words are fetched again; None: they are being fetched."""
         self._writing: asyncio.Task[None] | None = None
         self._backoff = Backoff(limits.backoff_first_seconds, limits.backoff_most_seconds)
         self.positions = Positions()
@@ -131,10 +131,10 @@ class Lane:
         """
         limits = self._limits
         try:
-            wait_ms = ECHO_MS if self._echoes else limits.poll_ms
-            fetched = await consumer.getmany(timeout_ms=wait_ms, max_records=limits.batch_records)
-            if not fetched and self._echoes:
-                await self._on_batch([])
+            if self._own_again_at is not None and time.monotonic() >= self._own_again_at:
+                self._own_again_at = None
+                self.positioning.resume(self._own)
+            fetched = await consumer.getmany(timeout_ms=limits.poll_ms, max_records=limits.batch_records)
             return list(fetched.values())
         except ConsumerStoppedError:
             raise
@@ -154,6 +154,7 @@ class Lane:
         telemetry.RECORDS.labels(self._service, self.name).inc(sum(map(len, parts)))
         if len(fetched) != len(parts):
             self.positioning.wake()
+        self._leave_ourselves(fetched)
         return KafkaMessage(
             body=fetched,
             raw_message=parts[0],  # FastStream looks at one for the name of the topic.
@@ -166,7 +167,6 @@ class Lane:
 
     async def _on_batch(self, fetched: list[Fetched]) -> None:
         """Decodes a batch while the database works on the one before."""
-        fetched = self._with_echoes(fetched)
         if not fetched:
             return
         decoded = [self._read(one.batch) for one in fetched]
@@ -178,23 +178,13 @@ class Lane:
         self._writing = asyncio.create_task(self._write(fetched, decoded))
         await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
 
-    def _with_echoes(self, fetched: list[Fetched]) -> list[Fetched]:
-        """What is to be heard now. Once all that was said before is known nobody waits for our own words, and alone they would cost a
-        transaction each: they come along with others' records, or a fifth of a second later, or when they are a batch."""
-        fetched = self.positions.joined(self._echoes, fetched)
-        self._echoes = []
-        now, known = time.monotonic(), self._gate is not None and self._gate.is_set()
-        few = sum(len(one.batch.records) for one in fetched) < self._limits.batch_records
-        if (
-            (known and few and now < self._echoes_at)
-            and all(one.batch.partition.stream in self._own for one in fetched)
-            and sum(len(record.value or b"") for one in fetched for record in one.batch.records)
-            < self._limits.hand_on_bytes
-        ):
-            self._echoes = fetched
-            return []
-        self._echoes_at = now + ECHO_MS / 1000
-        return fetched
+    def _leave_ourselves(self, fetched: Sequence[Fetched]) -> None:
+        """Once all that was said before is known nobody waits for our own words, and as they come they would cost a fetch and half a
+        transaction each: whenever some came, no more are fetched for a second. Of a full batch of them there is more."""
+        own = sum(len(one.batch.records) for one in fetched if one.batch.partition.stream in self._own)
+        if self._gate is not None and self._gate.is_set() and 0 < own < self._limits.batch_records:
+            self.positioning.rest(self._own)
+            self._own_again_at = time.monotonic() + OWN_SECONDS
 
     def _read(self, batch: Batch) -> list[Read]:
         if batch.partition.stream in self._own:

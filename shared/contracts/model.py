@@ -7,6 +7,7 @@ line breaks in single-line texts, numbers beyond 64 bits, times without a zone.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self, get_args
@@ -41,10 +42,12 @@ def _written(value: object) -> object:
 
 
 def _to_utc(moment: dt.datetime) -> dt.datetime:
+    if moment.tzinfo is dt.UTC:  # What we say ourselves.
+        return moment
     if (
         not moment.utcoffset()
-    ):  # Nearly always. `astimezone` asks pydantic's time zone again and again: ten times as long.
-        return moment.replace(tzinfo=dt.UTC)
+    ):  # What is read, nearly always. `astimezone` asks pydantic's zone again and again: ten times as long.
+        return dt.datetime.combine(moment.date(), moment.time(), dt.UTC)  # A fifth of what `replace` takes.
     try:
         return moment.astimezone(dt.UTC)
     except OverflowError:
@@ -122,6 +125,7 @@ class Event(Part):
     """One valid body, used in the published schema and by the golden samples."""
 
     @classmethod
+    @functools.cache  # Asked for several times an event.
     def type_name(cls) -> str:
         return f"rollcall.{cls.__name__}.v{cls.version}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self, TypeVar, assert_never
@@ -76,6 +77,12 @@ class AfterOffer(StrEnum):
     """They wait on, behind all others."""
 
 
+@functools.lru_cache(maxsize=4096)
+def _instant(local: dt.datetime, fold: int, zone: str) -> dt.datetime:
+    """Remembered, because every scan asks when its meeting is. By `fold` too: the two readings of an hour that comes twice are equal."""
+    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)
+
+
 class Meeting(Part):
     """One training day. Wall time and zone are the truth; the instants follow from them."""
 
@@ -92,11 +99,11 @@ class Meeting(Part):
 
     @property
     def starts_at(self) -> dt.datetime:
-        return self.starts_local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(dt.UTC)
+        return _instant(self.starts_local, self.starts_local.fold, self.zone)
 
     @property
     def ends_at(self) -> dt.datetime:
-        return self.ends_local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(dt.UTC)
+        return _instant(self.ends_local, self.ends_local.fold, self.zone)
 
 
 class Coordinates(Part):

@@ -154,14 +154,14 @@ class Decider:
         one_by_one: bool = False,
     ) -> Thought:
         async with self.unit_of_work() as (connection, thought):
-            decoded, known = await self._know_our_own(connection, decoded)
+            decoded, missing = await self._know_our_own(connection, decoded)
             await self.service.lock(connection, [one for part in decoded for one in part if isinstance(one, Heard)])
             marks = await watermark.lock(connection, [batch.partition for batch in batches])
             fresh = [_from(batch, part, marks[batch.partition]) for batch, part in zip(batches, decoded, strict=True)]
             source = self.service.source
             _note(thought, batches, fresh, own=self.service.own)
             events = [one for part in fresh for one in part if isinstance(one, Heard)]
-            news = [as_said(one, source) for one in events if one.source != source or one.event_id not in known]
+            news = [as_said(one, source) for one in events if one.source != source or one.event_id in missing]
             now = self.service.clock()
             writes = Writes()
             strange = news
@@ -227,23 +227,24 @@ class Decider:
     async def _know_our_own(
         self, connection: AsyncConnection, decoded: Sequence[Sequence[Read]]
     ) -> tuple[Sequence[Sequence[Read]], set[str]]:
-        """Our own facts that the journal holds are rows already, and are known by their ids alone; the others are read."""
+        """Our own facts that the journal holds are rows already, and are known by their ids alone; the others are read, and returned
+        with their ids."""
         said = [
             one.event_id
             for part in decoded
             for one in part
             if isinstance(one, Echo) or (isinstance(one, Heard) and one.source == self.service.source)
         ]
-        known, heard_again = await journal.known(connection, said)
-        if known and (heard_again or not self.own_heard):
+        missing, heard_again = await journal.missing(connection, said)
+        if len(missing) < len(said) and (heard_again or not self.own_heard):
             # A restored outbox, and one that a lost log filled again, hold what the stream has had for long.
             await journal.acknowledge(connection, said)
-        if len(known) < len(said):
+        if missing:
             decoded = [
-                [decode(one.record) if isinstance(one, Echo) and one.event_id not in known else one for one in part]
+                [decode(one.record) if isinstance(one, Echo) and one.event_id in missing else one for one in part]
                 for part in decoded
             ]
-        return decoded, known
+        return decoded, missing
 
     async def _one_by_one(
         self,

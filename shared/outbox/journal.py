@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.books.recovery import IS_HEARD_AGAIN
 from shared.contracts.model import BODY_LIMIT_BYTES, Event
-from shared.events.envelope import Heard, key_of, subject_of
+from shared.events.envelope import Heard, key_of
 from shared.events.streams import STREAMS, Partition, number_of
 from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, table_of, unnested
 from shared.postgres.roundtrips import Writes
@@ -68,25 +68,27 @@ _STAGE_AGAIN = insert(OUTBOX).from_select(
     ["event_id"],
     sa.select(JOURNAL.c.event_id).where(_of_keys).order_by(JOURNAL.c.said_at, JOURNAL.c.version, JOURNAL.c.event_id),
 )
-_KNOWN = sa.select(JOURNAL.c.event_id, IS_HEARD_AGAIN).where(any_of(JOURNAL.c.event_id, "event_ids"))
+_asked = (
+    sa.func.unnest(sa.bindparam("event_ids", type_=sa.ARRAY(sa.Text)))
+    .table_valued(sa.column("event_id", sa.Text), name="asked")
+    .render_derived()
+)
+_is_entered = sa.exists().where(JOURNAL.c.event_id == _asked.c.event_id)
+_MISSING = sa.select(sa.func.array(sa.select(_asked.c.event_id).where(~_is_entered).scalar_subquery()), IS_HEARD_AGAIN)
 
 
-def entry_of(said: Said) -> Entry:
-    body = said.body.model_dump_json(exclude_none=True)
-    if len(body.encode()) > BODY_LIMIT_BYTES:
-        raise ValueError(f"{said.body.type_name()} has {len(body)} bytes; the limit is {BODY_LIMIT_BYTES}")
-    if STREAMS[type(said.body).stream].compacted:
-        raise NotImplementedError("personal data does not enter the journal")
+def entry_of(fact: Heard[Event]) -> Entry:
+    body = fact.body.__pydantic_serializer__.to_json(fact.body, exclude_none=True).decode()
     return Entry(
-        said.event_id,
-        type(said.body).stream,
-        key_of(said.body).decode(),
-        said.body.type_name(),
-        subject_of(said.body),
-        said.version,
-        said.said_at,
-        said.correlation_id,
-        said.causation_id,
+        fact.event_id,
+        fact.stream,
+        key_of(fact.body).decode(),
+        fact.type,
+        fact.subject,
+        fact.version,
+        fact.stated_at,
+        fact.correlation_id,
+        fact.causation_id,
         body,
     )
 
@@ -94,29 +96,23 @@ def entry_of(said: Said) -> Entry:
 def enter(writes: Writes, said: Sequence[Said]) -> None:
     """Journals facts and stages them for the relay, in the order in which they were said."""
     if said:
-        writes.add(_ENTER, arrays_of(JOURNAL, [entry_of(one) for one in said]))
+        writes.add(_ENTER, arrays_of(JOURNAL, [_to_send(entry_of(one)) for one in said]))
         writes.add(_STAGE, {"staged": [one.event_id for one in said]})
+
+
+def _to_send(entry: Entry) -> Entry:
+    """What the streams and the law let us say."""
+    if len(entry.body.encode()) > BODY_LIMIT_BYTES:
+        raise ValueError(f"{entry.type} has {len(entry.body)} letters; the limit is {BODY_LIMIT_BYTES} bytes")
+    if STREAMS[entry.stream].compacted:
+        raise NotImplementedError("personal data does not enter the journal")
+    return entry
 
 
 async def enter_heard(connection: AsyncConnection, heard: Sequence[Heard[Event]]) -> None:
     """Journals our own facts that we know only from the stream: the database is older than they are (a restored backup)."""
-    entries = [
-        Entry(
-            one.event_id,
-            one.stream,
-            key_of(one.body).decode(),
-            one.type,
-            one.subject,
-            one.version,
-            one.stated_at,
-            one.correlation_id,
-            one.causation_id,
-            one.body.model_dump_json(exclude_none=True),
-        )
-        for one in heard
-    ]
-    if entries:
-        await connection.execute(_ENTER, arrays_of(JOURNAL, entries))
+    if heard:
+        await connection.execute(_ENTER, arrays_of(JOURNAL, [entry_of(one) for one in heard]))
 
 
 async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
@@ -132,9 +128,9 @@ async def stage_again(connection: AsyncConnection, partition: Partition) -> None
         await connection.execute(statement, {"stream": partition.stream, "keys": here})
 
 
-async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> tuple[set[str], bool]:
-    """Which of these facts the journal holds, and whether our own streams are being heard again."""
+async def missing(connection: AsyncConnection, event_ids: Sequence[str]) -> tuple[set[str], bool]:
+    """Which of these facts the journal does not hold, nearly always none, and whether our own streams are being heard again."""
     if not event_ids:
         return set(), False
-    rows = (await connection.execute(_KNOWN, {"event_ids": list(event_ids)})).all()
-    return {row[0] for row in rows}, any(row[1] for row in rows)
+    ids, heard_again = (await connection.execute(_MISSING, {"event_ids": list(event_ids)})).one()
+    return set(ids), heard_again

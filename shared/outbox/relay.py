@@ -1,12 +1,14 @@
 """The relay: sends what was said to Kafka, in order per key, and forgets it only when the broker has acknowledged it.
 
-One relay a service at a time, by an advisory lock. A crash between acknowledgement and deletion sends a fact twice, with the
-same id and version: every consumer's version guard absorbs it.
+One relay a service at a time, by an advisory lock. What is acknowledged is deleted together, five times a second: one by one it
+would be a commit a fact. A crash between acknowledgement and deletion sends facts twice, with the same id and version: every
+consumer's version guard absorbs it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ import sqlalchemy as sa
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import telemetry
@@ -23,21 +26,26 @@ from shared.backoff import Backoff
 from shared.books import recovery
 from shared.events.envelope import headers_of
 from shared.events.streams import RECORD_LIMIT_BYTES, Partition, number_of
-from shared.faults import Fault, classify
+from shared.faults import Fault, classify, told
 from shared.outbox.journal import JOURNAL, OUTBOX
 
 log = structlog.get_logger()
 
+FORGET_SECONDS = 0.2
 LOCK_KEY = 0x526F6C6C  # "Roll"; one relay a database, and every service has its own database.
 
+_positions = sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger))
 _NEXT = (
     sa.select(OUTBOX.c.position, JOURNAL)
     .join(JOURNAL, JOURNAL.c.event_id == OUTBOX.c.event_id)
+    .where(
+        OUTBOX.c.position != sa.all_(_positions)
+    )  # By each, not by the last: what commits late has a lower position.
     .where(~recovery.IS_HEARD_AGAIN)  # Most of what the outbox holds then is on the stream.
     .order_by(OUTBOX.c.position)
     .limit(sa.bindparam("most"))
 )
-_SENT = sa.delete(OUTBOX).where(OUTBOX.c.position == sa.any_(sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger))))
+_SENT = sa.delete(OUTBOX).where(OUTBOX.c.position == sa.any_(_positions))
 _WAITING = sa.select(
     sa.func.count(), sa.func.coalesce(sa.func.extract("epoch", sa.func.now() - sa.func.min(OUTBOX.c.staged_at)), 0)
 )
@@ -79,6 +87,9 @@ class Relay:
         self._timeout_seconds = timeout_seconds
         self._woken = asyncio.Event()
         self._wakes_soon: asyncio.TimerHandle | None = None
+        self._sent: list[int] = []
+        """Positions of what was acknowledged and is not deleted yet."""
+        self._forget_at = 0.0
         self._measure_at = 0.0
         self._backoff = Backoff(0.2, 15)
 
@@ -113,6 +124,7 @@ class Relay:
             while not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY)))).scalar_one():
                 await asyncio.sleep(self._poll_seconds)
             producer: AIOKafkaProducer | None = None
+            self._sent = []
             try:
                 producer = AIOKafkaProducer(
                     **self._connection,
@@ -136,13 +148,16 @@ class Relay:
                     if sent == 0 and await recovery.is_heard_again(connection):
                         await self._settle(connection)
                     elif sent < self._batch:  # Who stages more wakes us; the slow poll finds what others staged.
-                        await self._wait()
+                        await self._wait(connection)
+                    if time.monotonic() >= self._forget_at or len(self._sent) >= self._batch:
+                        await self._forget(connection)
                     self._backoff.worked()
             finally:
                 # First the producer, which may still flush; then the lock, which a pooled connection would keep for ever.
                 try:
                     if producer is not None:
                         await _close(producer)
+                    await self._forget_at_last(connection)
                 finally:
                     await raw.invalidate()
 
@@ -151,16 +166,21 @@ class Relay:
         await self._own_streams_heard()
         await recovery.heard_again(connection)
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll_seconds):
+    async def _wait(self, connection: AsyncConnection) -> None:
+        """Until something is said here, or for a poll's time; what was sent is deleted meanwhile."""
+        if self._sent and not await self._is_woken(self._forget_at - time.monotonic()):
+            await self._forget(connection)
+        await self._is_woken(self._poll_seconds)
+
+    async def _is_woken(self, within: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, within)):
                 await self._woken.wait()
-        except TimeoutError:
-            pass
+        return self._woken.is_set()
 
     async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
-        """Sends the oldest facts and deletes what was acknowledged. Returns how many; raises what the first failure was."""
-        rows = (await connection.execute(_NEXT, {"most": self._batch})).all()
+        """Sends the oldest facts and takes note of what was acknowledged. Returns how many; raises what the first failure was."""
+        rows = (await connection.execute(_NEXT, {"most": self._batch, "positions": self._sent})).all()
         if time.monotonic() > self._measure_at:
             await self._measure(connection)
         if not rows:
@@ -174,43 +194,66 @@ class Relay:
             results = await asyncio.gather(*sends, return_exceptions=True)
         sent = list(zip(parcels, results, strict=True))
         failed = {one.partition for one, result in sent if isinstance(result, BaseException)}
-        acknowledged = [position for one in parcels if one.partition not in failed for position in one.positions]
-        if acknowledged:
-            await connection.execute(_SENT, {"positions": acknowledged})
+        if not self._sent:
+            self._forget_at = time.monotonic() + FORGET_SECONDS
+        self._sent += [position for one in parcels if one.partition not in failed for position in one.positions]
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return len(rows)
 
+    async def _forget(self, connection: AsyncConnection) -> None:
+        """Deletes what was acknowledged."""
+        if self._sent:
+            await connection.execute(_SENT, {"positions": self._sent})
+            self._sent = []
+
+    async def _forget_at_last(self, connection: AsyncConnection) -> None:
+        """So that nothing is sent twice for want of a moment. The connection may be in any state: then it is sent twice."""
+        try:
+            async with asyncio.timeout(5):
+                await self._forget(connection)
+        except (SQLAlchemyError, OSError) as error:  # A time-out is an OSError.
+            log.warning("what was acknowledged will be sent again", facts=len(self._sent), error=told(error))
+
     def _packed(self, producer: AIOKafkaProducer, rows: Sequence[Any]) -> list[_Parcel]:
         """The rows in order as one parcel a partition, or more where one is full. One promise a parcel costs a fifth of one a
         record."""
         full: list[_Parcel] = []
-        open_: dict[Partition, _Parcel] = {}
-        for row in rows:
-            key = row.key.encode()
-            partition = Partition(row.stream, number_of(row.stream, key))
-            record = {"timestamp": None, "key": key, "value": row.body.encode(), "headers": self._headers(row)}
-            parcel = open_.get(partition)
+        open_: dict[tuple[str, int], _Parcel] = {}
+        for (
+            position,
+            event_id,
+            stream,
+            key,
+            type_name,
+            subject,
+            version,
+            said_at,
+            correlation_id,
+            causation_id,
+            body,
+        ) in rows:
+            address = stream, number_of(stream, key.encode())
+            headers = headers_of(
+                event_id=event_id,
+                source=self._source,
+                type_name=type_name,
+                subject=subject,
+                stated_at=said_at,
+                version=version,
+                correlation_id=correlation_id,
+                causation_id=causation_id,
+            )
+            record = {"timestamp": None, "key": key.encode(), "value": body.encode(), "headers": headers}
+            parcel = open_.get(address)
             if parcel is None or parcel.records.append(**record) is None:
                 if parcel is not None:
                     full.append(parcel)
-                parcel = open_[partition] = _Parcel(partition, producer.create_batch())
+                parcel = open_[address] = _Parcel(Partition(*address), producer.create_batch())
                 parcel.records.append(**record)  # The first record always finds room.
-            parcel.positions.append(row.position)
+            parcel.positions.append(position)
         return [*full, *open_.values()]
-
-    def _headers(self, row: Any) -> list[tuple[str, bytes]]:
-        return headers_of(
-            event_id=row.event_id,
-            source=self._source,
-            type_name=row.type,
-            subject=row.subject,
-            stated_at=row.said_at,
-            version=row.version,
-            correlation_id=row.correlation_id,
-            causation_id=row.causation_id,
-        )
 
     async def _measure(self, connection: AsyncConnection) -> None:
         self._measure_at = time.monotonic() + self._poll_seconds

@@ -28,15 +28,15 @@ Take = Callable[[Iterable[Sequence[Any]]], None]
 
 
 class Reads:
-    """Selects that need nothing of each other. Meant for a few rows each."""
+    """Selects that need nothing of each other: one round trip for all that find few rows, one for each that may find many."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
-        self._wanted: list[tuple[sa.Select[Any], Parameters, Take]] = []
+        self._wanted: list[tuple[sa.Select[Any], Parameters, Take, bool]] = []
 
-    def add(self, statement: sa.Select[Any], parameters: Parameters, take: Take) -> None:
-        """What is found is given to `take` by the next `run`."""
-        self._wanted.append((statement, parameters, take))
+    def add(self, statement: sa.Select[Any], parameters: Parameters, take: Take, *, seldom: bool = False) -> None:
+        """What is found is given to `take` by the next `run`. `seldom`: hardly any is there, however many are asked for."""
+        self._wanted.append((statement, parameters, take, seldom))
 
     def rows(
         self,
@@ -44,6 +44,7 @@ class Reads:
         statement: sa.Select[Any],
         parameters: Parameters = NONE,
         *asked: Loaded | Callable[[], Loaded],
+        seldom: bool = False,
     ) -> None:
         """The rows of a `select(table)`, which are all that `asked` names: once they are read, what is not among them is known not to be.
         What is named by rows of the same round trip is told by a function; it is asked when those are read."""
@@ -51,32 +52,41 @@ class Reads:
         def take(found: Iterable[Sequence[Any]]) -> None:
             rows.loaded(rows_as(rows.kind, found), *(one() if callable(one) else one for one in asked))
 
-        self.add(statement, parameters, take)
+        self.add(statement, parameters, take, seldom=seldom)
 
-    def by_key(self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]]) -> None:
+    def by_key(
+        self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]], *, seldom: bool = False
+    ) -> None:
         """The rows with these keys."""
         wanted = frozenset(keys)
         asked = Loaded(rows.kind.KEY, wanted)
         if wanted:
-            self.rows(rows, select_by_key(table), keys_of(table, wanted), asked)
+            self.rows(rows, select_by_key(table), keys_of(table, wanted), asked, seldom=seldom)
         else:
             rows.loaded((), asked)
 
     async def run(self) -> None:
-        """Reads what was added since the last run."""
+        """Reads what was added since the last run, and takes it in that order."""
         wanted, self._wanted = self._wanted, []
-        statements = tuple(statement for statement, _, _ in wanted)
-        if len(wanted) > 1 and sum(map(_length, wanted)) <= FEW:
-            (found,) = await self.connection.execute(_as_one_select(statements), _all_of(one for _, one, _ in wanted))
-            for (statement, _, take), rows in zip(wanted, found, strict=True):
-                take(_read(statement, rows))
-        else:
-            for statement, parameters, take in wanted:
+        are_few = sum(_length(parameters) for _, parameters, _, seldom in wanted if not seldom) <= FEW
+        few = [(statement, parameters) for statement, parameters, _, seldom in wanted if seldom or are_few]
+        together = iter(await self._read_together(few) if len(few) > 1 else ())
+        for statement, parameters, take, seldom in wanted:
+            if (seldom or are_few) and len(few) > 1:
+                take(_read(statement, next(together)))
+            else:
                 take(await self.connection.execute(statement, parameters))
 
+    async def _read_together(self, few: Sequence[tuple[sa.Select[Any], Parameters]]) -> Sequence[Any]:
+        statement = _as_one_select(tuple(statement for statement, _ in few))
+        found: Sequence[Any] = (
+            await self.connection.execute(statement, _all_of(parameters for _, parameters in few))
+        ).one()
+        return found
 
-def _length(wanted: tuple[sa.Select[Any], Parameters, Take]) -> int:
-    return max((len(value) for value in wanted[1].values() if isinstance(value, list)), default=0)
+
+def _length(parameters: Parameters) -> int:
+    return max((len(value) for value in parameters.values() if isinstance(value, list)), default=0)
 
 
 def _all_of(parameters: Iterable[Parameters]) -> Parameters:

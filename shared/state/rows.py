@@ -179,10 +179,10 @@ class Rows(Generic[R]):
 
     def changed(self) -> list[R]:
         """Rows to write, in key order: two transactions that touch the same rows take them in the same order."""
-        return [row for _, row in sorted(self._changed.items()) if row is not None]
+        return sorted((row for row in self._changed.values() if row is not None), key=self.key)
 
     def removed(self) -> list[tuple[Any, ...]]:
-        return [key for key, row in sorted(self._changed.items()) if row is None]
+        return sorted(key for key, row in self._changed.items() if row is None)
 
     def saved(self) -> None:
         self._changed.clear()

@@ -82,16 +82,8 @@ class Due(Row):
     at: dt.datetime
 
 
-@immutable
-class Said:
-    """A fact of our own, on its way to journal and outbox."""
-
-    event_id: str
-    version: int
-    said_at: dt.datetime
-    correlation_id: str | None
-    causation_id: str | None
-    body: Fact
+Said = Heard[Fact]
+"""A fact of our own, as it was applied, on its way to journal and outbox."""
 
 
 @immutable
@@ -201,7 +193,7 @@ class Working:
         verdict = self._apply(draft, rows, old, row)
         if verdict is not Verdict.NEWER:
             raise RuntimeError(f"our own {draft.type} on {draft.subject} would be {verdict}")
-        self.said.append(Said(draft.event_id, draft.version, self.now, draft.correlation_id, draft.causation_id, fact))
+        self.said.append(draft)
 
     def hold(self, heard: Heard[Any], *, waits_for: str, expires_at: dt.datetime) -> None:
         """Keeps a request until what it waits for becomes known, or until `expires_at`."""

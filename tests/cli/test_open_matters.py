@@ -38,7 +38,6 @@ from shared.postgres.tables import HELD
 from shared.process.health import Health
 from shared.service import Service
 from shared.state.rows import Row, Rows
-from shared.state.working import Said
 from shared.testing import NOON, body_of, heard, message
 from tests.enrolment.surroundings import Make
 from tests.faults.trained import ATTENDANCE
@@ -104,7 +103,7 @@ async def makes(name: str, here: Any) -> None:
     """Brings every service's state of this name about."""
     match name:
         case "not sent yet":
-            said = Said("e-1", 1, NOON, None, None, body_of(_own(here.service)))
+            said = heard(body_of(_own(here.service)), at=NOON)
             writes = Writes()
             journal.enter(writes, [said])
             async with here.engine.begin() as connection:

@@ -92,6 +92,19 @@ def test_a_place_given_back_before_the_freeze_goes_on_although_it_is_heard_after
     assert office.withdraw("anna", at=freezes - SECOND, now=START - SECOND) == [WITHDRAWN, ENROLLED]
 
 
+def test_a_seat_that_stayed_empty_in_the_freeze_goes_by_the_line_when_a_request_from_before_it_is_heard(
+    office: Office,
+) -> None:
+    freezes = START - dt.timedelta(hours=24)
+    office.session(capacity=1, freeze_hours=24)
+    office.ask("anna")
+    office.ask("bartek")
+    office.withdraw("anna", at=freezes, now=freezes)
+
+    assert office.ask("celina", at=freezes - SECOND, now=freezes) == [ENROLLED, WAITLISTED]
+    assert office.with_standing(Standing.ENROLLED) == ["bartek"]
+
+
 def test_whoever_joins_the_team_during_the_freeze_is_not_enrolled_and_whoever_leaves_it_is_out(office: Office) -> None:
     late = START - dt.timedelta(hours=1)
     office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9, freeze_hours=24)

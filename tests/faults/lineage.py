@@ -233,13 +233,14 @@ class Lineage:
 
 
 def table(trials: Sequence[Trial]) -> str:
-    """The points with what became of them, one a line."""
+    """The points with what became of them, one a line; those that were not tried are only counted."""
     if not trials:
         return "none was tried"
     width = max(len(trial.point.name) for trial in trials)
     lines = [
         f"{trial.outcome:11} {trial.point.name:{width}} {trial.scenario:11} {trial.seconds:4.1f} s  {trial.point.text[:70]}"
         for trial in trials
+        if trial.outcome != NOT_TRIED
     ]
     return "\n".join([*lines, f"{count(trials, PASSED)} of {len(trials)} crash points passed"])
 

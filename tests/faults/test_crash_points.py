@@ -31,14 +31,15 @@ from tests.faults.living import Processes
 from tests.faults.mailing import Mail, Sink
 from tests.faults.surroundings import Surroundings
 
-pytestmark = [pytest.mark.long, pytest.mark.campaign]
+pytestmark = [pytest.mark.long, pytest.mark.campaign(counted=True)]
 
 MIGRATING = asyncio.Lock()
 """alembic has one context a process: two migrations at once would wait for each other for ever."""
 UNREACHABLE = {
     "shared.outbox.relay:Relay.run:2:after": "leading ends by a fault or a cancellation, never by returning",
-    "shared.consuming.projector:Lane._fetch_safely:3:before": "only when aiokafka itself fails in a way it does not declare",
-    "shared.consuming.projector:Lane._fetch_safely:3:after": "the same",
+    "services.notifications.planning:Planner.run:6:after": "looking ends by a fault or a cancellation, never by returning",
+    "shared.consuming.projector:Lane._fetch_safely:2:before": "only when aiokafka itself fails in a way it does not declare",
+    "shared.consuming.projector:Lane._fetch_safely:2:after": "the same",
     "shared.deciding.transaction:Decider._park:1:before": "no decision of enrolment sets aside a request that was held before",
     "shared.deciding.transaction:Decider._park:1:after": "the same",
     "shared.deciding.transaction:Decider.write:1:before": "who decides without an input is the sender and an operator of mail",

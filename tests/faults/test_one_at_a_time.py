@@ -12,10 +12,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import shared.outbox.relay
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from shared.books import watermark
 from shared.books.batch import Batch
+from shared.books.holding import HELD_TOO_LONG
 from shared.books.watermark import is_heard
 from shared.contracts.directory import MemberKind, TeamMemberJoined
 from shared.contracts.planner import SessionKind
@@ -26,6 +28,7 @@ from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
 from shared.events.streams import Partition
 from shared.kafka.observer import Observer
+from shared.outbox.journal import OUTBOX
 from shared.outbox.relay import Relay
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
@@ -33,6 +36,7 @@ from shared.settings import kafka_connection
 from shared.state.working import Due, Working
 from shared.testing import eventually, heard, message
 from tests.enrolment.surroundings import Make, city, fresh, known, programme, rows, said_and_sent, training
+from tests.faults.test_commits import on_the_stream
 
 pytestmark = pytest.mark.long
 
@@ -119,25 +123,51 @@ async def test_nothing_else_is_heard_before_what_we_said_ourselves(world: Make) 
         await eventually(lambda: known(second, town), what="the town, after our own words")
 
 
-async def test_of_two_relays_one_leads_and_the_other_takes_over(world: Make) -> None:
-    here = await world(SERVICE)
-
+def relay(here: Any) -> Relay:
     async def own_heard() -> None:
         return None
 
-    def relay() -> Relay:
-        return Relay(
-            here.engine,
-            SERVICE.name,
-            SERVICE.source,
-            kafka_connection(here.settings),
-            own_streams_heard=own_heard,
-            batch=10,
-            poll_seconds=0.05,
-            timeout_seconds=10,
-        )
+    return Relay(
+        here.engine,
+        SERVICE.name,
+        SERVICE.source,
+        kafka_connection(here.settings),
+        own_streams_heard=own_heard,
+        batch=10,
+        poll_seconds=0.05,
+        timeout_seconds=10,
+    )
 
-    relays = [relay(), relay()]
+
+async def test_what_was_sent_is_sent_once_also_before_it_is_deleted_and_deleted_when_the_relay_ends(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.outbox.relay, "FORGET_SECONDS", 3_600.0)
+    here, session, long_ago = await world(SERVICE), fresh("session"), dt.datetime.now(dt.UTC) - dt.timedelta(days=31)
+    one = relay(here)
+    running = asyncio.create_task(one.run())
+    try:
+        for number in range(1, 4):
+            asked = heard(EnrolmentRequested(session_id=session, person_id=fresh("person")), at=long_ago)
+            await decider(here).act([asked])
+            await decider(here).act([Due(HELD_TOO_LONG, f"session/{session}", dt.datetime.now(dt.UTC))])
+            one.wake()
+
+            async def is_sent(number: int = number) -> bool:
+                return len(await on_the_stream(here, "enrolment.events", session)) >= number
+
+            await eventually(is_sent, what="what was said, on the stream")
+        assert len(await rows(here, OUTBOX)) == 3
+        assert len(await on_the_stream(here, "enrolment.events", session)) == 3
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert await rows(here, OUTBOX) == []
+
+
+async def test_of_two_relays_one_leads_and_the_other_takes_over(world: Make) -> None:
+    here = await world(SERVICE)
+    relays = [relay(here), relay(here)]
     running = {one: asyncio.create_task(one.run()) for one in relays}
     try:
         leader = await eventually(lambda: next((one for one in relays if one.leading), None), what="a leader")

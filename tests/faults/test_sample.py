@@ -58,5 +58,9 @@ def test_a_run_that_left_nothing_out_says_nothing() -> None:
 def test_a_run_says_in_one_line_what_it_left_out() -> None:
     said = told([report(""), report("", "7 of 9 crash points")])
     assert said is not None
-    assert said.startswith("Left out: 2 campaigns tried a ")
-    assert said.endswith(" of their cases; 7 of 9 crash points (make campaigns takes them all)")
+    assert said.startswith("Left out: 7 of 9 crash points; 2 campaigns tried a ")
+    assert said.endswith(" of their cases (make campaigns takes them all)")
+
+
+def test_one_whose_cases_are_counted_speaks_for_itself() -> None:
+    assert told([report("7 of 9 crash points")]) == "Left out: 7 of 9 crash points (make campaigns takes them all)"

@@ -10,18 +10,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import create_model
 
 from shared.books.parking import parked_row, poison_row, stored
 from shared.contracts import EVENTS
+from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import PlacesSettled
-from shared.contracts.model import Fact
+from shared.contracts.model import Fact, Request
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
-from shared.contracts.planner import SessionScheduled
+from shared.contracts.planner import Meeting, SessionScheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
 from shared.events.decoding import decode, echo_of
-from shared.events.envelope import Heard, Poison, Reason, Unknown, fingerprint, record_of, rfc3339
+from shared.events.envelope import Heard, Poison, Reason, Unknown, digest_of, fingerprint, record_of, rfc3339
 from shared.events.streams import STREAMS
 from shared.testing import NOON, Message, body_of, decoded, json_message, message
 
@@ -373,6 +375,31 @@ def test_an_hour_that_comes_twice_is_written_as_the_two_that_it_was() -> None:
     earlier = dt.datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Warsaw"))
     written = [rfc3339(moment) for moment in (earlier, earlier.replace(fold=1))]
     assert written == ["2026-10-25T00:30:00.000000Z", "2026-10-25T01:30:00.000000Z"]
+
+
+def test_a_meeting_within_an_hour_that_comes_twice_lasts_as_long_as_it_does() -> None:
+    starts = dt.datetime(2026, 10, 25, 2, 30, tzinfo=dt.UTC).replace(tzinfo=None)
+    night = Meeting(meeting_id="night", starts_local=starts, ends_local=starts.replace(fold=1))
+    assert night.ends_at - night.starts_at == dt.timedelta(hours=1)
+
+
+def test_a_digest_is_of_what_is_asked_whatever_else_is_said_and_in_whatever_order() -> None:
+    asked = {**CheckInScanned.example}
+    del asked["device_id"]
+    turned = dict(reversed(asked.items()))
+    same = [asked, turned, asked | {"device_id": None}, asked | {"nobody_knows": 1}]
+    assert len({digest_of(CheckInScanned.model_validate(one)) for one in same}) == 1
+    assert digest_of(CheckInScanned.model_validate(asked | {"device_id": "door-2"})) != digest_of(
+        body_of(CheckInScanned)
+    )
+
+
+def test_a_digest_does_not_depend_on_the_order_in_which_a_contract_names_its_fields() -> None:
+    def digest(*names: str) -> str:
+        contract: Any = create_model("Asked", __base__=Request, **dict.fromkeys(names, (str, ...)))
+        return digest_of(contract(person="p-1", session="s-1"))
+
+    assert digest("person", "session") == digest("session", "person")
 
 
 def test_every_contracts_example_survives_the_way_through_a_record() -> None:

@@ -1,4 +1,4 @@
-"""Our own words come along with others' records: nobody waits for them, and alone they would cost a transaction each."""
+"""Our own words are fetched once a second: nobody waits for them, and as they come they would cost a fetch and half a transaction each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from faststream.kafka import KafkaBroker
 
 from shared.books.batch import Batch
+from shared.books.watermark import Watermark
 from shared.consuming import projector
 from shared.consuming.projector import Lane
 from shared.events.streams import Partition
@@ -20,7 +21,8 @@ from shared.kafka.observer import topic_partition
 from shared.settings import ConsumerLimits
 from shared.testing import NOON, Message
 
-OWN, OTHER = Partition("enrolment.events", 0), Partition("enrolment.requests", 0)
+OWN, SECOND = Partition("enrolment.events", 0), Partition("enrolment.events", 1)
+OTHER = Partition("enrolment.requests", 0)
 MOST = 10
 
 
@@ -32,17 +34,32 @@ class Log:
     heard: list[dict[Partition, list[int]]]
     found: dict[TopicPartition, list[Any]] = field(default_factory=dict)
     ends: dict[Partition, int] = field(default_factory=dict)
-    """What listeners were told: since when there is news."""
+    paused: set[TopicPartition] = field(default_factory=set)
 
     async def getmany(self, **_limits: int) -> dict[TopicPartition, list[Any]]:
-        found, self.found = self.found, {}
-        return found
+        fetched = {tp: self.found.pop(tp) for tp in list(self.found) if tp not in self.paused}
+        return {tp: records[:MOST] for tp, records in fetched.items()}
+
+    def assignment(self) -> set[TopicPartition]:
+        return {topic_partition(part) for part in (OWN, SECOND, OTHER)}
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.paused |= set(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.paused -= set(partitions)
 
     def says(self, partition: Partition, number: int, at: dt.datetime = NOON) -> None:
         first = self.ends.get(partition, 0)
         self.ends[partition] = first + number
         record = Message(partition.stream, b"key", b"{}").record
-        self.found[topic_partition(partition)] = [record(offset=first + n, at=at) for n in range(number)]
+        self.found.setdefault(topic_partition(partition), []).extend(
+            record(offset=first + n, at=at) for n in range(number)
+        )
+
+    def a_second_later(self) -> None:
+        if self.lane._own_again_at is not None:
+            self.lane._own_again_at = 0.0
 
     async def turn(self) -> None:
         """One turn of FastStream's loop."""
@@ -54,8 +71,8 @@ class Log:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Log:
-    """A lane whose gate is open, and whose echoes wait for longer than any test takes."""
-    monkeypatch.setattr(projector, "ECHO_MS", 3_600_000)
+    """A lane whose gate is open, and which comes back to our own words only when it is told to."""
+    monkeypatch.setattr(projector, "OWN_SECONDS", 3_600.0)
     heard: list[dict[Partition, list[int]]] = []
 
     async def hear(batches: Sequence[Batch], _decoded: Any) -> None:
@@ -78,35 +95,30 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     )
     for partition in (OWN, OTHER):
         lane.positions.set(partition, None)
-    return Log(lane, heard)
+    log = Log(lane, heard)
+    lane.positioning.consumer = lambda: log
+    return log
 
 
-async def heard_once(log: Log) -> None:
-    """From now on an echo is one that follows closely."""
-    log.says(OTHER, 1)
-    await log.turn()
-    log.heard.clear()
-
-
-async def test_an_echo_is_heard_with_the_next_record_of_others(log: Log) -> None:
-    await heard_once(log)
-    for _ in range(2):
-        log.says(OWN, 2)
-        await log.turn()
-    assert log.heard == []
-    log.says(OTHER, 1)
-    await log.turn()
-    assert log.heard == [{OWN: [0, 1, 2, 3], OTHER: [1]}]
-
-
-async def test_an_echo_that_nobody_follows_is_heard_after_a_while(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    await heard_once(log)
+async def test_after_an_echo_no_more_are_fetched_for_a_second(log: Log) -> None:
     log.says(OWN, 1)
     await log.turn()
-    assert log.heard == []
-    log.lane._echoes_at = 0.0
+    log.says(OWN, 2)
     await log.turn()
     assert log.heard == [{OWN: [0]}]
+    log.says(OTHER, 1)
+    await log.turn()
+    assert log.heard == [{OWN: [0]}, {OTHER: [0]}]
+    log.a_second_later()
+    await log.turn()
+    assert log.heard == [{OWN: [0]}, {OTHER: [0]}, {OWN: [1, 2]}]
+
+
+async def test_others_are_always_listened_to(log: Log) -> None:
+    log.says(OWN, 1)
+    log.says(OTHER, 1)
+    await log.turn()
+    assert log.paused == {topic_partition(OWN)}
 
 
 async def test_before_the_gate_opens_our_own_words_are_heard_at_once(log: Log) -> None:
@@ -118,20 +130,24 @@ async def test_before_the_gate_opens_our_own_words_are_heard_at_once(log: Log) -
     assert log.heard == [{OWN: [0]}, {OWN: [1]}]
 
 
-async def test_echoes_do_not_pile_up_beyond_a_batch(log: Log) -> None:
-    await heard_once(log)
+async def test_of_a_full_batch_of_echoes_there_is_more(log: Log) -> None:
     for _ in range(8):
         log.says(OWN, MOST)
         await log.turn()
     assert [offset for one in log.heard for offset in one[OWN]] == list(range(8 * MOST))
-    assert max(len(one[OWN]) for one in log.heard) < 2 * MOST
 
 
-async def test_an_echo_of_a_partition_that_became_doubtful_is_not_heard(log: Log) -> None:
-    await heard_once(log)
+async def test_a_partition_that_became_doubtful_is_left_to_whoever_positions_it(log: Log) -> None:
     log.says(OWN, 2)
     await log.turn()
     log.lane.positions.drop([OWN])
-    log.says(OTHER, 1)
+    log.a_second_later()
     await log.turn()
-    assert log.heard == [{OTHER: [1]}]
+    assert log.paused == {topic_partition(OWN)}
+
+
+async def test_a_partition_whose_first_record_has_yet_to_be_checked_does_not_rest(log: Log) -> None:
+    log.lane.positions.set(SECOND, Watermark(*SECOND, 1, 0, "another print", 0, 0, 0))
+    log.says(OWN, 2)
+    await log.turn()
+    assert log.paused == {topic_partition(OWN)}

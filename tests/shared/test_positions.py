@@ -97,28 +97,6 @@ def test_what_was_fetched_before_a_seek_is_no_longer_current() -> None:
     assert positions.is_current(after)
 
 
-def test_what_was_kept_and_what_was_fetched_after_it_are_one_batch() -> None:
-    positions = positioned(0)
-    kept = positions.take([records(0, 3)])
-
-    (joined,) = positions.joined(kept, positions.take([records(3, 5)]))
-
-    assert (joined.batch.from_offset, joined.batch.next_offset) == (0, 5)
-    assert [record.offset for record in joined.batch.records] == [0, 1, 2, 3, 4]
-    assert positions.is_current(joined)
-
-
-def test_what_was_kept_of_a_partition_that_became_doubtful_is_dropped() -> None:
-    positions = positioned(0)
-    kept = positions.take([records(0, 3)])
-    positions.drop([PART])
-    positions.set(PART, None)
-
-    (joined,) = positions.joined(kept, positions.take([records(0, 2)]))
-
-    assert (joined.batch.from_offset, joined.batch.next_offset) == (0, 2)
-
-
 def test_a_header_without_a_value_has_a_fingerprint_too() -> None:
     record = message(body_of(CityQualified)).record()
     record.headers = [("ce_id", None)]

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.attendance.app import service_of
-from services.attendance.state import Place, Session, session_of
-from services.attendance.store import METADATA, PLACE, SESSION, TABLES
+from services.attendance.state import MeetingList, Place, Session, session_of
+from services.attendance.store import LIST_TABLE, METADATA, PLACE, SESSION, TABLES
 from shared.books.watermark import WATERMARK, Move, lock, move_locked
 from shared.contracts.enrolment import Standing
 from shared.deciding.transaction import Decider
@@ -22,8 +22,7 @@ from shared.postgres import roundtrips
 from shared.postgres.database import MACHINERY
 from shared.postgres.roundtrips import Reads, Writes
 from shared.state.rows import Row, Rows
-from shared.state.working import Said
-from shared.testing import NOON
+from shared.testing import NOON, heard
 from tests.attendance.building import RULES, day, enrolled, scheduled
 from tests.databases import Databases
 
@@ -110,6 +109,23 @@ async def test_few_rows_are_read_together_and_many_one_by_one_and_they_are_the_s
     assert sorted(places, key=lambda row: row.person_id) == [place(1), place(2)]
 
 
+@pytest.mark.parametrize(("others", "statements"), [(1, 1), (3, 2)])
+async def test_what_is_seldom_there_is_read_together_however_many_are_asked_for(
+    connection: AsyncConnection, asked: list[str], monkeypatch: pytest.MonkeyPatch, others: int, statements: int
+) -> None:
+    monkeypatch.setattr(roundtrips, "FEW", 2)
+    one = session(1)
+    await written(connection, place(1), one)
+    asked.clear()
+    reads, places, sessions, lists = Reads(connection), Rows(Place), Rows(Session), Rows(MeetingList)
+    reads.by_key(places, PLACE, [("session-1", f"p-{number}") for number in range(1, 5)], seldom=True)
+    reads.by_key(lists, LIST_TABLE, [("session-1", "day-1")], seldom=True)
+    reads.by_key(sessions, SESSION, [(f"session-{number + 1}",) for number in range(others)])
+    await reads.run()
+    assert len(asked) == statements
+    assert (list(places), list(sessions), list(lists)) == ([place(1)], [one], [])
+
+
 async def test_what_changed_in_memory_is_not_read_over(connection: AsyncConnection) -> None:
     await written(connection, place(1), session(1))
     reads, places, sessions = Reads(connection), Rows(Place), Rows(Session)
@@ -165,7 +181,7 @@ async def test_rows_entries_and_watermarks_are_written_in_one_statement(
     gone.remove(*Place.key_of(place(1)))
     gone.put(place(2))
     new.put(session(1))
-    said = [Said(f"said-{number}", 1, NOON, None, None, scheduled().body) for number in range(3)]
+    said = [heard(scheduled().body, event_id=f"said-{number}", at=NOON) for number in range(3)]
     asked.clear()
     writes = Writes()
     writes.save(PLACE, gone)

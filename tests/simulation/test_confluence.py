@@ -160,7 +160,7 @@ async def twice(hearing: Hearing, programme: Programme, turns: list[Step], *leav
 async def test_enrolment_makes_the_same_rows_in_any_interleaving(
     hearings: dict[str, Hearing], programme: Programme, turns: list[Step]
 ) -> None:
-    await twice(hearings["enrolment"], programme, turns, "place", "answer", "settled")
+    await twice(hearings["enrolment"], programme, turns, "place", "answer", "settled", "line")
 
 
 @thorough

@@ -72,8 +72,7 @@ class Facts:
     def true_now(self, content: str | None) -> Content:
         """What a mail says of the session; the topic's name follows with the language."""
         assert self.session is not None
-        says = told_of(self.session).model_copy(update={"city_name": self.city_name})
-        return Content(hash=content, says=says)
+        return Content(hash=content, says=told_of(self.session, self.city_name))
 
     def named(self, content: Content, language: Language) -> Content:
         says = content.says
@@ -85,9 +84,10 @@ class Facts:
         return content.model_copy(update={"says": says.model_copy(update={"topic_name": name})})
 
 
-def told_of(session: Session) -> SessionTold:
+def told_of(session: Session, city_name: str | None = None) -> SessionTold:
     return SessionTold(
         topic=session.topic,
+        city_name=city_name,
         city_id=session.city_id,
         venue=session.venue,
         address=session.address,

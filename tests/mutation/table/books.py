@@ -63,7 +63,7 @@ MUTATIONS = (
     Mutation(
         "what was answered without a fact is known after a restart",
         "shared/books/holding.py",
-        "    reads.by_key(working[Unchanged], UNCHANGED, wanted)\n",
+        "    reads.by_key(working[Unchanged], UNCHANGED, wanted, seldom=True)\n",
         "",
         ("tests/attendance/test_api.py::test_what_was_answered_without_a_fact_is_known_after_a_restart",),
     ),

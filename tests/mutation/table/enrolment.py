@@ -259,8 +259,8 @@ MUTATIONS = (
     Mutation(
         "the teams of the town whose session it is",
         "services/enrolment/store.py",
-        "    cities |= {session.city_id for session in working[Session] if session.kind == SessionKind.SUPPLEMENTARY}\n",
-        "",
+        "        if session.kind == SessionKind.SUPPLEMENTARY and session.session_id in sessions\n",
+        "        if False\n",
         ("tests/enrolment/test_decisions.py",),
     ),
     Mutation(
@@ -425,6 +425,20 @@ MUTATIONS = (
         ("tests/enrolment/test_terms.py",),
     ),
     Mutation(
+        "a seat that is free goes by the line if anybody waits",
+        "services/enrolment/decisions.py",
+        "    if has_seat and working[Place].where",
+        "    if False and working[Place].where",
+        ("tests/enrolment/test_terms.py", "tests/enrolment/test_begun.py"),
+    ),
+    Mutation(
+        "whoever waits is loaded where a seat may be free",
+        "services/enrolment/store.py",
+        "    sessions |= {one for one in asked_in if _may_give_seats(working, one)}",
+        "",
+        ("tests/enrolment/test_terms.py", "tests/enrolment/test_begun.py"),
+    ),
+    Mutation(
         "an extra place counts against no room",
         "services/enrolment/settling.py",
         "if not one.is_extra and one.standing is not None",
@@ -447,9 +461,9 @@ MUTATIONS = (
     ),
     Mutation(
         "an extra place is in no session's counted seats",
-        "services/enrolment/decisions.py",
-        " if place.basis != Basis.OFFICE]",
-        "]",
+        "services/enrolment/eligibility.py",
+        "    return [place for place in seated if place.basis != Basis.OFFICE]",
+        "    return list(seated)",
         ("tests/enrolment/test_office.py",),
     ),
     Mutation(

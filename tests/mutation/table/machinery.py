@@ -108,4 +108,25 @@ MUTATIONS = (
         "    return []",
         ("tests/contracts/test_kinds.py",),
     ),
+    Mutation(
+        "a moment is remembered by its UTC",
+        "shared/postgres/database.py",
+        "    return _since_epoch(moment if moment.tzinfo is dt.UTC else moment.astimezone(dt.UTC))",
+        "    return _since_epoch(moment)",
+        ("tests/shared/test_arrays.py::test_the_two_readings_of_an_hour_that_comes_twice_are_two_moments",),
+    ),
+    Mutation(
+        "what is seldom there is asked for in one round trip",
+        "shared/postgres/roundtrips.py",
+        "for statement, parameters, _, seldom in wanted if seldom or are_few]",
+        "for statement, parameters, _, seldom in wanted if are_few]",
+        ("tests/shared/test_roundtrips.py::test_what_is_seldom_there_is_read_together_however_many_are_asked_for",),
+    ),
+    Mutation(
+        "what is seldom there is not counted as much",
+        "shared/postgres/roundtrips.py",
+        "seldom in wanted if not seldom) <= FEW",
+        "seldom in wanted) <= FEW",
+        ("tests/shared/test_roundtrips.py::test_what_is_seldom_there_is_read_together_however_many_are_asked_for",),
+    ),
 )

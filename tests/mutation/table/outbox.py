@@ -11,6 +11,24 @@ MUTATIONS = (
         ("tests/faults/test_one_at_a_time.py::test_of_two_relays_one_leads_and_the_other_takes_over",),
     ),
     Mutation(
+        "what was sent and is not deleted yet is not sent again",
+        "shared/outbox/relay.py",
+        "        OUTBOX.c.position != sa.all_(_positions)\n",
+        "        sa.or_(OUTBOX.c.position != sa.all_(_positions), sa.true())\n",
+        (
+            "tests/faults/test_one_at_a_time.py::test_what_was_sent_is_sent_once_also_before_it_is_deleted_and_deleted_when_the_relay_ends",
+        ),
+    ),
+    Mutation(
+        "what was sent is deleted when the relay ends",
+        "shared/outbox/relay.py",
+        "                    await self._forget_at_last(connection)\n",
+        "",
+        (
+            "tests/faults/test_one_at_a_time.py::test_what_was_sent_is_sent_once_also_before_it_is_deleted_and_deleted_when_the_relay_ends",
+        ),
+    ),
+    Mutation(
         "the sleeper's lock given back",
         "shared/outbox/relay.py",
         "silent_ms = str(int(2000 * self._timeout_seconds))",

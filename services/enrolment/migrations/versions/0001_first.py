@@ -32,6 +32,12 @@ CREATE TABLE projection.correction (
     CONSTRAINT correction_key PRIMARY KEY (session_id)
 );
 
+CREATE TABLE projection.line (
+    session_id TEXT NOT NULL,
+    last_number BIGINT NOT NULL,
+    CONSTRAINT line_key PRIMARY KEY (session_id)
+);
+
 CREATE TABLE projection.link_key (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
