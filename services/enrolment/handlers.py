@@ -307,7 +307,7 @@ def _answer(working: Working, heard: Heard[PlaceRequest | OfficeDecision], now: 
         working.hold(heard, waits_for=decided.waits_for, expires_at=expires_at)
         return
     _say(working, decided, heard, at=heard.appended_at, now=now)
-    if isinstance(body, AboutAPlace) and not decided:  # It is so already.
+    if isinstance(body, AboutAPlace) and not working.is_known(heard):  # It is so already.
         stands = working[Place].get(body.session_id, body.person_id)
         working.leave_unchanged(heard, ALREADY_SO, stands.event_id if stands else "")
 

@@ -39,8 +39,6 @@ def decide_about_place(
         case PriorityRequested():
             if place is None or not place.is_active:
                 return _not_now("the person is not in the session: they have no place in line")
-            if place.priority == body.priority:
-                return []
             said = {"priority": body.priority, **answering(asked)}
             return settled_with(working, session, at=at, now=now, changing={body.person_id: said})
         case RemovalRequested():

@@ -168,6 +168,19 @@ def test_a_seat_that_went_on_goes_on_in_the_other_session_too(two: Office) -> No
     assert two.with_standing(Standing.ENROLLED, "u") == []
 
 
+def test_a_seat_that_somebody_gets_because_of_it_is_in_the_way_of_their_others(two: Office) -> None:
+    two.session("u", capacity=1)
+    two.ask("dawid", "u")
+    two.withdraw("anna", "s", at=NOON + 3 * SECOND)
+    two.ask("anna", "u", at=NOON + 4 * SECOND)
+    two.ask("anna", "s", at=NOON + 5 * SECOND)
+    two.withdraw("dawid", "u", at=NOON + 6 * SECOND)
+    assert clash(two, "anna", "t") == clash(two, "anna", "u") == ("s",)
+    two.withdraw("anna", "s", at=NOON + 7 * SECOND)
+    assert two.place("anna", "u").state == Standing.ENROLLED
+    assert (two.place("anna", "t").state, clash(two, "anna", "t")) == (Standing.WAITLISTED, ("u",))
+
+
 def test_a_member_whose_team_is_trained_while_they_are_elsewhere_waits_there(office: Office) -> None:
     office.session("s")
     office.ask("anna", "s")
@@ -203,6 +216,21 @@ def test_a_seat_is_got_and_given_back_in_one_transaction(office: Office) -> None
 
     assert [type(one.body).__name__ for one in said] == [ENROLLED, WAITLISTED, WITHDRAWN, WITHDRAWN, ENROLLED]
     assert (office.place("anna", "t").state, clash(office, "anna", "t")) == (Standing.ENROLLED, ())
+
+
+def test_a_session_moves_and_somebody_leaves_it_in_one_transaction(office: Office) -> None:
+    """Where they wait at the hours it has now is looked at, although nothing was at that time before."""
+    office.session("s", capacity=1, meetings=meetings(NEXT_DAY))
+    office.session("t", capacity=1)
+    for number, person_id in enumerate(("bartek", "anna")):
+        office.ask(person_id, "t", at=NOON + number * SECOND)
+    office.ask("anna", "s", at=NOON + 2 * SECOND)
+    moves = heard(moved("s", MORNING), source="urn:test", version=2, at=NOON + 3 * SECOND)
+    leaves = heard(WithdrawalRequested(session_id="s", person_id="anna"), source="urn:portal", at=NOON + 4 * SECOND)
+
+    office.mind.hear(moves, leaves)
+
+    assert (office.place("anna", "t").state, clash(office, "anna", "t")) == (Standing.WAITLISTED, ())
 
 
 # --- a session moves -------------------------------------------------------------------------

@@ -531,9 +531,9 @@ MUTATIONS = (
     ),
     Mutation(
         "what is so already is answered",
-        "services/enrolment/office.py",
-        "            if place.priority == body.priority:",
-        "            if False:",
+        "services/enrolment/handlers.py",
+        '        working.leave_unchanged(heard, ALREADY_SO, stands.event_id if stands else "")',
+        "        pass",
         ("tests/enrolment/test_office.py",),
     ),
     Mutation(
