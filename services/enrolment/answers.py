@@ -267,6 +267,10 @@ class Places(Shape):
     oversold_sessions: int
     waiting_ahead: int = Field(description="Who waits for a session that has not begun.")
     unsettled_sessions: int
+    sessions_over_capacity: int = Field(
+        description="Of those that have not begun: more have a place than there are seats."
+    )
+    two_places_at_once: int = Field(description="People who have two places at the same time of day, ahead.")
 
 
 class EnrolmentBooks(Books):
@@ -285,6 +289,8 @@ class EnrolmentBooks(Books):
             "oversold_sessions": 0,
             "waiting_ahead": 6,
             "unsettled_sessions": 0,
+            "sessions_over_capacity": 1,
+            "two_places_at_once": 0,
         },
         towns_qualified={"1": 54},
         people=1800,

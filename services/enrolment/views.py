@@ -255,6 +255,13 @@ def _fate(standing: Standing) -> RequestFate:
             assert_never(never)
 
 
+_TWO_PLACES = (
+    sa.select(sa.func.count(sa.distinct(PLACE.c.person_id)))
+    .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
+    .where(_has_seat, sa.func.jsonb_array_length(PLACE.c.clashes_with) > 0, SESSION.c.starts_at > sa.func.now())
+)
+
+
 async def books(connection: AsyncConnection) -> dict[str, Any]:
     """Requests by what became of them, and places against seats: of a session that has begun, those it had when it began.
 
@@ -286,15 +293,19 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .where(SESSION.c.state.in_([one for one in SessionStanding if one.takes_place]))
         .subquery()
     )
+    taken = live.c.enrolled + live.c.offered - live.c.extra
+    is_corrected = live.c.correction_planned_capacity == live.c.capacity
+    for_how_many = sa.case((is_corrected, live.c.correction_capacity), else_=live.c.capacity)
     totals = sa.select(
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
         sa.func.coalesce(sa.func.sum(live.c.offered), 0),
         sa.func.coalesce(sa.func.sum(live.c.waitlisted), 0),
-        sa.func.count().filter(live.c.enrolled + live.c.offered - live.c.extra > live.c.seats),
+        sa.func.count().filter(taken > live.c.seats),
         sa.func.coalesce(sa.func.sum(live.c.waitlisted).filter(live.c.starts_at > sa.func.now()), 0),
+        sa.func.count().filter(taken > for_how_many, live.c.starts_at > sa.func.now()),
     )
-    number, enrolled, offered, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
+    number, enrolled, offered, waitlisted, oversold, waiting, over = (await connection.execute(totals)).one()
     qualified = (
         sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == TownOutcome.QUALIFIED).group_by(TOWN.c.stage)
     )
@@ -310,6 +321,8 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
             "oversold_sessions": oversold,
             "waiting_ahead": int(waiting),
             "unsettled_sessions": (await connection.execute(unsettled)).scalar_one(),
+            "sessions_over_capacity": over,
+            "two_places_at_once": (await connection.execute(_TWO_PLACES)).scalar_one(),
         },
         "towns_qualified": {str(row[0]): row[1] for row in await connection.execute(qualified)},
         "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),

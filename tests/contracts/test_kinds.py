@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -111,3 +112,9 @@ def test_a_word_of_an_enum_comes_back_from_the_database_as_one(service: Service,
 
     assert again == row
     assert [type(getattr(again, name)) for name in fields_of(type(row))] == [type(value) for value in values]
+
+
+def test_the_offices_page_tells_why_a_request_is_refused_and_a_place_is_taken() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "office.md").read_text("utf-8")
+    reasons = (*places.RefusalReason, *places.WithdrawalReason)
+    assert [reason for reason in reasons if f"`{reason}`" not in page] == []

@@ -150,8 +150,8 @@ MUTATIONS = (
     Mutation(
         "begun sessions counted with the seats they had",
         "services/enrolment/views.py",
-        "live.c.extra > live.c.seats",
-        "live.c.extra > live.c.capacity",
+        "filter(taken > live.c.seats)",
+        "filter(taken > live.c.capacity)",
         ("tests/enrolment/test_views.py",),
     ),
     Mutation(
