@@ -16,7 +16,7 @@ from services.attendance.answers import Session as SessionShown
 from services.attendance.lists import CloseList
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import Session
-from shared.books.holding import is_known, outcome_of
+from shared.books.holding import is_known
 from shared.books.watermark import is_heard
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Id, Moment
@@ -112,9 +112,8 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     ) -> DecidedScan:
         """Records that someone is there. Answered after the decision is committed; the same Idempotency-Key gets the same answer."""
         heard = command(runtime, CheckInScanned.model_validate(scan.model_dump()), actor, idempotency_key)
-        await runtime.commands.submit(heard)
+        became = await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            became = await outcome_of(connection, heard)
             record = await views.record(connection, scan.session_id, scan.meeting_id, scan.person_id)
         return DecidedScan(
             request_id=heard.event_id,
@@ -149,9 +148,8 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         if closed is None and not known:
             _check_may_close(found, session_id, meeting_id)
             await _everything_heard()
-        await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.
+        became = await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.
         async with runtime.engine.connect() as connection:
-            became = await outcome_of(connection, heard)
             stands = await views.list_row(connection, session_id, meeting_id)
         if stands is None:
             raise RuntimeError(f"{heard.event_id} was decided and has no list")

@@ -23,6 +23,8 @@ from shared.state.rows import FactRow, meta
 from shared.state.working import Remember, Working
 from shared.values import immutable
 
+_ASKED_FOR = (WithdrawalReason.REQUESTED, WithdrawalReason.SUBSTITUTED)
+"""By whoever had the place, or by their town."""
 ENROLMENT = STREAMS[PlaceState.stream].owner
 
 
@@ -54,7 +56,7 @@ class PlaceSaid(FactRow):
 
 def said_of(heard: Heard[PlaceFact]) -> PlaceSaid:
     body = heard.body
-    is_asked = isinstance(body, EnrolmentWithdrawn) and body.reason == WithdrawalReason.REQUESTED and body.request_id
+    is_asked = isinstance(body, EnrolmentWithdrawn) and body.reason in _ASKED_FOR and body.request_id
     given_back_at = body.withdrawal_asked_at if is_asked else None
     return PlaceSaid(
         *meta(heard),

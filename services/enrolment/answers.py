@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
-from shared.contracts.portal import Reply
+from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
 from shared.web.answers import BOOKS, DECIDED, Books, Decided, Shape, exemplified
 
@@ -146,6 +146,9 @@ class OnRoster(Shape):
         offered_until=None,
         reply="none",
         clashes_with=[],
+        nomination_id=None,
+        substitute_for=None,
+        substituted_by=None,
         episode=1,
         decided_at="2026-10-01T08:15:00Z",
         event_id="0199aa00-0000-7000-8000-000000000009",
@@ -171,6 +174,9 @@ class OnRoster(Shape):
     clashes_with: list[str] = Field(
         description="The sessions at the same time in which they have a place: to be resolved, or why others are before them."
     )
+    nomination_id: str | None = Field(description="Which nomination brought them in.")
+    substitute_for: str | None = Field(description="Instead of whom they came.")
+    substituted_by: str | None = Field(description="Who came instead of them.")
     episode: int
     decided_at: dt.datetime
     event_id: str
@@ -244,6 +250,115 @@ class OfficeDecision(Shape):
     asked_for: AskedFor
     person_id: str | None = Field(description="Null: it was about the session.")
     outcome: str = Field(description="The fact that says so.")
+
+
+class TownCalled(Shape):
+    """That a town is, or was, called to nominate."""
+
+    city_id: str
+    places: int = Field(description="How many of the town may have a place.")
+    until: dt.datetime
+    ended: CallEnd | None = Field(description="Why the call was taken back; null: it holds until its deadline.")
+    decided_at: dt.datetime
+    event_id: str
+
+
+class AnsweredNomination(Shape):
+    """What became of everybody in one nomination."""
+
+    nomination_id: str
+    city_id: str
+    mode: NominationMode
+    people: tuple[Nominee, ...]
+    request_source: str
+    request_id: str
+    asked_at: dt.datetime
+    decided_at: dt.datetime
+    event_id: str
+
+
+_NOMINEES: list[JsonValue] = [
+    {"person_id": "person-0001", "standing": "enrolled", "reason": None, "other_session_id": None},
+    {"person_id": "person-0002", "standing": "none", "reason": "not_of_town", "other_session_id": None},
+]
+
+
+class Nominations(Shape):
+    """Who was called to nominate for a session, and what was answered."""
+
+    model_config = exemplified(
+        calls=[
+            {
+                "city_id": "geonames:776597",
+                "places": 4,
+                "until": "2026-10-09T22:00:00Z",
+                "ended": None,
+                "decided_at": "2026-09-01T06:00:00Z",
+                "event_id": "0199aa00-0000-7000-8000-000000000008",
+            }
+        ],
+        nominations=[
+            {
+                "nomination_id": "0b9d2f6c1e7a4853a9c0d1e2",
+                "city_id": "geonames:776597",
+                "mode": "as_many_as_fit",
+                "people": _NOMINEES,
+                "request_source": "rollcall/enrolment/portal",
+                "request_id": "0199aa00-0000-7000-8000-000000000001",
+                "asked_at": "2026-10-01T08:15:00Z",
+                "decided_at": "2026-10-01T08:15:00Z",
+                "event_id": "0199aa00-0000-7000-8000-000000000009",
+            }
+        ],
+    )
+
+    calls: list[TownCalled]
+    nominations: list[AnsweredNomination]
+
+
+class DecidedNomination(Decided):
+    """What became of a nomination."""
+
+    model_config = exemplified(
+        **DECIDED,
+        session_id="session-0001",
+        city_id="geonames:776597",
+        outcome="NominationAnswered",
+        people=_NOMINEES,
+    )
+
+    session_id: str
+    city_id: str
+    outcome: Literal["NominationAnswered", "Held"] = Field(
+        description="The fact that answered it. `Held`: somebody, the town or the session is not known yet."
+    )
+    people: tuple[Nominee, ...] | None = Field(
+        description="What became of everybody when it was decided, in the order in which they were named; null while it is held."
+    )
+
+
+class DecidedSubstitution(Decided):
+    """What became of a substitution."""
+
+    model_config = exemplified(
+        **DECIDED,
+        session_id="session-0001",
+        city_id="geonames:776597",
+        outcome="EnrolmentWithdrawn",
+        leaves={"state": "withdrawn", "reason": "substituted", "refusal": None, "tag": "4"},
+        comes={"state": "enrolled", "reason": None, "refusal": None, "tag": "1"},
+    )
+
+    session_id: str
+    city_id: str
+    outcome: Literal["EnrolmentWithdrawn", "EnrolmentRefused", "Held"] = Field(
+        description="The fact that answered it: `EnrolmentWithdrawn`, one has left and the other has the place; `EnrolmentRefused`, the"
+        " `refusal` of one of them says why; `Held`, it waits for what it is about."
+    )
+    leaves: Place | None = Field(
+        description="How the places stand now, also if another request has changed them since."
+    )
+    comes: Place | None
 
 
 class Requests(Shape):

@@ -1,36 +1,27 @@
-"""Enrolment over HTTP: towns, sessions, rosters, and the requests that a person or a coordinator makes."""
+"""Enrolment over HTTP: towns, sessions, rosters, and the requests that a person or a coordinator makes; puts together what stands in
+files of their own."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Path, Query
+from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.enrolment import views
+from services.enrolment import coordinating, views
 from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OfficeDecision, OnRoster, Session, Town
 from services.enrolment.office_api import office_routes
-from shared.books.holding import outcome_of
-from shared.contracts.model import ID_PATTERN, Id, OptionalLine
+from services.enrolment.paths import NO_SUCH_SESSION, NO_SUCH_TOWN, CityId, SessionId, found
+from shared.contracts.model import Id, OptionalLine
 from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.problems import COMMAND, NO_SUCH_PATH, READ, Kind, Problem
+from shared.problems import COMMAND, NO_SUCH_PATH, READ, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
-
-NO_SUCH_TOWN = Kind("no-such-town", 404, "No such town", "Look its id up in the list of towns.")
-NO_SUCH_SESSION = Kind(
-    "no-such-session",
-    404,
-    "No such session",
-    "Look its id up in the list of sessions; its planner may not have stated it yet.",
-)
-SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
-CityId = Annotated[str, Path(pattern=ID_PATTERN, description="The town.", examples=["geonames:776597"])]
 
 
 class SessionPage(Page):
@@ -77,10 +68,10 @@ def app_of(runtime: Runtime) -> FastAPI:
     async def show_town(city_id: CityId) -> Town:
         """One town with its outcome in each stage and the size of its team."""
         async with runtime.engine.connect() as connection:
-            found = await views.towns(connection, city_id=city_id)
-        if not found:
+            towns = await views.towns(connection, city_id=city_id)
+        if not towns:
             raise Problem(NO_SUCH_TOWN, f"nothing has been heard of {city_id}", field="city_id")
-        return found[0]
+        return towns[0]
 
     @read.get("/sessions", responses=may_answer(*READ))
     async def list_sessions(page: Annotated[SessionPage, Query()]) -> list[Session]:
@@ -92,20 +83,20 @@ def app_of(runtime: Runtime) -> FastAPI:
     async def show_session(session_id: SessionId) -> Session:
         """One session with how many have a place and how many wait."""
         async with runtime.engine.connect() as connection:
-            return _found(await views.session(connection, session_id), session_id)
+            return found(await views.session(connection, session_id), session_id)
 
     @read.get("/sessions/{session_id}/roster", responses=of_a_session)
     async def show_roster(session_id: SessionId) -> list[OnRoster]:
         """Everyone with a standing in the session: by name those with a place, the waiting list in its order, by name the others."""
         async with runtime.engine.connect() as connection:
-            _found(await views.session(connection, session_id), session_id)
+            found(await views.session(connection, session_id), session_id)
             return await views.roster(connection, session_id)
 
     @read.get("/sessions/{session_id}/decisions", responses=of_a_session)
     async def list_decisions(session_id: SessionId) -> list[OfficeDecision]:
         """What the office decided about the session and the places in it beside the rules, the oldest first."""
         async with runtime.engine.connect() as connection:
-            _found(await views.session(connection, session_id), session_id)
+            found(await views.session(connection, session_id), session_id)
             return await views.decisions(connection, session_id)
 
     @write.post("/sessions/{session_id}/requests", responses=may_answer(*COMMAND, NO_SUCH_PATH))
@@ -131,9 +122,8 @@ def app_of(runtime: Runtime) -> FastAPI:
         body: EnrolmentRequested | WithdrawalRequested, actor: Actor, idempotency_key: str | None
     ) -> DecidedRequest:
         heard = command(runtime, body, actor, idempotency_key)
-        await runtime.commands.submit(heard)
+        became = await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            became = await outcome_of(connection, heard)
             place = await views.place(connection, body.session_id, body.person_id)
         return DecidedRequest(
             request_id=heard.event_id,
@@ -145,11 +135,6 @@ def app_of(runtime: Runtime) -> FastAPI:
 
     app.include_router(read)
     app.include_router(write)
+    app.include_router(coordinating.routes_of(runtime))
     app.include_router(office_routes(runtime))
     return app
-
-
-def _found(session: Session | None, session_id: str) -> Session:
-    if session is None:
-        raise Problem(NO_SUCH_SESSION, f"nothing has been heard of {session_id}", field="session_id")
-    return session

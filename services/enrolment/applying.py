@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
+    Call,
     Correction,
     Line,
     LinkKey,
     Membership,
     Need,
+    Nomination,
     Person,
     Place,
     Risk,
@@ -21,11 +23,17 @@ from services.enrolment.state import (
     Topic,
     Town,
 )
+from services.enrolment.subjects import town_subject
 from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered, last_day_after
 from shared.contracts.enrolment import (
     AskedFor,
+    CallEnd,
+    CallFact,
     EnrolmentRefused,
     EnrolmentWithdrawn,
+    NominationAnswered,
+    NominationsCalledOff,
+    NominationsInvited,
     ParticipantEnrolled,
     ParticipantWaitlisted,
     PlaceFact,
@@ -153,6 +161,9 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.replied_at,
         body.replied_for,
         body.clashes_with,
+        body.nomination_id,
+        body.substitute_for,
+        body.substituted_by,
         body.decided_at,
     )
 
@@ -169,6 +180,35 @@ def settled_of(heard: Heard[PlacesSettled]) -> Settled:
         body.announced_at,
         body.decided_at,
     )
+
+
+def nomination_of(heard: Heard[NominationAnswered]) -> Nomination:
+    body = heard.body
+    return Nomination(
+        *meta(heard),
+        body.session_id,
+        body.nomination_id,
+        body.city_id,
+        body.mode,
+        tuple(one.as_named() for one in body.people),
+        body.request_source,
+        body.request_id,
+        body.asked_at,
+        body.decided_at,
+    )
+
+
+def call_of(heard: Heard[CallFact]) -> Call:
+    body = heard.body
+    ended: CallEnd | None
+    match body:
+        case NominationsInvited():
+            ended = None
+        case NominationsCalledOff():
+            ended = body.reason
+        case never:
+            assert_never(never)
+    return Call(*meta(heard), body.session_id, body.city_id, body.places, body.until, ended, body.decided_at)
 
 
 def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
@@ -218,11 +258,30 @@ def _answered(working: Working, heard: Heard[PlaceFact | TermsCorrected], asked_
         working[Answer].put(Answer(*asked, type(body).__name__, episode, heard.event_id))
 
 
+def follow_nomination(working: Working, old: FactRow | None, new: FactRow, heard: Heard[NominationAnswered]) -> None:
+    """It answers the request that named all these people."""
+    body = heard.body
+    working[Answer].put(
+        Answer(
+            body.request_source,
+            body.request_id,
+            town_subject(body.session_id, body.city_id),
+            AskedFor.NOMINATION,
+            body.request_digest,
+            type(body).__name__,
+            0,
+            heard.event_id,
+        )
+    )
+
+
 def follow_session(working: Working, old: FactRow | None, new: FactRow, heard: Heard[SessionFact]) -> None:
     """The days on which something is to be decided about it."""
     assert isinstance(new, Session)
     is_on = new.state == SessionStanding.SCHEDULED
-    for kind, moment in ((PLACES_RELEASED, new.releases_at), (SESSION_DECIDED, new.decides_at)):
+    opens_at = new.terms.opens_at if new.nominations_end is not None else None
+    days = ((NOMINATIONS_OPEN, opens_at), (PLACES_RELEASED, new.releases_at), (SESSION_DECIDED, new.decides_at))
+    for kind, moment in days:
         _set_due(working, kind, subject_of(heard.body), moment if is_on else None, was_set=old is not None)
 
 
@@ -235,6 +294,7 @@ def _set_due(working: Working, kind: str, subject: str, at: dt.datetime | None, 
 
 DERIVE: dict[type[FactRow], Derive] = {
     Place: follow_place,
+    Nomination: follow_nomination,
     Session: follow_session,
     Correction: follow_correction,
 }
@@ -249,7 +309,9 @@ MAKE: dict[Any, Any] = {
     PlacesSettled: settled_of,
     SessionAtRisk: risk_of,
     TermsCorrected: correction_of,
+    NominationAnswered: nomination_of,
     LinkKeyStated: link_key_of,
+    **dict.fromkeys(members(CallFact), call_of),
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(MembershipFact), membership_of),
     **dict.fromkeys(members(SessionFact), session_of),

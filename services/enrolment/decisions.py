@@ -29,7 +29,7 @@ from services.enrolment.eligibility import (
     will_not_come,
 )
 from services.enrolment.offering import offer_ends
-from services.enrolment.overlaps import clashes
+from services.enrolment.overlaps import clashes, in_the_way
 from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
 from services.enrolment.state import Line, Membership, Place, Session, Settled
 from services.enrolment.stating import NO_REPLY, Asked, refuse
@@ -126,7 +126,7 @@ def decide_request(
     if isinstance(found, Wait):
         return found
     if isinstance(found, RefusalReason):
-        other = clashes(working, session, person_id)[0] if found is RefusalReason.OVERLAPS else None
+        other = in_the_way(working, session, person_id, found)
         return [refuse(session.session_id, person_id, place, AskedFor.PLACE, found, asked, working.now, other)]
     return _one_more(working, session, place, Entry(person_id, found, Basis.REQUEST, at, asked), at=at, now=now)
 

@@ -103,8 +103,7 @@ def eligible_city(working: Working, session: Session, person_id: str) -> str | R
     """
     if is_erased(working, person_id):
         return RefusalReason.PERSON_ERASED
-    place = working[Place].get(session.session_id, person_id)
-    if place is not None and place.is_removed:
+    if _is_removed(working, session, person_id):
         return RefusalReason.REMOVED_BY_OFFICE
     memberships = list(current_memberships(working, session, person_id))
     admitted = [membership for membership in memberships if admits(session, membership)]
@@ -119,6 +118,33 @@ def eligible_city(working: Working, session: Session, person_id: str) -> str | R
     if answers:
         return RefusalReason.TOWN_NOT_QUALIFIED
     return RefusalReason.NOT_IN_TEAM if working[Membership].where("person_id", person_id) else Wait("person")
+
+
+def why_not_for(working: Working, session: Session, person_id: str, city_id: str) -> RefusalReason | Wait | None:
+    """Why the person cannot come for this town, whichever others they work for; or what is not known yet. None: they can."""
+    if is_erased(working, person_id):
+        return RefusalReason.PERSON_ERASED
+    if _is_removed(working, session, person_id):
+        return RefusalReason.REMOVED_BY_OFFICE
+    if not working[Membership].where("person_id", person_id):
+        return Wait("person")
+    memberships = [one for one in current_memberships(working, session, person_id) if one.city_id == city_id]
+    if not memberships:
+        return RefusalReason.NOT_OF_TOWN
+    if not any(admits(session, membership) for membership in memberships):
+        return RefusalReason.NOT_ADMITTED
+    answer = qualifies(working, city_id, session)
+    if answer is None:
+        return Wait("town")
+    if not answer:
+        return RefusalReason.TOWN_NOT_QUALIFIED
+    return RefusalReason.OVERLAPS if clashes(working, session, person_id) else None
+
+
+def _is_removed(working: Working, session: Session, person_id: str) -> bool:
+    """Whether the office has taken their place, and nobody gets round it."""
+    place = working[Place].get(session.session_id, person_id)
+    return place is not None and place.is_removed
 
 
 def never_eligible(working: Working, session: Session | None, person_id: str) -> RefusalReason:

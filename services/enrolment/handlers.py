@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard, assert_never, cast
 
+from services.enrolment.calling import calls_towns, decide_calls
 from services.enrolment.clashing import decide_clash
 from services.enrolment.corrections import (
     NotDone,
@@ -16,18 +17,20 @@ from services.enrolment.corrections import (
 )
 from services.enrolment.decisions import decide_request, decide_session, decide_settled, decide_withdrawal
 from services.enrolment.eligibility import Wait, is_erased, never_eligible
-from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.nominating import decide_nomination, taken_until
 from services.enrolment.office import decide_about_place
 from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
 from services.enrolment.stating import Asked, refuse
 from services.enrolment.subjects import place_named, session_named, subjects_of
+from services.enrolment.substituting import decide_substitution, refuse_substitution
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState
-from shared.contracts.model import members
+from shared.contracts.model import Fact, members
 from shared.contracts.office import (
     AboutAPlace,
     CorrectionRequested,
@@ -39,7 +42,16 @@ from shared.contracts.office import (
     RemovalRequested,
 )
 from shared.contracts.planner import SessionFact, SessionKind
-from shared.contracts.portal import EnrolmentRequested, OfferAnswered, PlaceRequest, ReplyGiven, WithdrawalRequested
+from shared.contracts.portal import (
+    EnrolmentRequest,
+    EnrolmentRequested,
+    OfferAnswered,
+    PeopleNominated,
+    ReplyGiven,
+    SubstitutionRequested,
+    TownRequest,
+    WithdrawalRequested,
+)
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityFact
 from shared.events.envelope import NO_PARTITION, Heard, Reason
@@ -51,6 +63,7 @@ def on_session(working: Working, heard: Heard[SessionFact]) -> None:
     session_id = heard.body.session_id
     _end_correction(working, session_id, heard)
     _revise(working, [session_id], heard, subjects_of([session_id], ()), is_stated=True)
+    _call(working, [session_id], heard)
     _say_settled(working, session_id, heard)
 
 
@@ -59,6 +72,8 @@ def on_city(working: Working, heard: Heard[CityFact]) -> None:
     city_id = heard.body.city_id
     people = {member.person_id for member in working[Membership].where("city_id", city_id)}
     _revise(working, _sessions_about(working, {city_id}, people, heard), heard, subjects_of((), people))
+    calling = working[Session].where("kind", SessionKind.IN_DEPTH)
+    _call(working, sorted(session.session_id for session in calling if calls_towns(session)), heard, city_id=city_id)
 
 
 def on_membership(working: Working, heard: Heard[MembershipFact]) -> None:
@@ -78,6 +93,7 @@ def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
     Every session is looked at; stages are few, and sessions of another phase stay as they are."""
     sessions = sorted(session.session_id for session in working[Session] if session.ends_at > heard.appended_at)
     _revise(working, sessions, heard, subjects_of(sessions, ()))
+    _call(working, sessions, heard)
 
 
 def on_registration(working: Working, heard: Heard[PersonRegistered]) -> None:
@@ -85,8 +101,8 @@ def on_registration(working: Working, heard: Heard[PersonRegistered]) -> None:
     _revise(working, (), heard, subjects_of((), [heard.body.person_id]))
 
 
-def on_request(working: Working, heard: Heard[PlaceRequest]) -> None:
-    """Someone asks for a place, or gives one back."""
+def on_request(working: Working, heard: Heard[EnrolmentRequest]) -> None:
+    """Someone asks for a place or gives one back, or a town nominates its people."""
     _answer(working, heard, working.now)
 
 
@@ -100,20 +116,38 @@ def on_office(working: Working, heard: Heard[OfficeDecision]) -> None:
 
 def on_held_too_long(working: Working, moment: Due) -> None:
     """What a request waited for never became known: refused, at last."""
-    for held in in_order_of_arrival(working[Held].where("about", moment.subject)):
-        if held.expires_at <= moment.at:
-            heard = request_of(held)
-            working[Held].remove(held.request_source, held.request_id)
-            if isinstance(heard.body, OfficeRequest):
-                detail = "what it is about never became known, or never was to take place"
-                working.set_aside(heard, Reason.UNDECIDABLE, detail)
-                continue
-            session_id, person_id = heard.body.session_id, heard.body.person_id
-            place = working[Place].get(session_id, person_id)
-            wants = AskedFor.WITHDRAWAL if isinstance(heard.body, WithdrawalRequested) else AskedFor.PLACE
-            reason = never_eligible(working, working[Session].get(session_id), person_id)
-            fact = refuse(session_id, person_id, place, wants, reason, Asked.by(heard), working.now)
-            working.say(fact, cause=heard)
+    waiting = working[Held].where("about", moment.subject)
+    for held in _taken_up(working, [held for held in waiting if held.expires_at <= moment.at]):
+        heard = request_of(held)
+        if held.expires_at > moment.at:
+            _answer(working, heard, working.now)
+            continue
+        facts = _decided_at_last(working, heard)
+        _say(working, facts, heard, at=heard.appended_at, now=working.now)
+
+
+def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision]) -> Sequence[Fact]:
+    body, asked = heard.body, Asked.by(heard)
+    session = working[Session].get(body.session_id)
+    match body:
+        case OfficeRequest():
+            detail = "what it is about never became known, or never was to take place"
+            working.set_aside(heard, Reason.UNDECIDABLE, detail)
+            return ()
+        case PeopleNominated():
+            how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": working.now}
+            decided = decide_nomination(working, session, body, at_last=True, **how)
+            assert not isinstance(decided, Wait)
+            return decided
+        case SubstitutionRequested():
+            return refuse_substitution(working, session, body, asked=asked)
+        case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven():
+            place = working[Place].get(body.session_id, body.person_id)
+            wants = AskedFor.WITHDRAWAL if isinstance(body, WithdrawalRequested) else AskedFor.PLACE
+            reason = never_eligible(working, session, body.person_id)
+            return [refuse(body.session_id, body.person_id, place, wants, reason, asked, working.now)]
+        case never:
+            assert_never(never)
 
 
 def on_reconcile(working: Working, moment: Due) -> None:
@@ -121,6 +155,7 @@ def on_reconcile(working: Working, moment: Due) -> None:
     session_id = session_named(moment.subject)
     _end_correction(working, session_id, None)
     _revise(working, [session_id], None, subjects_of([session_id], ()), is_stated=True)
+    _call(working, [session_id], None)
     _say_settled(working, session_id, None)
 
 
@@ -131,6 +166,11 @@ def on_offer_ends(working: Working, moment: Due) -> None:
     if session is not None and place is not None and place.offered_until == moment.at:
         facts = decide_offer_ended(working, session, place, now=working.now)
         _say(working, facts, None, at=moment.at, now=working.now)
+
+
+def on_nominations_open(working: Working, moment: Due) -> None:
+    """Enrolment opens: towns are called to nominate."""
+    _call(working, [session_named(moment.subject)], None)
 
 
 def on_places_released(working: Working, moment: Due) -> None:
@@ -153,7 +193,7 @@ Acting = (
     | CityFact
     | MembershipFact
     | SessionFact
-    | PlaceRequest
+    | EnrolmentRequest
     | OfficeDecision
 )
 """What enrolment acts on. Of everything else that it hears it makes rows, and decides nothing."""
@@ -167,7 +207,7 @@ REACT: dict[Any, Any] = {
     **dict.fromkeys(members(SessionFact), on_session),
 }
 DECIDE: dict[Any, Any] = {
-    **dict.fromkeys(members(PlaceRequest), on_request),
+    **dict.fromkeys(members(EnrolmentRequest), on_request),
     **dict.fromkeys(members(OfficeDecision), on_office),
 }
 ALREADY_SO = "AlreadySo"
@@ -176,9 +216,13 @@ DUE: dict[str, Any] = {
     HELD_TOO_LONG: on_held_too_long,
     RECONCILE: on_reconcile,
     OFFER_ENDS: on_offer_ends,
+    NOMINATIONS_OPEN: on_nominations_open,
     PLACES_RELEASED: on_places_released,
     SESSION_DECIDED: on_session_decided,
 }
+
+
+OF_TOWNS = frozenset(kind.type_name() for kind in members(TownRequest))
 
 
 def is_acted_on(heard: Heard[Any]) -> TypeGuard[Heard[Acting]]:
@@ -219,16 +263,40 @@ def _revise(
             also = [place.person_id for place in working[Place].where("session_id", session_id)] if is_stated else []
             _say(working, facts, heard, at=at or now, now=now, also=sorted(also))
     waiting = [held for one in wakes for held in working[Held].where("about", one)]
-    woken = {working[Held].key(held): held for held in waiting if not heard or heard.appended_at <= held.expires_at}
-    for held in woken.values():
-        working[Held].remove(*working[Held].key(held))
-    for held in in_order_of_arrival(woken.values()):
+    for held in _taken_up(working, waiting, until=at):
         _answer(working, request_of(held), now)
+
+
+def _taken_up(working: Working, waiting: Iterable[Held], *, until: dt.datetime | None = None) -> list[Held]:
+    """These held requests to be answered again, in order of arrival, with all that wait in one line with them: what a town asked after
+    another request of its own may be about other people, and no news of these would tell that its turn has come. `until`: without
+    those whose last moment was before."""
+    found = {working[Held].key(held): held for held in waiting}
+    for held in list(found.values()):
+        if held.type in OF_TOWNS:
+            in_line = (one for one in working[Held].where("about", held.about[0]) if one.scope == held.scope)
+            found |= {working[Held].key(one): one for one in in_line}
+    found = {key: held for key, held in found.items() if until is None or until <= held.expires_at}
+    for key in found:
+        working[Held].remove(*key)
+    return in_order_of_arrival(found.values())
+
+
+def _call(
+    working: Working, session_ids: Iterable[str], heard: Heard[Any] | None, *, city_id: str | None = None
+) -> None:
+    """Whoever may nominate for these sessions is called; `city_id`: as far as it is about this town."""
+    now = max(working.now, heard.appended_at) if heard else working.now
+    for session_id in session_ids:
+        session = working[Session].get(session_id)
+        if session is not None:
+            for fact in decide_calls(working, session, now=now, city_id=city_id):
+                working.say(fact, cause=heard)
 
 
 def _say(
     working: Working,
-    facts: Sequence[PlaceState],
+    facts: Sequence[Fact],
     heard: Heard[Any] | None,
     *,
     at: dt.datetime,
@@ -238,7 +306,8 @@ def _say(
     """Says what became of places, and what follows from it for other places at the same time of day: of these people, and of `also`."""
     for fact in facts:
         working.say(fact, cause=heard)
-    people = [*(fact.person_id for fact in facts if not isinstance(fact, EnrolmentRefused)), *also]
+    moved = (fact for fact in facts if isinstance(fact, PlaceState) and not isinstance(fact, EnrolmentRefused))
+    people = [*(fact.person_id for fact in moved), *also]
     looking = dict.fromkeys(person_id for person_id in people if not is_erased(working, person_id))
     while looking:
         person_id = next(iter(looking))
@@ -267,20 +336,20 @@ def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None, *,
             working.say(fact, cause=heard)
 
 
-def request_of(held: Held) -> Heard[PlaceRequest | OfficeDecision]:
+def request_of(held: Held) -> Heard[EnrolmentRequest | OfficeDecision]:
     """A held request as it was heard; nothing else is ever held here."""
-    return cast(Heard[PlaceRequest | OfficeDecision], heard_again(held))
+    return cast(Heard[EnrolmentRequest | OfficeDecision], heard_again(held))
 
 
-def _answer(working: Working, heard: Heard[PlaceRequest | OfficeDecision], now: dt.datetime) -> None:
-    """Decides a request, or holds it. Behind a held one about the same place it waits its turn."""
+def _answer(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], now: dt.datetime) -> None:
+    """Decides a request, or holds it. Behind a held one of the same scope it waits its turn."""
     body, asked = heard.body, Asked.by(heard)
     if isinstance(body, OfficeRequest):
         asked = replace(asked, decided_by=heard.source.removeprefix(f"{working.source}/"), note=body.note)
     now = max(now, heard.appended_at)
     session = working[Session].get(body.session_id)
     how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": now}
-    decided: Sequence[PlaceState] | Wait | NotDone
+    decided: Sequence[Fact] | Wait | NotDone
     match body:
         case _ if working.waits_its_turn(body):
             decided = Wait("turn")
@@ -292,6 +361,10 @@ def _answer(working: Working, heard: Heard[PlaceRequest | OfficeDecision], now: 
             decided = decide_offer_answer(working, session, body.person_id, body.answer, **how)
         case ReplyGiven():
             decided = decide_reply(working, session, body.person_id, body.reply, **how)
+        case PeopleNominated():
+            decided = decide_nomination(working, session, body, **how)
+        case SubstitutionRequested():
+            decided = decide_substitution(working, session, body, asked=asked, at=heard.appended_at)
         case CorrectionRequested():
             decided = _correct(working, session, heard, body, asked)
         case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested():
@@ -302,8 +375,7 @@ def _answer(working: Working, heard: Heard[PlaceRequest | OfficeDecision], now: 
         working.set_aside(heard, decided.reason, decided.detail)
         return
     if isinstance(decided, Wait):
-        unknown = heard.appended_at + rules_of(working).held_for
-        expires_at = max(session.ends_at, heard.appended_at) if session else unknown
+        expires_at = _waits_until(working, session, heard, decided)
         working.hold(heard, waits_for=decided.waits_for, expires_at=expires_at)
         return
     _say(working, decided, heard, at=heard.appended_at, now=now)
@@ -314,7 +386,7 @@ def _answer(working: Working, heard: Heard[PlaceRequest | OfficeDecision], now: 
 
 def _correct(
     working: Working, session: Session | None, heard: Heard[Any], body: CorrectionRequested, asked: Asked
-) -> Sequence[PlaceState] | Wait | NotDone:
+) -> Sequence[Fact] | Wait | NotDone:
     """Lays the office's word over the planner's; the session's places follow."""
     if session is None:
         return Wait("session")
@@ -325,8 +397,19 @@ def _correct(
         working.say(fact, cause=heard)
     if decided:
         _revise(working, [session.session_id], heard, ())
+        _call(working, [session.session_id], heard)
         _say_settled(working, session.session_id, heard, is_corrected=True)
     else:
         correction = correction_of(working, session)
         working.leave_unchanged(heard, ALREADY_SO, correction.event_id if correction else session.event_id)
     return ()
+
+
+def _waits_until(
+    working: Working, session: Session | None, heard: Heard[EnrolmentRequest | OfficeDecision], wait: Wait
+) -> dt.datetime:
+    """A nomination waits for people no longer than a town may nominate: those who are known shall still come in."""
+    if session is None:
+        return heard.appended_at + rules_of(working).held_for
+    waits_for_people = isinstance(heard.body, PeopleNominated) and wait.waits_for != "session"
+    return max(taken_until(working, session) if waits_for_people else session.ends_at, heard.appended_at)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from services.enrolment import views
 from services.enrolment.answers import DecidedCorrection, DecidedRequest
 from services.enrolment.office import AboutAPlace
-from shared.books.holding import outcome_of
+from services.enrolment.paths import SessionId
 from shared.contracts.model import ID_PATTERN, Line
 from shared.contracts.office import (
     HIGHEST_PRIORITY,
@@ -28,7 +28,6 @@ from shared.web.asking import IdempotencyKey, IfMatch, Office, command
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
-SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
 PersonId = Annotated[str, Path(pattern=ID_PATTERN, description="The person.", examples=["person-0001"])]
 Decider = Annotated[Actor, Office]
 
@@ -139,16 +138,13 @@ def office_routes(runtime: Runtime) -> APIRouter:
         place to a smaller one. The tag is that of the session."""
         body = CorrectionRequested(session_id=session_id, seen=_seen(if_match), **what.model_dump())
         heard = command(runtime, body, actor, idempotency_key)
-        await runtime.commands.submit(heard)
-        async with runtime.engine.connect() as connection:
-            became = await outcome_of(connection, heard)
+        became = await runtime.commands.submit(heard)
         return DecidedCorrection(request_id=heard.event_id, session_id=session_id, **asdict(became))
 
     async def _about_a_place(body: AboutAPlace, actor: Actor, idempotency_key: str | None) -> DecidedRequest:
         heard = command(runtime, body, actor, idempotency_key)
-        await runtime.commands.submit(heard)
+        became = await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            became = await outcome_of(connection, heard)
             place = await views.place(connection, body.session_id, body.person_id)
         return DecidedRequest(
             request_id=heard.event_id,

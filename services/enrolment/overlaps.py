@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.enrolment.state import Place, Session
+from shared.contracts.enrolment import RefusalReason
 from shared.state.working import Working
 
 
@@ -29,3 +30,10 @@ def clashes(working: Working, session: Session, person_id: str) -> tuple[str, ..
             if other is not None and other.state.takes_place and meet_at_the_same_time(session, other):
                 found.append(place.session_id)
     return tuple(sorted(found))
+
+
+def in_the_way(working: Working, session: Session | None, person_id: str, reason: RefusalReason | None) -> str | None:
+    """The session in which the person has a place at that time, if they are refused for that."""
+    if session is None or reason is not RefusalReason.OVERLAPS:
+        return None
+    return next(iter(clashes(working, session, person_id)), None)

@@ -52,6 +52,8 @@ class Entry:
     returning: Place | None = None
     clashes_with: tuple[str, ...] = ()
     """The sessions at the same time of day in which they have a place."""
+    nomination_id: str | None = None
+    """The nomination that named them: its answer is for all whom it names."""
 
 
 @immutable
@@ -106,7 +108,7 @@ def settle(
     """
     leaving, changing, to_the_end = leaving or {}, changing or {}, to_the_end or {}
     by_person = {place.person_id: place for place in places}
-    facts: list[PlaceState] = [_left(by_person[person_id], leave, decided_at) for person_id, leave in leaving.items()]
+    facts: list[PlaceState] = [left(by_person[person_id], leave, decided_at) for person_id, leave in leaving.items()]
     line: list[InLine] = []
     for place in places:
         if place.is_active and place.person_id not in leaving:
@@ -176,7 +178,10 @@ def _is_news(before: Place | None, standing: Standing, fields: Mapping[str, Any]
     return before is None or before.state != standing or any(getattr(before, name) != fields[name] for name in CARRIED)
 
 
-def _left(place: Place, leave: Leave, decided_at: dt.datetime) -> EnrolmentWithdrawn:
+def left(
+    place: Place, leave: Leave, decided_at: dt.datetime, *, substituted_by: str | None = None
+) -> EnrolmentWithdrawn:
+    """The fact that somebody is out of the session."""
     wants = AskedFor.WITHDRAWAL
     fields = {
         **carried(place),
@@ -184,6 +189,7 @@ def _left(place: Place, leave: Leave, decided_at: dt.datetime) -> EnrolmentWithd
         "clashes_with": (),
         **answering(leave.asked),
         **asked_at(place, wants, leave.asked),
+        "substituted_by": substituted_by,
         "decided_at": decided_at,
         "reason": leave.reason,
     }
@@ -218,7 +224,10 @@ def _fields_of(session_id: str, entry: Entry, before: Place | None, number: int)
         "episode": min((before.episode if before else 0) + 1, LAST_EPISODE),
         "basis": entry.basis,
         "queue": number,
-        **answering(entry.asked),
+        "nomination_id": entry.nomination_id,
+        "substitute_for": None,
+        "substituted_by": None,
+        **({} if entry.nomination_id else answering(entry.asked)),
         **asked_at(before, AskedFor.PLACE, entry.asked),
         "priority": before.priority if before else 0,
         "queued_at": entry.since,

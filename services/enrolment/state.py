@@ -8,9 +8,9 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from shared.contracts.directory import MemberKind
-from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
-from shared.contracts.portal import Reply
+from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
 from shared.contracts.survey import NeedLevel, NeedState
 from shared.state.rows import FactRow, Row
@@ -139,6 +139,14 @@ class Session(FactRow):
         return self._begin_of(self.terms.decision_date)
 
     @property
+    def nominations_end(self) -> dt.datetime | None:
+        """Until when towns that are called may nominate; None: none is."""
+        terms = self.terms
+        if self.kind != SessionKind.IN_DEPTH or terms.nominations_until is None:
+            return None
+        return min(terms.nominations_until, terms.closes_at or self.freezes_at, self.freezes_at)
+
+    @property
     def times(self) -> str:
         """The same for the same times: what somebody confirmed for others is not confirmed for these."""
         days = sorted((meeting.starts_at.isoformat(), meeting.ends_at.isoformat()) for meeting in self.meetings)
@@ -187,6 +195,9 @@ class Place(FactRow):
     """Which times of the session the reply was about."""
     clashes_with: tuple[str, ...]
     """The sessions at the same time of day in which the person has a place."""
+    nomination_id: str | None
+    substitute_for: str | None
+    substituted_by: str | None
     decided_at: dt.datetime
 
     @property
@@ -214,6 +225,38 @@ def in_line(
 ) -> tuple[int, dt.datetime, int, str]:
     """The order of everybody in a session."""
     return -priority, queued_at or _BEFORE_ALL, queue or 0, person_id
+
+
+@immutable
+class Nomination(FactRow):
+    """What became of the people whom a town nominated in one request."""
+
+    KEY: ClassVar = ("session_id", "nomination_id")
+
+    session_id: str
+    nomination_id: str
+    city_id: str
+    mode: NominationMode
+    people: tuple[Nominee, ...]
+    request_source: str
+    request_id: str
+    asked_at: dt.datetime
+    decided_at: dt.datetime
+
+
+@immutable
+class Call(FactRow):
+    """That a town is, or was, called to nominate people for a session."""
+
+    KEY: ClassVar = ("session_id", "city_id")
+
+    session_id: str
+    city_id: str
+    places: int
+    until: dt.datetime
+    ended: CallEnd | None
+    """Why it was taken back."""
+    decided_at: dt.datetime
 
 
 @immutable

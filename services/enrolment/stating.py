@@ -18,7 +18,7 @@ from shared.contracts.enrolment import (
     what_it_asks,
 )
 from shared.contracts.office import OfficeDecision
-from shared.contracts.portal import PlaceRequest, Reply
+from shared.contracts.portal import EnrolmentRequest, Reply
 from shared.events.envelope import Heard, digest_of
 from shared.values import immutable
 
@@ -39,6 +39,9 @@ CARRIED = (
     "replied_at",
     "replied_for",
     "clashes_with",
+    "nomination_id",
+    "substitute_for",
+    "substituted_by",
 )
 """What stays as it is in a new fact, unless that says otherwise."""
 NO_OFFER: dict[str, Any] = {"offered_at": None, "offered_until": None}
@@ -62,7 +65,7 @@ class Asked:
     """Who of the office has decided it, and why."""
 
     @classmethod
-    def by(cls, heard: Heard[PlaceRequest | OfficeDecision]) -> Asked:
+    def by(cls, heard: Heard[EnrolmentRequest | OfficeDecision]) -> Asked:
         return cls(heard.source, heard.event_id, digest_of(heard.body), heard.appended_at, what_it_asks(heard.body))
 
 
@@ -126,14 +129,17 @@ def refuse(
     asked: Asked,
     decided_at: dt.datetime,
     other_session_id: str | None = None,
+    *,
+    is_own_word: bool = True,
 ) -> EnrolmentRefused:
-    """A refusal that leaves the place as it stands. `other_session_id`: the session in which the person has a place instead."""
+    """A refusal that leaves the place as it stands. `other_session_id`: the session in which the person has a place instead.
+    `is_own_word`: whether it was asked as the person themselves would ask."""
     before = carried(place) if place else {"session_id": session_id, "person_id": person_id, "episode": 0}
     return EnrolmentRefused(
         **{
             **before,
             **answering(asked),
-            **asked_at(place, wants, asked),
+            **asked_at(place, wants, asked if is_own_word else None),
             "asked_for": asked.asked_for,
             "decided_at": decided_at,
             "reason": reason,

@@ -9,15 +9,19 @@ from typing import assert_never
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.enrolment.calling import calls_towns
 from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
-from services.enrolment.handlers import is_acted_on
-from services.enrolment.moments import OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.handlers import OF_TOWNS, is_acted_on
+from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
+from services.enrolment.nominating import nomination_id
 from services.enrolment.state import (
+    Call,
     Correction,
     Line,
     LinkKey,
     Membership,
     Need,
+    Nomination,
     Person,
     Place,
     Risk,
@@ -29,6 +33,7 @@ from services.enrolment.state import (
 )
 from services.enrolment.subjects import asked_for_by, place_subject, session_named, subjects_of
 from shared.books.holding import load_held_about
+from shared.books.recovery import RECONCILE
 from shared.contracts.directory import PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import PlaceFact, Standing
 from shared.contracts.model import members
@@ -48,7 +53,14 @@ from shared.contracts.planner import (
     SessionRescheduled,
     SessionScheduled,
 )
-from shared.contracts.portal import EnrolmentRequested, OfferAnswered, ReplyGiven, WithdrawalRequested
+from shared.contracts.portal import (
+    EnrolmentRequested,
+    OfferAnswered,
+    PeopleNominated,
+    ReplyGiven,
+    SubstitutionRequested,
+    WithdrawalRequested,
+)
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard
@@ -86,6 +98,8 @@ PLACE = table_of(
     ],
 )
 CORRECTION = table_of(Correction, "correction", METADATA)
+CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_city", "city_id")])
+NOMINATION = table_of(Nomination, "nomination", METADATA)
 LINE = table_of(Line, "line", METADATA)
 SETTLED = table_of(Settled, "settled", METADATA)
 RISK = table_of(Risk, "risk", METADATA)
@@ -106,6 +120,8 @@ TABLES = {
     Session: SESSION,
     Place: PLACE,
     Correction: CORRECTION,
+    Call: CALL,
+    Nomination: NOMINATION,
     Line: LINE,
     Settled: SETTLED,
     Risk: RISK,
@@ -154,6 +170,12 @@ _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
 _CORRECTIONS = sa.select(CORRECTION).where(any_of(CORRECTION.c.session_id, "sessions"))
+_CALLS = sa.select(CALL).where(sa.or_(any_of(CALL.c.session_id, "stated"), any_of(CALL.c.city_id, "changed")))
+_CALLING = sa.select(SESSION).where(
+    SESSION.c.kind == SessionKind.IN_DEPTH,
+    SESSION.c.terms["nominations_until"].astext.is_not(None),
+    SESSION.c.ends_at > sa.bindparam("since"),
+)
 _SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "seated_in"), PLACE.c.state.in_(TAKE_SEATS))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
@@ -169,6 +191,7 @@ _PEOPLE = sa.select(PERSON).where(
         ),
     )
 )
+_ALL_TOWNS = sa.select(TOWN)
 _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 
 
@@ -183,12 +206,15 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, changed, people, sessions, asking, decided, registered, asked_in = (set[str]() for _ in range(8))
-    asked_for = set[tuple[str, str]]()
+    cities, changed, people, sessions, asking, decided, registered, asked_in, stated = (set[str]() for _ in range(9))
+    asked_for, nominations = set[tuple[str, str]](), set[tuple[str, str]]()
+    may_call = False
     all_of_them = False
     for one in inputs:
         if isinstance(one, Due):
             sessions.add(session_named(one.subject))
+            if one.kind in (NOMINATIONS_OPEN, RECONCILE):
+                stated.add(session_named(one.subject))
             if one.kind == SESSION_DECIDED:
                 decided.add(session_named(one.subject))
         elif is_acted_on(one):
@@ -211,7 +237,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     | SessionCompleted() as body
                 ):
                     sessions.add(body.session_id)
+                    stated.add(body.session_id)
                     cities.add(body.city_id)
+                    may_call = may_call or body.nominations_until is not None
                 case StageOpened():
                     all_of_them = True
                 case EnrolmentRequested() as body:
@@ -226,6 +254,14 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     asking.add(body.person_id)
                 case CorrectionRequested() as body:
                     sessions.add(body.session_id)
+                    stated.add(body.session_id)
+                case PeopleNominated() as body:
+                    sessions.add(body.session_id)
+                    asking |= set(body.people)
+                    nominations.add((body.session_id, nomination_id(one.source, one.event_id)))
+                case SubstitutionRequested() as body:
+                    sessions.add(body.session_id)
+                    asking |= {body.leaves, body.comes}
                 case never:
                     assert_never(never)
     await load_derived(reads, working, inputs)
@@ -250,6 +286,12 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         in_some = loaded_by("person_id", people, only=lambda place: True)
         reads.rows(working[Place], _PLACES_OF_PEOPLE, {"people": sorted(people), "since": since}, in_some)
     await reads.run()
+    # What a town asks is decided in its order (handlers.py): also what is about people whom no event named.
+    turns = {held.about[0] for held in working[Held] if held.type in OF_TOWNS}
+    turns -= set(subjects_of(sessions | asked_in, ()))
+    if turns:
+        load_held_about(reads, working, turns)
+        await reads.run()
     sessions |= {asked_for_by(held)[0] for held in working[Held]}
     if people:
         sessions |= {place.session_id for place in working[Place]}
@@ -264,12 +306,26 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     sessions |= {one for one in asked_in if _may_give_seats(working, one)}
     asked_in -= sessions
     if all_of_them:
+        stated |= sessions
         load_held_about(reads, working, subjects_of(sessions, ()))
         await reads.run()
     of_sessions = loaded_by("session_id", sessions)
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Correction], _CORRECTIONS, {"sessions": sorted(sessions)}, of_sessions)
+    if stated or changed:
+        about_calls = loaded_by("session_id", stated), loaded_by("city_id", changed)
+        reads.rows(working[Call], _CALLS, {"stated": sorted(stated), "changed": sorted(changed)}, *about_calls)
+    may_call = may_call or any(calls_towns(one) for one in working[Session] if one.session_id in stated)
+    if changed:
+        calling = loaded_by("kind", {SessionKind.IN_DEPTH}, only=calls_towns)
+        reads.rows(working[Session], _CALLING, {"since": since}, calling)
+    nominations |= {
+        (asked_for_by(held)[0], nomination_id(held.request_source, held.request_id))
+        for held in working[Held]
+        if held.type == PeopleNominated.type_name()
+    }
+    reads.by_key(working[Nomination], NOMINATION, nominations)
     reads.by_key(working[Line], LINE, {(session_id,) for session_id in sessions | asked_in})
     reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
     await reads.run()
@@ -277,7 +333,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     offers = {(OFFER_ENDS, place_subject(place.session_id, place.person_id)) for place in on_offer}
     if offers:
         reads.by_key(working[Due], DUE, offers)
-    asking |= {person_id for held in working[Held] if (person_id := asked_for_by(held)[1]) is not None}
+    asking |= {person_id for held in working[Held] for person_id in asked_for_by(held)[1]}
     people |= asking | {place.person_id for place in working[Place] if place.session_id in sessions}
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {
@@ -295,6 +351,10 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     reads.rows(
         working[Person], _PEOPLE, {**about, "asking": sorted(asking)}, loaded_by("person_id", asking), all_erased
     )
+    if changed:
+        calling_too = {one.session_id for one in working[Session] if calls_towns(one)} - sessions
+        named_too = {"sessions": sorted(calling_too)}
+        reads.rows(working[Correction], _CORRECTIONS, named_too, loaded_by("session_id", calling_too))
     # What an archive says of a place may be about a session that is over.
     told = {
         one.body.session_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact))
@@ -306,7 +366,10 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if beside:
         await _load_beside(reads, working, beside, since)
     cities |= {membership.city_id for membership in working[Membership]}
-    reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
+    if may_call:
+        reads.rows(working[Town], _ALL_TOWNS, NONE, EVERY_ROW)
+    else:
+        reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
 
 
 async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], asked_for: set[tuple[str, str]]) -> None:
@@ -335,7 +398,10 @@ async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
             due.add((OFFER_ENDS, place_subject(one.body.session_id, one.body.person_id)))
             lines.add((one.body.session_id,))
         elif isinstance(one, Heard) and isinstance(one.body, members(SessionFact)):
-            due |= {(kind, f"session/{one.body.session_id}") for kind in (PLACES_RELEASED, SESSION_DECIDED)}
+            due |= {
+                (kind, f"session/{one.body.session_id}")
+                for kind in (NOMINATIONS_OPEN, PLACES_RELEASED, SESSION_DECIDED)
+            }
     if due:
         reads.by_key(working[Due], DUE, due)
     if lines:

@@ -9,9 +9,31 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.enrolment.answers import Correction, OfficeDecision, OnRoster, Place, Session, StageOutcome, Town
+from services.enrolment.answers import (
+    AnsweredNomination,
+    Correction,
+    Nominations,
+    OfficeDecision,
+    OnRoster,
+    Place,
+    Session,
+    StageOutcome,
+    Town,
+    TownCalled,
+)
 from services.enrolment.state import in_line
-from services.enrolment.store import CORRECTION, IS_SETTLED, MEMBERSHIP, PERSON, PLACE, SESSION, SETTLED, TOWN
+from services.enrolment.store import (
+    CALL,
+    CORRECTION,
+    IS_SETTLED,
+    MEMBERSHIP,
+    NOMINATION,
+    PERSON,
+    PLACE,
+    SESSION,
+    SETTLED,
+    TOWN,
+)
 from shared.alphabet import by_name, polish
 from shared.contracts.enrolment import AskedFor, Basis, EnrolmentRefused, RequestFate, Standing
 from shared.contracts.planner import SessionStanding
@@ -203,6 +225,9 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]
             PLACE.c.offered_until,
             PLACE.c.reply,
             PLACE.c.clashes_with,
+            PLACE.c.nomination_id,
+            PLACE.c.substitute_for,
+            PLACE.c.substituted_by,
             PLACE.c.episode,
             PLACE.c.decided_at,
             PLACE.c.event_id,
@@ -238,6 +263,28 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
     )
     row = (await connection.execute(statement)).one_or_none()
     return Place(**row._mapping) if row else None
+
+
+_NOMINATIONS = sa.select(*(NOMINATION.c[name] for name in AnsweredNomination.model_fields))
+
+
+async def nominations(connection: AsyncConnection, session_id: str) -> Nominations:
+    """Which towns are, or were, called to nominate for the session, and what was answered to each nomination."""
+    columns = [CALL.c[name] for name in TownCalled.model_fields]
+    calls = sa.select(*columns).where(CALL.c.session_id == session_id).order_by(CALL.c.city_id).limit(5000)
+    answered = _NOMINATIONS.where(NOMINATION.c.session_id == session_id)
+    answered = answered.order_by(NOMINATION.c.decided_at, NOMINATION.c.nomination_id).limit(5000)
+    return Nominations(
+        calls=[TownCalled(**row._mapping) for row in await connection.execute(calls)],
+        nominations=[AnsweredNomination(**row._mapping) for row in await connection.execute(answered)],
+    )
+
+
+async def nomination(connection: AsyncConnection, session_id: str, nomination_id: str) -> AnsweredNomination | None:
+    """What was answered to one nomination."""
+    one = _NOMINATIONS.where(NOMINATION.c.session_id == session_id, NOMINATION.c.nomination_id == nomination_id)
+    row = (await connection.execute(one)).one_or_none()
+    return AnsweredNomination(**row._mapping) if row else None
 
 
 def _fate(standing: Standing) -> RequestFate:

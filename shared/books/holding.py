@@ -26,7 +26,7 @@ HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""
 
 _TAKEOVERS = sa.select(TAKEOVER)
-*_ANSWERED, _STILL_HELD = (
+_KNOWN = tuple(
     sa.select(table).where(table.c.request_source == sa.bindparam("source"), table.c.request_id == sa.bindparam("id"))
     for table in (ANSWER, UNCHANGED, HELD)
 )
@@ -109,27 +109,23 @@ class Outcome:
     expires_at: dt.datetime | None = None
 
 
-async def outcome_of(connection: AsyncConnection, request: Heard[Event]) -> Outcome:
-    """What became of a request that was decided, or is held."""
-    found = await _became(connection, request)
-    if found is None:
-        raise RuntimeError(f"{request.event_id} was decided and has no outcome")
-    return found
+def outcome_of(working: Working, request: Heard[Event]) -> Outcome | None:
+    """What became of a request that was thought about here, or before; None: it was set aside."""
+    key = (request.source, request.event_id)
+    answer = working[Answer].get(*key) or working[Unchanged].get(*key)
+    if answer is not None:
+        return Outcome(answer.outcome, event_id=answer.event_id)
+    held = working[Held].get(*key)
+    return Outcome(HELD_OUTCOME, waits_for=held.waits_for, expires_at=held.expires_at) if held is not None else None
 
 
 async def is_known(connection: AsyncConnection, request: Heard[Event]) -> bool:
     """Whether it, or another one under its id, was heard before."""
-    return await _became(connection, request) is not None
-
-
-async def _became(connection: AsyncConnection, request: Heard[Event]) -> Outcome | None:
     key = {"source": request.source, "id": request.event_id}
-    for statement in _ANSWERED:
-        if row := (await connection.execute(statement, key)).one_or_none():
-            return Outcome(row.outcome, event_id=row.event_id)
-    if row := (await connection.execute(_STILL_HELD, key)).one_or_none():
-        return Outcome(HELD_OUTCOME, waits_for=row.waits_for, expires_at=row.expires_at)
-    return None
+    for statement in _KNOWN:
+        if (await connection.execute(statement, key)).one_or_none() is not None:
+            return True
+    return False
 
 
 def in_order_of_arrival(held: Iterable[Held]) -> list[Held]:

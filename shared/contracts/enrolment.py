@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, assert_never
 
 from pydantic import Field
 
-from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Version
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part, Version
 from shared.contracts.office import (
     HIGHEST_PRIORITY,
     MOST_PLACES,
@@ -20,11 +20,14 @@ from shared.contracts.office import (
     RemovalRequested,
 )
 from shared.contracts.portal import (
+    EnrolmentRequest,
     EnrolmentRequested,
+    NominationMode,
     OfferAnswered,
-    PlaceRequest,
+    PeopleNominated,
     Reply,
     ReplyGiven,
+    SubstitutionRequested,
     WithdrawalRequested,
 )
 
@@ -36,6 +39,8 @@ class Basis(StrEnum):
     REQUEST = "request"
     OFFICE = "office"
     """The office gave it outside the rules: it counts against neither the room nor the share of a town."""
+    NOMINATION = "nomination"
+    """By the coordinator of the town whose place it is."""
 
 
 class WithdrawalReason(StrEnum):
@@ -61,6 +66,8 @@ class WithdrawalReason(StrEnum):
     """Whoever it was cannot get a place by asking, until the office gives one or lifts it."""
     REMOVAL_LIFTED = "removal_lifted"
     """The office had removed them; they may ask again."""
+    SUBSTITUTED = "substituted"
+    """The town sends somebody else instead."""
 
     @property
     def is_given_back(self) -> bool:
@@ -81,6 +88,7 @@ class WithdrawalReason(StrEnum):
                 | WithdrawalReason.PERSON_ERASED
                 | WithdrawalReason.REMOVED_BY_OFFICE
                 | WithdrawalReason.REMOVAL_LIFTED
+                | WithdrawalReason.SUBSTITUTED
             ):
                 return False
             case never:
@@ -115,6 +123,14 @@ class RefusalReason(StrEnum):
     """The office has taken the place, and has not lifted that."""
     OVERLAPS = "overlaps"
     """The person has a place in another session at the same time of day: `other_session_id` says in which."""
+    NOMINATIONS_CLOSED = "nominations_closed"
+    """The nomination was sent after the day until which towns may nominate."""
+    TEAM_BY_RULE = "team_by_rule"
+    """The session has its town's whole team: nobody is nominated for it."""
+    NOT_OF_TOWN = "not_of_town"
+    """On the days of the session the person is not in the team of the town that asks; or the place is not that town's."""
+    DOES_NOT_FIT = "does_not_fit"
+    """The person could have come; but all were to come or none, and not all can."""
 
 
 class AskedFor(StrEnum):
@@ -124,6 +140,8 @@ class AskedFor(StrEnum):
     WITHDRAWAL = "withdrawal"
     OFFER = "offer"
     REPLY = "reply"
+    NOMINATION = "nomination"
+    SUBSTITUTION = "substitution"
     EXTRA_PLACE = "extra_place"
     PRIORITY = "priority"
     REMOVAL = "removal"
@@ -135,7 +153,15 @@ class AskedFor(StrEnum):
         """Whether it says that the person will come, or will not: the newest such word counts. A place that the office gives is given
         to somebody who will come."""
         match self:
-            case AskedFor.PLACE | AskedFor.WITHDRAWAL | AskedFor.OFFER | AskedFor.REPLY | AskedFor.EXTRA_PLACE:
+            case (
+                AskedFor.PLACE
+                | AskedFor.WITHDRAWAL
+                | AskedFor.OFFER
+                | AskedFor.REPLY
+                | AskedFor.NOMINATION
+                | AskedFor.SUBSTITUTION
+                | AskedFor.EXTRA_PLACE
+            ):
                 return True
             case AskedFor.PRIORITY | AskedFor.REMOVAL | AskedFor.REMOVAL_LIFT | AskedFor.CORRECTION:
                 return False
@@ -232,6 +258,12 @@ class PlaceState(Fact):
     replied_at: Moment | None = None
     replied_for: Digest | None = None
     """Which times of the session the person's reply was about."""
+    nomination_id: Digest | None = None
+    """Which nomination brought the person in."""
+    substitute_for: Id | None = None
+    """Whose place it was, if the person came instead of somebody."""
+    substituted_by: Id | None = None
+    """Who came instead."""
     clashes_with: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
     """The other sessions at the same time of day in which the person has a place: of who has one here, too, for somebody to resolve;
     of who waits, why others are before them."""
@@ -340,7 +372,7 @@ def what_was_asked(fact: PlaceFact) -> AskedFor:
     return AskedFor.WITHDRAWAL if standing_after(fact) == Standing.WITHDRAWN else AskedFor.PLACE
 
 
-def what_it_asks(request: PlaceRequest | OfficeDecision) -> AskedFor:
+def what_it_asks(request: EnrolmentRequest | OfficeDecision) -> AskedFor:
     match request:
         case EnrolmentRequested():
             return AskedFor.PLACE
@@ -350,6 +382,10 @@ def what_it_asks(request: PlaceRequest | OfficeDecision) -> AskedFor:
             return AskedFor.OFFER
         case ReplyGiven():
             return AskedFor.REPLY
+        case PeopleNominated():
+            return AskedFor.NOMINATION
+        case SubstitutionRequested():
+            return AskedFor.SUBSTITUTION
         case ExtraPlaceRequested():
             return AskedFor.EXTRA_PLACE
         case PriorityRequested():
@@ -454,3 +490,109 @@ class TermsCorrected(Fact):
         "note": "the room was counted anew",
         "decided_at": "2026-10-01T08:15:00.000000Z",
     }
+
+
+class Nominee(Part):
+    """What became of one of the people who were nominated."""
+
+    person_id: Id
+    standing: Standing
+    """How their place in the session stands after it."""
+    reason: RefusalReason | None = None
+    """Why they were refused, if they were."""
+    other_session_id: Id | None = None
+    """The session in which they have a place at the same time of day, if that is why."""
+
+
+class NominationAnswered(Fact):
+    """What became of everybody whom a town nominated; said after all that was decided because of it."""
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/nomination/{nomination_id}"
+    only_by_owner = True
+
+    session_id: Id
+    nomination_id: Digest
+    """The same for the same request."""
+    city_id: Id
+    mode: NominationMode
+    people: Annotated[tuple[Nominee, ...], Field(min_length=1, max_length=60)]
+    """In the order in which they were named."""
+    request_source: Line
+    request_id: Line
+    request_digest: Digest
+    asked_at: Moment
+    """When the nomination was heard."""
+    decided_at: Moment
+    example: ClassVar[Mapping[str, object]] = {
+        "session_id": "session-0101",
+        "nomination_id": "0b9d2f6c1e7a4853a9c0d1e2",
+        "city_id": "geonames:776597",
+        "mode": "as_many_as_fit",
+        "people": [
+            {"person_id": "person-0001", "standing": "enrolled"},
+            {"person_id": "person-0002", "standing": "waitlisted"},
+            {"person_id": "person-0003", "standing": "none", "reason": "not_of_town"},
+        ],
+        "request_source": "urn:example:portal",
+        "request_id": "0199aa00-0000-7000-8000-000000000011",
+        "request_digest": "6f1c0a52b7e94d0f8a3c2b1d",
+        "asked_at": "2026-10-01T08:14:59.000000Z",
+        "decided_at": "2026-10-01T08:15:00.000000Z",
+    }
+
+
+class CallEnd(StrEnum):
+    """Why a town is no longer called to nominate."""
+
+    TOWN_NOT_ELIGIBLE = "town_not_eligible"
+    """It takes no part in what the session is for, or the session is for other towns."""
+    SESSION_OFF = "session_off"
+    """The session is cancelled, a draft again, or over."""
+    NO_NOMINATIONS = "no_nominations"
+    """The session takes no nominations any more."""
+    NOT_OPEN = "not_open"
+    """Enrolment opens later than it was said."""
+    CLOSED = "closed"
+    """The deadline was moved to a moment that has passed."""
+
+
+class CallState(Fact):
+    """That a town is called to nominate people for a session; the aggregate is (session, town)."""
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/city/{city_id}"
+    only_by_owner = True
+
+    session_id: Id
+    city_id: Id
+    places: Annotated[int, Field(strict=True, ge=1, le=5_000)]
+    """How many of the town may have a place: its share, and never more than the session has."""
+    until: Moment
+    """What is sent from then on is refused."""
+    decided_at: Moment
+
+
+_CALL: dict[str, object] = {
+    "session_id": "session-0101",
+    "city_id": "geonames:776597",
+    "places": 4,
+    "until": "2026-10-09T22:00:00.000000Z",
+    "decided_at": "2026-09-01T06:00:00.000000Z",
+}
+
+
+class NominationsInvited(CallState):
+    """The town may nominate: said when enrolment opens, and again when places or deadline have changed."""
+
+    example: ClassVar[Mapping[str, object]] = _CALL
+
+
+class NominationsCalledOff(CallState):
+    """The town may not nominate after all, before the deadline that it was told."""
+
+    reason: CallEnd
+    example: ClassVar[Mapping[str, object]] = _CALL | {"reason": "town_not_eligible"}
+
+
+CallFact = NominationsInvited | NominationsCalledOff

@@ -141,8 +141,8 @@ class Request(Event):
     """An event that asks for a decision."""
 
     about: ClassVar[tuple[str, ...]] = ()
-    """Patterns, like `subject`, of what it is about: news of any of these may let it be decided while it is held. Its moments go by
-    the first. None: by its own subject alone."""
+    """Patterns, like `subject`, of what it is about: news of any of these may let it be decided while it is held; a field of several
+    ids names each of them. Its moments go by the first, which all of one scope share. None: by its own subject alone."""
     scope: ClassVar[str] = ""
     """Pattern of what it holds back while it is held or parked: later requests of the same scope wait their turn. None: nothing."""
     asks_for: ClassVar[str] = ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field
 
 from shared.contracts.model import Id, OptionalLine, Request
 
@@ -81,3 +83,75 @@ class ReplyGiven(AboutOnePlace):
 
 
 PlaceRequest = EnrolmentRequested | WithdrawalRequested | OfferAnswered | ReplyGiven
+"""What is asked about one place."""
+
+
+class AboutOneTown(Request):
+    """Something that a town's coordinator asks about the town's places in one session."""
+
+    stream = "enrolment.requests"
+    subject = "session/{session_id}/city/{city_id}"
+
+    session_id: Id
+    city_id: Id
+
+
+class NominationMode(StrEnum):
+    """What becomes of a nomination when not all of its people can be enrolled at once."""
+
+    ALL_OR_NONE = "all_or_none"
+    AS_MANY_AS_FIT = "as_many_as_fit"
+    """In the order in which they are named; whoever may come and does not fit waits."""
+
+
+def _each_once(people: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(people)) != len(people):
+        raise ValueError("must name each person once")
+    return people
+
+
+People = Annotated[
+    tuple[Id, ...],
+    Field(min_length=1, max_length=60, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_each_once),
+]
+
+
+class PeopleNominated(AboutOneTown):
+    """A town nominates people of its team for a session."""
+
+    about = ("session/{session_id}", "person/{people}")
+    scope = "session/{session_id}/city/{city_id}"
+    asks_for = "nomination"
+    example: ClassVar[Mapping[str, object]] = {
+        "session_id": "session-0101",
+        "city_id": "geonames:776597",
+        "people": ["person-0001", "person-0002"],
+        "mode": "as_many_as_fit",
+    }
+
+    people: People
+    mode: NominationMode
+
+
+class SubstitutionRequested(AboutOneTown):
+    """A town sends somebody else of its team instead of a person who has a place, or waits for one."""
+
+    about = ("session/{session_id}", "person/{leaves}", "person/{comes}")
+    scope = "session/{session_id}/person/{leaves}"
+    asks_for = "substitution"
+    example: ClassVar[Mapping[str, object]] = {
+        "session_id": "session-0101",
+        "city_id": "geonames:776597",
+        "leaves": "person-0001",
+        "comes": "person-0003",
+    }
+
+    leaves: Id
+    comes: Id
+
+
+TownRequest = PeopleNominated | SubstitutionRequested
+"""What is asked about a town's places."""
+
+EnrolmentRequest = PlaceRequest | TownRequest

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from shared.books.holding import Outcome
 from shared.contracts.model import Event
 from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard, Reason
@@ -43,17 +44,17 @@ class CommandPath:
     def __init__(self, decider: Decider, may_decide: asyncio.Event) -> None:
         self._decider = decider
         self._may_decide = may_decide
-        self._waiting: asyncio.Queue[tuple[Heard[Event], asyncio.Future[None]]] = asyncio.Queue(maxsize=1000)
+        self._waiting: asyncio.Queue[tuple[Heard[Event], asyncio.Future[Outcome]]] = asyncio.Queue(maxsize=1000)
 
-    async def submit(self, command: Heard[Event]) -> None:
-        """Returns when the command's decision is committed. Raises Undecidable, IdReused, NotYet, or the fault that prevented it."""
+    async def submit(self, command: Heard[Event]) -> Outcome:
+        """What became of the command, once that is committed. Raises Undecidable, IdReused, NotYet, or the fault that prevented it."""
         if not self._may_decide.is_set():
             raise NotYet("this service is still hearing what it said before")
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((command, future))
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await future
+                return await future
         except asyncio.QueueFull:
             raise NotYet("too many commands are waiting") from None
         except TimeoutError:
@@ -78,14 +79,14 @@ class CommandPath:
                     except Exception as culprit:
                         _fail([one], culprit)
 
-    async def _decide(self, together: Sequence[tuple[Heard[Event], asyncio.Future[None]]]) -> None:
+    async def _decide(self, together: Sequence[tuple[Heard[Event], asyncio.Future[Outcome]]]) -> None:
         thought = await self._decider.act([command for command, _ in together])
         for command, future in together:
             if future.done():
                 continue
             refused = next((one for one in thought.aside if _is_about(one, command)), None)
             if refused is None:
-                future.set_result(None)
+                future.set_result(thought.outcomes[command.source, command.event_id])
             elif refused.reason is Reason.ID_REUSED:
                 future.set_exception(IdReused("this Idempotency-Key belongs to another request"))
             else:
@@ -99,7 +100,7 @@ def _is_about(aside: SetAside, command: Heard[Event]) -> bool:
     return (aside.heard.source, aside.heard.event_id) == (command.source, command.event_id)
 
 
-def _fail(together: Sequence[tuple[Heard[Event], asyncio.Future[None]]], error: Exception) -> None:
+def _fail(together: Sequence[tuple[Heard[Event], asyncio.Future[Outcome]]], error: Exception) -> None:
     fault = classify(error)
     for command, future in together:
         if fault is Fault.BUG:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared import telemetry
 from shared.books import erasing, parking, recovery, watermark
 from shared.books.batch import Batch, NotContinuous
+from shared.books.holding import Outcome, outcome_of
 from shared.books.parking import Parked, parked_row, poison_row
 from shared.books.watermark import Move, Watermark
 from shared.contracts.model import Event
@@ -54,6 +55,8 @@ class Thought:
     parked: list[Parked] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
     """Commands that could not be decided: they have no record to park and are answered instead."""
+    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    """What became of each command, by its source and id."""
     news_since: dt.datetime | None = None
     """When the oldest was appended of what was heard of others, or decided. None: nothing that listeners did not know."""
     rules: bool = False
@@ -126,7 +129,10 @@ class Decider:
             working = await self.think(connection, inputs)
             thought.add(working)
             thought.has_news(min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now))
-            asked = {(one.source, one.event_id) for one in inputs if isinstance(one, Heard)}
+            commands = [one for one in inputs if isinstance(one, Heard)]
+            asked = {(one.source, one.event_id) for one in commands}
+            outcomes = ((one, outcome_of(working, one)) for one in commands if type(one.body) in self.service.decide)
+            thought.outcomes = {(one.source, one.event_id): outcome for one, outcome in outcomes if outcome is not None}
             thought.aside = [one for one in working.aside if (one.heard.source, one.heard.event_id) in asked]
             held = [one for one in working.aside if one not in thought.aside]
             thought.parked = await self._park(connection, held, (), working.now)

@@ -8,9 +8,10 @@ import datetime as dt
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from string import Formatter
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -283,7 +284,21 @@ def subject_of(body: Event) -> str:
 
 def about_of(body: Request) -> tuple[str, ...]:
     """Whatever arrives about one of these may let the request be decided; the first names its moments."""
-    return tuple(pattern.format_map(body.__dict__) for pattern in body.about) or (subject_of(body),)
+    named = (one for pattern in body.about for one in _each(pattern, body.__dict__))
+    return tuple(dict.fromkeys(named)) or (subject_of(body),)
+
+
+def _each(pattern: str, fields: Mapping[str, Any]) -> Iterable[str]:
+    """The subject that a pattern names; one for each value where it names a field of several, `person/{people}`."""
+    for name in _named_in(pattern):
+        if isinstance(fields[name], tuple):
+            return (pattern.format_map({**fields, name: value}) for value in fields[name])
+    return (pattern.format_map(fields),)
+
+
+@functools.cache
+def _named_in(pattern: str) -> tuple[str, ...]:
+    return tuple(name for _, name, _, _ in Formatter().parse(pattern) if name)
 
 
 def scope_of(body: Event) -> str | None:

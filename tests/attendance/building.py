@@ -103,9 +103,10 @@ def withdrawn(
     decided: dt.datetime | None = None,
     sent: dt.datetime | None = None,
     source: str = ENROLMENT,
+    reason: WithdrawalReason = WithdrawalReason.REQUESTED,
 ) -> Heard[Any]:
     """By request; `sent`: when that was appended, where it tells when it was."""
-    fields = _place(person, decided or at) | {"reason": WithdrawalReason.REQUESTED, "withdrawal_asked_at": sent}
+    fields = _place(person, decided or at) | {"reason": reason, "withdrawal_asked_at": sent}
     if sent:
         fields |= {"request_source": "urn:example:portal", "request_id": f"out-{person}"}
     return heard(EnrolmentWithdrawn(**fields), at=at, source=source)

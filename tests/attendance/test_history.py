@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.enrolment import WithdrawalReason
 from shared.contracts.rules import SourceTakenOver
 from tests.attendance.building import (
     ARCHIVE,
@@ -154,13 +155,16 @@ def test_a_record_stated_by_another_source_after_closing_is_counted() -> None:
 # --- sent in time, and decided late ----------------------------------------------------------
 
 
-def test_who_gave_the_place_back_in_time_is_not_absent_also_if_that_is_decided_after_the_list_closed() -> None:
+@pytest.mark.parametrize("reason", [WithdrawalReason.REQUESTED, WithdrawalReason.SUBSTITUTED])
+def test_who_gave_the_place_back_in_time_is_not_absent_also_if_that_is_decided_after_the_list_closed(
+    reason: WithdrawalReason,
+) -> None:
     desk = Desk()
     desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), enrolled("ewa"), scan("anna"), scan("ewa"))
     desk.pass_to(CLOSES)
     assert desk.numbers() == (2, 1, 0, 0)
 
-    assert desk.hear(withdrawn("jan", at=LATER, sent=BEFORE)) == [
+    assert desk.hear(withdrawn("jan", at=LATER, sent=BEFORE, reason=reason)) == [
         "jan not awaited",
         "day-1 closed: 2 present, 0 absent, 0 unknown, 0 without",
     ]

@@ -19,7 +19,7 @@ from shared.contracts import CONTRACTS, Event
 from shared.contracts import enrolment as places
 from shared.contracts.attendance import AttendanceState, ListFact, ListState, PresenceFact
 from shared.contracts.directory import MembershipFact, TeamMembership
-from shared.contracts.enrolment import EnrolmentRefused, PlaceFact, PlaceState
+from shared.contracts.enrolment import CallFact, CallState, EnrolmentRefused, PlaceFact, PlaceState
 from shared.contracts.gate import undeclared
 from shared.contracts.model import members
 from shared.contracts.notifications import NoticeFact, NoticeOutcome
@@ -39,6 +39,7 @@ UNIONS = [
     (SessionState, SessionFact),
     (Rule, RuleFact),
     (PlaceState, PlaceFact),
+    (CallState, CallFact),
     (AttendanceState, PresenceFact),
     (ListState, ListFact),
     (NoticeOutcome, NoticeFact),
@@ -64,10 +65,18 @@ def test_a_contract_that_is_declared_and_in_no_table_is_found(monkeypatch: pytes
     assert undeclared() == [PlaceLent]
 
 
+NOMINATING = {places.NominationAnswered, *members(CallFact)}
 HEARD_FOR_NOTHING = {
     "enrolment": set[type[Event]](),
-    "attendance": {StageOpened, TopicDefined, places.PlacesSettled, places.SessionAtRisk, places.TermsCorrected},
-    "notifications": {StageOpened, EnrolmentRefused, places.SessionAtRisk, places.TermsCorrected},
+    "attendance": {
+        StageOpened,
+        TopicDefined,
+        places.PlacesSettled,
+        places.SessionAtRisk,
+        places.TermsCorrected,
+        *NOMINATING,
+    },
+    "notifications": {StageOpened, EnrolmentRefused, places.SessionAtRisk, places.TermsCorrected, *NOMINATING},
 }
 """What stands on a stream that a service hears, and says nothing to it: a refusal leaves a place as it stands. Whoever is not named hears
 the rules for their takeovers alone."""

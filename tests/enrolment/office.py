@@ -11,7 +11,7 @@ from services.enrolment.state import Place
 from shared.books.recovery import RECONCILE
 from shared.contracts import Event, Request
 from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.enrolment import PlacesSettled, PlaceState, Standing
+from shared.contracts.enrolment import NominationAnswered, PlacesSettled, PlaceState, Standing
 from shared.contracts.office import (
     CorrectionRequested,
     ExtraPlaceRequested,
@@ -23,10 +23,13 @@ from shared.contracts.office import (
 from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.portal import (
     EnrolmentRequested,
+    NominationMode,
     OfferAnswer,
     OfferAnswered,
+    PeopleNominated,
     Reply,
     ReplyGiven,
+    SubstitutionRequested,
     WithdrawalRequested,
 )
 from shared.contracts.rules import StageOpened
@@ -139,6 +142,36 @@ class Office:
         """To a place."""
         return self.hear(ReplyGiven(session_id=session_id, person_id=person_id, reply=Reply(reply)), **how)
 
+    def nominate(
+        self,
+        *people: str,
+        session_id: str = "s",
+        city_id: str = TOWN,
+        mode: str = "as_many_as_fit",
+        at: dt.datetime = NOON,
+        now: dt.datetime | None = None,
+        event_id: str | None = None,
+    ) -> dict[str, str]:
+        """Returns what became of everybody: how they stand, or why they were refused. Empty: it waits."""
+        before = len(self.mind.said)
+        how = NominationMode(mode)
+        body = PeopleNominated(session_id=session_id, city_id=city_id, people=people, mode=how)
+        self.hear(body, at=at, now=now, event_id=event_id)
+        answers = [said.body for said in self.mind.said[before:] if isinstance(said.body, NominationAnswered)]
+        return became(answers[0]) if answers else {}
+
+    def substitute(
+        self, leaves: str, comes: str, *, session_id: str = "s", city_id: str = TOWN, **how: Any
+    ) -> list[str]:
+        """A town sends somebody else instead."""
+        body = SubstitutionRequested(session_id=session_id, city_id=city_id, leaves=leaves, comes=comes)
+        return self.hear(body, **how)
+
+    @property
+    def nominations(self) -> list[dict[str, str]]:
+        """What was answered to each nomination, in the order in which they were answered."""
+        return [became(said.body) for said in self.mind.said if isinstance(said.body, NominationAnswered)]
+
     def pass_to(self, moment: dt.datetime) -> None:
         """Decides all that is due by then."""
         self.mind.pass_to(moment)
@@ -181,6 +214,10 @@ class Office:
     def with_standing(self, standing: Standing, session_id: str = "s") -> list[str]:
         places = self.mind[Place].where("session_id", session_id)
         return [place.person_id for place in sorted(places, key=lambda one: one.in_line) if place.state == standing]
+
+
+def became(answer: NominationAnswered) -> dict[str, str]:
+    return {one.person_id: str(one.reason or one.standing) for one in answer.people}
 
 
 def membership(

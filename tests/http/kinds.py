@@ -5,14 +5,14 @@ from __future__ import annotations
 import rollcall.origin.app
 import rollcall.origin.proxy
 import services.attendance.api
-import services.enrolment.api
+import services.enrolment.paths
 import services.notifications.api
 import shared.problems
 from shared.problems import Kind
 
 MODULES = (
     shared.problems,
-    services.enrolment.api,
+    services.enrolment.paths,
     services.attendance.api,
     services.notifications.api,
     rollcall.origin.app,

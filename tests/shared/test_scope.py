@@ -17,7 +17,7 @@ from shared.books.parking import park, parked_row
 from shared.contracts import EVENTS
 from shared.contracts.model import Event, Id, Request
 from shared.deciding.transaction import Decider
-from shared.events.envelope import Heard, Reason
+from shared.events.envelope import Heard, Reason, about_of
 from shared.postgres.database import connect
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import HELD
@@ -41,6 +41,14 @@ class SurveyReopened(Request):
     session_id: Id = "none"
     campaign_id: Id
     city_id: Id
+
+
+class SurveyedPeople(SurveyReopened):
+    """Of several people at once."""
+
+    about = ("campaign/{campaign_id}", "city/{city_id}/person/{people}")
+
+    people: tuple[Id, ...]
 
 
 class SurveyCounted(Request):
@@ -113,6 +121,11 @@ async def test_a_request_without_a_scope_holds_back_nothing(decider: Decider) ->
     await decider.act([counted])
     await decider.act([again])
     assert await held(decider) == ["held-1"]
+
+
+def test_a_request_about_several_people_is_about_each_of_them() -> None:
+    asks = SurveyedPeople(campaign_id="c1", city_id="turek", people=("anna", "olga"))
+    assert about_of(asks) == ("campaign/c1", "city/turek/person/anna", "city/turek/person/olga")
 
 
 async def test_news_of_anything_it_is_about_finds_a_held_request(decider: Decider) -> None:

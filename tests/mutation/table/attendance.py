@@ -96,8 +96,8 @@ MUTATIONS = (
     Mutation(
         "a list that is closed, asked with another one's key",
         "services/attendance/api.py",
-        "        await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.",
-        "        if closed is None:\n            await runtime.commands.submit(heard)",
+        "        became = await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.",
+        "        if closed is None:\n            became = await runtime.commands.submit(heard)",
         ("tests/faults/test_keys.py::test_a_scan_or_the_closing_of_a_list_is_refused_under_another_ones_key",),
     ),
     Mutation(

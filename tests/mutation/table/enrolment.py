@@ -29,7 +29,7 @@ MUTATIONS = (
     Mutation(
         "a held request's last moment",
         "services/enrolment/handlers.py",
-        " if not heard or heard.appended_at <= held.expires_at}",
+        " if until is None or until <= held.expires_at}",
         "}",
         (
             "tests/faults/test_time.py::test_what_a_held_request_waited_for_wins_over_its_deadline_only_if_it_came_before",
@@ -371,8 +371,8 @@ MUTATIONS = (
     Mutation(
         "who a session is for",
         "services/enrolment/eligibility.py",
-        "        return RefusalReason.NOT_ADMITTED",
-        "        pass",
+        "    if memberships and not admitted:\n        return RefusalReason.NOT_ADMITTED",
+        "    if False:\n        return RefusalReason.NOT_ADMITTED",
         ("tests/enrolment/test_terms.py",),
     ),
     Mutation(
@@ -518,8 +518,8 @@ MUTATIONS = (
     Mutation(
         "whom the office has removed",
         "services/enrolment/eligibility.py",
-        "    if place is not None and place.is_removed:",
-        "    if False:",
+        "    return place is not None and place.is_removed",
+        "    return False",
         ("tests/enrolment/test_office.py",),
     ),
     Mutation(

@@ -41,7 +41,7 @@ MUTATIONS = (
     Mutation(
         "news of anything a held request is about finds it",
         "shared/events/envelope.py",
-        "    return tuple(pattern.format_map(body.__dict__) for pattern in body.about) or (subject_of(body),)",
+        "    return tuple(dict.fromkeys(named)) or (subject_of(body),)",
         "    return (subject_of(body),)",
         ("tests/shared/test_scope.py", "tests/enrolment/test_decisions.py"),
     ),

@@ -12,6 +12,23 @@ revision = "0001"
 down_revision = None
 
 TABLES = """
+CREATE TABLE projection.call (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    places BIGINT NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT call_key PRIMARY KEY (session_id, city_id)
+);
+
+CREATE INDEX call_city ON projection.call (city_id);
+
 CREATE TABLE kept.decider (
     id SERIAL NOT NULL,
     PRIMARY KEY (id)
@@ -87,6 +104,24 @@ CREATE TABLE projection.need (
 
 CREATE INDEX need_city ON projection.need (city_id);
 
+CREATE TABLE projection.nomination (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    nomination_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    people JSONB NOT NULL,
+    request_source TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT nomination_key PRIMARY KEY (session_id, nomination_id)
+);
+
 CREATE TABLE projection.person (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -127,6 +162,9 @@ CREATE TABLE projection.place (
     replied_at TIMESTAMP WITH TIME ZONE,
     replied_for TEXT,
     clashes_with JSONB NOT NULL,
+    nomination_id TEXT,
+    substitute_for TEXT,
+    substituted_by TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)

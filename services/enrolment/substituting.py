@@ -1,0 +1,163 @@
+"""Substitution: a town sends somebody else of its team instead of a person who has a place, or waits. Pure functions from what is
+known to facts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+from services.enrolment.eligibility import (
+    Wait,
+    announced_at,
+    asked_since,
+    eligible_city,
+    is_ahead,
+    never_eligible,
+    why_not_for,
+)
+from services.enrolment.overlaps import in_the_way
+from services.enrolment.settling import Leave, left
+from services.enrolment.state import Membership, Place, Session
+from services.enrolment.stating import NO_REPLY, Asked, asked_at, carried, placed, refuse
+from shared.contracts.enrolment import (
+    LAST_EPISODE,
+    AskedFor,
+    PlaceState,
+    RefusalReason,
+    Standing,
+    WithdrawalReason,
+)
+from shared.contracts.planner import SessionStanding
+from shared.contracts.portal import SubstitutionRequested
+from shared.state.working import Working
+from shared.values import immutable
+
+
+@immutable
+class Refused:
+    """Why nobody comes instead of anybody, and which of the two it is about."""
+
+    person_id: str
+    reason: RefusalReason
+
+
+def decide_substitution(
+    working: Working, session: Session | None, asks: SubstitutionRequested, *, asked: Asked, at: dt.datetime
+) -> list[PlaceState] | Wait:
+    """What becomes of the two: whoever comes has the place as it was, its standing, its place in line and its offer, and whoever leaves
+    is out until they ask again. A refusal is said of the one whom it is about.
+
+    Until the session begins, also while nothing else moves any more: somebody who falls ill on the morning is what it is for. No seat
+    becomes free, so nobody who waits is passed over.
+    """
+    if session is None or session.state == SessionStanding.DRAFT:
+        return Wait("session")
+    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    place, before = (working[Place].get(session.session_id, person_id) for person_id in (asks.leaves, asks.comes))
+    found = _why_not_now(working, session, asks, at)
+    found = found or _why_not_leaves(working, session, place, asks, at)
+    found = found or _why_not_comes(working, session, place, before, asks, at)
+    if isinstance(found, Wait):
+        return found
+    if place is None or found is not None:
+        found = found or Refused(asks.leaves, RefusalReason.NO_PLACE)
+        return [_refusal(working, session.session_id, found, asked)]
+    facts: list[PlaceState] = []
+    if not _came_for(before, asks.leaves):
+        facts.append(_comes(place, before, asks, asked, working.now))
+    # Last: it answers. What is lost of these two with the end of our stream is said again as long as the answer is.
+    gone = left(place, Leave(WithdrawalReason.SUBSTITUTED, asked), working.now, substituted_by=asks.comes)
+    return [*facts, gone]
+
+
+def refuse_substitution(
+    working: Working, session: Session | None, asks: SubstitutionRequested, *, asked: Asked
+) -> list[PlaceState]:
+    """What it waited for never became known."""
+    person_id = asks.leaves if working[Membership].where("person_id", asks.comes) else asks.comes
+    reason = never_eligible(working, session, person_id)
+    return [_refusal(working, asks.session_id, Refused(person_id, reason), asked)]
+
+
+def _why_not_now(
+    working: Working, session: Session, asks: SubstitutionRequested, at: dt.datetime
+) -> Refused | Wait | None:
+    """Why the session takes none that was sent at that moment."""
+    if session.state == SessionStanding.CANCELLED:
+        was_scheduled = at < session.heard_at and announced_at(working, session) < session.heard_at
+        return Wait("session") if was_scheduled else Refused(asks.leaves, RefusalReason.SESSION_CANCELLED)
+    return Refused(asks.leaves, RefusalReason.SESSION_STARTED) if not is_ahead(session, at) else None
+
+
+def _why_not_leaves(
+    working: Working, session: Session, place: Place | None, asks: SubstitutionRequested, at: dt.datetime
+) -> Refused | Wait | None:
+    """Why the place is not there to be given on."""
+    if place is None or place.state == Standing.NONE:
+        town = eligible_city(working, session, asks.leaves)
+        if isinstance(town, Wait):
+            return town  # The team rule may still give the place that somebody else is to have.
+    if place is None or not place.is_active:
+        return Refused(asks.leaves, RefusalReason.NO_PLACE)
+    if place.city_id not in (None, asks.city_id):
+        return Refused(asks.leaves, RefusalReason.NOT_OF_TOWN)
+    if asked_since(place, session, AskedFor.PLACE, at):
+        return Refused(asks.leaves, RefusalReason.ASKED_SINCE)
+    if place.offered_until is not None and at >= place.offered_until:
+        return Refused(asks.leaves, RefusalReason.OFFER_EXPIRED)
+    return None
+
+
+def _why_not_comes(
+    working: Working,
+    session: Session,
+    place: Place | None,
+    before: Place | None,
+    asks: SubstitutionRequested,
+    at: dt.datetime,
+) -> Refused | Wait | None:
+    """Why the other one cannot come for the town. Who only waits may have a seat that one of the town gives them: of a town whose whole
+    team is in the session nobody else is left."""
+    if before is not None and before.is_active and not _came_for(before, asks.leaves):
+        gains = before.state == Standing.WAITLISTED and place is not None and place.state.takes_seat
+        if not gains:
+            return Refused(asks.comes, RefusalReason.ALREADY_PLACED)
+    if asked_since(before, session, AskedFor.WITHDRAWAL, at):
+        return Refused(asks.comes, RefusalReason.WITHDRAWN_SINCE)
+    reason = why_not_for(working, session, asks.comes, asks.city_id)
+    return Refused(asks.comes, reason) if isinstance(reason, RefusalReason) else reason
+
+
+def _came_for(before: Place | None, person_id: str) -> bool:
+    """Whether they have come instead of this person already, whose own leaving a restored database may not know."""
+    return before is not None and before.is_active and before.substitute_for == person_id
+
+
+def _comes(
+    place: Place, before: Place | None, asks: SubstitutionRequested, asked: Asked, decided_at: dt.datetime
+) -> PlaceState:
+    """The place as it was, and somebody else's."""
+    episode = before.episode if before is not None else 0
+    comes_in = before is None or not before.is_active
+    return placed(
+        place.state,
+        {
+            **carried(place),
+            **NO_REPLY,
+            "clashes_with": (),
+            **asked_at(before, AskedFor.PLACE, asked),
+            "person_id": asks.comes,
+            "city_id": asks.city_id,
+            "episode": min(episode + comes_in, LAST_EPISODE),
+            "substitute_for": asks.leaves,
+            "decided_at": decided_at,
+        },
+    )
+
+
+def _refusal(working: Working, session_id: str, found: Refused, asked: Asked) -> PlaceState:
+    """It leaves the place as it stands, and is nobody's own word about it."""
+    place = working[Place].get(session_id, found.person_id)
+    other = in_the_way(working, working[Session].get(session_id), found.person_id, found.reason)
+    wants = AskedFor.PLACE
+    return refuse(session_id, found.person_id, place, wants, found.reason, asked, working.now, other, is_own_word=False)

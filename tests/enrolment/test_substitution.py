@@ -1,0 +1,283 @@
+"""A town sends somebody else instead of a person who has a place or waits: the place stays as it is, and is another one's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from shared.contracts.directory import MemberKind
+from shared.contracts.enrolment import (
+    Basis,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    RefusalReason,
+    Standing,
+    WithdrawalReason,
+)
+from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
+from shared.contracts.portal import Reply
+from shared.state.working import Answer
+from shared.testing import NOON
+from tests.enrolment.office import DAY, OTHER, START, Office, membership, session
+
+ENROLLED, WAITLISTED, WITHDRAWN, REFUSED, OFFERED = (
+    "ParticipantEnrolled",
+    "ParticipantWaitlisted",
+    "EnrolmentWithdrawn",
+    "EnrolmentRefused",
+    "PlaceOffered",
+)
+SECOND = dt.timedelta(seconds=1)
+
+
+@pytest.fixture
+def full(office: Office) -> Office:
+    """Two places, which Anna and Bartek have; Celina waits."""
+    office.session(capacity=2, freeze_hours=24)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON + number * SECOND)
+    return office
+
+
+def refusal(office: Office, person_id: str) -> RefusalReason | None:
+    return office.place(person_id).refusal
+
+
+# --- the place stays as it is ---------------------------------------------------------------
+
+
+def test_somebody_else_has_the_place_and_nobody_who_waits_is_passed_over(full: Office) -> None:
+    before = full.place("anna")
+    assert full.substitute("anna", "dawid", at=NOON + DAY) == [ENROLLED, WITHDRAWN]
+    comes, leaves = full.place("dawid"), full.place("anna")
+    assert (comes.state, comes.substitute_for, comes.city_id) == (Standing.ENROLLED, "anna", before.city_id)
+    assert (comes.queue, comes.queued_at, comes.priority, comes.basis) == (
+        before.queue,
+        before.queued_at,
+        before.priority,
+        Basis.REQUEST,
+    )
+    assert (leaves.reason, leaves.substituted_by) == (WithdrawalReason.SUBSTITUTED, "dawid")
+    assert full.with_standing(Standing.WAITLISTED) == ["celina"]
+
+
+def test_the_facts_name_both_and_the_one_about_who_leaves_answers(full: Office) -> None:
+    full.substitute("anna", "dawid", event_id="s-1")
+    came, left = (said.body for said in full.mind.said[-2:])
+    assert isinstance(came, ParticipantEnrolled) and isinstance(left, EnrolmentWithdrawn)
+    assert (came.substitute_for, left.substituted_by) == ("anna", "dawid")
+    answer = full.mind[Answer].get("urn:portal", "s-1")
+    assert answer is not None and answer.event_id == full.mind.said[-1].event_id
+
+
+def test_the_newcomer_has_replied_nothing(full: Office) -> None:
+    full.reply("anna", "confirmed")
+    full.substitute("anna", "dawid", at=NOON + DAY)
+    assert full.place("dawid").reply == Reply.NONE
+
+
+def test_who_waits_in_the_place_of_another_is_where_they_were(full: Office) -> None:
+    full.member("ewa")
+    full.ask("ewa", at=NOON + 5 * SECOND)
+    assert full.substitute("celina", "dawid", at=NOON + DAY) == [WAITLISTED, WITHDRAWN]
+    assert full.with_standing(Standing.WAITLISTED) == ["dawid", "ewa"]
+
+
+def test_an_offer_that_is_open_is_the_newcomers_until_the_same_moment(office: Office) -> None:
+    office.session(capacity=1, free_places="offered", offer_hours=48)
+    office.ask("anna")
+    office.ask("bartek", at=NOON + SECOND)
+    office.withdraw("anna", at=NOON + 2 * SECOND)
+    ends = office.place("bartek").offered_until
+    assert ends is not None
+    assert office.substitute("bartek", "celina", at=NOON + 3 * SECOND) == [OFFERED, WITHDRAWN]
+    assert (office.place("celina").offered_until, office.place("bartek").offered_until) == (ends, None)
+    office.pass_to(ends)
+    assert office.place("celina").reason == WithdrawalReason.OFFER_EXPIRED
+    assert office.place("bartek").reason == WithdrawalReason.SUBSTITUTED
+
+
+def test_an_offer_that_has_ended_is_nobody_elses_either(office: Office) -> None:
+    office.session(capacity=1, free_places="offered", offer_hours=48)
+    office.ask("anna")
+    office.ask("bartek", at=NOON + SECOND)
+    office.withdraw("anna", at=NOON + 2 * SECOND)
+    ends = office.place("bartek").offered_until
+    assert ends is not None
+    assert office.substitute("bartek", "celina", at=ends) == [REFUSED]
+    assert refusal(office, "bartek") == RefusalReason.OFFER_EXPIRED
+
+
+def test_the_same_substitution_a_second_time_changes_nothing(full: Office) -> None:
+    full.substitute("anna", "dawid", event_id="s-1")
+    assert full.substitute("anna", "dawid", event_id="s-1") == []
+    assert full.substitute("anna", "dawid", event_id="s-2") == [REFUSED]
+    assert refusal(full, "anna") == RefusalReason.NO_PLACE
+
+
+# --- a town's whole team --------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_home(office: Office) -> Office:
+    """A supplementary session with two places for a team of four: the first to join have them."""
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=2)
+    assert office.with_standing(Standing.ENROLLED) == ["anna", "bartek"]
+    return office
+
+
+def test_of_a_team_somebody_who_waits_may_have_the_seat_of_another(at_home: Office) -> None:
+    assert at_home.substitute("anna", "dawid") == [ENROLLED, WITHDRAWN]
+    assert at_home.with_standing(Standing.ENROLLED) == ["dawid", "bartek"]
+    assert at_home.with_standing(Standing.WAITLISTED) == ["celina"]
+    assert at_home.place("dawid").episode == 1
+
+
+def test_who_left_is_not_brought_back_by_the_team_rule_and_may_ask_again(at_home: Office) -> None:
+    at_home.substitute("anna", "dawid")
+    at_home.hear(session(model=SessionRescheduled, kind=SessionKind.SUPPLEMENTARY, capacity=9))
+    assert at_home.place("anna").state == Standing.WITHDRAWN
+    assert at_home.ask("anna", at=NOON + SECOND) == [ENROLLED]
+    assert (at_home.place("anna").substituted_by, at_home.place("anna").episode) == (None, 2)
+
+
+def test_who_waits_cannot_change_places_with_somebody_who_waits(at_home: Office) -> None:
+    assert at_home.substitute("celina", "dawid") == [REFUSED]
+    assert refusal(at_home, "dawid") == RefusalReason.ALREADY_PLACED
+
+
+# --- why not --------------------------------------------------------------------------------
+
+
+def test_who_has_no_place_is_replaced_by_nobody(full: Office) -> None:
+    assert full.substitute("dawid", "celina") == [REFUSED]
+    assert refusal(full, "dawid") == RefusalReason.NO_PLACE
+
+
+def test_a_town_does_not_replace_the_people_of_another(full: Office) -> None:
+    full.town(OTHER)
+    full.member("olga", OTHER)
+    assert full.substitute("anna", "olga", city_id=OTHER) == [REFUSED]
+    assert refusal(full, "anna") == RefusalReason.NOT_OF_TOWN
+
+
+def test_who_is_in_no_team_of_the_town_does_not_come_for_it(full: Office) -> None:
+    full.town(OTHER)
+    full.member("olga", OTHER)
+    assert full.substitute("anna", "olga") == [REFUSED]
+    assert refusal(full, "olga") == RefusalReason.NOT_OF_TOWN
+    assert full.place("anna").state == Standing.ENROLLED
+
+
+@pytest.mark.parametrize("comes", ["bartek", "anna"])
+def test_who_has_a_place_already_comes_for_nobody(full: Office, comes: str) -> None:
+    assert full.substitute("anna", comes, at=NOON + DAY) == [REFUSED]
+    assert refusal(full, comes) == RefusalReason.ALREADY_PLACED
+
+
+def test_nobody_erased_comes(full: Office) -> None:
+    full.erased("dawid")
+    assert full.substitute("anna", "dawid") == [REFUSED]
+    assert refusal(full, "dawid") == RefusalReason.PERSON_ERASED
+
+
+def test_nobody_comes_for_whom_the_session_is_not(office: Office) -> None:
+    office.session(admits={"kinds": ["coordinator"]})
+    office.hear(membership("olga", kind=MemberKind.COORDINATOR))
+    office.ask("olga")
+    assert office.substitute("olga", "anna", at=NOON + SECOND) == [REFUSED]
+    assert refusal(office, "anna") == RefusalReason.NOT_ADMITTED
+
+
+def test_a_refusal_is_nobodys_own_word_about_the_place(at_home: Office) -> None:
+    at_home.withdraw("dawid", at=NOON)
+    at_home.substitute("celina", "dawid", at=NOON - SECOND)
+    assert refusal(at_home, "dawid") == RefusalReason.WITHDRAWN_SINCE
+    at_home.substitute("bartek", "anna", at=NOON + SECOND)
+    assert at_home.place("dawid").state == Standing.WITHDRAWN
+
+
+# --- when -----------------------------------------------------------------------------------
+
+
+def test_it_is_taken_until_the_session_begins_also_when_nothing_else_moves(full: Office) -> None:
+    last = START - SECOND
+    assert full.substitute("anna", "dawid", at=last, now=last) == [ENROLLED, WITHDRAWN]
+    full.member("ewa")
+    assert full.substitute("bartek", "ewa", at=START, now=START) == [REFUSED]
+    assert refusal(full, "bartek") == RefusalReason.SESSION_STARTED
+
+
+def test_what_is_sent_in_time_counts_although_it_is_heard_after_the_start(full: Office) -> None:
+    assert full.substitute("anna", "dawid", at=START - SECOND, now=START + DAY) == [ENROLLED, WITHDRAWN]
+
+
+@pytest.mark.parametrize("who", ["anna", "dawid"])
+def test_what_either_said_later_counts_although_it_was_heard_before(full: Office, who: str) -> None:
+    if who == "anna":
+        full.ask("anna", at=NOON + 4 * SECOND)  # She has a place, and says so again.
+    else:
+        full.withdraw("dawid", at=NOON + 4 * SECOND)
+    assert full.substitute("anna", "dawid", at=NOON + 3 * SECOND) == [REFUSED]
+    reason = RefusalReason.ASKED_SINCE if who == "anna" else RefusalReason.WITHDRAWN_SINCE
+    assert refusal(full, who) == reason
+
+
+def test_what_who_leaves_had_asked_before_gives_them_no_place_although_it_is_heard_later(full: Office) -> None:
+    full.substitute("anna", "dawid", at=NOON + 4 * SECOND)
+    assert full.ask("anna", at=NOON + 3 * SECOND) == [REFUSED]
+    assert refusal(full, "anna") == RefusalReason.WITHDRAWN_SINCE
+
+
+def test_a_session_that_is_cancelled_takes_none_but_what_was_sent_before_waits(full: Office) -> None:
+    full.hear(session(model=SessionCancelled), at=NOON + DAY)
+    assert full.substitute("anna", "dawid", at=NOON + DAY) == [REFUSED]
+    assert refusal(full, "anna") == RefusalReason.SESSION_CANCELLED
+    full.member("ewa")
+    assert full.substitute("bartek", "ewa", at=NOON + 9 * SECOND) == []
+    assert full.hear(session(model=SessionRescheduled), at=NOON + 2 * DAY) == [ENROLLED, WITHDRAWN]
+
+
+def test_in_a_draft_it_waits_until_that_is_scheduled_again(full: Office) -> None:
+    full.hear(session(model=SessionDrafted))
+    assert full.substitute("anna", "dawid") == []
+    assert full.hear(session(model=SessionRescheduled)) == [ENROLLED, WITHDRAWN]
+
+
+# --- what is not known yet ------------------------------------------------------------------
+
+
+def test_it_waits_for_who_comes_to_become_known(full: Office) -> None:
+    assert full.substitute("anna", "late") == []
+    assert full.withdraw("anna", at=NOON + SECOND) == [], "behind it"
+    assert full.member("late") == [ENROLLED, WITHDRAWN, REFUSED]
+    assert refusal(full, "anna") == RefusalReason.NO_PLACE
+
+
+def test_it_waits_for_the_place_that_the_team_rule_may_still_give(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=5)
+    assert office.substitute("late", "dawid") == []
+    office.withdraw("dawid", at=NOON - SECOND)
+    assert office.member("late") == [ENROLLED, ENROLLED, WITHDRAWN]
+    assert office.place("dawid").substitute_for == "late"
+
+
+@pytest.mark.parametrize(("leaves", "comes", "about"), [("anna", "never", "never"), ("never", "dawid", "never")])
+def test_it_is_refused_at_last_for_the_one_who_never_became_known(
+    full: Office, leaves: str, comes: str, about: str
+) -> None:
+    full.substitute(leaves, comes)
+    full.pass_to(START + DAY)
+    assert refusal(full, about) == RefusalReason.NEVER_KNOWN
+
+
+def test_a_substitution_of_which_a_restored_database_knows_half_is_brought_to_its_end(full: Office) -> None:
+    half = full.mind[type(full.place("anna"))]
+    before: Any = full.place("anna")
+    full.substitute("anna", "dawid", at=NOON + DAY, event_id="s-1")
+    half.put(before)  # The answer, which was said last, is lost.
+    full.mind[Answer].remove("urn:portal", "s-1")
+    assert full.substitute("anna", "dawid", at=NOON + DAY, event_id="s-1") == [WITHDRAWN]
+    assert full.place("dawid").state == Standing.ENROLLED
