@@ -11,6 +11,7 @@ from services.enrolment.state import Correction, Session
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import (
     Basis,
+    NominationsInvited,
     ParticipantEnrolled,
     RefusalReason,
     Standing,
@@ -357,3 +358,21 @@ def test_the_same_decision_sent_again_changes_nothing(full: Office) -> None:
     full.gives_extra("bartek", seen=seen, event_id="key-1")
     assert full.gives_extra("bartek", seen=seen, event_id="key-1") == []
     assert aside(full) == []
+
+
+# --- towns -----------------------------------------------------------------------------------
+
+
+def test_no_town_brings_back_whom_the_office_has_removed(full: Office) -> None:
+    full.removes("anna")
+    full.nominate("anna")
+    assert full.place("anna").is_removed
+    assert full.substitute("bartek", "anna", at=NOON + DAY) == [REFUSED]
+    assert full.place("anna").refusal == RefusalReason.REMOVED_BY_OFFICE
+
+
+def test_towns_are_called_for_as_many_places_as_the_office_has_corrected(office: Office) -> None:
+    office.session(capacity=9, places_per_town=2, nominations_until=NOON + DAY)
+    office.corrects(places_per_town=3)
+    calls = [one.body.places for one in office.mind.said if isinstance(one.body, NominationsInvited)]
+    assert calls == [2, 3]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.enrolment import EnrolmentRefused, RefusalReason, Standing
+from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, RefusalReason, Standing
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.testing import NOON, heard
@@ -300,3 +300,37 @@ def test_who_lets_an_offer_pass_leaves_when_only_people_wait_who_are_elsewhere(o
     office.withdraw("bartek", "t", at=NOON + 4 * SECOND)
     assert office.place("anna", "t").state == Standing.OFFERED
     assert office.answer("anna", "decline", "t", at=NOON + 5 * SECOND) == [WITHDRAWN]
+
+
+# --- towns -----------------------------------------------------------------------------------
+
+
+def test_a_nomination_of_somebody_who_is_elsewhere_names_the_other_session(office: Office) -> None:
+    office.session("s")
+    office.session("t")
+    office.ask("anna", "s")
+    office.nominate("anna", "bartek", session_id="t")
+    answers = [one.body for one in office.mind.said if isinstance(one.body, NominationAnswered)]
+    (answer,) = answers
+    assert [(one.standing, one.reason, one.other_session_id) for one in answer.people] == [
+        (Standing.NONE, RefusalReason.OVERLAPS, "s"),
+        (Standing.ENROLLED, None, None),
+    ]
+
+
+def test_nobody_comes_instead_of_somebody_who_is_elsewhere_at_that_time(office: Office) -> None:
+    office.session("s")
+    office.session("t")
+    office.ask("anna", "s")
+    office.ask("bartek", "t")
+    assert office.substitute("bartek", "anna", session_id="t") == [REFUSED]
+    refusal = office.mind.said[-1].body
+    assert isinstance(refusal, EnrolmentRefused)
+    assert (refusal.reason, refusal.other_session_id) == (RefusalReason.OVERLAPS, "s")
+
+
+def test_whoever_somebody_else_comes_for_gets_the_seat_that_waits_elsewhere(two: Office) -> None:
+    two.withdraw("bartek", "t")
+    two.substitute("anna", "celina", session_id="s", at=NOON + 5 * SECOND)
+    assert (two.place("celina", "s").state, two.place("anna", "t").state) == (Standing.ENROLLED, Standing.ENROLLED)
+    assert clash(two, "anna", "t") == clash(two, "celina", "s") == ()
