@@ -50,7 +50,7 @@ class Told:
 
 
 async def told(found: Connection) -> Told:
-    """Reads every notice that was sent. The last mail about a place or the waiting list says how a person sees it."""
+    """Reads every notice that was sent. The last mail about a place, an offer or the waiting list says how a person sees it."""
     kinds: Counter[str] = Counter()
     last: dict[tuple[str, str], str] = {}
     async for record in until_end(found.kafka, ("notifications.events",)):
@@ -58,7 +58,7 @@ async def told(found: Connection) -> Told:
         if isinstance(heard, Heard) and isinstance(heard.body, NoticeSent):
             kinds[heard.body.kind] += 1
             subject, session_id, *_ = heard.body.about.split("/")
-            if subject in ("place", "waiting"):
+            if subject in ("place", "offer", "waiting"):
                 last[session_id, heard.body.recipient] = heard.body.kind
     by_belief: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for (session_id, person_id), kind in last.items():

@@ -73,11 +73,14 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
         .cte(f"differing_{kind.name}")
         .prefix_with("MATERIALIZED")
     )
+    known = [~differing.c[name] for name in names]
+    if kind.to_office:
+        return sa.select(*_opened(differing.c.recipient, differing.c.about)).where(*known)
     return (
         sa.select(*_opened(differing.c.recipient, differing.c.about))
         .join(PERSON, PERSON.c.person_id == differing.c.recipient)
         .join(CONTACT, CONTACT.c.person_id == differing.c.recipient)
-        .where(~PERSON.c.erased, ~CONTACT.c.erased, *(~differing.c[name] for name in names))
+        .where(~PERSON.c.erased, ~CONTACT.c.erased, *known)
     )
 
 

@@ -71,6 +71,8 @@ class PlaceMail:
     in_doubt: bool = False
     """Nobody knows whether the last mail about it arrived."""
     is_ahead: bool = True
+    asks_for_reply: bool = False
+    """Whoever has the place is to say whether they come."""
 
     @property
     def told(self) -> tuple[Arrangement, ...]:
@@ -87,6 +89,7 @@ class PlaceMail:
 class BriefMail:
     """What all mails without a calendar entry about one session share, in one language and of one kind."""
 
+    session_id: str
     letter: str
     language: Language
     session_kind: SessionKind
@@ -98,6 +101,10 @@ class BriefMail:
     because: str | None = None
     before: Arrangement | None = None
     in_doubt: bool = False
+    moment: dt.datetime | None = None
+    """What it says besides, such as until when an answer counts; the words say what happens then."""
+    figures: tuple[tuple[str, int], ...] = ()
+    """Numbers by name; the words have a label for each."""
 
     @classmethod
     def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:
@@ -106,6 +113,7 @@ class BriefMail:
             raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
         says = content.says
         return cls(
+            session_id=session.session_id,
             letter=found.letter,
             language=language,
             session_kind=session.kind,

@@ -10,7 +10,7 @@ import datetime as dt
 
 from services.notifications import store
 from services.notifications.keys import LINK_LIVES, LinkKey, SigningKey, made, signs
-from services.notifications.letters import PlaceMail
+from services.notifications.letters import BriefMail, PlaceMail
 from shared.deciding.transaction import Decider
 from shared.state.rows import loaded_by
 from shared.web.links import Link, Purpose, Signer, arrangement, new_key
@@ -43,7 +43,7 @@ class Links:
             self._signer = Signer(key.key_id, key.private_key, key.signs_until, key.verifies_until)
             self._looked_at = now
 
-    def of(self, mail: PlaceMail, person_id: str) -> str:
+    def of(self, mail: PlaceMail | BriefMail, person_id: str) -> str:
         """Where this person sees their place in this session, and what can be done about it."""
         if self._signer is None:
             raise RuntimeError("a link was asked for before there was a key")

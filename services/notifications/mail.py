@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from services.notifications.calendar import Layout, person_lines
-from services.notifications.letters import Letter, PlaceMail, Recipient
+from services.notifications.letters import BriefMail, Letter, PlaceMail, Recipient
 from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
@@ -89,7 +89,7 @@ class Renderer:
         organiser: str,
         organiser_name: str,
         base_url: str | None = None,
-        page_of: Callable[[PlaceMail, str], str] | None = None,
+        page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -120,6 +120,8 @@ class Renderer:
         text, mjml = (self._environment.get_template(f"{sheet.template}.{form}") for form in ("txt", "mjml"))
         page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
         shown = sheet.shown | {"their_page": THEIR_PAGE if page_of else None}
+        if page_of is None and sheet.steps_without_page:
+            shown["steps"] = list(sheet.steps_without_page)
         html = mrml.to_html(mjml.render(shown), None, self._mjml_options).content
         # mrml writes the mark out where it is an attribute; in a text nobody could write `href="`.
         html = html.replace(_WRITTEN_OUT, f'href="{THEIR_PAGE}"')

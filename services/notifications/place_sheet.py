@@ -37,7 +37,15 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     )
     # Whose place is gone has nothing to do on a page about it; a page that is open says so by itself.
     page = None if mail.letter == letters.CANCELLATION else mail
-    return replace(sheet, session_id=mail.session_id, invitation=invitation, page=page)
+    sheet = replace(sheet, session_id=mail.session_id, invitation=invitation, page=page)
+    return _asking(sheet, words) if mail.asks_for_reply and page is not None else sheet
+
+
+def _asking(sheet: Sheet, words: Words) -> Sheet:
+    """The same, asking first whether the person comes."""
+    steps, reply = sheet.shown["steps"], words.reply
+    shown = sheet.shown | {"steps": [reply.step, *steps], "page_label": reply.page}
+    return replace(sheet, shown=shown, steps_without_page=(reply.step_without_page, *steps))
 
 
 def _changed(mail: PlaceMail, *, moved: bool, elsewhere: bool) -> tuple[str, ...]:

@@ -94,12 +94,15 @@ UNTOLD = (
 
 def people_of(kind: Kind) -> sa.Select[Any]:
     """Recipients by what stands between them and what they do not know, and how many of them do not know something."""
+    of_people = {
+        "waiting_for_person": PERSON.c.person_id.is_(None),
+        "waiting_for_contact": CONTACT.c.person_id.is_(None),
+    }
     conditions = {
         "unreachable": sa.or_(PERSON.c.erased.is_(True), CONTACT.c.erased.is_(True)),
         "on_their_way": is_open(kind),
         "given_up": given_up(kind),
-        "waiting_for_person": PERSON.c.person_id.is_(None),
-        "waiting_for_contact": CONTACT.c.person_id.is_(None),
+        **({} if kind.to_office else of_people),
         **{f"waiting_for_{name}": lacks for name, lacks in {**kind.unknown, **kind.waits}.items()},
         "differences": sa.true(),
     }

@@ -10,6 +10,8 @@ from pydantic import Field, SecretStr, model_validator
 from services import SERVICES
 from services.notifications.decisions import Terms
 from services.notifications.kinds.kind import Rules
+from services.notifications.untold import office_at
+from shared.contracts.model import Language
 from shared.settings import Settings
 
 
@@ -33,6 +35,9 @@ class NotificationsSettings(Settings):
     organiser: str = "szkolenia@rollcall.example.org"
     """Answers questions and replies; calendars take changes from nobody else, so it must outlive the sessions."""
     organiser_name: str = "Biuro Programu Szkoleń"
+    office_email: str | None = None
+    """Where the office is told of what it has to decide; else at the organiser's address."""
+    office_language: Language = Language.PL
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,100}$")] = "rollcall.example.org"
     """The right side of every Message-ID; never change it while mails are on their way."""
     base_url: str | None = None
@@ -56,6 +61,8 @@ class NotificationsSettings(Settings):
     """From this hour on people are reminded of what begins the next day, by the clocks of that place; clocks change at night."""
     reminder_quiet_hours: Annotated[float, Field(ge=0)] = 24.0
     """Who was mailed about their place within so long before that hour is not reminded of it."""
+    reply_reminder_hours: Annotated[float, Field(gt=0, le=24 * 60)] = 57.0
+    """So long before the decision day begins whoever has not said whether they come is reminded: 57 is 15:00 two days before."""
     plan_most: int = 5_000
     """Differences found by one look; more are found by the next."""
     reconcile_seconds: float = 60.0
@@ -78,7 +85,13 @@ class NotificationsSettings(Settings):
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.since, self.reminder_hour, dt.timedelta(hours=self.reminder_quiet_hours))
+        return Rules(
+            self.since,
+            self.reminder_hour,
+            dt.timedelta(hours=self.reminder_quiet_hours),
+            dt.timedelta(hours=self.reply_reminder_hours),
+            office_at(self.office_email or self.organiser, self.organiser_name, self.office_language),
+        )
 
     def terms(self) -> Terms:
         return Terms(

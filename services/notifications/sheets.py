@@ -10,7 +10,7 @@ from typing import Any
 from services.notifications.invitation import Invitation, place_lines
 from services.notifications.letters import Arrangement, BriefMail, PlaceMail
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
-from services.notifications.templates.timetable import Day, dates_told, days_told
+from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
 from services.notifications.templates.words import Notice, Words, common_words
 from shared.contracts.model import Language
 from shared.values import immutable
@@ -41,8 +41,10 @@ class Sheet:
     session_id: str | None = None
     """Whose calendar entry the mail carries."""
     invitation: Invitation | None = None
-    page: PlaceMail | None = None
-    """The place that a page is about, to which the mail leads whoever has it."""
+    page: PlaceMail | BriefMail | None = None
+    """The place that a page is about, to which the mail leads whoever it is about."""
+    steps_without_page: tuple[str, ...] = ()
+    """What to do where mails lead to no page, if it is something else."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
@@ -94,6 +96,10 @@ def session_sheet(
         "days": days,
         "place": place,
         "place_before": place_before(mail, told),
+        "figures": [(notice.figures[name], number) for name, number in getattr(mail, "figures", ())],
+        "moment": _moment_of(mail, words),
+        "moment_label": notice.moment,
+        "page_label": notice.page or words.labels.your_place,
         "next_steps": words.next_steps,
         "reason": notice.reason or words.reason,
         "questions": words.questions,
@@ -101,7 +107,15 @@ def session_sheet(
         "organiser_name": office.organiser_name,
         "base_url": office.base_url,
     }
-    return Sheet(mail.letter, mail.language, subject, shown)
+    return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
+
+
+def _moment_of(mail: BriefMail | PlaceMail, words: Words) -> str | None:
+    """By the clocks of where the session begins."""
+    if not isinstance(mail, BriefMail) or mail.moment is None:
+        return None
+    first = in_order(mail.meetings)[0]
+    return moment_told(mail.moment, first.zone, words.locale).text
 
 
 def place_of(mail: BriefMail | PlaceMail) -> tuple[str, ...]:

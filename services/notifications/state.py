@@ -15,15 +15,22 @@ from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.enrolment import (
+    AskedFor,
     EnrolmentRefused,
+    EnrolmentWithdrawn,
     PlaceFact,
+    PlaceOffered,
     PlacesSettled,
+    RefusalReason,
+    SessionAtRisk,
     Standing,
+    WithdrawalReason,
     standing_after,
 )
 from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
+from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
@@ -96,6 +103,12 @@ class Session(FactRow):
     noon_before_at: dt.datetime
     """Noon of the day before it begins, by the clocks of the first meeting: hours of that day are counted from it."""
     content: str
+    opens_at: dt.datetime | None
+    """From when on places may be asked for."""
+    minimum: int | None
+    """How many have to have confirmed on the decision day."""
+    decides_at: dt.datetime | None
+    """When that day begins, by the clocks of the first meeting."""
     state: SessionStanding
 
 
@@ -106,6 +119,40 @@ class Place(FactRow):
     session_id: str
     person_id: str
     state: Standing
+    reason: WithdrawalReason | None
+    """Why it was given up, if it was."""
+    offered_at: dt.datetime | None
+    offered_until: dt.datetime | None
+    """Which offer is open, and until when it may be accepted."""
+    reply: Reply
+    """Whether the person says that they come."""
+
+
+@immutable
+class Refusal(FactRow):
+    """The newest refusal of what somebody asked for. It leaves the place as it stands, so it is a row beside it: as the place's row it would
+    only make an old place look new."""
+
+    KEY: ClassVar = ("session_id", "person_id")
+
+    session_id: str
+    person_id: str
+    asked_for: AskedFor
+    reason: RefusalReason
+    standing: Standing
+    """How their place stands all the same."""
+
+
+@immutable
+class Risk(FactRow):
+    """That on its decision day fewer people had confirmed than a session needs."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    minimum: int
+    confirmed: int
+    enrolled: int
 
 
 @immutable
@@ -180,13 +227,26 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.ends_at,
         noon_before(body),
         content_hash(body),
+        body.opens_at,
+        body.minimum,
+        _begin_of(body, body.decision_date),
         SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
     )
 
 
+def _begin_of(body: SessionFact, date: dt.date | None) -> dt.datetime | None:
+    if date is None:
+        return None
+    return dt.datetime.combine(date, dt.time(), ZoneInfo(_first_of(body).zone)).astimezone(dt.UTC)
+
+
+def _first_of(body: SessionFact) -> Meeting:
+    return min(body.meetings, key=lambda meeting: (meeting.starts_at, meeting.meeting_id))
+
+
 def noon_before(body: SessionFact) -> dt.datetime:
     """Clocks change at night: from this moment on every hour of that day lasts an hour."""
-    first = min(body.meetings, key=lambda meeting: (meeting.starts_at, meeting.meeting_id))
+    first = _first_of(body)
     eve = first.starts_local.date() - dt.timedelta(days=1)
     return dt.datetime.combine(eve, dt.time(12), ZoneInfo(first.zone)).astimezone(dt.UTC)
 
@@ -204,7 +264,20 @@ def content_hash(body: SessionFact) -> str:
 
 
 def place_of(heard: Heard[PlaceFact]) -> Place:
-    return Place(*meta(heard), heard.body.session_id, heard.body.person_id, standing_after(heard.body))
+    body = heard.body
+    reason = body.reason if isinstance(body, EnrolmentWithdrawn) else None
+    offered = (body.offered_at, body.offered_until) if isinstance(body, PlaceOffered) else (None, None)
+    return Place(*meta(heard), body.session_id, body.person_id, standing_after(body), reason, *offered, body.reply)
+
+
+def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
+    body = heard.body
+    return Refusal(*meta(heard), body.session_id, body.person_id, body.asked_for, body.reason, body.standing)
+
+
+def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
+    body = heard.body
+    return Risk(*meta(heard), body.session_id, body.minimum, body.confirmed, body.enrolled)
 
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
@@ -243,9 +316,10 @@ MAKE: dict[Any, Any] = {
     ContactForgotten: forgotten_contact_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(SessionFact), session_of),
-    # A refusal leaves the place as it stands: as a row it would only make an old place look new.
     **{kind: place_of for kind in members(PlaceFact) if kind is not EnrolmentRefused},
+    EnrolmentRefused: refusal_of,
     PlacesSettled: settled_of,
+    SessionAtRisk: risk_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
     LinkKeyStated: link_key_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,7 +32,7 @@ from services.notifications.tables import (
     is_of,
 )
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import PlaceState
+from shared.contracts.enrolment import EnrolmentRefused, PlaceState
 from shared.contracts.notifications import NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
@@ -145,7 +146,10 @@ async def take(
         working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
         working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = KINDS[subject].read(reading, rules)
-        taken.append((notice, Truth(matter, Addressee(person, contact, mailbox, made_of))))
+        to = Addressee(person, contact, mailbox, made_of)
+        if KINDS[subject].to_office and rules.office is not None:
+            to = replace(rules.office, made_of=made_of)
+        taken.append((notice, Truth(matter, to)))
     return taken
 
 
@@ -221,6 +225,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 outcomes.append((body.recipient, body.about))
             case Heard(body=SessionState() as body):
                 sessions.add((body.session_id, one.source, one.version))
+            case Heard(body=EnrolmentRefused()):
+                pass  # It leaves the place as it stands.
             case Heard(body=PlaceState() as body):
                 places.add((body.session_id, body.person_id, one.source, one.version))
     if outcomes:

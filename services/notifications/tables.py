@@ -12,12 +12,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.keys import LinkKey, SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
-from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid, Settled, Topic, Town
+from services.notifications.state import (
+    Contact,
+    Person,
+    Place,
+    PlaceSaid,
+    Refusal,
+    Risk,
+    Session,
+    SessionSaid,
+    Settled,
+    Topic,
+    Town,
+)
 from shared.postgres.database import KEPT, table_of
 from shared.state.rows import Row
 
 Pair = tuple[str, str]
 """(recipient, about)"""
+
+OFFICE = "office"
+"""The recipient that is nobody: its name and address are settings."""
 
 METADATA = sa.MetaData()
 
@@ -33,12 +48,20 @@ SESSION = table_of(
         sa.Index("session_ends", "ends_at"),
         sa.Index("session_heard", "heard_at"),
         sa.Index("session_noon_before", "noon_before_at"),
+        sa.Index("session_decides", "decides_at"),
     ],
 )
 PLACE = table_of(
     Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
 )
 SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
+REFUSAL = table_of(
+    Refusal,
+    "refusal",
+    METADATA,
+    extra=[sa.Index("refusal_person", "person_id"), sa.Index("refusal_heard", "heard_at")],
+)
+RISK = table_of(Risk, "risk", METADATA, extra=[sa.Index("risk_heard", "heard_at")])
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 NOTICE = table_of(
     Notice,
@@ -88,6 +111,8 @@ TABLES: dict[type[Row], sa.Table] = {
     SessionSaid: SESSION_SAID,
     Place: PLACE,
     PlaceSaid: PLACE_SAID,
+    Refusal: REFUSAL,
+    Risk: RISK,
     Notice: NOTICE,
     Settled: SETTLED,
     Told: TOLD,

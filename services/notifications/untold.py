@@ -86,6 +86,13 @@ class Addressee:
         return next((name for name, value in known.items() if value is None), None)
 
 
+def office_at(email: str, name: str, language: Language) -> Addressee:
+    """The office as a recipient: nobody states it, so it is as new as the settings, and is never erased."""
+    said = ("settings", 1, True, "", dt.datetime.min.replace(tzinfo=dt.UTC))
+    person = Person(*said, "office", name, None, False)
+    return Addressee(person, Contact(*said, "office", email, language, False))
+
+
 class Matter(ABC):
     """Everything about one subject that a mail to one recipient depends on, as it stands now. One class a kind; values only."""
 

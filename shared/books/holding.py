@@ -17,14 +17,19 @@ from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
 from shared.state.ownership import OtherWriter, Takeover
 from shared.state.rows import EVERY_ROW, loaded_by
-from shared.state.working import Answer, Held, Unchanged, Working
+from shared.state.working import Answer, Due, Held, Unchanged, Working
 from shared.values import immutable
 
 HELD_OUTCOME = "Held"
 """What a request is told that waits: no fact says so."""
+MOST_WOKEN = 20_000
+"""How many held requests are looked at in one transaction; the others in the next ones."""
+WAKE = "wake"
+"""The kind of due moment at which the held requests about a subject are looked at that arrived after it."""
 HELD_TOO_LONG = "held"
 """The kind of due moment at which requests about its subject have been held for long enough."""
 
+_EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 _TAKEOVERS = sa.select(TAKEOVER)
 _KNOWN = tuple(
     sa.select(table).where(table.c.request_source == sa.bindparam("source"), table.c.request_id == sa.bindparam("id"))
@@ -33,9 +38,12 @@ _KNOWN = tuple(
 
 _HELD_ABOUT = (
     sa.select(HELD)
-    .where(HELD.c.about.has_any(sa.bindparam("held_about", type_=ARRAY(sa.Text()))))
+    .where(
+        HELD.c.about.has_any(sa.bindparam("held_about", type_=ARRAY(sa.Text()))),
+        HELD.c.appended_at > sa.bindparam("held_after", type_=sa.DateTime(timezone=True)),
+    )
     .order_by(HELD.c.appended_at)
-    .limit(sa.bindparam("held_most"))
+    .fetch(sa.bindparam("held_most"), with_ties=True)  # Those that arrived together are in one part.
 )
 
 
@@ -72,17 +80,22 @@ def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard
     reads.by_key(working[Held], HELD, wanted, seldom=True)
 
 
-def load_held_about(
-    reads: Reads,
-    working: Working,
-    subjects: Iterable[str],
-    *,
-    most: int = 20_000,
-) -> None:
-    """The held requests about these: what arrived about them may let them be decided."""
+def load_held_about(reads: Reads, working: Working, subjects: Iterable[str]) -> None:
+    """The held requests about these, those first that came first: what arrived about them may let them be decided."""
     about = set(subjects)
-    parameters = {"held_about": sorted(about), "held_most": most}
+    after = min((working.held_until.get(one, _EVER) for one in about), default=_EVER)
+    parameters = {"held_about": sorted(about), "held_most": MOST_WOKEN, "held_after": after}
     reads.rows(working[Held], _HELD_ABOUT, parameters, loaded_by("about", about))
+    working.held_about |= about
+
+
+def rest_of_held(working: Working) -> list[Due]:
+    """The moments at which the held requests are looked at that were too many for this transaction."""
+    held = list(working[Held]) if working.held_about else []
+    if len(held) < MOST_WOKEN:
+        return []
+    last = max(one.appended_at for one in held)
+    return [Due(WAKE, subject, last) for subject in sorted(working.held_about)]
 
 
 def heard_again(held: Held) -> Heard[Event]:

@@ -53,7 +53,35 @@ class ReminderTold(_OfSession):
         return self.useful_until
 
 
-Says = Annotated[SessionTold | ReminderTold, Field(discriminator="of")]
+class OfferTold(_OfSession):
+    """That a place in it is held for the recipient."""
+
+    of: Literal["offer"] = "offer"
+    offered_at: Moment | None = None
+    """Which offer: when it was made."""
+    offered_until: Moment
+    """Until when it may be accepted, as told."""
+
+
+class RefusalTold(_OfSession):
+    """That a request for a place in it was refused, and why."""
+
+    of: Literal["refusal"] = "refusal"
+    reason: Word
+    opens_at: Moment | None = None
+    """When enrolment opens, as told."""
+
+
+class RiskTold(_OfSession):
+    """That fewer people have confirmed than it needs."""
+
+    of: Literal["risk"] = "risk"
+    minimum: Count
+    confirmed: Count
+    enrolled: Count
+
+
+Says = Annotated[SessionTold | ReminderTold | OfferTold | RefusalTold | RiskTold, Field(discriminator="of")]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
 
@@ -70,11 +98,12 @@ class NoticeOutcome(Fact):
 
     notice_id: Id
     recipient: Id
-    """A person's id."""
+    """A person's id; `office` of what the programme office is told: its address is a setting of the installation."""
     about: About
     kind: Word
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
-    waiting list; `reminder`. Others may follow."""
+    waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
+    `at_risk` to the office. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

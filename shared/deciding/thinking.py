@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import assert_never
+from dataclasses import replace
+from typing import TypeVar, assert_never
 
 from shared.books import erasing, holding, parking
-from shared.books.holding import HELD_TOO_LONG
+from shared.books.holding import HELD_TOO_LONG, WAKE
 from shared.books.recovery import RECONCILE
 from shared.contracts.model import Event
 from shared.events.envelope import Heard, Reason, scope_of
@@ -22,6 +23,7 @@ from shared.state.ownership import Verdict
 from shared.state.rows import Row
 from shared.state.working import Arrival, Due, Working
 
+D = TypeVar("D", bound="Heard[Event] | Due")
 QUIET_FOR = dt.timedelta(days=30)
 """A request that is held for a recovery is looked at when that ends, and says then for how long it waits."""
 
@@ -39,20 +41,24 @@ async def think(
     working.all_rules_known = all_rules_known
     if not inputs:
         return working
+    working.held_until = {one.subject: one.at for one in inputs if isinstance(one, Due) and one.kind == WAKE}
     requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
     holding.load_takeovers(reads, working)
     _load_owners(service, reads, working, inputs)
     holding.load_known_requests(reads, working, requests)
     parking.load_blocked(reads, working, filter(None, (scope_of(one.body) for one in requests)))
-    await service.load(reads, working, inputs)
+    await service.load(reads, working, [_as_asked(one) for one in inputs])
     await reads.run()
     holding.load_other_writers(reads, working, (one for one in inputs if isinstance(one, Heard)))
     await reads.run()
+    rest = holding.rest_of_held(working)
     for one in inputs:
         if isinstance(one, Due):
             _due(service, working, one)
         else:
             _hear(service, working, one, quiet=_is_quiet(one, quiet_until))
+    for moment in rest:
+        working[Due].put(moment)
     return working
 
 
@@ -79,13 +85,19 @@ def _load_owners(service: Service, reads: Reads, working: Working, inputs: Input
         reads.by_key(working[kind], service.table(kind), wanted)
 
 
+def _as_asked(one: D) -> D:
+    """To look at more of what is held about a subject is to look at the subject."""
+    return replace(one, kind=RECONCILE) if isinstance(one, Due) and one.kind == WAKE else one
+
+
 def _due(service: Service, working: Working, moment: Due) -> None:
     """A moment that was moved or decided meanwhile is none any more; held requests carry theirs themselves."""
     if moment.kind not in (HELD_TOO_LONG, RECONCILE):
         if working[Due].get(moment.kind, moment.subject) != moment:
             return
         working[Due].remove(moment.kind, moment.subject)
-    service.due[moment.kind](working, moment)
+    asked = _as_asked(moment)
+    service.due[asked.kind](working, asked)
 
 
 def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: bool) -> None:

@@ -129,6 +129,10 @@ class Working:
     verdicts: list[tuple[Verdict, str]] = field(default_factory=list)
     erasures: list[Heard[Any]] = field(default_factory=list)
     """What was heard of people who want to be, or have to be, unknown here."""
+    held_about: set[str] = field(default_factory=set)
+    """What held requests were asked for by."""
+    held_until: dict[str, dt.datetime] = field(default_factory=dict)
+    """Up to where those about a subject have been looked at already, where they are too many for one transaction."""
     all_rules_known: bool = False
     """Whether everything that was said about takeovers by now has been heard. Else what a former writer seems to have said late is
     not overwritten yet: it may have been given back its place by a rule that was not heard so far."""

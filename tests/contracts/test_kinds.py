@@ -19,7 +19,7 @@ from shared.contracts import CONTRACTS, Event
 from shared.contracts import enrolment as places
 from shared.contracts.attendance import AttendanceState, ListFact, ListState, PresenceFact
 from shared.contracts.directory import MembershipFact, TeamMembership
-from shared.contracts.enrolment import CallFact, CallState, EnrolmentRefused, PlaceFact, PlaceState
+from shared.contracts.enrolment import CallFact, CallState, PlaceFact, PlaceState
 from shared.contracts.gate import undeclared
 from shared.contracts.model import members
 from shared.contracts.notifications import NoticeFact, NoticeOutcome
@@ -76,9 +76,9 @@ HEARD_FOR_NOTHING = {
         places.TermsCorrected,
         *NOMINATING,
     },
-    "notifications": {StageOpened, EnrolmentRefused, places.SessionAtRisk, places.TermsCorrected, *NOMINATING},
+    "notifications": {StageOpened, places.TermsCorrected, *NOMINATING},
 }
-"""What stands on a stream that a service hears, and says nothing to it: a refusal leaves a place as it stands. Whoever is not named hears
+"""What stands on a stream that a service hears, and says nothing to it. Whoever is not named hears
 the rules for their takeovers alone."""
 
 

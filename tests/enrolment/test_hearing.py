@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
 
+import pytest
 import sqlalchemy as sa
 
 from services.enrolment import store
 from services.enrolment.app import SERVICE
+from shared.books import holding
 from shared.books.parking import PARKED, SKIPPED
 from shared.books.watermark import WATERMARK
 from shared.contracts.directory import ContactRegistered, MemberKind, PersonErased, TeamMemberJoined, TeamMemberLeft
@@ -18,6 +21,7 @@ from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
 from shared.contracts.survey import TrainingNeedDeclared
 from shared.outbox.journal import JOURNAL
+from shared.postgres.tables import HELD
 from shared.testing import Message, body_of, eventually, json_message, message
 from tests.enrolment.surroundings import (
     Make,
@@ -156,6 +160,28 @@ async def test_an_erasure_gives_the_seat_to_whoever_waits_and_passes_over_nobody
         waiting: ("withdrawn", "person_erased"),
         last: ("enrolled", None),
     }
+
+
+async def test_more_held_requests_than_one_transaction_looks_at_are_all_decided_when_their_session_is_announced(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "MOST_WOKEN", 2)
+    here = await world(SERVICE)
+    town, session = fresh("town"), fresh("session")
+    people = [fresh("person") for _ in range(7)]
+    known = programme(town, people, session)[:-1]
+    async with here.running():
+        asked = [message(EnrolmentRequested(session_id=session, person_id=one)) for one in people]
+        for one in asked:  # Each with an append time of its own: those that arrive together are looked at together.
+            await here.publish(one)
+            await asyncio.sleep(0.002)
+        await here.publish(*known)
+        await settled(here)
+        assert len(await rows(here, HELD)) == 7
+        in_depth = training(session, town, kind=SessionKind.IN_DEPTH, capacity=3)
+        await here.publish(message(in_depth))
+        await eventually(lambda: said_and_sent(here, session, 7), what="all of them decided")
+    assert await enrolled(here, session) == 3
 
 
 async def test_the_same_input_a_second_time_changes_no_row(world: Make) -> None:

@@ -17,6 +17,8 @@ from services.notifications.state import (
     Person,
     Place,
     PlaceSaid,
+    Refusal,
+    Risk,
     Session,
     SessionSaid,
     Settled,
@@ -24,13 +26,15 @@ from services.notifications.state import (
     Town,
 )
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import AskedFor, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionKind
+from shared.contracts.portal import Reply
 from shared.state.rows import fields_of, mapping
 
 NOW = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
 BEFORE = NOW - dt.timedelta(days=3)
+IN_TWO_DAYS = NOW + dt.timedelta(days=2)
 LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TERMS = Terms(
     since=LONG_AGO,
@@ -78,6 +82,9 @@ def session(
             ZoneInfo("Europe/Warsaw"),
         ),
         "+".join(one.starts_local.isoformat() for one in meetings),
+        None,
+        None,
+        None,
         SCHEDULED,
     )
     return replace(row, **changes)
@@ -90,8 +97,27 @@ def place(
     session_id: str = "session-1",
     heard_at: dt.datetime = BEFORE,
     version: int = 1,
+    **changes: Any,
 ) -> Place:
-    return replace(Place(*_meta(heard_at), session_id, person_id, state), version=version)
+    row = Place(*_meta(heard_at), session_id, person_id, state, None, None, None, Reply.NONE)
+    return replace(row, version=version, **changes)
+
+
+def offered(until: dt.datetime = IN_TWO_DAYS, **changes: Any) -> Place:
+    """A place that is held for the person."""
+    return place(Standing.OFFERED, **({"offered_at": BEFORE, "offered_until": until} | changes))
+
+
+def refusal(
+    reason: RefusalReason = RefusalReason.NOT_IN_TEAM, *, heard_at: dt.datetime = BEFORE, **changes: Any
+) -> Refusal:
+    """Of a request for a place."""
+    row = Refusal(*_meta(heard_at), "session-1", "person-1", AskedFor.PLACE, reason, Standing.NONE)
+    return replace(row, **({"version": 2, "event_id": "event-2"} | changes))
+
+
+def risk(*, heard_at: dt.datetime = BEFORE, **changes: Any) -> Risk:
+    return replace(Risk(*_meta(heard_at), "session-1", 12, 9, 14), **({"event_id": "event-2"} | changes))
 
 
 def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:

@@ -11,8 +11,7 @@ from typing import Any
 
 from icalendar import Calendar
 
-from services.notifications.kinds.reminder import REMINDER, REMINDER_KIND
-from services.notifications.kinds.waiting import WAITING_KIND
+from services.notifications.kinds import KINDS
 from services.notifications.letters import (
     CANCELLATION,
     CHANGE,
@@ -87,13 +86,15 @@ def shared(mail: PlaceMail | BriefMail) -> Prepared:
     """What all mails of this one's session share."""
     if isinstance(mail, PlaceMail):
         return RENDERER.shared(place_sheet(mail, RENDERER.office))
-    kind = REMINDER_KIND if mail.letter == REMINDER else WAITING_KIND
+    kind = next(kind for kind in KINDS.values() if mail.letter in kind.letters)
     return RENDERER.shared(kind.sheet(mail, RENDERER.office))
 
 
 def brief_mail(letter: str, language: Language = Language.PL, **changes: Any) -> BriefMail:
     topic = "Adaptacja do zmian klimatu" if language is Language.PL else "Climate adaptation"
-    mail = BriefMail(letter, language, SessionKind.SUPPLEMENTARY, topic, "Augustów", VENUE, ADDRESS, (FIRST,))
+    mail = BriefMail(
+        "session-0001", letter, language, SessionKind.SUPPLEMENTARY, topic, "Augustów", VENUE, ADDRESS, (FIRST,)
+    )
     return replace(mail, **changes)
 
 

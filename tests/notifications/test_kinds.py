@@ -14,13 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import tables
 from services.notifications.differences import given_up, is_open, live
-from services.notifications.kinds import KINDS, Subject, subject_of
+from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
-from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Session
-from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import Standing
-from shared.contracts.notifications import ReminderTold
+from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Refusal, Session
+from services.notifications.tables import OFFICE
+from services.notifications.untold import Addressee, Truth, office_at
+from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.model import Language
+from shared.contracts.notifications import OfferTold, ReminderTold
+from shared.contracts.portal import Reply
 from shared.state.rows import Row
 from tests.notifications.building import (
     BEFORE,
@@ -36,6 +40,8 @@ from tests.notifications.building import (
     open_notice,
     person,
     place,
+    refusal,
+    risk,
     said_then,
     session,
     settled,
@@ -47,66 +53,120 @@ from tests.notifications.office import write_rows
 TOMORROW, TODAY = meeting("2026-11-21T09:00", "2026-11-21T15:00"), meeting("2026-11-20T08:00", "2026-11-20T15:00")
 DAYS = (MONDAY, TUESDAY, YESTERDAY, TOMORROW, TOMORROW, TODAY)
 GO_LIVE = BEFORE - dt.timedelta(days=1)
-RULES = Rules(GO_LIVE, reminder_hour=6)
+BY_SETTINGS = office_at("biuro@example.org", "Biuro", Language.PL)
+RULES = Rules(GO_LIVE, reminder_hour=6, office=BY_SETTINGS)
 """Now it is nine o'clock in Warsaw."""
-STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.WITHDRAWN)
+STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
 LIVES = 3
+DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
+DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
+REASONS = (WithdrawalReason.OFFER_EXPIRED, WithdrawalReason.OFFER_EXPIRED, WithdrawalReason.REQUESTED)
 
 
 def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     """One person, one session, what was said of both, and what was told of it: anything."""
     ids = (f"person-{number}", f"session-{number}")
-    days, standings = DAYS, STANDINGS
+    days, standings, decisions = DAYS, STANDINGS, DECISIONS
     if kind is Subject.REMINDER:  # Rare enough as it is.
         days, standings = (*[TOMORROW] * 8, MONDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
+    if kind is Subject.REPLY:
+        days, standings = (*[MONDAY] * 8, TUESDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
+        decisions = (*DECISIONS[1:5] * 4, *DECISIONS)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
     state = chance.choice((SCHEDULED, SCHEDULED, SCHEDULED, CANCELLED))
-    sessions = [
-        session(chance.choice(days), session_id=ids[1], heard_at=at, version=version, state=state)
+    stated = [
+        session(
+            chance.choice(days),
+            session_id=ids[1],
+            heard_at=at,
+            version=version,
+            state=state,
+            decides_at=chance.choice(decisions),
+        )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
     places = [
-        place(chance.choice(standings), person_id=ids[0], session_id=ids[1], heard_at=at, version=version)
+        _place(chance.choice(standings), chance, person_id=ids[0], session_id=ids[1], heard_at=at, version=version)
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, LIVES))), start=1)
     ]
-    rows: list[Row] = [*map(said_then, sessions), *map(said_then, places), sessions[-1], places[-1]]
+    rows: list[Row] = [*map(said_then, stated), *map(said_then, places), stated[-1], places[-1]]
     rows += [person(ids[0]), contact(ids[0])] if chance.random() < 0.9 else []
-    rows += [settled(sessions[-1])] if chance.random() < 0.8 else []
+    rows += [settled(stated[-1])] if chance.random() < 0.8 else []
+    if kind is Subject.REFUSAL:
+        rows += [_refusal(ids, places[-1], chance)]
+        rows.remove(places[-1]) if chance.random() < 0.5 else None
+    if kind is Subject.RISK:
+        rows += [risk(session_id=ids[1], heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE)))]
     for subject, about in _abouts(ids[1]).items():
+        recipient = OFFICE if KINDS[subject].to_office else ids[0]
         if chance.random() < 0.6:
-            rows += [_told(ids[0], subject, about, sessions, chance)]
+            rows += [_told(recipient, subject, about, stated, chance)]
         if chance.random() < 0.1:
-            rows += [open_notice(recipient=ids[0], about=about, notice_id=f"notice-{subject}-{number}")]
+            rows += [open_notice(recipient=recipient, about=about, notice_id=f"notice-{subject}-{number}")]
     return rows
+
+
+def _place(standing: Standing, chance: random.Random, **fields: Any) -> Place:
+    match standing:
+        case Standing.OFFERED:
+            return place(standing, offered_at=BEFORE, offered_until=chance.choice(DEADLINES), **fields)
+        case Standing.WITHDRAWN:
+            return place(standing, reason=chance.choice(REASONS), **fields)
+    return place(standing, reply=chance.choice((Reply.NONE, Reply.NONE, Reply.CONFIRMED)), **fields)
+
+
+def _refusal(ids: tuple[str, str], its_place: Place, chance: random.Random) -> Refusal:
+    its = refusal(
+        chance.choice((*MAILED, RefusalReason.ALREADY_PLACED, RefusalReason.ASKED_SINCE)),
+        heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE)),
+        session_id=ids[1],
+        person_id=ids[0],
+        version=chance.choice((its_place.version - 1, its_place.version + 1, its_place.version + 1)),
+        asked_for=chance.choice((AskedFor.PLACE, AskedFor.PLACE, AskedFor.PLACE, AskedFor.WITHDRAWAL)),
+        standing=chance.choice((Standing.NONE, Standing.NONE, Standing.WITHDRAWN, Standing.ENROLLED)),
+    )
+    return replace(its, source=chance.choice((its.source, its.source, "urn:example:other")))
 
 
 def _abouts(session_id: str) -> dict[Subject, str]:
     return {
         Subject.PLACE: f"place/{session_id}",
+        Subject.OFFER: f"offer/{session_id}",
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
+        Subject.RISK: f"risk/{session_id}",
+        Subject.REPLY: f"reply/{session_id}/before-decision",
+        Subject.REFUSAL: f"refusal/{session_id}",
     }
 
 
-def _told(recipient: str, subject: Subject, about: str, sessions: list[Session], chance: random.Random) -> Told:
+def _told(recipient: str, subject: Subject, about: str, stated: list[Session], chance: random.Random) -> Told:
     told = nothing_yet(recipient, about)
     states = (NoticeState.SENT, NoticeState.SENT, NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.FAILED)
     for number in range(chance.randint(0, 2)):
-        its = chance.choice((*sessions, session(chance.choice(DAYS))))
+        its, deadline = chance.choice((*stated, session(chance.choice(DAYS)))), chance.choice(DEADLINES)
         hashed = {
             Subject.PLACE: its.content,
+            Subject.OFFER: f"{its.content}/{sessions.microseconds(deadline)}/{sessions.microseconds(BEFORE)}",
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
+            Subject.REPLY: its.content,
+            Subject.RISK: chance.choice(("event-2", "event-1")),
+            Subject.REFUSAL: chance.choice(("event-2", "event-1")),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
-        if subject is Subject.REMINDER:
+        if subject in (Subject.REMINDER, Subject.REPLY):
             fields = dict(said.says) | {"of": "reminder"}
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})
+        if subject is Subject.OFFER:
+            fields = dict(said.says) | {"of": "offer"}
+            said = said.model_copy(update={"says": OfferTold(**fields, offered_at=BEFORE, offered_until=deadline)})
         at = chance.choice((BEFORE, NOW - dt.timedelta(days=2), NOW - dt.timedelta(hours=20), NOW))
         outcome = notice(recipient=recipient, about=about, sequence=number, said=said, state=chance.choice(states))
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
-    could_not = chance.choice((NOTHING, told.content, sessions[-1].content))
+    now = "event-2" if subject in (Subject.REFUSAL, Subject.RISK) else stated[-1].content
+    could_not = chance.choice((NOTHING, told.content, now))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
     return replace(told, **given) if chance.random() < 0.2 else told
 
@@ -133,7 +193,11 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
         reading = Reading(row)
         told, known, address = reading.next(Told), reading.next(Person), reading.next(Contact)
         mailbox, made_of = reading.values(2)
-        truth = Truth(kind.read(reading, RULES), Addressee(known, address, mailbox, made_of))
+        to = Addressee(known, address, mailbox, made_of)
+        if kind.to_office:
+            assert (known, address) == (None, None)
+            to = replace(BY_SETTINGS, made_of=made_of)
+        truth = Truth(kind.read(reading, RULES), to)
         found.append(dict(zip(named, row[-len(named) :], strict=True)) | {"told": told, "truth": truth})
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import email
 import email.policy
 import html
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from aiosmtplib.email import extract_recipients, extract_sender
 
+from services.notifications.kinds.refusal import MAILED, OPEN_NOW
 from services.notifications.letters import Arrangement, BriefMail, Letter, PlaceMail, Recipient
 from services.notifications.mail import Renderer
 from shared.contracts.model import Language
@@ -58,7 +60,7 @@ EVERY_MAIL = [
     for make in (lambda language: session_mail(language=language), change, cancellation)
 ]
 BRIEF = [
-    pytest.param(brief_mail(letter, language, because=because), id=f"{because or letter}-{language}")
+    pytest.param(brief_mail(letter, language, because=because), id=f"{letter}-{because or ''}-{language}")
     for language in Language
     for letter, because in (
         ("waiting", None),
@@ -66,7 +68,14 @@ BRIEF = [
         ("waiting_ended", "cancelled"),
         ("waiting_ended", "begun"),
         ("waiting_ended", "withdrawn"),
+        ("waiting_ended", "unheard"),
+        ("waiting", "again"),
+        ("offer", None),
+        ("offer_change", None),
+        *(("offer_ended", because) for because in ("expired", "declined", "begun", "cancelled", "ended")),
         ("reminder", None),
+        ("reply_asked", None),
+        *(("refused", str(reason)) for reason in (*MAILED, OPEN_NOW)),
     )
 ]
 """The mails that carry nothing for a calendar."""
@@ -119,10 +128,26 @@ def test_the_subject_says_what_happened_and_when(mail: PlaceMail, subject: str) 
 
 
 @pytest.mark.parametrize(
+    ("language", "by"),
+    [(Language.PL, "wtorek, 24 listopada 2026, 9:00"), (Language.EN, "Tuesday, 24 November 2026, 9:00")],
+)
+def test_an_offer_says_by_the_clocks_of_the_town_until_when_it_is_held(language: Language, by: str) -> None:
+    mail = brief_mail("offer", language, moment=dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC))
+    for subtype in ("plain", "html"):
+        assert by in body(received(mail), subtype)
+    elsewhere = replace(mail, meetings=(day("day-1", "2026-11-26T09:00", "2026-11-26T15:00", zone="Europe/Kyiv"),))
+    assert by.replace("9:00", "10:00 (Europe/Kyiv)") in body(received(elsewhere), "plain")
+
+
+@pytest.mark.parametrize(
     ("mail", "subject"),
     [
         (brief_mail("waiting"), "Lista rezerwowa: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
         (brief_mail("reminder"), "Jutro: szkolenie „Adaptacja do zmian klimatu” (26 listopada)"),
+        (
+            brief_mail("offer"),
+            "Wolne miejsce – czekamy na Twoją odpowiedź: szkolenie „Adaptacja do zmian klimatu” (26 listopada)",
+        ),
         (
             brief_mail("waiting_ended", Language.EN, because="begun"),
             "Waiting list closed: “Climate adaptation” (26 November)",

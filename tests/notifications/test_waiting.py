@@ -35,8 +35,8 @@ BEGUN = session(meeting("2026-11-20T08:00", "2026-11-20T15:00"))
 
 
 def waiting(its_place: Place = LISTED, its_session: Session | None = None, **changes: Any) -> Waiting:
-    life = {name: changes.pop(name, None) for name in ("life_before", "told_place")}
-    own = {"life": changes.pop("life", 0), "place_is_open": changes.pop("place_is_open", False)}
+    life = {name: changes.pop(name, None) for name in ("life_before", "told_place", "told_offer")}
+    own = {"life": changes.pop("life", 0), "other_is_open": changes.pop("other_is_open", False)}
     return Waiting(facts(its_place, its_session, **changes), **own, **life)
 
 
@@ -126,7 +126,7 @@ def test_who_loses_a_place_to_the_waiting_list_hears_first_that_it_is_gone() -> 
 
 
 def test_nothing_overtakes_a_mail_about_the_place_that_is_on_its_way() -> None:
-    for its in (waiting(place_is_open=True), waiting(WITHDRAWN, place_is_open=True)):
+    for its in (waiting(other_is_open=True), waiting(WITHDRAWN, other_is_open=True)):
         found = differs(told(session(TUESDAY)), its)
         assert found is not None
         assert found.waits_for == ANOTHER_MAIL

@@ -21,6 +21,14 @@ from shared.contracts.portal import (
 from shared.values import immutable
 from shared.web.links import arrangement
 
+ASKED_FOR_AGAIN = (
+    WithdrawalReason.REQUESTED,
+    WithdrawalReason.OFFER_DECLINED,
+    WithdrawalReason.OFFER_EXPIRED,
+    WithdrawalReason.REMOVAL_LIFTED,
+)
+"""Whoever is out for one of these stays out until they ask: no rule brings them back."""
+
 
 class Time(StrEnum):
     """How a session lies to the moment at which its page is opened."""
@@ -136,8 +144,7 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
         case Standing.WAITLISTED:
             return (Act.GIVE_BACK,)
         case Standing.WITHDRAWN:
-            may_ask = place.reason in (WithdrawalReason.REQUESTED, WithdrawalReason.REMOVAL_LIFTED)
-            return (Act.ASK_AGAIN,) if may_ask else ()
+            return (Act.ASK_AGAIN,) if place.reason in ASKED_FOR_AGAIN else ()
         case Standing.NONE:
             return ()
         case never:

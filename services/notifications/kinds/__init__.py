@@ -6,8 +6,12 @@ from enum import StrEnum
 from typing import assert_never
 
 from services.notifications.kinds.kind import Kind
+from services.notifications.kinds.offer import OFFER_KIND
 from services.notifications.kinds.place import PLACE_KIND
+from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
+from services.notifications.kinds.reply import REPLY_KIND
+from services.notifications.kinds.risk import RISK_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
 
@@ -15,7 +19,11 @@ class Subject(StrEnum):
     """How the subjects of a kind begin; what is more urgent is sent first."""
 
     PLACE = "place"
+    OFFER = "offer"
     WAITING = "waiting"
+    REFUSAL = "refusal"
+    RISK = "risk"
+    REPLY = "reply"
     REMINDER = "reminder"
 
 
@@ -23,8 +31,16 @@ def kind_of(subject: Subject) -> Kind:
     match subject:
         case Subject.PLACE:
             return PLACE_KIND
+        case Subject.OFFER:
+            return OFFER_KIND
         case Subject.WAITING:
             return WAITING_KIND
+        case Subject.REFUSAL:
+            return REFUSAL_KIND
+        case Subject.RISK:
+            return RISK_KIND
+        case Subject.REPLY:
+            return REPLY_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
     assert_never(subject)

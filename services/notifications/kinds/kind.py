@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from services.notifications.sheets import Office, Sheet
-from services.notifications.untold import Matter
+from services.notifications.untold import Addressee, Matter
 from shared.state.rows import Row, fields_of
 from shared.values import immutable
 
@@ -26,11 +26,20 @@ class Rules:
     since: dt.datetime
     reminder_hour: int = 15
     reminder_quiet: dt.timedelta = dt.timedelta(hours=24)
+    reply_before: dt.timedelta = dt.timedelta(hours=57)
+    office: Addressee | None = None
+    """To whom goes what the office is told; None: to nobody."""
 
     def parameters(self) -> dict[str, Any]:
         """As the statements of all kinds name them."""
         after_noon = dt.timedelta(hours=self.reminder_hour - 12)
-        return {"since": self.since, "reminder_after_noon": after_noon, "reminder_quiet": self.reminder_quiet}
+        return {
+            "since": self.since,
+            "reminder_after_noon": after_noon,
+            "reminder_quiet": self.reminder_quiet,
+            "reply_before": self.reply_before,
+            "office_email": self.office.contact.email if self.office and self.office.contact else "",
+        }
 
 
 class Reading:
@@ -102,5 +111,7 @@ class Kind:
     """Of what can not be told any more: what had to be. None: not being told it harms nobody."""
     missed_at: sa.ColumnElement[Any] | None = None
     """When it was too late."""
+    to_office: bool = False
+    """Whether its recipient is the office, and not a person: there is no row of it to be known, or to be erased."""
     yields_to: tuple[sa.Table, ...] = ()
     """Rows that do not change while a notice is taken: so no other mail about the same thing overtakes it unseen."""

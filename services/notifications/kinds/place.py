@@ -100,6 +100,7 @@ class Place(Matter):
             told_by_others=found.told_by_others,
             in_doubt=found.in_doubt,
             is_ahead=found.is_ahead,
+            asks_for_reply=found.is_ahead and facts.asks_for_reply,
         )
 
     def _believed(self, told: Told | None) -> Told:

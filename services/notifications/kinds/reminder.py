@@ -12,17 +12,16 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from services.notifications.kinds import sessions
+from services.notifications.kinds import knowing, sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.sessions import UNSETTLED, Facts
 from services.notifications.ledger import Content, OpenNotice, Told, nothing_yet
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.state import SCHEDULED
-from services.notifications.tables import MAILBOX, NOW, PLACE, SESSION, SINCE, TOLD, is_another
+from services.notifications.tables import NOW, PLACE, SESSION, TOLD
 from services.notifications.templates.words import notices_of
 from services.notifications.untold import ENROLMENT, JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
-from services.notifications.untold import is_another as has_another
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import ReminderTold
@@ -59,7 +58,7 @@ class Reminder(Matter):
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         session = self.facts.session
-        if session is None or not self._at <= now < self._until or not self._is_to_be_said(to):
+        if session is None or not self._at <= now < self._until or not self._is_known(to):
             return None
         if told is not None and told.content == session.content:
             return None
@@ -84,20 +83,8 @@ class Reminder(Matter):
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
         return BriefMail.of(self.facts, notice, found)
 
-    def _is_to_be_said(self, to: Addressee) -> bool:
-        """Whether the person has a place, and was told of it as it is, long enough before."""
-        session, told, known = self.facts.session, self.told_place, self.facts.known_before
-        if session is None or not self.facts.stands(Standing.ENROLLED):
-            return False
-        knows_since: dt.datetime | None
-        if told is not None and told.said is not None:
-            if told.content != session.content or has_another(told, to):
-                return False
-            knows_since = told.told_at
-        else:
-            is_known = known is not None and known.state == SCHEDULED and known.content == session.content
-            knows_since = self.rules.since if is_known else None
-        return knows_since is not None and knows_since <= self._at - self.rules.reminder_quiet
+    def _is_known(self, to: Addressee) -> bool:
+        return knowing.knows_by(self.facts, self.told_place, to, self.rules, self._at)
 
 
 # --- what it says --------------------------------------------------------------------------
@@ -111,32 +98,14 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_told_place = TOLD.alias("told_place")
-_nothing_told = sessions.nothing_told(_told_place)
-_known = sessions.known_before(Standing.ENROLLED, told=_told_place)
 _after_noon = sa.bindparam("reminder_after_noon", type_=sa.Interval())
 _at = SESSION.c.noon_before_at + _after_noon
 _content = sa.case((sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED), SESSION.c.content))
-_knows_since = sa.case(
-    (
-        _nothing_told,
-        sa.case((sa.and_(_known.c.state == SCHEDULED, _known.c.content == SESSION.c.content), SINCE)),
-    ),
-    (
-        sa.and_(_told_place.c.content == SESSION.c.content, ~is_another(_told_place.c.mailbox, MAILBOX)),
-        _told_place.c.told_at,
-    ),
-)
 _is_now = sa.and_(_at <= NOW, SESSION.c.noon_before_at > NOW - MIDNIGHT)
-_quiet = sa.bindparam("reminder_quiet", type_=sa.Interval())
 
 
 def _around(places: sa.FromClause) -> sa.FromClause:
-    found = sessions.around(places, sessions.about(NAME, RULE), always=True)
-    subject = sessions.about(sessions.PLACE_NAME)
-    return found.outerjoin(
-        _told_place, sa.and_(_told_place.c.recipient == PLACE.c.person_id, _told_place.c.about == subject)
-    ).outerjoin(_known, sa.true())
+    return knowing.around(places, sessions.about(NAME, RULE))
 
 
 def _read(reading: Reading, rules: Rules) -> Reminder:
@@ -153,7 +122,7 @@ REMINDER_KIND = Kind(
     content=_content,
     differs=sa.and_(
         _content.is_not(None),
-        sa.func.coalesce(_knows_since <= _at - _quiet, sa.false()),
+        knowing.knows_by_in_sql(_at),
         TOLD.c.content.is_distinct_from(_content),
         _is_now,
     ),
@@ -162,7 +131,7 @@ REMINDER_KIND = Kind(
     parts=(_is_now,),
     told_by_others=sa.false(),
     made_of=sessions.MADE_OF,
-    columns=(*sessions.READ, *_known.c, *_told_place.c),
+    columns=(*sessions.READ, *knowing.KNOWN.c, *knowing.TOLD_PLACE.c),
     read=_read,
     sheet=_sheet,
     yields_to=(PLACE, SESSION),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -33,10 +34,14 @@ from services.notifications.tables import (
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import SessionTold
+from shared.contracts.portal import Reply
 from shared.values import immutable
 
-PLACE_NAME = "place"
+PLACE_NAME, OFFER_NAME, WAITING_NAME = "place", "offer", "waiting"
+"""Kinds that speak of one another: each says less where another one says it."""
 
+
+_1970 = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 # --- values --------------------------------------------------------------------------------
 
@@ -69,6 +74,14 @@ class Facts:
             and self.session.state == SCHEDULED
         )
 
+    @property
+    def asks_for_reply(self) -> bool:
+        """Whether the person has a place and is to say whether they come: the session needs to know, and they have not said."""
+        session, place = self.session, self.place
+        if session is None or place is None or not self.stands(Standing.ENROLLED) or place.reply != Reply.NONE:
+            return False
+        return session.minimum is not None or session.decides_at is not None
+
     def true_now(self, content: str | None) -> Content:
         """What a mail says of the session; the topic's name follows with the language."""
         assert self.session is not None
@@ -99,6 +112,27 @@ def by_others(told: Told, known: Session, content: str) -> Told:
     """What whoever was told by others before go-live believes. Of those who could not be told anything since it still stands."""
     said = Content(hash=content, says=told_of(known))
     return replace(told, state=Belief.YES, content=content, said=said, until=known.ends_at)
+
+
+def was_told_since(told: Told, *others: Told | None) -> bool:
+    """Whether another mail about the same thing was the last to speak."""
+    moments = [other.told_at for other in others if other is not None and other.told_at is not None]
+    return any(told.told_at is None or told.told_at < moment for moment in moments)
+
+
+def is_to_hear_of_its_end(told_place: Told | None, now: dt.datetime) -> bool:
+    """Whether whoever has no place was told of one, or may have been, and not since that it is gone: the mail about the place says it."""
+    return (
+        told_place is not None
+        and told_place.content is not None
+        and told_place.until is not None
+        and now < told_place.until
+    )
+
+
+def microseconds(moment: dt.datetime | None) -> int:
+    """Since 1970; of none, none."""
+    return (moment - _1970) // dt.timedelta(microseconds=1) if moment is not None else 0
 
 
 # --- the same in SQL -----------------------------------------------------------------------
@@ -143,7 +177,8 @@ LIFE = (
 )
 """Which life of a place it is: the last statement after which it stood otherwise. A place that is given back by a rule, or asked
 for again, lives anew."""
-MADE_OF = digest(*WRITTEN_TO, CITY_NAME, *TOPIC_NAMES, sa.cast(LIFE, sa.Text), version("rollcall"))
+RELEASE = version("rollcall")
+MADE_OF = digest(*WRITTEN_TO, CITY_NAME, *TOPIC_NAMES, sa.cast(LIFE, sa.Text), RELEASE)
 """Of the place's life: who asks again weeks later asks for another mail. Of the release, too: it tries again what an older one
 could not write, or what a server did not like about it."""
 
@@ -154,7 +189,37 @@ def about(kind: str, *more: str) -> sa.ColumnElement[str]:
     return text + sa.literal("".join(f"/{one}" for one in more), sa.Text) if more else text
 
 
-def _stood(column: sa.ColumnElement[Any]) -> Any:
+def told_of_another(name: str) -> Any:
+    """What somebody was told of the same place and session by another kind."""
+    return TOLD.alias(f"told_{name}")
+
+
+def with_told(found: sa.FromClause, told: Any, name: str) -> sa.FromClause:
+    return found.outerjoin(told, sa.and_(told.c.recipient == PLACE.c.person_id, told.c.about == about(name)))
+
+
+def told_since(other: Any) -> sa.ColumnElement[bool]:
+    """`was_told_since`."""
+    return sa.and_(other.c.told_at.is_not(None), sa.or_(TOLD.c.told_at.is_(None), TOLD.c.told_at < other.c.told_at))
+
+
+def to_hear_of_its_end(told_place: Any) -> sa.ColumnElement[bool]:
+    """`is_to_hear_of_its_end`."""
+    return sa.and_(told_place.c.content.is_not(None), sa.func.coalesce(told_place.c.until > NOW, sa.false()))
+
+
+def is_open(*names: str) -> sa.ColumnElement[bool]:
+    """Whether a mail of one of these kinds about the same place and session is on its way."""
+    return sa.exists().where(OPEN.c.recipient == PLACE.c.person_id, OPEN.c.about.in_([about(name) for name in names]))
+
+
+def microseconds_of(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """`microseconds`, as text."""
+    counted = sa.cast(sa.extract("epoch", moment) * 1_000_000, sa.BigInteger)
+    return sa.cast(sa.func.coalesce(counted, 0), sa.Text)
+
+
+def stood(column: sa.ColumnElement[Any]) -> Any:
     """Of the newest statement of a place from before go-live."""
     return (
         sa.select(column)
@@ -172,7 +237,7 @@ def known_before(standing: Standing, told: Any = TOLD) -> Any:
     return (
         sa.select(SESSION_SAID)
         .where(SESSION_SAID.c.session_id == SESSION.c.session_id)
-        .where(nothing_told(told), _stood(PLACE_SAID.c.state) == standing)
+        .where(nothing_told(told), stood(PLACE_SAID.c.state) == standing)
         .order_by(
             before.desc(),
             (SESSION_SAID.c.source == SESSION.c.source).desc(),
@@ -199,7 +264,7 @@ def life_before() -> sa.ColumnElement[int]:
         .correlate(PLACE_SAID)
         .scalar_subquery()
     )
-    return sa.func.coalesce(_stood(earlier), 0)
+    return sa.func.coalesce(stood(earlier), 0)
 
 
 def around(places: sa.FromClause, subject: sa.ColumnElement[str], *, always: bool = False) -> sa.FromClause:

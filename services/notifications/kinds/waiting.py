@@ -17,7 +17,7 @@ from services.notifications.ledger import NOTHING, Content, OpenNotice, Told, no
 from services.notifications.letters import BriefMail, arranged
 from services.notifications.sheets import CALM, CHANGED, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, SCHEDULED
-from services.notifications.tables import MAILBOX, NOW, OPEN, PLACE, SESSION, SINCE, TOLD, is_another
+from services.notifications.tables import MAILBOX, NOW, PLACE, SESSION, SINCE, TOLD, is_another
 from services.notifications.templates.words import notices_of
 from services.notifications.untold import (
     ANOTHER_MAIL,
@@ -31,14 +31,16 @@ from services.notifications.untold import (
     standing,
 )
 from services.notifications.untold import is_another as has_another
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.values import immutable
 
-NAME = "waiting"
+NAME = sessions.WAITING_NAME
 WAITING, WAITING_CHANGE, WAITING_ENDED = "waiting", "waiting_change", "waiting_ended"
-BEGUN, WITHDRAWN = "begun", "withdrawn"
-"""Why waiting ended, beside CANCELLED."""
+BEGUN, WITHDRAWN, UNHEARD = "begun", "withdrawn", "unheard"
+"""Why waiting ended, beside CANCELLED. UNHEARD: a place was offered, and the time to answer was over before any mail could say so."""
+AGAIN = "again"
+"""Why somebody is told that they wait: a place that was held for them is not any more."""
 
 
 @immutable
@@ -52,8 +54,10 @@ class Waiting(Matter):
     """Which it was at go-live."""
     told_place: Told | None
     """What they were told of a place."""
-    place_is_open: bool
-    """Whether a mail about a place is on its way to them."""
+    told_offer: Told | None
+    """What they were told of a place that is held for them."""
+    other_is_open: bool
+    """Whether a mail about a place, or about the offer of one, is on its way to them."""
 
     @property
     def waits_for(self) -> str | None:
@@ -69,7 +73,9 @@ class Waiting(Matter):
         waits_for = None
         if found.letter != WAITING_ENDED and not self.facts.settled:
             waits_for = ENROLMENT
-        elif self.place_is_open or (found.letter != WAITING_ENDED and self._believes_in_a_place):
+        elif self.other_is_open or (
+            found.letter != WAITING_ENDED and sessions.is_to_hear_of_its_end(self.told_place, now)
+        ):
             waits_for = ANOTHER_MAIL
         by_others = (told is None or told.said is None) and found.before is not None
         return judged(replace(found, waits_for=waits_for, told_by_others=by_others), told, believed, to, now=now)
@@ -89,10 +95,6 @@ class Waiting(Matter):
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
         return BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
-
-    @property
-    def _believes_in_a_place(self) -> bool:
-        return self.told_place is not None and self.told_place.until is not None
 
     def _believed(self, told: Told | None) -> Told:
         place, known = self.facts.place, self.facts.known_before
@@ -115,23 +117,30 @@ class Waiting(Matter):
                 return None
             moved = believes and before is not None and not elsewhere and _life_of(told.content) == self.life
             says = self.facts.true_now(content)
-            return Difference(WAITING_CHANGE, says, before=before) if moved else Difference(WAITING, says)
+            if moved:
+                return Difference(WAITING_CHANGE, says, before=before)
+            was_offered = self.told_offer is not None and self.told_offer.until is not None
+            return Difference(WAITING, says, because=AGAIN if was_offered else None)
         if not believes or self._is_told_of_a_place(told):
             return None
         says = (before or self.facts.true_now(None)).model_copy(update={"hash": None})
-        because: str
-        if session.state == CANCELLED:
-            because = CANCELLED
-        else:
-            because = BEGUN if self.facts.stands(Standing.WAITLISTED) else WITHDRAWN
-        return Difference(WAITING_ENDED, says, because=because)
+        return Difference(WAITING_ENDED, says, because=self._because)
+
+    @property
+    def _because(self) -> str:
+        place, session = self.facts.place, self.facts.session
+        if session is not None and session.state == CANCELLED:
+            return CANCELLED
+        if self.facts.stands(Standing.WAITLISTED):
+            return BEGUN
+        has_lapsed = place is not None and place.reason == WithdrawalReason.OFFER_EXPIRED
+        return UNHEARD if has_lapsed else WITHDRAWN
 
     def _is_told_of_a_place(self, told: Told) -> bool:
         """Or will be, or was since: then mails about the place say how it stands."""
         if self.facts.stands(Standing.ENROLLED) or self.facts.stands(Standing.OFFERED):
             return True
-        told_at = self.told_place.told_at if self.told_place is not None else None
-        return told_at is not None and (told.told_at is None or told.told_at < told_at)
+        return sessions.was_told_since(told, self.told_place, self.told_offer)
 
 
 def _named(content: str, life: int) -> str:
@@ -145,7 +154,7 @@ def _life_of(content: str | None) -> int | None:
 
 # --- what it says --------------------------------------------------------------------------
 
-_NOTICES = notices_of(NAME, WAITING, WAITING_CHANGE, CANCELLED, BEGUN, WITHDRAWN)
+_NOTICES = notices_of(NAME, WAITING, AGAIN, WAITING_CHANGE, CANCELLED, BEGUN, WITHDRAWN, UNHEARD)
 _TONES = {WAITING: CALM, WAITING_CHANGE: CHANGED, WAITING_ENDED: OFF}
 
 
@@ -156,7 +165,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _known = sessions.known_before(Standing.WAITLISTED)
-_told_place = TOLD.alias("told_place")
+_told_place, _told_offer = sessions.told_of_another(sessions.PLACE_NAME), sessions.told_of_another(sessions.OFFER_NAME)
 _life = sa.func.coalesce(sessions.LIFE, 0)
 
 
@@ -174,14 +183,10 @@ _until = sa.case((_is_known, _known.c.ends_at), else_=TOLD.c.until)
 _believes = sa.and_(_believed.is_not(None), _until.is_not(None))
 _is_told_of_a_place = sa.or_(
     sa.and_(PLACE.c.state.in_([Standing.ENROLLED, Standing.OFFERED]), SESSION.c.state == SCHEDULED),
-    sa.and_(
-        _told_place.c.told_at.is_not(None),
-        sa.or_(TOLD.c.told_at.is_(None), TOLD.c.told_at < _told_place.c.told_at),
-    ),
+    sessions.told_since(_told_place),
+    sessions.told_since(_told_offer),
 )
-_place_is_open = sa.exists().where(
-    OPEN.c.recipient == PLACE.c.person_id, OPEN.c.about == sessions.about(sessions.PLACE_NAME)
-)
+_other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME)
 _may_wait = sa.or_(
     PLACE.c.state == Standing.WAITLISTED, TOLD.c.recipient.is_not(None), sessions.ever_stood(Standing.WAITLISTED)
 )
@@ -192,16 +197,14 @@ _end = sa.case((_until.is_(None), SESSION.c.starts_at), else_=sa.func.greatest(S
 
 def _around(places: sa.FromClause) -> sa.FromClause:
     found = sessions.around(places, sessions.about(NAME), always=True)
-    subject = sessions.about(sessions.PLACE_NAME)
-    return found.outerjoin(
-        _told_place, sa.and_(_told_place.c.recipient == PLACE.c.person_id, _told_place.c.about == subject)
-    ).outerjoin(_known, sa.true())
+    found = sessions.with_told(found, _told_place, sessions.PLACE_NAME)
+    return sessions.with_told(found, _told_offer, sessions.OFFER_NAME).outerjoin(_known, sa.true())
 
 
 def _read(reading: Reading, rules: Rules) -> Waiting:
     facts = sessions.read(reading, known=True)
-    life, life_before, is_open = reading.values(3)
-    return Waiting(facts, life, life_before, reading.next(Told), is_open)
+    life, life_before, other_is_open = reading.values(3)
+    return Waiting(facts, life, life_before, reading.next(Told), reading.next(Told), other_is_open)
 
 
 WAITING_KIND = Kind(
@@ -230,7 +233,7 @@ WAITING_KIND = Kind(
         ENROLMENT: _waits_for_enrolment,
         ANOTHER_MAIL: sa.and_(
             ~_waits_for_enrolment,
-            sa.or_(_place_is_open, sa.and_(_content.is_not(None), _told_place.c.until.is_not(None))),
+            sa.or_(_other_is_open, sa.and_(_content.is_not(None), sessions.to_hear_of_its_end(_told_place))),
         ),
     },
     unknown=sessions.UNKNOWN,
@@ -241,7 +244,7 @@ WAITING_KIND = Kind(
     ),
     told_by_others=sa.and_(_is_known, _content.is_not(None)),
     made_of=sessions.MADE_OF,
-    columns=(*sessions.READ, *_known.c, _life, _life_before, _place_is_open, *_told_place.c),
+    columns=(*sessions.READ, *_known.c, _life, _life_before, _other_is_open, *_told_place.c, *_told_offer.c),
     read=_read,
     sheet=_sheet,
     missed_at=_end,

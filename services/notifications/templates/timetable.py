@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from zoneinfo import ZoneInfo
+
 from babel.dates import format_date, format_interval, format_skeleton, format_time
 
 from services.notifications.templates.words import Words
@@ -106,6 +109,13 @@ def when_told(meeting: Meeting, locale: str) -> When:
     else:
         date, hours = f"{date}, {hours} – {format_date(ends, 'full', locale=locale)}", until
     return When(date, hours if meeting.zone == HOME_ZONE else f"{hours} ({meeting.zone})")
+
+
+def moment_told(moment: dt.datetime, zone: str, locale: str) -> When:
+    """`czwartek, 26 listopada 2026, 9:00`, by the clocks of that zone."""
+    local = moment.astimezone(ZoneInfo(zone))
+    hours = format_time(local.time(), "H:mm", locale=locale)
+    return When(format_date(local.date(), "full", locale=locale), hours if zone == HOME_ZONE else f"{hours} ({zone})")
 
 
 def dates_told(meetings: tuple[Meeting, ...], locale: str) -> str:

@@ -30,6 +30,14 @@ class Notice(BaseModel):
     where: str | None = None
     reason: str | None = None
     """Why the person receives it, if it is not about a place."""
+    moment: str | None = None
+    """What happens at the moment that the mail names, if it names one."""
+    figures: dict[str, str] = {}
+    """What the numbers that the mail names are, by their names."""
+    page: str | None = None
+    """What the button says that leads to the page of their place, if it is something else."""
+    steps_without_page: tuple[str, ...] = ()
+    """What to do where mails lead to no page, if it is something else."""
     in_doubt: str | None = None
     """Said besides, while nobody knows whether the last mail about it arrived."""
 
@@ -103,6 +111,16 @@ class Notices(BaseModel):
     place_cancelled: Notice
 
 
+class ReplyWords(BaseModel):
+    """What a mail about a place says besides where a session needs to know who comes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    page: str
+    step: str
+    step_without_page: str
+
+
 class Words(BaseModel):
     """One language. A word that is missing or unknown is refused when the process starts, not when a mail is due."""
 
@@ -123,6 +141,7 @@ class Words(BaseModel):
     changed: Changed
     day_notes: DayNotes
     calendar_steps: CalendarSteps
+    reply: ReplyWords
     notices: Notices
 
 

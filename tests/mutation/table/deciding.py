@@ -161,4 +161,13 @@ MUTATIONS = (
         "    owner = None",
         ("tests/shared/test_working.py::test_what_is_set_aside_between_writers_names_both",),
     ),
+    Mutation(
+        "held requests that are too many for one transaction are looked at in the next",
+        "shared/deciding/thinking.py",
+        "    for moment in rest:\n        working[Due].put(moment)\n",
+        "",
+        (
+            "tests/enrolment/test_hearing.py::test_more_held_requests_than_one_transaction_looks_at_are_all_decided_when_their_session_is_announced",
+        ),
+    ),
 )

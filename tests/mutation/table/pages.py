@@ -103,7 +103,7 @@ MUTATIONS = (
     Mutation(
         "a page offers only what can be done",
         "services/enrolment/pages/showing.py",
-        "            return (Act.ASK_AGAIN,) if may_ask else ()",
+        "            return (Act.ASK_AGAIN,) if place.reason in ASKED_FOR_AGAIN else ()",
         "            return (Act.ASK_AGAIN,)",
         ("tests/enrolment/test_pages.py::test_a_place_that_a_rule_took_says_why_and_is_not_asked_for_again",),
     ),
@@ -150,5 +150,19 @@ MUTATIONS = (
         '				request>uri regexp "^(/[^/?]*).*" "$1"\n',
         "",
         ("tests/compose/test_declared.py::test_what_the_origin_logs_holds_no_address_of_a_page_and_no_header",),
+    ),
+    Mutation(
+        "whoever let an offer go may ask again on its page",
+        "services/enrolment/pages/showing.py",
+        "    WithdrawalReason.OFFER_DECLINED,\n    WithdrawalReason.OFFER_EXPIRED,\n",
+        "",
+        ("tests/enrolment/test_showing.py::test_whoever_is_out_by_their_own_doing_may_ask_again",),
+    ),
+    Mutation(
+        "integrators read of a refusal what people read",
+        "services/enrolment/pages/reasons.html",
+        "Enrolment was over. Ask",
+        "It was over. Ask",
+        ("tests/enrolment/test_reasons.py::test_the_table_of_codes_names_every_one_with_what_people_read",),
     ),
 )

@@ -137,6 +137,10 @@ CREATE TABLE projection.place (
     session_id TEXT NOT NULL,
     person_id TEXT NOT NULL,
     state TEXT NOT NULL,
+    reason TEXT,
+    offered_at TIMESTAMP WITH TIME ZONE,
+    offered_until TIMESTAMP WITH TIME ZONE,
+    reply TEXT NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
@@ -149,8 +153,45 @@ CREATE TABLE projection.place_said (
     session_id TEXT NOT NULL,
     person_id TEXT NOT NULL,
     state TEXT NOT NULL,
+    reason TEXT,
+    offered_at TIMESTAMP WITH TIME ZONE,
+    offered_until TIMESTAMP WITH TIME ZONE,
+    reply TEXT NOT NULL,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
+
+CREATE TABLE projection.risk (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    minimum BIGINT NOT NULL,
+    confirmed BIGINT NOT NULL,
+    enrolled BIGINT NOT NULL,
+    CONSTRAINT risk_key PRIMARY KEY (session_id)
+);
+
+CREATE INDEX risk_heard ON projection.risk (heard_at);
+
+CREATE TABLE projection.refusal (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    asked_for TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    CONSTRAINT refusal_key PRIMARY KEY (session_id, person_id)
+);
+
+CREATE INDEX refusal_heard ON projection.refusal (heard_at);
+
+CREATE INDEX refusal_person ON projection.refusal (person_id);
 
 CREATE INDEX place_heard ON projection.place (heard_at);
 
@@ -173,6 +214,9 @@ CREATE TABLE projection.session (
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
     noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
+    opens_at TIMESTAMP WITH TIME ZONE,
+    minimum BIGINT,
+    decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
@@ -180,6 +224,8 @@ CREATE TABLE projection.session (
 CREATE INDEX session_ends ON projection.session (ends_at);
 
 CREATE INDEX session_noon_before ON projection.session (noon_before_at);
+
+CREATE INDEX session_decides ON projection.session (decides_at);
 
 CREATE INDEX session_heard ON projection.session (heard_at);
 
@@ -200,6 +246,9 @@ CREATE TABLE projection.session_said (
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
     noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
     content TEXT NOT NULL,
+    opens_at TIMESTAMP WITH TIME ZONE,
+    minimum BIGINT,
+    decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );

@@ -1,0 +1,321 @@
+"""Mails about an offer: that a free place is held for somebody until a deadline, that it is another one now, and that it is held no longer.
+
+Who takes the place, or waits again, is told so by the mail about the place or about the waiting list, and not twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from services.notifications.kinds import sessions
+from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.sessions import LASTS, NOTHING_TOLD, SAID_FOR_LATER, UNSETTLED, Facts
+from services.notifications.ledger import Content, OpenNotice, Told, nothing_yet
+from services.notifications.letters import BriefMail, arranged
+from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
+from services.notifications.state import CANCELLED, SCHEDULED, Place, PlaceSaid, Session
+from services.notifications.tables import MAILBOX, NOW, PLACE, PLACE_SAID, SESSION, SINCE, TOLD, is_another
+from services.notifications.templates.words import notices_of
+from services.notifications.untold import (
+    ANOTHER_MAIL,
+    ENROLMENT,
+    JUST_BEFORE,
+    Addressee,
+    Difference,
+    Matter,
+    judged,
+    never_told,
+    standing,
+)
+from services.notifications.untold import is_another as has_another
+from shared.contracts.enrolment import Standing, WithdrawalReason
+from shared.contracts.model import Language
+from shared.contracts.notifications import OfferTold
+from shared.values import immutable
+
+NAME = sessions.OFFER_NAME
+OFFER, OFFER_CHANGE, OFFER_ENDED = "offer", "offer_change", "offer_ended"
+EXPIRED, DECLINED, BEGUN, ENDED = "expired", "declined", "begun", "ended"
+"""Why an offer ended, beside CANCELLED."""
+Held = tuple[dt.datetime | None, dt.datetime | None]
+"""When an offer was made, and until when it may be accepted."""
+
+
+@immutable
+class Offer(Matter):
+    """That a place in a session is held for a person, until they answer or the deadline passes.
+
+    Whether an answer came in time only enrolment knows: between the deadline and its word nothing is told.
+    """
+
+    facts: Facts
+    held_before: Held
+    """The offer that was open at go-live."""
+    lapsed: PlaceSaid | None
+    """What was said of the offer that nobody answered, if that is how the place ended."""
+    told_place: Told | None
+    told_waiting: Told | None
+    other_is_open: bool
+    """Whether a mail about their place, or their waiting, is on its way to them."""
+
+    @property
+    def waits_for(self) -> str | None:
+        return self.facts.waits_for
+
+    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+        if self.facts.place is None or self.facts.session is None:
+            return None
+        believed = self._believed(told)
+        found = self._found(believed, to, now)
+        if found is None:
+            return None
+        waits_for = None
+        if found.letter != OFFER_ENDED and not self.facts.settled:
+            waits_for = ENROLMENT
+        elif self.other_is_open or (
+            found.letter != OFFER_ENDED and sessions.is_to_hear_of_its_end(self.told_place, now)
+        ):
+            waits_for = ANOTHER_MAIL
+        by_others = (told is None or told.said is None) and found.before is not None
+        return judged(replace(found, waits_for=waits_for, told_by_others=by_others), told, believed, to, now=now)
+
+    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+        """An offer that ended because nobody answered, and that nobody had been told of. That one has ended harms nobody not to know: whoever
+        would still answer finds on its page how the place stands."""
+        session, lapsed = self.facts.session, self.lapsed
+        if session is None or lapsed is None or lapsed.offered_until is None:
+            return None
+        end = min(lapsed.offered_until, session.starts_at)
+        if not since < end <= now or lapsed.heard_at >= end or session.heard_at >= end:
+            return None
+        then = replace(self, facts=replace(self.facts, place=lapsed))
+        return never_told(then.difference(told, to, now=end - JUST_BEFORE), self._believed(told))
+
+    def named(self, content: Content, language: Language) -> Content:
+        return self.facts.named(content, language)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        mail = BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
+        says = found.says.says
+        return replace(mail, moment=says.offered_until) if found.says.hash and isinstance(says, OfferTold) else mail
+
+    def _believed(self, told: Told | None) -> Told:
+        place, known = self.facts.place, self.facts.known_before
+        assert place is not None
+        told = told or nothing_yet(place.person_id, f"{NAME}/{place.session_id}")
+        if told.said is not None or known is None or known.state != SCHEDULED or self.held_before[1] is None:
+            return told
+        content = _named(known.content, self.held_before)
+        by_others = sessions.by_others(told, known, content)
+        return replace(by_others, said=_says(Content(hash=content, says=sessions.told_of(known)), self.held_before))
+
+    def _found(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
+        place, session = self.facts.place, self.facts.session
+        assert place is not None
+        assert session is not None
+        believes = told.content is not None and told.until is not None and now < max(told.until, session.ends_at)
+        before = standing(told.said) or standing(told.certain)
+        if self.facts.stands(Standing.OFFERED):
+            if not _is_held(place, session, now):
+                return None
+            held = (place.offered_at, place.offered_until)
+            content = _named(session.content, held)
+            elsewhere = has_another(told, to)
+            if told.content == content and not elsewhere:
+                return None
+            changed = believes and before is not None and not elsewhere and _which(told.content) == _which(content)
+            says = _says(self.facts.true_now(content), held)
+            return Difference(OFFER_CHANGE, says, before=before) if changed else Difference(OFFER, says)
+        if not believes or self._is_told_otherwise(told, now):
+            return None
+        says = (before or self.facts.true_now(None)).model_copy(update={"hash": None})
+        return Difference(OFFER_ENDED, says, because=self._because(now))
+
+    def _because(self, now: dt.datetime) -> str:
+        place, session = self.facts.place, self.facts.session
+        if session is not None and session.state == CANCELLED:
+            return CANCELLED
+        if session is not None and now >= session.starts_at:
+            return BEGUN
+        match place.reason if place is not None else None:
+            case WithdrawalReason.OFFER_EXPIRED:
+                return EXPIRED
+            case WithdrawalReason.OFFER_DECLINED | WithdrawalReason.REQUESTED:
+                return DECLINED
+        return ENDED
+
+    def _is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
+        """Or will be, or was since: then other mails say how it stands."""
+        session = self.facts.session
+        if self.facts.stands(Standing.ENROLLED):
+            return True
+        if self.facts.stands(Standing.WAITLISTED) and session is not None and now < session.starts_at:
+            return True
+        return sessions.was_told_since(told, self.told_place, self.told_waiting)
+
+
+def _is_held(place: Place, session: Session, now: dt.datetime) -> bool:
+    return place.offered_until is not None and now < place.offered_until and now < session.starts_at
+
+
+def _says(content: Content, held: Held) -> Content:
+    """With the offer, beside the session that it is for."""
+    offered_at, offered_until = held
+    fields = dict(content.says) | {"of": "offer", "offered_at": offered_at, "offered_until": offered_until}
+    return content.model_copy(update={"says": OfferTold(**fields)})
+
+
+def _named(content: str, held: Held) -> str:
+    """Another offer with the same deadline is another one: whoever let the first pass is asked again."""
+    return "/".join((content, *(str(sessions.microseconds(moment)) for moment in reversed(held))))
+
+
+def _which(content: str | None) -> str:
+    return (content or "").rpartition("/")[2]
+
+
+# --- what it says --------------------------------------------------------------------------
+
+_NOTICES = notices_of(NAME, OFFER, OFFER_CHANGE, CANCELLED, EXPIRED, DECLINED, BEGUN, ENDED)
+_TONES = {OFFER: GOOD, OFFER_CHANGE: CHANGED, OFFER_ENDED: OFF}
+_ON_ITS_PAGE = (OFFER, OFFER_CHANGE, EXPIRED, DECLINED)
+"""Where there is something to do on the page of the place."""
+
+
+def _sheet(mail: BriefMail, office: Office) -> Sheet:
+    situation = mail.because or mail.letter
+    sheet = brief(mail, office, _NOTICES[mail.language][situation], _TONES[mail.letter])
+    return replace(sheet, page=mail if situation in _ON_ITS_PAGE else None)
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+_known = sessions.known_before(Standing.OFFERED)
+_told_place, _told_waiting = (
+    sessions.told_of_another(sessions.PLACE_NAME),
+    sessions.told_of_another(sessions.WAITING_NAME),
+)
+
+
+def _content_of(
+    content: sa.ColumnElement[str], at: sa.ColumnElement[dt.datetime], until: sa.ColumnElement[dt.datetime]
+) -> sa.ColumnElement[str]:
+    return content + "/" + sessions.microseconds_of(until) + "/" + sessions.microseconds_of(at)
+
+
+_at_before, _until_before = sessions.stood(PLACE_SAID.c.offered_at), sessions.stood(PLACE_SAID.c.offered_until)
+_stands = sa.and_(PLACE.c.state == Standing.OFFERED, SESSION.c.state == SCHEDULED)
+_is_open = sa.and_(_stands, sa.func.coalesce(PLACE.c.offered_until > NOW, sa.false()), SESSION.c.starts_at > NOW)
+_content = sa.case((_is_open, _content_of(SESSION.c.content, PLACE.c.offered_at, PLACE.c.offered_until)))
+_is_known = sa.and_(NOTHING_TOLD, _known.c.state == SCHEDULED, _until_before.is_not(None))
+_believed = sa.case((_is_known, _content_of(_known.c.content, _at_before, _until_before)), else_=TOLD.c.content)
+_until = sa.case((_is_known, _known.c.ends_at), else_=TOLD.c.until)
+_is_told_otherwise = sa.or_(
+    sa.and_(
+        SESSION.c.state == SCHEDULED,
+        sa.or_(
+            PLACE.c.state == Standing.ENROLLED,
+            sa.and_(PLACE.c.state == Standing.WAITLISTED, SESSION.c.starts_at > NOW),
+        ),
+    ),
+    sessions.told_since(_told_place),
+    sessions.told_since(_told_waiting),
+)
+_other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.WAITING_NAME)
+_may_be_offered = sa.or_(
+    PLACE.c.state == Standing.OFFERED, TOLD.c.recipient.is_not(None), sessions.ever_stood(Standing.OFFERED)
+)
+_waits_for_enrolment = sa.and_(_content.is_not(None), UNSETTLED)
+_lapsed = (
+    sa.select(PLACE_SAID)
+    .where(PLACE.c.reason == WithdrawalReason.OFFER_EXPIRED)
+    .where(PLACE_SAID.c.session_id == PLACE.c.session_id, PLACE_SAID.c.person_id == PLACE.c.person_id)
+    .where(PLACE_SAID.c.source == PLACE.c.source, PLACE_SAID.c.state == Standing.OFFERED)
+    .order_by(PLACE_SAID.c.version.desc())
+    .limit(1)
+    .correlate(PLACE)
+    .lateral("lapsed")
+)
+_end = sa.case((_lapsed.c.offered_until.is_not(None), sa.func.least(_lapsed.c.offered_until, SESSION.c.starts_at)))
+_said_then = _content_of(SESSION.c.content, _lapsed.c.offered_at, _lapsed.c.offered_until)
+
+
+def _around(places: sa.FromClause) -> sa.FromClause:
+    found = sessions.around(places, sessions.about(NAME), always=True)
+    found = sessions.with_told(found, _told_place, sessions.PLACE_NAME)
+    found = sessions.with_told(found, _told_waiting, sessions.WAITING_NAME)
+    return found.outerjoin(_known, sa.true()).outerjoin(_lapsed, sa.true())
+
+
+def _read(reading: Reading, rules: Rules) -> Offer:
+    facts = sessions.read(reading, known=True)
+    at_before, until_before, other_is_open = reading.values(3)
+    lapsed, told_place, told_waiting = reading.next(PlaceSaid), reading.next(Told), reading.next(Told)
+    return Offer(facts, (at_before, until_before), lapsed, told_place, told_waiting, other_is_open)
+
+
+OFFER_KIND = Kind(
+    name=NAME,
+    letters=(OFFER, OFFER_CHANGE, OFFER_ENDED),
+    scope=sessions.SESSIONS,
+    around=_around,
+    about=sessions.about(NAME),
+    content=_content,
+    differs=sa.and_(
+        _may_be_offered,
+        sa.or_(
+            sa.and_(
+                _content.is_not(None),
+                sa.or_(_believed.is_distinct_from(_content), is_another(TOLD.c.mailbox, MAILBOX)),
+            ),
+            sa.and_(
+                ~_stands,
+                _believed.is_not(None),
+                sa.func.coalesce(sa.func.greatest(_until, SESSION.c.ends_at) > NOW, sa.false()),
+                _until.is_not(None),
+                ~_is_told_otherwise,
+            ),
+        ),
+    ),
+    waits={
+        ENROLMENT: _waits_for_enrolment,
+        ANOTHER_MAIL: sa.and_(
+            ~_waits_for_enrolment,
+            sa.or_(_other_is_open, sa.and_(_content.is_not(None), sessions.to_hear_of_its_end(_told_place))),
+        ),
+    },
+    unknown=sessions.UNKNOWN,
+    parts=(
+        LASTS,
+        sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),
+        sa.and_(~LASTS, NOTHING_TOLD, SESSION.c.session_id.in_(SAID_FOR_LATER)),
+    ),
+    told_by_others=sa.and_(_is_known, _content.is_not(None)),
+    made_of=sessions.MADE_OF,
+    columns=(
+        *sessions.READ,
+        *_known.c,
+        _at_before,
+        _until_before,
+        _other_is_open,
+        *_lapsed.c,
+        *_told_place.c,
+        *_told_waiting.c,
+    ),
+    read=_read,
+    sheet=_sheet,
+    missed_at=_end,
+    missed=sa.and_(
+        sa.func.coalesce(_end <= NOW, sa.false()),
+        _end > SINCE,
+        SESSION.c.state == SCHEDULED,
+        _lapsed.c.heard_at < _end,
+        SESSION.c.heard_at < _end,
+        sa.or_(_believed.is_distinct_from(_said_then), is_another(TOLD.c.mailbox, MAILBOX)),
+        TOLD.c.given_up.is_distinct_from(_said_then),
+    ),
+    yields_to=(PLACE, SESSION),
+)

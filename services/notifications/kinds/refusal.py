@@ -1,0 +1,274 @@
+"""The mail about a refusal: why somebody who asked for a place did not get one, and what they can do.
+
+A refusal changes no place, so it is a row of its own beside it. It is told once, as long as nothing newer was said about the place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import assert_never
+
+import sqlalchemy as sa
+
+from services.notifications.kinds import sessions
+from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
+from services.notifications.kinds.sessions import LASTS, Facts
+from services.notifications.ledger import Content, OpenNotice, Told, nothing_yet
+from services.notifications.letters import BriefMail
+from services.notifications.sheets import CALM, OFF, Office, Sheet, brief
+from services.notifications.state import CANCELLED, Refusal
+from services.notifications.tables import (
+    CONTACT,
+    OPEN,
+    PERSON,
+    PLACE,
+    REFUSAL,
+    SESSION,
+    SETTLED,
+    SINCE,
+    TOLD,
+    TOPIC,
+    TOWN,
+)
+from services.notifications.templates.words import notices_of
+from services.notifications.untold import ANOTHER_MAIL, JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
+from shared.contracts.enrolment import AskedFor, RefusalReason, Standing
+from shared.contracts.model import Language
+from shared.contracts.notifications import RefusalTold
+from shared.values import immutable
+
+NAME = "refusal"
+REFUSED = "refused"
+OPEN_NOW = "open_now"
+"""Why somebody was refused whose request came before enrolment opened, when it is open by now."""
+
+
+def is_mailed(reason: RefusalReason) -> bool:
+    """Whether it is of use to who asked for a place to hear why they have none."""
+    match reason:
+        case (
+            RefusalReason.NOT_IN_TEAM
+            | RefusalReason.TOWN_NOT_QUALIFIED
+            | RefusalReason.NOT_ADMITTED
+            | RefusalReason.NOT_BY_ONESELF
+            | RefusalReason.NOT_OPEN_YET
+            | RefusalReason.ENROLMENT_CLOSED
+            | RefusalReason.FROZEN
+            | RefusalReason.SESSION_CANCELLED
+            | RefusalReason.SESSION_STARTED
+            | RefusalReason.NEVER_KNOWN
+            | RefusalReason.NO_PLACE
+            | RefusalReason.NO_OFFER
+            | RefusalReason.OFFER_EXPIRED
+            | RefusalReason.REMOVED_BY_OFFICE
+            | RefusalReason.OVERLAPS
+        ):
+            return True
+        case (
+            RefusalReason.ALREADY_PLACED  # They have what they asked for.
+            | RefusalReason.WITHDRAWN_SINCE
+            | RefusalReason.ASKED_SINCE  # Their newer word counts, and its answer is told.
+            | RefusalReason.PERSON_ERASED  # Nobody writes to them.
+            | RefusalReason.NOMINATIONS_CLOSED
+            | RefusalReason.TEAM_BY_RULE
+            | RefusalReason.NOT_OF_TOWN
+            | RefusalReason.DOES_NOT_FIT  # Their coordinator asked, and is answered.
+        ):
+            return False
+        case never:
+            assert_never(never)
+
+
+MAILED = tuple(reason for reason in RefusalReason if is_mailed(reason))
+WITHOUT_PLACE = (Standing.NONE, Standing.WITHDRAWN)
+
+
+@immutable
+class Refused(Matter):
+    """That a person asked for a place in a session and did not get one. Who asked to be out and was refused is out, or keeps a place: both are
+    told by the mails about the place, if anything has to be."""
+
+    refusal: Refusal
+    facts: Facts
+    told_place: Told | None
+    other_is_open: bool
+    """Whether a mail about their place, an offer or their waiting is on its way to them."""
+    since: dt.datetime
+
+    @property
+    def waits_for(self) -> str | None:
+        return self.facts.waits_for
+
+    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+        session = self.facts.session
+        if session is None or now >= session.ends_at or not self._is_to_be_said:
+            return None
+        content = self.refusal.event_id
+        if told is not None and told.content == content:
+            return None
+        because = self._because(now)
+        reason = OPEN_NOW if because == OPEN_NOW else self.refusal.reason
+        fields = dict(self.facts.true_now(None).says) | {"of": "refusal", "reason": reason}
+        says = RefusalTold(**fields, opens_at=session.opens_at)
+        is_first = self.other_is_open or sessions.is_to_hear_of_its_end(self.told_place, now)
+        found = Difference(
+            REFUSED,
+            Content(hash=content, says=says),
+            because=because,
+            waits_for=ANOTHER_MAIL if is_first else None,
+        )
+        return judged(found, told, told or nothing_yet("", ""), to, now=now)
+
+    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+        """Only what was on its way: who was told nothing has nothing, and knows it."""
+        session = self.facts.session
+        if session is None or not since < session.ends_at <= now:
+            return None
+        return never_told(self.difference(told, to, now=session.ends_at - JUST_BEFORE), told or nothing_yet("", ""))
+
+    def named(self, content: Content, language: Language) -> Content:
+        return self.facts.named(content, language)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        mail = BriefMail.of(self.facts, notice, found)
+        session = self.facts.session
+        is_to_come = found.because == RefusalReason.NOT_OPEN_YET and session is not None
+        return replace(mail, moment=session.opens_at) if is_to_come and session is not None else mail
+
+    @property
+    def _is_to_be_said(self) -> bool:
+        refusal, place = self.refusal, self.facts.place
+        if refusal.heard_at < self.since:  # Whoever answered then told them, too.
+            return False
+        if (
+            refusal.asked_for != AskedFor.PLACE
+            or refusal.standing not in WITHOUT_PLACE
+            or not is_mailed(refusal.reason)
+        ):
+            return False
+        if place is None:
+            return True
+        if place.source == refusal.source:
+            return place.version < refusal.version
+        return place.heard_at <= refusal.heard_at
+
+    def _because(self, now: dt.datetime) -> str:
+        """As it is now: what somebody is told to do has to be possible."""
+        session = self.facts.session
+        if session is not None and session.state == CANCELLED:
+            return RefusalReason.SESSION_CANCELLED
+        if session is not None and now >= session.starts_at:
+            return RefusalReason.SESSION_STARTED
+        if self.refusal.reason == RefusalReason.NOT_OPEN_YET:
+            opens_at = session.opens_at if session is not None else None
+            return RefusalReason.NOT_OPEN_YET if opens_at is not None and now < opens_at else OPEN_NOW
+        return self.refusal.reason
+
+
+# --- what it says --------------------------------------------------------------------------
+
+_NOTICES = notices_of(NAME, *MAILED, OPEN_NOW)
+_TOO_EARLY = (RefusalReason.NOT_OPEN_YET, OPEN_NOW)
+"""Nothing is lost."""
+_ON_ITS_PAGE = (RefusalReason.OFFER_EXPIRED,)
+"""Where whoever reads it can ask again themselves: they had a place on the list, so there is a page of it."""
+
+
+def _sheet(mail: BriefMail, office: Office) -> Sheet:
+    assert mail.because is not None
+    sheet = brief(mail, office, _NOTICES[mail.language][mail.because], CALM if mail.because in _TOO_EARLY else OFF)
+    return replace(sheet, page=mail if mail.because in _ON_ITS_PAGE else None)
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+_about = sa.literal(f"{NAME}/", sa.Text) + REFUSAL.c.session_id
+_told_place = sessions.told_of_another(sessions.PLACE_NAME)
+_other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME, sessions.WAITING_NAME)
+_of_session = REFUSAL.c.session_id == SESSION.c.session_id
+_is_newest = sa.or_(
+    PLACE.c.session_id.is_(None),
+    sa.case(
+        (PLACE.c.source == REFUSAL.c.source, PLACE.c.version < REFUSAL.c.version),
+        else_=PLACE.c.heard_at <= REFUSAL.c.heard_at,
+    ),
+)
+_is_to_be_said = sa.and_(
+    REFUSAL.c.asked_for == AskedFor.PLACE,
+    REFUSAL.c.standing.in_(WITHOUT_PLACE),
+    REFUSAL.c.reason.in_(MAILED),
+    _is_newest,
+)
+_content = sa.case((sa.and_(_is_to_be_said, LASTS), REFUSAL.c.event_id))
+
+
+def _around(refusals: sa.FromClause) -> sa.FromClause:
+    of_place = sa.and_(PLACE.c.session_id == REFUSAL.c.session_id, PLACE.c.person_id == REFUSAL.c.person_id)
+    found = (
+        refusals.join(SESSION, _of_session)
+        .outerjoin(PLACE, of_place)
+        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == REFUSAL.c.person_id, TOLD.c.about == _about))
+        .outerjoin(CONTACT, CONTACT.c.person_id == REFUSAL.c.person_id)
+        .outerjoin(SETTLED, sessions.IS_SETTLED)
+    )
+    return sessions.with_told(found, _told_place, sessions.PLACE_NAME)
+
+
+_MARK = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
+
+
+def _is_news(table: sa.Table) -> sa.ColumnElement[bool]:
+    return table.c.heard_at >= _MARK
+
+
+_pair = sa.select(REFUSAL.c.person_id, REFUSAL.c.session_id)
+_key = sa.func.split_part(OPEN.c.about, "/", 2)
+_of_open = sa.and_(REFUSAL.c.person_id == OPEN.c.recipient, REFUSAL.c.session_id == _key)
+REFUSALS = Scope(
+    keys=REFUSAL,
+    recipient=REFUSAL.c.person_id,
+    key=REFUSAL.c.session_id,
+    news=sa.union_all(
+        _pair.where(_is_news(REFUSAL)),
+        _pair.join(SESSION, _of_session).where(_is_news(SESSION)),
+        *(
+            _pair.join(table, table.c.person_id == REFUSAL.c.person_id).where(_is_news(table))
+            for table in (CONTACT, PERSON)
+        ),
+        *(
+            _pair.join(SESSION, _of_session).join(table, SESSION.c[key] == table.c[key]).where(LASTS, _is_news(table))
+            for table, key in ((TOPIC, "topic"), (TOWN, "city_id"))
+        ),
+    ),
+    soon=(sa.exists().where(_of_open, _is_news(REFUSAL)),),
+)
+"""Of most of them there is no place: it is not where they are found."""
+
+
+def _read(reading: Reading, rules: Rules) -> Refused:
+    refusal = reading.next(Refusal)
+    facts = sessions.read(reading, known=False)
+    (other_is_open,) = reading.values(1)
+    assert refusal is not None
+    return Refused(refusal, facts, reading.next(Told), other_is_open, rules.since)
+
+
+REFUSAL_KIND = Kind(
+    name=NAME,
+    letters=(REFUSED,),
+    scope=REFUSALS,
+    around=_around,
+    about=_about,
+    content=_content,
+    differs=sa.and_(_content.is_not(None), REFUSAL.c.heard_at >= SINCE, TOLD.c.content.is_distinct_from(_content)),
+    waits={ANOTHER_MAIL: sa.or_(_other_is_open, sessions.to_hear_of_its_end(_told_place))},
+    unknown=sessions.UNKNOWN,
+    parts=(LASTS,),
+    told_by_others=sa.false(),
+    made_of=sessions.MADE_OF,
+    columns=(*REFUSAL.c, *sessions.READ, _other_is_open, *_told_place.c),
+    read=_read,
+    sheet=_sheet,
+    yields_to=(REFUSAL, SESSION),
+)

@@ -1,0 +1,144 @@
+"""The mail to the office that a session is at risk: on its decision day too few people had confirmed.
+
+Each statement of it is told once, while the session takes place and has not begun: what to do about it only the office can decide.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from services.notifications.kinds import sessions
+from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
+from services.notifications.kinds.sessions import LASTS, Facts
+from services.notifications.ledger import Content, OpenNotice, Told, nothing_yet
+from services.notifications.letters import BriefMail
+from services.notifications.sheets import CHANGED, Office, Sheet, brief
+from services.notifications.state import SCHEDULED, Risk, Session
+from services.notifications.tables import CONTACT, NOW, OFFICE, OPEN, RISK, SESSION, SINCE, TOLD, digest
+from services.notifications.templates.words import notices_of
+from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
+from shared.contracts.model import Language
+from shared.contracts.notifications import RiskTold
+from shared.values import immutable
+
+NAME = "risk"
+AT_RISK = "at_risk"
+
+
+@immutable
+class AtRisk(Matter):
+    """That fewer people have confirmed than a session needs."""
+
+    risk: Risk
+    facts: Facts
+    since: dt.datetime
+
+    @property
+    def waits_for(self) -> str | None:
+        return self.facts.waits_for
+
+    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+        session, risk = self.facts.session, self.risk
+        if session is None or session.state != SCHEDULED or now >= session.starts_at or risk.heard_at < self.since:
+            return None
+        if told is not None and told.content == risk.event_id:
+            return None
+        figures = {"minimum": risk.minimum, "confirmed": risk.confirmed, "enrolled": risk.enrolled}
+        says = RiskTold(**dict(self.facts.true_now(None).says) | {"of": "risk"} | figures)
+        return judged(
+            Difference(AT_RISK, Content(hash=risk.event_id, says=says)), told, told or nothing_yet("", ""), to, now=now
+        )
+
+    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+        """Only what was on its way: who looks at the session sees it there."""
+        session = self.facts.session
+        if session is None or not since < session.starts_at <= now:
+            return None
+        return never_told(self.difference(told, to, now=session.starts_at - JUST_BEFORE), told or nothing_yet("", ""))
+
+    def named(self, content: Content, language: Language) -> Content:
+        return self.facts.named(content, language)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        risk = self.risk
+        figures = (("minimum", risk.minimum), ("confirmed", risk.confirmed), ("enrolled", risk.enrolled))
+        return replace(BriefMail.of(self.facts, notice, found), figures=figures)
+
+
+# --- what it says --------------------------------------------------------------------------
+
+_NOTICES = notices_of(NAME, AT_RISK)
+
+
+def _sheet(mail: BriefMail, office: Office) -> Sheet:
+    return brief(mail, office, _NOTICES[mail.language][AT_RISK], CHANGED)
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+_recipient = sa.literal(OFFICE, sa.Text)
+_about = sa.literal(f"{NAME}/", sa.Text) + RISK.c.session_id
+_of_session = RISK.c.session_id == SESSION.c.session_id
+_is_ahead = sa.and_(SESSION.c.state == SCHEDULED, SESSION.c.starts_at > NOW)
+_content = sa.case((_is_ahead, RISK.c.event_id))
+_mark = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
+_key = sa.func.split_part(OPEN.c.about, "/", 2)
+RISKS = Scope(
+    keys=RISK,
+    recipient=_recipient,
+    key=RISK.c.session_id,
+    news=sa.union_all(
+        *(
+            sa.select(_recipient.label("recipient"), RISK.c.session_id)
+            .join(SESSION, _of_session)
+            .where(table.c.heard_at >= _mark)
+            for table in (RISK, SESSION)
+        )
+    ),
+    soon=(),
+)
+
+
+def _around(risks: sa.FromClause) -> sa.FromClause:
+    """Nobody's contact: the office's address is a setting."""
+    return (
+        risks.join(SESSION, _of_session)
+        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == _recipient, TOLD.c.about == _about))
+        .outerjoin(CONTACT, sa.false())
+    )
+
+
+_columns = (*SESSION.c, sessions.CITY_NAME, *sessions.TOPIC_NAMES)
+
+
+def _read(reading: Reading, rules: Rules) -> AtRisk:
+    risk, session = reading.next(Risk), reading.next(Session)
+    city_name, name_pl, name_en = reading.values(3)
+    assert risk is not None
+    return AtRisk(risk, Facts(None, session, city_name, (name_pl, name_en) if name_pl else None), rules.since)
+
+
+RISK_KIND = Kind(
+    name=NAME,
+    letters=(AT_RISK,),
+    scope=RISKS,
+    around=_around,
+    about=_about,
+    content=_content,
+    differs=sa.and_(_content.is_not(None), RISK.c.heard_at >= SINCE, TOLD.c.content.is_distinct_from(_content)),
+    waits={},
+    unknown=sessions.UNKNOWN,
+    parts=(LASTS,),
+    told_by_others=sa.false(),
+    made_of=digest(
+        sa.bindparam("office_email", type_=sa.Text()), sessions.CITY_NAME, *sessions.TOPIC_NAMES, sessions.RELEASE
+    ),
+    columns=(*RISK.c, *_columns),
+    read=_read,
+    sheet=_sheet,
+    yields_to=(RISK, SESSION),
+    to_office=True,
+)
