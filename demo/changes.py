@@ -35,6 +35,13 @@ def say_changes(
     _say_departures(feed, teams, towns, today, moments, rng)
 
 
+def moved(training: Training) -> Training:
+    """The same about a week later."""
+    starts = SUPPLEMENTARY_STARTS if training.kind is SessionKind.SUPPLEMENTARY else IN_DEPTH_STARTS
+    run = days.next_run(training.first_day + dt.timedelta(days=7), len(training.meetings), starts)
+    return dataclasses.replace(training, meetings=training_days(run))
+
+
 def _say_course(feed: Feed, training: Training, moments: Iterator[dt.datetime], rng: random.Random) -> None:
     match training.course:
         case Course.ANNOUNCED_LATE:
@@ -43,10 +50,7 @@ def _say_course(feed: Feed, training: Training, moments: Iterator[dt.datetime], 
             raised = dataclasses.replace(training, capacity=training.capacity + 3)
             feed.say(SessionRescheduled.model_validate(raised.facts()), PLANNER, next(moments))
         case Course.MOVED:
-            starts = SUPPLEMENTARY_STARTS if training.kind is SessionKind.SUPPLEMENTARY else IN_DEPTH_STARTS
-            run = days.next_run(training.first_day + dt.timedelta(days=7), len(training.meetings), starts)
-            moved = dataclasses.replace(training, meetings=training_days(run))
-            feed.say(SessionRescheduled.model_validate(moved.facts()), PLANNER, next(moments))
+            feed.say(SessionRescheduled.model_validate(moved(training).facts()), PLANNER, next(moments))
         case Course.RELOCATED:
             venue = rng.choice([venue for venue in names.TOWN_VENUES if venue != training.venue])
             relocated = dataclasses.replace(

@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, field
 
 from demo import names
+from demo.changes import moved
 from demo.directory import Fate, Person, everyone
 from demo.feed import PORTAL, Feed, ticks
 from demo.planner import Course, Training
@@ -44,6 +45,8 @@ class Portal:
     teams: dict[str, list[Person]]
     rng: random.Random
     _conversations: dict[str, list[Ask]] = field(default_factory=dict)
+    _busy: dict[str, set[dt.date]] = field(default_factory=dict)
+    """The days for which somebody has asked for a place."""
 
     def say(self, feed: Feed, now: dt.datetime) -> None:
         """Says all requests, spread over the last three hours; within a session they keep their order."""
@@ -90,7 +93,9 @@ class Portal:
     def _ask_for_in_depth(self) -> None:
         """People of the region ask; some trainings get more requests than seats; some people think better of it."""
         for training in self._in_depth(*ASKABLE):
-            pool = [person for person in training.team(self.teams) if person.requests]
+            pool = [
+                person for person in training.team(self.teams) if person.requests and self._is_free(person, training)
+            ]
             if training.course is Course.OVERSUBSCRIBED:
                 wanted = training.capacity + self.rng.randint(4, 7)
             elif training.course is Course.ANNOUNCED_LATE:
@@ -100,6 +105,7 @@ class Portal:
             asking = self.rng.sample(pool, wanted)
             for person in asking:
                 self._asks(training.session_id, person)
+                self._busy.setdefault(person.person_id, set()).update(_days(training))
             if training.course is Course.OVERSUBSCRIBED:
                 for person in (asking[0], asking[3], asking[-2]):  # Two with a place, one who waits.
                     self._withdraws(training.session_id, person)
@@ -114,6 +120,16 @@ class Portal:
             self._repeats(training.session_id, two)  # Sent again after the withdrawal: must not bring the place back.
             self._repeats(training.session_id, three)
             self._asks(training.session_id, three)  # Asked twice: refused, the place stands.
+
+    def _is_free(self, person: Person, training: Training) -> bool:
+        """Whether neither their team nor they themselves are trained elsewhere on its days: they would be refused, or wait."""
+        of_team = (
+            _days(one)
+            for one in self.trainings
+            if one.kind is SessionKind.SUPPLEMENTARY and any(town.city_id == person.city_id for town in one.towns)
+        )
+        busy = self._busy.get(person.person_id, set()).union(*of_team)
+        return busy.isdisjoint(_days(training))
 
     def _uncontested(self) -> list[Training]:
         """In-depth trainings with seats to spare; those announced late come first."""
@@ -164,3 +180,9 @@ class Portal:
             pool = [p for p in training.team(self.teams) if p.requests and p.kind is not MemberKind.COORDINATOR]
             for person in self.rng.sample(pool, count):
                 self._withdraws(training.session_id, person)
+
+
+def _days(training: Training) -> set[dt.date]:
+    """When it is, as planned and as it may be moved."""
+    held = [training, moved(training)] if training.course is Course.MOVED else [training]
+    return {meeting.starts_local.date() for one in held for meeting in one.meetings}

@@ -57,6 +57,8 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
     "enrolment": (
         Kind("on waiting lists", lambda books: int(books["places"]["waiting_ahead"]), "people who get the next free seat"),
         Kind("sessions not settled", lambda books: int(books["places"]["unsettled_sessions"]), "a statement of theirs was heard and not drawn all consequences from: over in a moment. Mail of places waits for it"),
+        Kind("sessions over capacity", lambda books: int(books["places"]["sessions_over_capacity"]), "more have a place than there are seats, by the planner's or the office's word: none is given until there is room. The session says who came last"),
+        Kind("people with two places at once", lambda books: int(books["places"]["two_places_at_once"]), "a session moved onto another, or the office gave a place: their coordinator asks which one they give back. The roster says `clashes_with`"),
         Kind("sessions oversold", lambda books: int(books["places"]["oversold_sessions"]), "never: tell us"),
     ),
     "attendance": (

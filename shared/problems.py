@@ -70,6 +70,12 @@ UNDECIDABLE = Kind(
     "This cannot be decided",
     "Look up the `reason`, put right what it names, and send the command again.",
 )
+CHANGED_SINCE = Kind(
+    "changed-since",
+    412,
+    "It has changed since",
+    "Look at it as it stands now, decide anew, and send the tag that it has now as `If-Match`.",
+)
 IMPLAUSIBLE_TIME = Kind(
     "implausible-time",
     422,

@@ -19,7 +19,9 @@ ARCHIVE = "archive"
 """Whoever states what was decided before go-live: the one outside system that speaks on the services' own streams."""
 OPERATOR = "operator"
 """The command `rollcall` inside the network: looks at everything, writes nothing."""
-USERS = (*(service.name for service in SERVICES), OUTSIDE, ARCHIVE, OPERATOR)
+CONSOLE = "console"
+"""The programme office's own console, should it speak to Kafka: what is done without a rule is asked by it alone."""
+USERS = (*(service.name for service in SERVICES), OUTSIDE, ARCHIVE, CONSOLE, OPERATOR)
 
 
 class Kind(IntEnum):
@@ -64,6 +66,9 @@ def grants() -> frozenset[Grant]:
     given |= {Grant(OPERATOR, Operation.READ, Kind.TOPIC, name) for name in STREAMS}
     for name, stream in STREAMS.items():
         # What a service says about its own decisions, nobody else may say. Everything else is said by outside systems.
+        if stream.asked_by is not None:
+            given.add(Grant(stream.asked_by, Operation.WRITE, Kind.TOPIC, name))
+            continue  # Nor read by them: it holds reasons, and what comes of it is said elsewhere.
         if stream.owner is None:
             given.add(Grant(OUTSIDE, Operation.WRITE, Kind.TOPIC, name))
         # Personal data lives in the compacted streams only: who writes there knows what they wrote.

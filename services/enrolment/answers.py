@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from shared.contracts.enrolment import Basis, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
@@ -40,6 +40,16 @@ class Town(Shape):
     stages: list[StageOutcome]
 
 
+class Correction(Shape):
+    """What the office says instead of the planner, and what the planner said then. Null: that is as the planner says."""
+
+    capacity: int | None
+    planned_capacity: int | None
+    places_per_town: int | None
+    planned_places_per_town: int | None
+    decided_at: dt.datetime
+
+
 class Session(Shape):
     """A dated training, and how many have a place or wait."""
 
@@ -65,9 +75,24 @@ class Session(Shape):
         state="scheduled",
         terms={},
         details={"contact": "szkolenia@example.org"},
-        enrolled=40,
+        enrolled=41,
         offered=0,
         waitlisted=2,
+        seats=38,
+        places_per_town=None,
+        taken=40,
+        extra=1,
+        free=0,
+        over_capacity=2,
+        came_last=["person-0031", "person-0017"],
+        correction={
+            "capacity": 38,
+            "planned_capacity": 40,
+            "places_per_town": None,
+            "planned_places_per_town": None,
+            "decided_at": "2026-10-01T08:15:00Z",
+        },
+        tag="3-1",
     )
 
     session_id: str
@@ -87,6 +112,19 @@ class Session(Shape):
     enrolled: int
     offered: int = Field(description="Places held for somebody until they answer.")
     waitlisted: int
+    seats: int = Field(description="For how many it is: by the planner, or by the office instead.")
+    places_per_town: int | None = Field(description="How many of one town may have a place, likewise.")
+    taken: int = Field(description="Of the seats: who has one, and who is offered one.")
+    extra: int = Field(description="Places that the office gave beside the rules: in no other figure but `enrolled`.")
+    free: int = Field(ge=0)
+    over_capacity: int = Field(
+        ge=0, description="How many more have a place than there are seats: until then none is given."
+    )
+    came_last: list[str] = Field(description="So many people, who came last of those with a place; the last first.")
+    correction: Correction | None = Field(
+        description="What the office has laid over the planner's word, while that holds."
+    )
+    tag: str = Field(description="For `If-Match`: the same while neither planner nor office says anything anew.")
 
 
 class OnRoster(Shape):
@@ -107,12 +145,14 @@ class OnRoster(Shape):
         queued_at="2026-10-01T08:15:00Z",
         offered_until=None,
         reply="none",
+        clashes_with=[],
         nomination_id=None,
         substitute_for=None,
         substituted_by=None,
         episode=1,
         decided_at="2026-10-01T08:15:00Z",
         event_id="0199aa00-0000-7000-8000-000000000009",
+        tag="1",
     )
 
     person_id: str
@@ -131,12 +171,16 @@ class OnRoster(Shape):
     queued_at: dt.datetime | None = Field(description="Since when the person is in line.")
     offered_until: dt.datetime | None = Field(description="Until when the place is held for them, if it is on offer.")
     reply: Reply
+    clashes_with: list[str] = Field(
+        description="The sessions at the same time in which they have a place: to be resolved, or why others are before them."
+    )
     nomination_id: str | None = Field(description="Which nomination brought them in.")
     substitute_for: str | None = Field(description="Instead of whom they came.")
     substituted_by: str | None = Field(description="Who came instead of them.")
     episode: int
     decided_at: dt.datetime
     event_id: str
+    tag: str = Field(description="For `If-Match`: the same while nothing is said anew of this place.")
 
 
 class Place(Shape):
@@ -145,6 +189,7 @@ class Place(Shape):
     state: Standing
     reason: WithdrawalReason | None
     refusal: RefusalReason | None
+    tag: str = Field(description="For `If-Match`: the same while nothing is said anew of it.")
 
 
 class DecidedRequest(Decided):
@@ -155,7 +200,7 @@ class DecidedRequest(Decided):
         session_id="session-0001",
         person_id="person-0001",
         outcome="ParticipantEnrolled",
-        place={"state": "enrolled", "reason": None, "refusal": None},
+        place={"state": "enrolled", "reason": None, "refusal": None, "tag": "1"},
     )
 
     session_id: str
@@ -166,9 +211,45 @@ class DecidedRequest(Decided):
         "PlaceOffered",
         "EnrolmentWithdrawn",
         "EnrolmentRefused",
+        "AlreadySo",
         "Held",
-    ] = Field(description="The fact that answered it. `Held`: it waits for what it is about.")
+    ] = Field(
+        description="The fact that answered it. `Held`: it waits for what it is about. `AlreadySo`: what the office wants is so already."
+    )
     place: Place | None = Field(description="How the place stands now, also if another request has changed it since.")
+
+
+class DecidedCorrection(Decided):
+    """What became of a correction of a session's room."""
+
+    model_config = exemplified(**DECIDED, session_id="session-0001", outcome="TermsCorrected")
+
+    session_id: str
+    outcome: Literal["TermsCorrected", "AlreadySo", "Held"] = Field(
+        description="The fact that answered it. `Held`: nobody has announced the session yet. `AlreadySo`: it is so already."
+    )
+
+
+class OfficeDecision(Shape):
+    """Something that the office decided about a session, or about a place in it."""
+
+    model_config = exemplified(
+        event_id="0199aa00-0000-7000-8000-000000000009",
+        decided_at="2026-10-01T08:15:00Z",
+        decided_by="anna",
+        note="speaks on the second day",
+        asked_for="extra_place",
+        person_id="person-0001",
+        outcome="ParticipantEnrolled",
+    )
+
+    event_id: str
+    decided_at: dt.datetime
+    decided_by: str
+    note: str
+    asked_for: AskedFor
+    person_id: str | None = Field(description="Null: it was about the session.")
+    outcome: str = Field(description="The fact that says so.")
 
 
 class TownCalled(Shape):
@@ -197,8 +278,8 @@ class AnsweredNomination(Shape):
 
 
 _NOMINEES: list[JsonValue] = [
-    {"person_id": "person-0001", "standing": "enrolled", "reason": None},
-    {"person_id": "person-0002", "standing": "none", "reason": "not_of_town"},
+    {"person_id": "person-0001", "standing": "enrolled", "reason": None, "other_session_id": None},
+    {"person_id": "person-0002", "standing": "none", "reason": "not_of_town", "other_session_id": None},
 ]
 
 
@@ -264,8 +345,8 @@ class DecidedSubstitution(Decided):
         session_id="session-0001",
         city_id="geonames:776597",
         outcome="EnrolmentWithdrawn",
-        leaves={"state": "withdrawn", "reason": "substituted", "refusal": None},
-        comes={"state": "enrolled", "reason": None, "refusal": None},
+        leaves={"state": "withdrawn", "reason": "substituted", "refusal": None, "tag": "4"},
+        comes={"state": "enrolled", "reason": None, "refusal": None, "tag": "1"},
     )
 
     session_id: str
@@ -301,6 +382,10 @@ class Places(Shape):
     oversold_sessions: int
     waiting_ahead: int = Field(description="Who waits for a session that has not begun.")
     unsettled_sessions: int
+    sessions_over_capacity: int = Field(
+        description="Of those that have not begun: more have a place than there are seats."
+    )
+    two_places_at_once: int = Field(description="People who have two places at the same time of day, ahead.")
 
 
 class EnrolmentBooks(Books):
@@ -319,6 +404,8 @@ class EnrolmentBooks(Books):
             "oversold_sessions": 0,
             "waiting_ahead": 6,
             "unsettled_sessions": 0,
+            "sessions_over_capacity": 1,
+            "two_places_at_once": 0,
         },
         towns_qualified={"1": 54},
         people=1800,

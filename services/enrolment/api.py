@@ -10,7 +10,8 @@ from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import coordinating, views
-from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OnRoster, Session, Town
+from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OfficeDecision, OnRoster, Session, Town
+from services.enrolment.office_api import office_routes
 from services.enrolment.paths import NO_SUCH_SESSION, NO_SUCH_TOWN, CityId, SessionId, found
 from shared.contracts.model import Id, OptionalLine
 from shared.contracts.planner import SessionStanding
@@ -91,6 +92,13 @@ def app_of(runtime: Runtime) -> FastAPI:
             found(await views.session(connection, session_id), session_id)
             return await views.roster(connection, session_id)
 
+    @read.get("/sessions/{session_id}/decisions", responses=of_a_session)
+    async def list_decisions(session_id: SessionId) -> list[OfficeDecision]:
+        """What the office decided about the session and the places in it beside the rules, the oldest first."""
+        async with runtime.engine.connect() as connection:
+            found(await views.session(connection, session_id), session_id)
+            return await views.decisions(connection, session_id)
+
     @write.post("/sessions/{session_id}/requests", responses=may_answer(*COMMAND, NO_SUCH_PATH))
     async def request_place(
         session_id: SessionId, asking: Asking, actor: Annotated[Actor, Writer], idempotency_key: IdempotencyKey = None
@@ -128,4 +136,5 @@ def app_of(runtime: Runtime) -> FastAPI:
     app.include_router(read)
     app.include_router(write)
     app.include_router(coordinating.routes_of(runtime))
+    app.include_router(office_routes(runtime))
     return app

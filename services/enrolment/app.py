@@ -29,6 +29,7 @@ def service_of(rules: EnrolmentRules) -> Service:
             "programme.teams",
             "programme.sessions",
             "enrolment.requests",
+            "enrolment.office",
         ),
         own=("enrolment.events",),
         make=MAKE,

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.state import (
     Call,
+    Correction,
     Line,
     LinkKey,
     Membership,
@@ -40,6 +41,7 @@ from shared.contracts.enrolment import (
     PlacesSettled,
     RefusalReason,
     SessionAtRisk,
+    TermsCorrected,
     WithdrawalReason,
     standing_after,
     what_was_asked,
@@ -158,6 +160,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.reply,
         body.replied_at,
         body.replied_for,
+        body.clashes_with,
         body.nomination_id,
         body.substitute_for,
         body.substituted_by,
@@ -219,27 +222,41 @@ def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
     return Risk(*meta(heard), body.session_id, body.minimum, body.confirmed, body.enrolled, body.decided_at)
 
 
+def correction_of(heard: Heard[TermsCorrected]) -> Correction:
+    body = heard.body
+    return Correction(
+        *meta(heard),
+        body.session_id,
+        body.capacity,
+        body.planned_capacity,
+        body.places_per_town,
+        body.planned_places_per_town,
+        body.decided_at,
+    )
+
+
 def follow_place(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PlaceFact]) -> None:
     """The answer to a request follows from the fact that gave it; from an offer, when it ends; from a number, the next one."""
     body = heard.body
-    if body.request_source and body.request_id:
-        working[Answer].put(
-            Answer(
-                body.request_source,
-                body.request_id,
-                heard.subject,
-                what_was_asked(body),
-                body.request_digest,
-                type(body).__name__,
-                body.episode,
-                heard.event_id,
-            )
-        )
-    line = working[Line].get(body.session_id)
-    if body.queue is not None and (line is None or body.queue > line.last_number):
-        working[Line].put(Line(body.session_id, body.queue))
+    _answered(working, heard, what_was_asked(body), body.episode)
+    if body.queue is not None and (not isinstance(old, Place) or old.queue != body.queue):
+        line = working[Line].get(body.session_id)
+        if line is None or body.queue > line.last_number:
+            working[Line].put(Line(body.session_id, body.queue))
     was_on_offer = isinstance(old, Place) and old.offered_until is not None
     _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)
+
+
+def follow_correction(working: Working, old: FactRow | None, new: FactRow, heard: Heard[TermsCorrected]) -> None:
+    """The answer to the office."""
+    _answered(working, heard, AskedFor.CORRECTION, 0)
+
+
+def _answered(working: Working, heard: Heard[PlaceFact | TermsCorrected], asked_for: AskedFor, episode: int) -> None:
+    body = heard.body
+    if body.request_source and body.request_id:
+        asked = (body.request_source, body.request_id, heard.subject, asked_for, body.request_digest)
+        working[Answer].put(Answer(*asked, type(body).__name__, episode, heard.event_id))
 
 
 def follow_nomination(working: Working, old: FactRow | None, new: FactRow, heard: Heard[NominationAnswered]) -> None:
@@ -299,6 +316,7 @@ DERIVE: dict[type[FactRow], Derive] = {
     Nomination: follow_nomination,
     Session: follow_session,
     Settled: follow_settled,
+    Correction: follow_correction,
 }
 
 
@@ -310,6 +328,7 @@ MAKE: dict[Any, Any] = {
     TrainingNeedDeclared: need_of,
     PlacesSettled: settled_of,
     SessionAtRisk: risk_of,
+    TermsCorrected: correction_of,
     NominationAnswered: nomination_of,
     LinkKeyStated: link_key_of,
     **dict.fromkeys(members(CallFact), call_of),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from services.enrolment.corrections import capacity_of, share_of
 from services.enrolment.eligibility import qualifies
 from services.enrolment.state import Call, Session, Town
 from shared.contracts.enrolment import CallEnd, CallFact, NominationsCalledOff, NominationsInvited
@@ -36,7 +37,8 @@ def _call(
         ends = CallEnd.TOWN_NOT_ELIGIBLE
     if ends is not None:
         return _called_off(working, before, ends) if before and before.ended is None and before.until > now else None
-    places, until = min(session.terms.places_per_town or session.capacity, session.capacity), session.nominations_end
+    room, until = capacity_of(working, session), session.nominations_end
+    places = min(share_of(working, session) or room, room)
     assert until is not None  # Else nobody is called.
     if before is not None and before.ended is None and (before.places, before.until) == (places, until):
         return None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from services.enrolment.corrections import capacity_of, share_of, stated_at
 from services.enrolment.eligibility import (
     Wait,
     announced_at,
@@ -28,6 +29,7 @@ from services.enrolment.eligibility import (
     will_not_come,
 )
 from services.enrolment.offering import offer_ends
+from services.enrolment.overlaps import clashes, in_the_way
 from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
 from services.enrolment.state import Line, Membership, Place, Session, Settled
 from services.enrolment.stating import NO_REPLY, Asked, refuse
@@ -64,22 +66,24 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
     changing: dict[str, dict[str, Any]] = {}
     for place in places:
         if place.is_active and now < session.starts_at and not is_erased(working, place.person_id):
-            town = town_of_place(working, session, place)
+            outside = place.basis == Basis.OFFICE  # Nobody asks for which town they come.
+            town = place.city_id if outside else town_of_place(working, session, place)
             if will_not_come(place, session):
                 leaving[place.person_id] = Leave(WithdrawalReason.REQUESTED, said_at=place.last_asked_at)
             elif isinstance(town, WithdrawalReason):
                 leaving[place.person_id] = Leave(town)
             else:
-                changing[place.person_id] = _revised(session, place, town or place.city_id)
+                changing[place.person_id] = _revised(working, session, place, town or place.city_id)
     entering = [*_returning(working, session, places), *_team(working, session, places)]
     return settled_with(working, session, at=at, now=now, leaving=leaving, entering=entering, changing=changing)
 
 
-def _revised(session: Session, place: Place, city_id: str | None) -> dict[str, Any]:
-    """What is said anew of a place that stays: for which town it is, and that whoever confirmed for other times has not confirmed for
-    these."""
+def _revised(working: Working, session: Session, place: Place, city_id: str | None) -> dict[str, Any]:
+    """What is said anew of a place that stays: for which town it is, what else is at the same time, and that whoever confirmed for
+    other times has not confirmed for these."""
     moved = place.replied_for is not None and place.replied_for != session.times
-    return {"city_id": city_id, **(NO_REPLY if moved else {})}
+    at_once = clashes(working, session, place.person_id)
+    return {"city_id": city_id, "clashes_with": at_once, **(NO_REPLY if moved else {})}
 
 
 def _offers_end(working: Working, session: Session, now: dt.datetime) -> list[PlaceState]:
@@ -123,7 +127,8 @@ def decide_request(
     if isinstance(found, Wait):
         return found
     if isinstance(found, RefusalReason):
-        return [refuse(session.session_id, person_id, place, AskedFor.PLACE, found, asked, working.now)]
+        other = in_the_way(working, session, person_id, found)
+        return [refuse(session.session_id, person_id, place, AskedFor.PLACE, found, asked, working.now, other)]
     return _one_more(working, session, place, Entry(person_id, found, Basis.REQUEST, at, asked), at=at, now=now)
 
 
@@ -186,22 +191,24 @@ def decide_withdrawal(
     return settled_with(working, session, at=at, now=now, leaving={person_id: leave})
 
 
-def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> list[PlacesSettled]:
-    """That the places follow from this statement of the session, unless we have said that.
+def decide_settled(
+    working: Working, session: Session, *, now: dt.datetime, is_corrected: bool = False
+) -> list[PlacesSettled]:
+    """That the places follow from this statement of the session, unless we have said that, or the office has laid something over it since.
 
     The seats are those that places are counted against: never fewer than are taken, for nobody loses one; of a session that is
     settled, what it had when it began.
     """
     before = working[Settled].get(session.session_id)
-    if before is not None and before.is_by(session):
+    if before is not None and before.is_by(session) and not is_corrected:
         return []
-    taken = sum(place.state.takes_seat for place in working[Place].where("session_id", session.session_id))
-    seats = max(session.capacity, taken)
+    seats = max(capacity_of(working, session), len(seated_in(working, session.session_id)))
     if before is not None and before.seats is not None:
-        if not session.state.takes_place or session.heard_at >= settles_at(working, session):
+        if not session.state.takes_place or stated_at(working, session) >= settles_at(working, session):
             seats = before.seats  # Nobody's place was looked at with the new number.
         elif now >= session.starts_at:
             seats = max(seats, before.seats)
+    moments = before.decided_moments if before is not None and before.is_by(session) else ()
     settled = PlacesSettled(
         session_id=session.session_id,
         session_source=session.source,
@@ -209,6 +216,7 @@ def decide_settled(working: Working, session: Session, *, now: dt.datetime) -> l
         session_version=session.version,
         seats=seats,
         announced_at=announced_at(working, session),
+        decided_moments=(*map(SessionMoment, moments),),
         decided_at=working.now,
     )
     return [settled]
@@ -269,7 +277,7 @@ def room_of(working: Working, session: Session, *, at: dt.datetime, now: dt.date
     offered = terms.free_places == FreePlaces.OFFERED and now < session.starts_at
     return Room(
         seats_of(working, session),
-        None if released else terms.places_per_town,
+        None if released else share_of(working, session),
         offer_ends(terms, now, latest=until) if offered else None,
         is_given=at < until,
         is_open=session.state.takes_place,
@@ -297,7 +305,10 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
         if was_taken_by_rule(place) and not will_not_come(place, session):
             membership = in_time_for(working, session, place.person_id)
             if membership is not None:
-                entries.append(Entry(place.person_id, membership.city_id, place.basis, returning=place))
+                at_once = clashes(working, session, place.person_id)
+                entries.append(
+                    Entry(place.person_id, membership.city_id, place.basis, returning=place, clashes_with=at_once)
+                )
     return entries
 
 
@@ -311,6 +322,12 @@ def _team(working: Working, session: Session, places: Iterable[Place]) -> list[E
     found = (in_time_for(working, session, person_id) for person_id in people)
     joined = sorted((one.from_date, one.person_id) for one in found if one is not None)
     return [
-        Entry(person_id, session.city_id, Basis.TEAM, dt.datetime.combine(from_date, dt.time(), dt.UTC))
+        Entry(
+            person_id,
+            session.city_id,
+            Basis.TEAM,
+            dt.datetime.combine(from_date, dt.time(), dt.UTC),
+            clashes_with=clashes(working, session, person_id),
+        )
         for from_date, person_id in joined
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from services.enrolment.corrections import capacity_of, stated_at
+from services.enrolment.overlaps import clashes
 from services.enrolment.state import (
     Membership,
     Person,
@@ -14,7 +16,7 @@ from services.enrolment.state import (
     Stage,
     Town,
 )
-from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionKind, SessionStanding
 from shared.contracts.selection import TownOutcome
 from shared.events.decoding import FUTURE_TOLERANCE
@@ -96,10 +98,13 @@ def is_erased(working: Working, person_id: str) -> bool:
 def eligible_city(working: Working, session: Session, person_id: str) -> str | RefusalReason | Wait:
     """The town for which the person may come; or why not; or what is not known yet.
 
-    Someone of whom no membership was ever heard is not known, also if their name is: it may still come.
+    Someone of whom no membership was ever heard is not known, also if their name is: it may still come. Nobody may whom the office has
+    removed, or who has a place at the same time of day.
     """
     if is_erased(working, person_id):
         return RefusalReason.PERSON_ERASED
+    if _is_removed(working, session, person_id):
+        return RefusalReason.REMOVED_BY_OFFICE
     memberships = list(current_memberships(working, session, person_id))
     admitted = [membership for membership in memberships if admits(session, membership)]
     if memberships and not admitted:
@@ -107,7 +112,7 @@ def eligible_city(working: Working, session: Session, person_id: str) -> str | R
     answers = {membership.city_id: qualifies(working, membership.city_id, session) for membership in admitted}
     for city_id, answer in answers.items():
         if answer:
-            return city_id
+            return RefusalReason.OVERLAPS if clashes(working, session, person_id) else city_id
     if any(answer is None for answer in answers.values()):
         return Wait("town")
     if answers:
@@ -119,6 +124,8 @@ def why_not_for(working: Working, session: Session, person_id: str, city_id: str
     """Why the person cannot come for this town, whichever others they work for; or what is not known yet. None: they can."""
     if is_erased(working, person_id):
         return RefusalReason.PERSON_ERASED
+    if _is_removed(working, session, person_id):
+        return RefusalReason.REMOVED_BY_OFFICE
     if not working[Membership].where("person_id", person_id):
         return Wait("person")
     memberships = [one for one in current_memberships(working, session, person_id) if one.city_id == city_id]
@@ -129,7 +136,15 @@ def why_not_for(working: Working, session: Session, person_id: str, city_id: str
     answer = qualifies(working, city_id, session)
     if answer is None:
         return Wait("town")
-    return None if answer else RefusalReason.TOWN_NOT_QUALIFIED
+    if not answer:
+        return RefusalReason.TOWN_NOT_QUALIFIED
+    return RefusalReason.OVERLAPS if clashes(working, session, person_id) else None
+
+
+def _is_removed(working: Working, session: Session, person_id: str) -> bool:
+    """Whether the office has taken their place, and nobody gets round it."""
+    place = working[Place].get(session.session_id, person_id)
+    return place is not None and place.is_removed
 
 
 def never_eligible(working: Working, session: Session | None, person_id: str) -> RefusalReason:
@@ -250,12 +265,14 @@ def in_time_for(working: Working, session: Session, person_id: str) -> Membershi
 def seats_of(working: Working, session: Session) -> int:
     """How many may have a place. What is said once a session is settled makes the room smaller for newcomers, and never larger."""
     settled = working[Settled].get(session.session_id)
-    if session.heard_at < settles_at(working, session) or settled is None or settled.seats is None:
-        return session.capacity
-    return min(settled.seats, session.capacity)
+    capacity = capacity_of(working, session)
+    if stated_at(working, session) < settles_at(working, session) or settled is None or settled.seats is None:
+        return capacity
+    return min(settled.seats, capacity)
 
 
 def seated_in(working: Working, session_id: str) -> list[Place]:
-    """Those whose seats nobody else can have."""
+    """Those whose seats nobody else can have. Whom the office gave a place beside the rules has none of these."""
     places = working[Place]
-    return [place for state in TAKE_SEATS for place in places.where("state", state, session_id=session_id)]
+    seated = (place for state in TAKE_SEATS for place in places.where("state", state, session_id=session_id))
+    return [place for place in seated if place.basis != Basis.OFFICE]

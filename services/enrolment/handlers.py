@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeGuard, assert_never, cast
 
 from services.enrolment.calling import calls_towns, decide_calls
+from services.enrolment.clashing import decide_clash
+from services.enrolment.corrections import (
+    NotDone,
+    correction_of,
+    decide_correction,
+    decide_correction_over,
+)
 from services.enrolment.decisions import (
     decide_looked_at,
     decide_request,
@@ -14,9 +22,10 @@ from services.enrolment.decisions import (
     decide_settled,
     decide_withdrawal,
 )
-from services.enrolment.eligibility import Wait, never_eligible
+from services.enrolment.eligibility import Wait, is_erased, never_eligible
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination, taken_until
+from services.enrolment.office import decide_about_place
 from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
@@ -25,9 +34,19 @@ from services.enrolment.subjects import place_named, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
-from shared.contracts.directory import MembershipFact, PersonErased
-from shared.contracts.enrolment import AskedFor, SessionMoment
+from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState, SessionMoment
 from shared.contracts.model import Fact, members
+from shared.contracts.office import (
+    AboutAPlace,
+    CorrectionRequested,
+    ExtraPlaceRequested,
+    OfficeDecision,
+    OfficeRequest,
+    PriorityRequested,
+    RemovalLiftRequested,
+    RemovalRequested,
+)
 from shared.contracts.planner import SessionFact, SessionKind
 from shared.contracts.portal import (
     EnrolmentRequest,
@@ -41,14 +60,15 @@ from shared.contracts.portal import (
 )
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityFact
-from shared.events.envelope import Heard
+from shared.events.envelope import NO_PARTITION, Heard, Reason
 from shared.state.working import Due, Held, Working
 
 
 def on_session(working: Working, heard: Heard[SessionFact]) -> None:
     """A session was announced, changed or cancelled: its places follow, requests that waited for it are decided, and that is said."""
     session_id = heard.body.session_id
-    _revise(working, [session_id], heard, subjects_of([session_id], ()))
+    _end_correction(working, session_id, heard)
+    _revise(working, [session_id], heard, subjects_of([session_id], ()), is_stated=True)
     _call(working, [session_id], heard)
     _say_settled(working, session_id, heard)
 
@@ -57,7 +77,7 @@ def on_city(working: Working, heard: Heard[CityFact]) -> None:
     """A town's outcome is known or has changed: its supplementary sessions, its people's places, the requests that waited."""
     city_id = heard.body.city_id
     people = {member.person_id for member in working[Membership].where("city_id", city_id)}
-    _revise(working, _sessions_about(working, {city_id}, people), heard, subjects_of((), people))
+    _revise(working, _sessions_about(working, {city_id}, people, heard), heard, subjects_of((), people))
     calling = working[Session].where("kind", SessionKind.IN_DEPTH)
     _call(working, sorted(session.session_id for session in calling if calls_towns(session)), heard, city_id=city_id)
 
@@ -65,26 +85,39 @@ def on_city(working: Working, heard: Heard[CityFact]) -> None:
 def on_membership(working: Working, heard: Heard[MembershipFact]) -> None:
     """Someone joined or left a team."""
     city_id, person_id = heard.body.city_id, heard.body.person_id
-    _revise(working, _sessions_about(working, {city_id}, {person_id}), heard, subjects_of((), [person_id]))
+    _revise(working, _sessions_about(working, {city_id}, {person_id}, heard), heard, subjects_of((), [person_id]))
 
 
 def on_erasure(working: Working, heard: Heard[PersonErased]) -> None:
     """Nobody can be told any more: places to come and waiting end, and the seats go to whoever waits first."""
     person_id = heard.body.person_id
-    _revise(working, _sessions_about(working, set(), {person_id}), heard, subjects_of((), [person_id]))
+    _revise(working, _sessions_about(working, set(), {person_id}, heard), heard, subjects_of((), [person_id]))
 
 
 def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
     """Which towns are trained in which phase has changed: in the phase that is named now, and in the one that was named before.
     Every session is looked at; stages are few, and sessions of another phase stay as they are."""
-    sessions = sorted(session.session_id for session in working[Session])
+    sessions = sorted(session.session_id for session in working[Session] if session.ends_at > heard.appended_at)
     _revise(working, sessions, heard, subjects_of(sessions, ()))
     _call(working, sessions, heard)
+
+
+def on_registration(working: Working, heard: Heard[PersonRegistered]) -> None:
+    """Somebody is known: what the office has said of them may be done."""
+    _revise(working, (), heard, subjects_of((), [heard.body.person_id]))
 
 
 def on_request(working: Working, heard: Heard[EnrolmentRequest]) -> None:
     """Someone asks for a place or gives one back, or a town nominates its people."""
     _answer(working, heard, working.now)
+
+
+def on_office(working: Working, heard: Heard[OfficeDecision]) -> None:
+    """The office decides something beside the rules. Over HTTP its token was looked at; on Kafka its name is."""
+    if heard.partition != NO_PARTITION and heard.source != rules_of(working).console:
+        working.set_aside(heard, Reason.FOREIGN_WRITER, f"{heard.source} is not the console of the office")
+    else:
+        _answer(working, heard, working.now)
 
 
 def on_held_too_long(working: Working, moment: Due) -> None:
@@ -95,14 +128,18 @@ def on_held_too_long(working: Working, moment: Due) -> None:
         if held.expires_at > moment.at:
             _answer(working, heard, working.now)
             continue
-        for fact in _decided_at_last(working, heard):
-            working.say(fact, cause=heard)
+        facts = _decided_at_last(working, heard)
+        _say(working, facts, heard, at=heard.appended_at, now=working.now)
 
 
-def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest]) -> Sequence[Fact]:
+def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision]) -> Sequence[Fact]:
     body, asked = heard.body, Asked.by(heard)
     session = working[Session].get(body.session_id)
     match body:
+        case OfficeRequest():
+            detail = "what it is about never became known, or never was to take place"
+            working.set_aside(heard, Reason.UNDECIDABLE, detail)
+            return ()
         case PeopleNominated():
             how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": working.now}
             decided = decide_nomination(working, session, body, at_last=True, **how)
@@ -122,7 +159,8 @@ def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest]) -> Sequen
 def on_reconcile(working: Working, moment: Due) -> None:
     """After a restore: a session is settled with all that is known, and the requests held meanwhile are decided."""
     session_id = session_named(moment.subject)
-    _revise(working, [session_id], None, subjects_of([session_id], ()))
+    _end_correction(working, session_id, None)
+    _revise(working, [session_id], None, subjects_of([session_id], ()), is_stated=True)
     _call(working, [session_id], None)
     _say_settled(working, session_id, None)
 
@@ -132,8 +170,8 @@ def on_offer_ends(working: Working, moment: Due) -> None:
     session_id, person_id = place_named(moment.subject)
     session, place = working[Session].get(session_id), working[Place].get(session_id, person_id)
     if session is not None and place is not None and place.offered_until == moment.at:
-        for fact in decide_offer_ended(working, session, place, now=working.now):
-            working.say(fact)
+        facts = decide_offer_ended(working, session, place, now=working.now)
+        _say(working, facts, None, at=moment.at, now=working.now)
 
 
 def on_nominations_open(working: Working, moment: Due) -> None:
@@ -157,17 +195,32 @@ def on_session_decided(working: Working, moment: Due) -> None:
     _say_looked_at(working, moment)
 
 
-Acting = StageOpened | PersonErased | CityFact | MembershipFact | SessionFact | EnrolmentRequest
+Acting = (
+    StageOpened
+    | PersonRegistered
+    | PersonErased
+    | CityFact
+    | MembershipFact
+    | SessionFact
+    | EnrolmentRequest
+    | OfficeDecision
+)
 """What enrolment acts on. Of everything else that it hears it makes rows, and decides nothing."""
 
 REACT: dict[Any, Any] = {
     StageOpened: on_stage,
     PersonErased: on_erasure,
+    PersonRegistered: on_registration,
     **dict.fromkeys(members(CityFact), on_city),
     **dict.fromkeys(members(MembershipFact), on_membership),
     **dict.fromkeys(members(SessionFact), on_session),
 }
-DECIDE: dict[Any, Any] = dict.fromkeys(members(EnrolmentRequest), on_request)
+DECIDE: dict[Any, Any] = {
+    **dict.fromkeys(members(EnrolmentRequest), on_request),
+    **dict.fromkeys(members(OfficeDecision), on_office),
+}
+ALREADY_SO = "AlreadySo"
+"""What the office is answered that asks for what is so: no fact says it."""
 DUE: dict[str, Any] = {
     HELD_TOO_LONG: on_held_too_long,
     RECONCILE: on_reconcile,
@@ -185,19 +238,28 @@ def is_acted_on(heard: Heard[Any]) -> TypeGuard[Heard[Acting]]:
     return type(heard.body) in members(Acting)
 
 
-def _sessions_about(working: Working, cities: set[str], people: set[str]) -> list[str]:
-    """Supplementary sessions of these towns, and sessions in which these people have places."""
+def _sessions_about(working: Working, cities: set[str], people: set[str], heard: Heard[Any]) -> list[str]:
+    """Supplementary sessions of these towns, and sessions in which these people have places; of those that were over no place changes."""
     found = {
         session.session_id
         for city_id in cities
         for session in working[Session].where("city_id", city_id, kind=SessionKind.SUPPLEMENTARY)
+        if session.ends_at > heard.appended_at
     }
     found |= {place.session_id for person_id in people for place in working[Place].where("person_id", person_id)}
     return sorted(found)
 
 
-def _revise(working: Working, session_ids: Iterable[str], heard: Heard[Any] | None, wakes: Sequence[str]) -> None:
+def _revise(
+    working: Working,
+    session_ids: Iterable[str],
+    heard: Heard[Any] | None,
+    wakes: Sequence[str],
+    *,
+    is_stated: bool = False,
+) -> None:
     """Settles these sessions anew, then decides the held requests about these subjects: what was said of them may let that be.
+    `is_stated`: they may be at another time now, in the way of other places of everybody in them.
 
     What came after a held request's last moment does not wake it, also if it is heard before that moment is decided.
     """
@@ -206,8 +268,9 @@ def _revise(working: Working, session_ids: Iterable[str], heard: Heard[Any] | No
     for session_id in session_ids:
         session = working[Session].get(session_id)
         if session is not None:
-            for fact in decide_session(working, session, at=at, now=now):
-                working.say(fact, cause=heard)
+            facts = decide_session(working, session, at=at, now=now)
+            also = [place.person_id for place in working[Place].where("session_id", session_id)] if is_stated else []
+            _say(working, facts, heard, at=at or now, now=now, also=sorted(also))
     waiting = [held for one in wakes for held in working[Held].where("about", one)]
     for held in _taken_up(working, waiting, until=at):
         _answer(working, request_of(held), now)
@@ -240,11 +303,36 @@ def _call(
                 working.say(fact, cause=heard)
 
 
-def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None) -> None:
-    """Last of all that was decided because of it: whoever waits for this may speak then."""
+def _say(
+    working: Working,
+    facts: Sequence[Fact],
+    heard: Heard[Any] | None,
+    *,
+    at: dt.datetime,
+    now: dt.datetime,
+    also: Iterable[str] = (),
+) -> None:
+    """Says what became of places, and what follows from it for other places at the same time of day: of these people, and of `also`."""
+    for fact in facts:
+        working.say(fact, cause=heard)
+    moved = (fact for fact in facts if isinstance(fact, PlaceState) and not isinstance(fact, EnrolmentRefused))
+    people = [*(fact.person_id for fact in moved), *also]
+    looking = dict.fromkeys(person_id for person_id in people if not is_erased(working, person_id))
+    while looking:
+        person_id = next(iter(looking))
+        del looking[person_id]
+        for session_id in sorted(place.session_id for place in working[Place].where("person_id", person_id)):
+            place = working[Place].get(session_id, person_id)
+            if place is not None and place.is_active:
+                for fact in decide_clash(working, place, at=at, now=now):
+                    working.say(fact, cause=heard)
+                    looking[fact.person_id] = None
+
+
+def _end_correction(working: Working, session_id: str, heard: Heard[Any] | None) -> None:
     session = working[Session].get(session_id)
     if session is not None:
-        for fact in decide_settled(working, session, now=max(working.now, session.heard_at)):
+        for fact in decide_correction_over(working, session):
             working.say(fact, cause=heard)
 
 
@@ -254,18 +342,29 @@ def _say_looked_at(working: Working, moment: Due) -> None:
         working.say(fact)
 
 
-def request_of(held: Held) -> Heard[EnrolmentRequest]:
+def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None, *, is_corrected: bool = False) -> None:
+    """Last of all that was decided because of it: whoever waits for this may speak then."""
+    session = working[Session].get(session_id)
+    if session is not None:
+        now = max(working.now, session.heard_at)
+        for fact in decide_settled(working, session, now=now, is_corrected=is_corrected):
+            working.say(fact, cause=heard)
+
+
+def request_of(held: Held) -> Heard[EnrolmentRequest | OfficeDecision]:
     """A held request as it was heard; nothing else is ever held here."""
-    return cast(Heard[EnrolmentRequest], heard_again(held))
+    return cast(Heard[EnrolmentRequest | OfficeDecision], heard_again(held))
 
 
-def _answer(working: Working, heard: Heard[EnrolmentRequest], now: dt.datetime) -> None:
+def _answer(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], now: dt.datetime) -> None:
     """Decides a request, or holds it. Behind a held one of the same scope it waits its turn."""
     body, asked = heard.body, Asked.by(heard)
+    if isinstance(body, OfficeRequest):
+        asked = replace(asked, decided_by=heard.source.removeprefix(f"{working.source}/"), note=body.note)
     now = max(now, heard.appended_at)
     session = working[Session].get(body.session_id)
     how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": now}
-    decided: Sequence[Fact] | Wait
+    decided: Sequence[Fact] | Wait | NotDone
     match body:
         case _ if working.waits_its_turn(body):
             decided = Wait("turn")
@@ -281,17 +380,49 @@ def _answer(working: Working, heard: Heard[EnrolmentRequest], now: dt.datetime) 
             decided = decide_nomination(working, session, body, **how)
         case SubstitutionRequested():
             decided = decide_substitution(working, session, body, asked=asked, at=heard.appended_at)
+        case CorrectionRequested():
+            decided = _correct(working, session, heard, body, asked)
+        case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested():
+            decided = decide_about_place(working, session, body, **how)
         case never:
             assert_never(never)
+    if isinstance(decided, NotDone):
+        working.set_aside(heard, decided.reason, decided.detail)
+        return
     if isinstance(decided, Wait):
         expires_at = _waits_until(working, session, heard, decided)
         working.hold(heard, waits_for=decided.waits_for, expires_at=expires_at)
         return
+    _say(working, decided, heard, at=heard.appended_at, now=now)
+    if isinstance(body, AboutAPlace) and not working.is_known(heard):  # It is so already.
+        stands = working[Place].get(body.session_id, body.person_id)
+        working.leave_unchanged(heard, ALREADY_SO, stands.event_id if stands else "")
+
+
+def _correct(
+    working: Working, session: Session | None, heard: Heard[Any], body: CorrectionRequested, asked: Asked
+) -> Sequence[Fact] | Wait | NotDone:
+    """Lays the office's word over the planner's; the session's places follow."""
+    if session is None:
+        return Wait("session")
+    decided = decide_correction(working, session, body, asked=asked)
+    if isinstance(decided, NotDone):
+        return decided
     for fact in decided:
         working.say(fact, cause=heard)
+    if decided:
+        _revise(working, [session.session_id], heard, ())
+        _call(working, [session.session_id], heard)
+        _say_settled(working, session.session_id, heard, is_corrected=True)
+    else:
+        correction = correction_of(working, session)
+        working.leave_unchanged(heard, ALREADY_SO, correction.event_id if correction else session.event_id)
+    return ()
 
 
-def _waits_until(working: Working, session: Session | None, heard: Heard[EnrolmentRequest], wait: Wait) -> dt.datetime:
+def _waits_until(
+    working: Working, session: Session | None, heard: Heard[EnrolmentRequest | OfficeDecision], wait: Wait
+) -> dt.datetime:
     """A nomination waits for people no longer than a town may nominate: those who are known shall still come in."""
     if session is None:
         return heard.appended_at + rules_of(working).held_for

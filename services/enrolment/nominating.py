@@ -18,6 +18,7 @@ from services.enrolment.eligibility import (
     never_eligible,
     why_not_for,
 )
+from services.enrolment.overlaps import in_the_way
 from services.enrolment.settling import Entry
 from services.enrolment.state import Place, Session
 from services.enrolment.stating import Asked
@@ -166,13 +167,19 @@ def _answer(
         place = working[Place].get(nomination.session_id, person_id)
         return became.get(person_id) or (place.state if place else Standing.NONE)
 
+    session = working[Session].get(nomination.session_id)
     return NominationAnswered(
         session_id=nomination.session_id,
         nomination_id=nomination_id(asked.source, asked.id),
         city_id=nomination.city_id,
         mode=nomination.mode,
         people=tuple(
-            Nominee(person_id=person_id, standing=standing(person_id), reason=reason)
+            Nominee(
+                person_id=person_id,
+                standing=standing(person_id),
+                reason=reason,
+                other_session_id=in_the_way(working, session, person_id, reason),
+            )
             for person_id, reason in reasons.items()
         ),
         request_source=asked.source,

@@ -91,7 +91,7 @@ def _passed(
     others = (
         other
         for other in working[Place].where("session_id", session.session_id, state=Standing.WAITLISTED)
-        if other.person_id != place.person_id
+        if other.person_id != place.person_id and not other.clashes_with
     )
     leaving: Mapping[str, Leave] = {}
     to_the_end: Mapping[str, Asked | None] = {}

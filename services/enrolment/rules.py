@@ -14,6 +14,8 @@ class EnrolmentRules:
 
     held_for: dt.timedelta = dt.timedelta(days=30)
     """How long a request waits for a session that nobody has announced."""
+    console: str | None = None
+    """The `ce_source` of the office's console, if one asks over Kafka. None: the office is heard over HTTP alone."""
 
 
 def rules_of(working: Working) -> EnrolmentRules:

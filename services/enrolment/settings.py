@@ -14,7 +14,9 @@ class EnrolmentSettings(Settings):
     organiser: str = "szkolenia@rollcall.example.org"
     """Whom participants ask: the address that their mails name."""
     organiser_name: str = "Biuro Programu Szkoleń"
+    console: str | None = None
+    """Whose word on `enrolment.office` is the office's, by `ce_source`; over HTTP it is that of a token of scope `office`."""
 
     @property
     def rules(self) -> EnrolmentRules:
-        return EnrolmentRules(self.held_for)
+        return EnrolmentRules(self.held_for, self.console)

@@ -44,12 +44,14 @@ class Entry:
     """Someone who comes into a session; or back into it, `returning` to the place that a rule had taken."""
 
     person_id: str
-    city_id: str
+    city_id: str | None
     basis: Basis | None
     since: dt.datetime | None = None
     """From when on they are in line."""
     asked: Asked | None = None
     returning: Place | None = None
+    clashes_with: tuple[str, ...] = ()
+    """The sessions at the same time of day in which they have a place."""
     nomination_id: str | None = None
     """The nomination that named them: its answer is for all whom it names."""
 
@@ -76,6 +78,11 @@ class InLine:
     """None: they come just now, and have nothing yet."""
 
     @property
+    def is_extra(self) -> bool:
+        """Whether the office gave the place beside the rules."""
+        return bool(self.fields["basis"] == Basis.OFFICE)
+
+    @property
     def order(self) -> tuple[int, dt.datetime, int, str]:
         fields = self.fields
         return in_line(fields["priority"], fields["queued_at"], fields["queue"], fields["person_id"])
@@ -95,7 +102,8 @@ def settle(
     """Who has a place, is offered one and waits, after these leave and those come: one fact for each place that changes.
 
     Nobody who has a seat loses it, also if there are fewer seats now. Free ones go down the line, to the first for whom there is one:
-    in all, and for their town. `changing`: what else is to be said of somebody's place now, such as another town. `to_the_end`: who
+    in all, and for their town. Who has a place elsewhere at the same time is passed over; whom the office gave a place beside the rules
+    is counted nowhere. `changing`: what else is to be said of somebody's place now, such as another town. `to_the_end`: who
     leaves an offer and waits on behind all others, by which answer.
     """
     leaving, changing, to_the_end = leaving or {}, changing or {}, to_the_end or {}
@@ -141,18 +149,18 @@ def has_seat_for(city_id: str | None, seated: Sequence[Place], room: Room) -> bo
 
 def _seated(line: Sequence[InLine], room: Room) -> list[Standing]:
     """How everybody in line stands once the free seats are given."""
-    holders = [one for one in line if one.standing is not None and one.standing.takes_seat]
+    holders = [one for one in line if not one.is_extra and one.standing is not None and one.standing.takes_seat]
     free = room.seats - len(holders) if room.is_given and room.is_open else 0
     of_town = Counter(one.fields["city_id"] for one in holders)
     most = room.per_town if room.per_town is not None else room.seats
     found = []
     for one in line:
-        standing = one.standing
+        standing = Standing.ENROLLED if one.is_extra else one.standing
         if standing is None or not standing.takes_seat:
             city_id = one.fields["city_id"]
             waited = standing is Standing.WAITLISTED
             standing = Standing.WAITLISTED
-            if free > 0 and of_town[city_id] < most:
+            if free > 0 and of_town[city_id] < most and not one.fields["clashes_with"]:
                 free -= 1
                 of_town[city_id] += 1
                 standing = Standing.OFFERED if waited and room.offered_until is not None else Standing.ENROLLED
@@ -178,6 +186,7 @@ def left(
     fields = {
         **carried(place),
         **NO_OFFER,
+        "clashes_with": (),
         **answering(leave.asked),
         **asked_at(place, wants, leave.asked),
         "substituted_by": substituted_by,
@@ -198,7 +207,7 @@ def _coming(session_id: str, places: Sequence[Place], entering: Sequence[Entry])
     for entry in entering:
         before = by_person.get(entry.person_id)
         if entry.returning is not None:
-            fields = carried(entry.returning) | {"city_id": entry.city_id}
+            fields = carried(entry.returning) | {"city_id": entry.city_id, "clashes_with": entry.clashes_with}
         else:
             number += 1
             fields = _fields_of(session_id, entry, before, _numbers(places, number))
@@ -224,6 +233,7 @@ def _fields_of(session_id: str, entry: Entry, before: Place | None, number: int)
         "queued_at": entry.since,
         **NO_OFFER,
         **NO_REPLY,
+        "clashes_with": entry.clashes_with,
     }
 
 

@@ -201,6 +201,8 @@ class Place(FactRow):
     replied_at: dt.datetime | None
     replied_for: str | None
     """Which times of the session the reply was about."""
+    clashes_with: tuple[str, ...]
+    """The sessions at the same time of day in which the person has a place."""
     nomination_id: str | None
     substitute_for: str | None
     substituted_by: str | None
@@ -209,6 +211,16 @@ class Place(FactRow):
     @property
     def is_active(self) -> bool:
         return self.state.is_active
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the office has taken it and the person cannot get one by asking."""
+        return self.state == Standing.WITHDRAWN and self.reason == WithdrawalReason.REMOVED_BY_OFFICE
+
+    @property
+    def tag(self) -> str:
+        """The same while nothing is said anew of it."""
+        return str(self.version)
 
     @property
     def in_line(self) -> tuple[int, dt.datetime, int, str]:
@@ -263,6 +275,20 @@ class Line(Row):
 
     session_id: str
     last_number: int
+
+
+@immutable
+class Correction(FactRow):
+    """What the office has laid over the planner's word about a session, and what the planner's word was then."""
+
+    KEY: ClassVar = ("session_id",)
+
+    session_id: str
+    capacity: int | None
+    planned_capacity: int | None
+    places_per_town: int | None
+    planned_places_per_town: int | None
+    decided_at: dt.datetime
 
 
 @immutable

@@ -17,6 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     what_it_asks,
 )
+from shared.contracts.office import OfficeDecision
 from shared.contracts.portal import EnrolmentRequest, Reply
 from shared.events.envelope import Heard, digest_of
 from shared.values import immutable
@@ -37,6 +38,7 @@ CARRIED = (
     "reply",
     "replied_at",
     "replied_for",
+    "clashes_with",
     "nomination_id",
     "substitute_for",
     "substituted_by",
@@ -58,9 +60,12 @@ class Asked:
     asked_for: AskedFor = AskedFor.PLACE
     in_time: bool = False
     """Whether the session lay ahead then. Else it changes nothing, and is no later word than one that came in time."""
+    decided_by: str | None = None
+    note: str | None = None
+    """Who of the office has decided it, and why."""
 
     @classmethod
-    def by(cls, heard: Heard[EnrolmentRequest]) -> Asked:
+    def by(cls, heard: Heard[EnrolmentRequest | OfficeDecision]) -> Asked:
         return cls(heard.source, heard.event_id, digest_of(heard.body), heard.appended_at, what_it_asks(heard.body))
 
 
@@ -79,6 +84,8 @@ def answering(asked: Asked | None) -> dict[str, Any]:
         "request_id": asked.id,
         "request_digest": asked.digest,
         "asked_for": asked.asked_for,
+        "decided_by": asked.decided_by,
+        "note": asked.note,
     }
 
 
@@ -90,7 +97,7 @@ def asked_at(place: Place | None, wants: AskedFor, asked: Asked | None) -> dict[
         "last_asked_for": place.last_asked_for if place else None,
         "last_asked_at": place.last_asked_at if place else None,
     }
-    if asked is not None:
+    if asked is not None and asked.asked_for.is_a_word:
         if asked.in_time:
             times[f"{wants}_asked_at"] = max(asked.at, times[f"{wants}_asked_at"] or asked.at)
         if times["last_asked_at"] is None or asked.at >= times["last_asked_at"]:
@@ -121,10 +128,12 @@ def refuse(
     reason: RefusalReason,
     asked: Asked,
     decided_at: dt.datetime,
+    other_session_id: str | None = None,
     *,
     is_own_word: bool = True,
 ) -> EnrolmentRefused:
-    """A refusal that leaves the place as it stands. `is_own_word`: whether it was asked as the person themselves would ask."""
+    """A refusal that leaves the place as it stands. `other_session_id`: the session in which the person has a place instead.
+    `is_own_word`: whether it was asked as the person themselves would ask."""
     before = carried(place) if place else {"session_id": session_id, "person_id": person_id, "episode": 0}
     return EnrolmentRefused(
         **{
@@ -136,5 +145,6 @@ def refuse(
             "reason": reason,
             "standing": place.state if place else Standing.NONE,
             "withdrawn_for": place.reason if place else None,
+            "other_session_id": other_session_id,
         }
     )

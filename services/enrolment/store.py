@@ -16,6 +16,7 @@ from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, SESSION_DEC
 from services.enrolment.nominating import nomination_id
 from services.enrolment.state import (
     Call,
+    Correction,
     Line,
     LinkKey,
     Membership,
@@ -33,9 +34,16 @@ from services.enrolment.state import (
 from services.enrolment.subjects import asked_for_by, place_subject, session_named, session_subject, subjects_of
 from shared.books.holding import load_held_about
 from shared.books.recovery import RECONCILE
-from shared.contracts.directory import PersonErased, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.enrolment import PlaceFact, PlacesSettled, SessionMoment
+from shared.contracts.directory import PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.enrolment import PlaceFact, PlacesSettled, SessionMoment, Standing
 from shared.contracts.model import members
+from shared.contracts.office import (
+    CorrectionRequested,
+    ExtraPlaceRequested,
+    PriorityRequested,
+    RemovalLiftRequested,
+    RemovalRequested,
+)
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -89,6 +97,7 @@ PLACE = table_of(
         sa.CheckConstraint("state <> 'waitlisted' or queue is not null", name="place_waits_in_a_queue"),
     ],
 )
+CORRECTION = table_of(Correction, "correction", METADATA)
 CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_city", "city_id")])
 NOMINATION = table_of(Nomination, "nomination", METADATA)
 LINE = table_of(Line, "line", METADATA)
@@ -110,6 +119,7 @@ TABLES = {
     Need: NEED,
     Session: SESSION,
     Place: PLACE,
+    Correction: CORRECTION,
     Call: CALL,
     Nomination: NOMINATION,
     Line: LINE,
@@ -123,7 +133,7 @@ SOURCE = "rollcall/enrolment"
 DECIDER = sa.Table("decider", METADATA, sa.Column("id", sa.Integer, primary_key=True), schema="kept")
 """One row, locked first by every deciding transaction: a lock hierarchy deadlocks or cannot be obeyed."""
 
-_WITH_MOMENTS: tuple[type[Any], ...] = (*members(SessionFact), PlacesSettled)
+_WITH_MOMENTS: tuple[type[Any], ...] = (*members(SessionFact), PlacesSettled, CorrectionRequested)
 """From which the moments of a session follow."""
 _DECIDER = sa.select(DECIDER.c.id).with_for_update()
 _STAGES = sa.select(STAGE)
@@ -144,10 +154,24 @@ _PLACES_OF_PEOPLE = (
     .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
     .where(any_of(PLACE.c.person_id, "people"), SESSION.c.ends_at > sa.bindparam("since"))
 )
+# Where else at the same time the people in question may be: what is over is in nobody's way.
+_THEIRS = sa.and_(
+    sa.or_(
+        any_of(PLACE.c.person_id, "people"),
+        PLACE.c.person_id.in_(sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "cities"))),
+    ),
+    PLACE.c.state.in_([one for one in Standing if one.is_active]),
+    SESSION.c.ends_at > sa.bindparam("since"),
+)
+_PLACES_ELSEWHERE = sa.select(PLACE).join(SESSION, SESSION.c.session_id == PLACE.c.session_id).where(_THEIRS)
+_SESSIONS_ELSEWHERE = sa.select(SESSION).where(
+    sa.exists().where(PLACE.c.session_id == SESSION.c.session_id, _THEIRS).correlate(SESSION)
+)
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
+_CORRECTIONS = sa.select(CORRECTION).where(any_of(CORRECTION.c.session_id, "sessions"))
 _CALLS = sa.select(CALL).where(sa.or_(any_of(CALL.c.session_id, "stated"), any_of(CALL.c.city_id, "changed")))
 _CALLING = sa.select(SESSION).where(
     SESSION.c.kind == SessionKind.IN_DEPTH,
@@ -155,6 +179,7 @@ _CALLING = sa.select(SESSION).where(
     SESSION.c.ends_at > sa.bindparam("since"),
 )
 _SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "seated_in"), PLACE.c.state.in_(TAKE_SEATS))
+_CORRECTIONS_SEATED = sa.select(CORRECTION).where(any_of(CORRECTION.c.session_id, "seated_in"))
 _SETTLED_SEATED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "seated_in"))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
@@ -185,7 +210,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, changed, people, sessions, asking, decided, asked_in, stated = (set[str]() for _ in range(8))
+    cities, changed, people, sessions, asking, decided, registered, asked_in, stated = (set[str]() for _ in range(9))
     asked_for, nominations = set[tuple[str, str]](), set[tuple[str, str]]()
     may_call = False
     all_of_them = False
@@ -206,6 +231,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     people.add(body.person_id)
                 case PersonErased() as body:
                     people.add(body.person_id)
+                case PersonRegistered() as body:
+                    registered.add(body.person_id)
                 case (
                     SessionDrafted()
                     | SessionScheduled()
@@ -226,6 +253,12 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 case WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
                     sessions.add(body.session_id)
                     asking.add(body.person_id)
+                case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested() as body:
+                    sessions.add(body.session_id)
+                    asking.add(body.person_id)
+                case CorrectionRequested() as body:
+                    sessions.add(body.session_id)
+                    stated.add(body.session_id)
                 case PeopleNominated() as body:
                     sessions.add(body.session_id)
                     asking |= set(body.people)
@@ -236,7 +269,12 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 case never:
                     assert_never(never)
     await load_derived(reads, working, inputs)
-    if not (cities or people or sessions or asked_in or all_of_them):
+    woken = False
+    if registered:
+        load_held_about(reads, working, subjects_of((), registered))
+        await reads.run()
+        woken = any(working[Held])
+    if not (cities or people or sessions or asked_in or all_of_them or woken):
         return
     reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
     if changed:
@@ -278,6 +316,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     of_sessions = loaded_by("session_id", sessions)
     reads.rows(working[Place], _PLACES, {"sessions": sorted(sessions)}, of_sessions)
     reads.rows(working[Settled], _SETTLED, {"sessions": sorted(sessions)}, of_sessions)
+    reads.rows(working[Correction], _CORRECTIONS, {"sessions": sorted(sessions)}, of_sessions)
     if stated or changed:
         about_calls = loaded_by("session_id", stated), loaded_by("city_id", changed)
         reads.rows(working[Call], _CALLS, {"stated": sorted(stated), "changed": sorted(changed)}, *about_calls)
@@ -316,7 +355,20 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     reads.rows(
         working[Person], _PEOPLE, {**about, "asking": sorted(asking)}, loaded_by("person_id", asking), all_erased
     )
+    if changed:
+        calling_too = {one.session_id for one in working[Session] if calls_towns(one)} - sessions
+        named_too = {"sessions": sorted(calling_too)}
+        reads.rows(working[Correction], _CORRECTIONS, named_too, loaded_by("session_id", calling_too))
+    # What an archive says of a place may be about a session that is over.
+    told = {
+        one.body.session_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact))
+    }
+    reads.by_key(working[Session], SESSION, {(session_id,) for session_id in told - named})
+    _load_elsewhere(reads, working, people, cities, since)
     await reads.run()
+    beside = _beside(working, sessions, _hours(working, sessions, inputs), asked_for)
+    if beside:
+        await _load_beside(reads, working, beside, since)
     cities |= {membership.city_id for membership in working[Membership]}
     if may_call:
         reads.rows(working[Town], _ALL_TOWNS, NONE, EVERY_ROW)
@@ -330,7 +382,9 @@ async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], ask
     seated = [loaded_by("state", TAKE_SEATS, session_id=session_id) for session_id in sessions]
     reads.rows(working[Place], _SEATED, {"seated_in": sorted(sessions)}, *seated)
     reads.by_key(working[Place], PLACE, {key for key in asked_for if key[0] in sessions})
-    reads.rows(working[Settled], _SETTLED_SEATED, {"seated_in": sorted(sessions)}, loaded_by("session_id", sessions))
+    of_sessions = loaded_by("session_id", sessions)
+    reads.rows(working[Settled], _SETTLED_SEATED, {"seated_in": sorted(sessions)}, of_sessions)
+    reads.rows(working[Correction], _CORRECTIONS_SEATED, {"seated_in": sorted(sessions)}, of_sessions)
     await reads.run()
 
 
@@ -362,6 +416,65 @@ async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
         reads.by_key(working[Due], DUE, due)
     if lines:
         reads.by_key(working[Line], LINE, lines)
+
+
+Hours = list[tuple[dt.datetime, dt.datetime]]
+
+
+def _load_elsewhere(reads: Reads, working: Working, people: set[str], cities: set[str], since: dt.datetime) -> None:
+    """All that these people, and the teams of these towns, have in sessions that are not over, and those sessions."""
+    parameters = {"people": sorted(people), "cities": sorted(cities), "since": since}
+
+    def of_all() -> Loaded:
+        team = {member.person_id for city_id in cities for member in working[Membership].where("city_id", city_id)}
+        return loaded_by("person_id", people | team, only=lambda place: place.is_active)
+
+    def where_they_are() -> Loaded:
+        return loaded_by("session_id", {place.session_id for place in working[Place] if place.is_active})
+
+    reads.rows(working[Place], _PLACES_ELSEWHERE, parameters, of_all)
+    reads.rows(working[Session], _SESSIONS_ELSEWHERE, parameters, where_they_are)
+
+
+def _hours(working: Working, sessions: set[str], inputs: Inputs) -> Hours:
+    """From when to when the sessions in question are, as they stand and as they are stated now."""
+    found = [(session.starts_at, session.ends_at) for session in working[Session] if session.session_id in sessions]
+    stated = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(SessionFact)))
+    return [*found, *((body.starts_at, body.ends_at) for body in stated)]
+
+
+def _beside(working: Working, sessions: set[str], hours: Hours, asked_for: set[tuple[str, str]]) -> set[str]:
+    """The other sessions at the same time in which some of the people wait, or come to wait just now: what becomes of their place here
+    may give them one there."""
+    waits = {place.session_id for place in working[Place] if place.state == Standing.WAITLISTED} - sessions
+    asks = {session_id for session_id, _ in asked_for} - sessions - waits
+    here = {place.person_id for session_id in sessions for place in working[Place].where("session_id", session_id)}
+    here |= {person_id for session_id, person_id in asked_for if session_id in sessions}
+    waits |= {session_id for session_id, person_id in asked_for if session_id in asks and person_id in here}
+    found = ((session_id, working[Session].get(session_id)) for session_id in waits)
+    return {
+        session_id
+        for session_id, other in found
+        if other is not None and any(other.starts_at < ends and starts < other.ends_at for starts, ends in hours)
+    }
+
+
+async def _load_beside(reads: Reads, working: Working, beside: set[str], since: dt.datetime) -> None:
+    """All places in these sessions, and what giving a free seat there depends on."""
+    named, of_sessions = {"sessions": sorted(beside)}, loaded_by("session_id", beside)
+    reads.rows(working[Place], _PLACES, named, of_sessions)
+    reads.rows(working[Settled], _SETTLED, named, of_sessions)
+    reads.rows(working[Correction], _CORRECTIONS, named, of_sessions)
+    reads.by_key(working[Line], LINE, {(session_id,) for session_id in beside})
+    await reads.run()
+    places = [place for session_id in beside for place in working[Place].where("session_id", session_id)]
+    people = {place.person_id for place in places}
+    offers = ((place.session_id, place.person_id) for place in places if place.offered_until is not None)
+    reads.by_key(working[Due], DUE, {(OFFER_ENDS, place_subject(*one)) for one in offers})
+    parameters: dict[str, list[str]] = {"people": sorted(people), "cities": [], "asking": []}
+    reads.rows(working[Person], _PEOPLE, parameters, loaded_by("person_id", people, erased=True))
+    _load_elsewhere(reads, working, people, set(), since)
+    await reads.run()
 
 
 def _in_question(sessions: set[str], cities: set[str], all_of_them: bool, since: dt.datetime) -> list[Loaded]:

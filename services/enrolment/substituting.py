@@ -15,6 +15,7 @@ from services.enrolment.eligibility import (
     never_eligible,
     why_not_for,
 )
+from services.enrolment.overlaps import in_the_way
 from services.enrolment.settling import Leave, left
 from services.enrolment.state import Membership, Place, Session
 from services.enrolment.stating import NO_REPLY, Asked, asked_at, carried, placed, refuse
@@ -143,6 +144,7 @@ def _comes(
         {
             **carried(place),
             **NO_REPLY,
+            "clashes_with": (),
             **asked_at(before, AskedFor.PLACE, asked),
             "person_id": asks.comes,
             "city_id": asks.city_id,
@@ -156,5 +158,6 @@ def _comes(
 def _refusal(working: Working, session_id: str, found: Refused, asked: Asked) -> PlaceState:
     """It leaves the place as it stands, and is nobody's own word about it."""
     place = working[Place].get(session_id, found.person_id)
+    other = in_the_way(working, working[Session].get(session_id), found.person_id, found.reason)
     wants = AskedFor.PLACE
-    return refuse(session_id, found.person_id, place, wants, found.reason, asked, working.now, is_own_word=False)
+    return refuse(session_id, found.person_id, place, wants, found.reason, asked, working.now, other, is_own_word=False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.answers import (
     AnsweredNomination,
+    Correction,
     Nominations,
+    OfficeDecision,
     OnRoster,
     Place,
     Session,
@@ -18,20 +22,36 @@ from services.enrolment.answers import (
     TownCalled,
 )
 from services.enrolment.state import in_line
-from services.enrolment.store import CALL, IS_SETTLED, MEMBERSHIP, NOMINATION, PERSON, PLACE, SESSION, SETTLED, TOWN
+from services.enrolment.store import (
+    CALL,
+    CORRECTION,
+    IS_SETTLED,
+    MEMBERSHIP,
+    NOMINATION,
+    PERSON,
+    PLACE,
+    SESSION,
+    SETTLED,
+    TOWN,
+)
 from shared.alphabet import by_name, polish
-from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RequestFate, Standing
+from shared.contracts.enrolment import AskedFor, Basis, EnrolmentRefused, RequestFate, Standing
 from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import TownOutcome
+from shared.outbox.journal import JOURNAL
 from shared.postgres.tables import ANSWER, HELD
 
+_has_seat = PLACE.c.state.in_([one for one in Standing if one.takes_seat])
+_tag_of_place = sa.cast(PLACE.c.version, sa.Text).label("tag")
+_of_correction = {name: CORRECTION.c[name].label(f"correction_{name}") for name in Correction.model_fields}
 _taken = (
     sa.select(
         PLACE.c.session_id,
         sa.func.count().filter(PLACE.c.state == Standing.ENROLLED).label("enrolled"),
         sa.func.count().filter(PLACE.c.state == Standing.OFFERED).label("offered"),
         sa.func.count().filter(PLACE.c.state == Standing.WAITLISTED).label("waitlisted"),
+        sa.func.count().filter(_has_seat, PLACE.c.basis == Basis.OFFICE).label("extra"),
     )
     .group_by(PLACE.c.session_id)
     .subquery()
@@ -46,10 +66,13 @@ def _session_list() -> sa.Select[Any]:
     return (
         sa.select(
             *columns,
-            *(count(_taken.c[name], 0).label(name) for name in ("enrolled", "offered", "waitlisted")),
+            *(count(_taken.c[name], 0).label(name) for name in ("enrolled", "offered", "waitlisted", "extra")),
+            *_of_correction.values(),
+            sa.func.concat(SESSION.c.version, "-", count(CORRECTION.c.version, 0)).label("tag"),
         )
         .select_from(SESSION)
         .outerjoin(_taken, _taken.c.session_id == SESSION.c.session_id)
+        .outerjoin(CORRECTION, CORRECTION.c.session_id == SESSION.c.session_id)
     )
 
 
@@ -95,12 +118,87 @@ async def sessions(
     for column, value in ((SESSION.c.city_id, city_id), (SESSION.c.phase, phase), (SESSION.c.state, state)):
         if value is not None:
             statement = statement.where(column == value)
-    return [Session(**row._mapping) for row in await connection.execute(statement)]
+    return await _shown(connection, await connection.execute(statement))
 
 
 async def session(connection: AsyncConnection, session_id: str) -> Session | None:
-    row = (await connection.execute(_session_list().where(SESSION.c.session_id == session_id))).one_or_none()
-    return Session(**row._mapping) if row else None
+    found = await connection.execute(_session_list().where(SESSION.c.session_id == session_id))
+    return next(iter(await _shown(connection, found)), None)
+
+
+async def _shown(connection: AsyncConnection, found: Iterable[Any]) -> list[Session]:
+    """Sessions with what is free in them, and who came last where more have a place than there are seats."""
+    rows = [(dict(row._mapping), *_room(row)) for row in found]
+    over = {row["session_id"]: room["over_capacity"] for row, room, _ in rows if room["over_capacity"]}
+    last = await _came_last(connection, over)
+    shown = []
+    for row, room, correction in rows:
+        named = {name: value for name, value in row.items() if not name.startswith("correction_")}
+        came_last = last.get(row["session_id"], [])
+        shown.append(Session(**named, **room, correction=correction, came_last=came_last))
+    return shown
+
+
+def _room(row: Any) -> tuple[dict[str, Any], Correction | None]:
+    """How many seats there are, by whoever's word holds, and how many are taken."""
+    said = {name: getattr(row, f"correction_{name}") for name in _of_correction}
+    seats, share = row.capacity, row.terms.places_per_town
+    if said["capacity"] is not None and said["planned_capacity"] == seats:
+        seats = said["capacity"]
+    if said["places_per_town"] is not None and said["planned_places_per_town"] == share:
+        share = said["places_per_town"]
+    taken = row.enrolled + row.offered - row.extra
+    room = {
+        "seats": seats,
+        "places_per_town": share,
+        "taken": taken,
+        "free": max(0, seats - taken),
+        "over_capacity": max(0, taken - seats),
+    }
+    holds = (seats, share) != (row.capacity, row.terms.places_per_town)
+    return room, Correction(**said) if holds else None
+
+
+async def _came_last(connection: AsyncConnection, over: Mapping[str, int]) -> dict[str, list[str]]:
+    """Of each of these sessions so many people with a place, who are the last in line."""
+    if not over:
+        return {}
+    columns = (PLACE.c.session_id, PLACE.c.priority, PLACE.c.queued_at, PLACE.c.queue, PLACE.c.person_id)
+    statement = sa.select(*columns).where(
+        PLACE.c.session_id.in_(over), _has_seat, PLACE.c.basis.is_distinct_from(Basis.OFFICE)
+    )
+    lines: dict[str, list[Any]] = {}
+    for session_id, *place in await connection.execute(statement):
+        lines.setdefault(session_id, []).append(place)
+    return {
+        session_id: [place[-1] for place in sorted(line, key=lambda one: in_line(*one), reverse=True)][
+            : over[session_id]
+        ]
+        for session_id, line in lines.items()
+    }
+
+
+async def decisions(connection: AsyncConnection, session_id: str) -> list[OfficeDecision]:
+    """What the office decided about a session and the places in it, the oldest first."""
+    said = sa.cast(JOURNAL.c.body, JSONB)
+    statement = (
+        sa.select(JOURNAL.c.event_id, JOURNAL.c.said_at, JOURNAL.c.type, said.label("body"))
+        .where(JOURNAL.c.stream == "enrolment.events", JOURNAL.c.key == session_id, said["decided_by"].isnot(None))
+        .order_by(JOURNAL.c.said_at, JOURNAL.c.event_id)
+        .limit(5000)
+    )
+    return [
+        OfficeDecision(
+            event_id=row.event_id,
+            decided_at=row.said_at,
+            decided_by=row.body["decided_by"],
+            note=row.body["note"],
+            asked_for=row.body.get("asked_for", AskedFor.CORRECTION),
+            person_id=row.body.get("person_id"),
+            outcome=row.type.split(".")[1],
+        )
+        for row in await connection.execute(statement)
+    ]
 
 
 async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]:
@@ -126,12 +224,14 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]
             PLACE.c.queued_at,
             PLACE.c.offered_until,
             PLACE.c.reply,
+            PLACE.c.clashes_with,
             PLACE.c.nomination_id,
             PLACE.c.substitute_for,
             PLACE.c.substituted_by,
             PLACE.c.episode,
             PLACE.c.decided_at,
             PLACE.c.event_id,
+            _tag_of_place,
         )
         .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
         .outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id)
@@ -158,7 +258,7 @@ def _in_the_roster(row: Any) -> tuple[Any, ...]:
 
 
 async def place(connection: AsyncConnection, session_id: str, person_id: str) -> Place | None:
-    statement = sa.select(PLACE.c.state, PLACE.c.reason, PLACE.c.refusal).where(
+    statement = sa.select(PLACE.c.state, PLACE.c.reason, PLACE.c.refusal, _tag_of_place).where(
         PLACE.c.session_id == session_id, PLACE.c.person_id == person_id
     )
     row = (await connection.execute(statement)).one_or_none()
@@ -202,6 +302,13 @@ def _fate(standing: Standing) -> RequestFate:
             assert_never(never)
 
 
+_TWO_PLACES = (
+    sa.select(sa.func.count(sa.distinct(PLACE.c.person_id)))
+    .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
+    .where(_has_seat, sa.func.jsonb_array_length(PLACE.c.clashes_with) > 0, SESSION.c.starts_at > sa.func.now())
+)
+
+
 async def books(connection: AsyncConnection) -> dict[str, Any]:
     """Requests by what became of them, and places against seats: of a session that has begun, those it had when it began.
 
@@ -233,15 +340,19 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .where(SESSION.c.state.in_([one for one in SessionStanding if one.takes_place]))
         .subquery()
     )
+    taken = live.c.enrolled + live.c.offered - live.c.extra
+    is_corrected = live.c.correction_planned_capacity == live.c.capacity
+    for_how_many = sa.case((is_corrected, live.c.correction_capacity), else_=live.c.capacity)
     totals = sa.select(
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
         sa.func.coalesce(sa.func.sum(live.c.offered), 0),
         sa.func.coalesce(sa.func.sum(live.c.waitlisted), 0),
-        sa.func.count().filter(live.c.enrolled + live.c.offered > live.c.seats),
+        sa.func.count().filter(taken > live.c.seats),
         sa.func.coalesce(sa.func.sum(live.c.waitlisted).filter(live.c.starts_at > sa.func.now()), 0),
+        sa.func.count().filter(taken > for_how_many, live.c.starts_at > sa.func.now()),
     )
-    number, enrolled, offered, waitlisted, oversold, waiting = (await connection.execute(totals)).one()
+    number, enrolled, offered, waitlisted, oversold, waiting, over = (await connection.execute(totals)).one()
     qualified = (
         sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == TownOutcome.QUALIFIED).group_by(TOWN.c.stage)
     )
@@ -257,6 +368,8 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
             "oversold_sessions": oversold,
             "waiting_ahead": int(waiting),
             "unsettled_sessions": (await connection.execute(unsettled)).scalar_one(),
+            "sessions_over_capacity": over,
+            "two_places_at_once": (await connection.execute(_TWO_PLACES)).scalar_one(),
         },
         "towns_qualified": {str(row[0]): row[1] for row in await connection.execute(qualified)},
         "people": (await connection.execute(sa.select(sa.func.count()).select_from(PERSON))).scalar_one(),

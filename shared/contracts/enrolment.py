@@ -9,6 +9,16 @@ from typing import Annotated, ClassVar, assert_never
 from pydantic import Field
 
 from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part, Version
+from shared.contracts.office import (
+    HIGHEST_PRIORITY,
+    MOST_PLACES,
+    CorrectionRequested,
+    ExtraPlaceRequested,
+    OfficeDecision,
+    PriorityRequested,
+    RemovalLiftRequested,
+    RemovalRequested,
+)
 from shared.contracts.portal import (
     EnrolmentRequest,
     EnrolmentRequested,
@@ -27,6 +37,8 @@ class Basis(StrEnum):
 
     TEAM = "team"
     REQUEST = "request"
+    OFFICE = "office"
+    """The office gave it outside the rules: it counts against neither the room nor the share of a town."""
     NOMINATION = "nomination"
     """By the coordinator of the town whose place it is."""
 
@@ -50,6 +62,10 @@ class WithdrawalReason(StrEnum):
     NOT_ADMITTED = "not_admitted"
     """The session is for others: other stages, towns, kinds of members, departments or roles."""
     PERSON_ERASED = "person_erased"
+    REMOVED_BY_OFFICE = "removed_by_office"
+    """Whoever it was cannot get a place by asking, until the office gives one or lifts it."""
+    REMOVAL_LIFTED = "removal_lifted"
+    """The office had removed them; they may ask again."""
     SUBSTITUTED = "substituted"
     """The town sends somebody else instead."""
 
@@ -70,6 +86,8 @@ class WithdrawalReason(StrEnum):
                 | WithdrawalReason.OFFER_DECLINED
                 | WithdrawalReason.OFFER_EXPIRED
                 | WithdrawalReason.PERSON_ERASED
+                | WithdrawalReason.REMOVED_BY_OFFICE
+                | WithdrawalReason.REMOVAL_LIFTED
                 | WithdrawalReason.SUBSTITUTED
             ):
                 return False
@@ -101,6 +119,10 @@ class RefusalReason(StrEnum):
     NO_OFFER = "no_offer"
     """Nothing is on offer to the person, or what is was offered after this had been sent."""
     OFFER_EXPIRED = "offer_expired"
+    REMOVED_BY_OFFICE = "removed_by_office"
+    """The office has taken the place, and has not lifted that."""
+    OVERLAPS = "overlaps"
+    """The person has a place in another session at the same time of day: `other_session_id` says in which."""
     NOMINATIONS_CLOSED = "nominations_closed"
     """The nomination was sent after the day until which towns may nominate."""
     TEAM_BY_RULE = "team_by_rule"
@@ -120,6 +142,31 @@ class AskedFor(StrEnum):
     REPLY = "reply"
     NOMINATION = "nomination"
     SUBSTITUTION = "substitution"
+    EXTRA_PLACE = "extra_place"
+    PRIORITY = "priority"
+    REMOVAL = "removal"
+    REMOVAL_LIFT = "removal_lift"
+    CORRECTION = "correction"
+
+    @property
+    def is_a_word(self) -> bool:
+        """Whether it says that the person will come, or will not: the newest such word counts. A place that the office gives is given
+        to somebody who will come."""
+        match self:
+            case (
+                AskedFor.PLACE
+                | AskedFor.WITHDRAWAL
+                | AskedFor.OFFER
+                | AskedFor.REPLY
+                | AskedFor.NOMINATION
+                | AskedFor.SUBSTITUTION
+                | AskedFor.EXTRA_PLACE
+            ):
+                return True
+            case AskedFor.PRIORITY | AskedFor.REMOVAL | AskedFor.REMOVAL_LIFT | AskedFor.CORRECTION:
+                return False
+            case never:
+                assert_never(never)
 
 
 class Standing(StrEnum):
@@ -166,7 +213,7 @@ class Standing(StrEnum):
                 assert_never(never)
 
 
-LAST_EPISODE, LAST_NUMBER, HIGHEST_PRIORITY = 10**6, 10**9, 100
+LAST_EPISODE, LAST_NUMBER = 10**6, 10**9
 
 
 class PlaceState(Fact):
@@ -217,6 +264,12 @@ class PlaceState(Fact):
     """Whose place it was, if the person came instead of somebody."""
     substituted_by: Id | None = None
     """Who came instead."""
+    clashes_with: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
+    """The other sessions at the same time of day in which the person has a place: of who has one here, too, for somebody to resolve;
+    of who waits, why others are before them."""
+    decided_by: Line | None = None
+    """Who of the office decided this, if it is a decision of the office; `note` says why."""
+    note: Line | None = None
     decided_at: Moment
 
 
@@ -271,6 +324,8 @@ class EnrolmentRefused(PlaceState):
     standing: Standing
     withdrawn_for: WithdrawalReason | None = None
     """Why the place, if it stands withdrawn, was given up."""
+    other_session_id: Id | None = None
+    """The session in which the person has a place at the same time of day, if that is why."""
     example: ClassVar[Mapping[str, object]] = _PLACE | {
         "episode": 0,
         "asked_for": "place",
@@ -317,7 +372,7 @@ def what_was_asked(fact: PlaceFact) -> AskedFor:
     return AskedFor.WITHDRAWAL if standing_after(fact) == Standing.WITHDRAWN else AskedFor.PLACE
 
 
-def what_it_asks(request: EnrolmentRequest) -> AskedFor:
+def what_it_asks(request: EnrolmentRequest | OfficeDecision) -> AskedFor:
     match request:
         case EnrolmentRequested():
             return AskedFor.PLACE
@@ -331,6 +386,16 @@ def what_it_asks(request: EnrolmentRequest) -> AskedFor:
             return AskedFor.NOMINATION
         case SubstitutionRequested():
             return AskedFor.SUBSTITUTION
+        case ExtraPlaceRequested():
+            return AskedFor.EXTRA_PLACE
+        case PriorityRequested():
+            return AskedFor.PRIORITY
+        case RemovalRequested():
+            return AskedFor.REMOVAL
+        case RemovalLiftRequested():
+            return AskedFor.REMOVAL_LIFT
+        case CorrectionRequested():
+            return AskedFor.CORRECTION
         case never:
             assert_never(never)
 
@@ -402,6 +467,44 @@ class SessionAtRisk(Fact):
     }
 
 
+class TermsCorrected(Fact):
+    """What the office has laid over the planner's word about the room of a session; nothing: the planner's word holds.
+
+    A value holds for as long as the planner says what it was laid over. Once the planner says another one, that holds, and a fact
+    says so: the planner's former value does not bring the correction back.
+    """
+
+    stream = "enrolment.events"
+    subject = "session/{session_id}/correction"
+    only_by_owner = True
+
+    session_id: Id
+    capacity: Annotated[int, Field(strict=True, ge=1, le=MOST_PLACES)] | None = None
+    planned_capacity: Annotated[int, Field(strict=True, ge=1, le=MOST_PLACES)] | None = None
+    """What the planner says, over which `capacity` is laid."""
+    places_per_town: Annotated[int, Field(strict=True, ge=1, le=MOST_PLACES)] | None = None
+    planned_places_per_town: Annotated[int, Field(strict=True, ge=1, le=MOST_PLACES)] | None = None
+    """What the planner says, over which `places_per_town` is laid; none: no share."""
+    request_source: Line | None = None
+    request_id: Line | None = None
+    request_digest: Digest | None = None
+    decided_by: Line | None = None
+    """Who of the office; nobody: the planner has said another value."""
+    note: Line | None = None
+    decided_at: Moment
+    example: ClassVar[Mapping[str, object]] = {
+        "session_id": "session-0101",
+        "capacity": 24,
+        "planned_capacity": 20,
+        "request_source": "rollcall/enrolment/office",
+        "request_id": "0199aa00-0000-7000-8000-000000000011",
+        "request_digest": "6f1c0a52b7e94d0f8a3c2b1d",
+        "decided_by": "office",
+        "note": "the room was counted anew",
+        "decided_at": "2026-10-01T08:15:00.000000Z",
+    }
+
+
 class Nominee(Part):
     """What became of one of the people who were nominated."""
 
@@ -410,6 +513,8 @@ class Nominee(Part):
     """How their place in the session stands after it."""
     reason: RefusalReason | None = None
     """Why they were refused, if they were."""
+    other_session_id: Id | None = None
+    """The session in which they have a place at the same time of day, if that is why."""
 
 
 class NominationAnswered(Fact):

@@ -58,6 +58,8 @@ class Reason(StrEnum):
     BEHIND_PARKED = "behind_parked"
     UNKNOWN_MEETING = "unknown_meeting"
     IMPLAUSIBLE_TIME = "implausible_time"
+    CHANGED_SINCE = "changed_since"
+    """Decided on what stands otherwise by now: of the office, which said what it had seen."""
     NO_LIST = "no_list"
     """There is no list to close. Only a command asks for that, so nothing is ever parked for it."""
     ID_REUSED = "id_reused"

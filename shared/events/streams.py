@@ -39,6 +39,8 @@ class Stream:
     """Set for the compacted streams, the only ones with personal data: the fact that an empty value stands for."""
     owner: str | None = None
     """The service that decides what this stream says. It may replace what somebody imported there."""
+    asked_by: str | None = None
+    """Who alone may ask here, by the name of their Kafka user: what is asked here is done without a rule."""
 
     @property
     def compacted(self) -> bool:
@@ -77,6 +79,7 @@ STREAMS: dict[str, Stream] = {
         Stream("programme.needs", key="city_id"),
         Stream("programme.sessions", key="session_id"),
         Stream("enrolment.requests", key="session_id"),
+        Stream("enrolment.office", key="session_id", asked_by="console"),
         Stream("enrolment.events", key="session_id", owner="rollcall/enrolment"),
         Stream("attendance.scans", key="session_id"),
         Stream("attendance.events", key="session_id", owner="rollcall/attendance"),

@@ -33,6 +33,19 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+IfMatch = Annotated[
+    str,
+    Header(
+        alias="If-Match",
+        pattern=r'^"[!#-~]{1,100}"$',
+        description=(
+            "The `tag`, in quotes, of what was looked at when this was decided. If that stands otherwise by now, nothing is done, and"
+            " the answer says how it stands."
+        ),
+        examples=['"3"'],
+    ),
+]
+
 
 class Filter(BaseModel):
     """What a list is asked for. A name that is not known is refused: passed over, it would show what nobody asked for."""
@@ -53,7 +66,7 @@ class Page(Filter):
     )
 
 
-_ONE_MEANING = ("authorization", "content-type", "idempotency-key")
+_ONE_MEANING = ("authorization", "content-type", "idempotency-key", "if-match")
 
 
 async def says_one_thing(request: Request) -> None:
@@ -105,7 +118,7 @@ def allowed(scope: str) -> Callable[..., Awaitable[Actor]]:
     return actor
 
 
-Reader, Writer, Operator = (Depends(allowed(scope)) for scope in ("read", "write", "operate"))
+Reader, Writer, Office, Operator = (Depends(allowed(scope)) for scope in ("read", "write", "office", "operate"))
 
 
 def command(runtime: Runtime, body: Event, actor: Actor, idempotency_key: str | None) -> Heard[Event]:

@@ -17,6 +17,7 @@ from shared.deciding.commands import IdReused, NotYet, Undecidable
 from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
 from shared.problems import (
+    CHANGED_SINCE,
     IMPLAUSIBLE_TIME,
     KEY_TAKEN,
     MEDIA_TYPE,
@@ -87,12 +88,17 @@ def _is_a_route(request: Request, method: str) -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
+_UNDECIDED = {
+    # A time that cannot be is wrong in what was sent, and stays so whatever happens here.
+    Reason.IMPLAUSIBLE_TIME: IMPLAUSIBLE_TIME,
+    Reason.CHANGED_SINCE: CHANGED_SINCE,
+}
+
+
 def problem_of(error: Exception) -> Problem:
     """What is said of an error that nobody on its way had an answer to."""
     if isinstance(error, Undecidable):
-        # A time that cannot be is wrong in what was sent, and stays so whatever happens here.
-        kind = IMPLAUSIBLE_TIME if error.reason is Reason.IMPLAUSIBLE_TIME else UNDECIDABLE
-        return Problem(kind, str(error), reason=error.reason)
+        return Problem(_UNDECIDED.get(error.reason, UNDECIDABLE), str(error), reason=error.reason)
     if isinstance(error, IdReused):
         return Problem(KEY_TAKEN, str(error), field="Idempotency-Key")
     if isinstance(error, NotYet):

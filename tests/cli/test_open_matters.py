@@ -165,7 +165,9 @@ async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
     assert await standing_open(here) == {"on waiting lists": 1, "sessions not settled": 1}
     has = [dataclasses.replace(waits, person_id=one, state=Standing.ENROLLED) for one in ("p", "q")]
     await put(here.engine, here.service, settled, *has)
-    assert await standing_open(here) == {"sessions oversold": 1}
+    assert await standing_open(here) == {"sessions oversold": 1, "sessions over capacity": 1}
+    await put(here.engine, here.service, dataclasses.replace(has[0], clashes_with=("t",)))
+    assert (await standing_open(here))["people with two places at once"] == 1
 
 
 async def test_what_stands_open_in_attendance_has_a_line(world: Make) -> None:

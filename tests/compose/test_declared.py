@@ -13,7 +13,7 @@ import pytest
 from deploy.docker import ready
 from deploy.docker.example import GIVEN_BY_COMPOSE, wrong_values
 from deploy.generated import PARTS, renewed
-from deploy.kafka.access import ARCHIVE, OPERATOR, OUTSIDE, SERVICES, USERS, Grant, Kind, Operation, grants
+from deploy.kafka.access import ARCHIVE, CONSOLE, OPERATOR, OUTSIDE, SERVICES, USERS, Grant, Kind, Operation, grants
 from services import SERVICES as REGISTERED
 from services import Registered
 from shared.events.streams import STREAMS
@@ -62,7 +62,7 @@ def test_init_fills_in_what_is_missing_and_changes_nothing_that_is_there(tmp_pat
 def test_init_makes_other_passwords_for_everybody(tmp_path: Path) -> None:
     subprocess.run([ROOT / "deploy/docker/init", tmp_path / "env"], check=True, capture_output=True)
     passwords = re.findall(r"_PASSWORD=(\w+)$", (tmp_path / "env").read_text(), re.MULTILINE)
-    of_all = ("owner of Postgres", "admin", "outside", "archive", "operator")
+    of_all = ("owner of Postgres", "admin", "outside", "archive", "console", "operator")
     assert len(set(passwords)) == len(passwords) == len(of_all) + 2 * len(REGISTERED)
     assert all(len(one) == 48 for one in passwords)
 
@@ -83,6 +83,13 @@ def test_outside_systems_say_neither_what_services_decided_nor_read_personal_dat
     assert not {name for service in SERVICES for name in service.own} & writes
     assert not {stream.name for stream in STREAMS.values() if stream.compacted} & reads
     assert {"programme.people", "enrolment.requests", "attendance.scans"} <= writes
+
+
+def test_what_only_the_office_decides_is_asked_for_by_its_console_alone_and_read_by_nobody_outside() -> None:
+    of_office = {grant for grant in grants() if grant.name == "enrolment.office"}
+    assert {grant.user for grant in of_office if grant.operation == Operation.WRITE} == {CONSOLE}
+    assert {grant.user for grant in of_office if grant.operation == Operation.READ} == {"enrolment", OPERATOR}
+    assert {grant.name for grant in grants() if grant.user == CONSOLE} == {"enrolment.office"}
 
 
 def test_only_services_have_a_consumer_group_and_the_operator_writes_nothing() -> None:

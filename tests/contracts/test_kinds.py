@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -67,8 +68,15 @@ def test_a_contract_that_is_declared_and_in_no_table_is_found(monkeypatch: pytes
 NOMINATING = {places.NominationAnswered, *members(CallFact)}
 HEARD_FOR_NOTHING = {
     "enrolment": set[type[Event]](),
-    "attendance": {StageOpened, TopicDefined, places.PlacesSettled, places.SessionAtRisk, *NOMINATING},
-    "notifications": {StageOpened, *NOMINATING},
+    "attendance": {
+        StageOpened,
+        TopicDefined,
+        places.PlacesSettled,
+        places.SessionAtRisk,
+        places.TermsCorrected,
+        *NOMINATING,
+    },
+    "notifications": {StageOpened, places.TermsCorrected, *NOMINATING},
 }
 """What stands on a stream that a service hears, and says nothing to it. Whoever is not named hears
 the rules for their takeovers alone."""
@@ -113,3 +121,9 @@ def test_a_word_of_an_enum_comes_back_from_the_database_as_one(service: Service,
 
     assert again == row
     assert [type(getattr(again, name)) for name in fields_of(type(row))] == [type(value) for value in values]
+
+
+def test_the_offices_page_tells_why_a_request_is_refused_and_a_place_is_taken() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "office.md").read_text("utf-8")
+    reasons = (*places.RefusalReason, *places.WithdrawalReason)
+    assert [reason for reason in reasons if f"`{reason}`" not in page] == []

@@ -5,12 +5,21 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from services.enrolment.app import SERVICE
+from services.enrolment.app import service_of
+from services.enrolment.rules import EnrolmentRules
 from services.enrolment.state import Place
 from shared.books.recovery import RECONCILE
 from shared.contracts import Event, Request
 from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import NominationAnswered, PlacesSettled, PlaceState, Standing
+from shared.contracts.office import (
+    CorrectionRequested,
+    ExtraPlaceRequested,
+    OfficeRequest,
+    PriorityRequested,
+    RemovalLiftRequested,
+    RemovalRequested,
+)
 from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.portal import (
     EnrolmentRequested,
@@ -40,20 +49,31 @@ START = dt.datetime(2026, 12, 1, 8, 0, tzinfo=dt.UTC)
 """When a session LATER begins: 9:00 in Warsaw, in winter."""
 
 
+CONSOLE = "urn:console"
+"""Who speaks for the programme office on Kafka."""
+
+
 class Office:
     """Enrolment at one moment after the other: `at` is when an event came, `now` when it is heard."""
 
     def __init__(self) -> None:
-        self.mind = Mind(SERVICE, NOON)
+        self.mind = Mind(service_of(EnrolmentRules(console=CONSOLE)), NOON)
         self.versions: dict[str, int] = {}
 
     def hear(
-        self, body: Event, *, at: dt.datetime = NOON, event_id: str | None = None, now: dt.datetime | None = None
+        self,
+        body: Event,
+        *,
+        at: dt.datetime = NOON,
+        event_id: str | None = None,
+        now: dt.datetime | None = None,
+        source: str | None = None,
     ) -> list[str]:
         """Returns the names of the facts about places that were said because of it."""
         self.mind.now = now or self.mind.now
         if isinstance(body, Request):
-            one = heard(body, at=at, event_id=event_id, source="urn:portal")
+            by = CONSOLE if isinstance(body, OfficeRequest) else "urn:portal"
+            one = heard(body, at=at, event_id=event_id, source=source or by)
         else:
             version = self.versions[subject_of(body)] = self.versions.get(subject_of(body), 0) + 1
             one = heard(body, at=at, version=version, source="urn:test", event_id=event_id)
@@ -158,6 +178,33 @@ class Office:
 
     def withdraw(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
         return self.hear(WithdrawalRequested(session_id=session_id, person_id=person_id), **how)
+
+    def gives_extra(self, person_id: str, session_id: str = "s", *, seen: str | None = None, **how: Any) -> list[str]:
+        """The programme office gives a place beside the rules."""
+        body = ExtraPlaceRequested(session_id=session_id, person_id=person_id, note="speaks", seen=seen)
+        return self.hear(body, **how)
+
+    def prefers(self, person_id: str, priority: int, session_id: str = "s", **how: Any) -> list[str]:
+        body = PriorityRequested(session_id=session_id, person_id=person_id, note="travels", priority=priority)
+        return self.hear(body, **how)
+
+    def removes(self, person_id: str, session_id: str = "s", *, seen: str | None = None, **how: Any) -> list[str]:
+        return self.hear(RemovalRequested(session_id=session_id, person_id=person_id, note="absent", seen=seen), **how)
+
+    def lifts(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
+        return self.hear(RemovalLiftRequested(session_id=session_id, person_id=person_id, note="mistaken"), **how)
+
+    def corrects(
+        self,
+        session_id: str = "s",
+        *,
+        capacity: int | None = None,
+        places_per_town: int | None = None,
+        seen: str | None = None,
+        **how: Any,
+    ) -> list[str]:
+        room = {"capacity": capacity, "places_per_town": places_per_town}
+        return self.hear(CorrectionRequested(session_id=session_id, note="counted anew", seen=seen, **room), **how)
 
     def place(self, person_id: str, session_id: str = "s") -> Place:
         place = self.mind[Place].get(session_id, person_id)

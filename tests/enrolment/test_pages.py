@@ -23,9 +23,9 @@ from services.enrolment.pages.showing import Act, Shown, Time, seen_of
 from shared import telemetry
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
-from shared.contracts.model import Language
+from shared.contracts.model import Language, members
 from shared.contracts.planner import SessionCancelled, SessionRescheduled
-from shared.contracts.portal import Reply
+from shared.contracts.portal import PlaceRequest, Reply
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityWithdrawn
 from shared.deciding.commands import NotYet
@@ -455,7 +455,8 @@ def test_every_state_is_a_whole_page_in_both_languages(time: Time, language: Lan
     pages = Pages("services.enrolment.pages", OFFICE)
     request = Request({"type": "http", "method": "GET", "path": "/place/x", "query_string": b"", "headers": []})
     row = session_of(heard(session()))
-    states = itertools.product(Standing, [None, *WithdrawalReason], [None, *AskedFor], (0, 3), (False, True), Act)
+    asked_by_them = [AskedFor(request.asks_for) for request in members(PlaceRequest)]
+    states = itertools.product(Standing, [None, *WithdrawalReason], [None, *asked_by_them], (0, 3), (False, True), Act)
     titles = set()
     for standing, reason, waits, ahead, flag, act in states:
         place = Shown(

@@ -196,7 +196,7 @@ def test_a_session_may_be_for_the_towns_of_several_phases_or_of_one_stage_only(o
     office.town(OTHER, stage=2)
     office.member("ewa", OTHER)
     office.session("both", capacity=9, admits={"phases": [1, 2]})
-    office.session("second", capacity=9, admits={"phases": [1, 2], "stages": [2]})
+    office.session("second", capacity=9, admits={"phases": [1, 2], "stages": [2]}, date="2026-12-02")
 
     assert office.ask("anna", "both") == office.ask("ewa", "both") == office.ask("ewa", "second") == [ENROLLED]
     assert office.ask("anna", "second") == [], "her town's outcome of that stage may still come"
@@ -249,11 +249,11 @@ def test_those_who_wait_are_in_the_order_in_which_their_requests_were_heard_also
 def test_nobody_is_invited_to_a_draft_and_what_is_asked_waits_until_it_is_scheduled(office: Office) -> None:
     draft = session(model=SessionDrafted, kind=SessionKind.SUPPLEMENTARY, capacity=9)
     assert office.hear(draft) == []
-    assert office.hear(session("t", model=SessionDrafted)) == office.ask("anna", "t") == []
+    assert office.hear(session("t", model=SessionDrafted, date="2026-12-02")) == office.ask("anna", "t") == []
     assert [held.waits_for for held in office.mind[Held]] == ["session"]
 
     assert office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9) == [ENROLLED] * 4
-    assert office.session("t") == [ENROLLED]
+    assert office.session("t", date="2026-12-02") == [ENROLLED]
 
 
 def test_a_session_that_becomes_a_draft_again_keeps_its_places_and_gives_none(office: Office) -> None:

@@ -91,5 +91,5 @@ class Work:
             self.city(),
             *map(self.member, self.people),
             self.training(self.team_session, SessionKind.SUPPLEMENTARY),
-            self.training(self.open_session, SessionKind.IN_DEPTH),
+            self.training(self.open_session, SessionKind.IN_DEPTH, days_ahead=31),  # Nobody has two places at once.
         ]

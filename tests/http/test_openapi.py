@@ -143,7 +143,9 @@ def test_the_commands_are_those_that_take_a_key() -> None:
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
     }
     others = {operation["operationId"] for name, operation, _ in OPERATIONS if " post " in name} - commands
-    assert commands == {"request_place", "withdraw", "nominate", "substitute", "record_scan", "close_list"}
+    asked = {"request_place", "withdraw", "nominate", "substitute"}
+    of_the_office = {"give_extra_place", "give_priority", "remove", "lift_removal", "correct"}
+    assert commands == asked | {"record_scan", "close_list"} | of_the_office
     assert others == {"retry_parked", "discard_parked", "settle_notice"}
 
 

@@ -38,6 +38,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.model import Event
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
+from shared.contracts.office import CorrectionRequested, ExtraPlaceRequested
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver, StageOpened, TopicDefined
@@ -173,6 +174,11 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
         body(EnrolmentRequested, session_id=sessions, person_id=people),
         body(EnrolmentRequested, session_id=sessions, person_id=people),
         body(WithdrawalRequested, session_id=sessions, person_id=people),
+    ),
+    "enrolment.office": by(  # None of them is the office's console: it is set aside, and changes nothing.
+        PORTAL,
+        body(ExtraPlaceRequested, session_id=sessions, person_id=people),
+        body(CorrectionRequested, session_id=sessions, capacity=st.integers(1, 3)),
     ),
     "enrolment.events": by(
         ("rollcall/enrolment", "rollcall/enrolment", "urn:one", "urn:two"),

@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from services.attendance.app import service_of
 from services.attendance.lists import ListRules
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
+from services.enrolment.overlaps import meet_at_the_same_time
 from services.enrolment.state import in_line
 from services.notifications import app as notifications
 from shared.books.recovery import RECONCILE
@@ -225,6 +226,23 @@ DECIDED = (
 )
 
 
+def elsewhere(place: Any, places: Sequence[Any], sessions: Mapping[str, Any]) -> tuple[str, ...]:
+    """The sessions at the same time in which somebody who has a place, or waits, has a place too."""
+    session = sessions[place.session_id]
+    if place.state not in ("enrolled", "waitlisted") or session.state != "scheduled":
+        return ()
+    others = (
+        sessions[one.session_id]
+        for one in places
+        if one.person_id == place.person_id and one.state == "enrolled" and one.session_id in sessions
+    )
+    return tuple(
+        sorted(
+            other.session_id for other in others if other.state == "scheduled" and meet_at_the_same_time(session, other)
+        )
+    )
+
+
 @thorough
 @given(programmes(enrolment.SERVICE, DECIDED), interleavings)
 async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
@@ -239,13 +257,16 @@ async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
     people = await records(hearing.engine, enrolment_store.PERSON)
     erased = {person.person_id for person in people if person.erased}
     said = await records(hearing.engine, JOURNAL, "key", "type", "subject", "version", "event_id", "body")
-    for session in await records(hearing.engine, enrolment_store.SESSION):
+    sessions = {row.session_id: row for row in await records(hearing.engine, enrolment_store.SESSION)}
+    for session in sessions.values():
         mine = [place for place in places if place.session_id == session.session_id]
         enrolled = [place for place in mine if place.state == "enrolled"]
         waiting = [place for place in mine if place.state == "waitlisted"]
         if session.state == "scheduled":
             assert len(enrolled) <= most_seats(programme, session.session_id), "oversold"
-            assert not waiting or len(enrolled) >= session.capacity, "a seat is free and somebody waits"
+            free = [place for place in waiting if not place.clashes_with]
+            assert not free or len(enrolled) >= session.capacity, "a seat is free and somebody waits who could have it"
+            assert [one for one in mine if one.clashes_with != elsewhere(one, places, sessions)] == []
             assert not erased & {one.person_id for one in mine if one.state != "withdrawn" and one.state != "none"}
         assert overtaken(await said_in_order(hearing.engine, session.session_id)) == []
         settled = [row for row in said if (row.key, row.type) == (session.session_id, SETTLED)]
@@ -327,16 +348,16 @@ async def said_in_order(engine: AsyncEngine, session_id: str) -> list[PlaceState
 
 
 def overtaken(said: Sequence[PlaceState]) -> list[str]:
-    """Who waited and was passed by somebody behind them who waited too."""
+    """Who waited and was passed by somebody behind them who waited too, and was not elsewhere at the time."""
     waits: dict[str, Any] = {}
     found = []
     for fact in said:
         mine = waits.pop(fact.person_id, None)
         order = in_line(fact.priority, fact.queued_at, fact.queue, fact.person_id)
         if isinstance(fact, ParticipantWaitlisted) or (isinstance(fact, EnrolmentRefused) and mine is not None):
-            waits[fact.person_id] = order
+            waits[fact.person_id] = order, bool(fact.clashes_with)
         elif isinstance(fact, ParticipantEnrolled) and mine is not None:
-            found += [person_id for person_id, other in waits.items() if other < order]
+            found += [one for one, (other, is_elsewhere) in waits.items() if other < order and not is_elsewhere]
     return found
 
 

@@ -13,7 +13,7 @@ from services.enrolment.store import LINK_KEY, PERSON, PLACE, SESSION, TOPIC, TO
 from shared.contracts import EVENTS
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.model import Language
-from shared.contracts.portal import WithdrawalRequested
+from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
 from shared.events.envelope import subject_of
 from shared.postgres.database import rows_as
 from shared.postgres.tables import HELD
@@ -63,7 +63,12 @@ async def _ahead(connection: AsyncConnection, place: Place | None) -> int:
 async def _waits_for(connection: AsyncConnection, session_id: str, person_id: str) -> AskedFor | None:
     """What the newest request about this place asks for that is held."""
     subject = subject_of(WithdrawalRequested(session_id=session_id, person_id=person_id))
-    held = sa.select(HELD.c.type).where(HELD.c.subject == subject).order_by(HELD.c.appended_at.desc()).limit(1)
+    held = (
+        sa.select(HELD.c.type)
+        .where(HELD.c.subject == subject, HELD.c.stream == AboutOnePlace.stream)
+        .order_by(HELD.c.appended_at.desc())
+        .limit(1)
+    )
     kind = (await connection.execute(held)).scalar_one_or_none()
     return AskedFor(EVENTS[kind].asks_for) if kind else None  # type: ignore[attr-defined]  # Only requests are held.
 

@@ -21,7 +21,12 @@ from shared.contracts.portal import (
 from shared.values import immutable
 from shared.web.links import arrangement
 
-ASKED_FOR_AGAIN = (WithdrawalReason.REQUESTED, WithdrawalReason.OFFER_DECLINED, WithdrawalReason.OFFER_EXPIRED)
+ASKED_FOR_AGAIN = (
+    WithdrawalReason.REQUESTED,
+    WithdrawalReason.OFFER_DECLINED,
+    WithdrawalReason.OFFER_EXPIRED,
+    WithdrawalReason.REMOVAL_LIFTED,
+)
 """Whoever is out for one of these stays out until they ask: no rule brings them back."""
 
 

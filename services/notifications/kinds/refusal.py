@@ -61,6 +61,8 @@ def is_mailed(reason: RefusalReason) -> bool:
             | RefusalReason.NO_PLACE
             | RefusalReason.NO_OFFER
             | RefusalReason.OFFER_EXPIRED
+            | RefusalReason.REMOVED_BY_OFFICE
+            | RefusalReason.OVERLAPS
         ):
             return True
         case (

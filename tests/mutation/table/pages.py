@@ -154,8 +154,8 @@ MUTATIONS = (
     Mutation(
         "whoever let an offer go may ask again on its page",
         "services/enrolment/pages/showing.py",
-        "(WithdrawalReason.REQUESTED, WithdrawalReason.OFFER_DECLINED, WithdrawalReason.OFFER_EXPIRED)",
-        "(WithdrawalReason.REQUESTED,)",
+        "    WithdrawalReason.OFFER_DECLINED,\n    WithdrawalReason.OFFER_EXPIRED,\n",
+        "",
         ("tests/enrolment/test_showing.py::test_whoever_is_out_by_their_own_doing_may_ask_again",),
     ),
     Mutation(

@@ -34,6 +34,21 @@ CREATE TABLE kept.decider (
     PRIMARY KEY (id)
 );
 
+CREATE TABLE projection.correction (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    capacity BIGINT,
+    planned_capacity BIGINT,
+    places_per_town BIGINT,
+    planned_places_per_town BIGINT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT correction_key PRIMARY KEY (session_id)
+);
+
 CREATE TABLE projection.line (
     session_id TEXT NOT NULL,
     last_number BIGINT NOT NULL,
@@ -146,6 +161,7 @@ CREATE TABLE projection.place (
     reply TEXT NOT NULL,
     replied_at TIMESTAMP WITH TIME ZONE,
     replied_for TEXT,
+    clashes_with JSONB NOT NULL,
     nomination_id TEXT,
     substitute_for TEXT,
     substituted_by TEXT,

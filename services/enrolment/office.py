@@ -1,0 +1,98 @@
+"""What the office decides about one person's place, beside the rules. Pure functions from what is known to facts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import assert_never
+
+from services.enrolment.corrections import NotDone
+from services.enrolment.decisions import settled_with
+from services.enrolment.eligibility import Wait, asked_since, current_memberships, is_ahead, is_erased, qualifies
+from services.enrolment.settling import Entry, Leave
+from services.enrolment.state import Membership, Person, Place, Session
+from services.enrolment.stating import NO_OFFER, Asked, answering, asked_at
+from shared.contracts.enrolment import AskedFor, Basis, PlaceState, Standing, WithdrawalReason
+from shared.contracts.office import ExtraPlaceRequested, PriorityRequested, RemovalLiftRequested, RemovalRequested
+from shared.contracts.planner import SessionStanding
+from shared.events.envelope import Reason
+from shared.state.working import Working
+
+AboutAPlace = ExtraPlaceRequested | PriorityRequested | RemovalRequested | RemovalLiftRequested
+
+
+def decide_about_place(
+    working: Working, session: Session | None, body: AboutAPlace, *, asked: Asked, at: dt.datetime, now: dt.datetime
+) -> list[PlaceState] | Wait | NotDone:
+    """What comes of it: facts; none, if it is so already; why not; or what has to be known first."""
+    if session is None:
+        return Wait("session")
+    place = working[Place].get(session.session_id, body.person_id)
+    if body.seen is not None and body.seen != (place.tag if place else "0"):
+        return NotDone(Reason.CHANGED_SINCE, f"{_as_it_stands(place)}, and {body.seen} was seen")
+    if not is_ahead(session, at):
+        return _not_now("the session had begun: its places are settled")
+    asked = replace(asked, at=at, in_time=True)
+    match body:
+        case ExtraPlaceRequested():
+            return _extra_place(working, session, place, body.person_id, asked=asked, now=now)
+        case PriorityRequested():
+            if place is None or not place.is_active:
+                return _not_now("the person is not in the session: they have no place in line")
+            said = {"priority": body.priority, **answering(asked)}
+            return settled_with(working, session, at=at, now=now, changing={body.person_id: said})
+        case RemovalRequested():
+            if place is None or place.state == Standing.NONE:
+                return _not_now("the person has no place, and had none")
+            if place.is_removed:
+                return []
+            leave = Leave(WithdrawalReason.REMOVED_BY_OFFICE, asked)
+            return settled_with(working, session, at=at, now=now, leaving={body.person_id: leave})
+        case RemovalLiftRequested():
+            if place is None or not place.is_removed:
+                return _not_now("the person is not removed")
+            leave = Leave(WithdrawalReason.REMOVAL_LIFTED, asked)
+            return settled_with(working, session, at=at, now=now, leaving={body.person_id: leave})
+        case never:
+            assert_never(never)
+
+
+def _extra_place(
+    working: Working, session: Session, place: Place | None, person_id: str, *, asked: Asked, now: dt.datetime
+) -> list[PlaceState] | Wait | NotDone:
+    """A place for somebody who need not be eligible: it is enough that they are known, and not erased."""
+    if is_erased(working, person_id):
+        return _not_now("the person has been erased")
+    if session.state == SessionStanding.CANCELLED and asked.at >= session.heard_at:
+        return _not_now("the session is cancelled")
+    if place is not None and place.state.has_seat:
+        return _not_now("the person has a place")
+    if asked_since(place, session, AskedFor.WITHDRAWAL, asked.at):
+        return _not_now("the person has said since that they will not come")
+    if session.state != SessionStanding.SCHEDULED:
+        return Wait("session")
+    if working[Person].get(person_id) is None and not working[Membership].where("person_id", person_id):
+        return Wait("person")
+    if place is not None and place.is_active:
+        said = {**answering(asked), **asked_at(place, AskedFor.PLACE, asked), **NO_OFFER, "basis": Basis.OFFICE}
+        return settled_with(working, session, at=asked.at, now=now, changing={person_id: said})
+    city_id = place.city_id if place is not None else None
+    entry = Entry(person_id, city_id or _town(working, session, person_id), Basis.OFFICE, asked.at, asked)
+    return settled_with(working, session, at=asked.at, now=now, entering=[entry])
+
+
+def _town(working: Working, session: Session, person_id: str) -> str | None:
+    """The town in whose team the person is then; of several, one that takes part."""
+    towns = [membership.city_id for membership in current_memberships(working, session, person_id)]
+    return next((city_id for city_id in towns if qualifies(working, city_id, session)), towns[0] if towns else None)
+
+
+def _not_now(detail: str) -> NotDone:
+    return NotDone(Reason.UNDECIDABLE, detail)
+
+
+def _as_it_stands(place: Place | None) -> str:
+    if place is None:
+        return "the person has no place (0)"
+    how = f"{place.state}, {place.reason}" if place.state == Standing.WITHDRAWN else str(place.state)
+    return f"the place is {place.tag} by now: {how}, priority {place.priority}, since {place.decided_at.isoformat()}"
