@@ -86,16 +86,20 @@ def load_held_about(reads: Reads, working: Working, subjects: Iterable[str]) -> 
     after = min((working.held_until.get(one, _EVER) for one in about), default=_EVER)
     parameters = {"held_about": sorted(about), "held_most": MOST_WOKEN, "held_after": after}
     reads.rows(working[Held], _HELD_ABOUT, parameters, loaded_by("about", about))
-    working.held_about |= about
+    if about:
+        working.held_about.append(about)
 
 
 def rest_of_held(working: Working) -> list[Due]:
     """The moments at which the held requests are looked at that were too many for this transaction."""
-    held = list(working[Held]) if working.held_about else []
-    if len(held) < MOST_WOKEN:
-        return []
-    last = max(one.appended_at for one in held)
-    return [Due(WAKE, subject, last) for subject in sorted(working.held_about)]
+    rest = []
+    for about in working.held_about:
+        found = {one for subject in about for one in working[Held].where("about", subject)}
+        after = min(working.held_until.get(one, _EVER) for one in about)
+        arrived = sorted(one.appended_at for one in found if one.appended_at > after)
+        if len(arrived) >= MOST_WOKEN:
+            rest += [Due(WAKE, subject, arrived[MOST_WOKEN - 1]) for subject in sorted(about)]
+    return rest
 
 
 def heard_again(held: Held) -> Heard[Event]:

@@ -41,7 +41,9 @@ async def think(
     working.all_rules_known = all_rules_known
     if not inputs:
         return working
-    working.held_until = {one.subject: one.at for one in inputs if isinstance(one, Due) and one.kind == WAKE}
+    wakes = [one for one in inputs if isinstance(one, Due) and one.kind == WAKE]
+    if len(wakes) == len(inputs):  # Together with anything else all that is held is looked at from its start.
+        working.held_until = {one.subject: one.at for one in wakes}
     requests = [one for one in inputs if isinstance(one, Heard) and type(one.body) in service.decide]
     holding.load_takeovers(reads, working)
     _load_owners(service, reads, working, inputs)
@@ -52,13 +54,15 @@ async def think(
     holding.load_other_writers(reads, working, (one for one in inputs if isinstance(one, Heard)))
     await reads.run()
     rest = holding.rest_of_held(working)
+    moved = {one.subject for one in wakes if working[Due].get(one.kind, one.subject) != one}
     for one in inputs:
         if isinstance(one, Due):
             _due(service, working, one)
         else:
             _hear(service, working, one, quiet=_is_quiet(one, quiet_until))
     for moment in rest:
-        working[Due].put(moment)
+        if moment.subject not in moved:  # What was looked at meanwhile goes on from where that ended.
+            working[Due].put(moment)
     return working
 
 

@@ -129,8 +129,8 @@ class Working:
     verdicts: list[tuple[Verdict, str]] = field(default_factory=list)
     erasures: list[Heard[Any]] = field(default_factory=list)
     """What was heard of people who want to be, or have to be, unknown here."""
-    held_about: set[str] = field(default_factory=set)
-    """What held requests were asked for by."""
+    held_about: list[set[str]] = field(default_factory=list)
+    """What held requests were asked for by, each time."""
     held_until: dict[str, dt.datetime] = field(default_factory=dict)
     """Up to where those about a subject have been looked at already, where they are too many for one transaction."""
     all_rules_known: bool = False

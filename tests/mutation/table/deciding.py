@@ -164,8 +164,8 @@ MUTATIONS = (
     Mutation(
         "held requests that are too many for one transaction are looked at in the next",
         "shared/deciding/thinking.py",
-        "    for moment in rest:\n        working[Due].put(moment)\n",
-        "",
+        "            working[Due].put(moment)\n",
+        "            pass\n",
         (
             "tests/enrolment/test_hearing.py::test_more_held_requests_than_one_transaction_looks_at_are_all_decided_when_their_session_is_announced",
         ),
