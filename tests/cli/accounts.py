@@ -46,7 +46,16 @@ def books() -> dict[str, Any]:
         "enrolment": {
             "requests": requests,
             "held_over_http": 0,
-            "places": {"oversold_sessions": 0, "unsettled_sessions": 0, "waiting_ahead": 0},
+            "places": dict.fromkeys(
+                (
+                    "oversold_sessions",
+                    "sessions_over_capacity",
+                    "two_places_at_once",
+                    "unsettled_sessions",
+                    "waiting_ahead",
+                ),
+                0,
+            ),
         },
         "attendance": {"attendance": presence},
         "notifications": {"notices": notices},

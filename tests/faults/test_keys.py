@@ -102,7 +102,9 @@ async def test_a_scan_or_the_closing_of_a_list_is_refused_under_another_ones_key
     probe = await world(SERVICE)
     told = settings(database_url=probe.settings.database_url, kafka=probe.settings.kafka, replica="test")
     here = await world(service_of(told.rules))
-    place = body_of(ParticipantEnrolled, session_id=session, person_id=person, decided_at=began)
+    place = body_of(
+        ParticipantEnrolled, session_id=session, person_id=person, request_id=fresh("request"), decided_at=began
+    )
     async with here.running() as runtime, client_of(here, attendance.app_of(runtime, told)) as client:
         await runtime.may_decide.wait()
         await here.publish(

@@ -34,6 +34,7 @@ from tests.enrolment.surroundings import (
     rows,
     said_and_sent,
     settled,
+    training,
 )
 from tests.faults.breaking import (
     ends,
@@ -114,7 +115,7 @@ async def test_what_a_log_lost_is_absorbed_if_heard_and_said_again_if_it_was_our
     async with here.running() as runtime:
         await runtime.may_decide.wait()
         await here.publish(*programme(town, [person, other], shorter))
-        await here.publish(programme(town, [], refilled)[-1])
+        await here.publish(message(training(refilled, town, days_ahead=31)))  # Nobody has two places at once.
         await eventually(lambda: said_and_sent(here, shorter, 2))
         await eventually(lambda: said_and_sent(here, refilled, 2))
         await settled(here)

@@ -94,14 +94,14 @@ async def test_requests_and_members_are_judged_by_when_they_came_not_by_when_the
     day = between(starts_at, ends_at := starts_at + dt.timedelta(seconds=1))
     await here.publish(
         message(training(asked, fresh("town"), kind=SessionKind.IN_DEPTH, meetings=[day])),
-        message(training(team, town, meetings=[day])),
+        message(training(team, town, meetings=[between(ends_at, ends_at + dt.timedelta(seconds=1))])),
         message(joined(early)),
         message(joined(tardy)),
         message(EnrolmentRequested(session_id=asked, person_id=early)),
         message(joined(joined_early)),
     )
     assert utc_now() < starts_at
-    await eventually(lambda: utc_now() > ends_at, what="the end of the training")
+    await eventually(lambda: utc_now() > ends_at + dt.timedelta(seconds=1), what="the end of both trainings")
     await here.publish(
         message(EnrolmentRequested(session_id=asked, person_id=tardy)),
         message(WithdrawalRequested(session_id=asked, person_id=early)),
@@ -172,7 +172,8 @@ async def test_a_list_that_closed_meanwhile_counts_the_scans_that_came_before(wo
     day = between(starts_at, ends_at := starts_at + dt.timedelta(hours=1))
 
     def place(person: str) -> ParticipantEnrolled:
-        return body_of(ParticipantEnrolled, session_id=session_id, person_id=person, decided_at=starts_at)
+        ids = {"session_id": session_id, "person_id": person, "request_id": fresh("request")}
+        return body_of(ParticipantEnrolled, **ids, decided_at=starts_at)
 
     async with here.running():
         await here.publish(message(training(session_id, fresh("town"), meetings=[day])))
@@ -206,7 +207,8 @@ async def test_a_cancellation_that_came_after_a_list_was_due_does_not_keep_it_fr
     session_id, came = fresh("session"), fresh("person")
     ends_at = utc_now().replace(microsecond=0) + TO_PUBLISH
     day = between(ends_at - dt.timedelta(hours=1), ends_at)
-    place = body_of(ParticipantEnrolled, session_id=session_id, person_id=came, decided_at=utc_now())
+    ids = {"session_id": session_id, "person_id": came, "request_id": fresh("request")}
+    place = body_of(ParticipantEnrolled, **ids, decided_at=utc_now())
     scan = CheckInScanned(session_id=session_id, meeting_id="day-1", person_id=came, scanned_at=utc_now())
     held_in = fresh("town")
     await here.publish(message(training(session_id, held_in, meetings=[day])), message(scan))
@@ -276,7 +278,8 @@ async def test_after_days_down_nothing_is_mailed_about_what_is_past_and_what_is_
     town, address = fresh("town"), f"{fresh('anna')}@example.org"
 
     async def announce(session_id: str, days: int) -> None:
-        place = body_of(ParticipantEnrolled, session_id=session_id, person_id=person, decided_at=utc_now())
+        ids = {"session_id": session_id, "person_id": person, "request_id": fresh("request")}
+        place = body_of(ParticipantEnrolled, **ids, decided_at=utc_now())
         its_training = training(session_id, town, days_ahead=days, topic="time")
         said = message(its_training)
         await here.publish(said, message(place, source="rollcall/enrolment"), places_settled(said))
