@@ -99,7 +99,6 @@ async def test_a_header_name_that_is_not_utf8_is_read_over_and_nothing_beside_it
     report = await compare(SERVICE, here.settings)
     # Other tests' takeovers stand on the same streams, and may not be at rest here.
     assert [one for one in report.differences if one["row"].get("city_id") in {*before, odd, *after}] == []
-    assert report.different_rows < 10, report.differences
 
 
 async def parked(here: Any) -> list[Any]:
