@@ -201,6 +201,12 @@ async def _sessions(found: Connection, client: httpx.AsyncClient) -> list[dict[s
 
 
 async def _get(found: Connection, client: httpx.AsyncClient, service: str, path: str) -> list[dict[str, Any]]:
-    answer = await client.get(f"{found.urls[service]}{path}", headers=found.headers)
+    url = f"{found.urls[service]}{path}"
+    try:
+        answer = await client.get(url, headers=found.headers)
+    except (
+        httpx.RemoteProtocolError
+    ):  # A kept connection that had been closed meanwhile; a new one is made for the next.
+        answer = await client.get(url, headers=found.headers)
     rows: list[dict[str, Any]] = answer.raise_for_status().json()
     return rows
