@@ -406,9 +406,8 @@ async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
         elif isinstance(one.body, _WITH_MOMENTS):
             looked_at.add(one.body.session_id)
     if looked_at:
-        await (
-            reads.run()
-        )  # Whose owners are asked for already: of one table two questions in one round trip would be one.
+        # Whose owners are asked for already: of one table two questions in one round trip would be one.
+        await reads.run()
         due |= {(kind, session_subject(session_id)) for kind in SessionMoment for session_id in looked_at}
         reads.by_key(working[Session], SESSION, {(session_id,) for session_id in looked_at})
         reads.by_key(working[Settled], SETTLED, {(session_id,) for session_id in looked_at})
