@@ -164,6 +164,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.nomination_id,
         body.substitute_for,
         body.substituted_by,
+        body.had,
         body.decided_at,
     )
 

@@ -306,9 +306,9 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
             membership = in_time_for(working, session, place.person_id)
             if membership is not None:
                 at_once = clashes(working, session, place.person_id)
-                entries.append(
-                    Entry(place.person_id, membership.city_id, place.basis, returning=place, clashes_with=at_once)
-                )
+                entry = Entry(place.person_id, membership.city_id, place.basis, returning=place, clashes_with=at_once)
+                was_frozen = place.decided_at >= gives_until(working, session)
+                entries.append(replace(entry, regains=was_frozen and place.had == Standing.ENROLLED))
     return entries
 
 

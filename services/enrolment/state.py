@@ -206,6 +206,8 @@ class Place(FactRow):
     nomination_id: str | None
     substitute_for: str | None
     substituted_by: str | None
+    had: Standing | None
+    """Of a place that is withdrawn: what it was."""
     decided_at: dt.datetime
 
     @property

@@ -264,6 +264,8 @@ class PlaceState(Fact):
     """Whose place it was, if the person came instead of somebody."""
     substituted_by: Id | None = None
     """Who came instead."""
+    had: Standing | None = None
+    """Of a place that is withdrawn: what it was. What a rule took is given back as that, and as no more."""
     clashes_with: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
     """The other sessions at the same time of day in which the person has a place: of who has one here, too, for somebody to resolve;
     of who waits, why others are before them."""

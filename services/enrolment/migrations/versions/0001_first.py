@@ -165,6 +165,7 @@ CREATE TABLE projection.place (
     nomination_id TEXT,
     substitute_for TEXT,
     substituted_by TEXT,
+    had TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)
