@@ -394,9 +394,17 @@ def _answer(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], n
         working.hold(heard, waits_for=decided.waits_for, expires_at=expires_at)
         return
     _say(working, decided, heard, at=heard.appended_at, now=now)
-    if isinstance(body, AboutAPlace) and not working.is_known(heard):  # It is so already.
+    if isinstance(body, AboutAPlace) and not _is_answered(decided, asked):  # It is so already.
         stands = working[Place].get(body.session_id, body.person_id)
         working.leave_unchanged(heard, ALREADY_SO, stands.event_id if stands else "")
+
+
+def _is_answered(facts: Sequence[Fact], asked: Asked) -> bool:
+    """Whether one of these answers it. What was said of a request that was held nobody has loaded."""
+    return any(
+        isinstance(fact, PlaceState) and (fact.request_source, fact.request_id) == (asked.source, asked.id)
+        for fact in facts
+    )
 
 
 def _correct(

@@ -306,6 +306,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if asked_in:
         await _load_asked_in(reads, working, asked_in, asked_for)
     await reads.run()
+    asked_in -= {one.session_id for one in working[Session] if _may_change(one, cities, since, all_of_them=all_of_them)}
     sessions |= {session.session_id for session in working[Session]} - asked_in
     sessions |= {one for one in asked_in if _may_give_seats(working, one)}
     asked_in -= sessions
@@ -386,6 +387,12 @@ async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], ask
     reads.rows(working[Settled], _SETTLED_SEATED, {"seated_in": sorted(sessions)}, of_sessions)
     reads.rows(working[Correction], _CORRECTIONS_SEATED, {"seated_in": sorted(sessions)}, of_sessions)
     await reads.run()
+
+
+def _may_change(session: Session, cities: set[str], since: dt.datetime, *, all_of_them: bool) -> bool:
+    """Whether something else among the inputs may change its places: then all of them are in question, whoever asks there."""
+    is_of_town = session.kind == SessionKind.SUPPLEMENTARY and session.city_id in cities
+    return session.ends_at > since and (all_of_them or is_of_town)
 
 
 def _may_give_seats(working: Working, session_id: str) -> bool:
