@@ -16,7 +16,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from services.enrolment.app import service_of
 from services.enrolment.rules import EnrolmentRules
 from shared.books.recovery import RECONCILE
-from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.directory import (
+    MemberKind,
+    PersonErased,
+    PersonMerged,
+    PersonRegistered,
+    TeamMemberJoined,
+    TeamMemberLeft,
+)
 from shared.contracts.model import Event, Request
 from shared.contracts.office import (
     CorrectionRequested,
@@ -120,6 +127,8 @@ class Places(RuleBasedStateMachine):
         self.versions: dict[str, int] = {}
         self.stated: dict[str, dict[str, Any]] = {}
         self.sources: dict[str, str] = {}
+        self.vain: set[str] = set()
+        """What was set aside, for somebody to try again or not."""
 
     # --- saying and hearing ---
 
@@ -151,6 +160,7 @@ class Places(RuleBasedStateMachine):
     def look(self, before: Before, inputs: Any, said: list[Any]) -> None:
         for one in self.mind.aside:
             self.witness.asked.pop(one.heard.event_id, None)
+            self.vain.add(one.heard.event_id)
         self.mind.aside.clear()
         for fact in said:
             self.witness.told(fact)
@@ -223,7 +233,9 @@ class Places(RuleBasedStateMachine):
         if old is not None:
             self._session(session, SessionRescheduled, old | {name: how[name] for name in sorted(fields)})
 
-    @rule(session=sessions, model=st.sampled_from([SessionCancelled, SessionDrafted, SessionCompleted, SessionScheduled]))
+    @rule(
+        session=sessions, model=st.sampled_from([SessionCancelled, SessionDrafted, SessionCompleted, SessionScheduled])
+    )
     def becomes(self, session: str, model: type[Event]) -> None:
         old = self.stated.get(session)
         if old is not None:
@@ -258,6 +270,11 @@ class Places(RuleBasedStateMachine):
     def erased(self, person: str, really: bool) -> None:
         self.say(PersonErased(person_id=person) if really else body_of(PersonRegistered, person_id=person))
 
+    @rule(person=people, into=people)
+    def merged(self, person: str, into: str) -> None:
+        if person != into:
+            self.say(PersonMerged(person_id=person, into_person_id=into))
+
     @precondition(lambda self: self.is_up)
     @rule(stream=st.sampled_from(["programme.cities", "programme.teams", "programme.sessions"]))
     def taken_over(self, stream: str) -> None:
@@ -265,9 +282,7 @@ class Places(RuleBasedStateMachine):
         new = f"{former}:n"
         if len(new) > len("urn:test") + 4:
             return
-        body = SourceTakenOver(
-            rule_id=f"t:{stream}:{len(new)}", in_stream=stream, from_source=former, to_source=new
-        )
+        body = SourceTakenOver(rule_id=f"t:{stream}:{len(new)}", in_stream=stream, from_source=former, to_source=new)
         self.say(body)
         self.sources[stream] = new
 
@@ -361,6 +376,8 @@ class Places(RuleBasedStateMachine):
     @rule(which=st.integers(0, 10**6))
     def heard_twice(self, which: int) -> None:
         one = self.log[which % len(self.log)]
+        if one.event_id in self.vain:
+            return
         self.mind.now = self.now
         said = [said.body for said in self.mind.hear(one)]
         assert said == [], f"{one.body!r} came again: {said!r}"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered, TeamMemberLeft, TeamMembership
 from shared.contracts.enrolment import (
     EnrolmentRefused,
     EnrolmentWithdrawn,
@@ -22,7 +23,6 @@ from shared.contracts.enrolment import (
     PlaceState,
     TermsCorrected,
 )
-from shared.contracts.office import ExtraPlaceRequested, RemovalRequested
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -32,14 +32,11 @@ from shared.contracts.planner import (
 from shared.contracts.portal import (
     EnrolmentRequested,
     OfferAnswered,
-    PeopleNominated,
     ReplyGiven,
-    SubstitutionRequested,
     WithdrawalRequested,
 )
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityOutcome, CityQualified
-from shared.contracts.directory import PersonErased, PersonRegistered, TeamMemberLeft, TeamMembership
 
 SEATED = ("ParticipantEnrolled", "PlaceOffered")
 IN = (*SEATED, "ParticipantWaitlisted")
@@ -96,6 +93,8 @@ class Witness:
     members: dict[tuple[str, str, dt.date], TeamMembership] = field(default_factory=dict)
     sessions: dict[str, SessionState] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    into: dict[str, tuple[str, dt.datetime]] = field(default_factory=dict)
+    """Who went into whom, and when that was said."""
     newest: dict[str, int] = field(default_factory=dict)
     corrected: dict[str, TermsCorrected] = field(default_factory=dict)
     places: dict[str, dict[str, Stand]] = field(default_factory=lambda: defaultdict(dict))
@@ -106,6 +105,8 @@ class Witness:
     asked: dict[str, Any] = field(default_factory=dict)
     """Requests by id."""
     numbers: int = 0
+    is_merging: bool = False
+    """Whether the last that was heard made two people one: of their places one is kept, whatever became of the other."""
 
     # --- what is heard ---
 
@@ -113,8 +114,19 @@ class Witness:
         """An event of others, under its version; a request when it was sent."""
         body = one.body
         self.numbers += 1
+        self.is_merging = False
         match body:
-            case StageOpened() | CityOutcome() | TeamMembership() | SessionState() | PersonErased() | PersonRegistered():
+            case PersonRegistered() | PersonMerged() if body.person_id in self.erased:
+                return
+            case (
+                StageOpened()
+                | CityOutcome()
+                | TeamMembership()
+                | SessionState()
+                | PersonErased()
+                | PersonRegistered()
+                | PersonMerged()
+            ):
                 if one.version <= self.newest.get(one.subject, 0):
                     return
                 self.newest[one.subject] = one.version
@@ -127,8 +139,14 @@ class Witness:
                 self.members[body.person_id, body.city_id, body.from_date] = body
             case SessionState():
                 self.sessions[body.session_id] = body
+            case PersonMerged():
+                self.is_merging = True
+                self.into[body.person_id] = (body.into_person_id, one.appended_at)
+            case PersonRegistered():
+                self.into.pop(body.person_id, None)
             case PersonErased():
                 self.erased.add(body.person_id)
+                self.into.pop(body.person_id, None)
         if hasattr(body, "asks_for"):
             self.asked[one.event_id] = one
 
@@ -144,8 +162,8 @@ class Witness:
                 comes = False
             case ReplyGiven(reply=reply):
                 comes = reply != "declined"
-            case OfferAnswered(answer=answer) if not isinstance(fact, EnrolmentRefused):
-                comes = answer == "accept"
+            case OfferAnswered() if not isinstance(fact, EnrolmentRefused):
+                comes = not isinstance(fact, EnrolmentWithdrawn)  # Who lets it go may wait on, behind all others.
             case _:
                 return
         self.words[fact.session_id, fact.person_id].append((asked.appended_at, self.numbers, comes))
@@ -163,7 +181,7 @@ class Witness:
                 self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, fact.reason, None)
             case ParticipantEnrolled() | ParticipantWaitlisted() | PlaceOffered():
                 self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, None, None)
-                if fact.basis in ("office", "nomination") or fact.substitute_for is not None:
+                if self.is_merging or fact.basis in ("office", "nomination") or fact.substitute_for is not None:
                     self.brought[fact.session_id, fact.person_id] = self.numbers
             case TermsCorrected():
                 self.corrected[fact.session_id] = fact
@@ -234,13 +252,20 @@ class Witness:
         return [member for member in self.members.values() if self.human(member.person_id) == person_id]
 
     def human(self, person_id: str) -> str:
-        return person_id
+        """Who somebody is: of a circle, whoever was last said to go stays."""
+        path = [person_id]
+        while path[-1] in self.into:
+            into = self.into[path[-1]][0]
+            if into in path:
+                return max(path[path.index(into) :], key=lambda one: (self.into[one][1], one))
+            path.append(into)
+        return path[-1]
 
     def people(self) -> set[str]:
         return {self.human(member.person_id) for member in self.members.values()}
 
     def gone(self, person_id: str) -> bool:
-        return person_id in self.erased
+        return self.human(person_id) in self.erased
 
     def elsewhere(self, session_id: str, person_id: str) -> tuple[str, ...]:
         mine = self.sessions[session_id]
@@ -283,9 +308,7 @@ class Before:
 
 def taken(places: dict[str, Stand], city_id: str | None = None) -> int:
     """How many have one of the seats: in all, or of a town."""
-    return sum(
-        stand.seated and not stand.extra and city_id in (None, stand.fact.city_id) for stand in places.values()
-    )
+    return sum(stand.seated and not stand.extra and city_id in (None, stand.fact.city_id) for stand in places.values())
 
 
 def wrong(witness: Witness, now: dt.datetime) -> Iterable[str]:
@@ -351,9 +374,7 @@ def _team_forgotten(witness: Witness, session_id: str, places: dict[str, Stand])
             yield f"{person_id} is of the team of {session_id}, and not in"
 
 
-def _waits_in_vain(
-    witness: Witness, session_id: str, places: dict[str, Stand], now: dt.datetime
-) -> Iterable[str]:
+def _waits_in_vain(witness: Witness, session_id: str, places: dict[str, Stand], now: dt.datetime) -> Iterable[str]:
     if taken(places) >= witness.seats(session_id):
         return
     for person_id, stand in places.items():
@@ -371,7 +392,11 @@ def wrong_step(witness: Witness, before: Before, one: Any, said: Sequence[Any], 
         if session_id not in witness.sessions:
             continue
         was = before.places.get(session_id, {})
-        seats = max(witness.seats(session_id), by_office.get(session_id, 0), before.seats.get(session_id, 0) if now >= witness.freezes(session_id) else 0)
+        seats = max(
+            witness.seats(session_id),
+            by_office.get(session_id, 0),
+            before.seats.get(session_id, 0) if now >= witness.freezes(session_id) else 0,
+        )
         if taken(places) > max(seats, taken(was)):
             yield f"{session_id} is oversold: {taken(places)} for {seats}, and had {taken(was)}"
         if session_id not in by_office:
@@ -443,7 +468,8 @@ def _lost(
                 yield f"{of}, and it had begun"
         towns = witness.eligible(session_id, person_id)
         is_true = {
-            "requested": witness.said_no(session_id, person_id) or isinstance(getattr(one, "body", None), OfferAnswered),
+            "requested": witness.said_no(session_id, person_id)
+            or isinstance(getattr(one, "body", None), OfferAnswered),
             "person_erased": witness.gone(person_id),
             "left_team": not any(towns.values()),
             "not_in_team": not any(towns.values()),
@@ -482,8 +508,9 @@ def _refused_wrongly(witness: Witness, fact: EnrolmentRefused, before: Before) -
         "person_erased": witness.gone(fact.person_id),
         "not_by_oneself": not body.by_oneself,
         "overlaps": bool(witness.elsewhere(fact.session_id, fact.person_id)),
-        "already_placed": old is None or old.is_in,
-        "no_place": old is None or not old.is_in or (isinstance(asked.body, ReplyGiven) and not old.seated),
+        "already_placed": fact.standing.is_active,
+        "no_place": not fact.standing.is_active
+        or (isinstance(asked.body, ReplyGiven) and not (old is not None and old.seated)),
     }
     if not is_true.get(str(fact.reason), True):
         yield f"{fact.person_id} in {fact.session_id} was refused for {fact.reason}, which is not so"
