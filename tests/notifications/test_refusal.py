@@ -44,7 +44,7 @@ def refused(
 ) -> Refused:
     known = replace(facts(its_session=its_session), place=its_place)
     fields: dict[str, Any] = {"told_place": None, "other_is_open": False, "since": LONG_AGO} | changes
-    return Refused(its or refusal(), known, **fields)
+    return Refused(known, its or refusal(), **fields)
 
 
 def differs(its: Refused, told: Told | None = None, *, now: dt.datetime = NOW) -> Difference | None:
