@@ -87,12 +87,18 @@ class Offer(BesidePlace):
     def is_over(self, now: dt.datetime) -> bool:
         return not self.facts.stands(Standing.OFFERED)
 
+    @property
+    def begins_because(self) -> str | None:
+        return self.facts.substitutes
+
     def ends_because(self, now: dt.datetime) -> str:
         place, session = self.facts.place, self.facts.session
         if session is not None and session.state == CANCELLED:
             return CANCELLED
         if session is not None and now >= session.starts_at:
             return BEGUN
+        if self.facts.is_substituted:
+            return sessions.SUBSTITUTED
         match place.reason if place is not None else None:
             case WithdrawalReason.OFFER_EXPIRED:
                 return EXPIRED
@@ -127,9 +133,11 @@ def _named(content: str, held: Held) -> str:
 
 # --- what it says --------------------------------------------------------------------------
 
-_NOTICES = notices_of(NAME, OFFER, OFFER_CHANGE, CANCELLED, EXPIRED, DECLINED, BEGUN, ENDED)
+_NOTICES = notices_of(
+    NAME, OFFER, OFFER_CHANGE, CANCELLED, EXPIRED, DECLINED, BEGUN, ENDED, sessions.SUBSTITUTE, sessions.SUBSTITUTED
+)
 _TONES = {OFFER: GOOD, OFFER_CHANGE: CHANGED, OFFER_ENDED: OFF}
-_ON_ITS_PAGE = (OFFER, OFFER_CHANGE, EXPIRED, DECLINED)
+_ON_ITS_PAGE = (OFFER, OFFER_CHANGE, sessions.SUBSTITUTE, EXPIRED, DECLINED)
 """Where there is something to do on the page of the place."""
 
 

@@ -13,7 +13,7 @@ from services.notifications.kinds.sessions import LASTS, NOTHING_TOLD, UNSETTLED
 from services.notifications.ledger import NOTHING, Content, OpenNotice, Told
 from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail, arranged
 from services.notifications.place_sheet import place_sheet
-from services.notifications.state import CANCELLED, SCHEDULED
+from services.notifications.state import CANCELLED, SCHEDULED, Session
 from services.notifications.tables import MAILBOX, NOW, PLACE, SESSION, SINCE, TOLD, is_another
 from services.notifications.untold import ENROLMENT, Addressee, Difference, standing
 from services.notifications.untold import is_another as has_another
@@ -62,6 +62,7 @@ class Place(OnePlace):
             meetings=says.meetings,
             sequence=notice.sequence,
             session_cancelled=found.because == CANCELLED,
+            substituted=found.because == sessions.SUBSTITUTED,
             before=arranged(found.before, says),
             certain=arranged(found.certain, says),
             another_topic=any(one.topic not in (None, says.topic) for one in told),
@@ -90,15 +91,25 @@ class Place(OnePlace):
         says = self.facts.true_now(content)
         if content is None:
             called_off = (before or says).model_copy(update={"hash": None})
-            because = CANCELLED if session.state == CANCELLED else None
-            return Difference(CANCELLATION, called_off, certain=certain, because=because)
+            return Difference(CANCELLATION, called_off, certain=certain, because=self._ends_because(session))
         # At another address nothing is known that could change: whoever reads it gets the whole, and an entry of their own.
         if elsewhere:
-            return Difference(CONFIRMATION, says)
+            return Difference(CONFIRMATION, says, because=self._begins_because)
         # Nor is it a change to whoever was told last, or may have been, that there is no place any more.
         if told.content is None or (told.said is not None and told.said.hash is None):
-            return Difference(CONFIRMATION, says, certain=certain)
+            return Difference(CONFIRMATION, says, certain=certain, because=self._begins_because)
         return Difference(CHANGE, says, before=before, certain=certain)
+
+    @property
+    def _begins_because(self) -> str | None:
+        """Whoever comes instead of somebody is told so, where a mail tells them the whole."""
+        place = self.facts.place
+        return sessions.SUBSTITUTED if place is not None and place.substitute_for is not None else None
+
+    def _ends_because(self, session: Session) -> str | None:
+        if session.state == CANCELLED:
+            return CANCELLED
+        return sessions.SUBSTITUTED if self.facts.is_substituted else None
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -35,7 +35,7 @@ from services.notifications.tables import (
 )
 from services.notifications.untold import ANOTHER_MAIL, ENROLMENT
 from shared.contracts.directory import ContactFact, PersonFact
-from shared.contracts.enrolment import PlacesSettled, Standing
+from shared.contracts.enrolment import PlacesSettled, Standing, WithdrawalReason
 from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import SessionTold
 from shared.contracts.planner import SessionFact
@@ -46,6 +46,10 @@ PLACE_NAME, OFFER_NAME, WAITING_NAME = "place", "offer", "waiting"
 """Kinds that speak of one another: each says less where another one says it."""
 
 
+SUBSTITUTED = "substituted"
+"""Why a place is somebody's, or is not any more: their town sends one person instead of another."""
+SUBSTITUTE = "substitute"
+"""The same of an offer or of waiting, where it begins."""
 _1970 = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 # --- values --------------------------------------------------------------------------------
@@ -78,6 +82,16 @@ class Facts:
             and self.place.state == standing
             and self.session.state == SCHEDULED
         )
+
+    @property
+    def is_substituted(self) -> bool:
+        """Whether somebody else of their town comes instead."""
+        return self.place is not None and self.place.reason == WithdrawalReason.SUBSTITUTED
+
+    @property
+    def substitutes(self) -> str | None:
+        """SUBSTITUTE of whoever comes instead of somebody."""
+        return SUBSTITUTE if self.place is not None and self.place.substitute_for is not None else None
 
     @property
     def asks_for_reply(self) -> bool:

@@ -68,7 +68,9 @@ class Waiting(BesidePlace):
 
     @property
     def begins_because(self) -> str | None:
-        return AGAIN if self.told_offer is not None and self.told_offer.until is not None else None
+        if self.told_offer is not None and self.told_offer.until is not None:
+            return AGAIN
+        return self.facts.substitutes
 
     def ends_because(self, now: dt.datetime) -> str:
         place, session = self.facts.place, self.facts.session
@@ -76,6 +78,8 @@ class Waiting(BesidePlace):
             return CANCELLED
         if self.facts.stands(Standing.WAITLISTED):
             return BEGUN
+        if self.facts.is_substituted:
+            return sessions.SUBSTITUTED
         has_lapsed = place is not None and place.reason == WithdrawalReason.OFFER_EXPIRED
         return UNHEARD if has_lapsed else WITHDRAWN
 
@@ -91,7 +95,18 @@ def _named(content: str, life: int) -> str:
 
 # --- what it says --------------------------------------------------------------------------
 
-_NOTICES = notices_of(NAME, WAITING, AGAIN, WAITING_CHANGE, CANCELLED, BEGUN, WITHDRAWN, UNHEARD)
+_NOTICES = notices_of(
+    NAME,
+    WAITING,
+    AGAIN,
+    WAITING_CHANGE,
+    CANCELLED,
+    BEGUN,
+    WITHDRAWN,
+    UNHEARD,
+    sessions.SUBSTITUTE,
+    sessions.SUBSTITUTED,
+)
 _TONES = {WAITING: CALM, WAITING_CHANGE: CHANGED, WAITING_ENDED: OFF}
 
 
