@@ -207,8 +207,12 @@ class RecordCounts(Shape):
     """The same counted by records, beside those of lists that are open."""
 
     present: int
+    late: int
+    left_early: int
     absent: int
+    excused: int
     without_place: int
+    guests: int
     on_open_lists: int
     came_so_far: int
 
@@ -219,9 +223,13 @@ class Lists(Shape):
     lists_closed: int
     lists_not_recorded: int
     present: int
+    late: int
+    left_early: int
     absent: int
+    excused: int
     not_recorded: int
     without_place: int
+    guests: int
     enrolled_on_closed_lists: int
     records: RecordCounts
 
@@ -236,11 +244,25 @@ class AttendanceBooks(Books):
             "lists_closed": 1,
             "lists_not_recorded": 0,
             "present": 31,
+            "late": 2,
+            "left_early": 1,
             "absent": 9,
+            "excused": 3,
             "not_recorded": 0,
             "without_place": 1,
+            "guests": 1,
             "enrolled_on_closed_lists": 40,
-            "records": {"present": 31, "absent": 9, "without_place": 1, "on_open_lists": 0, "came_so_far": 0},
+            "records": {
+                "present": 31,
+                "late": 2,
+                "left_early": 1,
+                "absent": 9,
+                "excused": 3,
+                "without_place": 1,
+                "guests": 1,
+                "on_open_lists": 0,
+                "came_so_far": 0,
+            },
         },
         sessions=270,
         places_enrolled=4100,

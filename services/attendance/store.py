@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.decisions import counts_as, is_ours
-from services.attendance.handlers import scan_of, touches_a_session
+from services.attendance.closing import counts_as
+from services.attendance.handlers import request_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
-from services.attendance.lists import LIST, CloseList
+from services.attendance.lists import LIST, AboutSomebody, CloseList
+from services.attendance.outcomes import is_ours
 from services.attendance.state import LinkKey, MeetingList, Person, Place, Record, RecordSaid, Session, Town
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
@@ -37,6 +38,7 @@ from shared.contracts.enrolment import (
     ParticipantWaitlisted,
     PlaceOffered,
 )
+from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -76,6 +78,7 @@ RECORD_SAID = table_of(RecordSaid, "record_said", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 LIST_TABLE = table_of(MeetingList, "list", METADATA)
 IS_CLOSED = ~LIST_TABLE.c.is_open
+CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
 TABLES = {
     Person: PERSON,
     Town: TOWN,
@@ -116,6 +119,11 @@ def counted_as(number: str) -> sa.ColumnElement[bool]:
         if counts_as(presence, with_place, role) == number
     ]
     return sa.or_(*kinds)
+
+
+def is_so(presence: Presence) -> sa.ColumnElement[bool]:
+    """Whether a record says this of somebody who was awaited."""
+    return sa.and_(RECORD.c.state == presence, RECORD.c.with_place)
 
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
@@ -184,8 +192,8 @@ def _touched(inputs: Inputs) -> _Touched:
             body = one.body
             session_id = body.session_id
             match body:
-                case CheckInScanned():
-                    found.scans.add((session_id, body.meeting_id, body.person_id))
+                case CheckInScanned() | MarkRequested() | RecordCorrectionRequested():
+                    found.scans |= _about(body)
                 case (
                     ParticipantEnrolled()
                     | ParticipantWaitlisted()
@@ -219,7 +227,7 @@ def _touched(inputs: Inputs) -> _Touched:
                     found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
                 case AttendanceListClosed() | AttendanceListReopened():
                     found.due.add((LIST, list_subject(session_id, body.meeting_id)))
-                case CloseList():
+                case CloseList() | ReopeningRequested():
                     found.woken.add(session_subject(session_id))
                     for about in (found.timed, found.counted):
                         about.add(session_id)
@@ -281,7 +289,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if touched.woken:
         load_held_about(reads, working, touched.woken)
         await reads.run()
-    scans = touched.scans | {_scanned(held) for held in working[Held]}
+    scans = touched.scans.union(*(_about(request_of(held).body) for held in working[Held]))
     ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
     lists = {(row.session_id, row.meeting_id) for row in ours}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
@@ -312,6 +320,9 @@ def _changing_hands(rows: Rows[Any], said: Iterable[tuple[Any, ...]]) -> set[str
     return {key[0] for key, sources in writers.items() if len(sources) > 1}
 
 
-def _scanned(held: Held) -> tuple[str, str, str]:
-    scan = scan_of(held).body
-    return scan.session_id, scan.meeting_id, scan.person_id
+def _about(body: AboutSomebody | ReopeningRequested) -> set[tuple[str, str, str]]:
+    """Whose records a request is about: (session, meeting, person)."""
+    people = {body.person_id} if not isinstance(body, ReopeningRequested) else set[str]()
+    if isinstance(body, MarkRequested | RecordCorrectionRequested) and body.walk_in is not None:
+        people.add(body.walk_in)
+    return {(body.session_id, body.meeting_id, person_id) for person_id in people}

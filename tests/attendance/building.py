@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from services.attendance.app import service_of
-from services.attendance.handlers import scan_of
+from services.attendance.handlers import request_of
 from services.attendance.history import PlaceSaid
 from services.attendance.lists import CloseList, ListRules
 from services.attendance.state import MeetingList, Record
@@ -36,7 +36,7 @@ ARCHIVE = "urn:example:archive"
 DAY = dt.datetime(2026, 10, 6, tzinfo=dt.UTC)
 BEFORE = DAY - dt.timedelta(days=10)
 STARTS, ENDS = DAY + dt.timedelta(hours=7), DAY + dt.timedelta(hours=13)
-DURING = DAY + dt.timedelta(hours=8)
+DURING = STARTS + dt.timedelta(minutes=10)
 CLOSES = ENDS + dt.timedelta(hours=6)
 LATER = CLOSES + dt.timedelta(hours=3)
 RULES = ListRules(dt.timedelta(hours=6), dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
@@ -236,7 +236,7 @@ class Desk:
     @property
     def held(self) -> list[tuple[str, str]]:
         """(person, what their scan waits for)"""
-        return sorted((scan_of(one).body.person_id, one.waits_for) for one in self.mind[Held])
+        return sorted((request_of(one).body.person_id, one.waits_for) for one in self.mind[Held])
 
 
 def _in_short(body: Any) -> str:
