@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from services.attendance.state import MeetingList, Record, Session
+from services.attendance.state import NUMBERS, MeetingList, Record, Session
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import AttendanceCorrected, AttendanceListClosed, AttendanceListReopened
 from shared.contracts.checkin import CheckInScanned
@@ -20,6 +20,10 @@ from shared.values import immutable
 
 LIST = "list"
 """The kind of due moment at which the list of a meeting closes; its subject is the list's own."""
+
+
+OF_A_LIST = ("session_id", "meeting_id", "is_open", "recorded", *NUMBERS, "decided_by", "note", "decided_at")
+"""What whoever asks about a list is told of it."""
 
 
 class CloseList(Request):
