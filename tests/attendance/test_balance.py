@@ -173,7 +173,7 @@ def adds_up(desk: Desk) -> None:
         assert len(strangers) == closed.without_place + closed.guests
         session = desk.mind[Session].get(SESSION)
         meeting = session.meeting(closed.meeting_id) if session else None
-        whole = int((meeting.ends_at - meeting.starts_at) / MINUTE) if meeting else 0
+        whole = (meeting.ends_at - meeting.starts_at) // MINUTE if meeting else 24 * 60
         assert all(0 <= (one.minutes or 0) <= whole for one in records.values())
 
 
