@@ -117,7 +117,9 @@ class Hearing:
             for table in {**SHARED_TABLES, **self.service.tables}.values():
                 if table.schema == "projection" and table.name not in leave_out:
                     statement = sa.select(table)
-                    if table.name == "record_said":  # Of what we decide ourselves, by what was known then, there is `record`.
+                    if (
+                        table.name == "record_said"
+                    ):  # Of what we decide ourselves, by what was known then, there is `record`.
                         statement = statement.where(table.c.source != self.service.source)
                     found[table.name] = sorted(map(tuple, await connection.execute(statement)), key=repr)
         return found
