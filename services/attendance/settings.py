@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
 
 from services import SERVICES
+from services.attendance.documents.sheets import Logo, Programme
 from services.attendance.lists import ListRules
 from shared.settings import Settings
 
 
+class LogoFile(BaseModel):
+    """A picture for the head of every document: SVG, PNG, JPEG, GIF or WebP."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Path
+    shows: str
+    """Read aloud to whoever does not see it."""
+
+
 class AttendanceSettings(Settings):
-    """When lists close, beside what every service needs."""
+    """When lists close and what stands on documents, beside what every service needs."""
 
     port: int = SERVICES["attendance"].port
     lists_close_after: dt.timedelta = dt.timedelta(hours=6)
@@ -18,6 +32,19 @@ class AttendanceSettings(Settings):
     scans_before: dt.timedelta = dt.timedelta(hours=12)
     scans_after: dt.timedelta = dt.timedelta(hours=12)
     """A code counts for a meeting if it was read no longer before its start, and no longer after its end, than this."""
+
+    programme_name: str = "Program Szkoleń"
+    """In the head of every document; below, the project's number and, at the foot, who pays for it."""
+    programme_project: str | None = None
+    programme_funding: str | None = None
+    programme_logos: tuple[LogoFile, ...] | None = None
+    """As JSON: `[{"file": "/logos/eu.svg", "shows": "Unia Europejska"}]`. Read once, at start."""
+
+    @property
+    def programme(self) -> Programme:
+        """The head of every document. OSError: a logo cannot be read."""
+        logos = tuple(Logo(one.file.read_bytes(), one.shows) for one in self.programme_logos or ())
+        return Programme(self.programme_name, self.programme_project or "", self.programme_funding or "", logos)
 
     @property
     def rules(self) -> ListRules:
