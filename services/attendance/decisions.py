@@ -29,6 +29,7 @@ from shared.contracts.attendance import (
     ParticipantAttended,
     ParticipantNotAwaited,
     Presence,
+    Role,
 )
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import Fact
@@ -237,12 +238,14 @@ def _list(
     return facts, numbers
 
 
-def counts_as(presence: Presence, awaited: bool) -> str | None:
-    """In which number of a list somebody stands."""
+def counts_as(presence: Presence, awaited: bool, role: Role = Role.PARTICIPANT) -> str | None:
+    """In which number of a list somebody stands. Whoever was late or left early is present, whoever was excused is absent."""
     match presence:
-        case Presence.PRESENT:
-            return "present" if awaited else "without_place"
-        case Presence.ABSENT:
+        case Presence.PRESENT | Presence.LATE | Presence.LEFT_EARLY:
+            if awaited:
+                return "present"
+            return "without_place" if role is Role.PARTICIPANT else "guests"
+        case Presence.ABSENT | Presence.EXCUSED:
             return "absent"
         case Presence.NOT_AWAITED:
             return "not_recorded" if awaited else None

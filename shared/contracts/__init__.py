@@ -7,6 +7,7 @@ from shared.contracts import (
     checkin,
     directory,
     enrolment,
+    marks,
     notifications,
     office,
     planner,
@@ -27,6 +28,7 @@ PUBLISHERS = (
     office,
     enrolment,
     checkin,
+    marks,
     attendance,
     notifications,
 )
@@ -48,6 +50,7 @@ CONTRACTS: tuple[type[Event], ...] = (
     enrolment.NominationAnswered,
     *members(enrolment.CallFact),
     checkin.CheckInScanned,
+    *members(marks.ListRequest),
     *members(attendance.PresenceFact),
     *members(attendance.ListFact),
     *members(notifications.NoticeFact),
