@@ -8,11 +8,14 @@ from typing import Any
 
 from services.attendance import books, handlers, store
 from services.attendance.api import app_of
+from services.attendance.certificate_handling import and_certify, on_list
+from services.attendance.certificates import DERIVE_SERIES, MAKE_CERTIFICATES
 from services.attendance.history import REMEMBER
 from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE
 from shared import telemetry
+from shared.contracts.attendance import ListFact
 from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
 from shared.service import Service
@@ -31,12 +34,12 @@ def service_of(rules: ListRules) -> Service:
             "attendance.office",
         ),
         own=("attendance.events",),
-        make=MAKE,
+        make={**MAKE, **MAKE_CERTIFICATES},
         tables=store.TABLES,
-        react=handlers.REACT,
-        decide=handlers.DECIDE,
-        due=handlers.DUE,
-        derive=DERIVE,
+        react=and_certify({**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}),
+        decide=and_certify(handlers.DECIDE),
+        due=and_certify(handlers.DUE),
+        derive={**DERIVE, **DERIVE_SERIES},
         rules=rules,
         remember=REMEMBER,
         lock=store.lock,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import field
 from typing import Any
 
+from services.attendance.certificates import CertificateRules
 from services.attendance.state import MeetingList, Record, Session
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import ParticipantAttended
@@ -47,6 +49,7 @@ class ListRules:
     """Nor was one that was read longer after its end."""
     held_for: dt.timedelta = dt.timedelta(days=30)
     """How long a scan waits for a session that nobody has announced."""
+    certificates: CertificateRules = field(default_factory=CertificateRules)
 
     def closes_at(self, meeting: Meeting) -> dt.datetime:
         return meeting.ends_at + self.close_after

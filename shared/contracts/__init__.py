@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.contracts import (
     attendance,
+    certificates,
     checkin,
     directory,
     enrolment,
@@ -30,6 +31,7 @@ PUBLISHERS = (
     checkin,
     marks,
     attendance,
+    certificates,
     notifications,
 )
 
@@ -53,6 +55,7 @@ CONTRACTS: tuple[type[Event], ...] = (
     *members(marks.ListRequest),
     *members(attendance.PresenceFact),
     *members(attendance.ListFact),
+    *members(certificates.CertificateFact),
     *members(notifications.NoticeFact),
     notifications.LinkKeyStated,
 )
