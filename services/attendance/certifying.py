@@ -10,7 +10,7 @@ import datetime as dt
 from collections import defaultdict
 
 from services.attendance.certificates import ISSUED_IN, Certificate, CertificateRules, Series, Topic, issued_on
-from services.attendance.decisions import is_ours
+from services.attendance.outcomes import is_ours
 from services.attendance.state import MeetingList, Record, Session
 from shared.contracts.attendance import Role
 from shared.contracts.certificates import (

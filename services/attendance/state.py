@@ -108,6 +108,7 @@ class Record(FactRow):
     stated_minutes: int | None
     arrived_at: dt.datetime | None
     left_at: dt.datetime | None
+    meeting_starts_at: dt.datetime | None
     scanned_at: dt.datetime | None
     received_at: dt.datetime | None
     method: Method | None
@@ -254,6 +255,7 @@ def _said(body: PresenceFact) -> tuple[Any, ...]:
         body.stated_minutes,
         body.arrived_at,
         body.left_at,
+        body.meeting_starts_at,
         body.scanned_at,
         body.received_at,
         body.method,

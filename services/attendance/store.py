@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.certificates import Certificate, Series, Topic, issued_on
 from services.attendance.certifying import all_closed
-from services.attendance.decisions import counts_as, is_ours
-from services.attendance.handlers import scan_of, touches_a_session
+from services.attendance.closing import counts_as
+from services.attendance.handlers import request_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
-from services.attendance.lists import LIST, CloseList, rules_of
+from services.attendance.lists import LIST, AboutSomebody, CloseList, rules_of
+from services.attendance.outcomes import is_ours
 from services.attendance.state import LinkKey, MeetingList, Person, Place, Record, RecordSaid, Session, Town
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
@@ -40,6 +41,7 @@ from shared.contracts.enrolment import (
     ParticipantWaitlisted,
     PlaceOffered,
 )
+from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -91,6 +93,7 @@ CERTIFICATE = table_of(
     ],
 )
 SERIES = table_of(Series, "series", METADATA)
+CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
 TABLES = {
     Person: PERSON,
     Town: TOWN,
@@ -134,6 +137,11 @@ def counted_as(number: str) -> sa.ColumnElement[bool]:
         if counts_as(presence, with_place, role) == number
     ]
     return sa.or_(*kinds)
+
+
+def is_so(presence: Presence) -> sa.ColumnElement[bool]:
+    """Whether a record says this of somebody who was awaited."""
+    return sa.and_(RECORD.c.state == presence, RECORD.c.with_place)
 
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
@@ -197,7 +205,7 @@ _NUMBER_NOTHING = (
     *(SessionDrafted, SessionScheduled, SessionRescheduled, SessionCancelled, SessionCompleted),
     *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
     *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
-    CheckInScanned,
+    *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
 )
 """Kinds by which no list closes and no certificate is stated. Whatever is not among them is taken to be able to do that."""
 
@@ -221,8 +229,8 @@ def _touched(inputs: Inputs) -> _Touched:
             body = one.body
             session_id = body.session_id
             match body:
-                case CheckInScanned():
-                    found.scans.add((session_id, body.meeting_id, body.person_id))
+                case CheckInScanned() | MarkRequested() | RecordCorrectionRequested():
+                    found.scans |= _about(body)
                 case (
                     ParticipantEnrolled()
                     | ParticipantWaitlisted()
@@ -261,7 +269,7 @@ def _touched(inputs: Inputs) -> _Touched:
                         found.placed.add(session_id)
                 case CertificateIssued() | CertificateSuperseded():
                     found.series.add(body.series)
-                case CloseList():
+                case CloseList() | ReopeningRequested():
                     found.woken.add(session_subject(session_id))
                     for about in (found.timed, found.counted):
                         about.add(session_id)
@@ -340,7 +348,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if touched.woken:
         load_held_about(reads, working, touched.woken)
         await reads.run()
-    scans = touched.scans | {_scanned(held) for held in working[Held]}
+    scans = touched.scans.union(*(_about(request_of(held).body) for held in working[Held]))
     ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
     lists = {(row.session_id, row.meeting_id) for row in ours}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
@@ -395,6 +403,9 @@ def _changing_hands(rows: Rows[Any], said: Iterable[tuple[Any, ...]]) -> set[str
     return {key[0] for key, sources in writers.items() if len(sources) > 1}
 
 
-def _scanned(held: Held) -> tuple[str, str, str]:
-    scan = scan_of(held).body
-    return scan.session_id, scan.meeting_id, scan.person_id
+def _about(body: AboutSomebody | ReopeningRequested) -> set[tuple[str, str, str]]:
+    """Whose records a request is about: (session, meeting, person)."""
+    people = {body.person_id} if not isinstance(body, ReopeningRequested) else set[str]()
+    if isinstance(body, MarkRequested | RecordCorrectionRequested) and body.walk_in is not None:
+        people.add(body.walk_in)
+    return {(body.session_id, body.meeting_id, person_id) for person_id in people}

@@ -135,6 +135,8 @@ class AttendanceState(Fact):
     arrived_at: Moment | None = None
     left_at: Moment | None = None
     """When they came, if that was after the beginning; when they left, if that was before the end."""
+    meeting_starts_at: Moment | None = None
+    """When the meeting was to begin, as far as was known when it was marked: if it is moved to a later day, it was not that one."""
     scanned_at: Moment | None = None
     """When the code was read or the mark was made, by the clock of the device."""
     received_at: Moment | None = None

@@ -39,8 +39,8 @@ class MarkedBy(StrEnum):
 class AboutARecord(Request):
     """What is to be so of one person at one meeting.
 
-    `seen` is the version of the record that was looked at when this was decided, `0` of somebody of whom there is none. If it
-    stands otherwise by now, nothing is done. Without one it is done whatever stands.
+    `seen` is the version of the record that was looked at when this was decided, `0` of somebody of whom there is none: of the
+    walk-in's, if it says who that was. If it stands otherwise by now, nothing is done. Without one it is done whatever stands.
     """
 
     stream = "attendance.office"
@@ -50,7 +50,8 @@ class AboutARecord(Request):
     session_id: Id
     meeting_id: Id
     person_id: Id
-    state: Mark
+    state: Mark | None = None
+    """None: as it stands of the walk-in that they are."""
     arrived_at: Moment | None = None
     left_at: Moment | None = None
     """When they came late, when they left early. Without them: when the mark was made, if that was during the meeting."""
@@ -71,6 +72,8 @@ class AboutARecord(Request):
             raise ValueError("left_at must be after arrived_at")
         if self.walk_in == self.person_id:
             raise ValueError("walk_in must be another id than person_id")
+        if (self.state is None) == (self.walk_in is None):
+            raise ValueError("either state or walk_in must be said")
         return self
 
 

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from services.attendance.app import service_of
-from services.attendance.handlers import scan_of
+from services.attendance.handlers import request_of
 from services.attendance.history import PlaceSaid
 from services.attendance.lists import CloseList, ListRules
 from services.attendance.state import MeetingList, Record
@@ -23,6 +23,7 @@ from shared.contracts.attendance import (
     ParticipantAttended,
     ParticipantNotAwaited,
 )
+from shared.contracts.certificates import CertificateState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
 from shared.contracts.model import Event
@@ -36,7 +37,7 @@ ARCHIVE = "urn:example:archive"
 DAY = dt.datetime(2026, 10, 6, tzinfo=dt.UTC)
 BEFORE = DAY - dt.timedelta(days=10)
 STARTS, ENDS = DAY + dt.timedelta(hours=7), DAY + dt.timedelta(hours=13)
-DURING = DAY + dt.timedelta(hours=8)
+DURING = STARTS + dt.timedelta(minutes=10)
 CLOSES = ENDS + dt.timedelta(hours=6)
 LATER = CLOSES + dt.timedelta(hours=3)
 RULES = ListRules(dt.timedelta(hours=6), dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
@@ -202,7 +203,16 @@ class Desk:
         return self._short(before)
 
     def _short(self, before: int) -> list[str]:
-        return [_in_short(one.body) for one in self.mind.said[before:]]
+        return [_in_short(one.body) for one in self.mind.said[before:] if not isinstance(one.body, CertificateState)]
+
+    @property
+    def certificates(self) -> list[str]:
+        """What was said of certificates; of lists and people it is said apart."""
+        return [
+            f"{one.body.number} {type(one.body).__name__}"
+            for one in self.mind.said
+            if isinstance(one.body, CertificateState)
+        ]
 
     def record(self, person: str, meeting_id: str = "day-1") -> Record:
         found = self.mind[Record].get(SESSION, meeting_id, person)
@@ -236,7 +246,7 @@ class Desk:
     @property
     def held(self) -> list[tuple[str, str]]:
         """(person, what their scan waits for)"""
-        return sorted((scan_of(one).body.person_id, one.waits_for) for one in self.mind[Held])
+        return sorted((request_of(one).body.person_id, one.waits_for) for one in self.mind[Held])
 
 
 def _in_short(body: Any) -> str:

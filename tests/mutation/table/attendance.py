@@ -53,7 +53,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the lists of others are not opened by us",
-        "services/attendance/decisions.py",
+        "services/attendance/closing.py",
         "meeting.starts_at <= closed.decided_at or not is_ours(working, closed):",
         "meeting.starts_at <= closed.decided_at:",
         ("tests/attendance/test_lists.py::test_a_list_of_another_source_is_never_opened_by_us",),
@@ -67,23 +67,23 @@ MUTATIONS = (
     ),
     Mutation(
         "no list closes before its meeting begins",
-        "services/attendance/decisions.py",
+        "services/attendance/closing.py",
         "(meeting.starts_at > at or rules.is_history(meeting)):",
         "rules.is_history(meeting):",
         ("tests/attendance/test_lists.py::test_a_list_that_is_open_again_is_not_closed_before_its_meeting_begins",),
     ),
     Mutation(
         "another day's scan does not count",
-        "services/attendance/decisions.py",
+        "services/attendance/scanning.py",
         "    return not (moved and is_ours(working, record))",
         "    return True",
         ("tests/attendance/test_lists.py",),
     ),
     Mutation(
         "a scan of a time that cannot be is set aside",
-        "services/attendance/decisions.py",
-        "    if detail := _implausible(heard, meeting, rules):",
-        "    if detail := None:",
+        "services/attendance/scanning.py",
+        "    if wrong := misfit(body.scanned_at, heard.appended_at, session, meeting, rules):",
+        "    if wrong := None:",
         ("tests/attendance/test_decisions.py",),
     ),
     Mutation(
