@@ -19,6 +19,7 @@ from shared.contracts.attendance import ListFact
 from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
 from shared.service import Service
+from shared.web.pages.kit import Office, Pages
 
 
 def service_of(rules: ListRules) -> Service:
@@ -61,7 +62,10 @@ def runtime_of() -> tuple[Runtime, Any]:
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
     runtime.health.own_books.append(partial(books.books, rules=settings.rules))
-    return runtime, app_of(runtime, settings)
+    app = app_of(runtime, settings)
+    office = Office(settings.organiser_name, settings.organiser)
+    Pages("services.attendance.pages", office, assets=settings.assets).add_to(app, runtime)
+    return runtime, app
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services import SERVICES
+from services.attendance.certificates import CertificateRules
 from services.attendance.documents.sheets import Logo, Programme
 from services.attendance.lists import ListRules
 from shared.settings import Settings
@@ -38,6 +40,17 @@ class AttendanceSettings(Settings):
     console: str | None = None
     """Whose word on `attendance.office` is the office's, by `ce_source`; over HTTP it is that of a token of scope `office`."""
 
+    base_url: str | None = None
+    """Where people open links; behind the QR code of a certificate. None: certificates have no code."""
+    organiser: str = "szkolenia@rollcall.example.org"
+    """Whom readers of pages ask: the address that mails name."""
+    organiser_name: str = "Biuro Programu Szkoleń"
+    certificate_percent: Annotated[int, Field(ge=1, le=100)] = 80
+    """Of the minutes of all meetings; what a session says of itself goes before."""
+    certificate_series: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._:-]{0,40}(\{year\})?[A-Za-z0-9._:-]{0,12}$", min_length=1)
+    ] = "RC-{year}"
+    """What stands before the number; with `{year}` a series begins anew each year."""
     programme_name: str = "Program Szkoleń"
     """In the head of every document; below, the project's number and, at the foot, who pays for it."""
     programme_project: str | None = None
@@ -61,4 +74,5 @@ class AttendanceSettings(Settings):
             held_for=self.held_for,
             late_after=self.late_after,
             console=self.console,
+            certificates=CertificateRules(self.certificate_percent, self.certificate_series),
         )

@@ -165,7 +165,7 @@ def test_sixty_people_stand_in_order_over_several_pages_each_with_its_head_and_n
     assert len(pages) == 3
     for number, page in enumerate(pages, start=1):
         assert f"strona {number} z 3" in page
-        assert "Imię i nazwisko" in page
+        assert "Nazwisko i imię" in page
     said = " ".join(" ".join(pages).split())
     assert said.index("Ćwierczakiewicz 9 ") < said.index("Ćwierczakiewicz 10 ") < said.index("Ćwierczakiewicz 60 ")
 
