@@ -33,7 +33,7 @@ from services.attendance.settings import AttendanceSettings
 from services.attendance.state import Session
 from shared.books.holding import is_known
 from shared.books.watermark import is_heard
-from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, TRY_AGAIN, Problem
+from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
@@ -121,10 +121,10 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             **asdict(became),
         )
 
-    @write.post("/scans/batch", responses=may_answer(*COMMAND))
+    @write.post("/scans/batch", responses=may_answer(*WRITE))
     async def record_scans(what: Scans, actor: Annotated[Actor, Writer]) -> list[TakenScan]:
-        """Records scans that a device has kept while it was offline, each decided for itself, and answered in the order in which they were
-        sent after all of it is committed. Sent again, also days later or from another device, nothing counts twice."""
+        """Records scans that a device has kept while it was offline, each decided for itself. They are answered in the order in which they
+        were sent, after all of it is committed. Sent again, also days later or from another device, nothing counts twice."""
         return await take(runtime, settings.rules, what.scans, actor)
 
     @write.post(

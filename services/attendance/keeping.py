@@ -25,7 +25,7 @@ from shared.contracts.marks import Mark, MarkedBy, MarkRequested, RecordCorrecti
 from shared.contracts.model import Id, Line, Moment
 from shared.deciding.commands import IdReused, NotYet, Undecidable
 from shared.events.envelope import Reason
-from shared.problems import CHANGED_SINCE, COMMAND, NO_SUCH_PATH, NOT_VALID, Problem
+from shared.problems import CHANGED_SINCE, COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, NOT_VALID, WRITE, Problem
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, IfMatch, Office, Writer, command
 from shared.web.refusing import may_answer
@@ -161,10 +161,11 @@ class Why(BaseModel):
 
 def keeping_routes(runtime: Runtime) -> APIRouter:
     """The routes of whoever keeps a list."""
-    routes = APIRouter(prefix="/api/v1", responses=may_answer(*COMMAND, NO_SUCH_PATH, CHANGED_SINCE))
+    routes = APIRouter(prefix="/api/v1")
+    asked = may_answer(*COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, CHANGED_SINCE)
     of_person = "/sessions/{session_id}/meetings/{meeting_id}/people/{person_id}"
 
-    @routes.post(of_person + "/mark")
+    @routes.post(of_person + "/mark", responses=asked)
     async def mark(
         session_id: SessionId,
         meeting_id: MeetingId,
@@ -183,7 +184,7 @@ def keeping_routes(runtime: Runtime) -> APIRouter:
         }
         return await _about_person(MarkRequested(**about, **what.model_dump()), actor, idempotency_key, person_id)
 
-    @routes.post(of_person + "/correction")
+    @routes.post(of_person + "/correction", responses=asked)
     async def correct_record(
         session_id: SessionId,
         meeting_id: MeetingId,
@@ -204,7 +205,7 @@ def keeping_routes(runtime: Runtime) -> APIRouter:
         body = RecordCorrectionRequested(**about, **what.model_dump())
         return await _about_person(body, actor, idempotency_key, person_id)
 
-    @routes.post(of_person + "/link")
+    @routes.post(of_person + "/link", responses=asked)
     async def link(
         session_id: SessionId,
         meeting_id: MeetingId,
@@ -224,13 +225,13 @@ def keeping_routes(runtime: Runtime) -> APIRouter:
         body = kind.model_validate(about | {"note": who.note, "seen": _seen(if_match)})
         return await _about_person(body, actor, idempotency_key, who.person_id)
 
-    @routes.post("/marks/batch")
+    @routes.post("/marks/batch", responses=may_answer(*WRITE))
     async def set_marks(what: Marks, actor: Annotated[Actor, Writer]) -> list[TakenMark]:
-        """Marks that a device has kept while it was offline, each decided for itself and answered in the order in which they were sent. Sent again,
-        also days later, they change nothing and get the same answers."""
+        """Sets marks that a device has kept while it was offline, each decided for itself. They are answered in the order in which they were
+        sent. Sent again, also days later, they change nothing and get the same answers."""
         return await _several(what.marks, actor)
 
-    @routes.post("/sessions/{session_id}/meetings/{meeting_id}/reopen")
+    @routes.post("/sessions/{session_id}/meetings/{meeting_id}/reopen", responses=asked)
     async def reopen_list(
         session_id: SessionId,
         meeting_id: MeetingId,

@@ -335,6 +335,8 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
         if (session := working[Session].get(session_id)) is not None
         for meeting in session.meetings
     }
+    # Also those of meetings that were dropped since: their lists are counted again, too.
+    due |= {(LIST, list_subject(row.session_id, row.meeting_id)) for row in working[MeetingList]}
     reads.by_key(working[Due], DUE, due)
     reads.by_key(working[Series], SERIES, {(series,) for series in touched.series})
 
