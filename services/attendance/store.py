@@ -328,14 +328,13 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
         its = loaded_by("session_id", changing_hands)
         reads.rows(working[RecordSaid], _ALL_SAID, {"sessions": sorted(changing_hands)}, its)
         await reads.run()
-    closed = {row.session_id for row in working[MeetingList] if not row.is_open}  # Whoever counts one says it anew.
     due = touched.due | {
         (LIST, list_subject(session.session_id, meeting.meeting_id))
-        for session_id in touched.timed | closed
+        for session_id in touched.timed
         if (session := working[Session].get(session_id)) is not None
         for meeting in session.meetings
     }
-    # Also those of meetings that were dropped since: their lists are counted again, too.
+    # Whoever counts a list says it anew, also that of a meeting that was dropped since.
     due |= {(LIST, list_subject(row.session_id, row.meeting_id)) for row in working[MeetingList]}
     reads.by_key(working[Due], DUE, due)
     reads.by_key(working[Series], SERIES, {(series,) for series in touched.series})

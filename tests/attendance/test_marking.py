@@ -120,6 +120,7 @@ def test_the_clock_of_the_device_and_when_it_was_heard_are_kept_apart() -> None:
         ("late", {"arrived_at": STARTS - HOUR}),
         ("left_early", {"left_at": ENDS + HOUR}),
         ("present", {"minutes": 361}),
+        ("left_early", {"arrived_at": ENDS - HOUR, "left_at": STARTS + HOUR}),
     ],
 )
 def test_what_cannot_have_been_seen_then_is_refused(state: str, fields: dict[str, Any]) -> None:
