@@ -149,8 +149,23 @@ async def _training(
 
 
 async def _named(connection: AsyncConnection, people: Sequence[str]) -> dict[str, Person]:
-    rows = rows_as(Person, await connection.execute(_PEOPLE, {"people": sorted(set(people))}))
-    return {one.person_id: one for one in rows}
+    """People by the id under which they are asked for. Who turned out to be somebody else is called as that person is."""
+    found: dict[str, Person] = {}
+    wanted = set(people)
+    while wanted:
+        rows = rows_as(Person, await connection.execute(_PEOPLE, {"people": sorted(wanted)}))
+        found |= {one.person_id: one for one in rows}
+        wanted = {one.merged_into for one in rows if one.merged_into} - found.keys()
+    return {one: _whoever_it_is(found, one) for one in people if one in found}
+
+
+def _whoever_it_is(people: dict[str, Person], person_id: str) -> Person:
+    seen = {person_id}
+    person = people[person_id]
+    while person.merged_into in people and person.merged_into not in seen:
+        person = people[person.merged_into]
+        seen.add(person.person_id)
+    return person
 
 
 def _names(person: Person | None) -> tuple[str | None, str | None]:

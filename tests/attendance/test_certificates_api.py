@@ -21,7 +21,7 @@ from services.attendance.settings import AttendanceSettings
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import ParticipantAbsent, ParticipantAttended
 from shared.contracts.certificates import CertificateIssued
-from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.model import Event
 from shared.contracts.rules import TopicDefined
 from shared.process.runtime import Runtime
@@ -179,6 +179,13 @@ async def test_of_somebody_who_is_erased_the_evidence_stays_and_the_name_goes(de
     assert (await desk.get("certificates/RC-2026-0001")).json()["is_valid"]
     said = text_of((await desk.get("certificates/RC-2026-0001/pdf")).content)
     assert "Żółć" not in said and "dane usunięte lub nieznane" in said
+
+
+async def test_the_certificate_of_somebody_who_turned_out_to_be_somebody_else_bears_their_name(desk: Desk) -> None:
+    await desk.certify("anna")
+    await desk.hear(PersonRegistered(person_id="ania", given_name="Anna", family_name="Ćwik"))
+    await desk.hear(PersonMerged(person_id="anna", into_person_id="ania"), at=LATER)
+    assert "Anna Ćwik" in text_of((await desk.get("certificates/RC-2026-0001/pdf")).content)
 
 
 async def test_a_name_that_is_put_right_is_no_other_certificate(desk: Desk) -> None:

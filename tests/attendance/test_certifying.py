@@ -158,6 +158,7 @@ def test_said_again_nothing_is_said(register: Register) -> None:
 
 
 def test_while_a_list_is_open_nobody_gets_one(register: Register) -> None:
+    register.session(certificate_minutes=300)  # The first day alone would do.
     register.attended("ewa", 720)
     register.closed("day-1")
     assert register.decide() == []
@@ -405,7 +406,7 @@ def test_what_is_imported_of_another_series_moves_ours_not(register: Register) -
 
 def test_whoever_has_a_valid_one_of_another_issuer_gets_none_of_ours(register: Register) -> None:
     register.hear(imported(3))
-    register.attended("ewa", 100)
+    register.attended("ewa", 720)
     register.attended("jan", 700)
     register.closed()
     assert register.decide() == ["RC-2026-0004 to jan for 700"]
