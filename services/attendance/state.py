@@ -19,7 +19,7 @@ from shared.contracts.attendance import (
     Role,
     presence_after,
 )
-from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import PlaceFact, Standing, standing_after
 from shared.contracts.model import members
 from shared.contracts.notifications import LinkKeyStated
@@ -38,6 +38,8 @@ class Person(FactRow):
     given_name: str | None
     family_name: str | None
     erased: bool
+    merged_into: str | None = None
+    """Who they turned out to be."""
 
 
 @immutable
@@ -187,6 +189,10 @@ def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
 
 
+def merged_person_of(heard: Heard[PersonMerged]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, False, heard.body.into_person_id)
+
+
 def erased_person_of(heard: Heard[PersonErased]) -> Person:
     return Person(*meta(heard), heard.body.person_id, None, None, True)
 
@@ -296,6 +302,7 @@ def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
 
 MAKE: dict[Any, Any] = {
     PersonRegistered: person_of,
+    PersonMerged: merged_person_of,
     PersonErased: erased_person_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(SessionFact), session_of),
