@@ -178,9 +178,7 @@ MUTATIONS = (
         "services/attendance/minutes.py",
         " or record.received_at is None:",
         ":",
-        (
-            "tests/attendance/test_history.py::test_what_was_before_go_live_is_an_archives_to_tell_also_once_its_lists_are_ours_to_count",
-        ),
+        ("tests/attendance/test_minutes.py::test_what_an_archive_says_of_a_code_that_nobody_here_heard_is_as_it_says",),
     ),
     Mutation(
         "what somebody marked stays as marked when the hours change",
