@@ -39,7 +39,7 @@ class Entry(Row):
     body: str
 
 
-JOURNAL = table_of(Entry, "journal", MACHINERY, schema=KEPT)
+JOURNAL = table_of(Entry, "journal", MACHINERY, schema=KEPT, extra=[sa.Index("journal_subject", "key", "subject")])
 OUTBOX = sa.Table(
     "outbox",
     MACHINERY,
