@@ -315,7 +315,7 @@ def _say(
 ) -> None:
     """Says what became of places, and what follows from it for other places at the same time of day: of these people, and of `also`."""
     for fact in facts:
-        working.say(fact, cause=heard)
+        working.say(_by_statement(working, fact), cause=heard)
     moved = (fact for fact in facts if isinstance(fact, PlaceState) and not isinstance(fact, EnrolmentRefused))
     people = [*(fact.person_id for fact in moved), *also]
     looking = dict.fromkeys(person_id for person_id in people if not is_erased(working, person_id))
@@ -326,8 +326,16 @@ def _say(
             place = working[Place].get(session_id, person_id)
             if place is not None and place.is_active:
                 for fact in decide_clash(working, place, at=at, now=now):
-                    working.say(fact, cause=heard)
+                    working.say(_by_statement(working, fact), cause=heard)
                     looking[fact.person_id] = None
+
+
+def _by_statement(working: Working, fact: Fact) -> Fact:
+    """With which statement of the session it was decided by, should somebody ask."""
+    session = working[Session].get(fact.session_id) if isinstance(fact, PlaceState) else None
+    if session is None:
+        return fact
+    return fact.model_copy(update={"session_event_id": session.event_id, "session_version": session.version})
 
 
 def _end_correction(working: Working, session_id: str, heard: Heard[Any] | None) -> None:

@@ -289,6 +289,9 @@ class PlaceState(Fact):
     """When the request that this answers had been appended."""
     numbers: Numbers | None = None
     """By which it was decided, if it was about seats."""
+    session_event_id: Line | None = None
+    session_version: Version | None = None
+    """By which statement of the session it was decided: not always the newest that had been appended by then."""
     decided_at: Moment
 
 
