@@ -14,7 +14,7 @@ from services.enrolment.explanation import ExplainedStep, Explanation, Fated, Pl
 from services.enrolment.fates import verdict
 from services.enrolment.pages import sentences
 from services.enrolment.paths import PersonId, SessionId
-from services.enrolment.why import Known, Step, chain, town_names
+from services.enrolment.why import Known, Step, chain, names_of_towns
 from shared.contracts.model import Moment
 from shared.problems import NO_SUCH_PATH, READ
 from shared.process.runtime import Runtime
@@ -58,7 +58,7 @@ def explained(
     known: Known, at: dt.datetime, given_name: str | None = None, family_name: str | None = None
 ) -> Explanation:
     """The answer, from all that is kept of it."""
-    steps, found, towns = chain(known, at), verdict(known, at), town_names(known, at)
+    steps, found, towns = chain(known, at), verdict(known, at), names_of_towns(known, at)
     return Explanation(
         session_id=known.session_id,
         person_id=known.person_id,

@@ -52,15 +52,9 @@ class Verdict:
 
 
 def session_of(steps: Sequence[Step]) -> SessionFact | None:
-    """The session as it was known at the end of the chain: its writer's highest statement, whoever its writer was then."""
-    stated = [step for step in steps if step.what.value.startswith("session_")]
-    newest: Step | None = None
-    versions: dict[str, int] = {}
-    for step in stated:
-        if step.version >= versions.get(step.source, 0):
-            versions[step.source] = step.version
-            newest = step
-    return newest.body if newest else None
+    """The session as it stood at the end of the chain."""
+    stated = _last(steps, lambda step: step.what.value.startswith("session_"))
+    return stated.body if stated else None
 
 
 def verdict(known: Known, at: dt.datetime) -> Verdict:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from services.enrolment.corrections import NotDone
 from services.enrolment.eligibility import Wait
 from services.enrolment.subjects import session_subject
-from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered
+from shared.contracts.directory import MembershipFact, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import AskedFor, PlaceFact, what_it_asks
 from shared.contracts.model import Event, members
 from shared.contracts.planner import SessionFact
@@ -47,6 +47,7 @@ _KINDS: tuple[type[Event], ...] = (
     *members(CityFact),
     *members(MembershipFact),
     PersonRegistered,
+    PersonMerged,
     PersonErased,
 )
 _NAMELESS = (PersonRegistered, PersonErased)
@@ -72,6 +73,8 @@ def _about(body: Any) -> str:
         return session_subject(body.session_id)
     if isinstance(body, members(CityFact)):
         return f"city/{body.city_id}"
+    if isinstance(body, PersonMerged):
+        return f"person/{body.into_person_id}"
     return f"person/{body.person_id}"
 
 

@@ -39,6 +39,10 @@ class What(StrEnum):
     SESSION_COMPLETED = "session_completed"
     PERSON_KNOWN = "person_known"
     PERSON_ERASED = "person_erased"
+    PERSON_MERGED = "person_merged"
+    """An id turned out to be the same human as another one."""
+    PERSON_APART = "person_apart"
+    """That was taken back."""
     JOINED_TEAM = "joined_team"
     LEAVES_TEAM = "leaves_team"
     TOWN = "town"
@@ -53,6 +57,8 @@ class What(StrEnum):
     PROMOTED = "promoted"
     GIVEN_BACK = "given_back"
     CAME_INSTEAD = "came_instead"
+    FROM_OTHER_ID = "from_other_id"
+    """It was said under another id of the same human before."""
     OFFERED = "offered"
     OFFER_ACCEPTED = "offer_accepted"
     OFFER_LET_GO = "offer_let_go"
@@ -118,6 +124,8 @@ _OTHERS = frozenset(
         What.SESSION_COMPLETED,
         What.PERSON_KNOWN,
         What.PERSON_ERASED,
+        What.PERSON_MERGED,
+        What.PERSON_APART,
         What.JOINED_TEAM,
         What.LEAVES_TEAM,
         What.TOWN,
@@ -126,6 +134,23 @@ _OTHERS = frozenset(
         What.REQUEST_SET_ASIDE,
     }
 )
+
+
+COMES = frozenset(
+    {
+        What.BY_TEAM,
+        What.BY_REQUEST,
+        What.BY_NOMINATION,
+        What.EXTRA_PLACE,
+        What.PROMOTED,
+        What.GIVEN_BACK,
+        What.OFFERED,
+        What.WAITLISTED,
+        What.WAITS_AGAIN,
+        What.RESTATED,
+    }
+)
+"""How somebody comes into a session."""
 
 
 class Because(StrEnum):

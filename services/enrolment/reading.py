@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,30 +10,29 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.history import Became, Told, Unsaid, people_of
+from services.enrolment.statements import also_known_as, body_of, towns_named
 from services.enrolment.store import NOMINATION, PERSON, SOURCE, TOLD, UNSAID
 from services.enrolment.subjects import place_subject, session_subject, town_subject
-from services.enrolment.why import Known, Parked, Stood, body_of
+from services.enrolment.why import Known, Parked, Stood
 from shared.books.parking import PARKED, stored
 from shared.books.parking import Parked as ParkedRecord
 from shared.contracts import EVENTS
-from shared.contracts.directory import MembershipFact
 from shared.contracts.enrolment import AskedFor, ParticipantWaitlisted, PlaceFact, PlaceState, what_it_asks
 from shared.contracts.model import members
 from shared.events.decoding import decode
 from shared.events.envelope import Heard
 from shared.outbox.journal import JOURNAL, Entry, said_again
 from shared.postgres.database import any_of, rows_as
-from shared.postgres.tables import ANSWER, HELD
+from shared.postgres.tables import ANSWER, HELD, TAKEOVER
+from shared.state.ownership import Takeover
 
-_ABOUT = sa.select(TOLD).where(any_of(TOLD.c.about, "about"))
+_ABOUT = sa.select(TOLD).where(sa.or_(any_of(TOLD.c.about, "about"), any_of(TOLD.c.subject, "people")))
 _SAID = (
     sa.select(JOURNAL)
     .where(JOURNAL.c.key == sa.bindparam("session"), any_of(JOURNAL.c.subject, "subjects"))
     .order_by(JOURNAL.c.event_id)
 )
-_UNSAID = sa.select(UNSAID).where(
-    UNSAID.c.session_id == sa.bindparam("session"), UNSAID.c.person_id == sa.bindparam("person")
-)
+_UNSAID = sa.select(UNSAID).where(UNSAID.c.session_id == sa.bindparam("session"), any_of(UNSAID.c.person_id, "ids"))
 _HELD = sa.select(
     HELD.c.request_source,
     HELD.c.request_id,
@@ -59,14 +58,18 @@ _EVERYBODY = sa.select(JOURNAL).where(JOURNAL.c.key == sa.bindparam("session"), 
 async def known(connection: AsyncConnection, session_id: str, person_id: str) -> Known:
     """All that was ever said of it, of others and ourselves, and what became of requests without a fact."""
     session, place = session_subject(session_id), place_subject(session_id, person_id)
-    of_both = {"session": session_id, "person": person_id}
-    told = await _told(connection, [session, f"person/{person_id}"])
-    unsaid = rows_as(Unsaid, await connection.execute(_UNSAID, of_both))
-    nominated = await connection.execute(_NOMINATIONS, {**of_both, "named": [{"person_id": person_id}]})
+    told = await _told(connection, [session, f"person/{person_id}"], [f"person/{person_id}"])
+    ids = [person_id]
+    while also := also_known_as(told, ids):
+        told += await _told(connection, [f"person/{one}" for one in also], [])
+        ids += also
+    unsaid = rows_as(Unsaid, await connection.execute(_UNSAID, {"session": session_id, "ids": ids}))
+    named = {"session": session_id, "named": [{"person_id": person_id}]}
+    nominated = await connection.execute(_NOMINATIONS, named)
     answers = [f"{session}/nomination/{one}" for one in nominated.scalars()]
     said = await _our_words(connection, session_id, [place, f"{session}/correction", *answers])
-    towns = _towns(told, said)
-    told += await _told(connection, [f"city/{one}" for one in towns])
+    towns = sorted(towns_named(told) | {one.body.city_id for one in said if getattr(one.body, "city_id", None)})
+    told += await _told(connection, [f"city/{one}" for one in towns], [])
     if towns:
         said += await _our_words(connection, session_id, [town_subject(session_id, one) for one in towns])
     scopes = [place, *(town_subject(session_id, one) for one in towns)]
@@ -79,6 +82,7 @@ async def known(connection: AsyncConnection, session_id: str, person_id: str) ->
         tuple(await _parked(connection, scopes, place, person_id)),
         tuple(await _answers(connection, unsaid)),
         tuple(await _stood(connection, session_id, told, said)),
+        tuple(one.handover() for one in rows_as(Takeover, await connection.execute(_TAKEOVERS))),
     )
 
 
@@ -89,20 +93,16 @@ async def names(connection: AsyncConnection, person_id: str) -> tuple[str | None
     return (row.given_name, row.family_name) if row else (None, None)
 
 
-async def _told(connection: AsyncConnection, about: list[str]) -> list[Told]:
-    return rows_as(Told, await connection.execute(_ABOUT, {"about": about})) if about else []
+async def _told(connection: AsyncConnection, about: list[str], people: list[str]) -> list[Told]:
+    """`people`: by their own subjects, for what says that they are somebody else."""
+    if not about:
+        return []
+    return rows_as(Told, await connection.execute(_ABOUT, {"about": about, "people": people}))
 
 
 async def _our_words(connection: AsyncConnection, session_id: str, subjects: list[str]) -> list[Heard[Any]]:
     found = await connection.execute(_SAID, {"session": session_id, "subjects": subjects})
     return [said_again(entry, SOURCE) for entry in rows_as(Entry, found)]
-
-
-def _towns(told: Iterable[Told], said: Iterable[Heard[Any]]) -> list[str]:
-    """The towns of the person's teams, and of the place."""
-    teams = {kind.type_name() for kind in members(MembershipFact)}
-    towns = {body_of(one).city_id for one in told if one.type in teams}
-    return sorted(towns | {one.body.city_id for one in said if getattr(one.body, "city_id", None)})
 
 
 async def _held(
@@ -155,6 +155,7 @@ async def _answers(connection: AsyncConnection, unsaid: Collection[Unsaid]) -> l
     return [(key, said_again(entry, SOURCE)) for key, entry in found if key in asked]
 
 
+_TAKEOVERS = sa.select(TAKEOVER)
 _TYPES = [kind.type_name() for kind in members(PlaceFact)]
 
 
@@ -166,12 +167,12 @@ async def _stood(
     if ParticipantWaitlisted.type_name() not in types:
         return []
     found = [
-        Stood.after(one.body, one.stated_at, one.event_id)
+        Stood.after(one.body, one.stated_at, one.event_id, is_ours=True)
         for one in await _of_everybody(connection, session_id)
         if isinstance(one.body, PlaceState)
     ]
     theirs = [one for one in told if one.type in _TYPES]
-    return [*found, *(Stood.after(body_of(one), one.heard_at, one.event_id) for one in theirs)]
+    return [*found, *(Stood.after(body_of(one), one.heard_at, one.event_id, is_ours=False) for one in theirs)]
 
 
 async def _of_everybody(connection: AsyncConnection, session_id: str) -> list[Heard[Any]]:

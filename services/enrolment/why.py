@@ -4,15 +4,26 @@ was written down when it happened, and decides nothing anew."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from services.enrolment.history import Became, Told, Unsaid
-from services.enrolment.placing import Because, What, because_of, what_became
+from services.enrolment.placing import COMES, Because, What, because_of, what_became
 from services.enrolment.state import in_line
-from services.enrolment.subjects import session_subject
-from shared.contracts import EVENTS
-from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered
+from services.enrolment.statements import (
+    OF_PLACES,
+    OF_SESSIONS,
+    OF_TEAMS,
+    about_person,
+    body_of,
+    ids_of,
+    that_held,
+    town_names,
+    towns_named,
+)
+from services.enrolment.subjects import place_subject
+from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import (
     AskedFor,
     EnrolmentRefused,
@@ -22,17 +33,14 @@ from shared.contracts.enrolment import (
     NominationsInvited,
     Nominee,
     Numbers,
-    PlaceFact,
     PlaceState,
     Standing,
     TermsCorrected,
     standing_after,
     what_was_asked,
 )
-from shared.contracts.model import members
-from shared.contracts.planner import SessionFact
-from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
+from shared.state.succession import Handover
 from shared.values import immutable
 
 
@@ -65,11 +73,13 @@ class Stood:
     standing: Standing
     order: tuple[int, dt.datetime, int, str]
     """The lowest is next."""
+    is_ours: bool
+    """Whether we said it: then nobody else's word counts."""
 
     @classmethod
-    def after(cls, fact: PlaceState, since: dt.datetime, event_id: str) -> Stood:
+    def after(cls, fact: PlaceState, since: dt.datetime, event_id: str, *, is_ours: bool) -> Stood:
         order = in_line(fact.priority, fact.queued_at, fact.queue, fact.person_id)
-        return cls(fact.person_id, since, event_id, standing_after(fact), order)  # type: ignore[arg-type]
+        return cls(fact.person_id, since, event_id, standing_after(fact), order, is_ours)  # type: ignore[arg-type]
 
 
 @immutable
@@ -101,6 +111,8 @@ class Known:
     """What answered the requests that were held."""
     stood: tuple[Stood, ...] = ()
     """Everybody in the session, as often as something was said of them."""
+    handovers: tuple[Handover, ...] = ()
+    """Who took over from whom."""
 
 
 @immutable
@@ -146,32 +158,34 @@ class Step:
 
 def chain(known: Known, at: dt.datetime) -> list[Step]:
     """Everything that had been said of it by then, in the order in which it was known."""
+    held = about_person(that_held(known.told, known.handovers, at), known.person_id)
+    ids = {*ids_of(held, known.person_id)}
+    places = _places(known, held)
+    towns = towns_named(held) | {step.city_id for step in places if step.heard_at <= at and step.city_id}
     steps: list[Step] = [
-        *_told(known),
-        *_places(known),
-        *_room(known),
+        *(step for step in _told(held) if step.what is not What.TOWN or step.city_id in towns),
+        *places,
+        *_room(known, towns),
         *_nominations(known),
-        *_unsaid(known),
+        *_unsaid(known, ids),
         *_parked(known),
     ]
     return sorted((step for step in steps if step.heard_at <= at), key=lambda step: step.key)
 
 
-def body_of(told: Told) -> Any:
-    return EVENTS[told.type].model_validate_json(told.body)
-
-
-def town_names(known: Known, at: dt.datetime) -> Mapping[str, str]:
+def names_of_towns(known: Known, at: dt.datetime) -> Mapping[str, str]:
     """The towns by what they were called then."""
-    found = (body_of(one) for one in sorted(known.told, key=_heard) if one.heard_at <= at and _is_of_a_town(one))
-    return {body.city_id: body.name for body in found}
+    return town_names(that_held(known.told, known.handovers, at))
 
 
 def line_at(known: Known, at: dt.datetime, *, event_id: str | None = None) -> InLine | None:
     """Where the person was in line then; `event_id`: when that had just been said. None: they did not wait."""
     until = (at, event_id) if event_id is not None else None
     latest: dict[str, Stood] = {}
+    ours = {one.person_id for one in known.stood if one.is_ours and one.since <= at}
     for one in sorted(known.stood, key=lambda one: (one.since, one.event_id)):
+        if not one.is_ours and one.person_id in ours:
+            continue
         if one.since < at or (one.since == at and (until is None or one.event_id <= until[1])):
             latest[one.person_id] = one
     waiting = [one for one in latest.values() if one.standing is Standing.WAITLISTED]
@@ -183,25 +197,17 @@ def line_at(known: Known, at: dt.datetime, *, event_id: str | None = None) -> In
 
 # --- what others said ------------------------------------------------------------------------
 
-_OF_TOWNS = frozenset(kind.type_name() for kind in members(CityFact))
-_OF_TEAMS = frozenset(kind.type_name() for kind in members(MembershipFact))
-_OF_SESSIONS = frozenset(kind.type_name() for kind in members(SessionFact))
-_OF_PLACES = frozenset(kind.type_name() for kind in members(PlaceFact))
 
-
-def _heard(told: Told) -> tuple[dt.datetime, str]:
-    return told.heard_at, told.event_id
-
-
-def _is_of_a_town(told: Told) -> bool:
-    return told.type in _OF_TOWNS
-
-
-def _told(known: Known) -> list[Step]:
-    """Of a person only when they became known, however often they are stated."""
-    named = [one for one in known.told if one.type == PersonRegistered.type_name()]
-    again = set(sorted(named, key=_heard)[1:])
-    return [_step_of(one) for one in known.told if one.type not in _OF_PLACES and one not in again]
+def _told(held: Sequence[Told]) -> list[Step]:
+    """Of a person only when they became known, however often they are stated, and that they are no longer somebody else."""
+    steps, before = [], dict[str, str]()
+    for one in held:
+        was, before[one.subject] = before.get(one.subject), one.type
+        if one.type in OF_PLACES or (one.type == PersonRegistered.type_name() == was):
+            continue
+        is_apart = one.type == PersonRegistered.type_name() and was == PersonMerged.type_name()
+        steps.append(replace(_step_of(one), what=What.PERSON_APART) if is_apart else _step_of(one))
+    return steps
 
 
 def _step_of(told: Told) -> Step:
@@ -213,9 +219,11 @@ def _step_of(told: Told) -> Step:
     if told.type == PersonErased.type_name():
         return step(What.PERSON_ERASED)
     body = body_of(told)
-    if told.type in _OF_SESSIONS:
+    if told.type == PersonMerged.type_name():
+        return step(What.PERSON_MERGED, body=body, others=(body.into_person_id,))
+    if told.type in OF_SESSIONS:
         return step(What.of_session(body), body=body, city_id=body.city_id)
-    if told.type in _OF_TEAMS:
+    if told.type in OF_TEAMS:
         return step(What.of_team(body), body=body, city_id=body.city_id)
     return step(What.TOWN, body=body, city_id=body.city_id)
 
@@ -223,24 +231,20 @@ def _step_of(told: Told) -> Step:
 # --- what we said ----------------------------------------------------------------------------
 
 
-_Said = tuple[dt.datetime, int, str, "Heard[Any] | Told"]
-"""Something said of the place: since when it was known here, whether it is our own word, its id, and what it is."""
-
-
-def _places(known: Known) -> list[Step]:
-    """What was said of the place, and what that meant after what had been said before."""
-    subject = f"{session_subject(known.session_id)}/person/{known.person_id}"
-    ours: list[_Said] = [
-        (one.stated_at, 1, one.event_id, one) for one in known.said if isinstance(one.body, PlaceState)
-    ]
-    theirs: list[_Said] = [
-        (one.heard_at, 0, one.event_id, one) for one in known.told if one.type in _OF_PLACES and one.subject == subject
-    ]
+def _places(known: Known, held: Sequence[Told]) -> list[Step]:
+    """What was said of the place, and what that meant after what had been said before. Once we have spoken of it nobody else's word
+    counts."""
+    subject = place_subject(known.session_id, known.person_id)
+    ours = sorted((one for one in known.said if isinstance(one.body, PlaceState)), key=lambda one: one.version)
+    begun = min((one.stated_at for one in ours), default=None)
+    theirs = [one for one in held if one.subject == subject and (begun is None or one.heard_at < begun)]
+    said: list[Heard[Any] | Told] = [*theirs, *ours]
     steps: list[Step] = []
     before: Any = None
-    for moment, _, event_id, one in sorted([*ours, *theirs], key=lambda one: one[:3]):
+    for one in said:
         fact: Any = body_of(one) if isinstance(one, Told) else one.body
-        steps.append(_step_of_place(known, before, fact, one, moment, event_id))
+        moment = one.heard_at if isinstance(one, Told) else one.stated_at
+        steps.append(_step_of_place(known, before, fact, one, moment, one.event_id))
         before = fact
     return steps
 
@@ -249,6 +253,9 @@ def _step_of_place(
     known: Known, before: Any, fact: Any, one: Heard[Any] | Told, moment: dt.datetime, event_id: str
 ) -> Step:
     what = what_became(before, fact)
+    cause = None if isinstance(one, Told) else one.causation_id
+    if cause in _merges(known) and what in COMES:
+        what = What.FROM_OTHER_ID
     refused, gone = isinstance(fact, EnrolmentRefused), isinstance(fact, EnrolmentWithdrawn)
     waits = standing_after(fact) is Standing.WAITLISTED
     other = fact.other_session_id if refused else None
@@ -269,12 +276,17 @@ def _step_of_place(
         decided_by=fact.decided_by,
         note=fact.note,
         request=_asking(fact),
-        caused_by=None if isinstance(one, Told) else one.causation_id,
+        caused_by=cause,
         statement=fact.session_event_id,
         statement_version=fact.session_version,
         city_id=fact.city_id,
-        others=tuple(filter(None, (*named, other, fact.substituted_by if gone else None))),
+        others=tuple(filter(None, (*named, other, *((fact.substituted_by, fact.merged_into) if gone else ())))),
     )
+
+
+def _merges(known: Known) -> set[str]:
+    """The events that say that two ids are one human."""
+    return {one.event_id for one in known.told if one.type == PersonMerged.type_name()}
 
 
 def _asking(fact: Any) -> Asking | None:
@@ -284,7 +296,7 @@ def _asking(fact: Any) -> Asking | None:
     return Asking(fact.request_source, fact.request_id, asked_for, getattr(fact, "asked_at", None))
 
 
-def _room(known: Known) -> list[Step]:
+def _room(known: Known, towns: set[str]) -> list[Step]:
     """What the office said of the session's room, and who was called to nominate."""
     steps = []
     for one in known.said:
@@ -293,6 +305,8 @@ def _room(known: Known) -> list[Step]:
             what = What.CORRECTED if body.decided_by else What.CORRECTION_OVER
             by: dict[str, Any] = {"decided_by": body.decided_by, "note": body.note, "request": _asking(body)}
             steps.append(Step(what, *said, body=body, **by))
+        elif getattr(body, "city_id", None) not in towns:
+            continue
         elif isinstance(body, NominationsInvited):
             steps.append(Step(What.CALLED, *said, body=body, until=body.until, city_id=body.city_id))
         elif isinstance(body, NominationsCalledOff):
@@ -339,9 +353,10 @@ _UNSAID = {
 }
 
 
-def _unsaid(known: Known) -> list[Step]:
+def _unsaid(known: Known, ids: set[str]) -> list[Step]:
     steps = []
-    for one in known.unsaid:
+    unsaid = [one for one in known.unsaid if one.person_id in ids]
+    for one in unsaid:
         request = Asking(one.request_source, one.request_id, one.asked_for, one.asked_at)
         steps.append(
             Step(
@@ -355,7 +370,7 @@ def _unsaid(known: Known) -> list[Step]:
             )
         )
     own = {one.event_id for one in known.said}
-    held = {(one.request_source, one.request_id) for one in known.unsaid if one.became is Became.HELD}
+    held = {(one.request_source, one.request_id) for one in unsaid if one.became is Became.HELD}
     for key, answer in known.answers:
         if key in held and answer.event_id not in own:  # Of the two of a substitution it was said of the other one.
             said = (answer.source, answer.event_id, answer.type, answer.stated_at, answer.stated_at)

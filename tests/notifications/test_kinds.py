@@ -26,6 +26,7 @@ from shared.contracts.model import Language
 from shared.contracts.notifications import OfferTold, ReminderTold
 from shared.contracts.portal import Reply
 from shared.state.rows import Row
+from tests.campaigns import cases
 from tests.notifications.building import (
     BEFORE,
     LONG_AGO,
@@ -202,11 +203,12 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
     return found
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("subject", Subject)
 async def test_sql_and_the_rules_judge_every_state_alike(engine: AsyncEngine, subject: Subject) -> None:
     chance, kind, counts = random.Random(21), KINDS[subject], Counter[str]()
     rows: list[Row] = [town(), topic()]
-    for number in range(3000):
+    for number in range(cases(3000)):
         rows += made_up(number, chance, subject)
     async with engine.begin() as connection:
         await tables.ensure_key(connection)
@@ -234,7 +236,7 @@ async def test_sql_and_the_rules_judge_every_state_alike(engine: AsyncEngine, su
             for name in waits:
                 counts[name] += 1
     wanted = {"differs", "given_up", *kind.letters, *kind.waits} | ({"missed"} if kind.missed is not None else set())
-    assert {name for name in wanted if counts[name] < 10} == set(), counts
+    assert {name for name in wanted if counts[name] < cases(10)} == set(), counts
 
 
 def test_every_kind_of_subject_is_told_apart_by_how_it_begins() -> None:
