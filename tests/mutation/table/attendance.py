@@ -178,9 +178,7 @@ MUTATIONS = (
         "services/attendance/minutes.py",
         " or record.received_at is None:",
         ":",
-        (
-            "tests/attendance/test_history.py::test_what_was_before_go_live_is_an_archives_to_tell_also_once_its_lists_are_ours_to_count",
-        ),
+        ("tests/attendance/test_minutes.py::test_what_an_archive_says_of_a_code_that_nobody_here_heard_is_as_it_says",),
     ),
     Mutation(
         "what somebody marked stays as marked when the hours change",
@@ -360,5 +358,12 @@ MUTATIONS = (
         (
             "tests/attendance/test_checking.py::test_a_ticket_that_was_good_at_the_door_is_good_when_the_device_sends_it_weeks_later",
         ),
+    ),
+    Mutation(
+        "somebody else's ticket lets nobody in",
+        "services/attendance/checking.py",
+        "    if scan.person_id is not None and scan.person_id != ticket.person_id:",
+        "    if False:",
+        ("tests/attendance/test_checking.py::test_every_ticket_that_lets_nobody_in_is_refused_by_name",),
     ),
 )
