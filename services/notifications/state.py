@@ -19,6 +19,7 @@ from shared.contracts.directory import (
     ContactRegistered,
     MembershipFact,
     PersonErased,
+    PersonMerged,
     PersonRegistered,
 )
 from shared.contracts.enrolment import (
@@ -59,6 +60,8 @@ class Person(FactRow):
     given_name: str | None
     family_name: str | None
     erased: bool
+    merged_into: str | None = None
+    """Who they turned out to be."""
 
 
 @immutable
@@ -210,6 +213,10 @@ def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
 
 
+def merged_person_of(heard: Heard[PersonMerged]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, False, heard.body.into_person_id)
+
+
 def erased_person_of(heard: Heard[PersonErased]) -> Person:
     return Person(*meta(heard), heard.body.person_id, None, None, True)
 
@@ -347,6 +354,7 @@ REMEMBER: dict[type[Event], Remember] = {
 MAKE: dict[Any, Any] = {
     TopicDefined: topic_of,
     PersonRegistered: person_of,
+    PersonMerged: merged_person_of,
     PersonErased: erased_person_of,
     ContactRegistered: contact_of,
     ContactForgotten: forgotten_contact_of,
