@@ -44,12 +44,7 @@ _SCAN: JsonDict = {
 }
 
 
-_ONE_OF: JsonDict = {
-    "oneOf": [
-        {"required": ["session_id", "meeting_id", "person_id"]},
-        {"required": ["ticket"], "not": {"required": ["person_id"]}},
-    ]
-}
+_EITHER: JsonDict = {"anyOf": [{"required": ["session_id", "meeting_id", "person_id"]}, {"required": ["ticket"]}]}
 """As JSON Schema says `_says_whose`."""
 _NEVER_NULL = ("session_id", "meeting_id", "person_id", "ticket")
 IdOrNot = Annotated[Id | None, WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
@@ -62,7 +57,7 @@ TicketOrNot = Annotated[
 class Scan(BaseModel):
     """A code that was read at the door of a meeting: a person's id, or their ticket."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SCAN], **_ONE_OF})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SCAN], **_EITHER})
 
     session_id: IdOrNot = Field(
         None, description="Needed with `person_id`; with a ticket: refused if that is for another one."
@@ -70,8 +65,8 @@ class Scan(BaseModel):
     meeting_id: IdOrNot = Field(
         None, description="Needed with `person_id`; with a ticket: else the meeting of that time."
     )
-    person_id: IdOrNot = None
-    ticket: TicketOrNot = Field(None, description="Instead of `person_id`.")
+    person_id: IdOrNot = Field(None, description="With a ticket: refused if that is somebody else's.")
+    ticket: TicketOrNot = Field(None, description="Instead of whose it is.")
     scanned_at: Moment
     device_id: Id | None = None
 
@@ -79,10 +74,8 @@ class Scan(BaseModel):
     def _says_whose(self) -> Self:
         if any(name in self.model_fields_set and getattr(self, name) is None for name in _NEVER_NULL):
             raise ValueError("what is not known is left out")
-        if (self.person_id is None) == (self.ticket is None):
-            raise ValueError("either person_id or ticket must be said")
-        if self.person_id is not None and (self.session_id is None or self.meeting_id is None):
-            raise ValueError("session_id and meeting_id must be said with person_id")
+        if self.ticket is None and None in (self.session_id, self.meeting_id, self.person_id):
+            raise ValueError("either a ticket must be said, or session_id, meeting_id and person_id")
         return self
 
 
@@ -92,7 +85,7 @@ _KEPT: JsonDict = _SCAN | {"id": "0199aa00-0000-7000-8000-000000000001"}
 class KeptScan(Scan):
     """A scan that a device has kept, under the id that it gave it then."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_KEPT], **_ONE_OF})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_KEPT], **_EITHER})
 
     id: Key = Field(description="Of this scan alone. Sent again under it, also days later, it is the same scan.")
 
@@ -141,6 +134,8 @@ def _read(scan: Scan, keys: dict[str, VerifyingKey], now: dt.datetime) -> tuple[
         return NotAsked(ScanRule(f"ticket_{ticket}"))
     if scan.session_id is not None and scan.session_id != ticket.session_id:
         return NotAsked(ScanRule.TICKET_OF_ANOTHER_SESSION, ticket.person_id, ticket.session_id)
+    if scan.person_id is not None and scan.person_id != ticket.person_id:
+        return NotAsked(ScanRule.TICKET_OF_ANOTHER_PERSON, ticket.person_id, ticket.session_id)
     return ticket.session_id, ticket.person_id
 
 

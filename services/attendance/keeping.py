@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic.config import JsonDict
 
 from services.attendance import rosters, views
@@ -42,14 +42,13 @@ IfMatchOrNot = Annotated[
     str | None,
     Header(
         alias="If-Match",
-        pattern=r'^"[!#-~]{1,100}"$',
+        pattern=r"^[!-~]{1,102}$",
         description=(
             'The `tag`, in quotes, of the record that was looked at; `"0"`: there was none. If it stands otherwise by now, nothing is'
             " done. Without one it is set whatever stands."
         ),
         examples=['"3"'],
     ),
-    WithJsonSchema({"type": "string", "pattern": r'^"[!#-~]{1,100}"$'}),
 ]
 
 

@@ -122,6 +122,3 @@ class ReopeningRequested(Request):
     session_id: Id
     meeting_id: Id
     note: Line
-
-
-ListRequest = MarkRequested | RecordCorrectionRequested | ReopeningRequested
