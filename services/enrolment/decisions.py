@@ -327,8 +327,9 @@ def _team(working: Working, session: Session, places: Iterable[Place]) -> list[E
     """Members of the town's team who have no place and are not out, in the order in which they joined it."""
     if session.kind != SessionKind.SUPPLEMENTARY:
         return []
-    has = {place.person_id for place in places if place.is_active or was_taken_by_rule(place)}
-    out = {place.person_id for place in places if is_out(place, session)}
+    # Of what has begun the places stay under the ids that they were said of.
+    has = {survivor(working, place.person_id) for place in places if place.is_active or was_taken_by_rule(place)}
+    out = {survivor(working, place.person_id) for place in places if is_out(place, session)}
     members = working[Membership].where("city_id", session.city_id)
     people = {survivor(working, member.person_id) for member in members} - has - out
     found = ((in_time_for(working, session, person_id), person_id) for person_id in people)

@@ -202,6 +202,11 @@ class Places(RuleBasedStateMachine):
             self._town(town, 1, CityQualified)
         for number, person in enumerate(PEOPLE[:6]):
             self._member(person, TOWNS[number % 2], "project_staff" if number % 3 else "coordinator")
+        plain = {"hour": 9, "capacity": 2, "phase": 1, "city_id": "t1"}
+        self._session("s0", SessionScheduled, plain | {"date": DATES[1]})
+        self._session("s2", SessionScheduled, plain | {"date": DATES[2]})
+        offers = {"free_places": "offered", "places_per_town": 1}
+        self._session("s3", SessionScheduled, plain | offers | {"date": DATES[2], "hour": 13, "capacity": 3})
 
     def _town(self, city_id: str, stage: int, model: type[Event], version: int | None = None, **more: Any) -> None:
         self.say(body_of(model, city_id=city_id, stage=stage, name=city_id, **more), version=version)
@@ -240,7 +245,7 @@ class Places(RuleBasedStateMachine):
     def changed(self, session: str, how: dict[str, Any], fields: set[str]) -> None:
         old = self.stated.get(session)
         if old is not None:
-            self._session(session, SessionRescheduled, old | {name: how[name] for name in sorted(fields)})
+            self._session(session, SessionRescheduled, {**old, **{name: how[name] for name in sorted(fields)}})
 
     @rule(
         session=sessions, model=st.sampled_from([SessionCancelled, SessionDrafted, SessionCompleted, SessionScheduled])
@@ -306,8 +311,11 @@ class Places(RuleBasedStateMachine):
         for person in who:
             self.say(EnrolmentRequested(session_id=session, person_id=person))
 
-    @rule(session=some_sessions, person=people)
-    def withdraws(self, session: str, person: str) -> None:
+    @rule(session=some_sessions, person=people, nth=st.integers(0, 5))
+    def withdraws(self, session: str, person: str, nth: int) -> None:
+        seated = sorted(one for one, stand in self.witness.places[session].items() if stand.seated)
+        if nth < len(seated):
+            person = seated[nth]
         self.say(WithdrawalRequested(session_id=session, person_id=person))
 
     @rule(session=some_sessions, person=people, answer=st.sampled_from(["accept", "decline"]))
