@@ -21,7 +21,8 @@ from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.deciding.news import News
+from services.notifications.tables import COMPARED_AS_A_WHOLE, HEARD_IN, TABLES
+from shared.deciding.news import Kinds, News
 from shared.deciding.transaction import Decider
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
@@ -76,6 +77,13 @@ async def write_rows(connection: AsyncConnection, *rows: Row) -> None:
         await writes.run(connection)
 
 
+def kinds_behind(rows: Sequence[FactRow]) -> Kinds:
+    """The kinds of facts that make such rows: what a lane would say that it heard."""
+    made_in = {TABLES[type(row)] for row in rows}
+    known = frozenset(kind for kind, table in HEARD_IN.items() if table in made_in)
+    return known | (frozenset() if made_in <= set(HEARD_IN.values()) else COMPARED_AS_A_WHOLE)
+
+
 class Office:
     """Everything around a sender: the truth in the database, the server, and the sender at work."""
 
@@ -114,7 +122,7 @@ class Office:
         assert self.sender is not None
         now = SERVICE.clock()
         await self.is_true(*(replace(row, heard_at=now) for row in rows))
-        self.sender.news(News(now))
+        self.sender.news(News(now, kinds_behind(rows)))
 
     async def has_looked(self) -> None:
         """Two looks at the whole have begun and ended since, and nothing is on its way: what is not there by now does not come."""
