@@ -49,7 +49,7 @@ _REQUESTS = (
 _cursor = sa.func.md5(sa.func.concat(HELD.c.request_source, "\n", HELD.c.request_id))
 _HELD = (
     sa.select(HELD, _cursor.label("cursor"))
-    .where(HELD.c.about.has_key(sa.bindparam("session")), _cursor > sa.bindparam("after"))
+    .where(HELD.c.about.has_key(sa.bindparam("session", type_=sa.Text())), _cursor > sa.bindparam("after"))
     .order_by(_cursor)
     .limit(sa.bindparam("most"))
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
 import pytest
 
 from services.enrolment.explanation import ExplainedStep, Explanation
-from services.enrolment.history import Unsaid
+from services.enrolment.history import Told, Unsaid
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled, RefusalReason
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
@@ -430,16 +431,21 @@ def test_a_place_that_an_archive_states_is_told_as_theirs_and_our_word_goes_befo
     answer = why(office, "anna")
     assert (last(answer, "by_request").source, last(answer, "by_request").numbers) == ("urn:test", None)
     office.withdraw("anna", at=NOON + DAY, now=NOON + DAY)
+    office.hear(told, at=NOON + 2 * DAY, now=NOON + 2 * DAY)
     assert fate(office, "anna") == "withdrawn"
     assert fate(office, "anna", at=NOON + HOUR) == "has_place"
 
 
 def test_an_older_statement_that_comes_late_is_not_taken_for_what_held(office: Office) -> None:
+    office.versions["session/s"] = 1
     office.session(capacity=5, at=NOON + HOUR, now=NOON + HOUR)
     office.versions["session/s"] = 0
-    late = session(capacity=1)
-    office.hear(late, at=NOON + DAY, now=NOON + DAY)
-    office.versions["session/s"] = 5
+    decided: list[Any] = []
+    react = {type(session()): lambda _working, heard: decided.append(heard)}
+    office.mind.service = dataclasses.replace(office.mind.service, react=react)
+    office.hear(session(capacity=1), at=NOON + DAY, now=NOON + DAY)
+    assert decided == [], "kept, and nobody decides anew"
+    assert len([one for one in office.mind[Told] if one.subject == "session/s"]) == 1 + 1
     assert [step.what for step in why(office, "anna").steps if step.what.startswith("session_")] == [
         "session_scheduled"
     ]
