@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +181,13 @@ def test_minutes_that_depend_on_which_hour_it_was_are_said_by_a_person() -> None
     assert (one.fate, one.stay and one.stay.minutes) == (Fate.SET, 210)
 
 
+def test_of_whom_only_the_first_and_the_last_is_known_no_more_counts_than_the_report_says() -> None:
+    span = "Jan Lis\t6.10.2026, 09:00:00\t6.10.2026, 15:00:00\t2 godz. 10 min 59 s\t\t\tUczestnik"
+    found = reading(utf16(teams(row("Anna Nowak"), span=(span,), language="pl")))
+    (jan,) = (one for one in plan(found, ground()) if one.name == "Jan Lis")
+    assert (jan.fate, jan.stay and jan.stay.minutes) == (Fate.SET, 130)
+
+
 def test_what_the_list_says_otherwise_stands_until_a_person_decides() -> None:
     on = ground(desk(scan("anna"), mark("jan", "excused")))
     rows = of(row("Anna Nowak", "10:00:00"), row("Jan Lis"), on=on)
@@ -255,3 +264,10 @@ def test_times_are_cut_to_the_meeting_and_joined() -> None:
 
 def test_words_of_a_name_need_two() -> None:
     assert words_of("Anna") == words_of("A. Nowak") == words_of(None) == ()
+
+
+def test_the_integrators_page_names_every_fate_and_whose_it_is_to_decide() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "integrators.md").read_text(encoding="utf-8")
+    table = text.partition("| fate | means |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| .+? \| (yes)? ?\|$", table, re.M)
+    assert rows == [(str(one), "yes" if one.is_open else "") for one in sorted(Fate, key=list(Fate).index)]
