@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.attendance.importing.reading import MOST_BYTES
+from services.attendance.importing.tables import MOST_BYTES
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.web.bodies import MOST_LARGE

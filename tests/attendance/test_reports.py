@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from services.attendance.importing.reading import MOST_BYTES, MOST_LINES
 from services.attendance.importing.report import Report, Unreadable, Why
+from services.attendance.importing.tables import MOST_BYTES, MOST_LINES
 from tests.attendance.reports import WARSAW, reading, said, teams, utf16, zoom
 
 ANNA = "Anna Nowak\t10/6/26, 9:02:11 AM\t10/6/26, 3:00:00 PM\t5h 57m 49s\tanna@example.org\tAttendee"

@@ -15,9 +15,10 @@ from services.attendance.checking import MOST_SCANS
 from services.attendance.importing.answers import Imported, Plan, plan_of, shown
 from services.attendance.importing.ground import ground_of
 from services.attendance.importing.planning import Decision, Fate, Ground, plan
-from services.attendance.importing.reading import MOST_BYTES, read
+from services.attendance.importing.reading import read
 from services.attendance.importing.report import Report, Unreadable
 from services.attendance.importing.requests import PATTERN, decisions_of, key_of, requests_of
+from services.attendance.importing.tables import MOST_BYTES
 from services.attendance.keeping import submitted, taken
 from services.attendance.paths import (
     IS_HISTORY,

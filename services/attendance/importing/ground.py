@@ -20,10 +20,17 @@ from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
 
 MOST_OTHERS = 1_000
-_FOLDED = sa.func.translate(sa.func.lower(PERSON.c.family_name), "ĄĆĘŁŃÓŚŹŻąćęłńóśźż", "acelnoszzacelnoszz")
+
+
+def _first_word(name: sa.ColumnElement[str | None]) -> sa.ColumnElement[str]:
+    """As `plain` folds Polish names; other letters are told apart afterwards."""
+    folded = sa.func.translate(sa.func.lower(name), "ĄĆĘŁŃÓŚŹŻąćęłńóśźż", "acelnoszzacelnoszz")
+    return sa.func.split_part(sa.func.replace(folded, "-", " "), " ", 1)
+
+
 _BEARERS = (
     sa.select(PERSON)
-    .where(any_of(sa.func.split_part(sa.func.replace(_FOLDED, "-", " "), " ", 1), "words"))
+    .where(any_of(_first_word(PERSON.c.family_name), "words"), any_of(_first_word(PERSON.c.given_name), "words"))
     .order_by(PERSON.c.person_id)
     .limit(MOST_OTHERS)
 )

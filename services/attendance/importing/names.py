@@ -23,6 +23,7 @@ def plain(text: str) -> str:
 
 def without_signs(text: str) -> tuple[str, str | None]:
     """A name as a report writes it, and what they were called before they renamed themselves: that stands behind it in brackets."""
+    text = " ".join(text.split())
     inside = [one for one in _BRACKETS.findall(text) if plain(one) not in _SIGNS and not plain(one).startswith("host,")]
     name = " ".join(_BRACKETS.sub(" ", text).split())
     return name, (inside[-1].strip() or None) if inside and name else None

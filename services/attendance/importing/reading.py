@@ -8,8 +8,6 @@ above the people.
 
 from __future__ import annotations
 
-import codecs
-import csv
 import datetime as dt
 import hashlib
 import re
@@ -19,21 +17,10 @@ from zoneinfo import ZoneInfo
 from services.attendance.importing.moments import Order, instants, is_time, order_of, says_half, wall_time
 from services.attendance.importing.names import plain, without_signs
 from services.attendance.importing.report import Attendee, Interval, Remark, Report, Unreadable, Why
+from services.attendance.importing.tables import Table, lines_of, tables_of
 
-MOST_BYTES = 10 * 1024 * 1024
-MOST_LINES = 50_000
-_SECTION = re.compile(r"^\s*(\d)\.\s+\S")
-_NAMES = (
-    "name",
-    "full name",
-    "imie",
-    "nazwa",
-    "nazwisko",
-    "participant name",
-    "uczestnik",
-    "user name",
-    "display name",
-)
+LONGEST_NAME = 200
+LONGEST_ADDRESS = 254
 _MAILS = ("mail", "upn")
 _WAITING = ("waiting room", "poczekalni")
 _CAME = ("join", "dolacz")
@@ -42,121 +29,25 @@ _YES = ("yes", "tak")
 _LENGTH = re.compile(r"(\d+)\s*(h|g|m|s)", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class _Table:
-    """Rows under one row of headings."""
-
-    section: int | None
-    headings: list[str]
-    rows: list[tuple[int, list[str]]] = field(default_factory=list)
-
-    def column(self, words: tuple[str, ...]) -> int | None:
-        return next((at for at, one in enumerate(self.headings) if any(word in one for word in words)), None)
-
-    def times(self) -> list[int]:
-        """The columns in which times stand."""
-        return [
-            at
-            for at in range(1, len(self.headings))
-            if any(at < len(cells) and is_time(cells[at]) for _, cells in self.rows)
-        ]
-
-
 def read(content: bytes, *, zone: ZoneInfo, starts_at: dt.datetime, ends_at: dt.datetime) -> Report:
     """What the report says of a meeting at these hours; its times are on clocks of the zone. Raises Unreadable."""
-    text, encoding = decoded(content)
-    lines = re.split(r"\r\n|\n|\r", text)
-    if len(lines) > MOST_LINES:
-        raise Unreadable(Why.TOO_LONG, f"it has {len(lines)} lines; the limit is {MOST_LINES}")
-    tables = _tables(lines)
+    lines, encoding = lines_of(content)
+    tables = tables_of(lines)
     if not tables:
         raise Unreadable(Why.NO_PEOPLE, "no row of headings begins with a name")
     tables = [one for one in tables if one.rows]
-    if tables and not any(one.times() for one in tables):
+    if tables and not any(one.times for one in tables):
         raise Unreadable(Why.NO_TIMES, "it does not say when anybody came: export it with every coming and going")
-    texts = [cells[at] for one in tables for at in one.times() for _, cells in one.rows if at < len(cells)]
+    texts = [cells[at] for one in tables for at in one.times for _, cells in one.rows if at < len(cells)]
     order = order_of([one for one in texts if one.strip()], zone, starts_at, ends_at)
-    reader = _Reader(zone, order, halves=any(map(says_half, texts)), last_line=_last(lines))
-    found = [one for one in tables if one.section == 3 and one.times()]
-    for table in found or [one for one in tables if one.times()]:
+    reader = _Reader(zone, order, halves=any(map(says_half, texts)), last_line=len(lines) if lines[-1].strip() else 0)
+    found = [one for one in tables if one.section == 3 and one.times]
+    for table in found or [one for one in tables if one.times]:
         reader.hear(table, is_span=table.section == 2)
     if found:  # Whoever the sections name only as having been there.
-        for table in (one for one in tables if one.section == 2 and one.times()):
+        for table in (one for one in tables if one.section == 2 and one.times):
             reader.hear(table, is_span=True, only_new=True)
     return reader.report(encoding, hashlib.sha256(content).hexdigest())
-
-
-def decoded(content: bytes) -> tuple[str, str]:
-    """The text, and as what it was read. What some program has saved anew is read as well."""
-    if len(content) > MOST_BYTES:
-        raise Unreadable(Why.TOO_LONG, f"it has {len(content)} bytes; the limit is {MOST_BYTES}")
-    if content.startswith((b"PK\x03\x04", b"%PDF", b"\xd0\xcf\x11\xe0")):
-        raise Unreadable(Why.NOT_TEXT, "this is a workbook or a PDF: send the CSV file as it was downloaded")
-    encoding = _encoding(content)
-    try:
-        # An odd byte at the end of UTF-16 is what is left of a letter: the file was cut off there.
-        text = codecs.getincrementaldecoder(encoding)(errors="strict").decode(content)
-    except UnicodeDecodeError:
-        encoding = "cp1250"
-        text = content.decode(encoding, errors="replace")
-    text = text.removeprefix("\ufeff")
-    if "\x00" in text or not text.strip():
-        raise Unreadable(Why.NOT_TEXT, "this is no text")
-    return text, encoding
-
-
-def _encoding(content: bytes) -> str:
-    if content.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    start = content[:2000]
-    even, odd = start[0::2].count(0), start[1::2].count(0)
-    if odd > len(start) // 8 and odd > even:
-        return "utf-16-le"
-    if even > len(start) // 8:
-        return "utf-16-be"
-    return "utf-8"
-
-
-def _tables(lines: list[str]) -> list[_Table]:
-    """The tables of people: each begins with a row of headings, the first of which is a name."""
-    found: list[_Table] = []
-    section: int | None = None
-    table: _Table | None = None
-    sign = "\t"
-    for number, line in enumerate(lines, 1):
-        cells = _cells(line, sign)
-        said = [one for one in cells if one]
-        if not said or (len(said) == 1 and _SECTION.match(said[0])):
-            table = None
-            if said:
-                section = int(said[0].lstrip()[0])
-            continue
-        if table is None:
-            sign = max("\t,;", key=line.count)
-            headings = [plain(one) for one in _cells(line, sign)]
-            if len(headings) > 1 and headings[0].startswith(_NAMES):
-                table = _Table(section, headings)
-                found.append(table)
-            continue
-        table.rows.append((number, cells))
-    return found
-
-
-def _cells(line: str, sign: str) -> list[str]:
-    """Line by line, so that a quote that nobody closed swallows one line and not the rest of the file."""
-    if sign == "\t" and '"' not in line:
-        return [one.strip() for one in line.split(sign)]
-    try:
-        return [one.strip() for one in next(csv.reader([line], delimiter=sign), [])]
-    except csv.Error:
-        return [line]
-
-
-def _last(lines: list[str]) -> int:
-    """The line that no line end closes; 0: there is none."""
-    return len(lines) if lines[-1].strip() else 0
 
 
 @dataclass(slots=True)
@@ -190,9 +81,9 @@ class _Reader:
         remarks = tuple(sorted(self._remarks, key=lambda one: one.line))
         return Report(tuple(attendees), remarks, encoding, sha256, self._repeated)
 
-    def hear(self, table: _Table, *, is_span: bool, only_new: bool = False) -> None:
+    def hear(self, table: Table, *, is_span: bool, only_new: bool = False) -> None:
         known = set(self._people)
-        times, mail, waiting = table.times(), table.column(_MAILS), table.column(_WAITING)
+        times, mail, waiting = table.times, table.column(_MAILS), table.column(_WAITING)
         length = next(
             (at for at in range(1, len(table.headings)) if at not in times and self._is_length(table, at)), None
         )
@@ -216,7 +107,7 @@ class _Reader:
             if is_span and lasted is not None:
                 self._people[who].at_most = lasted // 60
 
-    def _hear_actions(self, table: _Table, when: int, action: int) -> None:
+    def _hear_actions(self, table: Table, when: int, action: int) -> None:
         """A line for each coming and each going; whoever did not go was there until the last thing that the file knows."""
         events: dict[tuple[str, str], list[tuple[tuple[dt.datetime, ...], bool, int]]] = {}
         for line, cells in table.rows:
@@ -226,7 +117,7 @@ class _Reader:
             said = plain(cells[action])
             came, went = any(one in said for one in _CAME), any(one in said for one in _WENT)
             if came == went:
-                self._not(line, Why.NO_ACTION, f"{cells[action]!r} is neither coming nor going")
+                self._not(line, Why.NO_ACTION, f"{cells[action][:40]!r} is neither coming nor going")
                 continue
             found, who = self._moment(line, cells[when]), self._who(line, cells, table.column(_MAILS))
             if found and who:
@@ -244,7 +135,7 @@ class _Reader:
                 if interval is not None:
                     self._add(who, interval)
 
-    def _action_column(self, table: _Table, when: int) -> int | None:
+    def _action_column(self, table: Table, when: int) -> int | None:
         for at in range(1, len(table.headings)):
             values = [plain(cells[at]) for _, cells in table.rows if at < len(cells)] if at != when else []
             if any(word in one for one in values for word in (*_CAME, *_WENT)):
@@ -255,16 +146,17 @@ class _Reader:
         """Whether the rows of another section are theirs, also if an address stands in one of them alone."""
         return any(name == who[0] and (address == who[1] or "" in (address, who[1])) for name, address in known)
 
-    def _is_length(self, table: _Table, at: int) -> bool:
+    def _is_length(self, table: Table, at: int) -> bool:
         return any(at < len(cells) and _seconds(cells[at]) is not None for _, cells in table.rows)
 
     def _who(self, line: int, cells: list[str], mail: int | None) -> tuple[str, str] | None:
         """Whose row it is: by name and address."""
-        name, other = without_signs(cells[0])
+        name, other = without_signs(cells[0]) if len(cells[0]) <= LONGEST_NAME else ("", None)
         if not name:
-            self._not(line, Why.NO_NAME, "no name stands there")
+            self._not(line, Why.NO_NAME, "no name stands there, or one that is too long")
             return None
-        address = cells[mail].casefold() if mail is not None and mail < len(cells) and "@" in cells[mail] else ""
+        said = cells[mail] if mail is not None and mail < len(cells) else ""
+        address = said.casefold() if "@" in said and len(said) <= LONGEST_ADDRESS else ""
         key = (plain(name), address)
         self._named.setdefault(key, _Said(line, name, other, address or None))
         return key

@@ -10,10 +10,10 @@ from services.attendance.importing.planning import Decision, Fate, Row
 from services.attendance.importing.report import Report
 from shared.contracts.marks import MarkedBy, MarkRequested, RecordCorrectionRequested
 
-_ONE = r"\d{1,5}:[A-Za-z0-9._:-]{0,64}(?:@\d{1,5})?"
+_ONE = r"\d{1,5}:[A-Za-z0-9._:-]{0,64}(?:@[1-9]\d{0,4})?"
 PATTERN = rf"^(?:{_ONE}(?:,{_ONE})*)?$"
 """Of decisions as they are sent: `12:person-0001,15:,20:person-0002@45`. After the line a person, or nobody; after `@` the minutes."""
-_PARTS = re.compile(r"(\d+):([^@]*)(?:@(\d+))?")
+_PARTS = re.compile(r"(\d+):([^@]*)(?:@([1-9]\d*))?")
 MOST_LINES_NAMED = 5
 
 
