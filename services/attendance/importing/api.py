@@ -97,7 +97,7 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
         """Says what would come of a report of Teams or Zoom, and sets nothing. Whoever is in it is known by their name; what is not clear is
         left to a person."""
         report, ground, named = await _planned(session_id, meeting_id, await request.body(), zone, ())
-        return plan_of(report, ground, session_id, named)
+        return await asyncio.to_thread(plan_of, report, ground, session_id, named)
 
     @routes.post(
         "/report/import", responses=may_answer(*WRITE, *why_not, UNREADABLE_REPORT, CHANGED_SINCE), openapi_extra=_FILE
@@ -115,13 +115,13 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
         changed, nothing is set. What nobody decided is not set; once the list has closed, by a token of scope `office`."""
         decided = _decided(decisions)
         report, ground, named = await _planned(session_id, meeting_id, await request.body(), zone, decided)
-        stands = plan_of(report, ground, session_id, named)
+        stands = await asyncio.to_thread(plan_of, report, ground, session_id, named)
         if stands.tag != if_match.strip('"'):
             raise Problem(CHANGED_SINCE, f"the plan is {stands.tag} by now: ask for it and look at it again")
         _check(decided, report, ground)
         if not ground.is_open and "office" not in actor.scopes:
             raise Problem(NOT_ALLOWED, "the list has closed: this token lacks the scope 'office'")
-        rows = plan(report, ground, decided)
+        rows = await asyncio.to_thread(plan, report, ground, decided)
         bodies = requests_of(rows, report, (session_id, meeting_id), is_open=ground.is_open)
         keys = [key_of(stands.tag, decided, body.person_id) for body in bodies]
         became = []
@@ -174,7 +174,7 @@ async def _read(content: bytes, zone: str, meeting: Meeting) -> Report:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Problem(NOT_VALID, f"{zone} is no zone such as Europe/Warsaw", field="zone") from None
     try:
-        # In a thread of its own: ten megabytes take seconds.
+        # In a thread of its own, as the plan: a large one takes as long as a hundred decisions.
         return await asyncio.to_thread(read, content, zone=clocks, starts_at=meeting.starts_at, ends_at=meeting.ends_at)
     except Unreadable as error:
         raise Problem(UNREADABLE_REPORT, f"{error.why}: {error}") from error

@@ -34,7 +34,7 @@ _BEARERS = (
     .order_by(PERSON.c.person_id)
     .limit(MOST_OTHERS)
 )
-_PEOPLE = sa.select(PERSON).where(any_of(PERSON.c.person_id, "people"))
+_PEOPLE = sa.select(PERSON).where(any_of(PERSON.c.person_id, "people")).order_by(PERSON.c.person_id)
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.person_id, "people"))
 
 

@@ -12,6 +12,8 @@ from services.attendance.importing.report import Unreadable, Why
 
 NEAR = dt.timedelta(hours=24)
 """A time so far from the meeting may still be of its report: whoever forgot to hang up."""
+ENOUGH = 500
+"""So many different times show in which order dates are written."""
 _NUMERIC = re.compile(
     r"^(\d{1,4})([./-])(\d{1,2})\2(\d{1,4}),?[ T]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([ap])?\.?(?:m\.?)?(Z)?$",
     re.IGNORECASE,
@@ -46,7 +48,7 @@ class Order(StrEnum):
 
 def is_time(text: str) -> bool:
     """Whether it is written like a time, in whatever order."""
-    return any(wall_time(text, order) is not None for order in Order)
+    return ":" in text and any(wall_time(text, order) is not None for order in Order)
 
 
 def wall_time(text: str, order: Order) -> dt.datetime | None:
@@ -104,8 +106,9 @@ def order_of(texts: Sequence[str], zone: ZoneInfo, starts_at: dt.datetime, ends_
     both readings are equally near and differ."""
     near = dict.fromkeys(Order, 0)
     read: dict[Order, list[dt.datetime | None]] = {}
+    some = list(dict.fromkeys(texts))[:ENOUGH]
     for order in Order:
-        read[order] = [wall_time(one, order) for one in texts]
+        read[order] = [wall_time(one, order) for one in some]
         for wall in read[order]:
             found = instants(wall, zone) if wall else ()
             near[order] += any(starts_at - NEAR <= one <= ends_at + NEAR for one in found)

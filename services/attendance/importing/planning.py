@@ -20,6 +20,9 @@ from shared.contracts.marks import Mark
 from shared.contracts.planner import Meeting
 from shared.values import immutable
 
+MOST_OFFERED = 10
+"""Of those whom a row may be of, if nobody bears its name."""
+
 
 class Fate(StrEnum):
     """What would come of a row."""
@@ -123,9 +126,7 @@ class Ground:
 def plan(report: Report, ground: Ground, decisions: Iterable[Decision] = ()) -> tuple[Row, ...]:
     """What would come of each row, by the lines of the file. A decision names a row by its line."""
     decided = {one.line: one for one in decisions}
-    by_words: dict[tuple[str, ...], list[Somebody]] = defaultdict(list)
-    for one in ground.people:
-        by_words[words_of(one.given_name, one.family_name)].append(one)
+    names = _Names(ground)
     rows: list[Row] = []
     theirs: dict[str, list[tuple[Attendee, Match, Somebody]]] = defaultdict(list)
     for attendee in report.attendees:
@@ -136,40 +137,56 @@ def plan(report: Report, ground: Ground, decisions: Iterable[Decision] = ()) -> 
             else:
                 theirs[decision.person_id].append((attendee, Match.DECIDED, _named(ground, decision.person_id)))
             continue
-        match, found = _matches(attendee, by_words)
+        match, found = names.of(attendee)
         if len(found) == 1:
             theirs[found[0].person_id].append((attendee, match, found[0]))
         else:
-            rows.append(_unmatched(attendee, found, ground))
+            rows.append(names.unmatched(attendee, found))
     for ones in theirs.values():
         rows += _of_one(ones, decided, ground)
     return tuple(sorted(rows, key=lambda one: one.lines))
 
 
-def _matches(attendee: Attendee, by_words: Mapping[tuple[str, ...], list[Somebody]]) -> tuple[Match, list[Somebody]]:
-    """Who bears the name, or the one they had before. Initials and single words are nobody's."""
-    for match, name in ((Match.NAME, attendee.name), (Match.FORMER_NAME, attendee.other_name)):
-        words = words_of(name)
-        if words and (found := by_words.get(words)):
-            return match, found
-    return Match.NAME, []
+class _Names:
+    """Who bears which name. Made once: a report may have thousands of rows."""
 
+    def __init__(self, ground: Ground) -> None:
+        self._people: dict[tuple[str, ...], list[Somebody]] = defaultdict(list)
+        self._others: dict[tuple[str, ...], list[Somebody]] = defaultdict(list)
+        self._by_word: dict[str, list[tuple[set[str], Somebody]]] = defaultdict(list)
+        for one in ground.people:
+            words = words_of(one.given_name, one.family_name)
+            self._people[words].append(one)
+            for word in set(words):
+                self._by_word[word].append((set(words), one))
+        for one in ground.others:
+            self._others[words_of(one.given_name, one.family_name)].append(one)
 
-def _unmatched(attendee: Attendee, found: list[Somebody], ground: Ground) -> Row:
-    if found:
-        return _row([attendee], Fate.SEVERAL, may_be=tuple(found))
-    words = {words_of(attendee.name), words_of(attendee.other_name)} - {()}
-    others = tuple(one for one in ground.others if words_of(one.given_name, one.family_name) in words)
-    if any(one.sessions for one in others):
-        return _row([attendee], Fate.ANOTHER_SESSION, may_be=others)
-    alike = (one for one in ground.people if any(_alike(one, some) for some in words))
-    return _row([attendee], Fate.UNKNOWN, may_be=(*others, *alike))
+    def of(self, attendee: Attendee) -> tuple[Match, list[Somebody]]:
+        """Who bears the name, or the one they had before. Initials and single words are nobody's."""
+        for match, name in ((Match.NAME, attendee.name), (Match.FORMER_NAME, attendee.other_name)):
+            words = words_of(name)
+            if words and (found := self._people.get(words)):
+                return match, found
+        return Match.NAME, []
 
+    def unmatched(self, attendee: Attendee, found: list[Somebody]) -> Row:
+        """A row that is nobody's yet, and whose it may be."""
+        if found:
+            return _row([attendee], Fate.SEVERAL, may_be=tuple(found))
+        names = dict.fromkeys((words_of(attendee.name), words_of(attendee.other_name)))
+        others = [one for words in names if words for one in self._others.get(words, ())]
+        if any(one.sessions for one in others):
+            return _row([attendee], Fate.ANOTHER_SESSION, may_be=tuple(others))
+        alike = [one for words in names for one in self._alike(set(words))]
+        return _row([attendee], Fate.UNKNOWN, may_be=tuple([*others, *alike][:MOST_OFFERED]))
 
-def _alike(one: Somebody, words: tuple[str, ...]) -> bool:
-    """Whether one has all the words of the other: a second given name, or half of a double one, is missing. Shown, never taken."""
-    theirs = set(words_of(one.given_name, one.family_name))
-    return bool(theirs) and (theirs <= set(words) or set(words) <= theirs)
+    def _alike(self, words: set[str]) -> list[Somebody]:
+        """Of whom one name has all the words of the other: a second given name, or half of a double one, is missing. Offered, never
+        taken."""
+        # In order: what a plan shows is in its tag, and has to be the same in every process.
+        near = (one for word in sorted(words) for one in self._by_word.get(word, ()))
+        return list(dict.fromkeys(one for theirs, one in near if theirs <= words or words <= theirs))
 
 
 def _named(ground: Ground, person_id: str) -> Somebody:

@@ -82,7 +82,9 @@ class _Reader:
         return Report(tuple(attendees), remarks, encoding, sha256, self._repeated)
 
     def hear(self, table: Table, *, is_span: bool, only_new: bool = False) -> None:
-        known = set(self._people)
+        known: dict[str, set[str]] = {}
+        for name, address in self._people:
+            known.setdefault(name, set()).add(address)
         times, mail, waiting = table.times, table.column(_MAILS), table.column(_WAITING)
         length = next(
             (at for at in range(1, len(table.headings)) if at not in times and self._is_length(table, at)), None
@@ -95,7 +97,7 @@ class _Reader:
                 self._not(line, Why.CUT_OFF, "the file ends here")
                 continue
             who = self._who(line, cells, mail)
-            if who is None or (only_new and self._is_known(who, known)):
+            if who is None or (only_new and _is_known(who, known)):
                 continue
             if waiting is not None and waiting < len(cells) and plain(cells[waiting]) in _YES:
                 continue  # In the waiting room nobody takes part.
@@ -141,10 +143,6 @@ class _Reader:
             if any(word in one for one in values for word in (*_CAME, *_WENT)):
                 return at
         return None
-
-    def _is_known(self, who: tuple[str, str], known: set[tuple[str, str]]) -> bool:
-        """Whether the rows of another section are theirs, also if an address stands in one of them alone."""
-        return any(name == who[0] and (address == who[1] or "" in (address, who[1])) for name, address in known)
 
     def _is_length(self, table: Table, at: int) -> bool:
         return any(at < len(cells) and _seconds(cells[at]) is not None for _, cells in table.rows)
@@ -204,6 +202,13 @@ class _Reader:
 
     def _not(self, line: int, why: Why, detail: str) -> None:
         self._remarks.append(Remark(line, why, detail))
+
+
+def _is_known(who: tuple[str, str], known: dict[str, set[str]]) -> bool:
+    """Whether the rows of another section are theirs, also if an address stands in one of them alone."""
+    name, address = who
+    found = known.get(name, set())
+    return bool(found) and (not address or address in found or "" in found)
 
 
 def _seconds(text: str) -> int | None:

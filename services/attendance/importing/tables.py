@@ -12,7 +12,7 @@ from services.attendance.importing.names import plain
 from services.attendance.importing.report import Unreadable, Why
 
 MOST_BYTES = 10 * 1024 * 1024
-MOST_LINES = 50_000
+MOST_LINES = 20_000
 _SECTION = re.compile(r"^\s*(\d)\.\s+\S")
 _NAMES = (
     "name",
