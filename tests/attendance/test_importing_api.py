@@ -182,17 +182,19 @@ async def test_times_are_on_the_clocks_of_the_zone_that_is_named(door: Door) -> 
 
 async def test_of_large_bodies_no_more_are_held_than_there_is_memory_for(door: Door) -> None:
     """Whoever sends them need not have said who they are."""
-    arrived, go_on = [0], asyncio.Event()
+    arrived, all_arrived, go_on = [0], asyncio.Event(), asyncio.Event()
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b"x" * 100_000
         arrived[0] += 1
+        if arrived[0] == MOST_LARGE:
+            all_arrived.set()
         await go_on.wait()
         yield b"x"
 
     held = [asyncio.create_task(door.http.post(REPORT, content=slowly())) for _ in range(MOST_LARGE)]
-    while arrived[0] < MOST_LARGE:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        await all_arrived.wait()
     assert (await door.http.post(REPORT, content=b"x" * 100_000)).status_code == 503
     assert (await door.http.post(REPORT, content=FILE)).status_code == 200
     go_on.set()
