@@ -103,16 +103,20 @@ def app_of(runtime: Runtime) -> FastAPI:
 
     @read.get("/sessions/{session_id}/roster", responses=of_a_session)
     async def show_roster(session_id: SessionId, page: Annotated[LongPage, Query()]) -> list[OnRoster]:
-        """Everyone with a standing in the session: by name those with a place, the waiting list in its order, by name the others; the next
-        page begins `after` the last person."""
+        """Everyone with a standing in the session: who has a place, the waiting list, the others.
+
+        By name those with a place and the others, the waiting list in its order; the next page begins `after` the last person.
+        """
         async with runtime.engine.connect() as connection:
             found(await views.session(connection, session_id), session_id)
             return part_of(await views.roster(connection, session_id), page, lambda one: one.person_id)
 
     @read.get("/sessions/{session_id}/decisions", responses=of_a_session)
     async def list_decisions(session_id: SessionId, page: Annotated[LongPage, Query()]) -> list[OfficeDecision]:
-        """What the office decided about the session and the places in it beside the rules, the oldest first; the next page begins `after` the
-        `event_id` of the last one."""
+        """What the office decided about the session and its places beside the rules, the oldest first.
+
+        The next page begins `after` the `event_id` of the last one.
+        """
         async with runtime.engine.connect() as connection:
             found(await views.session(connection, session_id), session_id)
             return await views.decisions(connection, session_id, after=page.after, limit=page.limit)

@@ -111,7 +111,7 @@ def test_the_examples_of_the_story_show_what_they_promise(demo: tuple[Programme,
 
 
 def test_called_trainings_show_everything_that_can_become_of_a_place(demo: tuple[Programme, Books]) -> None:
-    programme, books = demo
+    _, books = demo
     called = books["called"]
     assert called["nominated"].keys() == {
         "already_placed",
