@@ -43,6 +43,7 @@ def service_of(rules: ListRules) -> Service:
         derive={**DERIVE, **DERIVE_SERIES},
         rules=rules,
         remember=REMEMBER,
+        late_news=REMEMBER,
         lock=store.lock,
         load=store.load,
         touches=members(handlers.Touching),

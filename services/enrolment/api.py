@@ -19,6 +19,7 @@ from services.enrolment.answers import (
     Session,
     Town,
 )
+from services.enrolment.explaining import explain_routes
 from services.enrolment.office_api import office_routes
 from services.enrolment.paths import NO_SUCH_SESSION, NO_SUCH_TOWN, CityId, SessionId, found
 from shared.contracts.model import Id, OptionalLine
@@ -151,4 +152,5 @@ def app_of(runtime: Runtime) -> FastAPI:
     app.include_router(write)
     app.include_router(coordinating.routes_of(runtime))
     app.include_router(office_routes(runtime))
+    app.include_router(explain_routes(runtime))
     return app

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from services.enrolment import views
 from services.enrolment.answers import DecidedCorrection, DecidedRequest
 from services.enrolment.office import AboutAPlace
-from services.enrolment.paths import SessionId
-from shared.contracts.model import ID_PATTERN, Line
+from services.enrolment.paths import PersonId, SessionId
+from shared.contracts.model import Line
 from shared.contracts.office import (
     HIGHEST_PRIORITY,
     MOST_PLACES,
@@ -28,7 +28,6 @@ from shared.web.asking import IdempotencyKey, IfMatch, Office, command
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
-PersonId = Annotated[str, Path(pattern=ID_PATTERN, description="The person.", examples=["person-0001"])]
 Decider = Annotated[Actor, Office]
 
 

@@ -510,7 +510,7 @@ def _refused_wrongly(witness: Witness, fact: EnrolmentRefused, before: Before) -
         "overlaps": bool(witness.elsewhere(fact.session_id, fact.person_id)),
         "already_placed": fact.standing.is_active,
         "no_place": not fact.standing.is_active
-        or (isinstance(asked.body, ReplyGiven) and not (old is not None and old.seated)),
+        or (isinstance(asked.body, ReplyGiven) and (old is None or old.kind != "ParticipantEnrolled")),
     }
     if not is_true.get(str(fact.reason), True):
         yield f"{fact.person_id} in {fact.session_id} was refused for {fact.reason}, which is not so"
