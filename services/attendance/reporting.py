@@ -33,8 +33,12 @@ from services.attendance.counting import (
     values,
 )
 from services.attendance.counting import as_of as stood
-from services.attendance.store import PERSON, RECORD, RECORD_SAID
+from services.attendance.store import PERSON, RECORD, RECORD_SAID, TOPIC
+from services.attendance.targets import Target
+from services.attendance.views import town_names
+from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
+from shared.postgres.database import any_of
 from shared.values import immutable
 
 MEMORY = "192MB"
@@ -269,14 +273,6 @@ def _in_period(day: sa.ColumnElement[Any], asked: Asked) -> list[sa.ColumnElemen
 
 
 @immutable
-class Target:
-    """So many people who had not come before are to come by the end of this day, counted from the day after the target before."""
-
-    until: dt.date
-    people: int
-
-
-@immutable
 class Period:
     """What came of a target, and of all up to it."""
 
@@ -393,3 +389,27 @@ async def meetings_of(connection: AsyncConnection, trainer_id: str, asked: Asked
     statement = sa.select(*held.c).where(held.c.trainer_id == human).order_by(held.c.starts_at, held.c.session_id)
     found = await connection.execute(statement, values(asked, known) | {"over_at": asked.as_of or now})
     return [Delivered(*one) for one in found]
+
+
+# --- what groups are called ----------------------------------------------------------------------
+
+
+async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], language: Language) -> dict[str, str]:
+    """What groups are called today; one that has no name, or has it no longer, is left out."""
+    match by:
+        case By.TOWN:
+            return await town_names(connection, keys)
+        case By.PERSON:
+            person = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
+            rows = await connection.execute(person.where(any_of(PERSON.c.person_id, "keys")), {"keys": list(keys)})
+            return {one[0]: name for one in rows if (name := " ".join(filter(None, one[1:])))}
+        case By.TOPIC:
+            name = {Language.PL: TOPIC.c.name_pl, Language.EN: TOPIC.c.name_en}[language]
+            topics = (
+                sa.select(TOPIC.c.topic, name).where(any_of(TOPIC.c.topic, "keys")).order_by(TOPIC.c.rule_id.desc())
+            )
+            return {one[0]: one[1] for one in await connection.execute(topics, {"keys": list(keys)})}
+        case By.STAGE | By.PHASE | By.KIND | By.SESSION:
+            return {}
+        case never:
+            assert_never(never)

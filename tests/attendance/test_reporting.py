@@ -19,9 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from services.attendance import reporting
 from services.attendance.counting import CALENDAR, Asked, By, Figure
 from services.attendance.history import PlaceSaid
-from services.attendance.reporting import Report, Target
+from services.attendance.reporting import Report
 from services.attendance.state import Person, Place, Record, RecordSaid, Session, SessionSaid, Town, TownSaid
 from services.attendance.store import TABLES
+from services.attendance.targets import Target
 from shared.contracts.attendance import Role
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.selection import CityQualified, CityWithdrawn
@@ -273,8 +274,14 @@ async def test_a_report_counts_places_presence_and_minutes_by_town(books: Books)
     total = report.total
     shown = {figure.value: count for figure, count in total.counts.items()}
     assert shown == {
-        "enrolled": 3, "present": 3, "late": 1, "left_early": 0, "absent": 1, "excused": 0,
-        "without_place": 1, "people": 3,
+        "enrolled": 3,
+        "present": 3,
+        "late": 1,
+        "left_early": 0,
+        "absent": 1,
+        "excused": 0,
+        "without_place": 1,
+        "people": 3,
     }
     assert (total.minutes, total.rate) == (360 + 300 + 360, 66.7)
 
