@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from bench.measuring import Figures, Measured
 from bench.surroundings import Servers
 from services.attendance import reporting
-from services.attendance.counting import Asked, By
+from services.attendance.counting import Asked, By, Figure
 
 RECORDS = 1_000_000
 SEATS = 40
@@ -69,7 +69,7 @@ async def _report(url: str, by: By, asked: Asked, records: int) -> Measured:
             report = await reporting.report(connection, by, asked)
             seconds.append(time.perf_counter() - begun)
     await engine.dispose()
-    assert report.total.counts[reporting.Figure.PRESENT] > 0
+    assert report.total.counts[Figure.PRESENT] > 0
     median = statistics.median(seconds)
     return Measured(records, median, 0.0, 0.0, more={"p50 ms": median * 1000})
 

@@ -203,7 +203,8 @@ async def lines_of(
     if after:
         session_id, meeting_id, person_id = after.split("/")
         statement = statement.where(sa.tuple_(*order) > sa.tuple_(session_id, meeting_id, person_id))
-    return [Line(*one) for one in await connection.execute(statement, values(asked, known))]
+    found = await connection.execute(statement, values(asked, known))
+    return [Line(*tuple(one)) for one in found]
 
 
 @immutable
@@ -404,9 +405,9 @@ async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], lan
             rows = await connection.execute(person.where(any_of(PERSON.c.person_id, "keys")), {"keys": list(keys)})
             return {one[0]: name for one in rows if (name := " ".join(filter(None, one[1:])))}
         case By.TOPIC:
-            name = {Language.PL: TOPIC.c.name_pl, Language.EN: TOPIC.c.name_en}[language]
+            called = {Language.PL: TOPIC.c.name_pl, Language.EN: TOPIC.c.name_en}[language]
             topics = (
-                sa.select(TOPIC.c.topic, name).where(any_of(TOPIC.c.topic, "keys")).order_by(TOPIC.c.rule_id.desc())
+                sa.select(TOPIC.c.topic, called).where(any_of(TOPIC.c.topic, "keys")).order_by(TOPIC.c.rule_id.desc())
             )
             return {one[0]: one[1] for one in await connection.execute(topics, {"keys": list(keys)})}
         case By.STAGE | By.PHASE | By.KIND | By.SESSION:

@@ -355,10 +355,8 @@ async def report_shown(runtime: Runtime, by: By, asked: Asked, language: Languag
 
 
 def _figures(row: reporting.Row, name: str | None) -> Figures:
-    counts: dict[str, Any] = {figure.value: count for figure, count in row.counts.items()}
-    return Figures(
-        key=row.key, name=name, **counts, rate_percent=row.rate, minutes=row.minutes, **hours_of(row.minutes)
-    )
+    counts: dict[str, Any] = {figure.value: count for figure, count in row.counts.items()} | hours_of(row.minutes)
+    return Figures(key=row.key, name=name, **counts, rate_percent=row.rate, minutes=row.minutes)
 
 
 def hours_of(minutes: int) -> dict[str, float]:
