@@ -29,6 +29,7 @@ from services.attendance.paths import (
     unknown_meeting,
     unknown_session,
 )
+from services.attendance.reports_api import report_routes
 from services.attendance.rulebook import TEXTS
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import Session
@@ -189,4 +190,5 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     app.include_router(keeping_routes(runtime))
     app.include_router(importing_routes(runtime, settings))
     app.include_router(certificate_routes(runtime, settings))
+    app.include_router(report_routes(runtime, settings))
     return app
