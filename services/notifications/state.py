@@ -126,6 +126,16 @@ class Place(FactRow):
     """Which offer is open, and until when it may be accepted."""
     reply: Reply
     """Whether the person says that they come."""
+    city_id: str | None
+    """The town whose place it is."""
+    substitute_for: str | None
+    """Whose place it was, if the person came instead of somebody."""
+    clashes_with: tuple[str, ...]
+    """Sessions at the same time of day in which the person has a place, too."""
+    priority: int
+    queued_at: dt.datetime | None
+    queue: int | None
+    """Where whoever waits stands in line."""
 
 
 @immutable
@@ -267,12 +277,29 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
     body = heard.body
     reason = body.reason if isinstance(body, EnrolmentWithdrawn) else None
     offered = (body.offered_at, body.offered_until) if isinstance(body, PlaceOffered) else (None, None)
-    return Place(*meta(heard), body.session_id, body.person_id, standing_after(body), reason, *offered, body.reply)
+    return Place(
+        *meta(heard),
+        body.session_id,
+        body.person_id,
+        standing_after(body),
+        reason,
+        *offered,
+        body.reply,
+        body.city_id,
+        body.substitute_for,
+        body.clashes_with,
+        body.priority,
+        body.queued_at,
+        body.queue,
+    )
 
 
 def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
     body = heard.body
-    return Refusal(*meta(heard), body.session_id, body.person_id, body.asked_for, body.reason, body.standing)
+    # Who takes what is held for them asks for a place: whether they did, or let it go, their newest word tells.
+    accepts = body.asked_for == AskedFor.OFFER and body.last_asked_for == AskedFor.PLACE
+    asked_for = AskedFor.PLACE if accepts else body.asked_for
+    return Refusal(*meta(heard), body.session_id, body.person_id, asked_for, body.reason, body.standing)
 
 
 def risk_of(heard: Heard[SessionAtRisk]) -> Risk:

@@ -141,6 +141,12 @@ CREATE TABLE projection.place (
     offered_at TIMESTAMP WITH TIME ZONE,
     offered_until TIMESTAMP WITH TIME ZONE,
     reply TEXT NOT NULL,
+    city_id TEXT,
+    substitute_for TEXT,
+    clashes_with JSONB NOT NULL,
+    priority BIGINT NOT NULL,
+    queued_at TIMESTAMP WITH TIME ZONE,
+    queue BIGINT,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
@@ -157,6 +163,12 @@ CREATE TABLE projection.place_said (
     offered_at TIMESTAMP WITH TIME ZONE,
     offered_until TIMESTAMP WITH TIME ZONE,
     reply TEXT NOT NULL,
+    city_id TEXT,
+    substitute_for TEXT,
+    clashes_with JSONB NOT NULL,
+    priority BIGINT NOT NULL,
+    queued_at TIMESTAMP WITH TIME ZONE,
+    queue BIGINT,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
