@@ -200,6 +200,11 @@ WRITTEN_TO = (
 """What every mail is made of that a person's address and name are."""
 
 
+async def digest_key(connection: AsyncConnection) -> str:
+    """What also the addresses are made under to which mail comes back."""
+    return str((await connection.execute(sa.select(DIGEST_KEY.c.key))).scalar_one())
+
+
 async def ensure_key(connection: AsyncConnection) -> None:
     """Makes the key that digests are made under, unless there is one."""
     key = secrets.token_hex(32)

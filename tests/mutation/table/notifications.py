@@ -4,6 +4,45 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a return address that nobody else can make",
+        "services/notifications/returning.py",
+        "if hmac.compare_digest(parts[3], self._mac(parts[2])) else None",
+        "if parts[3] else None",
+        ("tests/notifications/test_returning.py::test_nobody_else_makes_one",),
+    ),
+    Mutation(
+        "an address that the server does not carry",
+        "services/notifications/smtp.py",
+        'if not self.supports_extension("smtputf8"):',
+        "if False:",
+        (
+            "tests/notifications/test_smtp_in_the_field.py::test_an_address_in_polish_letters_goes_where_the_server_carries_it",
+        ),
+    ),
+    Mutation(
+        "a header named once more than it stands there",
+        "services/notifications/dkim.py",
+        "h={_colons((*names, *SIGNED))}",
+        "h={_colons(tuple(names))}",
+        ("tests/notifications/test_dkim.py::test_what_is_changed_on_the_way_is_not",),
+    ),
+    Mutation(
+        "a token read anew for each connection",
+        "services/notifications/smtp.py",
+        "            return (await asyncio.to_thread(Path(self._token_file).read_text)).strip()\n",
+        '            self.known = getattr(self, "known", None) or Path(self._token_file).read_text().strip()\n            return self.known\n',
+        ("tests/notifications/test_smtp_in_the_field.py::test_a_token_is_read_anew_for_each_connection",),
+    ),
+    Mutation(
+        "no password where TLS can be talked away",
+        "services/notifications/settings.py",
+        'if signs_in and self.smtp_tls == "if_offered":',
+        "if False:",
+        (
+            "tests/notifications/test_smtp_in_the_field.py::test_settings_that_would_give_a_secret_away_or_mean_nothing_are_refused",
+        ),
+    ),
+    Mutation(
         "a cancellation in doubt is followed by no change",
         "services/notifications/kinds/place.py",
         "if told.content is None or (told.said is not None and told.said.hash is None):",
