@@ -6,12 +6,14 @@ import datetime as dt
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from shared.contracts.attendance import Presence
+from services.attendance.rulebook import ScanRule
+from shared.contracts.attendance import Because, Method, NotAwaited, Presence, Role
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import LocalTime
 from shared.contracts.planner import SessionKind, SessionStanding
+from shared.events.envelope import Reason
 from shared.web.answers import BOOKS, DECIDED, Books, Decided, Shape, exemplified
 
 
@@ -23,6 +25,9 @@ class Seen(StrEnum):
     SCANNED = "scanned"
     """The list is open, and whether the person has a place is not known yet."""
     PRESENT = "present"
+    LATE = "late"
+    LEFT_EARLY = "left_early"
+    EXCUSED = "excused"
     ABSENT = "absent"
     NOT_RECORDED = "not_recorded"
     """The list closed without a single scan."""
@@ -39,9 +44,13 @@ class Meeting(Shape):
     ends_at: dt.datetime
     closed_at: dt.datetime | None = Field(description="Null: the list is open.")
     recorded: bool | None = Field(description="False: it closed without a single scan.")
-    present: int
-    absent: int
+    present: int = Field(description="Who came with a place, also late, also if they left early.")
+    late: int = Field(description="Of those present.")
+    left_early: int = Field(description="Of those present.")
+    absent: int = Field(description="Who had a place and did not come.")
+    excused: int = Field(description="Of those absent.")
     without_place: int = Field(description="Who came without a place.")
+    guests: int = Field(description="Trainers and observers without a place: in no other number.")
     not_recorded: int = Field(description="Who had a place while nobody scanned.")
     scanned: int = Field(description="Who was scanned while no place of theirs is known yet.")
 
@@ -72,8 +81,12 @@ class Session(Shape):
                 "closed_at": None,
                 "recorded": None,
                 "present": 31,
+                "late": 2,
+                "left_early": 0,
                 "absent": 0,
+                "excused": 0,
                 "without_place": 1,
+                "guests": 1,
                 "not_recorded": 0,
                 "scanned": 0,
             }
@@ -101,6 +114,7 @@ class AtMeeting(Shape):
     state: Seen | None = Field(description="Null: not awaited.")
     with_place: bool | None
     scanned_at: dt.datetime | None
+    minutes: int | None = Field(description="For how many of the meeting's own; null: not known.")
 
 
 class OnRoster(Shape):
@@ -114,7 +128,13 @@ class OnRoster(Shape):
         town="Augustów",
         place="enrolled",
         meetings=[
-            {"meeting_id": "day-1", "state": "present", "with_place": True, "scanned_at": "2026-10-24T06:52:10Z"}
+            {
+                "meeting_id": "day-1",
+                "state": "present",
+                "with_place": True,
+                "scanned_at": "2026-10-24T06:52:10Z",
+                "minutes": 360,
+            }
         ],
     )
 
@@ -127,14 +147,131 @@ class OnRoster(Shape):
     meetings: list[AtMeeting]
 
 
+_RECORD: dict[str, JsonValue] = {
+    "state": "present",
+    "with_place": True,
+    "city_id": "geonames:776597",
+    "role": "participant",
+    "minutes": 360,
+    "arrived_at": None,
+    "left_at": None,
+    "scanned_at": "2026-10-24T06:52:10Z",
+    "received_at": "2026-10-24T06:52:11Z",
+    "method": "scan",
+    "device_id": "door-1",
+    "reason": None,
+    "linked_to": None,
+    "linked_from": None,
+    "decided_by": None,
+    "note": None,
+    "corrected": False,
+    "decided_at": "2026-10-24T06:52:11Z",
+    "tag": "1",
+    "event_id": "0199aa00-0000-7000-8000-000000000009",
+}
+
+
 class Record(Shape):
     """What is on the list about one person at one meeting."""
 
     state: Presence
     with_place: bool
     city_id: str | None
-    scanned_at: dt.datetime | None
+    role: Role
+    minutes: int | None = Field(
+        description="For how many of the meeting's own minutes they were there; null: not known."
+    )
+    arrived_at: dt.datetime | None = Field(description="When they came, if that was late.")
+    left_at: dt.datetime | None = Field(description="When they left, if that was before the end.")
+    scanned_at: dt.datetime | None = Field(
+        description="By the clock of the device: when the code was read or the mark made."
+    )
+    received_at: dt.datetime | None = Field(description="When that was heard here.")
+    method: Method | None = Field(description="Null: nobody has said it, a list that closed did.")
     device_id: str | None
+    reason: NotAwaited | None = Field(description="Why nothing is said of the person any more.")
+    linked_to: str | None = Field(description="Who it was that had been on the list under this id.")
+    linked_from: str | None = Field(description="Under which id they had been on the list before.")
+    decided_by: str | None = Field(description="Who has marked or corrected it.")
+    note: str | None = Field(description="Why.")
+    corrected: bool = Field(description="Whether it was put right after the list had closed.")
+    decided_at: dt.datetime
+    tag: str = Field(description="For `If-Match`: the same while nothing is said anew of it.")
+    event_id: str
+
+
+class OnList(Shape):
+    """One person on the list of a meeting."""
+
+    model_config = exemplified(
+        person_id="person-0001",
+        given_name="Zofia",
+        family_name="Zielińska",
+        city_id="geonames:776597",
+        town="Augustów",
+        place="enrolled",
+        substitute_for=None,
+        substituted_by=None,
+        state="present",
+        is_contradicted=False,
+        tag="1",
+        record=_RECORD,
+    )
+
+    person_id: str
+    given_name: str | None = Field(description="Null: not known, or erased.")
+    family_name: str | None
+    city_id: str | None
+    town: str | None
+    place: Standing
+    substitute_for: str | None = Field(description="Instead of whom they come.")
+    substituted_by: str | None = Field(description="Who comes instead of them.")
+    state: Seen | None = Field(description="Null: not awaited.")
+    is_contradicted: bool = Field(
+        description="A code of theirs was read, and the list says otherwise: somebody has marked it."
+    )
+    tag: str = Field(description="For `If-Match`; `0`: nothing is recorded.")
+    record: Record | None = Field(description="Null: nothing is recorded, or what was is of another day.")
+
+
+class Said(Shape):
+    """What was said of one person at one meeting once, and what had been said before."""
+
+    model_config = exemplified(
+        **_RECORD
+        | {"tag": "2", "state": "late", "minutes": 300, "method": "paper", "corrected": True}
+        | {"decided_by": "office", "note": "signed the paper list at ten", "arrived_at": "2026-10-24T08:00:00Z"},
+        source="rollcall/attendance",
+        because=None,
+        was="absent",
+        was_minutes=0,
+        heard_at="2026-10-26T09:30:00Z",
+    )
+
+    source: str = Field(description="Who states it.")
+    state: Presence
+    was: Presence | None = Field(description="What was so before; null: nothing had been said.")
+    minutes: int | None
+    was_minutes: int | None
+    with_place: bool
+    city_id: str | None
+    role: Role
+    arrived_at: dt.datetime | None
+    left_at: dt.datetime | None
+    scanned_at: dt.datetime | None
+    received_at: dt.datetime | None
+    method: Method | None
+    device_id: str | None
+    reason: NotAwaited | None
+    linked_to: str | None
+    linked_from: str | None
+    decided_by: str | None
+    note: str | None
+    because: Because | None = Field(description="By which rule it was said anew, if nobody decided it.")
+    corrected: bool
+    decided_at: dt.datetime
+    heard_at: dt.datetime
+    tag: str
     event_id: str
 
 
@@ -147,65 +284,200 @@ class DecidedScan(Decided):
         person_id="person-0001",
         meeting_id="day-1",
         outcome="ParticipantAttended",
-        record={
-            "state": "present",
-            "with_place": True,
-            "city_id": "geonames:776597",
-            "scanned_at": "2026-10-24T06:52:10Z",
-            "device_id": "door-1",
-            "event_id": "0199aa00-0000-7000-8000-000000000009",
-        },
+        record=_RECORD,
     )
 
     session_id: str
     meeting_id: str
     person_id: str
-    outcome: Literal["ParticipantAttended", "AlreadyPresent", "Held"] = Field(
-        description="The fact that answered it. `AlreadyPresent`: an earlier scan counts. `Held`: it waits for what it is about."
+    outcome: Literal["ParticipantAttended", "AlreadyPresent", "MarkStands", "Held"] = Field(
+        description=(
+            "The fact that answered it. `AlreadyPresent`: an earlier scan counts. `MarkStands`: somebody has marked otherwise."
+            " `Held`: it waits for what it is about."
+        )
     )
     record: Record | None
 
 
-class DecidedClosing(Shape):
-    """What became of a list that was asked to be closed, and how it stands now."""
+class Taken(StrEnum):
+    """What became of one of several scans."""
+
+    ACCEPTED = "accepted"
+    REPEATED = "repeated"
+    """The first one counts."""
+    CONTRADICTED = "contradicted"
+    """Somebody has marked otherwise, and that stands."""
+    REFUSED = "refused"
+    HELD = "held"
+    TRY_AGAIN = "try_again"
+    """Not decided: the same has to be sent again."""
+
+
+class TakenScan(Shape):
+    """What became of one of several scans, by which rule."""
 
     model_config = exemplified(
-        request_id="0199aa00-0000-7000-8000-000000000001",
-        outcome="AttendanceListClosed",
-        event_id="0199aa00-0000-7000-8000-000000000010",
+        id="0199aa00-0000-7000-8000-000000000001",
+        outcome="refused",
+        rule="too_early",
+        text="Read too long before the meeting.",
+        text_pl="Odczytano zbyt wcześnie przed dniem szkoleniowym.",
         session_id="session-0001",
         meeting_id="day-1",
-        is_open=False,
-        recorded=True,
-        present=31,
-        absent=9,
-        not_recorded=0,
-        without_place=1,
-        decided_at="2026-10-24T13:05:00Z",
+        person_id="person-0001",
+        right_from="2026-10-23T19:00:00Z",
+        right_until="2026-10-25T01:00:00Z",
+        right_meeting_id=None,
+        record=None,
     )
 
-    request_id: str = Field(description="The `Idempotency-Key`, or the id that the command was given for want of one.")
-    outcome: Literal["AttendanceListClosed", "AlreadyClosed"] = Field(
-        description="The fact that answered it. `AlreadyClosed`: it was closed before, and stays as it was."
+    id: str
+    outcome: Taken
+    rule: ScanRule
+    text: str
+    text_pl: str
+    session_id: str | None
+    meeting_id: str | None
+    person_id: str | None
+    right_from: dt.datetime | None = Field(description="When it would be right.")
+    right_until: dt.datetime | None
+    right_meeting_id: str | None = Field(description="For which meeting of the session it would be right.")
+    record: Record | None
+
+
+class DecidedMark(Decided):
+    """What became of a mark or a correction."""
+
+    model_config = exemplified(
+        **DECIDED,
+        session_id="session-0001",
+        person_id="person-0001",
+        meeting_id="day-1",
+        outcome="ParticipantExcused",
+        record=_RECORD | {"state": "excused", "method": "manual", "minutes": 0, "decided_by": "trainer"},
     )
-    event_id: str | None = Field(description="The fact by which it is, or was, closed.")
+
+    session_id: str
+    meeting_id: str
+    person_id: str
+    outcome: str = Field(
+        description="The fact that answered it. `AsItWas`: the list said so already. `Held`: it waits for what it is about."
+    )
+    record: Record | None
+
+
+class MarkFate(StrEnum):
+    """What became of one of several marks."""
+
+    SET = "set"
+    AS_IT_WAS = "as_it_was"
+    HELD = "held"
+    CHANGED_SINCE = "changed_since"
+    """Somebody else was there first: look at the record as it stands now."""
+    REFUSED = "refused"
+    TRY_AGAIN = "try_again"
+
+
+class TakenMark(Shape):
+    """What became of one of several marks."""
+
+    model_config = exemplified(
+        id="0199aa00-0000-7000-8000-000000000001",
+        outcome="changed_since",
+        reason="changed_since",
+        detail="the record is 3 by now: late, 300 minutes by office, since 2026-10-24T08:00:00+00:00, and 1 was seen",
+        session_id="session-0001",
+        meeting_id="day-1",
+        person_id="person-0001",
+        record=_RECORD,
+    )
+
+    id: str
+    outcome: MarkFate
+    reason: Reason | None = Field(description="Why it was not set.")
+    detail: str | None
+    session_id: str
+    meeting_id: str
+    person_id: str
+    record: Record | None = Field(description="As it stands now.")
+
+
+_LIST: dict[str, JsonValue] = {
+    "request_id": "0199aa00-0000-7000-8000-000000000001",
+    "event_id": "0199aa00-0000-7000-8000-000000000010",
+    "session_id": "session-0001",
+    "meeting_id": "day-1",
+    "is_open": False,
+    "recorded": True,
+    "present": 31,
+    "late": 2,
+    "left_early": 1,
+    "absent": 9,
+    "excused": 3,
+    "not_recorded": 0,
+    "without_place": 1,
+    "guests": 1,
+    "decided_by": "trainer",
+    "note": None,
+    "decided_at": "2026-10-24T13:05:00Z",
+}
+
+
+class ListNow(Shape):
+    """How a list stands that was asked to be closed or opened."""
+
+    request_id: str = Field(description="The `Idempotency-Key`, or the id that the command was given for want of one.")
+    event_id: str | None = Field(description="The fact by which it is, or was, closed or opened.")
     session_id: str
     meeting_id: str
     is_open: bool = Field(description="Whether it was opened again since.")
-    recorded: bool = Field(description="False: it closed without a single scan.")
+    recorded: bool = Field(description="False: nobody was seen there, or missed there.")
     present: int
+    late: int = Field(description="Of those present.")
+    left_early: int = Field(description="Of those present.")
     absent: int
+    excused: int = Field(description="Of those absent.")
     not_recorded: int
     without_place: int
+    guests: int = Field(description="Trainers and observers without a place: in no other number.")
+    decided_by: str | None = Field(description="Who has closed it, or opened it again; null: it closed by itself.")
+    note: str | None
     decided_at: dt.datetime = Field(description="When it closed; of one that was opened again, when that was.")
+
+
+class DecidedClosing(ListNow):
+    """What became of a list that was asked to be closed, and how it stands now."""
+
+    model_config = exemplified(**_LIST, outcome="AttendanceListClosed")
+
+    outcome: Literal["AttendanceListClosed", "AlreadyClosed"] = Field(
+        description="The fact that answered it. `AlreadyClosed`: it was closed before, and stays as it was."
+    )
+
+
+class DecidedReopening(ListNow):
+    """What became of a list that was asked to be opened again, and how it stands now."""
+
+    model_config = exemplified(
+        **_LIST | {"is_open": True, "recorded": False, "decided_by": "office", "note": "closed before the afternoon"},
+        outcome="AttendanceListReopened",
+    )
+
+    outcome: Literal["AttendanceListReopened", "AlreadyOpen"] = Field(
+        description="The fact that answered it. `AlreadyOpen`: it was opened before."
+    )
 
 
 class RecordCounts(Shape):
     """The same counted by records, beside those of lists that are open."""
 
     present: int
+    late: int
+    left_early: int
     absent: int
+    excused: int
     without_place: int
+    guests: int
     on_open_lists: int
     came_so_far: int
 
@@ -216,9 +488,13 @@ class Lists(Shape):
     lists_closed: int
     lists_not_recorded: int
     present: int
+    late: int
+    left_early: int
     absent: int
+    excused: int
     not_recorded: int
     without_place: int
+    guests: int
     enrolled_on_closed_lists: int
     records: RecordCounts
 
@@ -233,11 +509,25 @@ class AttendanceBooks(Books):
             "lists_closed": 1,
             "lists_not_recorded": 0,
             "present": 31,
+            "late": 2,
+            "left_early": 1,
             "absent": 9,
+            "excused": 3,
             "not_recorded": 0,
             "without_place": 1,
+            "guests": 1,
             "enrolled_on_closed_lists": 40,
-            "records": {"present": 31, "absent": 9, "without_place": 1, "on_open_lists": 0, "came_so_far": 0},
+            "records": {
+                "present": 31,
+                "late": 2,
+                "left_early": 1,
+                "absent": 9,
+                "excused": 3,
+                "without_place": 1,
+                "guests": 1,
+                "on_open_lists": 0,
+                "came_so_far": 0,
+            },
         },
         sessions=270,
         places_enrolled=4100,

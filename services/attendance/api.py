@@ -6,21 +6,33 @@ import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Query
-from pydantic import BaseModel, ConfigDict
-from pydantic.config import JsonDict
+from fastapi import APIRouter, FastAPI, Query
 
-from services.attendance import views
-from services.attendance.answers import AttendanceBooks, DecidedClosing, DecidedScan, OnRoster
+from services.attendance import rosters, views
+from services.attendance.answers import AttendanceBooks, DecidedClosing, DecidedScan, OnList, OnRoster, Said, TakenScan
 from services.attendance.answers import Session as SessionShown
-from services.attendance.lists import CloseList
+from services.attendance.checking import NotAsked, Scan, Scans, requests_of, take
+from services.attendance.keeping import keeping_routes
+from services.attendance.lists import OF_A_LIST, CloseList
+from services.attendance.paths import (
+    IS_HISTORY,
+    NO_SUCH_MEETING,
+    NO_SUCH_SESSION,
+    NO_TICKET,
+    NOT_BEGUN,
+    SESSION_CANCELLED,
+    MeetingId,
+    PersonId,
+    SessionId,
+    unknown_meeting,
+    unknown_session,
+)
+from services.attendance.rulebook import TEXTS
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import Session
 from shared.books.holding import is_known
 from shared.books.watermark import is_heard
-from shared.contracts.checkin import CheckInScanned
-from shared.contracts.model import ID_PATTERN, Id, Moment
-from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, TRY_AGAIN, Kind, Problem
+from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
@@ -28,51 +40,6 @@ from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
 HEARD_WITHIN_SECONDS = 10
-NO_SUCH_SESSION = Kind(
-    "no-such-session",
-    404,
-    "No such session",
-    "Look its id up in the list of sessions; its planner may not have stated it yet.",
-)
-NO_SUCH_MEETING = Kind("no-such-meeting", 404, "No such meeting", "Look its id up in the session.")
-SESSION_CANCELLED = Kind(
-    "session-cancelled", 409, "The session is cancelled", "Nothing: a session that does not take place has no list."
-)
-NOT_BEGUN = Kind("not-begun", 409, "The meeting has not begun", "Close the list once the meeting has begun.")
-IS_HISTORY = Kind("is-history", 409, "The meeting is history", "Have whoever kept its list state it as events.")
-SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
-MeetingId = Annotated[
-    str, Path(pattern=ID_PATTERN, description="The meeting, unique in its session.", examples=["day-1"])
-]
-
-
-_EXAMPLE: JsonDict = {
-    "session_id": "session-0001",
-    "meeting_id": "day-1",
-    "person_id": "person-0001",
-    "scanned_at": "2026-10-24T06:52:10Z",
-    "device_id": "door-1",
-}
-
-_OF_A_LIST = (
-    *("session_id", "meeting_id", "is_open", "recorded"),
-    *("present", "absent", "not_recorded", "without_place", "decided_at"),
-)
-
-
-class Scan(BaseModel):
-    """A code that was read at the door of a meeting."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [_EXAMPLE]},
-    )
-
-    session_id: Id
-    meeting_id: Id
-    person_id: Id
-    scanned_at: Moment
-    device_id: Id | None = None
 
 
 def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
@@ -80,6 +47,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     app = create_app(runtime, "Rollcall attendance", AttendanceBooks)
     read = APIRouter(prefix="/api/v1", dependencies=[Reader])
     write = APIRouter(prefix="/api/v1")
+    no_such = (NO_SUCH_SESSION, NO_SUCH_MEETING)
     of_a_session = may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH)
 
     @read.get("/sessions", responses=may_answer(*READ))
@@ -94,7 +62,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         async with runtime.engine.connect() as connection:
             found = await views.session(connection, settings.rules, session_id)
         if found is None:
-            raise _unknown_session(session_id)
+            raise unknown_session(session_id)
         return found
 
     @read.get("/sessions/{session_id}/roster", responses=of_a_session)
@@ -103,26 +71,60 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         async with runtime.engine.connect() as connection:
             found = await views.session_row(connection, session_id)
             if found is None:
-                raise _unknown_session(session_id)
+                raise unknown_session(session_id)
             return await views.roster(connection, settings.rules, found)
 
-    @write.post("/scans", responses=may_answer(*COMMAND, IMPLAUSIBLE_TIME))
+    @read.get(
+        "/sessions/{session_id}/meetings/{meeting_id}/roster", responses=may_answer(*READ, *no_such, NO_SUCH_PATH)
+    )
+    async def show_list(session_id: SessionId, meeting_id: MeetingId, page: Annotated[Page, Query()]) -> list[OnList]:
+        """Everybody on the list of one meeting by name, with what is recorded of them; the next page begins `after` the last person."""
+        async with runtime.engine.connect() as connection:
+            session = await views.session_row(connection, session_id)
+            if session is None:
+                raise unknown_session(session_id)
+            meeting = session.meeting(meeting_id)
+            if meeting is None:
+                raise unknown_meeting(session_id, meeting_id)
+            part = (page.after, page.limit)
+            return await rosters.of_meeting(connection, settings.rules, session, meeting, part)
+
+    @read.get(
+        "/sessions/{session_id}/meetings/{meeting_id}/people/{person_id}/history",
+        responses=may_answer(*READ, NO_SUCH_PATH),
+    )
+    async def show_history(session_id: SessionId, meeting_id: MeetingId, person_id: PersonId) -> list[Said]:
+        """All that was ever said of one person at one meeting, the oldest first: by whom, why, and what had been so before. Of whom nothing
+        was said there is nothing."""
+        async with runtime.engine.connect() as connection:
+            return await rosters.history_of(connection, session_id, meeting_id, person_id)
+
+    @write.post("/scans", responses=may_answer(*COMMAND, IMPLAUSIBLE_TIME, NO_TICKET))
     async def record_scan(
         scan: Scan, actor: Annotated[Actor, Writer], idempotency_key: IdempotencyKey = None
     ) -> DecidedScan:
         """Records that someone is there. Answered after the decision is committed; the same Idempotency-Key gets the same answer."""
-        heard = command(runtime, CheckInScanned.model_validate(scan.model_dump()), actor, idempotency_key)
+        (body,) = await requests_of(runtime, settings.rules, [scan])
+        if isinstance(body, NotAsked):
+            raise Problem(NO_TICKET, f"{body.rule}: {TEXTS[body.rule][0]}", field="ticket")
+        heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
         async with runtime.engine.connect() as connection:
-            record = await views.record(connection, scan.session_id, scan.meeting_id, scan.person_id)
+            record = await views.record(connection, body.session_id, body.meeting_id, body.person_id)
         return DecidedScan(
             request_id=heard.event_id,
-            session_id=scan.session_id,
-            meeting_id=scan.meeting_id,
-            person_id=scan.person_id,
+            session_id=body.session_id,
+            meeting_id=body.meeting_id,
+            person_id=body.person_id,
             record=record,
             **asdict(became),
         )
+
+    @write.post("/scans/batch", responses=may_answer(*WRITE))
+    async def record_scans(what: Scans, actor: Annotated[Actor, Writer]) -> list[TakenScan]:
+        """Records scans that a device has kept while it was offline, each decided for itself. They are answered in the order in which they
+        were sent, after all of it is committed. Sent again, also days later or from another device, nothing counts twice."""
+        return await take(runtime, settings.rules, what.scans, actor)
 
     @write.post(
         "/sessions/{session_id}/meetings/{meeting_id}/close",
@@ -153,16 +155,16 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             stands = await views.list_row(connection, session_id, meeting_id)
         if stands is None:
             raise RuntimeError(f"{heard.event_id} was decided and has no list")
-        told: dict[str, Any] = {name: getattr(stands, name) for name in _OF_A_LIST}
+        told: dict[str, Any] = {name: getattr(stands, name) for name in OF_A_LIST}
         told |= {"outcome": became.outcome, "event_id": became.event_id}
         return DecidedClosing(request_id=heard.event_id, **told)
 
     def _check_may_close(session: Session | None, session_id: str, meeting_id: str) -> None:
         if session is None:
-            raise _unknown_session(session_id)
+            raise unknown_session(session_id)
         meeting = session.meeting(meeting_id)
         if meeting is None:
-            raise Problem(NO_SUCH_MEETING, f"{session_id} has no meeting {meeting_id}", field="meeting_id")
+            raise unknown_meeting(session_id, meeting_id)
         if not session.state.takes_place:
             raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
         if runtime.service.clock() < meeting.starts_at:
@@ -182,8 +184,5 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
 
     app.include_router(read)
     app.include_router(write)
+    app.include_router(keeping_routes(runtime))
     return app
-
-
-def _unknown_session(session_id: str) -> Problem:
-    return Problem(NO_SUCH_SESSION, f"nothing has been heard of {session_id}", field="session_id")

@@ -22,8 +22,14 @@ def service_of(rules: ListRules) -> Service:
     """Attendance, whose lists close by these rules."""
     return Service(
         name="attendance",
-        facts=("programme.people", "programme.cities"),
-        decisions=("programme.rules", "programme.sessions", "enrolment.events", "attendance.scans"),
+        facts=("programme.people", "programme.cities", "notifications.keys"),
+        decisions=(
+            "programme.rules",
+            "programme.sessions",
+            "enrolment.events",
+            "attendance.scans",
+            "attendance.office",
+        ),
         own=("attendance.events",),
         make=MAKE,
         tables=store.TABLES,

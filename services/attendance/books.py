@@ -9,29 +9,41 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.lists import ListRules
-from services.attendance.store import HELD_THEN, IS_CLOSED, LIST_TABLE, PLACE, PLACE_SAID, RECORD, SESSION, counted_as
+from services.attendance.state import NUMBERS
+from services.attendance.store import (
+    CAME,
+    HELD_THEN,
+    IS_CLOSED,
+    LIST_TABLE,
+    PLACE,
+    PLACE_SAID,
+    RECORD,
+    SESSION,
+    counted_as,
+    is_so,
+)
 from shared.contracts.attendance import Presence
 from shared.contracts.enrolment import Standing
 
 _count = sa.func.count
+COUNTED = ("present", "absent", "without_place", "guests")
+OF_THESE = (Presence.LATE, Presence.LEFT_EARLY, Presence.EXCUSED)
 SEATED = [one for one in Standing if one.has_seat]
 
 
 async def books(connection: AsyncConnection, rules: ListRules) -> dict[str, Any]:
     """The closed lists three ways: in their own numbers, as the records say, and by who had a place.
 
-    They must agree: present + absent + not_recorded = enrolled_on_closed_lists, and the records' numbers are the lists'.
+    They must agree: present + absent + not_recorded = enrolled_on_closed_lists, and the records' numbers are the lists'. `late` and
+    `left_early` are among the present, `excused` among the absent.
     `enrolled` counts persons on closed lists: who had a place when the list closed, as the places' history says, and who has a
     record with a place there.
     """
     whole = sa.func.coalesce
-    sums = [
-        whole(sa.func.sum(LIST_TABLE.c[name]), 0) for name in ("present", "absent", "not_recorded", "without_place")
-    ]
+    sums = [whole(sa.func.sum(LIST_TABLE.c[name]), 0) for name in NUMBERS]
     unrecorded = _count().filter(~LIST_TABLE.c.recorded)
     closed = sa.select(_count(), unrecorded, *sums).where(IS_CLOSED)
     lists, not_recorded_lists, *numbers = (await connection.execute(closed)).one()
-    present, absent, not_recorded, without_place = map(int, numbers)
     same_list = sa.and_(
         LIST_TABLE.c.session_id == RECORD.c.session_id, LIST_TABLE.c.meeting_id == RECORD.c.meeting_id, IS_CLOSED
     )
@@ -65,18 +77,16 @@ async def books(connection: AsyncConnection, rules: ListRules) -> dict[str, Any]
     ).scalar_one()
     on_a_list = LIST_TABLE.c.session_id.is_not(None)
     by_record = sa.select(
-        *(_count().filter(on_a_list, counted_as(name)).label(name) for name in ("present", "absent", "without_place")),
+        *(_count().filter(on_a_list, counted_as(name)).label(name) for name in COUNTED),
+        *(_count().filter(on_a_list, is_so(presence)).label(presence) for presence in OF_THESE),
         _count().filter(~on_a_list).label("on_open_lists"),
-        _count().filter(~on_a_list, RECORD.c.state == Presence.PRESENT).label("came_so_far"),
+        _count().filter(~on_a_list, CAME).label("came_so_far"),
     ).select_from(sa.outerjoin(RECORD, LIST_TABLE, same_list))
     return {
         "attendance": {
             "lists_closed": lists,
             "lists_not_recorded": not_recorded_lists,
-            "present": present,
-            "absent": absent,
-            "not_recorded": not_recorded,
-            "without_place": without_place,
+            **dict(zip(NUMBERS, map(int, numbers), strict=True)),
             "enrolled_on_closed_lists": enrolled,
             "records": dict((await connection.execute(by_record)).one()._mapping),
         },

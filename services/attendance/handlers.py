@@ -7,35 +7,32 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard, assert_never, cast
 
-from services.attendance.decisions import (
-    AlreadyPresent,
-    Refused,
-    Wait,
-    closes_now,
-    decide_closing,
-    decide_count,
-    decide_reopening,
-    decide_scan,
-)
-from services.attendance.lists import LIST, CloseList, closed_list, rules_of
+from services.attendance.closing import closes_now, decide_closing, decide_count, decide_reopening, opened_again
+from services.attendance.lists import LIST, AboutSomebody, CloseList, closed_list, rules_of
+from services.attendance.marking import decide_mark, not_theirs
+from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
+from services.attendance.scanning import decide_scan
 from services.attendance.state import MeetingList, Session
+from services.attendance.stating import actor_of, answering
 from services.attendance.subjects import meeting_named, session_named, session_subject
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
-from shared.contracts.attendance import AttendanceListClosed, ListFact, ParticipantAttended, PresenceFact
+from shared.contracts.attendance import AttendanceListClosed, ListFact, PresenceFact
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceFact
+from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.model import Fact, members
 from shared.contracts.planner import SessionFact
-from shared.events.envelope import Heard, Reason, digest_of
+from shared.events.envelope import NO_PARTITION, Heard, Reason
 from shared.state.working import Due, Held, Working
 
 
 def on_session(working: Working, heard: Heard[SessionFact]) -> None:
-    """A session was announced, changed or cancelled: a closed list whose meeting now lies after its closing is open again, and
-    scans that waited for the session, or for one of its meetings, are decided."""
+    """A session was announced, changed or cancelled: a closed list whose meeting now lies after its closing is open again, what
+    waited for the session, or for one of its meetings, is decided, and other hours make other minutes."""
     _reopen(working, heard.body.session_id, heard)
     _decide_held(working, working[Held].where("about", heard.subject))
+    _count_all(working, heard.body.session_id, heard)
 
 
 def on_place(working: Working, heard: Heard[PlaceFact]) -> None:
@@ -49,24 +46,26 @@ def on_record(working: Working, heard: Heard[PresenceFact]) -> None:
     _count(working, heard.body.session_id, heard.body.meeting_id, heard)
 
 
-def on_scan(working: Working, heard: Heard[CheckInScanned]) -> None:
-    """A person's code was read at a door."""
-    match decide_scan(working, heard, rules_of(working)):
+def on_request(working: Working, heard: Heard[AboutSomebody]) -> None:
+    """A person's code was read at a door, or somebody who keeps the list says who was there."""
+    if _is_no_console(working, heard):
+        return
+    match _decided(working, heard):
         case Wait() as wait:
             working.hold(heard, waits_for=wait.waits_for, expires_at=wait.until)
         case Refused() as refused:
             working.set_aside(heard, refused.reason, refused.detail)
-        case ParticipantAttended() | AlreadyPresent() as answer:
+        case answer:
             _answer(working, answer, heard)
-        case never:
-            assert_never(never)
 
 
 def on_close(working: Working, heard: Heard[CloseList]) -> None:
     """A trainer closes a list, of a meeting that there is. One that is closed stays as it is, and the trainer is told."""
     session_id, meeting_id, at = heard.body.session_id, heard.body.meeting_id, heard.appended_at
     session, closed = working[Session].get(session_id), closed_list(working, session_id, meeting_id)
-    if closed is not None:
+    if session is not None and (refused := not_theirs(working, heard, session)):
+        working.set_aside(heard, refused.reason, refused.detail)
+    elif closed is not None:
         working.leave_unchanged(heard, "AlreadyClosed", closed.event_id)
     elif session is None or session.meeting(meeting_id) is None:
         working.set_aside(heard, Reason.NO_LIST, f"there is no meeting {meeting_id} of {session_id}")
@@ -75,6 +74,29 @@ def on_close(working: Working, heard: Heard[CloseList]) -> None:
     else:
         detail = "it has not begun, does not take place, is history, or its list is another system's"
         working.set_aside(heard, Reason.NO_LIST, f"the list of {meeting_id} cannot be closed: {detail}")
+
+
+def on_reopening(working: Working, heard: Heard[ReopeningRequested]) -> None:
+    """The office opens a closed list, to put it right: it closes anew. One that is open stays so."""
+    if not _is_no_console(working, heard):
+        _open_again(working, heard)
+
+
+def _open_again(working: Working, heard: Heard[ReopeningRequested]) -> None:
+    session_id, meeting_id = heard.body.session_id, heard.body.meeting_id
+    session, found = working[Session].get(session_id), working[MeetingList].get(session_id, meeting_id)
+    meeting = session.meeting(meeting_id) if session else None
+    if found is not None and found.is_open:
+        working.leave_unchanged(heard, "AlreadyOpen", found.event_id)
+    elif found is None or session is None or meeting is None or not session.state.takes_place:
+        detail = "it has not closed, or its meeting does not take place; of such a one single records can be corrected"
+        working.set_aside(heard, Reason.NO_LIST, f"the list of {meeting_id} of {session_id} cannot be opened: {detail}")
+    elif not is_ours(working, found):
+        working.set_aside(heard, Reason.FOREIGN_WRITER, f"this list is kept by {found.source}, which alone opens it")
+    else:
+        asked = _asked(working, heard) | {"note": heard.body.note}
+        for fact in opened_again(working, found, asked):
+            working.say(fact, cause=heard)
 
 
 def on_list_due(working: Working, moment: Due) -> None:
@@ -89,7 +111,7 @@ def on_held_too_long(working: Working, moment: Due) -> None:
     held = [one for one in working[Held].where("about", moment.subject) if one.expires_at <= moment.at]
     for one, decided in _decide_held(working, held, final=True):
         working[Held].remove(one.request_source, one.request_id)
-        working.set_aside(scan_of(one), decided.reason, decided.detail)
+        working.set_aside(request_of(one), decided.reason, decided.detail)
 
 
 def on_reconcile(working: Working, moment: Due) -> None:
@@ -100,7 +122,7 @@ def on_reconcile(working: Working, moment: Due) -> None:
     _count_all(working, session_id, None)
 
 
-Touching = SessionFact | PlaceFact | PresenceFact | ListFact | CheckInScanned | CloseList
+Touching = SessionFact | PlaceFact | PresenceFact | ListFact | AboutSomebody | ReopeningRequested | CloseList
 """What attendance acts on, or derives moments from. Of everything else that it hears it makes rows, and decides nothing."""
 
 
@@ -116,7 +138,11 @@ REACT: dict[Any, Callable[[Working, Heard[Any]], None]] = {
     **dict.fromkeys(members(PlaceFact), on_place),
     **dict.fromkeys(members(PresenceFact), on_record),
 }
-DECIDE: dict[Any, Callable[[Working, Heard[Any]], None]] = {CheckInScanned: on_scan, CloseList: on_close}
+DECIDE: dict[Any, Callable[[Working, Heard[Any]], None]] = {
+    **dict.fromkeys(members(AboutSomebody), on_request),
+    ReopeningRequested: on_reopening,
+    CloseList: on_close,
+}
 DUE: dict[str, Callable[[Working, Due], None]] = {
     LIST: on_list_due,
     HELD_TOO_LONG: on_held_too_long,
@@ -124,26 +150,53 @@ DUE: dict[str, Callable[[Working, Due], None]] = {
 }
 
 
-def scan_of(held: Held) -> Heard[CheckInScanned]:
-    """A held scan as it was heard; nothing else is ever held here."""
-    return cast(Heard[CheckInScanned], heard_again(held))
+def request_of(held: Held) -> Heard[AboutSomebody | ReopeningRequested]:
+    """A held request as it was heard. A list's opening waits for nothing but the end of a recovery."""
+    return cast(Heard[AboutSomebody | ReopeningRequested], heard_again(held))
 
 
-def _close(working: Working, session_id: str, meeting_id: str, *, at: dt.datetime, cause: Heard[Any] | None) -> None:
-    """Decides the scans that waited for this list to close, then closes it."""
+def _is_no_console(working: Working, heard: Heard[Any]) -> bool:
+    """Sets aside what somebody else than the office's console asks where it alone may. Over HTTP the token was looked at."""
+    is_asked = heard.stream == ReopeningRequested.stream and heard.partition != NO_PARTITION
+    if not is_asked or heard.source == rules_of(working).console:
+        return False
+    working.set_aside(heard, Reason.FOREIGN_WRITER, f"{heard.source} is not the console of the office")
+    return True
+
+
+def _decided(
+    working: Working, heard: Heard[AboutSomebody], *, final: bool = False
+) -> list[PresenceFact] | Unchanged | Wait | Refused:
+    match heard.body:
+        case CheckInScanned():
+            decided = decide_scan(working, cast(Heard[CheckInScanned], heard), rules_of(working), final=final)
+            return decided if isinstance(decided, Unchanged | Wait | Refused) else [decided]
+        case MarkRequested() | RecordCorrectionRequested():
+            return decide_mark(working, cast(Heard[Any], heard), rules_of(working), final=final)
+        case never:
+            assert_never(never)
+
+
+def _close(
+    working: Working, session_id: str, meeting_id: str, *, at: dt.datetime, cause: Heard[CloseList] | None
+) -> None:
+    """Decides what waited for this list to close, then closes it."""
     about = working[Held].where("about", session_subject(session_id))
-    held = [one for one in about if scan_of(one).body.meeting_id == meeting_id]
+    held = [one for one in about if request_of(one).body.meeting_id == meeting_id]
     _decide_held(working, held, final=True)
     for fact in decide_closing(working, session_id, meeting_id, rules_of(working), at=at):
-        working.say(_answering(fact, cause) if cause else fact, cause=cause)
+        working.say(_answering(working, fact, cause) if cause else fact, cause=cause)
 
 
-def _answering(fact: Fact, close: Heard[Any]) -> Fact:
+def _answering(working: Working, fact: Fact, close: Heard[CloseList]) -> Fact:
     """The list says which command closed it, so that the same one again is known, and another one under its key too."""
-    if not isinstance(fact, AttendanceListClosed):
-        return fact
-    asked = {"request_source": close.source, "request_id": close.event_id, "request_digest": digest_of(close.body)}
-    return fact.model_copy(update=asked)
+    return fact.model_copy(update=_asked(working, close)) if isinstance(fact, AttendanceListClosed) else fact
+
+
+def _asked(working: Working, heard: Heard[CloseList | ReopeningRequested]) -> dict[str, Any]:
+    """Who has closed a list, or opened it, by which request."""
+    asked = {name: value for name, value in answering(heard).items() if name != "received_at"}
+    return asked | {"decided_by": actor_of(working, heard)}
 
 
 def _reopen(working: Working, session_id: str, cause: Heard[Any] | None) -> None:
@@ -152,33 +205,34 @@ def _reopen(working: Working, session_id: str, cause: Heard[Any] | None) -> None
 
 
 def _decide_held(working: Working, held: Iterable[Held], *, final: bool = False) -> list[tuple[Held, Refused]]:
-    """Decides held scans in the order in which they came. Returns those that never can be; they stay held until their time."""
+    """Decides what is held in the order in which it came. Returns what never can be; it stays held until its time."""
     refused: list[tuple[Held, Refused]] = []
     for one in in_order_of_arrival(held):
-        heard = scan_of(one)
-        match decide_scan(working, heard, rules_of(working), final=final):
+        heard = request_of(one)
+        if isinstance(heard.body, ReopeningRequested):
+            working[Held].remove(one.request_source, one.request_id)
+            _open_again(working, cast(Heard[ReopeningRequested], heard))
+            continue
+        match _decided(working, cast(Heard[AboutSomebody], heard), final=final):
             case Wait() as wait:
                 working[Held].put(dataclasses.replace(one, waits_for=wait.waits_for, expires_at=wait.until))
             case Refused() as never_can:
                 refused.append((one, never_can))
-            case ParticipantAttended() | AlreadyPresent() as answer:
+            case answer:
                 working[Held].remove(one.request_source, one.request_id)
                 _answer(working, answer, heard)
-            case never:
-                assert_never(never)
     return refused
 
 
-def _answer(working: Working, answer: ParticipantAttended | AlreadyPresent, heard: Heard[CheckInScanned]) -> None:
+def _answer(working: Working, answer: list[PresenceFact] | Unchanged, heard: Heard[Any]) -> None:
     """Says who came; a list that had closed is counted again. What says nothing new is known all the same."""
     match answer:
-        case ParticipantAttended():
-            working.say(answer, cause=heard)
-            _count(working, answer.session_id, answer.meeting_id, heard)
-        case AlreadyPresent():
-            working.leave_unchanged(heard, type(answer).__name__, answer.event_id)
-        case never:
-            assert_never(never)
+        case Unchanged():
+            working.leave_unchanged(heard, answer.outcome, answer.event_id)
+        case _:
+            for fact in answer:
+                working.say(fact, cause=heard)
+            _count(working, heard.body.session_id, heard.body.meeting_id, heard)
 
 
 def _count_all(working: Working, session_id: str, cause: Heard[Any] | None) -> None:

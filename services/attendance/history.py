@@ -1,4 +1,5 @@
-"""How a place stood at a moment, whenever that is heard of. Pure: no SQL, no clock, no decisions."""
+"""What was said of places and of who came, each time: how something stood at a moment, whenever that is heard of, and why it is so
+today. Pure: no SQL, no clock, no decisions."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import datetime as dt
 from typing import Any, ClassVar
 
 from services.attendance.lists import ListRules
-from services.attendance.state import Place
+from services.attendance.state import Place, RecordSaid, record_said_of
+from shared.contracts.attendance import PresenceFact
 from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
     PlaceFact,
@@ -74,7 +76,19 @@ def _remember_place(working: Working, place: FactRow, heard: Heard[Any]) -> None
     keep_statement(working[PlaceSaid], said_of(heard), place, about=("session_id", "person_id"))
 
 
-REMEMBER: dict[type[Event], Remember] = dict.fromkeys(members(PlaceFact), _remember_place)
+def _remember_record(working: Working, record: FactRow, heard: Heard[Any]) -> None:
+    """Keeps what was said of a person at a meeting. What we say ourselves is new to us: nobody has to look whether it is known."""
+    said = record_said_of(heard)
+    if heard.source == working.source and record.event_id == heard.event_id:
+        working[RecordSaid].put(said)
+    else:
+        keep_statement(working[RecordSaid], said, record, about=("session_id", "meeting_id", "person_id"))
+
+
+REMEMBER: dict[type[Event], Remember] = {
+    **dict.fromkeys(members(PlaceFact), _remember_place),
+    **dict.fromkeys(members(PresenceFact), _remember_record),
+}
 """What is kept of facts beside the newest."""
 
 

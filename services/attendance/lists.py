@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from services.attendance.state import MeetingList, Record, Session
+from services.attendance.state import NUMBERS, MeetingList, Record, Session
 from services.attendance.subjects import list_subject
-from shared.contracts.attendance import ParticipantAttended
+from shared.contracts.attendance import AttendanceCorrected, AttendanceListClosed, AttendanceListReopened
 from shared.contracts.checkin import CheckInScanned
+from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.model import Id, Request
 from shared.contracts.planner import Meeting
 from shared.events.envelope import Heard
@@ -19,6 +20,10 @@ from shared.values import immutable
 
 LIST = "list"
 """The kind of due moment at which the list of a meeting closes; its subject is the list's own."""
+
+
+OF_A_LIST = ("session_id", "meeting_id", "is_open", "recorded", *NUMBERS, "decided_by", "note", "decided_at")
+"""What whoever asks about a list is told of it."""
 
 
 class CloseList(Request):
@@ -31,6 +36,11 @@ class CloseList(Request):
 
     session_id: Id
     meeting_id: Id
+
+
+AboutSomebody = CheckInScanned | MarkRequested | RecordCorrectionRequested
+"""What is asked about one person at one meeting, and may have to wait for what it is about."""
+ListRequest = AboutSomebody | ReopeningRequested | CloseList
 
 
 @immutable
@@ -47,6 +57,10 @@ class ListRules:
     """Nor was one that was read longer after its end."""
     held_for: dt.timedelta = dt.timedelta(days=30)
     """How long a scan waits for a session that nobody has announced."""
+    late_after: dt.timedelta = dt.timedelta(minutes=15)
+    """A code that was read no longer than this after the beginning counts from the beginning."""
+    console: str | None = None
+    """The `ce_source` of the office's console, if one asks over Kafka. None: the office is heard over HTTP alone."""
 
     def closes_at(self, meeting: Meeting) -> dt.datetime:
         return meeting.ends_at + self.close_after
@@ -64,8 +78,14 @@ class ListRules:
     def is_too_early(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
         return scanned_at < self.scans_since(meeting)
 
+    def scans_until(self, meeting: Meeting) -> dt.datetime:
+        return meeting.ends_at + self.scans_after
+
     def is_too_late(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
-        return scanned_at > meeting.ends_at + self.scans_after
+        return scanned_at > self.scans_until(meeting)
+
+
+_EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def rules_of(working: Working) -> ListRules:
@@ -93,13 +113,25 @@ DERIVE: dict[type[FactRow], Derive] = dict.fromkeys((Session, MeetingList, Recor
 
 
 def _derive_answer(working: Working, heard: Heard[Any]) -> None:
-    """Which fact answered a scan, or closed a list when a trainer asked."""
+    """Which fact answered a scan, a mark, or whoever asked for a list to be closed or opened."""
     body = heard.body
     source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
     if source and request_id:
-        kind = CheckInScanned.asks_for if isinstance(body, ParticipantAttended) else CloseList.asks_for
-        fields = (heard.subject, kind, body.request_digest, type(body).__name__, 0, heard.event_id)
+        fields = (heard.subject, _asked_for(body), body.request_digest, type(body).__name__, 0, heard.event_id)
         working[Answer].put(Answer(source, request_id, *fields))
+
+
+def _asked_for(body: Any) -> str:
+    """What the request asked for that a fact answers."""
+    match body:
+        case AttendanceListClosed():
+            return CloseList.asks_for
+        case AttendanceListReopened():
+            return ReopeningRequested.asks_for
+        case AttendanceCorrected():
+            return RecordCorrectionRequested.asks_for
+        case _:
+            return MarkRequested.asks_for if body.decided_by is not None else CheckInScanned.asks_for
 
 
 def _derive_due(working: Working, session: Session, meeting_id: str) -> None:
@@ -113,17 +145,30 @@ def _derive_due(working: Working, session: Session, meeting_id: str) -> None:
     begins = meeting.starts_at if meeting is not None else None
     if due is not None and session.heard_at > due.at and (begins is None or due.at >= begins):
         return
-    closed = closed_list(working, session.session_id, meeting_id) is not None
+    found = working[MeetingList].get(session.session_id, meeting_id)
+    closed = found is not None and not found.is_open
     if meeting is None or not session.state.takes_place or closed or rules.is_history(meeting):
         working[Due].remove(LIST, subject)
     else:
-        working[Due].put(Due(LIST, subject, rules.closes_at(meeting)))
+        working[Due].put(Due(LIST, subject, max(rules.closes_at(meeting), _open_until(found, rules))))
+
+
+def _open_until(found: MeetingList | None, rules: ListRules) -> dt.datetime:
+    """Until when a list stays open at least that somebody has opened again: as long as after a meeting."""
+    if found is None or not found.is_open or found.decided_by is None:
+        return _EVER
+    return found.decided_at + rules.close_after
 
 
 def closed_list(working: Working, session_id: str, meeting_id: str) -> MeetingList | None:
     """The meeting's list if it has closed. One that was opened again is open."""
     found = working[MeetingList].get(session_id, meeting_id)
     return None if found is None or found.is_open else found
+
+
+def awaited_at(closed: MeetingList) -> dt.datetime:
+    """Whoever had a place then was awaited: when the list closed, for the first time if it was opened again to be put right."""
+    return closed.awaited_at or closed.decided_at
 
 
 def records_of(working: Working, session_id: str, meeting_id: str) -> Iterator[Record]:

@@ -19,8 +19,19 @@ class AttendanceSettings(Settings):
     scans_after: dt.timedelta = dt.timedelta(hours=12)
     """A code counts for a meeting if it was read no longer before its start, and no longer after its end, than this."""
 
+    late_after: dt.timedelta = dt.timedelta(minutes=15)
+    """A code that was read no longer than this after the beginning counts from the beginning."""
+    console: str | None = None
+    """Whose word on `attendance.office` is the office's, by `ce_source`; over HTTP it is that of a token of scope `office`."""
+
     @property
     def rules(self) -> ListRules:
         return ListRules(
-            self.lists_close_after, self.live_since, self.scans_before, self.scans_after, held_for=self.held_for
+            self.lists_close_after,
+            self.live_since,
+            self.scans_before,
+            self.scans_after,
+            held_for=self.held_for,
+            late_after=self.late_after,
+            console=self.console,
         )

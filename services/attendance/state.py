@@ -6,21 +6,23 @@ import datetime as dt
 from typing import Any, ClassVar, assert_never
 
 from shared.contracts.attendance import (
+    AttendanceCorrected,
     AttendanceListClosed,
     AttendanceListReopened,
+    Because,
     ListFact,
     Method,
     NotAwaited,
-    ParticipantAbsent,
-    ParticipantAttended,
     ParticipantNotAwaited,
     Presence,
     PresenceFact,
+    Role,
     presence_after,
 )
-from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import PlaceFact, Standing, standing_after
 from shared.contracts.model import members
+from shared.contracts.notifications import LinkKeyStated
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
@@ -36,6 +38,8 @@ class Person(FactRow):
     given_name: str | None
     family_name: str | None
     erased: bool
+    merged_into: str | None = None
+    """Who they turned out to be."""
 
 
 @immutable
@@ -60,6 +64,8 @@ class Session(FactRow):
     city_id: str
     venue: str
     meetings: tuple[Meeting, ...]
+    trainers: tuple[str, ...]
+    """Person ids."""
     starts_at: dt.datetime
     ends_at: dt.datetime
     state: SessionStanding
@@ -78,6 +84,8 @@ class Place(FactRow):
     person_id: str
     city_id: str | None
     state: Standing
+    substitute_for: str | None
+    substituted_by: str | None
     decided_at: dt.datetime
 
 
@@ -85,7 +93,7 @@ class Place(FactRow):
 class Record(FactRow):
     """One person at one meeting. The town is the one the person came for at the time."""
 
-    KEY: ClassVar = ("session_id", "meeting_id", "person_id")
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "meeting_id", "person_id")
 
     session_id: str
     meeting_id: str
@@ -93,7 +101,15 @@ class Record(FactRow):
     state: Presence
     with_place: bool
     city_id: str | None
+    role: Role
+    minutes: int | None
+    """Of the meeting's own; None: not known."""
+    stated_minutes: int | None
+    arrived_at: dt.datetime | None
+    left_at: dt.datetime | None
+    meeting_starts_at: dt.datetime | None
     scanned_at: dt.datetime | None
+    received_at: dt.datetime | None
     method: Method | None
     device_id: str | None
     request_source: str | None
@@ -101,7 +117,32 @@ class Record(FactRow):
     request_digest: str | None
     reason: NotAwaited | None
     """Why it was taken back."""
+    linked_to: str | None
+    linked_from: str | None
+    decided_by: str | None
+    """Who has marked or corrected it. None: a code was read, or a list closed."""
+    note: str | None
+    because: Because | None
+    corrected: bool
+    """Whether it was put right after its list had closed."""
     decided_at: dt.datetime
+
+    @property
+    def tag(self) -> str:
+        """What `If-Match` compares: another one as soon as anything is said anew of it."""
+        return str(self.version)
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether somebody who keeps the list has said so: no rule says otherwise."""
+        return self.decided_by is not None
+
+
+@immutable
+class RecordSaid(Record):
+    """What was said of a person at a meeting once. All of it is kept: it explains what is so today."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "meeting_id", "person_id", "source", "version")
 
 
 @immutable
@@ -116,14 +157,40 @@ class MeetingList(FactRow):
     is_open: bool
     recorded: bool
     present: int
+    late: int
+    left_early: int
     absent: int
+    excused: int
     not_recorded: int
     without_place: int
+    guests: int
+    awaited_at: dt.datetime | None
+    """Whoever had a place then is awaited: when it closed, for the first time if it was opened again to be put right. None: it is open,
+    and who is awaited shows when it closes."""
+    decided_by: str | None
+    """Who has closed it, or opened it again."""
+    note: str | None
     decided_at: dt.datetime
+
+
+@immutable
+class LinkKey(FactRow):
+    """The public half of a key that tickets are signed with."""
+
+    KEY: ClassVar = ("key_id",)
+
+    key_id: str
+    audience: str
+    public_key: str
+    verifies_until: dt.datetime
 
 
 def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
+
+
+def merged_person_of(heard: Heard[PersonMerged]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, False, heard.body.into_person_id)
 
 
 def erased_person_of(heard: Heard[PersonErased]) -> Person:
@@ -145,6 +212,7 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.city_id,
         body.venue,
         tuple(meeting.as_named() for meeting in body.meetings),
+        body.trainers,
         body.starts_at,
         body.ends_at,
         session_standing_after(body),
@@ -153,61 +221,94 @@ def session_of(heard: Heard[SessionFact]) -> Session:
 
 def place_of(heard: Heard[PlaceFact]) -> Place:
     body = heard.body
-    return Place(*meta(heard), body.session_id, body.person_id, body.city_id, standing_after(body), body.decided_at)
+    return Place(
+        *meta(heard),
+        body.session_id,
+        body.person_id,
+        body.city_id,
+        standing_after(body),
+        body.substitute_for,
+        body.substituted_by,
+        body.decided_at,
+    )
 
 
 def record_of(heard: Heard[PresenceFact]) -> Record:
-    body = heard.body
-    came: ParticipantAttended | None = None
-    reason: NotAwaited | None = None
-    match body:
-        case ParticipantAttended():
-            came = body
-        case ParticipantAbsent():
-            pass
-        case ParticipantNotAwaited():
-            reason = body.reason
-        case never:
-            assert_never(never)
-    return Record(
-        *meta(heard),
+    return Record(*meta(heard), *_said(heard.body))
+
+
+def record_said_of(heard: Heard[PresenceFact]) -> RecordSaid:
+    return RecordSaid(*meta(heard), *_said(heard.body))
+
+
+def _said(body: PresenceFact) -> tuple[Any, ...]:
+    """What a fact says of a person at a meeting, in the order of the row's fields."""
+    taken_back = body if isinstance(body, ParticipantNotAwaited) else None
+    return (
         body.session_id,
         body.meeting_id,
         body.person_id,
         presence_after(body),
         body.with_place,
         body.city_id,
-        came.scanned_at if came else None,
-        came.method if came else None,
-        came.device_id if came else None,
-        came.request_source if came else None,
-        came.request_id if came else None,
-        came.request_digest if came else None,
-        reason,
+        body.role,
+        body.minutes,
+        body.stated_minutes,
+        body.arrived_at,
+        body.left_at,
+        body.meeting_starts_at,
+        body.scanned_at,
+        body.received_at,
+        body.method,
+        body.device_id,
+        body.request_source,
+        body.request_id,
+        body.request_digest,
+        taken_back.reason if taken_back else None,
+        taken_back.linked_to if taken_back else None,
+        body.linked_from,
+        body.decided_by,
+        body.note,
+        body.because,
+        isinstance(body, AttendanceCorrected),
         body.decided_at,
     )
 
 
 def list_of(heard: Heard[ListFact]) -> MeetingList:
     body = heard.body
+    awaited_at = body.awaited_at
     match body:
         case AttendanceListClosed():
             is_open, recorded = False, body.recorded
-            numbers = (body.present, body.absent, body.not_recorded, body.without_place)
+            numbers: tuple[Any, ...] = tuple(getattr(body, name) for name in NUMBERS)
+            awaited_at = awaited_at or body.decided_at
         case AttendanceListReopened():
-            is_open, recorded, numbers = True, False, (0, 0, 0, 0)
+            is_open, recorded, numbers = True, False, (0,) * len(NUMBERS)
         case never:
             assert_never(never)
-    return MeetingList(*meta(heard), body.session_id, body.meeting_id, is_open, recorded, *numbers, body.decided_at)
+    said: tuple[Any, ...] = (is_open, recorded, *numbers, awaited_at, body.decided_by, body.note, body.decided_at)
+    return MeetingList(*meta(heard), body.session_id, body.meeting_id, *said)
+
+
+NUMBERS = ("present", "late", "left_early", "absent", "excused", "not_recorded", "without_place", "guests")
+"""Of a closed list, in the order of the row's fields."""
+
+
+def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
+    body = heard.body
+    return LinkKey(*meta(heard), body.key_id, body.audience, body.public_key, body.verifies_until)
 
 
 MAKE: dict[Any, Any] = {
     PersonRegistered: person_of,
+    PersonMerged: merged_person_of,
     PersonErased: erased_person_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(SessionFact), session_of),
     **dict.fromkeys(members(PlaceFact), place_of),
     **dict.fromkeys(members(PresenceFact), record_of),
     **dict.fromkeys(members(ListFact), list_of),
+    LinkKeyStated: link_key_of,
 }
 """Which row each fact makes."""

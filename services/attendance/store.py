@@ -11,20 +11,24 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.decisions import counts_as, is_ours
-from services.attendance.handlers import scan_of, touches_a_session
+from services.attendance.closing import counts_as
+from services.attendance.handlers import request_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
-from services.attendance.lists import LIST, CloseList
-from services.attendance.state import MeetingList, Person, Place, Record, Session, Town
+from services.attendance.lists import LIST, AboutSomebody, CloseList
+from services.attendance.outcomes import is_ours
+from services.attendance.state import LinkKey, MeetingList, Person, Place, Record, RecordSaid, Session, Town
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
 from shared.contracts.attendance import (
+    AttendanceCorrected,
     AttendanceListClosed,
     AttendanceListReopened,
     ParticipantAbsent,
     ParticipantAttended,
+    ParticipantExcused,
     ParticipantNotAwaited,
     Presence,
+    Role,
 )
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import (
@@ -34,6 +38,7 @@ from shared.contracts.enrolment import (
     ParticipantWaitlisted,
     PlaceOffered,
 )
+from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -48,7 +53,7 @@ from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
-from shared.state.rows import loaded_by
+from shared.state.rows import Rows, loaded_by
 from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
@@ -63,10 +68,17 @@ RECORD = table_of(
     Record,
     "record",
     METADATA,
-    extra=[sa.CheckConstraint("state <> 'present' or scanned_at is not null", name="record_present_since")],
+    extra=[
+        sa.CheckConstraint(
+            "state not in ('present', 'late', 'left_early') or scanned_at is not null", name="record_came_since"
+        )
+    ],
 )
+RECORD_SAID = table_of(RecordSaid, "record_said", METADATA)
+LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 LIST_TABLE = table_of(MeetingList, "list", METADATA)
 IS_CLOSED = ~LIST_TABLE.c.is_open
+CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
 TABLES = {
     Person: PERSON,
     Town: TOWN,
@@ -74,6 +86,8 @@ TABLES = {
     Place: PLACE,
     PlaceSaid: PLACE_SAID,
     Record: RECORD,
+    RecordSaid: RECORD_SAID,
+    LinkKey: LINK_KEY,
     MeetingList: LIST_TABLE,
 }
 
@@ -81,13 +95,13 @@ TABLES = {
 HELD_THEN = sa.case(
     (
         PLACE_SAID.c.source == ENROLMENT,
-        sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at) <= LIST_TABLE.c.decided_at,
+        sa.func.least(PLACE_SAID.c.decided_at, PLACE_SAID.c.given_back_at) <= LIST_TABLE.c.awaited_at,
     ),
     else_=sa.and_(
-        PLACE_SAID.c.decided_at <= LIST_TABLE.c.decided_at,
+        PLACE_SAID.c.decided_at <= LIST_TABLE.c.awaited_at,
         sa.or_(
-            PLACE_SAID.c.heard_at <= LIST_TABLE.c.decided_at,
-            LIST_TABLE.c.decided_at < sa.bindparam("live_since", type_=sa.DateTime(timezone=True)),
+            PLACE_SAID.c.heard_at <= LIST_TABLE.c.awaited_at,
+            LIST_TABLE.c.awaited_at < sa.bindparam("live_since", type_=sa.DateTime(timezone=True)),
             LIST_TABLE.c.source != OURS,  # Whoever keeps a list tells who had a place then.
         ),
     ),
@@ -98,12 +112,18 @@ HELD_THEN = sa.case(
 def counted_as(number: str) -> sa.ColumnElement[bool]:
     """Whether a record stands in this number of a list, as `counts_as` says."""
     kinds = [
-        sa.and_(RECORD.c.state == presence, RECORD.c.with_place.is_(with_place))
+        sa.and_(RECORD.c.state == presence, RECORD.c.with_place.is_(with_place), RECORD.c.role == role)
         for presence in Presence
         for with_place in (True, False)
-        if counts_as(presence, with_place) == number
+        for role in Role
+        if counts_as(presence, with_place, role) == number
     ]
     return sa.or_(*kinds)
+
+
+def is_so(presence: Presence) -> sa.ColumnElement[bool]:
+    """Whether a record says this of somebody who was awaited."""
+    return sa.and_(RECORD.c.state == presence, RECORD.c.with_place)
 
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
@@ -127,6 +147,7 @@ _SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
 _LISTS = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"))
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _SAID = sa.select(PLACE_SAID).where(any_of(PLACE_SAID.c.session_id, "sessions"))
+_ALL_SAID = sa.select(RECORD_SAID).where(any_of(RECORD_SAID.c.session_id, "sessions"))
 _RECORDS = sa.select(RECORD).where(any_of(RECORD.c.session_id, "sessions"))
 
 
@@ -148,6 +169,8 @@ class _Touched:
     """(session, meeting, person)"""
     said: set[tuple[str, str, str, int]] = field(default_factory=set)
     """What is said of places: (session, person, source, version)"""
+    recorded: set[tuple[str, str, str, str, int]] = field(default_factory=set)
+    """What others say of who came: (session, meeting, person, source, version)"""
 
 
 def _session_of(one: Heard[Any] | Due) -> str | None:
@@ -169,8 +192,8 @@ def _touched(inputs: Inputs) -> _Touched:
             body = one.body
             session_id = body.session_id
             match body:
-                case CheckInScanned():
-                    found.scans.add((session_id, body.meeting_id, body.person_id))
+                case CheckInScanned() | MarkRequested() | RecordCorrectionRequested():
+                    found.scans |= _about(body)
                 case (
                     ParticipantEnrolled()
                     | ParticipantWaitlisted()
@@ -181,8 +204,16 @@ def _touched(inputs: Inputs) -> _Touched:
                     found.said.add((session_id, body.person_id, one.source, one.version))
                     found.woken.add(one.subject)
                     found.placed.add(session_id)
-                case ParticipantAttended() | ParticipantAbsent() | ParticipantNotAwaited():
+                case (
+                    ParticipantAttended()
+                    | ParticipantExcused()
+                    | ParticipantAbsent()
+                    | ParticipantNotAwaited()
+                    | AttendanceCorrected()
+                ):
                     found.placed.add(session_id)
+                    if one.source != OURS:
+                        found.recorded.add((session_id, body.meeting_id, body.person_id, one.source, one.version))
                 case (
                     SessionDrafted()
                     | SessionScheduled()
@@ -196,7 +227,7 @@ def _touched(inputs: Inputs) -> _Touched:
                     found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
                 case AttendanceListClosed() | AttendanceListReopened():
                     found.due.add((LIST, list_subject(session_id, body.meeting_id)))
-                case CloseList():
+                case CloseList() | ReopeningRequested():
                     found.woken.add(session_subject(session_id))
                     for about in (found.timed, found.counted):
                         about.add(session_id)
@@ -229,18 +260,24 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     reads.rows(working[Session], _SESSIONS, parameters, asked)
     reads.rows(working[MeetingList], _LISTS, parameters, asked)
     reads.by_key(working[PlaceSaid], PLACE_SAID, touched.said)
+    reads.by_key(working[RecordSaid], RECORD_SAID, touched.recorded)
     await reads.run()
-    if changing_hands := _changing_hands(working, touched.said):
+    if changing_hands := _changing_hands(working[Place], touched.said):
         its = loaded_by("session_id", changing_hands)
         reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)}, its)
         await reads.run()  # Apart from what else is asked about sessions.
-    closed = {row.session_id for row in working[MeetingList] if not row.is_open}  # Whoever counts one says it anew.
+    if changing_hands := _changing_hands(working[Record], touched.recorded):
+        its = loaded_by("session_id", changing_hands)
+        reads.rows(working[RecordSaid], _ALL_SAID, {"sessions": sorted(changing_hands)}, its)
+        await reads.run()
     due = touched.due | {
         (LIST, list_subject(session.session_id, meeting.meeting_id))
-        for session_id in touched.timed | closed
+        for session_id in touched.timed
         if (session := working[Session].get(session_id)) is not None
         for meeting in session.meetings
     }
+    # Whoever counts a list says it anew, also that of a meeting that was dropped since.
+    due |= {(LIST, list_subject(row.session_id, row.meeting_id)) for row in working[MeetingList]}
     reads.by_key(working[Due], DUE, due)
 
 
@@ -253,7 +290,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if touched.woken:
         load_held_about(reads, working, touched.woken)
         await reads.run()
-    scans = touched.scans | {_scanned(held) for held in working[Held]}
+    scans = touched.scans.union(*(_about(request_of(held).body) for held in working[Held]))
     ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
     lists = {(row.session_id, row.meeting_id) for row in ours}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
@@ -275,15 +312,18 @@ async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[s
     return sorted((await connection.execute(sa.union(ours, sa.select(HELD_SUBJECT)))).scalars())
 
 
-def _changing_hands(working: Working, said: Iterable[tuple[str, str, str, int]]) -> set[str]:
-    """Sessions with a place about which several writers have spoken."""
-    writers: dict[tuple[str, str], set[str]] = {}
-    for session_id, person_id, source, _ in said:
-        place = working[Place].get(session_id, person_id)
-        writers.setdefault((session_id, person_id), {place.source} if place else set()).add(source)
-    return {session_id for (session_id, _), sources in writers.items() if len(sources) > 1}
+def _changing_hands(rows: Rows[Any], said: Iterable[tuple[Any, ...]]) -> set[str]:
+    """Sessions with a place, or a record, about which several writers have spoken. Of what is said: its key, source and version."""
+    writers: dict[tuple[str, ...], set[str]] = {}
+    for *key, source, _ in said:
+        current = rows.get(*key)
+        writers.setdefault(tuple(key), {current.source} if current else set()).add(source)
+    return {key[0] for key, sources in writers.items() if len(sources) > 1}
 
 
-def _scanned(held: Held) -> tuple[str, str, str]:
-    scan = scan_of(held).body
-    return scan.session_id, scan.meeting_id, scan.person_id
+def _about(body: AboutSomebody | ReopeningRequested) -> set[tuple[str, str, str]]:
+    """Whose records a request is about: (session, meeting, person)."""
+    people = {body.person_id} if not isinstance(body, ReopeningRequested) else set[str]()
+    if isinstance(body, MarkRequested | RecordCorrectionRequested) and body.walk_in is not None:
+        people.add(body.walk_in)
+    return {(body.session_id, body.meeting_id, person_id) for person_id in people}

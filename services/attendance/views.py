@@ -14,20 +14,37 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance import answers
 from services.attendance.answers import Seen
 from services.attendance.lists import ListRules
+from services.attendance.scanning import is_of_another_day
 from services.attendance.state import MeetingList, Record, Session
-from services.attendance.store import IS_CLOSED, LIST_TABLE, PERSON, PLACE, RECORD, SESSION, TOWN, counted_as
+from services.attendance.store import (
+    CAME,
+    IS_CLOSED,
+    LIST_TABLE,
+    PERSON,
+    PLACE,
+    RECORD,
+    SESSION,
+    TOWN,
+    counted_as,
+    is_so,
+)
 from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
+from shared.contracts.attendance import Presence
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
+from shared.postgres.merged import survivors_of
 from shared.postgres.tables import HELD, HELD_SUBJECT
 
 MOST_PEOPLE = 6_000
 """More than the largest session holds, with everyone who ever waited or gave a place back."""
 
 _count = sa.func.count
+_SURVIVOR = survivors_of(PERSON)
+_NAMES = ("present", "absent", "without_place", "guests")
+_OF_THESE = (Presence.LATE, Presence.LEFT_EARLY, Presence.EXCUSED)
 _starts = (
     sa.func.unnest(
         *(
@@ -72,6 +89,26 @@ async def session_row(connection: AsyncConnection, session_id: str) -> Session |
     return found[0] if found else None
 
 
+_SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
+_CLOSED = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
+
+
+async def session_rows(connection: AsyncConnection, session_ids: set[str]) -> dict[str, Session]:
+    """Those of these sessions that are known."""
+    if not session_ids:
+        return {}
+    found = rows_as(Session, await connection.execute(_SESSIONS, {"sessions": sorted(session_ids)}))
+    return {one.session_id: one for one in found}
+
+
+async def closed_rows(connection: AsyncConnection, session_ids: set[str]) -> dict[tuple[str, str], MeetingList]:
+    """The closed lists of these sessions, by session and meeting."""
+    if not session_ids:
+        return {}
+    found = rows_as(MeetingList, await connection.execute(_CLOSED, {"sessions": sorted(session_ids)}))
+    return {(one.session_id, one.meeting_id): one for one in found}
+
+
 async def list_row(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
     """The meeting's list once it has closed, also if it was opened again since."""
     same = sa.and_(LIST_TABLE.c.session_id == session_id, LIST_TABLE.c.meeting_id == meeting_id)
@@ -98,9 +135,11 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
     came = sa.select(
         of_records,
         RECORD.c.meeting_id,
-        *(_count().filter(counted_as(name)).label(name) for name in ("present", "absent", "without_place")),
+        *(_count().filter(counted_as(name)).label(name) for name in _NAMES),
+        *(_count().filter(is_so(presence)).label(presence) for presence in _OF_THESE),
     ).join(_starts, sa.and_(of_records == _starts.c.session_id, RECORD.c.meeting_id == _starts.c.meeting_id))
-    came = came.where(sa.or_(RECORD.c.scanned_at.is_(None), RECORD.c.scanned_at >= _starts.c.at))
+    when = sa.case((CAME, RECORD.c.scanned_at), else_=RECORD.c.meeting_starts_at)  # `is_of_another_day`
+    came = came.where(sa.or_(when.is_(None), when >= _starts.c.at))
     lists = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
     held = _SCANNED.subquery()
     scanned = sa.select(held.c.session_id, held.c.meeting_id, _count(held.c.person_id.distinct()))
@@ -116,7 +155,7 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
     closed = {
         (row.session_id, row.meeting_id): row for row in rows_as(MeetingList, await connection.execute(lists, ids))
     }
-    towns = await _town_names(connection, [row.city_id for row in rows])
+    towns = await town_names(connection, [row.city_id for row in rows])
     described = []
     for row in rows:
         shown = [
@@ -156,14 +195,18 @@ def _meeting(meeting: Meeting, closed: MeetingList | None, counts: Any, unplaced
         closed_at=closed.decided_at if closed else None,
         recorded=closed.recorded if closed else None,
         present=numbers.present if numbers else 0,
+        late=numbers.late if numbers else 0,
+        left_early=numbers.left_early if numbers else 0,
         absent=numbers.absent if numbers else 0,
+        excused=numbers.excused if numbers else 0,
         without_place=numbers.without_place if numbers else 0,
+        guests=numbers.guests if numbers else 0,
         not_recorded=closed.not_recorded if closed else 0,
         scanned=0 if closed else unplaced,
     )
 
 
-async def _town_names(connection: AsyncConnection, city_ids: Sequence[str]) -> dict[str, str]:
+async def town_names(connection: AsyncConnection, city_ids: Sequence[str]) -> dict[str, str]:
     """What the towns are called; the latest stage that named them is right."""
     statement = sa.select(TOWN.c.city_id, TOWN.c.name).where(any_of(TOWN.c.city_id, "cities")).order_by(TOWN.c.stage)
     return {row[0]: row[1] for row in await connection.execute(statement, {"cities": sorted(set(city_ids))})}
@@ -194,21 +237,22 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
     people = (
         sa.select(
             person_id.label("person_id"),
-            PERSON.c.given_name,
-            PERSON.c.family_name,
+            sa.func.coalesce(PERSON.c.given_name, _SURVIVOR.c.given_name).label("given_name"),
+            sa.func.coalesce(PERSON.c.family_name, _SURVIVOR.c.family_name).label("family_name"),
             place.c.city_id,
             place.c.state.label("place"),
         )
         .select_from(place)
         .outerjoin(seen, seen.c.person_id == place.c.person_id, full=True)
         .outerjoin(PERSON, PERSON.c.person_id == person_id)
+        .outerjoin(_SURVIVOR, _SURVIVOR.c.person_id == person_id)
         .where(sa.or_(seen.c.person_id.is_not(None), place.c.state != Standing.NONE))
         .order_by(person_id)
         .limit(MOST_PEOPLE)
     )
     came = {person for person, ones in by_person.items() if any(map(_says_something, ones.values()))}
     found = (await connection.execute(people, {"seen": sorted(came | {person for person, _ in scanned})})).all()
-    towns = await _town_names(connection, [row.city_id for row in found if row.city_id])
+    towns = await town_names(connection, [row.city_id for row in found if row.city_id])
     return [
         answers.OnRoster(
             person_id=row.person_id,
@@ -242,8 +286,8 @@ def _presence(
     """`recorded` is None while the list is open."""
     if record is not None and not record.state.is_told:
         record = None
-    if recorded is None and record and record.scanned_at and rules.is_too_early(meeting, record.scanned_at):
-        record = None  # The meeting was moved to another day since.
+    if recorded is None and record is not None and is_of_another_day(record, meeting, rules):
+        record = None
     if record is not None:
         state: Seen | None = Seen(record.state)
     elif recorded is None:
@@ -255,14 +299,24 @@ def _presence(
         state=state,
         with_place=record.with_place if record else None,
         scanned_at=record.scanned_at if record else scanned_at,
+        minutes=record.minutes if record else None,
     )
+
+
+async def record_row(connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str) -> Record | None:
+    """What is on the list of one person."""
+    key = sa.and_(RECORD.c.session_id == session_id, RECORD.c.meeting_id == meeting_id, RECORD.c.person_id == person_id)
+    found = rows_as(Record, await connection.execute(sa.select(RECORD).where(key)))
+    return found[0] if found else None
 
 
 async def record(
     connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str
 ) -> answers.Record | None:
-    statement = sa.select(*(RECORD.c[name] for name in answers.Record.model_fields)).where(
-        RECORD.c.session_id == session_id, RECORD.c.meeting_id == meeting_id, RECORD.c.person_id == person_id
-    )
-    row = (await connection.execute(statement)).one_or_none()
-    return answers.Record(**row._mapping) if row else None
+    found = await record_row(connection, session_id, meeting_id, person_id)
+    return shown(found) if found else None
+
+
+def shown(record: Record) -> answers.Record:
+    """A record as the API shows it."""
+    return answers.Record(**{name: getattr(record, name) for name in answers.Record.model_fields})

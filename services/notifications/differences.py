@@ -82,7 +82,7 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
         sa.select(*_opened(differing.c.recipient, differing.c.about))
         .join(PERSON, PERSON.c.person_id == differing.c.recipient)
         .join(CONTACT, CONTACT.c.person_id == differing.c.recipient)
-        .where(~PERSON.c.erased, ~CONTACT.c.erased, *known)
+        .where(~PERSON.c.erased, PERSON.c.merged_into.is_(None), ~CONTACT.c.erased, *known)
     )
 
 
@@ -122,7 +122,7 @@ def _of_missed(kind: Kind) -> sa.Select[Any]:
         sa.select(*_opened(kind.scope.recipient, kind.about))
         .select_from(live(kind))
         .where(kind.missed, kind.missed_at > _ENDED_AFTER, ~is_open(kind))
-        .where(PERSON.c.erased.is_not(True), CONTACT.c.erased.is_not(True))
+        .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None), CONTACT.c.erased.is_not(True))
     )
 
 

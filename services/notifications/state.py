@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
-from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
+from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import (
     AskedFor,
     EnrolmentRefused,
@@ -50,6 +50,8 @@ class Person(FactRow):
     given_name: str | None
     family_name: str | None
     erased: bool
+    merged_into: str | None = None
+    """Who they turned out to be."""
 
 
 @immutable
@@ -201,6 +203,10 @@ def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
 
 
+def merged_person_of(heard: Heard[PersonMerged]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, False, heard.body.into_person_id)
+
+
 def erased_person_of(heard: Heard[PersonErased]) -> Person:
     return Person(*meta(heard), heard.body.person_id, None, None, True)
 
@@ -338,6 +344,7 @@ REMEMBER: dict[type[Event], Remember] = {
 MAKE: dict[Any, Any] = {
     TopicDefined: topic_of,
     PersonRegistered: person_of,
+    PersonMerged: merged_person_of,
     PersonErased: erased_person_of,
     ContactRegistered: contact_of,
     ContactForgotten: forgotten_contact_of,

@@ -7,6 +7,7 @@ from shared.contracts import (
     checkin,
     directory,
     enrolment,
+    marks,
     notifications,
     office,
     planner,
@@ -27,6 +28,7 @@ PUBLISHERS = (
     office,
     enrolment,
     checkin,
+    marks,
     attendance,
     notifications,
 )

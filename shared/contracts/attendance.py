@@ -1,37 +1,92 @@
-"""What attendance publishes: who came."""
+"""What attendance publishes: who came, for how long, and what was put right afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, assert_never
+from typing import ClassVar, Self, assert_never
 
-from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment
+from pydantic import model_validator
+
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part
 
 
 class Method(StrEnum):
+    """How it became known."""
+
     SCAN = "scan"
+    """A code was read at the door."""
+    SELF = "self"
+    """By the participant, with the code on the room's screen."""
+    MANUAL = "manual"
+    """Somebody marked it."""
+    PAPER = "paper"
+    """Typed in from the signed list."""
     IMPORT = "import"
+    """From another system's report."""
+
+    @property
+    def is_code(self) -> bool:
+        """Whether a code was read, rather than something said by a person who keeps the list."""
+        match self:
+            case Method.SCAN | Method.SELF:
+                return True
+            case Method.MANUAL | Method.PAPER | Method.IMPORT:
+                return False
+            case never:
+                assert_never(never)
 
 
 class Presence(StrEnum):
     """What is so of somebody at a meeting, after a fact about them."""
 
     PRESENT = "present"
+    LATE = "late"
+    """They came, after it had begun."""
+    LEFT_EARLY = "left_early"
+    """They came, and left before its end; perhaps they had been late, too."""
+    EXCUSED = "excused"
+    """They did not come, and had said why."""
     ABSENT = "absent"
     NOT_AWAITED = "not_awaited"
     """What was said of the person was taken back: as if there were no record."""
 
     @property
+    def came(self) -> bool:
+        match self:
+            case Presence.PRESENT | Presence.LATE | Presence.LEFT_EARLY:
+                return True
+            case Presence.EXCUSED | Presence.ABSENT | Presence.NOT_AWAITED:
+                return False
+            case never:
+                assert_never(never)
+
+    @property
     def is_told(self) -> bool:
         """Whether there is something to show of the person."""
         match self:
-            case Presence.PRESENT | Presence.ABSENT:
+            case Presence.PRESENT | Presence.LATE | Presence.LEFT_EARLY | Presence.EXCUSED | Presence.ABSENT:
                 return True
             case Presence.NOT_AWAITED:
                 return False
             case never:
                 assert_never(never)
+
+
+class Came(StrEnum):
+    """How somebody who came was there."""
+
+    IN_TIME = "in_time"
+    LATE = "late"
+    LEFT_EARLY = "left_early"
+
+
+class Role(StrEnum):
+    """As what somebody was there."""
+
+    PARTICIPANT = "participant"
+    TRAINER = "trainer"
+    OBSERVER = "observer"
 
 
 class NotAwaited(StrEnum):
@@ -44,6 +99,19 @@ class NotAwaited(StrEnum):
     NOBODY_SCANNED = "nobody_scanned"
     """The list is not recorded: of whom no scan counts, it is not known whether they came."""
     LIST_REOPENED = "list_reopened"
+    TAKEN_BACK = "taken_back"
+    """By somebody who keeps the list."""
+    LINKED = "linked"
+    """It was somebody else's record: `linked_to` says whose."""
+
+
+class Because(StrEnum):
+    """Why the same is said anew of somebody, where nobody has decided anything about them."""
+
+    PLACE = "place"
+    """Whether they had a place, or for which town, became known."""
+    MEETING = "meeting"
+    """The meeting has other hours: what follows from them is another state, or other minutes."""
 
 
 class AttendanceState(Fact):
@@ -58,6 +126,35 @@ class AttendanceState(Fact):
     city_id: Id | None = None
     with_place: bool = True
     """False: the person came without a place; what happened is kept and flagged."""
+    role: Role = Role.PARTICIPANT
+    """Trainers and observers without a place stand in no number but `guests`."""
+    minutes: Count | None = None
+    """For how many of the meeting's own minutes they were there. None: whoever says so does not say, or the meeting is not known."""
+    stated_minutes: Count | None = None
+    """As somebody has counted them: then they do not follow from when the person came and left."""
+    arrived_at: Moment | None = None
+    left_at: Moment | None = None
+    """When they came, if that was after the beginning; when they left, if that was before the end."""
+    meeting_starts_at: Moment | None = None
+    """When the meeting was to begin, as far as was known when it was marked: if it is moved to a later day, it was not that one."""
+    scanned_at: Moment | None = None
+    """When the code was read or the mark was made, by the clock of the device."""
+    received_at: Moment | None = None
+    """When we heard of that."""
+    method: Method | None = None
+    """None: nobody has said it, a list that closed did."""
+    device_id: Id | None = None
+    request_source: Line | None = None
+    request_id: Line | None = None
+    request_digest: Digest | None = None
+    """Which request it answers, if it does."""
+    linked_from: Id | None = None
+    """Under which id they had been on the list, before it was known who they are."""
+    decided_by: Line | None = None
+    """Who has marked or corrected it, if a person did; `note` says why."""
+    note: Line | None = None
+    because: Because | None = None
+    """Set where a rule says the same anew."""
     decided_at: Moment
 
 
@@ -74,12 +171,9 @@ _RECORD: dict[str, object] = {
 class ParticipantAttended(AttendanceState):
     """The person was there. A repeated scan changes nothing: the first one counts."""
 
+    came: Came = Came.IN_TIME
     scanned_at: Moment
     method: Method = Method.SCAN
-    device_id: Id | None = None
-    request_source: Line | None = None
-    request_id: Line | None = None
-    request_digest: Digest | None = None
     example: ClassVar[Mapping[str, object]] = _RECORD | {
         "scanned_at": "2026-10-24T06:52:10.120000Z",
         "method": "scan",
@@ -90,8 +184,26 @@ class ParticipantAttended(AttendanceState):
     }
 
 
+class ParticipantExcused(AttendanceState):
+    """The person did not come, and had said why: somebody who keeps the list has marked it."""
+
+    example: ClassVar[Mapping[str, object]] = _RECORD | {
+        "minutes": 0,
+        "scanned_at": "2026-10-24T07:10:00.000000Z",
+        "received_at": "2026-10-24T07:10:01.000000Z",
+        "method": "manual",
+        "request_source": "rollcall/attendance/trainer",
+        "request_id": "0199aa00-0000-7000-8000-000000000012",
+        "request_digest": "0b93c14dd2a75e6f4a1c9e80",
+        "decided_by": "trainer",
+        "note": "ill, called in the morning",
+        "decided_at": "2026-10-24T07:10:01.000000Z",
+    }
+
+
 class ParticipantAbsent(AttendanceState):
-    """The list of a recorded meeting closed and the person with a place had not come."""
+    """The person had not come: the list of a recorded meeting closed and they had a place, or somebody who keeps the list has
+    marked it (`decided_by`)."""
 
     example: ClassVar[Mapping[str, object]] = _RECORD | {"decided_at": "2026-10-24T19:00:00.000000Z"}
 
@@ -100,6 +212,8 @@ class ParticipantNotAwaited(AttendanceState):
     """Neither present nor absent: what was said before of this person at this meeting is taken back."""
 
     reason: NotAwaited
+    linked_to: Id | None = None
+    """Who it was, if that has become known."""
     example: ClassVar[Mapping[str, object]] = _RECORD | {
         "with_place": False,
         "reason": "withdrew_in_time",
@@ -107,18 +221,80 @@ class ParticipantNotAwaited(AttendanceState):
     }
 
 
-PresenceFact = ParticipantAttended | ParticipantAbsent | ParticipantNotAwaited
+class Before(Part):
+    """What stood before a correction."""
+
+    state: Presence
+    minutes: Count | None = None
+    method: Method | None = None
+    decided_by: Line | None = None
+    decided_at: Moment
+
+
+class AttendanceCorrected(AttendanceState):
+    """Somebody has put right what a list says that had closed: this is so now, that was said before. The whole of it, as in every fact.
+
+    `state` `not_awaited` says that it is not known whether the person came.
+    """
+
+    state: Presence
+    was: Before | None = None
+    """None: nothing had been said of the person."""
+    decided_by: Line
+    note: Line
+    example: ClassVar[Mapping[str, object]] = _RECORD | {
+        "state": "late",
+        "was": {"state": "absent", "minutes": 0, "decided_at": "2026-10-24T19:00:00.000000Z"},
+        "minutes": 300,
+        "arrived_at": "2026-10-24T08:00:00.000000Z",
+        "scanned_at": "2026-10-24T08:00:00.000000Z",
+        "received_at": "2026-10-26T09:30:00.000000Z",
+        "method": "paper",
+        "request_source": "rollcall/attendance/office",
+        "request_id": "0199aa00-0000-7000-8000-000000000013",
+        "request_digest": "0b93c14dd2a75e6f4a1c9e80",
+        "decided_by": "office",
+        "note": "signed the paper list at ten",
+        "decided_at": "2026-10-26T09:30:00.000000Z",
+    }
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if self.state.came and self.scanned_at is None:
+            raise ValueError("scanned_at must be said of somebody who came")
+        return self
+
+
+PresenceFact = (
+    ParticipantAttended | ParticipantExcused | ParticipantAbsent | ParticipantNotAwaited | AttendanceCorrected
+)
 
 
 def presence_after(fact: PresenceFact) -> Presence:
     """What is so of the person, by what was said of them last."""
     match fact:
         case ParticipantAttended():
-            return Presence.PRESENT
+            return _as_they_came(fact.came)
+        case ParticipantExcused():
+            return Presence.EXCUSED
         case ParticipantAbsent():
             return Presence.ABSENT
         case ParticipantNotAwaited():
             return Presence.NOT_AWAITED
+        case AttendanceCorrected():
+            return fact.state
+        case never:
+            assert_never(never)
+
+
+def _as_they_came(came: Came) -> Presence:
+    match came:
+        case Came.IN_TIME:
+            return Presence.PRESENT
+        case Came.LATE:
+            return Presence.LATE
+        case Came.LEFT_EARLY:
+            return Presence.LEFT_EARLY
         case never:
             assert_never(never)
 
@@ -131,6 +307,15 @@ class ListState(Fact):
 
     session_id: Id
     meeting_id: Id
+    awaited_at: Moment | None = None
+    """When it first closed, if it was opened again to be put right: whoever had a place then is awaited. None: `decided_at`."""
+    request_source: Line | None = None
+    request_id: Line | None = None
+    request_digest: Digest | None = None
+    """Which request closed it or opened it again, if one did."""
+    decided_by: Line | None = None
+    note: Line | None = None
+    """Who that was, and why."""
     decided_at: Moment
     """When the list closed, or was opened again."""
 
@@ -138,7 +323,9 @@ class ListState(Fact):
 class AttendanceListClosed(ListState):
     """The list is closed, and these are its numbers: of who had a place when it closed, and of who came without one.
 
-    `recorded` is false when not one scan was heard: then nobody is absent, it is just not known (`not_recorded`).
+    `present`, `absent` and `not_recorded` together are those who had a place. Who was late or left early is among the present,
+    who was excused among the absent. `recorded` is false when nobody was seen there or missed there: then nobody but the excused is
+    absent, it is just not known (`not_recorded`).
     """
 
     example: ClassVar[Mapping[str, object]] = {
@@ -154,17 +341,21 @@ class AttendanceListClosed(ListState):
 
     recorded: bool
     present: Count
+    late: Count = 0
+    left_early: Count = 0
+    """Of those present."""
     absent: Count
+    excused: Count = 0
+    """Of those absent."""
     not_recorded: Count
     without_place: Count = 0
-    request_source: Line | None = None
-    request_id: Line | None = None
-    request_digest: Digest | None = None
-    """Who closed it by which request, if somebody did."""
+    guests: Count = 0
+    """Trainers and observers who were there without a place: in no other number."""
 
 
 class AttendanceListReopened(ListState):
-    """The meeting was moved to after the closing of its list: the list is open, and will close anew."""
+    """The list is open, and will close anew: its meeting was moved to after its closing, or the office has opened it, to be put right
+    (`decided_by`)."""
 
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0001",

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import ClassVar
 
 from shared.contracts.model import Id, Moment, Request
+
+
+class CheckedIn(StrEnum):
+    """Who read the code."""
+
+    SCAN = "scan"
+    """A device at the door read the person's."""
+    SELF = "self"
+    """The person read the room's."""
 
 
 class CheckInScanned(Request):
@@ -28,3 +38,4 @@ class CheckInScanned(Request):
     person_id: Id
     scanned_at: Moment
     device_id: Id | None = None
+    method: CheckedIn = CheckedIn.SCAN

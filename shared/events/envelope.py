@@ -62,6 +62,10 @@ class Reason(StrEnum):
     """Decided on what stands otherwise by now: of the office, which said what it had seen."""
     NO_LIST = "no_list"
     """There is no list to close. Only a command asks for that, so nothing is ever parked for it."""
+    LIST_CLOSED = "list_closed"
+    """A mark on a list that has closed: the office corrects it."""
+    NOT_THEIRS = "not_theirs"
+    """Asked as a trainer of a session by somebody who is none of it, or no longer."""
     ID_REUSED = "id_reused"
     """A request under the id of another one: neither a duplicate nor decidable. A fact that says something else under the id and
     the version of one that was heard: which is meant nobody can know."""

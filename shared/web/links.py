@@ -34,6 +34,8 @@ class Purpose(StrEnum):
 
     PLACE = "place"
     """One person's place in one session: to see it, and to say what becomes of it."""
+    CHECK_IN = "ticket"
+    """That one person came to one session: to be read at its door."""
 
 
 @immutable
@@ -48,6 +50,35 @@ class Link:
     arranged: str
     """When and where the session was, as the mail told it (`arrangement`)."""
     until: dt.datetime
+
+
+@immutable
+class Ticket:
+    """What a ticket says: that whoever has it is this person, at the door of this session. It names no day, so a session that is moved
+    takes its tickets along; which day it is, the clock at the door says."""
+
+    audience: str
+    person_id: str
+    session_id: str
+    until: dt.datetime
+
+
+TICKET_LIVES = dt.timedelta(days=366)
+"""After the end of the session, as it is told with the ticket: for so long a session may be put off without new ones."""
+
+
+class TicketRefused(StrEnum):
+    """Why a token lets nobody in. Told by name: whoever stands at the door has to know what to do."""
+
+    UNREADABLE = "unreadable"
+    """It is no token of ours."""
+    UNKNOWN_KEY = "unknown_key"
+    """Of another installation, or forged under a key of somebody's own."""
+    ALTERED = "altered"
+    """The signature does not fit what it says."""
+    NOT_FOR_CHECK_IN = "not_for_check_in"
+    """Genuine, and for another purpose or audience."""
+    EXPIRED = "expired"
 
 
 @immutable
@@ -96,6 +127,20 @@ class Signer:
             "arr": link.arranged,
             "exp": int(min(link.until, self.verifies_until).timestamp()),
         }
+        return self._signed(claims)
+
+    def ticket(self, ticket: Ticket) -> str:
+        """A token with no more in it than a door asks, so that it fits a code that a telephone reads at once."""
+        claims = {
+            "aud": ticket.audience,
+            "use": Purpose.CHECK_IN.value,
+            "sub": ticket.person_id,
+            "sid": ticket.session_id,
+            "exp": int(min(ticket.until, self.verifies_until).timestamp()),
+        }
+        return self._signed(claims)
+
+    def _signed(self, claims: dict[str, Any]) -> str:
         key = Ed25519PrivateKey.from_private_bytes(_bytes(self.private_key))
         return jwt.encode(claims, key, ALGORITHM, headers={"kid": self.key_id, "typ": None})
 
@@ -126,16 +171,9 @@ def read(
     if key is None or key_named(token) != key.key_id or key.audience != audience:
         return unknown
     try:
-        public = Ed25519PublicKey.from_public_bytes(_bytes(key.public_key))
-        # It takes bytes written in one way only: of base64's others, which leave bits unread, none opens anything.
-        claims = jwt.decode(
-            token,
-            public,
-            algorithms=[ALGORITHM],
-            audience=audience,
-            # Whether its time is over is asked below, at the moment that we are given.
-            options={"require": ["aud", "exp", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
-        )
+        claims = _claims(token, key)
+        if claims["aud"] != audience:
+            return unknown
         link = _link(claims)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError, OverflowError):
         return unknown
@@ -146,6 +184,49 @@ def read(
     return link
 
 
+def read_ticket(token: str, *, audience: str, key: VerifyingKey | None, now: dt.datetime) -> Ticket | TicketRefused:
+    """What a ticket says, or why it lets nobody in. `key`: the one that it names, if that is known."""
+    named = key_named(token)
+    if named is None:
+        return TicketRefused.UNREADABLE
+    if key is None or named != key.key_id:
+        return TicketRefused.UNKNOWN_KEY
+    try:
+        claims = _claims(token, key)
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return TicketRefused.ALTERED
+    try:
+        if (key.audience, claims["aud"], claims["use"]) != (audience, audience, Purpose.CHECK_IN.value):
+            return TicketRefused.NOT_FOR_CHECK_IN
+        person_id, session_id = _ids(claims)
+        until = dt.datetime.fromtimestamp(int(claims["exp"]), dt.UTC)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return TicketRefused.NOT_FOR_CHECK_IN
+    if now >= min(until, key.verifies_until):
+        return TicketRefused.EXPIRED
+    return Ticket(audience, person_id, session_id, until)
+
+
+def _claims(token: str, key: VerifyingKey) -> dict[str, Any]:
+    """What a token says that this key has signed. Raises if it has not."""
+    public = Ed25519PublicKey.from_public_bytes(_bytes(key.public_key))
+    # It takes bytes written in one way only: of base64's others, which leave bits unread, none opens anything.
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        public,
+        algorithms=[ALGORITHM],
+        # For whom it is and whether its time is over is asked by whoever reads it, at the moment that they are given.
+        options={
+            "require": ["aud", "exp", "sub"],
+            "verify_aud": False,
+            "verify_exp": False,
+            "verify_iat": False,
+            "verify_nbf": False,
+        },
+    )
+    return claims
+
+
 def arrangement(venue: str, address: str | None, meetings: Iterable[Meeting]) -> str:
     """The same for the same times at the same place: whoever was told another one is told that it has changed."""
     days = sorted((one.meeting_id, one.starts_at.isoformat(), one.ends_at.isoformat()) for one in meetings)
@@ -153,11 +234,19 @@ def arrangement(venue: str, address: str | None, meetings: Iterable[Meeting]) ->
 
 
 def _link(claims: dict[str, Any]) -> Link:
-    ids = (claims["sub"], claims["sid"])
-    if not all(isinstance(one, str) and _ID.fullmatch(one) for one in ids) or not isinstance(claims["arr"], str):
+    ids = _ids(claims)
+    if not isinstance(claims["arr"], str):
         raise ValueError("not a link of ours")
     until = dt.datetime.fromtimestamp(int(claims["exp"]), dt.UTC)
     return Link(claims["aud"], Purpose(claims["use"]), *ids, Language(claims["lng"]), claims["arr"], until)
+
+
+def _ids(claims: dict[str, Any]) -> tuple[str, str]:
+    """The person and the session that it is about."""
+    person_id, session_id = claims["sub"], claims["sid"]
+    if not all(isinstance(one, str) and _ID.fullmatch(one) for one in (person_id, session_id)):
+        raise ValueError("not a link of ours")
+    return person_id, session_id
 
 
 def _bytes(text: str) -> bytes:

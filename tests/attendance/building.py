@@ -9,22 +9,25 @@ from itertools import count
 from typing import Any
 
 from services.attendance.app import service_of
-from services.attendance.handlers import scan_of
+from services.attendance.handlers import request_of
 from services.attendance.history import PlaceSaid
-from services.attendance.lists import CloseList, ListRules
+from services.attendance.lists import CloseList, ListRules, awaited_at
 from services.attendance.state import MeetingList, Record
 from services.attendance.subjects import list_subject, session_subject
 from shared import testing
 from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import (
+    AttendanceCorrected,
     AttendanceListClosed,
     AttendanceListReopened,
     ParticipantAbsent,
     ParticipantAttended,
+    ParticipantExcused,
     ParticipantNotAwaited,
 )
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
+from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.model import Event
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
 from shared.events.envelope import Heard
@@ -36,7 +39,7 @@ ARCHIVE = "urn:example:archive"
 DAY = dt.datetime(2026, 10, 6, tzinfo=dt.UTC)
 BEFORE = DAY - dt.timedelta(days=10)
 STARTS, ENDS = DAY + dt.timedelta(hours=7), DAY + dt.timedelta(hours=13)
-DURING = DAY + dt.timedelta(hours=8)
+DURING = STARTS + dt.timedelta(minutes=10)
 CLOSES = ENDS + dt.timedelta(hours=6)
 LATER = CLOSES + dt.timedelta(hours=3)
 RULES = ListRules(dt.timedelta(hours=6), dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
@@ -60,17 +63,35 @@ def day(meeting_id: str = "day-1", *, days_later: int = 0, until: int = 15) -> d
     return {"meeting_id": meeting_id, "starts_local": date.replace(hour=9), "ends_local": date.replace(hour=until)}
 
 
-def _session(kind: type[Any], session_id: str, meetings: Iterable[dict[str, Any]], at: dt.datetime) -> Heard[Any]:
-    fields = {"kind": "in_depth", "phase": 1, "topic": "climate", "city_id": "town-1", "venue": "hall", "capacity": 40}
+def _session(
+    kind: type[Any],
+    session_id: str,
+    meetings: Iterable[dict[str, Any]],
+    at: dt.datetime,
+    trainers: tuple[str, ...] = (),
+) -> Heard[Any]:
+    fields: dict[str, Any] = {
+        "kind": "in_depth",
+        "phase": 1,
+        "topic": "climate",
+        "city_id": "town-1",
+        "venue": "hall",
+        "capacity": 40,
+        "trainers": trainers,
+    }
     return heard(kind(session_id=session_id, meetings=tuple(meetings) or (day(),), **fields), at=at)
 
 
-def scheduled(*meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE) -> Heard[Any]:
-    return _session(SessionScheduled, session_id, meetings, at)
+def scheduled(
+    *meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE, trainers: tuple[str, ...] = ()
+) -> Heard[Any]:
+    return _session(SessionScheduled, session_id, meetings, at, trainers)
 
 
-def rescheduled(*meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE) -> Heard[Any]:
-    return _session(SessionRescheduled, session_id, meetings, at)
+def rescheduled(
+    *meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE, trainers: tuple[str, ...] = ()
+) -> Heard[Any]:
+    return _session(SessionRescheduled, session_id, meetings, at, trainers)
 
 
 def cancelled(*meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE) -> Heard[Any]:
@@ -130,6 +151,48 @@ def scan(
 
 def close(meeting_id: str = "day-1", *, at: dt.datetime = ENDS) -> Heard[Any]:
     return heard(CloseList(session_id=SESSION, meeting_id=meeting_id), at=at, source=f"{OURS}/trainer")
+
+
+def mark(
+    person: str,
+    state: str = "present",
+    *,
+    at: dt.datetime = DURING,
+    by: str = "trainer",
+    id: str = "",
+    meeting_id: str = "day-1",
+    **fields: Any,
+) -> Heard[Any]:
+    """Heard at a moment, over HTTP, from whoever keeps the list."""
+    said = fields if "walk_in" in fields else {"state": state, **fields}
+    body = MarkRequested(session_id=SESSION, meeting_id=meeting_id, person_id=person, **said)
+    return over_http(body, at=at, by=by, id=id)
+
+
+def correction(
+    person: str,
+    state: str = "present",
+    *,
+    at: dt.datetime = LATER,
+    by: str = "office",
+    id: str = "",
+    meeting_id: str = "day-1",
+    note: str = "as it was",
+    **fields: Any,
+) -> Heard[Any]:
+    said = fields if "walk_in" in fields else {"state": state, **fields}
+    about = {"session_id": SESSION, "meeting_id": meeting_id, "person_id": person}
+    return over_http(RecordCorrectionRequested(**about, note=note, **said), at=at, by=by, id=id)
+
+
+def reopening(meeting_id: str = "day-1", *, at: dt.datetime = LATER, id: str = "") -> Heard[Any]:
+    body = ReopeningRequested(session_id=SESSION, meeting_id=meeting_id, note="closed too soon")
+    return over_http(body, at=at, by="office", id=id)
+
+
+def over_http(body: Event, *, at: dt.datetime, by: str, id: str = "") -> Heard[Any]:
+    """A command, as the routes make it."""
+    return Heard.over_http(body, source=f"{OURS}/{by}", event_id=id or f"command-{next(_numbers)}", now=at)
 
 
 def archived_present(person: str, *, at: dt.datetime = DURING) -> Heard[Any]:
@@ -219,7 +282,7 @@ class Desk:
         """Persons on a closed list, counted as decisions.py says, from places and records alone."""
         closed = self.mind[MeetingList].get(SESSION, meeting_id)
         assert closed is not None
-        before = [one for one in self.mind[PlaceSaid] if one.held_at(closed.decided_at, RULES)]
+        before = [one for one in self.mind[PlaceSaid] if one.held_at(awaited_at(closed), RULES)]
         last = {one.person_id: one for one in sorted(before, key=lambda one: one.version)}  # All of one writer.
         awaited = {person for person, one in last.items() if one.state == "enrolled"}
         records = [record for record in self.mind[Record] if record.meeting_id == meeting_id]
@@ -236,17 +299,21 @@ class Desk:
     @property
     def held(self) -> list[tuple[str, str]]:
         """(person, what their scan waits for)"""
-        return sorted((scan_of(one).body.person_id, one.waits_for) for one in self.mind[Held])
+        return sorted((request_of(one).body.person_id, one.waits_for) for one in self.mind[Held])
 
 
 def _in_short(body: Any) -> str:
     match body:
         case ParticipantAttended():
             return f"{body.person_id} attended" + ("" if body.with_place else " without a place")
+        case ParticipantExcused():
+            return f"{body.person_id} excused"
         case ParticipantAbsent():
             return f"{body.person_id} absent"
         case ParticipantNotAwaited():
             return f"{body.person_id} not awaited"
+        case AttendanceCorrected():
+            return f"{body.person_id} corrected from {body.was.state if body.was else 'nothing'} to {body.state}"
         case AttendanceListReopened():
             return f"{body.meeting_id} reopened"
         case _:

@@ -2,62 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
-from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
-from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from services.attendance.api import app_of
-from services.attendance.app import service_of
-from services.attendance.settings import AttendanceSettings
-from services.attendance.subjects import session_subject
-from shared.books.holding import HELD_TOO_LONG
 from shared.books.watermark import WATERMARK
 from shared.contracts.checkin import CheckInScanned
 from shared.deciding.transaction import Decider
-from shared.process.runtime import Runtime
-from shared.state.working import Due
-from shared.web import tokens
-from tests.attendance.building import DURING, RULES, SESSION, close, day, enrolled, rescheduled, scan, scheduled
+from tests.attendance.building import DURING, SESSION, close, day, enrolled, rescheduled, scan, scheduled
+from tests.attendance.door import NEVER, Door, opened
 from tests.databases import Databases
-
-NEVER = DURING + RULES.held_for
-
-
-@dataclasses.dataclass
-class Door:
-    """The service without its Kafka: commands are decided, and the clock stands still until it is moved."""
-
-    runtime: Runtime
-    http: httpx.AsyncClient
-    clock: list[dt.datetime]
-
-    async def scan(
-        self, person: str, *, key: str, made: dt.datetime = DURING, session: str = SESSION
-    ) -> httpx.Response:
-        body = {"session_id": session, "meeting_id": "day-1", "person_id": person, "scanned_at": made.isoformat()}
-        return await self.http.post("/api/v1/scans", json=body, headers={"Idempotency-Key": key})
-
-    async def close(self, meeting: str, *, key: str) -> httpx.Response:
-        path = f"/api/v1/sessions/{SESSION}/meetings/{meeting}/close"
-        return await self.http.post(path, headers={"Idempotency-Key": key})
-
-    async def parked(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.http.get("/api/v1/parked")).json()
-        return found
-
-    async def wait_in_vain(self, session: str) -> None:
-        """What was held about the session has waited long enough."""
-        self.clock[0] = NEVER
-        await self.runtime.decider.act([Due(HELD_TOO_LONG, session_subject(session), NEVER)])
 
 
 @pytest.fixture(scope="module")
@@ -67,28 +25,8 @@ async def url(databases: Databases) -> str:
 
 @pytest.fixture
 async def door(url: str) -> AsyncIterator[Door]:
-    clock = [DURING]
-    service = dataclasses.replace(service_of(RULES), clock=lambda: clock[0])
-    engine = create_async_engine(url)
-    text, row = tokens.new_token("door", ("read", "write", "operate"), now=DURING)
-    async with engine.begin() as connection:
-        for metadata in service.metadata():
-            for table in reversed(metadata.sorted_tables):
-                await connection.execute(sa.delete(table))
-        await tokens.store(connection, row)
-    await engine.dispose()
-    settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0)
-    runtime = Runtime(service, settings)
-    runtime.may_decide.set()
-    deciding = asyncio.create_task(runtime.commands.run())
-    transport = httpx.ASGITransport(app=app_of(runtime, settings), raise_app_exceptions=False)
-    headers = {"Authorization": f"Bearer {text}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://attendance", headers=headers) as client:
-        yield Door(runtime, client, clock)
-    deciding.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await deciding
-    await runtime.engine.dispose()
+    async with opened(url) as here:
+        yield here
 
 
 async def test_a_scan_at_a_time_that_cannot_be_is_refused_with_both_times(door: Door) -> None:

@@ -7,7 +7,8 @@ import itertools
 
 import pytest
 
-from services.attendance.decisions import decide_count, decide_scan
+from services.attendance.closing import decide_count
+from services.attendance.scanning import decide_scan
 from shared.contracts.attendance import ParticipantAttended
 from tests.attendance.building import (
     CLOSES,

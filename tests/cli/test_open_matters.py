@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from rollcall.open_matters import BY_SERVICE, EVERY_SERVICE, kinds_of, open_matters
 from services.attendance import books as attendance_books
 from services.attendance.lists import ListRules
-from services.attendance.state import MeetingList
+from services.attendance.state import NUMBERS, MeetingList
 from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
 from services.enrolment.applying import place_of, session_of
@@ -172,7 +172,7 @@ async def test_what_stands_open_in_enrolment_has_a_line(world: Make) -> None:
 
 async def test_what_stands_open_in_attendance_has_a_line(world: Make) -> None:
     here = await world(ATTENDANCE)
-    empty = MeetingList(*META, "s", "day-1", False, False, 0, 0, 0, 0, NOON)
+    empty = MeetingList(*META, "s", "day-1", False, False, *[0] * len(NUMBERS), NOON, None, None, NOON)
     await put(here.engine, here.service, empty)
     assert await standing_open(here) == {"lists nobody recorded": 1}
 

@@ -86,10 +86,11 @@ def test_outside_systems_say_neither_what_services_decided_nor_read_personal_dat
 
 
 def test_what_only_the_office_decides_is_asked_for_by_its_console_alone_and_read_by_nobody_outside() -> None:
-    of_office = {grant for grant in grants() if grant.name == "enrolment.office"}
-    assert {grant.user for grant in of_office if grant.operation == Operation.WRITE} == {CONSOLE}
-    assert {grant.user for grant in of_office if grant.operation == Operation.READ} == {"enrolment", OPERATOR}
-    assert {grant.name for grant in grants() if grant.user == CONSOLE} == {"enrolment.office"}
+    for service in ("enrolment", "attendance"):
+        of_office = {grant for grant in grants() if grant.name == f"{service}.office"}
+        assert {grant.user for grant in of_office if grant.operation == Operation.WRITE} == {CONSOLE}
+        assert {grant.user for grant in of_office if grant.operation == Operation.READ} == {service, OPERATOR}
+    assert {grant.name for grant in grants() if grant.user == CONSOLE} == {"enrolment.office", "attendance.office"}
 
 
 def test_only_services_have_a_consumer_group_and_the_operator_writes_nothing() -> None:

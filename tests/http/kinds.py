@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rollcall.origin.app
 import rollcall.origin.proxy
-import services.attendance.api
+import services.attendance.paths
 import services.enrolment.paths
 import services.notifications.api
 import shared.problems
@@ -13,7 +13,7 @@ from shared.problems import Kind
 MODULES = (
     shared.problems,
     services.enrolment.paths,
-    services.attendance.api,
+    services.attendance.paths,
     services.notifications.api,
     rollcall.origin.app,
     rollcall.origin.proxy,

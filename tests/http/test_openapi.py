@@ -145,8 +145,10 @@ def test_the_commands_are_those_that_take_a_key() -> None:
     others = {operation["operationId"] for name, operation, _ in OPERATIONS if " post " in name} - commands
     asked = {"request_place", "withdraw", "nominate", "substitute"}
     of_the_office = {"give_extra_place", "give_priority", "remove", "lift_removal", "correct"}
-    assert commands == asked | {"record_scan", "close_list"} | of_the_office
-    assert others == {"retry_parked", "discard_parked", "settle_notice"}
+    of_a_list = {"record_scan", "close_list", "reopen_list", "mark", "correct_record", "link"}
+    each_with_its_own = {"record_scans", "set_marks"}
+    assert commands == asked | of_a_list | of_the_office
+    assert others == {"retry_parked", "discard_parked", "settle_notice"} | each_with_its_own
 
 
 @pytest.mark.parametrize("name", DESCRIBED)

@@ -75,6 +75,8 @@ def place(number: int) -> Place:
         f"p-{number}",
         None,
         Standing.ENROLLED,
+        None,
+        None,
         NOON,
     )
 

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from shared.contracts.attendance import (
+    AttendanceCorrected,
     AttendanceListClosed,
     AttendanceListReopened,
     ParticipantAbsent,
     ParticipantAttended,
+    ParticipantExcused,
     ParticipantNotAwaited,
+    Presence,
 )
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import (
@@ -36,6 +39,7 @@ from shared.contracts.enrolment import (
     PlacesSettled,
     WithdrawalReason,
 )
+from shared.contracts.marks import Mark, MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.model import Event
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.office import CorrectionRequested, ExtraPlaceRequested
@@ -188,10 +192,18 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
         body(PlacesSettled, session_id=sessions, session_event_id=st.sampled_from(["e9", "e10", "e11"])),
     ),
     "attendance.scans": by(PORTAL, body(CheckInScanned, **at_meeting)),
+    "attendance.office": by(  # None of them is the office's console.
+        PORTAL,
+        body(MarkRequested, **at_meeting, state=st.sampled_from(list(Mark))),
+        body(RecordCorrectionRequested, **at_meeting, state=st.sampled_from(list(Mark))),
+        body(ReopeningRequested, session_id=sessions, meeting_id=st.sampled_from(["day-1", "day-2"])),
+    ),
     "attendance.events": by(
         ("urn:one", "urn:two"),
         body(ParticipantAttended, **at_meeting | archived, **nobody_asked),
         body(ParticipantAbsent, **at_meeting | archived),
+        body(ParticipantExcused, **at_meeting | archived, **nobody_asked),
+        body(AttendanceCorrected, **at_meeting | archived, **nobody_asked, state=st.sampled_from(list(Presence))),
         body(ParticipantNotAwaited, **at_meeting | archived),
         body(AttendanceListClosed, session_id=sessions, meeting_id=st.sampled_from(["day-1", "day-2"])),
         body(AttendanceListReopened, session_id=sessions, meeting_id=st.sampled_from(["day-1", "day-2"])),

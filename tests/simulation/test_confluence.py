@@ -116,7 +116,12 @@ class Hearing:
         async with self.engine.connect() as connection:
             for table in {**SHARED_TABLES, **self.service.tables}.values():
                 if table.schema == "projection" and table.name not in leave_out:
-                    found[table.name] = sorted(map(tuple, await connection.execute(sa.select(table))), key=repr)
+                    statement = sa.select(table)
+                    if (
+                        table.name == "record_said"
+                    ):  # Of what we decide ourselves, by what was known then, there is `record`.
+                        statement = statement.where(table.c.source != self.service.source)
+                    found[table.name] = sorted(map(tuple, await connection.execute(statement)), key=repr)
         return found
 
 

@@ -17,6 +17,19 @@ CREATE TABLE kept.scope (
     PRIMARY KEY (session_id)
 );
 
+CREATE TABLE projection.link_key (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    key_id TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    verifies_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT link_key_key PRIMARY KEY (key_id)
+);
+
 CREATE TABLE projection.list (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -28,9 +41,16 @@ CREATE TABLE projection.list (
     is_open BOOLEAN NOT NULL,
     recorded BOOLEAN NOT NULL,
     present BIGINT NOT NULL,
+    late BIGINT NOT NULL,
+    left_early BIGINT NOT NULL,
     absent BIGINT NOT NULL,
+    excused BIGINT NOT NULL,
     not_recorded BIGINT NOT NULL,
     without_place BIGINT NOT NULL,
+    guests BIGINT NOT NULL,
+    awaited_at TIMESTAMP WITH TIME ZONE,
+    decided_by TEXT,
+    note TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT list_key PRIMARY KEY (session_id, meeting_id)
 );
@@ -45,6 +65,7 @@ CREATE TABLE projection.person (
     given_name TEXT,
     family_name TEXT,
     erased BOOLEAN NOT NULL,
+    merged_into TEXT,
     CONSTRAINT person_key PRIMARY KEY (person_id)
 );
 
@@ -58,6 +79,8 @@ CREATE TABLE projection.place (
     person_id TEXT NOT NULL,
     city_id TEXT,
     state TEXT NOT NULL,
+    substitute_for TEXT,
+    substituted_by TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
@@ -89,16 +112,65 @@ CREATE TABLE projection.record (
     state TEXT NOT NULL,
     with_place BOOLEAN NOT NULL,
     city_id TEXT,
+    role TEXT NOT NULL,
+    minutes BIGINT,
+    stated_minutes BIGINT,
+    arrived_at TIMESTAMP WITH TIME ZONE,
+    left_at TIMESTAMP WITH TIME ZONE,
+    meeting_starts_at TIMESTAMP WITH TIME ZONE,
     scanned_at TIMESTAMP WITH TIME ZONE,
+    received_at TIMESTAMP WITH TIME ZONE,
     method TEXT,
     device_id TEXT,
     request_source TEXT,
     request_id TEXT,
     request_digest TEXT,
     reason TEXT,
+    linked_to TEXT,
+    linked_from TEXT,
+    decided_by TEXT,
+    note TEXT,
+    because TEXT,
+    corrected BOOLEAN NOT NULL,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT record_key PRIMARY KEY (session_id, meeting_id, person_id),
-    CONSTRAINT record_present_since CHECK (state <> 'present' or scanned_at is not null)
+    CONSTRAINT record_came_since CHECK (state not in ('present', 'late', 'left_early') or scanned_at is not null)
+);
+
+CREATE TABLE projection.record_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    meeting_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    with_place BOOLEAN NOT NULL,
+    city_id TEXT,
+    role TEXT NOT NULL,
+    minutes BIGINT,
+    stated_minutes BIGINT,
+    arrived_at TIMESTAMP WITH TIME ZONE,
+    left_at TIMESTAMP WITH TIME ZONE,
+    meeting_starts_at TIMESTAMP WITH TIME ZONE,
+    scanned_at TIMESTAMP WITH TIME ZONE,
+    received_at TIMESTAMP WITH TIME ZONE,
+    method TEXT,
+    device_id TEXT,
+    request_source TEXT,
+    request_id TEXT,
+    request_digest TEXT,
+    reason TEXT,
+    linked_to TEXT,
+    linked_from TEXT,
+    decided_by TEXT,
+    note TEXT,
+    because TEXT,
+    corrected BOOLEAN NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT record_said_key PRIMARY KEY (session_id, meeting_id, person_id, source, version)
 );
 
 CREATE TABLE projection.session (
@@ -114,6 +186,7 @@ CREATE TABLE projection.session (
     city_id TEXT NOT NULL,
     venue TEXT NOT NULL,
     meetings JSONB NOT NULL,
+    trainers JSONB NOT NULL,
     starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
     state TEXT NOT NULL,

@@ -123,6 +123,7 @@ CREATE TABLE projection.person (
     given_name TEXT,
     family_name TEXT,
     erased BOOLEAN NOT NULL,
+    merged_into TEXT,
     CONSTRAINT person_key PRIMARY KEY (person_id)
 );
 

@@ -1,0 +1,64 @@
+"""For how much of a meeting somebody was there. One pure rule: from the meeting's hours and from when they came and left."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from services.attendance.lists import ListRules
+from services.attendance.state import Record
+from shared.contracts.attendance import Presence
+from shared.contracts.planner import Meeting
+from shared.values import immutable
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+@immutable
+class Stay:
+    """How somebody was at a meeting."""
+
+    state: Presence
+    minutes: int | None
+    """None: the meeting is not known."""
+    arrived_at: dt.datetime | None = None
+
+
+def whole_of(meeting: Meeting) -> int:
+    """All of the meeting's minutes. Between two instants: a night on which the clocks change has as many as it had."""
+    return int((meeting.ends_at - meeting.starts_at) // MINUTE)
+
+
+def minutes_of(
+    meeting: Meeting,
+    *,
+    arrived_at: dt.datetime | None = None,
+    left_at: dt.datetime | None = None,
+    stated: int | None = None,
+) -> int:
+    """How many of the meeting's minutes: as somebody has counted them, or from when they came to when they left. Begun ones do not count."""
+    if stated is not None:
+        return min(stated, whole_of(meeting))
+    since = max(meeting.starts_at, arrived_at or meeting.starts_at)
+    until = min(meeting.ends_at, left_at or meeting.ends_at)
+    return max(0, int((until - since) // MINUTE))
+
+
+def by_code(meeting: Meeting | None, scanned_at: dt.datetime, rules: ListRules) -> Stay:
+    """What a code says that was read then. After the meeting's end it says that somebody was there, and not since when."""
+    if meeting is None:
+        return Stay(Presence.PRESENT, None)
+    if meeting.starts_at + rules.late_after < scanned_at < meeting.ends_at:
+        return Stay(Presence.LATE, minutes_of(meeting, arrived_at=scanned_at), scanned_at)
+    return Stay(Presence.PRESENT, minutes_of(meeting))
+
+
+def as_it_was(record: Record, meeting: Meeting | None, rules: ListRules) -> Stay:
+    """How somebody who came was there, by the meeting's hours as they are known now. What somebody has marked stays as marked; its
+    minutes follow. What an archive says of a code that we never heard of is as it says."""
+    if meeting is None or not record.state.came or record.received_at is None:
+        return Stay(record.state, record.minutes, record.arrived_at)
+    if not record.is_marked and record.scanned_at is not None:
+        return by_code(meeting, record.scanned_at, rules)
+    stated = record.stated_minutes
+    minutes = minutes_of(meeting, arrived_at=record.arrived_at, left_at=record.left_at, stated=stated)
+    return Stay(record.state, minutes, record.arrived_at)

@@ -1,0 +1,43 @@
+"""What the routes of attendance have in their paths, and what they refuse by name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+
+from shared.contracts.model import ID_PATTERN
+from shared.problems import Kind, Problem
+
+NO_SUCH_SESSION = Kind(
+    "no-such-session",
+    404,
+    "No such session",
+    "Look its id up in the list of sessions; its planner may not have stated it yet.",
+)
+NO_SUCH_MEETING = Kind("no-such-meeting", 404, "No such meeting", "Look its id up in the session.")
+SESSION_CANCELLED = Kind(
+    "session-cancelled", 409, "The session is cancelled", "Nothing: a session that does not take place has no list."
+)
+NOT_BEGUN = Kind("not-begun", 409, "The meeting has not begun", "Close the list once the meeting has begun.")
+IS_HISTORY = Kind("is-history", 409, "The meeting is history", "Have whoever kept its list state it as events.")
+NO_TICKET = Kind(
+    "ticket-refused",
+    422,
+    "This ticket lets nobody in",
+    "Look up the rule that the detail names; note the person by hand.",
+)
+
+SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
+MeetingId = Annotated[
+    str, Path(pattern=ID_PATTERN, description="The meeting, unique in its session.", examples=["day-1"])
+]
+PersonId = Annotated[str, Path(pattern=ID_PATTERN, description="The person.", examples=["person-0001"])]
+
+
+def unknown_session(session_id: str) -> Problem:
+    return Problem(NO_SUCH_SESSION, f"nothing has been heard of {session_id}", field="session_id")
+
+
+def unknown_meeting(session_id: str, meeting_id: str) -> Problem:
+    return Problem(NO_SUCH_MEETING, f"{session_id} has no meeting {meeting_id}", field="meeting_id")

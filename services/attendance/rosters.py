@@ -1,0 +1,155 @@
+"""What the API reads of one meeting: everybody on its list as it stands, and how somebody came to stand there. SQL that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.attendance import answers
+from services.attendance.answers import Seen
+from services.attendance.lists import ListRules
+from services.attendance.scanning import MARK_STANDS, is_of_another_day
+from services.attendance.state import LinkKey, MeetingList, Person, Place, Record, RecordSaid, Session
+from services.attendance.store import LINK_KEY, PERSON, PLACE, RECORD, RECORD_SAID
+from services.attendance.views import MOST_PEOPLE, list_row, shown, town_names
+from shared.alphabet import by_name
+from shared.contracts.enrolment import Standing
+from shared.contracts.planner import Meeting
+from shared.postgres.database import any_of, rows_as
+from shared.postgres.tables import UNCHANGED
+from shared.web.links import VerifyingKey
+
+MOST_SAID = 1_000
+_KEYS = sa.select(LINK_KEY).where(any_of(LINK_KEY.c.key_id, "keys"))
+_PEOPLE = sa.select(PERSON).where(any_of(PERSON.c.person_id, "people"))
+
+
+async def of_meeting(
+    connection: AsyncConnection, rules: ListRules, session: Session, meeting: Meeting, part: tuple[str, int]
+) -> list[answers.OnList]:
+    """A part of a meeting's list by name: everybody in the session, and whoever was seen at the meeting. `part`: after whom, how many."""
+    after, limit = part
+    places = sa.select(PLACE).where(PLACE.c.session_id == session.session_id).limit(MOST_PEOPLE)
+    placed = {one.person_id: one for one in rows_as(Place, await connection.execute(places))}
+    at = sa.and_(RECORD.c.session_id == session.session_id, RECORD.c.meeting_id == meeting.meeting_id)
+    records = {one.person_id: one for one in rows_as(Record, await connection.execute(sa.select(RECORD).where(at)))}
+    found = await list_row(connection, session.session_id, meeting.meeting_id)
+    closed = None if found is None or found.is_open else found
+    on_list = {one for one, place in placed.items() if place.state is not Standing.NONE}
+    on_list |= {one for one, record in records.items() if record.state.is_told}
+    people = rows_as(Person, await connection.execute(_PEOPLE, {"people": sorted(on_list)}))
+    names = {one.person_id: (one.family_name, one.given_name) for one in people}
+    order = sorted(on_list, key=lambda one: by_name(*names.get(one, (None, None)), one))
+    if after in on_list:
+        order = order[order.index(after) + 1 :]
+    page = order[:limit]
+    towns = await town_names(connection, [place.city_id for place in placed.values() if place.city_id])
+    contradicted = await _contradicted(connection, session.session_id, meeting.meeting_id, page)
+    return [
+        _on_list(
+            person_id,
+            names.get(person_id, (None, None)),
+            placed.get(person_id),
+            records.get(person_id),
+            towns,
+            closed=closed,
+            meeting=meeting,
+            rules=rules,
+            is_contradicted=person_id in contradicted,
+        )
+        for person_id in page
+    ]
+
+
+def _on_list(
+    person_id: str,
+    names: tuple[str | None, str | None],
+    place: Place | None,
+    record: Record | None,
+    towns: dict[str, str],
+    *,
+    closed: MeetingList | None,
+    meeting: Meeting,
+    rules: ListRules,
+    is_contradicted: bool,
+) -> answers.OnList:
+    told = record if record is not None and record.state.is_told else None
+    if told is not None and closed is None and is_of_another_day(told, meeting, rules):
+        told = None
+    city_id = told.city_id if told is not None else (place.city_id if place else None)
+    return answers.OnList(
+        person_id=person_id,
+        family_name=names[0],
+        given_name=names[1],
+        city_id=city_id,
+        town=towns.get(city_id) if city_id else None,
+        place=place.state if place else Standing.NONE,
+        substitute_for=place.substitute_for if place else None,
+        substituted_by=place.substituted_by if place else None,
+        state=_seen(place, record, told, closed),
+        is_contradicted=is_contradicted,
+        tag=record.tag if record else "0",
+        record=shown(told) if told else None,
+    )
+
+
+def _seen(place: Place | None, record: Record | None, told: Record | None, closed: MeetingList | None) -> Seen | None:
+    if told is not None:
+        return Seen(told.state)
+    if closed is None:
+        return Seen.NOT_YET
+    unknown = not closed.recorded or (record is not None and record.corrected)
+    return Seen.NOT_RECORDED if unknown and place is not None and place.state.has_seat else None
+
+
+async def _contradicted(
+    connection: AsyncConnection, session_id: str, meeting_id: str, people: Sequence[str]
+) -> set[str]:
+    """Of whom a code was read that says otherwise than somebody has marked."""
+    about = {f"session/{session_id}/meeting/{meeting_id}/person/{person_id}": person_id for person_id in people}
+    told = sa.select(UNCHANGED.c.subject).where(
+        any_of(UNCHANGED.c.subject, "subjects"), UNCHANGED.c.outcome == MARK_STANDS
+    )
+    return {about[row[0]] for row in await connection.execute(told, {"subjects": sorted(about)})}
+
+
+async def history_of(
+    connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str
+) -> list[answers.Said]:
+    """All that was said of one person at one meeting, the oldest first, each with what had been so before."""
+    about = (
+        RECORD_SAID.c.session_id == session_id,
+        RECORD_SAID.c.meeting_id == meeting_id,
+        RECORD_SAID.c.person_id == person_id,
+    )
+    in_order = (RECORD_SAID.c.decided_at, RECORD_SAID.c.version, RECORD_SAID.c.source.collate("C"))
+    statement = sa.select(RECORD_SAID).where(*about).order_by(*in_order).limit(MOST_SAID)
+    found = rows_as(RecordSaid, await connection.execute(statement))
+    return [_said(one, before) for one, before in zip(found, [None, *found], strict=False)]
+
+
+def _said(one: RecordSaid, before: RecordSaid | None) -> answers.Said:
+    same = {name: getattr(one, name) for name in answers.Said.model_fields if not name.startswith("was")}
+    return answers.Said(**same, was=before.state if before else None, was_minutes=before.minutes if before else None)
+
+
+async def keys_named(connection: AsyncConnection, names: set[str]) -> dict[str, VerifyingKey]:
+    """The public halves of the keys that tickets name, as far as they are known here."""
+    found = rows_as(LinkKey, await connection.execute(_KEYS, {"keys": sorted(names)})) if names else []
+    return {one.key_id: VerifyingKey(one.key_id, one.audience, one.public_key, one.verifies_until) for one in found}
+
+
+async def records_of_people(
+    connection: AsyncConnection, about: set[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Record]:
+    """The records of these: (session, meeting, person). In one round trip, whatever they are of."""
+    if not about:
+        return {}
+    parameters = {"sessions": sorted({one[0] for one in about}), "people": sorted({one[2] for one in about})}
+    found = rows_as(Record, await connection.execute(_RECORDS, parameters))
+    return {key: one for one in found if (key := (one.session_id, one.meeting_id, one.person_id)) in about}
+
+
+_RECORDS = sa.select(RECORD).where(any_of(RECORD.c.session_id, "sessions"), any_of(RECORD.c.person_id, "people"))

@@ -1,0 +1,187 @@
+"""What a code that was read comes to. Pure functions from what is known to facts; they apply nothing and publish nothing.
+
+What happened is kept, also if the session was cancelled, the list is closed or the person has no place. What cannot have happened is
+refused by a rule with a name, which says when it would have been right.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from services.attendance.history import places_at
+from services.attendance.lists import ListRules, awaited_at, closed_list
+from services.attendance.minutes import by_code
+from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
+from services.attendance.rulebook import ScanRule
+from services.attendance.state import MeetingList, Place, Record, Session
+from services.attendance.stating import answering, said
+from shared.contracts.attendance import Method, NotAwaited, PresenceFact, Role
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.planner import Meeting, SessionStanding
+from shared.events.decoding import FUTURE_TOLERANCE
+from shared.events.envelope import Heard, Reason
+from shared.state.working import Working
+from shared.values import immutable
+
+ALREADY_PRESENT, MARK_STANDS = "AlreadyPresent", "MarkStands"
+
+
+@immutable
+class Misfit:
+    """By which rule a time does not fit a meeting, and which would."""
+
+    rule: ScanRule
+    right_from: dt.datetime | None
+    right_until: dt.datetime
+    """When it would have been right."""
+    told: str
+    meeting_id: str | None = None
+    """For which meeting of the session it would be right."""
+
+    @property
+    def detail(self) -> str:
+        since = f"from {self.right_from.isoformat()} " if self.right_from else ""
+        return f"{self.rule}: {self.told}; right {since}until {self.right_until.isoformat()}"
+
+
+def misfit(
+    scanned_at: dt.datetime,
+    heard_at: dt.datetime,
+    session: Session | None,
+    meeting: Meeting | None,
+    rules: ListRules,
+) -> Misfit | None:
+    """Why this code cannot have been read at this meeting, if so. While the meeting is not known, only what was read after it
+    was heard of is."""
+    since = rules.scans_since(meeting) if meeting else None
+    until = min(heard_at, rules.scans_until(meeting)) if meeting else heard_at
+    told = f"scanned at {scanned_at.isoformat()}"
+    if scanned_at > heard_at + FUTURE_TOLERANCE:
+        return Misfit(ScanRule.CLOCK_AHEAD, since, until, f"{told}, heard at {heard_at.isoformat()}")
+    if meeting is None or not (rules.is_too_early(meeting, scanned_at) or rules.is_too_late(meeting, scanned_at)):
+        return None
+    until = rules.scans_until(meeting)
+    lies = f"from {meeting.starts_at.isoformat()} to {meeting.ends_at.isoformat()}"
+    detail = f"{told}, the meeting {meeting.meeting_id} is {lies}"
+    other = meeting_at(session, scanned_at, rules)
+    if other is not None:
+        detail += f"; {other.meeting_id} would be right"
+        return Misfit(ScanRule.ANOTHER_DAY, since, until, detail, other.meeting_id)
+    rule = ScanRule.TOO_EARLY if rules.is_too_early(meeting, scanned_at) else ScanRule.TOO_LATE
+    return Misfit(rule, since, until, detail)
+
+
+def meeting_at(session: Session | None, moment: dt.datetime, rules: ListRules) -> Meeting | None:
+    """At which meeting of a session a code was read then: of several that may be, the one that it is nearest to."""
+    meetings = session.meetings if session else ()
+    fitting = [one for one in meetings if not (rules.is_too_early(one, moment) or rules.is_too_late(one, moment))]
+    return min(fitting, key=lambda one: (_away(one, moment), one.starts_at, one.meeting_id), default=None)
+
+
+def _away(meeting: Meeting, moment: dt.datetime) -> dt.timedelta:
+    return max(meeting.starts_at - moment, moment - meeting.ends_at, dt.timedelta())
+
+
+def decide_scan(
+    working: Working, heard: Heard[CheckInScanned], rules: ListRules, *, final: bool = False
+) -> PresenceFact | Unchanged | Wait | Refused:
+    """What a scan says: the person was there. `final`: what is not known by now never will be."""
+    body = heard.body
+    session = working[Session].get(body.session_id)
+    meeting = session.meeting(body.meeting_id) if session else None
+    record = working[Record].get(body.session_id, body.meeting_id, body.person_id)
+    closed = closed_list(working, body.session_id, body.meeting_id)
+    if wrong := misfit(body.scanned_at, heard.appended_at, session, meeting, rules):
+        return Refused(Reason.IMPLAUSIBLE_TIME, wrong.detail)
+    if record is not None and came(working, record, None if closed else meeting, rules):
+        return Unchanged(ALREADY_PRESENT, record.event_id)
+    for row in (record, closed):
+        if row is not None and not is_ours(working, row):
+            return Refused(Reason.FOREIGN_WRITER, f"this list was closed by {row.source}, which alone may correct it")
+    if record is not None and record.reason is NotAwaited.LINKED:
+        return Unchanged(ALREADY_PRESENT, record.event_id)  # It was somebody else's, who is present.
+    if record is not None and _is_contradicted_by(record, body.scanned_at):
+        return Unchanged(MARK_STANDS, record.event_id)
+    if session is None:
+        if final:
+            return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} was never announced")
+        return Wait("session", heard.appended_at + rules.held_for)
+    if meeting is None and closed is None:
+        if final:
+            return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
+        return Wait("meeting", max(session.ends_at + rules.close_after, heard.appended_at))
+    place = working[Place].get(body.session_id, body.person_id)
+    is_trainer = body.person_id in session.trainers
+    if place is None and meeting is not None and closed is None and not final and not is_trainer:
+        return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
+    then = places_at(working, body.session_id, awaited_at(closed), rules).get(body.person_id) if closed else place
+    with_place = then is not None and then.state.has_seat
+    stay = by_code(meeting, body.scanned_at, rules)
+    fields = answering(heard) | {
+        "city_id": then.city_id if then else None,
+        "with_place": with_place,
+        "role": role_of(session, record, body.person_id, with_place=with_place),
+        "minutes": stay.minutes,
+        "arrived_at": stay.arrived_at,
+        "scanned_at": body.scanned_at,
+        "method": Method(body.method),
+        "device_id": body.device_id,
+    }
+    about = (body.session_id, body.meeting_id, body.person_id)
+    return said(stay.state, about, fields, now=working.now)
+
+
+def came(working: Working, record: Record, meeting: Meeting | None, rules: ListRules) -> bool:
+    """Whether this record says that the person came to the meeting: no longer if it was moved to another day since.
+
+    Only a later day undoes it: one who was scanned after a meeting's end was late. `meeting` is None where its time is no question.
+    """
+    if not record.state.came:
+        return False
+    moved = meeting is not None and is_of_another_day(record, meeting, rules)
+    return not (moved and is_ours(working, record))
+
+
+def is_of_another_day(record: Record, meeting: Meeting, rules: ListRules) -> bool:
+    """Whether the meeting was moved to a later day since this was recorded."""
+    when = record.scanned_at if record.state.came else record.meeting_starts_at
+    return when is not None and rules.is_too_early(meeting, when)
+
+
+def taken_by(
+    body: CheckInScanned, session: Session | None, record: Record | None, closed: MeetingList | None, rules: ListRules
+) -> ScanRule:
+    """By which rule a code counts that was taken: the one that somebody would want to know of first."""
+    meeting = session.meeting(body.meeting_id) if session else None
+    if session is not None and session.state is SessionStanding.CANCELLED:
+        return ScanRule.SESSION_CANCELLED
+    if record is not None and not record.with_place:
+        return ScanRule.WITHOUT_PLACE if record.role is Role.PARTICIPANT else ScanRule.GUEST
+    if closed is not None:
+        return ScanRule.AFTER_CLOSING
+    if meeting is not None and body.scanned_at >= meeting.ends_at:
+        return ScanRule.AFTER_THE_END
+    return ScanRule.LATE if by_code(meeting, body.scanned_at, rules).arrived_at else ScanRule.IN_TIME
+
+
+def role_of(session: Session | None, record: Record | None, person_id: str, *, with_place: bool) -> Role:
+    """As what somebody is there. Whoever has a place is a participant; whoever was a trainer stays one, also if others train now."""
+    if with_place:
+        return Role.PARTICIPANT
+    if record is not None and record.role is not Role.PARTICIPANT:
+        return record.role
+    is_trainer = session is not None and person_id in session.trainers
+    return Role.TRAINER if is_trainer else Role.PARTICIPANT
+
+
+def _is_contradicted_by(record: Record, scanned_at: dt.datetime) -> bool:
+    """Whether somebody who keeps the list has said that the person was not there, and may have known of this code.
+
+    What was marked before the code was read does not speak against it: the person came after that. What was put right after the list
+    had closed was decided on all there was.
+    """
+    if not record.is_marked or record.state.came:
+        return False
+    return record.corrected or (
+        record.state.is_told and record.scanned_at is not None and scanned_at <= record.scanned_at
+    )
