@@ -72,6 +72,7 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
         Kind("mails given up", _notices("given_up"), "refused for good, or for too long, or not to be written: tried again once the address or the name is another"),
         Kind("mails whose outcome nobody knows", _notices("outcome_unknown"), "may have left, and may not: look in the server's log, then settle them"),
         Kind("mails that came too late", _notices("too_late"), "the session ended, or an offer, before somebody could be told: no server would take the mail, or something was not known. Who and why: `GET /api/v1/notices?state=too_late`"),
+        Kind("towns called and nobody to tell", _notices("calls_for_nobody"), "a town may nominate, and the directory names no coordinator of it today (`TeamMemberJoined`): once it does, they are told"),
         Kind("people unreachable", _notices("unreachable"), "erased, or their contact forgotten: never told"),
         Kind("waiting for a person", _notices("waiting_for_person"), "the directory has not said their name"),
         Kind("waiting for a contact", _notices("waiting_for_contact"), "the directory has not said their address"),

@@ -15,6 +15,7 @@ from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.state import MAKE, REMEMBER
 from services.notifications.tables import TABLES
+from services.notifications.towns import Answered, derive_nominated
 from shared import telemetry
 from shared.books.watermark import is_heard
 from shared.process.runtime import Runtime, run
@@ -26,12 +27,13 @@ SERVICE = Service(
         "programme.people",
         "programme.contacts",
         "programme.cities",
+        "programme.teams",
     ),
     decisions=("programme.rules", "programme.sessions", "enrolment.events"),
     own=("notifications.events", "notifications.keys"),
     make=MAKE,
     tables=TABLES,
-    derive=DERIVE,
+    derive={**DERIVE, Answered: derive_nominated},
     remember=REMEMBER,
     load=store.load,
     load_derived=store.load,

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.decisions import POSTPONED
 from services.notifications.differences import given_up, is_open, live
 from services.notifications.kinds import KINDS
+from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
 from services.notifications.ledger import Belief, NoticeState
 from services.notifications.tables import CONTACT, NOTICE, OPEN, PERSON, TOLD
@@ -166,6 +167,7 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
             "to_do": to_do,
             **people,
             "untold": untold,
+            "calls_for_nobody": await connection.scalar(CALLS_FOR_NOBODY, {"now": now}),
             "outcome_unknown": found["outcome_unknown"],
             "told_by_others": found["told_by_others"],
         },

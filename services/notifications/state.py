@@ -13,11 +13,21 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
-from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
+from services.notifications.towns import answered_of, call_of, member_of
+from shared.contracts.directory import (
+    ContactForgotten,
+    ContactRegistered,
+    MembershipFact,
+    PersonErased,
+    PersonMerged,
+    PersonRegistered,
+)
 from shared.contracts.enrolment import (
     AskedFor,
+    CallFact,
     EnrolmentRefused,
     EnrolmentWithdrawn,
+    NominationAnswered,
     PlaceFact,
     PlaceOffered,
     PlacesSettled,
@@ -354,6 +364,9 @@ MAKE: dict[Any, Any] = {
     EnrolmentRefused: refusal_of,
     PlacesSettled: settled_of,
     SessionAtRisk: risk_of,
+    **dict.fromkeys(members(MembershipFact), member_of),
+    **dict.fromkeys(members(CallFact), call_of),
+    NominationAnswered: answered_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
     LinkKeyStated: link_key_of,

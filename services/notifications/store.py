@@ -20,6 +20,7 @@ from services.notifications.tables import (
     LINK_KEY,
     MAILBOX,
     MOST,
+    NOMINATED,
     NOTICE,
     NOW,
     OPEN,
@@ -31,8 +32,9 @@ from services.notifications.tables import (
     Pair,
     is_of,
 )
+from services.notifications.towns import Nominated
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import EnrolmentRefused, PlaceState
+from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, PlaceState
 from shared.contracts.notifications import NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
@@ -94,7 +96,11 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    keys = sa.and_(kind.scope.recipient == due.c.recipient, kind.scope.key == sa.func.split_part(due.c.about, "/", 2))
+    keys = sa.and_(
+        kind.scope.recipient == due.c.recipient,
+        kind.scope.key == sa.func.split_part(due.c.about, "/", 2),  # By this an index finds it …
+        kind.about == due.c.about,  # … and this tells it from what is about another town, or another nomination.
+    )
     found = kind.around(due.join(kind.scope.keys, keys, isouter=not kind.yields_to))
     statement = sa.select(
         *due.c, *TOLD.c, *NOTICE.c, *PERSON.c, *CONTACT.c, MAILBOX, kind.made_of, *kind.columns
@@ -217,6 +223,7 @@ _SAID_OF_PLACES = sa.select(PLACE_SAID).where(any_of(PLACE_SAID.c.session_id, "s
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """For outcomes heard back from our own stream: what was told so far. For sessions and places: what is remembered of them."""
     outcomes: list[Pair] = []
+    nominated: set[tuple[str, str]] = set()
     sessions: set[tuple[str, str, int]] = set()
     places: set[tuple[str, str, str, int]] = set()
     for one in inputs:
@@ -225,6 +232,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 outcomes.append((body.recipient, body.about))
             case Heard(body=SessionState() as body):
                 sessions.add((body.session_id, one.source, one.version))
+            case Heard(body=NominationAnswered() as body):
+                nominated |= {(body.session_id, nominee.person_id) for nominee in body.people}
             case Heard(body=EnrolmentRefused()):
                 pass  # It leaves the place as it stands.
             case Heard(body=PlaceState() as body):
@@ -232,6 +241,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if outcomes:
         pairs = frozenset(outcomes)
         reads.rows(working[Told], _TOLD_OF, {"pairs": sorted(pairs)}, Loaded(Told.KEY, pairs))
+    if nominated:
+        reads.by_key(working[Nominated], NOMINATED, nominated)
     if not sessions and not places:
         return
     reads.by_key(working[SessionSaid], SESSION_SAID, sessions)

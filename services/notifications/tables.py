@@ -25,8 +25,16 @@ from services.notifications.state import (
     Topic,
     Town,
 )
-from shared.contracts.directory import ContactFact, PersonFact
-from shared.contracts.enrolment import EnrolmentRefused, PlaceFact, PlacesSettled, SessionAtRisk
+from services.notifications.towns import Answered, Call, Member, Nominated
+from shared.contracts.directory import ContactFact, MembershipFact, PersonFact
+from shared.contracts.enrolment import (
+    CallFact,
+    EnrolmentRefused,
+    NominationAnswered,
+    PlaceFact,
+    PlacesSettled,
+    SessionAtRisk,
+)
 from shared.contracts.model import Event, members
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
@@ -68,6 +76,15 @@ REFUSAL = table_of(
     extra=[sa.Index("refusal_person", "person_id"), sa.Index("refusal_heard", "heard_at")],
 )
 RISK = table_of(Risk, "risk", METADATA, extra=[sa.Index("risk_heard", "heard_at")])
+MEMBER = table_of(Member, "member", METADATA, extra=[sa.Index("member_city", "city_id")])
+CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_heard", "heard_at"), sa.Index("call_until", "until")])
+ANSWERED = table_of(Answered, "answered", METADATA, extra=[sa.Index("answered_heard", "heard_at")])
+NOMINATED = table_of(
+    Nominated,
+    "nominated",
+    METADATA,
+    extra=[sa.Index("nominated_person", "person_id"), sa.Index("nominated_heard", "heard_at")],
+)
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 NOTICE = table_of(
     Notice,
@@ -119,6 +136,10 @@ TABLES: dict[type[Row], sa.Table] = {
     PlaceSaid: PLACE_SAID,
     Refusal: REFUSAL,
     Risk: RISK,
+    Member: MEMBER,
+    Call: CALL,
+    Answered: ANSWERED,
+    Nominated: NOMINATED,
     Notice: NOTICE,
     Settled: SETTLED,
     Told: TOLD,
@@ -140,12 +161,15 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         ((EnrolmentRefused,), REFUSAL),
         ((PlacesSettled,), SETTLED),
         ((SessionAtRisk,), RISK),
+        (members(MembershipFact), MEMBER),
+        (members(CallFact), CALL),
+        ((NominationAnswered,), ANSWERED),
     )
     for kind in kinds
 }
 """Where the row of what others say stands."""
-COMPARED_AS_A_WHOLE: frozenset[type[Event]] = frozenset({*members(CityFact), TopicDefined})
-"""What many sessions are called by, and seldom said: by such news the whole is compared."""
+COMPARED_AS_A_WHOLE: frozenset[type[Event]] = frozenset({*members(CityFact), *members(MembershipFact), TopicDefined})
+"""What many sessions are about, and seldom said: by such news the whole is compared."""
 
 
 def is_of(kind: str) -> sa.ColumnElement[bool]:

@@ -72,6 +72,21 @@ class RefusalTold(_OfSession):
     """When enrolment opens, as told."""
 
 
+class CallTold(_OfSession):
+    """That a town may nominate people for it."""
+
+    of: Literal["call"] = "call"
+    town_id: Id
+    town_name: Line | None = None
+    places: Count
+    """How many of the town may have a place, as told."""
+    nominate_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.nominate_until
+
+
 class RiskTold(_OfSession):
     """That fewer people have confirmed than it needs."""
 
@@ -81,7 +96,7 @@ class RiskTold(_OfSession):
     enrolled: Count
 
 
-Says = Annotated[SessionTold | ReminderTold | OfferTold | RefusalTold | RiskTold, Field(discriminator="of")]
+Says = Annotated[SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold, Field(discriminator="of")]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
 
@@ -103,7 +118,8 @@ class NoticeOutcome(Fact):
     kind: Word
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
-    `at_risk` to the office. Others may follow."""
+    `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
+    coordinators, `nominated` to whom they named. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

@@ -44,6 +44,7 @@ from tests.faults.trained import ATTENDANCE
 from tests.notifications.building import (
     BEFORE,
     NOW,
+    call,
     contact,
     content,
     notice,
@@ -198,6 +199,7 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
         ("mails given up", [place(), GIVEN_UP], None, ()),
         ("mails whose outcome nobody knows", [place(), IN_DOUBT], None, ()),
+        ("towns called and nobody to tell", [call()], None, ()),
         ("people unreachable", [place(), dataclasses.replace(contact(), erased=True)], None, ()),
         ("waiting for a person", [place(person_id="p"), contact("p")], None, ()),
         ("waiting for a contact", [place(person_id="p"), person("p")], None, ()),

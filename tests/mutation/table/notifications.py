@@ -489,4 +489,61 @@ MUTATIONS = (
         "            asked |= frozenset(Subject)",
         ("tests/notifications/test_concern.py::test_for_one_place_one_kind_is_looked_for_and_nothing_else",),
     ),
+    Mutation(
+        "who takes an offer too late asks for a place",
+        "services/notifications/state.py",
+        "    asked_for = AskedFor.PLACE if accepts else body.asked_for",
+        "    asked_for = body.asked_for",
+        (
+            "tests/notifications/test_refusal.py::test_who_took_an_offer_too_late_is_told_so_and_nobody_is_for_what_their_coordinator_asked",
+        ),
+    ),
+    Mutation(
+        "who goes by a substitution is told that",
+        "services/notifications/kinds/place.py",
+        "        return sessions.SUBSTITUTED if self.facts.is_substituted else None",
+        "        return None",
+        ("tests/notifications/test_substitution.py",),
+    ),
+    Mutation(
+        "only whoever coordinates a town today is called",
+        "services/notifications/kinds/call.py",
+        "        if session is None or not self.coordinates:",
+        "        if session is None:",
+        (
+            "tests/notifications/test_towns.py::test_whoever_coordinates_a_town_that_is_called_is_told_how_many_may_come_and_until_when",
+        ),
+    ),
+    Mutation(
+        "an answered town is not reminded",
+        "services/notifications/kinds/unanswered.py",
+        "or self.is_answered or",
+        "or",
+        (
+            "tests/notifications/test_towns.py::test_an_answered_town_one_just_called_or_one_not_told_of_the_call_as_it_is_is_not_reminded",
+        ),
+    ),
+    Mutation(
+        "whoever has something in the session hears of no nomination in vain",
+        "services/notifications/kinds/nominated.py",
+        "not is_mailed(its.reason) or _has_something(place):",
+        "not is_mailed(its.reason):",
+        ("tests/notifications/test_towns.py::test_who_came_in_or_has_something_hears_of_that_and_of_no_nomination",),
+    ),
+    Mutation(
+        "of two answers about one person the newer counts",
+        "services/notifications/towns.py",
+        "(before.decided_at, before.nomination_id) <= order:",
+        "True:",
+        (
+            "tests/notifications/test_towns.py::test_of_two_answers_about_one_person_the_newer_counts_in_whatever_order_they_are_heard",
+        ),
+    ),
+    Mutation(
+        "a mail to one town is told from a mail to another",
+        "services/notifications/store.py",
+        "        kind.about == due.c.about,",
+        "        sa.true(),",
+        ("tests/notifications/test_towns.py::test_whoever_coordinates_two_towns_is_told_of_each",),
+    ),
 )
