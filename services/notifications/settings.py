@@ -37,6 +37,15 @@ class NotificationsSettings(Settings):
     return_path: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,10}@[A-Za-z0-9.-]{1,180}$")] | None = None
     """Where what cannot be delivered comes back to: each mail's envelope has an address of its own, such as
     `bounce+…@odbicia.example.org` for `bounce@odbicia.example.org`. None: the sender's address."""
+    return_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Where we listen for it by SMTP; the MX of the return path's domain leads here. None: nowhere."""
+    return_bytes: Annotated[int, Field(ge=16 * 1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
+    """The largest mail that is taken there: reports often return the whole of ours."""
+    return_connections: Annotated[int, Field(ge=1, le=1000)] = 20
+    return_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long one connection may last, whatever it says."""
+    returns_a_minute: Annotated[int, Field(ge=1)] = 600
+    """More than so many are told to come later."""
     dkim_key_file: Path | None = None
     """The key that mails are signed with, for the domain of `sender` (PEM; RSA or Ed25519)."""
     dkim_selector: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$")] | None = None
@@ -104,6 +113,8 @@ class NotificationsSettings(Settings):
             raise ValueError(
                 "whoever signs in insists on TLS: smtp_tls must be starttls or always (or never, on a network of your own)"
             )
+        if self.return_port is not None and self.return_path is None:
+            raise ValueError("return_port needs return_path: nothing would come there")
         if (self.dkim_key_file is None) != (self.dkim_selector is None):
             raise ValueError("dkim_key_file and dkim_selector go together")
         return self
