@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rollcall import demo, migrate, parked, publish, rebuild, status, switching, tail, token, up
+from rollcall import demo, explain, migrate, parked, publish, rebuild, status, switching, tail, token, up
 from rollcall.terminal import EXIT_CODES, Commands
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
 
 for panel, commands in {
     "Run it": (demo.demo, up.up, switching.down, switching.stop, switching.start),
-    "Look": (status.status, tail.tail),
+    "Look": (status.status, explain.explain, tail.tail),
     "Act": (publish.publish,),
     "Repair": (rebuild.rebuild, migrate.migrate),
 }.items():

@@ -63,9 +63,12 @@ class Session(FactRow):
     topic: str
     city_id: str
     venue: str
+    address: str | None
     meetings: tuple[Meeting, ...]
     trainers: tuple[str, ...]
     """Person ids."""
+    certificate_minutes: int | None
+    """For how long one has to have been there to get a certificate. None: the installation's share of the whole."""
     starts_at: dt.datetime
     ends_at: dt.datetime
     state: SessionStanding
@@ -211,8 +214,10 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.topic,
         body.city_id,
         body.venue,
+        body.address,
         tuple(meeting.as_named() for meeting in body.meetings),
         body.trainers,
+        body.certificate_minutes,
         body.starts_at,
         body.ends_at,
         session_standing_after(body),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.attendance.state import MeetingList, Record, RecordSaid
-from shared.contracts.attendance import Method, Presence, Role
+from shared.contracts.attendance import AttendanceCorrected, Method, Presence, Role
 from shared.contracts.enrolment import WithdrawalReason
 from shared.events.envelope import NO_PARTITION
 from shared.state.working import Unchanged
@@ -261,7 +261,7 @@ def test_after_the_closing_a_mark_is_refused_and_the_office_corrects() -> None:
         "jan corrected from absent to late",
         "day-1 closed: 2 present, 0 absent, 0 unknown, 0 without",
     ]
-    fact: Any = desk.mind.said[-2].body
+    (fact,) = [one.body for one in desk.mind.said if isinstance(one.body, AttendanceCorrected)]
     assert (fact.decided_by, fact.note, fact.was.minutes, fact.minutes) == ("office", "signed at ten", 0, 300)
     assert desk.counted() == 2
 

@@ -19,7 +19,7 @@ from services.notifications.kinds import KINDS, Subject
 from services.notifications.ledger import Told
 from services.notifications.state import CANCELLED, MAKE, Place, PlaceSaid, Session
 from services.notifications.tables import COMPARED_AS_A_WHOLE, HEARD_IN, TABLES
-from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
+from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import (
     CallEnd,
     CallFact,
@@ -162,7 +162,7 @@ async def test_no_kind_is_forgotten_that_a_fact_concerns(engine: AsyncEngine, ki
             new = after[subject] - before[subject]
             assert not new or subject in asked, (subject, len(new), sorted(new)[:3])
             assert {(recipient, about.split("/")[1]) for recipient, about in new} <= keys, subject
-    if kind not in (PersonErased, ContactForgotten) and HEARD_IN[kind] is not tables.MEMBER:
+    if kind not in (PersonErased, PersonMerged, ContactForgotten) and HEARD_IN[kind] is not tables.MEMBER:
         assert any(after[subject] - before[subject] for subject in Subject)
 
 
