@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.embedded.ports import choose_free
+from services.notifications import differences
 from services.notifications.listening import Listener
-from services.notifications.suppressing import Suppression
 from shared.deciding.transaction import Decider
 from shared.testing import eventually
-from tests.notifications.building import contact, open_notice, place
+from tests.notifications.building import contact, open_notice, place, suppression
 from tests.notifications.office import SERVICE, Office
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_bounces import report, wild
@@ -120,17 +120,25 @@ async def test_more_than_so_many_a_minute_are_told_to_come_later(office: Office)
 
 
 async def test_one_connection_more_than_may_be_is_closed_and_who_dawdles_is_cut_off(office: Office) -> None:
-    async with listening(office, return_connections=1, return_seconds=5.0) as listener:
+    async with listening(office, return_connections=1, return_seconds=2.0) as listener:
         reader, writer = await asyncio.open_connection("127.0.0.1", office.settings.return_port)
         assert (await reader.readline()).startswith(b"220")
         other, its = await asyncio.open_connection("127.0.0.1", office.settings.return_port)
         assert b"421" in await other.read()
         its.close()
-        for _ in range(40):  # Busy all the time, and to no end.
+        said = 0
+
+        def is_cut_off() -> bool:
+            nonlocal said
             with contextlib.suppress(ConnectionError):
-                writer.write(b"NOOP\r\n")
-                await writer.drain()
-        await eventually(lambda: not listener.callers)
+                writer.write(
+                    (b"NOOP", b"RSET", b"HELO x", b"EHLO x", b"HELP")[said % 5] + b"\r\n"
+                )  # Busy, and to no end.
+            said += 1
+            return not listener.callers
+
+        await eventually(is_cut_off)
+        assert said < 200  # aiosmtpd itself would hear fifty of each.
         writer.close()
 
 
@@ -148,20 +156,17 @@ async def test_it_says_nothing_about_anybody_and_relays_nothing(office: Office, 
     assert answers[-2].startswith("5")
 
 
+async def test_what_is_withheld_is_not_planned_over_and_over(office: Office) -> None:
+    await office.is_true(place())
+    parameters = {"now": SERVICE.clock(), "most": 9} | office.settings.rules.parameters()
+    for row, expected in ((suppression(), 0), (suppression(holds=False, version=2), 1)):
+        await office.is_true(row)
+        async with office.engine.begin() as connection:
+            assert (await differences.plan_all(connection, parameters)).total() == expected
+
+
 async def test_the_office_lets_an_address_through(office: Office) -> None:
-    row = Suppression(
-        "rollcall/notifications",
-        1,
-        True,
-        "e",
-        contact().heard_at,
-        "person-1",
-        "0000.0",
-        True,
-        "5.1.1",
-        "n",
-        contact().heard_at,
-    )
+    row = suppression()
     await office.is_true(place(), row)
     async with office.server.listening(), office.sending():
         await office.has_looked()
