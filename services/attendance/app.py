@@ -26,9 +26,10 @@ def service_of(rules: ListRules) -> Service:
     """Attendance, whose lists close by these rules."""
     return Service(
         name="attendance",
-        facts=("programme.people", "programme.cities", "notifications.keys"),
+        facts=("programme.people", "notifications.keys"),
         decisions=(
             "programme.rules",
+            "programme.cities",
             "programme.sessions",
             "enrolment.events",
             "attendance.scans",

@@ -42,9 +42,11 @@ def explain_routes(runtime: Runtime) -> APIRouter:
 
     @routes.get("/places/{person_id}/explain", responses=may_answer(*READ, NO_SUCH_PATH))
     async def explain(session_id: SessionId, person_id: PersonId, then: Annotated[Then, Query()]) -> Explanation:
-        """Why this person has, had or lacks a place in this session: the chain of what was said of it and what came of it, with the
-        numbers of that moment. Nothing is worked out anew, and nothing told that was heard later than the moment asked about. That
-        the session, or the person, is not known is an answer, too."""
+        """Why this person has, had or lacks a place in this session.
+
+        The chain of what was said of it and what came of it, with the numbers of that moment. Nothing is worked out anew, and nothing told that was heard later than the moment asked about. That
+        the session, or the person, is not known is an answer, too.
+        """
         now = runtime.service.clock()
         async with runtime.engine.connect() as connection:
             known = await reading.known(connection, session_id, person_id)

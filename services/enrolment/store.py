@@ -1,5 +1,5 @@
-"""Enrolment's tables, and the SQL for what a transaction loads. Only this file, views.py, reading.py and pages/reading.py
-speak SQL."""
+"""Enrolment's tables, and the SQL for what a transaction loads. Only this file, views.py, listing.py,
+reading.py and pages/reading.py speak SQL."""
 
 from __future__ import annotations
 

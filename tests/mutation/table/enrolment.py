@@ -557,7 +557,7 @@ MUTATIONS = (
     Mutation(
         "what is so already is answered",
         "services/enrolment/handlers.py",
-        '        working.leave_unchanged(heard, ALREADY_SO, stands.event_id if stands else "")',
+        '        _leave_unchanged(working, heard, stands.event_id if stands else "")',
         "        pass",
         ("tests/enrolment/test_office.py",),
     ),
