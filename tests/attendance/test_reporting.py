@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -208,7 +208,16 @@ observed = st.one_of(
 )
 
 
-@settings(max_examples=cases(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=cases(60),
+    deadline=None,
+    phases=(
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    ),  # Each try is a database: to find a smaller one takes minutes.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(taken=st.lists(observed, min_size=2, max_size=14), every=st.integers(3, 6))
 def test_as_of_a_moment_a_report_says_what_was_reported_then_and_both_are_what_the_oracle_counts(
     databases: Databases, taken: list[tuple[Any, ...]], every: int
