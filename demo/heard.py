@@ -184,6 +184,16 @@ class Heard:
         return dict(members)
 
     @cached_property
+    def coordinators(self) -> Counter[str]:
+        """How many coordinators each town has who can be written to."""
+        return Counter(
+            member.city_id
+            for person_id, members in self.members.items()
+            for member in members
+            if member.kind == "coordinator" and member.until_date is None and person_id in self.reachable
+        )
+
+    @cached_property
     def sessions(self) -> dict[str, Session]:
         """All sessions, nobody in them yet."""
         return {

@@ -260,6 +260,8 @@ def _told(heard: Heard, filled: dict[str, Session], tally: Tally) -> Books:
         "offered_by_session": offered,
         "refused": sum(person_id in heard.reachable for _, person_id in tally.refused),
         "at_risk": tally.at_risk,
+        "call": tally.told["call"],
+        "nomination_answered": tally.told["nomination_answered"],
         "without_address": without_address,
         "people": people,
     }

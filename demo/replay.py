@@ -50,6 +50,8 @@ class Tally:
     refused: set[tuple[str, str]] = field(default_factory=set)
     """Session and person of those who asked for a place, were refused and have none."""
     at_risk: int = 0
+    told: Counter[str] = field(default_factory=Counter)
+    """Mails to coordinators, by kind: one to each of the town."""
     most_of_town: dict[str, int] = field(default_factory=dict)
     """By session, the most places that one town has."""
 
@@ -89,6 +91,7 @@ class _Training:
         self._is_open = self._terms.get("opens_at", "") <= heard.now.isoformat()
         if self._is_open:
             tally.calls += len(self._towns())
+            tally.told["call"] += sum(heard.coordinators[city_id] for city_id in self._towns())
         # Nobody can have confirmed when that was looked at: the training had just been heard of.
         tally.at_risk += self._terms.get("decision_date", "9999") <= today and "minimum" in self._terms
 
@@ -157,6 +160,7 @@ class _Training:
 
     def _nominate(self, city_id: str, people: list[str], mode: str) -> None:
         self._tally.nominations += 1
+        self._tally.told["nomination_answered"] += self._heard.coordinators[city_id]
         reasons = {person_id: self._why_not_named(person_id, city_id) for person_id in people}
         kept, count = {name: replace(claim) for name, claim in self._claims.items()}, self._count
         for person_id, reason in reasons.items():

@@ -33,6 +33,8 @@ BELIEFS = {
 COUNTED = {
     "refused": "people told of a refusal",
     "at_risk": "trainings of which the office knows that too few confirmed",
+    "call": "coordinators called to nominate",
+    "nomination_answered": "coordinators told what became of those they named",
 }
 """Kinds of mail of which it is determined who is told and of what: counted by recipient and subject. The oracle's `told` names them so."""
 

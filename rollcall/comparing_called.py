@@ -3,6 +3,7 @@ says, fact by fact."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +65,8 @@ class Decided:
     substitutions: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     at_risk: set[str] = field(default_factory=set)
-    _on_offer: set[tuple[str, str]] = field(default_factory=set)
+    _made: set[tuple[str, str, dt.datetime | None]] = field(default_factory=set)
+    """Offers, by when they were made."""
 
     def hear(self, body: Fact) -> None:
         """Takes one fact, heard for the first time."""
@@ -84,13 +86,11 @@ class Decided:
         which = (body.session_id, body.person_id)
         self.places[which] = body
         if isinstance(body, PlaceOffered):
-            self.offers["made"] += which not in self._on_offer
-            self._on_offer.add(which)
-            return
+            offer = (*which, body.offered_at)
+            self.offers["made"] += offer not in self._made  # Else it is said anew, and is the same.
+            self._made.add(offer)
         if isinstance(body, EnrolmentRefused):
             self.refusals[body.reason] += 1
-        else:
-            self._on_offer.discard(which)
         match body:
             case EnrolmentWithdrawn(reason=WithdrawalReason.OFFER_EXPIRED):
                 self.offers["expired"] += 1
@@ -99,7 +99,9 @@ class Decided:
             case ParticipantEnrolled(asked_for=AskedFor.OFFER):
                 self.offers["accepted"] += 1
             case PlaceState(asked_for=AskedFor.OFFER) if not isinstance(body, EnrolmentRefused):
-                self.offers["declined"] += 1  # They are out, or wait behind all others.
+                self.offers["declined"] += (
+                    1  # They are out, or wait behind all others; if nobody else can come, they are asked again.
+                )
             case _:
                 pass
 

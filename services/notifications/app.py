@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications import reading, store
 from services.notifications.api import app_of
 from services.notifications.ledger import DERIVE
+from services.notifications.listening import Listener
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.state import MAKE, REMEMBER
@@ -58,6 +59,8 @@ def runtime_of() -> tuple[Runtime, Any]:
     runtime.changed.append(sender.news)
     runtime.said.append(sender.said)
     runtime.loops += sender.loops()
+    if settings.return_port is not None:
+        runtime.loops.append(Listener(runtime.decider, settings, own_heard=runtime.own_heard).run)
 
     async def books(connection: AsyncConnection) -> dict[str, Any]:
         own = await reading.books(connection, now=SERVICE.clock(), rules=settings.rules)

@@ -163,3 +163,5 @@ class Letter:
     message_id: str
     notice_id: str
     stated_at: dt.datetime
+    thread: str | None = None
+    """What the mails that belong together refer to."""

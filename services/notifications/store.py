@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.keys import LinkKey, SigningKey
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind, Reading, Rules
-from services.notifications.ledger import Notice, OpenNotice, Told
+from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
+from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
     CONTACT,
     LINK_KEY,
@@ -28,9 +30,11 @@ from services.notifications.tables import (
     PLACE_SAID,
     SESSION_SAID,
     SIGNING_KEY,
+    SUPPRESSION,
     TOLD,
     Pair,
     is_of,
+    withheld,
 )
 from services.notifications.towns import Nominated
 from services.notifications.untold import Addressee, Truth
@@ -44,6 +48,7 @@ from shared.service import Inputs
 from shared.state.rows import Loaded, Rows, loaded_by
 from shared.state.working import Working
 
+LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 METADATA = TOLD.metadata
 """The tables of this service, for whoever compares them with what was migrated."""
 
@@ -103,7 +108,15 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
     )
     found = kind.around(due.join(kind.scope.keys, keys, isouter=not kind.yields_to))
     statement = sa.select(
-        *due.c, *TOLD.c, *NOTICE.c, *PERSON.c, *CONTACT.c, MAILBOX, kind.made_of, *kind.columns
+        *due.c,
+        *TOLD.c,
+        *NOTICE.c,
+        *PERSON.c,
+        *CONTACT.c,
+        MAILBOX,
+        kind.made_of,
+        withheld(due.c.recipient),
+        *kind.columns,
     ).select_from(
         found.outerjoin(NOTICE, NOTICE.c.notice_id == due.c.notice_id).outerjoin(
             PERSON, PERSON.c.person_id == due.c.recipient
@@ -145,14 +158,14 @@ async def take(
         reading = Reading(row)
         notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
         person, contact = reading.next(Person), reading.next(Contact)
-        mailbox, made_of = reading.values(2)
+        mailbox, made_of, is_withheld = reading.values(3)
         assert notice is not None
         pair = frozenset([(notice.recipient, notice.about)])
         working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
         working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
         working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = KINDS[subject].read(reading, rules)
-        to = Addressee(person, contact, mailbox, made_of)
+        to = Addressee(person, contact, mailbox, made_of, is_withheld)
         if KINDS[subject].to_office and rules.office is not None:
             to = replace(rules.office, made_of=made_of)
         taken.append((notice, Truth(matter, to)))
@@ -212,6 +225,46 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
         found = await connection.execute(_OPEN_OF, {"pairs": pairs})
         working[OpenNotice].loaded(rows_as(OpenNotice, found), Loaded(OpenNotice.KEY, frozenset(pairs)))
     return notice
+
+
+# --- what comes back -----------------------------------------------------------------------
+
+_IS_OPEN = sa.select(sa.exists().where(OPEN.c.notice_id == sa.bindparam("notice_id")))
+_CAME_BACK = (
+    sa.select(sa.func.count())
+    .select_from(NOTICE)
+    .where(
+        NOTICE.c.recipient == sa.bindparam("recipient"),
+        NOTICE.c.state == NoticeState.BOUNCED,
+        sa.cast(NOTICE.c.said, JSONB)["mailbox"].astext == sa.bindparam("mailbox"),
+        NOTICE.c.decided_at > sa.bindparam("since", type_=sa.DateTime(timezone=True)),
+    )
+)
+
+
+async def load_returned(connection: AsyncConnection, working: Working, notice_id: str) -> tuple[Notice | None, int]:
+    """A notice whose mail came back, with all that this may touch, locked; and how many mails to its address came back for something that
+    passes, since that was last let through."""
+    notice = await load_settled(connection, working, notice_id)
+    if notice is None:
+        return None, 0
+    known = await load_suppression(connection, working, notice.recipient)
+    since = known.decided_at if known is not None and not known.holds else LONG_AGO
+    where = {"recipient": notice.recipient, "mailbox": notice.said.mailbox, "since": since}
+    return notice, int((await connection.execute(_CAME_BACK, where)).scalar_one())
+
+
+async def load_suppression(connection: AsyncConnection, working: Working, recipient: str) -> Suppression | None:
+    """What is held back of mail to somebody, locked."""
+    reads = Reads(connection)
+    reads.by_key(working[Suppression], SUPPRESSION, [(recipient,)])
+    await reads.run()
+    return working[Suppression].get(recipient)
+
+
+async def is_under_way(connection: AsyncConnection, notice_id: str) -> bool:
+    """Whether a notice's outcome is not written yet."""
+    return bool((await connection.execute(_IS_OPEN, {"notice_id": notice_id})).scalar_one())
 
 
 # --- hearing facts -------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from services.notifications.state import (
     Topic,
     Town,
 )
+from services.notifications.suppressing import Suppression
 from services.notifications.towns import Answered, Call, Member, Nominated
 from shared.contracts.directory import ContactFact, MembershipFact, PersonFact
 from shared.contracts.enrolment import (
@@ -122,6 +123,12 @@ DIGEST_KEY = sa.Table(
     schema=KEPT,
 )
 """What digests are made under: one row, made at the first start and backed up. It never leaves this database."""
+SUPPRESSION = table_of(
+    Suppression,
+    "suppression",
+    METADATA,
+    extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
+)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
 """What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
@@ -145,6 +152,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Told: TOLD,
     OpenNotice: OPEN,
     LinkKey: LINK_KEY,
+    Suppression: SUPPRESSION,
     SigningKey: SIGNING_KEY,
 }
 
@@ -215,6 +223,15 @@ MAILBOX: sa.ColumnElement[str | None] = sa.case(
     (CONTACT.c.email.is_not(None), digest(CONTACT.c.person_id, sa.func.lower(CONTACT.c.email)))
 )
 """Of the address: lower case, because a directory that writes it otherwise one night means the same mailbox."""
+
+
+def withheld(recipient: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether mail to the contact's address is held back."""
+    return sa.exists().where(
+        SUPPRESSION.c.recipient == recipient, SUPPRESSION.c.holds, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)
+    )
+
+
 WRITTEN_TO = (
     CONTACT.c.person_id,
     CONTACT.c.email,
@@ -222,6 +239,11 @@ WRITTEN_TO = (
     *(of_first(PERSON, column, CONTACT.c.person_id) for column in ("given_name", "family_name")),
 )
 """What every mail is made of that a person's address and name are."""
+
+
+async def digest_key(connection: AsyncConnection) -> str:
+    """What also the addresses are made under to which mail comes back."""
+    return str((await connection.execute(sa.select(DIGEST_KEY.c.key))).scalar_one())
 
 
 async def ensure_key(connection: AsyncConnection) -> None:

@@ -110,3 +110,12 @@ def test_one_more_of_a_town_than_its_share_is_found() -> None:
 def test_the_same_offer_that_is_said_anew_is_one_offer() -> None:
     again = place(PlaceOffered, "three", **HELD)
     assert differing((*FACTS[:8], again, *FACTS[8:])) == []
+
+
+def test_whoever_declines_and_is_asked_again_has_had_two_offers() -> None:
+    later = {name: moment + dt.timedelta(minutes=1) for name, moment in HELD.items()}
+    again = place(PlaceOffered, "five", **later, asked_for="offer")
+    decided = Decided()
+    for fact in (place(PlaceOffered, "five", **HELD), again):
+        decided.hear(fact)
+    assert decided.offers == {"made": 2, "declined": 1}

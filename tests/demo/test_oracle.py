@@ -137,6 +137,12 @@ def test_the_full_demo_calls_all_54_towns(demos: dict[Scale, tuple[Programme, Bo
     assert books["called"]["calls"] == 7 * 54 + 3  # One is not open yet, the story's is for three.
 
 
+def test_every_coordinator_of_a_called_town_is_told(demo: tuple[Programme, Books]) -> None:
+    _, books = demo
+    assert books["told"]["call"] >= books["called"]["calls"]
+    assert books["told"]["nomination_answered"] >= books["called"]["nominations"]
+
+
 def test_the_storys_training_ends_as_it_is_told(demo: tuple[Programme, Books]) -> None:
     programme, books = demo
     story = programme.story

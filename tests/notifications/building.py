@@ -25,6 +25,7 @@ from services.notifications.state import (
     Topic,
     Town,
 )
+from services.notifications.suppressing import Suppression
 from services.notifications.towns import Answered, Call, Member, Nominated, two_days_before
 from services.notifications.untold import Addressee, Truth
 from shared.contracts.directory import MemberKind
@@ -208,6 +209,14 @@ def truth(its_place: Place | None = None, its_session: Session | None = None, **
     known = {name: value for name, value in changes.items() if name in _OF_FACTS}
     to = {name: value for name, value in changes.items() if name not in _OF_FACTS}
     return Truth(PlaceMatter(facts(its_place, its_session, **known)), addressee(**to))
+
+
+def suppression(**changes: Any) -> Suppression:
+    """Of whatever address the person has: the digest is under another key."""
+    return replace(
+        Suppression(*_meta(BEFORE, "rollcall/notifications"), "person-1", "0000.0", True, "5.1.1", "notice-1", BEFORE),
+        **changes,
+    )
 
 
 def open_notice(**changes: Any) -> OpenNotice:

@@ -163,7 +163,7 @@ MUTATIONS = (
     Mutation(
         "the demo: an offer that is said anew is one offer",
         "rollcall/comparing_called.py",
-        'self.offers["made"] += which not in self._on_offer',
+        'self.offers["made"] += offer not in self._made',
         'self.offers["made"] += 1',
         ("tests/cli/test_comparing_called.py::test_the_same_offer_that_is_said_anew_is_one_offer",),
     ),

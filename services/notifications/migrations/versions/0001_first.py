@@ -350,6 +350,23 @@ CREATE TABLE projection.settled (
 
 CREATE INDEX settled_heard ON projection.settled (heard_at);
 
+CREATE TABLE projection.suppression (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    recipient TEXT NOT NULL,
+    mailbox TEXT NOT NULL,
+    holds BOOLEAN NOT NULL,
+    status TEXT,
+    notice_id TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT suppression_key PRIMARY KEY (recipient)
+);
+
+CREATE INDEX suppression_holds ON projection.suppression (recipient) WHERE holds;
+
 CREATE TABLE projection.told (
     recipient TEXT NOT NULL,
     about TEXT NOT NULL,
