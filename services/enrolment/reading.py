@@ -61,7 +61,8 @@ async def known(connection: AsyncConnection, session_id: str, person_id: str) ->
     told = await _told(connection, [session, f"person/{person_id}"], [f"person/{person_id}"])
     ids = [person_id]
     while also := also_known_as(told, ids):
-        told += await _told(connection, [f"person/{one}" for one in also], [])
+        theirs = [f"person/{one}" for one in also]
+        told += await _told(connection, theirs, theirs)
         ids += also
     unsaid = rows_as(Unsaid, await connection.execute(_UNSAID, {"session": session_id, "ids": ids}))
     named = {"session": session_id, "named": [{"person_id": person_id}]}

@@ -25,7 +25,8 @@ def known_of(mind: Mind, person_id: str, session_id: str = "s") -> Known:
     told += [one for one in mind[Told] if one.subject == f"person/{person_id}" and one not in told]
     ids = [person_id]
     while also := also_known_as(told, ids):
-        told += [one for one in mind[Told] if one.about in {f"person/{each}" for each in also}]
+        theirs = {f"person/{each}" for each in also}
+        told += [one for one in mind[Told] if one.about in theirs or one.subject in theirs]
         ids += also
     said = mind.said
     ours = [one for one in said if one.subject in (place, f"{session}/correction")]

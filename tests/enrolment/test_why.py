@@ -230,6 +230,15 @@ def test_ids_that_went_into_one_another_are_told_of_once_each(office: Office) ->
     assert len(merged) == len(set(merged)) == 2
 
 
+def test_an_id_that_went_on_into_somebody_else_is_not_told_of_any_more(office: Office) -> None:
+    office.session()
+    office.hear(PersonMerged(person_id="anna", into_person_id="celina"), at=NOON + HOUR, now=NOON + HOUR)
+    office.hear(PersonMerged(person_id="anna", into_person_id="dawid"), at=NOON + DAY, now=NOON + DAY)
+    of_teams = [step for step in why(office, "celina").steps if step.what == "joined_team"]
+    assert len(of_teams) == 1
+    assert len([step for step in why(office, "dawid").steps if step.what == "joined_team"]) == 2
+
+
 # --- refusals -------------------------------------------------------------------------------
 
 
