@@ -15,7 +15,6 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import differences, tables
-from services.notifications.app import SERVICE
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.ledger import Told
 from services.notifications.state import CANCELLED, MAKE, Place, PlaceSaid, Session
@@ -36,7 +35,14 @@ from shared.contracts.enrolment import (
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
-from shared.contracts.notifications import LinkKeyStated
+from shared.contracts.notifications import (
+    AddressReleased,
+    AddressSuppressed,
+    LinkKeyStated,
+    NoticeBounced,
+    NoticeFailed,
+    NoticeSent,
+)
 from shared.contracts.planner import SessionCancelled, SessionFact
 from shared.deciding.news import News
 from shared.state.rows import Row
@@ -63,7 +69,7 @@ from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 
 LATER = NOW + dt.timedelta(microseconds=1)
-OURS = tuple(kind for kind in MAKE if kind.stream in SERVICE.own)
+OURS = (NoticeSent, NoticeFailed, NoticeBounced, AddressSuppressed, AddressReleased, LinkKeyStated)
 NOT_KNOWN_YET = (tables.PERSON, tables.CONTACT, tables.TOWN, tables.TOPIC)
 OF_PLACES = (ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn)
 
