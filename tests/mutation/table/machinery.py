@@ -102,10 +102,10 @@ MUTATIONS = (
         ("tests/contracts/test_kinds.py",),
     ),
     Mutation(
-        "a contract in no table is found",
-        "shared/contracts/gate.py",
-        "    return [model for model in contracts if model.type_name() not in EVENTS]",
-        "    return []",
+        "a contract counts where it is declared, and once",
+        "shared/contracts/__init__.py",
+        "    and declared.__module__ == publisher.__name__",
+        "    and True",
         ("tests/contracts/test_kinds.py",),
     ),
     Mutation(
