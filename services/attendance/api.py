@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Query
 from services.attendance import rosters, views
 from services.attendance.answers import AttendanceBooks, DecidedClosing, DecidedScan, OnList, OnRoster, Said, TakenScan
 from services.attendance.answers import Session as SessionShown
+from services.attendance.certificates_api import certificate_routes
 from services.attendance.checking import NotAsked, Scan, Scans, requests_of, take
 from services.attendance.keeping import keeping_routes
 from services.attendance.lists import OF_A_LIST, CloseList
@@ -185,4 +186,5 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     app.include_router(read)
     app.include_router(write)
     app.include_router(keeping_routes(runtime))
+    app.include_router(certificate_routes(runtime, settings))
     return app

@@ -8,14 +8,18 @@ from typing import Any
 
 from services.attendance import books, handlers, store
 from services.attendance.api import app_of
+from services.attendance.certificate_handling import and_certify, on_list
+from services.attendance.certificates import DERIVE_SERIES, MAKE_CERTIFICATES
 from services.attendance.history import REMEMBER
 from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE
 from shared import telemetry
+from shared.contracts.attendance import ListFact
 from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
 from shared.service import Service
+from shared.web.pages.kit import Office, Pages
 
 
 def service_of(rules: ListRules) -> Service:
@@ -31,12 +35,12 @@ def service_of(rules: ListRules) -> Service:
             "attendance.office",
         ),
         own=("attendance.events",),
-        make=MAKE,
+        make={**MAKE, **MAKE_CERTIFICATES},
         tables=store.TABLES,
-        react=handlers.REACT,
-        decide=handlers.DECIDE,
-        due=handlers.DUE,
-        derive=DERIVE,
+        react=and_certify({**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}),
+        decide=and_certify(handlers.DECIDE),
+        due=and_certify(handlers.DUE),
+        derive={**DERIVE, **DERIVE_SERIES},
         rules=rules,
         remember=REMEMBER,
         lock=store.lock,
@@ -58,7 +62,10 @@ def runtime_of() -> tuple[Runtime, Any]:
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
     runtime.health.own_books.append(partial(books.books, rules=settings.rules))
-    return runtime, app_of(runtime, settings)
+    app = app_of(runtime, settings)
+    office = Office(settings.organiser_name, settings.organiser)
+    Pages("services.attendance.pages", office, assets=settings.assets).add_to(app, runtime)
+    return runtime, app
 
 
 if __name__ == "__main__":

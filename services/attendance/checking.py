@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
 
 from services.attendance import rosters, views
@@ -22,7 +22,7 @@ from services.attendance.scanning import ALREADY_PRESENT, MARK_STANDS, meeting_a
 from services.attendance.state import MeetingList, Record, Session
 from shared.books.holding import HELD_OUTCOME, Outcome
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.model import Event, Id, Moment
+from shared.contracts.model import ID_PATTERN, Event, Id, Moment
 from shared.deciding.commands import IdReused, NotYet, Undecidable
 from shared.events.envelope import Heard, Reason
 from shared.process.runtime import Runtime
@@ -44,39 +44,48 @@ _SCAN: JsonDict = {
 }
 
 
+_EITHER: JsonDict = {"anyOf": [{"required": ["session_id", "meeting_id", "person_id"]}, {"required": ["ticket"]}]}
+"""As JSON Schema says `_says_whose`."""
+_NEVER_NULL = ("session_id", "meeting_id", "person_id", "ticket")
+IdOrNot = Annotated[Id | None, WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
+TicketOrNot = Annotated[
+    Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[!-~]+$")] | None,
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "pattern": r"^[!-~]+$"}),
+]
+
+
 class Scan(BaseModel):
     """A code that was read at the door of a meeting: a person's id, or their ticket."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SCAN]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SCAN], **_EITHER})
 
-    session_id: Id | None = Field(
-        None, description="Needed with `person_id`; with a ticket: refused if it is for another one."
+    session_id: IdOrNot = Field(
+        None, description="Needed with `person_id`; with a ticket: refused if that is for another one."
     )
-    meeting_id: Id | None = Field(
-        None, description="Needed with `person_id`; with a ticket: else the one of that time."
+    meeting_id: IdOrNot = Field(
+        None, description="Needed with `person_id`; with a ticket: else the meeting of that time."
     )
-    person_id: Id | None = None
-    ticket: Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[!-~]+$")] | None = (
-        None
-    )
+    person_id: IdOrNot = Field(None, description="With a ticket: refused if that is somebody else's.")
+    ticket: TicketOrNot = Field(None, description="Instead of whose it is.")
     scanned_at: Moment
     device_id: Id | None = None
 
     @model_validator(mode="after")
     def _says_whose(self) -> Self:
-        if (self.person_id is None) == (self.ticket is None):
-            raise ValueError("either person_id or ticket must be said")
-        if self.person_id is not None and (self.session_id is None or self.meeting_id is None):
-            raise ValueError("session_id and meeting_id must be said with person_id")
+        if any(name in self.model_fields_set and getattr(self, name) is None for name in _NEVER_NULL):
+            raise ValueError("what is not known is left out")
+        if self.ticket is None and None in (self.session_id, self.meeting_id, self.person_id):
+            raise ValueError("either a ticket must be said, or session_id, meeting_id and person_id")
         return self
+
+
+_KEPT: JsonDict = _SCAN | {"id": "0199aa00-0000-7000-8000-000000000001"}
 
 
 class KeptScan(Scan):
     """A scan that a device has kept, under the id that it gave it then."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [_SCAN | {"id": "0199aa00-0000-7000-8000-000000000001"}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_KEPT], **_EITHER})
 
     id: Key = Field(description="Of this scan alone. Sent again under it, also days later, it is the same scan.")
 
@@ -86,7 +95,7 @@ class Scans(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"scans": [_SCAN | {"id": "0199aa00-0000-7000-8000-000000000001"}]}]},
+        json_schema_extra={"examples": [{"scans": [_KEPT]}]},
     )
 
     scans: Annotated[list[KeptScan], Field(min_length=1, max_length=MOST_SCANS)]
@@ -125,6 +134,8 @@ def _read(scan: Scan, keys: dict[str, VerifyingKey], now: dt.datetime) -> tuple[
         return NotAsked(ScanRule(f"ticket_{ticket}"))
     if scan.session_id is not None and scan.session_id != ticket.session_id:
         return NotAsked(ScanRule.TICKET_OF_ANOTHER_SESSION, ticket.person_id, ticket.session_id)
+    if scan.person_id is not None and scan.person_id != ticket.person_id:
+        return NotAsked(ScanRule.TICKET_OF_ANOTHER_PERSON, ticket.person_id, ticket.session_id)
     return ticket.session_id, ticket.person_id
 
 

@@ -18,6 +18,7 @@ from services.attendance.subjects import meeting_named, session_named, session_s
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import AttendanceListClosed, ListFact, PresenceFact
+from shared.contracts.certificates import CertificateFact
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import PlaceFact
 from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
@@ -122,7 +123,9 @@ def on_reconcile(working: Working, moment: Due) -> None:
     _count_all(working, session_id, None)
 
 
-Touching = SessionFact | PlaceFact | PresenceFact | ListFact | AboutSomebody | ReopeningRequested | CloseList
+Touching = (
+    SessionFact | PlaceFact | PresenceFact | ListFact | CertificateFact | AboutSomebody | ReopeningRequested | CloseList
+)
 """What attendance acts on, or derives moments from. Of everything else that it hears it makes rows, and decides nothing."""
 
 

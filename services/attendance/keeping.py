@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic.config import JsonDict
 
 from services.attendance import rosters, views
@@ -25,7 +25,7 @@ from shared.contracts.marks import Mark, MarkedBy, MarkRequested, RecordCorrecti
 from shared.contracts.model import Id, Line, Moment
 from shared.deciding.commands import IdReused, NotYet, Undecidable
 from shared.events.envelope import Reason
-from shared.problems import CHANGED_SINCE, COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, NOT_VALID, WRITE, Problem
+from shared.problems import CHANGED_SINCE, COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, WRITE
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, IfMatch, Office, Writer, command
 from shared.web.refusing import may_answer
@@ -42,7 +42,7 @@ IfMatchOrNot = Annotated[
     str | None,
     Header(
         alias="If-Match",
-        pattern=r'^"[!#-~]{1,100}"$',
+        pattern=r"^[!-~]{1,102}$",
         description=(
             'The `tag`, in quotes, of the record that was looked at; `"0"`: there was none. If it stands otherwise by now, nothing is'
             " done. Without one it is set whatever stands."
@@ -84,12 +84,6 @@ class Marked(BaseModel):
     )
     device_id: Id | None = None
     note: Line | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.arrived_at and self.left_at and self.left_at <= self.arrived_at:
-            raise ValueError("left_at must be after arrived_at")
-        return self
 
 
 class Corrected(Marked):
@@ -217,8 +211,6 @@ def keeping_routes(runtime: Runtime) -> APIRouter:
     ) -> DecidedMark:
         """Says who a walk-in is: what is recorded under that id is theirs. Once the list has closed, by a token of scope `office`. The
         answer shows the record of the person."""
-        if who.person_id == person_id:
-            raise Problem(NOT_VALID, "they are on the list under this id already", field="person_id")
         about: dict[str, Any] = {"session_id": session_id, "meeting_id": meeting_id, "person_id": who.person_id}
         about["walk_in"] = person_id
         kind = RecordCorrectionRequested if "office" in actor.scopes else MarkRequested

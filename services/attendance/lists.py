@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import field
 from typing import Any
 
+from services.attendance.certificates import CertificateRules
 from services.attendance.state import NUMBERS, MeetingList, Record, Session
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import AttendanceCorrected, AttendanceListClosed, AttendanceListReopened
@@ -61,6 +63,7 @@ class ListRules:
     """A code that was read no longer than this after the beginning counts from the beginning."""
     console: str | None = None
     """The `ce_source` of the office's console, if one asks over Kafka. None: the office is heard over HTTP alone."""
+    certificates: CertificateRules = field(default_factory=CertificateRules)
 
     def closes_at(self, meeting: Meeting) -> dt.datetime:
         return meeting.ends_at + self.close_after

@@ -134,6 +134,8 @@ def _link(
 ) -> list[PresenceFact] | Unchanged | Refused:
     """Who a walk-in is: what is recorded under that id is theirs, and said of nobody else any more. Whoever is there already stays so."""
     body, now = heard.body, working.now
+    if body.walk_in == body.person_id:
+        return Refused(Reason.UNDECIDABLE, "they are on the list under this id already")
     if walk_in is None or not walk_in.state.came or not is_ours(working, walk_in):
         if walk_in is not None and walk_in.linked_to == body.person_id:
             return Unchanged(AS_IT_WAS, walk_in.event_id)
@@ -209,6 +211,8 @@ def _wrong_time(heard: MarkHeard, meeting: Meeting | None, rules: ListRules) -> 
         return (
             f"marked at {made.isoformat()}, the meeting {meeting.meeting_id} begins at {meeting.starts_at.isoformat()}"
         )
+    if body.arrived_at and body.left_at and body.left_at <= body.arrived_at:
+        return f"they left at {body.left_at.isoformat()}, and came at {body.arrived_at.isoformat()}"
     times = [one for one in (body.arrived_at, body.left_at) if one is not None]
     if any(not meeting.starts_at <= one <= meeting.ends_at or one > heard.appended_at for one in times):
         lies = f"from {meeting.starts_at.isoformat()} to {meeting.ends_at.isoformat()}"

@@ -27,6 +27,10 @@ NO_TICKET = Kind(
     "This ticket lets nobody in",
     "Look up the rule that the detail names; note the person by hand.",
 )
+NO_SUCH_CERTIFICATE = Kind(
+    "no-such-certificate", 404, "No such certificate", "Look its number up in the list of certificates."
+)
+NOT_THERE = Kind("not-there", 409, "The person was not there", "Have the list put right, if it is wrong.")
 
 SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
 MeetingId = Annotated[

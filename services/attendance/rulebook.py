@@ -39,6 +39,7 @@ class ScanRule(StrEnum):
     TICKET_NOT_FOR_CHECK_IN = "ticket_not_for_check_in"
     TICKET_EXPIRED = "ticket_expired"
     TICKET_OF_ANOTHER_SESSION = "ticket_of_another_session"
+    TICKET_OF_ANOTHER_PERSON = "ticket_of_another_person"
 
 
 TEXTS: dict[ScanRule, tuple[str, str]] = {
@@ -132,9 +133,7 @@ TEXTS: dict[ScanRule, tuple[str, str]] = {
         "Ten odnośnik jest prawdziwy, ale nie jest biletem: poszukaj tego z kodem.",
     ),
     ScanRule.TICKET_EXPIRED: ("The time of this ticket is over.", "Ten bilet stracił ważność."),
-    ScanRule.TICKET_OF_ANOTHER_SESSION: (
-        "A ticket for another session.",
-        "Bilet na inne szkolenie.",
-    ),
+    ScanRule.TICKET_OF_ANOTHER_SESSION: ("A ticket for another session.", "Bilet na inne szkolenie."),
+    ScanRule.TICKET_OF_ANOTHER_PERSON: ("Somebody else's ticket.", "Bilet innej osoby."),
 }
 """What people read, in English and Polish."""

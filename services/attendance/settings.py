@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from services import SERVICES
+from services.attendance.certificates import CertificateRules
+from services.attendance.documents.sheets import Logo, Programme
 from services.attendance.lists import ListRules
 from shared.settings import Settings
 
 
+class LogoFile(BaseModel):
+    """A picture for the head of every document: SVG, PNG, JPEG, GIF or WebP."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Path
+    shows: str
+    """Read aloud to whoever does not see it."""
+
+
 class AttendanceSettings(Settings):
-    """When lists close, beside what every service needs."""
+    """When lists close and what stands on documents, beside what every service needs."""
 
     port: int = SERVICES["attendance"].port
     lists_close_after: dt.timedelta = dt.timedelta(hours=6)
@@ -24,6 +40,30 @@ class AttendanceSettings(Settings):
     console: str | None = None
     """Whose word on `attendance.office` is the office's, by `ce_source`; over HTTP it is that of a token of scope `office`."""
 
+    base_url: str | None = None
+    """Where people open links; behind the QR code of a certificate. None: certificates have no code."""
+    organiser: str = "szkolenia@rollcall.example.org"
+    """Whom readers of pages ask: the address that mails name."""
+    organiser_name: str = "Biuro Programu Szkoleń"
+    certificate_percent: Annotated[int, Field(ge=1, le=100)] = 80
+    """Of the minutes of all meetings; what a session says of itself goes before."""
+    certificate_series: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._:-]{0,40}(\{year\})?[A-Za-z0-9._:-]{0,12}$", min_length=1)
+    ] = "RC-{year}"
+    """What stands before the number; with `{year}` a series begins anew each year."""
+    programme_name: str = "Program Szkoleń"
+    """In the head of every document; below, the project's number and, at the foot, who pays for it."""
+    programme_project: str | None = None
+    programme_funding: str | None = None
+    programme_logos: tuple[LogoFile, ...] | None = None
+    """As JSON: `[{"file": "/logos/eu.svg", "shows": "Unia Europejska"}]`. Read once, at start."""
+
+    @property
+    def programme(self) -> Programme:
+        """The head of every document. OSError: a logo cannot be read."""
+        logos = tuple(Logo(one.file.read_bytes(), one.shows) for one in self.programme_logos or ())
+        return Programme(self.programme_name, self.programme_project or "", self.programme_funding or "", logos)
+
     @property
     def rules(self) -> ListRules:
         return ListRules(
@@ -34,4 +74,5 @@ class AttendanceSettings(Settings):
             held_for=self.held_for,
             late_after=self.late_after,
             console=self.console,
+            certificates=CertificateRules(self.certificate_percent, self.certificate_series),
         )

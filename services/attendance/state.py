@@ -19,7 +19,7 @@ from shared.contracts.attendance import (
     Role,
     presence_after,
 )
-from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import PlaceFact, Standing, standing_after
 from shared.contracts.model import members
 from shared.contracts.notifications import LinkKeyStated
@@ -38,6 +38,8 @@ class Person(FactRow):
     given_name: str | None
     family_name: str | None
     erased: bool
+    merged_into: str | None = None
+    """Who they turned out to be."""
 
 
 @immutable
@@ -61,9 +63,12 @@ class Session(FactRow):
     topic: str
     city_id: str
     venue: str
+    address: str | None
     meetings: tuple[Meeting, ...]
     trainers: tuple[str, ...]
     """Person ids."""
+    certificate_minutes: int | None
+    """For how long one has to have been there to get a certificate. None: the installation's share of the whole."""
     starts_at: dt.datetime
     ends_at: dt.datetime
     state: SessionStanding
@@ -187,6 +192,10 @@ def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
 
 
+def merged_person_of(heard: Heard[PersonMerged]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, False, heard.body.into_person_id)
+
+
 def erased_person_of(heard: Heard[PersonErased]) -> Person:
     return Person(*meta(heard), heard.body.person_id, None, None, True)
 
@@ -205,8 +214,10 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.topic,
         body.city_id,
         body.venue,
+        body.address,
         tuple(meeting.as_named() for meeting in body.meetings),
         body.trainers,
+        body.certificate_minutes,
         body.starts_at,
         body.ends_at,
         session_standing_after(body),
@@ -296,6 +307,7 @@ def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
 
 MAKE: dict[Any, Any] = {
     PersonRegistered: person_of,
+    PersonMerged: merged_person_of,
     PersonErased: erased_person_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(SessionFact), session_of),

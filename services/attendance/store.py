@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.attendance.certificates import Certificate, Series, Topic, issued_on
+from services.attendance.certifying import all_closed
 from services.attendance.closing import counts_as
 from services.attendance.handlers import request_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
-from services.attendance.lists import LIST, AboutSomebody, CloseList
+from services.attendance.lists import LIST, AboutSomebody, CloseList, rules_of
 from services.attendance.outcomes import is_ours
 from services.attendance.state import LinkKey, MeetingList, Person, Place, Record, RecordSaid, Session, Town
 from services.attendance.subjects import list_subject, session_named, session_subject
@@ -30,6 +32,7 @@ from shared.contracts.attendance import (
     Presence,
     Role,
 )
+from shared.contracts.certificates import CertificateIssued, CertificateSuperseded
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import (
     EnrolmentRefused,
@@ -78,6 +81,18 @@ RECORD_SAID = table_of(RecordSaid, "record_said", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 LIST_TABLE = table_of(MeetingList, "list", METADATA)
 IS_CLOSED = ~LIST_TABLE.c.is_open
+TOPIC = table_of(Topic, "topic", METADATA)
+CERTIFICATE = table_of(
+    Certificate,
+    "certificate",
+    METADATA,
+    extra=[
+        sa.UniqueConstraint("series", "serial", name="certificate_once_in_its_series"),
+        sa.Index("certificate_session", "session_id"),
+        sa.Index("certificate_person", "person_id"),
+    ],
+)
+SERIES = table_of(Series, "series", METADATA)
 CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
 TABLES = {
     Person: PERSON,
@@ -89,6 +104,9 @@ TABLES = {
     RecordSaid: RECORD_SAID,
     LinkKey: LINK_KEY,
     MeetingList: LIST_TABLE,
+    Topic: TOPIC,
+    Certificate: CERTIFICATE,
+    Series: SERIES,
 }
 
 
@@ -127,7 +145,10 @@ def is_so(presence: Presence) -> sa.ColumnElement[bool]:
 
 
 SCOPE = sa.Table("scope", METADATA, sa.Column("session_id", sa.Text, primary_key=True), schema=KEPT)
-"""One row a session, locked first by every transaction that decides something about it."""
+"""One row a session, locked first by every transaction that decides something about it; and one for the numbers of certificates, which
+is locked last."""
+NUMBERS = "/certificates"
+"""No session is called so: no id holds a slash."""
 
 _wanted = sa.func.unnest(sa.bindparam("sessions", type_=ARRAY(sa.Text()))).table_valued(
     sa.column("session_id", sa.Text), name="wanted"
@@ -148,6 +169,9 @@ _LISTS = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions")
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _SAID = sa.select(PLACE_SAID).where(any_of(PLACE_SAID.c.session_id, "sessions"))
 _ALL_SAID = sa.select(RECORD_SAID).where(any_of(RECORD_SAID.c.session_id, "sessions"))
+_CERTIFICATES = sa.select(CERTIFICATE).where(any_of(CERTIFICATE.c.session_id, "sessions"))
+_TOPICS = sa.select(TOPIC).where(any_of(TOPIC.c.topic, "topics"))
+_HAVE_A_CLOSED_LIST = sa.select(sa.exists().where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED))
 _RECORDS = sa.select(RECORD).where(any_of(RECORD.c.session_id, "sessions"))
 
 
@@ -163,7 +187,7 @@ class _Touched:
     counted: set[str] = field(default_factory=set)
     """Sessions whose lists are counted: everyone in them is needed."""
     placed: set[str] = field(default_factory=set)
-    """Sessions that changed, or in which a place or somebody else's record did: counted if a list of ours is closed there."""
+    """Sessions that changed, or in which a place or somebody else's record or list did: counted if a list of ours is closed there."""
     due: set[tuple[str, str]] = field(default_factory=set)
     scans: set[tuple[str, str, str]] = field(default_factory=set)
     """(session, meeting, person)"""
@@ -171,6 +195,19 @@ class _Touched:
     """What is said of places: (session, person, source, version)"""
     recorded: set[tuple[str, str, str, str, int]] = field(default_factory=set)
     """What others say of who came: (session, meeting, person, source, version)"""
+    topics: set[str] = field(default_factory=set)
+    """Of sessions that are stated."""
+    series: set[str] = field(default_factory=set)
+    """In which certificates are stated."""
+
+
+_NUMBER_NOTHING = (
+    *(SessionDrafted, SessionScheduled, SessionRescheduled, SessionCancelled, SessionCompleted),
+    *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
+    *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
+    *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
+)
+"""Kinds by which no list closes and no certificate is stated. Whatever is not among them is taken to be able to do that."""
 
 
 def _session_of(one: Heard[Any] | Due) -> str | None:
@@ -222,11 +259,16 @@ def _touched(inputs: Inputs) -> _Touched:
                     | SessionCompleted()
                 ):
                     found.woken.add(session_subject(session_id))
+                    found.topics.add(body.topic)
                     for about in (found.timed, found.placed):
                         about.add(session_id)
                     found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
                 case AttendanceListClosed() | AttendanceListReopened():
                     found.due.add((LIST, list_subject(session_id, body.meeting_id)))
+                    if one.source != OURS:
+                        found.placed.add(session_id)
+                case CertificateIssued() | CertificateSuperseded():
+                    found.series.add(body.series)
                 case CloseList() | ReopeningRequested():
                     found.woken.add(session_subject(session_id))
                     for about in (found.timed, found.counted):
@@ -243,12 +285,28 @@ async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
     """One decider a session at a time. Rows are entered and then locked in key order, so that no two wait for each other."""
     sessions = sorted({session_id for one in inputs if (session_id := _session_of(one)) is not None})
     if sessions:
-        await connection.execute(_ENTER_SCOPE, {"sessions": sessions})
-        await connection.execute(_LOCK, {"sessions": sessions})
+        await _enter(connection, sessions)
+        if await _may_number(connection, inputs, sessions):
+            await _enter(connection, [NUMBERS])
+
+
+async def _enter(connection: AsyncConnection, scopes: list[str]) -> None:
+    await connection.execute(_ENTER_SCOPE, {"sessions": scopes})
+    await connection.execute(_LOCK, {"sessions": scopes})
+
+
+async def _may_number(connection: AsyncConnection, inputs: Inputs, sessions: list[str]) -> bool:
+    """Whether a certificate may be issued, or is stated by somebody: then nobody else numbers any meanwhile.
+
+    Scans and facts alone issue none where no list is closed. Asked when the sessions are ours: a list that was being closed is."""
+    if any(not isinstance(one, Heard) or not isinstance(one.body, _NUMBER_NOTHING) for one in inputs):
+        return True
+    return bool((await connection.execute(_HAVE_A_CLOSED_LIST, {"sessions": sessions})).scalar_one())
 
 
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """What `derive` reads and changes beside a fact's own row: the lists of a session, and the moments at which they close."""
+    """What `derive` reads and changes beside a fact's own row: the lists of a session, the moments at which they close, and how far a
+    series is numbered."""
     await _load_derived(reads, working, _touched(inputs))
 
 
@@ -279,6 +337,7 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     # Whoever counts a list says it anew, also that of a meeting that was dropped since.
     due |= {(LIST, list_subject(row.session_id, row.meeting_id)) for row in working[MeetingList]}
     reads.by_key(working[Due], DUE, due)
+    reads.by_key(working[Series], SERIES, {(series,) for series in touched.series})
 
 
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
@@ -295,14 +354,38 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     lists = {(row.session_id, row.meeting_id) for row in ours}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
     counted |= touched.placed & {session_id for session_id, _ in lists}
+    counted |= {session.session_id for session in working[Session] if all_closed(working, session)}
     if counted:
+        if touched.series:
+            await reads.run()  # Apart from the series that is asked for now.
         parameters, asked = {"sessions": sorted(counted)}, loaded_by("session_id", counted)
         reads.rows(working[Place], _PLACES, parameters, asked)
         reads.rows(working[PlaceSaid], _SAID, parameters, asked)
         reads.rows(working[Record], _RECORDS, parameters, asked)
+        reads.rows(working[Certificate], _CERTIFICATES, parameters, asked)
+        topics = sorted(touched.topics | {session.topic for session in working[Session]})
+        reads.rows(working[Topic], _TOPICS, {"topics": topics}, loaded_by("topic", topics))
+        series = rules_of(working).certificates.series_of(issued_on(working.now))
+        reads.by_key(working[Series], SERIES, {(series,)})
+        await reads.run()
+        people = {(record.session_id, record.person_id) for record in working[Record]}
+        await _load_free_numbers(reads, working, series, most=len(people) + len(scans) + len(inputs))
     single = {scan for scan in scans if scan[0] not in counted}
     reads.by_key(working[Place], PLACE, {(session_id, person_id) for session_id, _, person_id in single})
     reads.by_key(working[Record], RECORD, single)
+
+
+async def _load_free_numbers(reads: Reads, working: Working, series: str, *, most: int) -> None:
+    """Of so many numbers that would come next, that nobody has stated a certificate under them. One that somebody has, in a series
+    that they call otherwise, is passed over."""
+    known = working[Series].get(series)
+    serial = known.last if known else 0
+    while most > 0:
+        numbers = {(rules_of(working).certificates.number_of(series, serial + one),) for one in range(1, most + 1)}
+        reads.by_key(working[Certificate], CERTIFICATE, numbers)
+        await reads.run()
+        serial += most
+        most = sum(working[Certificate].get(*number) is not None for number in numbers)
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:

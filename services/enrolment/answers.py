@@ -183,6 +183,29 @@ class OnRoster(Shape):
     tag: str = Field(description="For `If-Match`: the same while nothing is said anew of this place.")
 
 
+class Known(Shape):
+    """Somebody, as the directory has them."""
+
+    person_id: str
+    given_name: str
+    family_name: str
+
+
+class LikelyDouble(Shape):
+    """People of one town's team who are called the same, however it is written: perhaps one human, entered twice."""
+
+    model_config = exemplified(
+        city_id="geonames:776597",
+        people=[
+            {"person_id": "person-0001", "given_name": "Żaneta", "family_name": "Wiśniewska"},
+            {"person_id": "person-0007", "given_name": "Zaneta", "family_name": "Wisniewska"},
+        ],
+    )
+
+    city_id: str
+    people: list[Known]
+
+
 class Place(Shape):
     """How a place stands now."""
 

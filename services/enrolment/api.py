@@ -10,7 +10,15 @@ from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import coordinating, views
-from services.enrolment.answers import DecidedRequest, EnrolmentBooks, OfficeDecision, OnRoster, Session, Town
+from services.enrolment.answers import (
+    DecidedRequest,
+    EnrolmentBooks,
+    LikelyDouble,
+    OfficeDecision,
+    OnRoster,
+    Session,
+    Town,
+)
 from services.enrolment.office_api import office_routes
 from services.enrolment.paths import NO_SUCH_SESSION, NO_SUCH_TOWN, CityId, SessionId, found
 from shared.contracts.model import Id, OptionalLine
@@ -72,6 +80,12 @@ def app_of(runtime: Runtime) -> FastAPI:
         if not towns:
             raise Problem(NO_SUCH_TOWN, f"nothing has been heard of {city_id}", field="city_id")
         return towns[0]
+
+    @read.get("/people/doubles", responses=may_answer(*READ))
+    async def list_doubles() -> list[LikelyDouble]:
+        """People who may be one human entered twice: of one town, and called the same. That they are one the directory says."""
+        async with runtime.engine.connect() as connection:
+            return await views.doubles(connection)
 
     @read.get("/sessions", responses=may_answer(*READ))
     async def list_sessions(page: Annotated[SessionPage, Query()]) -> list[Session]:

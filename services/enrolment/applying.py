@@ -12,6 +12,7 @@ from services.enrolment.state import (
     Line,
     LinkKey,
     Membership,
+    Merged,
     Need,
     Nomination,
     Person,
@@ -24,7 +25,14 @@ from services.enrolment.state import (
     Town,
 )
 from services.enrolment.subjects import session_subject, town_subject
-from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered, last_day_after
+from shared.contracts.directory import (
+    MembershipFact,
+    PersonErased,
+    PersonFact,
+    PersonMerged,
+    PersonRegistered,
+    last_day_after,
+)
 from shared.contracts.enrolment import (
     AskedFor,
     CallEnd,
@@ -83,6 +91,10 @@ def town_of(heard: Heard[CityFact]) -> Town:
 
 def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
+
+
+def merged_person_of(heard: Heard[PersonMerged]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, False, heard.body.into_person_id)
 
 
 def erased_person_of(heard: Heard[PersonErased]) -> Person:
@@ -164,6 +176,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.nomination_id,
         body.substitute_for,
         body.substituted_by,
+        body.had,
         body.decided_at,
     )
 
@@ -311,7 +324,17 @@ def _set_due(working: Working, kind: str, subject: str, at: dt.datetime | None, 
         working[Due].remove(kind, subject)
 
 
+def follow_person(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PersonFact]) -> None:
+    """Who has gone into somebody else, until something else is said of them."""
+    assert isinstance(new, Person)
+    if new.merged_into is not None:
+        working[Merged].put(Merged(new.person_id, new.merged_into, new.heard_at))
+    else:
+        working[Merged].remove(new.person_id)
+
+
 DERIVE: dict[type[FactRow], Derive] = {
+    Person: follow_person,
     Place: follow_place,
     Nomination: follow_nomination,
     Session: follow_session,
@@ -324,6 +347,7 @@ MAKE: dict[Any, Any] = {
     StageOpened: stage_of,
     TopicDefined: topic_of,
     PersonRegistered: person_of,
+    PersonMerged: merged_person_of,
     PersonErased: erased_person_of,
     TrainingNeedDeclared: need_of,
     PlacesSettled: settled_of,

@@ -20,7 +20,6 @@ from services.enrolment.eligibility import (
     gives_until,
     in_time_for,
     is_ahead,
-    is_erased,
     is_out,
     seated_in,
     seats_of,
@@ -30,6 +29,7 @@ from services.enrolment.eligibility import (
 )
 from services.enrolment.offering import offer_ends
 from services.enrolment.overlaps import clashes, in_the_way
+from services.enrolment.people import is_erased, survivor
 from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
 from services.enrolment.state import Line, Membership, Place, Session, Settled
 from services.enrolment.stating import NO_REPLY, Asked, refuse
@@ -306,9 +306,9 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
             membership = in_time_for(working, session, place.person_id)
             if membership is not None:
                 at_once = clashes(working, session, place.person_id)
-                entries.append(
-                    Entry(place.person_id, membership.city_id, place.basis, returning=place, clashes_with=at_once)
-                )
+                entry = Entry(place.person_id, membership.city_id, place.basis, returning=place, clashes_with=at_once)
+                was_frozen = place.decided_at >= gives_until(working, session)
+                entries.append(replace(entry, regains=was_frozen and place.had == Standing.ENROLLED))
     return entries
 
 
@@ -318,9 +318,10 @@ def _team(working: Working, session: Session, places: Iterable[Place]) -> list[E
         return []
     has = {place.person_id for place in places if place.is_active or was_taken_by_rule(place)}
     out = {place.person_id for place in places if is_out(place, session)}
-    people = {member.person_id for member in working[Membership].where("city_id", session.city_id)} - has - out
-    found = (in_time_for(working, session, person_id) for person_id in people)
-    joined = sorted((one.from_date, one.person_id) for one in found if one is not None)
+    members = working[Membership].where("city_id", session.city_id)
+    people = {survivor(working, member.person_id) for member in members} - has - out
+    found = ((in_time_for(working, session, person_id), person_id) for person_id in people)
+    joined = sorted((membership.from_date, person_id) for membership, person_id in found if membership is not None)
     return [
         Entry(
             person_id,

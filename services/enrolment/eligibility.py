@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from services.enrolment.corrections import capacity_of, stated_at
 from services.enrolment.overlaps import clashes
+from services.enrolment.people import is_erased, memberships_of
 from services.enrolment.state import (
     Membership,
     Person,
@@ -73,9 +74,7 @@ def may_stay(working: Working, city_id: str, session: Session) -> bool | None:
 def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
     """The person's memberships of teams that the session is for, on its days, in a fixed order."""
     where = {"city_id": session.city_id} if session.kind == SessionKind.SUPPLEMENTARY else {}
-    for membership in sorted(
-        working[Membership].where("person_id", person_id, **where), key=lambda row: (row.from_date, row.city_id)
-    ):
+    for membership in sorted(memberships_of(working, person_id, **where), key=lambda row: (row.from_date, row.city_id)):
         if membership.covers(session.first_date, session.last_date):
             yield membership
 
@@ -89,10 +88,6 @@ def admits(session: Session, membership: Membership) -> bool:
         and (not who.departments or membership.department in who.departments)
         and (not who.roles or membership.role in who.roles)
     )
-
-
-def is_erased(working: Working, person_id: str) -> bool:
-    return bool(working[Person].where("person_id", person_id, erased=True))
 
 
 def eligible_city(working: Working, session: Session, person_id: str) -> str | RefusalReason | Wait:
@@ -117,7 +112,7 @@ def eligible_city(working: Working, session: Session, person_id: str) -> str | R
         return Wait("town")
     if answers:
         return RefusalReason.TOWN_NOT_QUALIFIED
-    return RefusalReason.NOT_IN_TEAM if working[Membership].where("person_id", person_id) else Wait("person")
+    return RefusalReason.NOT_IN_TEAM if memberships_of(working, person_id) else Wait("person")
 
 
 def why_not_for(working: Working, session: Session, person_id: str, city_id: str) -> RefusalReason | Wait | None:
@@ -126,7 +121,7 @@ def why_not_for(working: Working, session: Session, person_id: str, city_id: str
         return RefusalReason.PERSON_ERASED
     if _is_removed(working, session, person_id):
         return RefusalReason.REMOVED_BY_OFFICE
-    if not working[Membership].where("person_id", person_id):
+    if not memberships_of(working, person_id):
         return Wait("person")
     memberships = [one for one in current_memberships(working, session, person_id) if one.city_id == city_id]
     if not memberships:
@@ -153,7 +148,7 @@ def never_eligible(working: Working, session: Session | None, person_id: str) ->
         return RefusalReason.PERSON_ERASED
     if session is not None and session.state == SessionStanding.CANCELLED:
         return RefusalReason.SESSION_CANCELLED
-    in_no_team = not working[Membership].where("person_id", person_id)
+    in_no_team = not memberships_of(working, person_id)
     if session is not None and in_no_team and working[Person].get(person_id) is not None:
         return RefusalReason.NOT_IN_TEAM
     return RefusalReason.NEVER_KNOWN
@@ -174,7 +169,7 @@ def town_of_place(working: Working, session: Session, place: Place) -> str | Wit
         return WithdrawalReason.TOWN_WITHDRAWN if is_out else WithdrawalReason.TOWN_NOT_QUALIFIED
     if memberships and not admitted:
         return WithdrawalReason.NOT_ADMITTED
-    known = working[Membership].where("person_id", place.person_id)
+    known = memberships_of(working, place.person_id)
     if not known:
         return place.city_id
     ended = (
@@ -213,7 +208,8 @@ def will_not_come(place: Place, session: Session) -> bool:
 def is_out(place: Place, session: Session) -> bool:
     """Whether no rule brings them in: they said that they will not come, or let an offer go. They may ask again."""
     gone = place.state == Standing.WITHDRAWN and place.reason is not None and not place.reason.is_given_back
-    return will_not_come(place, session) or (gone and place.reason != WithdrawalReason.REQUESTED)
+    is_word = place.reason in (WithdrawalReason.REQUESTED, WithdrawalReason.MERGED)
+    return will_not_come(place, session) or (gone and not is_word)
 
 
 def _asked(place: Place, session: Session, asked_for: AskedFor) -> list[dt.datetime]:

@@ -22,19 +22,21 @@ from services.enrolment.decisions import (
     decide_settled,
     decide_withdrawal,
 )
-from services.enrolment.eligibility import Wait, is_erased, never_eligible
+from services.enrolment.eligibility import Wait, never_eligible
+from services.enrolment.merging import decide_merged
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination, taken_until
 from services.enrolment.office import decide_about_place
+from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, ids_of, is_erased, memberships_of
 from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
 from services.enrolment.rules import rules_of
-from services.enrolment.state import Membership, Place, Session
+from services.enrolment.state import Membership, Merged, Place, Session
 from services.enrolment.stating import Asked, refuse
 from services.enrolment.subjects import place_named, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
-from shared.contracts.directory import MembershipFact, PersonErased, PersonRegistered
+from shared.contracts.directory import MembershipFact, PersonErased, PersonFact, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState, SessionMoment
 from shared.contracts.model import Fact, members
 from shared.contracts.office import (
@@ -76,7 +78,7 @@ def on_session(working: Working, heard: Heard[SessionFact]) -> None:
 def on_city(working: Working, heard: Heard[CityFact]) -> None:
     """A town's outcome is known or has changed: its supplementary sessions, its people's places, the requests that waited."""
     city_id = heard.body.city_id
-    people = {member.person_id for member in working[Membership].where("city_id", city_id)}
+    people = all_ids_of(working, (member.person_id for member in working[Membership].where("city_id", city_id)))
     _revise(working, _sessions_about(working, {city_id}, people, heard), heard, subjects_of((), people))
     calling = working[Session].where("kind", SessionKind.IN_DEPTH)
     _call(working, sorted(session.session_id for session in calling if calls_towns(session)), heard, city_id=city_id)
@@ -84,14 +86,17 @@ def on_city(working: Working, heard: Heard[CityFact]) -> None:
 
 def on_membership(working: Working, heard: Heard[MembershipFact]) -> None:
     """Someone joined or left a team."""
-    city_id, person_id = heard.body.city_id, heard.body.person_id
-    _revise(working, _sessions_about(working, {city_id}, {person_id}, heard), heard, subjects_of((), [person_id]))
+    ids = ids_of(working, heard.body.person_id)
+    _revise(working, _sessions_about(working, {heard.body.city_id}, ids, heard), heard, subjects_of((), ids))
 
 
 def on_erasure(working: Working, heard: Heard[PersonErased]) -> None:
     """Nobody can be told any more: places to come and waiting end, and the seats go to whoever waits first."""
-    person_id = heard.body.person_id
-    _revise(working, _sessions_about(working, set(), {person_id}, heard), heard, subjects_of((), [person_id]))
+    if (heard.body.person_id,) in working[Merged].removed():
+        _reconsider(working, heard)
+        return
+    ids = ids_of(working, heard.body.person_id)
+    _revise(working, _sessions_about(working, set(), ids, heard), heard, subjects_of((), ids))
 
 
 def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
@@ -103,8 +108,20 @@ def on_stage(working: Working, heard: Heard[StageOpened]) -> None:
 
 
 def on_registration(working: Working, heard: Heard[PersonRegistered]) -> None:
-    """Somebody is known: what the office has said of them may be done."""
-    _revise(working, (), heard, subjects_of((), [heard.body.person_id]))
+    """Somebody is known: what the office has said of them may be done. Who had gone into somebody else is somebody of their own again."""
+    person_id = heard.body.person_id
+    if (person_id,) in working[Merged].removed():
+        _reconsider(working, heard)
+    else:
+        _revise(working, (), heard, subjects_of((), [person_id]))
+
+
+def on_merge(working: Working, heard: Heard[PersonMerged]) -> None:
+    """Two ids are one human: their places become one in each session, and what was said of both counts for it."""
+    if closes_a_circle(working, heard.body.person_id):
+        who = f"{heard.body.person_id} went into {heard.body.into_person_id}, and that into this"
+        working.set_aside(heard, Reason.UNDECIDABLE, f"{who}: who is to stay, the directory has to say")
+    _reconsider(working, heard)
 
 
 def on_request(working: Working, heard: Heard[EnrolmentRequest]) -> None:
@@ -133,7 +150,7 @@ def on_held_too_long(working: Working, moment: Due) -> None:
 
 
 def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision]) -> Sequence[Fact]:
-    body, asked = heard.body, Asked.by(heard)
+    body, asked = as_of_survivors(working, heard.body), Asked.by(heard)
     session = working[Session].get(body.session_id)
     match body:
         case OfficeRequest():
@@ -198,6 +215,7 @@ def on_session_decided(working: Working, moment: Due) -> None:
 Acting = (
     StageOpened
     | PersonRegistered
+    | PersonMerged
     | PersonErased
     | CityFact
     | MembershipFact
@@ -211,6 +229,7 @@ REACT: dict[Any, Any] = {
     StageOpened: on_stage,
     PersonErased: on_erasure,
     PersonRegistered: on_registration,
+    PersonMerged: on_merge,
     **dict.fromkeys(members(CityFact), on_city),
     **dict.fromkeys(members(MembershipFact), on_membership),
     **dict.fromkeys(members(SessionFact), on_session),
@@ -238,7 +257,17 @@ def is_acted_on(heard: Heard[Any]) -> TypeGuard[Heard[Acting]]:
     return type(heard.body) in members(Acting)
 
 
-def _sessions_about(working: Working, cities: set[str], people: set[str], heard: Heard[Any]) -> list[str]:
+def _reconsider(working: Working, heard: Heard[PersonFact]) -> None:
+    """Looks at all that one human has, under whichever id, and at what the towns have for which they work."""
+    ids = ids_of(working, heard.body.person_id)
+    cities = {one.city_id for one in memberships_of(working, heard.body.person_id)}
+    found = set(_sessions_about(working, cities, ids, heard))
+    # Who has a place for one of these towns may have it by what was said of them under another id.
+    found |= {place.session_id for city_id in cities for place in working[Place].where("city_id", city_id)}
+    _revise(working, sorted(found), heard, subjects_of((), ids))
+
+
+def _sessions_about(working: Working, cities: set[str], people: Iterable[str], heard: Heard[Any]) -> list[str]:
     """Supplementary sessions of these towns, and sessions in which these people have places; of those that were over no place changes."""
     found = {
         session.session_id
@@ -268,6 +297,8 @@ def _revise(
     for session_id in session_ids:
         session = working[Session].get(session_id)
         if session is not None:
+            while merged := decide_merged(working, session, now=now):
+                _say(working, merged, heard, at=at or now, now=now)
             facts = decide_session(working, session, at=at, now=now)
             also = [place.person_id for place in working[Place].where("session_id", session_id)] if is_stated else []
             _say(working, facts, heard, at=at or now, now=now, also=sorted(also))
@@ -358,7 +389,7 @@ def request_of(held: Held) -> Heard[EnrolmentRequest | OfficeDecision]:
 
 def _answer(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], now: dt.datetime) -> None:
     """Decides a request, or holds it. Behind a held one of the same scope it waits its turn."""
-    body, asked = heard.body, Asked.by(heard)
+    body, asked = as_of_survivors(working, heard.body), Asked.by(heard)
     if isinstance(body, OfficeRequest):
         asked = replace(asked, decided_by=heard.source.removeprefix(f"{working.source}/"), note=body.note)
     now = max(now, heard.appended_at)
@@ -366,7 +397,7 @@ def _answer(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], n
     how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": now}
     decided: Sequence[Fact] | Wait | NotDone
     match body:
-        case _ if working.waits_its_turn(body):
+        case _ if working.waits_its_turn(heard.body):
             decided = Wait("turn")
         case EnrolmentRequested():
             decided = decide_request(working, session, body.person_id, **how)
@@ -394,9 +425,17 @@ def _answer(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], n
         working.hold(heard, waits_for=decided.waits_for, expires_at=expires_at)
         return
     _say(working, decided, heard, at=heard.appended_at, now=now)
-    if isinstance(body, AboutAPlace) and not working.is_known(heard):  # It is so already.
+    if isinstance(body, AboutAPlace) and not _is_answered(decided, asked):  # It is so already.
         stands = working[Place].get(body.session_id, body.person_id)
         working.leave_unchanged(heard, ALREADY_SO, stands.event_id if stands else "")
+
+
+def _is_answered(facts: Sequence[Fact], asked: Asked) -> bool:
+    """Whether one of these answers it. What was said of a request that was held nobody has loaded."""
+    return any(
+        isinstance(fact, PlaceState) and (fact.request_source, fact.request_id) == (asked.source, asked.id)
+        for fact in facts
+    )
 
 
 def _correct(

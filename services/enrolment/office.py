@@ -8,9 +8,10 @@ from typing import assert_never
 
 from services.enrolment.corrections import NotDone
 from services.enrolment.decisions import settled_with
-from services.enrolment.eligibility import Wait, asked_since, current_memberships, is_ahead, is_erased, qualifies
+from services.enrolment.eligibility import Wait, asked_since, current_memberships, is_ahead, qualifies
+from services.enrolment.people import is_erased, memberships_of
 from services.enrolment.settling import Entry, Leave
-from services.enrolment.state import Membership, Person, Place, Session
+from services.enrolment.state import Person, Place, Session
 from services.enrolment.stating import NO_OFFER, Asked, answering, asked_at
 from shared.contracts.enrolment import AskedFor, Basis, PlaceState, Standing, WithdrawalReason
 from shared.contracts.office import ExtraPlaceRequested, PriorityRequested, RemovalLiftRequested, RemovalRequested
@@ -71,7 +72,7 @@ def _extra_place(
         return _not_now("the person has said since that they will not come")
     if session.state != SessionStanding.SCHEDULED:
         return Wait("session")
-    if working[Person].get(person_id) is None and not working[Membership].where("person_id", person_id):
+    if working[Person].get(person_id) is None and not memberships_of(working, person_id):
         return Wait("person")
     if place is not None and place.is_active:
         said = {**answering(asked), **asked_at(place, AskedFor.PLACE, asked), **NO_OFFER, "basis": Basis.OFFICE}

@@ -45,7 +45,8 @@ def decide_offer_answer(
     reason = _why_no_answer(session, place, wants, at)
     if place is None or reason is not None:
         reason = reason or RefusalReason.NO_OFFER
-        return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now)]
+        # It says nothing of whether they come: nothing was there to be taken, or to be let go.
+        return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=False)]
     if accepts:
         return [_confirmed(working, session, place, Reply.CONFIRMED, asked)]
     return _passed(working, session, place, WithdrawalReason.OFFER_DECLINED, asked=asked, at=at, now=now)

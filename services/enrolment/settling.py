@@ -50,6 +50,8 @@ class Entry:
     """From when on they are in line."""
     asked: Asked | None = None
     returning: Place | None = None
+    regains: bool = False
+    """Whether they had a seat that nobody can have got since: they have it again also when none is given any more."""
     clashes_with: tuple[str, ...] = ()
     """The sessions at the same time of day in which they have a place."""
     nomination_id: str | None = None
@@ -76,6 +78,7 @@ class InLine:
     fields: dict[str, Any]
     standing: Standing | None
     """None: they come just now, and have nothing yet."""
+    regains: bool = False
 
     @property
     def is_extra(self) -> bool:
@@ -150,7 +153,7 @@ def has_seat_for(city_id: str | None, seated: Sequence[Place], room: Room) -> bo
 def _seated(line: Sequence[InLine], room: Room) -> list[Standing]:
     """How everybody in line stands once the free seats are given."""
     holders = [one for one in line if not one.is_extra and one.standing is not None and one.standing.takes_seat]
-    free = room.seats - len(holders) if room.is_given and room.is_open else 0
+    free = room.seats - len(holders) if room.is_open else 0
     of_town = Counter(one.fields["city_id"] for one in holders)
     most = room.per_town if room.per_town is not None else room.seats
     found = []
@@ -160,7 +163,8 @@ def _seated(line: Sequence[InLine], room: Room) -> list[Standing]:
             city_id = one.fields["city_id"]
             waited = standing is Standing.WAITLISTED
             standing = Standing.WAITLISTED
-            if free > 0 and of_town[city_id] < most and not one.fields["clashes_with"]:
+            is_given = room.is_given or one.regains
+            if is_given and free > 0 and of_town[city_id] < most and not one.fields["clashes_with"]:
                 free -= 1
                 of_town[city_id] += 1
                 standing = Standing.OFFERED if waited and room.offered_until is not None else Standing.ENROLLED
@@ -190,6 +194,7 @@ def left(
         **answering(leave.asked),
         **asked_at(place, wants, leave.asked),
         "substituted_by": substituted_by,
+        "had": place.state if place.is_active else place.had,
         "decided_at": decided_at,
         "reason": leave.reason,
     }
@@ -206,12 +211,16 @@ def _coming(session_id: str, places: Sequence[Place], entering: Sequence[Entry])
     number, found = 0, list[InLine]()
     for entry in entering:
         before = by_person.get(entry.person_id)
+        standing = None
         if entry.returning is not None:
             fields = carried(entry.returning) | {"city_id": entry.city_id, "clashes_with": entry.clashes_with}
+            had, fields["had"] = fields["had"], None
+            # Whoever waited, or was asked whether they come, does not get by having been out what others before them wait for.
+            standing = Standing.WAITLISTED if had in (Standing.WAITLISTED, Standing.OFFERED) else None
         else:
             number += 1
             fields = _fields_of(session_id, entry, before, _numbers(places, number))
-        found.append(InLine(before, fields, None))
+        found.append(InLine(before, fields, standing, entry.regains))
     return found
 
 
@@ -227,6 +236,7 @@ def _fields_of(session_id: str, entry: Entry, before: Place | None, number: int)
         "nomination_id": entry.nomination_id,
         "substitute_for": None,
         "substituted_by": None,
+        "had": None,
         **({} if entry.nomination_id else answering(entry.asked)),
         **asked_at(before, AskedFor.PLACE, entry.asked),
         "priority": before.priority if before else 0,

@@ -72,6 +72,19 @@ class Person(FactRow):
     given_name: str | None
     family_name: str | None
     erased: bool
+    merged_into: str | None = None
+    """Who they turned out to be."""
+
+
+@immutable
+class Merged(Row):
+    """An id that has gone into another one. All of them are loaded with every decision: people are merged seldom."""
+
+    KEY: ClassVar = ("person_id",)
+
+    person_id: str
+    into_id: str
+    heard_at: dt.datetime
 
 
 @immutable
@@ -206,6 +219,8 @@ class Place(FactRow):
     nomination_id: str | None
     substitute_for: str | None
     substituted_by: str | None
+    had: Standing | None
+    """Of a place that is withdrawn: what it was."""
     decided_at: dt.datetime
 
     @property

@@ -42,6 +42,7 @@ CARRIED = (
     "nomination_id",
     "substitute_for",
     "substituted_by",
+    "had",
 )
 """What stays as it is in a new fact, unless that says otherwise."""
 NO_OFFER: dict[str, Any] = {"offered_at": None, "offered_until": None}

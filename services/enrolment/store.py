@@ -14,12 +14,14 @@ from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
 from services.enrolment.handlers import OF_TOWNS, is_acted_on
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, SESSION_DECIDED
 from services.enrolment.nominating import nomination_id
+from services.enrolment.people import all_of_one
 from services.enrolment.state import (
     Call,
     Correction,
     Line,
     LinkKey,
     Membership,
+    Merged,
     Need,
     Nomination,
     Person,
@@ -34,7 +36,7 @@ from services.enrolment.state import (
 from services.enrolment.subjects import asked_for_by, place_subject, session_named, session_subject, subjects_of
 from shared.books.holding import load_held_about
 from shared.books.recovery import RECONCILE
-from shared.contracts.directory import PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import PlaceFact, PlacesSettled, SessionMoment, Standing
 from shared.contracts.model import members
 from shared.contracts.office import (
@@ -77,6 +79,7 @@ STAGE = table_of(Stage, "stage", METADATA)
 TOPIC = table_of(Topic, "topic", METADATA)
 TOWN = table_of(Town, "town", METADATA)
 PERSON = table_of(Person, "person", METADATA)
+MERGED = table_of(Merged, "merged", METADATA, extra=[sa.Index("merged_into", "into_id")])
 MEMBERSHIP = table_of(Membership, "membership", METADATA, extra=[sa.Index("membership_city", "city_id")])
 NEED = table_of(Need, "need", METADATA, extra=[sa.Index("need_city", "city_id")])
 SESSION = table_of(
@@ -115,6 +118,7 @@ TABLES = {
     Topic: TOPIC,
     Town: TOWN,
     Person: PERSON,
+    Merged: MERGED,
     Membership: MEMBERSHIP,
     Need: NEED,
     Session: SESSION,
@@ -148,6 +152,11 @@ _SESSIONS = sa.select(SESSION).where(
             ),
         ),
     )
+)
+_PLACES_FOR_TOWNS = (
+    sa.select(PLACE)
+    .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
+    .where(any_of(PLACE.c.city_id, "cities"), SESSION.c.ends_at > sa.bindparam("since"))
 )
 _PLACES_OF_PEOPLE = (
     sa.select(PLACE)
@@ -195,6 +204,7 @@ _PEOPLE = sa.select(PERSON).where(
         ),
     )
 )
+_MERGED = sa.select(MERGED)
 _ALL_TOWNS = sa.select(TOWN)
 _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 
@@ -212,6 +222,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """
     cities, changed, people, sessions, asking, decided, registered, asked_in, stated = (set[str]() for _ in range(9))
     asked_for, nominations = set[tuple[str, str]](), set[tuple[str, str]]()
+    merging, restated = set[str](), set[str]()
     may_call = False
     all_of_them = False
     for one in inputs:
@@ -231,8 +242,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     people.add(body.person_id)
                 case PersonErased() as body:
                     people.add(body.person_id)
+                    restated.add(body.person_id)
+                case PersonMerged() as body:
+                    merging |= {body.person_id, body.into_person_id}
+                    people |= merging
                 case PersonRegistered() as body:
                     registered.add(body.person_id)
+                    restated.add(body.person_id)
                 case (
                     SessionDrafted()
                     | SessionScheduled()
@@ -270,10 +286,13 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                     assert_never(never)
     await load_derived(reads, working, inputs)
     woken = False
-    if registered:
+    if restated:
         load_held_about(reads, working, subjects_of((), registered))
         await reads.run()
         woken = any(working[Held])
+        # Whoever had gone into somebody else is on their own again.
+        merging |= {row.person_id for row in working[Merged] if row.person_id in restated}
+        people |= merging
     if not (cities or people or sessions or asked_in or all_of_them or woken):
         return
     reads.rows(working[Stage], _STAGES, NONE, EVERY_ROW)
@@ -284,12 +303,35 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         people |= {member.person_id for member in working[Membership] if member.city_id in changed}
     # Judged by when it came: after days of downtime the session may be over by now, and was not then.
     since = min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now)
+    if merging:
+        await reads.run()
+        merging = all_of_one(_merged(working, inputs), merging)
+        about = {"people": sorted(merging), "cities": []}
+        reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", merging))
+        await reads.run()
+        theirs = {row.city_id for row in working[Membership] if row.person_id in merging}
+        cities |= theirs
+        # Somebody may have a place for a town by what was said of them under another id.
+        for_towns = loaded_by("city_id", theirs, only=lambda place: True)
+        reads.rows(working[Place], _PLACES_FOR_TOWNS, {"cities": sorted(theirs), "since": since}, for_towns)
+        await reads.run()
+        sessions |= {place.session_id for place in working[Place] if place.city_id in theirs}
     load_held_about(reads, working, subjects_of(sessions | asked_in, people))
     if people:
         # Of sessions that are over no place changes: which of these they are in, their rows do not say.
         in_some = loaded_by("person_id", people, only=lambda place: True)
         reads.rows(working[Place], _PLACES_OF_PEOPLE, {"people": sorted(people), "since": since}, in_some)
     await reads.run()
+    merged = _merged(working, inputs)
+    also = all_of_one(merged, people) - people
+    sessions |= {session_id for session_id, one in asked_for if any(one in pair for pair in merged)}
+    asked_in -= sessions
+    if also:
+        people |= also
+        load_held_about(reads, working, subjects_of((), also))
+        in_some = loaded_by("person_id", also, only=lambda place: True)
+        reads.rows(working[Place], _PLACES_OF_PEOPLE, {"people": sorted(also), "since": since}, in_some)
+        await reads.run()
     # What a town asks is decided in its order (handlers.py): also what is about people whom no event named.
     turns = {held.about[0] for held in working[Held] if held.type in OF_TOWNS}
     turns -= set(subjects_of(sessions | asked_in, ()))
@@ -306,6 +348,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if asked_in:
         await _load_asked_in(reads, working, asked_in, asked_for)
     await reads.run()
+    asked_in -= {one.session_id for one in working[Session] if _may_change(one, cities, since, all_of_them=all_of_them)}
     sessions |= {session.session_id for session in working[Session]} - asked_in
     sessions |= {one for one in asked_in if _may_give_seats(working, one)}
     asked_in -= sessions
@@ -338,7 +381,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if offers:
         reads.by_key(working[Due], DUE, offers)
     asking |= {person_id for held in working[Held] for person_id in asked_for_by(held)[1]}
+    asking = all_of_one(merged, asking)
     people |= asking | {place.person_id for place in working[Place] if place.session_id in sessions}
+    people = all_of_one(merged, people)
     # A scheduled session may bring in the team of a town that no event named.
     cities |= {
         session.city_id
@@ -366,14 +411,29 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     reads.by_key(working[Session], SESSION, {(session_id,) for session_id in told - named})
     _load_elsewhere(reads, working, people, cities, since)
     await reads.run()
+    of_teams = {member.person_id for member in working[Membership]}
+    unlooked = all_of_one(merged, of_teams) - of_teams - people
+    if unlooked:
+        about = {"people": sorted(unlooked), "cities": [], "asking": []}
+        reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", unlooked))
+        reads.rows(working[Person], _PEOPLE, about, loaded_by("person_id", unlooked, erased=True))
+        _load_elsewhere(reads, working, unlooked, set(), since)
+        await reads.run()
     beside = _beside(working, sessions, _hours(working, sessions, inputs), asked_for)
     if beside:
-        await _load_beside(reads, working, beside, since)
+        await _load_beside(reads, working, beside, since, merged)
     cities |= {membership.city_id for membership in working[Membership]}
     if may_call:
         reads.rows(working[Town], _ALL_TOWNS, NONE, EVERY_ROW)
     else:
         reads.rows(working[Town], _TOWNS, {"cities": sorted(cities)}, loaded_by("city_id", cities))
+
+
+def _merged(working: Working, inputs: Inputs) -> list[tuple[str, str]]:
+    """Who went into whom, also by what is among the inputs."""
+    heard = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, PersonMerged))
+    said = [(body.person_id, body.into_person_id) for body in heard]
+    return said + [(row.person_id, row.into_id) for row in working[Merged]]
 
 
 async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], asked_for: set[tuple[str, str]]) -> None:
@@ -388,6 +448,12 @@ async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], ask
     await reads.run()
 
 
+def _may_change(session: Session, cities: set[str], since: dt.datetime, *, all_of_them: bool) -> bool:
+    """Whether something else among the inputs may change its places: then all of them are in question, whoever asks there."""
+    is_of_town = session.kind == SessionKind.SUPPLEMENTARY and session.city_id in cities
+    return session.ends_at > since and (all_of_them or is_of_town)
+
+
 def _may_give_seats(working: Working, session_id: str) -> bool:
     """Whether a seat may be free: then it matters who waits."""
     session = working[Session].get(session_id)
@@ -395,7 +461,8 @@ def _may_give_seats(working: Working, session_id: str) -> bool:
 
 
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """The moments that the facts set, move or take back, and the numbers of arrival."""
+    """The moments that the facts set, move or take back, the numbers of arrival, and who has gone into whom."""
+    reads.rows(working[Merged], _MERGED, NONE, EVERY_ROW)
     due, lines, looked_at = set[tuple[str, str]](), set[tuple[str]](), set[str]()
     for one in inputs:
         if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):
@@ -458,7 +525,9 @@ def _beside(working: Working, sessions: set[str], hours: Hours, asked_for: set[t
     }
 
 
-async def _load_beside(reads: Reads, working: Working, beside: set[str], since: dt.datetime) -> None:
+async def _load_beside(
+    reads: Reads, working: Working, beside: set[str], since: dt.datetime, merged: list[tuple[str, str]]
+) -> None:
     """All places in these sessions, and what giving a free seat there depends on."""
     named, of_sessions = {"sessions": sorted(beside)}, loaded_by("session_id", beside)
     reads.rows(working[Place], _PLACES, named, of_sessions)
@@ -467,7 +536,7 @@ async def _load_beside(reads: Reads, working: Working, beside: set[str], since: 
     reads.by_key(working[Line], LINE, {(session_id,) for session_id in beside})
     await reads.run()
     places = [place for session_id in beside for place in working[Place].where("session_id", session_id)]
-    people = {place.person_id for place in places}
+    people = all_of_one(merged, {place.person_id for place in places})
     offers = ((place.session_id, place.person_id) for place in places if place.offered_until is not None)
     reads.by_key(working[Due], DUE, {(OFFER_ENDS, place_subject(*one)) for one in offers})
     parameters: dict[str, list[str]] = {"people": sorted(people), "cities": [], "asking": []}

@@ -16,8 +16,9 @@ from services.enrolment.eligibility import (
     why_not_for,
 )
 from services.enrolment.overlaps import in_the_way
+from services.enrolment.people import memberships_of
 from services.enrolment.settling import Leave, left
-from services.enrolment.state import Membership, Place, Session
+from services.enrolment.state import Place, Session
 from services.enrolment.stating import NO_REPLY, Asked, asked_at, carried, placed, refuse
 from shared.contracts.enrolment import (
     LAST_EPISODE,
@@ -74,7 +75,7 @@ def refuse_substitution(
     working: Working, session: Session | None, asks: SubstitutionRequested, *, asked: Asked
 ) -> list[PlaceState]:
     """What it waited for never became known."""
-    person_id = asks.leaves if working[Membership].where("person_id", asks.comes) else asks.comes
+    person_id = asks.leaves if memberships_of(working, asks.comes) else asks.comes
     reason = never_eligible(working, session, person_id)
     return [_refusal(working, asks.session_id, Refused(person_id, reason), asked)]
 

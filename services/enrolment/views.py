@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.enrolment.answers import (
     AnsweredNomination,
     Correction,
+    Known,
+    LikelyDouble,
     Nominations,
     OfficeDecision,
     OnRoster,
@@ -21,6 +23,7 @@ from services.enrolment.answers import (
     Town,
     TownCalled,
 )
+from services.enrolment.doubles import Entered, likely_doubles
 from services.enrolment.state import in_line
 from services.enrolment.store import (
     CALL,
@@ -40,8 +43,10 @@ from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import TownOutcome
 from shared.outbox.journal import JOURNAL
+from shared.postgres.merged import survivors_of
 from shared.postgres.tables import ANSWER, HELD
 
+_SURVIVOR = survivors_of(PERSON)
 _has_seat = PLACE.c.state.in_([one for one in Standing if one.takes_seat])
 _tag_of_place = sa.cast(PLACE.c.version, sa.Text).label("tag")
 _of_correction = {name: CORRECTION.c[name].label(f"correction_{name}") for name in Correction.model_fields}
@@ -211,8 +216,8 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]
     statement = (
         sa.select(
             PLACE.c.person_id,
-            PERSON.c.given_name,
-            PERSON.c.family_name,
+            sa.func.coalesce(PERSON.c.given_name, _SURVIVOR.c.given_name).label("given_name"),
+            sa.func.coalesce(PERSON.c.family_name, _SURVIVOR.c.family_name).label("family_name"),
             PLACE.c.city_id,
             sa.case((is_called_off, SessionStanding.CANCELLED), else_=PLACE.c.state).label("state"),
             PLACE.c.state.label("stands"),
@@ -235,6 +240,7 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]
         )
         .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
         .outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id)
+        .outerjoin(_SURVIVOR, _SURVIVOR.c.person_id == PLACE.c.person_id)
         .where(PLACE.c.session_id == session_id)
         .order_by(PLACE.c.state, PLACE.c.queue, PLACE.c.person_id)
         .limit(5000)
@@ -258,11 +264,34 @@ def _in_the_roster(row: Any) -> tuple[Any, ...]:
 
 
 async def place(connection: AsyncConnection, session_id: str, person_id: str) -> Place | None:
+    """The person's place, or that of who they turned out to be."""
+    is_now = sa.select(_SURVIVOR.c.into_id).where(_SURVIVOR.c.person_id == person_id).scalar_subquery()
     statement = sa.select(PLACE.c.state, PLACE.c.reason, PLACE.c.refusal, _tag_of_place).where(
-        PLACE.c.session_id == session_id, PLACE.c.person_id == person_id
+        PLACE.c.session_id == session_id, PLACE.c.person_id == sa.func.coalesce(is_now, person_id)
     )
     row = (await connection.execute(statement)).one_or_none()
     return Place(**row._mapping) if row else None
+
+
+async def doubles(connection: AsyncConnection) -> list[LikelyDouble]:
+    """People who may be one human: of one town and called the same, by town. Who has gone into somebody, or is erased, is not among them."""
+    statement = (
+        sa.select(MEMBERSHIP.c.city_id, PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
+        .distinct()
+        .join(PERSON, PERSON.c.person_id == MEMBERSHIP.c.person_id)
+        .where(~PERSON.c.erased, PERSON.c.merged_into.is_(None))
+        .limit(20_000)
+    )
+    entered = [Entered(**row._mapping) for row in await connection.execute(statement)]
+    return [
+        LikelyDouble(
+            city_id=same[0].city_id,
+            people=[
+                Known(person_id=one.person_id, given_name=one.given_name, family_name=one.family_name) for one in same
+            ],
+        )
+        for same in likely_doubles(entered)
+    ]
 
 
 _NOMINATIONS = sa.select(*(NOMINATION.c[name] for name in AnsweredNomination.model_fields))

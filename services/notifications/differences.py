@@ -1,7 +1,7 @@
 """The SQL that finds what is true and was not told, of every kind.
 
-It touches only what is not over, and at each wake only what was heard since the last look; the whole is compared at the
-start and at intervals, and then what could not be told in time is found as well.
+It touches only what is not over, and at each wake only what was heard since the last look, and only of the kinds that such news concern;
+the whole is compared at the start and at intervals, and then what could not be told in time is found as well.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +17,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.kinds import KINDS, Subject
-from services.notifications.kinds.kind import Kind, Scope
+from services.notifications.kinds.kind import Kind
 from services.notifications.ledger import NOTHING
-from services.notifications.tables import CONTACT, MOST, NOW, OPEN, OPEN_SUBJECT, PERSON, TOLD, is_another
+from services.notifications.tables import CONTACT, HEARD_IN, MOST, NOW, OPEN, OPEN_SUBJECT, PERSON, TOLD, is_another
+from shared.deciding.news import Kinds
 
 Key = tuple[str, str]
 """(recipient, what stands behind the kind's name in a subject)"""
@@ -80,7 +82,7 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
         sa.select(*_opened(differing.c.recipient, differing.c.about))
         .join(PERSON, PERSON.c.person_id == differing.c.recipient)
         .join(CONTACT, CONTACT.c.person_id == differing.c.recipient)
-        .where(~PERSON.c.erased, ~CONTACT.c.erased, *known)
+        .where(~PERSON.c.erased, PERSON.c.merged_into.is_(None), ~CONTACT.c.erased, *known)
     )
 
 
@@ -120,30 +122,70 @@ def _of_missed(kind: Kind) -> sa.Select[Any]:
         sa.select(*_opened(kind.scope.recipient, kind.about))
         .select_from(live(kind))
         .where(kind.missed, kind.missed_at > _ENDED_AFTER, ~is_open(kind))
-        .where(PERSON.c.erased.is_not(True), CONTACT.c.erased.is_not(True))
+        .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None), CONTACT.c.erased.is_not(True))
     )
 
 
 _PLAN_ALL = _opening(_found(kind, kind.around(kind.scope.keys), *kind.parts) for kind in KINDS.values())
-_PLAN_NAMED = _opening(map(_of_named, KINDS.values()))
-"""Apart from the news: planning one statement of both took Postgres longer than running it, and anew at each look."""
 _PLAN_MISSED = _opening(_of_missed(kind) for kind in KINDS.values() if kind.missed is not None)
-_SCOPES: tuple[Scope, ...] = tuple(dict.fromkeys(kind.scope for kind in KINDS.values()))
-_SOON = (
-    sa.update(OPEN)
-    .values(next_attempt_at=NOW)
-    .where(OPEN.c.lease.is_(None), OPEN.c.next_attempt_at > NOW)
-    .where(sa.or_(*(heard for scope in _SCOPES for heard in scope.soon)))
-    .returning(OPEN_SUBJECT.label("subject"))
-)
 
 
-_soon = _SOON.cte("soon")
+@lru_cache(maxsize=200)
+def _plan_named(asked: frozenset[Subject]) -> sa.Select[Any]:
+    """Apart from the news: planning one statement of both took Postgres longer than running it, and anew at each look."""
+    return _opening(_of_named(KINDS[subject]) for subject in Subject if subject in asked)
+
+
 _nothing = sa.cast(sa.null(), sa.Text)
-_NEWS = sa.union_all(
-    *(sa.select(*scope.news.subquery().c, _nothing) for scope in _SCOPES),
-    sa.select(_nothing, _nothing, _soon.c.subject),
-)
+
+
+def _soon(tables: frozenset[sa.Table]) -> sa.Update | None:
+    scopes = {id(kind.scope): kind.scope for kind in KINDS.values()}.values()
+    heard = [about for scope in scopes for table, about in scope.soon.items() if table in tables]
+    if not heard:
+        return None
+    return (
+        sa.update(OPEN)
+        .values(next_attempt_at=NOW)
+        .where(OPEN.c.lease.is_(None), OPEN.c.next_attempt_at > NOW)
+        .where(sa.or_(*heard))
+        .returning(OPEN_SUBJECT.label("subject"))
+    )
+
+
+@lru_cache(maxsize=200)
+def _news(asked: frozenset[Subject], tables: frozenset[sa.Table]) -> sa.CompoundSelect[Any] | None:
+    scopes = {id(KINDS[subject].scope): KINDS[subject].scope for subject in Subject if subject in asked}.values()
+    found = [
+        sa.select(*news.subquery().c, _nothing)
+        for scope in scopes
+        for table, news in scope.news.items()
+        if table in tables
+    ]
+    if (soon := _soon(tables)) is not None:
+        brought = soon.cte("soon")
+        found.append(sa.select(_nothing, _nothing, brought.c.subject))
+    return sa.union_all(*found) if found else None
+
+
+_EVERYWHERE = frozenset(HEARD_IN.values())
+_ALL_SOON = _soon(_EVERYWHERE)
+
+
+def concerned_by(kinds: Kinds | None) -> frozenset[Subject]:
+    """The kinds of mail that such news can make something to tell; of any news: all."""
+    if kinds is None:
+        return frozenset(Subject)
+    return frozenset(subject for subject, kind in KINDS.items() if not kind.concerned_by.isdisjoint(kinds))
+
+
+def concerned_after(subject: Subject, *, has_ended: bool) -> frozenset[Subject]:
+    """The kinds that may have something to tell once a notice of this kind is closed: itself, and those whose mails may have waited for it.
+    `has_ended`: it told that there is nothing any more, or told nothing."""
+    waiting = (
+        other for other, kind in KINDS.items() if subject in kind.after or (has_ended and subject in kind.after_its_end)
+    )
+    return frozenset({subject, *waiting})
 
 
 async def plan_all(connection: AsyncConnection, parameters: Mapping[str, Any]) -> Found:
@@ -156,11 +198,13 @@ async def plan_missed(connection: AsyncConnection, parameters: Mapping[str, Any]
     return await _plan(connection, _PLAN_MISSED, {**parameters, "ended_after": ended_after})
 
 
-async def plan_named(connection: AsyncConnection, keys: Iterable[Key], parameters: Mapping[str, Any]) -> Found:
-    """The same for some keys, of every kind."""
+async def plan_named(
+    connection: AsyncConnection, keys: Iterable[Key], parameters: Mapping[str, Any], *, asked: frozenset[Subject]
+) -> Found:
+    """The same for some keys, of the kinds that are asked."""
     keys = sorted(keys)
     named = {"recipients": [recipient for recipient, _ in keys], "keys": [key for _, key in keys]}
-    return await _plan(connection, _PLAN_NAMED, {**parameters, **named})
+    return await _plan(connection, _plan_named(asked), {**parameters, **named})
 
 
 async def _plan(connection: AsyncConnection, statement: sa.Select[Any], parameters: Mapping[str, Any]) -> Found:
@@ -168,9 +212,16 @@ async def _plan(connection: AsyncConnection, statement: sa.Select[Any], paramete
     return Found({Subject(subject): number for subject, number in rows})
 
 
-async def news(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> tuple[set[Key], Found]:
-    """What something was heard about that was appended at `mark` or after it, and what `bring_forward` returns, in one round trip."""
-    rows = (await connection.execute(_NEWS, {"mark": mark, "now": now})).all()
+async def news(
+    connection: AsyncConnection, kinds: Kinds | None, *, mark: dt.datetime, now: dt.datetime
+) -> tuple[set[Key], Found]:
+    """What something of these kinds was heard about that was appended at `mark` or after it, and what `bring_forward` returns, in one round
+    trip."""
+    tables = _EVERYWHERE if kinds is None else frozenset(HEARD_IN[kind] for kind in kinds if kind in HEARD_IN)
+    statement = _news(concerned_by(kinds), tables)
+    if statement is None:
+        return set(), Found()
+    rows = (await connection.execute(statement, {"mark": mark, "now": now})).all()
     soon = Found(Subject(subject) for _, _, subject in rows if subject is not None)
     return {(recipient, key) for recipient, key, subject in rows if subject is None}, soon
 
@@ -178,5 +229,6 @@ async def news(connection: AsyncConnection, *, mark: dt.datetime, now: dt.dateti
 async def bring_forward(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> Found:
     """Makes due at once what was put off before something was heard about it: the pause was another address's, perhaps.
     Returns how many notices of each kind."""
-    rows = await connection.execute(_SOON, {"mark": mark, "now": now})
+    assert _ALL_SOON is not None
+    rows = await connection.execute(_ALL_SOON, {"mark": mark, "now": now})
     return Found(Subject(row[0]) for row in rows)

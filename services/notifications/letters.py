@@ -60,6 +60,8 @@ class PlaceMail:
     """Grows with every change told: calendars ignore what is not newer than what they hold."""
     session_cancelled: bool = False
     """In a cancellation: the session does not take place. Otherwise only this person's place is gone."""
+    substituted: bool = False
+    """In a cancellation: somebody else of their town comes instead. In a confirmation: they come instead of somebody."""
     before: Arrangement | None = None
     """As it was told before; None when that is not known."""
     certain: Arrangement | None = None

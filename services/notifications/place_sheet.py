@@ -59,9 +59,11 @@ def _notice(mail: PlaceMail, words: Words, changed: tuple[str, ...]) -> Notice:
     notices = words.notices
     match mail.letter:
         case letters.CONFIRMATION:
-            return notices.confirmation
+            return notices.substituted_in if mail.substituted else notices.confirmation
         case letters.CANCELLATION:
-            return notices.session_cancelled if mail.session_cancelled else notices.place_cancelled
+            if mail.session_cancelled:
+                return notices.session_cancelled
+            return notices.substituted_out if mail.substituted else notices.place_cancelled
         case letters.CHANGE if not mail.is_ahead:
             return notices.change_past
     match changed:

@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import differences
-from services.notifications.differences import Found, Key
+from services.notifications.differences import Found, Key, concerned_after, concerned_by
+from services.notifications.kinds import Subject, subject_of
 from services.notifications.settings import NotificationsSettings
-from services.notifications.tables import Pair, ensure_key
+from services.notifications.tables import COMPARED_AS_A_WHOLE, Pair, ensure_key
 from shared import telemetry
 from shared.backoff import Backoff
+from shared.deciding.news import News
 from shared.faults import Fault, classify
 from shared.service import Service
 
@@ -55,26 +57,31 @@ class Planner:
         self._ended_after = settings.since
         """What ended before was looked through already for who had not been told."""
         self._woken = asyncio.Event()
-        self._heard_since: dt.datetime | None = None
-        """When the oldest of the news was appended that came since the last look."""
+        self._heard: News | None = None
+        """The news that came since the last look."""
         self._heard_late: dt.datetime | None = None
-        """The same of what was too old to be looked for as news: it is found by comparing the whole."""
-        self._look_again: set[Key] = set()
+        """Since when something was heard that is not looked for as news, because it is too old or about too much: the whole is compared."""
+        self._look_again: dict[Key, frozenset[Subject]] = {}
 
-    def news(self, since: dt.datetime) -> None:
-        """Something was heard that others said; the oldest of it was appended at `since`."""
-        if since < self._service.clock() - dt.timedelta(seconds=self._settings.news_reach_seconds):
-            self._heard_late = min(since, self._heard_late or since)
+    def news(self, news: News) -> None:
+        """Something was heard that others said."""
+        too_old = self._service.clock() - dt.timedelta(seconds=self._settings.news_reach_seconds)
+        if news.since < too_old or not COMPARED_AS_A_WHOLE.isdisjoint(news.kinds or ()):
+            self._heard_late = min(news.since, self._heard_late or news.since)
+        elif not concerned_by(news.kinds):
+            return  # Nobody is told of it.
         else:
-            self._heard_since = min(since, self._heard_since or since)
+            self._heard = news.and_also(self._heard)
         self._woken.set()
 
-    def look_again(self, pairs: Iterable[Pair]) -> None:
+    def look_again(self, pairs: Iterable[Pair], *, have_ended: bool = True) -> None:
         """While a notice was open nothing else was planned about its subject: there may be something now, and mails of other kinds
-        about the same thing may have waited for it."""
+        about the same thing may have waited for it. `have_ended`: they told that there is nothing any more, or told nothing."""
         if not self._look_again:  # It is seldom anything, and never urgent: several groups share a look.
             asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self._woken.set)
-        self._look_again |= {(recipient, about.split("/")[1]) for recipient, about in pairs}
+        for recipient, about in pairs:
+            key, concerned = (recipient, about.split("/")[1]), concerned_after(subject_of(about), has_ended=have_ended)
+            self._look_again[key] = self._look_again.get(key, frozenset()) | concerned
 
     async def run(self) -> None:
         """Looks for differences until cancelled, at every commit of a lane and at intervals."""
@@ -109,36 +116,51 @@ class Planner:
                         await self._woken.wait()
 
     async def _look(self, connection: AsyncConnection) -> Found:
-        """One look: at the whole, or at the news and the places named. Returns how many notices of each kind it opened."""
+        """One look: at the whole, or at the news and what waited. Returns how many notices of each kind it opened."""
         settings, now, at = self._settings, self._service.clock(), time.monotonic()
         self._woken.clear()
-        since, late, again = self._heard_since, self._heard_late, self._look_again
+        heard, late, again = self._heard, self._heard_late, self._look_again
         pause = settings.catch_up_seconds if late else settings.reconcile_seconds
         whole = self._whole_at is None or at >= self._whole_at + pause
-        if not (whole or since or again):
+        if not (whole or heard or again):
             return Found()
-        self._heard_since, self._heard_late, self._look_again = None, None if whole else late, set()
+        self._heard, self._heard_late, self._look_again = None, None if whole else late, {}
         common: dict[str, Any] = {"now": now, "most": settings.plan_most} | settings.rules.parameters()
         try:
             if whole:
-                oldest = _earlier(since, late)
+                oldest = _earlier(heard.since if heard else None, late)
                 soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else Found()
                 found = await differences.plan_all(connection, common)
                 found += await differences.plan_missed(connection, common, ended_after=self._ended_after)
             else:
-                changed, soon = await differences.news(connection, mark=since, now=now) if since else (set(), Found())
-                keys = again | changed
-                found = await differences.plan_named(connection, keys, common) if keys else Found()
+                found, soon = await self._of_news(connection, heard, again, common)
         except Exception:
-            self._heard_since = _earlier(since, self._heard_since)
+            self._heard = heard.and_also(self._heard) if heard else self._heard
             self._heard_late = _earlier(late, self._heard_late)
-            self._look_again |= again
+            for key, concerned in again.items():
+                self._look_again[key] = self._look_again.get(key, frozenset()) | concerned
             raise
         if found.total() >= settings.plan_most:
             self._whole_at = None
         elif whole:
             self._whole_at, self._ended_after = at, max(now - MISSED_REACH, settings.since)
         return found + soon
+
+    async def _of_news(
+        self,
+        connection: AsyncConnection,
+        heard: News | None,
+        again: Mapping[Key, frozenset[Subject]],
+        common: dict[str, Any],
+    ) -> tuple[Found, Found]:
+        """Opens notices for what the news made so, and for what waited. A kind that none of it concerns is not asked."""
+        changed, soon, asked = set[Key](), Found(), frozenset[Subject]().union(*again.values())
+        if heard is not None:
+            changed, soon = await differences.news(connection, heard.kinds, mark=heard.since, now=common["now"])
+            asked |= concerned_by(heard.kinds) if changed else frozenset()
+        keys = changed | again.keys()
+        found = await differences.plan_named(connection, keys, common, asked=asked) if keys and asked else Found()
+        return found, soon
 
 
 def _earlier(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:

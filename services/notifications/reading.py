@@ -99,7 +99,7 @@ def people_of(kind: Kind) -> sa.Select[Any]:
         "waiting_for_contact": CONTACT.c.person_id.is_(None),
     }
     conditions = {
-        "unreachable": sa.or_(PERSON.c.erased.is_(True), CONTACT.c.erased.is_(True)),
+        "unreachable": sa.or_(PERSON.c.erased.is_(True), PERSON.c.merged_into.is_not(None), CONTACT.c.erased.is_(True)),
         "on_their_way": is_open(kind),
         "given_up": given_up(kind),
         **({} if kind.to_office else of_people),

@@ -31,7 +31,8 @@ from services.notifications.tables import Pair
 from services.notifications.untold import Mail, Truth
 from shared import telemetry
 from shared.backoff import Backoff
-from shared.contracts.notifications import NoticeOutcome
+from shared.contracts.notifications import NoticeOutcome, NoticeSent
+from shared.deciding.news import News
 from shared.deciding.transaction import Decider
 from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
@@ -83,9 +84,9 @@ class Sender:
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         return [self._planner.run, *[self.carry] * self._settings.carriers]
 
-    def news(self, since: dt.datetime) -> None:
-        """Something was heard that was appended at `since` or later: there may be something to tell."""
-        self._planner.news(since)
+    def news(self, news: News) -> None:
+        """Something was heard: there may be something to tell."""
+        self._planner.news(news)
 
     def wake(self, notices: Mapping[Subject, int]) -> None:
         """There is something to send: as many carriers as there are groups wake up."""
@@ -310,8 +311,10 @@ class Sender:
     def said(self, said: Sequence[Said]) -> None:
         """After a commit: what may have become a difference while the notice was open is looked at again."""
         facts = [one.body for one in said if isinstance(one.body, NoticeOutcome)]
-        if facts:
-            self._planner.look_again((fact.recipient, fact.about) for fact in facts)
+        for have_ended in (False, True):
+            its = [fact for fact in facts if (fact.content is None or not isinstance(fact, NoticeSent)) is have_ended]
+            if its:
+                self._planner.look_again(((fact.recipient, fact.about) for fact in its), have_ended=have_ended)
 
     def _is_well(self) -> None:
         if self.problem is not None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
-from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
+from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import (
     AskedFor,
     EnrolmentRefused,
@@ -50,6 +50,8 @@ class Person(FactRow):
     given_name: str | None
     family_name: str | None
     erased: bool
+    merged_into: str | None = None
+    """Who they turned out to be."""
 
 
 @immutable
@@ -126,6 +128,16 @@ class Place(FactRow):
     """Which offer is open, and until when it may be accepted."""
     reply: Reply
     """Whether the person says that they come."""
+    city_id: str | None
+    """The town whose place it is."""
+    substitute_for: str | None
+    """Whose place it was, if the person came instead of somebody."""
+    clashes_with: tuple[str, ...]
+    """Sessions at the same time of day in which the person has a place, too."""
+    priority: int
+    queued_at: dt.datetime | None
+    queue: int | None
+    """Where whoever waits stands in line."""
 
 
 @immutable
@@ -189,6 +201,10 @@ class Settled(FactRow):
 
 def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
+
+
+def merged_person_of(heard: Heard[PersonMerged]) -> Person:
+    return Person(*meta(heard), heard.body.person_id, None, None, False, heard.body.into_person_id)
 
 
 def erased_person_of(heard: Heard[PersonErased]) -> Person:
@@ -267,12 +283,29 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
     body = heard.body
     reason = body.reason if isinstance(body, EnrolmentWithdrawn) else None
     offered = (body.offered_at, body.offered_until) if isinstance(body, PlaceOffered) else (None, None)
-    return Place(*meta(heard), body.session_id, body.person_id, standing_after(body), reason, *offered, body.reply)
+    return Place(
+        *meta(heard),
+        body.session_id,
+        body.person_id,
+        standing_after(body),
+        reason,
+        *offered,
+        body.reply,
+        body.city_id,
+        body.substitute_for,
+        body.clashes_with,
+        body.priority,
+        body.queued_at,
+        body.queue,
+    )
 
 
 def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
     body = heard.body
-    return Refusal(*meta(heard), body.session_id, body.person_id, body.asked_for, body.reason, body.standing)
+    # Who takes what is held for them asks for a place: whether they did, or let it go, their newest word tells.
+    accepts = body.asked_for == AskedFor.OFFER and body.last_asked_for == AskedFor.PLACE
+    asked_for = AskedFor.PLACE if accepts else body.asked_for
+    return Refusal(*meta(heard), body.session_id, body.person_id, asked_for, body.reason, body.standing)
 
 
 def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
@@ -311,6 +344,7 @@ REMEMBER: dict[type[Event], Remember] = {
 MAKE: dict[Any, Any] = {
     TopicDefined: topic_of,
     PersonRegistered: person_of,
+    PersonMerged: merged_person_of,
     PersonErased: erased_person_of,
     ContactRegistered: contact_of,
     ContactForgotten: forgotten_contact_of,

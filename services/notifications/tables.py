@@ -25,6 +25,12 @@ from services.notifications.state import (
     Topic,
     Town,
 )
+from shared.contracts.directory import ContactFact, PersonFact
+from shared.contracts.enrolment import EnrolmentRefused, PlaceFact, PlacesSettled, SessionAtRisk
+from shared.contracts.model import Event, members
+from shared.contracts.planner import SessionFact
+from shared.contracts.rules import TopicDefined
+from shared.contracts.selection import CityFact
 from shared.postgres.database import KEPT, table_of
 from shared.state.rows import Row
 
@@ -120,6 +126,26 @@ TABLES: dict[type[Row], sa.Table] = {
     LinkKey: LINK_KEY,
     SigningKey: SIGNING_KEY,
 }
+
+
+HEARD_IN: dict[type[Event], sa.Table] = {
+    kind: table
+    for kinds, table in (
+        (members(PersonFact), PERSON),
+        (members(ContactFact), CONTACT),
+        (members(CityFact), TOWN),
+        ((TopicDefined,), TOPIC),
+        (members(SessionFact), SESSION),
+        ({*members(PlaceFact)} - {EnrolmentRefused}, PLACE),
+        ((EnrolmentRefused,), REFUSAL),
+        ((PlacesSettled,), SETTLED),
+        ((SessionAtRisk,), RISK),
+    )
+    for kind in kinds
+}
+"""Where the row of what others say stands."""
+COMPARED_AS_A_WHOLE: frozenset[type[Event]] = frozenset({*members(CityFact), TopicDefined})
+"""What many sessions are called by, and seldom said: by such news the whole is compared."""
 
 
 def is_of(kind: str) -> sa.ColumnElement[bool]:

@@ -77,8 +77,9 @@ class Addressee:
 
     @property
     def is_unreachable(self) -> bool:
-        """Who is erased, or whose contact is forgotten, is never written to."""
-        return any(one is not None and one.erased for one in (self.person, self.contact))
+        """Who is erased, or whose contact is forgotten, is never written to; nor who is somebody else, who is written to."""
+        is_somebody_else = self.person is not None and self.person.merged_into is not None
+        return is_somebody_else or any(one is not None and one.erased for one in (self.person, self.contact))
 
     @property
     def waits_for(self) -> str | None:

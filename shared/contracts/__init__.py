@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.contracts import (
     attendance,
+    certificates,
     checkin,
     directory,
     enrolment,
@@ -30,6 +31,7 @@ PUBLISHERS = (
     checkin,
     marks,
     attendance,
+    certificates,
     notifications,
 )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, assert_never
+from typing import ClassVar, Self, assert_never
+
+from pydantic import model_validator
 
 from shared.contracts.model import Date, Email, Fact, Id, Language, Line, OptionalLine
 
@@ -29,6 +31,26 @@ class PersonRegistered(Fact):
     person_id: Id
     given_name: Line
     family_name: Line
+
+
+class PersonMerged(Fact):
+    """Two ids turned out to be one human: this one goes, and all that is said of it counts for `into_person_id`, whenever it was said.
+
+    Said in error, `PersonRegistered` takes it back: the person is somebody of their own again.
+    """
+
+    stream = "programme.people"
+    subject = "person/{person_id}"
+    example: ClassVar[Mapping[str, object]] = {"person_id": "person-0007", "into_person_id": "person-0001"}
+
+    person_id: Id
+    into_person_id: Id
+
+    @model_validator(mode="after")
+    def _names_two(self) -> Self:
+        if self.person_id == self.into_person_id:
+            raise ValueError("into_person_id must be another person")
+        return self
 
 
 class PersonErased(Fact):
@@ -104,7 +126,7 @@ class TeamMemberLeft(TeamMembership):
     example: ClassVar[Mapping[str, object]] = _MEMBER | {"until_date": "2026-09-30"}
 
 
-PersonFact = PersonRegistered | PersonErased
+PersonFact = PersonRegistered | PersonMerged | PersonErased
 ContactFact = ContactRegistered | ContactForgotten
 MembershipFact = TeamMemberJoined | TeamMemberLeft
 

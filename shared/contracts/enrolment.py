@@ -68,6 +68,8 @@ class WithdrawalReason(StrEnum):
     """The office had removed them; they may ask again."""
     SUBSTITUTED = "substituted"
     """The town sends somebody else instead."""
+    MERGED = "merged"
+    """The person is somebody else who is known here: the place is theirs, `merged_into`."""
 
     @property
     def is_given_back(self) -> bool:
@@ -89,6 +91,7 @@ class WithdrawalReason(StrEnum):
                 | WithdrawalReason.REMOVED_BY_OFFICE
                 | WithdrawalReason.REMOVAL_LIFTED
                 | WithdrawalReason.SUBSTITUTED
+                | WithdrawalReason.MERGED
             ):
                 return False
             case never:
@@ -264,6 +267,8 @@ class PlaceState(Fact):
     """Whose place it was, if the person came instead of somebody."""
     substituted_by: Id | None = None
     """Who came instead."""
+    had: Standing | None = None
+    """Of a place that is withdrawn: what it was. What a rule took is given back as that, and as no more."""
     clashes_with: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
     """The other sessions at the same time of day in which the person has a place: of who has one here, too, for somebody to resolve;
     of who waits, why others are before them."""
@@ -313,6 +318,8 @@ class EnrolmentWithdrawn(PlaceState):
     """The place, or the place in the waiting list, was given back or taken back."""
 
     reason: WithdrawalReason
+    merged_into: Id | None = None
+    """Whose place it is now, if the two turned out to be one human."""
     example: ClassVar[Mapping[str, object]] = _PLACE | {"reason": "requested"}
 
 

@@ -132,7 +132,8 @@ class Admits(Part):
 
 
 class Terms(Part):
-    """What a session says of who gets a place in it, how and until when. What it does not say does not limit anybody."""
+    """What a session says of who gets a place in it, how and until when, and of what a certificate takes. What it does not say does not
+    limit anybody."""
 
     minimum: Annotated[int, Field(strict=True, ge=1, le=5_000)] | None = None
     """How many have to have confirmed on the decision day."""
@@ -156,6 +157,9 @@ class Terms(Part):
     """For so long before it begins nobody gets a place any more, and what was confirmed stays so."""
     decision_date: Date | None = None
     """The day on which it is looked whether enough have confirmed."""
+    certificate_minutes: Annotated[int, Field(strict=True, ge=1, le=60 * 24 * 60)] | None = None
+    """For how many minutes somebody has to have been there, over all meetings, to get a certificate. Not said: for the share of the
+    whole that the installation asks for. More than it lasts: nobody gets one."""
 
 
 class Details(Part):

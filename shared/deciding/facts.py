@@ -8,7 +8,6 @@ written there by an array a column, as here. Both ways must come to the same row
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from shared.books import watermark
 from shared.books.batch import Batch
 from shared.books.watermark import Move
 from shared.contracts.model import Event
+from shared.deciding.news import News, kinds_of
 from shared.events.envelope import Heard, Read, appended_at, fingerprint
 from shared.faults import Fault, classify
 from shared.postgres.database import arrays_of, says_otherwise, unnested, upsert_newest, values_of
@@ -149,9 +149,9 @@ class FactWriter:
         service: Service,
         decider: Thinker,
         *,
-        changed: Callable[[dt.datetime], None] = lambda since: None,
+        changed: Callable[[News], None] = lambda news: None,
     ) -> None:
-        """`changed` is called after a commit of ours, with when the oldest of what was heard was appended; the decider tells of its own."""
+        """`changed` is called after a commit of ours, with what is news; the decider tells of its own."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._service = service
         self._decider = decider
@@ -169,7 +169,8 @@ class FactWriter:
         if not done:
             await self._decider.hear(batches, decoded, plainly=self.write_plain)
         elif batches:
-            self._changed(min(appended_at(batch.records[0]) for batch in batches))
+            since = min(appended_at(batch.records[0]) for batch in batches)
+            self._changed(News(since, kinds_of(one for part in decoded for one in part)))
 
     async def _hear_ordinary(self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]]) -> bool:
         fold = _Fold(self._make)

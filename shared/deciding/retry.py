@@ -13,6 +13,7 @@ from shared.backoff import Backoff
 from shared.books import parking, watermark
 from shared.books.parking import PARKED, Parked, ParkedState
 from shared.deciding.commands import NotYet
+from shared.deciding.news import News, kinds_of
 from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
 from shared.events.envelope import Heard, Reason
@@ -136,7 +137,7 @@ class ParkedRetry:
             else:
                 thought.add(working)
             if refused is None:
-                thought.has_news(row.appended_at)
+                thought.has_news(News(row.appended_at, kinds_of(inputs)))
                 for part in counted:
                     await watermark.recount(connection, part, heard=+1, parked=-1)
             else:

@@ -21,6 +21,7 @@ from shared.books.watermark import Move, Watermark
 from shared.contracts.model import Event
 from shared.contracts.rules import SourceTakenOver
 from shared.deciding.facts import Plainly
+from shared.deciding.news import News, kinds_of
 from shared.deciding.thinking import think, to_write
 from shared.events.decoding import decode
 from shared.events.envelope import (
@@ -57,8 +58,8 @@ class Thought:
     """Commands that could not be decided: they have no record to park and are answered instead."""
     outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
     """What became of each command, by its source and id."""
-    news_since: dt.datetime | None = None
-    """When the oldest was appended of what was heard of others, or decided. None: nothing that listeners did not know."""
+    news: News | None = None
+    """What was heard of others, or decided. None: nothing that listeners did not know."""
     rules: bool = False
     """Whether it was heard who may speak from now on."""
 
@@ -66,8 +67,8 @@ class Thought:
         self.said += working.said
         self.verdicts += working.verdicts
 
-    def has_news(self, since: dt.datetime) -> None:
-        self.news_since = min(since, self.news_since or since)
+    def has_news(self, news: News) -> None:
+        self.news = news.and_also(self.news)
 
 
 class Decider:
@@ -79,14 +80,14 @@ class Decider:
         service: Service,
         *,
         said: Callable[[Sequence[Said]], None] = lambda said: None,
-        changed: Callable[[dt.datetime], None] = lambda since: None,
+        changed: Callable[[News], None] = lambda news: None,
     ) -> None:
         self.engine = engine
         self.service = service
         self.said = said
         """Called after a commit that staged facts, with them: wakes the relay in this process."""
         self.changed = changed
-        """Called after a commit of news, with when the oldest of it was appended."""
+        """Called after a commit of news, with it."""
         self.handed_over: Callable[[], None] = lambda: None
         """Called after a commit that heard who may speak from now on."""
         self.own_heard = False
@@ -97,7 +98,7 @@ class Decider:
     @contextlib.asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[tuple[AsyncConnection, Thought]]:
         """A transaction for whoever decides, and what it comes to. After its commit whoever has to know is told, whoever decided: the
-        relay of what was said, listeners since when there is news, the numbers of what it was."""
+        relay of what was said, listeners of what is news, the numbers of what it was."""
         thought = Thought()
         async with self.engine.begin() as connection:
             yield connection, thought
@@ -106,8 +107,8 @@ class Decider:
         if thought.rules:
             self.handed_over()
         telemetry.count(self.service.name, thought.verdicts)
-        if thought.news_since is not None:
-            self.changed(thought.news_since)
+        if thought.news is not None:
+            self.changed(thought.news)
 
     async def hear(
         self, batches: Sequence[Batch], decoded: Sequence[Sequence[Read]], *, plainly: Plainly | None = None
@@ -128,7 +129,8 @@ class Decider:
             await self.service.lock(connection, inputs)
             working = await self.think(connection, inputs)
             thought.add(working)
-            thought.has_news(min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now))
+            since = min((one.appended_at for one in inputs if isinstance(one, Heard)), default=working.now)
+            thought.has_news(News(since, kinds_of((*inputs, *working.said))))
             commands = [one for one in inputs if isinstance(one, Heard)]
             asked = {(one.source, one.event_id) for one in commands}
             outcomes = ((one, outcome_of(working, one)) for one in commands if type(one.body) in self.service.decide)
@@ -287,7 +289,7 @@ def _note(thought: Thought, batches: Sequence[Batch], fresh: Sequence[Sequence[R
     all mail."""
     for batch, part in zip(batches, fresh, strict=True):
         if part and batch.partition.stream not in own:
-            thought.has_news(appended_at(batch.records[-len(part)]))
+            thought.has_news(News(appended_at(batch.records[-len(part)]), kinds_of(part)))
         if batch.partition.stream == SourceTakenOver.stream:
             thought.rules |= any(isinstance(one, Heard) and isinstance(one.body, SourceTakenOver) for one in part)
 

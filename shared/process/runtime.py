@@ -22,6 +22,7 @@ from shared.consuming.projector import Lane
 from shared.deciding.commands import CommandPath
 from shared.deciding.due import DueLoop
 from shared.deciding.facts import FactWriter
+from shared.deciding.news import News
 from shared.deciding.retry import ParkedRetry
 from shared.deciding.transaction import Decider
 from shared.events.streams import STREAMS, Partition
@@ -40,13 +41,13 @@ log = structlog.get_logger()
 
 EXIT_STUCK = 75
 """The process made no progress although everything it needs answers: whoever supervises it starts it anew."""
-EVERYTHING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-"""Since when something may have been appended that is news, when nobody knows."""
+EVERYTHING = News(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+"""What is news, when nobody knows."""
 
 
 class Runtime:
     """One running service. Its listeners are told after every commit, whichever way it came about: `said` of the facts that were said,
-    `changed` of news since a moment (our own echoes are none)."""
+    `changed` of news (our own echoes are none)."""
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service = service
@@ -62,7 +63,7 @@ class Runtime:
         """What we said before is known: the lanes may go on."""
         self.may_decide = asyncio.Event()
         """Nothing is being recovered: commands and due moments may be decided."""
-        self.changed: list[Callable[[dt.datetime], None]] = []
+        self.changed: list[Callable[[News], None]] = []
         self.said: list[Callable[[Sequence[Said]], None]] = []
         self.loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What a service runs beside the common loops."""
@@ -159,10 +160,10 @@ class Runtime:
         for listener in self.said:
             listener(said)
 
-    def tell(self, since: dt.datetime) -> None:
-        """After a commit: something was heard or decided that was appended at `since` or later."""
+    def tell(self, news: News) -> None:
+        """After a commit: something was heard or decided."""
         for listener in self.changed:
-            listener(since)
+            listener(news)
 
     # --- life ----------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from shared.contracts.attendance import (
     ParticipantExcused,
     ParticipantNotAwaited,
 )
+from shared.contracts.certificates import CertificateState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantEnrolled, ParticipantWaitlisted, WithdrawalReason
 from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
@@ -265,7 +266,16 @@ class Desk:
         return self._short(before)
 
     def _short(self, before: int) -> list[str]:
-        return [_in_short(one.body) for one in self.mind.said[before:]]
+        return [_in_short(one.body) for one in self.mind.said[before:] if not isinstance(one.body, CertificateState)]
+
+    @property
+    def certificates(self) -> list[str]:
+        """What was said of certificates; of lists and people it is said apart."""
+        return [
+            f"{one.body.number} {type(one.body).__name__}"
+            for one in self.mind.said
+            if isinstance(one.body, CertificateState)
+        ]
 
     def record(self, person: str, meeting_id: str = "day-1") -> Record:
         found = self.mind[Record].get(SESSION, meeting_id, person)

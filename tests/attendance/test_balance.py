@@ -10,10 +10,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.attendance.certificates import Certificate, Series
+from services.attendance.certifying import all_closed, earned_in
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import awaited_at
 from services.attendance.state import MeetingList, Record, RecordSaid, Session
-from shared.contracts.attendance import Presence
+from shared.contracts.attendance import AttendanceState, Presence
 from shared.events.envelope import Heard
 from shared.state.rows import fields_of
 from tests.attendance.building import (
@@ -141,7 +143,7 @@ def corrections_say_what_was(desk: Desk) -> None:
     before: dict[str, Any] = {}
     for one in desk.mind.said:
         body: Any = one.body
-        if not hasattr(body, "person_id"):
+        if not isinstance(body, AttendanceState):
             continue
         if hasattr(body, "was"):
             assert (body.was.state if body.was else None) == before.get(body.person_id)
@@ -177,6 +179,26 @@ def adds_up(desk: Desk) -> None:
         assert all(0 <= (one.minutes or 0) <= whole for one in records.values())
 
 
+def certified(desk: Desk) -> None:
+    """Numbers without gap or double; once every list is closed, everybody who was there for long enough has one certificate that is
+    valid and says so, and nobody who was not."""
+    certificates = list(desk.mind[Certificate])
+    assert sorted(one.serial for one in certificates) == list(range(1, len(certificates) + 1))
+    for one in certificates:
+        assert one.superseded_by is None or desk.mind[Certificate].get(one.superseded_by).supersedes == one.number  # type: ignore[union-attr]
+    working, session = desk.mind.working(), desk.mind[Session].get(SESSION)
+    if session is None or not session.state.takes_place or not all_closed(working, session):
+        return
+    required = RULES.certificates.required(session)
+    earned = earned_in(working, session)
+    valid = [one for one in certificates if one.is_valid]
+    assert len({one.person_id for one in valid}) == len(valid)
+    for one in valid:
+        assert one.minutes == earned[one.person_id].minutes >= min(required, one.required_minutes)
+    enough = {person for person, one in earned.items() if one.minutes >= required}
+    assert enough <= {one.person_id for one in valid}
+
+
 def rebuilt(course: Course) -> None:
     """Everything heard and said, told again to somebody who decides nothing, comes to the same rows."""
     again = Desk()
@@ -185,7 +207,7 @@ def rebuilt(course: Course) -> None:
         again.hear(one, quiet=True)
     for one in course.desk.own_facts():
         again.hear(one, quiet=True)
-    for kind in (Record, MeetingList, PlaceSaid):
+    for kind in (Record, MeetingList, PlaceSaid, Certificate, Series):
         assert sorted(again.mind[kind], key=repr) == sorted(course.desk.mind[kind], key=repr)  # type: ignore[type-var]
     assert len(list(again.mind[RecordSaid])) == len(list(course.desk.mind[RecordSaid]))
 
@@ -197,6 +219,7 @@ def test_whatever_happens_the_history_explains_it_and_the_books_add_up(taken: li
     for step in taken:
         course.take(step)
         adds_up(course.desk)
+        certified(course.desk)
     course.now = max(course.now, CLOSES, ENDS) + 10 * DAY_LONG
     course.desk.pass_to(course.now)
     adds_up(course.desk)

@@ -9,6 +9,7 @@ import pytest
 
 from services.attendance.closing import decide_count
 from services.attendance.scanning import decide_scan
+from services.attendance.state import MeetingList
 from shared.contracts.attendance import ParticipantAttended
 from tests.attendance.building import (
     CLOSES,
@@ -161,7 +162,8 @@ def test_a_list_counted_again_keeps_the_moment_it_closed() -> None:
 
     desk.hear(scan("jan", at=LATER))
 
-    assert desk.mind.said[-1].body.decided_at == closed_at  # type: ignore[attr-defined]
+    closed = desk.mind[MeetingList].get(SESSION, "day-1")
+    assert closed is not None and closed.decided_at == closed_at
 
 
 def test_a_list_that_stands_as_it_is_is_not_said_again() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.attendance.state import MeetingList, Record, RecordSaid
-from shared.contracts.attendance import Method, Presence, Role
+from shared.contracts.attendance import AttendanceCorrected, Method, Presence, Role
 from shared.contracts.enrolment import WithdrawalReason
 from shared.events.envelope import NO_PARTITION
 from shared.state.working import Unchanged
@@ -120,6 +120,7 @@ def test_the_clock_of_the_device_and_when_it_was_heard_are_kept_apart() -> None:
         ("late", {"arrived_at": STARTS - HOUR}),
         ("left_early", {"left_at": ENDS + HOUR}),
         ("present", {"minutes": 361}),
+        ("left_early", {"arrived_at": ENDS - HOUR, "left_at": STARTS + HOUR}),
     ],
 )
 def test_what_cannot_have_been_seen_then_is_refused(state: str, fields: dict[str, Any]) -> None:
@@ -260,7 +261,7 @@ def test_after_the_closing_a_mark_is_refused_and_the_office_corrects() -> None:
         "jan corrected from absent to late",
         "day-1 closed: 2 present, 0 absent, 0 unknown, 0 without",
     ]
-    fact: Any = desk.mind.said[-2].body
+    (fact,) = [one.body for one in desk.mind.said if isinstance(one.body, AttendanceCorrected)]
     assert (fact.decided_by, fact.note, fact.was.minutes, fact.minutes) == ("office", "signed at ten", 0, 300)
     assert desk.counted() == 2
 

@@ -11,7 +11,7 @@ from services.attendance.minutes import as_it_was, by_code, minutes_of, whole_of
 from services.attendance.state import Record
 from shared.contracts.attendance import Presence
 from shared.contracts.planner import Meeting
-from tests.attendance.building import ENDS, RULES, STARTS, Desk, day, enrolled, mark, scan, scheduled
+from tests.attendance.building import ENDS, RULES, STARTS, Desk, archived_present, day, enrolled, mark, scan, scheduled
 
 MEETING = Meeting.model_validate(day())
 MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
@@ -93,11 +93,22 @@ def test_a_scan_in_the_hour_that_comes_twice_is_late_by_the_instant_at_which_it_
 
 def test_what_somebody_has_marked_stays_as_marked_when_the_hours_change_and_its_minutes_follow() -> None:
     desk = Desk()
-    desk.hear(scheduled(), enrolled("anna"), mark("anna", "late", arrived_at=STARTS + HOUR, at=STARTS + HOUR))
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), mark("anna", "present", at=STARTS + 2 * HOUR))
+    desk.hear(mark("jan", "late", arrived_at=STARTS + HOUR, at=STARTS + 2 * HOUR))
 
-    stay = as_it_was(desk.record("anna"), Meeting.model_validate(day(until=14)), RULES)
+    shorter = Meeting.model_validate(day(until=14))
+    stays = [as_it_was(desk.record(person), shorter, RULES) for person in ("anna", "jan")]
 
-    assert (stay.state, stay.minutes) == (Presence.LATE, 240)
+    assert [(one.state, one.minutes) for one in stays] == [(Presence.PRESENT, 300), (Presence.LATE, 240)]
+
+
+def test_what_an_archive_says_of_a_code_that_nobody_here_heard_is_as_it_says() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), archived_present("anna", at=STARTS + HOUR))
+
+    stay = as_it_was(desk.record("anna"), MEETING, RULES)
+
+    assert (stay.state, stay.minutes) == (Presence.PRESENT, None)
 
 
 def test_a_code_is_judged_anew_by_the_hours_as_they_are_known_now() -> None:

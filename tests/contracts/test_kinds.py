@@ -17,6 +17,7 @@ from services.enrolment import handlers as enrolment
 from shared.contracts import CONTRACTS, PUBLISHERS, Event
 from shared.contracts import enrolment as places
 from shared.contracts.attendance import AttendanceState, ListFact, ListState, PresenceFact
+from shared.contracts.certificates import CertificateFact, CertificateState
 from shared.contracts.directory import MembershipFact, TeamMembership
 from shared.contracts.enrolment import CallFact, CallState, PlaceFact, PlaceState
 from shared.contracts.model import members
@@ -40,6 +41,7 @@ UNIONS = [
     (CallState, CallFact),
     (AttendanceState, PresenceFact),
     (ListState, ListFact),
+    (CertificateState, CertificateFact),
     (NoticeOutcome, NoticeFact),
 ]
 
@@ -71,7 +73,6 @@ HEARD_FOR_NOTHING = {
     "enrolment": set[type[Event]](),
     "attendance": {
         StageOpened,
-        TopicDefined,
         places.PlacesSettled,
         places.SessionAtRisk,
         places.TermsCorrected,
@@ -96,7 +97,7 @@ def test_what_enrolment_acts_on_is_what_its_tables_name() -> None:
 
 def test_what_attendance_loads_for_is_what_its_tables_name_and_what_moments_derive_from() -> None:
     acts_on = {*ATTENDANCE.react, *ATTENDANCE.decide}
-    assert set(members(attendance.Touching)) == acts_on | set(members(ListFact))
+    assert set(members(attendance.Touching)) == acts_on | set(members(CertificateFact))
 
 
 WITH_WORDS = [

@@ -10,7 +10,14 @@ from services.enrolment.rules import EnrolmentRules
 from services.enrolment.state import Place
 from shared.books.recovery import RECONCILE
 from shared.contracts import Event, Request
-from shared.contracts.directory import MemberKind, PersonErased, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.directory import (
+    MemberKind,
+    PersonErased,
+    PersonMerged,
+    PersonRegistered,
+    TeamMemberJoined,
+    TeamMemberLeft,
+)
 from shared.contracts.enrolment import NominationAnswered, PlacesSettled, PlaceState, Standing
 from shared.contracts.office import (
     CorrectionRequested,
@@ -124,6 +131,10 @@ class Office:
 
     def erased(self, person_id: str, **how: Any) -> list[str]:
         return self.hear(PersonErased(person_id=person_id), **how)
+
+    def merged(self, person_id: str, into: str, **how: Any) -> list[str]:
+        """The two are one human."""
+        return self.hear(PersonMerged(person_id=person_id, into_person_id=into), **how)
 
     def session(
         self, session_id: str = "s", *, at: dt.datetime = NOON, now: dt.datetime | None = None, **changes: Any

@@ -9,7 +9,9 @@ import pytest
 
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import (
+    AskedFor,
     Basis,
+    EnrolmentRefused,
     EnrolmentWithdrawn,
     ParticipantEnrolled,
     RefusalReason,
@@ -281,3 +283,9 @@ def test_a_substitution_of_which_a_restored_database_knows_half_is_brought_to_it
     full.mind[Answer].remove("urn:portal", "s-1")
     assert full.substitute("anna", "dawid", at=NOON + DAY, event_id="s-1") == [WITHDRAWN]
     assert full.place("dawid").state == Standing.ENROLLED
+
+
+def test_a_refused_substitution_is_no_refusal_of_what_the_person_asked(full: Office) -> None:
+    full.substitute("dawid", "ewa", at=NOON + DAY)
+    (refused,) = [one.body for one in full.mind.said if isinstance(one.body, EnrolmentRefused)]
+    assert (refused.person_id, refused.asked_for) == ("dawid", AskedFor.SUBSTITUTION)

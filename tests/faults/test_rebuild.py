@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import datetime as dt
 import itertools
 import sys
 from collections import Counter
@@ -17,11 +18,20 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.attendance import store as attendance_store
+from services.attendance.app import service_of
+from services.attendance.certificates import ISSUED_IN
+from services.attendance.lists import ListRules
+from services.attendance.store import CERTIFICATE
 from services.enrolment import app as enrolment
 from services.enrolment import store as enrolment_store
 from services.notifications import app as notifications
 from services.notifications import tables as notifications_tables
+from shared.contracts.attendance import ParticipantAttended
+from shared.contracts.certificates import CertificateIssued
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.planner import SessionScheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver
 from shared.deciding.retry import ParkedRetry
@@ -349,3 +359,44 @@ async def test_takeovers_there_and_back_and_said_again_are_rebuilt_as_they_were_
         await runtime.retry.let_in()
         assert await known(here, chain, "Third")
         assert (await compare(here.service, here.settings)).differences == []
+
+
+async def test_certificates_and_how_far_they_are_numbered_are_rebuilt_and_none_is_issued(world: Make) -> None:
+    live_since = dt.datetime.now(dt.UTC) - dt.timedelta(days=10)
+    here = await world(service_of(ListRules(dt.timedelta(hours=6), live_since)))
+    session, anna, jan = fresh("session"), fresh("anna"), fresh("jan")
+    day = (dt.datetime.now(dt.UTC) - dt.timedelta(days=2)).replace(
+        hour=9, minute=0, second=0, microsecond=0, tzinfo=None
+    )
+    meeting = {"meeting_id": "day-1", "starts_local": day, "ends_local": day.replace(hour=15)}
+    in_time = day.replace(hour=7, tzinfo=dt.UTC)
+    series = f"RC-{dt.datetime.now(ISSUED_IN).year}"
+    archived = body_of(
+        CertificateIssued, number=f"{series}-0041", series=series, serial=41, session_id=fresh("old"), person_id=anna
+    )
+    came = {"session_id": session, "meeting_id": "day-1", "person_id": jan, "minutes": 360}
+    found = CERTIFICATE.c.session_id == session
+    async with here.running():
+        await here.publish(message(archived, source="urn:example:archive"))
+        await settled(here)
+        await here.publish(
+            message(body_of(SessionScheduled, session_id=session, meetings=[meeting])),
+            message(body_of(ParticipantEnrolled, session_id=session, person_id=anna), source="rollcall/enrolment"),
+            message(CheckInScanned(session_id=session, meeting_id="day-1", person_id=anna, scanned_at=in_time)),
+            message(
+                body_of(ParticipantAttended, **came, scanned_at=in_time, decided_at=in_time),
+                source="urn:example:archive",
+            ),
+        )
+        await eventually(lambda: _are(here, found, 2), what="two certificates")
+        await settled(here)
+        issued = await rows(here, CERTIFICATE, found)
+        assert all(one.serial > 41 for one in issued)
+        report = await compare(here.service, here.settings)
+        assert (report.different_rows, report.differences) == (0, [])
+        assert (await swap(here.service, here.settings)).different_rows == 0
+        assert await rows(here, CERTIFICATE, found) == issued
+
+
+async def _are(here: Any, found: Any, number: int) -> bool:
+    return len(await rows(here, CERTIFICATE, found)) == number

@@ -99,7 +99,22 @@ def place(
     version: int = 1,
     **changes: Any,
 ) -> Place:
-    row = Place(*_meta(heard_at), session_id, person_id, state, None, None, None, Reply.NONE)
+    row = Place(
+        *_meta(heard_at),
+        session_id,
+        person_id,
+        state,
+        None,
+        None,
+        None,
+        Reply.NONE,
+        "geonames:776597",
+        None,
+        (),
+        0,
+        None,
+        None,
+    )
     return replace(row, version=version, **changes)
 
 

@@ -21,6 +21,7 @@ from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
+from shared.deciding.news import News
 from shared.deciding.transaction import Decider
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
@@ -113,7 +114,7 @@ class Office:
         assert self.sender is not None
         now = SERVICE.clock()
         await self.is_true(*(replace(row, heard_at=now) for row in rows))
-        self.sender.news(now)
+        self.sender.news(News(now))
 
     async def has_looked(self) -> None:
         """Two looks at the whole have begun and ended since, and nothing is on its way: what is not there by now does not come."""

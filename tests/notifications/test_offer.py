@@ -51,10 +51,7 @@ BEGUN = session(meeting("2026-11-20T08:00", "2026-11-20T15:00"))
 def offer(its_place: Place | None = None, its_session: Session | None = None, **changes: Any) -> Offer:
     own = {name: changes.pop(name, None) for name in ("lapsed", "told_place", "told_waiting")}
     before, other = changes.pop("held_before", (None, None)), changes.pop("other_is_open", False)
-    return Offer(
-        facts(its_place or offered(), its_session, **changes), before, own["lapsed"], own["told_place"],
-        own["told_waiting"], other,
-    )  # fmt: skip
+    return Offer(facts(its_place or offered(), its_session, **changes), held_before=before, other_is_open=other, **own)
 
 
 def differs(told: Told | None, its: Offer, *, now: dt.datetime = NOW, **to: Any) -> Difference | None:
@@ -260,8 +257,8 @@ class History:
         told_place, told_offer, told_waiting = (self.told.get(name) for name in ("place", "offer", "waiting"))
         return {
             "place": PlaceMatter(known),
-            "offer": Offer(known, (None, None), None, told_place, told_waiting, False),
-            "waiting": Waiting(known, self.life, None, told_place, told_offer, False),
+            "offer": Offer(known, told_place, False, (None, None), None, told_waiting),
+            "waiting": Waiting(known, told_place, False, self.life, None, told_offer),
         }
 
     def tells(self) -> bool:

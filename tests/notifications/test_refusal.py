@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.notifications.app import SERVICE
 from services.notifications.kinds.refusal import MAILED, OPEN_NOW, REFUSED, Refused
 from services.notifications.ledger import Told, told_after
-from services.notifications.state import CANCELLED, Place, Refusal, Session
+from services.notifications.state import CANCELLED, Place, Refusal, Session, refusal_of
 from services.notifications.tables import PLACE, REFUSAL
 from services.notifications.untold import ANOTHER_MAIL, Difference
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, ParticipantEnrolled, RefusalReason, Standing
@@ -44,7 +44,7 @@ def refused(
 ) -> Refused:
     known = replace(facts(its_session=its_session), place=its_place)
     fields: dict[str, Any] = {"told_place": None, "other_is_open": False, "since": LONG_AGO} | changes
-    return Refused(its or refusal(), known, **fields)
+    return Refused(known, its or refusal(), **fields)
 
 
 def differs(its: Refused, told: Told | None = None, *, now: dt.datetime = NOW) -> Difference | None:
@@ -146,3 +146,20 @@ async def test_a_refusal_is_heard_beside_the_place_and_leaves_it_as_it_is(engine
         (its_refusal,) = rows_as(Refusal, await connection.execute(sa.select(REFUSAL)))
     assert (its_place.version, its_place.heard_at) == (1, BEFORE)
     assert (its_refusal.version, its_refusal.reason) == (2, RefusalReason.NOT_IN_TEAM)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "newest_word", "told"),
+    [
+        (AskedFor.OFFER, AskedFor.PLACE, True),
+        (AskedFor.OFFER, AskedFor.WITHDRAWAL, False),
+        (AskedFor.SUBSTITUTION, AskedFor.PLACE, False),
+        (AskedFor.NOMINATION, None, False),
+    ],
+)
+def test_who_took_an_offer_too_late_is_told_so_and_nobody_is_for_what_their_coordinator_asked(
+    asked_for: AskedFor, newest_word: AskedFor | None, told: bool
+) -> None:
+    said = body_of(EnrolmentRefused, asked_for=asked_for, last_asked_for=newest_word, reason="offer_expired")
+    row = refusal_of(heard(said))
+    assert (differs(refused(replace(row, session_id="session-1"))) is not None) is told

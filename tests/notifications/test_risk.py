@@ -25,7 +25,7 @@ TO = office_at("biuro@example.org", "Biuro", Language.PL)
 
 
 def at_risk(its_session: Session | None = None, *, since: dt.datetime = LONG_AGO) -> AtRisk:
-    return AtRisk(risk(), replace(facts(its_session=its_session), place=None), since)
+    return AtRisk(replace(facts(its_session=its_session), place=None), risk(), since)
 
 
 def differs(its: AtRisk, told: Told | None = None) -> Difference | None:

@@ -14,6 +14,7 @@ from services.notifications import sending
 from services.notifications.decisions import Attempt
 from services.notifications.ledger import told_after
 from shared.contracts.enrolment import Standing
+from shared.deciding.news import News
 from shared.state.rows import FactRow
 from shared.testing import eventually
 from tests.notifications.building import (
@@ -41,7 +42,7 @@ async def test_a_place_is_confirmed_once(office: Office) -> None:
     await office.is_true(place())
     async with office.server.listening(), office.sending() as sender:
         assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
-        sender.news(BEFORE)
+        sender.news(News(BEFORE))
         await office.has_looked()
     assert len(office.server.mails) == 1
     assert office.server.mails[0][:2] == ("person-1@example.org", "confirmation")
@@ -167,7 +168,7 @@ async def test_what_is_let_in_long_after_it_was_said_is_found_at_once(office: Of
     async with office.server.listening(), office.sending() as sender:
         await eventually(sender._planner.caught_up.is_set)
         await office.is_true(place())
-        sender.news(BEFORE)
+        sender.news(News(BEFORE))
         await settled_notices(office, 1)
 
 

@@ -12,10 +12,11 @@ from services.notifications import tables
 from services.notifications.app import SERVICE
 from services.notifications.ledger import Notice, Told
 from shared.books.batch import Batch
-from shared.contracts.directory import ContactRegistered, PersonRegistered
+from shared.contracts.directory import ContactRegistered, PersonErased, PersonRegistered
 from shared.contracts.notifications import NoticeSent
 from shared.contracts.rules import SourceTakenOver
 from shared.deciding.facts import FactWriter
+from shared.deciding.news import News
 from shared.deciding.retry import POLL_SECONDS, ParkedRetry
 from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
@@ -55,7 +56,7 @@ async def test_a_takeover_is_followed_at_once_by_what_it_lets_in(engine: AsyncEn
 
 
 async def test_what_a_takeover_lets_in_is_news_since_it_was_appended(engine: AsyncEngine) -> None:
-    told: list[dt.datetime] = []
+    told: list[News] = []
     decider = Decider(engine, SERVICE, changed=told.append)
     long_ago = NOON - dt.timedelta(days=9)
     person = body_of(PersonRegistered)
@@ -69,14 +70,14 @@ async def test_what_a_takeover_lets_in_is_news_since_it_was_appended(engine: Asy
     may_decide.set()
     told.clear()
     assert await ParkedRetry(engine, SERVICE, decider, may_decide=may_decide).let_in() == 1
-    assert told == [long_ago + dt.timedelta(days=1)]
+    assert told == [News(long_ago + dt.timedelta(days=1), frozenset({PersonRegistered}))]
     async with engine.connect() as connection:
         (row,) = (await connection.execute(tables.PERSON.select())).all()
     assert row.source == "urn:two"
 
 
 async def test_whatever_others_say_is_news_since_it_was_appended_whichever_lane_hears_it(engine: AsyncEngine) -> None:
-    told: list[dt.datetime] = []
+    told: list[News] = []
     decider = Decider(engine, SERVICE, changed=told.append)
     facts = FactWriter(engine, SERVICE, decider, changed=told.append)
     earlier = NOON - dt.timedelta(hours=1)
@@ -84,11 +85,13 @@ async def test_whatever_others_say_is_news_since_it_was_appended_whichever_lane_
     await hear(facts, message(body_of(PersonRegistered), at=earlier, version=2), offset=1, at=earlier)
     await hear(facts, Message("programme.people", b"person-1", None), offset=2)
     await hear(decider, message(body_of(ContactRegistered), at=NOON))
-    assert told == [earlier, earlier, NOON, NOON]
+    assert [news.since for news in told] == [earlier, earlier, NOON, NOON]
+    kinds = (PersonRegistered, PersonRegistered, PersonErased, ContactRegistered)
+    assert [news.kinds for news in told] == [{kind} for kind in kinds]
 
 
 async def test_our_own_echo_is_no_news(engine: AsyncEngine) -> None:
-    told: list[dt.datetime] = []
+    told: list[News] = []
     await hear(
         Decider(engine, SERVICE, changed=told.append), message(body_of(NoticeSent), at=NOON, source=SERVICE.source)
     )
@@ -96,11 +99,11 @@ async def test_our_own_echo_is_no_news(engine: AsyncEngine) -> None:
 
 
 async def test_what_is_heard_again_is_no_news(engine: AsyncEngine) -> None:
-    told: list[dt.datetime] = []
+    told: list[News] = []
     decider = Decider(engine, SERVICE, changed=told.append)
     for _ in range(2):
         await hear(decider, message(body_of(ContactRegistered), at=NOON))
-    assert told == [NOON]
+    assert told == [News(NOON, frozenset({ContactRegistered}))]
 
 
 async def test_whoever_decides_tells_of_it_by_committing_and_nobody_is_told_of_what_was_rolled_back(

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from services.notifications.sheets import Office, Sheet
 from services.notifications.untold import Addressee, Matter
+from shared.contracts.model import Event
 from shared.state.rows import Row, fields_of
 from shared.values import immutable
 
@@ -70,10 +71,10 @@ class Scope:
     recipient: sa.ColumnElement[str]
     key: sa.ColumnElement[str]
     """What stands behind the kind's name in a subject."""
-    news: sa.CompoundSelect[Any]
-    """(recipient, key) of those that something was heard about at `mark` or later."""
-    soon: tuple[sa.ColumnElement[bool], ...]
-    """Whether something was heard about an open notice since `mark`: one of them."""
+    news: Mapping[sa.Table, sa.Select[Any]]
+    """By where it is heard: (recipient, key) of those that something was heard about at `mark` or later."""
+    soon: Mapping[sa.Table, sa.ColumnElement[bool]]
+    """By where it is heard: whether something was heard about an open notice since `mark`."""
 
 
 @immutable
@@ -107,6 +108,12 @@ class Kind:
     read: Callable[[Reading, Rules], Matter]
     sheet: Callable[[Any, Office], Sheet]
     """What its matter's mail shows."""
+    concerned_by: frozenset[type[Event]]
+    """Which news can make something true that has to be told: it is not asked about others. None: only the clock makes it."""
+    after: frozenset[str] = frozenset()
+    """Kinds for whose mails its own may have waited: it is asked once one of them has left."""
+    after_its_end: frozenset[str] = frozenset()
+    """Kinds of which that is so once one of their mails has said that there is nothing any more, or could not be told."""
     missed: sa.ColumnElement[bool] | None = None
     """Of what can not be told any more: what had to be. None: not being told it harms nobody."""
     missed_at: sa.ColumnElement[Any] | None = None

@@ -12,27 +12,22 @@ import sqlalchemy as sa
 
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules
-from services.notifications.kinds.sessions import LASTS, NOTHING_TOLD, SAID_FOR_LATER, UNSETTLED, Facts
-from services.notifications.ledger import Content, OpenNotice, Told, nothing_yet
+from services.notifications.kinds.matters import BesidePlace
+from services.notifications.kinds.sessions import NOTHING_TOLD
+from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail, arranged
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, SCHEDULED, Place, PlaceSaid, Session
 from services.notifications.tables import MAILBOX, NOW, PLACE, PLACE_SAID, SESSION, SINCE, TOLD, is_another
 from services.notifications.templates.words import notices_of
-from services.notifications.untold import (
-    ANOTHER_MAIL,
-    ENROLMENT,
-    JUST_BEFORE,
-    Addressee,
-    Difference,
-    Matter,
-    judged,
-    never_told,
-    standing,
+from services.notifications.untold import Addressee, Difference
+from shared.contracts.enrolment import (
+    EnrolmentWithdrawn,
+    ParticipantWaitlisted,
+    PlaceOffered,
+    Standing,
+    WithdrawalReason,
 )
-from services.notifications.untold import is_another as has_another
-from shared.contracts.enrolment import Standing, WithdrawalReason
-from shared.contracts.model import Language
 from shared.contracts.notifications import OfferTold
 from shared.values import immutable
 
@@ -45,42 +40,19 @@ Held = tuple[dt.datetime | None, dt.datetime | None]
 
 
 @immutable
-class Offer(Matter):
+class Offer(BesidePlace):
     """That a place in a session is held for a person, until they answer or the deadline passes.
 
     Whether an answer came in time only enrolment knows: between the deadline and its word nothing is told.
     """
 
-    facts: Facts
     held_before: Held
     """The offer that was open at go-live."""
     lapsed: PlaceSaid | None
     """What was said of the offer that nobody answered, if that is how the place ended."""
-    told_place: Told | None
     told_waiting: Told | None
-    other_is_open: bool
-    """Whether a mail about their place, or their waiting, is on its way to them."""
 
-    @property
-    def waits_for(self) -> str | None:
-        return self.facts.waits_for
-
-    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
-        if self.facts.place is None or self.facts.session is None:
-            return None
-        believed = self._believed(told)
-        found = self._found(believed, to, now)
-        if found is None:
-            return None
-        waits_for = None
-        if found.letter != OFFER_ENDED and not self.facts.settled:
-            waits_for = ENROLMENT
-        elif self.other_is_open or (
-            found.letter != OFFER_ENDED and sessions.is_to_hear_of_its_end(self.told_place, now)
-        ):
-            waits_for = ANOTHER_MAIL
-        by_others = (told is None or told.said is None) and found.before is not None
-        return judged(replace(found, waits_for=waits_for, told_by_others=by_others), told, believed, to, now=now)
+    BEGINS, CHANGES, ENDS = OFFER, OFFER_CHANGE, OFFER_ENDED
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """An offer that ended because nobody answered, and that nobody had been told of. That one has ended harms nobody not to know: whoever
@@ -88,58 +60,45 @@ class Offer(Matter):
         session, lapsed = self.facts.session, self.lapsed
         if session is None or lapsed is None or lapsed.offered_until is None:
             return None
-        end = min(lapsed.offered_until, session.starts_at)
-        if not since < end <= now or lapsed.heard_at >= end or session.heard_at >= end:
-            return None
         then = replace(self, facts=replace(self.facts, place=lapsed))
-        return never_told(then.difference(told, to, now=end - JUST_BEFORE), self._believed(told))
-
-    def named(self, content: Content, language: Language) -> Content:
-        return self.facts.named(content, language)
+        return then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
         mail = BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
         says = found.says.says
         return replace(mail, moment=says.offered_until) if found.says.hash and isinstance(says, OfferTold) else mail
 
-    def _believed(self, told: Told | None) -> Told:
-        place, known = self.facts.place, self.facts.known_before
-        assert place is not None
-        told = told or nothing_yet(place.person_id, f"{NAME}/{place.session_id}")
-        if told.said is not None or known is None or known.state != SCHEDULED or self.held_before[1] is None:
-            return told
-        content = _named(known.content, self.held_before)
-        by_others = sessions.by_others(told, known, content)
-        return replace(by_others, said=_says(Content(hash=content, says=sessions.told_of(known)), self.held_before))
-
-    def _found(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
-        place, session = self.facts.place, self.facts.session
-        assert place is not None
-        assert session is not None
-        believes = told.content is not None and told.until is not None and now < max(told.until, session.ends_at)
-        before = standing(told.said) or standing(told.certain)
-        if self.facts.stands(Standing.OFFERED):
-            if not _is_held(place, session, now):
-                return None
-            held = (place.offered_at, place.offered_until)
-            content = _named(session.content, held)
-            elsewhere = has_another(told, to)
-            if told.content == content and not elsewhere:
-                return None
-            changed = believes and before is not None and not elsewhere and _which(told.content) == _which(content)
-            says = _says(self.facts.true_now(content), held)
-            return Difference(OFFER_CHANGE, says, before=before) if changed else Difference(OFFER, says)
-        if not believes or self._is_told_otherwise(told, now):
+    def known(self) -> Content | None:
+        known = self.facts.known_before
+        if known is None or self.held_before[1] is None:
             return None
-        says = (before or self.facts.true_now(None)).model_copy(update={"hash": None})
-        return Difference(OFFER_ENDED, says, because=self._because(now))
+        content = _named(known.content, self.held_before)
+        return _says(Content(hash=content, says=sessions.told_of(known)), self.held_before)
 
-    def _because(self, now: dt.datetime) -> str:
+    def says(self, now: dt.datetime) -> Content | None:
+        place, session = self.facts.place, self.facts.session
+        if place is None or session is None or not self.facts.stands(Standing.OFFERED):
+            return None
+        if not _is_held(place, session, now):
+            return None
+        held = (place.offered_at, place.offered_until)
+        return _says(self.facts.true_now(_named(session.content, held)), held)
+
+    def is_over(self, now: dt.datetime) -> bool:
+        return not self.facts.stands(Standing.OFFERED)
+
+    @property
+    def begins_because(self) -> str | None:
+        return self.facts.substitutes
+
+    def ends_because(self, now: dt.datetime) -> str:
         place, session = self.facts.place, self.facts.session
         if session is not None and session.state == CANCELLED:
             return CANCELLED
         if session is not None and now >= session.starts_at:
             return BEGUN
+        if self.facts.is_substituted:
+            return sessions.SUBSTITUTED
         match place.reason if place is not None else None:
             case WithdrawalReason.OFFER_EXPIRED:
                 return EXPIRED
@@ -147,8 +106,7 @@ class Offer(Matter):
                 return DECLINED
         return ENDED
 
-    def _is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
-        """Or will be, or was since: then other mails say how it stands."""
+    def is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
         session = self.facts.session
         if self.facts.stands(Standing.ENROLLED):
             return True
@@ -173,15 +131,13 @@ def _named(content: str, held: Held) -> str:
     return "/".join((content, *(str(sessions.microseconds(moment)) for moment in reversed(held))))
 
 
-def _which(content: str | None) -> str:
-    return (content or "").rpartition("/")[2]
-
-
 # --- what it says --------------------------------------------------------------------------
 
-_NOTICES = notices_of(NAME, OFFER, OFFER_CHANGE, CANCELLED, EXPIRED, DECLINED, BEGUN, ENDED)
+_NOTICES = notices_of(
+    NAME, OFFER, OFFER_CHANGE, CANCELLED, EXPIRED, DECLINED, BEGUN, ENDED, sessions.SUBSTITUTE, sessions.SUBSTITUTED
+)
 _TONES = {OFFER: GOOD, OFFER_CHANGE: CHANGED, OFFER_ENDED: OFF}
-_ON_ITS_PAGE = (OFFER, OFFER_CHANGE, EXPIRED, DECLINED)
+_ON_ITS_PAGE = (OFFER, OFFER_CHANGE, sessions.SUBSTITUTE, EXPIRED, DECLINED)
 """Where there is something to do on the page of the place."""
 
 
@@ -228,7 +184,6 @@ _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.WAITING_NAME)
 _may_be_offered = sa.or_(
     PLACE.c.state == Standing.OFFERED, TOLD.c.recipient.is_not(None), sessions.ever_stood(Standing.OFFERED)
 )
-_waits_for_enrolment = sa.and_(_content.is_not(None), UNSETTLED)
 _lapsed = (
     sa.select(PLACE_SAID)
     .where(PLACE.c.reason == WithdrawalReason.OFFER_EXPIRED)
@@ -254,7 +209,7 @@ def _read(reading: Reading, rules: Rules) -> Offer:
     facts = sessions.read(reading, known=True)
     at_before, until_before, other_is_open = reading.values(3)
     lapsed, told_place, told_waiting = reading.next(PlaceSaid), reading.next(Told), reading.next(Told)
-    return Offer(facts, (at_before, until_before), lapsed, told_place, told_waiting, other_is_open)
+    return Offer(facts, told_place, other_is_open, (at_before, until_before), lapsed, told_waiting)
 
 
 OFFER_KIND = Kind(
@@ -265,34 +220,11 @@ OFFER_KIND = Kind(
     about=sessions.about(NAME),
     content=_content,
     differs=sa.and_(
-        _may_be_offered,
-        sa.or_(
-            sa.and_(
-                _content.is_not(None),
-                sa.or_(_believed.is_distinct_from(_content), is_another(TOLD.c.mailbox, MAILBOX)),
-            ),
-            sa.and_(
-                ~_stands,
-                _believed.is_not(None),
-                sa.func.coalesce(sa.func.greatest(_until, SESSION.c.ends_at) > NOW, sa.false()),
-                _until.is_not(None),
-                ~_is_told_otherwise,
-            ),
-        ),
+        _may_be_offered, sessions.beside_differs(_content, _believed, _until, ~_stands, _is_told_otherwise)
     ),
-    waits={
-        ENROLMENT: _waits_for_enrolment,
-        ANOTHER_MAIL: sa.and_(
-            ~_waits_for_enrolment,
-            sa.or_(_other_is_open, sa.and_(_content.is_not(None), sessions.to_hear_of_its_end(_told_place))),
-        ),
-    },
+    waits=sessions.waits_of(_content, _told_place, _other_is_open),
     unknown=sessions.UNKNOWN,
-    parts=(
-        LASTS,
-        sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),
-        sa.and_(~LASTS, NOTHING_TOLD, SESSION.c.session_id.in_(SAID_FOR_LATER)),
-    ),
+    parts=sessions.PARTS,
     told_by_others=sa.and_(_is_known, _content.is_not(None)),
     made_of=sessions.MADE_OF,
     columns=(
@@ -307,6 +239,9 @@ OFFER_KIND = Kind(
     ),
     read=_read,
     sheet=_sheet,
+    concerned_by=sessions.EVERY_MAIL | {PlaceOffered, ParticipantWaitlisted, EnrolmentWithdrawn},
+    after=frozenset({sessions.WAITING_NAME}),
+    after_its_end=frozenset({sessions.PLACE_NAME}),
     missed_at=_end,
     missed=sa.and_(
         sa.func.coalesce(_end <= NOW, sa.false()),

@@ -3,78 +3,46 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 import sqlalchemy as sa
 
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules
-from services.notifications.kinds.sessions import LASTS, NOTHING_TOLD, SAID_FOR_LATER, UNSETTLED, Facts
-from services.notifications.ledger import NOTHING, Content, OpenNotice, Told, nothing_yet
+from services.notifications.kinds.matters import OnePlace
+from services.notifications.kinds.sessions import LASTS, NOTHING_TOLD, UNSETTLED
+from services.notifications.ledger import NOTHING, Content, OpenNotice, Told
 from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail, arranged
 from services.notifications.place_sheet import place_sheet
-from services.notifications.state import CANCELLED, SCHEDULED
+from services.notifications.state import CANCELLED, SCHEDULED, Session
 from services.notifications.tables import MAILBOX, NOW, PLACE, SESSION, SINCE, TOLD, is_another
-from services.notifications.untold import (
-    ENROLMENT,
-    JUST_BEFORE,
-    Addressee,
-    Difference,
-    Matter,
-    judged,
-    never_told,
-    standing,
-)
+from services.notifications.untold import ENROLMENT, Addressee, Difference, standing
 from services.notifications.untold import is_another as has_another
-from shared.contracts.enrolment import Standing
-from shared.contracts.model import Language
+from shared.contracts.enrolment import EnrolmentRefused, PlaceFact, Standing
+from shared.contracts.model import Language, members
 from shared.values import immutable
 
 NAME = "place"
 
 
 @immutable
-class Place(Matter):
+class Place(OnePlace):
     """A person's place in a session.
 
     Decided until the session is over, as it is true and as it was told: who believes that it takes place next week has to
     know that it took place yesterday. Before go-live others told people what was true then.
     """
 
-    facts: Facts
-
-    @property
-    def waits_for(self) -> str | None:
-        return self.facts.waits_for
-
     @property
     def _content(self) -> str | None:
         facts = self.facts
         return facts.session.content if facts.session and facts.stands(Standing.ENROLLED) else None
 
-    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
-        if self.facts.place is None or self.facts.session is None:
-            return None
-        believed = self._believed(told)
-        found = self._found(believed, to, now)
-        if found is None:
-            return None
-        waits_for = ENROLMENT if self._content is not None and not self.facts.settled else None
-        by_others = (told is None or told.said is None) and found.before is not None
-        return judged(replace(found, waits_for=waits_for, told_by_others=by_others), told, believed, to, now=now)
-
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-        place, session = self.facts.place, self.facts.session
-        if place is None or session is None:
+        session = self.facts.session
+        if self.facts.place is None or session is None:
             return None
-        believed = self._believed(told)
-        end = max(session.ends_at, believed.until or session.ends_at)
-        if not since < end <= now or place.heard_at >= end or session.heard_at >= end:
-            return None
-        return never_told(self.difference(told, to, now=end - JUST_BEFORE), believed)
-
-    def named(self, content: Content, language: Language) -> Content:
-        return self.facts.named(content, language)
+        end = max(session.ends_at, self.believed(told).until or session.ends_at)
+        return self.missed_by(end, told, to, now, since)
 
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:
         facts, content, language = self.facts, notice.content, notice.language
@@ -94,6 +62,7 @@ class Place(Matter):
             meetings=says.meetings,
             sequence=notice.sequence,
             session_cancelled=found.because == CANCELLED,
+            substituted=found.because == sessions.SUBSTITUTED,
             before=arranged(found.before, says),
             certain=arranged(found.certain, says),
             another_topic=any(one.topic not in (None, says.topic) for one in told),
@@ -103,16 +72,11 @@ class Place(Matter):
             asks_for_reply=found.is_ahead and facts.asks_for_reply,
         )
 
-    def _believed(self, told: Told | None) -> Told:
-        """What the person was told, by us, or else by others before go-live."""
-        place, known = self.facts.place, self.facts.known_before
-        assert place is not None
-        told = told or nothing_yet(place.person_id, f"{NAME}/{place.session_id}")
-        if told.said is not None or known is None or known.state != SCHEDULED:
-            return told
-        return sessions.by_others(told, known, known.content)
+    def known(self) -> Content | None:
+        known = self.facts.known_before
+        return Content(hash=known.content, says=sessions.told_of(known)) if known is not None else None
 
-    def _found(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
+    def differs(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
         session, content = self.facts.session, self._content
         assert session is not None
         is_over = now >= session.ends_at
@@ -127,15 +91,25 @@ class Place(Matter):
         says = self.facts.true_now(content)
         if content is None:
             called_off = (before or says).model_copy(update={"hash": None})
-            because = CANCELLED if session.state == CANCELLED else None
-            return Difference(CANCELLATION, called_off, certain=certain, because=because)
+            return Difference(CANCELLATION, called_off, certain=certain, because=self._ends_because(session))
         # At another address nothing is known that could change: whoever reads it gets the whole, and an entry of their own.
         if elsewhere:
-            return Difference(CONFIRMATION, says)
+            return Difference(CONFIRMATION, says, because=self._begins_because)
         # Nor is it a change to whoever was told last, or may have been, that there is no place any more.
         if told.content is None or (told.said is not None and told.said.hash is None):
-            return Difference(CONFIRMATION, says, certain=certain)
+            return Difference(CONFIRMATION, says, certain=certain, because=self._begins_because)
         return Difference(CHANGE, says, before=before, certain=certain)
+
+    @property
+    def _begins_because(self) -> str | None:
+        """Whoever comes instead of somebody is told so, where a mail tells them the whole."""
+        place = self.facts.place
+        return sessions.SUBSTITUTED if place is not None and place.substitute_for is not None else None
+
+    def _ends_because(self, session: Session) -> str | None:
+        if session.state == CANCELLED:
+            return CANCELLED
+        return sessions.SUBSTITUTED if self.facts.is_substituted else None
 
 
 # --- the same in SQL -----------------------------------------------------------------------
@@ -176,16 +150,13 @@ PLACE_KIND = Kind(
     differs=_differs(LASTS, sa.func.coalesce(_until > NOW, sa.false())),
     waits={ENROLMENT: sa.and_(_has_place, UNSETTLED)},
     unknown=sessions.UNKNOWN,
-    parts=(
-        LASTS,
-        sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),
-        sa.and_(~LASTS, NOTHING_TOLD, SESSION.c.session_id.in_(SAID_FOR_LATER)),
-    ),
+    parts=sessions.PARTS,
     told_by_others=sa.and_(_known_content.is_not(None), _has_place),
     made_of=sessions.MADE_OF,
     columns=(*sessions.READ, *_known.c),
     read=_read,
     sheet=place_sheet,
+    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceFact)) - {EnrolmentRefused},
     missed_at=_end,
     missed=sa.and_(
         sa.func.coalesce(_end <= NOW, sa.false()),

@@ -13,28 +13,16 @@ import sqlalchemy as sa
 
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.sessions import LASTS, Facts
-from services.notifications.ledger import Content, OpenNotice, Told, nothing_yet
+from services.notifications.kinds.matters import Once
+from services.notifications.kinds.sessions import LASTS
+from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, Refusal
-from services.notifications.tables import (
-    CONTACT,
-    OPEN,
-    PERSON,
-    PLACE,
-    REFUSAL,
-    SESSION,
-    SETTLED,
-    SINCE,
-    TOLD,
-    TOPIC,
-    TOWN,
-)
+from services.notifications.tables import CONTACT, OPEN, PLACE, REFUSAL, SESSION, SETTLED, SINCE, TOLD
 from services.notifications.templates.words import notices_of
-from services.notifications.untold import ANOTHER_MAIL, JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
-from shared.contracts.enrolment import AskedFor, RefusalReason, Standing
-from shared.contracts.model import Language
+from services.notifications.untold import ANOTHER_MAIL, Addressee, Difference
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RefusalReason, Standing
 from shared.contracts.notifications import RefusalTold
 from shared.values import immutable
 
@@ -85,50 +73,35 @@ WITHOUT_PLACE = (Standing.NONE, Standing.WITHDRAWN)
 
 
 @immutable
-class Refused(Matter):
+class Refused(Once):
     """That a person asked for a place in a session and did not get one. Who asked to be out and was refused is out, or keeps a place: both are
     told by the mails about the place, if anything has to be."""
 
     refusal: Refusal
-    facts: Facts
     told_place: Told | None
     other_is_open: bool
     """Whether a mail about their place, an offer or their waiting is on its way to them."""
     since: dt.datetime
 
     @property
-    def waits_for(self) -> str | None:
-        return self.facts.waits_for
+    def ends_at(self) -> dt.datetime | None:
+        return self.facts.session.ends_at if self.facts.session is not None else None
 
-    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+    def found(self, to: Addressee, now: dt.datetime) -> Difference | None:
         session = self.facts.session
         if session is None or now >= session.ends_at or not self._is_to_be_said:
-            return None
-        content = self.refusal.event_id
-        if told is not None and told.content == content:
             return None
         because = self._because(now)
         reason = OPEN_NOW if because == OPEN_NOW else self.refusal.reason
         fields = dict(self.facts.true_now(None).says) | {"of": "refusal", "reason": reason}
         says = RefusalTold(**fields, opens_at=session.opens_at)
         is_first = self.other_is_open or sessions.is_to_hear_of_its_end(self.told_place, now)
-        found = Difference(
+        return Difference(
             REFUSED,
-            Content(hash=content, says=says),
+            Content(hash=self.refusal.event_id, says=says),
             because=because,
             waits_for=ANOTHER_MAIL if is_first else None,
         )
-        return judged(found, told, told or nothing_yet("", ""), to, now=now)
-
-    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-        """Only what was on its way: who was told nothing has nothing, and knows it."""
-        session = self.facts.session
-        if session is None or not since < session.ends_at <= now:
-            return None
-        return never_told(self.difference(told, to, now=session.ends_at - JUST_BEFORE), told or nothing_yet("", ""))
-
-    def named(self, content: Content, language: Language) -> Content:
-        return self.facts.named(content, language)
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
         mail = BriefMail.of(self.facts, notice, found)
@@ -215,13 +188,6 @@ def _around(refusals: sa.FromClause) -> sa.FromClause:
     return sessions.with_told(found, _told_place, sessions.PLACE_NAME)
 
 
-_MARK = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
-
-
-def _is_news(table: sa.Table) -> sa.ColumnElement[bool]:
-    return table.c.heard_at >= _MARK
-
-
 _pair = sa.select(REFUSAL.c.person_id, REFUSAL.c.session_id)
 _key = sa.func.split_part(OPEN.c.about, "/", 2)
 _of_open = sa.and_(REFUSAL.c.person_id == OPEN.c.recipient, REFUSAL.c.session_id == _key)
@@ -229,19 +195,12 @@ REFUSALS = Scope(
     keys=REFUSAL,
     recipient=REFUSAL.c.person_id,
     key=REFUSAL.c.session_id,
-    news=sa.union_all(
-        _pair.where(_is_news(REFUSAL)),
-        _pair.join(SESSION, _of_session).where(_is_news(SESSION)),
-        *(
-            _pair.join(table, table.c.person_id == REFUSAL.c.person_id).where(_is_news(table))
-            for table in (CONTACT, PERSON)
-        ),
-        *(
-            _pair.join(SESSION, _of_session).join(table, SESSION.c[key] == table.c[key]).where(LASTS, _is_news(table))
-            for table, key in ((TOPIC, "topic"), (TOWN, "city_id"))
-        ),
-    ),
-    soon=(sa.exists().where(_of_open, _is_news(REFUSAL)),),
+    news={
+        REFUSAL: _pair.where(sessions.is_news(REFUSAL)),
+        SESSION: _pair.join(SESSION, _of_session).where(sessions.is_news(SESSION)),
+        **sessions.news_of_people(_pair, REFUSAL.c.person_id),
+    },
+    soon={REFUSAL: sa.exists().where(_of_open, sessions.is_news(REFUSAL))},
 )
 """Of most of them there is no place: it is not where they are found."""
 
@@ -251,7 +210,7 @@ def _read(reading: Reading, rules: Rules) -> Refused:
     facts = sessions.read(reading, known=False)
     (other_is_open,) = reading.values(1)
     assert refusal is not None
-    return Refused(refusal, facts, reading.next(Told), other_is_open, rules.since)
+    return Refused(facts, refusal, reading.next(Told), other_is_open, rules.since)
 
 
 REFUSAL_KIND = Kind(
@@ -270,5 +229,8 @@ REFUSAL_KIND = Kind(
     columns=(*REFUSAL.c, *sessions.READ, _other_is_open, *_told_place.c),
     read=_read,
     sheet=_sheet,
+    concerned_by=sessions.EVERY_MAIL | {EnrolmentRefused},
+    after=frozenset({sessions.OFFER_NAME, sessions.WAITING_NAME}),
+    after_its_end=frozenset({sessions.PLACE_NAME}),
     yields_to=(REFUSAL, SESSION),
 )

@@ -12,16 +12,19 @@ import sqlalchemy as sa
 
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
+from services.notifications.kinds.matters import Once
 from services.notifications.kinds.sessions import LASTS, Facts
-from services.notifications.ledger import Content, OpenNotice, Told, nothing_yet
+from services.notifications.ledger import Content, OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.state import SCHEDULED, Risk, Session
-from services.notifications.tables import CONTACT, NOW, OFFICE, OPEN, RISK, SESSION, SINCE, TOLD, digest
+from services.notifications.tables import CONTACT, NOW, OFFICE, RISK, SESSION, SINCE, TOLD, digest
 from services.notifications.templates.words import notices_of
-from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
-from shared.contracts.model import Language
+from services.notifications.untold import Addressee, Difference
+from shared.contracts.enrolment import SessionAtRisk
+from shared.contracts.model import members
 from shared.contracts.notifications import RiskTold
+from shared.contracts.planner import SessionFact
 from shared.values import immutable
 
 NAME = "risk"
@@ -29,38 +32,23 @@ AT_RISK = "at_risk"
 
 
 @immutable
-class AtRisk(Matter):
+class AtRisk(Once):
     """That fewer people have confirmed than a session needs."""
 
     risk: Risk
-    facts: Facts
     since: dt.datetime
 
     @property
-    def waits_for(self) -> str | None:
-        return self.facts.waits_for
+    def ends_at(self) -> dt.datetime | None:
+        return self.facts.session.starts_at if self.facts.session is not None else None
 
-    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+    def found(self, to: Addressee, now: dt.datetime) -> Difference | None:
         session, risk = self.facts.session, self.risk
         if session is None or session.state != SCHEDULED or now >= session.starts_at or risk.heard_at < self.since:
             return None
-        if told is not None and told.content == risk.event_id:
-            return None
         figures = {"minimum": risk.minimum, "confirmed": risk.confirmed, "enrolled": risk.enrolled}
         says = RiskTold(**dict(self.facts.true_now(None).says) | {"of": "risk"} | figures)
-        return judged(
-            Difference(AT_RISK, Content(hash=risk.event_id, says=says)), told, told or nothing_yet("", ""), to, now=now
-        )
-
-    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-        """Only what was on its way: who looks at the session sees it there."""
-        session = self.facts.session
-        if session is None or not since < session.starts_at <= now:
-            return None
-        return never_told(self.difference(told, to, now=session.starts_at - JUST_BEFORE), told or nothing_yet("", ""))
-
-    def named(self, content: Content, language: Language) -> Content:
-        return self.facts.named(content, language)
+        return Difference(AT_RISK, Content(hash=risk.event_id, says=says))
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
         risk = self.risk
@@ -84,21 +72,17 @@ _about = sa.literal(f"{NAME}/", sa.Text) + RISK.c.session_id
 _of_session = RISK.c.session_id == SESSION.c.session_id
 _is_ahead = sa.and_(SESSION.c.state == SCHEDULED, SESSION.c.starts_at > NOW)
 _content = sa.case((_is_ahead, RISK.c.event_id))
-_mark = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
-_key = sa.func.split_part(OPEN.c.about, "/", 2)
 RISKS = Scope(
     keys=RISK,
     recipient=_recipient,
     key=RISK.c.session_id,
-    news=sa.union_all(
-        *(
-            sa.select(_recipient.label("recipient"), RISK.c.session_id)
-            .join(SESSION, _of_session)
-            .where(table.c.heard_at >= _mark)
-            for table in (RISK, SESSION)
-        )
-    ),
-    soon=(),
+    news={
+        table: sa.select(_recipient.label("recipient"), RISK.c.session_id)
+        .join(SESSION, _of_session)
+        .where(sessions.is_news(table))
+        for table in (RISK, SESSION)
+    },
+    soon={},
 )
 
 
@@ -118,7 +102,7 @@ def _read(reading: Reading, rules: Rules) -> AtRisk:
     risk, session = reading.next(Risk), reading.next(Session)
     city_name, name_pl, name_en = reading.values(3)
     assert risk is not None
-    return AtRisk(risk, Facts(None, session, city_name, (name_pl, name_en) if name_pl else None), rules.since)
+    return AtRisk(Facts(None, session, city_name, (name_pl, name_en) if name_pl else None), risk, rules.since)
 
 
 RISK_KIND = Kind(
@@ -139,6 +123,7 @@ RISK_KIND = Kind(
     columns=(*RISK.c, *_columns),
     read=_read,
     sheet=_sheet,
+    concerned_by=frozenset({SessionAtRisk, *members(SessionFact)}),
     yields_to=(RISK, SESSION),
     to_office=True,
 )

@@ -15,6 +15,7 @@ from services.notifications.ledger import Belief, Content, Told
 from services.notifications.state import SCHEDULED, Place, Session, SessionSaid
 from services.notifications.tables import (
     CONTACT,
+    MAILBOX,
     NOW,
     OPEN,
     PERSON,
@@ -29,11 +30,15 @@ from services.notifications.tables import (
     TOWN,
     WRITTEN_TO,
     digest,
+    is_another,
     of_first,
 )
-from shared.contracts.enrolment import Standing
-from shared.contracts.model import Language
+from services.notifications.untold import ANOTHER_MAIL, ENROLMENT
+from shared.contracts.directory import ContactFact, PersonFact
+from shared.contracts.enrolment import PlacesSettled, Standing, WithdrawalReason
+from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import SessionTold
+from shared.contracts.planner import SessionFact
 from shared.contracts.portal import Reply
 from shared.values import immutable
 
@@ -41,6 +46,10 @@ PLACE_NAME, OFFER_NAME, WAITING_NAME = "place", "offer", "waiting"
 """Kinds that speak of one another: each says less where another one says it."""
 
 
+SUBSTITUTED = "substituted"
+"""Why a place is somebody's, or is not any more: their town sends one person instead of another."""
+SUBSTITUTE = "substitute"
+"""The same of an offer or of waiting, where it begins."""
 _1970 = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 # --- values --------------------------------------------------------------------------------
@@ -73,6 +82,16 @@ class Facts:
             and self.place.state == standing
             and self.session.state == SCHEDULED
         )
+
+    @property
+    def is_substituted(self) -> bool:
+        """Whether somebody else of their town comes instead."""
+        return self.place is not None and self.place.reason == WithdrawalReason.SUBSTITUTED
+
+    @property
+    def substitutes(self) -> str | None:
+        """SUBSTITUTE of whoever comes instead of somebody."""
+        return SUBSTITUTE if self.place is not None and self.place.substitute_for is not None else None
 
     @property
     def asks_for_reply(self) -> bool:
@@ -108,10 +127,9 @@ def told_of(session: Session, city_name: str | None = None) -> SessionTold:
     )
 
 
-def by_others(told: Told, known: Session, content: str) -> Told:
-    """What whoever was told by others before go-live believes. Of those who could not be told anything since it still stands."""
-    said = Content(hash=content, says=told_of(known))
-    return replace(told, state=Belief.YES, content=content, said=said, until=known.ends_at)
+def by_others(told: Told, said: Content) -> Told:
+    """What whoever was told this by others before go-live believes."""
+    return replace(told, state=Belief.YES, content=said.hash, said=said, until=said.until)
 
 
 def was_told_since(told: Told, *others: Told | None) -> bool:
@@ -277,38 +295,84 @@ def around(places: sa.FromClause, subject: sa.ColumnElement[str], *, always: boo
     )
 
 
-SAID_FOR_LATER = sa.select(SESSION_SAID.c.session_id).where(SESSION_SAID.c.ends_at > NOW)
+PARTS = (
+    LASTS,
+    sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),
+    sa.and_(
+        ~LASTS,
+        NOTHING_TOLD,
+        SESSION.c.session_id.in_(sa.select(SESSION_SAID.c.session_id).where(SESSION_SAID.c.ends_at > NOW)),
+    ),
+)
+"""Of what lasts, or was told to last: where somebody may believe what is not so."""
+
+
+def waits_of(
+    content: sa.ColumnElement[Any], told_place: Any, other_is_open: sa.ColumnElement[bool]
+) -> dict[str, sa.ColumnElement[bool]]:
+    """`BesidePlace.first`."""
+    for_enrolment = sa.and_(content.is_not(None), UNSETTLED)
+    is_second = sa.or_(other_is_open, sa.and_(content.is_not(None), to_hear_of_its_end(told_place)))
+    return {ENROLMENT: for_enrolment, ANOTHER_MAIL: sa.and_(~for_enrolment, is_second)}
+
+
+def beside_differs(
+    content: sa.ColumnElement[Any],
+    believed: sa.ColumnElement[Any],
+    until: sa.ColumnElement[Any],
+    is_over: sa.ColumnElement[bool],
+    is_told_otherwise: sa.ColumnElement[bool],
+) -> sa.ColumnElement[bool]:
+    """`BesidePlace.differs`."""
+    begins = sa.or_(believed.is_distinct_from(content), is_another(TOLD.c.mailbox, MAILBOX))
+    matters = sa.func.coalesce(sa.func.greatest(until, SESSION.c.ends_at) > NOW, sa.false())
+    ends = sa.and_(is_over, believed.is_not(None), until.is_not(None), matters, ~is_told_otherwise)
+    return sa.or_(sa.and_(content.is_not(None), begins), sa.and_(content.is_(None), ends))
+
 
 _MARK = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
 
 
-def _is_news(table: sa.Table) -> sa.ColumnElement[bool]:
+def is_news(table: sa.Table) -> sa.ColumnElement[bool]:
     return table.c.heard_at >= _MARK
 
 
-_pair = sa.select(PLACE.c.person_id, PLACE.c.session_id)
-_news = sa.union_all(
-    _pair.where(_is_news(PLACE)),
-    _pair.join(SESSION, of_session).where(_is_news(SESSION)),
-    _pair.join(SETTLED, SETTLED.c.session_id == PLACE.c.session_id).where(_is_news(SETTLED)),
-    *(_pair.join(table, table.c.person_id == PLACE.c.person_id).where(_is_news(table)) for table in (CONTACT, PERSON)),
-    *(
-        _pair.join(SESSION, of_session).join(table, SESSION.c[key] == table.c[key]).where(LASTS, _is_news(table))
-        for table, key in ((TOPIC, "topic"), (TOWN, "city_id"))
-    ),
+def news_of_people(pairs: sa.Select[Any], recipient: sa.ColumnElement[str]) -> dict[sa.Table, sa.Select[Any]]:
+    """Of those who are written to."""
+    return {
+        table: pairs.join(table, table.c.person_id == recipient).where(is_news(table)) for table in (CONTACT, PERSON)
+    }
+
+
+EVERY_MAIL: frozenset[type[Event]] = frozenset(
+    {
+        *members(SessionFact),
+        *members(PersonFact),
+        *members(ContactFact),
+        PlacesSettled,
+    }
 )
-"""By everything that a letter reads."""
+"""What may make a mail about a session and a person possible, or another one."""
+_pair = sa.select(PLACE.c.person_id, PLACE.c.session_id)
 _key = sa.func.split_part(OPEN.c.about, "/", 2)
 SESSIONS = Scope(
     keys=PLACE,
     recipient=PLACE.c.person_id,
     key=PLACE.c.session_id,
-    news=_news,
-    soon=(
-        *(sa.exists().where(table.c.person_id == OPEN.c.recipient, _is_news(table)) for table in (CONTACT, PERSON)),
-        sa.exists().where(PLACE.c.person_id == OPEN.c.recipient, PLACE.c.session_id == _key, _is_news(PLACE)),
-        *(sa.exists().where(table.c.session_id == _key, _is_news(table)) for table in (SESSION, SETTLED)),
-    ),
+    news={
+        PLACE: _pair.where(is_news(PLACE)),
+        SESSION: _pair.join(SESSION, of_session).where(is_news(SESSION)),
+        SETTLED: _pair.join(SETTLED, SETTLED.c.session_id == PLACE.c.session_id).where(is_news(SETTLED)),
+        **news_of_people(_pair, PLACE.c.person_id),
+    },
+    soon={
+        **{
+            table: sa.exists().where(table.c.person_id == OPEN.c.recipient, is_news(table))
+            for table in (CONTACT, PERSON)
+        },
+        PLACE: sa.exists().where(PLACE.c.person_id == OPEN.c.recipient, PLACE.c.session_id == _key, is_news(PLACE)),
+        **{table: sa.exists().where(table.c.session_id == _key, is_news(table)) for table in (SESSION, SETTLED)},
+    },
 )
 
 READ = (

@@ -109,6 +109,8 @@ class Notices(BaseModel):
     change_other: Notice
     session_cancelled: Notice
     place_cancelled: Notice
+    substituted_in: Notice
+    substituted_out: Notice
 
 
 class ReplyWords(BaseModel):

@@ -178,9 +178,7 @@ MUTATIONS = (
         "services/attendance/minutes.py",
         " or record.received_at is None:",
         ":",
-        (
-            "tests/attendance/test_history.py::test_what_was_before_go_live_is_an_archives_to_tell_also_once_its_lists_are_ours_to_count",
-        ),
+        ("tests/attendance/test_minutes.py::test_what_an_archive_says_of_a_code_that_nobody_here_heard_is_as_it_says",),
     ),
     Mutation(
         "what somebody marked stays as marked when the hours change",
@@ -360,5 +358,102 @@ MUTATIONS = (
         (
             "tests/attendance/test_checking.py::test_a_ticket_that_was_good_at_the_door_is_good_when_the_device_sends_it_weeks_later",
         ),
+    ),
+    Mutation(
+        "somebody else's ticket lets nobody in",
+        "services/attendance/checking.py",
+        "    if scan.person_id is not None and scan.person_id != ticket.person_id:",
+        "    if False:",
+        ("tests/attendance/test_checking.py::test_every_ticket_that_lets_nobody_in_is_refused_by_name",),
+    ),
+    Mutation(
+        "certificates are numbered by one at a time",
+        "services/attendance/store.py",
+        "            await _enter(connection, [NUMBERS])",
+        "            pass",
+        ("tests/attendance/test_numbering.py::test_lists_that_close_at_the_same_moment_number_without_gap_or_double",),
+    ),
+    Mutation(
+        "a series goes on behind what was imported",
+        "services/attendance/certificates.py",
+        "        if known is None or known.last < new.serial:",
+        '        if new.source.startswith("rollcall/") and (known is None or known.last < new.serial):',
+        ("tests/attendance/test_certifying.py::test_a_series_goes_on_behind_the_highest_number_that_was_imported",),
+    ),
+    Mutation(
+        "nobody is certified while a list is open",
+        "services/attendance/certifying.py",
+        "all(one is not None and not one.is_open for one in planned) and any(",
+        "any(",
+        ("tests/attendance/test_certifying.py::test_while_a_list_is_open_nobody_gets_one",),
+    ),
+    Mutation(
+        "of what others have kept they certify",
+        "services/attendance/certifying.py",
+        "        is_ours(working, one) for one in planned if one is not None",
+        "        True for one in planned if one is not None",
+        ("tests/attendance/test_certifying.py::test_of_a_session_that_others_have_kept_they_certify",),
+    ),
+    Mutation(
+        "a session that does not take place certifies nothing",
+        "services/attendance/certifying.py",
+        "session is None or not session.state.takes_place or not",
+        "session is None or not",
+        (
+            "tests/attendance/test_certifying.py::test_a_session_that_does_not_take_place_certifies_nothing_and_takes_nothing",
+        ),
+    ),
+    Mutation(
+        "given by the threshold of its day is given",
+        "services/attendance/certifying.py",
+        "        required = min(self._required, last.required_minutes)",
+        "        required = self._required",
+        ("tests/attendance/test_certifying.py::test_a_threshold_that_is_raised_later_takes_nothing",),
+    ),
+    Mutation(
+        "trainers get no certificate",
+        "services/attendance/certifying.py",
+        " and record.role == Role.PARTICIPANT",
+        "",
+        ("tests/attendance/test_certifying.py::test_trainers_and_observers_get_none",),
+    ),
+    Mutation(
+        "who has another issuer's gets none of ours",
+        "services/attendance/certifying.py",
+        "        if any(one.is_valid and not is_ours(self._working, one) for one in newest):",
+        "        if False:",
+        ("tests/attendance/test_certifying.py::test_whoever_has_a_valid_one_of_another_issuer_gets_none_of_ours",),
+    ),
+    Mutation(
+        "what a certificate says of days is right",
+        "services/attendance/certifying.py",
+        "        return (certificate.minutes, certificate.days, certificate.topic) == so",
+        "        return certificate.minutes == so[0]",
+        (
+            "tests/attendance/test_certifying.py::test_another_day_is_said_by_another_certificate_also_if_the_minutes_are_the_same",
+        ),
+    ),
+    Mutation(
+        "the list that somebody else closes last certifies",
+        "services/attendance/app.py",
+        "{**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}",
+        "handlers.REACT",
+        ("tests/attendance/test_certificate_handling.py::test_the_last_list_may_be_one_that_somebody_else_closes",),
+    ),
+    Mutation(
+        "a number opens nothing without its code",
+        "services/attendance/pages/certificate.py",
+        "found is None or not opens(found, code)",
+        "found is None",
+        (
+            "tests/attendance/test_certificates_api.py::test_a_number_without_its_code_shows_what_a_number_that_there_is_not_shows",
+        ),
+    ),
+    Mutation(
+        "a document is of its own day and not of today",
+        "services/attendance/documents/printing.py",
+        "        timestamp=dt.datetime(*date, tzinfo=dt.UTC),  # Else it would be the moment of printing.\n",
+        "        timestamp=dt.datetime.now(dt.UTC),\n",
+        ("tests/attendance/test_documents.py::test_the_same_sheet_is_the_same_bytes_in_another_process",),
     ),
 )

@@ -34,7 +34,7 @@ MUTATIONS = (
     Mutation(
         "what is let in, as news",
         "shared/deciding/retry.py",
-        "                thought.has_news(row.appended_at)\n",
+        "                thought.has_news(News(row.appended_at, kinds_of(inputs)))\n",
         "",
         ("tests/notifications/test_waking.py",),
     ),
@@ -55,7 +55,7 @@ MUTATIONS = (
     Mutation(
         "an ordinary batch of facts is news",
         "shared/deciding/facts.py",
-        "            self._changed(min(appended_at(batch.records[0]) for batch in batches))",
+        "            self._changed(News(since, kinds_of(one for part in decoded for one in part)))",
         "            pass",
         ("tests/notifications/test_waking.py",),
     ),

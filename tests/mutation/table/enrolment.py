@@ -4,6 +4,31 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "whoever waited gets no seat by having been out",
+        "services/enrolment/settling.py",
+        "            standing = Standing.WAITLISTED if had in (Standing.WAITLISTED, Standing.OFFERED) else None\n",
+        "",
+        (
+            "tests/enrolment/test_towns.py::test_whoever_was_only_in_line_does_not_get_a_seat_by_their_towns_return_that_is_held_for_whoever_is_asked",
+        ),
+    ),
+    Mutation(
+        "a seat that was taken in the freeze is given back in it",
+        "services/enrolment/settling.py",
+        "            is_given = room.is_given or one.regains\n",
+        "            is_given = room.is_given\n",
+        ("tests/enrolment/test_towns.py::test_what_is_said_of_a_town_does_to_its_places_what_the_table_says",),
+    ),
+    Mutation(
+        "only who had a seat regains it in the freeze",
+        "services/enrolment/decisions.py",
+        "regains=was_frozen and place.had == Standing.ENROLLED",
+        "regains=was_frozen",
+        (
+            "tests/enrolment/test_towns.py::test_whoever_waited_gets_no_seat_by_their_towns_return_while_the_session_is_frozen",
+        ),
+    ),
+    Mutation(
         "who gave back what there seemed not to be",
         "services/enrolment/decisions.py",
         " - has - out\n",
@@ -637,8 +662,8 @@ MUTATIONS = (
     Mutation(
         "who returns waits for the place got meanwhile",
         "services/enrolment/decisions.py",
-        "at_once = clashes(working, session, place.person_id)\n                entries",
-        "at_once = ()\n                entries",
+        "at_once = clashes(working, session, place.person_id)\n                entry =",
+        "at_once = ()\n                entry =",
         ("tests/enrolment/test_overlaps.py",),
     ),
     Mutation(

@@ -64,8 +64,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the end that was told, in SQL",
-        "services/notifications/kinds/place.py",
-        "        sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),\n",
+        "services/notifications/kinds/sessions.py",
+        "    sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),\n",
         "",
         ("tests/notifications/test_store.py::test_sql_finds_exactly_the_differences_that_the_rules_find",),
     ),
@@ -188,8 +188,8 @@ MUTATIONS = (
     Mutation(
         "what others told before go-live is believed",
         "services/notifications/kinds/place.py",
-        "        return sessions.by_others(told, known, known.content)",
-        "        return told",
+        "        return Content(hash=known.content, says=sessions.told_of(known)) if known is not None else None",
+        "        return None",
         (
             "tests/notifications/test_decisions.py::test_a_place_from_before_go_live_that_ends_after_it_is_called_off",
             "tests/notifications/test_kinds.py",
@@ -268,9 +268,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a place is told once, by the mail about it",
-        "services/notifications/kinds/waiting.py",
-        "        if not believes or self._is_told_of_a_place(told):",
-        "        if not believes:",
+        "services/notifications/kinds/matters.py",
+        "or not believes or self.is_told_otherwise(told, now):",
+        "or not believes:",
         (
             "tests/notifications/test_waiting.py::test_who_gets_a_place_is_told_by_the_mail_about_the_place_and_not_twice",
         ),
@@ -295,9 +295,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a reminder is of use until midnight",
-        "services/notifications/kinds/reminder.py",
-        "not self._at <= now < self._until or",
-        "not self._at <= now or",
+        "services/notifications/kinds/knowing.py",
+        "not at <= now < until or",
+        "not at <= now or",
         (
             "tests/notifications/test_reminder.py::test_whoever_has_a_place_is_reminded_on_the_day_before_between_the_hour_and_midnight",
         ),
@@ -328,7 +328,7 @@ MUTATIONS = (
     Mutation(
         "after the deadline of an offer enrolment has the word",
         "services/notifications/kinds/offer.py",
-        "            if not _is_held(place, session, now):\n                return None\n",
+        "        if not _is_held(place, session, now):\n            return None\n",
         "",
         ("tests/notifications/test_offer.py::test_after_the_deadline_nothing_is_told_before_enrolment_has_spoken",),
     ),
@@ -356,7 +356,7 @@ MUTATIONS = (
     Mutation(
         "an offer that nobody was told of ends as a fact",
         "services/notifications/kinds/offer.py",
-        "        return never_told(then.difference(told, to, now=end - JUST_BEFORE), self._believed(told))",
+        "        return then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)",
         "        return None",
         ("tests/notifications/test_offer.py::test_who_never_heard_of_an_offer_that_lapsed_is_a_fact",),
     ),
@@ -391,13 +391,13 @@ MUTATIONS = (
     Mutation(
         "who has replied is not reminded to",
         "services/notifications/kinds/reply.py",
-        " or place.reply != Reply.NONE:",
-        ":",
+        "self.facts.place.reply != Reply.NONE",
+        "False",
         ("tests/notifications/test_reply.py::test_nobody_is_reminded_to_reply_twice_or_who_has_replied",),
     ),
     Mutation(
         "a reminder to reply is of use until the decision day",
-        "services/notifications/kinds/reply.py",
+        "services/notifications/kinds/knowing.py",
         "not at <= now < until or",
         "not at <= now or",
         (
@@ -413,9 +413,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the office is told of a risk once",
-        "services/notifications/kinds/risk.py",
-        "        if told is not None and told.content == risk.event_id:\n            return None\n",
-        "",
+        "services/notifications/kinds/matters.py",
+        "        if found is None or (told is not None and told.content == found.says.hash):",
+        "        if found is None:",
         (
             "tests/notifications/test_risk.py::test_the_office_is_told_once_how_many_have_confirmed_and_how_many_are_needed",
         ),
@@ -428,5 +428,26 @@ MUTATIONS = (
         (
             "tests/notifications/test_risk.py::test_a_session_at_risk_reaches_the_office_and_is_told_in_the_ledger_under_its_name",
         ),
+    ),
+    Mutation(
+        "a kind says which facts concern it",
+        "services/notifications/kinds/offer.py",
+        "    concerned_by=sessions.EVERY_MAIL | {PlaceOffered, ParticipantWaitlisted, EnrolmentWithdrawn},",
+        "    concerned_by=sessions.EVERY_MAIL | {PlaceOffered, ParticipantWaitlisted},",
+        ("tests/notifications/test_concern.py",),
+    ),
+    Mutation(
+        "what is heard of a person is looked for where they are written to",
+        "services/notifications/kinds/sessions.py",
+        "        **news_of_people(_pair, PLACE.c.person_id),\n",
+        "",
+        ("tests/notifications/test_concern.py",),
+    ),
+    Mutation(
+        "a kind that no news concerns is not asked",
+        "services/notifications/planning.py",
+        "            asked |= concerned_by(heard.kinds) if changed else frozenset()",
+        "            asked |= frozenset(Subject)",
+        ("tests/notifications/test_concern.py::test_for_one_place_one_kind_is_looked_for_and_nothing_else",),
     ),
 )

@@ -17,6 +17,38 @@ CREATE TABLE kept.scope (
     PRIMARY KEY (session_id)
 );
 
+CREATE TABLE projection.certificate (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    number TEXT NOT NULL,
+    series TEXT NOT NULL,
+    serial BIGINT NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    city_id TEXT,
+    topic TEXT,
+    title_pl TEXT,
+    title_en TEXT,
+    days JSONB NOT NULL,
+    minutes BIGINT NOT NULL,
+    required_minutes BIGINT NOT NULL,
+    issued_on DATE NOT NULL,
+    code TEXT,
+    supersedes TEXT,
+    superseded_by TEXT,
+    ended TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT certificate_key PRIMARY KEY (number),
+    CONSTRAINT certificate_once_in_its_series UNIQUE (series, serial)
+);
+
+CREATE INDEX certificate_person ON projection.certificate (person_id);
+
+CREATE INDEX certificate_session ON projection.certificate (session_id);
+
 CREATE TABLE projection.link_key (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -65,6 +97,7 @@ CREATE TABLE projection.person (
     given_name TEXT,
     family_name TEXT,
     erased BOOLEAN NOT NULL,
+    merged_into TEXT,
     CONSTRAINT person_key PRIMARY KEY (person_id)
 );
 
@@ -172,6 +205,12 @@ CREATE TABLE projection.record_said (
     CONSTRAINT record_said_key PRIMARY KEY (session_id, meeting_id, person_id, source, version)
 );
 
+CREATE TABLE projection.series (
+    series TEXT NOT NULL,
+    last BIGINT NOT NULL,
+    CONSTRAINT series_key PRIMARY KEY (series)
+);
+
 CREATE TABLE projection.session (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -184,12 +223,27 @@ CREATE TABLE projection.session (
     topic TEXT NOT NULL,
     city_id TEXT NOT NULL,
     venue TEXT NOT NULL,
+    address TEXT,
     meetings JSONB NOT NULL,
     trainers JSONB NOT NULL,
+    certificate_minutes BIGINT,
     starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
     ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
     state TEXT NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
+);
+
+CREATE TABLE projection.topic (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    rule_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    name_pl TEXT NOT NULL,
+    name_en TEXT NOT NULL,
+    CONSTRAINT topic_key PRIMARY KEY (rule_id)
 );
 
 CREATE TABLE projection.town (

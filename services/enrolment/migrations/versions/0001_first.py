@@ -86,6 +86,15 @@ CREATE TABLE projection.membership (
 
 CREATE INDEX membership_city ON projection.membership (city_id);
 
+CREATE TABLE projection.merged (
+    person_id TEXT NOT NULL,
+    into_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT merged_key PRIMARY KEY (person_id)
+);
+
+CREATE INDEX merged_into ON projection.merged (into_id);
+
 CREATE TABLE projection.need (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -132,6 +141,7 @@ CREATE TABLE projection.person (
     given_name TEXT,
     family_name TEXT,
     erased BOOLEAN NOT NULL,
+    merged_into TEXT,
     CONSTRAINT person_key PRIMARY KEY (person_id)
 );
 
@@ -165,6 +175,7 @@ CREATE TABLE projection.place (
     nomination_id TEXT,
     substitute_for TEXT,
     substituted_by TEXT,
+    had TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)

@@ -123,6 +123,7 @@ CREATE TABLE projection.person (
     given_name TEXT,
     family_name TEXT,
     erased BOOLEAN NOT NULL,
+    merged_into TEXT,
     CONSTRAINT person_key PRIMARY KEY (person_id)
 );
 
@@ -141,6 +142,12 @@ CREATE TABLE projection.place (
     offered_at TIMESTAMP WITH TIME ZONE,
     offered_until TIMESTAMP WITH TIME ZONE,
     reply TEXT NOT NULL,
+    city_id TEXT,
+    substitute_for TEXT,
+    clashes_with JSONB NOT NULL,
+    priority BIGINT NOT NULL,
+    queued_at TIMESTAMP WITH TIME ZONE,
+    queue BIGINT,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
@@ -157,6 +164,12 @@ CREATE TABLE projection.place_said (
     offered_at TIMESTAMP WITH TIME ZONE,
     offered_until TIMESTAMP WITH TIME ZONE,
     reply TEXT NOT NULL,
+    city_id TEXT,
+    substitute_for TEXT,
+    clashes_with JSONB NOT NULL,
+    priority BIGINT NOT NULL,
+    queued_at TIMESTAMP WITH TIME ZONE,
+    queue BIGINT,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 

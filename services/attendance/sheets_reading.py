@@ -1,0 +1,181 @@
+"""What stands on documents: from rows to sheets, and the certificates that the API lists. SQL that changes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.attendance.certificates import ISSUED_IN, Certificate, Topic
+from services.attendance.documents.sheets import (
+    AttendanceListSheet,
+    CertificateSheet,
+    DaySheet,
+    Listed,
+    Programme,
+    Training,
+)
+from services.attendance.state import Person, Place, Record, Session
+from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, TOPIC
+from services.attendance.views import MOST_PEOPLE, town_names
+from shared.alphabet import by_name
+from shared.contracts.model import Language
+from shared.contracts.planner import Meeting
+from shared.postgres.database import any_of, rows_as
+
+_PEOPLE = sa.select(PERSON).where(any_of(PERSON.c.person_id, "people"))
+_TOPICS = sa.select(TOPIC).where(TOPIC.c.topic == sa.bindparam("topic")).order_by(TOPIC.c.rule_id).limit(1)
+
+
+async def certificates(
+    connection: AsyncConnection, *, session_id: str | None, person_id: str | None, after: str, limit: int
+) -> list[Certificate]:
+    """Certificates by number: of a person, of a session, of both, or all."""
+    found = sa.select(CERTIFICATE).where(CERTIFICATE.c.number > after)
+    if session_id is not None:
+        found = found.where(CERTIFICATE.c.session_id == session_id)
+    if person_id is not None:
+        found = found.where(CERTIFICATE.c.person_id == person_id)
+    return rows_as(Certificate, await connection.execute(found.order_by(CERTIFICATE.c.number).limit(limit)))
+
+
+async def certificate(connection: AsyncConnection, number: str) -> Certificate | None:
+    found = rows_as(Certificate, await connection.execute(sa.select(CERTIFICATE).where(CERTIFICATE.c.number == number)))
+    return found[0] if found else None
+
+
+async def certificate_sheet(
+    connection: AsyncConnection, found: Certificate, programme: Programme, language: Language, address: str | None
+) -> CertificateSheet:
+    """A certificate as it was issued. The name is the person's as the directory says it, and none once they are erased."""
+    people = await _named(connection, [found.person_id])
+    title = {Language.PL: found.title_pl, Language.EN: found.title_en}[language]
+    return CertificateSheet(
+        language=language,
+        programme=programme,
+        number=found.number,
+        name=_as_called(people.get(found.person_id)),
+        title=title or found.topic or found.session_id,
+        days=found.days,
+        minutes=found.minutes,
+        issued_on=found.issued_on,
+        address=address,
+        supersedes=found.supersedes,
+        superseded_by=found.superseded_by,
+        is_valid=found.is_valid,
+    )
+
+
+async def list_sheet(
+    connection: AsyncConnection,
+    session: Session,
+    meetings: Sequence[Meeting],
+    programme: Programme,
+    language: Language,
+    *,
+    as_of: dt.datetime,
+    empty_rows: int,
+) -> AttendanceListSheet:
+    """Everybody who has a place, and who came to one of these meetings without one, by name as the Polish alphabet has it."""
+    of_session = {"session_id": session.session_id, "meetings": [one.meeting_id for one in meetings]}
+    in_session = PLACE.c.session_id == sa.bindparam("session_id")
+    placed = rows_as(Place, await connection.execute(sa.select(PLACE).where(in_session).limit(MOST_PEOPLE), of_session))
+    at = sa.and_(RECORD.c.session_id == sa.bindparam("session_id"), any_of(RECORD.c.meeting_id, "meetings"))
+    records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
+    towns = {one.person_id: one.city_id for one in records if one.state.came}
+    towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat}
+    for trainer in session.trainers:
+        towns.pop(trainer, None)  # They sign in the head of it.
+    people = await _named(connection, [*towns, *session.trainers])
+    named = await town_names(connection, [one for one in towns.values() if one])
+    order = sorted(towns, key=lambda one: by_name(*_names(people.get(one)), one))
+    return AttendanceListSheet(
+        language=language,
+        programme=programme,
+        training=await _training(connection, session, people, language),
+        meetings=tuple(sorted(meetings, key=lambda one: one.starts_at)),
+        people=tuple(Listed(_as_listed(people.get(one)), named.get(towns[one] or "")) for one in order),
+        as_of=as_of.astimezone(ISSUED_IN).date(),
+        empty_rows=empty_rows,
+    )
+
+
+async def day_sheet(
+    connection: AsyncConnection,
+    session: Session,
+    meeting: Meeting,
+    record: Record,
+    programme: Programme,
+    language: Language,
+) -> DaySheet:
+    """That somebody was at a meeting, as its list says."""
+    people = await _named(connection, [record.person_id, *session.trainers])
+    towns = await town_names(connection, [record.city_id] if record.city_id else [])
+    return DaySheet(
+        language=language,
+        programme=programme,
+        training=await _training(connection, session, people, language),
+        name=_as_called(people.get(record.person_id)),
+        town=towns.get(record.city_id or ""),
+        meeting=meeting,
+        minutes=record.minutes,
+        recorded_on=record.decided_at.astimezone(ISSUED_IN).date(),
+    )
+
+
+async def record(connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str) -> Record | None:
+    key = {"session_id": session_id, "meeting_id": meeting_id, "person_id": person_id}
+    same = sa.and_(*(RECORD.c[name] == value for name, value in key.items()))
+    found = rows_as(Record, await connection.execute(sa.select(RECORD).where(same)))
+    return found[0] if found else None
+
+
+async def _training(
+    connection: AsyncConnection, session: Session, people: dict[str, Person], language: Language
+) -> Training:
+    topics = rows_as(Topic, await connection.execute(_TOPICS, {"topic": session.topic}))
+    names = {Language.PL: topics[0].name_pl, Language.EN: topics[0].name_en} if topics else {}
+    towns = await town_names(connection, [session.city_id])
+    return Training(
+        session_id=session.session_id,
+        title=names.get(language, session.topic),
+        venue=session.venue,
+        address=session.address,
+        town=towns.get(session.city_id),
+        trainers=tuple(name for one in session.trainers if (name := _as_called(people.get(one)))),
+    )
+
+
+async def _named(connection: AsyncConnection, people: Sequence[str]) -> dict[str, Person]:
+    """People by the id under which they are asked for. Who turned out to be somebody else is called as that person is."""
+    found: dict[str, Person] = {}
+    wanted = set(people)
+    while wanted:
+        rows = rows_as(Person, await connection.execute(_PEOPLE, {"people": sorted(wanted)}))
+        found |= {one.person_id: one for one in rows}
+        wanted = {one.merged_into for one in rows if one.merged_into} - found.keys()
+    return {one: _whoever_it_is(found, one) for one in people if one in found}
+
+
+def _whoever_it_is(people: dict[str, Person], person_id: str) -> Person:
+    seen = {person_id}
+    person = people[person_id]
+    while person.merged_into in people and person.merged_into not in seen:
+        person = people[person.merged_into]
+        seen.add(person.person_id)
+    return person
+
+
+def _names(person: Person | None) -> tuple[str | None, str | None]:
+    return (person.family_name, person.given_name) if person else (None, None)
+
+
+def _as_called(person: Person | None) -> str | None:
+    family, given = _names(person)
+    return " ".join(filter(None, (given, family))) or None
+
+
+def _as_listed(person: Person | None) -> str | None:
+    return " ".join(filter(None, _names(person))) or None

@@ -1,0 +1,316 @@
+"""Two ids turn out to be one human: one place a session, the older; and all that was said of either counts for the one who stays."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from services.enrolment.state import Merged, Place
+from shared.contracts.directory import PersonErased, PersonMerged
+from shared.contracts.enrolment import EnrolmentWithdrawn, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.contracts.portal import EnrolmentRequested
+from shared.contracts.selection import CityNotSelected
+from shared.events.envelope import Reason
+from shared.state.working import Held
+from shared.testing import NOON, heard
+from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
+
+ENROLLED, WAITLISTED, WITHDRAWN, REFUSED = (
+    *("ParticipantEnrolled", "ParticipantWaitlisted"),
+    *("EnrolmentWithdrawn", "EnrolmentRefused"),
+)
+
+
+def stands(office: Office, session_id: str = "s") -> dict[str, str]:
+    return {place.person_id: str(place.state) for place in office.mind[Place].where("session_id", session_id)}
+
+
+def test_the_place_of_who_goes_is_the_survivors_as_it_was_and_both_facts_say_so(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.ask("bartek")
+    before = office.place("anna")
+
+    assert office.merged("anna", "ania") == [ENROLLED, WITHDRAWN]
+    after = office.place("ania")
+    assert [getattr(after, name) for name in ("state", "queue", "queued_at", "city_id", "basis")] == [
+        getattr(before, name) for name in ("state", "queue", "queued_at", "city_id", "basis")
+    ]
+    gone = office.mind.said[-1].body
+    assert isinstance(gone, EnrolmentWithdrawn)
+    assert (gone.person_id, gone.reason, gone.merged_into) == ("anna", WithdrawalReason.MERGED, "ania")
+    assert office.with_standing(Standing.WAITLISTED) == ["bartek"], "nobody gets a seat by it"
+
+
+def test_of_two_places_one_is_kept_the_older_and_the_other_goes_to_whoever_is_next(office: Office) -> None:
+    office.session(capacity=2)
+    for person in ("anna", "bartek", "celina"):
+        office.ask(person)
+
+    office.merged("anna", "bartek")
+    assert stands(office) == {"anna": "withdrawn", "bartek": "enrolled", "celina": "enrolled"}
+    assert office.place("bartek").queue == 1
+
+
+def test_who_has_a_seat_under_one_id_and_waits_under_the_other_keeps_the_seat(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.ask("bartek")
+    office.prefers("bartek", 50)
+
+    office.merged("anna", "bartek")
+    assert stands(office) == {"anna": "withdrawn", "bartek": "enrolled"}
+    assert office.place("bartek").priority == 50
+
+
+def test_two_who_wait_wait_once_in_the_earlier_place(office: Office) -> None:
+    office.session(capacity=1)
+    for person in ("dawid", "anna", "celina", "bartek"):
+        office.ask(person)
+
+    office.merged("anna", "bartek")
+    assert office.with_standing(Standing.WAITLISTED) == ["bartek", "celina"]
+
+
+def test_an_offer_that_is_open_is_the_survivors_with_its_deadline(office: Office) -> None:
+    office.session(capacity=1, free_places="offered")
+    for person in ("dawid", "anna"):
+        office.ask(person)
+    office.withdraw("dawid")
+    until = office.place("anna").offered_until
+
+    office.merged("anna", "ania")
+    assert (office.place("ania").state, office.place("ania").offered_until) == (Standing.OFFERED, until)
+    assert until is not None
+    office.pass_to(until)
+    assert office.place("ania").reason == WithdrawalReason.OFFER_EXPIRED
+
+
+def test_teams_follow_whenever_they_are_said(office: Office) -> None:
+    office.merged("ania", "anna")
+    office.town(OTHER)
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9, city_id=OTHER)
+
+    assert office.member("ania", OTHER) == [ENROLLED]
+    assert stands(office) == {"anna": "enrolled"}
+    assert office.leaves("ania", OTHER) == [WITHDRAWN]
+
+
+def test_a_team_member_under_two_ids_is_enrolled_once(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    office.member("ania")
+    office.merged("ania", "anna")
+
+    assert stands(office)["ania"] == "withdrawn"
+    assert sorted(office.with_standing(Standing.ENROLLED)) == ["anna", "bartek", "celina", "dawid"]
+    assert office.reconcile() == []
+
+
+def test_requests_of_the_former_id_are_the_survivors(office: Office) -> None:
+    office.merged("anna", "ania")
+    office.session(capacity=3)
+
+    assert office.ask("anna") == [ENROLLED]
+    assert office.ask("ania") == [REFUSED]
+    assert office.place("ania").refusal == RefusalReason.ALREADY_PLACED
+    assert office.reply("anna", "confirmed") == [ENROLLED]
+    assert office.withdraw("anna") == [WITHDRAWN]
+    assert stands(office) == {"ania": "withdrawn"}
+
+
+def test_a_request_that_waited_is_decided_for_the_survivor_and_known_when_it_comes_again(office: Office) -> None:
+    office.session()
+    assert office.ask("ania", event_id="r-1") == []
+
+    assert office.merged("ania", "anna") == [ENROLLED]
+    assert len(office.mind[Held]) == 0
+    assert office.ask("ania", event_id="r-1") == []
+    assert stands(office) == {"anna": "enrolled"}
+
+
+def test_a_nomination_that_names_one_human_twice_answers_once(office: Office) -> None:
+    office.merged("ania", "anna")
+    office.session(capacity=3)
+    assert office.nominate("ania", "bartek", "anna") == {"anna": "enrolled", "bartek": "enrolled"}
+
+
+def test_nobody_is_sent_instead_of_themselves(office: Office) -> None:
+    office.merged("ania", "anna")
+    office.session(capacity=3)
+    office.ask("anna")
+    assert office.substitute("anna", "ania") == [REFUSED]
+    assert stands(office) == {"anna": "enrolled"}
+
+
+def test_whoever_gave_the_place_back_under_one_id_stays_out_under_the_other(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    office.withdraw("anna")
+
+    office.merged("anna", "ania")
+    assert stands(office)["ania"] == "withdrawn"
+    assert office.place("ania").reason == WithdrawalReason.REQUESTED
+
+
+def test_whoever_gave_one_of_two_places_back_keeps_the_other(office: Office) -> None:
+    office.session(capacity=3)
+    office.ask("anna")
+    office.ask("bartek")
+    office.withdraw("anna", at=NOON + DAY)
+
+    office.merged("anna", "bartek", at=NOON + DAY)
+    assert stands(office) == {"anna": "withdrawn", "bartek": "enrolled"}
+
+
+@pytest.mark.parametrize("goes", ["anna", "bartek"])
+def test_whom_the_office_removed_under_either_id_is_removed(office: Office, goes: str) -> None:
+    stays = "bartek" if goes == "anna" else "anna"
+    office.session(capacity=3)
+    office.ask("anna")
+    office.ask("bartek")
+    office.removes("anna")
+
+    office.merged(goes, stays)
+    assert stands(office) == {"anna": "withdrawn", "bartek": "withdrawn"}
+    assert office.place(stays).reason == WithdrawalReason.REMOVED_BY_OFFICE
+
+
+def test_places_at_the_same_time_under_two_ids_are_marked_on_both(office: Office) -> None:
+    office.session("s1")
+    office.session("s2")
+    office.ask("anna", "s1")
+    office.ask("bartek", "s2")
+
+    office.merged("anna", "bartek")
+    assert office.place("bartek", "s1").clashes_with == ("s2",)
+    assert office.place("bartek", "s2").clashes_with == ("s1",)
+
+
+@pytest.mark.parametrize("order", [["anna", "ania"], ["ania", "anna"]])
+def test_a_chain_ends_at_its_last_whichever_link_is_heard_first(office: Office, order: list[str]) -> None:
+    links = {"anna": "ania", "ania": "anka"}
+    office.session(capacity=3)
+    office.ask("anna")
+    for one in order:
+        office.merged(one, links[one])
+
+    assert {one: how for one, how in stands(office).items() if how == "enrolled"} == {"anka": "enrolled"}
+    assert office.ask("anna") == [REFUSED]
+    assert office.place("anka").refusal == RefusalReason.ALREADY_PLACED
+
+
+@pytest.mark.parametrize("first_heard", [0, 1])
+def test_a_circle_is_set_aside_and_means_the_same_whichever_is_heard_first(office: Office, first_heard: int) -> None:
+    said = [
+        heard(PersonMerged(person_id="anna", into_person_id="ania"), at=NOON, source="urn:test"),
+        heard(PersonMerged(person_id="ania", into_person_id="anna"), at=NOON + DAY, source="urn:test"),
+    ]
+    office.session(capacity=3)
+    office.ask("anna")
+    office.mind.hear(said[first_heard])
+    office.mind.hear(said[1 - first_heard])
+
+    (aside,) = office.mind.aside
+    assert aside.reason == Reason.UNDECIDABLE
+    assert {one: how for one, how in stands(office).items() if how == "enrolled"} == {"ania": "enrolled"}
+
+
+def test_said_again_it_changes_nothing(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.merged("anna", "ania")
+    assert office.merged("anna", "ania") == []
+    assert office.reconcile() == []
+
+
+def test_a_survivor_who_is_erased_is_erased_under_every_id(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.merged("anna", "ania")
+
+    assert office.erased("ania") == [WITHDRAWN]
+    assert office.ask("anna") == [REFUSED]
+    assert office.place("ania").refusal == RefusalReason.PERSON_ERASED
+
+
+def test_an_id_that_is_erased_after_it_has_gone_takes_with_it_what_was_said_of_it_and_not_the_survivor(
+    office: Office,
+) -> None:
+    office.session()
+    office.merged("anna", "bartek")
+    office.ask("anna")
+    assert office.erased("anna") == []
+    assert office.place("bartek").state == Standing.ENROLLED, "of the team under their own id, too"
+
+    office.merged("celina", "ewa")
+    office.ask("ewa")
+    office.town(OTHER, CityNotSelected, outcome="not_selected")
+    office.member("ewa", OTHER)
+    assert office.erased("celina") == [WITHDRAWN]
+    assert office.place("ewa").reason == WithdrawalReason.NOT_IN_TEAM
+
+
+def test_what_was_said_in_error_is_taken_back_by_registering_the_person(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    office.merged("anna", "bartek")
+    office.registered("anna")
+
+    assert len(office.mind[Merged]) == 0
+    assert sorted(office.with_standing(Standing.ENROLLED)) == ["anna", "bartek", "celina", "dawid"]
+
+
+def test_what_has_begun_stays_as_it_was_said_and_follows_if_it_lies_ahead_again(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    assert office.merged("anna", "ania", at=START, now=START) == []
+    assert stands(office) == {"anna": "enrolled"}
+
+    later = START + DAY
+    assert office.hear(session(model=SessionRescheduled, date="2027-01-15"), at=later, now=later) == [
+        ENROLLED,
+        WITHDRAWN,
+    ]
+
+
+def test_places_in_a_session_that_is_cancelled_follow_at_once(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.hear(session(model=SessionCancelled))
+    assert office.merged("anna", "ania") == [ENROLLED, WITHDRAWN]
+    assert office.withdraw("ania") == [WITHDRAWN]
+
+
+def test_who_is_merged_before_anything_else_is_known_of_them_is_the_survivor_from_the_start() -> None:
+    office = Office()
+    office.merged("anna", "ania")
+    office.phase()
+    office.town()
+    office.member("anna")
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    assert stands(office) == {"ania": "enrolled"}
+
+
+def test_only_who_states_a_person_may_say_that_they_are_somebody_else(office: Office) -> None:
+    office.registered("anna")
+    office.session()
+    office.ask("anna")
+    said: Any = PersonMerged(person_id="anna", into_person_id="ania")
+    office.mind.hear(heard(said, source="urn:stranger", version=9))
+
+    assert [one.reason for one in office.mind.aside] == [Reason.FOREIGN_WRITER]
+    assert stands(office) == {"anna": "enrolled"}
+
+
+def test_a_merge_and_what_is_asked_after_it_may_come_in_one_batch(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("bartek")
+    merge: Any = PersonMerged(person_id="bartek", into_person_id="ewa")
+    gone: Any = PersonErased(person_id="celina")
+    asks: Any = EnrolmentRequested(session_id="s", person_id="bartek")
+    office.mind.hear(heard(merge, source="urn:test"), heard(gone, source="urn:test"), heard(asks))
+    assert stands(office) == {"bartek": "withdrawn", "ewa": "enrolled"}
+    assert office.place("ewa").refusal == RefusalReason.ALREADY_PLACED
+    assert office.place("ewa").city_id == TOWN
+    assert dt.timedelta(0) == office.place("ewa").decided_at - NOON

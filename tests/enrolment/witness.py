@@ -1,0 +1,516 @@
+"""A witness: hears all that is said to enrolment and all that enrolment says, and knows by itself what must be true of it.
+
+Knows nothing of the product's rows, lines or rules: only the published facts and what the programme office was promised
+(docs/office.md). It is slow of thought on purpose, and looks at everything anew after each step.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered, TeamMemberLeft, TeamMembership
+from shared.contracts.enrolment import (
+    EnrolmentRefused,
+    EnrolmentWithdrawn,
+    NominationAnswered,
+    ParticipantEnrolled,
+    ParticipantWaitlisted,
+    PlaceOffered,
+    PlaceState,
+    TermsCorrected,
+)
+from shared.contracts.planner import (
+    SessionCancelled,
+    SessionCompleted,
+    SessionDrafted,
+    SessionState,
+)
+from shared.contracts.portal import (
+    EnrolmentRequested,
+    OfferAnswered,
+    ReplyGiven,
+    WithdrawalRequested,
+)
+from shared.contracts.rules import StageOpened
+from shared.contracts.selection import CityOutcome, CityQualified
+
+SEATED = ("ParticipantEnrolled", "PlaceOffered")
+IN = (*SEATED, "ParticipantWaitlisted")
+GIVEN_BACK = ("left_team", "not_in_team", "town_withdrawn", "town_not_qualified", "not_admitted")
+
+
+@dataclass
+class Stand:
+    """One person in one session, by the newest fact about them."""
+
+    kind: str
+    """The name of the fact that says how they stand; a refusal says how they stood before."""
+    fact: PlaceState
+    reason: str | None
+    refusal: str | None
+
+    @property
+    def seated(self) -> bool:
+        return self.kind in SEATED
+
+    @property
+    def waits(self) -> bool:
+        return self.kind == "ParticipantWaitlisted"
+
+    @property
+    def is_in(self) -> bool:
+        return self.kind in IN
+
+    @property
+    def extra(self) -> bool:
+        return self.fact.basis == "office"
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        never = dt.datetime.min.replace(tzinfo=dt.UTC)
+        return -self.fact.priority, self.fact.queued_at or never, self.fact.queue or 0, self.fact.person_id
+
+
+NAMES = {
+    "enrolled": "ParticipantEnrolled",
+    "offered": "PlaceOffered",
+    "waitlisted": "ParticipantWaitlisted",
+    "withdrawn": "EnrolmentWithdrawn",
+    "none": "none",
+}
+
+
+@dataclass
+class Witness:
+    """What was said to enrolment so far, as far as it has heard it, and what it has said."""
+
+    stages: dict[str, StageOpened] = field(default_factory=dict)
+    towns: dict[tuple[str, int], CityOutcome] = field(default_factory=dict)
+    members: dict[tuple[str, str, dt.date], TeamMembership] = field(default_factory=dict)
+    sessions: dict[str, SessionState] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
+    into: dict[str, tuple[str, dt.datetime]] = field(default_factory=dict)
+    """Who went into whom, and when that was said."""
+    newest: dict[str, int] = field(default_factory=dict)
+    corrected: dict[str, TermsCorrected] = field(default_factory=dict)
+    places: dict[str, dict[str, Stand]] = field(default_factory=lambda: defaultdict(dict))
+    words: dict[tuple[str, str], list[tuple[dt.datetime, int, bool]]] = field(default_factory=lambda: defaultdict(list))
+    """What people said of themselves, when: that they will come, or will not."""
+    brought: dict[tuple[str, str], int] = field(default_factory=dict)
+    """When, in the order of hearing, a town or the office brought somebody in."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """Requests by id."""
+    numbers: int = 0
+    is_merging: bool = False
+    """Whether the last that was heard made two people one: of their places one is kept, whatever became of the other."""
+
+    # --- what is heard ---
+
+    def hears(self, one: Any) -> None:
+        """An event of others, under its version; a request when it was sent."""
+        body = one.body
+        self.numbers += 1
+        self.is_merging = False
+        match body:
+            case PersonRegistered() | PersonMerged() if body.person_id in self.erased:
+                return
+            case (
+                StageOpened()
+                | CityOutcome()
+                | TeamMembership()
+                | SessionState()
+                | PersonErased()
+                | PersonRegistered()
+                | PersonMerged()
+            ):
+                if one.version <= self.newest.get(one.subject, 0):
+                    return
+                self.newest[one.subject] = one.version
+        match body:
+            case StageOpened():
+                self.stages[body.rule_id] = body
+            case CityOutcome():
+                self.towns[body.city_id, body.stage] = body
+            case TeamMembership():
+                self.members[body.person_id, body.city_id, body.from_date] = body
+            case SessionState():
+                self.sessions[body.session_id] = body
+            case PersonMerged():
+                self.is_merging = True
+                self.into[body.person_id] = (body.into_person_id, one.appended_at)
+            case PersonRegistered():
+                self.into.pop(body.person_id, None)
+            case PersonErased():
+                self.erased.add(body.person_id)
+                self.into.pop(body.person_id, None)
+        if hasattr(body, "asks_for"):
+            self.asked[one.event_id] = one
+
+    def _word(self, fact: PlaceState) -> None:
+        """What somebody said of themselves counts whatever came of it, once it was answered."""
+        asked = self.asked.get(fact.request_id or "")
+        if asked is None:
+            return
+        match asked.body:
+            case EnrolmentRequested():
+                comes = True
+            case WithdrawalRequested():
+                comes = False
+            case ReplyGiven(reply=reply):
+                comes = reply != "declined"
+            case OfferAnswered() if not isinstance(fact, EnrolmentRefused):
+                comes = not isinstance(fact, EnrolmentWithdrawn)  # Who lets it go may wait on, behind all others.
+            case _:
+                return
+        self.words[fact.session_id, fact.person_id].append((asked.appended_at, self.numbers, comes))
+
+    def told(self, fact: Any) -> None:
+        """A fact that enrolment has said."""
+        if isinstance(fact, PlaceState):
+            self._word(fact)
+        match fact:
+            case EnrolmentRefused():
+                kind, reason = NAMES[fact.standing], fact.withdrawn_for
+                stand = Stand(kind, fact, reason, fact.reason)
+                self.places[fact.session_id][fact.person_id] = stand
+            case EnrolmentWithdrawn():
+                self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, fact.reason, None)
+            case ParticipantEnrolled() | ParticipantWaitlisted() | PlaceOffered():
+                self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, None, None)
+                if self.is_merging or fact.basis in ("office", "nomination") or fact.substitute_for is not None:
+                    self.brought[fact.session_id, fact.person_id] = self.numbers
+            case TermsCorrected():
+                self.corrected[fact.session_id] = fact
+
+    # --- what follows from it ---
+
+    def takes_place(self, session_id: str) -> bool:
+        return not isinstance(self.sessions[session_id], SessionCancelled | SessionDrafted)
+
+    def is_scheduled(self, session_id: str) -> bool:
+        return self.takes_place(session_id) and not isinstance(self.sessions[session_id], SessionCompleted)
+
+    def ahead(self, now: dt.datetime) -> list[str]:
+        """The sessions that are to come."""
+        return [one for one, body in self.sessions.items() if self.is_scheduled(one) and now < body.starts_at]
+
+    def freezes(self, session_id: str) -> dt.datetime:
+        body = self.sessions[session_id]
+        return body.starts_at - dt.timedelta(hours=body.freeze_hours)
+
+    def seats(self, session_id: str) -> int:
+        body, said = self.sessions[session_id], self.corrected.get(session_id)
+        if said is not None and said.capacity is not None and said.planned_capacity == body.capacity:
+            return said.capacity
+        return body.capacity
+
+    def share(self, session_id: str, now: dt.datetime) -> int:
+        body, said = self.sessions[session_id], self.corrected.get(session_id)
+        share = body.places_per_town
+        if said is not None and said.places_per_town is not None and said.planned_places_per_town == share:
+            share = said.places_per_town
+        released = body.release_date is not None and now >= dt.datetime.combine(
+            body.release_date, dt.time(), dt.timezone(dt.timedelta(hours=1))
+        )
+        return 10**6 if share is None or released else share
+
+    def qualifies(self, session_id: str, city_id: str) -> bool | None:
+        body = self.sessions[session_id]
+        phases = (body.admits.phases if body.admits else ()) or (body.phase,)
+        stages = [one.stage for one in self.stages.values() if one.phase in phases]
+        if body.admits and body.admits.stages:
+            stages = [one for one in stages if one in body.admits.stages]
+        said = [self.towns[city_id, stage] for stage in stages if (city_id, stage) in self.towns]
+        return any(isinstance(one, CityQualified) for one in said) if said else None
+
+    def eligible(self, session_id: str, person_id: str) -> dict[str, bool | None]:
+        """The towns for which the person could be there, as members who are meant; whether each takes part."""
+        body = self.sessions[session_id]
+        first = min(meeting.starts_local for meeting in body.meetings).date()
+        last = max(meeting.ends_local for meeting in body.meetings).date()
+        found: dict[str, bool | None] = {}
+        for member in self.members_of(person_id):
+            until = member.until_date if isinstance(member, TeamMemberLeft) else None
+            if member.from_date > last or (until is not None and until < first):
+                continue
+            if body.kind == "supplementary" and member.city_id != body.city_id:
+                continue
+            who = body.admits
+            if who is not None and (
+                (who.cities and body.kind == "in_depth" and member.city_id not in who.cities)
+                or (who.kinds and member.kind not in who.kinds)
+            ):
+                continue
+            found[member.city_id] = self.qualifies(session_id, member.city_id)
+        return found
+
+    def members_of(self, person_id: str) -> list[TeamMembership]:
+        return [member for member in self.members.values() if self.human(member.person_id) == person_id]
+
+    def human(self, person_id: str) -> str:
+        """Who somebody is: of a circle, whoever was last said to go stays."""
+        path = [person_id]
+        while path[-1] in self.into:
+            into = self.into[path[-1]][0]
+            if into in path:
+                return max(path[path.index(into) :], key=lambda one: (self.into[one][1], one))
+            path.append(into)
+        return path[-1]
+
+    def people(self) -> set[str]:
+        return {self.human(member.person_id) for member in self.members.values()}
+
+    def gone(self, person_id: str) -> bool:
+        return self.human(person_id) in self.erased
+
+    def elsewhere(self, session_id: str, person_id: str) -> tuple[str, ...]:
+        mine = self.sessions[session_id]
+        found = []
+        for other_id, places in self.places.items():
+            stand = places.get(person_id)
+            if other_id == session_id or stand is None or not stand.seated or other_id not in self.sessions:
+                continue
+            other = self.sessions[other_id]
+            if self.takes_place(other_id) and any(
+                one.starts_at < two.ends_at and two.starts_at < one.ends_at
+                for one in mine.meetings
+                for two in other.meetings
+            ):
+                found.append(other_id)
+        return tuple(sorted(found))
+
+    def said_no(self, session_id: str, person_id: str) -> bool:
+        """Whether the last that was sent of somebody is that they do not come, and nobody has brought them in since."""
+        start = self.sessions[session_id].starts_at
+        said = [one for one in self.words[session_id, person_id] if one[0] < start]
+        if not said:
+            return False
+        _, number, comes = max(said)
+        return not comes and self.brought.get((session_id, person_id), 0) < number
+
+
+@dataclass
+class Before:
+    """How everybody stood before a step."""
+
+    places: dict[str, dict[str, Stand]]
+    seats: dict[str, int]
+
+    @classmethod
+    def of(cls, witness: Witness) -> Before:
+        places = {session_id: dict(people) for session_id, people in witness.places.items()}
+        return cls(places, {one: witness.seats(one) for one in witness.sessions})
+
+
+def taken(places: dict[str, Stand], city_id: str | None = None) -> int:
+    """How many have one of the seats: in all, or of a town."""
+    return sum(stand.seated and not stand.extra and city_id in (None, stand.fact.city_id) for stand in places.values())
+
+
+def wrong(witness: Witness, now: dt.datetime) -> Iterable[str]:
+    """What must not be so, however it came about."""
+    for session_id in witness.ahead(now):
+        places = witness.places.get(session_id, {})
+        for person_id, stand in places.items():
+            yield from _wrong_with(witness, session_id, person_id, stand)
+        yield from _team_forgotten(witness, session_id, places)
+        if now < witness.freezes(session_id):
+            yield from _waits_in_vain(witness, session_id, places, now)
+    for session_id, places in witness.places.items():
+        if session_id in witness.sessions and not witness.takes_place(session_id):
+            for person_id, stand in places.items():
+                if stand.kind == "PlaceOffered":
+                    yield f"{session_id} does not take place, and {person_id} is offered a place in it"
+
+
+def _wrong_with(witness: Witness, session_id: str, person_id: str, stand: Stand) -> Iterable[str]:
+    of = f"{person_id} in {session_id}"
+    towns = witness.eligible(session_id, person_id)
+    if not stand.is_in:
+        ruled_out = stand.kind == "EnrolmentWithdrawn" and stand.reason in GIVEN_BACK
+        is_sure = any(towns.values()) and not witness.gone(person_id)
+        if ruled_out and is_sure and not witness.said_no(session_id, person_id):
+            yield f"{of}: the cause of {stand.reason} has gone, and nothing was given back"
+        return
+    if witness.gone(person_id):
+        yield f"{of}: erased, and in"
+    if witness.human(person_id) != person_id:
+        yield f"{of}: has gone into {witness.human(person_id)}, and is in"
+    if witness.said_no(session_id, person_id):
+        yield f"{of}: said last that they do not come, and is in"
+    if not stand.extra and towns and not any(answer is not False for answer in towns.values()):
+        yield f"{of}: in, and no town of theirs takes part"
+    if not stand.extra and not towns and witness.members_of(person_id):
+        yield f"{of}: in, and a member of no team that is meant"
+    sure = [city_id for city_id, answer in towns.items() if answer]
+    if not stand.extra and sure and stand.fact.city_id not in towns:
+        yield f"{of}: in for {stand.fact.city_id}, and a member of {sure}"
+    marks = witness.elsewhere(session_id, person_id)
+    if stand.fact.clashes_with != marks:
+        yield f"{of}: marked as at {stand.fact.clashes_with}, and is at {marks}"
+    if stand.kind == "PlaceOffered":
+        offered = (stand.fact.offered_at, stand.fact.offered_until)
+        if None in offered or offered[0] > offered[1]:
+            yield f"{of}: on offer {offered}"
+    elif stand.fact.offered_until is not None:
+        yield f"{of}: {stand.kind}, and on offer"
+
+
+def _team_forgotten(witness: Witness, session_id: str, places: dict[str, Stand]) -> Iterable[str]:
+    body = witness.sessions[session_id]
+    if body.kind != "supplementary":
+        return
+    for person_id in sorted(witness.people()):
+        stand = places.get(person_id)
+        is_out = stand is not None and stand.kind == "EnrolmentWithdrawn" and stand.reason not in GIVEN_BACK
+        in_it = stand is not None and stand.is_in
+        if is_out or in_it or witness.gone(person_id) or witness.said_no(session_id, person_id):
+            continue
+        if witness.eligible(session_id, person_id).get(body.city_id):
+            yield f"{person_id} is of the team of {session_id}, and not in"
+
+
+def _waits_in_vain(witness: Witness, session_id: str, places: dict[str, Stand], now: dt.datetime) -> Iterable[str]:
+    if taken(places) >= witness.seats(session_id):
+        return
+    for person_id, stand in places.items():
+        of_town = taken(places, stand.fact.city_id) if stand.fact.city_id else 0
+        if stand.waits and not stand.fact.clashes_with and of_town < witness.share(session_id, now):
+            yield f"{person_id} waits in {session_id}, where a seat is free for them"
+
+
+def wrong_step(witness: Witness, before: Before, one: Any, said: Sequence[Any], now: dt.datetime) -> Iterable[str]:
+    """What must not come of one event, by how everybody stood before it."""
+    by_office = {
+        fact.session_id: witness.sessions[fact.session_id].capacity for fact in said if isinstance(fact, TermsCorrected)
+    }
+    for session_id, places in witness.places.items():
+        if session_id not in witness.sessions:
+            continue
+        was = before.places.get(session_id, {})
+        seats = max(
+            witness.seats(session_id),
+            by_office.get(session_id, 0),
+            before.seats.get(session_id, 0) if now >= witness.freezes(session_id) else 0,
+        )
+        if taken(places) > max(seats, taken(was)):
+            yield f"{session_id} is oversold: {taken(places)} for {seats}, and had {taken(was)}"
+        if session_id not in by_office:
+            yield from _over_share(witness, session_id, places, was, now)
+        yield from _overtaken(witness, session_id, places, was, now)
+        yield from _lost(witness, session_id, places, was, one, now)
+    for fact in said:
+        if isinstance(fact, EnrolmentRefused):
+            yield from _refused_wrongly(witness, fact, before)
+        if isinstance(fact, NominationAnswered):
+            asked = next(a for a in witness.asked.values() if a.event_id == fact.request_id)
+            named = [witness.human(one) for one in asked.body.people]
+            if {one.person_id for one in fact.people} != set(named):
+                yield f"nominated were {named}, and answered is {[one.person_id for one in fact.people]}"
+
+
+def _over_share(
+    witness: Witness, session_id: str, places: dict[str, Stand], was: dict[str, Stand], now: dt.datetime
+) -> Iterable[str]:
+    share = witness.share(session_id, now)
+    for city_id in {stand.fact.city_id for stand in places.values() if stand.fact.city_id}:
+        mine, were = taken(places, city_id), taken(was, city_id)
+        moved = sum(  # Whose town has left them and who are there for another one now: nobody loses a seat to that.
+            stand.seated and stand.fact.city_id == city_id and (old := was.get(one)) is not None and old.seated
+            and old.fact.city_id != city_id
+            for one, stand in places.items()
+        )  # fmt: skip
+        if mine > max(share, were + moved):
+            yield f"{city_id} has {mine} in {session_id}, of {share}"
+
+
+def _overtaken(
+    witness: Witness, session_id: str, places: dict[str, Stand], was: dict[str, Stand], now: dt.datetime
+) -> Iterable[str]:
+    """Who waited, still does, and could have had the seat that somebody behind them has got."""
+    got = [
+        one
+        for person_id, one in places.items()
+        if one.seated and not one.extra and one.fact.substitute_for is None
+        and (person_id not in was or was[person_id].waits)
+    ]  # fmt: skip
+    for person_id, stand in places.items():
+        old = was.get(person_id)
+        if not (stand.waits and old is not None and old.waits) or stand.fact.clashes_with or old.fact.clashes_with:
+            continue
+        if taken(places, stand.fact.city_id) >= witness.share(session_id, now):
+            continue
+        for other in got:
+            if stand.order < other.order and stand.order == old.order:
+                yield f"{person_id} waits in {session_id}, and {other.fact.person_id} behind them has got a seat"
+
+
+def _lost(
+    witness: Witness, session_id: str, places: dict[str, Stand], was: dict[str, Stand], one: Any, now: dt.datetime
+) -> Iterable[str]:
+    """Who had a seat and has none, with no cause for it."""
+    for person_id, old in was.items():
+        stand = places[person_id]
+        if not old.seated or stand.seated or witness.human(person_id) != person_id:
+            continue
+        of = f"{person_id} lost the seat in {session_id}: {stand.kind}, {stand.reason}"
+        if stand.waits:
+            if old.kind == "ParticipantEnrolled":
+                yield of
+            continue
+        if now >= witness.sessions[session_id].starts_at and witness.takes_place(session_id):
+            asked = getattr(one, "appended_at", now)
+            if old.kind == "ParticipantEnrolled" and asked >= witness.sessions[session_id].starts_at:
+                yield f"{of}, and it had begun"
+        towns = witness.eligible(session_id, person_id)
+        is_true = {
+            "requested": witness.said_no(session_id, person_id)
+            or isinstance(getattr(one, "body", None), OfferAnswered),
+            "person_erased": witness.gone(person_id),
+            "left_team": not any(towns.values()),
+            "not_in_team": not any(towns.values()),
+            "not_admitted": not any(towns.values()),
+            "town_withdrawn": not any(towns.values()),
+            "town_not_qualified": not any(towns.values()),
+            "offer_expired": old.kind == "PlaceOffered",
+            "offer_declined": old.kind == "PlaceOffered",
+            "removed_by_office": True,
+            "removal_lifted": False,
+            "substituted": stand.fact.substituted_by is not None,
+        }.get(str(stand.reason), False)
+        if not is_true:
+            yield of
+
+
+def _refused_wrongly(witness: Witness, fact: EnrolmentRefused, before: Before) -> Iterable[str]:
+    asked = witness.asked.get(fact.request_id or "")
+    body = witness.sessions.get(fact.session_id)
+    if asked is None or body is None:
+        return
+    at = asked.appended_at
+    freeze = witness.freezes(fact.session_id)
+    old = before.places.get(fact.session_id, {}).get(fact.person_id)
+    towns = witness.eligible(fact.session_id, fact.person_id)
+    is_true: dict[str, bool] = {
+        "session_started": at >= body.starts_at,
+        "enrolment_closed": body.closes_at is not None and at >= body.closes_at,
+        "not_open_yet": body.opens_at is not None and at < body.opens_at,
+        "frozen": at >= freeze,
+        "session_cancelled": not witness.takes_place(fact.session_id),
+        "town_not_qualified": not any(towns.values()),
+        "not_in_team": not towns,
+        "not_of_town": True,
+        "not_admitted": not towns,
+        "person_erased": witness.gone(fact.person_id),
+        "not_by_oneself": not body.by_oneself,
+        "overlaps": bool(witness.elsewhere(fact.session_id, fact.person_id)),
+        "already_placed": fact.standing.is_active,
+        "no_place": not fact.standing.is_active
+        or (isinstance(asked.body, ReplyGiven) and not (old is not None and old.seated)),
+    }
+    if not is_true.get(str(fact.reason), True):
+        yield f"{fact.person_id} in {fact.session_id} was refused for {fact.reason}, which is not so"
