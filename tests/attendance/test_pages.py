@@ -260,7 +260,7 @@ def test_of_a_night_the_clock_shows_the_hours_after_midnight_of_the_next_day() -
 async def test_what_somebody_else_marked_meanwhile_is_shown_and_not_overwritten(here: TrainersPage) -> None:
     await here.begin("anna")
     await here.runtime.decider.act([mark("anna", "excused", by="office")])
-    for language, words in ((PL, "Ktoś inny był szybszy"), (EN, "Somebody else was there first")):
+    for language, words in ((PL, "W międzyczasie pojawił się inny wpis"), (EN, "It was marked otherwise meanwhile")):
         form = {"act": "mark", "meeting": "day-1", "person": "anna", "mark": "present", "seen": "0"}
         answer = await here.http.post(here.path(language=language), data=form)
         assert answer.status_code == 409 and words in read(answer.text)

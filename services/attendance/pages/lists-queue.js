@@ -12,19 +12,27 @@ const Queue = (() => {
     upgrade(database) {
       const kept = database.createObjectStore("kept", { keyPath: "number", autoIncrement: true });
       kept.createIndex("page", "page");
+      /* How the list stands by what was answered: the page itself may be older, if the network went before it came anew. */
+      const known = database.createObjectStore("known", { keyPath: ["page", "meeting_id", "person_id"] });
+      known.createIndex("page", "page");
     },
   });
 
   /* One at a time, and on the disk before anybody is told that it is kept. */
   async function changing(work) {
-    const transaction = (await opened).transaction("kept", "readwrite", { durability: "strict" });
-    const result = await work(transaction.store, await transaction.store.index("page").getAll(PAGE));
+    const transaction = (await opened).transaction(["kept", "known"], "readwrite", { durability: "strict" });
+    const kept = transaction.objectStore("kept");
+    const result = await work(kept, await kept.index("page").getAll(PAGE), transaction.objectStore("known"));
     await transaction.done;
     return result;
   }
 
   async function all() {
     return (await opened).getAllFromIndex("kept", "page", PAGE);
+  }
+
+  async function known() {
+    return (await opened).getAllFromIndex("known", "page", PAGE);
   }
 
   const isSame = (one, mark) => one.kind === "mark" && one.body.meeting_id === mark.meeting_id && one.body.person_id === mark.person_id;
@@ -67,12 +75,16 @@ const Queue = (() => {
   }
 
   async function answered(answers) {
-    return changing(async (kept, items) => {
+    return changing(async (kept, items, stands) => {
       let news = 0;
       for (const answer of answers) {
         const one = items.find((item) => item.id === answer.id && !item.answer);
         if (!one || answer.outcome === "try_again") continue;
         news += 1;
+        if (one.kind === "mark" && answer.tag) {
+          const { meeting_id, person_id } = one.body;
+          await stands.put({ page: PAGE, meeting_id, person_id, tag: answer.tag, state: answer.state });
+        }
         for (const after of items.filter((item) => item.follows === one.id)) {
           /* What did not come to stand as it was asked is not what the next one was made on: the rule finds that out. */
           after.body.seen = answer.stands ? answer.tag : one.body.seen;
@@ -88,5 +100,5 @@ const Queue = (() => {
     });
   }
 
-  return { all, mark, scan, forget, next, answered, GOOD };
+  return { all, known, mark, scan, forget, next, answered, GOOD };
 })();

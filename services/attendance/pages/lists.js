@@ -82,7 +82,8 @@
   // --- what is shown ----------------------------------------------------------------------
 
   async function show() {
-    const items = await Queue.all();
+    const [items, known] = [await Queue.all(), await Queue.known()];
+    for (const one of known.filter((each) => each.meeting_id === root.dataset.meeting)) catch_up(row(one.person_id), one);
     const waiting = items.filter((one) => !one.answer);
     for (const line of rows()) overlay(line, waiting.filter((one) => isAbout(one, line.dataset.person)).pop());
     status(waiting.length);
@@ -94,6 +95,14 @@
 
   const isHere = (one) => one.kind !== "mark" || one.body.meeting_id === root.dataset.meeting;
   const isAbout = (one, person) => isHere(one) && (one.body.person_id || one.shown.person) === person;
+
+  /* The page may be older than what was answered last. Tags are numbers that grow. */
+  function catch_up(line, { tag, state }) {
+    if (!line || Number(tag) <= Number(line.dataset.tag)) return;
+    Object.assign(line.dataset, { tag, state });
+    for (const seen of line.querySelectorAll("input[name=seen]")) seen.value = tag;
+    line.saved = state === "not_recorded" ? [] : [badge(state)];
+  }
 
   /* What waits stands over what the list says, and says that it waits. */
   function overlay(line, item) {
