@@ -17,7 +17,19 @@ from rich.table import Table
 from bench.measuring import Figures
 from bench.surroundings import servers
 
-CASES = ("work", "facts", "deciding", "race", "latency", "mail", "rebuild", "memory", "starting", "guarantees")
+CASES = (
+    "work",
+    "facts",
+    "deciding",
+    "race",
+    "latency",
+    "mail",
+    "rebuild",
+    "memory",
+    "starting",
+    "guarantees",
+    "report",
+)
 
 
 def table(title: str, figures: list[Figures]) -> Table:

@@ -1,4 +1,4 @@
-"""What the archive says: who had a place, and who came, in the trainings that are over."""
+"""What the archive says: who had a place, and who came, in the trainings that are over; how places stood in those that it hands over."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import datetime as dt
 import random
 
 from demo import days
+from demo.coordinators import HandedOver
 from demo.directory import Person
 from demo.feed import ARCHIVE, Feed
 from demo.planner import Course, Training
 from demo.shape import Shape
 from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
-from shared.contracts.enrolment import Basis, ParticipantEnrolled
+from shared.contracts.enrolment import Basis, ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, PlaceState
 from shared.contracts.planner import Meeting, SessionKind
 
 PRESENT_SHARE = 0.92
@@ -31,20 +32,41 @@ def say_history(
         enrolled_at = days.morning(training.first_day - dt.timedelta(days=25))
         for place, person in enumerate(people):
             at = enrolled_at + dt.timedelta(milliseconds=place)
-            feed.say(_enrolled(training, person, at), ARCHIVE, at)
+            feed.say(ParticipantEnrolled.model_validate(_place(training, person, at)), ARCHIVE, at)
         for meeting in training.meetings:
             _say_list(feed, training, meeting, people, recorded=number % shape.unrecorded_every != 0, rng=rng)
 
 
-def _enrolled(training: Training, person: Person, at: dt.datetime) -> ParticipantEnrolled:
-    return ParticipantEnrolled(
-        session_id=training.session_id,
-        person_id=person.person_id,
-        city_id=person.city_id,
-        episode=1,
-        basis=Basis.TEAM if training.kind is SessionKind.SUPPLEMENTARY else Basis.REQUEST,
-        decided_at=at,
-    )
+def say_handed_over(feed: Feed, handed_over: list[HandedOver], now: dt.datetime) -> None:
+    """States how places stood when the archive closed: who has one, to whom one was on offer until it closed, who waits."""
+    kinds: dict[type[PlaceState], str] = {
+        ParticipantEnrolled: "enrolled",
+        PlaceOffered: "passed",
+        ParticipantWaitlisted: "waiting",
+    }
+    closed_at = now - dt.timedelta(hours=6)
+    for one in handed_over:
+        number = 0
+        for kind, name in kinds.items():
+            for person in getattr(one, name):
+                number += 1
+                came_at = closed_at - dt.timedelta(days=4) + dt.timedelta(minutes=number)
+                fields = _place(one.training, person, came_at) | {"queue": number, "queued_at": came_at}
+                if kind is PlaceOffered:
+                    offer = {"offered_at": closed_at - dt.timedelta(days=3), "offered_until": closed_at}
+                    fields |= offer | {"decided_at": offer["offered_at"]}
+                feed.say(kind.model_validate(fields), ARCHIVE, closed_at)
+
+
+def _place(training: Training, person: Person, at: dt.datetime) -> dict[str, object]:
+    return {
+        "session_id": training.session_id,
+        "person_id": person.person_id,
+        "city_id": person.city_id,
+        "episode": 1,
+        "basis": Basis.TEAM if training.kind is SessionKind.SUPPLEMENTARY else Basis.REQUEST,
+        "decided_at": at,
+    }
 
 
 def _say_list(

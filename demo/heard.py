@@ -27,18 +27,30 @@ STREAM_OF = {
     "TeamMemberJoined": "programme.teams",
     "TeamMemberLeft": "programme.teams",
     "TrainingNeedDeclared": "programme.needs",
+    "SessionDrafted": "programme.sessions",
     "SessionScheduled": "programme.sessions",
     "SessionRescheduled": "programme.sessions",
     "SessionCancelled": "programme.sessions",
     "EnrolmentRequested": "enrolment.requests",
     "WithdrawalRequested": "enrolment.requests",
+    "PeopleNominated": "enrolment.requests",
+    "SubstitutionRequested": "enrolment.requests",
+    "OfferAnswered": "enrolment.requests",
+    "ReplyGiven": "enrolment.requests",
     "ParticipantEnrolled": "enrolment.events",
+    "ParticipantWaitlisted": "enrolment.events",
+    "PlaceOffered": "enrolment.events",
     "CheckInScanned": "attendance.scans",
     "ParticipantAttended": "attendance.events",
     "ParticipantAbsent": "attendance.events",
     "AttendanceListClosed": "attendance.events",
 }
-REQUESTS = ("EnrolmentRequested", "WithdrawalRequested", "CheckInScanned")
+ASKED = tuple(kind for kind, stream in STREAM_OF.items() if stream == "enrolment.requests")
+REQUESTS = (*ASKED, "CheckInScanned")
+
+
+class Unpredictable(ValueError):
+    """The input holds a case whose outcome depends on the order in which streams are heard."""
 
 
 @dataclass(slots=True)
@@ -48,6 +60,7 @@ class Member:
     city_id: str
     from_date: str
     until_date: str | None
+    kind: str
 
     def during(self, first: str, last: str) -> bool:
         return self.from_date <= last and (self.until_date is None or self.until_date >= first)
@@ -63,6 +76,17 @@ class Session:
     begins: dt.datetime
     ends: dt.datetime
     candidates: set[str] = field(default_factory=set)
+    standing: dict[str, str] | None = None
+    """Of one with terms of its own: how everybody's place stands, which follows from the order of what was asked."""
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether it says itself who gets its places."""
+        return "nominations_until" in self.body
+
+    def people(self, standing: str) -> set[str]:
+        """Who stands so, of one with terms of its own."""
+        return {person_id for person_id, stands in (self.standing or {}).items() if stands == standing}
 
     @property
     def first_day(self) -> str:
@@ -74,10 +98,18 @@ class Session:
 
     @property
     def enrolled(self) -> int:
+        if self.standing is not None:
+            return len(self.people("enrolled"))
         return min(int(self.body["capacity"]), len(self.candidates))
 
     @property
+    def offered(self) -> int:
+        return len(self.people("offered"))
+
+    @property
     def waitlisted(self) -> int:
+        if self.standing is not None:
+            return len(self.people("waitlisted"))
         return len(self.candidates) - self.enrolled
 
 
@@ -85,7 +117,11 @@ class Heard:
     """All lines of the folder, each said once, and the newest fact about every aggregate."""
 
     def __init__(self, folder: Path) -> None:
-        self.now = dt.datetime.fromisoformat(json.loads((folder / "programme.json").read_text(encoding="utf-8"))["now"])
+        manifest = json.loads((folder / "programme.json").read_text(encoding="utf-8"))
+        self.now = dt.datetime.fromisoformat(manifest["now"])
+        story = manifest["story"]
+        self.extra_places = {(story["called_session_id"], story["extra_person_id"])}
+        """What the office gives beside the rules: it says so itself, and not in a file."""
         lines = [
             json.loads(text)
             for path in sorted(folder.glob("0*.jsonl"))
@@ -142,8 +178,20 @@ class Heard:
         members: dict[str, list[Member]] = defaultdict(list)
         for fact in self.facts("programme.teams"):
             body = fact["data"]
-            members[body["person_id"]].append(Member(body["city_id"], body["from_date"], body.get("until_date")))
+            members[body["person_id"]].append(
+                Member(body["city_id"], body["from_date"], body.get("until_date"), body["kind"])
+            )
         return dict(members)
+
+    @cached_property
+    def coordinators(self) -> Counter[str]:
+        """How many coordinators each town has who can be written to."""
+        return Counter(
+            member.city_id
+            for person_id, members in self.members.items()
+            for member in members
+            if member.kind == "coordinator" and member.until_date is None and person_id in self.reachable
+        )
 
     @cached_property
     def sessions(self) -> dict[str, Session]:

@@ -12,21 +12,20 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from demo.heard import STREAM_OF, Heard, Line, Member, Session, kind_of
+from demo.heard import STREAM_OF, Heard, Line, Member, Session, Unpredictable, kind_of
+from demo.replay import Tally, refuse_overlaps, replay
 
 Books = dict[str, Any]
 
-OUTCOMES = ("enrolled", "waitlisted", "refused", "withdrawn", "held")
-
-
-class Unpredictable(ValueError):
-    """The input holds a case whose outcome depends on the order in which streams are heard."""
+OUTCOMES = ("enrolled", "offered", "waitlisted", "refused", "withdrawn", "held")
 
 
 def expected(folder: Path) -> Books:
     """The books of the demo in this folder, as JSON-able counts and lists."""
     heard = Heard(folder)
-    requests, refusals = _decide(heard)
+    tally = replay(heard)
+    requests, refusals = _decide(heard, tally)
+    refuse_overlaps(heard)
     filled = {
         name: session
         for name, session in sorted(heard.sessions.items())
@@ -40,18 +39,21 @@ def expected(folder: Path) -> Books:
         "refusals": refusals,
         "places": {
             "enrolled": sum(session.enrolled for session in filled.values()),
+            "offered": sum(session.offered for session in filled.values()),
             "waitlisted": sum(session.waitlisted for session in filled.values()),
             "by_session": {
                 name: {
                     "capacity": session.body["capacity"],
                     "enrolled": session.enrolled,
+                    "offered": session.offered,
                     "waitlisted": session.waitlisted,
                 }
                 for name, session in filled.items()
             },
         },
+        "called": _called(heard, tally),
         "attendance": _attendance(heard, filled),
-        "told": _told(heard, filled),
+        "told": _told(heard, filled, tally),
     }
 
 
@@ -84,7 +86,25 @@ def _known(heard: Heard) -> Books:
     }
 
 
-def _decide(heard: Heard) -> tuple[dict[str, int], dict[str, int]]:
+def _called(heard: Heard, tally: Tally) -> Books:
+    """The trainings that towns are called to nominate for: what was decided, and how everybody's place stands."""
+    sessions = {name: session for name, session in sorted(heard.sessions.items()) if session.has_terms}
+    return {
+        "sessions": len(sessions),
+        "calls": tally.calls,
+        "nominations": tally.nominations,
+        "nominated": dict(sorted(tally.nominated.items())),
+        "offers": {name: tally.offers[name] for name in ("made", "accepted", "declined", "expired")},
+        "substitutions": tally.substitutions,
+        "confirmed": tally.confirmed,
+        "refusals": dict(sorted(tally.refusals.items())),
+        "at_risk": tally.at_risk,
+        "most_of_town": tally.most_of_town,
+        "standing": {name: dict(sorted((session.standing or {}).items())) for name, session in sessions.items()},
+    }
+
+
+def _decide(heard: Heard, tally: Tally) -> tuple[dict[str, int], dict[str, int]]:
     """Fills every session with candidates; says what became of the requests for a place, and why some were refused."""
     for session in heard.sessions.values():
         if session.body["kind"] == "supplementary" and not session.cancelled and session.ends > heard.now:
@@ -97,13 +117,16 @@ def _decide(heard: Heard) -> tuple[dict[str, int], dict[str, int]]:
     for line in heard.requests("EnrolmentRequested", "WithdrawalRequested"):
         conversations[line["data"]["session_id"], line["data"]["person_id"]].append(line)
     outcomes = Counter(dict.fromkeys(OUTCOMES, 0))
-    reasons: Counter[str] = Counter()
+    outcomes.update(tally.requests)
+    reasons = Counter(tally.in_vain)
     placed_by_request: Counter[str] = Counter()
     for (session_id, person_id), conversation in conversations.items():
         if session_id not in heard.sessions or person_id not in heard.members:
             outcomes["held"] += sum(kind_of(line) == "EnrolmentRequested" for line in conversation)
             continue
-        placed = _converse(heard, heard.sessions[session_id], person_id, conversation, outcomes, reasons)
+        if heard.sessions[session_id].has_terms:
+            continue  # Gone through already.
+        placed = _converse(heard, heard.sessions[session_id], person_id, conversation, outcomes, reasons, tally)
         placed_by_request[session_id] += placed
     for session_id, count in placed_by_request.items():
         session = heard.sessions[session_id]
@@ -121,6 +144,7 @@ def _converse(
     conversation: list[Line],
     outcomes: Counter[str],
     reasons: Counter[str],
+    tally: Tally,
 ) -> bool:
     """Takes what one person asked about one session, in order. Returns whether a request led to a place that stands."""
     asks = any(kind_of(line) == "EnrolmentRequested" for line in conversation)
@@ -138,6 +162,8 @@ def _converse(
         elif has_place or refusal is not None:
             outcomes["refused"] += 1
             reasons["already_placed" if has_place else str(refusal)] += 1
+            if not has_place:
+                tally.refused.add((str(session.body["session_id"]), person_id))
         else:
             has_place = by_request = True
     if has_place:
@@ -163,7 +189,11 @@ def _attendance(heard: Heard, filled: dict[str, Session]) -> Books:
     """The closed lists: those of the archive, and those of the trainings scanned today, which close after the scans."""
     lists = [fact["data"] for fact in heard.facts("attendance.events") if kind_of(fact) == "AttendanceListClosed"]
     totals = {name: sum(one[name] for one in lists) for name in ("present", "absent", "not_recorded")}
-    past_places = Counter(fact["data"]["session_id"] for fact in heard.facts("enrolment.events"))
+    past_places = Counter(
+        fact["data"]["session_id"]
+        for fact in heard.facts("enrolment.events")
+        if not heard.sessions[fact["data"]["session_id"]].has_terms
+    )
     owed = sum(past_places[one["session_id"]] for one in lists)
     scanned: dict[tuple[str, str], set[str]] = defaultdict(set)
     for line in heard.requests("CheckInScanned"):
@@ -188,20 +218,25 @@ def _attendance(heard: Heard, filled: dict[str, Session]) -> Books:
     }
 
 
-def _told(heard: Heard, filled: dict[str, Session]) -> Books:
-    """Who must finally know of a place, or that they wait for one: everyone enrolled or on a waiting list who has an address.
+def _told(heard: Heard, filled: dict[str, Session], tally: Tally) -> Books:
+    """Who must finally know of a place, of an offer, that they wait or that they were refused: everyone of these who has an address.
 
-    `people` names them for trainings without a waiting list; where there is one, who has the places depends on who was
-    heard first, and only the number is known. Trainings that had begun when the demo was written stand apart.
+    `people` names those with a place, for trainings without a waiting list; where there is one, who has the places depends on who was
+    heard first, and only the number is known, but of trainings with terms of their own. Trainings that had begun when the demo was
+    written stand apart.
     """
     confirmed: dict[str, int] = {}
     begun: dict[str, int] = {}
     people: dict[str, list[str]] = {}
     waiting: dict[str, int] = {}
+    offered: dict[str, list[str]] = {}
     without_address = 0
     for name, session in filled.items():
-        reachable = session.candidates & heard.reachable
-        if session.waitlisted and reachable != session.candidates:
+        candidates = session.candidates if session.standing is None else session.people("enrolled")
+        reachable = candidates & heard.reachable
+        if session.standing is not None and not session.standing.keys() <= heard.reachable:
+            raise Unpredictable(f"{name} has terms of its own, and someone who may be in it has no address")
+        if session.standing is None and session.waitlisted and reachable != candidates:
             raise Unpredictable(f"{name} has a waiting list, and someone who may be on it has no address")
         told = min(len(reachable), session.enrolled)
         if session.begins <= heard.now:
@@ -210,8 +245,10 @@ def _told(heard: Heard, filled: dict[str, Session]) -> Books:
         confirmed[name] = told
         if session.waitlisted:
             waiting[name] = session.waitlisted
+        if session.offered:
+            offered[name] = sorted(session.people("offered"))
         without_address += session.enrolled - told
-        if not session.waitlisted:
+        if session.standing is not None or not session.waitlisted:
             people[name] = sorted(reachable)
     return {
         "confirmed": sum(confirmed.values()),
@@ -219,6 +256,12 @@ def _told(heard: Heard, filled: dict[str, Session]) -> Books:
         "begun_by_session": begun,
         "waiting": sum(waiting.values()),
         "waiting_by_session": waiting,
+        "offered": sum(map(len, offered.values())),
+        "offered_by_session": offered,
+        "refused": sum(person_id in heard.reachable for _, person_id in tally.refused),
+        "at_risk": tally.at_risk,
+        "call": tally.told["call"],
+        "nomination_answered": tally.told["nomination_answered"],
         "without_address": without_address,
         "people": people,
     }
@@ -232,7 +275,7 @@ def main(arguments: list[str]) -> int:
         return 2
     books = expected(Path(folders[0]))
     if "--people" not in arguments:
-        del books["told"]["people"]
+        del books["told"]["people"], books["called"]["standing"]
     print(json.dumps(books, ensure_ascii=False, indent=2))
     return 0
 

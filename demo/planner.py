@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from demo import days, names
+from demo.called import STORY_SEATS, WAYS, Way, terms_of
 from demo.directory import Person
 from demo.feed import PLANNER, Feed, ticks
 from demo.shape import Shape
-from demo.towns import Region, Town, regions_of
-from shared.contracts.planner import Meeting, SessionCancelled, SessionKind, SessionScheduled
+from demo.towns import Region, Town, kilometres, regions_of
+from shared.contracts.planner import Meeting, SessionCancelled, SessionDrafted, SessionKind, SessionScheduled
 
 PAST_FROM, PAST_UNTIL = -150, -24
 AHEAD_FROM, AHEAD_UNTIL = 16, 150
@@ -24,6 +25,8 @@ MID_SEASON = 75
 SUPPLEMENTARY_STARTS = (days.MONDAY, days.TUESDAY, days.WEDNESDAY)
 IN_DEPTH_STARTS = (days.THURSDAY,)
 """In-depth trainings keep to the end of the week, so that nobody has two trainings on one day."""
+CALLED_STARTS = (days.FRIDAY,)
+"""On Fridays no team is trained at home: whoever a town nominates has time."""
 
 
 class Course(Enum):
@@ -43,6 +46,8 @@ class Course(Enum):
     """People ask for it before anyone has heard of it."""
     BORN_CANCELLED = auto()
     """First heard of as cancelled."""
+    CALLED = auto()
+    """Towns are called to nominate, by the training's own terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,10 @@ class Training:
     capacity: int
     meetings: tuple[Meeting, ...]
     course: Course
+    way: Way | None = None
+    """Of one for which towns are called: how it gives its places."""
+    terms: Mapping[str, object] = field(default_factory=dict)
+    """What it says of its places beside their number."""
 
     @property
     def first_day(self) -> dt.date:
@@ -86,6 +95,7 @@ class Training:
             "address": self.address,
             "capacity": self.capacity,
             "meetings": self.meetings,
+            **self.terms,
         }
 
 
@@ -182,7 +192,9 @@ class Plan:
     def _in_depth(self, phase: int, number: int, regions: list[Region]) -> Training:
         rng, region = self._rng, regions[number % len(regions)]
         sessions = self._shape.in_depth[phase - 1]
-        return Training(
+        is_called = phase == 2 and number in self._shape.called
+        starts, long_share = (CALLED_STARTS, 0.0) if is_called else (IN_DEPTH_STARTS, 0.6)
+        training = Training(
             session_id="",
             kind=SessionKind.IN_DEPTH,
             phase=phase,
@@ -192,9 +204,21 @@ class Plan:
             venue=rng.choice(names.REGION_VENUES),
             address=self._address(region.host),
             capacity=rng.randint(*self._shape.in_depth_seats),
-            meetings=self._dates(phase, number, sessions, IN_DEPTH_STARTS, long_share=0.6),
+            meetings=self._dates(phase, number, sessions, starts, long_share=long_share),
             course=self._course_of_in_depth(number) if phase == 2 else Course.AS_PLANNED,
         )
+        return self._called(training, self._shape.called.index(number)) if is_called else training
+
+    def _called(self, training: Training, which: int) -> Training:
+        """The same with terms of its own; the first of them is that of the story, for its town and the two nearest."""
+        way = WAYS[(which - 1) % len(WAYS)] if which else Way.STORY
+        towns, seats = tuple(self._towns[1]), self._shape.called_seats
+        if way is Way.STORY:
+            near = sorted(self._towns[2], key=lambda town: kilometres(town, self._story))
+            training = dataclasses.replace(training, host=self._story, address=self._address(self._story))
+            towns, seats = tuple(near[:3]), STORY_SEATS
+        terms = terms_of(way, towns, seats, self._today)
+        return dataclasses.replace(training, towns=towns, capacity=seats, course=Course.CALLED, way=way, terms=terms)
 
     def _dates(
         self, phase: int, part: int, parts: int, first_weekdays: tuple[int, ...], *, long_share: float
@@ -249,6 +273,9 @@ def announce(feed: Feed, trainings: list[Training], today: dt.date) -> None:
         if training.course is Course.ANNOUNCED_LATE:
             continue
         at = days.morning(training.first_day - dt.timedelta(days=30)) if training.phase == 1 else next(moments)
+        if training.way is Way.STORY:
+            drafted = SessionDrafted.model_validate(training.facts())
+            feed.say(drafted, PLANNER, days.morning(today - dt.timedelta(days=21)))
         if training.course is Course.BORN_CANCELLED:
             cancelled = training.facts() | {"reason": names.CANCELLATION_REASONS[2]}
             feed.say(SessionCancelled.model_validate(cancelled), PLANNER, at, version=2)

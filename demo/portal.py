@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from demo import names
@@ -15,7 +16,8 @@ from demo.shape import Shape
 from demo.towns import Town
 from shared.contracts.directory import MemberKind
 from shared.contracts.planner import SessionKind
-from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.portal import EnrolmentRequest, EnrolmentRequested, WithdrawalRequested
+from shared.events.envelope import subject_of
 
 UNANNOUNCED = ("session-p3-001", "session-p3-002")
 """Sessions that people ask for and that no one ever announces: the requests stay held."""
@@ -27,12 +29,30 @@ ASKABLE = (Course.AS_PLANNED, Course.MOVED, Course.RELOCATED, Course.OVERSUBSCRI
 class Ask:
     """One line of the portal: a request, or one sent a second time because the answer got lost."""
 
-    session_id: str
-    person: Person
-    withdraws: bool = False
-    reason: str | None = None
+    request: EnrolmentRequest
     repeats: bool = False
-    """Whether the pair's first request for a place is sent again, unchanged."""
+    """Whether the first request of this kind about the same is sent again, unchanged."""
+
+
+Conversations = dict[str, list[Ask]]
+"""What is asked about each session, in order."""
+
+
+def say_mixed(feed: Feed, conversations: Conversations, moments: Iterator[dt.datetime], rng: random.Random) -> None:
+    """Says all of it in a mixed order; within a session it keeps its own."""
+    first_lines: dict[str, str] = {}
+    waiting = {session_id: list(reversed(asks)) for session_id, asks in sorted(conversations.items())}
+    while waiting:
+        session_id = rng.choice(list(waiting))
+        ask = waiting[session_id].pop()
+        if not waiting[session_id]:
+            del waiting[session_id]
+        of_kind, at = f"{type(ask.request).__name__}/{subject_of(ask.request)}", next(moments)
+        if ask.repeats:
+            feed.say_again(first_lines[of_kind])
+        else:
+            feed.say(ask.request, PORTAL, at)
+            first_lines.setdefault(of_kind, feed.last)
 
 
 @dataclass(slots=True)
@@ -44,44 +64,31 @@ class Portal:
     trainings: list[Training]
     teams: dict[str, list[Person]]
     rng: random.Random
-    _conversations: dict[str, list[Ask]] = field(default_factory=dict)
-    _busy: dict[str, set[dt.date]] = field(default_factory=dict)
-    """The days for which somebody has asked for a place."""
+    busy: dict[str, set[dt.date]]
+    """The days for which somebody has asked for a place, or is named by their town."""
+    _conversations: Conversations = field(default_factory=dict)
 
-    def say(self, feed: Feed, now: dt.datetime) -> None:
-        """Says all requests, spread over the last three hours; within a session they keep their order."""
+    def say(self, feed: Feed, now: dt.datetime, nominated: Conversations) -> None:
+        """Says all requests, and what coordinators ask, spread over the last three hours."""
         self._ask_for_in_depth()
         self._ask_in_vain()
         self._speak_about_supplementary()
-        moments = ticks(
-            now - dt.timedelta(hours=3), dt.timedelta(hours=2) / sum(map(len, self._conversations.values()))
-        )
-        first_lines: dict[tuple[str, str], str] = {}
-        waiting = {session_id: list(reversed(asks)) for session_id, asks in sorted(self._conversations.items())}
-        while waiting:
-            session_id = self.rng.choice(list(waiting))
-            ask = waiting[session_id].pop()
-            if not waiting[session_id]:
-                del waiting[session_id]
-            pair, at = (ask.session_id, ask.person.person_id), next(moments)
-            if ask.repeats:
-                feed.say_again(first_lines[pair])
-            elif ask.withdraws:
-                gone = WithdrawalRequested(session_id=ask.session_id, person_id=ask.person.person_id, reason=ask.reason)
-                feed.say(gone, PORTAL, at)
-            else:
-                feed.say(EnrolmentRequested(session_id=ask.session_id, person_id=ask.person.person_id), PORTAL, at)
-                first_lines.setdefault(pair, feed.last)
+        whole = self._conversations | nominated
+        moments = ticks(now - dt.timedelta(hours=3), dt.timedelta(hours=2) / sum(map(len, whole.values())))
+        say_mixed(feed, whole, moments, self.rng)
 
     def _asks(self, session_id: str, person: Person) -> None:
-        self._conversations.setdefault(session_id, []).append(Ask(session_id, person))
+        request = EnrolmentRequested(session_id=session_id, person_id=person.person_id)
+        self._conversations.setdefault(session_id, []).append(Ask(request))
 
     def _withdraws(self, session_id: str, person: Person) -> None:
         reason = self.rng.choice(names.WITHDRAWAL_REASONS)
-        self._conversations.setdefault(session_id, []).append(Ask(session_id, person, withdraws=True, reason=reason))
+        request = WithdrawalRequested(session_id=session_id, person_id=person.person_id, reason=reason)
+        self._conversations.setdefault(session_id, []).append(Ask(request))
 
     def _repeats(self, session_id: str, person: Person) -> None:
-        self._conversations[session_id].append(Ask(session_id, person, repeats=True))
+        request = EnrolmentRequested(session_id=session_id, person_id=person.person_id)
+        self._conversations[session_id].append(Ask(request, repeats=True))
 
     def _in_depth(self, *courses: Course) -> list[Training]:
         return [
@@ -92,6 +99,7 @@ class Portal:
 
     def _ask_for_in_depth(self) -> None:
         """People of the region ask; some trainings get more requests than seats; some people think better of it."""
+        asking_for: dict[str, list[Person]] = {}
         for training in self._in_depth(*ASKABLE):
             pool = [
                 person for person in training.team(self.teams) if person.requests and self._is_free(person, training)
@@ -102,18 +110,17 @@ class Portal:
                 wanted = min(6, training.capacity - 2)
             else:
                 wanted = int(training.capacity * self.rng.uniform(0.55, 0.85))
-            asking = self.rng.sample(pool, wanted)
+            asking = asking_for[training.session_id] = self.rng.sample(pool, wanted)
             for person in asking:
                 self._asks(training.session_id, person)
-                self._busy.setdefault(person.person_id, set()).update(_days(training))
+                self.busy.setdefault(person.person_id, set()).update(days_of(training))
             if training.course is Course.OVERSUBSCRIBED:
                 for person in (asking[0], asking[3], asking[-2]):  # Two with a place, one who waits.
                     self._withdraws(training.session_id, person)
             elif training.course is not Course.ANNOUNCED_LATE and self.rng.random() < 0.6:
                 self._withdraws(training.session_id, asking[0])
         for training in self._uncontested()[:3]:
-            asked = self._conversations[training.session_id]
-            one, two, three = (ask.person for ask in asked[1:4])
+            one, two, three = asking_for[training.session_id][1:4]
             self._withdraws(training.session_id, one)
             self._asks(training.session_id, one)  # Thought better of it again: a second episode.
             self._withdraws(training.session_id, two)
@@ -124,12 +131,12 @@ class Portal:
     def _is_free(self, person: Person, training: Training) -> bool:
         """Whether neither their team nor they themselves are trained elsewhere on its days: they would be refused, or wait."""
         of_team = (
-            _days(one)
+            days_of(one)
             for one in self.trainings
             if one.kind is SessionKind.SUPPLEMENTARY and any(town.city_id == person.city_id for town in one.towns)
         )
-        busy = self._busy.get(person.person_id, set()).union(*of_team)
-        return busy.isdisjoint(_days(training))
+        busy = self.busy.get(person.person_id, set()).union(*of_team)
+        return busy.isdisjoint(days_of(training))
 
     def _uncontested(self) -> list[Training]:
         """In-depth trainings with seats to spare; those announced late come first."""
@@ -182,7 +189,7 @@ class Portal:
                 self._withdraws(training.session_id, person)
 
 
-def _days(training: Training) -> set[dt.date]:
+def days_of(training: Training) -> set[dt.date]:
     """When it is, as planned and as it may be moved."""
     held = [training, moved(training)] if training.course is Course.MOVED else [training]
     return {meeting.starts_local.date() for one in held for meeting in one.meetings}

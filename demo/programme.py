@@ -11,16 +11,19 @@ import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from demo import mine
-from demo.archive import say_history
+from demo.archive import say_handed_over, say_history
+from demo.called import Way
 from demo.changes import say_changes
+from demo.coordinators import Cast, Coordinators
 from demo.days import local
 from demo.directory import Person, gather_teams, say_people
 from demo.doors import say_scans
-from demo.feed import Feed
+from demo.feed import Feed, ticks
 from demo.planner import Course, Plan, Training, announce, today_meeting
-from demo.portal import Portal
+from demo.portal import Portal, say_mixed
 from demo.selection import say_outcomes, say_rules
 from demo.shape import SHAPES, Scale
 from demo.survey import declare_needs
@@ -36,8 +39,12 @@ FILES = (
     "06-requests.jsonl",
     "07-changes.jsonl",
     "08-scans.jsonl",
+    "09-answers.jsonl",
 )
 """In the order in which outside systems would send them."""
+ONCE_HEARD = (FILES[4], FILES[5], FILES[8])
+"""Said once enrolment has heard what stands before: between a call, a nomination, an offer and its answer days pass, and who was first
+would be chance else."""
 MINE = "mine.jsonl"
 MANIFEST = "programme.json"
 """Written last: a folder without it is not finished and is written again."""
@@ -70,6 +77,28 @@ class Story:
     cancelled_session_id: str
     oversubscribed_session_id: str
     late_session_id: str
+    called_session_id: str
+    """The in-depth training for which three towns are called to nominate."""
+    called_town_ids: tuple[str, str, str]
+    called_town_names: tuple[str, str, str]
+    passed_over_name: str
+    """Waits first, of a town that has its share."""
+    gave_back_name: str
+    offered_person_id: str
+    """Is offered the place that was given back, and accepts."""
+    offered_name: str
+    offered_email: str
+    substituted_name: str
+    substitute_person_id: str
+    substitute_name: str
+    extra_person_id: str
+    """To whom the office gives a place beside the rules."""
+    extra_name: str
+    extra_email: str
+    refused_person_id: str
+    """Asks without the coordinator, and is refused."""
+    refused_name: str
+    refused_email: str
     mine_session_id: str = mine.SESSION_ID
     mine_email: str = mine.YOUR_ADDRESS
 
@@ -135,6 +164,8 @@ def write_programme(
 def read_programme(folder: Path) -> Programme:
     """The programme that the folder holds. Raises FileNotFoundError if it holds none."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    story: dict[str, Any] = manifest["story"]
+    story |= {name: tuple(story[name]) for name in ("called_town_ids", "called_town_names")}
     return Programme(
         folder=folder,
         files=tuple(folder / name for name in FILES),
@@ -143,7 +174,7 @@ def read_programme(folder: Path) -> Programme:
         now=dt.datetime.fromisoformat(manifest["now"]),
         seed=manifest["seed"],
         scale=manifest["scale"],
-        story=Story(**manifest["story"]),
+        story=Story(**story),
         counts=manifest["counts"],
     )
 
@@ -175,25 +206,42 @@ def _write(
     trainings = plan.trainings(today_meeting(now, today_ends_in))
     announce(feed, trainings, today)
     close(FILES[3])
+    coordinators = Coordinators(shape, towns, teams, chance("coordinators"))
+    coordinators.prepare(trainings)
     say_history(feed, shape, trainings, teams, chance("history"))
+    say_handed_over(feed, coordinators.handed_over, now)
     close(FILES[4])
-    Portal(shape, towns, trainings, teams, chance("requests")).say(feed, now)
+    portal = Portal(shape, towns, trainings, teams, chance("requests"), coordinators.busy)
+    portal.say(feed, now, coordinators.asked)
     close(FILES[5])
     say_changes(feed, trainings, teams, towns, today, now, chance("changes"))
     close(FILES[6])
     training = next(training for training in trainings if training.course is Course.TODAY)
     came, stayed_away = say_scans(feed, shape, training, training.team(teams), now, chance("scans"))
     close(FILES[7])
+    moments = ticks(now - dt.timedelta(minutes=20), dt.timedelta(seconds=1))
+    say_mixed(feed, coordinators.answered, moments, chance("answers"))
+    close(FILES[8])
     rules = (folder / FILES[0]).read_text(encoding="utf-8").splitlines()
     stage_line = next(line for line in rules if '"rule_id":"stage:2"' in line)
     topic_line = next(line for line in rules if '"rule_id":"topic:climate"' in line)
     mine.say_mine(feed, stage_line, topic_line, today, now)
     close(MINE)
     counts |= {"towns": len(towns), "people": sum(map(len, teams.values())), "sessions": len(trainings)}
-    return counts, _story(trainings, training, came, stayed_away, returned)
+    return counts, _story(trainings, training, came, stayed_away, returned, coordinators.cast)
 
 
-def _story(trainings: list[Training], today: Training, came: Person, stayed_away: Person, returned: Town) -> Story:
+def _story(
+    trainings: list[Training],
+    today: Training,
+    came: Person,
+    stayed_away: Person,
+    returned: Town,
+    cast: Cast | None,
+) -> Story:
+    assert cast is not None  # Each programme has the story's training.
+    called = next(training for training in trainings if training.way is Way.STORY)
+
     def example(course: Course, kind: SessionKind, host: Town | None = None) -> str:
         return next(
             training.session_id
@@ -218,4 +266,21 @@ def _story(trainings: list[Training], today: Training, came: Person, stayed_away
         cancelled_session_id=example(Course.CANCELLED, SessionKind.SUPPLEMENTARY),
         oversubscribed_session_id=example(Course.OVERSUBSCRIBED, SessionKind.IN_DEPTH),
         late_session_id=example(Course.ANNOUNCED_LATE, SessionKind.IN_DEPTH),
+        called_session_id=called.session_id,
+        called_town_ids=(called.towns[0].city_id, called.towns[1].city_id, called.towns[2].city_id),
+        called_town_names=(called.towns[0].name, called.towns[1].name, called.towns[2].name),
+        passed_over_name=cast.passed_over.name,
+        gave_back_name=cast.gave_back.name,
+        offered_person_id=cast.offered.person_id,
+        offered_name=cast.offered.name,
+        offered_email=cast.offered.email,
+        substituted_name=cast.left.name,
+        substitute_person_id=cast.came_instead.person_id,
+        substitute_name=cast.came_instead.name,
+        extra_person_id=cast.extra.person_id,
+        extra_name=cast.extra.name,
+        extra_email=cast.extra.email,
+        refused_person_id=cast.refused.person_id,
+        refused_name=cast.refused.name,
+        refused_email=cast.refused.email,
     )

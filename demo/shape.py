@@ -40,6 +40,11 @@ class Shape:
     in_depth_moved: frozenset[int]
     in_depth_relocated: frozenset[int]
     in_depth_cancelled: frozenset[int]
+    called: tuple[int, ...]
+    """Those for which towns are called to nominate; the first is that of the story."""
+    called_seats: int
+    late_towns: int
+    """So many towns nominate for each when its places are taken already."""
 
     left_before: int
     leave: int
@@ -74,6 +79,9 @@ FULL = Shape(
     in_depth_moved=frozenset({8}),
     in_depth_relocated=frozenset({6}),
     in_depth_cancelled=frozenset({7, 18}),
+    called=(24, 3, 9, 11, 14, 17, 19, 22, 25),
+    called_seats=20,
+    late_towns=9,
     left_before=12,
     leave=15,
     leave_mid_season=3,
@@ -91,7 +99,7 @@ SMALL = Shape(
     people=60,
     team=(10, 14),
     supplementary=(5, 4),
-    in_depth=(1, 3),
+    in_depth=(1, 9),
     regions=(1, 1),
     in_depth_seats=(8, 9),
     unrecorded_every=3,
@@ -106,6 +114,9 @@ SMALL = Shape(
     in_depth_moved=frozenset(),
     in_depth_relocated=frozenset(),
     in_depth_cancelled=frozenset(),
+    called=(8, 3, 4, 5, 6, 7),
+    called_seats=6,
+    late_towns=2,
     left_before=1,
     leave=1,
     leave_mid_season=1,

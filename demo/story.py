@@ -1,4 +1,5 @@
-"""Which lines of the programme tell the story of one town, in the order it is told. The rest is the full load. Sends nothing."""
+"""Which lines of the programme tell the story, in the order it is told: one town's day, and one in-depth training. The rest is the full
+load. Sends nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +10,17 @@ from typing import Any
 
 from demo.programme import FILES, Programme
 
-PROGRAMME, PEOPLE, _NEEDS, SESSIONS, *_REST, SCANS = FILES
+PROGRAMME, PEOPLE, _NEEDS, SESSIONS, _HISTORY, REQUESTS, _CHANGES, SCANS, ANSWERS = FILES
+_OF_THE_CALLED = (
+    ("drafted", SESSIONS, "SessionDrafted"),
+    ("called", SESSIONS, "SessionScheduled"),
+    ("nominated", REQUESTS, "PeopleNominated"),
+    ("offered", REQUESTS, "WithdrawalRequested"),
+    ("accepted", ANSWERS, "OfferAnswered"),
+    ("substituted", ANSWERS, "SubstitutionRequested"),
+    ("refused", ANSWERS, "EnrolmentRequested"),
+)
+"""The scenes about the in-depth training: what is said of it, in which file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +35,51 @@ class Scene:
 def scenes(programme: Programme) -> tuple[Scene, ...]:
     """What is known before, the town that qualifies, and the scans at the door."""
     story = programme.story
-    people_of_town = {
-        event["data"]["person_id"]
-        for _, event in _events(programme, PEOPLE)
-        if event["data"].get("city_id") == story.town_id
-    }
     rules = [(PROGRAMME, number) for number, event in _events(programme, PROGRAMME) if "rule_id" in event["data"]]
-    team = [
-        (PEOPLE, number) for number, event in _events(programme, PEOPLE) if event["data"]["person_id"] in people_of_town
-    ]
     session = [
         (SESSIONS, number)
         for number, event in _events(programme, SESSIONS)
         if event["data"]["session_id"] == story.session_id
     ]
-    town = [
+    scans = [(SCANS, number) for number, _ in _events(programme, SCANS)]
+    town = {story.town_id}
+    return (
+        Scene("known", (*rules, *_teams(programme, town), *session)),
+        Scene("qualified", _towns(programme, town)),
+        Scene("scanned", tuple(scans)),
+    )
+
+
+def called_scenes(programme: Programme) -> tuple[Scene, ...]:
+    """The in-depth training of three towns: drafted, scheduled so that they are called, filled, given back, offered on. The two towns that
+    the story has not met come with its draft."""
+    story = programme.story
+    others = set(story.called_town_ids) - {story.town_id}
+    found = []
+    for name, file, kind in _OF_THE_CALLED:
+        lines = tuple(
+            (file, number)
+            for number, event in _events(programme, file)
+            if event["data"].get("session_id") == story.called_session_id and event["type"].split(".")[1] == kind
+        )
+        known = (*_towns(programme, others), *_teams(programme, others)) if name == "drafted" else ()
+        found.append(Scene(name, (*known, *lines)))
+    return tuple(found)
+
+
+def _towns(programme: Programme, city_ids: set[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(
         (PROGRAMME, number)
         for number, event in _events(programme, PROGRAMME)
-        if event["data"].get("city_id") == story.town_id
-    ]
-    scans = [(SCANS, number) for number, _ in _events(programme, SCANS)]
-    return (Scene("known", (*rules, *team, *session)), Scene("qualified", tuple(town)), Scene("scanned", tuple(scans)))
+        if event["data"].get("city_id") in city_ids
+    )
+
+
+def _teams(programme: Programme, city_ids: set[str]) -> tuple[tuple[str, int], ...]:
+    """Who works in these towns, and how to reach them."""
+    events = list(_events(programme, PEOPLE))
+    people = {event["data"]["person_id"] for _, event in events if event["data"].get("city_id") in city_ids}
+    return tuple((PEOPLE, number) for number, event in events if event["data"]["person_id"] in people)
 
 
 def _events(programme: Programme, name: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -30,15 +30,20 @@ class Answer:
 
 async def get(url: str, headers: dict[str, str] | None = None) -> Answer:
     """Raises `NoAnswer` when nobody answers within `TIMEOUT_S`."""
-    return await asyncio.to_thread(_get, url, headers or {})
+    return await asyncio.to_thread(_ask, url, headers or {}, None)
 
 
-def _get(url: str, headers: dict[str, str]) -> Answer:
+async def post(url: str, headers: dict[str, str], body: bytes) -> Answer:
+    """Sends bytes as they are. Raises `NoAnswer` when nobody answers within `TIMEOUT_S`."""
+    return await asyncio.to_thread(_ask, url, headers | {"Content-Type": "application/octet-stream"}, body)
+
+
+def _ask(url: str, headers: dict[str, str], body: bytes | None) -> Answer:
     if not url.startswith(("http://", "https://")):
         raise NoAnswer("it is no http address")
     try:
         try:
-            answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)  # noqa: S310  # asked above
+            answer = urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=TIMEOUT_S)  # noqa: S310  # asked above
         except urllib.error.HTTPError as refused:
             answer = refused  # an answer like any other
         with answer:

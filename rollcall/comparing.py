@@ -10,6 +10,7 @@ import httpx
 
 from demo.mine import SESSION_ID as MINE_SESSION
 from demo.mine import TOWN_ID as MINE_TOWN
+from rollcall.comparing_called import Compared, Decided, compare_called, named
 from rollcall.connection import Connection
 from rollcall.looking import Standing
 from rollcall.reading import until_end
@@ -18,24 +19,24 @@ from shared.events.decoding import decode
 from shared.events.envelope import Heard
 
 PAGE = 1000
-_BELIEFS = {"confirmation": "place", "change": "place", "waiting": "waiting", "waiting_change": "waiting"}
-"""What the last mail leaves a person to believe in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One number, counted twice."""
-
-    what: str
-    expected: int | None
-    found: int | None
-
-    @property
-    def agrees(self) -> bool:
-        return self.expected == self.found
-
-    def as_json(self) -> dict[str, Any]:
-        return {"what": self.what, "expected": self.expected, "found": self.found, "agrees": self.agrees}
+ABOUT_A_PLACE = ("place", "offer", "waiting")
+"""Subjects of mails of which the last one says how a person sees their place."""
+BELIEFS = {
+    "confirmation": "place",
+    "change": "place",
+    "waiting": "waiting",
+    "waiting_change": "waiting",
+    "offer": "offer",
+    "offer_change": "offer",
+}
+"""What the last of those mails leaves a person to believe in, by its kind; whoever had another kind believes in nothing."""
+COUNTED = {
+    "refused": "people told of a refusal",
+    "at_risk": "trainings of which the office knows that too few confirmed",
+    "call": "coordinators called to nominate",
+    "nomination_answered": "coordinators told what became of those they named",
+}
+"""Kinds of mail of which it is determined who is told and of what: counted by recipient and subject. The oracle's `told` names them so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +48,45 @@ class Told:
     """By session, the people whose last word from us is that they have a place."""
     waiting: dict[str, set[str]]
     """By session, those whose last word from us is that they are on its waiting list."""
+    offered: dict[str, set[str]]
+    """By session, those whose last word from us is that a place is held for them."""
+    told_of: dict[str, int]
+    """By kind of mail, to how many it told of how many things, each once."""
 
 
 async def told(found: Connection) -> Told:
     """Reads every notice that was sent. The last mail about a place, an offer or the waiting list says how a person sees it."""
     kinds: Counter[str] = Counter()
+    of_kind: dict[str, set[tuple[str, str]]] = defaultdict(set)
     last: dict[tuple[str, str], str] = {}
     async for record in until_end(found.kafka, ("notifications.events",)):
         heard = decode(record)  # one person's notices are in one partition, in order
         if isinstance(heard, Heard) and isinstance(heard.body, NoticeSent):
             kinds[heard.body.kind] += 1
+            of_kind[heard.body.kind].add((heard.body.recipient, heard.body.about))
             subject, session_id, *_ = heard.body.about.split("/")
-            if subject in ("place", "offer", "waiting"):
+            if subject in ABOUT_A_PLACE:
                 last[session_id, heard.body.recipient] = heard.body.kind
     by_belief: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for (session_id, person_id), kind in last.items():
-        if kind in _BELIEFS:
-            by_belief[_BELIEFS[kind]][session_id].add(person_id)
-    return Told(dict(sorted(kinds.items())), dict(by_belief["place"]), dict(by_belief["waiting"]))
+        if kind in BELIEFS:
+            by_belief[BELIEFS[kind]][session_id].add(person_id)
+    return Told(
+        by_kind=dict(sorted(kinds.items())),
+        standing=dict(by_belief["place"]),
+        waiting=dict(by_belief["waiting"]),
+        offered=dict(by_belief["offer"]),
+        told_of={kind: len(about) for kind, about in of_kind.items()},
+    )
 
 
 async def compare(
-    expected: dict[str, Any], standing: Standing, notices: Told, found: Connection, client: httpx.AsyncClient
+    expected: dict[str, Any],
+    standing: Standing,
+    notices: Told,
+    decided: Decided,
+    found: Connection,
+    client: httpx.AsyncClient,
 ) -> list[Compared]:
     """Every number of the oracle beside the one that the services show."""
     sessions = {one["session_id"]: one for one in await _sessions(found, client)}
@@ -92,6 +110,7 @@ async def compare(
         ),
     ]
     lines += _places(expected, sessions)
+    lines += compare_called(expected["called"], decided)
     lines += _attendance(expected, standing.services["attendance"].books or {})
     lines += _told(expected, notices)
     return lines
@@ -118,15 +137,16 @@ def _places(expected: dict[str, Any], sessions: dict[str, dict[str, Any]]) -> li
         name
         for name, its in places["by_session"].items()
         if name not in sessions
-        or any(sessions[name][key] != its[key] for key in ("capacity", "enrolled", "waitlisted"))
+        or any(sessions[name][key] != its[key] for key in ("capacity", "enrolled", "offered", "waitlisted"))
     ]
     return [
         Compared("places enrolled", places["enrolled"], sum(one["enrolled"] for one in ahead)),
+        Compared("places held on offer", places["offered"], sum(one["offered"] for one in ahead)),
         Compared("places waitlisted", places["waitlisted"], sum(one["waitlisted"] for one in ahead)),
         Compared(
             "places in past sessions", expected["attendance"]["history"]["places"], sum(one["enrolled"] for one in past)
         ),
-        Compared(f"sessions filled otherwise{_named(differing)}", 0, len(differing)),
+        Compared(f"sessions filled otherwise{named(differing)}", 0, len(differing)),
     ]
 
 
@@ -154,6 +174,10 @@ def _told(expected: dict[str, Any], notices: Told) -> list[Compared]:
     unlisted = [
         name for name in {*waiting, *notices.waiting} if len(notices.waiting.get(name, ())) != waiting.get(name, 0)
     ]
+    held = expected["told"]["offered_by_session"]
+    misheld = [
+        name for name in {*held, *notices.offered} if notices.offered.get(name, set()) != set(held.get(name, ()))
+    ]
     others = [
         name for name, people in notices.standing.items() if people and name not in numbers and name != MINE_SESSION
     ]
@@ -173,19 +197,22 @@ def _told(expected: dict[str, Any], notices: Told) -> list[Compared]:
             expected["told"]["waiting"],
             sum(len(notices.waiting.get(name, ())) for name in waiting),
         ),
-        Compared(f"waiting lists told to too few or too many{_named(unlisted)}", 0, len(unlisted)),
-        Compared(f"sessions told to too few or too many{_named(wrong)}", 0, len(wrong)),
-        Compared(f"sessions told to the wrong people{_named(strangers)}", 0, len(strangers)),
-        Compared(f"sessions that nobody should believe in{_named(others)}", 0, len(others)),
+        Compared(
+            "people told of a place held for them",
+            expected["told"]["offered"],
+            sum(len(people) for people in notices.offered.values()),
+        ),
+        *(Compared(words, expected["told"][kind], notices.told_of.get(kind, 0)) for kind, words in COUNTED.items()),
+        Compared(f"offers told to the wrong people{named(misheld)}", 0, len(misheld)),
+        Compared(f"waiting lists told to too few or too many{named(unlisted)}", 0, len(unlisted)),
+        Compared(f"sessions told to too few or too many{named(wrong)}", 0, len(wrong)),
+        Compared(f"sessions told to the wrong people{named(strangers)}", 0, len(strangers)),
+        Compared(f"sessions that nobody should believe in{named(others)}", 0, len(others)),
     ]
 
 
 def _sum(notices: Told, sessions: dict[str, int]) -> int:
     return sum(len(notices.standing.get(name, ())) for name in sessions)
-
-
-def _named(names: list[str]) -> str:
-    return f" ({', '.join(sorted(names)[:3])}{', …' if len(names) > 3 else ''})" if names else ""
 
 
 async def _sessions(found: Connection, client: httpx.AsyncClient) -> list[dict[str, Any]]:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from rollcall import demo, migrate, parked, publish, rebuild, status, switching, tail, token, up
+from rollcall import (
+    demo,
+    explain,
+    import_attendance,
+    migrate,
+    parked,
+    publish,
+    rebuild,
+    status,
+    switching,
+    tail,
+    token,
+    up,
+)
 from rollcall.terminal import EXIT_CODES, Commands
 
 app = typer.Typer(
@@ -19,8 +32,8 @@ app = typer.Typer(
 
 for panel, commands in {
     "Run it": (demo.demo, up.up, switching.down, switching.stop, switching.start),
-    "Look": (status.status, tail.tail),
-    "Act": (publish.publish,),
+    "Look": (status.status, explain.explain, tail.tail),
+    "Act": (publish.publish, import_attendance.import_attendance),
     "Repair": (rebuild.rebuild, migrate.migrate),
 }.items():
     for command in commands:

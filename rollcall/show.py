@@ -15,12 +15,14 @@ from demo.days import local
 from demo.oracle import expected
 from demo.programme import MANIFEST, Programme, read_programme, write_programme
 from rollcall.asking import TIMEOUT_S
-from rollcall.comparing import Compared, compare, told
+from rollcall.comparing import compare, told
+from rollcall.comparing_called import Compared, decided_about
 from rollcall.connection import Connection, connection_of_folder
 from rollcall.folder import Folder
 from rollcall.holdings import holdings
 from rollcall.looking import Standing, settled
 from rollcall.showing import shown, table_of
+from rollcall.storytelling import Storyteller
 from rollcall.system import System
 from rollcall.telling import Telling
 from rollcall.terminal import Refusal, err, say
@@ -81,13 +83,13 @@ class Show:
 
     async def _play(self, found: Connection, per_second: int) -> bool:
         pause_s = 0.0 if self._once else SCENE_PAUSE_S
-        telling = Telling(found, self._folder, self._programme, self._expected, err, per_second, pause_s, self.seconds)
+        telling = Telling(found, self._folder, self._programme, err, per_second, self.seconds)
         async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
             if telling.already_said:
                 say("The programme was published before; what was published is not published again.")
             else:
                 err.print("[bold]The story[/]")
-                await telling.tell_story(client)
+                await Storyteller(telling, self._expected, client, err, pause_s).tell()
                 err.print("[bold]The whole programme[/]")
                 await telling.tell_everything()
             lines, standing = await self._settle(found, client)
@@ -110,7 +112,8 @@ class Show:
                 try:
                     standing = await settled(found, max(1.0, left_s))
                     notices = await told(found)
-                    lines = await compare(self._expected, standing, notices, found, client)
+                    decided = await decided_about(found, set(self._expected["called"]["standing"]))
+                    lines = await compare(self._expected, standing, notices, decided, found, client)
                 except httpx.HTTPError as error:  # somebody is away for a moment, as the demo itself invites to try
                     if left_s <= 0:
                         raise Refusal(f"A service does not answer: {type(error).__name__}.") from error

@@ -1,26 +1,27 @@
-"""The demo's programme, said as outside systems would say it: one town's story first, then the full load. Remembers what was said."""
+"""The demo's programme, said as outside systems would say it, file by file. Remembers what was said; the story is told in storytelling.py."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import httpx
 from rich.console import Console
 
-from demo.programme import Programme
-from demo.story import scenes
+from demo.programme import ONCE_HEARD, Programme
+from demo.story import Scene, called_scenes, scenes
+from rollcall.asking import NoAnswer, get
+from rollcall.books import Equation, equations
 from rollcall.connection import Connection
 from rollcall.folder import Folder
+from rollcall.looking import STEADY_LOOKS
 from rollcall.publishing import Line, read, send
 from rollcall.terminal import Refusal, progress
+from rollcall.understanding import understood
 
-SCENE_LIMIT_S = 45.0
-LOOK_EVERY_S = 0.1
-CLOSED = "closed"
+HEARD_LIMIT_S = 300.0
+LOOK_EVERY_S = 0.2
+ENROLMENT = "enrolment"
 
 
 @dataclass
@@ -30,12 +31,8 @@ class Telling:
     found: Connection
     folder: Folder
     programme: Programme
-    expected: dict[str, Any]
-    """The oracle's books."""
     console: Console
     per_second: int = 0
-    pause_s: float = 0.0
-    """Between scenes."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -49,99 +46,19 @@ class Telling:
         """Whether everything was published by a run before."""
         return all(self._files.get(name, 0) >= len(lines) for name, lines in self._lines.items())
 
-    # --- the story ------------------------------------------------------------------------
-
-    async def tell_story(self, client: httpx.AsyncClient) -> None:
-        """Says the story scene by scene; each begins once the services have answered the one before."""
-        began = time.monotonic()
-        story, told = self.programme.story, self._today()
-        places = told["present"] + told["absent"]
-        answers: dict[str, tuple[str, Callable[[], Awaitable[bool]]]] = {
-            "known": ("The planner announced a training for today, the directory named the team", _at_once),
-            "qualified": (
-                f"[bold]{story.town_name}[/] qualified, and its team of {places} was enrolled",
-                lambda: self._enrolled(client, places),
-            ),
-            "scanned": (f"{told['present']} of them were scanned at the door", _at_once),
-        }
-        for scene in scenes(self.programme):
-            said, answered = answers[scene.name]
-            if scene.name in self._scenes:
-                continue
-            if scene.name == "scanned":
-                await self._until(lambda: self._mailed(client), f"  [green]✓[/] {story.person_name} has the mail")
-            await send(self.found.kafka, [self._lines[file][number] for file, number in scene.lines])
-            await self._until(answered, f"  [green]✓[/] {said}")
-            self._scenes.append(scene.name)
-            self._remember()
-            await asyncio.sleep(self.pause_s)
-        if CLOSED not in self._scenes:
-            await self._close(client)
-            self._scenes.append(CLOSED)
-            self._remember()
-        self.seconds["story"] = round(time.monotonic() - began, 2)
-
-    def _today(self) -> dict[str, int]:
-        story = self.programme.story
-        today: dict[str, int] = self.expected["attendance"]["today"][f"{story.session_id}/{story.meeting_id}"]
-        return today
-
-    async def _until(self, is_so: Callable[[], Awaitable[bool]], said: str) -> None:
-        deadline = time.monotonic() + SCENE_LIMIT_S
-        while not await is_so():
-            if time.monotonic() > deadline:
-                self.console.print(
-                    f"{said.replace('✓', '…').replace('green', 'yellow')} – not yet; going on", soft_wrap=True
-                )
-                return
-            await asyncio.sleep(LOOK_EVERY_S)
-        self.console.print(said, soft_wrap=True)
-
-    async def _enrolled(self, client: httpx.AsyncClient, places: int) -> bool:
-        url = f"{self.found.urls['enrolment']}/api/v1/sessions/{self.programme.story.session_id}"
-        try:
-            answer = await client.get(url, headers=self.found.headers)
-        except httpx.HTTPError:
-            return False
-        return answer.status_code == 200 and int(answer.json()["enrolled"]) >= places
-
-    async def _mailed(self, client: httpx.AsyncClient) -> bool:
-        if self.found.inbox is None:
-            return True
-        try:
-            answer = await client.get(
-                f"{self.found.inbox}/api/v1/messages", params={"to": self.programme.story.person_email, "limit": 1}
-            )
-        except httpx.HTTPError:
-            return False
-        return answer.status_code == 200 and int(answer.json()["total"]) > 0
-
-    async def _close(self, client: httpx.AsyncClient) -> None:
-        """Closes today's list as the trainer would; attendance waits until it has heard what was in Kafka when asked."""
-        story, told = self.programme.story, self._today()
-        meeting = f"{self.found.urls['attendance']}/api/v1/sessions/{story.session_id}/meetings/{story.meeting_id}"
-
-        async def closed() -> bool:
-            try:
-                answer = await client.post(f"{meeting}/close", headers=self.found.headers)
-            except httpx.HTTPError:
-                return False
-            return answer.is_success  # a list that is closed stays so, and says so again
-
-        said = f"The trainer closed the list: {told['present']} present, {told['absent']} absent"
-        await self._until(closed, f"  [green]✓[/] {said}")
-
     # --- the load -------------------------------------------------------------------------
 
     async def tell_everything(self) -> None:
         """Publishes what is left of every file, in the order in which outside systems would speak."""
         began = time.monotonic()
-        in_story = {line for scene in scenes(self.programme) for line in scene.lines}
+        in_story = {line for scene in (*scenes(self.programme), *called_scenes(self.programme)) for line in scene.lines}
         with progress() as bars:
             total = sum(max(0, len(lines) - self._files.get(name, 0)) for name, lines in self._lines.items())
             task = bars.add_task("The whole programme", total=total)
             for name, lines in self._lines.items():
                 done = self._files.get(name, 0)
+                if name in ONCE_HEARD and done < len(lines):
+                    await self.heard()
                 left = [line for number, line in enumerate(lines[done:], start=done) if (name, number) not in in_story]
                 await send(self.found.kafka, left, lambda count: bars.advance(task, count), per_second=self.per_second)
                 bars.advance(task, len(lines) - done - len(left))
@@ -160,12 +77,41 @@ class Telling:
             await send(self.found.kafka, lines, lambda count: bars.advance(task, count))
         return len(lines)
 
+    async def heard(self) -> None:
+        """Returns once enrolment has heard and decided all that was said before."""
+        deadline = time.monotonic() + HEARD_LIMIT_S
+        steady = 0
+        while steady < STEADY_LOOKS and time.monotonic() < deadline:
+            lines = await self._books_of_enrolment()
+            steady = steady + 1 if lines and all(line.holds or line.is_unknown for line in lines) else 0
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _books_of_enrolment(self) -> list[Equation]:
+        """Its books by its own word; what is counted beside them is not known here."""
+        try:
+            answer = await get(f"{self.found.urls[ENROLMENT]}/api/v1/books", self.found.headers)
+        except NoAnswer:
+            return []
+        books, _problem = understood(ENROLMENT, answer.body) if answer.status == 200 else (None, None)
+        return equations({ENROLMENT: books}, requests_published=None, mails=None) if books else []
+
+    # --- what was said ----------------------------------------------------------------------
+
+    @property
+    def told(self) -> list[str]:
+        """The scenes of the story that were told."""
+        return self._scenes
+
+    async def tell(self, scene: Scene) -> None:
+        """Says what is said in one scene."""
+        await send(self.found.kafka, [self._lines[file][number] for file, number in scene.lines])
+
+    def told_now(self, name: str) -> None:
+        self._scenes.append(name)
+        self._remember()
+
     def _remember(self) -> None:
         self.folder.remember_published({"scenes": self._scenes, "files": self._files})
-
-
-async def _at_once() -> bool:
-    return True
 
 
 def _lines_of(name: str, text: str) -> list[Line]:

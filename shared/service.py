@@ -65,7 +65,9 @@ class Service:
     derive: Mapping[type[FactRow], Derive] = field(default_factory=dict)
     """The rows that follow from rows, by the kind of row they follow from."""
     remember: Mapping[type[Event], Remember] = field(default_factory=dict)
-    """What is kept of a fact beside the newest, by its type. One that is heard late makes us decide, too."""
+    """What is kept of a fact beside the newest, by its type."""
+    late_news: Collection[type[Event]] = ()
+    """Those of which one that comes too late to change its row makes us decide, too: of what was then, not of what is."""
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """Asks for what the inputs touch; what it adds last need not be run."""

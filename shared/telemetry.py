@@ -38,6 +38,7 @@ POSITIONS = Counter("rollcall_positionings_total", "Times a partition was positi
 REWINDS = Counter("rollcall_rewinds_total", "Partitions heard again from their start", ["service", "stream"])
 FAULTS = Counter("rollcall_faults_total", "Transient faults that were retried", ["service", "where"])
 NOTICES = Counter("rollcall_notices_total", "Mails, by outcome", ["outcome"])
+RETURNS = Counter("rollcall_returns_total", "What came to return addresses, by what it was", ["what"])
 
 
 def count(service: str, verdicts: Iterable[tuple[Verdict, str]]) -> None:

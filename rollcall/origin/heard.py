@@ -124,6 +124,17 @@ def _about(data: dict[str, Any], story: Story) -> bool:
     return _place(data) == (story.session_id, story.person_id)
 
 
+def _called(name: str) -> Callable[[dict[str, Any], Story], bool]:
+    """Whether it is about the in-depth training, and about the person whom the story names so."""
+    return lambda data, story: _place(data) == (story.called_session_id, getattr(story, name))
+
+
+def _names_offered(data: dict[str, Any], story: Story) -> bool:
+    """Whether it answers the nomination of whoever is offered a place later."""
+    people = [one.get("person_id") for one in data.get("people", ())]
+    return data.get("session_id") == story.called_session_id and story.offered_person_id in people
+
+
 _STEPS: dict[str, tuple[str, Callable[[dict[str, Any], Story], bool]]] = {
     "planned": ("SessionScheduled", lambda data, story: data.get("session_id") == story.session_id),
     "qualified": ("CityQualified", lambda data, story: (data.get("city_id"), data.get("stage")) == (story.town_id, 1)),
@@ -132,5 +143,13 @@ _STEPS: dict[str, tuple[str, Callable[[dict[str, Any], Story], bool]]] = {
     "scanned": ("CheckInScanned", _about),
     "present": ("ParticipantAttended", _about),
     "closed": ("AttendanceListClosed", lambda data, story: data.get("session_id") == story.session_id),
+    "drafted": ("SessionDrafted", lambda data, story: data.get("session_id") == story.called_session_id),
+    "called": ("NominationsInvited", lambda data, story: data.get("session_id") == story.called_session_id),
+    "named": ("NominationAnswered", _names_offered),
+    "held": ("PlaceOffered", _called("offered_person_id")),
+    "taken": ("ParticipantEnrolled", _called("offered_person_id")),
+    "instead": ("ParticipantEnrolled", _called("substitute_person_id")),
+    "turned_down": ("EnrolmentRefused", _called("refused_person_id")),
+    "beside": ("ParticipantEnrolled", _called("extra_person_id")),
     "mine": ("SessionScheduled", lambda data, story: data.get("session_id") == story.mine_session_id),
 }

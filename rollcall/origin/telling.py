@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from demo.programme import Programme
+from demo.programme import Programme, Story
 from rollcall.books import Books, Equation, balanced, equations
 from rollcall.origin.settings import OriginSettings
 from rollcall.origin.watching import Watch
@@ -103,7 +103,14 @@ def _steps(watch: Watch, programme: Programme) -> list[dict[str, Any]]:
     venue = f", in: {planned.data.get('venue', '')}" if planned else ""
     told_by = seen.first.get("told")
     of_the_story = told_by.data["message_id"] if told_by else None
-    mail = next((one for one in watch.mails.get(story.person_email, ()) if one["message_id"] == of_the_story), None)
+    told_mail = next(
+        (one for one in watch.mails.get(story.person_email, ()) if one["message_id"] == of_the_story), None
+    )
+    mails = {
+        "told": (story.person_email, told_mail),
+        "held": (story.offered_email, _mail_of(watch, story.offered_email, "offer")),
+        "turned_down": (story.refused_email, _mail_of(watch, story.refused_email, "refused")),
+    }
     steps = [
         (
             "planned",
@@ -147,6 +154,7 @@ def _steps(watch: Watch, programme: Programme) -> list[dict[str, Any]]:
             "attendance",
             "The trainer closes the list. Who had a place and was not scanned is absent, now and not before.",
         ),
+        *_called_steps(story),
     ]
     shown = []
     for name, title, who, text in steps:
@@ -158,16 +166,73 @@ def _steps(watch: Watch, programme: Programme) -> list[dict[str, Any]]:
             "text": text,
             "event": event.as_json() if event else None,
         }
-        if name == "told" and mail is not None and watch.settings.inbox_url:
-            step["mail"] = {
-                "url": f"{watch.settings.inbox_url}/#/message/{mail['id']}",
-                "subject": mail["subject"],
-                "to": story.person_email,
-            }
+        to, mail = mails.get(name, ("", None))
+        if mail is not None and watch.settings.inbox_url:
+            url = f"{watch.settings.inbox_url}/#/message/{mail['id']}"
+            step["mail"] = {"url": url, "subject": mail["subject"], "to": to}
         if name in ("present", "closed") and enrolled:
             step["figure"] = _figure(enrolled, present, closed.data if closed and name == "closed" else None)
         shown.append(step)
     return shown
+
+
+def _mail_of(watch: Watch, address: str, kind: str) -> dict[str, Any] | None:
+    return next((one for one in watch.mails.get(address, ()) if one["kind"] == kind), None)
+
+
+def _called_steps(story: Story) -> list[tuple[str, str, str, str]]:
+    """The in-depth training for which towns are called."""
+    own, second, third = story.called_town_names
+    return [
+        (
+            "drafted",
+            "An in-depth training is drafted",
+            "planner",
+            f"For {own}, {second} and {third}: five places, two of a town. Nobody is invited yet, and what is asked waits.",
+        ),
+        (
+            "called",
+            "Towns are called to nominate",
+            "enrolment",
+            "The training is scheduled and enrolment is open: each town hears how many it may name, and until when.",
+        ),
+        (
+            "named",
+            "Coordinators name their people",
+            "enrolment",
+            f"{own} names three, all or none: none fits; then two: both have a place. {second} names three, as many as fit: {story.passed_over_name} waits. {third} names two: the last place goes to one, {story.offered_name} waits. The answer says so of each.",
+        ),
+        (
+            "held",
+            "A place is given back, and offered",
+            "enrolment",
+            f"{story.gave_back_name} gives the place back. {story.passed_over_name} waits first, but {second} has its share: it is held for {story.offered_name}, for 48 hours.",
+        ),
+        (
+            "taken",
+            "The offer is accepted",
+            "enrolment",
+            f"{story.offered_name} accepts, on the page that the mail leads to or as here at the portal, and has confirmed with it.",
+        ),
+        (
+            "instead",
+            "Somebody else comes",
+            "enrolment",
+            f"{second} sends {story.substitute_name} instead of {story.substituted_name}. The place stays as it is; nobody who waits is passed over.",
+        ),
+        (
+            "turned_down",
+            "A request is refused",
+            "enrolment",
+            f"{story.refused_name} asks without the coordinator. The refusal says why, and the mail what can be done.",
+        ),
+        (
+            "beside",
+            "The office decides",
+            "office",
+            f"{story.extra_name} gets a place beside the rules: no seat of the five, no share of a town. Who decided it, and why, stands in the fact.",
+        ),
+    ]
 
 
 def _figure(enrolled: int, present: int, closed: dict[str, Any] | None) -> dict[str, int]:

@@ -151,7 +151,7 @@ class Watch:
             self.inbox = summary if mails_of(summary).accepted is not None else None
             if self.programme is not None:
                 story = self.programme.story
-                for address in (story.person_email, story.mine_email):
+                for address in (story.person_email, story.mine_email, story.offered_email, story.refused_email):
                     answer = await self.client.get(
                         f"{url}/api/v1/messages", params={"to": address, "limit": 50}, timeout=ASK_SECONDS
                     )

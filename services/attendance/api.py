@@ -13,6 +13,7 @@ from services.attendance.answers import Session as SessionShown
 from services.attendance.asking_to_close import ask_to_close
 from services.attendance.certificates_api import certificate_routes
 from services.attendance.checking import NotAsked, Scan, Scans, requests_of, take
+from services.attendance.importing.api import LARGER, importing_routes
 from services.attendance.keeping import keeping_routes
 from services.attendance.lists import OF_A_LIST
 from services.attendance.paths import (
@@ -28,6 +29,7 @@ from services.attendance.paths import (
     unknown_meeting,
     unknown_session,
 )
+from services.attendance.reports_api import report_routes
 from services.attendance.rulebook import TEXTS
 from services.attendance.settings import AttendanceSettings
 from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, WRITE, Problem
@@ -40,7 +42,7 @@ from shared.web.tokens import Actor
 
 def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     """The application with attendance's routes."""
-    app = create_app(runtime, "Rollcall attendance", AttendanceBooks)
+    app = create_app(runtime, "Rollcall attendance", AttendanceBooks, larger=LARGER)
     read = APIRouter(prefix="/api/v1", dependencies=[Reader])
     write = APIRouter(prefix="/api/v1")
     no_such = (NO_SUCH_SESSION, NO_SUCH_MEETING)
@@ -150,5 +152,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     app.include_router(read)
     app.include_router(write)
     app.include_router(keeping_routes(runtime))
+    app.include_router(importing_routes(runtime, settings))
     app.include_router(certificate_routes(runtime, settings))
+    app.include_router(report_routes(runtime, settings))
     return app

@@ -26,9 +26,10 @@ def service_of(rules: ListRules) -> Service:
     """Attendance, whose lists close by these rules."""
     return Service(
         name="attendance",
-        facts=("programme.people", "programme.cities", "notifications.keys"),
+        facts=("programme.people", "notifications.keys"),
         decisions=(
             "programme.rules",
+            "programme.cities",
             "programme.sessions",
             "enrolment.events",
             "attendance.scans",
@@ -43,6 +44,7 @@ def service_of(rules: ListRules) -> Service:
         derive={**DERIVE, **DERIVE_SERIES},
         rules=rules,
         remember=REMEMBER,
+        late_news=REMEMBER,
         lock=store.lock,
         load=store.load,
         touches=members(handlers.Touching),

@@ -1,4 +1,4 @@
-"""What was said of places and of who came, each time: how something stood at a moment, whenever that is heard of, and why it is so
+"""What was said of places, of who came, of sessions and of towns, each time: how something stood at a moment, whenever that is heard of, and why it is so
 today. Pure: no SQL, no clock, no decisions."""
 
 from __future__ import annotations
@@ -7,7 +7,15 @@ import datetime as dt
 from typing import Any, ClassVar
 
 from services.attendance.lists import ListRules
-from services.attendance.state import Place, RecordSaid, record_said_of
+from services.attendance.state import (
+    Place,
+    RecordSaid,
+    SessionSaid,
+    TownSaid,
+    record_said_of,
+    session_said_of,
+    town_said_of,
+)
 from shared.contracts.attendance import PresenceFact
 from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
@@ -18,6 +26,8 @@ from shared.contracts.enrolment import (
     standing_after,
 )
 from shared.contracts.model import Event, members
+from shared.contracts.planner import SessionFact
+from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.state.ownership import keep_statement
@@ -85,9 +95,21 @@ def _remember_record(working: Working, record: FactRow, heard: Heard[Any]) -> No
         keep_statement(working[RecordSaid], said, record, about=("session_id", "meeting_id", "person_id"))
 
 
+def _remember_session(working: Working, session: FactRow, heard: Heard[Any]) -> None:
+    """Keeps what was said of a session."""
+    keep_statement(working[SessionSaid], session_said_of(heard), session, about=("session_id",))
+
+
+def _remember_town(working: Working, town: FactRow, heard: Heard[Any]) -> None:
+    """Keeps what was said of a town in a stage."""
+    keep_statement(working[TownSaid], town_said_of(heard), town, about=("city_id", "stage"))
+
+
 REMEMBER: dict[type[Event], Remember] = {
     **dict.fromkeys(members(PlaceFact), _remember_place),
     **dict.fromkeys(members(PresenceFact), _remember_record),
+    **dict.fromkeys(members(SessionFact), _remember_session),
+    **dict.fromkeys(members(CityFact), _remember_town),
 }
 """What is kept of facts beside the newest."""
 

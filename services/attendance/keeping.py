@@ -267,26 +267,34 @@ async def set_several(runtime: Runtime, marks: list[KeptMark], actor: Actor) -> 
     """Decides these marks, each for itself, and says what came of each."""
     bodies = [MarkRequested(**one.model_dump(exclude={"id"})) for one in marks]
     asked = zip(bodies, marks, strict=True)
-    became = await asyncio.gather(*(_submitted(runtime, body, actor, one.id) for body, one in asked))
+    became = await asyncio.gather(*(submitted(runtime, body, actor, one.id) for body, one in asked))
     about = {(one.session_id, one.meeting_id, one.person_id) for one in marks}
     async with runtime.engine.connect() as connection:
         records = await rosters.records_of_people(connection, about)
     return [
-        _taken(one, outcome, records.get((one.session_id, one.meeting_id, one.person_id)))
+        taken(one.id, key, outcome, records.get(key))
         for one, outcome in zip(marks, became, strict=True)
+        for key in [(one.session_id, one.meeting_id, one.person_id)]
     ]
 
 
-async def _submitted(
-    runtime: Runtime, body: MarkRequested, actor: Actor, key: str
+async def submitted(
+    runtime: Runtime, body: MarkRequested | RecordCorrectionRequested, actor: Actor, key: str
 ) -> Outcome | Undecidable | IdReused | NotYet:
+    """What became of one of several; or why nothing did."""
     try:
         return await runtime.commands.submit(command(runtime, body, actor, key))
     except (Undecidable, IdReused, NotYet) as error:
         return error
 
 
-def _taken(mark: KeptMark, became: Outcome | Undecidable | IdReused | NotYet, record: Record | None) -> TakenMark:
+def taken(
+    id: str,
+    about: tuple[str, str, str],
+    became: Outcome | Undecidable | IdReused | NotYet,
+    record: Record | None,
+) -> TakenMark:
+    """What is answered of one of several. `about`: (session, meeting, person)."""
     reason: Reason | None = None
     match became:
         case Undecidable(reason=reason):
@@ -300,13 +308,13 @@ def _taken(mark: KeptMark, became: Outcome | Undecidable | IdReused | NotYet, re
             fates = {AS_IT_WAS: MarkFate.AS_IT_WAS, HELD_OUTCOME: MarkFate.HELD}
             fate = fates.get(outcome, MarkFate.SET)
     return TakenMark(
-        id=mark.id,
+        id=id,
         outcome=fate,
         reason=reason,
         detail=None if isinstance(became, Outcome) else str(became),
-        session_id=mark.session_id,
-        meeting_id=mark.meeting_id,
-        person_id=mark.person_id,
+        session_id=about[0],
+        meeting_id=about[1],
+        person_id=about[2],
         record=views.shown(record) if record is not None else None,
     )
 

@@ -31,6 +31,13 @@ NO_SUCH_CERTIFICATE = Kind(
     "no-such-certificate", 404, "No such certificate", "Look its number up in the list of certificates."
 )
 NOT_THERE = Kind("not-there", 409, "The person was not there", "Have the list put right, if it is wrong.")
+NOT_OVER = Kind("not-over", 409, "The meeting is not over", "Import its report once it is over.")
+UNREADABLE_REPORT = Kind(
+    "unreadable-report",
+    422,
+    "This is no report that can be read",
+    "Send the CSV file as Teams or Zoom gave it, with every coming and going, of this meeting; the detail says what is wrong.",
+)
 
 SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
 MeetingId = Annotated[

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services import SERVICES
 from services.attendance.certificates import CertificateRules
 from services.attendance.documents.sheets import Logo, Programme
 from services.attendance.lists import ListRules
+from services.attendance.targets import Target
 from shared.settings import Settings
 
 
@@ -23,6 +25,15 @@ class LogoFile(BaseModel):
     file: Path
     shows: str
     """Read aloud to whoever does not see it."""
+
+
+class TargetSet(BaseModel):
+    """So many new people by the end of this day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    until: dt.date
+    people: Annotated[int, Field(ge=0)]
 
 
 class AttendanceSettings(Settings):
@@ -57,6 +68,21 @@ class AttendanceSettings(Settings):
     programme_funding: str | None = None
     programme_logos: tuple[LogoFile, ...] | None = None
     """As JSON: `[{"file": "/logos/eu.svg", "shows": "Unia Europejska"}]`. Read once, at start."""
+
+    report_targets: tuple[TargetSet, ...] | None = None
+    """How many people are to come who had not come before, as JSON: `[{"until": "2026-12-31", "people": 600}]`. A period begins after the
+    one before it."""
+
+    @model_validator(mode="after")
+    def _targets_in_order(self) -> Self:
+        ends = [one.until for one in self.report_targets or ()]
+        if any(later <= sooner for sooner, later in itertools.pairwise(ends)):
+            raise ValueError("report_targets: each has to end after the one before it")
+        return self
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(Target(one.until, one.people) for one in self.report_targets or ())
 
     @property
     def programme(self) -> Programme:

@@ -24,7 +24,7 @@ from shared.contracts.enrolment import PlaceFact, Standing, standing_after
 from shared.contracts.model import members
 from shared.contracts.notifications import LinkKeyStated
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
-from shared.contracts.selection import CityFact
+from shared.contracts.selection import CityFact, TownOutcome, outcome_after
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow, meta
 from shared.values import immutable
@@ -44,18 +44,26 @@ class Person(FactRow):
 
 @immutable
 class Town(FactRow):
-    """What a town is called, as each stage of the competition said it."""
+    """What a town is called, and what became of it, as each stage of the competition said it."""
 
-    KEY: ClassVar = ("city_id", "stage")
+    KEY: ClassVar[tuple[str, ...]] = ("city_id", "stage")
 
     city_id: str
     stage: int
     name: str
+    outcome: TownOutcome
+
+
+@immutable
+class TownSaid(Town):
+    """What was said of a town in a stage once."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("city_id", "stage", "source", "version")
 
 
 @immutable
 class Session(FactRow):
-    KEY: ClassVar = ("session_id",)
+    KEY: ClassVar[tuple[str, ...]] = ("session_id",)
 
     session_id: str
     kind: SessionKind
@@ -75,6 +83,13 @@ class Session(FactRow):
 
     def meeting(self, meeting_id: str) -> Meeting | None:
         return next((meeting for meeting in self.meetings if meeting.meeting_id == meeting_id), None)
+
+
+@immutable
+class SessionSaid(Session):
+    """What was said of a session once. All of it is kept: a report of a day past counts it as it stood then."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "source", "version")
 
 
 @immutable
@@ -201,13 +216,28 @@ def erased_person_of(heard: Heard[PersonErased]) -> Person:
 
 
 def town_of(heard: Heard[CityFact]) -> Town:
-    return Town(*meta(heard), heard.body.city_id, heard.body.stage, heard.body.name)
+    return Town(*meta(heard), *_said_of_town(heard.body))
+
+
+def town_said_of(heard: Heard[CityFact]) -> TownSaid:
+    return TownSaid(*meta(heard), *_said_of_town(heard.body))
+
+
+def _said_of_town(body: CityFact) -> tuple[Any, ...]:
+    return body.city_id, body.stage, body.name, outcome_after(body)
 
 
 def session_of(heard: Heard[SessionFact]) -> Session:
-    body = heard.body
-    return Session(
-        *meta(heard),
+    return Session(*meta(heard), *_said_of_session(heard.body))
+
+
+def session_said_of(heard: Heard[SessionFact]) -> SessionSaid:
+    return SessionSaid(*meta(heard), *_said_of_session(heard.body))
+
+
+def _said_of_session(body: SessionFact) -> tuple[Any, ...]:
+    """What a fact says of a session, in the order of the row's fields."""
+    return (
         body.session_id,
         body.kind,
         body.phase,

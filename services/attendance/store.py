@@ -18,7 +18,18 @@ from services.attendance.handlers import request_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
 from services.attendance.lists import LIST, AboutSomebody, CloseList, rules_of
 from services.attendance.outcomes import is_ours
-from services.attendance.state import LinkKey, MeetingList, Person, Place, Record, RecordSaid, Session, Town
+from services.attendance.state import (
+    LinkKey,
+    MeetingList,
+    Person,
+    Place,
+    Record,
+    RecordSaid,
+    Session,
+    SessionSaid,
+    Town,
+    TownSaid,
+)
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
 from shared.contracts.attendance import (
@@ -49,6 +60,7 @@ from shared.contracts.planner import (
     SessionRescheduled,
     SessionScheduled,
 )
+from shared.contracts.selection import CityOutcome
 from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
@@ -64,7 +76,9 @@ OURS = STREAMS[AttendanceListClosed.stream].owner
 
 PERSON = table_of(Person, "person", METADATA)
 TOWN = table_of(Town, "town", METADATA)
+TOWN_SAID = table_of(TownSaid, "town_said", METADATA)
 SESSION = table_of(Session, "session", METADATA)
+SESSION_SAID = table_of(SessionSaid, "session_said", METADATA)
 PLACE = table_of(Place, "place", METADATA)
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 RECORD = table_of(
@@ -97,7 +111,9 @@ CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
 TABLES = {
     Person: PERSON,
     Town: TOWN,
+    TownSaid: TOWN_SAID,
     Session: SESSION,
+    SessionSaid: SESSION_SAID,
     Place: PLACE,
     PlaceSaid: PLACE_SAID,
     Record: RECORD,
@@ -164,6 +180,8 @@ _LOCK = (
     .order_by(SCOPE.c.session_id)
     .with_for_update()
 )
+_TOWNS_SAID = sa.select(TOWN_SAID).where(any_of(TOWN_SAID.c.city_id, "towns"))
+_SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
 _SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
 _LISTS = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"))
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
@@ -195,6 +213,8 @@ class _Touched:
     """What is said of places: (session, person, source, version)"""
     recorded: set[tuple[str, str, str, str, int]] = field(default_factory=set)
     """What others say of who came: (session, meeting, person, source, version)"""
+    planned: set[tuple[str, str, int]] = field(default_factory=set)
+    """What is said of sessions: (session, source, version)"""
     topics: set[str] = field(default_factory=set)
     """Of sessions that are stated."""
     series: set[str] = field(default_factory=set)
@@ -260,6 +280,7 @@ def _touched(inputs: Inputs) -> _Touched:
                 ):
                     found.woken.add(session_subject(session_id))
                     found.topics.add(body.topic)
+                    found.planned.add((session_id, one.source, one.version))
                     for about in (found.timed, found.placed):
                         about.add(session_id)
                     found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
@@ -307,7 +328,15 @@ async def _may_number(connection: AsyncConnection, inputs: Inputs, sessions: lis
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
     """What `derive` reads and changes beside a fact's own row: the lists of a session, the moments at which they close, and how far a
     series is numbered."""
+    _load_towns_said(reads, working, inputs)
     await _load_derived(reads, working, _touched(inputs))
+
+
+def _load_towns_said(reads: Reads, working: Working, inputs: Inputs) -> None:
+    """What was ever said of the towns that are spoken of: there are few of both."""
+    towns = {one.body.city_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, CityOutcome)}
+    if towns:
+        reads.rows(working[TownSaid], _TOWNS_SAID, {"towns": sorted(towns)}, loaded_by("city_id", towns))
 
 
 async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> None:
@@ -319,7 +348,12 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     reads.rows(working[MeetingList], _LISTS, parameters, asked)
     reads.by_key(working[PlaceSaid], PLACE_SAID, touched.said)
     reads.by_key(working[RecordSaid], RECORD_SAID, touched.recorded)
+    reads.by_key(working[SessionSaid], SESSION_SAID, touched.planned)
     await reads.run()
+    if changing_hands := _changing_hands(working[Session], touched.planned):
+        its = loaded_by("session_id", changing_hands)
+        reads.rows(working[SessionSaid], _SESSIONS_SAID, {"sessions": sorted(changing_hands)}, its)
+        await reads.run()
     if changing_hands := _changing_hands(working[Place], touched.said):
         its = loaded_by("session_id", changing_hands)
         reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)}, its)
@@ -343,6 +377,7 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """The working set. A scan needs its session, list, place and record; a list that is counted needs everyone in the session."""
     touched = _touched(inputs)
+    _load_towns_said(reads, working, inputs)
     if not touched.sessions:
         return
     await _load_derived(reads, working, touched)

@@ -3,13 +3,13 @@ files of their own."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import coordinating, views
+from services.enrolment.answering import answer_routes, decided
 from services.enrolment.answers import (
     DecidedRequest,
     EnrolmentBooks,
@@ -19,7 +19,9 @@ from services.enrolment.answers import (
     Session,
     Town,
 )
+from services.enrolment.explaining import explain_routes
 from services.enrolment.office_api import office_routes
+from services.enrolment.paging import LongPage, part_of
 from services.enrolment.paths import NO_SUCH_SESSION, NO_SUCH_TOWN, CityId, SessionId, found
 from shared.contracts.model import Id, OptionalLine
 from shared.contracts.planner import SessionStanding
@@ -27,7 +29,7 @@ from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.problems import COMMAND, NO_SUCH_PATH, READ, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
-from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
+from shared.web.asking import IdempotencyKey, Page, Reader, Writer
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
@@ -67,10 +69,10 @@ def app_of(runtime: Runtime) -> FastAPI:
     of_a_session = may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH)
 
     @read.get("/towns", responses=may_answer(*READ))
-    async def list_towns() -> list[Town]:
-        """All towns, by name, with their outcome in each stage and the size of their team."""
+    async def list_towns(page: Annotated[LongPage, Query()]) -> list[Town]:
+        """Towns by name, with their outcome in each stage and the size of their team; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            return await views.towns(connection)
+            return part_of(await views.towns(connection), page, lambda one: one.city_id)
 
     @read.get("/towns/{city_id}", responses=may_answer(*READ, NO_SUCH_TOWN, NO_SUCH_PATH))
     async def show_town(city_id: CityId) -> Town:
@@ -100,18 +102,24 @@ def app_of(runtime: Runtime) -> FastAPI:
             return found(await views.session(connection, session_id), session_id)
 
     @read.get("/sessions/{session_id}/roster", responses=of_a_session)
-    async def show_roster(session_id: SessionId) -> list[OnRoster]:
-        """Everyone with a standing in the session: by name those with a place, the waiting list in its order, by name the others."""
+    async def show_roster(session_id: SessionId, page: Annotated[LongPage, Query()]) -> list[OnRoster]:
+        """Everyone with a standing in the session: who has a place, the waiting list, the others.
+
+        By name those with a place and the others, the waiting list in its order; the next page begins `after` the last person.
+        """
         async with runtime.engine.connect() as connection:
             found(await views.session(connection, session_id), session_id)
-            return await views.roster(connection, session_id)
+            return part_of(await views.roster(connection, session_id), page, lambda one: one.person_id)
 
     @read.get("/sessions/{session_id}/decisions", responses=of_a_session)
-    async def list_decisions(session_id: SessionId) -> list[OfficeDecision]:
-        """What the office decided about the session and the places in it beside the rules, the oldest first."""
+    async def list_decisions(session_id: SessionId, page: Annotated[LongPage, Query()]) -> list[OfficeDecision]:
+        """What the office decided about the session and its places beside the rules, the oldest first.
+
+        The next page begins `after` the `event_id` of the last one.
+        """
         async with runtime.engine.connect() as connection:
             found(await views.session(connection, session_id), session_id)
-            return await views.decisions(connection, session_id)
+            return await views.decisions(connection, session_id, after=page.after, limit=page.limit)
 
     @write.post("/sessions/{session_id}/requests", responses=may_answer(*COMMAND, NO_SUCH_PATH))
     async def request_place(
@@ -119,7 +127,7 @@ def app_of(runtime: Runtime) -> FastAPI:
     ) -> DecidedRequest:
         """Asks for a place. Answered after the decision is committed; the same Idempotency-Key gets the same answer."""
         body = EnrolmentRequested(session_id=session_id, person_id=asking.person_id)
-        return await _decided(body, actor, idempotency_key)
+        return await decided(runtime, body, actor, idempotency_key)
 
     @write.post("/sessions/{session_id}/withdrawals", responses=may_answer(*COMMAND, NO_SUCH_PATH))
     async def withdraw(
@@ -130,25 +138,12 @@ def app_of(runtime: Runtime) -> FastAPI:
     ) -> DecidedRequest:
         """Gives a place back. The seat goes to whoever waits first."""
         body = WithdrawalRequested(session_id=session_id, person_id=withdrawal.person_id, reason=withdrawal.reason)
-        return await _decided(body, actor, idempotency_key)
-
-    async def _decided(
-        body: EnrolmentRequested | WithdrawalRequested, actor: Actor, idempotency_key: str | None
-    ) -> DecidedRequest:
-        heard = command(runtime, body, actor, idempotency_key)
-        became = await runtime.commands.submit(heard)
-        async with runtime.engine.connect() as connection:
-            place = await views.place(connection, body.session_id, body.person_id)
-        return DecidedRequest(
-            request_id=heard.event_id,
-            session_id=body.session_id,
-            person_id=body.person_id,
-            place=place,
-            **asdict(became),
-        )
+        return await decided(runtime, body, actor, idempotency_key)
 
     app.include_router(read)
     app.include_router(write)
+    app.include_router(answer_routes(runtime))
     app.include_router(coordinating.routes_of(runtime))
     app.include_router(office_routes(runtime))
+    app.include_router(explain_routes(runtime))
     return app

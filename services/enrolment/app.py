@@ -8,6 +8,7 @@ from services.enrolment import store, views
 from services.enrolment.api import app_of
 from services.enrolment.applying import DERIVE, MAKE
 from services.enrolment.handlers import DECIDE, DUE, REACT, Acting
+from services.enrolment.history import REMEMBER
 from services.enrolment.rules import EnrolmentRules
 from services.enrolment.settings import EnrolmentSettings
 from shared import telemetry
@@ -38,6 +39,7 @@ def service_of(rules: EnrolmentRules) -> Service:
         decide=DECIDE,
         due=DUE,
         derive=DERIVE,
+        remember=REMEMBER,
         rules=rules,
         lock=store.lock,
         load=store.load,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from services.enrolment import views
 from services.enrolment.answers import DecidedNomination, DecidedSubstitution, Nominations
 from services.enrolment.nominating import nomination_id
+from services.enrolment.paging import LongPage, part_of
 from services.enrolment.paths import NO_SUCH_SESSION, SessionId, found
 from shared.contracts.model import Id
 from shared.contracts.portal import NominationMode, People, PeopleNominated, SubstitutionRequested
@@ -62,12 +63,14 @@ def routes_of(runtime: Runtime) -> APIRouter:
     routes = APIRouter(prefix="/api/v1/sessions/{session_id}")
 
     @routes.get("/nominations", responses=may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH), dependencies=[Reader])
-    async def list_nominations(session_id: SessionId) -> Nominations:
+    async def list_nominations(session_id: SessionId, page: Annotated[LongPage, Query()]) -> Nominations:
         """Which towns are, or were, called to nominate, by town; and what became of each nomination, in the order in which they were
         decided."""
         async with runtime.engine.connect() as connection:
             found(await views.session(connection, session_id), session_id)
-            return await views.nominations(connection, session_id)
+            whole = await views.nominations(connection, session_id)
+        answered = part_of(whole.nominations, page, lambda one: one.nomination_id)
+        return Nominations(calls=[] if page.after else whole.calls, nominations=answered)
 
     @routes.post("/nominations", responses=may_answer(*COMMAND, NO_SUCH_PATH))
     async def nominate(

@@ -7,6 +7,7 @@ the event came that is decided on, tells whether it came in time; `now`, the lat
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,6 +38,7 @@ from shared.contracts.enrolment import (
     LAST_NUMBER,
     AskedFor,
     Basis,
+    Numbers,
     PlacesSettled,
     PlaceState,
     RefusalReason,
@@ -136,14 +138,17 @@ def _one_more(
     working: Working, session: Session, before: Place | None, entry: Entry, *, at: dt.datetime, now: dt.datetime
 ) -> list[PlaceState]:
     """Somebody joins the line. If there is no seat for them nobody else has to be looked at, however many wait; nor if nobody waits."""
-    room = room_of(working, session, at=at, now=now)
-    has_seat = has_seat_for(entry.city_id, seated_in(working, session.session_id), room)
+    room, seated = room_of(working, session, at=at, now=now), seated_in(working, session.session_id)
+    has_seat = has_seat_for(entry.city_id, seated, room)
     if has_seat and working[Place].where("state", Standing.WAITLISTED, session_id=session.session_id):
         return settled_with(working, session, at=at, now=now, entering=[entry])
     line = working[Line].get(session.session_id)
     number = min((line.last_number if line else 0) + 1, LAST_NUMBER)
     standing = Standing.ENROLLED if has_seat else Standing.WAITLISTED
-    return [settle_one(session.session_id, before, entry, standing, number, working.now)]
+    taken = Counter(place.city_id for place in seated)
+    taken[entry.city_id] += has_seat
+    by = room.numbers(taken, entry.city_id)
+    return [settle_one(session.session_id, before, entry, standing, number, working.now, numbers=by)]
 
 
 def why_not_taken(working: Working, session: Session, at: dt.datetime) -> RefusalReason | None:
@@ -284,6 +289,12 @@ def room_of(working: Working, session: Session, *, at: dt.datetime, now: dt.date
     )
 
 
+def numbers_now(working: Working, session: Session, city_id: str, *, at: dt.datetime, now: dt.datetime) -> Numbers:
+    """How many seats are taken, where nothing comes of what was asked."""
+    taken = Counter(place.city_id for place in seated_in(working, session.session_id))
+    return room_of(working, session, at=at, now=now).numbers(taken, city_id)
+
+
 def _erased(working: Working, places: Iterable[Place], *, begun: bool) -> dict[str, Leave]:
     """Nobody can tell them of a place. Who had one when the session began has been there, for all we know."""
     return {
@@ -316,8 +327,9 @@ def _team(working: Working, session: Session, places: Iterable[Place]) -> list[E
     """Members of the town's team who have no place and are not out, in the order in which they joined it."""
     if session.kind != SessionKind.SUPPLEMENTARY:
         return []
-    has = {place.person_id for place in places if place.is_active or was_taken_by_rule(place)}
-    out = {place.person_id for place in places if is_out(place, session)}
+    # Of what has begun the places stay under the ids that they were said of.
+    has = {survivor(working, place.person_id) for place in places if place.is_active or was_taken_by_rule(place)}
+    out = {survivor(working, place.person_id) for place in places if is_out(place, session)}
     members = working[Membership].where("city_id", session.city_id)
     people = {survivor(working, member.person_id) for member in members} - has - out
     found = ((in_time_for(working, session, person_id), person_id) for person_id in people)

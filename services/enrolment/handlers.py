@@ -23,6 +23,7 @@ from services.enrolment.decisions import (
     decide_withdrawal,
 )
 from services.enrolment.eligibility import Wait, never_eligible
+from services.enrolment.history import note_set_aside, note_unchanged, note_wait
 from services.enrolment.merging import decide_merged
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination, taken_until
@@ -132,7 +133,7 @@ def on_request(working: Working, heard: Heard[EnrolmentRequest]) -> None:
 def on_office(working: Working, heard: Heard[OfficeDecision]) -> None:
     """The office decides something beside the rules. Over HTTP its token was looked at; on Kafka its name is."""
     if heard.partition != NO_PARTITION and heard.source != rules_of(working).console:
-        working.set_aside(heard, Reason.FOREIGN_WRITER, f"{heard.source} is not the console of the office")
+        _set_aside(working, heard, NotDone(Reason.FOREIGN_WRITER, f"{heard.source} is not the console of the office"))
     else:
         _answer(working, heard, working.now)
 
@@ -143,7 +144,7 @@ def on_held_too_long(working: Working, moment: Due) -> None:
     for held in _taken_up(working, [held for held in waiting if held.expires_at <= moment.at]):
         heard = request_of(held)
         if held.expires_at > moment.at:
-            _answer(working, heard, working.now)
+            _answer(working, heard, working.now, before=held)
             continue
         facts = _decided_at_last(working, heard)
         _say(working, facts, heard, at=heard.appended_at, now=working.now)
@@ -155,7 +156,7 @@ def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest | OfficeDec
     match body:
         case OfficeRequest():
             detail = "what it is about never became known, or never was to take place"
-            working.set_aside(heard, Reason.UNDECIDABLE, detail)
+            _set_aside(working, heard, NotDone(Reason.UNDECIDABLE, detail))
             return ()
         case PeopleNominated():
             how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": working.now}
@@ -304,7 +305,7 @@ def _revise(
             _say(working, facts, heard, at=at or now, now=now, also=sorted(also))
     waiting = [held for one in wakes for held in working[Held].where("about", one)]
     for held in _taken_up(working, waiting, until=at):
-        _answer(working, request_of(held), now)
+        _answer(working, request_of(held), now, before=held)
 
 
 def _taken_up(working: Working, waiting: Iterable[Held], *, until: dt.datetime | None = None) -> list[Held]:
@@ -345,7 +346,7 @@ def _say(
 ) -> None:
     """Says what became of places, and what follows from it for other places at the same time of day: of these people, and of `also`."""
     for fact in facts:
-        working.say(fact, cause=heard)
+        working.say(_by_statement(working, fact), cause=heard)
     moved = (fact for fact in facts if isinstance(fact, PlaceState) and not isinstance(fact, EnrolmentRefused))
     people = [*(fact.person_id for fact in moved), *also]
     looking = dict.fromkeys(person_id for person_id in people if not is_erased(working, person_id))
@@ -356,8 +357,16 @@ def _say(
             place = working[Place].get(session_id, person_id)
             if place is not None and place.is_active:
                 for fact in decide_clash(working, place, at=at, now=now):
-                    working.say(fact, cause=heard)
+                    working.say(_by_statement(working, fact), cause=heard)
                     looking[fact.person_id] = None
+
+
+def _by_statement(working: Working, fact: Fact) -> Fact:
+    """With which statement of the session it was decided by, should somebody ask."""
+    session = working[Session].get(fact.session_id) if isinstance(fact, PlaceState) else None
+    if session is None:
+        return fact
+    return fact.model_copy(update={"session_event_id": session.event_id, "session_version": session.version})
 
 
 def _end_correction(working: Working, session_id: str, heard: Heard[Any] | None) -> None:
@@ -387,8 +396,10 @@ def request_of(held: Held) -> Heard[EnrolmentRequest | OfficeDecision]:
     return cast(Heard[EnrolmentRequest | OfficeDecision], heard_again(held))
 
 
-def _answer(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], now: dt.datetime) -> None:
-    """Decides a request, or holds it. Behind a held one of the same scope it waits its turn."""
+def _answer(
+    working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], now: dt.datetime, *, before: Held | None = None
+) -> None:
+    """Decides a request, or holds it, as it was held `before`. Behind a held one of the same scope it waits its turn."""
     body, asked = as_of_survivors(working, heard.body), Asked.by(heard)
     if isinstance(body, OfficeRequest):
         asked = replace(asked, decided_by=heard.source.removeprefix(f"{working.source}/"), note=body.note)
@@ -418,16 +429,28 @@ def _answer(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], n
         case never:
             assert_never(never)
     if isinstance(decided, NotDone):
-        working.set_aside(heard, decided.reason, decided.detail)
+        _set_aside(working, heard, decided)
         return
     if isinstance(decided, Wait):
         expires_at = _waits_until(working, session, heard, decided)
         working.hold(heard, waits_for=decided.waits_for, expires_at=expires_at)
+        note_wait(working, heard, decided, expires_at, before=before)
         return
     _say(working, decided, heard, at=heard.appended_at, now=now)
     if isinstance(body, AboutAPlace) and not _is_answered(decided, asked):  # It is so already.
         stands = working[Place].get(body.session_id, body.person_id)
-        working.leave_unchanged(heard, ALREADY_SO, stands.event_id if stands else "")
+        _leave_unchanged(working, heard, stands.event_id if stands else "")
+
+
+def _set_aside(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], why: NotDone) -> None:
+    working.set_aside(heard, why.reason, why.detail)
+    note_set_aside(working, heard, why)
+
+
+def _leave_unchanged(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], event_id: str) -> None:
+    """`event_id`: the fact that said what is asked for."""
+    working.leave_unchanged(heard, ALREADY_SO, event_id)
+    note_unchanged(working, heard)
 
 
 def _is_answered(facts: Sequence[Fact], asked: Asked) -> bool:
@@ -455,7 +478,7 @@ def _correct(
         _say_settled(working, session.session_id, heard, is_corrected=True)
     else:
         correction = correction_of(working, session)
-        working.leave_unchanged(heard, ALREADY_SO, correction.event_id if correction else session.event_id)
+        _leave_unchanged(working, heard, correction.event_id if correction else session.event_id)
     return ()
 
 

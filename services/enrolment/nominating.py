@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.enrolment.decisions import settled_with, why_not_taken
+from services.enrolment.decisions import numbers_now, settled_with, why_not_taken
 from services.enrolment.eligibility import (
     Wait,
     announced_at,
@@ -27,6 +27,7 @@ from shared.contracts.enrolment import (
     Basis,
     NominationAnswered,
     Nominee,
+    Numbers,
     ParticipantEnrolled,
     PlaceFact,
     PlaceState,
@@ -66,9 +67,12 @@ def decide_nomination(
     if session is not None and None in reasons.values():
         entering = _entering(working, session, nomination, asked, reasons)
         facts = settled_with(working, session, at=at, now=now, entering=entering)
+    numbers: Numbers | None = None
     if nomination.mode == NominationMode.ALL_OR_NONE and not _all_come(reasons, entering, facts):
         facts, reasons = [], {person: reason or RefusalReason.DOES_NOT_FIT for person, reason in reasons.items()}
-    return [*facts, _answer(working, nomination, asked, reasons, facts)]
+        if session is not None:
+            numbers = numbers_now(working, session, nomination.city_id, at=at, now=now)
+    return [*facts, _answer(working, nomination, asked, reasons, facts, numbers)]
 
 
 def _entering(
@@ -159,7 +163,12 @@ def _came_by(place: Place | None, asked: Asked) -> bool:
 
 
 def _answer(
-    working: Working, nomination: PeopleNominated, asked: Asked, reasons: Reasons, facts: Sequence[PlaceState]
+    working: Working,
+    nomination: PeopleNominated,
+    asked: Asked,
+    reasons: Reasons,
+    facts: Sequence[PlaceState],
+    numbers: Numbers | None,
 ) -> NominationAnswered:
     became = {fact.person_id: standing_after(fact) for fact in facts if isinstance(fact, members(PlaceFact))}
 
@@ -186,6 +195,7 @@ def _answer(
         request_id=asked.id,
         request_digest=asked.digest,
         asked_at=asked.at,
+        numbers=numbers,
         decided_at=working.now,
     )
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
-from services.enrolment import views
+from services.enrolment.answering import decided
 from services.enrolment.answers import DecidedCorrection, DecidedRequest
-from services.enrolment.office import AboutAPlace
-from services.enrolment.paths import SessionId
-from shared.contracts.model import ID_PATTERN, Line
+from services.enrolment.paths import PersonId, SessionId
+from shared.contracts.model import Line
 from shared.contracts.office import (
     HIGHEST_PRIORITY,
     MOST_PLACES,
@@ -28,7 +27,6 @@ from shared.web.asking import IdempotencyKey, IfMatch, Office, command
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
-PersonId = Annotated[str, Path(pattern=ID_PATTERN, description="The person.", examples=["person-0001"])]
 Decider = Annotated[Actor, Office]
 
 
@@ -89,7 +87,7 @@ def office_routes(runtime: Runtime) -> APIRouter:
         """Gives a place beside the rules: it counts against neither the room nor the share of a town, and nobody asks whether the person
         may come. The tag is that of the place; of somebody who has none, `"0"`."""
         body = ExtraPlaceRequested(session_id=session_id, person_id=person_id, note=why.note, seen=_seen(if_match))
-        return await _about_a_place(body, actor, idempotency_key)
+        return await decided(runtime, body, actor, idempotency_key)
 
     @routes.post("/places/{person_id}/priority")
     async def give_priority(
@@ -102,7 +100,7 @@ def office_routes(runtime: Runtime) -> APIRouter:
     ) -> DecidedRequest:
         """Gives somebody's place in line a priority: the highest is next, then whoever is in line for longest."""
         body = PriorityRequested(session_id=session_id, person_id=person_id, seen=_seen(if_match), **what.model_dump())
-        return await _about_a_place(body, actor, idempotency_key)
+        return await decided(runtime, body, actor, idempotency_key)
 
     @routes.post("/places/{person_id}/removal")
     async def remove(
@@ -115,7 +113,7 @@ def office_routes(runtime: Runtime) -> APIRouter:
     ) -> DecidedRequest:
         """Takes somebody's place. They get none by asking again until the office gives one or lifts this."""
         body = RemovalRequested(session_id=session_id, person_id=person_id, note=why.note, seen=_seen(if_match))
-        return await _about_a_place(body, actor, idempotency_key)
+        return await decided(runtime, body, actor, idempotency_key)
 
     @routes.post("/places/{person_id}/removal/lift")
     async def lift_removal(
@@ -128,7 +126,7 @@ def office_routes(runtime: Runtime) -> APIRouter:
     ) -> DecidedRequest:
         """Lets somebody whom the office has removed ask for a place again."""
         body = RemovalLiftRequested(session_id=session_id, person_id=person_id, note=why.note, seen=_seen(if_match))
-        return await _about_a_place(body, actor, idempotency_key)
+        return await decided(runtime, body, actor, idempotency_key)
 
     @routes.post("/correction")
     async def correct(
@@ -140,19 +138,6 @@ def office_routes(runtime: Runtime) -> APIRouter:
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
         return DecidedCorrection(request_id=heard.event_id, session_id=session_id, **asdict(became))
-
-    async def _about_a_place(body: AboutAPlace, actor: Actor, idempotency_key: str | None) -> DecidedRequest:
-        heard = command(runtime, body, actor, idempotency_key)
-        became = await runtime.commands.submit(heard)
-        async with runtime.engine.connect() as connection:
-            place = await views.place(connection, body.session_id, body.person_id)
-        return DecidedRequest(
-            request_id=heard.event_id,
-            session_id=body.session_id,
-            person_id=body.person_id,
-            place=place,
-            **asdict(became),
-        )
 
     return routes
 

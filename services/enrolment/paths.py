@@ -18,6 +18,7 @@ NO_SUCH_SESSION = Kind(
     "Look its id up in the list of sessions; its planner may not have stated it yet.",
 )
 SessionId = Annotated[str, Path(pattern=ID_PATTERN, description="The session.", examples=["session-0001"])]
+PersonId = Annotated[str, Path(pattern=ID_PATTERN, description="The person.", examples=["person-0001"])]
 CityId = Annotated[str, Path(pattern=ID_PATTERN, description="The town.", examples=["geonames:776597"])]
 
 

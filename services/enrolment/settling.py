@@ -16,6 +16,7 @@ from shared.contracts.enrolment import (
     AskedFor,
     Basis,
     EnrolmentWithdrawn,
+    Numbers,
     PlaceState,
     Standing,
     WithdrawalReason,
@@ -37,6 +38,16 @@ class Room:
     """Whether free seats are given now: not of a session that begins too soon."""
     is_open: bool = True
     """Whether the session takes place: else nothing is given, and offers end without anybody's fault."""
+
+    def numbers(self, taken: Mapping[str | None, int], city_id: str | None) -> Numbers:
+        """What a fact says of it about somebody of a town, once so many of each town have a seat."""
+        return Numbers(
+            seats=self.seats,
+            taken=sum(taken.values()),
+            places_per_town=self.per_town,
+            taken_by_town=taken.get(city_id, 0),
+            are_given=self.is_given and self.is_open,
+        )
 
 
 @immutable
@@ -111,7 +122,6 @@ def settle(
     """
     leaving, changing, to_the_end = leaving or {}, changing or {}, to_the_end or {}
     by_person = {place.person_id: place for place in places}
-    facts: list[PlaceState] = [left(by_person[person_id], leave, decided_at) for person_id, leave in leaving.items()]
     line: list[InLine] = []
     for place in places:
         if place.is_active and place.person_id not in leaving:
@@ -126,21 +136,39 @@ def settle(
             line.append(InLine(place, fields, standing))
     line += _coming(session_id, places, entering)
     line.sort(key=lambda one: one.order)
-    for one, standing in zip(line, _seated(line, room), strict=True):
+    standings = _seated(line, room)
+    taken = Counter(
+        one.fields["city_id"]
+        for one, standing in zip(line, standings, strict=True)
+        if standing.takes_seat and not one.is_extra
+    )
+    facts: list[PlaceState] = []
+    for person_id, leave in leaving.items():
+        place = by_person[person_id]
+        facts.append(left(place, leave, decided_at, numbers=room.numbers(taken, place.city_id)))
+    for one, standing in zip(line, standings, strict=True):
         fields = one.fields | _on_offer(one, standing, room, decided_at)
         if fields["queue"] is None and standing != Standing.ENROLLED:
             fields["queue"] = 0  # Nobody numbered them, of an archive: they were there before the first.
         if _is_news(one.before, standing, fields):
-            facts.append(placed(standing, fields | {"decided_at": decided_at}))
+            by = room.numbers(taken, fields["city_id"])
+            facts.append(placed(standing, fields | {"numbers": by, "decided_at": decided_at}))
     return facts
 
 
 def settle_one(
-    session_id: str, before: Place | None, entry: Entry, standing: Standing, number: int, decided_at: dt.datetime
+    session_id: str,
+    before: Place | None,
+    entry: Entry,
+    standing: Standing,
+    number: int,
+    decided_at: dt.datetime,
+    *,
+    numbers: Numbers,
 ) -> PlaceState:
     """One more comes, and nobody else moves."""
     fields = _fields_of(session_id, entry, before, number)
-    return placed(standing, fields | {"decided_at": decided_at})
+    return placed(standing, fields | {"numbers": numbers, "decided_at": decided_at})
 
 
 def has_seat_for(city_id: str | None, seated: Sequence[Place], room: Room) -> bool:
@@ -183,7 +211,12 @@ def _is_news(before: Place | None, standing: Standing, fields: Mapping[str, Any]
 
 
 def left(
-    place: Place, leave: Leave, decided_at: dt.datetime, *, substituted_by: str | None = None
+    place: Place,
+    leave: Leave,
+    decided_at: dt.datetime,
+    *,
+    substituted_by: str | None = None,
+    numbers: Numbers | None = None,
 ) -> EnrolmentWithdrawn:
     """The fact that somebody is out of the session."""
     wants = AskedFor.WITHDRAWAL
@@ -194,6 +227,7 @@ def left(
         **answering(leave.asked),
         **asked_at(place, wants, leave.asked),
         "substituted_by": substituted_by,
+        "numbers": numbers,
         "had": place.state if place.is_active else place.had,
         "decided_at": decided_at,
         "reason": leave.reason,

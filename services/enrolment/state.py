@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -152,12 +153,12 @@ class Session(FactRow):
     @property
     def releases_at(self) -> dt.datetime | None:
         """From when on the places that towns have not used are for all."""
-        return self._begin_of(self.terms.release_date)
+        return begin_of(self.terms.release_date, self.meetings)
 
     @property
     def decides_at(self) -> dt.datetime | None:
         """When it is looked whether enough have confirmed."""
-        return self._begin_of(self.terms.decision_date)
+        return begin_of(self.terms.decision_date, self.meetings)
 
     @property
     def nominations_end(self) -> dt.datetime | None:
@@ -173,12 +174,13 @@ class Session(FactRow):
         days = sorted((meeting.starts_at.isoformat(), meeting.ends_at.isoformat()) for meeting in self.meetings)
         return hashlib.blake2b(repr(days).encode(), digest_size=12).hexdigest()
 
-    def _begin_of(self, date: dt.date | None) -> dt.datetime | None:
-        """When the day begins where the session is."""
-        if date is None:
-            return None
-        first = min(self.meetings, key=lambda meeting: meeting.starts_at)
-        return dt.datetime.combine(date, dt.time(), ZoneInfo(first.zone)).astimezone(dt.UTC)
+
+def begin_of(date: dt.date | None, meetings: Sequence[Meeting]) -> dt.datetime | None:
+    """When the day begins where the session is."""
+    if date is None:
+        return None
+    first = min(meetings, key=lambda meeting: meeting.starts_at)
+    return dt.datetime.combine(date, dt.time(), ZoneInfo(first.zone)).astimezone(dt.UTC)
 
 
 @immutable

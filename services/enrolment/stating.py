@@ -85,6 +85,7 @@ def answering(asked: Asked | None) -> dict[str, Any]:
         "request_id": asked.id,
         "request_digest": asked.digest,
         "asked_for": asked.asked_for,
+        "asked_at": asked.at,
         "decided_by": asked.decided_by,
         "note": asked.note,
     }

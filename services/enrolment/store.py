@@ -1,4 +1,5 @@
-"""Enrolment's tables, and the SQL for what a transaction loads. Only this file, views.py and pages/reading.py speak SQL."""
+"""Enrolment's tables, and the SQL for what a transaction loads. Only this file, views.py, listing.py,
+reading.py and pages/reading.py speak SQL."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.enrolment.calling import calls_towns
 from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
 from services.enrolment.handlers import OF_TOWNS, is_acted_on
+from services.enrolment.history import Told, Unsaid, is_kept, key_of_told
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, SESSION_DECIDED
 from services.enrolment.nominating import nomination_id
 from services.enrolment.people import all_of_one
@@ -66,7 +68,7 @@ from shared.contracts.portal import (
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard
-from shared.postgres.database import any_of, table_of
+from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
@@ -107,6 +109,9 @@ LINE = table_of(Line, "line", METADATA)
 SETTLED = table_of(Settled, "settled", METADATA)
 RISK = table_of(Risk, "risk", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
+TOLD = table_of(Told, "told", METADATA, extra=[sa.Index("told_about", "about")])
+UNSAID = table_of(Unsaid, "unsaid", METADATA, schema=KEPT)
+sa.Index("unsaid_place", UNSAID.c.session_id, UNSAID.c.person_id)
 IS_SETTLED = sa.and_(
     SETTLED.c.session_id == SESSION.c.session_id,
     SETTLED.c.session_source == SESSION.c.source,
@@ -130,6 +135,8 @@ TABLES = {
     Settled: SETTLED,
     Risk: RISK,
     LinkKey: LINK_KEY,
+    Told: TOLD,
+    Unsaid: UNSAID,
 }
 
 SOURCE = "rollcall/enrolment"
@@ -143,7 +150,7 @@ _DECIDER = sa.select(DECIDER.c.id).with_for_update()
 _STAGES = sa.select(STAGE)
 _SESSIONS = sa.select(SESSION).where(
     sa.or_(
-        any_of(SESSION.c.session_id, "sessions"),
+        any_of(SESSION.c.session_id, "named"),
         sa.and_(
             SESSION.c.ends_at > sa.bindparam("since"),
             sa.or_(
@@ -187,9 +194,7 @@ _CALLING = sa.select(SESSION).where(
     SESSION.c.terms["nominations_until"].astext.is_not(None),
     SESSION.c.ends_at > sa.bindparam("since"),
 )
-_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "seated_in"), PLACE.c.state.in_(TAKE_SEATS))
-_CORRECTIONS_SEATED = sa.select(CORRECTION).where(any_of(CORRECTION.c.session_id, "seated_in"))
-_SETTLED_SEATED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "seated_in"))
+_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"), PLACE.c.state.in_(TAKE_SEATS))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
 _PEOPLE = sa.select(PERSON).where(
@@ -343,7 +348,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         sessions |= {place.session_id for place in working[Place]}
     asked_in -= sessions
     named = sessions | asked_in
-    which = {"sessions": sorted(named), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
+    which = {"named": sorted(named), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
     reads.rows(working[Session], _SESSIONS, which, *_in_question(named, cities, all_of_them, since))
     if asked_in:
         await _load_asked_in(reads, working, asked_in, asked_for)
@@ -440,11 +445,12 @@ async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], ask
     """Of sessions in which places are only asked for: who has a seat, and how those stand who ask. Of the many who wait only how many
     they are is ever asked, and that only if there is a seat for somebody."""
     seated = [loaded_by("state", TAKE_SEATS, session_id=session_id) for session_id in sessions]
-    reads.rows(working[Place], _SEATED, {"seated_in": sorted(sessions)}, *seated)
+    asked_in = {"sessions": sorted(sessions)}
+    reads.rows(working[Place], _SEATED, asked_in, *seated)
     reads.by_key(working[Place], PLACE, {key for key in asked_for if key[0] in sessions})
     of_sessions = loaded_by("session_id", sessions)
-    reads.rows(working[Settled], _SETTLED_SEATED, {"seated_in": sorted(sessions)}, of_sessions)
-    reads.rows(working[Correction], _CORRECTIONS_SEATED, {"seated_in": sorted(sessions)}, of_sessions)
+    reads.rows(working[Settled], _SETTLED, asked_in, of_sessions)
+    reads.rows(working[Correction], _CORRECTIONS, asked_in, of_sessions)
     await reads.run()
 
 
@@ -461,8 +467,15 @@ def _may_give_seats(working: Working, session_id: str) -> bool:
 
 
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """The moments that the facts set, move or take back, the numbers of arrival, and who has gone into whom."""
+    """The moments that the facts set, move or take back, the numbers of arrival, who has gone into whom, and what was told of the same
+    before."""
     reads.rows(working[Merged], _MERGED, NONE, EVERY_ROW)
+    reads.by_key(
+        working[Told],
+        TOLD,
+        {key_of_told(one) for one in inputs if isinstance(one, Heard) and is_kept(one, SOURCE)},
+        seldom=True,
+    )
     due, lines, looked_at = set[tuple[str, str]](), set[tuple[str]](), set[str]()
     for one in inputs:
         if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):

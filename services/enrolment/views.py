@@ -183,14 +183,21 @@ async def _came_last(connection: AsyncConnection, over: Mapping[str, int]) -> di
     }
 
 
-async def decisions(connection: AsyncConnection, session_id: str) -> list[OfficeDecision]:
+async def decisions(
+    connection: AsyncConnection, session_id: str, *, after: str = "", limit: int = 1000
+) -> list[OfficeDecision]:
     """What the office decided about a session and the places in it, the oldest first."""
     said = sa.cast(JOURNAL.c.body, JSONB)
     statement = (
         sa.select(JOURNAL.c.event_id, JOURNAL.c.said_at, JOURNAL.c.type, said.label("body"))
-        .where(JOURNAL.c.stream == "enrolment.events", JOURNAL.c.key == session_id, said["decided_by"].isnot(None))
-        .order_by(JOURNAL.c.said_at, JOURNAL.c.event_id)
-        .limit(5000)
+        .where(
+            JOURNAL.c.stream == "enrolment.events",
+            JOURNAL.c.key == session_id,
+            JOURNAL.c.event_id > after,
+            said["decided_by"].isnot(None),
+        )
+        .order_by(JOURNAL.c.event_id)
+        .limit(limit)
     )
     return [
         OfficeDecision(

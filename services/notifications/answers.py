@@ -69,6 +69,24 @@ class Notice(Shape):
     said: Said | None
 
 
+class SuppressedAddress(Shape):
+    """One recipient to whose address nothing is sent, or was not."""
+
+    model_config = exemplified(
+        recipient="person-0001",
+        is_held_back=True,
+        status="5.1.1",
+        notice_id="notice-0199aa00-0000-7000-8000-000000000003",
+        since="2026-10-01T08:20:11Z",
+    )
+
+    recipient: str
+    is_held_back: bool
+    status: str | None = Field(description="Why, as servers number it (RFC 3463).")
+    notice_id: str | None = Field(description="The mail that came back last.")
+    since: dt.datetime
+
+
 class MailServer(Shape):
     """What is wrong with the mail server, if anything is."""
 

@@ -8,16 +8,17 @@ from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications import reading, store
-from services.notifications.answers import Notice, NotificationsBooks
-from services.notifications.decisions import operator_says
+from services.notifications.answers import Notice, NotificationsBooks, SuppressedAddress
+from services.notifications.decisions import operator_says, release
 from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
 from services.notifications.ledger import Notice as SettledNotice
-from shared.contracts.model import ID_PATTERN, Id
+from shared.contracts.model import ID_PATTERN, Id, Line
 from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
 from shared.process.runtime import EVERYTHING, Runtime
 from shared.web.app import create_app
 from shared.web.asking import Operator, Page, Reader
 from shared.web.refusing import may_answer
+from shared.web.tokens import Actor
 
 NO_SUCH_NOTICE = Kind(
     "no-such-notice",
@@ -34,9 +35,23 @@ NOTHING_TO_SETTLE = Kind(
 LATER_ONE_UNDER_WAY = Kind(
     "later-one-under-way", 409, "Too late", "Wait for what becomes of the later notice about the same subject."
 )
+NO_SUCH_ADDRESS = Kind(
+    "no-such-address", 404, "No such address", "Look it up in the list of addresses: mail to no other was held back."
+)
 NoticeId = Annotated[
     str, Path(pattern=ID_PATTERN, description="The notice.", examples=["notice-0199aa00-0000-7000-8000-000000000003"])
 ]
+
+
+RecipientId = Annotated[str, Path(pattern=ID_PATTERN, description="Whose address.", examples=["person-0001"])]
+
+
+class Release(BaseModel):
+    """Why an address takes mail again."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "The mailbox was full."}]})
+
+    reason: Line | None = None
 
 
 class NoticePage(Page):
@@ -99,6 +114,38 @@ def app_of(runtime: Runtime) -> FastAPI:
                 thought.has_news(EVERYTHING)  # What it is about may have been heard at any time.
         async with runtime.engine.connect() as connection:
             return _there(await reading.notice(connection, notice_id), notice_id)
+
+    @read.get("/addresses", responses=may_answer(*READ))
+    async def list_addresses(page: Annotated[Page, Query()]) -> list[SuppressedAddress]:
+        """Whose mail is held back because some came back, by recipient; the next page begins `after` the last one."""
+        async with runtime.engine.connect() as connection:
+            return [SuppressedAddress(**row) for row in await reading.suppressed(connection, **page.model_dump())]
+
+    @operate.post("/addresses/{recipient}/release", responses=may_answer(*WRITE, NO_SUCH_PATH, NO_SUCH_ADDRESS))
+    async def release_address(
+        recipient: RecipientId, asking: Release, actor: Annotated[Actor, Operator]
+    ) -> SuppressedAddress:
+        """Lets mail to somebody's address through again: what they do not know is told. Another address of theirs needs no word. Said
+        again, it changes nothing."""
+        if not runtime.own_heard.is_set():
+            raise Problem(TRY_AGAIN, "still hearing what this service said before")
+        async with runtime.decider.unit_of_work() as (connection, thought):
+            working = runtime.service.working(runtime.service.clock())
+            known = await store.load_suppression(connection, working, recipient)
+            if known is None:
+                raise Problem(NO_SUCH_ADDRESS, f"no mail to {recipient} was held back", field="recipient")
+            if known.holds:
+                release(working, known, by=actor.name, reason=asking.reason)
+                await runtime.decider.write(connection, working)
+                thought.add(working)
+                thought.has_news(EVERYTHING)
+        return SuppressedAddress(
+            recipient=recipient,
+            is_held_back=False,
+            status=known.status,
+            notice_id=known.notice_id,
+            since=known.decided_at,
+        )
 
     app.include_router(read)
     app.include_router(operate)

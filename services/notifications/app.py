@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications import reading, store
 from services.notifications.api import app_of
 from services.notifications.ledger import DERIVE
+from services.notifications.listening import Listener
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.state import MAKE, REMEMBER
 from services.notifications.tables import TABLES
+from services.notifications.towns import Answered, derive_nominated
 from shared import telemetry
 from shared.books.watermark import is_heard
 from shared.process.runtime import Runtime, run
@@ -26,12 +28,13 @@ SERVICE = Service(
         "programme.people",
         "programme.contacts",
         "programme.cities",
+        "programme.teams",
     ),
     decisions=("programme.rules", "programme.sessions", "enrolment.events"),
     own=("notifications.events", "notifications.keys"),
     make=MAKE,
     tables=TABLES,
-    derive=DERIVE,
+    derive={**DERIVE, Answered: derive_nominated},
     remember=REMEMBER,
     load=store.load,
     load_derived=store.load,
@@ -56,6 +59,8 @@ def runtime_of() -> tuple[Runtime, Any]:
     runtime.changed.append(sender.news)
     runtime.said.append(sender.said)
     runtime.loops += sender.loops()
+    if settings.return_port is not None:
+        runtime.loops.append(Listener(runtime.decider, settings, own_heard=runtime.own_heard).run)
 
     async def books(connection: AsyncConnection) -> dict[str, Any]:
         own = await reading.books(connection, now=SERVICE.clock(), rules=settings.rules)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
+from services.notifications.bounces import Bounce
 from services.notifications.digests import is_the_same
 from services.notifications.ledger import (
     NOT_SENT,
@@ -17,12 +18,14 @@ from services.notifications.ledger import (
     TOO_LATE,
     Content,
     Notice,
+    NoticeState,
     OpenNotice,
     Told,
 )
+from services.notifications.suppressing import Suppression
 from services.notifications.untold import Difference, Truth
 from shared.contracts.model import Language
-from shared.contracts.notifications import NoticeFailed, NoticeSent
+from shared.contracts.notifications import AddressReleased, AddressSuppressed, NoticeBounced, NoticeFailed, NoticeSent
 from shared.events.envelope import Reason
 from shared.state.working import Working
 from shared.values import immutable
@@ -190,8 +193,51 @@ def settle(working: Working, notice: OpenNotice, outcome: Outcome, terms: Terms)
 
 def operator_says(working: Working, notice: Notice, *, sent: bool) -> None:
     """What an operator found out about a notice whose outcome was unknown, or that had failed."""
-    fields = {name: getattr(notice, name) for name in _SAME_IN_FACT} | _said(notice.said) | {"decided_at": working.now}
+    fields = _as_settled(working, notice)
     working.say(NoticeSent(**fields) if sent else NoticeFailed(**fields, code=NOT_SENT))
+
+
+# --- what comes back of it -----------------------------------------------------------------
+
+SOFT_MOST = 3
+"""So many mails that came back for a full mailbox, or whatever passes, end like one that came back for good."""
+_MAY_COME_BACK = (NoticeState.SENT, NoticeState.UNKNOWN, NoticeState.OVERTAKEN)
+
+
+def came_back(working: Working, notice: Notice, bounce: Bounce, *, soft_before: int) -> None:
+    """What follows from a mail that came back. Said again – servers do – it changes nothing.
+
+    `soft_before`: how many mails to this address came back for something that passes, since it was last let through.
+    """
+    if notice.state not in _MAY_COME_BACK:
+        return
+    status, for_good = bounce.status, bounce.is_for_good
+    working.say(NoticeBounced(**_as_settled(working, notice), status=status, permanent=for_good))
+    mailbox, known = notice.said.mailbox, working[Suppression].get(notice.recipient)
+    if mailbox is None or (known is not None and known.holds and is_the_same(known.mailbox, mailbox)):
+        return
+    if for_good or soft_before + 1 >= SOFT_MOST:
+        working.say(
+            AddressSuppressed(
+                recipient=notice.recipient,
+                address_digest=mailbox,
+                status=bounce.status,
+                notice_id=notice.notice_id,
+                decided_at=working.now,
+            )
+        )
+
+
+def release(working: Working, known: Suppression, *, by: str, reason: str | None) -> None:
+    """An operator says that the address takes mail again: what its recipient does not know is told."""
+    working.say(
+        AddressReleased(
+            recipient=known.recipient, address_digest=known.mailbox, by=by, reason=reason, decided_at=working.now
+        )
+    )
+
+
+# --- in facts and rows ---------------------------------------------------------------------
 
 
 def _again(working: Working, notice: OpenNotice, pause_seconds: float) -> None:
@@ -207,6 +253,11 @@ def _fail(working: Working, notice: OpenNotice, code: str, terms: Terms, *, prob
     fields = _outcome_fields(working, notice, terms)
     working.say(NoticeFailed(**fields, code=code, problem=problem, made_of_digest=notice.made_of))
     _close(working, notice)
+
+
+def _as_settled(working: Working, notice: Notice) -> dict[str, Any]:
+    fields = {name: getattr(notice, name) for name in _SAME_IN_FACT}
+    return fields | _said(notice.said) | {"decided_at": working.now}
 
 
 def _outcome_fields(working: Working, notice: OpenNotice, terms: Terms) -> dict[str, Any]:

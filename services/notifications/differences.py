@@ -19,7 +19,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind
 from services.notifications.ledger import NOTHING
-from services.notifications.tables import CONTACT, HEARD_IN, MOST, NOW, OPEN, OPEN_SUBJECT, PERSON, TOLD, is_another
+from services.notifications.tables import (
+    CONTACT,
+    HEARD_IN,
+    MOST,
+    NOW,
+    OPEN,
+    OPEN_SUBJECT,
+    PERSON,
+    TOLD,
+    is_another,
+    withheld,
+)
 from shared.deciding.news import Kinds
 
 Key = tuple[str, str]
@@ -82,7 +93,13 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
         sa.select(*_opened(differing.c.recipient, differing.c.about))
         .join(PERSON, PERSON.c.person_id == differing.c.recipient)
         .join(CONTACT, CONTACT.c.person_id == differing.c.recipient)
-        .where(~PERSON.c.erased, PERSON.c.merged_into.is_(None), ~CONTACT.c.erased, *known)
+        .where(
+            ~PERSON.c.erased,
+            PERSON.c.merged_into.is_(None),
+            ~CONTACT.c.erased,
+            *known,
+            ~withheld(differing.c.recipient),
+        )
     )
 
 

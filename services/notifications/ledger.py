@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from shared.contracts.model import Language, Part
-from shared.contracts.notifications import NoticeFailed, NoticeOutcome, Says
+from shared.contracts.notifications import NoticeBounced, NoticeFailed, NoticeOutcome, Says
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow, Row, meta
 from shared.state.working import Derive, Working
@@ -50,6 +50,8 @@ class NoticeState(StrEnum):
     """May have left; an operator has to find out."""
     OVERTAKEN = "overtaken"
     """May have left; a later notice tells what is true now."""
+    BOUNCED = "bounced"
+    """It left, and came back."""
     TOO_LATE = "too_late"
     """It was not told in time, and telling it is of no use any more."""
 
@@ -159,15 +161,22 @@ class OpenNotice(Row):
     """Why it has not left yet: what became of the last attempt, or why it could not be claimed."""
 
 
-def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
-    body = heard.body
-    code = body.code if isinstance(body, NoticeFailed) else None
+def special_state(code: str | None) -> NoticeState:
     special = {
         None: NoticeState.SENT,
         OUTCOME_UNKNOWN: NoticeState.UNKNOWN,
         OVERTAKEN: NoticeState.OVERTAKEN,
         TOO_LATE: NoticeState.TOO_LATE,
     }
+    return special.get(code, NoticeState.FAILED)
+
+
+def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
+    body = heard.body
+    code = body.code if isinstance(body, NoticeFailed) else None
+    state = NoticeState.BOUNCED if isinstance(body, NoticeBounced) else special_state(code)
+    if isinstance(body, NoticeBounced):
+        code = f"bounced_{body.status}"
     return Notice(
         *meta(heard),
         body.notice_id,
@@ -180,7 +189,7 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
         body.message_id,
         body.attempts,
         body.doubts,
-        special.get(code, NoticeState.FAILED),
+        state,
         code,
         body.problem if isinstance(body, NoticeFailed) else None,
         body.made_of_digest if isinstance(body, NoticeFailed) else None,
@@ -215,6 +224,8 @@ def told_after(told: Told | None, notice: Notice) -> Told:
         return told
     if notice.code == NOT_SENT:
         return _not_told(told, notice)
+    if notice.state is NoticeState.BOUNCED:
+        return _came_back(told, notice)
     said = notice.said
     if notice.state in (NoticeState.FAILED, NoticeState.TOO_LATE):  # Whatever was in doubt before still is.
         given_up = said.hash or NOTHING
@@ -241,6 +252,18 @@ def _not_told(told: Told, notice: Notice) -> Told:
     given_up = {name: getattr(told, name) for name in ("given_up", "given_up_for", "given_up_by")}
     told = _believing(told, Belief.YES if before and before.hash else Belief.NO, before, certain=None)
     return replace(told, **given_up)
+
+
+def _came_back(told: Told, notice: Notice) -> Told:
+    """Nobody has what came back. What its recipient believes is what they were told before; where that is not remembered, nobody knows, and
+    whatever is true is to be told."""
+    if told.notice_id != notice.notice_id:
+        return told
+    if told.state == Belief.MAYBE:
+        return _not_told(told, notice)
+    if notice.sequence == 0:
+        return _believing(told, Belief.NO, None, certain=None)
+    return replace(told, state=Belief.MAYBE, content=OVERTAKEN)
 
 
 def _believing(

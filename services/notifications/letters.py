@@ -88,6 +88,17 @@ class PlaceMail:
 
 
 @immutable
+class Named:
+    """A person as a mail to somebody else names them."""
+
+    name: str
+    fate: str | None = None
+    """What became of them: the words have a sentence for each."""
+    number: int | None = None
+    """Their place in line, where that sentence names it."""
+
+
+@immutable
 class BriefMail:
     """What all mails without a calendar entry about one session share, in one language and of one kind."""
 
@@ -107,6 +118,13 @@ class BriefMail:
     """What it says besides, such as until when an answer counts; the words say what happens then."""
     figures: tuple[tuple[str, int], ...] = ()
     """Numbers by name; the words have a label for each."""
+    figures_before: tuple[tuple[str, int], ...] = ()
+    moment_before: dt.datetime | None = None
+    """As they were told before."""
+    town: str | None = None
+    """The town that is written to, or of; the lead names it."""
+    people: tuple[Named, ...] = ()
+    """Those whom it is about, beside whoever reads it."""
 
     @classmethod
     def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:
@@ -145,3 +163,5 @@ class Letter:
     message_id: str
     notice_id: str
     stated_at: dt.datetime
+    thread: str | None = None
+    """What the mails that belong together refer to."""

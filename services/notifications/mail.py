@@ -150,7 +150,7 @@ class Renderer:
         )
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
-        """One person's mail as it travels, ASCII with CRLF: the same values always give the same bytes.
+        """One person's mail as it travels, with CRLF, and ASCII but for an address that is not: the same values always give the same bytes.
 
         Raises ValueError for what could never be delivered or would change the headers: trying again does not help.
         """
@@ -161,7 +161,7 @@ class Renderer:
             raise ValueError("stated_at must have a time zone")
         given_name = one_line(recipient.given_name)
         full_name = f"{given_name} {one_line(recipient.family_name)}".strip()
-        address = deliverable(recipient.email)
+        address = deliverable(recipient.email, by_smtputf8=True)
 
         calendar, files = _for_calendar(prepared, recipient.person_id, full_name, address, letter.stated_at)
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
@@ -180,9 +180,17 @@ class Renderer:
             + prepared.headers
             + header("To", mailbox("To", full_name, address))
             + header("X-Rollcall-Notice", letter.notice_id)
+            + _thread(letter.thread)
             + body
         )
-        return message.replace("\n", "\r\n").encode("ascii")
+        return message.replace("\n", "\r\n").encode("utf-8")
+
+
+def _thread(root: str | None) -> str:
+    if root is None:
+        return ""
+    known_message_id(root)
+    return header("In-Reply-To", root) + header("References", root)
 
 
 @lru_cache(maxsize=64)

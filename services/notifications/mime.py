@@ -11,7 +11,8 @@ from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.policy import compat32
 from email.quoprimime import body_encode
-from email.utils import formataddr
+from email.utils import formataddr, quote
+from unicodedata import normalize
 
 GIVEN_NAME, FULL_NAME, THEIR_PAGE = "\ufdd0", "\ufdd1", "\ufdd2"
 """Where a person goes in the shared texts, and the address of their page. Unicode noncharacters, which `one_line` lets nobody else write."""
@@ -37,14 +38,17 @@ def one_line(text: str) -> str:
     return _UNPRINTABLE.sub(" ", text).strip()
 
 
-def deliverable(email: str) -> str:
-    """The address as SMTP without extensions takes it; a domain with letters such as ż is written in its ASCII form."""
+def deliverable(email: str, *, by_smtputf8: bool = False) -> str:
+    """The address as SMTP without extensions takes it; a domain with letters such as ż is written in its ASCII form. `by_smtputf8`: such
+    letters may stand before the @ as well; whether a server carries them it says itself."""
     matched = _ADDRESS.fullmatch(email)
     if matched is None:
         raise ValueError("the address must look like name@domain")
     local, domain = matched.groups()
     if not local.isascii():
-        raise ValueError("the part before @ must be ASCII: most servers take no other")
+        if not by_smtputf8:
+            raise ValueError("the part before @ must be ASCII: most servers take no other")
+        local = normalize("NFC", one_line(local))
     return f"{local}@{domain.encode('idna').decode('ascii')}"
 
 
@@ -64,12 +68,17 @@ def mailbox(header: str, name: str, address: str) -> str:
     """`name <address>`; the address must be a deliverable one."""
     if not name:
         return address
+    if not address.isascii():
+        return f'"{quote(name)}" <{address}>' if name.isascii() else f"{encoded(header, name)} <{address}>"
     return formataddr((name, address)) if name.isascii() else f"{encoded(header, name)} <{address}>"
 
 
 def header(name: str, text: str) -> str:
-    """One header with its line end, folded by the standard library if it is long. `text` is ASCII."""
+    """One header with its line end, folded by the standard library if it is long. `text` is ASCII, but for an address: the library would
+    encode that, and nobody could read it."""
     line = f"{name}: {text}\n"
+    if not text.isascii():
+        return line.replace(" <", "\n <")
     return line if len(line) <= _LINE_CHARACTERS else compat32.fold(name, text)
 
 

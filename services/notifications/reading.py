@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.decisions import POSTPONED
 from services.notifications.differences import given_up, is_open, live
 from services.notifications.kinds import KINDS
+from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
 from services.notifications.ledger import Belief, NoticeState
-from services.notifications.tables import CONTACT, NOTICE, OPEN, PERSON, TOLD
+from services.notifications.tables import CONTACT, NOTICE, OPEN, PERSON, SUPPRESSION, TOLD, withheld
 
 _open_state = sa.case((OPEN.c.lease.is_not(None), NoticeState.ATTEMPTING), else_=NoticeState.PLANNED)
 _open = sa.select(
@@ -80,10 +81,26 @@ def _shown(row: sa.Row[Any]) -> dict[str, Any]:
     return shown | {"said": said.model_dump(mode="json", exclude={"hash"}) if said is not None else None}
 
 
+_SUPPRESSED = sa.select(
+    SUPPRESSION.c.recipient,
+    SUPPRESSION.c.holds.label("is_held_back"),
+    SUPPRESSION.c.status,
+    SUPPRESSION.c.notice_id,
+    SUPPRESSION.c.decided_at.label("since"),
+).where(SUPPRESSION.c.holds)
+
+
+async def suppressed(connection: AsyncConnection, *, after: str, limit: int) -> list[dict[str, Any]]:
+    """Whose mail is held back, by recipient; a page begins `after` the last one."""
+    page = _SUPPRESSED.where(SUPPRESSION.c.recipient > after).order_by(SUPPRESSION.c.recipient).limit(limit)
+    return [dict(row._mapping) for row in await connection.execute(page)]
+
+
 UNTOLD = (
     "unreachable",
     "on_their_way",
     "given_up",
+    "withheld",
     "waiting_for_person",
     "waiting_for_contact",
     *dict.fromkeys(f"waiting_for_{name}" for kind in KINDS.values() for name in (*kind.unknown, *kind.waits)),
@@ -102,6 +119,7 @@ def people_of(kind: Kind) -> sa.Select[Any]:
         "unreachable": sa.or_(PERSON.c.erased.is_(True), PERSON.c.merged_into.is_not(None), CONTACT.c.erased.is_(True)),
         "on_their_way": is_open(kind),
         "given_up": given_up(kind),
+        **({} if kind.to_office else {"withheld": withheld(kind.scope.recipient)}),
         **({} if kind.to_office else of_people),
         **{f"waiting_for_{name}": lacks for name, lacks in {**kind.unknown, **kind.waits}.items()},
         "differences": sa.true(),
@@ -120,7 +138,7 @@ _PEOPLE = [people_of(kind) for kind in KINDS.values()]
 _NOTICES = sa.select(NOTICE.c.state, NOTICE.c.kind, sa.func.count(), sa.func.sum(NOTICE.c.doubts)).group_by(
     NOTICE.c.state, NOTICE.c.kind
 )
-_NOT_SENT = (NoticeState.FAILED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.TOO_LATE)
+_NOT_SENT = (NoticeState.FAILED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.TOO_LATE, NoticeState.BOUNCED)
 _is_postponed = OPEN.c.problem.in_(POSTPONED)
 _OPEN = sa.select(
     sa.func.count(),
@@ -166,6 +184,7 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
             "to_do": to_do,
             **people,
             "untold": untold,
+            "calls_for_nobody": await connection.scalar(CALLS_FOR_NOBODY, {"now": now}),
             "outcome_unknown": found["outcome_unknown"],
             "told_by_others": found["told_by_others"],
         },
@@ -173,4 +192,4 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
     }
 
 
-_UNTRUE = ("differences", "on_their_way", "given_up", "waiting_for_enrolment", "waiting_for_another_mail")
+_UNTRUE = ("differences", "on_their_way", "given_up", "withheld", "waiting_for_enrolment", "waiting_for_another_mail")

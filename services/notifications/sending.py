@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import store
 from services.notifications.decisions import Attempt, Outcome, Result, claim, message_id, postpone, settle
+from services.notifications.dkim import Dkim
 from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.ledger import UNRENDERABLE, OpenNotice
 from services.notifications.letters import Letter, Recipient
@@ -25,9 +26,10 @@ from services.notifications.linking import Links
 from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
 from services.notifications.planning import Planner
+from services.notifications.returning import ReturnPath, thread_of
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
-from services.notifications.tables import Pair
+from services.notifications.tables import Pair, digest_key
 from services.notifications.untold import Mail, Truth
 from shared import telemetry
 from shared.backoff import Backoff
@@ -71,6 +73,8 @@ class Sender:
             page_of=self._links.of if self._links.lead_somewhere else None,
         )
         self._rules = settings.rules
+        self._dkim = _dkim(settings)
+        self._return_path: ReturnPath | None = None
         self._shared = lru_cache(maxsize=500)(self._rendered)
         self._under_way: set[str] = set()
         """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
@@ -165,6 +169,7 @@ class Sender:
 
     async def _carried(self, subject: Subject, lease: str, lines: Sequence[Line], begun: float) -> bool:
         await self._links.ready()
+        await self._knows_the_way_back()
         attempts, taken = await self._claim(subject, lease, most=len(lines))
         if taken == len(lines):
             self.wake({subject: 1})  # There is probably more than this group.
@@ -257,13 +262,21 @@ class Sender:
             mail = attempt.truth.matter.mail(attempt.notice, attempt.difference)
             prepared = self._shared(subject_of(attempt.notice.about), mail)
             message = self._renderer.message(prepared, recipient, letter)
-            address = deliverable(recipient.email)
+            address = deliverable(recipient.email, by_smtputf8=True)
+            if self._dkim is not None:
+                message = self._dkim.signed(message)
         except Exception as error:
             # Also a fault of ours: raised from here it would take the outcomes of the whole group with it.
             log.error("notice cannot be rendered", notice_id=attempt.notice.notice_id,
                       exc_info=not isinstance(error, ValueError))  # fmt: skip
             return Outcome(Result.REFUSED, UNRENDERABLE)
-        return await line.send(message, sender=self._settings.sender, recipient=address, deadline=deadline)
+        back = self._return_path.of(attempt.notice.notice_id) if self._return_path else self._settings.sender
+        return await line.send(message, sender=back, recipient=address, deadline=deadline)
+
+    async def _knows_the_way_back(self) -> None:
+        if self._settings.return_path is not None and self._return_path is None:
+            async with self._engine.connect() as connection:
+                self._return_path = ReturnPath(self._settings.return_path, await digest_key(connection))
 
     async def _settle(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
         """Writes outcomes, however long the database takes to come back: only it knows whether the lease still holds."""
@@ -336,6 +349,14 @@ def _pair(notice: OpenNotice) -> Pair:
     return notice.recipient, notice.about
 
 
+def _dkim(settings: NotificationsSettings) -> Dkim | None:
+    """Raises for a key that cannot be read: better now than at each mail."""
+    if settings.dkim_key_file is None or settings.dkim_selector is None:
+        return None
+    domain = settings.sender.rpartition("@")[2]
+    return Dkim(settings.dkim_key_file.read_bytes(), domain=domain, selector=settings.dkim_selector)
+
+
 def _addressed(attempt: Attempt, domain: str) -> tuple[Recipient, Letter]:
     """To whom, and what the mail is known by."""
     notice, person, contact = attempt.notice, attempt.truth.to.person, attempt.truth.to.contact
@@ -343,5 +364,10 @@ def _addressed(attempt: Attempt, domain: str) -> tuple[Recipient, Letter]:
         raise RuntimeError(f"{notice.notice_id} was claimed and lacks whom to tell")
     return (
         Recipient(notice.recipient, person.given_name or "", person.family_name or "", contact.email),
-        Letter(message_id(notice.notice_id, domain), notice.notice_id, notice.stated_at),
+        Letter(
+            message_id(notice.notice_id, domain),
+            notice.notice_id,
+            notice.stated_at,
+            thread_of(notice.recipient, notice.about.split("/")[1], domain),
+        ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -26,8 +27,29 @@ class NotificationsSettings(Settings):
     smtp_port: int = 1025
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
-    smtp_tls: Literal["never", "starttls", "always"] = "never"
-    """`starttls` insists on it: a server that does not offer it gets no mail."""
+    smtp_token_file: Path | None = None
+    """Instead of a password: the file with the token to sign in with (XOAUTH2). Read at each connection, so whoever renews the token
+    writes the file anew and nothing is restarted."""
+    smtp_tls: Literal["never", "if_offered", "starttls", "always"] = "never"
+    """`starttls` insists on it: a server that does not offer it gets no mail. Certificates are always checked."""
+    smtp_ca_file: Path | None = None
+    """Who has signed the server's certificate, beside those that the system trusts (PEM)."""
+    return_path: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,10}@[A-Za-z0-9.-]{1,180}$")] | None = None
+    """Where what cannot be delivered comes back to: each mail's envelope has an address of its own, such as
+    `bounce+…@odbicia.example.org` for `bounce@odbicia.example.org`. None: the sender's address."""
+    return_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Where we listen for it by SMTP; the MX of the return path's domain leads here. None: nowhere."""
+    return_bytes: Annotated[int, Field(ge=16 * 1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
+    """The largest mail that is taken there: reports often return the whole of ours."""
+    return_connections: Annotated[int, Field(ge=1, le=1000)] = 20
+    return_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long one connection may last, whatever it says."""
+    returns_a_minute: Annotated[int, Field(ge=1)] = 600
+    """More than so many are told to come later."""
+    dkim_key_file: Path | None = None
+    """The key that mails are signed with, for the domain of `sender` (PEM; RSA or Ed25519)."""
+    dkim_selector: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$")] | None = None
+    """Under which name its public half stands in DNS: `selector._domainkey.domain`."""
 
     sender: str = "powiadomienia@rollcall.example.org"
     """Envelope sender and From: bounces go there."""
@@ -77,6 +99,24 @@ class NotificationsSettings(Settings):
     def _deadline_before_lease(self) -> Self:
         if self.smtp_seconds * 2 > self.lease_seconds:
             raise ValueError("lease_seconds must be at least twice smtp_seconds")
+        return self
+
+    @model_validator(mode="after")
+    def _signs_in_safely(self) -> Self:
+        signs_in = self.smtp_password is not None or self.smtp_token_file is not None
+        if self.smtp_password is not None and self.smtp_token_file is not None:
+            raise ValueError("smtp_password and smtp_token_file exclude each other")
+        if self.smtp_user is None and self.smtp_token_file is not None:
+            raise ValueError("smtp_token_file needs smtp_user")
+        # Who stands between us and the server takes the offer away, and reads what we say.
+        if signs_in and self.smtp_tls == "if_offered":
+            raise ValueError(
+                "whoever signs in insists on TLS: smtp_tls must be starttls or always (or never, on a network of your own)"
+            )
+        if self.return_port is not None and self.return_path is None:
+            raise ValueError("return_port needs return_path: nothing would come there")
+        if (self.dkim_key_file is None) != (self.dkim_selector is None):
+            raise ValueError("dkim_key_file and dkim_selector go together")
         return self
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import textwrap
 from collections.abc import Iterable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
 from services.notifications.letters import Arrangement, BriefMail, PlaceMail
@@ -51,7 +53,8 @@ def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
     """A mail that carries nothing for a calendar."""
     words = common_words(mail.language)
     told = (mail.before,) if mail.before is not None else ()
-    lead = f"{notice.lead} {notice.in_doubt}" if mail.in_doubt and notice.in_doubt else notice.lead
+    lead = notice.lead.format(town=one_line(mail.town)) if mail.town else notice.lead
+    lead = f"{lead} {notice.in_doubt}" if mail.in_doubt and notice.in_doubt else lead
     days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
     return session_sheet(mail, office, words, notice, tone=tone, lead=lead, steps=notice.steps, days=days, told=told)
 
@@ -87,6 +90,7 @@ def session_sheet(
         "steps": list(steps),
         "greeting": words.greeting.format(given_name=GIVEN_NAME),
         "full_name": FULL_NAME,
+        "town": one_line(mail.town) if isinstance(mail, BriefMail) and mail.town else None,
         "topic": topic,
         "topic_before": "; ".join(topics_before),
         "session_kind": words.session_kinds[mail.session_kind],
@@ -96,8 +100,11 @@ def session_sheet(
         "days": days,
         "place": place,
         "place_before": place_before(mail, told),
-        "figures": [(notice.figures[name], number) for name, number in getattr(mail, "figures", ())],
-        "moment": _moment_of(mail, words),
+        "figures": _figures_of(mail, notice),
+        "moment": _moment_of(mail, words, "moment"),
+        "moment_before": _moment_of(mail, words, "moment_before"),
+        "people": _people_of(mail, notice),
+        "people_label": notice.people,
         "moment_label": notice.moment,
         "page_label": notice.page or words.labels.your_place,
         "next_steps": words.next_steps,
@@ -110,12 +117,36 @@ def session_sheet(
     return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
 
 
-def _moment_of(mail: BriefMail | PlaceMail, words: Words) -> str | None:
-    """By the clocks of where the session begins."""
-    if not isinstance(mail, BriefMail) or mail.moment is None:
+def _figures_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, int, int | None]]:
+    """Each with its label, and as it was told before, if it was another one."""
+    if not isinstance(mail, BriefMail):
+        return []
+    before = dict(mail.figures_before)
+    return [
+        (notice.figures[name], number, before[name] if before.get(name, number) != number else None)
+        for name, number in mail.figures
+    ]
+
+
+def _people_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, str | None]]:
+    """By name, with what became of each."""
+    if not isinstance(mail, BriefMail):
+        return []
+    return [
+        (one_line(one.name), notice.fates[one.fate].format(number=one.number) if one.fate else None)
+        for one in mail.people
+    ]
+
+
+def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | None:
+    """By the clocks of where the session begins. Whoever reads "until midnight" takes it for the wrong one: then the minute before is named."""
+    moment = getattr(mail, name, None)
+    if moment is None:
         return None
-    first = in_order(mail.meetings)[0]
-    return moment_told(mail.moment, first.zone, words.locale).text
+    zone = in_order(mail.meetings)[0].zone
+    local = moment.astimezone(ZoneInfo(zone))
+    is_midnight = (local.hour, local.minute) == (0, 0)
+    return moment_told(moment - dt.timedelta(minutes=is_midnight), zone, words.locale).text
 
 
 def place_of(mail: BriefMail | PlaceMail) -> tuple[str, ...]:

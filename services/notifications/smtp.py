@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import structlog
 from aiosmtplib import (
@@ -27,8 +28,22 @@ RECONNECT_SECONDS = 5.0
 RSET_SECONDS = 2.0
 """A server that falls silent after a refusal must not make us forget what it refused."""
 _MAIL_TOO_LARGE = 552
-_REFUSALS = (SMTPSenderRefused, SMTPRecipientRefused, SMTPDataError, ValueError)
+
+
+class NotOffered(SMTPException):
+    """The address needs an extension that this server does not offer."""
+
+
+class NoToken(SMTPException):
+    """The file with the token to sign in with cannot be read."""
+
+
+_REFUSALS = (SMTPSenderRefused, SMTPRecipientRefused, SMTPDataError, NotOffered, ValueError)
 """After these a connection is as good as before, once its envelope is emptied."""
+
+
+_START_TLS = {"starttls": True, "if_offered": None}
+"""As aiosmtplib says it: None takes it where the server offers it."""
 
 
 class Connection(SMTP):
@@ -37,16 +52,21 @@ class Connection(SMTP):
     handed_over = False
 
     async def transfer(self, message: bytes, *, sender: str, recipient: str) -> None:
-        """One mail: ASCII, each line with its CRLF. Waits without limit: the caller has a deadline for the whole.
+        """One mail, each line with its CRLF; ASCII, but for the address in its headers. Waits without limit: the caller has a deadline for the whole.
 
         `sendmail` does the same at twice the cost: it mends line ends, asks twice whether an address is one, and has a
         timer for each command.
         """
         self.handed_over = False
-        size = [f"SIZE={len(message)}"] if self.supports_extension("size") else None
+        options = [f"SIZE={len(message)}"] if self.supports_extension("size") else []
+        encoding = "ascii"
+        if not recipient.isascii():
+            if not self.supports_extension("smtputf8"):
+                raise NotOffered("SMTPUTF8")
+            options, encoding = [*options, "SMTPUTF8"], "utf-8"
         try:
-            await self.mail(sender, options=size, timeout=None)
-            await self.rcpt(recipient, timeout=None)
+            await self.mail(sender, options=options, timeout=None)
+            await self.rcpt(recipient, encoding=encoding, timeout=None)
             await self._content(message)
         except _REFUSALS:
             try:
@@ -74,6 +94,7 @@ class Line:
 
     def __init__(self, settings: NotificationsSettings) -> None:
         password = settings.smtp_password
+        self._token_file = settings.smtp_token_file
         self._seconds = settings.smtp_seconds
         self._retry_at = 0.0
         self.connection = Connection(
@@ -84,8 +105,18 @@ class Line:
             local_hostname=settings.domain,  # Otherwise it asks DNS for our name, and blocks while it does.
             timeout=settings.smtp_seconds,
             use_tls=settings.smtp_tls == "always",
-            start_tls=settings.smtp_tls == "starttls",  # Stated: the default would take whatever the server offers.
+            start_tls=_START_TLS.get(settings.smtp_tls, False),
+            cert_bundle=str(settings.smtp_ca_file) if settings.smtp_ca_file else None,
+            oauth_token_generator=self._token if settings.smtp_token_file else None,
         )
+
+    async def _token(self) -> str:
+        """Read at each connection: whoever renews it writes the file anew."""
+        assert self._token_file is not None
+        try:
+            return (await asyncio.to_thread(Path(self._token_file).read_text)).strip()
+        except (OSError, ValueError) as error:
+            raise NoToken("cannot be read") from error
 
     @property
     def is_open(self) -> bool:
@@ -136,6 +167,8 @@ def outcome_of(error: BaseException, *, handed_over: bool) -> Outcome:
     over.
     """
     match error:
+        case NotOffered():
+            return Outcome(Result.REFUSED, "no_smtputf8")
         case SMTPRecipientRefused():
             return _by_code(error.code)
         case SMTPDataError() if 400 <= error.code < 600:
@@ -160,6 +193,10 @@ def problem_of(error: BaseException) -> str:
     """What keeps us from the server, in our words: its own may name people."""
     if isinstance(error, SMTPResponseException):
         return f"the mail server refuses us with {error.code}"
+    if isinstance(error, NoToken):
+        return "the file with the token for the mail server cannot be read"
+    if type(error) is SMTPException:  # Of aiosmtplib itself, before the server was asked.
+        return "the mail server offers no way to sign in, or no TLS, of those that the settings ask for"
     if isinstance(error, TimeoutError):
         return "the mail server does not answer in time"
     return "the mail server cannot be reached"

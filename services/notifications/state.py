@@ -13,11 +13,22 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
-from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
+from services.notifications.suppressing import suppression_of
+from services.notifications.towns import answered_of, call_of, member_of
+from shared.contracts.directory import (
+    ContactForgotten,
+    ContactRegistered,
+    MembershipFact,
+    PersonErased,
+    PersonMerged,
+    PersonRegistered,
+)
 from shared.contracts.enrolment import (
     AskedFor,
+    CallFact,
     EnrolmentRefused,
     EnrolmentWithdrawn,
+    NominationAnswered,
     PlaceFact,
     PlaceOffered,
     PlacesSettled,
@@ -28,7 +39,7 @@ from shared.contracts.enrolment import (
     standing_after,
 )
 from shared.contracts.model import Event, Language, members
-from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
+from shared.contracts.notifications import AddressFact, LinkKeyStated, NoticeBounced, NoticeFailed, NoticeSent
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
@@ -354,8 +365,13 @@ MAKE: dict[Any, Any] = {
     EnrolmentRefused: refusal_of,
     PlacesSettled: settled_of,
     SessionAtRisk: risk_of,
+    **dict.fromkeys(members(MembershipFact), member_of),
+    **dict.fromkeys(members(CallFact), call_of),
+    NominationAnswered: answered_of,
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
+    NoticeBounced: notice_of,
+    **dict.fromkeys(members(AddressFact), suppression_of),
     LinkKeyStated: link_key_of,
 }
 """Which row each fact makes."""

@@ -8,18 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.keys import LinkKey, SigningKey
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind, Reading, Rules
-from services.notifications.ledger import Notice, OpenNotice, Told
+from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
+from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
     CONTACT,
     LINK_KEY,
     MAILBOX,
     MOST,
+    NOMINATED,
     NOTICE,
     NOW,
     OPEN,
@@ -27,12 +30,15 @@ from services.notifications.tables import (
     PLACE_SAID,
     SESSION_SAID,
     SIGNING_KEY,
+    SUPPRESSION,
     TOLD,
     Pair,
     is_of,
+    withheld,
 )
+from services.notifications.towns import Nominated
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import EnrolmentRefused, PlaceState
+from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, PlaceState
 from shared.contracts.notifications import NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
@@ -42,6 +48,7 @@ from shared.service import Inputs
 from shared.state.rows import Loaded, Rows, loaded_by
 from shared.state.working import Working
 
+LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 METADATA = TOLD.metadata
 """The tables of this service, for whoever compares them with what was migrated."""
 
@@ -94,10 +101,22 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    keys = sa.and_(kind.scope.recipient == due.c.recipient, kind.scope.key == sa.func.split_part(due.c.about, "/", 2))
+    keys = sa.and_(
+        kind.scope.recipient == due.c.recipient,
+        kind.scope.key == sa.func.split_part(due.c.about, "/", 2),  # By this an index finds it …
+        kind.about == due.c.about,  # … and this tells it from what is about another town, or another nomination.
+    )
     found = kind.around(due.join(kind.scope.keys, keys, isouter=not kind.yields_to))
     statement = sa.select(
-        *due.c, *TOLD.c, *NOTICE.c, *PERSON.c, *CONTACT.c, MAILBOX, kind.made_of, *kind.columns
+        *due.c,
+        *TOLD.c,
+        *NOTICE.c,
+        *PERSON.c,
+        *CONTACT.c,
+        MAILBOX,
+        kind.made_of,
+        withheld(due.c.recipient),
+        *kind.columns,
     ).select_from(
         found.outerjoin(NOTICE, NOTICE.c.notice_id == due.c.notice_id).outerjoin(
             PERSON, PERSON.c.person_id == due.c.recipient
@@ -139,14 +158,14 @@ async def take(
         reading = Reading(row)
         notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
         person, contact = reading.next(Person), reading.next(Contact)
-        mailbox, made_of = reading.values(2)
+        mailbox, made_of, is_withheld = reading.values(3)
         assert notice is not None
         pair = frozenset([(notice.recipient, notice.about)])
         working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
         working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
         working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = KINDS[subject].read(reading, rules)
-        to = Addressee(person, contact, mailbox, made_of)
+        to = Addressee(person, contact, mailbox, made_of, is_withheld)
         if KINDS[subject].to_office and rules.office is not None:
             to = replace(rules.office, made_of=made_of)
         taken.append((notice, Truth(matter, to)))
@@ -208,6 +227,46 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
     return notice
 
 
+# --- what comes back -----------------------------------------------------------------------
+
+_IS_OPEN = sa.select(sa.exists().where(OPEN.c.notice_id == sa.bindparam("notice_id")))
+_CAME_BACK = (
+    sa.select(sa.func.count())
+    .select_from(NOTICE)
+    .where(
+        NOTICE.c.recipient == sa.bindparam("recipient"),
+        NOTICE.c.state == NoticeState.BOUNCED,
+        sa.cast(NOTICE.c.said, JSONB)["mailbox"].astext == sa.bindparam("mailbox"),
+        NOTICE.c.decided_at > sa.bindparam("since", type_=sa.DateTime(timezone=True)),
+    )
+)
+
+
+async def load_returned(connection: AsyncConnection, working: Working, notice_id: str) -> tuple[Notice | None, int]:
+    """A notice whose mail came back, with all that this may touch, locked; and how many mails to its address came back for something that
+    passes, since that was last let through."""
+    notice = await load_settled(connection, working, notice_id)
+    if notice is None:
+        return None, 0
+    known = await load_suppression(connection, working, notice.recipient)
+    since = known.decided_at if known is not None and not known.holds else LONG_AGO
+    where = {"recipient": notice.recipient, "mailbox": notice.said.mailbox, "since": since}
+    return notice, int((await connection.execute(_CAME_BACK, where)).scalar_one())
+
+
+async def load_suppression(connection: AsyncConnection, working: Working, recipient: str) -> Suppression | None:
+    """What is held back of mail to somebody, locked."""
+    reads = Reads(connection)
+    reads.by_key(working[Suppression], SUPPRESSION, [(recipient,)])
+    await reads.run()
+    return working[Suppression].get(recipient)
+
+
+async def is_under_way(connection: AsyncConnection, notice_id: str) -> bool:
+    """Whether a notice's outcome is not written yet."""
+    return bool((await connection.execute(_IS_OPEN, {"notice_id": notice_id})).scalar_one())
+
+
 # --- hearing facts -------------------------------------------------------------------------
 
 _SAID_OF_SESSIONS = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
@@ -217,6 +276,7 @@ _SAID_OF_PLACES = sa.select(PLACE_SAID).where(any_of(PLACE_SAID.c.session_id, "s
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """For outcomes heard back from our own stream: what was told so far. For sessions and places: what is remembered of them."""
     outcomes: list[Pair] = []
+    nominated: set[tuple[str, str]] = set()
     sessions: set[tuple[str, str, int]] = set()
     places: set[tuple[str, str, str, int]] = set()
     for one in inputs:
@@ -225,6 +285,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 outcomes.append((body.recipient, body.about))
             case Heard(body=SessionState() as body):
                 sessions.add((body.session_id, one.source, one.version))
+            case Heard(body=NominationAnswered() as body):
+                nominated |= {(body.session_id, nominee.person_id) for nominee in body.people}
             case Heard(body=EnrolmentRefused()):
                 pass  # It leaves the place as it stands.
             case Heard(body=PlaceState() as body):
@@ -232,6 +294,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if outcomes:
         pairs = frozenset(outcomes)
         reads.rows(working[Told], _TOLD_OF, {"pairs": sorted(pairs)}, Loaded(Told.KEY, pairs))
+    if nominated:
+        reads.by_key(working[Nominated], NOMINATED, nominated)
     if not sessions and not places:
         return
     reads.by_key(working[SessionSaid], SESSION_SAID, sessions)

@@ -25,8 +25,17 @@ from services.notifications.state import (
     Topic,
     Town,
 )
-from shared.contracts.directory import ContactFact, PersonFact
-from shared.contracts.enrolment import EnrolmentRefused, PlaceFact, PlacesSettled, SessionAtRisk
+from services.notifications.suppressing import Suppression
+from services.notifications.towns import Answered, Call, Member, Nominated
+from shared.contracts.directory import ContactFact, MembershipFact, PersonFact
+from shared.contracts.enrolment import (
+    CallFact,
+    EnrolmentRefused,
+    NominationAnswered,
+    PlaceFact,
+    PlacesSettled,
+    SessionAtRisk,
+)
 from shared.contracts.model import Event, members
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
@@ -68,6 +77,15 @@ REFUSAL = table_of(
     extra=[sa.Index("refusal_person", "person_id"), sa.Index("refusal_heard", "heard_at")],
 )
 RISK = table_of(Risk, "risk", METADATA, extra=[sa.Index("risk_heard", "heard_at")])
+MEMBER = table_of(Member, "member", METADATA, extra=[sa.Index("member_city", "city_id")])
+CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_heard", "heard_at"), sa.Index("call_until", "until")])
+ANSWERED = table_of(Answered, "answered", METADATA, extra=[sa.Index("answered_heard", "heard_at")])
+NOMINATED = table_of(
+    Nominated,
+    "nominated",
+    METADATA,
+    extra=[sa.Index("nominated_person", "person_id"), sa.Index("nominated_heard", "heard_at")],
+)
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 NOTICE = table_of(
     Notice,
@@ -105,6 +123,12 @@ DIGEST_KEY = sa.Table(
     schema=KEPT,
 )
 """What digests are made under: one row, made at the first start and backed up. It never leaves this database."""
+SUPPRESSION = table_of(
+    Suppression,
+    "suppression",
+    METADATA,
+    extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
+)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
 """What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
@@ -119,11 +143,16 @@ TABLES: dict[type[Row], sa.Table] = {
     PlaceSaid: PLACE_SAID,
     Refusal: REFUSAL,
     Risk: RISK,
+    Member: MEMBER,
+    Call: CALL,
+    Answered: ANSWERED,
+    Nominated: NOMINATED,
     Notice: NOTICE,
     Settled: SETTLED,
     Told: TOLD,
     OpenNotice: OPEN,
     LinkKey: LINK_KEY,
+    Suppression: SUPPRESSION,
     SigningKey: SIGNING_KEY,
 }
 
@@ -140,12 +169,15 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         ((EnrolmentRefused,), REFUSAL),
         ((PlacesSettled,), SETTLED),
         ((SessionAtRisk,), RISK),
+        (members(MembershipFact), MEMBER),
+        (members(CallFact), CALL),
+        ((NominationAnswered,), ANSWERED),
     )
     for kind in kinds
 }
 """Where the row of what others say stands."""
-COMPARED_AS_A_WHOLE: frozenset[type[Event]] = frozenset({*members(CityFact), TopicDefined})
-"""What many sessions are called by, and seldom said: by such news the whole is compared."""
+COMPARED_AS_A_WHOLE: frozenset[type[Event]] = frozenset({*members(CityFact), *members(MembershipFact), TopicDefined})
+"""What many sessions are about, and seldom said: by such news the whole is compared."""
 
 
 def is_of(kind: str) -> sa.ColumnElement[bool]:
@@ -191,6 +223,15 @@ MAILBOX: sa.ColumnElement[str | None] = sa.case(
     (CONTACT.c.email.is_not(None), digest(CONTACT.c.person_id, sa.func.lower(CONTACT.c.email)))
 )
 """Of the address: lower case, because a directory that writes it otherwise one night means the same mailbox."""
+
+
+def withheld(recipient: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether mail to the contact's address is held back."""
+    return sa.exists().where(
+        SUPPRESSION.c.recipient == recipient, SUPPRESSION.c.holds, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)
+    )
+
+
 WRITTEN_TO = (
     CONTACT.c.person_id,
     CONTACT.c.email,
@@ -198,6 +239,11 @@ WRITTEN_TO = (
     *(of_first(PERSON, column, CONTACT.c.person_id) for column in ("given_name", "family_name")),
 )
 """What every mail is made of that a person's address and name are."""
+
+
+async def digest_key(connection: AsyncConnection) -> str:
+    """What also the addresses are made under to which mail comes back."""
+    return str((await connection.execute(sa.select(DIGEST_KEY.c.key))).scalar_one())
 
 
 async def ensure_key(connection: AsyncConnection) -> None:

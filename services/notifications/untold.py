@@ -25,6 +25,9 @@ of the session yet."""
 ANOTHER_MAIL = "another_mail"
 """In `Difference.waits_for`: another mail about the same thing has to be told first."""
 
+WITHHELD = "withheld"
+"""What stands in the way where mail to an address came back: another address, or an operator's word."""
+
 
 @immutable
 class Difference:
@@ -74,6 +77,8 @@ class Addressee:
     """The digest of the address."""
     made_of: str | None = None
     """The digest of all that a mail would be made of."""
+    withheld: bool = False
+    """Mail to this address came back."""
 
     @property
     def is_unreachable(self) -> bool:
@@ -84,7 +89,7 @@ class Addressee:
     @property
     def waits_for(self) -> str | None:
         known = {"person": self.person, "contact": self.contact}
-        return next((name for name, value in known.items() if value is None), None)
+        return next((name for name, value in known.items() if value is None), WITHHELD if self.withheld else None)
 
 
 def office_at(email: str, name: str, language: Language) -> Addressee:

@@ -219,6 +219,21 @@ class Standing(StrEnum):
 LAST_EPISODE, LAST_NUMBER = 10**6, 10**9
 
 
+class Numbers(Part):
+    """The numbers by which seats were given, as they were once that was done."""
+
+    seats: Count
+    """How many may have a place."""
+    taken: Count
+    """How many of these are taken or on offer. More than there are: nobody loses one to a smaller room."""
+    places_per_town: Count | None = None
+    """How many of one town may have one; none: as many as there are."""
+    taken_by_town: Count | None = None
+    """By the town whose place this is, or would be."""
+    are_given: bool = True
+    """Whether free seats were given then: not so shortly before the session begins, nor while it does not take place."""
+
+
 class PlaceState(Fact):
     """One person's place in one session; the aggregate is (session, person).
 
@@ -275,6 +290,13 @@ class PlaceState(Fact):
     decided_by: Line | None = None
     """Who of the office decided this, if it is a decision of the office; `note` says why."""
     note: Line | None = None
+    asked_at: Moment | None = None
+    """When the request that this answers had been appended."""
+    numbers: Numbers | None = None
+    """By which it was decided, if it was about seats."""
+    session_event_id: Line | None = None
+    session_version: Version | None = None
+    """By which statement of the session it was decided: not always the newest that had been appended by then."""
     decided_at: Moment
 
 
@@ -543,6 +565,8 @@ class NominationAnswered(Fact):
     request_digest: Digest
     asked_at: Moment
     """When the nomination was heard."""
+    numbers: Numbers | None = None
+    """How many seats were taken when not all could come that were to come together."""
     decided_at: Moment
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0101",

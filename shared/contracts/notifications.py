@@ -13,6 +13,7 @@ from shared.contracts.planner import Meeting
 
 About = Annotated[str, StringConstraints(pattern=r"^[a-z]+(/[A-Za-z0-9._:-]{1,64}){1,3}$")]
 """What a mail is about, such as `place/session-0001`: the first word is its kind of subject, ids follow."""
+StatusCode = Annotated[str, StringConstraints(pattern=r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,39}$")]
 
 
@@ -72,6 +73,21 @@ class RefusalTold(_OfSession):
     """When enrolment opens, as told."""
 
 
+class CallTold(_OfSession):
+    """That a town may nominate people for it."""
+
+    of: Literal["call"] = "call"
+    town_id: Id
+    town_name: Line | None = None
+    places: Count
+    """How many of the town may have a place, as told."""
+    nominate_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.nominate_until
+
+
 class RiskTold(_OfSession):
     """That fewer people have confirmed than it needs."""
 
@@ -81,7 +97,7 @@ class RiskTold(_OfSession):
     enrolled: Count
 
 
-Says = Annotated[SessionTold | ReminderTold | OfferTold | RefusalTold | RiskTold, Field(discriminator="of")]
+Says = Annotated[SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold, Field(discriminator="of")]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
 
@@ -103,7 +119,8 @@ class NoticeOutcome(Fact):
     kind: Word
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
-    `at_risk` to the office. Others may follow."""
+    `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
+    coordinators, `nominated` to whom they named. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count
@@ -175,7 +192,60 @@ class NoticeFailed(NoticeOutcome):
     example: ClassVar[Mapping[str, object]] = _NOTICE | {"code": "smtp_550", "made_of_digest": "7c1e.e0a94d21"}
 
 
-NoticeFact = NoticeSent | NoticeFailed
+class NoticeBounced(NoticeOutcome):
+    """The mail was accepted and came back: its recipient does not have it. Never a word of what came back."""
+
+    status: StatusCode
+    """Why, as servers number it (RFC 3463)."""
+    permanent: bool
+    """Whether it is the address that takes no mail; else a full mailbox, a filter, somebody's server."""
+    example: ClassVar[Mapping[str, object]] = _NOTICE | {"status": "5.1.1", "permanent": True}
+
+
+NoticeFact = NoticeSent | NoticeFailed | NoticeBounced
+
+
+class _Address(Fact):
+    """Whether one recipient's address is written to."""
+
+    stream = "notifications.events"
+    subject = "address/{recipient}"
+    only_by_owner = True
+
+    recipient: Id
+    address_digest: Line
+    """Which address of theirs: the same as in the notices that went there."""
+    decided_at: Moment
+
+
+_ADDRESS: dict[str, object] = {
+    "recipient": "person-0001",
+    "address_digest": "7c1e.5b0c7a1f",
+    "decided_at": "2026-10-01T08:20:11.000000Z",
+}
+
+
+class AddressSuppressed(_Address):
+    """Mail to this address came back: nothing is sent there until the directory states another one, or an operator lets it through."""
+
+    status: StatusCode
+    notice_id: Id
+    """The mail that came back last."""
+    example: ClassVar[Mapping[str, object]] = _ADDRESS | {
+        "status": "5.1.1",
+        "notice_id": "notice-0199aa00-0000-7000-8000-000000000003",
+    }
+
+
+class AddressReleased(_Address):
+    """An operator lets mail to this address through again."""
+
+    by: Line
+    reason: Line | None = None
+    example: ClassVar[Mapping[str, object]] = _ADDRESS | {"by": "Anna", "reason": "The mailbox was full."}
+
+
+AddressFact = AddressSuppressed | AddressReleased
 
 
 class LinkKeyStated(Fact):

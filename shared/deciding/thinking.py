@@ -112,7 +112,7 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
         parked = why_parked(working, heard, verdict)
         if parked is None and erasing.is_erasure(heard):
             working.erasures.append(heard)
-        news = verdict is Verdict.NEWER or (verdict is Verdict.STALE and kind in working.remember)
+        news = verdict is Verdict.NEWER or (verdict is Verdict.STALE and kind in service.late_news)
         if news and heard.source != service.source and not quiet:
             react = service.react.get(kind)
             if react is not None:

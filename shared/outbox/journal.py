@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.books.recovery import IS_HEARD_AGAIN
+from shared.contracts import EVENTS
 from shared.contracts.model import BODY_LIMIT_BYTES, Event
 from shared.events.envelope import Heard, key_of
 from shared.events.streams import STREAMS, Partition, number_of
@@ -39,7 +40,7 @@ class Entry(Row):
     body: str
 
 
-JOURNAL = table_of(Entry, "journal", MACHINERY, schema=KEPT)
+JOURNAL = table_of(Entry, "journal", MACHINERY, schema=KEPT, extra=[sa.Index("journal_subject", "key", "subject")])
 OUTBOX = sa.Table(
     "outbox",
     MACHINERY,
@@ -90,6 +91,20 @@ def entry_of(fact: Heard[Event]) -> Entry:
         fact.correlation_id,
         fact.causation_id,
         body,
+    )
+
+
+def said_again(entry: Entry, source: str) -> Heard[Any]:
+    """An entry in the shape in which it was applied when it was said."""
+    body = EVENTS[entry.type].model_validate_json(entry.body)
+    return Heard.from_ourselves(
+        body,
+        source=source,
+        event_id=entry.event_id,
+        version=entry.version,
+        said_at=entry.said_at,
+        correlation_id=entry.correlation_id,
+        causation_id=entry.causation_id,
     )
 
 

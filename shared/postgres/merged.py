@@ -22,8 +22,8 @@ def survivors_of(person: sa.Table) -> sa.Subquery:
     )  # Not `union all`: in a circle that has no end.
     last = person.alias("last")
     return (
-        sa.select(goes.c.person_id, last.c.person_id.label("into_id"), last.c.given_name, last.c.family_name)
-        .join(last, last.c.person_id == goes.c.into_id)
+        sa.select(goes.c.person_id, goes.c.into_id, last.c.given_name, last.c.family_name)
+        .outerjoin(last, last.c.person_id == goes.c.into_id)  # Also somebody of whom nothing has been heard yet.
         .where(last.c.merged_into.is_(None))
         .subquery("survivor")
     )

@@ -20,7 +20,6 @@ from shared.books import parking
 from shared.books.batch import Batch
 from shared.books.holding import load_other_writers, load_takeovers
 from shared.books.parking import PARKED, ParkedState
-from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.deciding.facts import FactWriter, Plainly
 from shared.events.decoding import decode
@@ -28,7 +27,7 @@ from shared.events.envelope import Heard, Read, microseconds
 from shared.events.streams import Partition
 from shared.kafka import fetching
 from shared.kafka.observer import partition_of, topic_partition
-from shared.outbox.journal import JOURNAL, Entry
+from shared.outbox.journal import JOURNAL, Entry, said_again
 from shared.postgres.database import rows_as
 from shared.postgres.roundtrips import Reads, Writes
 from shared.postgres.tables import TAKEOVER
@@ -195,14 +194,15 @@ class Replay:
             if not entries:
                 return
             after = entries[-1].event_id
-            yield [_said(entry, self._service.source) for entry in entries]
+            yield [said_again(entry, self._service.source) for entry in entries]
 
     async def _apply_in_order(self, subjects: Sequence[str]) -> None:
         """Our clock went back between two facts about one subject: what follows from them follows in their own order."""
         async with self._live.connect() as connection:
             entries = rows_as(Entry, await connection.execute(_ABOUT, {"subjects": subjects}))
         said = [
-            _said(entry, self._service.source) for entry in sorted(entries, key=lambda one: (one.subject, one.version))
+            said_again(entry, self._service.source)
+            for entry in sorted(entries, key=lambda one: (one.subject, one.version))
         ]
         await self._think(said, anew=True)
 
@@ -284,17 +284,3 @@ async def _overlapping(batches: AsyncGenerator[Events, None], write: Callable[[E
         if writing is not None:
             await writing
     return number
-
-
-def _said(entry: Entry, source: str) -> Heard[Event]:
-    """A journal entry in the shape in which it was applied when it was said."""
-    body = EVENTS[entry.type].model_validate_json(entry.body)
-    return Heard.from_ourselves(
-        body,
-        source=source,
-        event_id=entry.event_id,
-        version=entry.version,
-        said_at=entry.said_at,
-        correlation_id=entry.correlation_id,
-        causation_id=entry.causation_id,
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from fastapi import APIRouter, Depends, FastAPI, Response
@@ -33,8 +33,11 @@ Everything but this description, health, metrics and the pages for people needs 
 _SAYS_NOTHING = "Successful Response"
 
 
-def create_app(runtime: Runtime, title: str, books: type[Books] = Books) -> FastAPI:
-    """The application; the service adds its own routes. `books`: what its books hold, its own beside the common ones."""
+def create_app(
+    runtime: Runtime, title: str, books: type[Books] = Books, larger: Mapping[str, int] | None = None
+) -> FastAPI:
+    """The application; the service adds its own routes. `books`: what its books hold, its own beside the common ones. `larger`: paths, by
+    their end, on which a body may have so many bytes."""
     app = FastAPI(
         title=title,
         version="1",
@@ -49,7 +52,7 @@ def create_app(runtime: Runtime, title: str, books: type[Books] = Books) -> Fast
     app.state.runtime = runtime
     http = runtime.settings.http
     refuse_alike(app)
-    app.add_middleware(BodyLimit, limit_bytes=http.body_bytes, limit_seconds=http.body_seconds)
+    app.add_middleware(BodyLimit, limit_bytes=http.body_bytes, limit_seconds=http.body_seconds, larger=larger)
     app.add_middleware(HeadIsGet)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     app.include_router(_of_its_state(runtime))

@@ -4,48 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.problems import TOO_LARGE, TOO_SLOW, Problem
+from shared.problems import TOO_LARGE, TOO_SLOW, TRY_AGAIN, Problem
 from shared.web.refusing import response_to
 
 _CLOSE = {"Connection": "close"}
+MOST_LARGE = 4
+"""Bodies above the common limit that are held at a time: whoever may send one need not have said who they are yet."""
 
 
 class BodyLimit:
     """Refuses bodies above the limit while they arrive, whatever Content-Length says, and those that take too long."""
 
-    def __init__(self, app: ASGIApp, limit_bytes: int, limit_seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, limit_bytes: int, limit_seconds: float, larger: Mapping[str, int] | None = None
+    ) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
         self.limit_seconds = limit_seconds
+        self.larger = larger or {}
+        self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit_bytes = next((most for end, most in self.larger.items() if scope["path"].endswith(end)), self.limit_bytes)
+        is_large = False
         chunks: list[bytes] = []
         size, more = 0, True
         deadline = time.monotonic() + self.limit_seconds
-        while more:
-            try:
-                async with asyncio.timeout(deadline - time.monotonic()):
-                    message = await receive()
-            except TimeoutError:
-                slow = Problem(TOO_SLOW, "the body did not arrive in time", headers=_CLOSE)
-                await response_to(slow)(scope, receive, send)
-                return
-            if message["type"] != "http.request":
-                return
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            more = message.get("more_body", False)
-            if size > self.limit_bytes:
-                large = Problem(TOO_LARGE, f"the body is larger than {self.limit_bytes} bytes", headers=_CLOSE)
-                await response_to(large)(scope, receive, send)
-                return
-        pending: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
+        try:
+            while more:
+                try:
+                    async with asyncio.timeout(deadline - time.monotonic()):
+                        message = await receive()
+                except TimeoutError:
+                    slow = Problem(TOO_SLOW, "the body did not arrive in time", headers=_CLOSE)
+                    await response_to(slow)(scope, receive, send)
+                    return
+                if message["type"] != "http.request":
+                    return
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                more = message.get("more_body", False)
+                if size > limit_bytes:
+                    large = Problem(TOO_LARGE, f"the body is larger than {limit_bytes} bytes", headers=_CLOSE)
+                    await response_to(large)(scope, receive, send)
+                    return
+                if size > self.limit_bytes and not is_large:
+                    if self._large >= MOST_LARGE:
+                        many = Problem(TRY_AGAIN, "too many large bodies arrive at once", headers=_CLOSE)
+                        await response_to(many)(scope, receive, send)
+                        return
+                    is_large = True
+                    self._large += 1
+            await self._pass_on(b"".join(chunks), scope, receive, send)
+        finally:
+            self._large -= is_large
+
+    async def _pass_on(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
             return pending.pop() if pending else await receive()

@@ -15,7 +15,7 @@ from services.attendance import answers, books, views
 from services.attendance.app import service_of
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
-from shared.contracts.directory import PersonRegistered
+from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.deciding.transaction import Decider
 from shared.events.envelope import Heard
 from shared.state.working import Due
@@ -116,6 +116,19 @@ async def test_a_roster_stands_in_the_order_of_the_polish_alphabet(here: Attenda
     shown = [row.family_name for row in await here.roster()]
 
     assert shown == ["Cwik", "Czaja", "Ćwik", "de Vries", "Ender", "Lis", "Łoś", "Zych", "Żak"]
+
+
+async def test_who_turned_out_to_be_somebody_else_is_shown_by_their_name_and_keeps_what_was_recorded(
+    here: Attendance,
+) -> None:
+    await here.hear(scheduled(), person("anna", "Anna", "Nowak"), person("anka", "Anka", "Nowak"), enrolled("anna"))
+    await here.hear(scan("anna"))
+    for goes, into in (("anna", "ania"), ("ania", "anka")):
+        merge = PersonMerged(person_id=goes, into_person_id=into)
+        await here.hear(heard(merge, at=DURING))
+
+    (row,) = await here.roster()
+    assert (row.person_id, row.given_name, row.meetings[0].state) == ("anna", "Anka", "present")
 
 
 async def test_someone_scanned_whose_place_is_not_known_is_on_the_roster_at_once(here: Attendance) -> None:

@@ -77,6 +77,11 @@ async def test_every_step_of_the_story_stands_beside_the_event_that_made_it(page
         "rollcall.CheckInScanned.v1",
         "rollcall.ParticipantAttended.v1",
         "rollcall.AttendanceListClosed.v1",
+        "rollcall.SessionDrafted.v1",
+        "rollcall.NominationsInvited.v1",
+        "rollcall.NominationAnswered.v1",
+        "rollcall.PlaceOffered.v1",
+        "rollcall.EnrolmentRefused.v1",
     ):
         await expect(page.get_by_text(type_name).first).to_be_visible(timeout=LIMIT_MS)
 

@@ -35,6 +35,7 @@ def books() -> dict[str, Any]:
         "postponed",
         "told_by_others",
         "too_late",
+        "calls_for_nobody",
     )
     waiting = [f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment", "another_mail")]
     notices = {

@@ -44,6 +44,7 @@ from tests.faults.trained import ATTENDANCE
 from tests.notifications.building import (
     BEFORE,
     NOW,
+    call,
     contact,
     content,
     notice,
@@ -52,6 +53,7 @@ from tests.notifications.building import (
     place,
     said_then,
     session,
+    suppression,
 )
 from tests.notifications.conftest import database_url, engine, office  # noqa: F401  # Fixtures.
 from tests.notifications.office import Office
@@ -184,6 +186,7 @@ IN_DOUBT = dataclasses.replace(
 )
 
 TOO_LATE = notice(state=NoticeState.TOO_LATE, code="too_late")
+CAME_BACK = notice(state=NoticeState.BOUNCED, code="bounced_5.1.1")
 KNOWN = [said_then(row, heard_at=BEFORE - dt.timedelta(days=9)) for row in (place(), session())]
 TOLD_OF_IT = dataclasses.replace(IN_DOUBT, state=Belief.YES, until=session().ends_at)
 ON_ITS_WAY = ("mails on their way",)
@@ -197,7 +200,10 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails refused for now", [place(), open_notice(problem="smtp_451")], None, ON_ITS_WAY),
         ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
         ("mails given up", [place(), GIVEN_UP], None, ()),
+        ("mails withheld", [place(), suppression()], None, ()),
+        ("mails that came back", [CAME_BACK], None, ()),
         ("mails whose outcome nobody knows", [place(), IN_DOUBT], None, ()),
+        ("towns called and nobody to tell", [call()], None, ()),
         ("people unreachable", [place(), dataclasses.replace(contact(), erased=True)], None, ()),
         ("waiting for a person", [place(person_id="p"), contact("p")], None, ()),
         ("waiting for a contact", [place(person_id="p"), person("p")], None, ()),

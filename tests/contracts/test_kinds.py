@@ -78,7 +78,7 @@ HEARD_FOR_NOTHING = {
         places.TermsCorrected,
         *NOMINATING,
     },
-    "notifications": {StageOpened, places.TermsCorrected, *NOMINATING},
+    "notifications": {StageOpened, places.TermsCorrected},
 }
 """What stands on a stream that a service hears, and says nothing to it. Whoever is not named hears
 the rules for their takeovers alone."""

@@ -147,7 +147,7 @@ def test_every_full_team_has_25_to_45_people_and_one_or_two_coordinators(program
 
 def test_the_small_demo_stays_small(programmes: dict[Scale, Programme]) -> None:
     counts = programmes["small"].counts
-    assert (counts["towns"], counts["people"], counts["sessions"]) == (6, 60, 13)
+    assert (counts["towns"], counts["people"], counts["sessions"]) == (6, 60, 19)
 
 
 def test_both_scales_hold_the_same_kinds_of_events(programmes: dict[Scale, Programme]) -> None:
@@ -225,10 +225,14 @@ def test_phase_1_is_over_but_for_one_training_and_phase_2_lies_ahead(programme: 
             assert body.starts_at > NOW + dt.timedelta(days=7)
 
 
-def test_history_is_only_about_trainings_that_are_over(programme: Programme) -> None:
+def test_history_is_about_trainings_that_are_over_and_those_that_the_archive_hands_over(programme: Programme) -> None:
     over = {body.session_id for _, body in sessions(programme) if body.ends_at < NOW}
     lines = lines_of(programme.folder / "05-history.jsonl")
-    assert {line["data"]["session_id"] for line in lines} == over
+    handed_over = {line["data"]["session_id"] for line in of_type(lines, "ParticipantWaitlisted")}
+    assert handed_over and {line["data"]["session_id"] for line in lines} == over | handed_over
+    for line in of_type(lines, "PlaceOffered"):
+        assert line["data"]["session_id"] in handed_over
+        assert dt.datetime.fromisoformat(line["data"]["offered_until"]) < NOW
     closed = of_type(lines, "AttendanceListClosed")
     assert any(not line["data"]["recorded"] for line in closed)
     assert {line["source"] for line in lines} == {"urn:example:archive"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from demo.days import local
 from demo.programme import write_programme
-from demo.story import scenes
+from demo.story import called_scenes, scenes
 
 NOW = dt.datetime(2026, 11, 23, 9, 0, tzinfo=dt.UTC)
 
@@ -27,3 +27,29 @@ def test_the_story_has_all_that_one_town_needs_and_nothing_of_others(tmp_path: P
     assert len(said) == len(set(said))
     sessions = [number for file, number in known.lines if file == "04-sessions.jsonl"]
     assert len(sessions) == 1
+
+
+def test_the_in_depth_training_is_told_from_its_draft_to_an_answer_in_the_order_of_its_files(tmp_path: Path) -> None:
+    programme = write_programme(tmp_path, today=local(NOW).date(), now=NOW, scale="small")
+    told = called_scenes(programme)
+    assert [scene.name for scene in told] == [
+        "drafted",
+        "called",
+        "nominated",
+        "offered",
+        "accepted",
+        "substituted",
+        "refused",
+    ]
+    assert all(scene.lines for scene in told)
+    said = [line for scene in (*scenes(programme), *told) for line in scene.lines]
+    assert len(said) == len(set(said))
+    asked = [line for scene in told[2:] for line in scene.lines]
+    assert asked == sorted(asked)  # The oracle goes through the files in this order.
+    about = [
+        (path.name, number)
+        for path in programme.files
+        for number, line in enumerate(path.read_text("utf-8").splitlines())
+        if json.loads(line)["data"].get("session_id") == programme.story.called_session_id
+    ]
+    assert set(about) <= set(said)

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from services.enrolment.app import service_of
+from services.enrolment.explaining import explained
+from services.enrolment.explanation import Explanation
 from services.enrolment.rules import EnrolmentRules
+from services.enrolment.state import Place
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import (
     MemberKind,
@@ -24,6 +27,7 @@ from shared.contracts.directory import (
     TeamMemberJoined,
     TeamMemberLeft,
 )
+from shared.contracts.enrolment import Standing
 from shared.contracts.model import Event, Request
 from shared.contracts.office import (
     CorrectionRequested,
@@ -51,9 +55,12 @@ from shared.contracts.portal import (
 from shared.contracts.rules import SourceTakenOver, StageOpened
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard, subject_of
+from shared.postgres.database import PROJECTION
+from shared.state.rows import Row
 from shared.state.working import Answer, Due, Held, Unchanged, Working
 from shared.testing import NOON, body_of, heard
 from tests.campaigns import SHARE, Share, cases
+from tests.enrolment.explained import known_of
 from tests.enrolment.office import CONSOLE
 from tests.enrolment.witness import Before, Witness, wrong, wrong_step
 from tests.mind import Mind, knowing_all
@@ -129,6 +136,8 @@ class Places(RuleBasedStateMachine):
         self.sources: dict[str, str] = {}
         self.vain: set[str] = set()
         """What was set aside, for somebody to try again or not."""
+        self.told_why: dict[tuple[str, str, dt.datetime], Explanation] = {}
+        """To "why", by when it was asked."""
 
     # --- saying and hearing ---
 
@@ -193,6 +202,11 @@ class Places(RuleBasedStateMachine):
             self._town(town, 1, CityQualified)
         for number, person in enumerate(PEOPLE[:6]):
             self._member(person, TOWNS[number % 2], "project_staff" if number % 3 else "coordinator")
+        plain = {"hour": 9, "capacity": 2, "phase": 1, "city_id": "t1"}
+        self._session("s0", SessionScheduled, plain | {"date": DATES[1]})
+        self._session("s2", SessionScheduled, plain | {"date": DATES[2]})
+        offers = {"free_places": "offered", "places_per_town": 1}
+        self._session("s3", SessionScheduled, plain | offers | {"date": DATES[2], "hour": 13, "capacity": 3})
 
     def _town(self, city_id: str, stage: int, model: type[Event], version: int | None = None, **more: Any) -> None:
         self.say(body_of(model, city_id=city_id, stage=stage, name=city_id, **more), version=version)
@@ -231,7 +245,7 @@ class Places(RuleBasedStateMachine):
     def changed(self, session: str, how: dict[str, Any], fields: set[str]) -> None:
         old = self.stated.get(session)
         if old is not None:
-            self._session(session, SessionRescheduled, old | {name: how[name] for name in sorted(fields)})
+            self._session(session, SessionRescheduled, {**old, **{name: how[name] for name in sorted(fields)}})
 
     @rule(
         session=sessions, model=st.sampled_from([SessionCancelled, SessionDrafted, SessionCompleted, SessionScheduled])
@@ -297,8 +311,11 @@ class Places(RuleBasedStateMachine):
         for person in who:
             self.say(EnrolmentRequested(session_id=session, person_id=person))
 
-    @rule(session=some_sessions, person=people)
-    def withdraws(self, session: str, person: str) -> None:
+    @rule(session=some_sessions, person=people, nth=st.integers(0, 5))
+    def withdraws(self, session: str, person: str, nth: int) -> None:
+        seated = sorted(one for one, stand in self.witness.places[session].items() if stand.seated)
+        if nth < len(seated):
+            person = seated[nth]
         self.say(WithdrawalRequested(session_id=session, person_id=person))
 
     @rule(session=some_sessions, person=people, answer=st.sampled_from(["accept", "decline"]))
@@ -387,13 +404,18 @@ class Places(RuleBasedStateMachine):
     def restarts(self, seed: int) -> None:
         """On a projection that was made anew of what was said, in any order of the streams."""
         made = self.rebuilt(random.Random(seed))
-        kinds = [*self.mind.service.tables, Answer, Due]
+        kinds = [*self.projected, Answer, Due]
         for kind in kinds:
             live = {self.mind[kind].key(row): row for row in self.mind[kind]}
             anew = {made[kind].key(row): row for row in made[kind]}
             assert anew == live, kind.__name__
-        for kind in self.mind.service.tables:
+        for kind in self.projected:
             self.mind._tables[kind] = made[kind]
+
+    @property
+    def projected(self) -> list[type[Row]]:
+        """The tables that a rebuild makes anew; the others are kept."""
+        return [kind for kind, table in self.mind.service.tables.items() if table.schema == PROJECTION]
 
     def rebuilt(self, chance: random.Random) -> Working:
         streams: dict[str, list[Any]] = defaultdict(list)
@@ -412,6 +434,19 @@ class Places(RuleBasedStateMachine):
         return working
 
     @precondition(lambda self: self.is_up)
+    @rule(session=sessions, person=people)
+    def asks_why(self, session: str, person: str) -> None:
+        """What is answered at a moment is answered about it for ever."""
+        known = known_of(self.mind, person, session)
+        answer = explained(known, self.now)
+        assert answer.verdict.standing == self.standing(session, person)
+        self.told_why[session, person, self.now] = answer
+
+    def standing(self, session: str, person: str) -> Standing:
+        place = self.mind[Place].get(session, person)
+        return place.state if place else Standing.NONE
+
+    @precondition(lambda self: self.is_up)
     @rule(session=sessions)
     def reconciles(self, session: str) -> None:
         if session in self.witness.sessions:
@@ -428,7 +463,8 @@ class Places(RuleBasedStateMachine):
         assert self.witness.asked.keys() - known == set(), "forgotten"
 
     def teardown(self) -> None:
-        pass
+        for (session, person, at), answer in self.told_why.items():
+            assert explained(known_of(self.mind, person, session), at) == answer, f"{person} in {session} at {at}"
 
 
 def _checked(machine: type[Places]) -> None:

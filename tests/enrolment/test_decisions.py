@@ -15,9 +15,10 @@ from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
 from shared.state.working import Answer, Held
-from shared.testing import NOON
+from shared.testing import NOON, heard
 from tests.enrolment.office import DAY, LATER, OTHER, TOWN, Office, membership, session
 
 
@@ -390,3 +391,12 @@ def test_settle_says_one_fact_for_each_place_that_changes() -> None:
     entries = [Entry("a", TOWN, Basis.REQUEST), Entry("b", TOWN, Basis.REQUEST)]
     facts = settle("s", [], Room(1), entering=entries, decided_at=NOON)
     assert [(fact.person_id, fact.queue) for fact in facts] == [("a", 1), ("b", 2)]
+
+
+def test_a_request_for_a_full_session_may_come_in_one_batch_with_what_looks_at_all_of_its_town(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=1)
+    office.member("ewa", OTHER)
+    asks = heard(EnrolmentRequested(session_id="s", person_id="ewa"))
+
+    office.mind.hear(asks, heard(membership("filip"), source="urn:test"))
+    assert office.place("filip").state == Standing.WAITLISTED

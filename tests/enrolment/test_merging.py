@@ -262,16 +262,15 @@ def test_what_was_said_in_error_is_taken_back_by_registering_the_person(office: 
 
 
 def test_what_has_begun_stays_as_it_was_said_and_follows_if_it_lies_ahead_again(office: Office) -> None:
-    office.session()
-    office.ask("anna")
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    team = stands(office)
     assert office.merged("anna", "ania", at=START, now=START) == []
-    assert stands(office) == {"anna": "enrolled"}
+    assert stands(office) == team
 
+    assert office.reconcile(now=START) == [], "nor do they come in once more, under the id that stays"
     later = START + DAY
-    assert office.hear(session(model=SessionRescheduled, date="2027-01-15"), at=later, now=later) == [
-        ENROLLED,
-        WITHDRAWN,
-    ]
+    moved = session(model=SessionRescheduled, date="2027-01-15", kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    assert office.hear(moved, at=later, now=later) == [ENROLLED, WITHDRAWN]
 
 
 def test_places_in_a_session_that_is_cancelled_follow_at_once(office: Office) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from services.enrolment.offering import after_working
 from shared.contracts.enrolment import RefusalReason, SessionAtRisk, Standing, WithdrawalReason
-from shared.contracts.planner import SessionCancelled, SessionRescheduled
+from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
 from shared.testing import NOON
 from tests.enrolment.office import DAY, START, Office, session
@@ -279,3 +279,11 @@ def test_a_decision_day_that_lies_in_the_past_when_it_is_heard_is_looked_at_at_o
     office.session(capacity=9, minimum=1, decision_date="2026-10-20")
     office.pass_to(NOON)
     assert risks(office) == [(1, 0, 0)]
+
+
+def test_the_answer_to_an_offer_that_is_not_there_says_nothing_of_whether_they_come(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    assert office.answer("anna", "decline") == ["EnrolmentRefused"]
+
+    assert office.member("ewa") == ["ParticipantEnrolled"]
+    assert office.place("anna").state == Standing.ENROLLED

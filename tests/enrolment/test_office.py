@@ -376,3 +376,11 @@ def test_towns_are_called_for_as_many_places_as_the_office_has_corrected(office:
     office.corrects(places_per_town=3)
     calls = [one.body.places for one in office.mind.said if isinstance(one.body, NominationsInvited)]
     assert calls == [2, 3]
+
+
+def test_a_decision_that_waited_for_its_session_and_is_so_already_is_answered(office: Office) -> None:
+    assert office.prefers("anna", 0, event_id="o-1") == []
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+
+    assert len(office.mind[Held]) == 0
+    assert office.mind[Unchanged].get("urn:console", "o-1") is not None

@@ -402,6 +402,7 @@ def wrong_step(witness: Witness, before: Before, one: Any, said: Sequence[Any], 
         if session_id not in by_office:
             yield from _over_share(witness, session_id, places, was, now)
         yield from _overtaken(witness, session_id, places, was, now)
+        yield from _at_two_places(witness, session_id, places, was)
         yield from _lost(witness, session_id, places, was, one, now)
     for fact in said:
         if isinstance(fact, EnrolmentRefused):
@@ -447,6 +448,14 @@ def _overtaken(
         for other in got:
             if stand.order < other.order and stand.order == old.order:
                 yield f"{person_id} waits in {session_id}, and {other.fact.person_id} behind them has got a seat"
+
+
+def _at_two_places(witness: Witness, session_id: str, places: dict[str, Stand], was: dict[str, Stand]) -> Iterable[str]:
+    """Who has got a seat just now while they have one elsewhere at that time: of two people who were, nobody loses one."""
+    for person_id, stand in places.items():
+        is_new = stand.seated and not stand.extra and not (person_id in was and was[person_id].seated)
+        if is_new and not witness.is_merging and witness.elsewhere(session_id, person_id):
+            yield f"{person_id} has got a seat in {session_id}, and has one elsewhere at that time"
 
 
 def _lost(
@@ -510,7 +519,7 @@ def _refused_wrongly(witness: Witness, fact: EnrolmentRefused, before: Before) -
         "overlaps": bool(witness.elsewhere(fact.session_id, fact.person_id)),
         "already_placed": fact.standing.is_active,
         "no_place": not fact.standing.is_active
-        or (isinstance(asked.body, ReplyGiven) and not (old is not None and old.seated)),
+        or (isinstance(asked.body, ReplyGiven) and (old is None or old.kind != "ParticipantEnrolled")),
     }
     if not is_true.get(str(fact.reason), True):
         yield f"{fact.person_id} in {fact.session_id} was refused for {fact.reason}, which is not so"

@@ -6,16 +6,16 @@ import schemathesis
 from schemathesis import Case, HookContext, Response
 from schemathesis.openapi.checks import RejectedPositiveData
 
-from services.attendance.paths import NO_TICKET
+from services.attendance.paths import NO_TICKET, UNREADABLE_REPORT
 from shared.problems import CHANGED_SINCE, IMPLAUSIBLE_TIME, KEY_TAKEN
 
-NOT_BY_ITS_SHAPE = {KEY_TAKEN.type, IMPLAUSIBLE_TIME.type, CHANGED_SINCE.type, NO_TICKET.type}
+NOT_BY_ITS_SHAPE = {KEY_TAKEN.type, IMPLAUSIBLE_TIME.type, CHANGED_SINCE.type, NO_TICKET.type, UNREADABLE_REPORT.type}
 
 
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Exception, case: Case, response: Response) -> bool:
     """Valid is a request also under a key that another one has taken before it, for the same keys are tried again and again; and one
     at a time at which nobody was anywhere; and one decided on what was never
-    seen; and a ticket that nobody has signed."""
+    seen; and a ticket that nobody has signed; and a file that is no report."""
     refused = response.json() if isinstance(failure, RejectedPositiveData) else {}
     return refused.get("type") not in NOT_BY_ITS_SHAPE

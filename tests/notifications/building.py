@@ -25,8 +25,11 @@ from services.notifications.state import (
     Topic,
     Town,
 )
+from services.notifications.suppressing import Suppression
+from services.notifications.towns import Answered, Call, Member, Nominated, two_days_before
 from services.notifications.untold import Addressee, Truth
-from shared.contracts.enrolment import AskedFor, RefusalReason, Standing
+from shared.contracts.directory import MemberKind
+from shared.contracts.enrolment import AskedFor, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionKind
 from shared.contracts.portal import Reply
@@ -135,6 +138,32 @@ def risk(*, heard_at: dt.datetime = BEFORE, **changes: Any) -> Risk:
     return replace(Risk(*_meta(heard_at), "session-1", 12, 9, 14), **({"event_id": "event-2"} | changes))
 
 
+def member(person_id: str = "person-1", city_id: str = "geonames:776597", **changes: Any) -> Member:
+    """Whoever coordinates the town since the spring."""
+    row = Member(*_meta(BEFORE), person_id, city_id, dt.date(2026, 3, 10), None, MemberKind.COORDINATOR)
+    return replace(row, **changes)
+
+
+def call(until: dt.datetime = IN_TWO_DAYS, *, heard_at: dt.datetime = BEFORE, **changes: Any) -> Call:
+    row = Call(*_meta(heard_at), "session-1", "geonames:776597", 4, until, two_days_before(until), None)
+    return replace(row, **({"event_id": "event-2"} | changes))
+
+
+def answered(*people: Nominee, heard_at: dt.datetime = BEFORE, **changes: Any) -> Answered:
+    people = people or (Nominee(person_id="person-2", standing=Standing.ENROLLED),)
+    row = Answered(*_meta(heard_at), "session-1", "nomination-1", "geonames:776597", people, heard_at)
+    return replace(row, **({"event_id": "event-2"} | changes))
+
+
+def nominated(
+    reason: RefusalReason | None = RefusalReason.NOT_ADMITTED, *, heard_at: dt.datetime = BEFORE, **changes: Any
+) -> Nominated:
+    row = Nominated(
+        "session-1", "person-1", "nomination-1", "geonames:776597", Standing.NONE, reason, heard_at, heard_at
+    )
+    return replace(row, **changes)
+
+
 def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment") -> Settled:
     """Enrolment has been heard about this statement of the session."""
     known = its_session or session()
@@ -180,6 +209,14 @@ def truth(its_place: Place | None = None, its_session: Session | None = None, **
     known = {name: value for name, value in changes.items() if name in _OF_FACTS}
     to = {name: value for name, value in changes.items() if name not in _OF_FACTS}
     return Truth(PlaceMatter(facts(its_place, its_session, **known)), addressee(**to))
+
+
+def suppression(**changes: Any) -> Suppression:
+    """Of whatever address the person has: the digest is under another key."""
+    return replace(
+        Suppression(*_meta(BEFORE, "rollcall/notifications"), "person-1", "0000.0", True, "5.1.1", "notice-1", BEFORE),
+        **changes,
+    )
 
 
 def open_notice(**changes: Any) -> OpenNotice:

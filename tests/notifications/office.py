@@ -21,7 +21,8 @@ from deploy.embedded.ports import choose_free
 from services.notifications import app, reading
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
-from shared.deciding.news import News
+from services.notifications.tables import COMPARED_AS_A_WHOLE, HEARD_IN, TABLES
+from shared.deciding.news import Kinds, News
 from shared.deciding.transaction import Decider
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import FactRow, Row, Rows
@@ -43,6 +44,8 @@ class Server:
     answers: list[str] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     """Answers to RCPT, used up in the same way."""
+    senders: list[str] = field(default_factory=list)
+    """Of the envelopes of those mails."""
     mails: list[tuple[str, str, str]] = field(default_factory=list)
     """(recipient, kind, Message-ID) of what reached it, whatever it answered."""
 
@@ -55,6 +58,7 @@ class Server:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.answers.pop(0) if self.answers else "250 ok"
         message = message_from_bytes(envelope.content if isinstance(envelope.content, bytes) else b"")
+        self.senders.append(envelope.mail_from or "")
         self.mails.append((envelope.rcpt_tos[0], message["X-Rollcall-Notice-Kind"], message["Message-ID"]))
         if answer == "disconnect":
             cut(server)
@@ -74,6 +78,13 @@ async def write_rows(connection: AsyncConnection, *rows: Row) -> None:
                 written.put(row)
         writes.save(SERVICE.table(kind), written)
         await writes.run(connection)
+
+
+def kinds_behind(rows: Sequence[FactRow]) -> Kinds:
+    """The kinds of facts that make such rows: what a lane would say that it heard."""
+    made_in = {TABLES[type(row)] for row in rows}
+    known = frozenset(kind for kind, table in HEARD_IN.items() if table in made_in)
+    return known | (frozenset() if made_in <= set(HEARD_IN.values()) else COMPARED_AS_A_WHOLE)
 
 
 class Office:
@@ -114,7 +125,7 @@ class Office:
         assert self.sender is not None
         now = SERVICE.clock()
         await self.is_true(*(replace(row, heard_at=now) for row in rows))
-        self.sender.news(News(now))
+        self.sender.news(News(now, kinds_behind(rows)))
 
     async def has_looked(self) -> None:
         """Two looks at the whole have begun and ended since, and nothing is on its way: what is not there by now does not come."""

@@ -19,14 +19,19 @@ from services.notifications.kinds import KINDS, Subject
 from services.notifications.ledger import Told
 from services.notifications.state import CANCELLED, MAKE, Place, PlaceSaid, Session
 from services.notifications.tables import COMPARED_AS_A_WHOLE, HEARD_IN, TABLES
-from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonRegistered
+from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import (
+    CallEnd,
+    CallFact,
     EnrolmentRefused,
     EnrolmentWithdrawn,
+    NominationAnswered,
+    NominationsCalledOff,
     ParticipantEnrolled,
     ParticipantWaitlisted,
     PlaceOffered,
     PlacesSettled,
+    RefusalReason,
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
@@ -37,8 +42,11 @@ from shared.state.rows import Row
 from shared.testing import body_of, eventually, heard
 from tests.notifications.building import (
     NOW,
+    answered,
+    call,
     contact,
     meeting,
+    nominated,
     person,
     place,
     refusal,
@@ -83,6 +91,7 @@ def said_next(kind: type[Event], rows: list[Row], chance: random.Random) -> list
     made: list[Row] = []
     its_session = next(row for row in rows if type(row) is Session)
     ids = {"session_id": its_session.session_id, "heard_at": LATER}
+    city_id = f"city-{its_session.session_id.partition('-')[2]}"
     person_id = f"person-{its_session.session_id.partition('-')[2]}"
     match kind:
         case _ if kind in OF_PLACES:
@@ -97,6 +106,13 @@ def said_next(kind: type[Event], rows: list[Row], chance: random.Random) -> list
             made += [refusal(person_id=person_id, version=99, event_id="event-9", **ids)]
         case _ if kind is SessionAtRisk:
             made += [risk(event_id="event-9", **ids)]
+        case _ if kind is NominationAnswered:
+            reason = RefusalReason.NOT_ADMITTED
+            made += [nominated(reason, person_id=person_id, nomination_id="nomination-9", **ids)]
+            made += [answered(nomination_id="nomination-9", city_id=city_id, event_id="event-9", **ids)]
+        case _ if kind in members(CallFact):
+            ended = CallEnd.CLOSED if kind is NominationsCalledOff else None
+            made += [call(NOW + dt.timedelta(days=3), city_id=city_id, ended=ended, version=99, places=7, **ids)]
         case _ if kind is PlacesSettled:
             made += [replace(settled(its_session), heard_at=LATER)]
         case _ if kind in members(SessionFact):
@@ -146,7 +162,7 @@ async def test_no_kind_is_forgotten_that_a_fact_concerns(engine: AsyncEngine, ki
             new = after[subject] - before[subject]
             assert not new or subject in asked, (subject, len(new), sorted(new)[:3])
             assert {(recipient, about.split("/")[1]) for recipient, about in new} <= keys, subject
-    if kind not in (PersonErased, ContactForgotten):
+    if kind not in (PersonErased, PersonMerged, ContactForgotten) and HEARD_IN[kind] is not tables.MEMBER:
         assert any(after[subject] - before[subject] for subject in Subject)
 
 

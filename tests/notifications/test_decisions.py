@@ -678,9 +678,11 @@ def test_a_mail_in_doubt_waits_for_enrolment_with_its_doubt() -> None:
     assert ledger.codes() == ["sent"]
 
 
-def test_who_has_no_contact_or_is_erased_is_not_written_to() -> None:
+def test_who_has_no_contact_is_erased_or_somebody_else_is_not_written_to() -> None:
     erased = replace(person(), erased=True)  # type: ignore[type-var]
-    for incomplete in (truth(contact=None), truth(person=None), truth(person=erased), truth(city_name=None)):
+    merged = replace(person(), merged_into="person-2")  # type: ignore[type-var]
+    gone = (truth(person=erased), truth(person=merged))
+    for incomplete in (truth(contact=None), truth(person=None), *gone, truth(city_name=None)):
         ledger = Ledger()
         assert ledger.claim(incomplete) is None
         assert (ledger.notice, ledger.codes()) == (None, [])

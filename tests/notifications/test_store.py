@@ -177,7 +177,7 @@ async def test_sql_finds_exactly_the_differences_that_the_rules_find(engine: Asy
             assert by_sql[name] == pairs_expected, name
             assert 50 < len(pairs_expected) < 3000, name
         named = {pair for pair in cases if pair not in by_sql["told"]}
-        assert (await differences.plan_named(connection, named, AT_ONCE)).total() == 0
+        assert (await differences.plan_named(connection, named, AT_ONCE, asked=frozenset(Subject))).total() == 0
     terms = {why: number for why, number, _ in people}
     assert sum(untold for *_, untold in people) == len(expected["differs"])
     assert terms["given_up"] == len(expected["given_up"])
@@ -229,7 +229,7 @@ async def test_what_is_planned_twice_is_one_notice(open_confirmation: AsyncEngin
     assert await plans(open_confirmation) == 0
     async with open_confirmation.begin() as connection:
         pairs = [("person-1", "session-1")]
-        assert (await differences.plan_named(connection, pairs, SINCE_EVER)).total() == 0
+        assert (await differences.plan_named(connection, pairs, SINCE_EVER, asked=frozenset(Subject))).total() == 0
 
 
 async def test_an_outcome_without_the_lease_is_not_written(open_confirmation: AsyncEngine) -> None:

@@ -28,6 +28,7 @@ from shared.contracts.directory import (
     ContactRegistered,
     MemberKind,
     PersonErased,
+    PersonMerged,
     PersonRegistered,
     TeamMemberJoined,
     TeamMemberLeft,
@@ -79,6 +80,7 @@ def body(model: type[Event], **fields: SearchStrategy[Any]) -> SearchStrategy[Ev
     return st.fixed_dictionaries(fields).map(lambda drawn: body_of(model, **drawn))
 
 
+merges = st.permutations(["p1", "p2", "p3"]).map(lambda two: PersonMerged(person_id=two[0], into_person_id=two[1]))
 days = st.lists(st.integers(1, 3), min_size=1, max_size=2, unique=True).map(meetings)
 session_fields = {
     "session_id": sessions,
@@ -139,6 +141,7 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
         body(PersonRegistered, person_id=people, given_name=names),
         body(PersonRegistered, person_id=people, given_name=names),
         body(PersonErased, person_id=people),
+        merges,
     ),
     "programme.contacts": by(
         WRITERS,

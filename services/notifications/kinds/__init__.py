@@ -5,13 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.kind import Kind
+from services.notifications.kinds.nominated import NOMINATED_KIND
+from services.notifications.kinds.nomination import NOMINATION_KIND
 from services.notifications.kinds.offer import OFFER_KIND
 from services.notifications.kinds.place import PLACE_KIND
 from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
 from services.notifications.kinds.reply import REPLY_KIND
 from services.notifications.kinds.risk import RISK_KIND
+from services.notifications.kinds.unanswered import UNANSWERED_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
 
@@ -22,7 +26,11 @@ class Subject(StrEnum):
     OFFER = "offer"
     WAITING = "waiting"
     REFUSAL = "refusal"
+    CALL = "call"
+    NOMINATION = "nomination"
+    NOMINATED = "nominated"
     RISK = "risk"
+    UNANSWERED = "unanswered"
     REPLY = "reply"
     REMINDER = "reminder"
 
@@ -37,6 +45,14 @@ def kind_of(subject: Subject) -> Kind:
             return WAITING_KIND
         case Subject.REFUSAL:
             return REFUSAL_KIND
+        case Subject.CALL:
+            return CALL_KIND
+        case Subject.NOMINATION:
+            return NOMINATION_KIND
+        case Subject.NOMINATED:
+            return NOMINATED_KIND
+        case Subject.UNANSWERED:
+            return UNANSWERED_KIND
         case Subject.RISK:
             return RISK_KIND
         case Subject.REPLY:

@@ -23,8 +23,6 @@ from shared.values import immutable
 
 NAME = "reply"
 REPLY_ASKED = "reply_asked"
-LAST_MINUTE = dt.timedelta(minutes=1)
-"""Who reads "until midnight" takes it for the wrong one: the day before is named, until its last minute."""
 
 
 @immutable
@@ -45,7 +43,7 @@ class ReplyAsked(Reminding):
         return self.facts.place is None or self.facts.place.reply != Reply.NONE
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
-        return replace(BriefMail.of(self.facts, notice, found), moment=found.says.until - LAST_MINUTE)
+        return replace(BriefMail.of(self.facts, notice, found), moment=found.says.until)
 
 
 # --- what it says --------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from shared.contracts.portal import Reply
 from shared.values import immutable
 
 PLACE_NAME, OFFER_NAME, WAITING_NAME = "place", "offer", "waiting"
+CALL_NAME = "call"
 """Kinds that speak of one another: each says less where another one says it."""
 
 

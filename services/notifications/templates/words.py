@@ -34,6 +34,10 @@ class Notice(BaseModel):
     """What happens at the moment that the mail names, if it names one."""
     figures: dict[str, str] = {}
     """What the numbers that the mail names are, by their names."""
+    people: str | None = None
+    """What the people are whom the mail names, if it names any."""
+    fates: dict[str, str] = {}
+    """What became of each of them, by its name; `{number}` is their place in line."""
     page: str | None = None
     """What the button says that leads to the page of their place, if it is something else."""
     steps_without_page: tuple[str, ...] = ()
@@ -49,6 +53,7 @@ class Labels(BaseModel):
     where: str
     who: str
     before: str
+    town: str
     your_place: str
 
 

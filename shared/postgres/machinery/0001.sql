@@ -34,6 +34,8 @@ CREATE TABLE kept.journal (
     CONSTRAINT journal_key PRIMARY KEY (event_id)
 );
 
+CREATE INDEX journal_subject ON kept.journal (key, subject);
+
 CREATE TABLE kept.other_writer (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,

@@ -80,7 +80,7 @@ class Pages:
         self.office = office
         folders = [Path(folder) for folder in self.package.__path__]
         self._assets = _assets(folders, assets)
-        self._environments = {language: self._environment(language, [*folders, KIT]) for language in Language}
+        self._environments = {language: environment(language, [*folders, KIT]) for language in Language}
 
     def add_to(self, app: FastAPI, runtime: Runtime) -> None:
         """Every page of the package, and what they load."""
@@ -161,23 +161,6 @@ class Pages:
 
     # --- within ----------------------------------------------------------------------------
 
-    def _environment(self, language: Language, folders: list[Path]) -> Environment:
-        environment = Environment(
-            loader=FileSystemLoader(folders),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            extensions=["jinja2.ext.i18n"],
-        )
-        environment.install_gettext_translations(  # type: ignore[attr-defined]  # The extension adds it.
-            translations(language, folders), newstyle=True
-        )
-        environment.policies["ext.i18n.trimmed"] = True
-        environment.filters |= filters(language)
-        return environment
-
     def _route_class(self) -> type[APIRoute]:
         pages = self
 
@@ -198,6 +181,25 @@ class Pages:
                 return answered
 
         return PageRoute
+
+
+def environment(language: Language, folders: list[Path]) -> Environment:
+    """Templates of these folders that speak the language."""
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(  # type: ignore[attr-defined]  # The extension adds it.
+        translations(language, folders), newstyle=True
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.filters |= filters(language)
+    return environment
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -456,4 +456,59 @@ MUTATIONS = (
         "        timestamp=dt.datetime.now(dt.UTC),\n",
         ("tests/attendance/test_documents.py::test_the_same_sheet_is_the_same_bytes_in_another_process",),
     ),
+    Mutation(
+        "a report as of a moment knows nothing later",
+        "services/attendance/counting.py",
+        "    stands = sa.select(*(current.c[name] for name in names)).where(current.c.heard_at <= AS_OF)",
+        "    stands = sa.select(*(current.c[name] for name in names))",
+        ("tests/attendance/test_reporting.py::test_a_correction_counts_from_when_it_was_heard",),
+    ),
+    Mutation(
+        "what was said of a session is kept",
+        "services/attendance/history.py",
+        "    **dict.fromkeys(members(SessionFact), _remember_session),\n",
+        "",
+        (
+            "tests/attendance/test_reporting.py::test_of_a_session_that_is_called_off_nobody_has_a_place_and_as_of_the_day_before_they_had",
+        ),
+    ),
+    Mutation(
+        "one human is at a meeting once",
+        "services/attendance/counting.py",
+        "        conditions.append(~_is_double(record, human))",
+        "        pass",
+        ("tests/attendance/test_reporting.py::test_somebody_under_two_ids_counts_once_and_was_there_once",),
+    ),
+    Mutation(
+        "trainers are in no figure",
+        "services/attendance/counting.py",
+        "    conditions = [record.c.role == Role.PARTICIPANT, ",
+        "    conditions = [record.c.role.is_not(None), ",
+        ("tests/attendance/test_reporting.py::test_trainers_and_observers_are_in_no_figure",),
+    ),
+    Mutation(
+        "of an hour that comes twice a report takes the first",
+        "services/attendance/counting.py",
+        "(sa.func.timezone(zone, first) == local, first)",
+        "(sa.false(), first)",
+        (
+            "tests/attendance/test_reporting.py::test_of_an_hour_that_comes_twice_the_first_counts_and_one_that_does_not_exist_is_read_as_everywhere",
+        ),
+    ),
+    Mutation(
+        "no cell is a formula",
+        "services/attendance/exporting.py",
+        "            return harmless(cell)",
+        "            return cell",
+        ("tests/attendance/test_reports_api.py::test_the_files_say_what_the_api_says",),
+    ),
+    Mutation(
+        "a report is for who may read",
+        "services/attendance/pages/report.py",
+        '    return actor is not None and "read" in actor.scopes',
+        "    return True",
+        (
+            "tests/attendance/test_reports_api.py::test_a_browser_says_the_token_as_its_password_and_nobody_else_sees_a_report",
+        ),
+    ),
 )

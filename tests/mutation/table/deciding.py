@@ -76,7 +76,7 @@ MUTATIONS = (
     Mutation(
         "what comes too late for the row makes us decide",
         "shared/deciding/thinking.py",
-        " or (verdict is Verdict.STALE and kind in working.remember)",
+        " or (verdict is Verdict.STALE and kind in service.late_news)",
         "",
         ("tests/attendance/test_views.py::test_a_fact_heard_behind_a_newer_one_still_tells_how_the_place_stood",),
     ),

@@ -125,8 +125,8 @@ MUTATIONS = (
     ),
     Mutation(
         "nobody erased gets a place",
-        "services/enrolment/eligibility.py",
-        '    return bool(working[Person].where("person_id", person_id, erased=True))',
+        "services/enrolment/people.py",
+        '    return bool(working[Person].where("person_id", survivor(working, person_id), erased=True))',
         "    return False",
         ("tests/enrolment/test_taken_back.py",),
     ),
@@ -529,8 +529,8 @@ MUTATIONS = (
     Mutation(
         "news of a person wakes what the office has said of them",
         "services/enrolment/handlers.py",
-        "    _revise(working, (), heard, subjects_of((), [heard.body.person_id]))",
-        "    pass",
+        "        _revise(working, (), heard, subjects_of((), [person_id]))",
+        "        pass",
         ("tests/enrolment/test_office.py",),
     ),
     Mutation(
@@ -557,7 +557,7 @@ MUTATIONS = (
     Mutation(
         "what is so already is answered",
         "services/enrolment/handlers.py",
-        '        working.leave_unchanged(heard, ALREADY_SO, stands.event_id if stands else "")',
+        '        _leave_unchanged(working, heard, stands.event_id if stands else "")',
         "        pass",
         ("tests/enrolment/test_office.py",),
     ),

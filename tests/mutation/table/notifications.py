@@ -4,6 +4,107 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "mail to an address that takes none",
+        "services/notifications/untold.py",
+        "WITHHELD if self.withheld else None",
+        "None",
+        (
+            "tests/notifications/test_returned.py::test_nothing_is_sent_to_an_address_that_is_held_back_and_its_end_says_why",
+        ),
+    ),
+    Mutation(
+        "mail to an address that takes none, in SQL",
+        "services/notifications/differences.py",
+        "            ~withheld(differing.c.recipient),\n",
+        "",
+        ("tests/notifications/test_listening.py::test_what_is_withheld_is_not_planned_over_and_over",),
+    ),
+    Mutation(
+        "a mail that came back was not told",
+        "services/notifications/ledger.py",
+        "    if notice.state is NoticeState.BOUNCED:\n        return _came_back(told, notice)\n",
+        "    if notice.state is NoticeState.BOUNCED:\n        return told\n",
+        ("tests/notifications/test_returned.py::test_who_did_not_get_their_first_mail_believes_nothing",),
+    ),
+    Mutation(
+        "what passes holds nothing back at first",
+        "services/notifications/decisions.py",
+        "if for_good or soft_before + 1 >= SOFT_MOST:",
+        "if True:",
+        ("tests/notifications/test_returned.py::test_mails_that_came_back_for_something_that_passes_are_counted",),
+    ),
+    Mutation(
+        "no report without a server",
+        "services/notifications/bounces.py",
+        "(mail_from or not _FROM_A_SERVER.search(sender))",
+        "False",
+        ("tests/notifications/test_bounces.py::test_what_is_no_report_is_none",),
+    ),
+    Mutation(
+        "return addresses of our own alone",
+        "services/notifications/listening.py",
+        "if self._ours is None or self._ours.notice_of(address) is None:",
+        "if self._ours is None:",
+        ("tests/notifications/test_listening.py::test_an_address_that_is_not_ours_is_refused_before_any_content",),
+    ),
+    Mutation(
+        "a report before our own outcome",
+        "services/notifications/listening.py",
+        "if notice is None and await store.is_under_way(connection, notice_id):",
+        "if False:",
+        (
+            "tests/notifications/test_listening.py::test_a_report_that_is_faster_than_our_own_outcome_is_asked_to_come_again",
+        ),
+    ),
+    Mutation(
+        "an end to whoever speaks without end",
+        "services/notifications/listening.py",
+        "self._ends = self.loop.call_later(self._seconds, transport.abort)",
+        "self._ends = None",
+        (
+            "tests/notifications/test_listening.py::test_one_connection_more_than_may_be_is_closed_and_who_dawdles_is_cut_off",
+        ),
+    ),
+    Mutation(
+        "a return address that nobody else can make",
+        "services/notifications/returning.py",
+        "if hmac.compare_digest(parts[3], self._mac(parts[2])) else None",
+        "if parts[3] else None",
+        ("tests/notifications/test_returning.py::test_nobody_else_makes_one",),
+    ),
+    Mutation(
+        "an address that the server does not carry",
+        "services/notifications/smtp.py",
+        'if not self.supports_extension("smtputf8"):',
+        "if False:",
+        (
+            "tests/notifications/test_smtp_in_the_field.py::test_an_address_in_polish_letters_goes_where_the_server_carries_it",
+        ),
+    ),
+    Mutation(
+        "a header named once more than it stands there",
+        "services/notifications/dkim.py",
+        "h={_colons((*names, *SIGNED))}",
+        "h={_colons(tuple(names))}",
+        ("tests/notifications/test_dkim.py::test_what_is_changed_on_the_way_is_not",),
+    ),
+    Mutation(
+        "a token read anew for each connection",
+        "services/notifications/smtp.py",
+        "            return (await asyncio.to_thread(Path(self._token_file).read_text)).strip()\n",
+        '            self.known = getattr(self, "known", None) or Path(self._token_file).read_text().strip()\n            return self.known\n',
+        ("tests/notifications/test_smtp_in_the_field.py::test_a_token_is_read_anew_for_each_connection",),
+    ),
+    Mutation(
+        "no password where TLS can be talked away",
+        "services/notifications/settings.py",
+        'if signs_in and self.smtp_tls == "if_offered":',
+        "if False:",
+        (
+            "tests/notifications/test_smtp_in_the_field.py::test_settings_that_would_give_a_secret_away_or_mean_nothing_are_refused",
+        ),
+    ),
+    Mutation(
         "a cancellation in doubt is followed by no change",
         "services/notifications/kinds/place.py",
         "if told.content is None or (told.said is not None and told.said.hash is None):",
@@ -449,5 +550,62 @@ MUTATIONS = (
         "            asked |= concerned_by(heard.kinds) if changed else frozenset()",
         "            asked |= frozenset(Subject)",
         ("tests/notifications/test_concern.py::test_for_one_place_one_kind_is_looked_for_and_nothing_else",),
+    ),
+    Mutation(
+        "who takes an offer too late asks for a place",
+        "services/notifications/state.py",
+        "    asked_for = AskedFor.PLACE if accepts else body.asked_for",
+        "    asked_for = body.asked_for",
+        (
+            "tests/notifications/test_refusal.py::test_who_took_an_offer_too_late_is_told_so_and_nobody_is_for_what_their_coordinator_asked",
+        ),
+    ),
+    Mutation(
+        "who goes by a substitution is told that",
+        "services/notifications/kinds/place.py",
+        "        return sessions.SUBSTITUTED if self.facts.is_substituted else None",
+        "        return None",
+        ("tests/notifications/test_substitution.py",),
+    ),
+    Mutation(
+        "only whoever coordinates a town today is called",
+        "services/notifications/kinds/call.py",
+        "        if session is None or not self.coordinates:",
+        "        if session is None:",
+        (
+            "tests/notifications/test_towns.py::test_whoever_coordinates_a_town_that_is_called_is_told_how_many_may_come_and_until_when",
+        ),
+    ),
+    Mutation(
+        "an answered town is not reminded",
+        "services/notifications/kinds/unanswered.py",
+        "or self.is_answered or",
+        "or",
+        (
+            "tests/notifications/test_towns.py::test_an_answered_town_one_just_called_or_one_not_told_of_the_call_as_it_is_is_not_reminded",
+        ),
+    ),
+    Mutation(
+        "whoever has something in the session hears of no nomination in vain",
+        "services/notifications/kinds/nominated.py",
+        "not is_mailed(its.reason) or _has_something(place):",
+        "not is_mailed(its.reason):",
+        ("tests/notifications/test_towns.py::test_who_came_in_or_has_something_hears_of_that_and_of_no_nomination",),
+    ),
+    Mutation(
+        "of two answers about one person the newer counts",
+        "services/notifications/towns.py",
+        "(before.decided_at, before.nomination_id) <= order:",
+        "True:",
+        (
+            "tests/notifications/test_towns.py::test_of_two_answers_about_one_person_the_newer_counts_in_whatever_order_they_are_heard",
+        ),
+    ),
+    Mutation(
+        "a mail to one town is told from a mail to another",
+        "services/notifications/store.py",
+        "        kind.about == due.c.about,",
+        "        sa.true(),",
+        ("tests/notifications/test_towns.py::test_whoever_coordinates_two_towns_is_told_of_each",),
     ),
 )

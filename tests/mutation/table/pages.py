@@ -119,8 +119,8 @@ MUTATIONS = (
     Mutation(
         "pages escape what they show",
         "shared/web/pages/kit.py",
-        "            autoescape=True,",
-        "            autoescape=False,",
+        "        autoescape=True,",
+        "        autoescape=False,",
         ("tests/enrolment/test_pages.py::test_what_others_wrote_is_shown_as_text_and_never_as_markup",),
     ),
     Mutation(

@@ -233,6 +233,28 @@ CREATE TABLE projection.session (
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 
+CREATE TABLE projection.session_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    phase BIGINT NOT NULL,
+    topic TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    venue TEXT NOT NULL,
+    address TEXT,
+    meetings JSONB NOT NULL,
+    trainers JSONB NOT NULL,
+    certificate_minutes BIGINT,
+    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
+);
+
 CREATE TABLE projection.topic (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -255,7 +277,21 @@ CREATE TABLE projection.town (
     city_id TEXT NOT NULL,
     stage BIGINT NOT NULL,
     name TEXT NOT NULL,
+    outcome TEXT NOT NULL,
     CONSTRAINT town_key PRIMARY KEY (city_id, stage)
+);
+
+CREATE TABLE projection.town_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    city_id TEXT NOT NULL,
+    stage BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    CONSTRAINT town_said_key PRIMARY KEY (city_id, stage, source, version)
 );
 """
 

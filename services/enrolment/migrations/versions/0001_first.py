@@ -254,6 +254,22 @@ CREATE TABLE projection.stage (
     CONSTRAINT stage_key PRIMARY KEY (rule_id)
 );
 
+CREATE TABLE projection.told (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    subject TEXT NOT NULL,
+    about TEXT NOT NULL,
+    type TEXT NOT NULL,
+    body TEXT NOT NULL,
+    said_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT told_key PRIMARY KEY (subject, source, version)
+);
+
+CREATE INDEX told_about ON projection.told (about);
+
 CREATE TABLE projection.topic (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -282,6 +298,25 @@ CREATE TABLE projection.town (
     decided_on DATE NOT NULL,
     CONSTRAINT town_key PRIMARY KEY (city_id, stage)
 );
+
+CREATE TABLE kept.unsaid (
+    request_source TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    since TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    asked_for TEXT NOT NULL,
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    stated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    became TEXT NOT NULL,
+    waits_for TEXT,
+    until TIMESTAMP WITH TIME ZONE,
+    reason TEXT,
+    detail TEXT,
+    CONSTRAINT unsaid_key PRIMARY KEY (request_source, request_id, person_id, since)
+);
+
+CREATE INDEX unsaid_place ON kept.unsaid (session_id, person_id);
 """
 
 

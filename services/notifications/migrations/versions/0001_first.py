@@ -173,6 +173,73 @@ CREATE TABLE projection.place_said (
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
+CREATE TABLE projection.member (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    person_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    from_date DATE NOT NULL,
+    until_date DATE,
+    kind TEXT NOT NULL,
+    CONSTRAINT member_key PRIMARY KEY (person_id, city_id, from_date)
+);
+
+CREATE INDEX member_city ON projection.member (city_id);
+
+CREATE TABLE projection.call (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    places BIGINT NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended TEXT,
+    CONSTRAINT call_key PRIMARY KEY (session_id, city_id)
+);
+
+CREATE INDEX call_heard ON projection.call (heard_at);
+
+CREATE INDEX call_until ON projection.call (until);
+
+CREATE TABLE projection.answered (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    nomination_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    people JSONB NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT answered_key PRIMARY KEY (session_id, nomination_id)
+);
+
+CREATE INDEX answered_heard ON projection.answered (heard_at);
+
+CREATE TABLE projection.nominated (
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    nomination_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    reason TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT nominated_key PRIMARY KEY (session_id, person_id)
+);
+
+CREATE INDEX nominated_heard ON projection.nominated (heard_at);
+
+CREATE INDEX nominated_person ON projection.nominated (person_id);
+
 CREATE TABLE projection.risk (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -282,6 +349,23 @@ CREATE TABLE projection.settled (
 );
 
 CREATE INDEX settled_heard ON projection.settled (heard_at);
+
+CREATE TABLE projection.suppression (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    recipient TEXT NOT NULL,
+    mailbox TEXT NOT NULL,
+    holds BOOLEAN NOT NULL,
+    status TEXT,
+    notice_id TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT suppression_key PRIMARY KEY (recipient)
+);
+
+CREATE INDEX suppression_holds ON projection.suppression (recipient) WHERE holds;
 
 CREATE TABLE projection.told (
     recipient TEXT NOT NULL,

@@ -1,0 +1,191 @@
+"""Reports as pages, for whoever has a token that may read. The figures are those of the API, and each of them opens whom it counts.
+
+A browser asks for a password, and that is the token: the same check as at the API, and nothing is kept on the page or in its address.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import fields
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from services.attendance import reporting
+from services.attendance.counting import Asked, By, Figure
+from services.attendance.reporting import within
+from services.attendance.reports_api import (
+    LinesAsked,
+    PeopleAsked,
+    ReportAsked,
+    ReportShown,
+    hours_of,
+    report_shown,
+)
+from services.attendance.settings import AttendanceSettings
+from shared.contracts.model import Language
+from shared.process.runtime import Runtime
+from shared.web import tokens
+from shared.web.pages.kit import Pages
+from shared.web.pages.words import filters
+
+MOST_BARS = 60
+WIDEST = 360
+
+
+def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+    @routes.get("/report")
+    async def show(request: Request) -> Response:
+        language = pages.language(request)
+        if not await _may_read(request, runtime):
+            return _who_are_you(pages, request, language)
+        query = _query(request)
+        by, asked = _by(query.pop("by", "town")), _asked(ReportAsked, query).asked()
+        report = await report_shown(runtime, by, asked, language)
+        settings = runtime.settings
+        targets = settings.targets if isinstance(settings, AttendanceSettings) else ()
+        async with runtime.engine.connect() as connection:
+            periods = await reporting.progress(connection, targets, asked)
+        return pages.answer(
+            request,
+            "report.html",
+            language,
+            report=report,
+            when=_when(asked, language),
+            rows=[*((row, within(asked, by, row.key)) for row in report.rows), (report.total, asked)],
+            bars=_bars(report),
+            periods=_periods(periods, asked, language),
+            to=lambda by: _address("report", asked, language, by=by),
+            whom=lambda figure, asked: _address(f"report/{figure}", asked, language),
+        )
+
+    @routes.get("/report/{figure}")
+    async def show_whom(request: Request, figure: str) -> Response:
+        language = pages.language(request)
+        if not await _may_read(request, runtime):
+            return _who_are_you(pages, request, language)
+        try:
+            counted = Figure(figure)
+        except ValueError:
+            raise HTTPException(404) from None
+        of_people = counted.is_of_people
+        page = _asked(PeopleAsked if of_people else LinesAsked, {"limit": "1000", **_query(request)})
+        asked = page.asked()
+        people: list[Any] | None = None
+        lines: list[Any] = []
+        async with runtime.engine.connect() as connection:
+            if of_people:
+                found = await reporting.people_of(connection, counted, asked, after=page.after, limit=page.limit)
+                people, last = [_person(one, language) for one in found], found[-1].person_id if found else ""
+            else:
+                listed = await reporting.lines_of(connection, counted, asked, after=page.after, limit=page.limit)
+                lines, last = [_line(one) for one in listed], listed[-1].cursor if listed else ""
+        more = len(people if people is not None else lines) == page.limit
+        return pages.answer(
+            request,
+            "report_people.html",
+            language,
+            when=_when(asked, language),
+            people=people,
+            lines=lines,
+            more=_address(figure, asked, language, after=last, limit=str(page.limit)) if more else None,
+        )
+
+
+async def _may_read(request: Request, runtime: Runtime) -> bool:
+    kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    text = credentials
+    if kind.lower() == "basic":
+        try:
+            text = base64.b64decode(credentials, validate=True).decode("utf-8").partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+    async with runtime.engine.connect() as connection:
+        actor = await tokens.recognise(connection, text)
+    return actor is not None and "read" in actor.scopes
+
+
+def _who_are_you(pages: Pages, request: Request, language: Language) -> Response:
+    answered = pages.answer(request, "report.html", language, status=401, report=None)
+    answered.headers["WWW-Authenticate"] = 'Basic realm="Rollcall", charset="UTF-8"'
+    return answered
+
+
+def _query(request: Request) -> dict[str, str]:
+    return {name: value for name, value in request.query_params.items() if name != "lang" and value}
+
+
+def _by(text: str) -> By:
+    try:
+        return By(text)
+    except ValueError:
+        raise HTTPException(404) from None
+
+
+def _asked(kind: type[Any], query: dict[str, str]) -> Any:
+    try:
+        return kind(**query)
+    except ValidationError:
+        raise HTTPException(422) from None
+
+
+def _address(path: str, asked: Asked, language: Language, **more: str) -> str:
+    """Relative: whoever stands before us serves this service below a path of its own."""
+    said = {one.name: getattr(asked, one.name) for one in fields(asked)}
+    named = {
+        name: value.isoformat() if hasattr(value, "isoformat") else str(value)
+        for name, value in said.items()
+        if value is not None
+    }
+    return f"{path}?{urlencode(named | more | {'lang': language.value})}"
+
+
+def _when(asked: Asked, language: Language) -> str:
+    return filters(language)["moment"](asked.as_of) if asked.as_of else ""
+
+
+def _bars(report: ReportShown) -> list[dict[str, Any]]:
+    if len(report.rows) > MOST_BARS:
+        return []
+    most = max((row.people for row in report.rows), default=0) or 1
+    return [
+        {"name": (row.name or row.key or "–")[:28], "people": row.people, "width": WIDEST * row.people // most}
+        for row in report.rows
+    ]
+
+
+def _periods(periods: list[reporting.Period], asked: Asked, language: Language) -> list[dict[str, Any]]:
+    most = max((max(one.cumulative, one.cumulative_target) for one in periods), default=0) or 1
+    return [
+        {name: getattr(one, name) for name in ("until", "new", "new_target", "cumulative", "cumulative_target")}
+        | {"width": WIDEST * one.cumulative // most, "target_width": WIDEST * one.cumulative_target // most}
+        | {
+            "new_href": _address("report/new_people", _during(asked, one.since, one.until), language),
+            "all_href": _address("report/people", _during(asked, None, one.until), language),
+        }
+        for one in periods
+    ]
+
+
+def _during(asked: Asked, since: Any, until: Any) -> Asked:
+    return Asked(**{one.name: getattr(asked, one.name) for one in fields(asked)} | {"since": since, "until": until})
+
+
+def _person(one: reporting.Human, language: Language) -> list[Any]:
+    moment = filters(language)["moment"]
+    hours = hours_of(one.minutes)
+    times = [moment(one.first_entry_at), moment(one.last_exit_at)]
+    return [_name(one), one.person_id, one.meetings, *times, hours["clock_hours"], hours["teaching_hours"]]
+
+
+def _line(one: reporting.Line) -> list[Any]:
+    minutes = "–" if one.minutes is None else one.minutes
+    return [_name(one), one.person_id, one.session_id, one.meeting_id or "–", one.city_id or "–", minutes]
+
+
+def _name(one: reporting.Human | reporting.Line) -> str:
+    return " ".join(filter(None, (one.given_name, one.family_name))) or "–"

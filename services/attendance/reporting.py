@@ -1,0 +1,416 @@
+"""Reports: one projection behind the page, the CSV, the XLSX and the API, so that they cannot disagree.
+
+Each is one statement over the lines of counting.py. Whoever asks whom a figure counts gets the lines that meet its condition: it cannot
+count others than it shows. SQL that changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, assert_never
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.attendance.counting import (
+    CAME,
+    IS,
+    MOMENT,
+    SUMMED,
+    TAKES_PLACE,
+    Asked,
+    By,
+    Figure,
+    asked_for,
+    begins,
+    humans,
+    key_of,
+    meetings,
+    other_ids,
+    qualified,
+    values,
+)
+from services.attendance.counting import as_of as stood
+from services.attendance.store import PERSON, RECORD, RECORD_SAID, TOPIC
+from services.attendance.targets import Target
+from services.attendance.views import town_names
+from shared.contracts.model import Language
+from shared.contracts.planner import SessionKind
+from shared.postgres.database import any_of
+from shared.values import immutable
+
+MEMORY = "192MB"
+"""For the groups of one report: beyond it Postgres sorts on disk, and takes three times as long."""
+
+
+@immutable
+class Row:
+    """The figures of one group; `key` None: of whom it is not known."""
+
+    key: str | None
+    counts: dict[Figure, int]
+    minutes: int
+
+    @property
+    def rate(self) -> float | None:
+        """Of those awaited about whom something is known, how many percent came. None: nothing is known of anybody."""
+        came = self.counts[Figure.PRESENT] - self.counts[Figure.WITHOUT_PLACE]
+        awaited = came + self.counts[Figure.ABSENT]
+        return round(100 * came / awaited, 1) if awaited else None
+
+
+@immutable
+class Report:
+    """Groups by key, and all of it: a person counts once in that, and once in each group."""
+
+    total: Row
+    rows: tuple[Row, ...]
+
+
+async def report(connection: AsyncConnection, by: By, asked: Asked) -> Report:
+    """The report of one snapshot: the connection's transaction begins here, and reads only."""
+    known = await begin(connection, asked)
+    part = _part(by, asked, merged=bool(known))
+    came_once = part.c.present > 0
+    each_human = sa.select(part.c.human).where(came_once).distinct().subquery()
+    everybody = sa.select(sa.func.count()).select_from(each_human).scalar_subquery()
+    nobody = sa.cast(sa.null(), sa.Text).label("key")
+    total = sa.select(sa.true().label("is_total"), nobody, *_sums(part), everybody.label("people"))
+    grouped: Any = part
+    key: sa.ColumnElement[Any] = part.c.key
+    people: sa.ColumnElement[Any] = sa.func.count().filter(came_once)
+    if by is By.STAGE:
+        in_stage = qualified(asked)
+        grouped = part.outerjoin(in_stage, in_stage.c.city_id == part.c.key)
+        key = sa.cast(in_stage.c.stage, sa.Text)
+        people = sa.func.count(part.c.human.distinct()).filter(came_once)  # For two towns of a stage, perhaps.
+    groups = sa.select(sa.false().label("is_total"), key.label("key"), *_sums(part), people.label("people"))
+    statement = sa.union_all(total, groups.select_from(grouped).group_by(key))
+    found = (await connection.execute(statement, values(asked, known))).all()
+    rows = sorted((_row(one) for one in found if not one.is_total), key=_in_order)
+    return Report(next(_row(one) for one in found if one.is_total), tuple(rows))
+
+
+async def begin(connection: AsyncConnection, asked: Asked) -> dict[str, str]:
+    """Begins a transaction that sees one moment, and says who is who in it."""
+    await connection.execute(sa.text("set transaction isolation level repeatable read, read only"))
+    await connection.execute(sa.text(f"set local work_mem = '{MEMORY}'"))
+    return await humans(connection, asked)
+
+
+def _part(by: By, asked: Asked, *, merged: bool) -> sa.CTE:
+    """What each person has in each group. Of stages the towns are the groups here: one may have qualified in several."""
+    lines = asked_for(asked, by, merged=merged, dated=False)
+    line = lines.line
+    key = sa.cast(key_of(by, line, lines.session), sa.Text).label("key")
+    count = sa.func.count()
+    statement = sa.select(
+        key,
+        line.c.human,
+        *(count.filter(IS[figure](line.c)).label(figure.value) for figure in SUMMED),
+        sa.func.sum(line.c.minutes).filter(IS[Figure.PRESENT](line.c)).label("minutes"),
+    )
+    return statement.select_from(lines.joined).where(*lines.conditions).group_by(sa.text("1, 2")).cte("part")
+
+
+def _sums(part: sa.CTE) -> list[sa.ColumnElement[Any]]:
+    named = [*(figure.value for figure in SUMMED), "minutes"]
+    return [sa.cast(sa.func.coalesce(sa.func.sum(part.c[name]), 0), sa.BigInteger).label(name) for name in named]
+
+
+def _row(one: Any) -> Row:
+    counts = {figure: int(getattr(one, figure.value)) for figure in (*SUMMED, Figure.PEOPLE)}
+    return Row(one.key, counts, int(one.minutes))
+
+
+def _in_order(row: Row) -> tuple[bool, int, str]:
+    key = row.key or ""
+    return row.key is None, int(key) if key.isdecimal() else 0, key
+
+
+def within(asked: Asked, by: By, key: str | None) -> Asked:
+    """What is asked of one group of a report: its figures count those lines."""
+    if key is None:
+        return replace(asked, is_unknown=by)
+    match by:
+        case By.TOWN:
+            return replace(asked, city_id=key)
+        case By.STAGE:
+            return replace(asked, stage=int(key))
+        case By.PHASE:
+            return replace(asked, phase=int(key))
+        case By.KIND:
+            return replace(asked, kind=SessionKind(key))
+        case By.TOPIC:
+            return replace(asked, topic=key)
+        case By.SESSION:
+            return replace(asked, session_id=key)
+        case By.PERSON:
+            return replace(asked, person_id=key)
+        case never:
+            assert_never(never)
+
+
+# --- whom a figure counts ------------------------------------------------------------------------
+
+
+@immutable
+class Line:
+    """A place, or a person at a meeting, that a figure counts."""
+
+    session_id: str
+    meeting_id: str | None
+    """None: it is a place."""
+    person_id: str
+    human: str
+    """Who that is, if they have had several ids."""
+    given_name: str | None
+    family_name: str | None
+    city_id: str | None
+    state: str | None
+    with_place: bool
+    minutes: int | None
+    entry_at: dt.datetime | None
+    exit_at: dt.datetime | None
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.session_id}/{self.meeting_id or ''}/{self.person_id}"
+
+
+async def lines_of(
+    connection: AsyncConnection, figure: Figure, asked: Asked, *, after: str = "", limit: int
+) -> list[Line]:
+    """Exactly the lines that a figure counts, in the order of their ids; the next page begins `after` the cursor of the last."""
+    known = await begin(connection, asked)
+    lines = asked_for(asked, None, merged=bool(known), dated=True)
+    line = lines.line.c
+    order = (line.session_id, sa.func.coalesce(line.meeting_id, ""), line.person_id)
+    statement = (
+        sa.select(
+            *(line[name] for name in ("session_id", "meeting_id", "person_id", "human")),
+            PERSON.c.given_name,
+            PERSON.c.family_name,
+            *(line[name] for name in ("city_id", "state", "with_place", "minutes", "entry_at", "exit_at")),
+        )
+        .select_from(lines.joined.outerjoin(PERSON, PERSON.c.person_id == line.human))
+        .where(IS[figure](line), *lines.conditions)
+        .order_by(*order)
+        .limit(limit)
+    )
+    if after:
+        session_id, meeting_id, person_id = after.split("/")
+        statement = statement.where(sa.tuple_(*order) > sa.tuple_(session_id, meeting_id, person_id))
+    found = await connection.execute(statement, values(asked, known))
+    return [Line(*tuple(one)) for one in found]
+
+
+@immutable
+class Human:
+    """Somebody who came, once, whatever ids they have had."""
+
+    person_id: str
+    given_name: str | None
+    family_name: str | None
+    meetings: int
+    minutes: int
+    first_entry_at: dt.datetime
+    last_exit_at: dt.datetime
+
+
+async def people_of(
+    connection: AsyncConnection, figure: Figure, asked: Asked, *, after: str = "", limit: int
+) -> list[Human]:
+    """Exactly the people whom a figure counts, by id, with when they first came and last left."""
+    known = await begin(connection, asked)
+    is_new = figure is Figure.NEW_PEOPLE
+    first = _first_and_last(asked, merged=bool(known), whole=is_new)
+    statement = (
+        sa.select(
+            first.c.human,
+            PERSON.c.given_name,
+            PERSON.c.family_name,
+            first.c.meetings,
+            first.c.minutes,
+            first.c.first_at,
+            first.c.last_at,
+        )
+        .select_from(first.outerjoin(PERSON, PERSON.c.person_id == first.c.human))
+        .where(first.c.human > after, *(_in_period(first.c.day_at, asked) if is_new else ()))
+        .order_by(first.c.human)
+        .limit(limit)
+    )
+    return [Human(*one) for one in await connection.execute(statement, values(asked, known))]
+
+
+def _first_and_last(asked: Asked, *, merged: bool, whole: bool) -> sa.Subquery:
+    """Of everybody who came, when first and when last. `whole`: ever, whatever the period."""
+    lines = asked_for(asked, None, merged=merged, dated=True, whole=whole)
+    line = lines.line.c
+    return (
+        sa.select(
+            line.human,
+            sa.func.count().label("meetings"),
+            sa.cast(sa.func.coalesce(sa.func.sum(line.minutes), 0), sa.BigInteger).label("minutes"),
+            sa.func.min(line.entry_at).label("first_at"),
+            sa.func.max(line.exit_at).label("last_at"),
+            sa.func.min(line.day_at).label("day_at"),
+        )
+        .select_from(lines.joined)
+        .where(IS[Figure.PEOPLE](line), *lines.conditions)
+        .group_by(line.human)
+        .subquery("first")
+    )
+
+
+def _in_period(day: sa.ColumnElement[Any], asked: Asked) -> list[sa.ColumnElement[bool]]:
+    since = [day >= begins(asked.since)] if asked.since else []
+    return [*since, *([day < begins(asked.until + dt.timedelta(days=1))] if asked.until else [])]
+
+
+# --- targets -------------------------------------------------------------------------------------
+
+
+@immutable
+class Period:
+    """What came of a target, and of all up to it."""
+
+    since: dt.date | None
+    until: dt.date
+    new: int
+    new_target: int
+    cumulative: int
+    cumulative_target: int
+
+
+async def progress(connection: AsyncConnection, targets: Sequence[Target], asked: Asked) -> list[Period]:
+    """New and cumulative people of each target's period; the period that was asked for plays no part."""
+    if not targets:
+        return []
+    known = await begin(connection, asked)
+    first = _first_and_last(asked, merged=bool(known), whole=True)
+    by_then = [
+        sa.func.count().filter(first.c.day_at < begins(one.until + dt.timedelta(days=1))).label(f"by_{number}")
+        for number, one in enumerate(targets)
+    ]
+    counted = (await connection.execute(sa.select(*by_then).select_from(first), values(asked, known))).one()
+    periods: list[Period] = []
+    since, before, wanted = None, 0, 0
+    for target, people in zip(targets, counted, strict=True):
+        wanted += target.people
+        periods.append(Period(since, target.until, people - before, target.people, people, wanted))
+        since, before = target.until + dt.timedelta(days=1), people
+    return periods
+
+
+# --- trainers ------------------------------------------------------------------------------------
+
+
+@immutable
+class Delivered:
+    """A meeting that somebody has held: it is over, its session takes place, and somebody was seen there."""
+
+    trainer_id: str
+    session_id: str
+    meeting_id: str
+    topic: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    minutes: int
+
+
+@immutable
+class Trainer:
+    """What somebody has held; of several trainers each has held it."""
+
+    trainer_id: str
+    given_name: str | None
+    family_name: str | None
+    meetings: int
+    minutes: int
+
+
+def _delivered(asked: Asked, *, merged: bool) -> sa.Subquery:
+    meeting = meetings(asked)
+    record = stood(RECORD, RECORD_SAID, asked, "session_id", "meeting_id", "state")
+    seen = sa.select(record.c.session_id, record.c.meeting_id).where(record.c.state.in_(CAME)).distinct().subquery()
+    trainer = sa.func.jsonb_array_elements_text(meeting.c.trainers).table_valued(
+        sa.column("value", sa.Text), name="trainer"
+    )
+    each = trainer.lateral()
+    conditions = [meeting.c.state.in_(TAKES_PLACE), meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT)]
+    human: Any = each.c.value
+    same = sa.and_(seen.c.session_id == meeting.c.session_id, seen.c.meeting_id == meeting.c.meeting_id)
+    joined: Any = meeting.join(seen, same).join(each, sa.true())
+    if merged:
+        others = other_ids()
+        joined = joined.outerjoin(others, others.c.person_id == each.c.value)
+        human = sa.func.coalesce(others.c.into_id, each.c.value)
+    length = sa.func.extract("epoch", meeting.c.ends_at - meeting.c.starts_at) / 60
+    return (
+        sa.select(
+            human.label("trainer_id"),
+            *(meeting.c[name] for name in ("session_id", "meeting_id", "topic", "starts_at", "ends_at")),
+            sa.cast(sa.func.floor(length), sa.BigInteger).label("minutes"),
+        )
+        .select_from(joined)
+        .where(*conditions, *_in_period(meeting.c.starts_at, asked))
+        .distinct()
+        .subquery("delivered")
+    )
+
+
+async def trainers(connection: AsyncConnection, asked: Asked, now: dt.datetime) -> list[Trainer]:
+    """Delivered hours by trainer: of the period, and of nothing else that may be asked for."""
+    known = await begin(connection, asked)
+    held = _delivered(asked, merged=bool(known))
+    statement = (
+        sa.select(
+            held.c.trainer_id,
+            PERSON.c.given_name,
+            PERSON.c.family_name,
+            sa.func.count(),
+            sa.cast(sa.func.sum(held.c.minutes), sa.BigInteger),
+        )
+        .select_from(held.outerjoin(PERSON, PERSON.c.person_id == held.c.trainer_id))
+        .group_by(held.c.trainer_id, PERSON.c.given_name, PERSON.c.family_name)
+        .order_by(held.c.trainer_id)
+    )
+    found = await connection.execute(statement, values(asked, known) | {"over_at": asked.as_of or now})
+    return [Trainer(*one) for one in found]
+
+
+async def meetings_of(connection: AsyncConnection, trainer_id: str, asked: Asked, now: dt.datetime) -> list[Delivered]:
+    """Exactly the meetings whose hours a trainer has."""
+    known = await begin(connection, asked)
+    held = _delivered(asked, merged=bool(known))
+    human = known.get(trainer_id, trainer_id)
+    statement = sa.select(*held.c).where(held.c.trainer_id == human).order_by(held.c.starts_at, held.c.session_id)
+    found = await connection.execute(statement, values(asked, known) | {"over_at": asked.as_of or now})
+    return [Delivered(*one) for one in found]
+
+
+# --- what groups are called ----------------------------------------------------------------------
+
+
+async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], language: Language) -> dict[str, str]:
+    """What groups are called today; one that has no name, or has it no longer, is left out."""
+    match by:
+        case By.TOWN:
+            return await town_names(connection, keys)
+        case By.PERSON:
+            person = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
+            rows = await connection.execute(person.where(any_of(PERSON.c.person_id, "keys")), {"keys": list(keys)})
+            return {one[0]: name for one in rows if (name := " ".join(filter(None, one[1:])))}
+        case By.TOPIC:
+            called = {Language.PL: TOPIC.c.name_pl, Language.EN: TOPIC.c.name_en}[language]
+            topics = (
+                sa.select(TOPIC.c.topic, called).where(any_of(TOPIC.c.topic, "keys")).order_by(TOPIC.c.rule_id.desc())
+            )
+            return {one[0]: one[1] for one in await connection.execute(topics, {"keys": list(keys)})}
+        case By.STAGE | By.PHASE | By.KIND | By.SESSION:
+            return {}
+        case never:
+            assert_never(never)

@@ -1,0 +1,153 @@
+"""How somebody stood in a session at a moment, in one sentence's worth: the end of the chain. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from services.enrolment.placing import What
+from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
+from shared.contracts.directory import last_day_after
+from shared.contracts.enrolment import EnrolmentRefused, PlaceState, Standing, standing_after
+from shared.contracts.planner import SessionFact, SessionKind, SessionStanding, session_standing_after
+from shared.values import immutable
+
+
+class Fate(StrEnum):
+    """How it stood."""
+
+    HAS_PLACE = "has_place"
+    HAS_OFFER = "has_offer"
+    WAITS = "waits"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+    CALLED_OFF = "called_off"
+    """There is a place, or a place in line, and the session is cancelled."""
+    DRAFT = "draft"
+    """Likewise, and the session is being planned."""
+    HELD = "held"
+    """A request waits for something."""
+    SET_ASIDE = "set_aside"
+    ERASED = "erased"
+    NOT_IN_TEAM = "not_in_team"
+    """The session is for a town's team, in which nothing says that the person is."""
+    NOT_BY_RULE = "not_by_rule"
+    """The session is for a town's team, of which they are, and no rule has given a place."""
+    NOBODY_ASKED = "nobody_asked"
+    SESSION_UNKNOWN = "session_unknown"
+    PERSON_UNKNOWN = "person_unknown"
+
+
+@immutable
+class Verdict:
+    """How somebody stood, and the line that says why."""
+
+    fate: Fate
+    standing: Standing
+    decisive: Step | None = None
+    line: InLine | None = None
+    city_id: str | None = None
+
+
+def session_of(steps: Sequence[Step]) -> SessionFact | None:
+    """The session as it stood at the end of the chain."""
+    stated = _last(steps, lambda step: step.what.value.startswith("session_"))
+    return stated.body if stated else None
+
+
+def verdict(known: Known, at: dt.datetime) -> Verdict:
+    """How it stood then, by what had been said."""
+    steps = chain(known, at)
+    session, place = session_of(steps), _last(steps, _is_of_place)
+    standing = standing_after(place.body) if place else Standing.NONE
+    if place is not None and standing.is_active:
+        state = session_standing_after(session) if session else SessionStanding.SCHEDULED
+        fate = _of_active(standing, state)
+        return Verdict(fate, standing, _why_active(steps, place), line_at(known, at))
+    held = _open_hold(known, steps, at)
+    if held is not None:
+        return Verdict(Fate.HELD, standing, held)
+    refused = _last(steps, lambda step: step.what in (What.REFUSED, What.NOMINATION_REFUSED))
+    if place is not None and standing == Standing.WITHDRAWN:
+        gone = _last(steps, lambda step: step.what is What.WITHDRAWN) or place
+        return Verdict(Fate.WITHDRAWN, standing, gone)
+    if refused is not None:
+        return Verdict(Fate.REFUSED, standing, refused)
+    aside = _last(steps, lambda step: step.what is What.REQUEST_SET_ASIDE)
+    if aside is not None:
+        return Verdict(Fate.SET_ASIDE, standing, aside)
+    return _nothing(steps, session)
+
+
+def _is_of_place(step: Step) -> bool:
+    return isinstance(step.body, PlaceState)
+
+
+def _last(steps: Sequence[Step], fits: Any) -> Step | None:
+    return next((step for step in reversed(steps) if fits(step)), None)
+
+
+def _why_active(steps: Sequence[Step], place: Step) -> Step:
+    """The line that gave what they have: not the one that says a reply to it, or that a later request was refused."""
+    standing = standing_after(place.body)
+    found = place
+    for step in reversed([one for one in steps if _is_of_place(one)]):
+        if isinstance(step.body, EnrolmentRefused):
+            continue
+        if standing_after(step.body) != standing:
+            break
+        found = step
+    return found
+
+
+def _of_active(standing: Standing, session: SessionStanding) -> Fate:
+    if session == SessionStanding.CANCELLED:
+        return Fate.CALLED_OFF
+    if session == SessionStanding.DRAFT:
+        return Fate.DRAFT
+    return {Standing.ENROLLED: Fate.HAS_PLACE, Standing.OFFERED: Fate.HAS_OFFER}.get(standing, Fate.WAITS)
+
+
+def _open_hold(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:
+    """The request that was heard last of those that were held then, and not decided."""
+    done = set(answered_by(known, at))
+    newest: dict[tuple[str, str], Step] = {}
+    for step in steps:
+        if step.request is not None and step.what in (
+            What.REQUEST_HELD,
+            What.REQUEST_SET_ASIDE,
+            What.REQUEST_UNCHANGED,
+        ):
+            newest[step.request.source, step.request.id] = step
+    return _last([step for key, step in newest.items() if key not in done], lambda step: step.what is What.REQUEST_HELD)
+
+
+def _nothing(steps: Sequence[Step], session: SessionFact | None) -> Verdict:
+    """Why nothing at all was said of a place."""
+    whats = {step.what for step in steps}
+    if session is None:
+        return Verdict(Fate.SESSION_UNKNOWN, Standing.NONE)
+    if What.PERSON_ERASED in whats:
+        return Verdict(Fate.ERASED, Standing.NONE, _last(steps, lambda step: step.what is What.PERSON_ERASED))
+    if not whats & {What.PERSON_KNOWN, What.JOINED_TEAM, What.LEAVES_TEAM}:
+        return Verdict(Fate.PERSON_UNKNOWN, Standing.NONE)
+    if session.kind != SessionKind.SUPPLEMENTARY:
+        return Verdict(Fate.NOBODY_ASKED, Standing.NONE)
+    member = _member(steps, session)
+    return Verdict(Fate.NOT_BY_RULE if member else Fate.NOT_IN_TEAM, Standing.NONE, member, city_id=session.city_id)
+
+
+def _member(steps: Sequence[Step], session: SessionFact) -> Step | None:
+    """The line that says that the person is in the session's team on its days, if one does."""
+    days = [meeting.starts_local.date() for meeting in session.meetings]
+    memberships = {}
+    for step in steps:
+        if step.what in (What.JOINED_TEAM, What.LEAVES_TEAM) and step.city_id == session.city_id:
+            memberships[step.body.from_date] = step
+    for step in memberships.values():
+        until = last_day_after(step.body)
+        if step.body.from_date <= max(days) and (until is None or until >= min(days)):
+            return step
+    return None

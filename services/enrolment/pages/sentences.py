@@ -1,0 +1,52 @@
+"""What the lines of a chain say in each language: from the same templates and codes as the pages."""
+
+from __future__ import annotations
+
+import functools
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.enrolment.fates import Verdict
+from services.enrolment.why import Step
+from shared.contracts.model import Language
+from shared.contracts.planner import SessionFact
+from shared.contracts.selection import outcome_after
+from shared.web.pages.kit import KIT, environment
+
+_HERE = Path(__file__).parent
+
+
+@functools.cache
+def _template(language: Language) -> Any:
+    made = environment(language, [_HERE, KIT])
+    made.globals["outcome"] = lambda body: outcome_after(body).value
+    return made.get_template("why.html").module
+
+
+def line(step: Step, towns: Mapping[str, str], steps: Sequence[Step]) -> dict[str, str]:
+    """The sentence of one line of the chain, by language."""
+    session = _stated(step, steps)
+    return {one.value: _text(_template(one).line(step, _town(step.city_id, towns), session)) for one in Language}
+
+
+def verdict(found: Verdict, towns: Mapping[str, str]) -> dict[str, str]:
+    """How it stood, by language."""
+    return {one.value: _text(_template(one).verdict(found, _town(found.city_id, towns), None)) for one in Language}
+
+
+def _stated(step: Step, steps: Sequence[Step]) -> SessionFact | None:
+    """The statement of the session that something was decided by; where that is not said, the newest known then."""
+    stated = [one for one in steps if one.what.value.startswith("session_") and one.heard_at <= step.heard_at]
+    by = [one for one in stated if (one.event_id, one.version) == (step.statement, step.statement_version)]
+    newest = (by or stated)[-1:]
+    return newest[0].body if newest else None
+
+
+def _town(city_id: str | None, towns: Mapping[str, str]) -> str:
+    return towns.get(city_id, city_id) if city_id else "–"
+
+
+def _text(rendered: object) -> str:
+    return " ".join(html.unescape(str(rendered)).split())

@@ -1,0 +1,91 @@
+"""What others had said by a moment, and which of it held then. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from services.enrolment.history import Told
+from shared.contracts import EVENTS
+from shared.contracts.directory import MembershipFact, PersonErased, PersonFact, PersonMerged
+from shared.contracts.enrolment import PlaceFact
+from shared.contracts.model import members
+from shared.contracts.planner import SessionFact
+from shared.contracts.selection import CityFact
+from shared.state.ownership import Verdict, by_claim
+from shared.state.succession import Handover, Succession
+
+OF_TOWNS = frozenset(kind.type_name() for kind in members(CityFact))
+OF_TEAMS = frozenset(kind.type_name() for kind in members(MembershipFact))
+OF_SESSIONS = frozenset(kind.type_name() for kind in members(SessionFact))
+OF_PEOPLE = frozenset(kind.type_name() for kind in members(PersonFact))
+OF_PLACES = frozenset(kind.type_name() for kind in members(PlaceFact))
+
+
+def body_of(told: Told) -> Any:
+    return EVENTS[told.type].model_validate_json(told.body)
+
+
+def that_held(told: Iterable[Told], handovers: Iterable[Handover], at: dt.datetime) -> list[Told]:
+    """The statements that were news when they were heard, by all that had been said of takeovers by then; in the order of hearing."""
+    by_then = [one for one in handovers if one.said_at <= at]
+    newest: dict[str, Told] = {}
+    found = []
+    for one in sorted(told, key=lambda one: (one.heard_at, one.version, one.event_id)):
+        if one.heard_at <= at and _is_news(newest.get(one.subject), one, by_then):
+            newest[one.subject] = one
+            found.append(one)
+    return found
+
+
+def _is_news(before: Told | None, one: Told, handovers: Sequence[Handover]) -> bool:
+    if before is None or one.type == PersonErased.type_name():
+        return True
+    if before.type == PersonErased.type_name():
+        return False
+    if before.source == one.source:
+        return one.version >= before.version
+    succession = Succession(handovers, EVENTS[one.type].stream)
+    claim = succession.claim(one.source, one.heard_at, against=before.source, said_at=before.heard_at)
+    return by_claim(claim, all_rules_known=True) is Verdict.NEWER
+
+
+def newest_of(held: Iterable[Told]) -> list[Told]:
+    """Of each thing what was said last."""
+    return list({one.subject: one for one in held}.values())
+
+
+def also_known_as(told: Iterable[Told], ids: Sequence[str]) -> list[str]:
+    """The other ids of the same human, as was ever said, that are not among these."""
+    merged = [body_of(one) for one in told if one.type == PersonMerged.type_name()]
+    return sorted({one.person_id for one in merged if one.into_person_id in ids} - {*ids})
+
+
+def ids_of(held: Iterable[Told], person_id: str) -> list[str]:
+    """All ids of one human, by what was said last of each; who went into somebody else keeps their own alone."""
+    newest, ids = newest_of(held), [person_id]
+    while also := also_known_as(newest, ids):
+        ids += also
+    return ids
+
+
+def person_named(told: Told) -> str | None:
+    """Whom a statement about a person, or about their team, names."""
+    return told.subject.split("/")[1] if told.type in OF_PEOPLE | OF_TEAMS else None
+
+
+def about_person(held: Sequence[Told], person_id: str) -> list[Told]:
+    """Of these, what is about the person under any of their ids, and about nobody else."""
+    ids = {*ids_of(held, person_id)}
+    return [one for one in held if (named := person_named(one)) is None or named in ids]
+
+
+def towns_named(held: Iterable[Told]) -> set[str]:
+    """The towns in whose teams the person was said to be."""
+    return {body_of(one).city_id for one in held if one.type in OF_TEAMS}
+
+
+def town_names(held: Iterable[Told]) -> Mapping[str, str]:
+    """The towns by what they were called last."""
+    return {body.city_id: body.name for body in (body_of(one) for one in held if one.type in OF_TOWNS)}

@@ -1,0 +1,168 @@
+"""What mails to a town's coordinators have in common: who they are, and what is known of the call to nominate and of the town's team.
+
+A coordinator is whom the directory says to be in a town's team as its coordinator today. Of several each is written to.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from services.notifications.kinds import sessions
+from services.notifications.kinds.kind import Reading, Scope
+from services.notifications.kinds.matters import OfSession
+from services.notifications.ledger import OpenNotice
+from services.notifications.letters import BriefMail
+from services.notifications.state import Session
+from services.notifications.tables import (
+    ANSWERED,
+    CALL,
+    CONTACT,
+    MEMBER,
+    NOW,
+    OPEN,
+    PERSON,
+    SESSION,
+    SETTLED,
+    TOLD,
+    TOWN,
+    WRITTEN_TO,
+    digest,
+)
+from services.notifications.towns import PROGRAMME_ZONE
+from services.notifications.untold import Difference
+from shared.contracts.directory import MemberKind
+from shared.values import immutable
+
+MOST_NAMED = 60
+"""As many of a team as may be nominated at once."""
+
+
+@immutable
+class OfTown(OfSession):
+    """Something about a town's places in one session, for its coordinators."""
+
+    coordinates: bool
+    """Whether whoever is written to coordinates the town today."""
+    town_name: str | None
+
+    @property
+    def waits_for(self) -> str | None:
+        return self.facts.waits_for or ("town" if self.town_name is None else None)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        return BriefMail.of(self.facts, notice, found)
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+TODAY = sa.cast(sa.func.timezone(PROGRAMME_ZONE, NOW), sa.Date)
+COORDINATOR = (
+    sa.select(MEMBER.c.person_id, MEMBER.c.city_id)
+    .where(MEMBER.c.kind == MemberKind.COORDINATOR)
+    .distinct()
+    .subquery("coordinator")
+)
+"""Whoever is or was one: who is no longer is written to no more."""
+_its = MEMBER.alias("its")
+COORDINATES = sa.exists().where(
+    _its.c.person_id == COORDINATOR.c.person_id,
+    _its.c.city_id == COORDINATOR.c.city_id,
+    _its.c.kind == MemberKind.COORDINATOR,
+    _its.c.from_date <= TODAY,
+    sa.or_(_its.c.until_date.is_(None), _its.c.until_date >= TODAY),
+)
+_its_town = TOWN.alias("its_town")
+TOWN_NAME = (
+    sa.select(_its_town.c.name)
+    .where(_its_town.c.city_id == COORDINATOR.c.city_id)
+    .order_by(_its_town.c.stage.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+UNKNOWN = sessions.UNKNOWN | {
+    "town": sa.or_(sessions.UNKNOWN["town"], ~sa.exists().where(TOWN.c.city_id == COORDINATOR.c.city_id))
+}
+MADE_OF = digest(*WRITTEN_TO, sessions.CITY_NAME, *sessions.TOPIC_NAMES, TOWN_NAME, sessions.RELEASE)
+_mate, _who = MEMBER.alias("mate"), PERSON.alias("who")
+_starts = sa.cast(sa.func.timezone(PROGRAMME_ZONE, SESSION.c.starts_at), sa.Date)
+_named = (
+    sa.select(sa.func.concat_ws(" ", _who.c.given_name, _who.c.family_name).label("name"), _who.c.family_name)
+    .where(_who.c.person_id == _mate.c.person_id, ~_who.c.erased, _who.c.merged_into.is_(None))
+    .where(_mate.c.city_id == COORDINATOR.c.city_id)
+    .where(_mate.c.from_date <= _starts, sa.or_(_mate.c.until_date.is_(None), _mate.c.until_date >= _starts))
+    .distinct()
+    .order_by(_who.c.family_name, sa.text("name"))
+    .limit(MOST_NAMED)
+    .correlate(COORDINATOR, SESSION)
+    .subquery("named_of_team")
+)
+TEAM = sa.select(
+    sa.func.array_agg(aggregate_order_by(_named.c.name, _named.c.family_name, _named.c.name), type_=sa.ARRAY(sa.Text()))
+).scalar_subquery()
+"""The people of the town's team on the day on which the session begins, by name, as far as they are known."""
+
+
+def scope_of(table: sa.Table) -> Scope:
+    """Of rows about a session and a town, for each of its coordinators."""
+    recipient = COORDINATOR.c.person_id
+    pairs = sa.select(recipient, table.c.session_id).join(table, table.c.city_id == COORDINATOR.c.city_id)
+    key = sa.func.split_part(OPEN.c.about, "/", 2)
+    return Scope(
+        keys=sa.join(table, COORDINATOR, COORDINATOR.c.city_id == table.c.city_id),
+        recipient=recipient,
+        key=table.c.session_id,
+        news={
+            table: pairs.where(sessions.is_news(table)),
+            SESSION: pairs.join(SESSION, SESSION.c.session_id == table.c.session_id).where(sessions.is_news(SESSION)),
+            SETTLED: pairs.join(SETTLED, SETTLED.c.session_id == table.c.session_id).where(sessions.is_news(SETTLED)),
+            **sessions.news_of_people(pairs, recipient),
+        },
+        soon={table: sa.exists().where(table.c.session_id == key, sessions.is_news(table))},
+    )
+
+
+def around(found: sa.FromClause, table: sa.Table, about: sa.ColumnElement[str]) -> sa.FromClause:
+    """`found` holds the table and its coordinators."""
+    return (
+        found.join(SESSION, SESSION.c.session_id == table.c.session_id)
+        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == COORDINATOR.c.person_id, TOLD.c.about == about))
+        .outerjoin(CONTACT, CONTACT.c.person_id == COORDINATOR.c.person_id)
+        .outerjoin(SETTLED, sessions.IS_SETTLED)
+    )
+
+
+CALLS, ANSWERS = scope_of(CALL), scope_of(ANSWERED)
+READ = (
+    *SESSION.c,
+    sessions.CITY_NAME,
+    *sessions.TOPIC_NAMES,
+    SETTLED.c.event_id.is_not(None),
+    COORDINATES,
+    TOWN_NAME,
+)
+
+
+def read(reading: Reading) -> tuple[sessions.Facts, bool, str | None]:
+    """What `READ` selected."""
+    session = reading.next(Session)
+    city_name, name_pl, name_en, settled, coordinates, town_name = reading.values(6)
+    names = (name_pl, name_en) if name_pl else None
+    return sessions.Facts(None, session, city_name, names, settled), coordinates, town_name
+
+
+# --- who has none ---------------------------------------------------------------------------
+
+_somebody = sa.exists().where(
+    _its.c.city_id == CALL.c.city_id,
+    _its.c.kind == MemberKind.COORDINATOR,
+    _its.c.from_date <= TODAY,
+    sa.or_(_its.c.until_date.is_(None), _its.c.until_date >= TODAY),
+)
+CALLS_FOR_NOBODY = (
+    sa.select(sa.func.count())
+    .select_from(CALL)
+    .join(SESSION, SESSION.c.session_id == CALL.c.session_id)
+    .where(CALL.c.ended.is_(None), CALL.c.until > NOW, ~_somebody)
+)
+"""Open calls of towns whose coordinator nobody knows: nobody is told of them."""

@@ -1,0 +1,487 @@
+"""Why somebody has, had or lacks a place: the chain of each fate, with the numbers of then, and what was known at any moment of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from services.enrolment.explanation import ExplainedStep, Explanation
+from services.enrolment.history import Told, Unsaid
+from shared.contracts.directory import PersonMerged, PersonRegistered
+from shared.contracts.enrolment import ParticipantEnrolled, RefusalReason
+from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
+from shared.contracts.selection import CityWithdrawn
+from shared.testing import NOON, body_of
+from tests.enrolment.explained import fate, last, lines, why
+from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
+
+SECOND, HOUR = dt.timedelta(seconds=1), dt.timedelta(hours=1)
+OFFERS: dict[str, Any] = {"free_places": "offered", "offer_hours": 48}
+
+
+def code(step: ExplainedStep) -> str | None:
+    return step.reason
+
+
+def numbers(step: ExplainedStep) -> tuple[int, int]:
+    """Seats, and how many of them were taken."""
+    assert step.numbers is not None
+    return step.numbers.seats, step.numbers.taken
+
+
+def position(answer: Explanation) -> tuple[int, int] | None:
+    line = answer.verdict.line
+    return (line.position, line.waiting) if line else None
+
+
+# --- places ---------------------------------------------------------------------------------
+
+
+def test_a_member_of_the_team_has_a_place_by_the_team_rule(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=4)
+    answer = why(office, "anna")
+    assert (answer.verdict.fate, lines(answer)) == ("has_place", ["by_team"])
+    assert [step.what for step in answer.steps] == ["town", "joined_team", "session_scheduled", "by_team"]
+    given = last(answer, "by_team")
+    assert numbers(given) == (4, 4), "the whole team came at once"
+    assert given.statement == given.caused_by == last(answer, "session_scheduled").event_id
+    assert answer.verdict.decisive == given.event_id == office.place("anna").event_id
+
+
+def test_whoever_asked_while_a_seat_was_free_has_it_by_request(office: Office) -> None:
+    office.session()
+    office.ask("anna", at=NOON - SECOND, event_id="r-1")
+    given = last(why(office, "anna"), "by_request")
+    assert numbers(given) == (2, 1)
+    assert given.request is not None
+    assert (given.request.source, given.request.id, given.request.asked_at) == ("urn:portal", "r-1", NOON - SECOND)
+    assert given.sentence.en == "A place, because it was asked for and a seat was free. Seats taken: 1 of 2."
+    assert given.sentence.pl == "Miejsce przyznane na prośbę: było wolne. Zajęte miejsca: 1 z 2."
+
+
+def test_a_nominated_person_has_a_place_for_the_town_that_nominated_them(office: Office) -> None:
+    office.session(nominations_until="2026-11-20T11:00:00Z")
+    office.nominate("anna", "bartek")
+    answer = why(office, "anna")
+    assert lines(answer) == ["called", "by_nomination", "nominated"]
+    assert last(answer, "by_nomination").sentence.en.startswith("A place, because Augustów nominated the person")
+    assert last(answer, "called").until == dt.datetime(2026, 11, 20, 11, tzinfo=dt.UTC)
+
+
+def test_whoever_waits_is_told_why_and_where_in_line_and_hears_of_a_promotion(office: Office) -> None:
+    office.session(capacity=1)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON + number * SECOND, now=NOON + number * SECOND)
+    waits = last(why(office, "celina"), "waitlisted")
+    assert (waits.because, numbers(waits), waits.line.position if waits.line else 0) == ("full", (1, 1), 2)
+    assert position(why(office, "celina")) == (2, 2)
+    office.withdraw("anna", at=NOON + HOUR, now=NOON + HOUR)
+    assert position(why(office, "celina")) == (1, 1), "it moves with what becomes of others"
+    assert position(why(office, "celina", at=NOON + 2 * SECOND)) == (2, 2)
+    promoted = why(office, "bartek")
+    assert (promoted.verdict.fate, lines(promoted)) == ("has_place", ["waitlisted", "promoted"])
+
+
+def test_a_town_that_has_its_share_is_why_somebody_waits_beside_free_seats(office: Office) -> None:
+    office.session(capacity=10, places_per_town=1)
+    office.ask("anna")
+    office.ask("bartek")
+    waits = last(why(office, "bartek"), "waitlisted")
+    assert waits.because == "share"
+    assert waits.numbers is not None and (waits.numbers.taken_by_town, waits.numbers.places_per_town) == (1, 1)
+    assert waits.sentence.en == (
+        "On the waiting list: the town's share was taken. Seats taken: 1 of 10. By the town: 1 of 1. In line: 1 of 1."
+    )
+
+
+def test_before_a_session_begins_no_seat_is_given_and_that_is_why_somebody_waits_on(office: Office) -> None:
+    office.session(capacity=1, freeze_hours=24)
+    office.ask("anna")
+    office.ask("bartek")
+    office.gives_extra("bartek", at=START - HOUR, now=START - HOUR)
+    assert lines(why(office, "bartek")) == ["waitlisted", "extra_place"]
+    office.withdraw("anna", at=START - HOUR, now=START - HOUR)
+    gone = last(why(office, "anna"), "withdrawn")
+    assert gone.numbers is not None and not gone.numbers.are_given
+
+
+def test_an_offer_that_is_declined_or_passes_ends_the_chain_until_the_person_asks_again(office: Office) -> None:
+    office.session(capacity=1, **OFFERS)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON + number * SECOND, now=NOON + number * SECOND)
+    office.withdraw("anna", at=NOON + HOUR, now=NOON + HOUR)
+    offer = why(office, "bartek")
+    assert (offer.verdict.fate, last(offer, "offered").until) == ("has_offer", NOON + HOUR + 2 * DAY)
+    office.answer("bartek", "decline", at=NOON + DAY, now=NOON + DAY)
+    assert code(last(why(office, "bartek"), "withdrawn")) == "offer_declined"
+    office.pass_to(NOON + 4 * DAY)
+    expired = why(office, "celina")
+    assert (expired.verdict.fate, code(last(expired, "withdrawn"))) == ("withdrawn", "offer_expired")
+    assert "no answer came in time" in last(expired, "withdrawn").sentence.en, "what the person reads"
+
+
+def test_an_accepted_offer_and_replies_are_lines_of_their_own_and_the_place_stays_why(office: Office) -> None:
+    office.session(capacity=1, **OFFERS)
+    office.ask("anna")
+    office.ask("bartek")
+    office.withdraw("anna")
+    office.answer("bartek", "accept", at=NOON + HOUR, now=NOON + HOUR)
+    office.reply("bartek", "none", at=NOON + DAY, now=NOON + DAY)
+    answer = why(office, "bartek")
+    assert lines(answer) == ["waitlisted", "offered", "offer_accepted", "replied"]
+    assert answer.verdict.decisive == last(answer, "offer_accepted").event_id
+
+
+def test_a_substitution_is_told_of_both(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.substitute("anna", "celina", at=NOON + HOUR, now=NOON + HOUR)
+    left, came = last(why(office, "anna"), "withdrawn"), last(why(office, "celina"), "came_instead")
+    assert (code(left), left.others, came.others) == ("substituted", ["celina"], ["anna"])
+    assert fate(office, "celina") == "has_place"
+
+
+def test_what_the_office_decides_says_who_and_why(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.ask("bartek")
+    office.prefers("bartek", 50, at=NOON + SECOND, now=NOON + SECOND)
+    office.removes("anna", at=NOON + HOUR, now=NOON + HOUR)
+    office.gives_extra("dawid", at=NOON + HOUR, now=NOON + HOUR)
+    office.lifts("anna", at=NOON + DAY, now=NOON + DAY)
+    anna, bartek, dawid = (why(office, person) for person in ("anna", "bartek", "dawid"))
+    assert [code(step) for step in anna.steps if step.what == "withdrawn"] == ["removed_by_office", "removal_lifted"]
+    removed = next(step for step in anna.steps if step.reason == "removed_by_office")
+    assert (removed.decided_by, removed.note) == ("urn:console", "absent")
+    assert lines(bartek) == ["waitlisted", "priority_given", "promoted"]
+    assert (lines(dawid), last(dawid, "extra_place").decided_by) == (["extra_place"], "urn:console")
+
+
+def test_a_corrected_room_is_part_of_why(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.ask("bartek")
+    office.corrects(capacity=2, at=NOON + HOUR, now=NOON + HOUR)
+    answer = why(office, "bartek")
+    assert lines(answer) == ["waitlisted", "corrected", "promoted"]
+    assert numbers(last(answer, "promoted")) == (2, 2)
+
+
+def test_what_a_rule_takes_and_gives_back_names_the_event_that_made_it(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.town(TOWN, CityWithdrawn, at=NOON + HOUR, now=NOON + HOUR)
+    withdrawn = why(office, "anna")
+    gone = last(withdrawn, "withdrawn")
+    assert (withdrawn.verdict.fate, code(gone)) == ("withdrawn", "town_withdrawn")
+    assert gone.caused_by == last(withdrawn, "town").event_id
+    office.town(at=NOON + DAY, now=NOON + DAY)
+    assert lines(why(office, "anna")) == ["by_request", "withdrawn", "given_back"]
+
+
+def test_a_cancelled_session_or_a_draft_is_why_a_place_is_none(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.session(model=SessionDrafted, at=NOON + HOUR, now=NOON + HOUR)
+    assert fate(office, "anna") == "draft"
+    office.session(model=SessionCancelled, at=NOON + DAY, now=NOON + DAY)
+    answer = why(office, "anna")
+    assert (answer.verdict.fate, answer.verdict.standing) == ("called_off", "enrolled")
+    assert last(answer, "session_cancelled").heard_at == NOON + DAY
+    office.session(model=SessionRescheduled, at=NOON + 2 * DAY, now=NOON + 2 * DAY)
+    assert fate(office, "anna") == "has_place"
+
+
+def test_two_places_at_the_same_time_are_named(office: Office) -> None:
+    office.session("a")
+    office.session("b")
+    office.ask("anna", "a")
+    office.ask("anna", "b", at=NOON + SECOND, now=NOON + SECOND)
+    refused = last(why(office, "anna", "b"), "refused")
+    assert (code(refused), refused.others) == ("overlaps", ["a"])
+
+
+def test_whoever_turned_out_to_be_somebody_else_is_told_so_and_their_chain_goes_on_there(office: Office) -> None:
+    office.session()
+    office.ask("anna", at=NOON + SECOND, now=NOON + SECOND)
+    office.hear(PersonMerged(person_id="anna", into_person_id="celina"), at=NOON + HOUR, now=NOON + HOUR)
+    gone, stays = why(office, "anna"), why(office, "celina")
+    assert (gone.verdict.fate, code(last(gone, "withdrawn")), last(gone, "withdrawn").others) == (
+        "withdrawn",
+        "merged",
+        ["celina"],
+    )
+    assert (stays.verdict.fate, lines(stays)) == ("has_place", ["from_other_id"])
+    before = why(office, "celina", at=NOON + 2 * SECOND)
+    assert [step.what for step in before.steps if step.what == "joined_team"] == ["joined_team"]
+    assert len([step for step in stays.steps if step.what == "joined_team"]) == 2, "of either id, once that is known"
+
+
+# --- refusals -------------------------------------------------------------------------------
+
+
+def refused_for(office: Office, reason: RefusalReason) -> Explanation:
+    """Brings about a refusal for the reason, of anna."""
+    late = {"at": START + HOUR, "now": START + HOUR}
+    match reason:
+        case RefusalReason.ALREADY_PLACED:
+            office.session()
+            office.ask("anna")
+            office.ask("anna", at=NOON + SECOND, now=NOON + SECOND)
+        case RefusalReason.NO_PLACE:
+            office.session()
+            office.withdraw("anna")
+        case RefusalReason.NOT_IN_TEAM:
+            office.session(date="2026-12-01")
+            office.leaves("anna")
+            office.ask("anna")
+        case RefusalReason.TOWN_NOT_QUALIFIED:
+            office.town(TOWN, CityWithdrawn)
+            office.session()
+            office.ask("anna")
+        case RefusalReason.SESSION_CANCELLED:
+            office.session(model=SessionCancelled)
+            office.ask("anna", at=NOON + SECOND, now=NOON + SECOND)
+        case RefusalReason.SESSION_STARTED:
+            office.session()
+            office.ask("anna", **late)
+        case RefusalReason.NEVER_KNOWN:
+            office.ask("anna", "unheard-of")
+            office.pass_to(NOON + 40 * DAY)
+        case RefusalReason.PERSON_ERASED:
+            office.session()
+            office.erased("anna")
+            office.ask("anna", at=NOON + SECOND, now=NOON + SECOND)
+        case RefusalReason.WITHDRAWN_SINCE:
+            office.session()
+            office.ask("anna")
+            office.withdraw("anna", at=NOON + DAY, now=NOON + DAY)
+            office.ask("anna", at=NOON + HOUR, now=NOON + 2 * DAY)
+        case RefusalReason.ASKED_SINCE:
+            office.session()
+            office.ask("anna", at=NOON + DAY, now=NOON + DAY)
+            office.withdraw("anna", at=NOON + HOUR, now=NOON + 2 * DAY)
+        case RefusalReason.NOT_OPEN_YET:
+            office.session(opens_at="2026-11-10T08:00:00Z")
+            office.ask("anna")
+        case RefusalReason.ENROLMENT_CLOSED:
+            office.session(closes_at="2026-11-01T08:00:00Z")
+            office.ask("anna")
+        case RefusalReason.FROZEN:
+            office.session(freeze_hours=24)
+            office.ask("anna", at=START - HOUR, now=START - HOUR)
+        case RefusalReason.NOT_BY_ONESELF:
+            office.session(by_oneself=False)
+            office.ask("anna")
+        case RefusalReason.NOT_ADMITTED:
+            office.session(admits={"kinds": ["coordinator"]})
+            office.ask("anna")
+        case RefusalReason.NO_OFFER:
+            office.session(capacity=1)
+            office.ask("bartek")
+            office.ask("anna")
+            office.answer("anna", "accept", at=NOON + SECOND, now=NOON + SECOND)
+        case RefusalReason.OFFER_EXPIRED:
+            office.session(capacity=1, **OFFERS)
+            office.ask("bartek")
+            office.ask("anna")
+            office.withdraw("bartek")
+            office.answer("anna", "accept", at=NOON + 3 * DAY, now=NOON + 3 * DAY)
+        case RefusalReason.REMOVED_BY_OFFICE:
+            office.session()
+            office.ask("anna")
+            office.removes("anna", at=NOON + SECOND, now=NOON + SECOND)
+            office.ask("anna", at=NOON + HOUR, now=NOON + HOUR)
+        case RefusalReason.OVERLAPS:
+            office.session("other")
+            office.session()
+            office.ask("anna", "other")
+            office.ask("anna", at=NOON + SECOND, now=NOON + SECOND)
+        case RefusalReason.NOMINATIONS_CLOSED:
+            office.session(nominations_until="2026-11-01T08:00:00Z")
+            office.nominate("anna")
+        case RefusalReason.TEAM_BY_RULE:
+            office.session(kind=SessionKind.SUPPLEMENTARY, city_id=OTHER)
+            office.nominate("anna")
+        case RefusalReason.NOT_OF_TOWN:
+            office.town(OTHER)
+            office.session()
+            office.nominate("anna", city_id=OTHER)
+        case RefusalReason.DOES_NOT_FIT:
+            office.session(capacity=1)
+            office.nominate("anna", "bartek", mode="all_or_none")
+    session_id = "unheard-of" if reason is RefusalReason.NEVER_KNOWN else "s"
+    return why(office, "anna", session_id)
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_every_refusal_is_a_line_with_its_code_and_what_the_person_reads(office: Office, reason: RefusalReason) -> None:
+    answer = refused_for(office, reason)
+    line = next(step for step in reversed(answer.steps) if step.what in ("refused", "nomination_refused"))
+    assert code(line) == reason
+    assert f"({reason})" in line.sentence.en and "The person reads: “" in line.sentence.en
+    assert f"({reason})" in line.sentence.pl and "Ta osoba czyta: „" in line.sentence.pl
+    if answer.verdict.standing == "none":
+        assert (answer.verdict.fate, answer.verdict.decisive) == ("refused", line.event_id)
+
+
+def test_what_did_not_fit_says_how_many_seats_were_taken(office: Office) -> None:
+    line = last(refused_for(office, RefusalReason.DOES_NOT_FIT), "nomination_refused")
+    assert numbers(line) == (1, 0)
+
+
+def test_a_refusal_quotes_the_opening_that_held_when_it_was_decided(office: Office) -> None:
+    refused_for(office, RefusalReason.NOT_OPEN_YET)
+    office.session(model=SessionRescheduled, opens_at="2026-11-20T08:00:00Z", at=NOON + DAY, now=NOON + DAY)
+    assert "It opens on 10 November 2026, 9:00" in last(why(office, "anna"), "refused").sentence.en
+
+
+# --- what became no fact --------------------------------------------------------------------
+
+
+def test_a_request_that_is_held_says_what_it_waits_for_and_until_when_and_is_remembered_when_decided(
+    office: Office,
+) -> None:
+    office.ask("edyta")
+    held = why(office, "edyta")
+    assert (held.verdict.fate, last(held, "request_held").waits_for) == ("held", "session")
+    assert last(held, "request_held").until == NOON + 30 * DAY
+    office.session(at=NOON + HOUR, now=NOON + HOUR)
+    assert last(why(office, "edyta"), "request_held").waits_for == "person"
+    office.member("edyta", at=NOON + DAY, now=NOON + DAY)
+    answer = why(office, "edyta")
+    assert (answer.verdict.fate, lines(answer)) == ("has_place", ["request_held", "request_held", "by_request"])
+    assert [step.heard_at for step in answer.steps if step.what == "request_held"] == [NOON, NOON + HOUR]
+    assert why(office, "edyta", at=NOON).verdict == held.verdict
+
+
+def test_a_request_that_goes_on_waiting_for_the_same_is_noted_once_however_often_it_is_looked_at(
+    office: Office,
+) -> None:
+    office.session()
+    office.ask("edyta")
+    for number in range(1, 4):
+        office.session(model=SessionRescheduled, capacity=number, at=NOON + number * HOUR, now=NOON + number * HOUR)
+    assert len(list(office.mind[Unsaid])) == 1
+
+
+def test_what_the_office_asks_in_vain_or_what_is_so_already_is_told(office: Office) -> None:
+    office.session()
+    office.removes("anna")
+    assert fate(office, "anna") == "set_aside"
+    aside = last(why(office, "anna"), "request_set_aside")
+    assert (aside.reason, aside.detail) == ("undecidable", "the person has no place, and had none")
+    office.ask("anna", at=NOON + SECOND, now=NOON + SECOND)
+    office.removes("anna", at=NOON + HOUR, now=NOON + HOUR)
+    office.removes("anna", at=NOON + DAY, now=NOON + DAY)
+    assert lines(why(office, "anna")) == ["request_set_aside", "by_request", "withdrawn", "request_unchanged"]
+
+
+def test_a_substitution_that_is_answered_of_the_other_one_is_told_of_both(office: Office) -> None:
+    office.session()
+    office.substitute("edyta", "anna")
+    assert (fate(office, "edyta"), fate(office, "anna")) == ("held", "held")
+    office.member("edyta", at=NOON + HOUR, now=NOON + HOUR)
+    assert code(last(why(office, "edyta"), "refused")) == "no_place"
+    elsewhere = last(why(office, "anna"), "answered_elsewhere")
+    assert (elsewhere.reason, elsewhere.others) == ("no_place", ["edyta"])
+    assert fate(office, "anna") == "nobody_asked"
+
+
+def test_that_nobody_asked_that_the_person_or_the_session_is_unknown_are_answers(office: Office) -> None:
+    assert fate(office, "anna", "nowhere") == "session_unknown"
+    office.session(at=NOON + HOUR, now=NOON + HOUR)
+    assert fate(office, "anna") == "nobody_asked"
+    assert fate(office, "nobody") == "person_unknown"
+    assert fate(office, "anna", at=NOON) == "session_unknown"
+    office.hear(body_of(PersonRegistered, person_id="nobody"), at=NOON + DAY, now=NOON + DAY)
+    assert (fate(office, "nobody"), fate(office, "nobody", at=NOON + HOUR)) == ("nobody_asked", "person_unknown")
+
+
+def test_of_a_session_for_a_team_it_is_said_whether_anything_says_that_the_person_is_in_it(office: Office) -> None:
+    office.town(OTHER)
+    office.session(kind=SessionKind.SUPPLEMENTARY, city_id=OTHER)
+    assert fate(office, "anna") == "not_in_team"
+    office.town(TOWN, CityWithdrawn)
+    office.session("t", kind=SessionKind.SUPPLEMENTARY)
+    assert fate(office, "anna", "t") == "not_by_rule"
+
+
+def test_whoever_is_erased_keeps_their_chain_and_gets_none(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.erased("anna", at=NOON + HOUR, now=NOON + HOUR)
+    office.erased("dawid", at=NOON + HOUR, now=NOON + HOUR)
+    answer = why(office, "anna")
+    assert (code(last(answer, "withdrawn")), lines(answer)) == ("person_erased", ["by_request", "withdrawn"])
+    assert fate(office, "dawid") == "erased"
+
+
+# --- who else speaks ------------------------------------------------------------------------
+
+
+def test_a_place_that_an_archive_states_is_told_as_theirs_and_our_word_goes_before_it(office: Office) -> None:
+    office.session()
+    told = ParticipantEnrolled(session_id="s", person_id="anna", episode=1, decided_at=NOON - DAY)
+    office.hear(told, at=NOON + SECOND)
+    office.mind.now = NOON + HOUR
+    answer = why(office, "anna")
+    assert (last(answer, "by_request").source, last(answer, "by_request").numbers) == ("urn:test", None)
+    office.withdraw("anna", at=NOON + DAY, now=NOON + DAY)
+    office.hear(told, at=NOON + 2 * DAY, now=NOON + 2 * DAY)
+    assert fate(office, "anna") == "withdrawn"
+    assert fate(office, "anna", at=NOON + HOUR) == "has_place"
+
+
+def test_an_older_statement_that_comes_late_is_not_taken_for_what_held(office: Office) -> None:
+    office.versions["session/s"] = 1
+    office.session(capacity=5, at=NOON + HOUR, now=NOON + HOUR)
+    office.versions["session/s"] = 0
+    decided: list[Any] = []
+    react = {type(session()): lambda _working, heard: decided.append(heard)}
+    office.mind.service = dataclasses.replace(office.mind.service, react=react)
+    office.hear(session(capacity=1), at=NOON + DAY, now=NOON + DAY)
+    assert decided == [], "kept, and nobody decides anew"
+    assert len([one for one in office.mind[Told] if one.subject == "session/s"]) == 1 + 1
+    assert [step.what for step in why(office, "anna").steps if step.what.startswith("session_")] == [
+        "session_scheduled"
+    ]
+
+
+# --- as it was known then -------------------------------------------------------------------
+
+
+def test_explaining_a_moment_tells_what_was_told_then(office: Office) -> None:
+    told: dict[dt.datetime, Explanation] = {}
+
+    def look() -> None:
+        told[office.mind.now] = why(office, "bartek")
+
+    def moment(number: int) -> dict[str, Any]:
+        return {"at": NOON + number * HOUR, "now": NOON + number * HOUR}
+
+    for number, act in enumerate(
+        (
+            lambda how: office.ask("bartek", **how),
+            lambda how: office.session(capacity=1, **OFFERS, **how),
+            lambda how: office.ask("anna", **how),
+            lambda how: office.prefers("anna", 3, **how),
+            lambda how: office.withdraw("bartek", **how),
+            lambda how: office.ask("bartek", **how),
+            lambda how: office.corrects(capacity=3, **how),
+            lambda how: office.reply("bartek", "confirmed", **how),
+            lambda how: office.leaves("bartek", **how),
+            lambda how: office.session(model=SessionCancelled, **OFFERS, **how),
+        ),
+        1,
+    ):
+        act(moment(number))
+        look()
+    fates = [str(answer.verdict.fate) for answer in told.values()]
+    assert fates[:3] == ["held", "has_place", "has_place"] and len(set(fates)) > 2
+    for at, answer in told.items():
+        assert why(office, "bartek", at=at) == answer
+        assert why(office, "bartek", at=at + HOUR - SECOND).steps == answer.steps

@@ -1,0 +1,134 @@
+"""Two ids that are one human, and what only a history of anything finds."""
+
+from tests.mutation.mutation import Mutation
+
+ANYTHING = ("tests/enrolment/test_anything.py",)
+MERGING = "tests/enrolment/test_merging.py"
+
+MUTATIONS = (
+    Mutation(
+        "the places of who goes are the survivor's",
+        "services/enrolment/handlers.py",
+        "            while merged := decide_merged(working, session, now=now):\n",
+        "            while merged := ():\n",
+        (MERGING,),
+    ),
+    Mutation(
+        "what was said of any id counts for the human",
+        "services/enrolment/people.py",
+        "    for one in found:\n        found += sorted",
+        "    for one in ():\n        found += sorted",
+        (f"{MERGING}::test_teams_follow_whenever_they_are_said",),
+    ),
+    Mutation(
+        "a circle means the same whichever half is heard first",
+        "services/enrolment/people.py",
+        "    return max(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id\n",
+        "    return path[-1].person_id\n",
+        (f"{MERGING}::test_a_circle_is_set_aside_and_means_the_same_whichever_is_heard_first", MERGING),
+    ),
+    Mutation(
+        "a circle is set aside",
+        "services/enrolment/handlers.py",
+        "    if closes_a_circle(working, heard.body.person_id):\n",
+        "    if False:\n",
+        (f"{MERGING}::test_a_circle_is_set_aside_and_means_the_same_whichever_is_heard_first",),
+    ),
+    Mutation(
+        "a request of the former id is the survivor's",
+        "services/enrolment/people.py",
+        "    return body if named == changes else",
+        "    return body if True else",
+        (f"{MERGING}::test_requests_of_the_former_id_are_the_survivors",),
+    ),
+    Mutation(
+        "whom the office removed under either id is removed",
+        "services/enrolment/merging.py",
+        " or goes.is_removed\n",
+        "\n",
+        (f"{MERGING}::test_whom_the_office_removed_under_either_id_is_removed",),
+    ),
+    Mutation(
+        "who gave one of two places back keeps the other",
+        "services/enrolment/merging.py",
+        "    alike = [one for one in both if one.is_active == kept.is_active]\n",
+        "    alike = both\n",
+        (f"{MERGING}::test_whoever_gave_one_of_two_places_back_keeps_the_other", *ANYTHING),
+    ),
+    Mutation(
+        "what has begun counts for the human under whichever id it stands",
+        "services/enrolment/decisions.py",
+        "    has = {survivor(working, place.person_id) for place",
+        "    has = {place.person_id for place",
+        (f"{MERGING}::test_what_has_begun_stays_as_it_was_said_and_follows_if_it_lies_ahead_again",),
+    ),
+    Mutation(
+        "nobody is written to under an id that has gone",
+        "services/notifications/untold.py",
+        "        return is_somebody_else or any(",
+        "        return any(",
+        (
+            "tests/notifications/test_decisions.py::test_who_has_no_contact_is_erased_or_somebody_else_is_not_written_to",
+        ),
+    ),
+    Mutation(
+        "a held decision of the office that is so already is answered",
+        "services/enrolment/handlers.py",
+        "not _is_answered(decided, asked):",
+        "not working.is_known(heard):",
+        ("tests/enrolment/test_office.py::test_a_decision_that_waited_for_its_session_and_is_so_already_is_answered",),
+    ),
+    Mutation(
+        "a session that anything else may change is loaded whole, whoever asks there",
+        "services/enrolment/store.py",
+        "    asked_in -= {one.session_id for one in working[Session] if _may_change",
+        "    set() - {one.session_id for one in working[Session] if _may_change",
+        (
+            "tests/enrolment/test_decisions.py::test_a_request_for_a_full_session_may_come_in_one_batch_with_what_looks_at_all_of_its_town",
+        ),
+    ),
+    Mutation(
+        "the answer to an offer that is not there is nobody's word",
+        "services/enrolment/replies.py",
+        "asked, working.now, is_own_word=False)]",
+        "asked, working.now)]",
+        (
+            "tests/enrolment/test_offers.py::test_the_answer_to_an_offer_that_is_not_there_says_nothing_of_whether_they_come",
+        ),
+    ),
+    Mutation(
+        "whatever happens, no town has more than its share",
+        "services/enrolment/settling.py",
+        "free > 0 and of_town[city_id] < most",
+        "free > 0",
+        ANYTHING,
+    ),
+    Mutation(
+        "whatever happens, nobody is overtaken",
+        "services/enrolment/settling.py",
+        "    line.sort(key=lambda one: one.order)\n",
+        '    line.sort(key=lambda one: one.fields["person_id"])\n',
+        ANYTHING,
+    ),
+    Mutation(
+        "whatever happens, nobody gets a seat while they have one elsewhere",
+        "services/enrolment/settling.py",
+        ' and not one.fields["clashes_with"]:',
+        ":",
+        ANYTHING,
+    ),
+    Mutation(
+        "whatever happens, what a rule took is given back",
+        "services/enrolment/decisions.py",
+        "    entering = [*_returning(working, session, places), *_team(",
+        "    entering = [*_team(",
+        ANYTHING,
+    ),
+    Mutation(
+        "whatever happens, a released place goes to the next",
+        "services/enrolment/handlers.py",
+        "    _revise(working, [session_named(moment.subject)], None, ())\n    _say_looked_at",
+        "    _say_looked_at",
+        ANYTHING,
+    ),
+)

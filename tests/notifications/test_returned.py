@@ -1,0 +1,149 @@
+"""What follows from a mail that came back: decided over rows in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.notifications.app import SERVICE
+from services.notifications.bounces import Bounce
+from services.notifications.decisions import SOFT_MOST, came_back, claim, release
+from services.notifications.ledger import OVERTAKEN, Belief, Notice, NoticeState, OpenNotice, Told, told_after
+from services.notifications.suppressing import Suppression
+from shared.contracts.notifications import AddressReleased, AddressSuppressed, NoticeBounced, NoticeFailed
+from shared.state.rows import loaded_by
+from shared.state.working import Working
+from tests.notifications.building import (
+    NOW,
+    TERMS,
+    TUESDAY,
+    YESTERDAY,
+    content,
+    notice,
+    open_notice,
+    session,
+    suppression,
+    truth,
+)
+
+HARD, SOFT = Bounce("5.1.1"), Bounce("5.2.2")
+MAILBOX = "7c1e.5b0c7a1f"
+SENT = notice(kind="confirmation", said=content().model_copy(update={"mailbox": MAILBOX}))
+
+
+def mind(sent: Notice | None = SENT, known: Suppression | None = None, told: Told | None = None) -> Working:
+    working = SERVICE.working(NOW)
+    working[Notice].loaded([sent] if sent else [], loaded_by("notice_id", ["notice-1"]))
+    working[Suppression].loaded([known] if known else [], loaded_by("recipient", ["person-1"]))
+    told = told or (told_after(None, sent) if sent else None)
+    working[Told].loaded([told] if told else [], loaded_by("recipient", ["person-1"]))
+    working[OpenNotice].loaded([], loaded_by("recipient", ["person-1"]))
+    return working
+
+
+def said(working: Working) -> list[type]:
+    return [type(one.body) for one in working.said]
+
+
+def test_a_mail_that_came_back_for_good_holds_back_the_next_ones_to_that_address() -> None:
+    working = mind()
+    came_back(working, SENT, HARD, soft_before=0)
+    assert said(working) == [NoticeBounced, AddressSuppressed]
+    held = working[Suppression].get("person-1")
+    assert held is not None
+    assert (held.holds, held.mailbox, held.status) == (True, MAILBOX, "5.1.1")
+    after = working[Notice].get("notice-1")
+    assert after is not None
+    assert (after.state, after.code) == (NoticeState.BOUNCED, "bounced_5.1.1")
+
+
+def test_the_same_report_again_says_nothing() -> None:
+    working = mind()
+    came_back(working, SENT, HARD, soft_before=0)
+    again = working[Notice].get("notice-1")
+    assert again is not None
+    came_back(working, again, HARD, soft_before=0)
+    assert len(working.said) == 2
+
+
+def test_mails_that_came_back_for_something_that_passes_are_counted() -> None:
+    for before in range(SOFT_MOST):
+        working = mind()
+        came_back(working, SENT, SOFT, soft_before=before)
+        assert (AddressSuppressed in said(working)) == (before + 1 == SOFT_MOST)
+
+
+def test_what_never_left_cannot_come_back() -> None:
+    for state in (NoticeState.FAILED, NoticeState.TOO_LATE, NoticeState.BOUNCED):
+        other = replace(SENT, state=state, code="x")
+        working = mind(other)
+        came_back(working, other, HARD, soft_before=0)
+        assert working.said == []
+
+
+def test_a_mail_in_doubt_that_came_back_is_in_doubt_no_more() -> None:
+    unknown = replace(SENT, state=NoticeState.UNKNOWN, code="outcome_unknown")
+    working = mind(unknown)
+    came_back(working, unknown, HARD, soft_before=0)
+    told = working[Told].get("person-1", "place/session-1")
+    assert told is not None
+    assert (told.state, told.content) == (Belief.NO, None)
+
+
+def test_who_did_not_get_their_first_mail_believes_nothing() -> None:
+    working = mind()
+    came_back(working, SENT, HARD, soft_before=0)
+    told = working[Told].get("person-1", "place/session-1")
+    assert told is not None
+    assert (told.state, told.content, told.until) == (Belief.NO, None, None)
+    found = truth().difference(told, now=NOW)
+    assert found is not None
+    assert found.letter == "confirmation"
+
+
+def test_who_did_not_get_a_change_is_told_whatever_is_true() -> None:
+    """Also what they knew before it: of that, nobody remembers which of both they believe."""
+    later = replace(SENT, sequence=1)
+    working = mind(later)
+    came_back(working, later, HARD, soft_before=0)
+    told = working[Told].get("person-1", "place/session-1")
+    assert told is not None
+    assert told.content == OVERTAKEN
+    for its_session in (session(), session(TUESDAY)):
+        assert truth(None, its_session).difference(told, now=NOW) is not None
+
+
+def test_a_later_mail_that_arrived_outlives_an_earlier_one_that_came_back() -> None:
+    told = told_after(told_after(None, SENT), replace(SENT, notice_id="notice-2", sequence=1))
+    working = mind(SENT, told=told)
+    came_back(working, SENT, HARD, soft_before=0)
+    assert working[Told].get("person-1", "place/session-1") == told
+
+
+def test_nothing_is_sent_to_an_address_that_is_held_back_and_its_end_says_why() -> None:
+    working = mind(None)
+    held = truth(withheld=True)
+    assert claim(working, open_notice(), held, "lease", TERMS) is None
+    assert working.said == []
+    over = truth(None, session(YESTERDAY), withheld=True)
+    assert claim(working, open_notice(), over, "lease", TERMS) is None
+    (failed,) = [one.body for one in working.said]
+    assert isinstance(failed, NoticeFailed)
+    assert (failed.code, failed.problem) == ("too_late", "withheld")
+
+
+def test_an_operator_lets_an_address_through_again_and_a_later_report_holds_it_back_again() -> None:
+    held = suppression(mailbox=MAILBOX)
+    working = mind(known=held)
+    came_back(working, SENT, HARD, soft_before=0)
+    assert said(working) == [NoticeBounced]  # It is held back as it is.
+    working = mind(known=held)
+    release(working, held, by="Anna", reason=None)
+    assert said(working) == [AddressReleased]
+    came_back(working, SENT, HARD, soft_before=0)
+    assert said(working)[1:] == [NoticeBounced, AddressSuppressed]
+
+
+def test_another_address_of_theirs_that_takes_no_mail_is_held_back_as_well() -> None:
+    working = mind(known=suppression(mailbox="7c1e.00000000"))
+    came_back(working, SENT, HARD, soft_before=0)
+    assert said(working) == [NoticeBounced, AddressSuppressed]

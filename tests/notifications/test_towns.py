@@ -1,0 +1,324 @@
+"""What a town's coordinators are told: that they may nominate, what changed, that nobody has been named yet, and what became of whom they
+named; and what whoever was named in vain is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.notifications import app
+from services.notifications.kinds.call import CALL_CHANGE, CALL_ENDED, CALLED, Called
+from services.notifications.kinds.kind import Rules
+from services.notifications.kinds.nominated import NOT_PLACED, NotPlaced
+from services.notifications.kinds.nomination import ANSWER, Now, Outcome
+from services.notifications.kinds.unanswered import AWAITED, Unanswered
+from services.notifications.ledger import Told, told_after
+from services.notifications.letters import Named
+from services.notifications.state import CANCELLED, Place, Session
+from services.notifications.tables import NOMINATED
+from services.notifications.towns import Call, Nominated, answered_of, derive_nominated, two_days_before
+from services.notifications.untold import ENROLMENT, Difference
+from shared.contracts.enrolment import CallEnd, NominationAnswered, Nominee, RefusalReason, Standing
+from shared.contracts.model import Language
+from shared.contracts.notifications import CallTold
+from shared.deciding.transaction import Decider
+from shared.postgres.database import rows_as
+from shared.state.rows import EVERY_ROW
+from shared.testing import body_of, heard
+from tests.notifications.building import (
+    BEFORE,
+    IN_TWO_DAYS,
+    LONG_AGO,
+    NOW,
+    TUESDAY,
+    addressee,
+    answered,
+    call,
+    contact,
+    facts,
+    meeting,
+    member,
+    nominated,
+    notice,
+    open_notice,
+    person,
+    place,
+    session,
+    town,
+)
+from tests.notifications.mails import body, brief_mail, received
+from tests.notifications.office import SERVICE, Office
+from tests.notifications.office import settled as settled_notices
+
+RULES = Rules(LONG_AGO, reminder_hour=6)
+SOONER = NOW + dt.timedelta(days=1)
+
+
+def called(its: Call | None = None, its_session: Session | None = None, **changes: Any) -> Called:
+    fields = {"coordinates": True, "town_name": "Augustów", "since": LONG_AGO, "team": ("Anna Lis",)} | changes
+    settled = fields.pop("settled", True)
+    return Called(replace(facts(its_session=its_session), place=None, settled=settled), call=its or call(), **fields)
+
+
+def told(found: Difference | None, *, at: dt.datetime = BEFORE, about: str = "call/session-1/x") -> Told:
+    assert found is not None
+    return told_after(None, notice(about=about, said=found.says, decided_at=at))
+
+
+def differs(its: Called, known: Told | None = None, *, now: dt.datetime = NOW, **to: Any) -> Difference | None:
+    return its.difference(known, addressee(**to), now=now)
+
+
+def letter(found: Difference | None) -> str | None:
+    return found.letter if found else None
+
+
+CALL_TOLD = told(differs(called()))
+
+
+# --- the call --------------------------------------------------------------------------------
+
+
+def test_whoever_coordinates_a_town_that_is_called_is_told_how_many_may_come_and_until_when() -> None:
+    found = differs(called())
+    assert found is not None
+    assert isinstance(found.says.says, CallTold)
+    assert (found.letter, found.says.says.places, found.says.says.until) == (CALLED, 4, IN_TWO_DAYS)
+    assert differs(called(), CALL_TOLD) is None
+    assert differs(called(coordinates=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("its", "its_session"),
+    [(call(places=3), session()), (call(SOONER), session()), (call(), session(TUESDAY))],
+    ids=["places", "deadline", "moved"],
+)
+def test_whatever_would_have_them_act_otherwise_is_told_with_what_was_told_before(
+    its: Call, its_session: Session
+) -> None:
+    found = differs(called(its, its_session), CALL_TOLD)
+    assert found is not None
+    assert found.letter == CALL_CHANGE
+    assert found.before == CALL_TOLD.said
+
+
+@pytest.mark.parametrize(
+    ("its", "its_session", "because"),
+    [
+        (call(ended=CallEnd.TOWN_NOT_ELIGIBLE), session(), "town_not_eligible"),
+        (call(ended=CallEnd.SESSION_OFF), session(state=CANCELLED), "cancelled"),
+        (call(), session(state=CANCELLED), "cancelled"),
+    ],
+)
+def test_a_call_that_ends_before_its_deadline_says_why(its: Call, its_session: Session, because: str) -> None:
+    found = differs(called(its, its_session), CALL_TOLD)
+    assert found is not None
+    assert (found.letter, found.because, found.says.hash) == (CALL_ENDED, because, None)
+    assert differs(called(its, its_session)) is None
+    assert differs(called(its, its_session), CALL_TOLD, now=IN_TWO_DAYS) is None
+
+
+def test_after_the_deadline_nobody_is_called_and_who_was_called_in_time_believes_nothing_more() -> None:
+    assert differs(called(), now=IN_TWO_DAYS) is None
+    assert differs(called(), CALL_TOLD, now=IN_TWO_DAYS) is None
+    later = called(call(IN_TWO_DAYS + dt.timedelta(hours=9)))
+    assert letter(differs(later, CALL_TOLD, now=IN_TWO_DAYS)) == CALLED
+
+
+def test_a_call_waits_until_enrolment_has_heard_of_the_session_and_its_end_does_not() -> None:
+    found = differs(called(settled=False))
+    assert found is not None
+    assert found.waits_for == ENROLMENT
+    found = differs(called(call(ended=CallEnd.CLOSED), settled=False), CALL_TOLD)
+    assert found is not None
+    assert found.waits_for is None
+
+
+def test_another_address_is_called_anew_and_who_was_called_before_go_live_was_told_by_others() -> None:
+    at_a = told(differs(called(), mailbox="k.a"))
+    known = replace(at_a, mailbox="k.a")
+    assert letter(differs(called(), known, mailbox="k.b")) == CALLED
+    assert differs(called(since=NOW)) is None
+
+
+def test_the_mail_names_the_team_and_what_was_told_before() -> None:
+    its = called(call(places=3))
+    found = differs(its, CALL_TOLD)
+    assert found is not None
+    mail = its.mail(open_notice(language=Language.EN, content=found.says), found)
+    assert (mail.people, mail.figures, mail.figures_before) == (
+        (Named("Anna Lis"),),
+        (("places", 3),),
+        (("places", 4),),
+    )
+    assert (mail.moment, mail.moment_before, mail.town) == (IN_TWO_DAYS, None, "Augustów")
+    text = body(received(brief_mail(CALL_CHANGE, Language.EN, people=mail.people, figures=mail.figures,
+                                    figures_before=mail.figures_before, town="Augustów", moment=IN_TWO_DAYS)), "plain")  # fmt: skip
+    assert "Places for the town, at most: 3 (Before: 4)" in text
+    assert "- Anna Lis" in text
+    assert "Augustów may still nominate" in text.replace("\n", " ")
+
+
+# --- nobody has been named -------------------------------------------------------------------
+
+
+def unanswered(its: Call | None = None, its_session: Session | None = None, **changes: Any) -> Unanswered:
+    fields: dict[str, Any] = {"told_call": CALL_TOLD, "is_answered": False, "rules": RULES} | changes
+    return Unanswered(
+        replace(facts(its_session=its_session), place=None), True, "Augustów", its or call(), (), LONG_AGO, **fields
+    )
+
+
+WINDOW = unanswered().window[0]
+
+
+def test_a_town_that_named_nobody_is_reminded_two_days_before_once() -> None:
+    found = differs(unanswered(), now=WINDOW)
+    assert letter(found) == AWAITED
+    assert differs(unanswered(), now=WINDOW - dt.timedelta(seconds=1)) is None
+    assert differs(unanswered(), now=IN_TWO_DAYS) is None
+    assert differs(unanswered(), told(found), now=NOW) is None
+    assert differs(unanswered(call(places=9), told_call=told(differs(called(call(places=9))))), told(found)) is None
+
+
+def test_an_answered_town_one_just_called_or_one_not_told_of_the_call_as_it_is_is_not_reminded() -> None:
+    assert differs(unanswered(is_answered=True), now=WINDOW) is None
+    assert differs(unanswered(told_call=told(differs(called()), at=WINDOW - dt.timedelta(hours=23)))) is None
+    assert differs(unanswered(told_call=None)) is None
+    assert differs(unanswered(its_session=session(TUESDAY))) is None
+    assert differs(unanswered(its_session=session(state=CANCELLED))) is None
+
+
+def test_the_last_day_is_the_one_on_which_the_town_may_still_nominate() -> None:
+    """Until midnight: the day before it; and clocks may change in between."""
+    midnight = dt.datetime(2026, 10, 9, 22, tzinfo=dt.UTC)
+    assert two_days_before(midnight) == dt.datetime(2026, 10, 7, 10, tzinfo=dt.UTC)
+    assert two_days_before(midnight + dt.timedelta(hours=1)) == dt.datetime(2026, 10, 8, 10, tzinfo=dt.UTC)
+    assert two_days_before(dt.datetime(2026, 10, 26, 11, tzinfo=dt.UTC)) == dt.datetime(2026, 10, 24, 10, tzinfo=dt.UTC)
+
+
+# --- what became of them ---------------------------------------------------------------------
+
+PEOPLE = (
+    Nominee(person_id="person-2", standing=Standing.WAITLISTED),
+    Nominee(person_id="person-3", standing=Standing.NONE, reason=RefusalReason.OVERLAPS),
+)
+
+
+def outcome(*now: Now, **changes: Any) -> Outcome:
+    its = answered(*PEOPLE)
+    fields: dict[str, Any] = {
+        "answered": its,
+        "coordinates": True,
+        "town_name": "Augustów",
+        "since": LONG_AGO,
+    } | changes
+    now = now or (Now("Anna Lis", None, None), Now("Bartek Lis", None, None))
+    return Outcome(replace(facts(), place=None), now=now, **fields)
+
+
+def test_the_coordinator_is_told_once_what_became_of_each() -> None:
+    its = outcome()
+    found = its.difference(None, addressee(), now=NOW)
+    assert found is not None
+    assert found.letter == ANSWER
+    assert its.difference(told(found), addressee(), now=NOW) is None
+    assert outcome(coordinates=False).difference(None, addressee(), now=NOW) is None
+    assert outcome(since=NOW).difference(None, addressee(), now=NOW) is None
+
+
+def test_each_stands_in_the_mail_as_they_stand_when_it_leaves() -> None:
+    its = outcome(Now("Anna Lis", Standing.ENROLLED, None), Now(None, None, None))
+    found = its.difference(None, addressee(), now=NOW)
+    assert found is not None
+    mail = its.mail(open_notice(language=Language.PL, content=found.says), found)
+    assert mail.people == (Named("Anna Lis", "enrolled"), Named("–", "overlaps"))
+    waits = outcome(Now("Anna Lis", Standing.WAITLISTED, 3), Now("B", Standing.WITHDRAWN, None))
+    mail = waits.mail(open_notice(language=Language.PL, content=found.says), found)
+    assert mail.people == (Named("Anna Lis", "waitlisted", 3), Named("B", "overlaps"))
+    sent = received(brief_mail(ANSWER, people=mail.people, town="Augustów"))
+    assert "Anna Lis – czeka na liście rezerwowej, numer 3" in body(sent, "plain")
+
+
+def in_vain(
+    its: Nominated | None = None, its_place: Place | None = None, its_session: Session | None = None, **changes: Any
+) -> NotPlaced:
+    fields: dict[str, Any] = {"told_place": None, "other_is_open": False, "since": LONG_AGO} | changes
+    return NotPlaced(replace(facts(its_session=its_session), place=its_place), its or nominated(), **fields)
+
+
+def test_who_was_named_in_vain_is_told_so_once_and_why() -> None:
+    found = in_vain().difference(None, addressee(), now=NOW)
+    assert found is not None
+    assert (found.letter, found.because) == (NOT_PLACED, "not_admitted")
+    assert in_vain().difference(told(found), addressee(), now=NOW) is None
+    assert in_vain(nominated(nomination_id="nomination-2")).difference(told(found), addressee(), now=NOW) is not None
+
+
+@pytest.mark.parametrize("standing", [Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED])
+def test_who_came_in_or_has_something_hears_of_that_and_of_no_nomination(standing: Standing) -> None:
+    assert in_vain(nominated(None)).difference(None, addressee(), now=NOW) is None
+    assert in_vain(its_place=place(standing)).difference(None, addressee(), now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    "its_session", [session(state=CANCELLED), session(meeting("2026-11-20T08:00", "2026-11-20T15:00"))]
+)
+def test_nobody_hears_of_a_nomination_for_what_is_off_or_has_begun(its_session: Session) -> None:
+    assert in_vain(its_session=its_session).difference(None, addressee(), now=NOW) is None
+
+
+def test_of_two_answers_about_one_person_the_newer_counts_in_whatever_order_they_are_heard() -> None:
+    people = [{"person_id": "anna", "standing": "none", "reason": "overlaps"}]
+    first = answered_of(heard(body_of(NominationAnswered, people=people, nomination_id="a" * 24)))
+    later = replace(first, nomination_id="b" * 24, decided_at=first.decided_at + dt.timedelta(hours=1))
+    for order in ((first, later), (later, first)):
+        working = SERVICE.working(NOW)
+        working[Nominated].loaded((), EVERY_ROW)
+        for row in order:
+            derive_nominated(working, None, row, heard(body_of(NominationAnswered)))
+        (row,) = working[Nominated]
+        assert row.nomination_id == "b" * 24
+
+
+# --- through the database --------------------------------------------------------------------
+
+
+async def test_whoever_coordinates_two_towns_is_told_of_each(office: Office) -> None:
+    other = replace(town(), city_id="geonames:1", name="Suwałki")
+    calls = (call(), call(city_id="geonames:1"))
+    await office.is_true(other, member(), member(city_id="geonames:1"), *calls)
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 2) == [("call", "sent", None)] * 2
+        await office.has_looked()
+    assert len(office.server.mails) == 2
+
+
+async def test_a_call_its_answer_and_whoever_was_named_in_vain_are_told_at_once_when_heard(office: Office) -> None:
+    async with office.server.listening(), office.sending():
+        await office.is_true(member())
+        await office.hears(call())
+        assert await settled_notices(office, 1) == [("call", "sent", None)]
+        await office.is_true(person("person-3"), contact("person-3"), nominated(person_id="person-3", heard_at=NOW))
+        await office.hears(answered(*PEOPLE))
+        assert set(await settled_notices(office, 3)) == {
+            ("call", "sent", None),
+            (ANSWER, "sent", None),
+            (NOT_PLACED, "sent", None),
+        }
+    assert {mail[0] for mail in office.server.mails} == {"person-1@example.org", "person-3@example.org"}
+
+
+async def test_a_nomination_is_heard_with_what_became_of_each(engine: AsyncEngine) -> None:
+    await Decider(engine, app.SERVICE).act([heard(body_of(NominationAnswered))])
+    async with engine.connect() as connection:
+        rows = rows_as(Nominated, await connection.execute(NOMINATED.select()))
+    assert {row.person_id: row.reason for row in rows} == {
+        "person-0001": None,
+        "person-0002": None,
+        "person-0003": "not_of_town",
+    }
