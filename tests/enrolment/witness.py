@@ -317,6 +317,8 @@ def wrong(witness: Witness, now: dt.datetime) -> Iterable[str]:
         places = witness.places.get(session_id, {})
         for person_id, stand in places.items():
             yield from _wrong_with(witness, session_id, person_id, stand)
+            if stand.kind == "PlaceOffered" and stand.fact.offered_until < now - dt.timedelta(hours=1):
+                yield f"{person_id} is offered a place in {session_id} until {stand.fact.offered_until}, and that is over"
         yield from _team_forgotten(witness, session_id, places)
         if now < witness.freezes(session_id):
             yield from _waits_in_vain(witness, session_id, places, now)

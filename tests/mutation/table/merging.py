@@ -24,8 +24,8 @@ MUTATIONS = (
         "a circle means the same whichever half is heard first",
         "services/enrolment/people.py",
         "    return max(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id\n",
-        "    return path[-1].person_id\n",
-        (f"{MERGING}::test_a_circle_is_set_aside_and_means_the_same_whichever_is_heard_first", MERGING),
+        "    return min(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id\n",
+        (f"{MERGING}::test_a_circle_is_set_aside_and_means_the_same_whichever_is_heard_first",),
     ),
     Mutation(
         "a circle is set aside",
@@ -53,7 +53,7 @@ MUTATIONS = (
         "services/enrolment/merging.py",
         "    alike = [one for one in both if one.is_active == kept.is_active]\n",
         "    alike = both\n",
-        (f"{MERGING}::test_whoever_gave_one_of_two_places_back_keeps_the_other", *ANYTHING),
+        (f"{MERGING}::test_whoever_gave_one_of_two_places_back_keeps_the_other",),
     ),
     Mutation(
         "what has begun counts for the human under whichever id it stands",
@@ -125,10 +125,10 @@ MUTATIONS = (
         ANYTHING,
     ),
     Mutation(
-        "whatever happens, a released place goes to the next",
-        "services/enrolment/handlers.py",
-        "    _revise(working, [session_named(moment.subject)], None, ())\n    _say_looked_at",
-        "    _say_looked_at",
+        "whatever happens, no offer outlives its deadline",
+        "services/enrolment/applying.py",
+        "    _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)\n",
+        "",
         ANYTHING,
     ),
 )
