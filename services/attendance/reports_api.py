@@ -266,8 +266,10 @@ def report_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
 
     @routes.get("/by/{by}", **answers)
     async def show_report(by: ByPath, asked: Annotated[ReportAsked, Query()]) -> ReportShown:
-        """Enrolled, present, hours, rate and people, with a row for each town, stage, phase, kind, topic, session or person. `as_of` a past
-        moment it is the report that was made then."""
+        """Enrolled, present, hours, rate and people: a row for each town, stage, phase, kind, topic, session or person.
+
+        `as_of` a past moment it is the report that was made then.
+        """
         return await shown(by, asked.asked(), Language.PL)
 
     @routes.get("/by/{by}/csv", response_class=CsvResponse, **answers)
