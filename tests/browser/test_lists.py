@@ -311,7 +311,9 @@ async def test_the_list_is_read_well_in_both_languages_in_light_and_dark_on_phon
                 page = await opened(browser, today.address(language), viewport=viewport, color_scheme=scheme)
                 await ready(page)
                 await is_well(page)
-                await page.screenshot(path=pictures / f"list-{language}-{width}-{scheme}.png", full_page=True)
+                await page.screenshot(
+                    path=pictures / f"list-{language}-{width}-{scheme}.png", full_page=viewport is DESK
+                )
                 await page.context.close()
 
 
