@@ -28,11 +28,12 @@ def body_of(told: Told) -> Any:
 
 
 def that_held(told: Iterable[Told], handovers: Iterable[Handover], at: dt.datetime) -> list[Told]:
-    """The statements that were news when they were heard, by all that had been said of takeovers by then; in the order of hearing."""
+    """The statements that were news when they were heard, by all that had been said of takeovers by then; in the order of hearing, each
+    once: what says that two ids are one human is found by either."""
     by_then = [one for one in handovers if one.said_at <= at]
     newest: dict[str, Told] = {}
     found = []
-    for one in sorted(told, key=lambda one: (one.heard_at, one.version, one.event_id)):
+    for one in sorted({*told}, key=lambda one: (one.heard_at, one.version, one.event_id)):
         if one.heard_at <= at and _is_news(newest.get(one.subject), one, by_then):
             newest[one.subject] = one
             found.append(one)

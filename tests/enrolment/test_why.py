@@ -220,6 +220,16 @@ def test_whoever_turned_out_to_be_somebody_else_is_told_so_and_their_chain_goes_
     assert len([step for step in stays.steps if step.what == "joined_team"]) == 2, "of either id, once that is known"
 
 
+def test_ids_that_went_into_one_another_are_told_of_once_each(office: Office) -> None:
+    office.session()
+    office.hear(PersonMerged(person_id="anna", into_person_id="celina"), at=NOON + HOUR, now=NOON + HOUR)
+    before = why(office, "anna")
+    office.hear(PersonMerged(person_id="celina", into_person_id="anna"), at=NOON + DAY, now=NOON + DAY)
+    assert why(office, "anna", at=NOON + HOUR) == before
+    merged = [step.event_id for step in why(office, "anna").steps if step.what == "person_merged"]
+    assert len(merged) == len(set(merged)) == 2
+
+
 # --- refusals -------------------------------------------------------------------------------
 
 
