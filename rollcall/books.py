@@ -26,6 +26,7 @@ _WRONG = {
     "differences": "told what is not true",
     "to_do": "mails on their way",
     "given_up": "given up",
+    "withheld": "withheld",
     "waiting_for_enrolment": "waiting for enrolment",
     "waiting_for_another_mail": "waiting for another mail",
 }
@@ -33,6 +34,7 @@ _UNTOLD = {
     "differences": "not planned yet",
     "on_their_way": "on their way",
     "given_up": "given up",
+    "withheld": "withheld",
     "outcome_unknown": "outcome unknown",
     "waiting_for_enrolment": "waiting for enrolment",
     "waiting_for_another_mail": "waiting for another mail",
@@ -209,6 +211,8 @@ def _untold(blank: Equation, books: Books, _: Counted) -> Equation:
 def _mail(blank: Equation, books: Books, _: Counted) -> Equation:
     notices = books["notices"]
     sent = {str(kind): int(number) for kind, number in notices["sent"].items()}
+    if came_back := int(notices["bounced"]):  # The server had taken them.
+        sent["came back"] = came_back
     # An attempt whose answer was lost may have arrived: the mail server may be ahead of us by so many, and no more.
     doubts = int(notices["ambiguous_attempts"])
     if not doubts:

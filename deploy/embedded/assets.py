@@ -17,7 +17,17 @@ from deploy.embedded.processes import Say, silent
 
 HTMX = Jar("5f3932dad950015b9b9b19777530767661a8f1c5b2b2b1e1aea4ba9b7958fcc4", "org.webjars.npm", "htmx.org", "2.0.8")
 """BSD Zero Clause: it may be served by anybody."""
-FILES = {HTMX: ("META-INF/resources/webjars/htmx.org/2.0.8/dist/htmx.min.js",)}
+IDB = Jar("23cd078dd4dce6ca6c40095fc8c55af23cfee34a0171d28e9758ac2aee877d0f", "org.webjars.npm", "idb", "7.0.1")
+"""ISC: what a trainer's page keeps while there is no network."""
+QRCODE = Jar(
+    "c3d4b72ad43f8da409a334fa679667902325f23d9bbe2fa9e751eb39fc893e0b", "org.webjars.npm", "html5-qrcode", "2.2.1"
+)
+"""Apache 2.0: reads the codes of tickets where the browser cannot by itself."""
+FILES = {
+    HTMX: ("META-INF/resources/webjars/htmx.org/2.0.8/dist/htmx.min.js",),
+    IDB: ("META-INF/resources/webjars/idb/7.0.1/build/umd.js",),
+    QRCODE: ("META-INF/resources/webjars/html5-qrcode/2.2.1/html5-qrcode.min.js",),
+}
 
 
 def fetch(say: Say = silent) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -11,11 +10,12 @@ from fastapi import APIRouter, FastAPI, Query
 from services.attendance import rosters, views
 from services.attendance.answers import AttendanceBooks, DecidedClosing, DecidedScan, OnList, OnRoster, Said, TakenScan
 from services.attendance.answers import Session as SessionShown
+from services.attendance.asking_to_close import ask_to_close
 from services.attendance.certificates_api import certificate_routes
 from services.attendance.checking import NotAsked, Scan, Scans, requests_of, take
 from services.attendance.importing.api import LARGER, importing_routes
 from services.attendance.keeping import keeping_routes
-from services.attendance.lists import OF_A_LIST, CloseList
+from services.attendance.lists import OF_A_LIST
 from services.attendance.paths import (
     IS_HISTORY,
     NO_SUCH_MEETING,
@@ -32,17 +32,12 @@ from services.attendance.paths import (
 from services.attendance.reports_api import report_routes
 from services.attendance.rulebook import TEXTS
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import Session
-from shared.books.holding import is_known
-from shared.books.watermark import is_heard
-from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Problem
+from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, WRITE, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
-
-HEARD_WITHIN_SECONDS = 10
 
 
 def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
@@ -145,15 +140,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     ) -> DecidedClosing:
         """Closes a meeting's list before it closes by itself. A list that is closed stays as it is. Beside the outcome: how
         the list stands now."""
-        heard = command(runtime, CloseList(session_id=session_id, meeting_id=meeting_id), actor, idempotency_key)
-        async with runtime.engine.connect() as connection:
-            found = await views.session_row(connection, session_id)
-            closed = await views.closed_list(connection, session_id, meeting_id)
-            known = await is_known(connection, heard)
-        if closed is None and not known:
-            _check_may_close(found, session_id, meeting_id)
-            await _everything_heard()
-        became = await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.
+        heard, became = await ask_to_close(runtime, settings.rules, (session_id, meeting_id), actor, idempotency_key)
         async with runtime.engine.connect() as connection:
             stands = await views.list_row(connection, session_id, meeting_id)
         if stands is None:
@@ -161,29 +148,6 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         told: dict[str, Any] = {name: getattr(stands, name) for name in OF_A_LIST}
         told |= {"outcome": became.outcome, "event_id": became.event_id}
         return DecidedClosing(request_id=heard.event_id, **told)
-
-    def _check_may_close(session: Session | None, session_id: str, meeting_id: str) -> None:
-        if session is None:
-            raise unknown_session(session_id)
-        meeting = session.meeting(meeting_id)
-        if meeting is None:
-            raise unknown_meeting(session_id, meeting_id)
-        if not session.state.takes_place:
-            raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
-        if runtime.service.clock() < meeting.starts_at:
-            raise Problem(NOT_BEGUN, f"it begins at {meeting.starts_at.isoformat()}")
-        if settings.rules.is_history(meeting):
-            raise Problem(IS_HISTORY, "it was over before Rollcall went live; whoever kept its list states it")
-
-    async def _everything_heard() -> None:
-        """Scans and places that were in Kafka when the trainer asked are on the list: what comes later is late, and known to be."""
-        ends = await runtime.observer.ends(runtime.service.decisions)
-        try:
-            async with asyncio.timeout(HEARD_WITHIN_SECONDS):
-                while not await is_heard(runtime.engine, ends):
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise Problem(TRY_AGAIN, "scans or places that have arrived are still being heard") from None
 
     app.include_router(read)
     app.include_router(write)

@@ -210,6 +210,10 @@ _WAITS = {
     "place": ScanRule.PLACE_UNKNOWN,
     "recovery": ScanRule.RECOVERING,
 }
+_NEVER = {
+    Reason.FOREIGN_WRITER: ScanRule.LIST_OF_ANOTHER_SYSTEM,
+    Reason.NOT_THEIRS: ScanRule.NOT_THEIRS,
+}
 
 
 def _taken(
@@ -230,9 +234,7 @@ def _taken(
             if undecidable.reason is Reason.IMPLAUSIBLE_TIME and wrong is not None:
                 when = (wrong.right_from, wrong.right_until, wrong.meeting_id)
                 return _answer(scan.id, Taken.REFUSED, wrong.rule, key, when=when)
-            foreign = undecidable.reason is Reason.FOREIGN_WRITER
-            rule = ScanRule.LIST_OF_ANOTHER_SYSTEM if foreign else ScanRule.NEVER_ANNOUNCED
-            return _answer(scan.id, Taken.REFUSED, rule, key)
+            return _answer(scan.id, Taken.REFUSED, _NEVER.get(undecidable.reason, ScanRule.NEVER_ANNOUNCED), key)
         case IdReused():
             return _answer(scan.id, Taken.REFUSED, ScanRule.KEY_TAKEN, key)
         case NotYet():

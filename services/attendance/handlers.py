@@ -49,7 +49,7 @@ def on_record(working: Working, heard: Heard[PresenceFact]) -> None:
 
 def on_request(working: Working, heard: Heard[AboutSomebody]) -> None:
     """A person's code was read at a door, or somebody who keeps the list says who was there."""
-    if _is_no_console(working, heard):
+    if _is_no_console(working, heard) or _is_anothers_code(working, heard):
         return
     match _decided(working, heard):
         case Wait() as wait:
@@ -165,6 +165,18 @@ def _is_no_console(working: Working, heard: Heard[Any]) -> bool:
         return False
     working.set_aside(heard, Reason.FOREIGN_WRITER, f"{heard.source} is not the console of the office")
     return True
+
+
+def _is_anothers_code(working: Working, heard: Heard[AboutSomebody]) -> bool:
+    """Sets aside a code that was read by a trainer of another session, or by one who was replaced. Asked as it arrives: what was noted
+    then, and waits for somebody's place, stays noted whoever trains the session later."""
+    session = working[Session].get(heard.body.session_id)
+    if not isinstance(heard.body, CheckInScanned) or session is None:
+        return False
+    refused = not_theirs(working, heard, session)
+    if refused is not None:
+        working.set_aside(heard, refused.reason, refused.detail)
+    return refused is not None
 
 
 def _decided(

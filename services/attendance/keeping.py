@@ -221,7 +221,7 @@ def keeping_routes(runtime: Runtime) -> APIRouter:
     async def set_marks(what: Marks, actor: Annotated[Actor, Writer]) -> list[TakenMark]:
         """Sets marks that a device has kept while it was offline, each decided for itself. They are answered in the order in which they were
         sent. Sent again, also days later, they change nothing and get the same answers."""
-        return await _several(what.marks, actor)
+        return await set_several(runtime, what.marks, actor)
 
     @routes.post("/sessions/{session_id}/meetings/{meeting_id}/reopen", responses=asked)
     async def reopen_list(
@@ -260,20 +260,22 @@ def keeping_routes(runtime: Runtime) -> APIRouter:
             **asdict(became),
         )
 
-    async def _several(marks: list[KeptMark], actor: Actor) -> list[TakenMark]:
-        bodies = [MarkRequested(**one.model_dump(exclude={"id"})) for one in marks]
-        asked = zip(bodies, marks, strict=True)
-        became = await asyncio.gather(*(submitted(runtime, body, actor, one.id) for body, one in asked))
-        about = {(one.session_id, one.meeting_id, one.person_id) for one in marks}
-        async with runtime.engine.connect() as connection:
-            records = await rosters.records_of_people(connection, about)
-        return [
-            taken(one.id, key, outcome, records.get(key))
-            for one, outcome in zip(marks, became, strict=True)
-            for key in [(one.session_id, one.meeting_id, one.person_id)]
-        ]
-
     return routes
+
+
+async def set_several(runtime: Runtime, marks: list[KeptMark], actor: Actor) -> list[TakenMark]:
+    """Decides these marks, each for itself, and says what came of each."""
+    bodies = [MarkRequested(**one.model_dump(exclude={"id"})) for one in marks]
+    asked = zip(bodies, marks, strict=True)
+    became = await asyncio.gather(*(submitted(runtime, body, actor, one.id) for body, one in asked))
+    about = {(one.session_id, one.meeting_id, one.person_id) for one in marks}
+    async with runtime.engine.connect() as connection:
+        records = await rosters.records_of_people(connection, about)
+    return [
+        taken(one.id, key, outcome, records.get(key))
+        for one, outcome in zip(marks, became, strict=True)
+        for key in [(one.session_id, one.meeting_id, one.person_id)]
+    ]
 
 
 async def submitted(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from services.attendance import reporting
 from services.attendance.counting import Asked, By, Figure
@@ -16,7 +16,7 @@ from services.attendance.exporting import Cell, as_csv, as_xlsx
 from services.attendance.hours import CLOCK_MINUTES, teaching_hours
 from services.attendance.paths import PersonId
 from services.attendance.settings import AttendanceSettings
-from shared.contracts.model import Id, Language
+from shared.contracts.model import Date, Id, Language, Moment
 from shared.contracts.planner import SessionKind
 from shared.problems import READ
 from shared.process.runtime import Runtime
@@ -24,14 +24,20 @@ from shared.web.answers import Shape, exemplified
 from shared.web.asking import MOST_LISTED, Reader
 from shared.web.refusing import may_answer
 
+_FIRST_DAY, _LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
+
 
 def _of_our_time(day: dt.date) -> dt.date:
-    if not 2000 <= day.year < 2200:
-        raise ValueError("from the year 2000 to 2199")
-    return day
+    """Beyond these nothing is: clocks of the place are known there, and their ends can be counted."""
+    return min(max(day, _FIRST_DAY), _LAST_DAY)
 
 
-Day = Annotated[dt.date, AfterValidator(_of_our_time)]
+def _moment_of_our_time(moment: dt.datetime) -> dt.datetime:
+    first, last = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (_FIRST_DAY, _LAST_DAY))
+    return min(max(moment, first), last)
+
+
+Day = Annotated[Date, AfterValidator(_of_our_time)]
 
 
 class ReportAsked(BaseModel):
@@ -39,7 +45,7 @@ class ReportAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    as_of: Annotated[AwareDatetime, AfterValidator(_of_our_time)] | None = Field(
+    as_of: Annotated[Moment, AfterValidator(_moment_of_our_time)] | None = Field(
         None, description="By what had been heard then: the report as it was made at that moment. None: now."
     )
     since: Day | None = Field(None, description="Meetings from this day on, by Polish time.")
@@ -266,8 +272,10 @@ def report_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
 
     @routes.get("/by/{by}", **answers)
     async def show_report(by: ByPath, asked: Annotated[ReportAsked, Query()]) -> ReportShown:
-        """Enrolled, present, hours, rate and people, with a row for each town, stage, phase, kind, topic, session or person. `as_of` a past
-        moment it is the report that was made then."""
+        """Enrolled, present, hours, rate and people: a row for each town, stage, phase, kind, topic, session or person.
+
+        `as_of` a past moment it is the report that was made then.
+        """
         return await shown(by, asked.asked(), Language.PL)
 
     @routes.get("/by/{by}/csv", response_class=CsvResponse, **answers)

@@ -30,6 +30,7 @@ class ScanRule(StrEnum):
     ANOTHER_DAY = "another_day"
     NEVER_ANNOUNCED = "never_announced"
     LIST_OF_ANOTHER_SYSTEM = "list_of_another_system"
+    NOT_THEIRS = "not_theirs"
     KEY_TAKEN = "key_taken"
     TRY_AGAIN = "try_again"
     NO_MEETING_NOW = "no_meeting_now"
@@ -106,6 +107,10 @@ TEXTS: dict[ScanRule, tuple[str, str]] = {
     ScanRule.LIST_OF_ANOTHER_SYSTEM: (
         "Another system keeps this list, and alone may correct it.",
         "Tę listę prowadzi inny system i tylko on może ją poprawić.",
+    ),
+    ScanRule.NOT_THEIRS: (
+        "Read by a trainer of another session, or by one who was replaced: the office enters it.",
+        "Kod odczytała osoba, która tego szkolenia nie prowadzi albo już go nie prowadzi: wpisze to biuro.",
     ),
     ScanRule.KEY_TAKEN: (
         "Another scan was sent under this id: give each an id of its own.",

@@ -187,7 +187,7 @@ def on_offer_ends(working: Working, moment: Due) -> None:
     """An offer was not answered in time."""
     session_id, person_id = place_named(moment.subject)
     session, place = working[Session].get(session_id), working[Place].get(session_id, person_id)
-    if session is not None and place is not None and place.offered_until == moment.at:
+    if session is not None and place is not None:
         facts = decide_offer_ended(working, session, place, now=working.now)
         _say(working, facts, None, at=moment.at, now=working.now)
 

@@ -13,10 +13,12 @@ from services.notifications.keys import LINK_LIVES, LinkKey, SigningKey, made, s
 from services.notifications.letters import BriefMail, PlaceMail
 from shared.deciding.transaction import Decider
 from shared.state.rows import loaded_by
-from shared.web.links import Link, Purpose, Signer, arrangement, new_key
+from shared.web.links import TICKET_LIVES, Link, Purpose, Signer, arrangement, new_key
 
 ENROLMENT = "enrolment"
 """The service that shows a place: the audience of the links to it, and its path at the origin."""
+ATTENDANCE = "attendance"
+"""The same for the lists of a session, which its trainers keep."""
 LOOK_AGAIN = dt.timedelta(minutes=1)
 """How soon a key that was withdrawn signs nothing any more."""
 
@@ -27,49 +29,64 @@ class Links:
     def __init__(self, decider: Decider, base_url: str | None) -> None:
         self._decider = decider
         self._base_url = base_url.rstrip("/") if base_url else None
-        self._signer: Signer | None = None
-        self._looked_at: dt.datetime | None = None
+        self._signers: dict[str, tuple[Signer, dt.datetime]] = {}
+        """By audience, with when that key was looked at last."""
 
     @property
     def lead_somewhere(self) -> bool:
         return self._base_url is not None
 
-    async def ready(self) -> None:
-        """Returns once there is a key that signs now. Asked before mails are rendered, outside of any transaction."""
+    async def ready(self, audience: str = ENROLMENT) -> None:
+        """Returns once there is a key that signs now for this audience. Asked before mails are rendered, outside of any transaction."""
+        if not self.lead_somewhere:
+            return
         now = self._decider.service.clock()
-        fresh = self._looked_at is not None and now - self._looked_at < LOOK_AGAIN
-        if self.lead_somewhere and not (fresh and self._signer and now < self._signer.signs_until):
-            key = await self._key(now)
-            self._signer = Signer(key.key_id, key.private_key, key.signs_until, key.verifies_until)
-            self._looked_at = now
+        signer, looked_at = self._signers.get(audience, (None, now))
+        if signer is None or now - looked_at >= LOOK_AGAIN or now >= signer.signs_until:
+            key = await self._key(audience, now)
+            self._signers[audience] = (
+                Signer(key.key_id, key.private_key, key.signs_until, key.verifies_until),
+                now,
+            )
 
     def of(self, mail: PlaceMail | BriefMail, person_id: str) -> str:
         """Where this person sees their place in this session, and what can be done about it."""
-        if self._signer is None:
-            raise RuntimeError("a link was asked for before there was a key")
-        link = Link(
-            audience=ENROLMENT,
-            purpose=Purpose.PLACE,
-            person_id=person_id,
-            session_id=mail.session_id,
-            language=mail.language,
-            arranged=arrangement(mail.venue, mail.address, mail.meetings),
-            until=max(meeting.ends_at for meeting in mail.meetings) + LINK_LIVES,
-        )
-        return f"{self._base_url}/{ENROLMENT}/place/{self._signer.token(link)}"
+        until = max(meeting.ends_at for meeting in mail.meetings) + LINK_LIVES
+        return self._leads_to(ENROLMENT, Purpose.PLACE, "place", mail, person_id, until)
 
-    async def _key(self, now: dt.datetime) -> SigningKey:
+    def to_lists(self, mail: PlaceMail | BriefMail, person_id: str) -> str:
+        """Where this trainer keeps the lists of this session. From when until when, the page itself says, by the days as they are then:
+        so the link lives as long as a ticket and goes along with a session that is moved."""
+        until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES
+        return self._leads_to(ATTENDANCE, Purpose.LISTS, "lists", mail, person_id, until)
+
+    def _leads_to(
+        self,
+        audience: str,
+        purpose: Purpose,
+        page: str,
+        mail: PlaceMail | BriefMail,
+        person_id: str,
+        until: dt.datetime,
+    ) -> str:
+        if audience not in self._signers:
+            raise RuntimeError(f"a link to {audience} was asked for before there was a key")
+        arranged = arrangement(mail.venue, mail.address, mail.meetings)
+        link = Link(audience, purpose, person_id, mail.session_id, mail.language, arranged, until)
+        return f"{self._base_url}/{audience}/{page}/{self._signers[audience][0].token(link)}"
+
+    async def _key(self, audience: str, now: dt.datetime) -> SigningKey:
         async with self._decider.engine.connect() as connection:
-            key, stated = await store.signing_key(connection, ENROLMENT)
+            key, stated = await store.signing_key(connection, audience)
         if key is not None and signs(key, stated, now):
             return key
         async with self._decider.unit_of_work() as (connection, thought):
             await store.lock_signing_keys(connection)
-            key, stated = await store.signing_key(connection, ENROLMENT)
+            key, stated = await store.signing_key(connection, audience)
             if key is not None and signs(key, stated, now):  # Another replica was first.
                 return key
             working = self._decider.service.working(now)
-            key, fact = made(ENROLMENT, f"key-{self._decider.service.new_id()}", new_key(), now)
+            key, fact = made(audience, f"key-{self._decider.service.new_id()}", new_key(), now)
             working[SigningKey].put(key)
             working[LinkKey].loaded(
                 (), loaded_by("key_id", [key.key_id])

@@ -34,6 +34,8 @@ class Purpose(StrEnum):
 
     PLACE = "place"
     """One person's place in one session: to see it, and to say what becomes of it."""
+    LISTS = "lists"
+    """The attendance lists of one session, for one of its trainers: to look at them, and to say who was there."""
     CHECK_IN = "ticket"
     """That one person came to one session: to be read at its door."""
 

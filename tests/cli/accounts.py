@@ -27,6 +27,8 @@ def books() -> dict[str, Any]:
         "differences",
         "on_their_way",
         "given_up",
+        "withheld",
+        "bounced",
         "unreachable",
         "outcome_unknown",
         "untold",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from rollcall.books import Equation, Mails, balanced, equations
+from rollcall.books import _UNTOLD, Equation, Mails, balanced, equations
+from services.notifications.reading import UNTOLD
 from tests.cli.accounts import books
 
 
@@ -73,6 +74,20 @@ def test_somebody_untold_whom_no_term_names_is_seen() -> None:
     its = books()
     its["notifications"]["notices"] |= {"untold": 1}
     assert not found(its)["untold"].holds
+
+
+def test_whose_address_sends_mail_back_is_named_and_what_came_back_was_sent() -> None:
+    its = books()
+    its["notifications"]["notices"] |= {"withheld": 2, "untold": 2, "bounced": 1}
+    lines = found(its, mails=Mails(7, 7))
+    assert lines["untold"].holds and lines["untold"].parts == {"withheld": 2}
+    assert lines["mail"].holds and lines["mail"].parts["came back"] == 1
+    assert not lines["told"].holds and lines["told"].parts["withheld"] == 2
+
+
+def test_every_term_by_which_a_service_counts_the_untold_has_a_name_here() -> None:
+    """One that has none would be missing from the sum."""
+    assert set(UNTOLD) <= set(_UNTOLD)
 
 
 def test_a_mail_too_many_does_not_balance() -> None:

@@ -266,6 +266,24 @@ def test_whatever_numbers_an_archive_gave_the_next_one_gets_a_place(office: Offi
     assert office.ask("anna") == ["ParticipantWaitlisted"]
 
 
+def test_a_team_that_comes_behind_the_last_number_of_an_archive_gets_its_places(office: Office) -> None:
+    last = {"person_id": "zofia", "queue": LAST_NUMBER, "episode": LAST_EPISODE}
+    office.mind.hear(heard(body_of(ParticipantEnrolled, **ARCHIVED, **last), source="urn:archive"))
+    office.session(**TEAM)
+
+    assert office.place("anna").queue == LAST_NUMBER
+
+
+def test_a_withdrawal_while_the_session_is_cancelled_gives_the_seat_to_nobody(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.ask("bartek")
+    office.hear(session(model=SessionCancelled, capacity=1))
+
+    assert office.withdraw("anna") == [WITHDRAWN]
+    assert office.with_standing(Standing.WAITLISTED) == ["bartek"]
+
+
 def test_who_gave_a_place_back_by_the_word_of_an_archive_stays_out_until_they_ask_again(office: Office) -> None:
     office.session(**TEAM)
     said = {"session_id": "s", "person_id": "anna", "request_id": None, "request_source": None, "place_asked_at": NOON}

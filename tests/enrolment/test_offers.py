@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.enrolment.moments import OFFER_ENDS
 from services.enrolment.offering import after_working
 from shared.contracts.enrolment import RefusalReason, SessionAtRisk, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
+from shared.state.working import Due
 from shared.testing import NOON
-from tests.enrolment.office import DAY, START, Office, session
+from tests.enrolment.office import DAY, OTHER, START, Office, session
 
 ENROLLED, WAITLISTED, WITHDRAWN, REFUSED, OFFERED = (
     "ParticipantEnrolled",
@@ -104,6 +106,28 @@ def test_where_nobody_else_waits_there_is_no_end_of_the_list_to_go_to(office: Of
     offering(office, after_offer="to_the_end")
     office.withdraw("celina")
     assert office.answer("bartek", "decline") == [WITHDRAWN]
+
+
+def test_who_let_an_offer_go_is_not_brought_back_by_the_team_rule(office: Office) -> None:
+    office.session(**OFFERS | {"capacity": 3}, kind=SessionKind.SUPPLEMENTARY)
+    office.withdraw("anna")
+    assert office.with_standing(Standing.OFFERED) == ["dawid"]
+    office.pass_to(ENDS)
+    assert reason(office, "dawid") == WithdrawalReason.OFFER_EXPIRED
+    assert office.reconcile() == []
+
+
+def test_a_moment_that_was_made_for_an_earlier_deadline_ends_no_offer(on_offer: Office) -> None:
+    on_offer.mind.hear(Due(OFFER_ENDS, "session/s/person/bartek", ENDS - SECOND))
+    assert on_offer.with_standing(Standing.OFFERED) == ["bartek"]
+
+
+def test_a_room_that_grows_by_one_seat_is_offered_to_one(on_offer: Office) -> None:
+    on_offer.town(OTHER)
+    on_offer.member("olga", OTHER)
+    on_offer.ask("olga")
+    assert on_offer.hear(session(model=SessionRescheduled, **OFFERS | {"capacity": 2})) == [OFFERED]
+    assert on_offer.with_standing(Standing.WAITLISTED) == ["olga"]
 
 
 def test_an_answer_that_is_late_is_refused_and_the_place_has_gone_on(on_offer: Office) -> None:

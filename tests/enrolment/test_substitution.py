@@ -158,6 +158,12 @@ def test_who_has_no_place_is_replaced_by_nobody(full: Office) -> None:
     assert refusal(full, "dawid") == RefusalReason.NO_PLACE
 
 
+def test_a_substitution_that_is_refused_is_nobodys_own_word(full: Office) -> None:
+    """Their coordinator asked: it counts neither as their request nor as their withdrawal."""
+    full.substitute("dawid", "celina")
+    assert (full.place("dawid").place_asked_at, full.place("dawid").last_asked_for) == (None, None)
+
+
 def test_a_town_does_not_replace_the_people_of_another(full: Office) -> None:
     full.town(OTHER)
     full.member("olga", OTHER)

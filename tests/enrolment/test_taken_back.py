@@ -10,10 +10,11 @@ import pytest
 from services.enrolment.state import Place
 from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.directory import PersonErased
-from shared.contracts.enrolment import RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import ParticipantEnrolled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionKind, SessionRescheduled
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
 from shared.state.working import Held
+from shared.testing import body_of, heard
 from tests.enrolment.office import DAY, LATER, OTHER, START, TOWN, Office, session
 
 ENROLLED, WAITLISTED, WITHDRAWN = "ParticipantEnrolled", "ParticipantWaitlisted", "EnrolmentWithdrawn"
@@ -71,6 +72,26 @@ def test_whoever_returns_to_a_full_session_waits_first_in_line_and_takes_nobodys
     assert office.with_standing(Standing.WAITLISTED) == ["anna", "celina"]
     office.withdraw("bartek")
     assert office.with_standing(Standing.ENROLLED) == ["anna"]
+
+
+def test_whoever_nobody_numbered_waits_as_the_first_that_came(office: Office) -> None:
+    """An archive's people may have no number; whoever waits has one."""
+    office.session(capacity=1)
+    enrolled = body_of(
+        ParticipantEnrolled,
+        session_id="s",
+        person_id="anna",
+        queue=None,
+        request_id=None,
+        request_source=None,
+        request_digest=None,
+    )
+    office.mind.hear(heard(enrolled, source="rollcall/enrolment", version=7))
+    office.ask("bartek")
+    office.leaves("anna")
+
+    assert office.member("anna") == [WAITLISTED]
+    assert office.place("anna").queue == 0
 
 
 def test_whoever_waited_waits_again_in_the_old_order(office: Office) -> None:

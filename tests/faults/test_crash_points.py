@@ -44,6 +44,12 @@ UNREACHABLE = {
     "shared.deciding.transaction:Decider._park:1:after": "the same",
     "shared.deciding.transaction:Decider.write:1:before": "who decides without an input is the sender and an operator of mail",
     "shared.deciding.transaction:Decider.write:1:after": "the same",
+    **{
+        f"services.notifications.sending:Sender._knows_the_way_back:{where}": "where no return path is set, none is asked for"
+        for where in ("1:entering", "1:entered", "1:leaving", "1:left", "2:before", "2:after")
+    },
+    "services.notifications.smtp:Line._token:1:before": "the mail server of these tests asks for no token",
+    "services.notifications.smtp:Line._token:1:after": "the same",
 }
 """Crash points that no work of these tests leads to, each with the reason."""
 

@@ -216,7 +216,7 @@ async def test_a_killed_rebuild_leaves_the_live_projection_at_work_and_the_next_
             await eventually(partial(known, one.here, later), what=f"going on after {point}")
             after = await one.look()
             changed = {name for name in before if before[name] != after[name]}
-            assert changed == {"projection.town", "projection.watermark"}, point
+            assert changed == {"projection.town", "projection.told", "projection.watermark"}, point
         report: Any = await eventually(partial(unless_running, one), what="the next rebuild")
         assert report.different_rows == 0
         assert await schemas(one.here.engine) == {"projection", "kept"}

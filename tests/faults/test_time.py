@@ -22,6 +22,7 @@ from services.notifications import app as notifications
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
+from shared.contracts.certificates import CertificateIssued
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import ContactRegistered, MemberKind, PersonRegistered, TeamMemberJoined
 from shared.contracts.enrolment import EnrolmentRefused, ParticipantEnrolled
@@ -183,10 +184,12 @@ async def test_a_list_that_closed_meanwhile_counts_the_scans_that_came_before(wo
     await here.publish(message(scan))
 
     async with later(here, days=3).running():
-        await eventually(lambda: said_and_sent(here, session_id, 3), what="the closed list")
+        await eventually(lambda: said_and_sent(here, session_id, 4), what="the closed list, and a certificate")
         await settled(here)
     subject = f"session/{session_id}/meeting/day-1"
     facts = await said(here, session_id)
+    assert [number for (kind, _), number in facts.items() if kind == CertificateIssued.__name__] == [1]
+    facts = Counter({key: number for key, number in facts.items() if key[0] != CertificateIssued.__name__})
     assert facts == Counter(
         [
             (ParticipantAttended.__name__, came),

@@ -35,7 +35,14 @@ from shared.contracts.enrolment import (
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
-from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
+from shared.contracts.notifications import (
+    AddressReleased,
+    AddressSuppressed,
+    LinkKeyStated,
+    NoticeBounced,
+    NoticeFailed,
+    NoticeSent,
+)
 from shared.contracts.planner import SessionCancelled, SessionFact
 from shared.deciding.news import News
 from shared.state.rows import Row
@@ -62,7 +69,7 @@ from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 
 LATER = NOW + dt.timedelta(microseconds=1)
-OURS = (NoticeSent, NoticeFailed, LinkKeyStated)
+OURS = (NoticeSent, NoticeFailed, NoticeBounced, AddressSuppressed, AddressReleased, LinkKeyStated)
 NOT_KNOWN_YET = (tables.PERSON, tables.CONTACT, tables.TOWN, tables.TOPIC)
 OF_PLACES = (ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn)
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.notifications import store, tables
 from services.notifications.app import SERVICE
 from services.notifications.keys import LINK_LIVES, SIGNS_FOR, VERIFIES_FOR, made, signs
-from services.notifications.linking import Links
+from services.notifications.linking import ATTENDANCE, Links
 from services.notifications.mail import Renderer
 from services.notifications.place_sheet import place_sheet
 from shared.contracts.model import Language
@@ -25,7 +25,7 @@ from shared.contracts.notifications import LinkKeyStated
 from shared.deciding.transaction import Decider
 from shared.outbox.journal import JOURNAL
 from shared.testing import NOON, eventually, heard
-from shared.web.links import Link, Purpose, VerifyingKey, arrangement, new_key, read
+from shared.web.links import TICKET_LIVES, Link, Purpose, Rejection, VerifyingKey, arrangement, new_key, read
 from tests.notifications.building import place
 from tests.notifications.mails import ADDRESS, FIRST, LETTER, VENUE, ZANETA, body, cancellation, change, session_mail
 from tests.notifications.office import Office, settled
@@ -69,6 +69,25 @@ async def test_a_link_opens_under_the_key_that_was_stated_and_says_whose_place_i
         "enrolment", Purpose.PLACE, "person-0001", "session-0001", Language.EN,
         arrangement(VENUE, ADDRESS, (FIRST,)), FIRST.ends_at + LINK_LIVES,
     )  # fmt: skip
+
+
+async def test_a_trainers_link_is_signed_with_a_key_of_attendance_and_goes_along_with_a_session_that_is_moved(
+    office: Office,
+) -> None:
+    links = await ready(office.engine)
+    await links.ready(ATTENDANCE)
+    of_enrolment, key = await stated(office.engine)
+    assert (of_enrolment["audience"], key["audience"]) == ("enrolment", "attendance")
+    link = links.to_lists(session_mail(language=Language.EN), "person-0009")
+    assert link.startswith(f"{BASE}/attendance/lists/")
+    known = VerifyingKey(
+        key["key_id"], key["audience"], key["public_key"], dt.datetime.fromisoformat(key["verifies_until"])
+    )
+    token = link.rpartition("/")[2]
+    found = read(token, audience="attendance", purpose=Purpose.LISTS, key=known, now=NOON)
+    assert isinstance(found, Link) and (found.person_id, found.session_id) == ("person-0009", "session-0001")
+    assert found.until == FIRST.ends_at + TICKET_LIVES
+    assert isinstance(read(token, audience="attendance", purpose=Purpose.PLACE, key=known, now=NOON), Rejection)
 
 
 async def test_replicas_that_begin_at_once_share_one_key_and_state_it_once(office: Office) -> None:

@@ -15,7 +15,7 @@ from jinja2 import Environment
 
 from deploy import texts
 from shared.contracts.model import Language
-from shared.web.pages.kit import KIT, Office, Pages
+from shared.web.pages.kit import KIT, OF_OTHERS, Office, Pages
 from shared.web.pages.words import preferred, translations
 
 OFFICE = Office("Biuro <i>", "biuro@rollcall.example.org")
@@ -52,7 +52,10 @@ def test_no_template_and_no_stylesheet_holds_anything_inline_or_of_another_site(
 
 
 def test_nothing_of_others_is_committed() -> None:
-    assert not [file for folder in texts.folders() for file in folder.rglob("*.js")]
+    for file in (script for folder in texts.folders() for script in folder.rglob("*.js")):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        assert file.name not in OF_OTHERS and lines[0].startswith("/* "), file  # What it is for, as every file says.
+        assert len(lines) < 450 and max(map(len, lines)) <= 160, file  # Written by hand, to be read.
 
 
 # --- words -----------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -31,8 +31,8 @@ from shared.web.refusing import problem_of
 
 KIT = Path(__file__).parent
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -45,14 +45,16 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+WITH_CAMERA = {"Permissions-Policy": "camera=(self), geolocation=(), microphone=()"}
+"""Of a page that reads codes."""
 FOR_EVER = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-LIVE = "htmx.min.js"
-"""Not ours: it comes from a package at set-up. Where it is not there, pages are looked at again by hand."""
+OF_OTHERS = ("htmx.min.js", "umd.js", "html5-qrcode.min.js")
+"""Not ours: they come from packages at set-up. Where one is not there, pages work without what it makes nicer."""
 FIELDS_MOST = 20
 
 
@@ -77,7 +79,7 @@ class Pages:
         self.package = importlib.import_module(package)
         self.office = office
         folders = [Path(folder) for folder in self.package.__path__]
-        self._assets = _assets(assets)
+        self._assets = _assets(folders, assets)
         self._environments = {language: environment(language, [*folders, KIT]) for language in Language}
 
     def add_to(self, app: FastAPI, runtime: Runtime) -> None:
@@ -106,9 +108,16 @@ class Pages:
             return readers or preferred(request.headers.get("accept-language", "")) or Language.PL
 
     def answer(
-        self, request: Request, template: str, language: Language, *, status: int = 200, **shown: Any
+        self,
+        request: Request,
+        template: str,
+        language: Language,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **shown: Any,
     ) -> HTMLResponse:
-        """The template as a page in the language."""
+        """The template as a page in the language. `headers`: what is otherwise than on every page."""
         root = "../" * (request.url.path.count("/") - 1) or "./"
         text = (
             self._environments[language]
@@ -124,7 +133,15 @@ class Pages:
                 }
             )
         )
-        return HTMLResponse(text, status, HEADERS)
+        return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
+
+    def asset(self, name: str) -> bytes:
+        """What a page loads, for one that serves it under an address of its own."""
+        return self._assets[name][1]
+
+    def served(self, name: str) -> str:
+        """Under which name it is served."""
+        return self._assets[name][0]
 
     def message(self, request: Request, about: str, status: int, *, readers: Language | None = None) -> HTMLResponse:
         """A page that only says something: `about` is one of those in message.html."""
@@ -154,6 +171,8 @@ class Pages:
                 handle: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
 
                 async def answered(request: Request) -> Response:
+                    if request.method == "POST" and _comes_from_elsewhere(request):
+                        return pages.message(request, "unreadable", 403)
                     try:
                         return await handle(request)
                     except Exception as error:  # noqa: BLE001  # Classified as in the API.
@@ -192,6 +211,16 @@ async def form_of(request: Request) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
+def _comes_from_elsewhere(request: Request) -> bool:
+    """Whether another site makes the reader's browser send this. A browser too old to say so says where from, or nothing: our pages
+    name no referrer, so its `Origin` is `null`."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("origin", "null")
+    return origin != "null" and urlsplit(origin).netloc != request.headers.get("host", "")
+
+
 def _said_of(error: Exception) -> tuple[str, int]:
     """Which message says it, and its status."""
     if isinstance(error, HTTPException):
@@ -204,9 +233,12 @@ def _said_of(error: Exception) -> tuple[str, int]:
     ), status
 
 
-def _assets(folder: Path | None) -> dict[str, tuple[str, bytes, str]]:
-    """What pages load, by name: the name it is served under, which holds its hash, its content and its kind."""
-    files = [KIT / "pages.css", KIT / "icon.svg", *([folder / LIVE] if folder else [])]
+def _assets(folders: Sequence[Path], of_others: Path | None) -> dict[str, tuple[str, bytes, str]]:
+    """What pages load, by name: the name it is served under, which holds its hash, its content and its kind. Of the kit, of the service's
+    own package, and of others."""
+    files = [KIT / "pages.css", KIT / "icon.svg"]
+    files += [file for folder in folders for kind in KINDS for file in sorted(folder.glob(f"*{kind}"))]
+    files += [of_others / name for name in OF_OTHERS] if of_others else []
     found = {}
     for file in files:
         if file.is_file():

@@ -82,4 +82,7 @@ def filters(language: Language) -> dict[str, Any]:
     def moment(when: dt.datetime, zone: str = "Europe/Warsaw") -> str:
         return format_datetime(when.astimezone(ZoneInfo(zone)), "d MMMM y, H:mm", locale=locale)
 
-    return {"date": date, "day": day, "moment": moment}
+    def clock(when: dt.datetime, zone: str = "Europe/Warsaw") -> str:
+        return format_time(when.astimezone(ZoneInfo(zone)), "H:mm", locale=locale)
+
+    return {"date": date, "day": day, "moment": moment, "clock": clock}

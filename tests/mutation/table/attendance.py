@@ -95,9 +95,10 @@ MUTATIONS = (
     ),
     Mutation(
         "a list that is closed, asked with another one's key",
-        "services/attendance/api.py",
-        "        became = await runtime.commands.submit(heard)  # Also if it is closed: the key may be that of another command.",
-        "        if closed is None:\n            became = await runtime.commands.submit(heard)",
+        "services/attendance/asking_to_close.py",
+        "    return heard, await runtime.commands.submit(heard)",
+        "    asked = await runtime.commands.submit(heard) if closed is None else None\n"
+        "    return heard, asked or Outcome('AlreadyClosed', closed.event_id if closed else '')",
         ("tests/faults/test_keys.py::test_a_scan_or_the_closing_of_a_list_is_refused_under_another_ones_key",),
     ),
     Mutation(

@@ -1,0 +1,64 @@
+"""Closing a list before it closes by itself, as a trainer asks for it: over HTTP, or on their page."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.attendance import views
+from services.attendance.lists import CloseList, ListRules
+from services.attendance.paths import IS_HISTORY, NOT_BEGUN, SESSION_CANCELLED, unknown_meeting, unknown_session
+from services.attendance.state import Session
+from shared.books.holding import Outcome, is_known
+from shared.books.watermark import is_heard
+from shared.contracts.model import Event
+from shared.events.envelope import Heard
+from shared.problems import TRY_AGAIN, Problem
+from shared.process.runtime import Runtime
+from shared.web.asking import command
+from shared.web.tokens import Actor
+
+HEARD_WITHIN_SECONDS = 10
+
+
+async def ask_to_close(
+    runtime: Runtime, rules: ListRules, meeting: tuple[str, str], actor: Actor, key: str | None
+) -> tuple[Heard[Event], Outcome]:
+    """Closes the list of the meeting (session, meeting) and says what came of it. Problem: it cannot be closed, or not yet."""
+    session_id, meeting_id = meeting
+    heard = command(runtime, CloseList(session_id=session_id, meeting_id=meeting_id), actor, key)
+    async with runtime.engine.connect() as connection:
+        found = await views.session_row(connection, session_id)
+        closed = await views.closed_list(connection, session_id, meeting_id)
+        known = await is_known(connection, heard)
+    if closed is None and not known:
+        _check_may_close(found, session_id, meeting_id, rules, runtime)
+        await _everything_heard(runtime)
+    # Also if it is closed: the key may be that of another command.
+    return heard, await runtime.commands.submit(heard)
+
+
+def _check_may_close(
+    session: Session | None, session_id: str, meeting_id: str, rules: ListRules, runtime: Runtime
+) -> None:
+    if session is None:
+        raise unknown_session(session_id)
+    meeting = session.meeting(meeting_id)
+    if meeting is None:
+        raise unknown_meeting(session_id, meeting_id)
+    if not session.state.takes_place:
+        raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
+    if runtime.service.clock() < meeting.starts_at:
+        raise Problem(NOT_BEGUN, f"it begins at {meeting.starts_at.isoformat()}")
+    if rules.is_history(meeting):
+        raise Problem(IS_HISTORY, "it was over before Rollcall went live; whoever kept its list states it")
+
+
+async def _everything_heard(runtime: Runtime) -> None:
+    """Scans and places that were in Kafka when the trainer asked are on the list: what comes later is late, and known to be."""
+    ends = await runtime.observer.ends(runtime.service.decisions)
+    try:
+        async with asyncio.timeout(HEARD_WITHIN_SECONDS):
+            while not await is_heard(runtime.engine, ends):
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise Problem(TRY_AGAIN, "scans or places that have arrived are still being heard") from None
