@@ -20,6 +20,7 @@ from services.attendance.lists import ListRules
 from services.attendance.rulebook import TEXTS, ScanRule
 from services.attendance.scanning import ALREADY_PRESENT, MARK_STANDS, meeting_at, misfit, taken_by
 from services.attendance.state import MeetingList, Record, Session
+from services.attendance.store import LINK_KEY
 from shared.books.holding import HELD_OUTCOME, Outcome
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.model import ID_PATTERN, Event, Id, Moment
@@ -29,6 +30,7 @@ from shared.process.runtime import Runtime
 from shared.values import immutable
 from shared.web.asking import command
 from shared.web.links import MOST_CHARACTERS, TicketRefused, VerifyingKey, key_named, read_ticket
+from shared.web.opening import keys_named
 from shared.web.tokens import Actor
 
 AUDIENCE = "attendance"
@@ -114,7 +116,7 @@ async def requests_of(runtime: Runtime, rules: ListRules, scans: Sequence[Scan])
     """What is asked by these scans: whose the tickets are, and of which meeting."""
     named = {name for one in scans if one.ticket and (name := key_named(one.ticket))}
     async with runtime.engine.connect() as connection:
-        keys = await rosters.keys_named(connection, named)
+        keys = await keys_named(connection, LINK_KEY, named)
         read = [_read(one, keys, runtime.service.clock()) for one in scans]
         wanted = {
             found[0] for one, found in zip(scans, read, strict=True) if isinstance(found, tuple) and not one.meeting_id

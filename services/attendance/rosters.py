@@ -11,18 +11,16 @@ from services.attendance import answers
 from services.attendance.answers import Seen
 from services.attendance.lists import ListRules
 from services.attendance.scanning import MARK_STANDS, is_of_another_day
-from services.attendance.state import LinkKey, MeetingList, Person, Place, Record, RecordSaid, Session
-from services.attendance.store import LINK_KEY, PERSON, PLACE, RECORD, RECORD_SAID
+from services.attendance.state import MeetingList, Person, Place, Record, RecordSaid, Session
+from services.attendance.store import PERSON, PLACE, RECORD, RECORD_SAID
 from services.attendance.views import MOST_PEOPLE, list_row, shown, town_names
 from shared.alphabet import by_name
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
 from shared.postgres.tables import UNCHANGED
-from shared.web.links import VerifyingKey
 
 MOST_SAID = 1_000
-_KEYS = sa.select(LINK_KEY).where(any_of(LINK_KEY.c.key_id, "keys"))
 _PEOPLE = sa.select(PERSON).where(any_of(PERSON.c.person_id, "people"))
 
 
@@ -133,12 +131,6 @@ async def history_of(
 def _said(one: RecordSaid, before: RecordSaid | None) -> answers.Said:
     same = {name: getattr(one, name) for name in answers.Said.model_fields if not name.startswith("was")}
     return answers.Said(**same, was=before.state if before else None, was_minutes=before.minutes if before else None)
-
-
-async def keys_named(connection: AsyncConnection, names: set[str]) -> dict[str, VerifyingKey]:
-    """The public halves of the keys that tickets name, as far as they are known here."""
-    found = rows_as(LinkKey, await connection.execute(_KEYS, {"keys": sorted(names)})) if names else []
-    return {one.key_id: VerifyingKey(one.key_id, one.audience, one.public_key, one.verifies_until) for one in found}
 
 
 async def records_of_people(

@@ -26,6 +26,7 @@ from shared.contracts.notifications import LinkKeyStated
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.selection import CityFact, TownOutcome, outcome_after
 from shared.events.envelope import Heard
+from shared.state.link_keys import link_key_of
 from shared.state.rows import FactRow, meta
 from shared.values import immutable
 
@@ -191,18 +192,6 @@ class MeetingList(FactRow):
     decided_at: dt.datetime
 
 
-@immutable
-class LinkKey(FactRow):
-    """The public half of a key that tickets are signed with."""
-
-    KEY: ClassVar = ("key_id",)
-
-    key_id: str
-    audience: str
-    public_key: str
-    verifies_until: dt.datetime
-
-
 def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
 
@@ -328,11 +317,6 @@ def list_of(heard: Heard[ListFact]) -> MeetingList:
 
 NUMBERS = ("present", "late", "left_early", "absent", "excused", "not_recorded", "without_place", "guests")
 """Of a closed list, in the order of the row's fields."""
-
-
-def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
-    body = heard.body
-    return LinkKey(*meta(heard), body.key_id, body.audience, body.public_key, body.verifies_until)
 
 
 MAKE: dict[Any, Any] = {

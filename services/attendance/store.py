@@ -19,7 +19,6 @@ from services.attendance.history import ENROLMENT, PlaceSaid
 from services.attendance.lists import LIST, AboutSomebody, CloseList, rules_of
 from services.attendance.outcomes import is_ours
 from services.attendance.state import (
-    LinkKey,
     MeetingList,
     Person,
     Place,
@@ -68,6 +67,7 @@ from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
+from shared.state.link_keys import LinkKey
 from shared.state.rows import Rows, loaded_by
 from shared.state.working import Due, Held, Working
 

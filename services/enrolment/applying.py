@@ -10,7 +10,6 @@ from services.enrolment.state import (
     Call,
     Correction,
     Line,
-    LinkKey,
     Membership,
     Merged,
     Need,
@@ -61,6 +60,7 @@ from shared.contracts.rules import StageOpened, TopicDefined
 from shared.contracts.selection import CityFact, outcome_after
 from shared.contracts.survey import TrainingNeedDeclared
 from shared.events.envelope import Heard, subject_of
+from shared.state.link_keys import link_key_of
 from shared.state.rows import FactRow, meta
 from shared.state.working import Answer, Derive, Due, Working
 
@@ -223,11 +223,6 @@ def call_of(heard: Heard[CallFact]) -> Call:
         case never:
             assert_never(never)
     return Call(*meta(heard), body.session_id, body.city_id, body.places, body.until, ended, body.decided_at)
-
-
-def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
-    body = heard.body
-    return LinkKey(*meta(heard), body.key_id, body.audience, body.public_key, body.verifies_until)
 
 
 def risk_of(heard: Heard[SessionAtRisk]) -> Risk:

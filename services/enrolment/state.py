@@ -341,15 +341,3 @@ class Risk(FactRow):
     confirmed: int
     enrolled: int
     decided_at: dt.datetime
-
-
-@immutable
-class LinkKey(FactRow):
-    """A key that notifications signs links with, as it stated it: only the half that tells which are its own."""
-
-    KEY: ClassVar = ("key_id",)
-
-    key_id: str
-    audience: str
-    public_key: str
-    verifies_until: dt.datetime

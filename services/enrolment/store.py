@@ -21,7 +21,6 @@ from services.enrolment.state import (
     Call,
     Correction,
     Line,
-    LinkKey,
     Membership,
     Merged,
     Need,
@@ -72,6 +71,7 @@ from shared.postgres.database import KEPT, any_of, table_of
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
+from shared.state.link_keys import LinkKey
 from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
 

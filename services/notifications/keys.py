@@ -12,8 +12,8 @@ from dataclasses import field
 from typing import ClassVar
 
 from shared.contracts.notifications import LinkKeyStated
-from shared.events.envelope import Heard
-from shared.state.rows import FactRow, Row, meta
+from shared.state.link_keys import LinkKey
+from shared.state.rows import Row
 from shared.values import immutable
 
 SIGNS_FOR = dt.timedelta(days=180)
@@ -22,18 +22,6 @@ LINK_LIVES = dt.timedelta(days=30)
 """After a session's end: whoever looks late is told that it is over."""
 VERIFIES_FOR = SIGNS_FOR + dt.timedelta(days=2 * 366)
 """Trainings are planned a year ahead; a link under the key may live until then."""
-
-
-@immutable
-class LinkKey(FactRow):
-    """The public half of a key, as it was stated."""
-
-    KEY: ClassVar = ("key_id",)
-
-    key_id: str
-    audience: str
-    public_key: str
-    verifies_until: dt.datetime
 
 
 @immutable
@@ -47,11 +35,6 @@ class SigningKey(Row):
     private_key: str = field(repr=False)
     signs_until: dt.datetime
     verifies_until: dt.datetime
-
-
-def link_key_of(heard: Heard[LinkKeyStated]) -> LinkKey:
-    body = heard.body
-    return LinkKey(*meta(heard), body.key_id, body.audience, body.public_key, body.verifies_until)
 
 
 def signs(key: SigningKey | None, stated: LinkKey | None, now: dt.datetime) -> bool:

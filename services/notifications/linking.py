@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 
 from services.notifications import store
-from services.notifications.keys import LINK_LIVES, LinkKey, SigningKey, made, signs
+from services.notifications.keys import LINK_LIVES, SigningKey, made, signs
 from services.notifications.letters import BriefMail, PlaceMail
 from shared.deciding.transaction import Decider
+from shared.state.link_keys import LinkKey
 from shared.state.rows import loaded_by
 from shared.web.links import TICKET_LIVES, Link, Purpose, Signer, arrangement, new_key
 

@@ -11,7 +11,6 @@ import json
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from services.notifications.keys import link_key_of
 from services.notifications.ledger import notice_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.towns import answered_of, call_of, member_of
@@ -45,6 +44,7 @@ from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
+from shared.state.link_keys import link_key_of
 from shared.state.ownership import keep_statement
 from shared.state.rows import FactRow, fields_of, meta
 from shared.state.working import MakeRow, Remember, Working

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.keys import LinkKey, SigningKey
+from services.notifications.keys import SigningKey
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
@@ -45,6 +45,7 @@ from shared.events.envelope import Heard
 from shared.postgres.database import any_of, rows_as
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
+from shared.state.link_keys import LinkKey
 from shared.state.rows import Loaded, Rows, loaded_by
 from shared.state.working import Working
 

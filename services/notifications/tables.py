@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.keys import LinkKey, SigningKey
+from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.state import (
     Contact,
@@ -41,6 +41,7 @@ from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.postgres.database import KEPT, table_of
+from shared.state.link_keys import LinkKey
 from shared.state.rows import Row
 
 Pair = tuple[str, str]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,12 +35,14 @@ from services.attendance.pages.opening import (
     row_of,
 )
 from services.attendance.pages.taking import Batch, PageMark, kept_mark, take_marks, take_scans
+from services.attendance.store import LINK_KEY
 from services.attendance.views import MOST_PEOPLE
 from shared.deciding.commands import Undecidable
 from shared.events.envelope import Reason
 from shared.problems import Problem
 from shared.process.runtime import Runtime
-from shared.web.links import Link, Purpose, Refused, Rejection, key_named, read
+from shared.web.links import Link, Purpose, Refused, Rejection
+from shared.web.opening import opened
 from shared.web.pages.kit import HEADERS, WITH_CAMERA, Pages, form_of
 from shared.web.tokens import Actor
 
@@ -56,14 +59,7 @@ WORKER = {
 def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     rules: ListRules = runtime.service.rules
 
-    async def opened(token: str) -> Link | Rejection:
-        """What the link in the address is for, as far as notifications signed it."""
-        named = key_named(token)
-        if named is None:
-            return Rejection(Refused.UNKNOWN)
-        async with runtime.engine.connect() as connection:
-            keys = await rosters.keys_named(connection, {named})
-        return read(token, audience=AUDIENCE, purpose=Purpose.LISTS, key=keys.get(named), now=runtime.service.clock())
+    link_of = partial(opened, runtime, LINK_KEY, audience=AUDIENCE, purpose=Purpose.LISTS)
 
     # Before the pages: its address is that of no token. From here it may serve them all, and nothing else.
     @routes.get("/lists/worker.js")
@@ -73,7 +69,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     @routes.get("/lists/{token}/app.webmanifest")
     async def manifest(request: Request, token: str) -> Response:
         """With it a telephone puts the page among its programs."""
-        _link(await opened(token))
+        _link(await link_of(token))
         icon = {"src": f"../../pages/{pages.served('icon.svg')}", "sizes": "any", "type": "image/svg+xml"}
         told = {
             "name": pages.office.name,
@@ -87,11 +83,11 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
 
     @routes.get("/lists/{token}")
     async def show(request: Request, token: str) -> Response:
-        return await page(request, token, await opened(token))
+        return await page(request, token, await link_of(token))
 
     @routes.post("/lists/{token}")
     async def act(request: Request, token: str) -> Response:
-        form, link = await form_of(request), await opened(token)
+        form, link = await form_of(request), await link_of(token)
         if isinstance(link, Rejection):
             return await page(request, token, link)
         match form.get("act"):
@@ -105,7 +101,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     @routes.post("/lists/{token}/marks")
     async def send_marks(request: Request, token: str, what: Batch) -> Response:
         """Marks that the browser has kept; each is answered for itself."""
-        link = _link(await opened(token))
+        link = _link(await link_of(token))
         session = await reading.session(runtime.engine, link.session_id)
         told = await take_marks(runtime, session, what.kept, _actor(link)) if session else None
         return _json(told, runtime)
@@ -113,7 +109,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     @routes.post("/lists/{token}/scans")
     async def send_scans(request: Request, token: str, what: Batch) -> Response:
         """Codes that the browser has kept; each is answered for itself."""
-        link = _link(await opened(token))
+        link = _link(await link_of(token))
         session = await reading.session(runtime.engine, link.session_id)
         language = pages.language(request, link.language)
         told = await take_scans(runtime, rules, session, what.kept, _actor(link), language) if session else None

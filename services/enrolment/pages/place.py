@@ -6,14 +6,18 @@ request is decided. Who asks, and about which place, comes from the link and nev
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
 from services.enrolment.pages import reading
 from services.enrolment.pages.showing import Act, is_as_seen, request_id, request_of, shown
+from services.enrolment.store import LINK_KEY
 from shared.books.holding import is_known
 from shared.process.runtime import Runtime
 from shared.web.asking import command
-from shared.web.links import Link, Purpose, Refused, Rejection, key_named, read
+from shared.web.links import Link, Purpose, Refused, Rejection
+from shared.web.opening import opened
 from shared.web.pages.kit import Pages, form_of
 from shared.web.tokens import Actor
 
@@ -22,22 +26,15 @@ SEEN_MOST = 60
 
 
 def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
-    async def opened(token: str) -> Link | Rejection:
-        """What the link in the address is for, as far as notifications signed it."""
-        named = key_named(token)
-        if named is None:
-            return Rejection(Refused.UNKNOWN)
-        async with runtime.engine.connect() as connection:
-            key = await reading.key(connection, named)
-        return read(token, audience=AUDIENCE, purpose=Purpose.PLACE, key=key, now=runtime.service.clock())
+    link_of = partial(opened, runtime, LINK_KEY, audience=AUDIENCE, purpose=Purpose.PLACE)
 
     @routes.get("/place/{token}")
     async def show(request: Request, token: str) -> Response:
-        return await page(request, await opened(token))
+        return await page(request, await link_of(token))
 
     @routes.post("/place/{token}")
     async def act(request: Request, token: str) -> Response:
-        form, link = await form_of(request), await opened(token)
+        form, link = await form_of(request), await link_of(token)
         if isinstance(link, Rejection):
             return await page(request, link)
         try:

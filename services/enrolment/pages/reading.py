@@ -1,4 +1,4 @@
-"""What the pages read: keys of links, and all that is known about one place. SQL that changes nothing."""
+"""What the page of a place reads: all that is known about it. SQL that changes nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.pages.showing import Found
-from services.enrolment.state import LinkKey, Person, Place, Session, in_line
-from services.enrolment.store import LINK_KEY, PERSON, PLACE, SESSION, TOPIC, TOWN
+from services.enrolment.state import Person, Place, Session, in_line
+from services.enrolment.store import PERSON, PLACE, SESSION, TOPIC, TOWN
 from shared.contracts import EVENTS
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.model import Language
@@ -17,17 +17,6 @@ from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
 from shared.events.envelope import subject_of
 from shared.postgres.database import rows_as
 from shared.postgres.tables import HELD
-from shared.web.links import VerifyingKey
-
-_KEY = sa.select(LINK_KEY).where(LINK_KEY.c.key_id == sa.bindparam("key_id"))
-
-
-async def key(connection: AsyncConnection, key_id: str) -> VerifyingKey | None:
-    """The public half of the key that a link names."""
-    found = rows_as(LinkKey, await connection.execute(_KEY, {"key_id": key_id}))
-    if not found:
-        return None
-    return VerifyingKey(found[0].key_id, found[0].audience, found[0].public_key, found[0].verifies_until)
 
 
 async def place(connection: AsyncConnection, session_id: str, person_id: str) -> Found | None:
