@@ -187,19 +187,27 @@ async def take(runtime: Runtime, rules: ListRules, scans: Sequence[KeptScan], ac
     ]
 
 
+Became = Outcome | Undecidable | IdReused | NotYet
+
+
+async def submitted(runtime: Runtime, heard: Heard[Event]) -> Became:
+    """What became of one command of several; or why nothing did."""
+    try:
+        return await runtime.commands.submit(heard)
+    except (Undecidable, IdReused, NotYet) as error:
+        return error
+
+
 @immutable
 class Submitted:
     """What became of a command, and when it was heard."""
 
     heard_at: dt.datetime
-    became: Outcome | Undecidable | IdReused | NotYet
+    became: Became
 
 
 async def _submitted(runtime: Runtime, heard: Heard[Event]) -> Submitted:
-    try:
-        return Submitted(heard.appended_at, await runtime.commands.submit(heard))
-    except (Undecidable, IdReused, NotYet) as error:
-        return Submitted(heard.appended_at, error)
+    return Submitted(heard.appended_at, await submitted(runtime, heard))
 
 
 def _refused(scan: KeptScan, why: NotAsked) -> TakenScan:

@@ -5,6 +5,7 @@ send.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from pydantic.config import JsonDict
 
 from services.attendance import rosters, views
 from services.attendance.answers import DecidedMark, DecidedReopening, MarkFate, TakenMark
-from services.attendance.checking import MOST_SCANS, Key
+from services.attendance.checking import MOST_SCANS, Became, Key, submitted
 from services.attendance.lists import OF_A_LIST
 from services.attendance.marking import AS_IT_WAS
 from services.attendance.paths import MeetingId, PersonId, SessionId
@@ -221,7 +222,7 @@ def keeping_routes(runtime: Runtime) -> APIRouter:
     async def set_marks(what: Marks, actor: Annotated[Actor, Writer]) -> list[TakenMark]:
         """Sets marks that a device has kept while it was offline, each decided for itself. They are answered in the order in which they were
         sent. Sent again, also days later, they change nothing and get the same answers."""
-        return await set_several(runtime, what.marks, actor)
+        return [mark for mark, _ in await set_several(runtime, [asked_by(one) for one in what.marks], actor)]
 
     @routes.post("/sessions/{session_id}/meetings/{meeting_id}/reopen", responses=asked)
     async def reopen_list(
@@ -263,35 +264,33 @@ def keeping_routes(runtime: Runtime) -> APIRouter:
     return routes
 
 
-async def set_several(runtime: Runtime, marks: list[KeptMark], actor: Actor) -> list[TakenMark]:
-    """Decides these marks, each for itself, and says what came of each."""
-    bodies = [MarkRequested(**one.model_dump(exclude={"id"})) for one in marks]
-    asked = zip(bodies, marks, strict=True)
-    became = await asyncio.gather(*(submitted(runtime, body, actor, one.id) for body, one in asked))
-    about = {(one.session_id, one.meeting_id, one.person_id) for one in marks}
+Asked = tuple[str, MarkRequested | RecordCorrectionRequested]
+"""What is asked, behind the id by which it is known."""
+
+
+def asked_by(mark: KeptMark) -> Asked:
+    return mark.id, MarkRequested(**mark.model_dump(exclude={"id"}))
+
+
+async def set_several(runtime: Runtime, asked: Sequence[Asked], actor: Actor) -> list[tuple[TakenMark, Record | None]]:
+    """Decides these, each for itself: what came of each, and the record that stands then."""
+    became: list[Became] = []
+    for start in range(0, len(asked), MOST_SCANS):  # As many as share a transaction.
+        some = (command(runtime, body, actor, key) for key, body in asked[start : start + MOST_SCANS])
+        became += await asyncio.gather(*(submitted(runtime, heard) for heard in some))
+    about = [(body.session_id, body.meeting_id, body.person_id) for _, body in asked]
     async with runtime.engine.connect() as connection:
-        records = await rosters.records_of_people(connection, about)
+        records = await rosters.records_of_people(connection, set(about))
     return [
-        taken(one.id, key, outcome, records.get(key))
-        for one, outcome in zip(marks, became, strict=True)
-        for key in [(one.session_id, one.meeting_id, one.person_id)]
+        (_taken(key, whom, outcome, records.get(whom)), records.get(whom))
+        for (key, _), whom, outcome in zip(asked, about, became, strict=True)
     ]
 
 
-async def submitted(
-    runtime: Runtime, body: MarkRequested | RecordCorrectionRequested, actor: Actor, key: str
-) -> Outcome | Undecidable | IdReused | NotYet:
-    """What became of one of several; or why nothing did."""
-    try:
-        return await runtime.commands.submit(command(runtime, body, actor, key))
-    except (Undecidable, IdReused, NotYet) as error:
-        return error
-
-
-def taken(
+def _taken(
     id: str,
     about: tuple[str, str, str],
-    became: Outcome | Undecidable | IdReused | NotYet,
+    became: Became,
     record: Record | None,
 ) -> TakenMark:
     """What is answered of one of several. `about`: (session, meeting, person)."""

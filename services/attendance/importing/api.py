@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Query, Request
 
-from services.attendance import rosters, views
-from services.attendance.checking import MOST_SCANS
+from services.attendance import views
 from services.attendance.importing.answers import Imported, Plan, plan_of, shown
 from services.attendance.importing.ground import ground_of
 from services.attendance.importing.planning import Decision, Fate, Ground, plan
@@ -19,7 +18,7 @@ from services.attendance.importing.reading import read
 from services.attendance.importing.report import Report, Unreadable
 from services.attendance.importing.requests import PATTERN, decisions_of, key_of, requests_of
 from services.attendance.importing.tables import MOST_BYTES
-from services.attendance.keeping import submitted, taken
+from services.attendance.keeping import set_several
 from services.attendance.paths import (
     IS_HISTORY,
     NO_SUCH_MEETING,
@@ -124,19 +123,10 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
         rows = await asyncio.to_thread(plan, report, ground, decided)
         bodies = requests_of(rows, report, (session_id, meeting_id), is_open=ground.is_open)
         keys = [key_of(stands.tag, decided, body.person_id) for body in bodies]
-        became = []
-        for start in range(0, len(bodies), MOST_SCANS):
-            some = zip(bodies[start : start + MOST_SCANS], keys[start : start + MOST_SCANS], strict=True)
-            became += await asyncio.gather(*(submitted(runtime, body, actor, key) for body, key in some))
-        about = [(session_id, meeting_id, body.person_id) for body in bodies]
-        async with runtime.engine.connect() as connection:
-            records = await rosters.records_of_people(connection, set(about))
+        became = await set_several(runtime, list(zip(keys, bodies, strict=True)), actor)
         return Imported(
             sha256=report.sha256,
-            marks=[
-                taken(key, one, outcome, records.get(one))
-                for key, one, outcome in zip(keys, about, became, strict=True)
-            ],
+            marks=[mark for mark, _ in became],
             left=[shown(row) for row in rows if row.fate is not Fate.SET],
         )
 

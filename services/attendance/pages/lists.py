@@ -20,7 +20,7 @@ from services.attendance import rosters
 from services.attendance.answers import MarkFate
 from services.attendance.asking_to_close import ask_to_close
 from services.attendance.checking import AUDIENCE
-from services.attendance.keeping import set_several
+from services.attendance.keeping import asked_by, set_several
 from services.attendance.lists import ListRules
 from services.attendance.marking import TRAINER
 from services.attendance.pages import reading
@@ -127,7 +127,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             kept = kept_mark(session, sent)
         except ValueError:
             return pages.message(request, "unreadable", 400, readers=link.language)
-        (became,) = await set_several(runtime, [kept], _actor(link))
+        ((became, _),) = await set_several(runtime, [asked_by(kept)], _actor(link))
         match became.outcome:
             case MarkFate.SET | MarkFate.AS_IT_WAS | MarkFate.HELD:
                 return _again(request, token, kept.meeting_id, done=kept.person_id)

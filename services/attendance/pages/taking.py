@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.attendance import rosters, views
+from services.attendance import views
 from services.attendance.answers import MarkFate, Taken, TakenMark, TakenScan
 from services.attendance.checking import MOST_SCANS, KeptScan, Key, take
-from services.attendance.keeping import KeptMark, set_several
+from services.attendance.keeping import KeptMark, asked_by, set_several
 from services.attendance.lists import ListRules
 from services.attendance.pages.opening import moment_of
 from services.attendance.state import Person, Record, Session
@@ -92,20 +92,17 @@ async def take_marks(runtime: Runtime, session: Session, kept: Sequence[Kept], a
         except ValueError:
             marks.append(None)
     read = [one for one in marks if one is not None]
-    became = iter(await set_several(runtime, read, actor) if read else [])
-    about = {(one.session_id, one.meeting_id, one.person_id) for one in read}
+    became = iter(await set_several(runtime, [asked_by(one) for one in read], actor))
     async with runtime.engine.connect() as connection:
         now = await views.session_row(connection, session.session_id)
-        records = await rosters.records_of_people(connection, about)
     may_look = now is not None and _person_of(actor) in now.trainers
     return [
-        _unreadable(raw) if mark is None else _told(next(became), records, may_look=may_look)
+        _unreadable(raw) if mark is None else _told(*next(became), may_look=may_look)
         for raw, mark in zip(kept, marks, strict=True)
     ]
 
 
-def _told(became: TakenMark, records: Mapping[tuple[str, str, str], Record], *, may_look: bool) -> Kept:
-    record = records.get((became.session_id, became.meeting_id, became.person_id))
+def _told(became: TakenMark, record: Record | None, *, may_look: bool) -> Kept:
     told: Kept = {"id": became.id, "outcome": became.outcome.value, "reason": became.reason}
     if not may_look:
         return told
