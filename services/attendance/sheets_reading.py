@@ -17,15 +17,22 @@ from services.attendance.documents.sheets import (
     Programme,
     Training,
 )
-from services.attendance.state import Person, Place, Record, Session
+from services.attendance.state import Place, Record, Session
 from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, TOPIC
-from services.attendance.views import MOST_PEOPLE, town_names
+from services.attendance.views import FAMILY_NAME, GIVEN_NAME, MOST_PEOPLE, SURVIVOR, town_names
 from shared.alphabet import by_name
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
 
-_PEOPLE = sa.select(PERSON).where(any_of(PERSON.c.person_id, "people"))
+Name = tuple[str | None, str | None]
+"""The family's and the given one, as far as they are known."""
+NOBODY: Name = (None, None)
+_NAMES = (
+    sa.select(PERSON.c.person_id, FAMILY_NAME.label("family_name"), GIVEN_NAME.label("given_name"))
+    .outerjoin(SURVIVOR, SURVIVOR.c.person_id == PERSON.c.person_id)
+    .where(any_of(PERSON.c.person_id, "people"))
+)
 _TOPICS = sa.select(TOPIC).where(TOPIC.c.topic == sa.bindparam("topic")).order_by(TOPIC.c.rule_id).limit(1)
 
 
@@ -56,7 +63,7 @@ async def certificate_sheet(
         language=language,
         programme=programme,
         number=found.number,
-        name=_as_called(people.get(found.person_id)),
+        name=_as_called(people.get(found.person_id, NOBODY)),
         title=title or found.topic or found.session_id,
         days=found.days,
         minutes=found.minutes,
@@ -90,13 +97,13 @@ async def list_sheet(
         towns.pop(trainer, None)  # They sign in the head of it.
     people = await _named(connection, [*towns, *session.trainers])
     named = await town_names(connection, [one for one in towns.values() if one])
-    order = sorted(towns, key=lambda one: by_name(*_names(people.get(one)), one))
+    order = sorted(towns, key=lambda one: by_name(*people.get(one, NOBODY), one))
     return AttendanceListSheet(
         language=language,
         programme=programme,
         training=await _training(connection, session, people, language),
         meetings=tuple(sorted(meetings, key=lambda one: one.starts_at)),
-        people=tuple(Listed(_as_listed(people.get(one)), named.get(towns[one] or "")) for one in order),
+        people=tuple(Listed(_as_listed(people.get(one, NOBODY)), named.get(towns[one] or "")) for one in order),
         as_of=as_of.astimezone(ISSUED_IN).date(),
         empty_rows=empty_rows,
     )
@@ -117,7 +124,7 @@ async def day_sheet(
         language=language,
         programme=programme,
         training=await _training(connection, session, people, language),
-        name=_as_called(people.get(record.person_id)),
+        name=_as_called(people.get(record.person_id, NOBODY)),
         town=towns.get(record.city_id or ""),
         meeting=meeting,
         minutes=record.minutes,
@@ -133,7 +140,7 @@ async def record(connection: AsyncConnection, session_id: str, meeting_id: str, 
 
 
 async def _training(
-    connection: AsyncConnection, session: Session, people: dict[str, Person], language: Language
+    connection: AsyncConnection, session: Session, people: dict[str, Name], language: Language
 ) -> Training:
     topics = rows_as(Topic, await connection.execute(_TOPICS, {"topic": session.topic}))
     names = {Language.PL: topics[0].name_pl, Language.EN: topics[0].name_en} if topics else {}
@@ -144,38 +151,20 @@ async def _training(
         venue=session.venue,
         address=session.address,
         town=towns.get(session.city_id),
-        trainers=tuple(name for one in session.trainers if (name := _as_called(people.get(one)))),
+        trainers=tuple(name for one in session.trainers if (name := _as_called(people.get(one, NOBODY)))),
     )
 
 
-async def _named(connection: AsyncConnection, people: Sequence[str]) -> dict[str, Person]:
-    """People by the id under which they are asked for. Who turned out to be somebody else is called as that person is."""
-    found: dict[str, Person] = {}
-    wanted = set(people)
-    while wanted:
-        rows = rows_as(Person, await connection.execute(_PEOPLE, {"people": sorted(wanted)}))
-        found |= {one.person_id: one for one in rows}
-        wanted = {one.merged_into for one in rows if one.merged_into} - found.keys()
-    return {one: _whoever_it_is(found, one) for one in people if one in found}
+async def _named(connection: AsyncConnection, people: Sequence[str]) -> dict[str, Name]:
+    """What people are called, by the id under which they are asked for. Who turned out to be somebody else is called as that person is."""
+    found = await connection.execute(_NAMES, {"people": sorted(set(people))})
+    return {row.person_id: (row.family_name, row.given_name) for row in found}
 
 
-def _whoever_it_is(people: dict[str, Person], person_id: str) -> Person:
-    seen = {person_id}
-    person = people[person_id]
-    while person.merged_into in people and person.merged_into not in seen:
-        person = people[person.merged_into]
-        seen.add(person.person_id)
-    return person
-
-
-def _names(person: Person | None) -> tuple[str | None, str | None]:
-    return (person.family_name, person.given_name) if person else (None, None)
-
-
-def _as_called(person: Person | None) -> str | None:
-    family, given = _names(person)
+def _as_called(name: Name) -> str | None:
+    family, given = name
     return " ".join(filter(None, (given, family))) or None
 
 
-def _as_listed(person: Person | None) -> str | None:
-    return " ".join(filter(None, _names(person))) or None
+def _as_listed(name: Name) -> str | None:
+    return " ".join(filter(None, name)) or None

@@ -42,7 +42,10 @@ MOST_PEOPLE = 6_000
 """More than the largest session holds, with everyone who ever waited or gave a place back."""
 
 _count = sa.func.count
-_SURVIVOR = survivors_of(PERSON)
+SURVIVOR = survivors_of(PERSON)
+GIVEN_NAME = sa.func.coalesce(PERSON.c.given_name, SURVIVOR.c.given_name)
+FAMILY_NAME = sa.func.coalesce(PERSON.c.family_name, SURVIVOR.c.family_name)
+"""What a person is called: whoever turned out to be somebody else as that person is. `SURVIVOR` is joined beside `PERSON`."""
 _NAMES = ("present", "absent", "without_place", "guests")
 _OF_THESE = (Presence.LATE, Presence.LEFT_EARLY, Presence.EXCUSED)
 _starts = (
@@ -237,15 +240,15 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
     people = (
         sa.select(
             person_id.label("person_id"),
-            sa.func.coalesce(PERSON.c.given_name, _SURVIVOR.c.given_name).label("given_name"),
-            sa.func.coalesce(PERSON.c.family_name, _SURVIVOR.c.family_name).label("family_name"),
+            GIVEN_NAME.label("given_name"),
+            FAMILY_NAME.label("family_name"),
             place.c.city_id,
             place.c.state.label("place"),
         )
         .select_from(place)
         .outerjoin(seen, seen.c.person_id == place.c.person_id, full=True)
         .outerjoin(PERSON, PERSON.c.person_id == person_id)
-        .outerjoin(_SURVIVOR, _SURVIVOR.c.person_id == person_id)
+        .outerjoin(SURVIVOR, SURVIVOR.c.person_id == person_id)
         .where(sa.or_(seen.c.person_id.is_not(None), place.c.state != Standing.NONE))
         .order_by(person_id)
         .limit(MOST_PEOPLE)
