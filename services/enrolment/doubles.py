@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
+from shared.alphabet import folded
 from shared.values import immutable
-
-_NOT_COMPOSED = str.maketrans({"ł": "l", "Ł": "L", "ß": "ss", "ø": "o", "đ": "d"})
-"""Letters that Unicode does not take apart."""
 
 
 @immutable
@@ -23,9 +20,8 @@ class Entered:
 
 def as_spoken(given_name: str, family_name: str) -> tuple[str, ...]:
     """A name without what two clerks write differently: accents, capitals, hyphens, and which of the names comes first."""
-    plain = unicodedata.normalize("NFKD", f"{given_name} {family_name}".translate(_NOT_COMPOSED))
-    letters = "".join(letter if letter.isalnum() else " " for letter in plain if not unicodedata.combining(letter))
-    return tuple(sorted(letters.casefold().split()))
+    letters = (letter if letter.isalnum() else " " for letter in folded(f"{given_name} {family_name}"))
+    return tuple(sorted("".join(letters).split()))
 
 
 def likely_doubles(people: Iterable[Entered]) -> list[tuple[Entered, ...]]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from services.attendance.pages.opening import Opening, folded, moment_of, opening, opens_at
+from services.attendance.pages.opening import Opening, moment_of, opening, opens_at
 from services.attendance.state import session_of
+from shared.alphabet import folded
 from shared.contracts.directory import PersonErased
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionStanding

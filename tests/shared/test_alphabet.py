@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
-from shared.alphabet import by_name, polish
+import pytest
+
+from shared.alphabet import by_name, folded, polish
 
 IN_ORDER = [
     "Cwik",
@@ -54,3 +56,11 @@ def test_who_has_no_name_stands_last() -> None:
     people = [(None, None, "p1"), ("Żak", "Ala", "p2"), ("Żak", "Ala", "p0"), ("Żak", "Ćma", "p3")]
 
     assert [one[2] for one in sorted(people, key=lambda one: by_name(*one))] == ["p0", "p2", "p3", "p1"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("ŁÓDŹ", "łódź"), ("Ørsted", "orsted"), ("ÆRØ", "aero"), ("Strauß", "STRAUSS"), ("Ⅳ", "iv")]
+)
+def test_neither_accents_nor_capitals_count_where_names_are_compared(one: str, other: str) -> None:
+    assert folded(one) == folded(other)
+    assert folded(one).isascii()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_LIKE = str.maketrans({"ł": "l", "Ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i"})
-"""Letters that Unicode does not take apart."""
+from shared.alphabet import folded
+
 _BRACKETS = re.compile(r"\s*[(\[（]([^()\[\]（）]*)[)\]）]\s*")
 _SIGNS = (
     *("guest", "gosc", "external", "zewnetrzny", "zewnetrzna", "unverified", "niezweryfikowany", "niezweryfikowana"),
@@ -17,8 +16,7 @@ _SIGNS = (
 
 def plain(text: str) -> str:
     """Small letters without accents, one blank between words."""
-    apart = unicodedata.normalize("NFKD", text.translate(_LIKE)).casefold()
-    return " ".join("".join(one for one in apart if not unicodedata.combining(one)).split())
+    return " ".join(folded(text).split())
 
 
 def without_signs(text: str) -> tuple[str, str | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -11,13 +10,13 @@ from zoneinfo import ZoneInfo
 from services.attendance.answers import OnList, Seen
 from services.attendance.lists import ListRules
 from services.attendance.state import MeetingList, Session
+from shared.alphabet import folded
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
 from shared.values import immutable
 
 WALK_IN = "walk-in-"
 """How the id begins of somebody who is on no list; four letters and digits of its end are what people call them by."""
-_LIKE = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ß": "ss"})
 
 
 class Opening(StrEnum):
@@ -151,12 +150,6 @@ def page_of(listed: Sequence[OnList], search: str) -> Page:
         came=sum(one.came for one in rows),
         awaited=sum(one.is_awaited for one in rows),
     )
-
-
-def folded(text: str) -> str:
-    """As it is compared with what somebody types."""
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(_LIKE))
-    return "".join(one for one in apart if not unicodedata.combining(one))
 
 
 def moment_of(meeting: Meeting, clock: str) -> dt.datetime:
