@@ -26,8 +26,8 @@ from services.attendance.paths import (
     MeetingId,
     PersonId,
     SessionId,
-    unknown_meeting,
-    unknown_session,
+    found,
+    meeting_of,
 )
 from services.attendance.reports_api import report_routes
 from services.attendance.rulebook import TEXTS
@@ -58,19 +58,14 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     async def show_session(session_id: SessionId) -> SessionShown:
         """One session with its meetings and who came."""
         async with runtime.engine.connect() as connection:
-            found = await views.session(connection, settings.rules, session_id)
-        if found is None:
-            raise unknown_session(session_id)
-        return found
+            return found(await views.session(connection, settings.rules, session_id), session_id)
 
     @read.get("/sessions/{session_id}/roster", responses=of_a_session)
     async def show_roster(session_id: SessionId) -> list[OnRoster]:
         """Everyone in the session by name, their place, and for each meeting whether they were there."""
         async with runtime.engine.connect() as connection:
-            found = await views.session_row(connection, session_id)
-            if found is None:
-                raise unknown_session(session_id)
-            return await views.roster(connection, settings.rules, found)
+            session = found(await views.session_row(connection, session_id), session_id)
+            return await views.roster(connection, settings.rules, session)
 
     @read.get(
         "/sessions/{session_id}/meetings/{meeting_id}/roster", responses=may_answer(*READ, *no_such, NO_SUCH_PATH)
@@ -78,12 +73,8 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     async def show_list(session_id: SessionId, meeting_id: MeetingId, page: Annotated[Page, Query()]) -> list[OnList]:
         """Everybody on the list of one meeting by name, with what is recorded of them; the next page begins `after` the last person."""
         async with runtime.engine.connect() as connection:
-            session = await views.session_row(connection, session_id)
-            if session is None:
-                raise unknown_session(session_id)
-            meeting = session.meeting(meeting_id)
-            if meeting is None:
-                raise unknown_meeting(session_id, meeting_id)
+            session = found(await views.session_row(connection, session_id), session_id)
+            meeting = meeting_of(session, meeting_id)
             part = (page.after, page.limit)
             return await rosters.of_meeting(connection, settings.rules, session, meeting, part)
 

@@ -6,7 +6,7 @@ import asyncio
 
 from services.attendance import views
 from services.attendance.lists import CloseList, ListRules
-from services.attendance.paths import IS_HISTORY, NOT_BEGUN, SESSION_CANCELLED, unknown_meeting, unknown_session
+from services.attendance.paths import IS_HISTORY, NOT_BEGUN, SESSION_CANCELLED, found, meeting_of
 from services.attendance.state import Session
 from shared.books.holding import Outcome, is_known
 from shared.books.watermark import is_heard
@@ -27,11 +27,11 @@ async def ask_to_close(
     session_id, meeting_id = meeting
     heard = command(runtime, CloseList(session_id=session_id, meeting_id=meeting_id), actor, key)
     async with runtime.engine.connect() as connection:
-        found = await views.session_row(connection, session_id)
+        session = await views.session_row(connection, session_id)
         closed = await views.closed_list(connection, session_id, meeting_id)
         known = await is_known(connection, heard)
     if closed is None and not known:
-        _check_may_close(found, session_id, meeting_id, rules, runtime)
+        _check_may_close(session, session_id, meeting_id, rules, runtime)
         await _everything_heard(runtime)
     # Also if it is closed: the key may be that of another command.
     return heard, await runtime.commands.submit(heard)
@@ -40,11 +40,8 @@ async def ask_to_close(
 def _check_may_close(
     session: Session | None, session_id: str, meeting_id: str, rules: ListRules, runtime: Runtime
 ) -> None:
-    if session is None:
-        raise unknown_session(session_id)
-    meeting = session.meeting(meeting_id)
-    if meeting is None:
-        raise unknown_meeting(session_id, meeting_id)
+    session = found(session, session_id)
+    meeting = meeting_of(session, meeting_id)
     if not session.state.takes_place:
         raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
     if runtime.service.clock() < meeting.starts_at:

@@ -24,11 +24,10 @@ from services.attendance.paths import (
     MeetingId,
     PersonId,
     SessionId,
-    unknown_meeting,
-    unknown_session,
+    found,
+    meeting_of,
 )
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import Session
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.model import ID_PATTERN, Id, Language
 from shared.problems import NO_SUCH_PATH, READ, Problem
@@ -132,14 +131,14 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRou
     async def list_certificates(asked: Annotated[CertificatesAsked, Query()]) -> list[CertificateShown]:
         """Certificates by number, of a person or a session; the next page begins `after` the last one."""
         async with runtime.engine.connect() as connection:
-            found = await sheets.certificates(
+            listed = await sheets.certificates(
                 connection,
                 session_id=asked.session_id,
                 person_id=asked.person_id,
                 after=asked.after,
                 limit=asked.limit,
             )
-        return [_shown(one, settings) for one in found]
+        return [_shown(one, settings) for one in listed]
 
     @routes.get("/certificates/{number}", responses=of_a_certificate)
     async def show_certificate(number: Number) -> CertificateShown:
@@ -151,9 +150,9 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRou
     async def print_certificate(number: Number, language: In = Language.PL) -> PdfResponse:
         """The certificate to print. As long as nothing of it changes it is the same, byte for byte."""
         async with runtime.engine.connect() as connection:
-            found = _known(await sheets.certificate(connection, number), number)
+            certificate = _known(await sheets.certificate(connection, number), number)
             sheet = await sheets.certificate_sheet(
-                connection, found, programme, language, address_of(found, settings.base_url)
+                connection, certificate, programme, language, address_of(certificate, settings.base_url)
             )
         return await printers.answer(certificate_pdf, sheet, number)
 
@@ -164,18 +163,7 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRou
         empty_rows: Annotated[int, Query(ge=0, le=MOST_EMPTY_ROWS, description="For who is not on it.")] = 8,
     ) -> PdfResponse:
         """The attendance list of all meetings of a session, to be signed: a column for each day."""
-        async with runtime.engine.connect() as connection:
-            session = await _session(connection, session_id)
-            sheet = await sheets.list_sheet(
-                connection,
-                session,
-                session.meetings,
-                programme,
-                language,
-                as_of=runtime.service.clock(),
-                empty_rows=empty_rows,
-            )
-        return await printers.answer(attendance_list_pdf, sheet, f"{session_id}-list")
+        return await _listed(session_id, None, language, empty_rows)
 
     @routes.get("/sessions/{session_id}/meetings/{meeting_id}/list/pdf", responses=of_a_meeting, **pdf)
     async def print_list(
@@ -185,21 +173,7 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRou
         empty_rows: Annotated[int, Query(ge=0, le=MOST_EMPTY_ROWS, description="For who is not on it.")] = 8,
     ) -> PdfResponse:
         """The attendance list of one meeting, to be signed."""
-        async with runtime.engine.connect() as connection:
-            session = await _session(connection, session_id)
-            meeting = session.meeting(meeting_id)
-            if meeting is None:
-                raise unknown_meeting(session_id, meeting_id)
-            sheet = await sheets.list_sheet(
-                connection,
-                session,
-                (meeting,),
-                programme,
-                language,
-                as_of=runtime.service.clock(),
-                empty_rows=empty_rows,
-            )
-        return await printers.answer(attendance_list_pdf, sheet, f"{session_id}-{meeting_id}-list")
+        return await _listed(session_id, meeting_id, language, empty_rows)
 
     @routes.get(
         "/sessions/{session_id}/meetings/{meeting_id}/people/{person_id}/confirmation/pdf",
@@ -211,21 +185,29 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRou
     ) -> PdfResponse:
         """That somebody was there on this day, for their travel claim; whatever a certificate takes."""
         async with runtime.engine.connect() as connection:
-            session = await _session(connection, session_id)
-            meeting = session.meeting(meeting_id)
-            if meeting is None:
-                raise unknown_meeting(session_id, meeting_id)
+            session = found(await views.session_row(connection, session_id), session_id)
+            meeting = meeting_of(session, meeting_id)
             record = await sheets.record(connection, session_id, meeting_id, person_id)
             if record is None or not record.state.came:
                 raise Problem(NOT_THERE, f"the list of {meeting_id} does not say that {person_id} came")
             sheet = await sheets.day_sheet(connection, session, meeting, record, programme, language)
         return await printers.answer(day_pdf, sheet, f"{session_id}-{meeting_id}-{person_id}")
 
-    async def _session(connection: Any, session_id: str) -> Session:
-        found = await views.session_row(connection, session_id)
-        if found is None:
-            raise unknown_session(session_id)
-        return found
+    async def _listed(session_id: str, meeting_id: str | None, language: Language, empty_rows: int) -> PdfResponse:
+        async with runtime.engine.connect() as connection:
+            session = found(await views.session_row(connection, session_id), session_id)
+            meetings = session.meetings if meeting_id is None else (meeting_of(session, meeting_id),)
+            sheet = await sheets.list_sheet(
+                connection,
+                session,
+                meetings,
+                programme,
+                language,
+                as_of=runtime.service.clock(),
+                empty_rows=empty_rows,
+            )
+        name = "-".join(filter(None, (session_id, meeting_id, "list")))
+        return await printers.answer(attendance_list_pdf, sheet, name)
 
     return routes
 
@@ -237,10 +219,10 @@ def address_of(certificate: Certificate, base_url: str | None) -> str | None:
     return f"{base_url.rstrip('/')}/attendance/{PAGE}/{certificate.number}/{certificate.code}"
 
 
-def _known(found: Certificate | None, number: str) -> Certificate:
-    if found is None:
+def _known(certificate: Certificate | None, number: str) -> Certificate:
+    if certificate is None:
         raise Problem(NO_SUCH_CERTIFICATE, f"nothing has been heard of {number}", field="number")
-    return found
+    return certificate
 
 
 def _shown(one: Certificate, settings: AttendanceSettings) -> CertificateShown:

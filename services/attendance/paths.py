@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Path
 
+from services.attendance.state import Session
 from shared.contracts.model import ID_PATTERN
+from shared.contracts.planner import Meeting
 from shared.problems import Kind, Problem
 
 NO_SUCH_SESSION = Kind(
@@ -46,9 +48,17 @@ MeetingId = Annotated[
 PersonId = Annotated[str, Path(pattern=ID_PATTERN, description="The person.", examples=["person-0001"])]
 
 
-def unknown_session(session_id: str) -> Problem:
-    return Problem(NO_SUCH_SESSION, f"nothing has been heard of {session_id}", field="session_id")
+T = TypeVar("T")
 
 
-def unknown_meeting(session_id: str, meeting_id: str) -> Problem:
-    return Problem(NO_SUCH_MEETING, f"{session_id} has no meeting {meeting_id}", field="meeting_id")
+def found(session: T | None, session_id: str) -> T:
+    if session is None:
+        raise Problem(NO_SUCH_SESSION, f"nothing has been heard of {session_id}", field="session_id")
+    return session
+
+
+def meeting_of(session: Session, meeting_id: str) -> Meeting:
+    meeting = session.meeting(meeting_id)
+    if meeting is None:
+        raise Problem(NO_SUCH_MEETING, f"{session.session_id} has no meeting {meeting_id}", field="meeting_id")
+    return meeting

@@ -28,8 +28,8 @@ from services.attendance.paths import (
     UNREADABLE_REPORT,
     MeetingId,
     SessionId,
-    unknown_meeting,
-    unknown_session,
+    found,
+    meeting_of,
 )
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import Session
@@ -135,12 +135,8 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
     ) -> tuple[Report, Ground, str]:
         """The report and what a plan of it is made on, and on whose clocks it was read."""
         async with runtime.engine.connect() as connection:
-            session = await views.session_row(connection, session_id)
-            if session is None:
-                raise unknown_session(session_id)
-            meeting = session.meeting(meeting_id)
-            if meeting is None:
-                raise unknown_meeting(session_id, meeting_id)
+            session = found(await views.session_row(connection, session_id), session_id)
+            meeting = meeting_of(session, meeting_id)
             _check_may_import(session, meeting)
             named = zone or meeting.zone
             report = await _read(content, named, meeting)
