@@ -19,7 +19,7 @@ from services.notifications.ledger import Content, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import OFF, Office, Sheet, brief
 from services.notifications.state import SCHEDULED, Place
-from services.notifications.tables import ANSWERED, CONTACT, NOMINATED, NOW, OPEN, PLACE, SESSION, SETTLED, SINCE, TOLD
+from services.notifications.tables import ANSWERED, NOMINATED, NOW, OPEN, PLACE, SESSION, SINCE, TOLD
 from services.notifications.templates.words import notices_of
 from services.notifications.towns import Nominated
 from services.notifications.untold import ANOTHER_MAIL, Addressee, Difference
@@ -116,7 +116,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _ACTIVE = tuple(standing for standing in Standing if standing.is_active)
-_about = sa.literal(f"{NAME}/", sa.Text) + NOMINATED.c.session_id
+_about = sessions.about(NAME, of=NOMINATED)
 _of_session = NOMINATED.c.session_id == SESSION.c.session_id
 _told_place = sessions.told_of_another(sessions.PLACE_NAME)
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME, sessions.WAITING_NAME)
@@ -128,17 +128,8 @@ _content = sa.case((sa.and_(_is_ahead, _is_to_be_said), NOMINATED.c.nomination_i
 
 
 def _around(nominated: sa.FromClause) -> sa.FromClause:
-    of_place = sa.and_(PLACE.c.session_id == NOMINATED.c.session_id, PLACE.c.person_id == NOMINATED.c.person_id)
-    found = (
-        nominated.join(SESSION, _of_session)
-        .outerjoin(PLACE, of_place)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == NOMINATED.c.person_id, TOLD.c.about == _about))
-        .outerjoin(CONTACT, CONTACT.c.person_id == NOMINATED.c.person_id)
-        .outerjoin(SETTLED, sessions.IS_SETTLED)
-    )
-    about_place = sa.literal(f"{sessions.PLACE_NAME}/", sa.Text) + NOMINATED.c.session_id
-    told_of_it = sa.and_(_told_place.c.recipient == NOMINATED.c.person_id, _told_place.c.about == about_place)
-    return found.outerjoin(_told_place, told_of_it)
+    found = sessions.beside_place(nominated, NOMINATED, _about)
+    return sessions.with_told(found, _told_place, sessions.PLACE_NAME, of=NOMINATED)
 
 
 _pair = sa.select(NOMINATED.c.person_id, NOMINATED.c.session_id)

@@ -19,7 +19,7 @@ from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, Refusal
-from services.notifications.tables import CONTACT, OPEN, PLACE, REFUSAL, SESSION, SETTLED, SINCE, TOLD
+from services.notifications.tables import OPEN, PLACE, REFUSAL, SESSION, SINCE, TOLD
 from services.notifications.templates.words import notices_of
 from services.notifications.untold import ANOTHER_MAIL, Addressee, Difference
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RefusalReason, Standing
@@ -156,7 +156,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_about = sa.literal(f"{NAME}/", sa.Text) + REFUSAL.c.session_id
+_about = sessions.about(NAME, of=REFUSAL)
 _told_place = sessions.told_of_another(sessions.PLACE_NAME)
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME, sessions.WAITING_NAME)
 _of_session = REFUSAL.c.session_id == SESSION.c.session_id
@@ -177,14 +177,7 @@ _content = sa.case((sa.and_(_is_to_be_said, LASTS), REFUSAL.c.event_id))
 
 
 def _around(refusals: sa.FromClause) -> sa.FromClause:
-    of_place = sa.and_(PLACE.c.session_id == REFUSAL.c.session_id, PLACE.c.person_id == REFUSAL.c.person_id)
-    found = (
-        refusals.join(SESSION, _of_session)
-        .outerjoin(PLACE, of_place)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == REFUSAL.c.person_id, TOLD.c.about == _about))
-        .outerjoin(CONTACT, CONTACT.c.person_id == REFUSAL.c.person_id)
-        .outerjoin(SETTLED, sessions.IS_SETTLED)
-    )
+    found = sessions.beside_place(refusals, REFUSAL, _about)
     return sessions.with_told(found, _told_place, sessions.PLACE_NAME)
 
 

@@ -202,9 +202,9 @@ MADE_OF = digest(*WRITTEN_TO, CITY_NAME, *TOPIC_NAMES, sa.cast(LIFE, sa.Text), R
 could not write, or what a server did not like about it."""
 
 
-def about(kind: str, *more: str) -> sa.ColumnElement[str]:
-    """The subject, as the ledger names it."""
-    text: sa.ColumnElement[str] = sa.literal(f"{kind}/", sa.Text) + PLACE.c.session_id
+def about(kind: str, *more: str, of: sa.Table = PLACE) -> sa.ColumnElement[str]:
+    """The subject, as the ledger names it. `of`: where the session's id stands."""
+    text: sa.ColumnElement[str] = sa.literal(f"{kind}/", sa.Text) + of.c.session_id
     return text + sa.literal("".join(f"/{one}" for one in more), sa.Text) if more else text
 
 
@@ -213,8 +213,8 @@ def told_of_another(name: str) -> Any:
     return TOLD.alias(f"told_{name}")
 
 
-def with_told(found: sa.FromClause, told: Any, name: str) -> sa.FromClause:
-    return found.outerjoin(told, sa.and_(told.c.recipient == PLACE.c.person_id, told.c.about == about(name)))
+def with_told(found: sa.FromClause, told: Any, name: str, *, of: sa.Table = PLACE) -> sa.FromClause:
+    return found.outerjoin(told, sa.and_(told.c.recipient == of.c.person_id, told.c.about == about(name, of=of)))
 
 
 def told_since(other: Any) -> sa.ColumnElement[bool]:
@@ -284,6 +284,18 @@ def life_before() -> sa.ColumnElement[int]:
         .scalar_subquery()
     )
     return sa.func.coalesce(stood(earlier), 0)
+
+
+def beside_place(keys: sa.FromClause, of: sa.Table, subject: sa.ColumnElement[str]) -> sa.FromClause:
+    """Around what is said of a person and a session beside their place, which there need not be. `of`: where it stands."""
+    place = sa.and_(PLACE.c.session_id == of.c.session_id, PLACE.c.person_id == of.c.person_id)
+    return (
+        keys.join(SESSION, SESSION.c.session_id == of.c.session_id)
+        .outerjoin(PLACE, place)
+        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == of.c.person_id, TOLD.c.about == subject))
+        .outerjoin(CONTACT, CONTACT.c.person_id == of.c.person_id)
+        .outerjoin(SETTLED, IS_SETTLED)
+    )
 
 
 def around(places: sa.FromClause, subject: sa.ColumnElement[str], *, always: bool = False) -> sa.FromClause:
