@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Query
 
 from services.attendance import rosters, views
-from services.attendance.answers import AttendanceBooks, DecidedClosing, DecidedScan, OnList, OnRoster, Said, TakenScan
+from services.attendance.answers import AttendanceBooks, OnList, OnRoster, Said
 from services.attendance.answers import Session as SessionShown
 from services.attendance.asking_to_close import ask_to_close
 from services.attendance.certificates_api import certificate_routes
 from services.attendance.checking import NotAsked, Scan, Scans, requests_of, take
+from services.attendance.decided import DecidedClosing, DecidedScan, TakenScan
 from services.attendance.importing.api import LARGER, importing_routes
 from services.attendance.keeping import keeping_routes
 from services.attendance.lists import OF_A_LIST

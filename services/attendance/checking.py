@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSc
 from pydantic.config import JsonDict
 
 from services.attendance import rosters, views
-from services.attendance.answers import Taken, TakenScan
+from services.attendance.decided import Taken, TakenScan
 from services.attendance.lists import ListRules
 from services.attendance.rulebook import TEXTS, ScanRule
 from services.attendance.scanning import ALREADY_PRESENT, MARK_STANDS, meeting_at, misfit, taken_by

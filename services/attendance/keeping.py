@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic.config import JsonDict
 
 from services.attendance import rosters, views
-from services.attendance.answers import DecidedMark, DecidedReopening, MarkFate, TakenMark
 from services.attendance.checking import MOST_SCANS, Became, Key, submitted
+from services.attendance.decided import DecidedMark, DecidedReopening, MarkFate, TakenMark
 from services.attendance.lists import OF_A_LIST
 from services.attendance.marking import AS_IT_WAS
 from services.attendance.paths import MeetingId, PersonId, SessionId

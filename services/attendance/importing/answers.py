@@ -8,7 +8,8 @@ import hashlib
 from pydantic import Field, JsonValue
 
 from services.attendance import views
-from services.attendance.answers import Record, TakenMark
+from services.attendance.answers import Record
+from services.attendance.decided import TakenMark
 from services.attendance.importing import planning
 from services.attendance.importing.planning import Fate, Ground, Match
 from services.attendance.importing.report import Report, Why

@@ -17,9 +17,9 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from services.attendance import rosters
-from services.attendance.answers import MarkFate
 from services.attendance.asking_to_close import ask_to_close
 from services.attendance.checking import AUDIENCE
+from services.attendance.decided import MarkFate
 from services.attendance.keeping import asked_by, set_several
 from services.attendance.lists import ListRules
 from services.attendance.marking import TRAINER

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.attendance import views
-from services.attendance.answers import MarkFate, Taken, TakenMark, TakenScan
 from services.attendance.checking import MOST_SCANS, KeptScan, Key, take
+from services.attendance.decided import MarkFate, Taken, TakenMark, TakenScan
 from services.attendance.keeping import KeptMark, asked_by, set_several
 from services.attendance.lists import ListRules
 from services.attendance.pages.opening import moment_of
