@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from services import SERVICES
 from services.notifications.decisions import Terms
 from services.notifications.kinds.kind import Rules
+from services.notifications.returning import LONGEST_LOCAL
 from services.notifications.untold import office_at
 from shared.contracts.model import Language
 from shared.settings import Settings
@@ -34,7 +35,9 @@ class NotificationsSettings(Settings):
     """`starttls` insists on it: a server that does not offer it gets no mail. Certificates are always checked."""
     smtp_ca_file: Path | None = None
     """Who has signed the server's certificate, beside those that the system trusts (PEM)."""
-    return_path: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,10}@[A-Za-z0-9.-]{1,180}$")] | None = None
+    return_path: Annotated[str, Field(pattern=rf"^[a-z0-9.-]{{1,{LONGEST_LOCAL}}}@[A-Za-z0-9.-]{{1,180}}$")] | None = (
+        None
+    )
     """Where what cannot be delivered comes back to: each mail's envelope has an address of its own, such as
     `bounce+…@odbicia.example.org` for `bounce@odbicia.example.org`. None: the sender's address."""
     return_port: Annotated[int, Field(ge=0, le=65535)] | None = None
