@@ -338,3 +338,16 @@ async def test_what_was_answered_is_known_although_the_page_did_not_come_anew(br
     await waiting(page, 0)
     await stands(today, anna="excused")
     assert await page.locator("#answers li").count() == 0
+
+
+async def test_a_tap_before_the_page_has_looked_is_made_on_what_was_answered_last(browser: Browser, today: Day) -> None:
+    page = await opened(browser, today.address())
+    await ready(page)
+    await tap(page, "anna", "present")
+    await waiting(page, 0)
+    line = person(page, "anna")
+    await line.evaluate("line => { line.dataset.tag = '0'; }")  # As the page came: of before that tap.
+    await tap(page, "anna", "excused")
+    await waiting(page, 0)
+    await stands(today, anna="excused")
+    assert await page.locator("#answers li").count() == 0

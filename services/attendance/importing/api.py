@@ -95,7 +95,7 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
     ) -> Plan:
         """Says what would come of a report of Teams or Zoom, and sets nothing. Whoever is in it is known by their name; what is not clear is
         left to a person."""
-        report, ground, named = await _planned(session_id, meeting_id, await request.body(), zone, ())
+        report, ground, named, _ = await _planned(session_id, meeting_id, await request.body(), zone, "")
         return await asyncio.to_thread(plan_of, report, ground, session_id, named)
 
     @routes.post(
@@ -112,8 +112,8 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
     ) -> Imported:
         """Sets what the plan with this tag shows, with what was decided of the rows that it leaves open. If anything that it showed has
         changed, nothing is set. What nobody decided is not set; once the list has closed, by a token of scope `office`."""
-        decided = _decided(decisions)
-        report, ground, named = await _planned(session_id, meeting_id, await request.body(), zone, decided)
+        content = await request.body()
+        report, ground, named, decided = await _planned(session_id, meeting_id, content, zone, decisions)
         stands = await asyncio.to_thread(plan_of, report, ground, session_id, named)
         if stands.tag != if_match.strip('"'):
             raise Problem(CHANGED_SINCE, f"the plan is {stands.tag} by now: ask for it and look at it again")
@@ -131,17 +131,18 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
         )
 
     async def _planned(
-        session_id: str, meeting_id: str, content: bytes, zone: str | None, decided: tuple[Decision, ...]
-    ) -> tuple[Report, Ground, str]:
-        """The report and what a plan of it is made on, and on whose clocks it was read."""
+        session_id: str, meeting_id: str, content: bytes, zone: str | None, decisions: str
+    ) -> tuple[Report, Ground, str, tuple[Decision, ...]]:
+        """The report and what a plan of it is made on, on whose clocks it was read, and what was decided of its rows."""
         async with runtime.engine.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             meeting = meeting_of(session, meeting_id)
             _check_may_import(session, meeting)
             named = zone or meeting.zone
             report = await _read(content, named, meeting)
+            decided = _decided(decisions)
             persons = {one.person_id for one in decided if one.person_id}
-            return report, await ground_of(connection, rules, session, meeting, report, persons), named
+            return report, await ground_of(connection, rules, session, meeting, report, persons), named, decided
 
     def _check_may_import(session: Session, meeting: Meeting) -> None:
         if not session.state.takes_place:

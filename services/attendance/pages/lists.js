@@ -56,14 +56,15 @@
     if (at) at.value = "";
   }, { capture: true });
 
-  async function mark(person, state, { at, seen, made_at } = {}) {
+  async function mark(person, state, { at, seen, made_at = new Date().toISOString() } = {}) {
+    await catch_all_up(); // A tap may come before the page has looked: it is made on what was answered last all the same.
     const line = row(person);
     const body = {
       id: crypto.randomUUID(),
       meeting_id: root.dataset.meeting,
       person_id: person,
       state,
-      made_at: made_at || new Date().toISOString(),
+      made_at,
       seen: seen || (line ? line.dataset.tag : "0"),
     };
     if (at) body.at = at;
@@ -82,8 +83,8 @@
   // --- what is shown ----------------------------------------------------------------------
 
   async function show() {
-    const [items, known] = [await Queue.all(), await Queue.known()];
-    for (const one of known.filter((each) => each.meeting_id === root.dataset.meeting)) catch_up(row(one.person_id), one);
+    await catch_all_up();
+    const items = await Queue.all();
     const waiting = items.filter((one) => !one.answer);
     for (const line of rows()) overlay(line, waiting.filter((one) => isAbout(one, line.dataset.person)).pop());
     status(waiting.length);
@@ -95,6 +96,11 @@
 
   const isHere = (one) => one.kind !== "mark" || one.body.meeting_id === root.dataset.meeting;
   const isAbout = (one, person) => isHere(one) && (one.body.person_id || one.shown.person) === person;
+
+  async function catch_all_up() {
+    const known = await Queue.known();
+    for (const one of known.filter((each) => each.meeting_id === root.dataset.meeting)) catch_up(row(one.person_id), one);
+  }
 
   /* The page may be older than what was answered last. Tags are numbers that grow. */
   function catch_up(line, { tag, state }) {
