@@ -38,7 +38,7 @@ def _at() -> dt.datetime:
 
 def truth(events: int) -> Iterator[Message]:
     """The sessions, and a place for everyone who will come."""
-    starts = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)).replace(tzinfo=None, microsecond=0)
+    starts = (dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)).replace(tzinfo=None, microsecond=0)  # Nobody is late.
     meeting = {
         "meeting_id": "day-1",
         "starts_local": starts,
