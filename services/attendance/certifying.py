@@ -10,6 +10,7 @@ import datetime as dt
 from collections import defaultdict
 
 from services.attendance.certificates import ISSUED_IN, Certificate, CertificateRules, Series, Topic, issued_on
+from services.attendance.lists import closed_list
 from services.attendance.outcomes import is_ours
 from services.attendance.state import MeetingList, Record, Session
 from shared.contracts.attendance import Role
@@ -77,11 +78,8 @@ def _day_of(session: Session, record: Record) -> dt.date | None:
 
 def all_closed(working: Working, session: Session) -> bool:
     """Whether every list is closed, at least one of them by us: of a session that others have kept they certify, too."""
-    lists = {one.meeting_id: one for one in working[MeetingList].where("session_id", session.session_id)}
-    planned = [lists.get(meeting.meeting_id) for meeting in session.meetings]
-    return all(one is not None and not one.is_open for one in planned) and any(
-        is_ours(working, one) for one in planned if one is not None
-    )
+    closed = [closed_list(working, session.session_id, meeting.meeting_id) for meeting in session.meetings]
+    return None not in closed and any(is_ours(working, one) for one in closed if one is not None)
 
 
 class _Desk:

@@ -384,15 +384,15 @@ MUTATIONS = (
     Mutation(
         "nobody is certified while a list is open",
         "services/attendance/certifying.py",
-        "all(one is not None and not one.is_open for one in planned) and any(",
-        "any(",
+        "    return None not in closed and any(",
+        "    return any(",
         ("tests/attendance/test_certifying.py::test_while_a_list_is_open_nobody_gets_one",),
     ),
     Mutation(
         "of what others have kept they certify",
         "services/attendance/certifying.py",
-        "        is_ours(working, one) for one in planned if one is not None",
-        "        True for one in planned if one is not None",
+        "any(is_ours(working, one) for one in closed if one is not None)",
+        "any(True for one in closed if one is not None)",
         ("tests/attendance/test_certifying.py::test_of_a_session_that_others_have_kept_they_certify",),
     ),
     Mutation(
