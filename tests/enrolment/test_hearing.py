@@ -67,6 +67,8 @@ async def test_every_bad_record_is_parked_with_its_reason_and_the_next_good_even
         (beyond_64_bits,) = await here.publish(big)
         await here.publish(message(good))
         await eventually(lambda: known(here, town), what="the good event")
+        for place in (*places.values(), beyond_64_bits):  # the wrong key lies in another partition than the good event
+            await eventually(lambda place=place: parked_at(here, place), what=f"the bad record at {place}")
 
     parked = {(row.stream, row.partition, row.offset): row.reason for row in await rows(here, PARKED)}
     assert {reason: parked.get(place) for reason, place in places.items()} == {reason: reason for reason in bad}
