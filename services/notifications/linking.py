@@ -14,7 +14,7 @@ from services.notifications.letters import BriefMail, PlaceMail
 from shared.deciding.transaction import Decider
 from shared.state.link_keys import LinkKey
 from shared.state.rows import loaded_by
-from shared.web.links import TICKET_LIVES, Link, Purpose, Signer, arrangement, new_key
+from shared.web.links import TICKET_LIVES, Link, Purpose, Signer, Ticket, arrangement, new_key
 
 ENROLMENT = "enrolment"
 """The service that shows a place: the audience of the links to it, and its path at the origin."""
@@ -37,8 +37,13 @@ class Links:
     def lead_somewhere(self) -> bool:
         return self._base_url is not None
 
+    async def all_ready(self) -> None:
+        """Returns once there is a key that signs now for each audience. Asked before mails are rendered, outside of any transaction."""
+        for audience in (ENROLMENT, ATTENDANCE):
+            await self.ready(audience)
+
     async def ready(self, audience: str = ENROLMENT) -> None:
-        """Returns once there is a key that signs now for this audience. Asked before mails are rendered, outside of any transaction."""
+        """The same for one audience."""
         if not self.lead_somewhere:
             return
         now = self._decider.service.clock()
@@ -51,9 +56,16 @@ class Links:
             )
 
     def of(self, mail: PlaceMail | BriefMail, person_id: str) -> str:
-        """Where this person sees their place in this session, and what can be done about it."""
+        """Where this person sees what the mail leads to, and what can be done about it."""
+        if mail.leads_to is Purpose.LISTS:
+            return self.to_lists(mail, person_id)
         until = max(meeting.ends_at for meeting in mail.meetings) + LINK_LIVES
         return self._leads_to(ENROLMENT, Purpose.PLACE, "place", mail, person_id, until)
+
+    def ticket(self, mail: PlaceMail, person_id: str) -> str:
+        """What lets this person in at the door of this session."""
+        until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES
+        return self._signer(ATTENDANCE).ticket(Ticket(ATTENDANCE, person_id, mail.session_id, until))
 
     def to_lists(self, mail: PlaceMail | BriefMail, person_id: str) -> str:
         """Where this trainer keeps the lists of this session. From when until when, the page itself says, by the days as they are then:
@@ -70,11 +82,14 @@ class Links:
         person_id: str,
         until: dt.datetime,
     ) -> str:
-        if audience not in self._signers:
-            raise RuntimeError(f"a link to {audience} was asked for before there was a key")
         arranged = arrangement(mail.venue, mail.address, mail.meetings)
         link = Link(audience, purpose, person_id, mail.session_id, mail.language, arranged, until)
-        return f"{self._base_url}/{audience}/{page}/{self._signers[audience][0].token(link)}"
+        return f"{self._base_url}/{audience}/{page}/{self._signer(audience).token(link)}"
+
+    def _signer(self, audience: str) -> Signer:
+        if audience not in self._signers:
+            raise RuntimeError(f"a link to {audience} was asked for before there was a key")
+        return self._signers[audience][0]
 
     async def _key(self, audience: str, now: dt.datetime) -> SigningKey:
         async with self._decider.engine.connect() as connection:

@@ -23,7 +23,9 @@ from services.notifications.letters import BriefMail, Letter, PlaceMail, Recipie
 from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
+    ITS_PICTURE,
     THEIR_PAGE,
+    THEIR_TICKET,
     deliverable,
     encoded,
     header,
@@ -36,6 +38,7 @@ from services.notifications.mime import (
     pieces,
     skeleton,
 )
+from services.notifications.picturing import PICTURE, pictured
 from services.notifications.sheets import Office, Sheet
 from services.notifications.templates.words import FOLDER, common_words
 from shared.contracts.model import Language
@@ -60,6 +63,8 @@ class Prepared:
     files: tuple[Layout, ...]
     page_of: Callable[[str], str] | None
     """The address of a person's own page; None: the mail leads to none."""
+    ticket_of: Callable[[str], str] | None = None
+    """A person's own ticket; None: the mail carries none."""
 
 
 _TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
@@ -90,6 +95,7 @@ class Renderer:
         organiser_name: str,
         base_url: str | None = None,
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
+        ticket_of: Callable[[PlaceMail, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -100,7 +106,7 @@ class Renderer:
         self.office = Office(self._organiser, self._organiser_name, base_url)
         for language in Language:
             common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
-        self._page_of = page_of
+        self._page_of, self._ticket_of = page_of, ticket_of
         environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
@@ -119,12 +125,18 @@ class Renderer:
         """Renders what all mails of a sheet share. Raises ValueError for values that no mail could carry."""
         text, mjml = (self._environment.get_template(f"{sheet.template}.{form}") for form in ("txt", "mjml"))
         page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
-        shown = sheet.shown | {"their_page": THEIR_PAGE if page_of else None}
+        ticket_of = partial(self._ticket_of, sheet.ticket) if self._ticket_of and sheet.ticket else None
+        shown = sheet.shown | {
+            "their_page": THEIR_PAGE if page_of else None,
+            "ticket": THEIR_TICKET if ticket_of else None,
+            "picture": PICTURE,
+        }
         if page_of is None and sheet.steps_without_page:
             shown["steps"] = list(sheet.steps_without_page)
         html = mrml.to_html(mjml.render(shown), None, self._mjml_options).content
         # mrml writes the mark out where it is an attribute; in a text nobody could write `href="`.
         html = html.replace(_WRITTEN_OUT, f'href="{THEIR_PAGE}"')
+        html = html.replace(f'src="{PICTURE}"', f'src="cid:{ITS_PICTURE}"')
         headers = (
             ("From", self._from),
             ("Reply-To", self._reply_to),
@@ -140,13 +152,16 @@ class Renderer:
             session_id=sheet.session_id,
             headers="".join(header(name, value) for name, value in headers),
             skeleton=skeleton(
-                invitation.calendar.method.value if invitation else None, invitation.file_names if invitation else ()
+                invitation.calendar.method.value if invitation else None,
+                invitation.file_names if invitation else (),
+                with_picture=ticket_of is not None,
             ),
             text=pieces(text.render(shown)),
             html=pieces(html),
             calendar=invitation.calendar if invitation else None,
             files=invitation.files if invitation else (),
             page_of=page_of,
+            ticket_of=ticket_of,
         )
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
@@ -167,9 +182,16 @@ class Renderer:
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
+        picture, picture_id = "", f"ticket.{letter.message_id[1:-1]}"
+        if prepared.ticket_of is not None:
+            ticket = prepared.ticket_of(recipient.person_id)
+            names |= {THEIR_TICKET: ticket, ITS_PICTURE: picture_id}
+            picture = in_base64(pictured(ticket))
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,
+            picture=picture,
+            picture_id=picture_id,
             text=joined(prepared.text, names, str),
             html=joined(prepared.html, names, escape),
             calendar=calendar,

@@ -14,9 +14,10 @@ from email.quoprimime import body_encode
 from email.utils import formataddr, quote
 from unicodedata import normalize
 
-GIVEN_NAME, FULL_NAME, THEIR_PAGE = "\ufdd0", "\ufdd1", "\ufdd2"
-"""Where a person goes in the shared texts, and the address of their page. Unicode noncharacters, which `one_line` lets nobody else write."""
-_MARKS = re.compile(f"([{GIVEN_NAME}{FULL_NAME}{THEIR_PAGE}])")
+GIVEN_NAME, FULL_NAME, THEIR_PAGE, THEIR_TICKET, ITS_PICTURE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3", "\ufdd4"
+PERSONAL = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, THEIR_TICKET, ITS_PICTURE)
+"""Where a person goes in the shared texts, the address of their page, their ticket and the name of its picture. Unicode noncharacters, which `one_line` lets nobody else write."""
+_MARKS = re.compile(f"([{''.join(PERSONAL)}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]+")
@@ -82,15 +83,16 @@ def header(name: str, text: str) -> str:
     return line if len(line) <= _LINE_CHARACTERS else compat32.fold(name, text)
 
 
-def skeleton(method: str | None, file_names: tuple[str, ...]) -> str:
+def skeleton(method: str | None, file_names: tuple[str, ...], *, with_picture: bool = False) -> str:
     """The MIME tree with fields for the encoded bodies, flattened by the standard library: the last headers of the mail,
-    an empty line, and the parts. Without a method there is nothing for a calendar.
+    an empty line, and the parts. Without a method there is nothing for a calendar. `with_picture`: the HTML shows one that travels with it.
 
     Boundaries hold `=_`, which neither quoted-printable nor base64 can produce, so no body ever holds a boundary.
     """
     alternative = MIMEMultipart("alternative", boundary="=_{boundary}_a")
     alternative.attach(_leaf("text", "plain", "quoted-printable", "{text}", charset="utf-8"))
-    alternative.attach(_leaf("text", "html", "quoted-printable", "{html}", charset="utf-8"))
+    html = _leaf("text", "html", "quoted-printable", "{html}", charset="utf-8")
+    alternative.attach(_with_picture(html) if with_picture else html)
     if method is None:
         return _flat(alternative)
     alternative.attach(_leaf("text", "calendar", "base64", "{calendar}", charset="utf-8", method=method))
@@ -103,6 +105,17 @@ def skeleton(method: str | None, file_names: tuple[str, ...]) -> str:
         mixed.attach(attachment)
     del alternative["MIME-Version"]
     return _flat(mixed)
+
+
+def _with_picture(html: MIMEBase) -> MIMEMultipart:
+    related = MIMEMultipart("related", boundary="=_{boundary}_r", type="text/html")
+    del related["MIME-Version"]
+    picture = _leaf("image", "png", "base64", "{picture}", name="ticket.png")
+    picture["Content-ID"] = "<{picture_id}>"
+    picture.add_header("Content-Disposition", "inline", filename="ticket.png")
+    related.attach(html)
+    related.attach(picture)
+    return related
 
 
 def _flat(tree: MIMEMultipart) -> str:
@@ -121,7 +134,7 @@ def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> 
 
 def pieces(text: str) -> tuple[str, ...]:
     """Quoted-printable pieces of a shared text and, between them, the marks of what of one person goes there."""
-    return tuple(part if part in (GIVEN_NAME, FULL_NAME, THEIR_PAGE) else _quoted(part) for part in _MARKS.split(text))
+    return tuple(part if part in PERSONAL else _quoted(part) for part in _MARKS.split(text))
 
 
 def joined(pieces: tuple[str, ...], names: dict[str, str], escaped: Callable[[str], str]) -> str:

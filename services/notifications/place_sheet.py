@@ -37,7 +37,9 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     )
     # Whose place is gone has nothing to do on a page about it; a page that is open says so by itself.
     page = None if mail.letter == letters.CANCELLATION else mail
-    sheet = replace(sheet, session_id=mail.session_id, invitation=invitation, page=page)
+    # The last mail holds all that is needed at the door, also for whom others told of the place before.
+    ticket = mail if page is not None and mail.is_ahead else None
+    sheet = replace(sheet, session_id=mail.session_id, invitation=invitation, page=page, ticket=ticket)
     return _asking(sheet, words) if mail.asks_for_reply and page is not None else sheet
 
 

@@ -71,6 +71,7 @@ class Sender:
             organiser_name=settings.organiser_name,
             base_url=settings.base_url,
             page_of=self._links.of if self._links.lead_somewhere else None,
+            ticket_of=self._links.ticket if self._links.lead_somewhere else None,
         )
         self._rules = settings.rules
         self._dkim = _dkim(settings)
@@ -168,7 +169,7 @@ class Sender:
             self._under_way.remove(lease)
 
     async def _carried(self, subject: Subject, lease: str, lines: Sequence[Line], begun: float) -> bool:
-        await self._links.ready()
+        await self._links.all_ready()
         await self._knows_the_way_back()
         attempts, taken = await self._claim(subject, lease, most=len(lines))
         if taken == len(lines):

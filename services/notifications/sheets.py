@@ -47,6 +47,8 @@ class Sheet:
     """The place that a page is about, to which the mail leads whoever it is about."""
     steps_without_page: tuple[str, ...] = ()
     """What to do where mails lead to no page, if it is something else."""
+    ticket: PlaceMail | None = None
+    """The place for whose session the mail carries a ticket."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
@@ -108,6 +110,7 @@ def session_sheet(
         "moment_label": notice.moment,
         "page_label": notice.page or words.labels.your_place,
         "next_steps": words.next_steps,
+        "ticket_words": words.ticket,
         "reason": notice.reason or words.reason,
         "questions": words.questions,
         "organiser": office.organiser,

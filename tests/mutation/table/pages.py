@@ -73,6 +73,22 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "the ticket's picture travels with its mail",
+        "services/notifications/mail.py",
+        "        html = html.replace(f'src=\"{PICTURE}\"', f'src=\"cid:{ITS_PICTURE}\"')\n",
+        "",
+        ("tests/notifications/test_ticket.py::test_nothing_of_a_mail_is_fetched_from_anywhere",),
+    ),
+    Mutation(
+        "who has no place, or had one in what is over, gets no ticket",
+        "services/notifications/place_sheet.py",
+        "    ticket = mail if page is not None and mail.is_ahead else None\n",
+        "    ticket = mail\n",
+        (
+            "tests/notifications/test_ticket.py::test_whose_place_is_gone_gets_no_ticket_and_neither_does_who_reads_of_what_is_over",
+        ),
+    ),
+    Mutation(
         "what is asked of another standing is not done",
         "services/enrolment/pages/place.py",
         "            if not is_as_seen(seen, found.place):",
