@@ -123,6 +123,7 @@ class Session(FactRow):
     decides_at: dt.datetime | None
     """When that day begins, by the clocks of the first meeting."""
     state: SessionStanding
+    trainers: tuple[str, ...] = ()
 
 
 @immutable
@@ -258,6 +259,7 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.minimum,
         _begin_of(body, body.decision_date),
         SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
+        body.trainers,
     )
 
 

@@ -65,6 +65,7 @@ RULES = Rules(GO_LIVE, reminder_hour=6, office=BY_SETTINGS)
 STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
 LIVES = 3
 CALLED_UNTIL = NOW + dt.timedelta(days=2)
+OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
@@ -82,6 +83,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     if kind is Subject.REPLY:
         days, standings = (*[MONDAY] * 8, TUESDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
         decisions = (*DECISIONS[1:5] * 4, *DECISIONS)
+    if kind is Subject.ROSTER:
+        days = (*[TOMORROW] * 8, MONDAY, TODAY)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
     state = chance.choice((SCHEDULED, SCHEDULED, SCHEDULED, CANCELLED))
     stated = [
@@ -92,6 +95,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             version=version,
             state=state,
             decides_at=chance.choice(decisions),
+            trainers=chance.choice(((ids[0],), (ids[0], "person-x"), ("person-x",))) if kind in OF_TRAINERS else (),
         )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
@@ -111,6 +115,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += _of_town(number, ids, chance, kind)
     for subject, about in _abouts(ids[1]).items():
         if subject in OF_TOWNS and subject is not kind and (subject, kind) != (Subject.CALL, Subject.UNANSWERED):
+            continue
+        if subject in OF_TRAINERS and kind not in OF_TRAINERS:
             continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
         if chance.random() < (0.95 if kind is Subject.UNANSWERED and subject is Subject.CALL else 0.6):
@@ -171,6 +177,8 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.OFFER: f"offer/{session_id}",
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
+        Subject.TRAINING: f"training/{session_id}",
+        Subject.ROSTER: f"roster/{session_id}/evening-before",
         Subject.RISK: f"risk/{session_id}",
         Subject.REPLY: f"reply/{session_id}/before-decision",
         Subject.REFUSAL: f"refusal/{session_id}",
@@ -200,13 +208,15 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.OFFER: f"{its.content}/{sessions.microseconds(deadline)}/{sessions.microseconds(BEFORE)}",
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
+            Subject.TRAINING: its.content,
+            Subject.ROSTER: its.content,
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
             **(_hashed_of_town(its, deadline, chance) if subject in OF_TOWNS else {}),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
-        if subject in (Subject.REMINDER, Subject.REPLY):
+        if subject in (Subject.REMINDER, Subject.REPLY, Subject.ROSTER):
             fields = dict(said.says) | {"of": "reminder"}
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})

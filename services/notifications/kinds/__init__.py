@@ -15,6 +15,8 @@ from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
 from services.notifications.kinds.reply import REPLY_KIND
 from services.notifications.kinds.risk import RISK_KIND
+from services.notifications.kinds.roster import ROSTER_KIND
+from services.notifications.kinds.training import TRAINING_KIND
 from services.notifications.kinds.unanswered import UNANSWERED_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
@@ -26,12 +28,14 @@ class Subject(StrEnum):
     OFFER = "offer"
     WAITING = "waiting"
     REFUSAL = "refusal"
+    TRAINING = "training"
     CALL = "call"
     NOMINATION = "nomination"
     NOMINATED = "nominated"
     RISK = "risk"
     UNANSWERED = "unanswered"
     REPLY = "reply"
+    ROSTER = "roster"
     REMINDER = "reminder"
 
 
@@ -45,6 +49,8 @@ def kind_of(subject: Subject) -> Kind:
             return WAITING_KIND
         case Subject.REFUSAL:
             return REFUSAL_KIND
+        case Subject.TRAINING:
+            return TRAINING_KIND
         case Subject.CALL:
             return CALL_KIND
         case Subject.NOMINATION:
@@ -57,6 +63,8 @@ def kind_of(subject: Subject) -> Kind:
             return RISK_KIND
         case Subject.REPLY:
             return REPLY_KIND
+        case Subject.ROSTER:
+            return ROSTER_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
     assert_never(subject)

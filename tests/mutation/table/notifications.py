@@ -106,7 +106,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a cancellation in doubt is followed by no change",
-        "services/notifications/kinds/place.py",
+        "services/notifications/kinds/entries.py",
         "if told.content is None or (told.said is not None and told.said.hash is None):",
         "if told.content is None:",
         (
@@ -149,7 +149,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the address as a part of what was told",
-        "services/notifications/kinds/place.py",
+        "services/notifications/kinds/entries.py",
         "    if elsewhere:",
         "    if False:",
         (
@@ -158,9 +158,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the end that was told",
-        "services/notifications/kinds/place.py",
-        "        believes_in_a_place = told.until is not None and now < told.until\n",
-        "        believes_in_a_place = now < session.ends_at\n",
+        "services/notifications/kinds/entries.py",
+        "        believes = told.until is not None and now < told.until\n",
+        "        believes = now < session.ends_at\n",
         ("tests/notifications/test_decisions.py::test_who_was_told_of_next_week_is_told_that_it_was_yesterday",),
     ),
     Mutation(
@@ -288,7 +288,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what others told before go-live is believed",
-        "services/notifications/kinds/place.py",
+        "services/notifications/kinds/entries.py",
         "        return Content(hash=known.content, says=sessions.told_of(known)) if known is not None else None",
         "        return None",
         (
@@ -559,6 +559,27 @@ MUTATIONS = (
         (
             "tests/notifications/test_refusal.py::test_who_took_an_offer_too_late_is_told_so_and_nobody_is_for_what_their_coordinator_asked",
         ),
+    ),
+    Mutation(
+        "whoever trains no longer is told that",
+        "services/notifications/kinds/trainers.py",
+        "    sa.type_coerce(SESSION.c.trainers, JSONB).has_key(_person),\n",
+        "",
+        ("tests/notifications/test_training.py::test_who_is_replaced_is_told_so_and_who_comes_instead_gets_the_training",),
+    ),
+    Mutation(
+        "trainers of before go-live were told by others",
+        "services/notifications/kinds/training.py",
+        ".outerjoin(_known, knew)",
+        ".outerjoin(_known, sa.false())",
+        ("tests/notifications/test_training.py::test_who_trained_it_at_go_live_is_told_nothing_until_it_changes",),
+    ),
+    Mutation(
+        "a trainer's entry is another than a participant's",
+        "services/notifications/kinds/training.py",
+        'session_id=f"{mail.session_id}/trainer"',
+        "session_id=mail.session_id",
+        ("tests/notifications/test_training.py::test_who_trains_and_takes_part_has_two_entries",),
     ),
     Mutation(
         "who goes by a substitution is told that",

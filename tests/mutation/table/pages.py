@@ -82,8 +82,8 @@ MUTATIONS = (
     Mutation(
         "who has no place, or had one in what is over, gets no ticket",
         "services/notifications/place_sheet.py",
-        "    ticket = mail if page is not None and mail.is_ahead else None\n",
-        "    ticket = mail\n",
+        "ticket=mail if sheet.page is not None and mail.is_ahead else None",
+        "ticket=mail",
         (
             "tests/notifications/test_ticket.py::test_whose_place_is_gone_gets_no_ticket_and_neither_does_who_reads_of_what_is_over",
         ),

@@ -298,6 +298,7 @@ CREATE TABLE projection.session (
     minimum BIGINT,
     decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
+    trainers JSONB NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 
@@ -330,6 +331,7 @@ CREATE TABLE projection.session_said (
     minimum BIGINT,
     decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
+    trainers JSONB NOT NULL,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );
 
