@@ -59,6 +59,9 @@ class Links:
         """Where this person sees what the mail leads to, and what can be done about it."""
         if mail.leads_to is Purpose.LISTS:
             return self.to_lists(mail, person_id)
+        if mail.leads_to is Purpose.PAPERS:
+            until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES
+            return self._leads_to(ATTENDANCE, Purpose.PAPERS, "papers", mail, person_id, until)
         until = max(meeting.ends_at for meeting in mail.meetings) + LINK_LIVES
         return self._leads_to(ENROLMENT, Purpose.PLACE, "place", mail, person_id, until)
 

@@ -55,7 +55,8 @@ def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
     """A mail that carries nothing for a calendar."""
     words = common_words(mail.language)
     told = (mail.before,) if mail.before is not None else ()
-    lead = notice.lead.format(town=one_line(mail.town)) if mail.town else notice.lead
+    named = {name: one_line(text) for name, text in (("town", mail.town or ""), *mail.named)}
+    lead = notice.lead.format(**named)
     lead = f"{lead} {notice.in_doubt}" if mail.in_doubt and notice.in_doubt else lead
     days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
     return session_sheet(mail, office, words, notice, tone=tone, lead=lead, steps=notice.steps, days=days, told=told)

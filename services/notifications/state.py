@@ -11,9 +11,12 @@ import json
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from services.notifications.attended import certificate_of, list_of, record_of
 from services.notifications.ledger import notice_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.towns import answered_of, call_of, member_of
+from shared.contracts.attendance import ListFact, PresenceFact
+from shared.contracts.certificates import CertificateFact
 from shared.contracts.directory import (
     ContactForgotten,
     ContactRegistered,
@@ -370,6 +373,9 @@ MAKE: dict[Any, Any] = {
     **dict.fromkeys(members(MembershipFact), member_of),
     **dict.fromkeys(members(CallFact), call_of),
     NominationAnswered: answered_of,
+    **dict.fromkeys(members(PresenceFact), record_of),
+    **dict.fromkeys(members(ListFact), list_of),
+    **dict.fromkeys(members(CertificateFact), certificate_of),
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
     NoticeBounced: notice_of,

@@ -97,7 +97,22 @@ class RiskTold(_OfSession):
     enrolled: Count
 
 
-Says = Annotated[SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold, Field(discriminator="of")]
+class CertificateTold(_OfSession):
+    """Which certificate of the recipient for it is valid, or was until now."""
+
+    of: Literal["certificate"] = "certificate"
+    number: Id
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+
+Says = Annotated[
+    SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold | CertificateTold,
+    Field(discriminator="of"),
+]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
 
@@ -120,7 +135,8 @@ class NoticeOutcome(Fact):
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
     `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
-    coordinators, `nominated` to whom they named. Others may follow."""
+    coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
+    `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

@@ -19,6 +19,8 @@ from services.notifications.kinds import KINDS, Subject
 from services.notifications.ledger import Told
 from services.notifications.state import CANCELLED, MAKE, Place, PlaceSaid, Session
 from services.notifications.tables import COMPARED_AS_A_WHOLE, HEARD_IN, TABLES
+from shared.contracts.attendance import AttendanceListReopened, ListFact, PresenceFact, presence_after
+from shared.contracts.certificates import CertificateEnds, CertificateFact, CertificateSuperseded
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import (
     CallEnd,
@@ -51,11 +53,15 @@ from tests.notifications.building import (
     NOW,
     answered,
     call,
+    certificate,
+    certified,
     contact,
     meeting,
+    meeting_list,
     nominated,
     person,
     place,
+    record,
     refusal,
     risk,
     said_then,
@@ -120,6 +126,15 @@ def said_next(kind: type[Event], rows: list[Row], chance: random.Random) -> list
         case _ if kind in members(CallFact):
             ended = CallEnd.CLOSED if kind is NominationsCalledOff else None
             made += [call(NOW + dt.timedelta(days=3), city_id=city_id, ended=ended, version=99, places=7, **ids)]
+        case _ if kind in members(PresenceFact):
+            state = presence_after(body_of(kind))
+            made += [record(state, person_id=person_id, version=99, **ids)]
+        case _ if kind in members(ListFact):
+            made += [replace(meeting_list(is_open=kind is AttendanceListReopened, **ids), version=99)]
+        case _ if kind in members(CertificateFact):
+            ended = CertificateEnds.NOT_EARNED if kind is CertificateSuperseded else None
+            its = certificate("RC-2026-0009", person_id=person_id, ended=ended, **ids)
+            made += [its, certified(its)]
         case _ if kind is PlacesSettled:
             made += [replace(settled(its_session), heard_at=LATER)]
         case _ if kind in members(SessionFact):
@@ -169,7 +184,10 @@ async def test_no_kind_is_forgotten_that_a_fact_concerns(engine: AsyncEngine, ki
             new = after[subject] - before[subject]
             assert not new or subject in asked, (subject, len(new), sorted(new)[:3])
             assert {(recipient, about.split("/")[1]) for recipient, about in new} <= keys, subject
-    if kind not in (PersonErased, PersonMerged, ContactForgotten) and HEARD_IN[kind] is not tables.MEMBER:
+    if (
+        kind not in (PersonErased, PersonMerged, ContactForgotten, AttendanceListReopened)
+        and HEARD_IN[kind] is not tables.MEMBER
+    ):
         assert any(after[subject] - before[subject] for subject in Subject)
 
 

@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.notifications import tables
 from services.notifications.differences import given_up, is_open, live
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
+from services.notifications.kinds.certificate import ABSENT
+from services.notifications.kinds.certificate import REACH as CERTIFICATES_REACH
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.nominated import MAILED as NOMINATED_MAILED
 from services.notifications.kinds.refusal import MAILED
@@ -22,6 +24,8 @@ from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_ye
 from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Refusal, Session
 from services.notifications.tables import OFFICE
 from services.notifications.untold import Addressee, Truth, office_at
+from shared.contracts.attendance import Presence
+from shared.contracts.certificates import CertificateEnds
 from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.notifications import CallTold, OfferTold, ReminderTold
@@ -37,15 +41,19 @@ from tests.notifications.building import (
     YESTERDAY,
     answered,
     call,
+    certificate,
+    certified,
     contact,
     content,
     meeting,
+    meeting_list,
     member,
     nominated,
     notice,
     open_notice,
     person,
     place,
+    record,
     refusal,
     risk,
     said_then,
@@ -62,9 +70,13 @@ GO_LIVE = BEFORE - dt.timedelta(days=1)
 BY_SETTINGS = office_at("biuro@example.org", "Biuro", Language.PL)
 RULES = Rules(GO_LIVE, reminder_hour=6, office=BY_SETTINGS)
 """Now it is nine o'clock in Warsaw."""
+RULES_OF = {Subject.CERTIFICATE: replace(RULES, since=NOW - dt.timedelta(days=200))}
+"""What has become of a certificate is told for longer than a few days."""
 STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
 LIVES = 3
+NUMBERS = ("RC-2026-0002", "RC-2026-0001")
 CALLED_UNTIL = NOW + dt.timedelta(days=2)
+OF_LISTS = (Subject.CERTIFICATE, Subject.MISSED)
 OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
@@ -83,6 +95,9 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     if kind is Subject.REPLY:
         days, standings = (*[MONDAY] * 8, TUESDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
         decisions = (*DECISIONS[1:5] * 4, *DECISIONS)
+    if kind is Subject.MISSED:
+        days = (*[YESTERDAY] * 6, TODAY, MONDAY)
+        standings = (*[Standing.ENROLLED] * 8, Standing.WITHDRAWN)
     if kind is Subject.ROSTER:
         days = (*[TOMORROW] * 8, MONDAY, TODAY)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
@@ -111,12 +126,14 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows.remove(places[-1]) if chance.random() < 0.5 else None
     if kind is Subject.RISK:
         rows += [risk(session_id=ids[1], heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE)))]
+    if kind in OF_LISTS:
+        rows += _of_lists(ids, chance, kind)
     if kind in OF_TOWNS:
         rows += _of_town(number, ids, chance, kind)
     for subject, about in _abouts(ids[1]).items():
         if subject in OF_TOWNS and subject is not kind and (subject, kind) != (Subject.CALL, Subject.UNANSWERED):
             continue
-        if subject in OF_TRAINERS and kind not in OF_TRAINERS:
+        if any(subject in group and kind not in group for group in (OF_TRAINERS, OF_LISTS)):
             continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
         if chance.random() < (0.95 if kind is Subject.UNANSWERED and subject is Subject.CALL else 0.6):
@@ -171,6 +188,26 @@ def _of_town(number: int, ids: tuple[str, str], chance: random.Random, kind: Sub
     return own
 
 
+def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> list[Row]:
+    """What lists say of a person, and what they were certified."""
+    person_id, session_id = ids
+    known = {"person_id": person_id, "session_id": session_id}
+    rows: list[Row] = [
+        record(chance.choice((*[Presence.ABSENT] * 4, *Presence)), meeting_id=day, **known)
+        for day in ("day-1", "day-0")[: chance.choice((1, 1, 1, 2))]
+    ]
+    rows += [meeting_list(session_id=session_id, is_open=chance.random() < 0.4)] if chance.random() < 0.8 else []
+    if kind is Subject.CERTIFICATE or chance.random() < 0.1:
+        then = NOW - CERTIFICATES_REACH
+        long_before = RULES_OF.get(kind, RULES).since - dt.timedelta(hours=1)
+        heard = chance.choice((BEFORE, BEFORE, NOW, long_before, then))
+        first = chance.choice((heard, long_before))
+        ended = chance.choice((None, None, CertificateEnds.NOT_EARNED))
+        its = certificate(chance.choice(NUMBERS), heard_at=heard, ended=ended, **known)
+        rows += [certified(its, first_heard_at=first)]
+    return rows
+
+
 def _abouts(session_id: str) -> dict[Subject, str]:
     return {
         Subject.PLACE: f"place/{session_id}",
@@ -178,6 +215,8 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
         Subject.TRAINING: f"training/{session_id}",
+        Subject.CERTIFICATE: f"certificate/{session_id}",
+        Subject.MISSED: f"missed/{session_id}",
         Subject.ROSTER: f"roster/{session_id}/evening-before",
         Subject.RISK: f"risk/{session_id}",
         Subject.REPLY: f"reply/{session_id}/before-decision",
@@ -209,6 +248,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
             Subject.TRAINING: its.content,
+            **({Subject.CERTIFICATE: chance.choice(NUMBERS), Subject.MISSED: ABSENT} if subject in OF_LISTS else {}),
             Subject.ROSTER: its.content,
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
@@ -220,6 +260,10 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             fields = dict(said.says) | {"of": "reminder"}
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})
+        if subject is Subject.MISSED:
+            until = chance.choice((NOW, NOW + dt.timedelta(days=9)))
+            fields = dict(said.says) | {"of": "reminder"}
+            said = said.model_copy(update={"says": ReminderTold(**fields, rule=ABSENT, useful_until=until)})
         if subject is Subject.OFFER:
             fields = dict(said.says) | {"of": "offer"}
             said = said.model_copy(update={"says": OfferTold(**fields, offered_at=BEFORE, offered_until=deadline)})
@@ -231,13 +275,14 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
     by_name = {Subject.UNANSWERED: str(sessions.microseconds(CALLED_UNTIL)), Subject.NOMINATED: "nomination-1"}
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
+    by_name |= {Subject.CERTIFICATE: NUMBERS[0], Subject.MISSED: ABSENT}
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
     could_not = chance.choice((NOTHING, told.content, now))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
     return replace(told, **given) if chance.random() < (0.6 if subject is Subject.UNANSWERED else 0.2) else told
 
 
-async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]]:
+async def judged(connection: AsyncConnection, kind: Kind, rules: Rules = RULES) -> list[dict[str, Any]]:
     """Everything that the statements of a kind say of each key, and the truth as it is loaded to judge again."""
     named: dict[str, Any] = {
         "differs": kind.differs,
@@ -255,7 +300,7 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
         *(said.label(name) for name, said in named.items()),
     ).select_from(live(kind))  # fmt: skip
     found = []
-    for row in await connection.execute(statement, {"now": NOW} | RULES.parameters()):
+    for row in await connection.execute(statement, {"now": NOW} | rules.parameters()):
         reading = Reading(row)
         told, known, address = reading.next(Told), reading.next(Person), reading.next(Contact)
         mailbox, made_of = reading.values(2)
@@ -263,7 +308,7 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
         if kind.to_office:
             assert (known, address) == (None, None)
             to = replace(BY_SETTINGS, made_of=made_of)
-        truth = Truth(kind.read(reading, RULES), to)
+        truth = Truth(kind.read(reading, rules), to)
         found.append(dict(zip(named, row[-len(named) :], strict=True)) | {"told": told, "truth": truth})
     return found
 
@@ -272,20 +317,22 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
 @pytest.mark.parametrize("subject", Subject)
 async def test_sql_and_the_rules_judge_every_state_alike(engine: AsyncEngine, subject: Subject) -> None:
     chance, kind, counts = random.Random(21), KINDS[subject], Counter[str]()
+    rules = RULES_OF.get(subject, RULES)
     rows: list[Row] = [town(), topic()]
     for number in range(cases(3000)):
         rows += made_up(number, chance, subject)
     async with engine.begin() as connection:
         await tables.ensure_key(connection)
         await write_rows(connection, *rows)
-        for said in await judged(connection, kind):
+        for said in await judged(connection, kind, rules):
             truth, told = said["truth"], said["told"]
             found = truth.difference(told, now=NOW)
             assert bool(said["differs"]) == (found is not None), (truth, told)
             counts["differs"] += found is not None
             if found is None:
                 missed = (
-                    kind.missed is not None and truth.matter.missed(told, truth.to, now=NOW, since=GO_LIVE) is not None
+                    kind.missed is not None
+                    and truth.matter.missed(told, truth.to, now=NOW, since=rules.since) is not None
                 )
                 assert bool(said["missed"]) == missed, (truth, told)
                 counts["missed"] += missed

@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import assert_never
 
 from services.notifications.kinds.call import CALL_KIND
+from services.notifications.kinds.certificate import CERTIFICATE_KIND
 from services.notifications.kinds.kind import Kind
+from services.notifications.kinds.missed import MISSED_KIND
 from services.notifications.kinds.nominated import NOMINATED_KIND
 from services.notifications.kinds.nomination import NOMINATION_KIND
 from services.notifications.kinds.offer import OFFER_KIND
@@ -35,6 +37,8 @@ class Subject(StrEnum):
     RISK = "risk"
     UNANSWERED = "unanswered"
     REPLY = "reply"
+    CERTIFICATE = "certificate"
+    MISSED = "missed"
     ROSTER = "roster"
     REMINDER = "reminder"
 
@@ -63,6 +67,10 @@ def kind_of(subject: Subject) -> Kind:
             return RISK_KIND
         case Subject.REPLY:
             return REPLY_KIND
+        case Subject.CERTIFICATE:
+            return CERTIFICATE_KIND
+        case Subject.MISSED:
+            return MISSED_KIND
         case Subject.ROSTER:
             return ROSTER_KIND
         case Subject.REMINDER:

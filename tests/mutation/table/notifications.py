@@ -565,7 +565,9 @@ MUTATIONS = (
         "services/notifications/kinds/trainers.py",
         "    sa.type_coerce(SESSION.c.trainers, JSONB).has_key(_person),\n",
         "",
-        ("tests/notifications/test_training.py::test_who_is_replaced_is_told_so_and_who_comes_instead_gets_the_training",),
+        (
+            "tests/notifications/test_training.py::test_who_is_replaced_is_told_so_and_who_comes_instead_gets_the_training",
+        ),
     ),
     Mutation(
         "trainers of before go-live were told by others",
@@ -580,6 +582,47 @@ MUTATIONS = (
         'session_id=f"{mail.session_id}/trainer"',
         "session_id=mail.session_id",
         ("tests/notifications/test_training.py::test_who_trains_and_takes_part_has_two_entries",),
+    ),
+    Mutation(
+        "what was issued before go-live is told to nobody",
+        "services/notifications/kinds/certificate.py",
+        " or self.certified.heard_at < self.since:",
+        ":",
+        (
+            "tests/notifications/test_certificate.py::test_what_was_issued_before_go_live_is_told_to_nobody_until_it_changes",
+        ),
+    ),
+    Mutation(
+        "revoked is told only to whoever knew of it",
+        "services/notifications/kinds/certificate.py",
+        " if told.content is not None or by_others else None",
+        "",
+        (
+            "tests/notifications/test_certificate.py::test_one_that_is_revoked_is_taken_back_from_whoever_was_told_of_it_and_from_nobody_else",
+        ),
+    ),
+    Mutation(
+        "what others certified is not ours to tell",
+        "services/notifications/attended.py",
+        "    if new.source != ATTENDANCE:\n",
+        "    if False:\n",
+        ("tests/notifications/test_certificate.py::test_what_others_certified_is_theirs_to_tell",),
+    ),
+    Mutation(
+        "an open list says nothing of who was missed",
+        "services/notifications/kinds/missed.py",
+        "not self.lists_are_closed or ",
+        "",
+        ("tests/notifications/test_certificate.py::test_a_list_that_is_open_again_takes_nothing_back_yet",),
+    ),
+    Mutation(
+        "who is told of a certificate is not missed as well",
+        "services/notifications/kinds/missed.py",
+        " or is_told or ",
+        " or ",
+        (
+            "tests/notifications/test_certificate.py::test_thanked_and_then_absent_hears_that_the_certificate_is_revoked_and_no_more",
+        ),
     ),
     Mutation(
         "who goes by a substitution is told that",
