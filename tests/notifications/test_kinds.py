@@ -136,7 +136,9 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         if any(subject in group and kind not in group for group in (OF_TRAINERS, OF_LISTS)):
             continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
-        if chance.random() < (0.95 if kind is Subject.UNANSWERED and subject is Subject.CALL else 0.6):
+        seldom = kind is Subject.MISSED and subject is Subject.CERTIFICATE  # Most are not thanked for what they missed.
+        often = kind is Subject.UNANSWERED and subject is Subject.CALL
+        if chance.random() < (0.95 if often else 0.1 if seldom else 0.6):
             rows += [_told(recipient, subject, about, stated, chance)]
         if chance.random() < 0.1:
             rows += [open_notice(recipient=recipient, about=about, notice_id=f"notice-{subject}-{number}")]
@@ -193,7 +195,7 @@ def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
     person_id, session_id = ids
     known = {"person_id": person_id, "session_id": session_id}
     rows: list[Row] = [
-        record(chance.choice((*[Presence.ABSENT] * 4, *Presence)), meeting_id=day, **known)
+        record(chance.choice((*[Presence.ABSENT] * 9, *Presence)), meeting_id=day, **known)
         for day in ("day-1", "day-0")[: chance.choice((1, 1, 1, 2))]
     ]
     rows += [meeting_list(session_id=session_id, is_open=chance.random() < 0.4)] if chance.random() < 0.8 else []
