@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pytest
+
 from services.enrolment import store
 from services.enrolment.app import SERVICE
 from services.enrolment.store import CALL, NOMINATION, PLACE
@@ -30,6 +32,7 @@ def for_several_towns(session_id: str, town: str) -> Any:
     return training(session_id, town, kind=SessionKind.IN_DEPTH, capacity=2, **terms)
 
 
+@pytest.mark.long
 async def test_what_towns_ask_is_decided_once_and_a_rebuild_comes_to_the_same(world: Make) -> None:
     here = await world(SERVICE)
     town, session_id, late = fresh("town"), fresh("session"), fresh("person")

@@ -201,6 +201,7 @@ async def test_the_same_input_a_second_time_changes_no_row(world: Make) -> None:
         assert await snapshot(here) == before
 
 
+@pytest.mark.long
 async def test_a_database_that_lost_everything_says_nothing_twice(world: Make) -> None:
     """Restored from the oldest backup there is: what was said before is heard first, then what it answered."""
     first = await world(SERVICE)

@@ -236,6 +236,7 @@ async def test_what_is_listed_of_a_session_that_is_not_known_is_not_there(here: 
 # --- rebuilt --------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_what_others_said_is_the_same_in_a_rebuild(world: Make) -> None:
     here = await world(SERVICE)
     town, anna, ahead = fresh("town"), fresh("anna"), fresh("session")

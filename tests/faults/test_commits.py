@@ -36,6 +36,8 @@ from tests.notifications.building import settled as places_settled
 from tests.notifications.office import Office
 from tests.notifications.office import settled as notices_settled
 
+pytestmark = pytest.mark.long
+
 WHERE = pytest.mark.parametrize("arrives", [True, False], ids=["answer lost", "never arrived"])
 
 

@@ -56,6 +56,8 @@ from tests.enrolment.surroundings import (
     training,
 )
 
+pytestmark = pytest.mark.long
+
 
 async def produce_with_a_header_name_that_is_not_utf8(here: Any, town: str, partition: int) -> None:
     """No client of ours can write such a record: its bytes are made by hand."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 
 from services.attendance import api as attendance
 from services.attendance.app import service_of
@@ -22,6 +23,8 @@ from shared.service import utc_now
 from shared.testing import body_of, message
 from shared.web import tokens
 from tests.enrolment.surroundings import Make, fresh, parked_at, programme, rows, settled, training
+
+pytestmark = pytest.mark.long
 
 
 @asynccontextmanager
