@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
-from services.enrolment.store import CALL, NOMINATION, PLACE
+from services.enrolment.tables import CALL, NOMINATION, PLACE
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import NominationMode, PeopleNominated, SubstitutionRequested
 from shared.contracts.selection import CityWithdrawn
@@ -80,4 +80,4 @@ async def test_what_towns_ask_is_decided_once_and_a_rebuild_comes_to_the_same(wo
 
         report = await compare(SERVICE, here.settings)
         assert (report.different_rows, report.differences) == (0, [])
-        assert report.rows[store.NOMINATION.name] >= 1
+        assert report.rows[tables.NOMINATION.name] >= 1

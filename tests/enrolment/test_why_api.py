@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.enrolment.app import SERVICE
-from services.enrolment.store import TOLD
+from services.enrolment.tables import TOLD
 from shared.contracts.directory import PersonErased, PersonMerged
 from shared.contracts.planner import SessionRescheduled
 from shared.outbox.journal import JOURNAL
