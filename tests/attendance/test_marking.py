@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.attendance.history import words_of
 from services.attendance.state import MeetingList, Record, RecordSaid
 from shared.contracts.attendance import AttendanceCorrected, Method, Presence, Role
 from shared.contracts.enrolment import WithdrawalReason
@@ -279,7 +280,7 @@ def test_the_history_has_every_word_with_who_said_it() -> None:
     desk.pass_to(CLOSES)
     desk.hear(correction("jan", "present", at=LATER, by="second"))
 
-    said = sorted(desk.mind[RecordSaid].where("person_id", "jan"), key=lambda one: one.version)
+    said = words_of(desk.record("jan"), desk.mind[RecordSaid].where("person_id", "jan"))
 
     assert [(one.state, one.decided_by, one.corrected) for one in said] == [
         (Presence.EXCUSED, "office", False),

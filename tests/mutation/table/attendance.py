@@ -326,7 +326,7 @@ MUTATIONS = (
     Mutation(
         "every word about a record is kept",
         "services/attendance/history.py",
-        "        working[RecordSaid].put(said)",
+        "        working[RecordSaid].put(as_said(old))",
         "        pass",
         ("tests/attendance/test_marking.py::test_the_history_has_every_word_with_who_said_it",),
     ),
