@@ -87,6 +87,10 @@ class ListRules:
     def is_too_late(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
         return scanned_at > self.scans_until(meeting)
 
+    def fits(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
+        """Whether a code may have been read at this meeting then."""
+        return not (self.is_too_early(meeting, scanned_at) or self.is_too_late(meeting, scanned_at))
+
 
 _EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 

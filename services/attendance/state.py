@@ -83,7 +83,10 @@ class Session(FactRow):
     state: SessionStanding
 
     def meeting(self, meeting_id: str) -> Meeting | None:
-        return next((meeting for meeting in self.meetings if meeting.meeting_id == meeting_id), None)
+        for meeting in self.meetings:
+            if meeting.meeting_id == meeting_id:
+                return meeting
+        return None
 
 
 @immutable
