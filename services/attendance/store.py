@@ -52,6 +52,7 @@ from shared.contracts.enrolment import (
     PlaceOffered,
 )
 from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
+from shared.contracts.model import Event
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -221,11 +222,13 @@ class _Touched:
     """In which certificates are stated."""
 
 
-_NUMBER_NOTHING = (
-    *(SessionDrafted, SessionScheduled, SessionRescheduled, SessionCancelled, SessionCompleted),
-    *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
-    *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
-    *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
+_NUMBER_NOTHING = frozenset[type[Event]](
+    (
+        *(SessionDrafted, SessionScheduled, SessionRescheduled, SessionCancelled, SessionCompleted),
+        *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
+        *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
+        *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
+    )
 )
 """Kinds by which no list closes and no certificate is stated. Whatever is not among them is taken to be able to do that."""
 
@@ -320,7 +323,7 @@ async def _may_number(connection: AsyncConnection, inputs: Inputs, sessions: lis
     """Whether a certificate may be issued, or is stated by somebody: then nobody else numbers any meanwhile.
 
     Scans and facts alone issue none where no list is closed. Asked when the sessions are ours: a list that was being closed is."""
-    if any(not isinstance(one, Heard) or not isinstance(one.body, _NUMBER_NOTHING) for one in inputs):
+    if any(not isinstance(one, Heard) or type(one.body) not in _NUMBER_NOTHING for one in inputs):
         return True
     return bool((await connection.execute(_HAVE_A_CLOSED_LIST, {"sessions": sessions})).scalar_one())
 
