@@ -36,6 +36,7 @@ def service_of(rules: ListRules) -> Service:
             "attendance.office",
         ),
         own=("attendance.events",),
+        patience={"enrolment.events": 0.25},  # Whoever comes before their place was heard is held until it is.
         make={**MAKE, **MAKE_CERTIFICATES},
         tables=store.TABLES,
         react=and_certify({**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}),

@@ -170,16 +170,13 @@ NUMBERS = "/certificates"
 _wanted = sa.func.unnest(sa.bindparam("sessions", type_=ARRAY(sa.Text()))).table_valued(
     sa.column("session_id", sa.Text), name="wanted"
 )
-_ENTER_SCOPE = (
+# A row that is there is locked by the conflict and stays as it is; rows are taken in the order in which they are given.
+_ENTER = (
     insert(SCOPE)
     .from_select(["session_id"], sa.select(_wanted.render_derived().c.session_id))
-    .on_conflict_do_nothing(index_elements=[SCOPE.c.session_id])
-)
-_LOCK = (
-    sa.select(SCOPE.c.session_id)
-    .where(any_of(SCOPE.c.session_id, "sessions"))
-    .order_by(SCOPE.c.session_id)
-    .with_for_update()
+    .on_conflict_do_update(
+        index_elements=[SCOPE.c.session_id], set_={"session_id": SCOPE.c.session_id}, where=sa.false()
+    )
 )
 _TOWNS_SAID = sa.select(TOWN_SAID).where(any_of(TOWN_SAID.c.city_id, "towns"))
 _SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
@@ -315,8 +312,7 @@ async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
 
 
 async def _enter(connection: AsyncConnection, scopes: list[str]) -> None:
-    await connection.execute(_ENTER_SCOPE, {"sessions": scopes})
-    await connection.execute(_LOCK, {"sessions": scopes})
+    await connection.execute(_ENTER, {"sessions": scopes})
 
 
 async def _may_number(connection: AsyncConnection, inputs: Inputs, sessions: list[str]) -> bool:
