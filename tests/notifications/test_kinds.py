@@ -133,7 +133,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     for subject, about in _abouts(ids[1]).items():
         if subject in OF_TOWNS and subject is not kind and (subject, kind) != (Subject.CALL, Subject.UNANSWERED):
             continue
-        if any(subject in group and kind not in group for group in (OF_TRAINERS, OF_LISTS)):
+        if subject in OF_LISTS and kind not in OF_LISTS:
             continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
         seldom = kind is Subject.MISSED and subject is Subject.CERTIFICATE  # Most are not thanked for what they missed.
@@ -198,7 +198,7 @@ def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
         record(chance.choice((*[Presence.ABSENT] * 9, *Presence)), meeting_id=day, **known)
         for day in ("day-1", "day-0")[: chance.choice((1, 1, 1, 2))]
     ]
-    rows += [meeting_list(session_id=session_id, is_open=chance.random() < 0.4)] if chance.random() < 0.8 else []
+    rows += [meeting_list(session_id=session_id, is_open=chance.random() < 0.25)] if chance.random() < 0.9 else []
     if kind is Subject.CERTIFICATE or chance.random() < 0.1:
         then = NOW - CERTIFICATES_REACH
         long_before = RULES_OF.get(kind, RULES).since - dt.timedelta(hours=1)
@@ -263,7 +263,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})
         if subject is Subject.MISSED:
-            until = chance.choice((NOW, NOW + dt.timedelta(days=9)))
+            until = chance.choice((NOW, *[NOW + dt.timedelta(days=9)] * 3))
             fields = dict(said.says) | {"of": "reminder"}
             said = said.model_copy(update={"says": ReminderTold(**fields, rule=ABSENT, useful_until=until)})
         if subject is Subject.OFFER:

@@ -117,18 +117,16 @@ _meeting = (
     .table_valued(sa.column("value", JSONB), name="meeting")
     .render_derived()
 )
-_lists_are_closed = ~sa.exists(
-    sa.select(sa.literal(1))
-    .select_from(_meeting)
+_is_closed = (
+    sa.exists()
     .where(
-        ~sa.exists().where(
-            MEETING_LIST.c.session_id == SESSION.c.session_id,
-            MEETING_LIST.c.meeting_id == _meeting.c.value["meeting_id"].astext,
-            ~MEETING_LIST.c.is_open,
-        )
+        MEETING_LIST.c.session_id == SESSION.c.session_id,
+        MEETING_LIST.c.meeting_id == _meeting.c.value["meeting_id"].astext,
+        ~MEETING_LIST.c.is_open,
     )
-    .correlate(SESSION)
+    .correlate(SESSION, _meeting)  # Named: in a subquery of a subquery it would be any session otherwise.
 )
+_lists_are_closed = ~sa.exists(sa.select(sa.literal(1)).select_from(_meeting).where(~_is_closed).correlate(SESSION))
 _is_certified = sa.exists().where(
     CERTIFIED.c.session_id == PLACE.c.session_id,
     CERTIFIED.c.person_id == PLACE.c.person_id,

@@ -457,8 +457,8 @@ MUTATIONS = (
     Mutation(
         "an offer that nobody was told of ends as a fact",
         "services/notifications/kinds/offer.py",
-        "        return then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)",
-        "        return None",
+        "        found = then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)",
+        "        found = None",
         ("tests/notifications/test_offer.py::test_who_never_heard_of_an_offer_that_lapsed_is_a_fact",),
     ),
     Mutation(
@@ -614,6 +614,23 @@ MUTATIONS = (
         "not self.lists_are_closed or ",
         "",
         ("tests/notifications/test_certificate.py::test_a_list_that_is_open_again_takes_nothing_back_yet",),
+    ),
+    Mutation(
+        "the lists that count are those of this session",
+        "services/notifications/kinds/missed.py",
+        "    .correlate(SESSION, _meeting)",
+        "",
+        (
+            "tests/notifications/test_missed.py::test_the_lists_are_closed_if_that_of_each_day_of_this_session_is",
+            "tests/notifications/test_concern.py::test_no_kind_is_forgotten_that_a_fact_concerns",
+        ),
+    ),
+    Mutation(
+        "that an offer has ended is not missed",
+        "services/notifications/kinds/offer.py",
+        "        return found if found is not None and found.says.hash is not None else None",
+        "        return found",
+        ("tests/notifications/test_offer.py::test_that_an_offer_has_ended_harms_nobody_not_to_know",),
     ),
     Mutation(
         "who is told of a certificate is not missed as well",
