@@ -150,6 +150,11 @@ class Papers:
     """The meetings that they came to."""
 
 
+async def is_erased(connection: AsyncConnection, person_id: str) -> bool:
+    said = await connection.execute(sa.select(PERSON.c.erased).where(PERSON.c.person_id == person_id))
+    return bool(said.scalar())
+
+
 async def papers(connection: AsyncConnection, session_id: str, person_id: str) -> Papers:
     theirs = sa.and_(CERTIFICATE.c.session_id == session_id, CERTIFICATE.c.person_id == person_id)
     issued = rows_as(Certificate, await connection.execute(sa.select(CERTIFICATE).where(theirs)))

@@ -136,7 +136,7 @@ class NoticeOutcome(Fact):
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
     `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
     coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
-    `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`. Others may follow."""
+    `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

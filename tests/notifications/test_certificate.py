@@ -19,7 +19,7 @@ from services.notifications.kinds.certificate import (
     REVOKED,
     OwnCertificate,
 )
-from services.notifications.kinds.missed import CAME, MISSED, MISSED_CORRECTED, NOT_MISSED, Missed
+from services.notifications.kinds.missed import AFTER_THANKS, CAME, MISSED, MISSED_CORRECTED, NOT_MISSED, THANKS, Missed
 from services.notifications.ledger import Content, Told, told_after
 from services.notifications.untold import Difference
 from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
@@ -38,6 +38,7 @@ from tests.notifications.building import (
     facts,
     meeting_list,
     notice,
+    open_notice,
     place,
     record,
     said_then,
@@ -135,8 +136,12 @@ def test_another_address_is_not_sent_every_old_certificate() -> None:
 def missed(
     *, absent: bool = True, came: bool = False, closed: bool = True, certified: bool = False, **changes: Any
 ) -> Missed:
-    told_certificate = changes.pop("told_certificate", None)
-    return Missed(facts(None, PAST), absent, came, closed, certified, told_certificate, LONG_AGO)
+    told_certificate, quiet = changes.pop("told_certificate", None), changes.pop("quiet", True)
+    return Missed(facts(None, PAST), absent, came, closed, quiet, certified, told_certificate, LONG_AGO)
+
+
+def who_came(**changes: Any) -> Missed:
+    return missed(absent=False, came=True, **changes)
 
 
 def told_missed(*, at: dt.datetime = BEFORE) -> Told:
@@ -176,6 +181,36 @@ def test_thanked_and_then_absent_hears_that_the_certificate_is_revoked_and_no_mo
     assert differs(missed(told_certificate=thanked)) is None
     found = differs(own(revoked()), thanked)
     assert found is not None and found.letter == REVOKED
+
+
+def test_who_came_and_has_no_certificate_is_thanked_once_and_led_to_their_papers() -> None:
+    found = differs(who_came())
+    assert found is not None and found.letter == THANKS
+    assert differs(who_came(), told(found, "missed/session-1")) is None
+    mail = who_came().mail(open_notice(content=found.says, language=Language.PL), found)
+    assert mail.leads_to is Purpose.PAPERS
+
+
+@pytest.mark.parametrize("not_so", [{"closed": False}, {"quiet": False}, {"certified": True}])
+def test_nobody_is_thanked_before_it_is_known_whether_a_certificate_thanks_them(not_so: dict[str, Any]) -> None:
+    assert differs(who_came(**not_so)) is None
+
+
+def test_whom_a_mail_about_a_certificate_has_thanked_is_not_thanked_again_without_it() -> None:
+    assert differs(who_came(told_certificate=told(differs(own())))) is None
+
+
+def test_missed_and_then_present_is_not_thanked_on_top_of_it() -> None:
+    corrected = told(differs(who_came(), told_missed()), "missed/session-1")
+    assert corrected.content == CAME
+    assert differs(who_came(), corrected) is None
+
+
+def test_thanked_and_then_absent_hears_that_this_was_put_right() -> None:
+    thanked = told(differs(who_came()), "missed/session-1")
+    found = differs(missed(), thanked)
+    assert found is not None and (found.letter, found.because) == (MISSED, AFTER_THANKS)
+    assert differs(missed(absent=False), thanked) is None
 
 
 # --- rows ------------------------------------------------------------------------------------
@@ -236,7 +271,10 @@ async def test_absent_then_present_then_certified_leaves_one_true_belief(office:
         (REPLACED, None),
         (REVOKED, None),
         (MISSED, None),
+        (MISSED, AFTER_THANKS),
         (MISSED_CORRECTED, CAME),
+        (MISSED_CORRECTED, NOT_MISSED),
+        (THANKS, None),
     ],
 )
 def test_each_mail_is_whole_in_both_languages(letter: str, because: str | None, language: Language) -> None:

@@ -18,6 +18,7 @@ from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.certificate import ABSENT
 from services.notifications.kinds.certificate import REACH as CERTIFICATES_REACH
 from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.missed import CAME
 from services.notifications.kinds.nominated import MAILED as NOMINATED_MAILED
 from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
@@ -195,10 +196,12 @@ def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
     person_id, session_id = ids
     known = {"person_id": person_id, "session_id": session_id}
     rows: list[Row] = [
-        record(chance.choice((*[Presence.ABSENT] * 9, *Presence)), meeting_id=day, **known)
+        record(chance.choice((*[Presence.ABSENT] * 9, *[Presence.PRESENT] * 3, *Presence)), meeting_id=day, **known)
         for day in ("day-1", "day-0")[: chance.choice((1, 1, 1, 2))]
     ]
-    rows += [meeting_list(session_id=session_id, is_open=chance.random() < 0.25)] if chance.random() < 0.9 else []
+    if chance.random() < 0.9:
+        closed_at = chance.choice((BEFORE, BEFORE, NOW - dt.timedelta(minutes=59)))
+        rows += [meeting_list(session_id=session_id, is_open=chance.random() < 0.25, heard_at=closed_at)]
     if kind is Subject.CERTIFICATE or chance.random() < 0.1:
         then = NOW - CERTIFICATES_REACH
         long_before = RULES_OF.get(kind, RULES).since - dt.timedelta(hours=1)
@@ -250,7 +253,11 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
             Subject.TRAINING: its.content,
-            **({Subject.CERTIFICATE: chance.choice(NUMBERS), Subject.MISSED: ABSENT} if subject in OF_LISTS else {}),
+            **(
+                {Subject.CERTIFICATE: chance.choice(NUMBERS), Subject.MISSED: chance.choice((ABSENT, ABSENT, CAME))}
+                if subject in OF_LISTS
+                else {}
+            ),
             Subject.ROSTER: its.content,
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),

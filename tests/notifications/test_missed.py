@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import tables
 from services.notifications.kinds import KINDS, Subject
-from services.notifications.kinds.missed import Missed
+from services.notifications.kinds.missed import QUIET, Missed
 from shared.contracts.attendance import Presence, Role
 from shared.contracts.certificates import CertificateEnds
 from shared.state.rows import Row
-from tests.notifications.building import certified, meeting, meeting_list, place, record, session
+from tests.notifications.building import NOW, certified, meeting, meeting_list, place, record, session
 from tests.notifications.office import write_rows
 from tests.notifications.test_kinds import judged
 
@@ -78,6 +79,17 @@ async def test_absent_is_who_is_marked_so_on_some_day_and_neither_came_nor_is_ex
     engine: AsyncEngine, records: tuple[Row, ...], is_absent: bool
 ) -> None:
     assert (await said_of_them(engine, *records)).is_absent is is_absent
+
+
+@pytest.mark.parametrize(
+    ("heard_at", "are_quiet"), [(NOW - QUIET, True), (NOW - QUIET + dt.timedelta(seconds=1), False)]
+)
+async def test_lists_are_quiet_once_nothing_was_heard_of_any_of_them_for_a_while(
+    engine: AsyncEngine, heard_at: dt.datetime, are_quiet: bool
+) -> None:
+    of_others = replace(meeting_list(heard_at=NOW), **OTHERS)
+    lists = (CLOSED, replace(CLOSED_TOO, heard_at=heard_at), of_others)
+    assert (await said_of_them(engine, *lists)).lists_are_quiet is are_quiet
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The page of a person's own papers of one session, opened by the link from a mail: their certificate, and that they were there on a day.
 
-Everything is printed when it is asked for, as it is then: a certificate that was revoked since is shown as that and printed no more.
+Everything is printed when it is asked for, as it is then: a certificate that was revoked since is shown as that and printed no more, and
+whose data were erased has nothing to print.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from services.attendance.documents.printing import certificate_pdf, day_pdf
 from services.attendance.settings import AttendanceSettings
 from services.attendance.store import LINK_KEY
 from shared.process.runtime import Runtime
-from shared.web.links import Purpose, Refused, Rejection
+from shared.web.links import Link, Purpose, Refused, Rejection
 from shared.web.opening import opened
 from shared.web.pages.kit import Pages
 
@@ -31,6 +32,9 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         about, code = ("expired", 410) if link.why is Refused.EXPIRED else ("no_link", 404)
         return pages.message(request, about, code, readers=link.language)
 
+    def erased(request: Request, link: Link) -> Response:
+        return pages.message(request, "erased", 410, readers=link.language)
+
     @routes.get("/papers/{token}")
     async def show(request: Request, token: str) -> Response:
         link = await link_of(token)
@@ -38,6 +42,8 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             return refused(request, link)
         language = pages.language(request, link.language)
         async with runtime.engine.connect() as connection:
+            if await sheets.is_erased(connection, link.person_id):
+                return erased(request, link)
             session = await views.session_row(connection, link.session_id)
             papers = await sheets.papers(connection, link.session_id, link.person_id)
         if session is None:
@@ -51,6 +57,8 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         if isinstance(link, Rejection):
             return refused(request, link)
         async with runtime.engine.connect() as connection:
+            if await sheets.is_erased(connection, link.person_id):
+                return erased(request, link)
             certificate = (await sheets.papers(connection, link.session_id, link.person_id)).certificate
             if certificate is None or not certificate.is_valid:
                 return pages.message(request, "unknown", 404, readers=link.language)
@@ -66,6 +74,8 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         if isinstance(link, Rejection):
             return refused(request, link)
         async with runtime.engine.connect() as connection:
+            if await sheets.is_erased(connection, link.person_id):
+                return erased(request, link)
             session = await views.session_row(connection, link.session_id)
             meeting = session.meeting(meeting_id) if session is not None else None
             record = await sheets.record(connection, link.session_id, meeting_id, link.person_id) if meeting else None

@@ -1,12 +1,15 @@
-"""Mails to whoever had a place and did not come to any day: that they were missed, and that this was put right.
+"""Mails to whoever had a place, of what the lists say of them: thanks to who came, that they were missed to who did not come to any day,
+and that this was put right.
 
 Told when every list is closed, and not to whom a list excuses. An open list says nothing yet, neither that somebody was missed nor that
-they were not. Who is told of a certificate, or that it is revoked, is not told the same a second time here.
+they were not. Who is told of a certificate, or that it is revoked, is not told the same a second time here; so thanks wait until a
+certificate would have been heard of.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +19,9 @@ from services.notifications.kinds import sessions
 from services.notifications.kinds.certificate import ABSENT
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
-from services.notifications.ledger import Content, Told
+from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
-from services.notifications.sheets import CALM, CHANGED, Office, Sheet, brief
+from services.notifications.sheets import CALM, CHANGED, GOOD, Office, Sheet, brief
 from services.notifications.state import SCHEDULED, Session
 from services.notifications.tables import (
     CERTIFICATE,
@@ -39,11 +42,16 @@ from shared.contracts.certificates import CertificateFact
 from shared.contracts.model import members
 from shared.contracts.notifications import ReminderTold
 from shared.values import immutable
+from shared.web.links import Purpose
 
 NAME = sessions.MISSED_NAME
-MISSED, MISSED_CORRECTED = "missed", "missed_corrected"
+MISSED, MISSED_CORRECTED, THANKS = "missed", "missed_corrected", "thanks"
 CAME, NOT_MISSED = "came", "not_missed"
-"""Why it is put right: the list says now that they came, or only that they were not missed."""
+"""Why it is put right: the list says now that they came, or only that they were not missed. CAME, too, in what was told to who came."""
+AFTER_THANKS = "after_thanks"
+"""Why somebody is told that they were missed: we had thanked them for coming."""
+QUIET = dt.timedelta(hours=1)
+"""For so long after the last list was closed nobody is thanked: by then it is heard who has a certificate."""
 REACH = dt.timedelta(days=30)
 """For so long after the session somebody is told that they were missed."""
 BELIEVED = dt.timedelta(days=180)
@@ -58,6 +66,8 @@ class Missed(OfSession):
     """Of some day, and of no day that they came or were excused."""
     came: bool
     lists_are_closed: bool
+    lists_are_quiet: bool
+    """Nothing was heard of them for a while."""
     is_certified: bool
     told_certificate: Told | None
     since: dt.datetime
@@ -70,28 +80,45 @@ class Missed(OfSession):
         return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
 
     def _found(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
-        fields = dict(self.facts.true_now(None).says) | {"of": "reminder"}
-        says = ReminderTold(**fields, rule=ABSENT, useful_until=session.ends_at + BELIEVED)
-        if self.is_absent:
-            is_now = session.starts_at <= now < session.ends_at + REACH and session.ends_at >= self.since
-            is_told = self.told_certificate is not None and self.told_certificate.said is not None
-            if told.content == ABSENT or is_told or not is_now or session.state != SCHEDULED:
-                return None
-            return Difference(MISSED, Content(hash=ABSENT, says=says))
-        believes = told.content is not None and told.until is not None and now < told.until
+        if self.is_absent or (self.came and told.content is None):
+            return self._first(told, now, session)
+        believes = told.content == ABSENT and told.until is not None and now < told.until
         if not believes or sessions.was_told_since(told, self.told_certificate):
             return None
-        return Difference(MISSED_CORRECTED, Content(hash=None, says=says), because=CAME if self.came else NOT_MISSED)
+        if self.came:
+            return Difference(MISSED_CORRECTED, self._says(CAME, session), because=CAME)
+        return Difference(MISSED_CORRECTED, self._says(None, session), because=NOT_MISSED)
+
+    def _first(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
+        """What is told of them as long as it is new, unless a mail about a certificate has said it."""
+        is_now = session.starts_at <= now < session.ends_at + REACH and session.ends_at >= self.since
+        is_told = self.told_certificate is not None and self.told_certificate.said is not None
+        if is_told or not is_now or session.state != SCHEDULED:
+            return None
+        if self.is_absent and told.content != ABSENT:
+            because = AFTER_THANKS if told.content == CAME else None
+            return Difference(MISSED, self._says(ABSENT, session), because=because)
+        return Difference(THANKS, self._says(CAME, session)) if self.came and self.lists_are_quiet else None
+
+    def _says(self, content: str | None, session: Session) -> Content:
+        fields = dict(self.facts.true_now(None).says) | {"of": "reminder"}
+        says = ReminderTold(**fields, rule=content or ABSENT, useful_until=session.ends_at + BELIEVED)
+        return Content(hash=content, says=says)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        mail = BriefMail.of(self.facts, notice, found)
+        return replace(mail, leads_to=Purpose.PAPERS) if found.says.hash == CAME else mail
 
 
 # --- what it says --------------------------------------------------------------------------
 
-_NOTICES = notices_of(NAME, MISSED, CAME, NOT_MISSED)
-_TONES = {MISSED: CALM, MISSED_CORRECTED: CHANGED}
+_NOTICES = notices_of(NAME, THANKS, MISSED, AFTER_THANKS, CAME, NOT_MISSED)
+_TONES = {THANKS: GOOD, MISSED: CALM, MISSED_CORRECTED: CHANGED}
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][mail.because or mail.letter], _TONES[mail.letter])
+    sheet = brief(mail, office, _NOTICES[mail.language][mail.because or mail.letter], _TONES[mail.letter])
+    return replace(sheet, page=mail if mail.leads_to is Purpose.PAPERS else None)
 
 
 # --- the same in SQL -----------------------------------------------------------------------
@@ -127,21 +154,26 @@ _is_closed = (
     .correlate(SESSION, _meeting)  # Named: in a subquery of a subquery it would be any session otherwise.
 )
 _lists_are_closed = ~sa.exists(sa.select(sa.literal(1)).select_from(_meeting).where(~_is_closed).correlate(SESSION))
+_are_quiet = ~sa.exists().where(
+    MEETING_LIST.c.session_id == SESSION.c.session_id, MEETING_LIST.c.heard_at > NOW - QUIET
+)
 _is_certified = sa.exists().where(
     CERTIFIED.c.session_id == PLACE.c.session_id,
     CERTIFIED.c.person_id == PLACE.c.person_id,
     CERTIFIED.c.ended.is_(None),
 )
 _is_now = sa.and_(SESSION.c.ends_at > NOW - REACH, SESSION.c.starts_at <= NOW)
-_believes = sa.and_(TOLD.c.content.is_not(None), sa.func.coalesce(TOLD.c.until > NOW, sa.false()))
-_content = sa.case((_is_absent, sa.literal(ABSENT, sa.Text)))
+_believes = sa.and_(TOLD.c.content == ABSENT, sa.func.coalesce(TOLD.c.until > NOW, sa.false()))
+_content = sa.case((_is_absent, sa.literal(ABSENT, sa.Text)), (_came, sa.literal(CAME, sa.Text)))
 _begins = sa.and_(
     _is_now,
     SESSION.c.ends_at >= SINCE,
     SESSION.c.state == SCHEDULED,
-    TOLD.c.content.is_distinct_from(ABSENT),
     sessions.nothing_told(_told_certificate),
-    _is_absent,
+    sa.or_(
+        sa.and_(_is_absent, TOLD.c.content.is_distinct_from(ABSENT)),
+        sa.and_(_came, TOLD.c.content.is_(None), _are_quiet),
+    ),
 )
 _ends = sa.and_(_believes, ~sessions.told_since(_told_certificate), ~_is_absent)
 _pair = sa.select(PLACE.c.person_id, PLACE.c.session_id)
@@ -179,13 +211,13 @@ def _around(places: sa.FromClause) -> sa.FromClause:
 
 def _read(reading: Reading, rules: Rules) -> Missed:
     facts = sessions.read(reading, known=False)
-    is_absent, came, are_closed, is_certified = reading.values(4)
-    return Missed(facts, is_absent, came, are_closed, is_certified, reading.next(Told), rules.since)
+    is_absent, came, are_closed, are_quiet, is_certified = reading.values(5)
+    return Missed(facts, is_absent, came, are_closed, are_quiet, is_certified, reading.next(Told), rules.since)
 
 
 MISSED_KIND = Kind(
     name=NAME,
-    letters=(MISSED, MISSED_CORRECTED),
+    letters=(MISSED, MISSED_CORRECTED, THANKS),
     scope=PLACES,
     around=_around,
     about=sessions.about(NAME),
@@ -196,7 +228,7 @@ MISSED_KIND = Kind(
     parts=(_is_now, sa.and_(~_is_now, TOLD.c.until > NOW)),
     told_by_others=sa.false(),
     made_of=sessions.MADE_OF,
-    columns=(*sessions.READ, _is_absent, _came, _lists_are_closed, _is_certified, *_told_certificate.c),
+    columns=(*sessions.READ, _is_absent, _came, _lists_are_closed, _are_quiet, _is_certified, *_told_certificate.c),
     read=_read,
     sheet=_sheet,
     concerned_by=sessions.EVERY_MAIL

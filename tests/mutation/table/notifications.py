@@ -633,10 +633,26 @@ MUTATIONS = (
         ("tests/notifications/test_offer.py::test_that_an_offer_has_ended_harms_nobody_not_to_know",),
     ),
     Mutation(
+        "nobody is thanked before a certificate would have been heard of",
+        "services/notifications/kinds/missed.py",
+        " if self.came and self.lists_are_quiet else None",
+        " if self.came else None",
+        (
+            "tests/notifications/test_certificate.py::test_nobody_is_thanked_before_it_is_known_whether_a_certificate_thanks_them",
+        ),
+    ),
+    Mutation(
+        "who is told that they were there is not thanked on top of it",
+        "services/notifications/kinds/missed.py",
+        "(MISSED_CORRECTED, self._says(CAME, session), because=CAME)",
+        "(MISSED_CORRECTED, self._says(None, session), because=CAME)",
+        ("tests/notifications/test_certificate.py::test_missed_and_then_present_is_not_thanked_on_top_of_it",),
+    ),
+    Mutation(
         "who is told of a certificate is not missed as well",
         "services/notifications/kinds/missed.py",
-        " or is_told or ",
-        " or ",
+        "        if is_told or not is_now or",
+        "        if not is_now or",
         (
             "tests/notifications/test_certificate.py::test_thanked_and_then_absent_hears_that_the_certificate_is_revoked_and_no_more",
         ),
