@@ -428,8 +428,8 @@ MUTATIONS = (
     Mutation(
         "no mail overtakes another one about the same thing",
         "services/notifications/store.py",
-        "is_of(kind.name), _is_alone)",
-        "is_of(kind.name))",
+        "type_=sa.BigInteger), _is_alone)",
+        "type_=sa.BigInteger))",
         (
             "tests/notifications/test_claims.py::test_no_mail_about_the_place_overtakes_one_about_the_waiting_list_that_is_being_sent",
         ),
