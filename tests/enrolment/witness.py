@@ -507,7 +507,8 @@ def _at_two_places(witness: Witness, session_id: str, places: dict[str, Stand], 
     """Who has got a seat just now while they have one elsewhere at that time: of two people who were, nobody loses one."""
     for person_id, stand in places.items():
         is_new = stand.seated and not stand.extra and not (person_id in was and was[person_id].seated)
-        if is_new and not witness.is_merging and witness.elsewhere(session_id, person_id):
+        is_merged = witness.is_merging or witness.had_it_before(person_id, was)
+        if is_new and not is_merged and witness.elsewhere(session_id, person_id):
             yield f"{person_id} has got a seat in {session_id}, and has one elsewhere at that time"
 
 
@@ -581,7 +582,7 @@ def _refused_wrongly(witness: Witness, fact: EnrolmentRefused, before: Before) -
 def _taken_wrongly(witness: Witness, fact: PlaceState) -> Iterable[str]:
     """Somebody asked for a place when none was to be asked for, and was not refused."""
     asked = witness.asked.get(fact.request_id or "")
-    if asked is None or not isinstance(asked.body, EnrolmentRequested):
+    if asked is None or not isinstance(asked.body, EnrolmentRequested) or fact.basis == "team":
         return
     of = f"{fact.person_id} asked for {fact.session_id} at {asked.appended_at}"
     yield from (f"{of}, and {why}" for why in _why_not_taken(witness, fact.session_id, asked.appended_at))
