@@ -10,6 +10,7 @@ from services.attendance import books, handlers, store
 from services.attendance.api import app_of
 from services.attendance.certificate_handling import and_certify, on_list
 from services.attendance.certificates import DERIVE_SERIES, MAKE_CERTIFICATES
+from services.attendance.files import DERIVE_FILES, MAKE_FILES
 from services.attendance.history import REMEMBER
 from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
@@ -36,12 +37,12 @@ def service_of(rules: ListRules) -> Service:
             "attendance.office",
         ),
         own=("attendance.events",),
-        make={**MAKE, **MAKE_CERTIFICATES},
+        make={**MAKE, **MAKE_CERTIFICATES, **MAKE_FILES},
         tables=store.TABLES,
         react=and_certify({**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}),
         decide=and_certify(handlers.DECIDE),
         due=and_certify(handlers.DUE),
-        derive={**DERIVE, **DERIVE_SERIES},
+        derive={**DERIVE, **DERIVE_SERIES, **DERIVE_FILES},
         rules=rules,
         remember=REMEMBER,
         late_news=REMEMBER,

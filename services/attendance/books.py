@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.lists import ListRules
+from services.attendance.open_matters import open_matters
 from services.attendance.state import NUMBERS
 from services.attendance.store import (
     CAME,
@@ -91,6 +92,7 @@ async def books(connection: AsyncConnection, rules: ListRules) -> dict[str, Any]
             "records": dict((await connection.execute(by_record)).one()._mapping),
         },
         "sessions": (await connection.execute(sa.select(_count()).select_from(SESSION))).scalar_one(),
+        "open": await open_matters(connection, rules),
         "places_enrolled": (
             await connection.execute(sa.select(_count()).select_from(PLACE).where(PLACE.c.state.in_(SEATED)))
         ).scalar_one(),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard, assert_never, cast
 
 from services.attendance.closing import closes_now, decide_closing, decide_count, decide_reopening, opened_again
+from services.attendance.files import AttachFile, RemoveFile, on_attach, on_removal
 from services.attendance.lists import LIST, AboutSomebody, CloseList, closed_list, rules_of
 from services.attendance.marking import decide_mark, not_theirs
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -124,7 +125,16 @@ def on_reconcile(working: Working, moment: Due) -> None:
 
 
 Touching = (
-    SessionFact | PlaceFact | PresenceFact | ListFact | CertificateFact | AboutSomebody | ReopeningRequested | CloseList
+    SessionFact
+    | PlaceFact
+    | PresenceFact
+    | ListFact
+    | CertificateFact
+    | AboutSomebody
+    | ReopeningRequested
+    | CloseList
+    | AttachFile
+    | RemoveFile
 )
 """What attendance acts on, or derives moments from. Of everything else that it hears it makes rows, and decides nothing."""
 
@@ -145,6 +155,8 @@ DECIDE: dict[Any, Callable[[Working, Heard[Any]], None]] = {
     **dict.fromkeys(members(AboutSomebody), on_request),
     ReopeningRequested: on_reopening,
     CloseList: on_close,
+    AttachFile: on_attach,
+    RemoveFile: on_removal,
 }
 DUE: dict[str, Callable[[Working, Due], None]] = {
     LIST: on_list_due,

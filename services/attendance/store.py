@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance.certificates import Certificate, Series, Topic, issued_on
 from services.attendance.certifying import all_closed
 from services.attendance.closing import counts_as
+from services.attendance.files import AttachFile, File, RemoveFile
 from services.attendance.handlers import request_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
 from services.attendance.lists import LIST, AboutSomebody, CloseList, rules_of
@@ -107,6 +108,7 @@ CERTIFICATE = table_of(
     ],
 )
 SERIES = table_of(Series, "series", METADATA)
+FILE = table_of(File, "file", METADATA)
 CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
 TABLES = {
     Person: PERSON,
@@ -123,6 +125,7 @@ TABLES = {
     Topic: TOPIC,
     Certificate: CERTIFICATE,
     Series: SERIES,
+    File: FILE,
 }
 
 
@@ -219,6 +222,8 @@ class _Touched:
     """Of sessions that are stated."""
     series: set[str] = field(default_factory=set)
     """In which certificates are stated."""
+    files: set[tuple[str, str]] = field(default_factory=set)
+    """That are to be attached or taken away: (session, hash)"""
 
 
 _NUMBER_NOTHING = (
@@ -226,6 +231,7 @@ _NUMBER_NOTHING = (
     *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
     *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
     *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
+    *(AttachFile, RemoveFile),
 )
 """Kinds by which no list closes and no certificate is stated. Whatever is not among them is taken to be able to do that."""
 
@@ -290,6 +296,8 @@ def _touched(inputs: Inputs) -> _Touched:
                         found.placed.add(session_id)
                 case CertificateIssued() | CertificateSuperseded():
                     found.series.add(body.series)
+                case AttachFile() | RemoveFile():
+                    found.files.add((session_id, body.sha256))
                 case CloseList() | ReopeningRequested():
                     found.woken.add(session_subject(session_id))
                     for about in (found.timed, found.counted):
@@ -381,6 +389,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if not touched.sessions:
         return
     await _load_derived(reads, working, touched)
+    reads.by_key(working[File], FILE, touched.files)
     if touched.woken:
         load_held_about(reads, working, touched.woken)
         await reads.run()
