@@ -17,6 +17,7 @@ from services.attendance.decided import DecidedClosing, DecidedScan, TakenScan
 from services.attendance.importing.api import LARGER, importing_routes
 from services.attendance.keeping import keeping_routes
 from services.attendance.lists import OF_A_LIST
+from services.attendance.needs_api import need_routes
 from services.attendance.paths import (
     IS_HISTORY,
     NO_SUCH_MEETING,
@@ -151,4 +152,5 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     app.include_router(files_api.file_routes(runtime, settings))
     app.include_router(certificate_routes(runtime, settings))
     app.include_router(report_routes(runtime, settings))
+    app.include_router(need_routes(runtime))
     return app

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, ClassVar
 
+from services.attendance.declared import REMEMBER_NEEDS
 from services.attendance.lists import ListRules
 from services.attendance.state import (
     Place,
@@ -110,6 +111,7 @@ REMEMBER: dict[type[Event], Remember] = {
     **dict.fromkeys(members(PresenceFact), _remember_record),
     **dict.fromkeys(members(SessionFact), _remember_session),
     **dict.fromkeys(members(CityFact), _remember_town),
+    **REMEMBER_NEEDS,
 }
 """What is kept of facts beside the newest."""
 

@@ -16,13 +16,11 @@ from services.enrolment.handlers import OF_TOWNS, is_acted_on
 from services.enrolment.history import Told, Unsaid, is_kept, key_of_told
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, SESSION_DECIDED
 from services.enrolment.nominating import nomination_id
-from services.enrolment.people import all_of_one
 from services.enrolment.state import (
     Call,
     Correction,
     Line,
     Membership,
-    Merged,
     Need,
     Nomination,
     Person,
@@ -72,6 +70,7 @@ from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.link_keys import LinkKey
+from shared.state.merged import Merged, all_of_one
 from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
 

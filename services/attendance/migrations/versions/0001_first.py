@@ -122,6 +122,45 @@ CREATE TABLE projection.person (
     CONSTRAINT person_key PRIMARY KEY (person_id)
 );
 
+CREATE TABLE projection.merged (
+    person_id TEXT NOT NULL,
+    into_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT merged_key PRIMARY KEY (person_id)
+);
+
+CREATE TABLE projection.need (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    need_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    level TEXT NOT NULL,
+    audience TEXT,
+    people BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT need_key PRIMARY KEY (need_id)
+);
+
+CREATE TABLE projection.need_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    need_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    level TEXT NOT NULL,
+    audience TEXT,
+    people BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT need_said_key PRIMARY KEY (need_id, source, version)
+);
+
 CREATE TABLE projection.place (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
