@@ -146,8 +146,13 @@ async def test_lists_reports_and_books_count_one_human_once(databases: Databases
         await door.runtime.decider.act([merged()])
 
         on_list = (await door.http.get(f"/api/v1/sessions/{SESSION}/meetings/day-1/roster")).json()
-        came = {one["person_id"]: one["state"] for one in on_list if one["record"]}
-        assert came == {"anna": "present", "new": "present"}
+        came = {one["person_id"]: (one["state"], one["place"]) for one in on_list}
+        assert came == {"anna": ("present", "enrolled"), "new": ("present", "enrolled")}
+        roster = (await door.http.get(f"/api/v1/sessions/{SESSION}/roster")).json()
+        assert {one["person_id"]: one["meetings"][0]["state"] for one in roster} == {
+            "anna": "present",
+            "new": "present",
+        }
         total = (await door.http.get("/api/v1/reports/by/town")).json()["total"]
         assert (total["present"], total["people"]) == (2, 2)
         books = await books_of(door)
