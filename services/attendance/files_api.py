@@ -218,8 +218,8 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
         session_id: SessionId,
         language: Annotated[Language, Query(description="The language of documents.")] = Language.PL,
     ) -> Response:
-        """All papers of a session as one ZIP: lists, scans, agenda, imports, certificates, records and their history, with a table of
-        contents that names what is missing."""
+        """All papers of a session as one ZIP, with a table of contents that names what is missing. In it: the list, scans, agenda, imports,
+        certificates, records and their history."""
         async with runtime.engine.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             binder = await binder_of(connection, settings, session, programme, language, now=runtime.service.clock())

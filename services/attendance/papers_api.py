@@ -37,7 +37,8 @@ from shared.contracts.files import FileKind, Sha256
 from shared.contracts.marks import Mark
 from shared.contracts.model import Id, Line, Moment
 from shared.contracts.planner import Meeting
-from shared.problems import NO_SUCH_PATH, NOT_ALLOWED, NOT_VALID, WRITE, Problem
+from shared.events.envelope import Reason
+from shared.problems import COMMAND, KEY_TAKEN, NO_SUCH_PATH, NOT_ALLOWED, NOT_VALID, WRITE, Problem
 from shared.process.runtime import Runtime
 from shared.web.answers import Shape, exemplified
 from shared.web.asking import IdempotencyKey, Writer
@@ -46,6 +47,7 @@ from shared.web.tokens import Actor
 
 MOST_ROWS = 1_000
 MOST_BYTES = 512 * 1024
+MOST_NAMED = 5
 LARGER = {"/paper": MOST_BYTES, "/paper/enter": MOST_BYTES}
 TYPED = "application/json"
 
@@ -184,7 +186,7 @@ def paper_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
             differences=sum(row.fate.is_open for row in rows),
         )
 
-    @routes.post("/enter", responses=may_answer(*WRITE, *why_not, NO_ROOM))
+    @routes.post("/enter", responses=may_answer(*COMMAND, *why_not, NO_ROOM))
     async def enter_paper(
         session_id: SessionId,
         meeting_id: MeetingId,
@@ -209,6 +211,9 @@ def paper_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
         left = [row for row in rows if not is_asked(row)]
         undecided = sum(row.fate.is_open for row in left) + sum(not mark.outcome.is_settled for mark, _ in became)
         await attach(runtime, folder, replace(sent, undecided=undecided), actor, None)
+        if taken := [mark.person_id for mark, _ in became if mark.reason is Reason.ID_REUSED]:
+            detail = f"under this key something else was entered of {', '.join(taken[:MOST_NAMED])}"
+            raise Problem(KEY_TAKEN, detail, field="Idempotency-Key")
         return PaperEntered(
             sha256=sha256,
             marks=[mark for mark, _ in became],

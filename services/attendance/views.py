@@ -276,11 +276,7 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
     came = {person for person, ones in by_person.items() if any(map(_says_something, ones.values()))}
     found = (await connection.execute(people, {"seen": sorted(came | {person for person, _ in scanned})})).all()
     into = await survivors(connection, {*by_person, *(row.person_id for row in found)})
-    for person_id in into.keys() & by_person.keys():
-        for meeting_id, record in by_person[person_id].items():
-            its = {meeting_id: record} | by_person[into[person_id]]
-            own = by_person[into[person_id]].get(meeting_id)
-            by_person[into[person_id]] = its if own is None or own.state.is_told else its | {meeting_id: record}
+    _join(by_person, into)
     people_found = by_human({row.person_id: row for row in found}, into, lambda row: _has_seat(row.place))
     towns = await town_names(connection, [row.city_id for row in found if row.city_id])
     return [
@@ -306,6 +302,16 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
             people_found.items(), key=lambda one: by_name(one[1].family_name, one[1].given_name, one[0])
         )
     ]
+
+
+def _join(by_person: dict[str, dict[str, Record]], into: Mapping[str, str]) -> None:
+    """What is recorded under former ids, where nothing is recorded of who they turned out to be: what others state stays where it is."""
+    for former in sorted(into.keys() & by_person.keys()):
+        theirs = by_person[into[former]]
+        for meeting_id, record in by_person[former].items():
+            own = theirs.get(meeting_id)
+            if own is None or not own.state.is_told:
+                theirs[meeting_id] = record
 
 
 def _has_seat(place: str | None) -> bool:

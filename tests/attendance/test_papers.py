@@ -155,6 +155,8 @@ async def test_the_same_sheet_under_the_same_key_changes_nothing_and_gets_the_sa
     assert again["marks"] == first["marks"]
     assert len((await door.http.get(f"/api/v1/sessions/{SESSION}/meetings/day-1/people/anna/history")).json()) == 1
     assert len((await door.http.get(FILES)).json()) == 1
+    other = await entered(door, *(one | {"minutes": 60} for one in rows))
+    assert (other.status_code, other.json()["type"]) == (422, "urn:rollcall:problem:key-taken")
 
 
 async def test_what_changed_since_it_was_looked_at_is_not_overwritten(door: Door) -> None:

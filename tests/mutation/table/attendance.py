@@ -89,8 +89,8 @@ MUTATIONS = (
     Mutation(
         "people stand in the order of the alphabet",
         "services/attendance/views.py",
-        "sorted(found, key=lambda one: by_name(one.family_name, one.given_name, one.person_id))",
-        "found",
+        "people_found.items(), key=lambda one: by_name(one[1].family_name, one[1].given_name, one[0])",
+        "people_found.items(), key=lambda one: one[1].family_name or ''",
         ("tests/attendance/test_views.py::test_a_roster_stands_in_the_order_of_the_polish_alphabet",),
     ),
     Mutation(
@@ -566,8 +566,8 @@ MUTATIONS = (
     Mutation(
         "the books count by human who was awaited",
         "services/attendance/books.py",
-        "sa.func.coalesce(SURVIVOR.c.into_id, each.c.person_id)",
-        "each.c.person_id",
+        "        SURVIVOR.c.into_id, each.c.person_id\n",
+        "        each.c.person_id\n",
         ("tests/attendance/test_merging.py::test_lists_reports_and_books_count_one_human_once",),
     ),
     Mutation(
