@@ -103,6 +103,7 @@ def test_whoever_shows_the_former_ticket_is_there_under_the_id_that_stays(merged
     )
     desk.hear(*([merged(at=DURING), *moved, scan("old")] if merged_first else [*moved, scan("old"), merged(at=DURING)]))
 
+    assert (desk.record("new").state, desk.record("old").linked_to) == ("present", "new")
     desk.pass_to(CLOSES)
 
     assert desk.numbers() == (1, 0, 0, 0)
