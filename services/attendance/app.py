@@ -12,7 +12,7 @@ from services.attendance.certificate_handling import and_certify, on_list
 from services.attendance.certificates import DERIVE_SERIES, MAKE_CERTIFICATES
 from services.attendance.declared import MAKE_NEEDS
 from services.attendance.files import DERIVE_FILES, MAKE_FILES
-from services.attendance.history import REMEMBER
+from services.attendance.history import DERIVE_RECORDS, REMEMBER
 from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE, Person, follow_person
@@ -41,6 +41,7 @@ def service_of(rules: ListRules) -> Service:
             "attendance.office",
         ),
         own=("attendance.events",),
+        patience={"enrolment.events": 0.25},  # Whoever comes before their place was heard is held until it is.
         make={**MAKE, **MAKE_CERTIFICATES, **MAKE_FILES, **MAKE_NEEDS},
         tables=store.TABLES,
         react={
@@ -49,7 +50,7 @@ def service_of(rules: ListRules) -> Service:
         },
         decide=and_certify(handlers.DECIDE),
         due=and_certify(handlers.DUE),
-        derive={**DERIVE, **DERIVE_SERIES, **DERIVE_FILES, Person: follow_person},
+        derive={**DERIVE, **DERIVE_RECORDS, **DERIVE_SERIES, **DERIVE_FILES, Person: follow_person},
         rules=rules,
         remember=REMEMBER,
         late_news=REMEMBER,

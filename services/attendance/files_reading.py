@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.files import File
-from services.attendance.state import MeetingList, RecordSaid, Session
-from services.attendance.store import FILE, IS_CLOSED, LIST_TABLE, RECORD_SAID
+from services.attendance.history import words_of
+from services.attendance.state import MeetingList, Record, RecordSaid, Session
+from services.attendance.store import FILE, IS_CLOSED, LIST_TABLE, RECORD, RECORD_SAID
 from shared.postgres.database import rows_as
 
 MOST_FILES = 1_000
@@ -33,7 +36,14 @@ async def closed_meetings(connection: AsyncConnection, session: Session) -> dict
 
 async def said_of(connection: AsyncConnection, session_id: str) -> list[RecordSaid]:
     """All that was ever said of anybody in the session, by meeting and person, the oldest first."""
-    its = sa.select(RECORD_SAID).where(RECORD_SAID.c.session_id == session_id)
-    order = ("meeting_id", "person_id", "decided_at", "version")
-    ordered = its.order_by(*(RECORD_SAID.c[name] for name in order), RECORD_SAID.c.source.collate("C"))
-    return rows_as(RecordSaid, await connection.execute(ordered.limit(MOST_SAID)))
+    its = {"session_id": session_id}
+    stands = rows_as(
+        Record, await connection.execute(sa.select(RECORD).filter_by(**its))
+    )  # First: no word falls between.
+    kept = rows_as(RecordSaid, await connection.execute(sa.select(RECORD_SAID).filter_by(**its).limit(MOST_SAID)))
+    records = {(one.meeting_id, one.person_id): one for one in stands}
+    before: dict[tuple[str, str], list[RecordSaid]] = defaultdict(list)
+    for one in kept:
+        before[one.meeting_id, one.person_id].append(one)
+    whose = sorted(records.keys() | before.keys())
+    return [one for key in whose for one in words_of(records.get(key), before[key])]

@@ -48,13 +48,13 @@ async def open_matters(connection: AsyncConnection, rules: ListRules) -> dict[st
 def _contradictions() -> sa.Select[int]:
     """People of whom a code was read that says otherwise than what somebody has marked, where that mark stands still: also one that a rule
     has said anew since."""
-    person = ("session_id", "meeting_id", "person_id")
-    asked = ("request_source", "request_id")
-    then = RECORD_SAID.join(RECORD, sa.and_(*(RECORD_SAID.c[name] == RECORD.c[name] for name in (*person, *asked))))
-    return (
-        sa.select(_count(UNCHANGED.c.subject.distinct()))
-        .select_from(UNCHANGED.join(then, RECORD_SAID.c.event_id == UNCHANGED.c.event_id))
-        .where(UNCHANGED.c.outcome == MARK_STANDS)
+    same = ("session_id", "meeting_id", "person_id", "request_source", "request_id")
+    said_anew = RECORD_SAID.join(RECORD, sa.and_(*(RECORD_SAID.c[one] == RECORD.c[one] for one in same)))
+    standing = sa.union_all(
+        sa.select(RECORD.c.event_id), sa.select(RECORD_SAID.c.event_id).select_from(said_anew)
+    ).subquery()
+    return sa.select(_count(UNCHANGED.c.subject.distinct())).where(
+        UNCHANGED.c.outcome == MARK_STANDS, UNCHANGED.c.event_id.in_(sa.select(standing.c.event_id))
     )
 
 

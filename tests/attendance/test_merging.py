@@ -9,6 +9,7 @@ import pytest
 
 from services.attendance.books import books
 from services.attendance.certificates import Certificate
+from services.attendance.history import words_of
 from services.attendance.lists import LIST
 from services.attendance.state import Record, RecordSaid
 from services.attendance.subjects import list_subject
@@ -49,8 +50,8 @@ def test_what_was_recorded_under_the_former_id_is_recorded_of_who_stays_and_the_
     gone, stays = desk.record("old"), desk.record("new")
     assert (gone.linked_to, stays.linked_from, stays.because) == ("new", "old", "person")
     assert (stays.scanned_at, stays.minutes, stays.with_place, stays.city_id) == (DURING, 360, True, "town-of-old")
-    said = desk.mind[RecordSaid].where("person_id", "old")
-    assert [one.state for one in sorted(said, key=lambda one: one.version)] == ["present", "not_awaited"]
+    said = words_of(gone, desk.mind[RecordSaid].where("person_id", "old"))
+    assert [one.state for one in said] == ["present", "not_awaited"]
 
 
 def test_a_merge_after_the_closing_leaves_the_numbers_and_the_certificate_as_they_were() -> None:
