@@ -70,7 +70,7 @@ ROOM_TEXTS: dict[RoomRule, tuple[str, str]] = {
         "Nie masz miejsca na tym szkoleniu albo już go nie masz. Jeśli jesteś na miejscu, powiedz o tym osobie prowadzącej.",
     ),
 }
-"""What people read, in English and Polish. docs/towns.md has the same table, held by a test."""
+"""What people read, in English and Polish. docs/integrators.md has the same table, held by a test."""
 
 
 @immutable

@@ -34,8 +34,8 @@ from tests.campaigns import SHARE, Share, cases
 from tests.mind import Mind, knowing_all
 
 STEPS = 40
-HISTORIES = cases(120)
-"""So many steps each: 4,800 in `make test`."""
+HISTORIES = cases(300)
+"""So many steps each: 12,000 in `make test`."""
 
 CONSOLE = "urn:example:console"
 PEOPLE = ["anna", "ewa", "jan", "ola", "walk-in"]

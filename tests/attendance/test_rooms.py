@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,8 @@ def test_the_pass_of_a_screen_is_for_one_meeting_and_one_trainer() -> None:
     )
 
 
-def test_every_rule_has_a_sentence_in_both_languages() -> None:
+def test_every_rule_has_a_sentence_in_both_languages_and_the_manual_has_them_all() -> None:
     assert set(ROOM_TEXTS) == set(RoomRule)
+    manual = (Path(__file__).parents[2] / "docs/integrators.md").read_text()
+    assert all(f"| `{rule}` | {ROOM_TEXTS[rule][0]} | {ROOM_TEXTS[rule][1]} |\n" in manual for rule in RoomRule)
     assert all(english and polish and english != polish for english, polish in ROOM_TEXTS.values())

@@ -14,7 +14,13 @@ from typing import Any
 from services.attendance.certificates import Certificate
 from services.attendance.history import PlaceSaid
 from services.attendance.state import MeetingList, Place, Record, RecordSaid, Session, SessionSaid
-from shared.contracts.attendance import AttendanceCorrected, AttendanceState, ParticipantNotAwaited
+from shared.contracts.attendance import (
+    AttendanceCorrected,
+    AttendanceListClosed,
+    AttendanceListReopened,
+    AttendanceState,
+    ParticipantNotAwaited,
+)
 from shared.contracts.certificates import CertificateIssued
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import ParticipantEnrolled
@@ -46,6 +52,8 @@ class Witness:
         self.places: dict[tuple[str, str], list[Any]] = defaultdict(list)
         self.requests: dict[str, Heard[Any]] = {}
         self.said: dict[Key, list[Any]] = defaultdict(list)
+        self.awaited_at: dict[tuple[str, str], dt.datetime] = {}
+        """Since when it is settled who was awaited at a meeting, also while its list is open to be put right."""
 
     def hears(self, one: Heard[Any]) -> None:
         body = one.body
@@ -87,6 +95,7 @@ def wrong_step(
     for body in said:
         if isinstance(body, CertificateIssued):
             yield from _issued(witness, mind, body)
+        yield from _of_a_list(witness, body)
         if not isinstance(body, AttendanceState):
             continue
         key = (body.session_id, body.meeting_id, body.person_id)  # type: ignore[attr-defined]
@@ -116,6 +125,7 @@ def wrong_step(
             if times != (request.body.scanned_at, request.appended_at):  # type: ignore[attr-defined]
                 yield f"{fact!r} has other times than {request!r}"
     yield from _of_a_mark(witness, heard, said, before, closed)
+    yield from _of_a_code(witness, heard, said, before)
 
 
 def _issued(witness: Witness, mind: Mind, body: CertificateIssued) -> Iterator[str]:
@@ -123,6 +133,17 @@ def _issued(witness: Witness, mind: Mind, body: CertificateIssued) -> Iterator[s
     shut = {one.meeting_id for one in mind[MeetingList] if one.session_id == body.session_id and not one.is_open}
     if isinstance(session, SessionCancelled) or not {one.meeting_id for one in session.meetings} <= shut:
         yield f"{body!r} while a list is open"
+    if body.supersedes is None and body.minutes < required(session):
+        yield f"{body!r} for less than {required(session)} minutes"
+
+
+def _of_a_list(witness: Witness, body: Any) -> Iterator[str]:
+    if isinstance(body, AttendanceListReopened) and body.decided_by is None:
+        witness.awaited_at.pop((body.session_id, body.meeting_id), None)
+    if isinstance(body, AttendanceListClosed):
+        settled = witness.awaited_at.setdefault((body.session_id, body.meeting_id), body.decided_at)
+        if (body.awaited_at or body.decided_at) != settled:
+            yield f"{body!r} awaits whom it did not await at {settled}"
 
 
 def _of_a_mark(
@@ -147,6 +168,27 @@ def _of_a_mark(
     )
     if answers and body.seen is not None and is_of_today and body.seen != (record.tag if record else "0"):
         yield f"{body!r} overwrote what it had not seen: {record!r}"
+
+
+def _of_a_code(witness: Witness, heard: Heard[Any] | None, said: list[Any], before: dict[Key, Record]) -> Iterator[str]:
+    """That a code was read when there was no meeting, or undid what somebody had said who may have known of it."""
+    if heard is None or not isinstance(heard.body, CheckInScanned):
+        return
+    body = heard.body
+    answers = [one for one in said if getattr(one, "request_id", None) == heard.event_id]
+    meeting, half_a_day = witness.meeting(body.session_id, body.meeting_id), dt.timedelta(hours=12)
+    if (
+        answers
+        and meeting
+        and not -half_a_day <= body.scanned_at - meeting.starts_at <= meeting.ends_at - meeting.starts_at + half_a_day
+    ):
+        yield f"{body!r} was read at no meeting: {answers!r}"
+    record = before.get((body.session_id, body.meeting_id, body.person_id))
+    if record is None or record.decided_by is None or record.state in CAME or record.scanned_at is None:
+        return
+    is_told = record.corrected or (record.state in {"absent", "excused"} and body.scanned_at <= record.scanned_at)
+    if is_told and answers:
+        yield f"{body!r} undid {record!r}: {answers!r}"
 
 
 # --- what is so ----------------------------------------------------------------------------------
@@ -208,8 +250,16 @@ def _adds_up(witness: Witness, row: MeetingList, here: dict[str, Record]) -> Ite
     stands = {name: getattr(row, name) for name in counted}
     if stands != counted:
         yield f"the list of {row.meeting_id} of {row.session_id} says {stands}, and it is {counted}"
-    if bool(came) and not row.recorded:
-        yield f"somebody came to {row.meeting_id}, and the list says that nobody kept it"
+    kept = bool(came) or any(here[person].is_marked and here[person].state == "absent" for person in missing)
+    if kept != row.recorded:
+        yield f"the list of {row.meeting_id} says that it was {'' if row.recorded else 'not '}kept"
+
+
+def required(session: Any) -> int:
+    """For how many minutes somebody has to have been there."""
+    lasts = sum(((one.ends_at - one.starts_at) for one in session.meetings), dt.timedelta()) / MINUTE
+    asked: int | None = session.certificate_minutes
+    return asked if asked is not None else max(1, math.ceil(lasts * 80 / 100))
 
 
 def _certified(witness: Witness, mind: Mind, session_id: str, records: dict[Key, Record]) -> Iterator[str]:
@@ -229,19 +279,17 @@ def _certified(witness: Witness, mind: Mind, session_id: str, records: dict[Key,
     for key, record in records.items():
         if key[0] == session_id and key[1] in shut and record.state in CAME and record.role == "participant":
             minutes[key[2]] += record.minutes or 0
-    lasts = sum(((one.ends_at - one.starts_at) for one in session.meetings), dt.timedelta()) / MINUTE
-    asked = session.certificate_minutes
-    required = asked if asked is not None else max(1, math.ceil(lasts * 80 / 100))
+    threshold = required(session)
     valid = [one for one in found if one.is_valid]
     if len({one.person_id for one in valid}) != len(valid):
         yield f"somebody has two valid certificates of {session_id}"
-    for person in {person for person, so_many in minutes.items() if so_many >= required} - {
+    for person in {person for person, so_many in minutes.items() if so_many >= threshold} - {
         one.person_id for one in valid
     }:
-        yield f"{person} was there for {minutes[person]} of {required} minutes and has no certificate of {session_id}"
+        yield f"{person} was there for {minutes[person]} of {threshold} minutes and has no certificate of {session_id}"
     for one in valid:
-        if one.minutes != minutes[one.person_id] or one.minutes < min(required, one.required_minutes):
-            yield f"{one.number} says {one.minutes} minutes, it is {minutes[one.person_id]} of {required}"
+        if one.minutes != minutes[one.person_id] or one.minutes < min(threshold, one.required_minutes):
+            yield f"{one.number} says {one.minutes} minutes, it is {minutes[one.person_id]} of {threshold}"
 
 
 # --- what was so ---------------------------------------------------------------------------------
