@@ -205,6 +205,13 @@ class Lists(RuleBasedStateMachine):
         about = {"session_id": session, "meeting_id": meeting, "person_id": person, "walk_in": "walk-in"}
         self.ask(RecordCorrectionRequested(**about, note="it was them"), "office")
 
+    @rule(session=sessions, meeting=meetings, person=people, state=st.sampled_from([Mark.ABSENT, Mark.EXCUSED]), ago=st.sampled_from([5, 60, -3]))  # fmt: skip
+    def marked_and_then_a_code(self, session: str, meeting: str, person: str, state: Mark, ago: int) -> None:
+        """One that was read before the mark, and comes after it; or one that says that the person came after all."""
+        about = {"session_id": session, "meeting_id": meeting, "person_id": person}
+        self.ask(MarkRequested(**about, state=state), "trainer:teresa")
+        self.say(CheckInScanned(**about, scanned_at=self.now + MINUTE - ago * MINUTE))
+
     @rule(session=sessions, meeting=meetings)
     def closed(self, session: str, meeting: str) -> None:
         self.ask(CloseList(session_id=session, meeting_id=meeting), "trainer:teresa")

@@ -141,6 +141,9 @@ def _of_a_list(witness: Witness, body: Any) -> Iterator[str]:
     if isinstance(body, AttendanceListReopened) and body.decided_by is None:
         witness.awaited_at.pop((body.session_id, body.meeting_id), None)
     if isinstance(body, AttendanceListClosed):
+        meeting, before = witness.meeting(body.session_id, body.meeting_id), witness.awaited_at.get((body.session_id, body.meeting_id))  # fmt: skip
+        if meeting and before and meeting.starts_at > before:  # It was moved to another day since.
+            witness.awaited_at.pop((body.session_id, body.meeting_id))
         settled = witness.awaited_at.setdefault((body.session_id, body.meeting_id), body.decided_at)
         if (body.awaited_at or body.decided_at) != settled:
             yield f"{body!r} awaits whom it did not await at {settled}"
