@@ -50,8 +50,6 @@ from shared.state.rows import Loaded, Rows, loaded_by
 from shared.state.working import Working
 
 LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-METADATA = TOLD.metadata
-"""The tables of this service, for whoever compares them with what was migrated."""
 
 # --- keys of links -------------------------------------------------------------------------
 

@@ -251,8 +251,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a stage that is stated anew reaches every session",
-        "services/enrolment/store.py",
-        "                all_of_them = True",
+        "services/enrolment/named.py",
+        "                named.all_of_them = True",
         "                pass",
         (
             "tests/enrolment/test_views.py::test_a_stage_that_is_stated_again_for_another_phase_takes_its_sessions_with_it_whoever_they_are_for",
