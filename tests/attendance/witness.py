@@ -309,7 +309,8 @@ def stands(mind: Mind) -> dict[Any, Any]:
 def stood(mind: Mind, moment: dt.datetime) -> dict[Any, Any]:
     """The same as of a moment, by what is remembered: of each the newest that had been heard by then."""
     newest: dict[Any, Any] = {}
-    for said, kind in ((RecordSaid, Record), (SessionSaid, Session), (PlaceSaid, Place)):
+    # Of records what stands is kept by the record itself, and what stood before it beside it.
+    for said, kind in ((RecordSaid, Record), (Record, Record), (SessionSaid, Session), (PlaceSaid, Place)):
         for one in mind[said]:  # type: ignore[type-var]
             name = (kind, *key_of(kind, one))
             if one.heard_at <= moment and (name not in newest or newest[name].version < one.version):
