@@ -76,6 +76,7 @@ class Lists(RuleBasedStateMachine):
         one = heard(body, at=self.now, source=source, id=id)
         if self.is_up:
             self.hear(one)
+            self.decide_due()  # What is due already, such as a list that was opened long after its meeting, is decided at once.
         else:
             self.unheard[one.stream].append(one)
 
