@@ -287,6 +287,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     await reads.run()
     of_teams = {member.person_id for member in working[Membership]}
     unlooked = all_of_one(merged, of_teams) - of_teams - people
+    if len(inputs) > 1 and any(isinstance(one, Heard) and isinstance(one.body, members(SessionFact)) for one in inputs):
+        # Whom one of these brings in with a team, the next may look at anew: for another town, or on other days.
+        unlooked |= of_teams - people
     if unlooked:
         about = {"people": sorted(unlooked), "cities": [], "asking": []}
         reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", unlooked))
