@@ -7,8 +7,9 @@ import datetime as dt
 from pydantic import Field
 
 from services.notifications.ledger import NoticeState
+from services.notifications.muting import NOTHING_SAID, Mute
 from shared.contracts.model import Language
-from shared.contracts.notifications import Says
+from shared.contracts.notifications import Mutable, Says
 from shared.web.answers import BOOKS, Books, Shape, exemplified
 
 
@@ -85,6 +86,32 @@ class SuppressedAddress(Shape):
     status: str | None = Field(description="Why, as servers number it (RFC 3463).")
     notice_id: str | None = Field(description="The mail that came back last.")
     since: dt.datetime
+
+
+class Mutes(Shape):
+    """Which mails one recipient does without."""
+
+    model_config = exemplified(
+        recipient="person-0001", muted=["reminders"], by=None, reason=None, since="2026-10-01T08:20:11Z", tag="1"
+    )
+
+    recipient: str
+    muted: list[Mutable]
+    by: str | None = Field(description="Who of the office said so last; null: they themselves, by the link of a mail.")
+    reason: str | None
+    since: dt.datetime | None = Field(description="When something was said of it last; null: never.")
+    tag: str = Field(description="By which one knows again what one has looked at: `If-Match` of whoever changes it.")
+
+    @classmethod
+    def of(cls, row: Mute) -> Mutes:
+        muted = [Mutable(one) for one in row.muted]
+        return cls(
+            recipient=row.recipient, muted=muted, by=row.by, reason=row.reason, since=row.decided_at, tag=row.tag
+        )
+
+    @classmethod
+    def none(cls, recipient: str) -> Mutes:
+        return cls(recipient=recipient, muted=[], by=None, reason=None, since=None, tag=NOTHING_SAID)
 
 
 class MailServer(Shape):

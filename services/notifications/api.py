@@ -12,6 +12,7 @@ from services.notifications.answers import Notice, NotificationsBooks, Suppresse
 from services.notifications.decisions import operator_says, release
 from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
 from services.notifications.ledger import Notice as SettledNotice
+from services.notifications.muting_api import muting_routes
 from shared.contracts.model import ID_PATTERN, Id, Line
 from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
 from shared.process.runtime import EVERYTHING, Runtime
@@ -149,6 +150,7 @@ def app_of(runtime: Runtime) -> FastAPI:
 
     app.include_router(read)
     app.include_router(operate)
+    app.include_router(muting_routes(runtime))
     return app
 
 

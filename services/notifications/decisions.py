@@ -80,6 +80,9 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
     lapsed = truth.missed(told, now=working.now, since=terms.since) if found is None else None
     if notice.doubts and notice.content is not None and working.now < notice.content.until:
         lapsed = None  # It may have told of what is still to come.
+    if notice.doubts and truth.to.muted:
+        _fail(working, notice, OUTCOME_UNKNOWN, terms)  # It may have told it, and nothing follows.
+        return None
     if notice.doubts and lapsed is None and (found is None or not tells or not _says_the_same(notice, found, truth)):
         _fail(working, notice, OVERTAKEN, terms)
         return None

@@ -29,6 +29,7 @@ from services.notifications.tables import (
     PERSON,
     TOLD,
     is_another,
+    muted,
     withheld,
 )
 from shared.deciding.news import Kinds
@@ -87,6 +88,8 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
         .prefix_with("MATERIALIZED")
     )
     known = [~differing.c[name] for name in names]
+    if kind.mutes is not None:
+        known.append(~muted(differing.c.recipient, kind.mutes))
     if kind.to_office:
         return sa.select(*_opened(differing.c.recipient, differing.c.about)).where(*known)
     return (

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.decisions import POSTPONED
@@ -15,7 +16,9 @@ from services.notifications.kinds import KINDS
 from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
 from services.notifications.ledger import Belief, NoticeState
-from services.notifications.tables import CONTACT, NOTICE, OPEN, PERSON, SUPPRESSION, TOLD, withheld
+from services.notifications.muting import Mute
+from services.notifications.tables import CONTACT, MUTE, NOTICE, OPEN, PERSON, SUPPRESSION, TOLD, muted, withheld
+from shared.postgres.database import rows_as
 
 _open_state = sa.case((OPEN.c.lease.is_not(None), NoticeState.ATTEMPTING), else_=NoticeState.PLANNED)
 _open = sa.select(
@@ -96,8 +99,24 @@ async def suppressed(connection: AsyncConnection, *, after: str, limit: int) -> 
     return [dict(row._mapping) for row in await connection.execute(page)]
 
 
+_SOMETHING = sa.func.jsonb_array_length(sa.type_coerce(MUTE.c.muted, JSONB)) > 0
+
+
+async def mutes(connection: AsyncConnection, *, after: str, limit: int) -> list[Mute]:
+    """Who does without some mails, by recipient; a page begins `after` the last one."""
+    page = sa.select(MUTE).where(MUTE.c.recipient > after, _SOMETHING).order_by(MUTE.c.recipient).limit(limit)
+    return list(rows_as(Mute, await connection.execute(page)))
+
+
+async def mute(connection: AsyncConnection, recipient: str) -> Mute | None:
+    """What one recipient does without, as far as anything was said of it."""
+    found = await connection.execute(sa.select(MUTE).where(MUTE.c.recipient == recipient))
+    return next(iter(rows_as(Mute, found)), None)
+
+
 UNTOLD = (
     "unreachable",
+    "muted",
     "on_their_way",
     "given_up",
     "withheld",
@@ -117,6 +136,7 @@ def people_of(kind: Kind) -> sa.Select[Any]:
     }
     conditions = {
         "unreachable": sa.or_(PERSON.c.erased.is_(True), PERSON.c.merged_into.is_not(None), CONTACT.c.erased.is_(True)),
+        **({"muted": muted(kind.scope.recipient, kind.mutes)} if kind.mutes is not None else {}),
         "on_their_way": is_open(kind),
         "given_up": given_up(kind),
         **({} if kind.to_office else {"withheld": withheld(kind.scope.recipient)}),

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,7 @@ from services.notifications.dkim import Dkim
 from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.ledger import UNRENDERABLE, OpenNotice
 from services.notifications.letters import Letter, Recipient
-from services.notifications.linking import Links
+from services.notifications.linking import OWN, Links
 from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
 from services.notifications.planning import Planner
@@ -71,6 +72,7 @@ class Sender:
             organiser_name=settings.organiser_name,
             base_url=settings.base_url,
             page_of=self._links.of if self._links.lead_somewhere else None,
+            mute_of=self._links.to_mute if self._links.lead_somewhere else None,
         )
         self._rules = settings.rules
         self._dkim = _dkim(settings)
@@ -169,6 +171,8 @@ class Sender:
 
     async def _carried(self, subject: Subject, lease: str, lines: Sequence[Line], begun: float) -> bool:
         await self._links.ready()
+        if KINDS[subject].mutes is not None:
+            await self._links.ready(OWN)
         await self._knows_the_way_back()
         attempts, taken = await self._claim(subject, lease, most=len(lines))
         if taken == len(lines):
@@ -254,7 +258,8 @@ class Sender:
         return await store.take(connection, working, subject, most=most, under_way=self._under_way, rules=self._rules)
 
     def _rendered(self, subject: Subject, mail: Mail) -> Prepared:
-        return self._renderer.shared(KINDS[subject].sheet(mail, self._renderer.office))
+        sheet = KINDS[subject].sheet(mail, self._renderer.office)
+        return self._renderer.shared(replace(sheet, mutes=KINDS[subject].mutes))
 
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
         try:

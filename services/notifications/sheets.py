@@ -15,6 +15,7 @@ from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
 from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
 from services.notifications.templates.words import Notice, Words, common_words
 from shared.contracts.model import Language
+from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
 SUBJECT_TOPIC_CHARACTERS = 90
@@ -45,6 +46,8 @@ class Sheet:
     invitation: Invitation | None = None
     page: PlaceMail | BriefMail | None = None
     """The place that a page is about, to which the mail leads whoever it is about."""
+    mutes: Mutable | None = None
+    """As what its reader may do without it."""
     steps_without_page: tuple[str, ...] = ()
     """What to do where mails lead to no page, if it is something else."""
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from services.notifications.ledger import notice_of
+from services.notifications.muting import mute_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.towns import answered_of, call_of, member_of
 from shared.contracts.directory import (
@@ -38,7 +39,14 @@ from shared.contracts.enrolment import (
     standing_after,
 )
 from shared.contracts.model import Event, Language, members
-from shared.contracts.notifications import AddressFact, LinkKeyStated, NoticeBounced, NoticeFailed, NoticeSent
+from shared.contracts.notifications import (
+    AddressFact,
+    LinkKeyStated,
+    NoticeBounced,
+    NoticeFailed,
+    NoticeSent,
+    NoticesMuted,
+)
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
@@ -372,6 +380,7 @@ MAKE: dict[Any, Any] = {
     NoticeFailed: notice_of,
     NoticeBounced: notice_of,
     **dict.fromkeys(members(AddressFact), suppression_of),
+    NoticesMuted: mute_of,
     LinkKeyStated: link_key_of,
 }
 """Which row each fact makes."""

@@ -15,6 +15,7 @@ from services.notifications.keys import SigningKey
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
+from services.notifications.muting import Mute
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
@@ -22,6 +23,7 @@ from services.notifications.tables import (
     LINK_KEY,
     MAILBOX,
     MOST,
+    MUTE,
     NOMINATED,
     NOTICE,
     NOW,
@@ -34,12 +36,13 @@ from services.notifications.tables import (
     TOLD,
     Pair,
     is_of,
+    muted,
     withheld,
 )
 from services.notifications.towns import Nominated
 from services.notifications.untold import Addressee, Truth
 from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, PlaceState
-from shared.contracts.notifications import NoticeOutcome
+from shared.contracts.notifications import Mutable, NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, rows_as
@@ -117,6 +120,7 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
         MAILBOX,
         kind.made_of,
         withheld(due.c.recipient),
+        muted(due.c.recipient, kind.mutes),
         *kind.columns,
     ).select_from(
         found.outerjoin(NOTICE, NOTICE.c.notice_id == due.c.notice_id).outerjoin(
@@ -159,16 +163,16 @@ async def take(
         reading = Reading(row)
         notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
         person, contact = reading.next(Person), reading.next(Contact)
-        mailbox, made_of, is_withheld = reading.values(3)
+        mailbox, made_of, is_withheld, is_muted = reading.values(4)
         assert notice is not None
         pair = frozenset([(notice.recipient, notice.about)])
         working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
         working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
         working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = KINDS[subject].read(reading, rules)
-        to = Addressee(person, contact, mailbox, made_of, is_withheld)
+        to = Addressee(person, contact, mailbox, made_of, is_withheld, is_muted)
         if KINDS[subject].to_office and rules.office is not None:
-            to = replace(rules.office, made_of=made_of)
+            to = replace(rules.office, made_of=made_of, muted=is_muted)
         taken.append((notice, Truth(matter, to)))
     return taken
 
@@ -230,6 +234,7 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
 
 # --- what comes back -----------------------------------------------------------------------
 
+_INTO = sa.select(PERSON.c.merged_into).where(PERSON.c.person_id == sa.bindparam("person_id"))
 _IS_OPEN = sa.select(sa.exists().where(OPEN.c.notice_id == sa.bindparam("notice_id")))
 _CAME_BACK = (
     sa.select(sa.func.count())
@@ -261,6 +266,26 @@ async def load_suppression(connection: AsyncConnection, working: Working, recipi
     reads.by_key(working[Suppression], SUPPRESSION, [(recipient,)])
     await reads.run()
     return working[Suppression].get(recipient)
+
+
+async def load_mute(connection: AsyncConnection, working: Working, recipient: str) -> tuple[Mute | None, str]:
+    """What somebody does without, and who they are known to be by now: whoever turned out to be somebody else speaks for them."""
+    named, seen = recipient, set[str]()
+    while named not in seen:
+        seen.add(named)
+        named = (await connection.execute(_INTO, {"person_id": named})).scalar_one_or_none() or named
+    # Nobody has a row yet that could be locked: two who press at once follow one another.
+    await connection.execute(sa.text("lock table projection.mute in share row exclusive mode"))
+    reads = Reads(connection)
+    reads.by_key(working[Mute], MUTE, [(named,)])
+    await reads.run()
+    return working[Mute].get(named), named
+
+
+async def is_muted(connection: AsyncConnection, recipient: str, what: Mutable) -> bool:
+    """Whether the recipient, or whoever they turned out to be, does without such mails."""
+    named = (await connection.execute(_INTO, {"person_id": recipient})).scalar_one_or_none() or recipient
+    return bool((await connection.execute(sa.select(muted(sa.literal(named), what)))).scalar_one())
 
 
 async def is_under_way(connection: AsyncConnection, notice_id: str) -> bool:

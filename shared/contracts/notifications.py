@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -246,6 +247,35 @@ class AddressReleased(_Address):
 
 
 AddressFact = AddressSuppressed | AddressReleased
+
+
+class Mutable(StrEnum):
+    """What somebody may do without. Never what happens to their own place: that it is theirs, has changed, or is gone."""
+
+    REMINDERS = "reminders"
+    DIGESTS = "digests"
+    MESSAGES = "messages"
+    """What the office writes to many at once."""
+
+
+class NoticesMuted(Fact):
+    """Which mails a recipient does not want. All of it: what is not named is sent."""
+
+    stream = "notifications.events"
+    subject = "mutes/{recipient}"
+    only_by_owner = True
+    example: ClassVar[Mapping[str, object]] = {
+        "recipient": "person-0001",
+        "muted": ["reminders"],
+        "decided_at": "2026-10-01T08:20:11.000000Z",
+    }
+
+    recipient: Id
+    muted: Annotated[tuple[Mutable, ...], Field(max_length=len(Mutable))]
+    by: Line | None = None
+    """Who of the office said so; None: whoever had the link of a mail to this recipient."""
+    reason: Line | None = None
+    decided_at: Moment
 
 
 class LinkKeyStated(Fact):

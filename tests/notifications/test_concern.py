@@ -42,6 +42,7 @@ from shared.contracts.notifications import (
     NoticeBounced,
     NoticeFailed,
     NoticeSent,
+    NoticesMuted,
 )
 from shared.contracts.planner import SessionCancelled, SessionFact
 from shared.deciding.news import News
@@ -69,7 +70,7 @@ from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 
 LATER = NOW + dt.timedelta(microseconds=1)
-OURS = (NoticeSent, NoticeFailed, NoticeBounced, AddressSuppressed, AddressReleased, LinkKeyStated)
+OURS = (NoticeSent, NoticeFailed, NoticeBounced, AddressSuppressed, AddressReleased, NoticesMuted, LinkKeyStated)
 NOT_KNOWN_YET = (tables.PERSON, tables.CONTACT, tables.TOWN, tables.TOPIC)
 OF_PLACES = (ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn)
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.notifications.sheets import Office, Sheet
 from services.notifications.untold import Addressee, Matter
 from shared.contracts.model import Event
+from shared.contracts.notifications import Mutable
 from shared.state.rows import Row, fields_of
 from shared.values import immutable
 
@@ -120,5 +121,7 @@ class Kind:
     """When it was too late."""
     to_office: bool = False
     """Whether its recipient is the office, and not a person: there is no row of it to be known, or to be erased."""
+    mutes: Mutable | None = None
+    """As what its recipient may do without its mails; None: nobody may."""
     yields_to: tuple[sa.Table, ...] = ()
     """Rows that do not change while a notice is taken: so no other mail about the same thing overtakes it unseen."""

@@ -4,6 +4,50 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "what somebody does without is not sent, also if it was planned before",
+        "services/notifications/untold.py",
+        "not self.to.is_unreachable and not self.to.muted\n\n    def difference",
+        "not self.to.is_unreachable\n\n    def difference",
+        (
+            "tests/notifications/test_muting.py::test_whoever_does_without_a_mail_that_is_planned_already_does_not_get_it",
+        ),
+    ),
+    Mutation(
+        "what somebody does without, in SQL",
+        "services/notifications/differences.py",
+        "        known.append(~muted(differing.c.recipient, kind.mutes))\n",
+        "        pass\n",
+        ("tests/notifications/test_muting.py::test_what_is_muted_is_not_planned_over_and_over",),
+    ),
+    Mutation(
+        "a muted mail that may have left is in doubt",
+        "services/notifications/decisions.py",
+        "    if notice.doubts and truth.to.muted:\n",
+        "    if False:\n",
+        ("tests/notifications/test_muting.py::test_a_muted_mail_that_may_have_left_is_not_called_unsent",),
+    ),
+    Mutation(
+        "the office's word about mutes is of what it has seen",
+        "services/notifications/muting_api.py",
+        "                if if_match.strip('\"') != tag:\n",
+        "                if False:\n",
+        ("tests/notifications/test_muting.py::test_the_office_does_not_overwrite_what_somebody_said_meanwhile",),
+    ),
+    Mutation(
+        "one click is not answered by a redirect",
+        "services/notifications/pages/mute.py",
+        "        if is_one_click(body):\n",
+        "        if False:\n",
+        ("tests/notifications/test_muting.py::test_following_the_link_changes_nothing_and_one_click_does",),
+    ),
+    Mutation(
+        "a link to do without mails is for that alone",
+        "shared/web/links.py",
+        '(claims["aud"], claims["use"]) != (audience, purpose.value)',
+        '(claims["aud"], 0) != (audience, 0)',
+        ("tests/notifications/test_muting.py::test_a_token_for_something_else_mutes_nobody",),
+    ),
+    Mutation(
         "mail to an address that takes none",
         "services/notifications/untold.py",
         "WITHHELD if self.withheld else None",

@@ -367,6 +367,20 @@ CREATE TABLE projection.suppression (
 
 CREATE INDEX suppression_holds ON projection.suppression (recipient) WHERE holds;
 
+CREATE TABLE projection.mute (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    recipient TEXT NOT NULL,
+    muted JSONB NOT NULL,
+    by TEXT,
+    reason TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT mute_key PRIMARY KEY (recipient)
+);
+
 CREATE TABLE projection.told (
     recipient TEXT NOT NULL,
     about TEXT NOT NULL,
