@@ -9,7 +9,7 @@ from pydantic import Field
 from services.notifications.ledger import NoticeState
 from services.notifications.muting import NOTHING_SAID, Mute
 from shared.contracts.model import Language
-from shared.contracts.notifications import Mutable, Says
+from shared.contracts.notifications import Audience, Mutable, Says
 from shared.web.answers import BOOKS, Books, Shape, exemplified
 
 
@@ -112,6 +112,72 @@ class Mutes(Shape):
     @classmethod
     def none(cls, recipient: str) -> Mutes:
         return cls(recipient=recipient, muted=[], by=None, reason=None, since=None, tag=NOTHING_SAID)
+
+
+class PreviewedMail(Shape):
+    """A mail as it would be sent: in parts, and byte for byte."""
+
+    model_config = exemplified(
+        to="anna@example.org",
+        subject="Bring a laptop",
+        text="Please bring a laptop.",
+        html="<p>Please bring a laptop.</p>",
+        source="Subject: Bring a laptop\r\n\r\n…",
+    )
+
+    to: str | None = Field(description="The address on its envelope; null: to nobody in particular.")
+    subject: str
+    text: str
+    html: str
+    source: str
+
+
+class PreviewedMessage(Shape):
+    """What a message would be, were it written now."""
+
+    model_config = exemplified(
+        recipients=24,
+        muted=0,
+        withheld=1,
+        without_contact=2,
+        mail=PreviewedMail.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]
+    )
+
+    recipients: int
+    muted: int = Field(
+        description="Of them: who does without messages from the office; of a session's people nobody may."
+    )
+    withheld: int = Field(description="Of them: to whose address nothing is sent, because mail came back.")
+    without_contact: int = Field(description="Of them: whose address the directory has not said.")
+    mail: PreviewedMail
+
+
+class WrittenMessage(Shape):
+    """What the office wrote to many at once."""
+
+    model_config = exemplified(
+        message_id="message-3b9c1f0453d1",
+        audience="session",
+        audience_id="session-0001",
+        by="Anna",
+        reason="the hall has none",
+        written_at="2026-10-01T08:20:11Z",
+        useful_until="2026-10-15T08:20:11Z",
+        subject="Bring a laptop",
+        recipients=24,
+        sent=22,
+    )
+
+    message_id: str
+    audience: Audience
+    audience_id: str | None
+    by: str
+    reason: str
+    written_at: dt.datetime
+    useful_until: dt.datetime
+    subject: str | None = Field(description="Null: its text was lost with a database, or forgotten.")
+    recipients: int
+    sent: int = Field(description="To how many of them a mail left.")
 
 
 class MailServer(Shape):

@@ -12,7 +12,10 @@ from services.notifications.answers import Notice, NotificationsBooks, Suppresse
 from services.notifications.decisions import operator_says, release
 from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
 from services.notifications.ledger import Notice as SettledNotice
+from services.notifications.messages_api import messages_routes
 from services.notifications.muting_api import muting_routes
+from services.notifications.settings import NotificationsSettings
+from services.notifications.writing import Writer
 from shared.contracts.model import ID_PATTERN, Id, Line
 from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
 from shared.process.runtime import EVERYTHING, Runtime
@@ -72,6 +75,9 @@ class Found(BaseModel):
 
 def app_of(runtime: Runtime) -> FastAPI:
     """The application with notifications' routes."""
+    settings = runtime.settings
+    assert isinstance(settings, NotificationsSettings)
+    writer = Writer(runtime.decider, settings)
     app = create_app(runtime, "Rollcall notifications", NotificationsBooks)
     read = APIRouter(prefix="/api/v1", dependencies=[Reader])
     operate = APIRouter(prefix="/api/v1", dependencies=[Operator])
@@ -151,6 +157,7 @@ def app_of(runtime: Runtime) -> FastAPI:
     app.include_router(read)
     app.include_router(operate)
     app.include_router(muting_routes(runtime))
+    app.include_router(messages_routes(runtime, writer))
     return app
 
 

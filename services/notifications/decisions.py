@@ -25,7 +25,14 @@ from services.notifications.ledger import (
 from services.notifications.suppressing import Suppression
 from services.notifications.untold import Difference, Truth
 from shared.contracts.model import Language
-from shared.contracts.notifications import AddressReleased, AddressSuppressed, NoticeBounced, NoticeFailed, NoticeSent
+from shared.contracts.notifications import (
+    AddressReleased,
+    AddressSuppressed,
+    NoticeBounced,
+    NoticeFailed,
+    NoticeRepeated,
+    NoticeSent,
+)
 from shared.events.envelope import Reason
 from shared.state.working import Working
 from shared.values import immutable
@@ -200,11 +207,16 @@ def operator_says(working: Working, notice: Notice, *, sent: bool) -> None:
     working.say(NoticeSent(**fields) if sent else NoticeFailed(**fields, code=NOT_SENT))
 
 
+def repeat(working: Working, notice: Notice, *, by: str, reason: str) -> None:
+    """The office has said once more what a mail has told: one more mail, of what is true now."""
+    working.say(NoticeRepeated(**_as_settled(working, notice), by=by, reason=reason))
+
+
 # --- what comes back of it -----------------------------------------------------------------
 
 SOFT_MOST = 3
 """So many mails that came back for a full mailbox, or whatever passes, end like one that came back for good."""
-_MAY_COME_BACK = (NoticeState.SENT, NoticeState.UNKNOWN, NoticeState.OVERTAKEN)
+_MAY_COME_BACK = (NoticeState.SENT, NoticeState.REPEATED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN)
 
 
 def came_back(working: Working, notice: Notice, bounce: Bounce, *, soft_before: int) -> None:

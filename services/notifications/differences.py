@@ -143,6 +143,7 @@ def _of_missed(kind: Kind) -> sa.Select[Any]:
         .select_from(live(kind))
         .where(kind.missed, kind.missed_at > _ENDED_AFTER, ~is_open(kind))
         .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None), CONTACT.c.erased.is_not(True))
+        .where(~muted(kind.scope.recipient, kind.mutes))
     )
 
 

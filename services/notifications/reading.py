@@ -15,9 +15,23 @@ from services.notifications.differences import given_up, is_open, live
 from services.notifications.kinds import KINDS
 from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
+from services.notifications.kinds.message import CIRCULAR
+from services.notifications.kinds.message import NAME as MESSAGE_NAME
 from services.notifications.ledger import Belief, NoticeState
 from services.notifications.muting import Mute
-from services.notifications.tables import CONTACT, MUTE, NOTICE, OPEN, PERSON, SUPPRESSION, TOLD, muted, withheld
+from services.notifications.tables import (
+    CONTACT,
+    MESSAGE,
+    MESSAGE_TEXT,
+    MUTE,
+    NOTICE,
+    OPEN,
+    PERSON,
+    SUPPRESSION,
+    TOLD,
+    muted,
+    withheld,
+)
 from shared.postgres.database import rows_as
 
 _open_state = sa.case((OPEN.c.lease.is_not(None), NoticeState.ATTEMPTING), else_=NoticeState.PLANNED)
@@ -97,6 +111,35 @@ async def suppressed(connection: AsyncConnection, *, after: str, limit: int) -> 
     """Whose mail is held back, by recipient; a page begins `after` the last one."""
     page = _SUPPRESSED.where(SUPPRESSION.c.recipient > after).order_by(SUPPRESSION.c.recipient).limit(limit)
     return [dict(row._mapping) for row in await connection.execute(page)]
+
+
+async def messages(
+    connection: AsyncConnection, *, message_id: str | None = None, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """What the office wrote, by id; a page begins `after` the last one's."""
+    its = MESSAGE.c.message_id
+    about = [sa.literal(f"{name}/", sa.Text) + its for name in (MESSAGE_NAME, CIRCULAR)]
+    left = sa.exists().where(
+        NOTICE.c.recipient == MESSAGE.c.recipient, NOTICE.c.about.in_(about), NOTICE.c.state == NoticeState.SENT
+    )
+    same = (its, MESSAGE.c.audience, MESSAGE.c.audience_id, MESSAGE.c.by, MESSAGE.c.reason)
+    statement = (
+        sa.select(
+            *same,
+            MESSAGE.c.decided_at.label("written_at"),
+            MESSAGE.c.until.label("useful_until"),
+            MESSAGE_TEXT.c.subject,
+            sa.func.count().label("recipients"),
+            sa.func.count().filter(left).label("sent"),
+        )
+        .select_from(MESSAGE)
+        .outerjoin(MESSAGE_TEXT, MESSAGE_TEXT.c.message_id == its)
+        .where(its > after if message_id is None else its == message_id)
+        .group_by(*same, MESSAGE.c.decided_at, MESSAGE.c.until, MESSAGE_TEXT.c.subject)
+        .order_by(its)
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in await connection.execute(statement)]
 
 
 _SOMETHING = sa.func.jsonb_array_length(sa.type_coerce(MUTE.c.muted, JSONB)) > 0

@@ -15,6 +15,7 @@ from services.notifications.keys import SigningKey
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
+from services.notifications.messages import Addressed, Message, MessageText, Writing
 from services.notifications.muting import Mute
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.suppressing import Suppression
@@ -22,6 +23,9 @@ from services.notifications.tables import (
     CONTACT,
     LINK_KEY,
     MAILBOX,
+    MEMBER,
+    MESSAGE,
+    MESSAGE_TEXT,
     MOST,
     MUTE,
     NOMINATED,
@@ -29,6 +33,7 @@ from services.notifications.tables import (
     NOW,
     OPEN,
     PERSON,
+    PLACE,
     PLACE_SAID,
     SESSION_SAID,
     SIGNING_KEY,
@@ -39,10 +44,11 @@ from services.notifications.tables import (
     muted,
     withheld,
 )
-from services.notifications.towns import Nominated
+from services.notifications.towns import PROGRAMME_ZONE, Nominated
 from services.notifications.untold import Addressee, Truth
+from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, PlaceState
-from shared.contracts.notifications import Mutable, NoticeOutcome
+from shared.contracts.notifications import Audience, Mutable, NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, rows_as
@@ -291,6 +297,64 @@ async def is_muted(connection: AsyncConnection, recipient: str, what: Mutable) -
 async def is_under_way(connection: AsyncConnection, notice_id: str) -> bool:
     """Whether a notice's outcome is not written yet."""
     return bool((await connection.execute(_IS_OPEN, {"notice_id": notice_id})).scalar_one())
+
+
+# --- what the office writes ----------------------------------------------------------------
+
+_TODAY = sa.cast(sa.func.timezone(PROGRAMME_ZONE, NOW), sa.Date)
+_is_member = sa.and_(MEMBER.c.from_date <= _TODAY, sa.or_(MEMBER.c.until_date.is_(None), MEMBER.c.until_date >= _TODAY))
+_whoever = PERSON.alias("whoever")
+_named_by: dict[Audience, sa.Select[Any]] = {
+    Audience.SESSION: sa.select(PLACE.c.person_id).where(
+        PLACE.c.session_id == sa.bindparam("audience_id"), any_of(PLACE.c.state, "standings")
+    ),
+    Audience.TOWN: sa.select(MEMBER.c.person_id).where(MEMBER.c.city_id == sa.bindparam("audience_id"), _is_member),
+    Audience.COORDINATORS: sa.select(MEMBER.c.person_id).where(MEMBER.c.kind == MemberKind.COORDINATOR, _is_member),
+}
+
+
+def _audience(named: sa.Select[Any]) -> sa.Select[Any]:
+    """Each human once, whoever turned out to be somebody else as those; nobody who is erased or asked to be forgotten. With what stands
+    between them and a mail."""
+    its = named.distinct().subquery("its")
+    who = sa.func.coalesce(PERSON.c.merged_into, its.c.person_id)
+    found: Any = (
+        sa.select(
+            who,
+            CONTACT.c.person_id.is_(None),
+            withheld(CONTACT.c.person_id),
+            muted(who, Mutable.MESSAGES),
+        )
+        .select_from(its)
+        .outerjoin(PERSON, PERSON.c.person_id == its.c.person_id)
+        .outerjoin(_whoever, _whoever.c.person_id == who)
+        .outerjoin(CONTACT, CONTACT.c.person_id == who)
+        .where(_whoever.c.erased.is_not(True), CONTACT.c.erased.is_not(True))
+        .distinct()
+        .order_by(who)
+    )
+    return found  # type: ignore[no-any-return]  # Of four columns, which nobody asks.
+
+
+_AUDIENCES = {audience: _audience(named) for audience, named in _named_by.items()}
+_SAID_OF_MESSAGE = sa.select(MESSAGE).where(any_of(MESSAGE.c.message_id, "messages"))
+
+
+async def audience_of(connection: AsyncConnection, asked: Writing, now: dt.datetime) -> list[Addressed]:
+    """Whom this would go to, were it written now."""
+    where = {"audience_id": asked.audience_id, "standings": sorted(asked.standings), "now": now}
+    return [Addressed(*row) for row in await connection.execute(_AUDIENCES[asked.audience], where)]
+
+
+async def load_message(connection: AsyncConnection, working: Working, message_id: str) -> list[Message]:
+    """To whom a message was addressed, with its text. Until the transaction's end nobody else writes one."""
+    await connection.execute(sa.text("lock table kept.message_text in share row exclusive mode"))
+    reads = Reads(connection)
+    its = loaded_by("message_id", {message_id})
+    reads.rows(working[Message], _SAID_OF_MESSAGE, {"messages": [message_id]}, its)
+    reads.by_key(working[MessageText], MESSAGE_TEXT, [(message_id,)])
+    await reads.run()
+    return list(working[Message])
 
 
 # --- hearing facts -------------------------------------------------------------------------

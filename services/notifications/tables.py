@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
+from services.notifications.messages import Message, MessageText
 from services.notifications.muting import Mute
 from services.notifications.state import (
     Contact,
@@ -132,6 +133,9 @@ SUPPRESSION = table_of(
     METADATA,
     extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
 )
+MESSAGE = table_of(Message, "message", METADATA, extra=[sa.Index("message_until", "until")])
+MESSAGE_TEXT = table_of(MessageText, "message_text", METADATA, schema=KEPT)
+"""What messages say; backed up, and in no event."""
 MUTE = table_of(Mute, "mute", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
@@ -158,6 +162,8 @@ TABLES: dict[type[Row], sa.Table] = {
     LinkKey: LINK_KEY,
     Suppression: SUPPRESSION,
     Mute: MUTE,
+    Message: MESSAGE,
+    MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,
 }
 

@@ -28,6 +28,7 @@ from shared.books.erasing import STRAY
 from shared.books.holding import OVERDUE_AFTER
 from shared.books.parking import SKIPPED, ParkedState
 from shared.contracts.enrolment import ParticipantWaitlisted, Standing
+from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import SessionScheduled
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import Poison, Reason
@@ -47,6 +48,8 @@ from tests.notifications.building import (
     call,
     contact,
     content,
+    message,
+    message_text,
     notice,
     open_notice,
     person,
@@ -57,6 +60,7 @@ from tests.notifications.building import (
 )
 from tests.notifications.conftest import database_url, engine, office  # noqa: F401  # Fixtures.
 from tests.notifications.office import Office
+from tests.notifications.test_muting import mute
 
 OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
 META = ("urn:example:source", 1, True, "event-1", NOON)
@@ -201,6 +205,8 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
         ("mails given up", [place(), GIVEN_UP], None, ()),
         ("mails withheld", [place(), suppression()], None, ()),
+        ("mails muted", [message(audience=Audience.TOWN), message_text(), mute(Mutable.MESSAGES)], None, ()),
+        ("waiting for a text", [message()], None, ()),
         ("mails that came back", [CAME_BACK], None, ()),
         ("mails whose outcome nobody knows", [place(), IN_DOUBT], None, ()),
         ("towns called and nobody to tell", [call()], None, ()),

@@ -39,6 +39,7 @@ from shared.contracts.notifications import (
     AddressReleased,
     AddressSuppressed,
     LinkKeyStated,
+    MessageAddressed,
     NoticeBounced,
     NoticeFailed,
     NoticeSent,
@@ -70,7 +71,16 @@ from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 
 LATER = NOW + dt.timedelta(microseconds=1)
-OURS = (NoticeSent, NoticeFailed, NoticeBounced, AddressSuppressed, AddressReleased, NoticesMuted, LinkKeyStated)
+OURS = (
+    NoticeSent,
+    NoticeFailed,
+    NoticeBounced,
+    AddressSuppressed,
+    AddressReleased,
+    NoticesMuted,
+    MessageAddressed,
+    LinkKeyStated,
+)
 NOT_KNOWN_YET = (tables.PERSON, tables.CONTACT, tables.TOWN, tables.TOPIC)
 OF_PLACES = (ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn)
 
