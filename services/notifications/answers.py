@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -112,6 +113,50 @@ class Mutes(Shape):
     @classmethod
     def none(cls, recipient: str) -> Mutes:
         return cls(recipient=recipient, muted=[], by=None, reason=None, since=None, tag=NOTHING_SAID)
+
+
+class Fact(Shape):
+    """One fact that a mail followed from."""
+
+    model_config = exemplified(
+        of="place", says="enrolled", event_id="0199aa00-0000-7000-8000-000000000009", source="rollcall/enrolment",
+        heard_at="2026-10-01T08:15:00Z",
+    )  # fmt: skip
+
+    of: Literal["session", "place"]
+    says: str = Field(description="How it stood by it.")
+    event_id: str
+    source: str
+    heard_at: dt.datetime
+
+
+_TOLD: dict[str, Any] = {**Notice.model_config["json_schema_extra"]["examples"][0]}  # type: ignore[index,dict-item]
+
+
+class ToldOnce(Notice):
+    """One mail, and the facts that it followed from."""
+
+    model_config = exemplified(**_TOLD, because=[Fact.model_config["json_schema_extra"]["examples"][0]])  # type: ignore[index]
+
+    because: list[Fact] = Field(
+        description="As they were known when it was settled; none where it follows from others, or from the clock."
+    )
+
+
+class History(Shape):
+    """What one person was told."""
+
+    model_config = exemplified(
+        recipient="person-0001",
+        is_held_back=False,
+        mutes=Mutes.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]
+        notices=[ToldOnce.model_config["json_schema_extra"]["examples"][0]],  # type: ignore[index]
+    )
+
+    recipient: str
+    is_held_back: bool = Field(description="Nothing is sent to the address that mail came back from.")
+    mutes: Mutes
+    notices: list[ToldOnce]
 
 
 class PreviewedMail(Shape):

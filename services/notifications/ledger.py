@@ -271,7 +271,8 @@ def _came_back(told: Told, notice: Notice) -> Told:
         return _not_told(told, notice)
     if notice.sequence == 0:
         return _believing(told, Belief.NO, None, certain=None)
-    return replace(told, state=Belief.MAYBE, content=OVERTAKEN)
+    # Also of what called something off: whoever did not read it believes that it stands.
+    return replace(told, state=Belief.MAYBE, content=OVERTAKEN, until=told.until or notice.said.until)
 
 
 def _to_be_repeated(told: Told, notice: Notice) -> Told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,12 +28,14 @@ from services.notifications.tables import (
     NOTICE,
     OPEN,
     PERSON,
+    PLACE_SAID,
+    SESSION_SAID,
     SUPPRESSION,
     TOLD,
     muted,
     withheld,
 )
-from shared.postgres.database import rows_as
+from shared.postgres.database import any_of, rows_as
 
 _open_state = sa.case((OPEN.c.lease.is_not(None), NoticeState.ATTEMPTING), else_=NoticeState.PLANNED)
 _open = sa.select(
@@ -70,7 +73,13 @@ _settled = sa.select(
 
 
 async def notices(
-    connection: AsyncConnection, *, state: str | None, recipient: str | None, after: str, limit: int
+    connection: AsyncConnection,
+    *,
+    state: str | None = None,
+    recipient: str | None = None,
+    session: str | None = None,
+    after: str,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Notices by id, which grows with time; a page begins `after` the last one's."""
     pages = []
@@ -80,6 +89,8 @@ async def notices(
             page = page.where(its_state == state)
         if recipient is not None:
             page = page.where(table.c.recipient == recipient)
+        if session is not None:
+            page = page.where(sa.func.split_part(table.c.about, "/", 2) == session)
         pages.append(page.subquery())
     both = sa.union_all(*(sa.select(page) for page in pages)).subquery()
     statement = sa.select(both).order_by(both.c.notice_id).limit(limit)
@@ -96,6 +107,49 @@ def _shown(row: sa.Row[Any]) -> dict[str, Any]:
     shown = dict(row._mapping)
     said = shown.pop("said")
     return shown | {"said": said.model_dump(mode="json", exclude={"hash"}) if said is not None else None}
+
+
+MOST_TOLD = 5_000
+
+
+async def history(connection: AsyncConnection, recipient: str) -> dict[str, Any]:
+    """All mails to one person, each with the statements that stood when it was settled, and whether their address is held back."""
+    told = await notices(connection, recipient=recipient, after="", limit=MOST_TOLD)
+    sessions = sorted({one["about"].split("/")[1] for one in told})
+    places = sa.select(
+        PLACE_SAID.c.session_id, PLACE_SAID.c.state, PLACE_SAID.c.event_id, PLACE_SAID.c.source, PLACE_SAID.c.heard_at
+    ).where(PLACE_SAID.c.person_id == recipient, any_of(PLACE_SAID.c.session_id, "sessions"))
+    stated = sa.select(
+        SESSION_SAID.c.session_id,
+        SESSION_SAID.c.state,
+        SESSION_SAID.c.event_id,
+        SESSION_SAID.c.source,
+        SESSION_SAID.c.heard_at,
+    ).where(any_of(SESSION_SAID.c.session_id, "sessions"))
+    said = {}
+    for of, statement in (("session", stated), ("place", places)):
+        said[of] = sorted(await connection.execute(statement, {"sessions": sessions}), key=lambda row: row.heard_at)
+    held = sa.select(sa.exists().where(SUPPRESSION.c.recipient == recipient, SUPPRESSION.c.holds))
+    return {
+        "is_held_back": (await connection.execute(held)).scalar_one(),
+        "notices": [one | {"because": list(_because(said, one))} for one in told],
+    }
+
+
+def _because(said: Mapping[str, Sequence[Any]], notice: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The newest statement of each sort among those that were heard by then: known then, not now."""
+    session_id = notice["about"].split("/")[1]
+    for of, rows in said.items():
+        known = [row for row in rows if row.session_id == session_id and row.heard_at <= notice["at"]]
+        if known:
+            row = known[-1]
+            yield {
+                "of": of,
+                "says": row.state,
+                "event_id": row.event_id,
+                "source": row.source,
+                "heard_at": row.heard_at,
+            }
 
 
 _SUPPRESSED = sa.select(

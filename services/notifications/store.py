@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.keys import SigningKey
-from services.notifications.kinds import KINDS, Subject
+from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
 from services.notifications.messages import Addressed, Message, MessageText, Writing
@@ -140,6 +140,58 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
     return statement
 
 
+def _look(kind: Kind) -> sa.Select[Any]:
+    planned = OPEN.alias("planned")  # Kinds ask of other open notices.
+    its = (kind.scope.recipient == sa.bindparam("recipient"), kind.scope.key == sa.bindparam("key"))
+    return (
+        sa.select(
+            *planned.c,
+            *TOLD.c,
+            *PERSON.c,
+            *CONTACT.c,
+            MAILBOX,
+            kind.made_of,
+            withheld(kind.scope.recipient),
+            muted(kind.scope.recipient, kind.mutes),
+            *kind.columns,
+        )
+        .select_from(
+            kind.around(kind.scope.keys)
+            .outerjoin(PERSON, PERSON.c.person_id == kind.scope.recipient)
+            .outerjoin(planned, sa.and_(planned.c.recipient == kind.scope.recipient, planned.c.about == kind.about))
+        )
+        .where(*its, kind.about == sa.bindparam("about"))
+    )
+
+
+_LOOK = {subject: _look(kind) for subject, kind in KINDS.items()}
+
+
+async def look(
+    connection: AsyncConnection, recipient: str, about: str, now: dt.datetime, rules: Rules
+) -> tuple[OpenNotice | None, Told | None, Truth] | None:
+    """What is true of one subject and what of it was told, as a claim would find it; locks nothing. None: there is nothing of it."""
+    subject = subject_of(about)
+    where = {"recipient": recipient, "about": about, "key": about.split("/")[1], "now": now} | rules.parameters()
+    row = (await connection.execute(_LOOK[subject], where)).first()
+    if row is None:
+        return None
+    reading = Reading(row)
+    notice, told = reading.next(OpenNotice), reading.next(Told)
+    person, contact = reading.next(Person), reading.next(Contact)
+    to = _addressee(subject, person, contact, reading.values(4), rules)
+    return notice, told, Truth(KINDS[subject].read(reading, rules), to)
+
+
+def _addressee(
+    subject: Subject, person: Person | None, contact: Contact | None, found: tuple[Any, ...], rules: Rules
+) -> Addressee:
+    mailbox, made_of, is_withheld, is_muted = found
+    if KINDS[subject].to_office and rules.office is not None:
+        return replace(rules.office, made_of=made_of, muted=is_muted)
+    return Addressee(person, contact, mailbox, made_of, is_withheld, is_muted)
+
+
 _CLAIM = {subject: _claim(kind) for subject, kind in KINDS.items()}
 _DUE = sa.select(*(sa.exists().where(_is_due, is_of(name)) for name in Subject))
 
@@ -169,16 +221,13 @@ async def take(
         reading = Reading(row)
         notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
         person, contact = reading.next(Person), reading.next(Contact)
-        mailbox, made_of, is_withheld, is_muted = reading.values(4)
+        to = _addressee(subject, person, contact, reading.values(4), rules)
         assert notice is not None
         pair = frozenset([(notice.recipient, notice.about)])
         working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
         working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
         working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = KINDS[subject].read(reading, rules)
-        to = Addressee(person, contact, mailbox, made_of, is_withheld, is_muted)
-        if KINDS[subject].to_office and rules.office is not None:
-            to = replace(rules.office, made_of=made_of, muted=is_muted)
         taken.append((notice, Truth(matter, to)))
     return taken
 

@@ -12,7 +12,8 @@ from pydantic import Field, StringConstraints
 from shared.contracts.model import Count, Digest, Fact, Id, Language, Line, Moment, OptionalLine, Part, PublicKey
 from shared.contracts.planner import Meeting
 
-About = Annotated[str, StringConstraints(pattern=r"^[a-z]+(/[A-Za-z0-9._:-]{1,64}){1,3}$")]
+ABOUT_PATTERN = r"^[a-z]+(/[A-Za-z0-9._:-]{1,64}){1,3}$"
+About = Annotated[str, StringConstraints(pattern=ABOUT_PATTERN)]
 """What a mail is about, such as `place/session-0001`: the first word is its kind of subject, ids follow."""
 StatusCode = Annotated[str, StringConstraints(pattern=r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,39}$")]

@@ -48,7 +48,6 @@ from tests.notifications.building import (
     call,
     contact,
     content,
-    message,
     message_text,
     notice,
     open_notice,
@@ -58,6 +57,7 @@ from tests.notifications.building import (
     session,
     suppression,
 )
+from tests.notifications.building import message as written
 from tests.notifications.conftest import database_url, engine, office  # noqa: F401  # Fixtures.
 from tests.notifications.office import Office
 from tests.notifications.test_muting import mute
@@ -205,8 +205,8 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
         ("mails given up", [place(), GIVEN_UP], None, ()),
         ("mails withheld", [place(), suppression()], None, ()),
-        ("mails muted", [message(audience=Audience.TOWN), message_text(), mute(Mutable.MESSAGES)], None, ()),
-        ("waiting for a text", [message()], None, ()),
+        ("mails muted", [written(audience=Audience.TOWN), message_text(), mute(Mutable.MESSAGES)], None, ()),
+        ("waiting for a text", [written()], None, ()),
         ("mails that came back", [CAME_BACK], None, ()),
         ("mails whose outcome nobody knows", [place(), IN_DOUBT], None, ()),
         ("towns called and nobody to tell", [call()], None, ()),

@@ -42,6 +42,7 @@ from shared.contracts.notifications import (
     MessageAddressed,
     NoticeBounced,
     NoticeFailed,
+    NoticeRepeated,
     NoticeSent,
     NoticesMuted,
 )
@@ -75,6 +76,7 @@ OURS = (
     NoticeSent,
     NoticeFailed,
     NoticeBounced,
+    NoticeRepeated,
     AddressSuppressed,
     AddressReleased,
     NoticesMuted,
