@@ -70,7 +70,7 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
         Kind("mails refused for now", _notices("refused_for_now"), "the server said \"later\": tried again for days"),
         Kind("mails postponed", _notices("postponed"), "the database or our own code refuses them: the log says why"),
         Kind("mails given up", _notices("given_up"), "refused for good, or for too long, or not to be written: tried again once the address or the name is another"),
-        Kind("mails withheld", _notices("withheld"), "mail to this address came back: nothing is sent there until the directory states another one, or you let it through (`POST /api/v1/addresses/{recipient}/release`). Whose: `GET /api/v1/addresses`"),
+        Kind("mails withheld", _notices("withheld"), "mail to this address came back: nothing is sent there until the directory states another one, or you let it through (`rollcall mail release PERSON --reason …`). Whose: `GET /api/v1/addresses`"),
         Kind("mails muted", _notices("muted"), "reminders, digests and the office's messages that somebody does without: not sent while they say so. Whose: `GET /api/v1/mutes`"),
         Kind("mails that came back", _notices("bounced"), "accepted by the server, and returned: why says the code in `GET /api/v1/notices?state=bounced`. What they should have said is told again once the address takes mail"),
         Kind("mails whose outcome nobody knows", _notices("outcome_unknown"), "may have left, and may not: look in the server's log, then settle them"),

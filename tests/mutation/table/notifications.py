@@ -647,8 +647,8 @@ MUTATIONS = (
     Mutation(
         "the office is a recipient that nobody states",
         "services/notifications/store.py",
-        "        if KINDS[subject].to_office and rules.office is not None:",
-        "        if False:",
+        "    if KINDS[subject].to_office and rules.office is not None:",
+        "    if False:",
         (
             "tests/notifications/test_risk.py::test_a_session_at_risk_reaches_the_office_and_is_told_in_the_ledger_under_its_name",
         ),
