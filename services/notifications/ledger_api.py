@@ -71,8 +71,8 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
 
     @routes.get("/recipients/{person_id}/history", responses=may_answer(*READ, NO_SUCH_PATH), dependencies=[Reader])
     async def show_history(person_id: PersonId) -> History:
-        """All that is known of what one person was told: each mail with what became of it and the facts that it followed from, as they were
-        known then, what they do without, and whether their address takes mail. The oldest first."""
+        """What one person was told: each mail, what became of it, and the facts that it followed from. Those are as they were known then.
+        Also what they do without, and whether their address takes mail. The oldest first."""
         async with runtime.engine.connect() as connection:
             found = await reading.history(connection, person_id)
             row = await reading.mute(connection, person_id)
@@ -84,8 +84,8 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
         dependencies=[Operator],
     )
     async def preview(person_id: PersonId, asked: Annotated[Subjects, Query()]) -> PreviewedMail:
-        """The mail that this person would be sent about this just now, from what is true just now: byte for byte, but for the ids of one
-        that nobody has planned yet. Sends nothing."""
+        """The mail that this person would be sent about this just now, byte for byte. One that nobody has planned yet has no id of its own.
+        Sends nothing."""
         subject = _known(asked.about)
         await writer.ready(subject)
         now = runtime.service.clock()
