@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import runpy
 import signal
@@ -15,17 +16,18 @@ from aiokafka.conn import AIOKafkaConnection
 from asyncpg.transaction import Transaction
 from sqlalchemy.engine import Engine
 
-STATEMENT, TRANSACTION, KAFKA = "statement ", "transactions", "kafka "
+STATEMENT, TRANSACTION, KAFKA, WAKE_UP = "statement ", "transactions", "kafka ", "wake-ups"
 
 
 def install(counts: Counter[str]) -> None:
-    """From now on everything that this process asks is counted: statements by their text, Kafka's requests by their name."""
+    """From now on everything that this process asks is counted: statements by their text, Kafka's requests by their name; and how often its loop
+    had to look what there is to do."""
 
     @sa.event.listens_for(Engine, "before_cursor_execute")
     def _asks(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         counts[STATEMENT + statement] += 1
 
-    begin, send = Transaction.start, AIOKafkaConnection.send
+    begin, send, look = Transaction.start, AIOKafkaConnection.send, asyncio.BaseEventLoop._run_once  # type: ignore[attr-defined]
 
     async def counted_begin(self: Transaction) -> None:
         counts[TRANSACTION] += 1
@@ -35,6 +37,11 @@ def install(counts: Counter[str]) -> None:
         counts[f"{KAFKA}{type(request).__name__.removesuffix('Request')}"] += 1
         return send(self, request, *more, **other)
 
+    def counted_look(self: asyncio.BaseEventLoop) -> None:
+        counts[WAKE_UP] += 1
+        look(self)
+
+    asyncio.BaseEventLoop._run_once = counted_look  # type: ignore[attr-defined]
     Transaction.start = counted_begin  # type: ignore[method-assign]
     AIOKafkaConnection.send = counted_send
 

@@ -65,10 +65,11 @@ class Servers:
 
     def cpu_seconds(self) -> dict[str, float]:
         """What the two servers have used so far."""
-        return {"kafka": _cpu(self.kafka.pid), "postgres": _cpu(self.postgres.pid)}
+        return {"kafka": cpu_seconds(self.kafka.pid), "postgres": cpu_seconds(self.postgres.pid)}
 
 
-def _cpu(pid: int | None) -> float:
+def cpu_seconds(pid: int | None) -> float:
+    """What a process and its children have used so far."""
     process = psutil.Process(pid)
     family = [process, *process.children(recursive=True)]
     used = 0.0

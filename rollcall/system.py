@@ -94,6 +94,10 @@ class System:
             }
             if one.mails:
                 own |= {"ROLLCALL_SMTP_HOST": LOOPBACK, "ROLLCALL_SMTP_PORT": str(self.ports["smtp"])}
+                if (
+                    "ROLLCALL_SETTLING_SECONDS" not in os.environ
+                ):  # Whoever tries something here looks into the inbox next.
+                    own["ROLLCALL_SETTLING_SECONDS"] = "1"
                 if "ROLLCALL_BASE_URL" not in os.environ:  # Mails lead to the pages that are shown here.
                     own["ROLLCALL_BASE_URL"] = f"http://{LOOPBACK}:{self.ports['origin']}"
             self._child(name, one.app, common | own)

@@ -26,7 +26,7 @@ class Share(StrEnum):
 
 
 SHARE = Share(os.environ.get("ROLLCALL_CAMPAIGNS", Share.SAMPLE))
-OF_A_SAMPLE = {Share.TASTE: 0.2, Share.SAMPLE: 1, Share.WHOLE: 10}
+OF_A_SAMPLE = {Share.TASTE: 0.1, Share.SAMPLE: 1, Share.WHOLE: 10}
 LEFT_OUT = "left out"
 """The property by which a test reports what it did not try: it reaches the end also of a run of several processes."""
 
@@ -63,6 +63,6 @@ def told(reports: Iterable[pytest.TestReport]) -> str | None:
     counted, others = [what for what in said if what], said.count("")
     if others:
         counted.append(
-            f"{others} campaigns tried {'a tenth' if SHARE is Share.SAMPLE else 'a fiftieth'} of their cases"
+            f"{others} campaigns tried {'a tenth' if SHARE is Share.SAMPLE else 'a hundredth'} of their cases"
         )
     return f"Left out: {'; '.join(counted)} (make campaigns takes them all)"

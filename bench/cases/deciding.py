@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import asyncpg
+import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.measuring import Clock, Figures, Measured, measure
-from bench.surroundings import Place, Servers, empty, ends, fill, running
+from bench.surroundings import Place, Servers, cpu_seconds, empty, ends, fill, running
 from services.attendance.app import service_of
 from services.attendance.lists import ListRules
 from shared.books.batch import Batch
@@ -75,6 +76,9 @@ async def attendance(place: Place) -> Measured:
     service = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
     clock = Clock()
     database = await asyncpg.connect(place.database)
+    server = psutil.Process(await database.fetchval("select pg_backend_pid()")).parent()
+    assert server is not None
+    before: list[float] = []
 
     async def is_heard(stream: str) -> bool:
         marks = "select sum(next_offset) from projection.watermark where stream = $1"
@@ -96,6 +100,8 @@ async def attendance(place: Place) -> Measured:
 
         async def timed(batches: Sequence[Batch], decoded: Any) -> Any:
             if any(batch.partition.stream == SCANS for batch in batches):
+                if not before:
+                    before.append(cpu_seconds(server.pid))
                 clock.start()
             return await hear(batches, decoded)
 
@@ -105,6 +111,8 @@ async def attendance(place: Place) -> Measured:
         while await database.fetchval("select exists(select from kept.outbox)"):
             await asyncio.sleep(0.01)
         measured = clock.stop(place.events, **{"relay behind, ms": (time.perf_counter() - decided_at) * 1000})
+        # Of the scans alone: before them it has heard every place.
+        measured.more["Postgres µs a scan"] = (cpu_seconds(server.pid) - before[0]) / place.events * 1e6
     await database.close()
     return measured
 

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bench.counted import KAFKA, STATEMENT, TRANSACTION
+from bench.counted import KAFKA, STATEMENT, TRANSACTION, WAKE_UP
 from bench.measuring import Figures, Measured
 from bench.programme import address, person, session, truth
 from bench.services import Process, service
@@ -32,6 +33,12 @@ RATE = int(os.environ.get("BENCH_RATE", "100"))
 SECONDS = 45
 WARM_UP = 1 / 3
 """The part that does not count: caches, plans, connections, and a broker that has just started compiles itself."""
+
+ALONE = 200
+"""Requests of which each is sent once the mail about the one before has been accepted: what one costs then depends on no load."""
+REST_SECONDS = 5
+STATISTICS_SECONDS = 1.5
+"""After which Postgres has counted what was committed."""
 
 Times = dict[str, float]
 
@@ -75,11 +82,13 @@ async def _at_a_steady_rate(producer: AIOKafkaProducer, messages: list[Message],
 class Costs:
     """What everything has used since a moment, and what each service has asked."""
 
-    def __init__(self, servers: Servers, processes: list[Process]) -> None:
+    def __init__(self, servers: Servers, processes: list[Process], places: Mapping[str, Place]) -> None:
         self._servers = servers
         self._processes = processes
+        self._places = places
         self._cpu: Mapping[str, float] = {}
         self._counts: dict[str, Counter[str]] = {}
+        self._commits: Mapping[str, int] = {}
 
     def _used(self) -> dict[str, float]:
         load = psutil.Process().cpu_times()
@@ -89,24 +98,65 @@ class Costs:
             "load and sink": load.user + load.system,
         }
 
+    async def _committed(self) -> dict[str, int]:
+        found = {}
+        for one in self._processes:
+            connection = await asyncpg.connect(self._places[one.name].database)
+            found[one.name] = await connection.fetchval(
+                "select xact_commit from pg_stat_database where datname = current_database()"
+            )
+            await connection.close()
+        return found
+
     async def begin(self) -> None:
+        self._commits = await self._committed()
         self._cpu = self._used()
         self._counts = {one.name: await one.counts() for one in self._processes}
 
     async def told(self, events: int) -> dict[str, float]:
-        """An event: milliseconds of CPU, and numbers of what was asked."""
+        """An event, or a second: milliseconds of CPU, and numbers of what was asked and committed."""
         spent = {name: 1000 * (used - self._cpu[name]) / events for name, used in self._used().items()}
         found = {f"CPU ms: {name}": ms for name, ms in (spent | {"all": sum(spent.values())}).items()}
         for one in self._processes:
             counts = await one.counts()
             counts.subtract(self._counts[one.name])
-            for prefix, what in ((TRANSACTION, "transactions"), (STATEMENT, "statements"), (KAFKA, "Kafka requests")):
+            for prefix, what in _COUNTED:
                 number = sum(number for name, number in counts.items() if name.startswith(prefix))
                 found[f"{one.name}: {what}"] = number / events
             found |= {f"{one.name}: {name}": number / events
                       for name, number in sorted(counts.items()) if name.startswith(KAFKA) and number}  # fmt: skip
             _show(one.name, counts, events)
+        await asyncio.sleep(STATISTICS_SECONDS)
+        for name, commits in (await self._committed()).items():
+            found[f"{name}: commits"] = (commits - self._commits[name]) / events
         return found
+
+
+_COUNTED = (
+    (WAKE_UP, "wake-ups"),
+    (TRANSACTION, "transactions"),
+    (STATEMENT, "statements"),
+    (KAFKA, "Kafka requests"),
+)
+
+
+async def _alone(costs: Costs, producer: AIOKafkaProducer, sink: Sink, numbers: range) -> dict[str, float]:
+    """What a request costs when nothing else is asked, without what is done in the meantime whether anything is asked or not."""
+    await costs.begin()
+    await asyncio.sleep(REST_SECONDS)
+    at_rest = await costs.told(REST_SECONDS)
+    begun = time.perf_counter()
+    await costs.begin()
+    for number in numbers:
+        one = message(EnrolmentRequested(session_id=session(number), person_id=person(number)), version=None)
+        await producer.send(one.stream, one.value, key=one.key, headers=one.headers)
+        async with asyncio.timeout(60):
+            while address(number) not in sink.accepted:
+                await asyncio.sleep(0.002)
+    seconds = (time.perf_counter() - begun) / len(numbers)
+    spent = await costs.told(len(numbers))
+    without = {name: value - at_rest.get(name, 0.0) * seconds for name, value in spent.items()}
+    return without | {f"at rest, a second: {name}": value for name, value in at_rest.items() if name.startswith("CPU")}
 
 
 def _show(service: str, counts: Counter[str], events: int) -> None:
@@ -139,7 +189,7 @@ def _told(name: str, due: list[float], arrived: Times, wanted: list[str], proces
 async def _round(servers: Servers, places: dict[str, Place], people: int, folder: Path) -> list[Figures]:
     kafka = servers.kafka.bootstrap
     await empty(kafka, *STREAMS)
-    await fill(kafka, truth(people, starts_in=dt.timedelta(minutes=30)))
+    await fill(kafka, truth(people + ALONE, starts_in=dt.timedelta(minutes=30)))
     sink, decided, present = Sink(), Watch(kafka, "enrolment.events"), Watch(kafka, "attendance.events")
     producer = AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=0)
     await producer.start()
@@ -153,7 +203,7 @@ async def _round(servers: Servers, places: dict[str, Place], people: int, folder
         ) as mail,
     ):
         wanted = [person(number) for number in range(people)]
-        costs, counting = Costs(servers, [enrolment, attendance, mail]), people - int(people * WARM_UP)
+        costs, counting = Costs(servers, [enrolment, attendance, mail], places), people - int(people * WARM_UP)
         asked = [message(EnrolmentRequested(session_id=session(n), person_id=one), version=None)
                  for n, one in enumerate(wanted)]  # fmt: skip
         due = await _at_a_steady_rate(producer, asked, costs)
@@ -162,6 +212,7 @@ async def _round(servers: Servers, places: dict[str, Place], people: int, folder
             while len(sink.accepted) < people:
                 await asyncio.sleep(0.1)
         spent = await costs.told(counting)
+        alone = await _alone(costs, producer, sink, range(people, people + ALONE))
         twice = [one for one, times in sink.accepted.items() if len(times) > 1]
         assert not twice, f"{len(twice)} were told twice"
         mailed = {one: times[0] for one, times in sink.accepted.items()}
@@ -170,6 +221,7 @@ async def _round(servers: Servers, places: dict[str, Place], people: int, folder
             _told("request → mail accepted", due, mailed, addresses, [enrolment, mail]),
         ]
         figures[0].runs[0].more |= spent
+        figures[1].runs[0].more |= {f"alone: {name}": value for name, value in alone.items()}
         at = dt.datetime.now(dt.UTC)
         scans = [
             message(

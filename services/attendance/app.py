@@ -10,7 +10,7 @@ from services.attendance import books, handlers, store
 from services.attendance.api import app_of
 from services.attendance.certificate_handling import and_certify, on_list
 from services.attendance.certificates import DERIVE_SERIES, MAKE_CERTIFICATES
-from services.attendance.history import REMEMBER
+from services.attendance.history import DERIVE_RECORDS, REMEMBER
 from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import MAKE
@@ -36,12 +36,13 @@ def service_of(rules: ListRules) -> Service:
             "attendance.office",
         ),
         own=("attendance.events",),
+        patience={"enrolment.events": 0.25},  # Whoever comes before their place was heard is held until it is.
         make={**MAKE, **MAKE_CERTIFICATES},
         tables=store.TABLES,
         react=and_certify({**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}),
         decide=and_certify(handlers.DECIDE),
         due=and_certify(handlers.DUE),
-        derive={**DERIVE, **DERIVE_SERIES},
+        derive={**DERIVE, **DERIVE_RECORDS, **DERIVE_SERIES},
         rules=rules,
         remember=REMEMBER,
         late_news=REMEMBER,

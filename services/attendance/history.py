@@ -4,14 +4,17 @@ today. Pure: no SQL, no clock, no decisions."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from services.attendance.lists import ListRules
+from services.attendance.lists import ListRules, derive_answer
 from services.attendance.state import (
     Place,
+    Record,
     RecordSaid,
     SessionSaid,
     TownSaid,
+    as_said,
     record_said_of,
     session_said_of,
     town_said_of,
@@ -32,7 +35,7 @@ from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.state.ownership import keep_statement
 from shared.state.rows import FactRow, meta
-from shared.state.working import Remember, Working
+from shared.state.working import Derive, Remember, Working
 from shared.values import immutable
 
 _ASKED_FOR = (WithdrawalReason.REQUESTED, WithdrawalReason.SUBSTITUTED)
@@ -87,12 +90,30 @@ def _remember_place(working: Working, place: FactRow, heard: Heard[Any]) -> None
 
 
 def _remember_record(working: Working, record: FactRow, heard: Heard[Any]) -> None:
-    """Keeps what was said of a person at a meeting. What we say ourselves is new to us: nobody has to look whether it is known."""
-    said = record_said_of(heard)
-    if heard.source == working.source and record.event_id == heard.event_id:
-        working[RecordSaid].put(said)
-    else:
+    """Keeps what others say of a person at a meeting, and of us what stands no longer: what does is the record itself."""
+    if heard.source != working.source:
+        said = record_said_of(heard)
         keep_statement(working[RecordSaid], said, record, about=("session_id", "meeting_id", "person_id"))
+    elif heard.event_id != record.event_id:
+        working[RecordSaid].put(record_said_of(heard))
+
+
+def _derive_from_record(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
+    """Which request it answered; and what we had said before goes to what was said. Nobody's word but ours takes its place."""
+    derive_answer(working, heard)
+    if isinstance(old, Record) and old.source == working.source:
+        working[RecordSaid].put(as_said(old))
+
+
+DERIVE_RECORDS: dict[type[FactRow], Derive] = {Record: _derive_from_record}
+
+
+def words_of(record: Record | None, kept: Iterable[RecordSaid]) -> list[RecordSaid]:
+    """All that was said of one person at one meeting, the oldest first: what was kept, and what stands now."""
+    said = {RecordSaid.key_of(one): one for one in kept}
+    if record is not None:
+        said.setdefault(RecordSaid.key_of(record), as_said(record))
+    return sorted(said.values(), key=lambda one: (one.decided_at, one.version, one.source))
 
 
 def _remember_session(working: Working, session: FactRow, heard: Heard[Any]) -> None:

@@ -87,6 +87,10 @@ class ListRules:
     def is_too_late(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
         return scanned_at > self.scans_until(meeting)
 
+    def fits(self, meeting: Meeting, scanned_at: dt.datetime) -> bool:
+        """Whether a code may have been read at this meeting then."""
+        return not (self.is_too_early(meeting, scanned_at) or self.is_too_late(meeting, scanned_at))
+
 
 _EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
@@ -98,7 +102,7 @@ def rules_of(working: Working) -> ListRules:
 
 
 def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
-    """The rows that follow from rows: when lists close, and which fact answered a scan."""
+    """The rows that follow from sessions and lists: when lists close, and which fact answered whoever asked for that."""
     if isinstance(new, Session):
         before = old.meetings if isinstance(old, Session) else ()
         for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
@@ -109,13 +113,13 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
             _derive_due(working, session, new.meeting_id)
         else:
             working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
-    _derive_answer(working, heard)
+    derive_answer(working, heard)
 
 
-DERIVE: dict[type[FactRow], Derive] = dict.fromkeys((Session, MeetingList, Record), derive)
+DERIVE: dict[type[FactRow], Derive] = dict.fromkeys((Session, MeetingList), derive)
 
 
-def _derive_answer(working: Working, heard: Heard[Any]) -> None:
+def derive_answer(working: Working, heard: Heard[Any]) -> None:
     """Which fact answered a scan, a mark, or whoever asked for a list to be closed or opened."""
     body = heard.body
     source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)

@@ -49,7 +49,7 @@ def by_code(meeting: Meeting | None, scanned_at: dt.datetime, rules: ListRules) 
         return Stay(Presence.PRESENT, None)
     if meeting.starts_at + rules.late_after < scanned_at < meeting.ends_at:
         return Stay(Presence.LATE, minutes_of(meeting, arrived_at=scanned_at), scanned_at)
-    return Stay(Presence.PRESENT, minutes_of(meeting))
+    return Stay(Presence.PRESENT, whole_of(meeting))
 
 
 def as_it_was(record: Record, meeting: Meeting | None, rules: ListRules) -> Stay:

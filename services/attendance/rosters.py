@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance import answers
 from services.attendance.answers import Seen
+from services.attendance.history import words_of
 from services.attendance.lists import ListRules
 from services.attendance.scanning import MARK_STANDS, is_of_another_day
 from services.attendance.state import MeetingList, Person, Place, Record, RecordSaid, Session
@@ -117,14 +118,13 @@ async def history_of(
     connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str
 ) -> list[answers.Said]:
     """All that was said of one person at one meeting, the oldest first, each with what had been so before."""
-    about = (
-        RECORD_SAID.c.session_id == session_id,
-        RECORD_SAID.c.meeting_id == meeting_id,
-        RECORD_SAID.c.person_id == person_id,
-    )
-    in_order = (RECORD_SAID.c.decided_at, RECORD_SAID.c.version, RECORD_SAID.c.source.collate("C"))
-    statement = sa.select(RECORD_SAID).where(*about).order_by(*in_order).limit(MOST_SAID)
-    found = rows_as(RecordSaid, await connection.execute(statement))
+    about = {"session_id": session_id, "meeting_id": meeting_id, "person_id": person_id}
+    kept = sa.select(RECORD_SAID).filter_by(**about).order_by(RECORD_SAID.c.decided_at).limit(MOST_SAID)
+    stands = sa.select(RECORD).filter_by(**about)
+    record = next(
+        iter(rows_as(Record, await connection.execute(stands))), None
+    )  # First: then no word falls in between.
+    found = words_of(record, rows_as(RecordSaid, await connection.execute(kept)))
     return [_said(one, before) for one, before in zip(found, [None, *found], strict=False)]
 
 

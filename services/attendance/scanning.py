@@ -53,14 +53,13 @@ def misfit(
 ) -> Misfit | None:
     """Why this code cannot have been read at this meeting, if so. While the meeting is not known, only what was read after it
     was heard of is."""
-    since = rules.scans_since(meeting) if meeting else None
-    until = min(heard_at, rules.scans_until(meeting)) if meeting else heard_at
-    told = f"scanned at {scanned_at.isoformat()}"
-    if scanned_at > heard_at + FUTURE_TOLERANCE:
-        return Misfit(ScanRule.CLOCK_AHEAD, since, until, f"{told}, heard at {heard_at.isoformat()}")
-    if meeting is None or not (rules.is_too_early(meeting, scanned_at) or rules.is_too_late(meeting, scanned_at)):
+    is_ahead = scanned_at > heard_at + FUTURE_TOLERANCE
+    if not is_ahead and (meeting is None or rules.fits(meeting, scanned_at)):
         return None
-    until = rules.scans_until(meeting)
+    since, until = (rules.scans_since(meeting), rules.scans_until(meeting)) if meeting else (None, heard_at)
+    told = f"scanned at {scanned_at.isoformat()}"
+    if is_ahead or meeting is None:
+        return Misfit(ScanRule.CLOCK_AHEAD, since, min(heard_at, until), f"{told}, heard at {heard_at.isoformat()}")
     lies = f"from {meeting.starts_at.isoformat()} to {meeting.ends_at.isoformat()}"
     detail = f"{told}, the meeting {meeting.meeting_id} is {lies}"
     other = meeting_at(session, scanned_at, rules)
@@ -74,7 +73,7 @@ def misfit(
 def meeting_at(session: Session | None, moment: dt.datetime, rules: ListRules) -> Meeting | None:
     """At which meeting of a session a code was read then: of several that may be, the one that it is nearest to."""
     meetings = session.meetings if session else ()
-    fitting = [one for one in meetings if not (rules.is_too_early(one, moment) or rules.is_too_late(one, moment))]
+    fitting = [one for one in meetings if rules.fits(one, moment)]
     return min(fitting, key=lambda one: (_away(one, moment), one.starts_at, one.meeting_id), default=None)
 
 

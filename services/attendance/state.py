@@ -27,7 +27,7 @@ from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionS
 from shared.contracts.selection import CityFact, TownOutcome, outcome_after
 from shared.events.envelope import Heard
 from shared.state.link_keys import link_key_of
-from shared.state.rows import FactRow, meta
+from shared.state.rows import FactRow, mapping, meta
 from shared.values import immutable
 
 
@@ -83,7 +83,10 @@ class Session(FactRow):
     state: SessionStanding
 
     def meeting(self, meeting_id: str) -> Meeting | None:
-        return next((meeting for meeting in self.meetings if meeting.meeting_id == meeting_id), None)
+        for meeting in self.meetings:
+            if meeting.meeting_id == meeting_id:
+                return meeting
+        return None
 
 
 @immutable
@@ -159,7 +162,9 @@ class Record(FactRow):
 
 @immutable
 class RecordSaid(Record):
-    """What was said of a person at a meeting once. All of it is kept: it explains what is so today."""
+    """What was said of a person at a meeting once, and explains what is so today: by others all of it, by us what stands no longer.
+
+    A code that is read writes one row, not two: what we said last is the record itself (`history.words_of`)."""
 
     KEY: ClassVar[tuple[str, ...]] = ("session_id", "meeting_id", "person_id", "source", "version")
 
@@ -262,7 +267,12 @@ def record_of(heard: Heard[PresenceFact]) -> Record:
 
 
 def record_said_of(heard: Heard[PresenceFact]) -> RecordSaid:
-    return RecordSaid(*meta(heard), *_said(heard.body))
+    return as_said(record_of(heard))
+
+
+def as_said(record: Record) -> RecordSaid:
+    """What a record says, as what was said once."""
+    return RecordSaid(*mapping(record).values())
 
 
 def _said(body: PresenceFact) -> tuple[Any, ...]:

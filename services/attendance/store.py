@@ -52,6 +52,7 @@ from shared.contracts.enrolment import (
     PlaceOffered,
 )
 from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
+from shared.contracts.model import Event
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -169,16 +170,13 @@ NUMBERS = "/certificates"
 _wanted = sa.func.unnest(sa.bindparam("sessions", type_=ARRAY(sa.Text()))).table_valued(
     sa.column("session_id", sa.Text), name="wanted"
 )
-_ENTER_SCOPE = (
+# A row that is there is locked by the conflict and stays as it is; rows are taken in the order in which they are given.
+_ENTER = (
     insert(SCOPE)
     .from_select(["session_id"], sa.select(_wanted.render_derived().c.session_id))
-    .on_conflict_do_nothing(index_elements=[SCOPE.c.session_id])
-)
-_LOCK = (
-    sa.select(SCOPE.c.session_id)
-    .where(any_of(SCOPE.c.session_id, "sessions"))
-    .order_by(SCOPE.c.session_id)
-    .with_for_update()
+    .on_conflict_do_update(
+        index_elements=[SCOPE.c.session_id], set_={"session_id": SCOPE.c.session_id}, where=sa.false()
+    )
 )
 _TOWNS_SAID = sa.select(TOWN_SAID).where(any_of(TOWN_SAID.c.city_id, "towns"))
 _SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
@@ -221,11 +219,13 @@ class _Touched:
     """In which certificates are stated."""
 
 
-_NUMBER_NOTHING = (
-    *(SessionDrafted, SessionScheduled, SessionRescheduled, SessionCancelled, SessionCompleted),
-    *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
-    *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
-    *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
+_NUMBER_NOTHING = frozenset[type[Event]](
+    (
+        *(SessionDrafted, SessionScheduled, SessionRescheduled, SessionCancelled, SessionCompleted),
+        *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
+        *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
+        *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
+    )
 )
 """Kinds by which no list closes and no certificate is stated. Whatever is not among them is taken to be able to do that."""
 
@@ -312,15 +312,14 @@ async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
 
 
 async def _enter(connection: AsyncConnection, scopes: list[str]) -> None:
-    await connection.execute(_ENTER_SCOPE, {"sessions": scopes})
-    await connection.execute(_LOCK, {"sessions": scopes})
+    await connection.execute(_ENTER, {"sessions": scopes})
 
 
 async def _may_number(connection: AsyncConnection, inputs: Inputs, sessions: list[str]) -> bool:
     """Whether a certificate may be issued, or is stated by somebody: then nobody else numbers any meanwhile.
 
     Scans and facts alone issue none where no list is closed. Asked when the sessions are ours: a list that was being closed is."""
-    if any(not isinstance(one, Heard) or not isinstance(one.body, _NUMBER_NOTHING) for one in inputs):
+    if any(not isinstance(one, Heard) or type(one.body) not in _NUMBER_NOTHING for one in inputs):
         return True
     return bool((await connection.execute(_HAVE_A_CLOSED_LIST, {"sessions": sessions})).scalar_one())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.enrolment import store, views
+from services.enrolment import store, tables, views
 from services.enrolment.api import app_of
 from services.enrolment.applying import DERIVE, MAKE
 from services.enrolment.handlers import DECIDE, DUE, REACT, Acting
@@ -34,7 +34,7 @@ def service_of(rules: EnrolmentRules) -> Service:
         ),
         own=("enrolment.events",),
         make=MAKE,
-        tables=store.TABLES,
+        tables=tables.TABLES,
         react=REACT,
         decide=DECIDE,
         due=DUE,

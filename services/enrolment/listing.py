@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.enrolment.answers import Session
 from services.enrolment.listed import AnsweredRequest, GivenReply, HeldRequest, OpenOffer, TownsPlaces
 from services.enrolment.state import begin_of
-from services.enrolment.store import CALL, PERSON, PLACE, SESSION, TOWN
 from services.enrolment.subjects import session_subject
+from services.enrolment.tables import CALL, PERSON, PLACE, SESSION, TOWN
 from shared.contracts import EVENTS
 from shared.contracts.enrolment import AskedFor, Basis, Standing
 from shared.contracts.planner import SessionStanding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
@@ -10,6 +11,8 @@ from shared.contracts.office import AboutAPlace as AskedByOffice
 from shared.contracts.office import OfficeDecision
 from shared.contracts.portal import AboutOnePlace, EnrolmentRequest, PeopleNominated, SubstitutionRequested
 from shared.state.working import Working
+
+_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 R = TypeVar("R", bound=EnrolmentRequest | OfficeDecision)
 
@@ -30,6 +33,16 @@ def survivor(working: Working, person_id: str) -> str:
     if row is None:
         return path[-1].into_id
     return max(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id
+
+
+def one_since(working: Working, person_id: str) -> dt.datetime:
+    """Since when it is known who somebody turned out to be: by the last word that leads there."""
+    last, stays = _BEFORE_ALL, survivor(working, person_id)
+    while person_id != stays:
+        row = working[Merged].get(person_id)
+        assert row is not None
+        last, person_id = max(last, row.heard_at), row.into_id
+    return last
 
 
 def closes_a_circle(working: Working, person_id: str) -> bool:

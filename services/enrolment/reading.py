@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.history import Became, Told, Unsaid, people_of
 from services.enrolment.statements import also_known_as, body_of, towns_named
-from services.enrolment.store import NOMINATION, PERSON, SOURCE, TOLD, UNSAID
 from services.enrolment.subjects import place_subject, session_subject, town_subject
+from services.enrolment.tables import NOMINATION, PERSON, SOURCE, TOLD, UNSAID
 from services.enrolment.why import Known, Parked, Stood
 from shared.books.parking import PARKED, stored
 from shared.books.parking import Parked as ParkedRecord

@@ -1,20 +1,20 @@
-"""Enrolment's tables, and the SQL for what a transaction loads. Only this file, views.py, listing.py,
-reading.py and pages/reading.py speak SQL."""
+"""The SQL for what a transaction loads. Only this file, views.py, listing.py, reading.py and pages/reading.py speak SQL."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.calling import calls_towns
 from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
-from services.enrolment.handlers import OF_TOWNS, is_acted_on
-from services.enrolment.history import Told, Unsaid, is_kept, key_of_told
-from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, SESSION_DECIDED
+from services.enrolment.handlers import OF_TOWNS
+from services.enrolment.history import Told, is_kept, key_of_told
+from services.enrolment.moments import OFFER_ENDS
+from services.enrolment.named import named_by
 from services.enrolment.nominating import nomination_id
 from services.enrolment.people import all_of_one
 from services.enrolment.state import (
@@ -23,7 +23,6 @@ from services.enrolment.state import (
     Line,
     Membership,
     Merged,
-    Need,
     Nomination,
     Person,
     Place,
@@ -31,118 +30,42 @@ from services.enrolment.state import (
     Session,
     Settled,
     Stage,
-    Topic,
     Town,
 )
 from services.enrolment.subjects import asked_for_by, place_subject, session_named, session_subject, subjects_of
+from services.enrolment.tables import (
+    CALL,
+    CORRECTION,
+    DECIDER,
+    IS_SETTLED,
+    LINE,
+    MEMBERSHIP,
+    MERGED,
+    NOMINATION,
+    PERSON,
+    PLACE,
+    RISK,
+    SESSION,
+    SETTLED,
+    SOURCE,
+    STAGE,
+    TOLD,
+    TOWN,
+)
 from shared.books.holding import load_held_about
-from shared.books.recovery import RECONCILE
-from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.directory import PersonMerged
 from shared.contracts.enrolment import PlaceFact, PlacesSettled, SessionMoment, Standing
 from shared.contracts.model import members
-from shared.contracts.office import (
-    CorrectionRequested,
-    ExtraPlaceRequested,
-    PriorityRequested,
-    RemovalLiftRequested,
-    RemovalRequested,
-)
-from shared.contracts.planner import (
-    SessionCancelled,
-    SessionCompleted,
-    SessionDrafted,
-    SessionFact,
-    SessionKind,
-    SessionRescheduled,
-    SessionScheduled,
-)
-from shared.contracts.portal import (
-    EnrolmentRequested,
-    OfferAnswered,
-    PeopleNominated,
-    ReplyGiven,
-    SubstitutionRequested,
-    WithdrawalRequested,
-)
-from shared.contracts.rules import StageOpened
-from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
+from shared.contracts.office import CorrectionRequested
+from shared.contracts.planner import SessionFact, SessionKind
+from shared.contracts.portal import PeopleNominated
 from shared.events.envelope import Heard
-from shared.postgres.database import KEPT, any_of, table_of
+from shared.postgres.database import any_of
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
-from shared.state.link_keys import LinkKey
 from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
-
-METADATA = sa.MetaData()
-
-STAGE = table_of(Stage, "stage", METADATA)
-TOPIC = table_of(Topic, "topic", METADATA)
-TOWN = table_of(Town, "town", METADATA)
-PERSON = table_of(Person, "person", METADATA)
-MERGED = table_of(Merged, "merged", METADATA, extra=[sa.Index("merged_into", "into_id")])
-MEMBERSHIP = table_of(Membership, "membership", METADATA, extra=[sa.Index("membership_city", "city_id")])
-NEED = table_of(Need, "need", METADATA, extra=[sa.Index("need_city", "city_id")])
-SESSION = table_of(
-    Session,
-    "session",
-    METADATA,
-    extra=[
-        sa.Index("session_city", "city_id"),
-        sa.Index("session_ends", "ends_at"),
-    ],
-)
-PLACE = table_of(
-    Place,
-    "place",
-    METADATA,
-    extra=[
-        sa.Index("place_person", "person_id"),
-        sa.CheckConstraint("state <> 'waitlisted' or queue is not null", name="place_waits_in_a_queue"),
-    ],
-)
-CORRECTION = table_of(Correction, "correction", METADATA)
-CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_city", "city_id")])
-NOMINATION = table_of(Nomination, "nomination", METADATA)
-LINE = table_of(Line, "line", METADATA)
-SETTLED = table_of(Settled, "settled", METADATA)
-RISK = table_of(Risk, "risk", METADATA)
-LINK_KEY = table_of(LinkKey, "link_key", METADATA)
-TOLD = table_of(Told, "told", METADATA, extra=[sa.Index("told_about", "about")])
-UNSAID = table_of(Unsaid, "unsaid", METADATA, schema=KEPT)
-sa.Index("unsaid_place", UNSAID.c.session_id, UNSAID.c.person_id)
-IS_SETTLED = sa.and_(
-    SETTLED.c.session_id == SESSION.c.session_id,
-    SETTLED.c.session_source == SESSION.c.source,
-    SETTLED.c.session_event_id == SESSION.c.event_id,
-    SETTLED.c.session_version == SESSION.c.version,
-)
-TABLES = {
-    Stage: STAGE,
-    Topic: TOPIC,
-    Town: TOWN,
-    Person: PERSON,
-    Merged: MERGED,
-    Membership: MEMBERSHIP,
-    Need: NEED,
-    Session: SESSION,
-    Place: PLACE,
-    Correction: CORRECTION,
-    Call: CALL,
-    Nomination: NOMINATION,
-    Line: LINE,
-    Settled: SETTLED,
-    Risk: RISK,
-    LinkKey: LINK_KEY,
-    Told: TOLD,
-    Unsaid: UNSAID,
-}
-
-SOURCE = "rollcall/enrolment"
-
-DECIDER = sa.Table("decider", METADATA, sa.Column("id", sa.Integer, primary_key=True), schema="kept")
-"""One row, locked first by every deciding transaction: a lock hierarchy deadlocks or cannot be obeyed."""
 
 _WITH_MOMENTS: tuple[type[Any], ...] = (*members(SessionFact), PlacesSettled, CorrectionRequested)
 """From which the moments of a session follow."""
@@ -225,78 +148,24 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
     Grows outwards once: events name towns, people and sessions; towns name their people; people name their sessions.
     """
-    cities, changed, people, sessions, asking, decided, registered, asked_in, stated = (set[str]() for _ in range(9))
-    asked_for, nominations = set[tuple[str, str]](), set[tuple[str, str]]()
-    merging, restated = set[str](), set[str]()
-    may_call = False
-    all_of_them = False
-    for one in inputs:
-        if isinstance(one, Due):
-            sessions.add(session_named(one.subject))
-            if one.kind in (NOMINATIONS_OPEN, RECONCILE):
-                stated.add(session_named(one.subject))
-            if one.kind == SESSION_DECIDED:
-                decided.add(session_named(one.subject))
-        elif is_acted_on(one):
-            match one.body:
-                case CityQualified() | CityNotSelected() | CityWithdrawn() as body:
-                    cities.add(body.city_id)
-                    changed.add(body.city_id)
-                case TeamMemberJoined() | TeamMemberLeft() as body:
-                    cities.add(body.city_id)
-                    people.add(body.person_id)
-                case PersonErased() as body:
-                    people.add(body.person_id)
-                    restated.add(body.person_id)
-                case PersonMerged() as body:
-                    merging |= {body.person_id, body.into_person_id}
-                    people |= merging
-                case PersonRegistered() as body:
-                    registered.add(body.person_id)
-                    restated.add(body.person_id)
-                case (
-                    SessionDrafted()
-                    | SessionScheduled()
-                    | SessionRescheduled()
-                    | SessionCancelled()
-                    | SessionCompleted() as body
-                ):
-                    sessions.add(body.session_id)
-                    stated.add(body.session_id)
-                    cities.add(body.city_id)
-                    may_call = may_call or body.nominations_until is not None
-                case StageOpened():
-                    all_of_them = True
-                case EnrolmentRequested() as body:
-                    asked_in.add(body.session_id)
-                    asking.add(body.person_id)
-                    asked_for.add((body.session_id, body.person_id))
-                case WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
-                    sessions.add(body.session_id)
-                    asking.add(body.person_id)
-                case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested() as body:
-                    sessions.add(body.session_id)
-                    asking.add(body.person_id)
-                case CorrectionRequested() as body:
-                    sessions.add(body.session_id)
-                    stated.add(body.session_id)
-                case PeopleNominated() as body:
-                    sessions.add(body.session_id)
-                    asking |= set(body.people)
-                    nominations.add((body.session_id, nomination_id(one.source, one.event_id)))
-                case SubstitutionRequested() as body:
-                    sessions.add(body.session_id)
-                    asking |= {body.leaves, body.comes}
-                case never:
-                    assert_never(never)
+    named = named_by(inputs)
+    cities, people, sessions, asked_in, stated = (
+        named.cities,
+        named.people,
+        named.sessions,
+        named.asked_in,
+        named.stated,
+    )
+    asking, asked_for, nominations, merging = named.asking, named.asked_for, named.nominations, named.merging
+    changed, may_call, all_of_them = named.changed, named.may_call, named.all_of_them
     await load_derived(reads, working, inputs)
     woken = False
-    if restated:
-        load_held_about(reads, working, subjects_of((), registered))
+    if named.restated:
+        load_held_about(reads, working, subjects_of((), named.registered))
         await reads.run()
         woken = any(working[Held])
         # Whoever had gone into somebody else is on their own again.
-        merging |= {row.person_id for row in working[Merged] if row.person_id in restated}
+        merging |= {row.person_id for row in working[Merged] if row.person_id in named.restated}
         people |= merging
     if not (cities or people or sessions or asked_in or all_of_them or woken):
         return
@@ -347,9 +216,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if people:
         sessions |= {place.session_id for place in working[Place]}
     asked_in -= sessions
-    named = sessions | asked_in
-    which = {"named": sorted(named), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
-    reads.rows(working[Session], _SESSIONS, which, *_in_question(named, cities, all_of_them, since))
+    looked_at = sessions | asked_in
+    which = {"named": sorted(looked_at), "cities": sorted(cities), "all_of_them": all_of_them, "since": since}
+    reads.rows(working[Session], _SESSIONS, which, *_in_question(looked_at, cities, all_of_them, since))
     if asked_in:
         await _load_asked_in(reads, working, asked_in, asked_for)
     await reads.run()
@@ -379,7 +248,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     }
     reads.by_key(working[Nomination], NOMINATION, nominations)
     reads.by_key(working[Line], LINE, {(session_id,) for session_id in sessions | asked_in})
-    reads.by_key(working[Risk], RISK, {(session_id,) for session_id in decided})
+    reads.by_key(working[Risk], RISK, {(session_id,) for session_id in named.decided})
     await reads.run()
     on_offer = (place for place in working[Place] if place.offered_until is not None)
     offers = {(OFFER_ENDS, place_subject(place.session_id, place.person_id)) for place in on_offer}
@@ -413,11 +282,14 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     told = {
         one.body.session_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact))
     }
-    reads.by_key(working[Session], SESSION, {(session_id,) for session_id in told - named})
+    reads.by_key(working[Session], SESSION, {(session_id,) for session_id in told - looked_at})
     _load_elsewhere(reads, working, people, cities, since)
     await reads.run()
     of_teams = {member.person_id for member in working[Membership]}
     unlooked = all_of_one(merged, of_teams) - of_teams - people
+    if len(inputs) > 1 and any(isinstance(one, Heard) and isinstance(one.body, members(SessionFact)) for one in inputs):
+        # Whom one of these brings in with a team, the next may look at anew: for another town, or on other days.
+        unlooked |= of_teams - people
     if unlooked:
         about = {"people": sorted(unlooked), "cities": [], "asking": []}
         reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", unlooked))

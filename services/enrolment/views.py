@@ -25,7 +25,7 @@ from services.enrolment.answers import (
 )
 from services.enrolment.doubles import Entered, likely_doubles
 from services.enrolment.state import in_line
-from services.enrolment.store import (
+from services.enrolment.tables import (
     CALL,
     CORRECTION,
     IS_SETTLED,

@@ -33,6 +33,7 @@ SERVICE = Service(
     ),
     decisions=("programme.rules", "programme.sessions", "enrolment.events"),
     own=("notifications.events", "notifications.keys"),
+    patience={"enrolment.events": 0.025},  # So that what many are told is planned, claimed and settled together.
     make=MAKE,
     tables=TABLES,
     derive={**DERIVE, Answered: derive_nominated},

@@ -24,6 +24,7 @@ from services.notifications.ledger import (
 )
 from services.notifications.suppressing import Suppression
 from services.notifications.untold import Difference, Truth
+from services.notifications.urgency import priority_of, settles_until
 from shared.contracts.model import Language
 from shared.contracts.notifications import (
     AddressReleased,
@@ -106,12 +107,17 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
     if found is None or not tells or not found.can_be_told:
         _close(working, notice)  # Found again as soon as it is a difference, or as what it waits for is known.
         return None
+    priority = priority_of(found, told, truth, working.now)
+    if settles := settles_until(notice, found, told, truth, working.now):
+        working[OpenNotice].put(replace(notice, next_attempt_at=settles, priority=priority))
+        return None
     at_this_address = notice.content is not None and is_the_same(notice.content.mailbox, truth.to.mailbox)
     claimed = replace(
         _with(notice, told, found, truth),
         stated_at=notice.stated_at if notice.doubts else working.now,
         tried_since=notice.tried_since if at_this_address and notice.tried_since else working.now,
         made_of=truth.to.made_of,
+        priority=priority,
         attempts=notice.attempts + 1,
         lease=lease,
         lease_until=working.now + dt.timedelta(seconds=terms.lease_seconds),

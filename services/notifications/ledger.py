@@ -144,6 +144,8 @@ class OpenNotice(Row):
     notice_id: str
     planned_at: dt.datetime
     next_attempt_at: dt.datetime
+    priority: int
+    """Which leave first (`urgency.py`)."""
     kind: str | None
     language: Language | None
     sequence: int

@@ -15,6 +15,7 @@ from services.notifications.letters import WrittenMail
 from services.notifications.messages import Writing
 from services.notifications.tables import Pair
 from services.notifications.untold import Truth
+from services.notifications.urgency import Priority
 from services.notifications.writing import Writer
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience
@@ -60,7 +61,12 @@ def would_send(
 
 def planned(pair: Pair, now: dt.datetime) -> OpenNotice:
     """A notice that nobody has planned."""
-    nothing = dict.fromkeys(fields_of(OpenNotice)) | {"sequence": 0, "attempts": 0, "doubts": 0}
+    nothing = dict.fromkeys(fields_of(OpenNotice)) | {
+        "priority": int(Priority.USUAL),
+        "sequence": 0,
+        "attempts": 0,
+        "doubts": 0,
+    }
     ids = {"recipient": pair[0], "about": pair[1], "notice_id": PREVIEW, "planned_at": now, "next_attempt_at": now}
     return OpenNotice(**(nothing | ids))  # type: ignore[arg-type]
 

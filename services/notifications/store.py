@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.differences import Queue
 from services.notifications.keys import SigningKey
 from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
@@ -32,6 +33,7 @@ from services.notifications.tables import (
     NOTICE,
     NOW,
     OPEN,
+    OPEN_SUBJECT,
     PERSON,
     PLACE,
     PLACE_SAID,
@@ -46,6 +48,7 @@ from services.notifications.tables import (
 )
 from services.notifications.towns import PROGRAMME_ZONE, Nominated
 from services.notifications.untold import Addressee, Truth
+from services.notifications.urgency import Priority
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, PlaceState
 from shared.contracts.notifications import Audience, Mutable, NoticeOutcome
@@ -59,8 +62,6 @@ from shared.state.rows import Loaded, Rows, loaded_by
 from shared.state.working import Working
 
 LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-METADATA = TOLD.metadata
-"""The tables of this service, for whoever compares them with what was migrated."""
 
 # --- keys of links -------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ _is_alone = ~sa.exists().where(
 def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
     due = (
         sa.select(OPEN)
-        .where(_is_due, is_of(kind.name), _is_alone)
+        .where(_is_due, is_of(kind.name), OPEN.c.priority == sa.bindparam("priority", type_=sa.BigInteger), _is_alone)
         .order_by(OPEN.c.next_attempt_at)
         .limit(MOST)
         .with_for_update(skip_locked=True)
@@ -193,30 +194,54 @@ def _addressee(
 
 
 _CLAIM = {subject: _claim(kind) for subject, kind in KINDS.items()}
-_DUE = sa.select(*(sa.exists().where(_is_due, is_of(name)) for name in Subject))
+_subject = (
+    sa.func.unnest(sa.cast(list(map(str, Subject)), sa.ARRAY(sa.Text())))
+    .table_valued(sa.column("value", sa.Text), name="subject")
+    .render_derived()
+)
+_priority = (
+    sa.func.unnest(sa.cast(list(map(int, Priority)), sa.ARRAY(sa.BigInteger())))
+    .table_valued(sa.column("value", sa.BigInteger), name="its_priority")
+    .render_derived()
+)
+_longest = (
+    sa.select(OPEN.c.next_attempt_at)
+    .where(_is_due, _subject.c.value == OPEN_SUBJECT, OPEN.c.priority == _priority.c.value)
+    .order_by(OPEN.c.next_attempt_at)
+    .limit(1)
+    .lateral("longest")
+)
+_DUE = (
+    sa.select(_subject.c.value, _priority.c.value, _longest.c.next_attempt_at)
+    .select_from(_subject.join(_priority, sa.true()).join(_longest, sa.true()))
+    .order_by(_longest.c.next_attempt_at)
+)
 
 
-async def due(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> set[Subject]:
-    """The kinds of which there is anything to take; `under_way` as in `take`."""
-    found = (await connection.execute(_DUE, {"now": now, "under_way": sorted(under_way)})).one()
-    return {subject for subject, is_due in zip(Subject, found, strict=True) if is_due}
+async def due(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> list[Queue]:
+    """The queues in which there is anything to take, beginning with what has been due for longest; `under_way` as in `take`."""
+    rows = await connection.execute(_DUE, {"now": now, "under_way": sorted(under_way)})
+    return [(Priority(priority), Subject(subject)) for subject, priority, _ in rows]
 
 
 async def take(
     connection: AsyncConnection,
     working: Working,
-    subject: Subject,
+    queue: Queue,
     *,
     most: int,
     under_way: Collection[str],
     rules: Rules,
 ) -> list[tuple[OpenNotice, Truth]]:
-    """Loads and locks open notices of a kind that are due, with the truth about them; what others are taking is left to them.
+    """Loads and locks open notices of a kind and priority that are due, with the truth about them; what others are taking is left to them.
 
     A lease that ran out stands for a holder who is gone, but for those that this process knows to be `under_way`.
     """
     taken: list[tuple[OpenNotice, Truth]] = []
-    parameters = {"now": working.now, "most": most, "under_way": sorted(under_way)} | rules.parameters()
+    priority, subject = queue
+    kind = KINDS[subject]
+    of_queue = {"priority": int(priority), "most": most, "under_way": sorted(under_way)}
+    parameters = {"now": working.now} | of_queue | rules.parameters()
     for row in await connection.execute(_CLAIM[subject], parameters):
         reading = Reading(row)
         notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
@@ -227,8 +252,8 @@ async def take(
         working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
         working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
         working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
-        matter = KINDS[subject].read(reading, rules)
-        taken.append((notice, Truth(matter, to)))
+        matter = kind.read(reading, rules)
+        taken.append((notice, Truth(matter, to, rules.settling * kind.settles, kind.may_wait)))
     return taken
 
 

@@ -105,7 +105,7 @@ OPEN = table_of(
     METADATA,
     schema=KEPT,
     extra=[
-        sa.Index("open_notice_next", sa.text("split_part(about, '/', 1)"), "next_attempt_at"),
+        sa.Index("open_notice_next", sa.text("split_part(about, '/', 1)"), "priority", "next_attempt_at"),
         sa.Index("open_notice_leased", "recipient", postgresql_where=sa.text("lease is not null")),
         sa.UniqueConstraint("notice_id", name="open_notice_id"),
         sa.CheckConstraint("(lease is null) = (lease_until is null)", name="open_notice_lease_has_an_end"),

@@ -135,6 +135,10 @@ class Truth:
 
     matter: Matter
     to: Addressee
+    settling: dt.timedelta = dt.timedelta()
+    """How long what is found settles before it is told, unless it is urgent."""
+    may_wait: bool = False
+    """Whether every other mail goes first."""
 
     @property
     def waits_for(self) -> str | None:

@@ -7,8 +7,10 @@ doubt there.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -32,6 +34,7 @@ from shared.settings import ConsumerLimits
 log = structlog.get_logger()
 
 OWN_SECONDS = 1.0
+MOST_MS = 1_000_000
 
 Hear = Callable[[Sequence[Batch], Sequence[Sequence[Read]]], Any]
 
@@ -53,8 +56,9 @@ class Lane:
         limits: ConsumerLimits,
         replica: str | None,
         gate: asyncio.Event | None,
+        patience: Mapping[str, float] | None = None,
     ) -> None:
-        """`gate`: streams that are not our own wait for it."""
+        """`gate`: streams that are not our own wait for it. `patience`: for how many seconds the next words of a stream may wait."""
         self.name = name
         self.streams = tuple(streams)
         self.tasks: list[asyncio.Task[None]] = []
@@ -65,8 +69,9 @@ class Lane:
         self._hear = hear
         self._limits = limits
         self._gate = gate
-        self._own_again_at: float | None = None
-        """When our own words are fetched again; None: they are being fetched."""
+        self._patience = {**(patience or {}), **dict.fromkeys(own, OWN_SECONDS)}
+        self._again_at: dict[str, float] = {}
+        """When the streams are fetched again that rest."""
         self._writing: asyncio.Task[None] | None = None
         self._backoff = Backoff(limits.backoff_first_seconds, limits.backoff_most_seconds)
         self.positions = Positions()
@@ -131,10 +136,9 @@ class Lane:
         """
         limits = self._limits
         try:
-            if self._own_again_at is not None and time.monotonic() >= self._own_again_at:
-                self._own_again_at = None
-                self.positioning.resume(self._own)
-            fetched = await consumer.getmany(timeout_ms=limits.poll_ms, max_records=limits.batch_records)
+            self._resume()
+            wait_ms = min(limits.poll_ms, self._rest_ms())
+            fetched = await consumer.getmany(timeout_ms=wait_ms, max_records=limits.batch_records)
             return list(fetched.values())
         except ConsumerStoppedError:
             raise
@@ -154,7 +158,7 @@ class Lane:
         telemetry.RECORDS.labels(self._service, self.name).inc(sum(map(len, parts)))
         if len(fetched) != len(parts):
             self.positioning.wake()
-        self._leave_ourselves(fetched)
+        self._rest(fetched)
         return KafkaMessage(
             body=fetched,
             raw_message=parts[0],  # FastStream looks at one for the name of the topic.
@@ -178,13 +182,42 @@ class Lane:
         self._writing = asyncio.create_task(self._write(fetched, decoded))
         await asyncio.sleep(0)  # Lets the write leave before the next batch is decoded; otherwise nothing overlaps.
 
-    def _leave_ourselves(self, fetched: Sequence[Fetched]) -> None:
-        """Once all that was said before is known nobody waits for our own words, and as they come they would cost a fetch and half a
-        transaction each: whenever some came, no more are fetched for a second. Of a full batch of them there is more."""
-        own = sum(len(one.batch.records) for one in fetched if one.batch.partition.stream in self._own)
-        if self._gate is not None and self._gate.is_set() and 0 < own < self._limits.batch_records:
-            self.positioning.rest(self._own)
-            self._own_again_at = time.monotonic() + OWN_SECONDS
+    def _rest(self, fetched: Sequence[Fetched]) -> None:
+        """Once all that was said before is known nobody waits for our own words, nor for those a service is patient about, and as they come
+        they would cost a fetch and a transaction each: whenever some came, no more of that stream are fetched for a while. Of a full
+        batch there is more."""
+        if self._gate is None or not self._gate.is_set():
+            return
+        came = Counter[str]()
+        for one in fetched:
+            came[one.batch.partition.stream] += len(one.batch.records)
+        for stream, number in came.items():
+            # What lies here unread of others' words would keep everything else from being fetched.
+            unread = number if stream in self._own else came.total()
+            if stream in self._patience and unread < self._limits.batch_records:
+                self.positioning.rest([stream])
+                self._again_at[stream] = time.monotonic() + self._patience[stream]
+        self._bound_wait()
+
+    def _resume(self) -> None:
+        now = time.monotonic()
+        rested = [stream for stream, again_at in self._again_at.items() if now >= again_at]
+        if rested:
+            for stream in rested:
+                del self._again_at[stream]
+            self.positioning.resume(rested)
+            self._bound_wait()
+
+    def _rest_ms(self) -> int:
+        """Until the next stream is read again."""
+        first = min(self._again_at.values(), default=math.inf)
+        return MOST_MS if first == math.inf else max(0, math.ceil(1000 * (first - time.monotonic())))
+
+    def _bound_wait(self) -> None:
+        """A fetch that is under way cannot be told of a stream that is read again: it ends when that is due."""
+        consumer = self.positioning.consumer()
+        if consumer is not None:
+            fetching.answer_by(consumer, min(self._again_at.values(), default=None))
 
     def _read(self, batch: Batch) -> list[Read]:
         if batch.partition.stream in self._own:

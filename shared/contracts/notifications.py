@@ -37,6 +37,11 @@ class _OfSession(Part):
         """When it is over, as told."""
         return max(meeting.ends_at for meeting in self.meetings)
 
+    @property
+    def needed_at(self) -> dt.datetime:
+        """When whoever was told has to act on it, at the latest."""
+        return min(meeting.starts_at for meeting in self.meetings)
+
 
 class SessionTold(_OfSession):
     """When and where a session is."""
@@ -65,6 +70,10 @@ class OfferTold(_OfSession):
     offered_until: Moment
     """Until when it may be accepted, as told."""
 
+    @property
+    def needed_at(self) -> dt.datetime:
+        return min(super().needed_at, self.offered_until)
+
 
 class RefusalTold(_OfSession):
     """That a request for a place in it was refused, and why."""
@@ -88,6 +97,10 @@ class CallTold(_OfSession):
     @property
     def until(self) -> dt.datetime:
         return self.nominate_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return min(super().needed_at, self.nominate_until)
 
 
 class RiskTold(_OfSession):
@@ -133,6 +146,10 @@ class MessageTold(_OfNoSession):
 
     @property
     def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
         return self.useful_until
 
 

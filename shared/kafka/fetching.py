@@ -1,13 +1,14 @@
 """Fetching from Kafka within limits: what lies unread, what is unpacked and what is handed on are bounded in bytes.
 
 aiokafka bounds records by number alone, unpacks a batch whole, and fetches more of every partition that nobody reads yet. Its
-fetcher is replaced by one that differs in these three things, and in a fourth: a batch that cannot be read is set aside as one
-record, while its own would be tried for ever.
+fetcher is replaced by one that differs in these three things, and in two more: a batch that cannot be read is set aside as one
+record, while its own would be tried for ever; and it fetches in sessions (`sessions.py`), while its own names every partition each time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 import time
 from collections import OrderedDict
@@ -21,6 +22,7 @@ from aiokafka.errors import CorruptRecordException
 
 from shared.events.envelope import Reason
 from shared.events.oversized import CutRecord
+from shared.kafka.sessions import InSessions
 from shared.kafka.unpacking import Batch, Pause
 from shared.settings import ConsumerLimits
 
@@ -44,6 +46,11 @@ def install(limits: ConsumerLimits) -> None:
     fetcher.MemoryRecords = _Records
     fetcher.PartitionRecords = _PartitionRecords
     fetcher.FetchResult = _Fetched
+
+
+def answer_by(one: Any, moment: float | None) -> None:
+    """By when this consumer's fetches come back with what there is, by `time.monotonic`; None: after their usual wait."""
+    one._fetcher.answer_by = moment
 
 
 class _Records:
@@ -192,10 +199,18 @@ class BoundedFetcher(fetcher.Fetcher):  # type: ignore[misc]
     """aiokafka's fetcher, bounded in bytes."""
 
     _asked: tuple[TopicPartition, ...] = ()
+    answer_by: float | None = None
+
+    def __init__(self, client: Any, *others: Any, **how: Any) -> None:
+        super().__init__(InSessions(client), *others, **how)
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
         """Fetches nothing while enough lies here unread."""
         fetches, *others = super()._get_actions_per_node(assignment)
+        if self.answer_by is not None:
+            left_ms = max(0, math.ceil(1000 * (self.answer_by - time.monotonic())))
+            for _, request in fetches:
+                request._max_wait_ms = min(request._max_wait_ms, left_ms)
         unread = sum(
             found.size_in_bytes
             for tp, found in self._records.items()

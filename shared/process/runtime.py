@@ -136,6 +136,7 @@ class Runtime:
                 hear=self.decider.hear,
                 limits=smaller,
                 gate=self.own_heard,
+                patience=service.patience,
                 **common,
             )
         ]

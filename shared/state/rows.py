@@ -128,7 +128,8 @@ class Rows(Generic[R]):
 
     def put(self, row: R) -> None:
         key = self.key(row)
-        if self._rows.get(key) != row:
+        old = self._rows.get(key)
+        if old is None or old != row:
             self._set(key, row)
             self._changed[key] = row
 

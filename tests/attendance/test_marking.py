@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.attendance.history import words_of
 from services.attendance.state import MeetingList, Record, RecordSaid
 from shared.contracts.attendance import AttendanceCorrected, Method, Presence, Role
 from shared.contracts.enrolment import WithdrawalReason
@@ -279,12 +280,28 @@ def test_the_history_has_every_word_with_who_said_it() -> None:
     desk.pass_to(CLOSES)
     desk.hear(correction("jan", "present", at=LATER, by="second"))
 
-    said = sorted(desk.mind[RecordSaid].where("person_id", "jan"), key=lambda one: one.version)
+    said = words_of(desk.record("jan"), desk.mind[RecordSaid].where("person_id", "jan"))
 
     assert [(one.state, one.decided_by, one.corrected) for one in said] == [
         (Presence.EXCUSED, "office", False),
         (Presence.PRESENT, "second", True),
     ]
+
+
+def test_a_word_of_ours_is_kept_also_if_it_is_heard_behind_a_newer_one() -> None:
+    desk = opened(scan("anna"), correction("jan", "excused", at=CLOSES - HOUR, by="office"))
+    desk.pass_to(CLOSES)
+    desk.hear(correction("jan", "present", at=LATER, by="second"))
+    again = Desk()
+
+    for one in reversed([one for one in desk.own_facts() if one.subject.endswith("/jan")]):
+        again.hear(one, quiet=True)
+
+    kept = again.mind[RecordSaid].where("person_id", "jan")
+    assert words_of(again.record("jan"), kept) == words_of(
+        desk.record("jan"), desk.mind[RecordSaid].where("person_id", "jan")
+    )
+    assert len(kept) == 1
 
 
 def test_that_nothing_is_known_of_somebody_can_be_said_too_and_stands() -> None:

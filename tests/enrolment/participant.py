@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.api import app_of
 from services.enrolment.app import SERVICE
 from services.enrolment.settings import EnrolmentSettings
@@ -123,15 +123,15 @@ class Participant:
 
     async def standing(self, person: str = "anna") -> Standing:
         async with self.runtime.engine.connect() as connection:
-            place = sa.select(store.PLACE.c.state).where(store.PLACE.c.person_id == person)
+            place = sa.select(tables.PLACE.c.state).where(tables.PLACE.c.person_id == person)
             return Standing((await connection.execute(place)).scalar_one())
 
     async def everything(self) -> dict[str, list[Any]]:
         """Every row there is, for comparison before and after."""
-        tables = [*store.TABLES.values(), JOURNAL]
+        kept = [*tables.TABLES.values(), JOURNAL]
         async with self.runtime.engine.connect() as connection:
             return {
-                str(table): sorted(map(tuple, await connection.execute(sa.select(table))), key=repr) for table in tables
+                str(table): sorted(map(tuple, await connection.execute(sa.select(table))), key=repr) for table in kept
             }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.enrolment import store
+from services.enrolment import tables
 from shared.books.parking import PARKED
 from shared.books.recovery import RECOVERY
 from shared.books.watermark import is_heard
@@ -46,14 +46,14 @@ async def rows(world: Any, table: sa.Table, *where: Any) -> list[Any]:
 
 
 async def known(world: Any, city_id: str, name: str | None = None) -> bool:
-    found = await rows(world, store.TOWN, store.TOWN.c.city_id == city_id)
+    found = await rows(world, tables.TOWN, tables.TOWN.c.city_id == city_id)
     return bool(found) and (name is None or found[0].name == name)
 
 
 async def snapshot(world: Any) -> dict[str, list[Any]]:
     """Every row that matters, for comparison before and after."""
-    tables = [*store.TABLES.values(), JOURNAL, OUTBOX]
-    return {table.name: sorted(map(tuple, await rows(world, table)), key=repr) for table in tables}
+    kept = [*tables.TABLES.values(), JOURNAL, OUTBOX]
+    return {table.name: sorted(map(tuple, await rows(world, table)), key=repr) for table in kept}
 
 
 def training(
@@ -84,7 +84,7 @@ def programme(city_id: str, people: list[str], session_id: str) -> list[Message]
 
 
 async def enrolled(world: Any, session_id: str) -> int:
-    found = await rows(world, store.PLACE, store.PLACE.c.session_id == session_id, store.PLACE.c.state == "enrolled")
+    found = await rows(world, tables.PLACE, tables.PLACE.c.session_id == session_id, tables.PLACE.c.state == "enrolled")
     return len(found)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from services.enrolment import store
+import pytest
+
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
-from services.enrolment.store import CALL, NOMINATION, PLACE
+from services.enrolment.tables import CALL, NOMINATION, PLACE
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import NominationMode, PeopleNominated, SubstitutionRequested
 from shared.contracts.selection import CityWithdrawn
@@ -30,6 +32,7 @@ def for_several_towns(session_id: str, town: str) -> Any:
     return training(session_id, town, kind=SessionKind.IN_DEPTH, capacity=2, **terms)
 
 
+@pytest.mark.long
 async def test_what_towns_ask_is_decided_once_and_a_rebuild_comes_to_the_same(world: Make) -> None:
     here = await world(SERVICE)
     town, session_id, late = fresh("town"), fresh("session"), fresh("person")
@@ -77,4 +80,4 @@ async def test_what_towns_ask_is_decided_once_and_a_rebuild_comes_to_the_same(wo
 
         report = await compare(SERVICE, here.settings)
         assert (report.different_rows, report.differences) == (0, [])
-        assert report.rows[store.NOMINATION.name] >= 1
+        assert report.rows[tables.NOMINATION.name] >= 1

@@ -9,7 +9,7 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from shared.books import holding
 from shared.books.parking import PARKED, SKIPPED
@@ -156,7 +156,7 @@ async def test_an_erasure_gives_the_seat_to_whoever_waits_and_passes_over_nobody
         )
         await here.publish(message(PersonErased(person_id=people[0])))
         await eventually(lambda: said_and_sent(here, session, 6), what="two out, one promoted")
-    places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    places = await rows(here, tables.PLACE, tables.PLACE.c.session_id == session)
     assert {row.person_id: (row.state, row.reason) for row in places} == {
         people[0]: ("withdrawn", "person_erased"),
         waiting: ("withdrawn", "person_erased"),
@@ -201,6 +201,7 @@ async def test_the_same_input_a_second_time_changes_no_row(world: Make) -> None:
         assert await snapshot(here) == before
 
 
+@pytest.mark.long
 async def test_a_database_that_lost_everything_says_nothing_twice(world: Make) -> None:
     """Restored from the oldest backup there is: what was said before is heard first, then what it answered."""
     first = await world(SERVICE)
@@ -257,7 +258,7 @@ async def test_a_partition_whose_watermark_has_another_fingerprint_is_heard_from
         await eventually(lambda: known(here, town))
         await settled(here)
     async with here.engine.begin() as connection:
-        await connection.execute(sa.delete(store.TOWN))
+        await connection.execute(sa.delete(tables.TOWN))
         await connection.execute(
             sa.update(WATERMARK)
             .where(WATERMARK.c.stream == stream, WATERMARK.c.partition == partition)
@@ -275,7 +276,7 @@ async def test_a_watermark_beyond_the_end_of_the_log_is_heard_from_its_start(wor
         await eventually(lambda: known(here, town))
         await settled(here)
     async with here.engine.begin() as connection:
-        await connection.execute(sa.delete(store.TOWN))
+        await connection.execute(sa.delete(tables.TOWN))
         await connection.execute(
             sa.update(WATERMARK)
             .where(WATERMARK.c.stream == stream, WATERMARK.c.partition == partition)
@@ -303,5 +304,5 @@ async def test_a_held_request_is_refused_once_its_time_has_come(world: Make) -> 
     async with here.running():
         await here.publish(message(EnrolmentRequested(session_id=session, person_id=person)))
         await eventually(lambda: rows(here, JOURNAL, JOURNAL.c.key == session), what="the refusal")
-    (place,) = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    (place,) = await rows(here, tables.PLACE, tables.PLACE.c.session_id == session)
     assert place.refusal == "never_known"

@@ -151,6 +151,7 @@ async def test_a_request_for_a_second_place_at_the_same_time_says_in_which_sessi
     assert [(one["state"], one["refusal"]) for one in roster.json()] == [("none", "overlaps")]
 
 
+@pytest.mark.long
 async def test_a_rebuild_comes_to_what_the_office_has_decided_and_to_who_is_elsewhere(world: Make) -> None:
     one, other, town = fresh("session"), fresh("session"), fresh("town")
     people = [fresh("person") for _ in range(3)]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.enrolment import views
 from services.enrolment.app import SERVICE
-from services.enrolment.store import PLACE, SETTLED
+from services.enrolment.tables import PLACE, SETTLED
 from shared.contracts import Event
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested

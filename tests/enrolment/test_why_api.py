@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.enrolment.app import SERVICE
-from services.enrolment.store import TOLD
+from services.enrolment.tables import TOLD
 from shared.contracts.directory import PersonErased, PersonMerged
 from shared.contracts.planner import SessionRescheduled
 from shared.outbox.journal import JOURNAL
@@ -236,6 +236,7 @@ async def test_what_is_listed_of_a_session_that_is_not_known_is_not_there(here: 
 # --- rebuilt --------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_what_others_said_is_the_same_in_a_rebuild(world: Make) -> None:
     here = await world(SERVICE)
     town, anna, ahead = fresh("town"), fresh("anna"), fresh("session")

@@ -13,7 +13,7 @@ import httpx
 import sqlalchemy as sa
 from aiokafka import AIOKafkaProducer
 
-from services.enrolment import store
+from services.enrolment import tables
 from shared.books.parking import PARKED
 from shared.books.recovery import HEARD_AGAIN, RECOVERY
 from shared.contracts.directory import PersonRegistered
@@ -287,7 +287,7 @@ class Enrolment(System):
         return len(entries) >= sum(map(len, work.said.values())) + len(work.sessions)
 
     async def _is_named(self, work: Work) -> bool:
-        rows = await self.around.rows(store.TOWN.c.name, store.TOWN.c.city_id == work.town)
+        rows = await self.around.rows(tables.TOWN.c.name, tables.TOWN.c.city_id == work.town)
         return [row.name for row in rows] == [work.name]
 
     async def check(self, *works: Work) -> None:
@@ -300,12 +300,12 @@ class Enrolment(System):
             expected = {f"session/{session}/person/{person}": types for (session, person), types in work.said.items()}
             expected |= {f"session/{session}/places": [SETTLED] for session in work.sessions}
             assert by_subject == expected
-            places = await self.around.rows(store.PLACE, store.PLACE.c.session_id.in_(work.sessions))
+            places = await self.around.rows(tables.PLACE, tables.PLACE.c.session_id.in_(work.sessions))
             assert {(row.session_id, row.person_id): row.state for row in places} == {
                 place: STANDING[types[-1]] for place, types in work.said.items()
             }
-            needs = await self.around.rows(store.NEED, store.NEED.c.need_id == work.id("need"))
-            people = await self.around.rows(store.PERSON, store.PERSON.c.person_id.in_(work.people))
+            needs = await self.around.rows(tables.NEED, tables.NEED.c.need_id == work.id("need"))
+            people = await self.around.rows(tables.PERSON, tables.PERSON.c.person_id.in_(work.people))
             assert (len(needs), sorted(row.given_name for row in people)) == (1, ["A", "A", "A"])
 
     async def check_whole(self) -> None:

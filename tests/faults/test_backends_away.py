@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from deploy.embedded import ports
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Postgres
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from shared.contracts.selection import CityQualified
 from shared.events.streams import create_streams
@@ -54,7 +54,7 @@ class Backends:
         engine = create_async_engine(self.settings.database_url.get_secret_value())
         try:
             async with engine.connect() as connection:
-                found = await connection.execute(sa.select(store.TOWN.c.name).where(store.TOWN.c.city_id == city_id))
+                found = await connection.execute(sa.select(tables.TOWN.c.name).where(tables.TOWN.c.city_id == city_id))
                 return found.first() is not None
         finally:
             await engine.dispose()

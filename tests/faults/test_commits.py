@@ -16,7 +16,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.api import app_of
 from services.enrolment.app import SERVICE
 from shared.contracts.enrolment import ParticipantEnrolled
@@ -35,6 +35,8 @@ from tests.notifications.building import contact, person, place, session, topic,
 from tests.notifications.building import settled as places_settled
 from tests.notifications.office import Office
 from tests.notifications.office import settled as notices_settled
+
+pytestmark = pytest.mark.long
 
 WHERE = pytest.mark.parametrize("arrives", [True, False], ids=["answer lost", "never arrived"])
 
@@ -97,7 +99,7 @@ async def test_the_fact_lanes_commit(behind: Surroundings, arrives: bool) -> Non
         await asyncio.wait_for(cut.done.wait(), 180)
         await settled(here)
         await balanced(runtime)
-    known = Counter(row.need_id for row in await rows(here, store.NEED) if row.need_id in needs)
+    known = Counter(row.need_id for row in await rows(here, tables.NEED) if row.need_id in needs)
     assert known == Counter(needs)
 
 
@@ -167,7 +169,7 @@ async def test_the_relays_acknowledgement(behind: Surroundings, arrives: bool) -
     }
     # Sent again because nobody knew: the same fact with the same id, which every reader absorbs.
     assert len(set(sent)) == 4
-    places = await rows(here, store.PLACE, store.PLACE.c.session_id == session_id)
+    places = await rows(here, tables.PLACE, tables.PLACE.c.session_id == session_id)
     assert sorted(row.person_id for row in places) == sorted(people)
     assert {row.version for row in places} == {1}
 

@@ -22,7 +22,7 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 import shared.outbox.relay
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.api import app_of
 from services.enrolment.app import SERVICE
 from shared.consuming.positioning import WentBack
@@ -55,6 +55,8 @@ from tests.enrolment.surroundings import (
     settled,
     training,
 )
+
+pytestmark = pytest.mark.long
 
 
 async def produce_with_a_header_name_that_is_not_utf8(here: Any, town: str, partition: int) -> None:
@@ -89,7 +91,7 @@ async def test_a_header_name_that_is_not_utf8_is_read_over_and_nothing_beside_it
     async with here.running():
         await here.publish(*(message(city(town)) for town in after))
         await settled(here)
-    towns = {row.city_id for row in await rows(here, store.TOWN)}
+    towns = {row.city_id for row in await rows(here, tables.TOWN)}
     assert {*before, odd, *after} <= towns
     assert odd.encode() not in {row.key for row in await parked(here)}
 
@@ -145,13 +147,13 @@ async def test_the_fact_lane_finds_the_culprit_that_the_database_refuses(world: 
         await connection.execute(sa.text("alter table projection.need add constraint no check (audience <> 'BAD')"))
     async with here.running():
         await here.publish(message(declared("A")))
-        await eventually(lambda: rows(here, store.NEED, store.NEED.c.need_id == need))
+        await eventually(lambda: rows(here, tables.NEED, tables.NEED.c.need_id == need))
         # Alone for its need: a newer event of the same batch would be folded over it, and nobody would meet the culprit.
         (place,) = await here.publish(message(declared("BAD"), version=2))
         (row,) = await eventually(lambda: parked_at(here, place), what="the culprit parked")
         assert row.reason == "refused_by_database"
         await here.publish(message(declared("C"), version=3))
-        await eventually(lambda: rows(here, store.NEED, store.NEED.c.audience == "C"), what="its successor")
+        await eventually(lambda: rows(here, tables.NEED, tables.NEED.c.audience == "C"), what="its successor")
 
 
 async def test_what_a_transaction_took_back_was_never_said_and_leaves_no_lag(world: Make) -> None:

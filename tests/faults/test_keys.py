@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 
 from services.attendance import api as attendance
 from services.attendance.app import service_of
 from services.attendance.settings import AttendanceSettings
 from services.enrolment import api as enrolment
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.planner import SessionKind
@@ -22,6 +23,8 @@ from shared.service import utc_now
 from shared.testing import body_of, message
 from shared.web import tokens
 from tests.enrolment.surroundings import Make, fresh, parked_at, programme, rows, settled, training
+
+pytestmark = pytest.mark.long
 
 
 @asynccontextmanager
@@ -82,7 +85,7 @@ async def test_a_request_in_kafka_under_the_id_of_another_one_is_set_aside_and_h
         assert books["published"] == books["heard"] + books["parked"] + books["skipped"]
     assert [row.reason for row in await parked_at(here, reused)] == ["id_reused"]
     assert await parked_at(here, again) == []
-    (place,) = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    (place,) = await rows(here, tables.PLACE, tables.PLACE.c.session_id == session)
     assert (place.state, place.reason) == ("withdrawn", "requested")
 
 

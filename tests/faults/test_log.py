@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.embedded import ports
 from deploy.embedded.kafka import Kafka
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from shared.books.parking import PARKED
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
@@ -76,7 +76,7 @@ def beside(stream: str, kind: str, other: str) -> str:
 
 
 async def places(here: Any, *sessions: str) -> list[tuple[Any, ...]]:
-    found = await rows(here, store.PLACE, store.PLACE.c.session_id.in_(sessions))
+    found = await rows(here, tables.PLACE, tables.PLACE.c.session_id.in_(sessions))
     return sorted((row.session_id, row.person_id, row.state, row.version, row.event_id) for row in found)
 
 

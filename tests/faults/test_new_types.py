@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from shared.books.parking import SKIPPED
 from shared.contracts import EVENTS
@@ -45,7 +45,7 @@ def release_without(model: type[Event]) -> Iterator[None]:
 
 
 async def standing(here: Any, session_id: str) -> dict[str, str]:
-    places = await rows(here, store.PLACE, store.PLACE.c.session_id == session_id)
+    places = await rows(here, tables.PLACE, tables.PLACE.c.session_id == session_id)
     return {row.person_id: row.state for row in places}
 
 
@@ -113,7 +113,7 @@ def out(town: str, stage: int) -> CityWithdrawn:
 
 
 async def outcome(here: Any, town: str, expected: str) -> bool:
-    ((row),) = await rows(here, store.TOWN, store.TOWN.c.city_id == town)
+    ((row),) = await rows(here, tables.TOWN, tables.TOWN.c.city_id == town)
     return bool(row.outcome == expected)
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import shared.outbox.relay
-from services.enrolment import store
+from services.enrolment import store, tables
 from services.enrolment.app import SERVICE
 from shared.books import watermark
 from shared.books.batch import Batch
@@ -97,7 +97,7 @@ async def test_the_last_seat_asked_for_by_two_at_once_is_sold_once(world: Make) 
     asking = [heard(EnrolmentRequested(session_id=session, person_id=person)) for person in people]
     await asyncio.gather(*(decider(here, load=load).act([one]) for one in asking))
 
-    places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    places = await rows(here, tables.PLACE, tables.PLACE.c.session_id == session)
     assert sorted(place.state for place in places) == ["enrolled", "waitlisted"]
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.embedded import ports
 from deploy.embedded.postgres import Postgres
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from shared.contracts.directory import PersonRegistered
 from shared.outbox.journal import JOURNAL
@@ -75,7 +75,7 @@ async def test_postgres_ended_on_the_spot_under_load_twice(world: Make, own_post
         assert sorted(row.subject.split("/")[-1] for row in entries) == sorted([*people, "places"])
         sent = await on_the_stream(here, "enrolment.events", session_id)
         assert {event_id for event_id, _ in sent} == {row.event_id for row in entries}
-    places = await rows(here, store.PLACE, store.PLACE.c.session_id.in_(list(trainings)))
+    places = await rows(here, tables.PLACE, tables.PLACE.c.session_id.in_(list(trainings)))
     assert {row.version for row in places} == {1}
     assert len(places) == TOWNS * PEOPLE
 
@@ -118,7 +118,9 @@ async def test_a_database_that_is_away_for_long_is_asked_for_with_patience(behin
         )
         knocks, seconds = proxy.knocks - before, time.monotonic() - began
         proxy.shut = False
-        await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.person_id == person), what="the person heard")
+        await eventually(
+            lambda: rows(here, tables.PERSON, tables.PERSON.c.person_id == person), what="the person heard"
+        )
         await eventually(lambda: runtime.relay.leading, what="the relay leading again")
     lanes = 2 * (
         tries(limits.backoff_first_seconds, limits.backoff_most_seconds, seconds) + seconds / limits.watch_seconds
@@ -138,7 +140,9 @@ async def test_a_batch_whose_statement_always_times_out_makes_the_service_unread
         await eventually(lambda: is_unready(runtime), what="readiness to go")
         await asyncio.wait_for(runtime.health.until_stuck(), 180)  # Whoever supervises it starts it anew.
         await blocking.rollback()
-        await eventually(lambda: rows(here, store.PERSON, store.PERSON.c.person_id == person), what="the person heard")
+        await eventually(
+            lambda: rows(here, tables.PERSON, tables.PERSON.c.person_id == person), what="the person heard"
+        )
 
 
 async def is_unready(runtime: Runtime) -> bool:

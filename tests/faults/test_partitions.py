@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from shared.books import watermark
 from shared.books.batch import Batch
@@ -71,8 +71,8 @@ async def publish_towns_and_needs(here: Any, number: int) -> tuple[list[str], li
 
 async def heard_once(here: Any, runtime: Runtime, towns: list[str], needs: list[str]) -> None:
     """Rows, watermarks and books say the same: each event once."""
-    assert set(towns) <= {row.city_id for row in await rows(here, store.TOWN)}
-    assert set(needs) <= {row.need_id for row in await rows(here, store.NEED)}
+    assert set(towns) <= {row.city_id for row in await rows(here, tables.TOWN)}
+    assert set(needs) <= {row.need_id for row in await rows(here, tables.NEED)}
     for name, stream in (await runtime.health.books())["streams"].items():
         assert (stream["lag"], stream["published"]) == (0, stream["heard"] + stream["parked"] + stream["skipped"]), name
 
@@ -187,7 +187,7 @@ async def test_a_batch_decoded_ahead_of_one_that_failed_waits_for_it(world: Make
 
         around(lane, fails_once)
         (place,) = await here.publish(message(declared(need, "First"), version=1))
-        await eventually(lambda: rows(here, store.NEED, store.NEED.c.audience == "Second"), what="the second")
+        await eventually(lambda: rows(here, tables.NEED, tables.NEED.c.audience == "Second"), what="the second")
         await settled(here)
         await heard_once(here, runtime, [], [need])
     offset = place[2]

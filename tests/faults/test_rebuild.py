@@ -23,7 +23,7 @@ from services.attendance.certificates import ISSUED_IN
 from services.attendance.lists import ListRules
 from services.attendance.store import CERTIFICATE
 from services.enrolment import app as enrolment
-from services.enrolment import store as enrolment_store
+from services.enrolment import tables as enrolment_tables
 from services.notifications import app as notifications
 from services.notifications import tables as notifications_tables
 from shared.contracts.attendance import ParticipantAttended
@@ -46,7 +46,7 @@ from tests.faults.trained import ATTENDANCE, Trained, about, trained
 pytestmark = pytest.mark.long
 
 TAMPERED = {
-    "enrolment": enrolment_store.PLACE,
+    "enrolment": enrolment_tables.PLACE,
     "attendance": attendance_store.RECORD,
     "notifications": notifications_tables.NOTICE,
 }

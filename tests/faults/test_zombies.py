@@ -22,7 +22,7 @@ import services.attendance.store
 import services.notifications.tables
 import shared.outbox.relay
 from deploy.embedded import ports
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from services.notifications.app import SERVICE as NOTIFICATIONS
 from shared.books.holding import HELD_TOO_LONG
@@ -94,7 +94,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
     journal = {entry.event_id for entry in await rows(here, JOURNAL, JOURNAL.c.key == session)}
     assert (len(journal), set(await how_often_said(here, session))) == (7, journal)
     consumers = (
-        (service_of(RULES), services.attendance.store.PLACE),  # Its deciding lane.
+        (service_of(RULES), services.attendance.tables.PLACE),  # Its deciding lane.
         (NOTIFICATIONS, services.notifications.tables.PLACE),
     )
     for service, table in consumers:
@@ -220,7 +220,7 @@ async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_whe
         assert set(times) == {entry.event_id for entry in entries}
         # What it was about to send when it was stopped may have left: the same fact, with the same id and version.
         assert {event_id for event_id, often in times.items() if often > 1} <= in_flight
-    places = await rows(here, store.PLACE, store.PLACE.c.session_id == session)
+    places = await rows(here, tables.PLACE, tables.PLACE.c.session_id == session)
     assert (len(places), {place.version for place in places}) == (360, {1})
     assert sum(place.state == "enrolled" for place in places) == 10
 

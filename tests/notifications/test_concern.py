@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ from shared.contracts.planner import SessionCancelled, SessionFact
 from shared.deciding.news import News
 from shared.state.rows import Row
 from shared.testing import body_of, eventually, heard
+from tests.campaigns import cases
 from tests.notifications.building import (
     NOW,
     answered,
@@ -71,6 +73,8 @@ from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 
+PEOPLE = max(cases(500), 500)
+"""At least so many that each fact makes something true of somebody."""
 LATER = NOW + dt.timedelta(microseconds=1)
 OURS = (
     NoticeSent,
@@ -104,6 +108,13 @@ async def tellable(connection: AsyncConnection) -> dict[Subject, set[tuple[str, 
         rows = await connection.execute(statement, {"now": NOW} | RULES.parameters())
         found[subject] = {(row[0], row[1]) for row in rows}
     return found
+
+
+@cache
+def made_up_people() -> list[list[Row]]:
+    """All that is known of each, the same for every fact that comes next."""
+    chance = random.Random(8)
+    return [_possible(made_up(number, chance, list(Subject)[number % len(Subject)])) for number in range(PEOPLE)]
 
 
 def said_next(kind: type[Event], rows: list[Row], chance: random.Random) -> list[Row]:
@@ -159,11 +170,12 @@ def _possible(rows: list[Row]) -> list[Row]:
     return [row for row in rows if not isinstance(row, Told | PlaceSaid)]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("kind", sorted(HEARD_IN, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
 async def test_no_kind_is_forgotten_that_a_fact_concerns(engine: AsyncEngine, kind: type[Event]) -> None:
     """If a fact makes something true that a look at the whole would tell, the look at that news finds it."""
     chance = random.Random(8)
-    people = [_possible(made_up(number, chance, list(Subject)[number % len(Subject)])) for number in range(500)]
+    people = made_up_people()
     names: list[Row] = [its_town(), its_topic()]
     async with engine.connect() as connection:
         await tables.ensure_key(connection)

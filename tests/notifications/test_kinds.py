@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.notifications import tables
-from services.notifications.differences import given_up, is_open, live
+from services.notifications import tables, urgency
+from services.notifications.differences import given_up, is_open, is_urgent, live
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.nominated import MAILED as NOMINATED_MAILED
@@ -261,6 +261,7 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
         ),
         "missed": kind.missed if kind.missed is not None else sa.false(),
         "is_open": is_open(kind),
+        "is_urgent": is_urgent(kind),
         **{f"waits_for_{name}": waits for name, waits in kind.waits.items()},
         **{f"lacks_{name}": lacks for name, lacks in kind.unknown.items()},
     }
@@ -312,8 +313,13 @@ async def test_sql_and_the_rules_judge_every_state_alike(engine: AsyncEngine, su
             assert found.letter in kind.letters
             counts[found.letter] += 1
             counts["given_up"] += found.given_up
+            urgent = urgency.is_urgent(found, told, NOW)
+            assert said["is_urgent"] or not urgent, (truth, told)  # Nothing that is urgent settles first.
+            counts["urgent too early"] += said["is_urgent"] and not urgent
+            counts["urgent"] += urgent
             for name in waits:
                 counts[name] += 1
+    assert counts["urgent too early"] <= counts["differs"] / 4, counts  # The others are claimed twice.
     wanted = {"differs", "given_up", *kind.letters, *kind.waits} | ({"missed"} if kind.missed is not None else set())
     if SHARE is not Share.TASTE:  # A taste meets what is usual; that every state was met, the sample says.
         assert {name for name in wanted if counts[name] < 10} == set(), counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from shared.testing import NOON, Message
 
 OWN, SECOND = Partition("enrolment.events", 0), Partition("enrolment.events", 1)
 OTHER = Partition("enrolment.requests", 0)
+PATIENT = Partition("programme.needs", 0)
 MOST = 10
 
 
@@ -35,13 +37,18 @@ class Log:
     found: dict[TopicPartition, list[Any]] = field(default_factory=dict)
     ends: dict[Partition, int] = field(default_factory=dict)
     paused: set[TopicPartition] = field(default_factory=set)
+    answer_by: float | None = None
+
+    @property
+    def _fetcher(self) -> Log:
+        return self
 
     async def getmany(self, **_limits: int) -> dict[TopicPartition, list[Any]]:
         fetched = {tp: self.found.pop(tp) for tp in list(self.found) if tp not in self.paused}
         return {tp: records[:MOST] for tp, records in fetched.items()}
 
     def assignment(self) -> set[TopicPartition]:
-        return {topic_partition(part) for part in (OWN, SECOND, OTHER)}
+        return {topic_partition(part) for part in (OWN, SECOND, OTHER, PATIENT)}
 
     def pause(self, *partitions: TopicPartition) -> None:
         self.paused |= set(partitions)
@@ -58,8 +65,7 @@ class Log:
         )
 
     def a_second_later(self) -> None:
-        if self.lane._own_again_at is not None:
-            self.lane._own_again_at = 0.0
+        self.lane._again_at = dict.fromkeys(self.lane._again_at, 0.0)
 
     async def turn(self) -> None:
         """One turn of FastStream's loop."""
@@ -86,14 +92,15 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
         None,  # type: ignore[arg-type]
         service="enrolment",
         source="rollcall/enrolment",
-        streams=(OWN.stream, OTHER.stream),
+        streams=(OWN.stream, OTHER.stream, PATIENT.stream),
         own=(OWN.stream,),
         hear=hear,
         limits=ConsumerLimits(batch_records=MOST),
         replica="1",
         gate=gate,
+        patience={PATIENT.stream: 3_600.0},
     )
-    for partition in (OWN, OTHER):
+    for partition in (OWN, OTHER, PATIENT):
         lane.positions.set(partition, None)
     log = Log(lane, heard)
     lane.positioning.consumer = lambda: log
@@ -151,3 +158,33 @@ async def test_a_partition_whose_first_record_has_yet_to_be_checked_does_not_res
     log.says(OWN, 2)
     await log.turn()
     assert log.paused == {topic_partition(OWN)}
+
+
+async def test_a_stream_for_whose_next_words_nobody_waits_rests_too_once_something_came(log: Log) -> None:
+    log.says(PATIENT, 1)
+    await log.turn()
+    log.says(PATIENT, 2)
+    log.says(OTHER, 1)
+    await log.turn()
+    log.a_second_later()
+    await log.turn()
+    assert log.heard == [{PATIENT: [0]}, {OTHER: [0]}, {PATIENT: [1, 2]}]
+
+
+async def test_beside_a_full_batch_of_others_words_it_does_not_rest(log: Log) -> None:
+    log.says(OTHER, MOST - 1)
+    log.says(PATIENT, 1)
+    await log.turn()
+    assert log.paused == set()
+
+
+async def test_a_fetch_under_way_ends_when_what_rests_is_due(log: Log) -> None:
+    assert log.answer_by is None
+    log.says(PATIENT, 1)
+    before = time.monotonic()
+    await log.turn()
+    assert log.answer_by is not None
+    assert 3_590 < log.answer_by - before < 3_610
+    log.a_second_later()
+    await log.turn()
+    assert log.answer_by is None

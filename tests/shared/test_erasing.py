@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from shared import telemetry
 from shared.books import erasing
@@ -78,7 +78,7 @@ async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def here(engine: AsyncEngine) -> Here:
     async with engine.begin() as connection:
-        for table in (store.PERSON, WATERMARK, PARKED, OTHER_WRITER, TAKEOVER, erasing.STRAY):
+        for table in (tables.PERSON, WATERMARK, PARKED, OTHER_WRITER, TAKEOVER, erasing.STRAY):
             await connection.execute(sa.delete(table))
     return Here(engine)
 
@@ -205,14 +205,14 @@ async def test_a_stranger_erases_nobody_and_empties_nothing(here: Here) -> None:
     await here.hear(person(), erasure(source="urn:stranger"))
     bodiless = erasure(source="urn:stranger")
     await here.hear(Message(PEOPLE, b"p1", None, bodiless.headers), Message(PEOPLE, b"p1", None, person().headers))
-    (row,) = await here.rows(store.PERSON)
+    (row,) = await here.rows(tables.PERSON)
     assert (row.given_name, row.erased) == (NAME, False)
     assert [row.reason for row in await here.rows(PARKED)] == ["foreign_writer", "foreign_writer", "missing_body"]
 
 
 async def test_an_erasure_without_a_body_by_who_may_erases(here: Here) -> None:
     await here.hear(person(), Message(PEOPLE, b"p1", None, erasure().headers))
-    (row,) = await here.rows(store.PERSON)
+    (row,) = await here.rows(tables.PERSON)
     assert (row.given_name, row.erased, row.source) == (None, True, "urn:directory")
 
 
@@ -232,7 +232,7 @@ async def test_a_discarded_record_keeps_no_bytes_and_lets_nothing_be_erased_by_w
     assert NAME not in done.detail
     assert decode(stored(done)).reason == "wrong_key"  # type: ignore[union-attr]  # No tombstone of anybody.
     await here.retry.retry(row.stream, row.partition, row.offset)
-    assert (await here.rows(store.PERSON))[0].given_name == NAME
+    assert (await here.rows(tables.PERSON))[0].given_name == NAME
 
 
 async def test_an_erasure_that_compaction_cannot_follow_is_heard_and_counted_until_it_is_said_where_it_belongs(
@@ -241,7 +241,7 @@ async def test_an_erasure_that_compaction_cannot_follow_is_heard_and_counted_unt
     await here.hear(person())
     elsewhere = (number_of(PEOPLE, b"p1") + 1) % 12
     await here.hear(tombstone(), number=elsewhere)
-    assert (await here.rows(store.PERSON))[0].erased
+    assert (await here.rows(tables.PERSON))[0].erased
     assert [(row.key, row.partition) for row in await here.rows(erasing.STRAY)] == [("p1", elsewhere)]
     await here.hear(erasure())
     assert await here.rows(erasing.STRAY) == []
@@ -250,7 +250,7 @@ async def test_an_erasure_that_compaction_cannot_follow_is_heard_and_counted_unt
 async def test_who_may_take_over_the_directory_may_erase_also_late(here: Here) -> None:
     rule = SourceTakenOver(rule_id="r", in_stream=PEOPLE, from_source="urn:directory", to_source="urn:new")
     await here.hear(person(), message(rule, at=NOON), person(source="urn:new"), erasure())
-    assert (await here.rows(store.PERSON))[0].erased
+    assert (await here.rows(tables.PERSON))[0].erased
 
 
 async def test_a_database_error_tells_what_and_where_and_no_name(here: Here) -> None:
@@ -258,7 +258,7 @@ async def test_a_database_error_tells_what_and_where_and_no_name(here: Here) -> 
     for values in ({"person_id": NAME}, {"person_id": NAME, "version": "not a number"}):
         with pytest.raises(sa.exc.DBAPIError) as raised:
             async with here.engine.begin() as connection:
-                await connection.execute(sa.insert(store.PERSON).values(**values))
+                await connection.execute(sa.insert(tables.PERSON).values(**values))
         lines.append(told(raised.value))
         event = telemetry.without_texts(None, "error", {"event": "x", "exc_info": raised.value})
         assert NAME not in json.dumps(event, ensure_ascii=False)

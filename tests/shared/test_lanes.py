@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.enrolment import store
+from services.enrolment import tables
 from services.enrolment.app import SERVICE
 from services.notifications import app as notifications
 from shared.books import watermark
@@ -47,7 +47,7 @@ class Lanes:
     async def empty(self) -> None:
         for engine in (self.fast, self.slow):
             async with engine.begin() as connection:
-                for table in (store.PERSON, WATERMARK, PARKED):
+                for table in (tables.PERSON, WATERMARK, PARKED):
                     await connection.execute(sa.delete(table))
                 # A partition nobody has heard yet has no watermark, and then the first batch is no ordinary one.
                 await watermark.lock(connection, [PART])
@@ -126,7 +126,7 @@ async def test_both_lanes_come_to_the_same(lanes: Lanes, messages: list[Message]
         for start in range(0, len(messages), size):
             part, decoded = batch(messages[start : start + size], start)
             await hearer.hear([part], [decoded])
-    assert await contents(lanes.fast, store.PERSON) == await contents(lanes.slow, store.PERSON)
+    assert await contents(lanes.fast, tables.PERSON) == await contents(lanes.slow, tables.PERSON)
     assert await contents(lanes.fast, WATERMARK) == await contents(lanes.slow, WATERMARK)
     assert await contents(lanes.fast, PARKED, "parked_at") == await contents(lanes.slow, PARKED, "parked_at")
 
@@ -153,7 +153,7 @@ async def test_a_batch_that_does_not_continue_the_watermark_writes_nothing(lanes
         part, decoded = batch([person("p1", "a", "urn:one", 1, 1)], 7)
         with pytest.raises(NotContinuous):
             await hearer.hear([part], [decoded])
-        assert await contents(engine, store.PERSON) == []
+        assert await contents(engine, tables.PERSON) == []
 
 
 async def test_what_was_heard_before_is_dropped_and_the_rest_is_heard(lanes: Lanes) -> None:
@@ -203,7 +203,7 @@ async def test_a_bad_record_costs_itself_and_not_its_batch(
                 patch.setattr(transaction, "think", think)
             await hearer.hear(*([one] for one in batch([*ORDINARY[:2], *bad, ORDINARY[2]], 3)))
     assert thought == thought_about
-    for table, *leave_out in ((store.PERSON,), (WATERMARK,), (PARKED, "parked_at")):
+    for table, *leave_out in ((tables.PERSON,), (WATERMARK,), (PARKED, "parked_at")):
         assert await contents(lanes.fast, table, *leave_out) == await contents(lanes.slow, table, *leave_out)
 
 
@@ -232,4 +232,4 @@ async def test_a_transaction_that_fails_leaves_nothing(lanes: Lanes) -> None:
         await decider.hear(*([one] for one in batch([person("p1", "a", "urn:one", 1, 1)], 0)))
     async with lanes.slow.begin() as connection:
         await connection.execute(sa.text("drop trigger fail on projection.watermark"))
-    assert await contents(lanes.slow, store.PERSON) == []
+    assert await contents(lanes.slow, tables.PERSON) == []

@@ -23,7 +23,7 @@ from services.attendance import store as attendance_store
 from services.attendance.app import service_of
 from services.attendance.lists import ListRules
 from services.enrolment import app as enrolment
-from services.enrolment import store as enrolment_store
+from services.enrolment import tables as enrolment_tables
 from services.enrolment.overlaps import meet_at_the_same_time
 from services.enrolment.state import in_line
 from services.notifications import app as notifications
@@ -259,11 +259,11 @@ async def test_in_any_interleaving_nobody_is_oversold_forgotten_or_overtaken(
     await hearing.empty()
     decider = await hearing.hear(programme, turns)
 
-    places = await records(hearing.engine, enrolment_store.PLACE)
-    people = await records(hearing.engine, enrolment_store.PERSON)
+    places = await records(hearing.engine, enrolment_tables.PLACE)
+    people = await records(hearing.engine, enrolment_tables.PERSON)
     erased = {person.person_id for person in people if person.erased}
     said = await records(hearing.engine, JOURNAL, "key", "type", "subject", "version", "event_id", "body")
-    sessions = {row.session_id: row for row in await records(hearing.engine, enrolment_store.SESSION)}
+    sessions = {row.session_id: row for row in await records(hearing.engine, enrolment_tables.SESSION)}
     for session in sessions.values():
         mine = [place for place in places if place.session_id == session.session_id]
         enrolled = [place for place in mine if place.state == "enrolled"]

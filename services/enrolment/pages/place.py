@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.enrolment.pages import reading
 from services.enrolment.pages.showing import Act, is_as_seen, request_id, request_of, shown
-from services.enrolment.store import LINK_KEY
+from services.enrolment.tables import LINK_KEY
 from shared.books.holding import is_known
 from shared.process.runtime import Runtime
 from shared.web.asking import command

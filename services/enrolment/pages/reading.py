@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.pages.showing import Found
 from services.enrolment.state import Person, Place, Session, in_line
-from services.enrolment.store import PERSON, PLACE, SESSION, TOPIC, TOWN
+from services.enrolment.tables import PERSON, PLACE, SESSION, TOPIC, TOWN
 from shared.contracts import EVENTS
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.model import Language

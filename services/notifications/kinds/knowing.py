@@ -141,6 +141,7 @@ def reminder_kind(
         columns=(*sessions.READ, *KNOWN.c, *TOLD_PLACE.c),
         read=read,
         sheet=sheet,
+        may_wait=True,
         concerned_by=frozenset(),
         mutes=Mutable.REMINDERS,
         yields_to=(PLACE, SESSION),

@@ -133,6 +133,8 @@ def _kind(name: str, is_its: sa.ColumnElement[bool], mutes: Mutable | None) -> K
         sheet=_sheet,
         concerned_by=frozenset({*members(ContactFact), *members(PersonFact)}),
         missed_at=MESSAGE.c.until,
+        needed_at=MESSAGE.c.until,
+        may_wait=mutes is not None,
         missed=sa.and_(is_its, MESSAGE.c.until <= NOW, MESSAGE.c.until > SINCE, _untold, _unsaid),
         mutes=mutes,
         yields_to=(MESSAGE,),

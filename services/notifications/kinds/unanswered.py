@@ -141,6 +141,7 @@ UNANSWERED_KIND = Kind(
     columns=(*CALL.c, *coordinators.READ, coordinators.TEAM, _is_answered, *_told_call.c),
     read=_read,
     sheet=_sheet,
+    may_wait=True,
     concerned_by=frozenset(),
     mutes=Mutable.REMINDERS,
     yields_to=(CALL, SESSION),

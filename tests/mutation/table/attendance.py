@@ -326,9 +326,16 @@ MUTATIONS = (
     Mutation(
         "every word about a record is kept",
         "services/attendance/history.py",
-        "        working[RecordSaid].put(said)",
+        "        working[RecordSaid].put(as_said(old))",
         "        pass",
         ("tests/attendance/test_marking.py::test_the_history_has_every_word_with_who_said_it",),
+    ),
+    Mutation(
+        "a word of ours that is heard late is kept",
+        "services/attendance/history.py",
+        "    elif heard.event_id != record.event_id:",
+        "    elif False:",
+        ("tests/attendance/test_marking.py::test_a_word_of_ours_is_kept_also_if_it_is_heard_behind_a_newer_one",),
     ),
     Mutation(
         "a ticket is good for check-in alone",

@@ -63,4 +63,25 @@ MUTATIONS = (
             "tests/faults/test_memory.py::test_a_damaged_batch_is_fetched_again_then_set_aside_and_its_partition_goes_on",
         ),
     ),
+    Mutation(
+        "a broker of which nobody knows what it heard is told everything again",
+        "shared/kafka/sessions.py",
+        "            session.lost()\n            raise",
+        "            raise",
+        ("tests/shared/test_fetch_sessions.py::test_whenever_the_broker_may_not_know_everything_is_named_again",),
+    ),
+    Mutation(
+        "a broker that has forgotten the session is told everything again",
+        "shared/kafka/sessions.py",
+        " or response.error_code or not response.session_id:",
+        " or not response.session_id:",
+        ("tests/shared/test_fetch_sessions.py::test_whenever_the_broker_may_not_know_everything_is_named_again",),
+    ),
+    Mutation(
+        "what is not read any more is taken out of the session",
+        "shared/kafka/sessions.py",
+        "for tp in known.keys() - asked.keys())",
+        "for tp in ())",
+        ("tests/shared/test_fetch_sessions.py::test_what_rests_is_forgotten_and_named_again_when_it_is_read_again",),
+    ),
 )

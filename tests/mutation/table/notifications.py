@@ -127,6 +127,55 @@ MUTATIONS = (
         ("tests/notifications/test_ledger.py::test_a_history_says_what_was_known_when_it_was_told",),
     ),
     Mutation(
+        "a change settles before it is told",
+        "services/notifications/decisions.py",
+        "    if settles := settles_until(notice, found, told, truth, working.now):",
+        "    if settles := None:",
+        ("tests/notifications/test_urgency.py::test_a_change_settles_before_it_is_told",),
+    ),
+    Mutation(
+        "what ends settles nothing",
+        "services/notifications/urgency.py",
+        "    if found.says.hash is None:\n        return True\n",
+        "",
+        ("tests/notifications/test_urgency.py::test_what_is_urgent_settles_nothing",),
+    ),
+    Mutation(
+        "what was to begin within a day settles nothing",
+        "services/notifications/urgency.py",
+        "in (found.says.says, *ahead))",
+        "in (found.says.says,))",
+        ("tests/notifications/test_urgency.py::test_what_is_urgent_settles_nothing",),
+    ),
+    Mutation(
+        "what was attempted has settled",
+        "services/notifications/urgency.py",
+        "if notice.attempts or notice.doubts or now >= end",
+        "if now >= end",
+        ("tests/notifications/test_urgency.py::test_what_was_attempted_has_settled",),
+    ),
+    Mutation(
+        "what is planned settles first",
+        "services/notifications/differences.py",
+        "due = sa.case((is_urgent, NOW), else_=NOW + settling)",
+        "due = NOW",
+        ("tests/notifications/test_urgency.py::test_a_look_opens_what_settles_for_later_and_what_is_urgent_for_now",),
+    ),
+    Mutation(
+        "urgent mails first",
+        "services/notifications/sending.py",
+        "self._work.put_nowait((queue[0], _KINDS.index(queue[1])))",
+        "self._work.put_nowait((1, _KINDS.index(queue[1])))",
+        ("tests/notifications/test_urgency.py::test_what_is_urgent_overtakes_a_backlog",),
+    ),
+    Mutation(
+        "no mail waits for ever for more urgent ones",
+        "services/notifications/sending.py",
+        "        if self._longest is not None and self._groups % FAIR == 0:\n            return self._longest\n",
+        "",
+        ("tests/notifications/test_urgency.py::test_what_waits_for_longest_has_every_eighth_group",),
+    ),
+    Mutation(
         "mail to an address that takes none",
         "services/notifications/untold.py",
         "WITHHELD if self.withheld else None",
@@ -321,8 +370,8 @@ MUTATIONS = (
     Mutation(
         "what was put off, once something is heard about it",
         "services/notifications/differences.py",
-        "    .values(next_attempt_at=NOW)\n",
-        "    .values(next_attempt_at=OPEN.c.next_attempt_at)\n",
+        "next_attempt_at=sa.func.least(OPEN.c.next_attempt_at, NOW), ",
+        "",
         ("tests/notifications/test_sending.py::test_a_corrected_address_does_not_wait_out_the_pause_of_the_wrong_one",),
     ),
     Mutation(
@@ -342,7 +391,7 @@ MUTATIONS = (
     Mutation(
         "claims, one by one",
         "services/notifications/sending.py",
-        "            return await self._claim_one_by_one(subject, lease, most=most)",
+        "            return await self._claim_one_by_one(queue, lease, most=most)",
         "            raise",
         (
             "tests/notifications/test_claims.py::test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_other_mail",
@@ -502,8 +551,8 @@ MUTATIONS = (
     Mutation(
         "no mail overtakes another one about the same thing",
         "services/notifications/store.py",
-        "is_of(kind.name), _is_alone)",
-        "is_of(kind.name))",
+        "type_=sa.BigInteger), _is_alone)",
+        "type_=sa.BigInteger))",
         (
             "tests/notifications/test_claims.py::test_no_mail_about_the_place_overtakes_one_about_the_waiting_list_that_is_being_sent",
         ),

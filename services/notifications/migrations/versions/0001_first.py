@@ -18,6 +18,7 @@ CREATE TABLE kept.open_notice (
     notice_id TEXT NOT NULL,
     planned_at TIMESTAMP WITH TIME ZONE NOT NULL,
     next_attempt_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    priority BIGINT NOT NULL,
     kind TEXT,
     language TEXT,
     sequence BIGINT NOT NULL,
@@ -62,7 +63,7 @@ CREATE TABLE kept.message_text (
 
 CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
 
-CREATE INDEX open_notice_next ON kept.open_notice (split_part(about, '/', 1), next_attempt_at);
+CREATE INDEX open_notice_next ON kept.open_notice (split_part(about, '/', 1), priority, next_attempt_at);
 
 CREATE TABLE projection.link_key (
     source TEXT NOT NULL,

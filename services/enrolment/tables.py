@@ -1,0 +1,95 @@
+"""Enrolment's tables: one for each kind of row, and the one row that whoever decides locks first."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.enrolment.history import Told, Unsaid
+from services.enrolment.state import (
+    Call,
+    Correction,
+    Line,
+    Membership,
+    Merged,
+    Need,
+    Nomination,
+    Person,
+    Place,
+    Risk,
+    Session,
+    Settled,
+    Stage,
+    Topic,
+    Town,
+)
+from shared.postgres.database import KEPT, table_of
+from shared.state.link_keys import LinkKey
+
+METADATA = sa.MetaData()
+
+STAGE = table_of(Stage, "stage", METADATA)
+TOPIC = table_of(Topic, "topic", METADATA)
+TOWN = table_of(Town, "town", METADATA)
+PERSON = table_of(Person, "person", METADATA)
+MERGED = table_of(Merged, "merged", METADATA, extra=[sa.Index("merged_into", "into_id")])
+MEMBERSHIP = table_of(Membership, "membership", METADATA, extra=[sa.Index("membership_city", "city_id")])
+NEED = table_of(Need, "need", METADATA, extra=[sa.Index("need_city", "city_id")])
+SESSION = table_of(
+    Session,
+    "session",
+    METADATA,
+    extra=[
+        sa.Index("session_city", "city_id"),
+        sa.Index("session_ends", "ends_at"),
+    ],
+)
+PLACE = table_of(
+    Place,
+    "place",
+    METADATA,
+    extra=[
+        sa.Index("place_person", "person_id"),
+        sa.CheckConstraint("state <> 'waitlisted' or queue is not null", name="place_waits_in_a_queue"),
+    ],
+)
+CORRECTION = table_of(Correction, "correction", METADATA)
+CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_city", "city_id")])
+NOMINATION = table_of(Nomination, "nomination", METADATA)
+LINE = table_of(Line, "line", METADATA)
+SETTLED = table_of(Settled, "settled", METADATA)
+RISK = table_of(Risk, "risk", METADATA)
+LINK_KEY = table_of(LinkKey, "link_key", METADATA)
+TOLD = table_of(Told, "told", METADATA, extra=[sa.Index("told_about", "about")])
+UNSAID = table_of(Unsaid, "unsaid", METADATA, schema=KEPT)
+sa.Index("unsaid_place", UNSAID.c.session_id, UNSAID.c.person_id)
+IS_SETTLED = sa.and_(
+    SETTLED.c.session_id == SESSION.c.session_id,
+    SETTLED.c.session_source == SESSION.c.source,
+    SETTLED.c.session_event_id == SESSION.c.event_id,
+    SETTLED.c.session_version == SESSION.c.version,
+)
+TABLES = {
+    Stage: STAGE,
+    Topic: TOPIC,
+    Town: TOWN,
+    Person: PERSON,
+    Merged: MERGED,
+    Membership: MEMBERSHIP,
+    Need: NEED,
+    Session: SESSION,
+    Place: PLACE,
+    Correction: CORRECTION,
+    Call: CALL,
+    Nomination: NOMINATION,
+    Line: LINE,
+    Settled: SETTLED,
+    Risk: RISK,
+    LinkKey: LINK_KEY,
+    Told: TOLD,
+    Unsaid: UNSAID,
+}
+
+SOURCE = "rollcall/enrolment"
+
+DECIDER = sa.Table("decider", METADATA, sa.Column("id", sa.Integer, primary_key=True), schema="kept")
+"""One row, locked first by every deciding transaction: a lock hierarchy deadlocks or cannot be obeyed."""
