@@ -39,6 +39,10 @@ def _notices(name: str) -> Callable[[Books], int]:
     return lambda books: int(books["notices"][name])
 
 
+def _open(name: str) -> Callable[[Books], int]:
+    return lambda books: int(books["open"][name])
+
+
 EVERY_SERVICE = (
     Kind(
         "not heard yet",
@@ -63,6 +67,10 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
     ),
     "attendance": (
         Kind("lists nobody recorded", lambda books: int(books["attendance"]["lists_not_recorded"]), "closed without a single scan: nobody there is called absent"),
+        Kind("lists left open", _open("lists_left_open"), "a day after they should have closed: look at `moments overdue` and the log. Until then nobody is absent there and nobody has a certificate"),
+        Kind("contradictions undecided", _open("contradictions"), "a code was read of somebody of whom a mark says that they were not there: the mark stands until the office decides. The roster says `is_contradicted`"),
+        Kind("imports with undecided rows", _open("undecided_imports"), "a report, or a signed list that was typed in, has rows of which nobody has said whose they are or what counts: `GET /api/v1/sessions/{id}/files` says how many. Enter it again with what is decided"),
+        Kind("certificates in doubt", _open("certificates_in_doubt"), "earned by closed lists and not issued, or saying something else than the lists: after `ROLLCALL_CERTIFICATE_PERCENT` was changed it is decided with the next event of the session; else tell us"),
     ),
     "notifications": (
         Kind("to be planned", _notices("differences"), "who is told by the next look: over in a moment"),

@@ -69,6 +69,9 @@ class AttendanceSettings(Settings):
     programme_logos: tuple[LogoFile, ...] | None = None
     """As JSON: `[{"file": "/logos/eu.svg", "shows": "Unia Europejska"}]`. Read once, at start."""
 
+    files: Path = Path("/var/lib/rollcall/files")
+    """The folder in which attached files are kept: scans of signed lists, agendas, imported reports. All replicas share it."""
+
     report_targets: tuple[TargetSet, ...] | None = None
     """How many people are to come who had not come before, as JSON: `[{"until": "2026-12-31", "people": 600}]`. A period begins after the
     one before it."""

@@ -89,8 +89,8 @@ MUTATIONS = (
     Mutation(
         "people stand in the order of the alphabet",
         "services/attendance/views.py",
-        "sorted(found, key=lambda one: by_name(one.family_name, one.given_name, one.person_id))",
-        "found",
+        "people_found.items(), key=lambda one: by_name(one[1].family_name, one[1].given_name, one[0])",
+        "people_found.items(), key=lambda one: one[1].family_name or ''",
         ("tests/attendance/test_views.py::test_a_roster_stands_in_the_order_of_the_polish_alphabet",),
     ),
     Mutation(
@@ -518,5 +518,79 @@ MUTATIONS = (
         (
             "tests/attendance/test_reports_api.py::test_a_browser_says_the_token_as_its_password_and_nobody_else_sees_a_report",
         ),
+    ),
+    Mutation(
+        "what was recorded otherwise stands against a signed list until somebody decides",
+        "services/attendance/papers.py",
+        "    return Fate.SET if typed.paper_counts else Fate.CONTRADICTS",
+        "    return Fate.SET",
+        ("tests/attendance/test_papers.py::test_what_was_recorded_otherwise_stands_until_somebody_decides",),
+    ),
+    Mutation(
+        "what nobody typed in changes nothing",
+        "services/attendance/papers.py",
+        "    if row.typed.seen is None or row.fate is Fate.UNKNOWN:",
+        "    if row.fate is Fate.UNKNOWN:",
+        (
+            "tests/attendance/test_papers.py::test_whoever_was_recorded_as_present_and_did_not_sign_is_shown_unless_part_of_the_list_is_typed_in",
+        ),
+    ),
+    Mutation(
+        "the same bytes are one file",
+        "services/attendance/files.py",
+        "not known.is_removed and known.undecided == body.undecided:",
+        "False:",
+        ("tests/attendance/test_files.py::test_the_same_bytes_are_one_file_however_often_they_are_sent",),
+    ),
+    Mutation(
+        "bytes that are others by now are not served",
+        "services/attendance/filing.py",
+        "        return content if sha256_of(content) == sha256 else None",
+        "        return content",
+        ("tests/attendance/test_files.py::test_bytes_that_are_others_by_now_are_not_served_as_these",),
+    ),
+    Mutation(
+        "what is attached is a page, by its bytes",
+        "services/attendance/files_api.py",
+        "        if media_type is None:",
+        "        media_type = media_type or name\n        if media_type is None:",
+        ("tests/attendance/test_files.py::test_what_is_no_page_is_not_attached_whatever_it_is_called",),
+    ),
+    Mutation(
+        "two ids of one human are awaited once",
+        "services/attendance/closing.py",
+        "    stood = of_humans(working, places_at(working, session_id, awaited_at, rules))",
+        "    stood = places_at(working, session_id, awaited_at, rules)",
+        ("tests/attendance/test_merging.py::test_two_places_of_one_human_are_one_when_the_list_closes",),
+    ),
+    Mutation(
+        "a code of a former id is of who stays",
+        "services/attendance/handlers.py",
+        "            join(working, [record] if record is not None else [], heard)",
+        "            pass",
+        ("tests/attendance/test_merging.py::test_whoever_shows_the_former_ticket_is_there_under_the_id_that_stays",),
+    ),
+    Mutation(
+        "the books count by human who was awaited",
+        "services/attendance/books.py",
+        "        SURVIVOR.c.into_id, each.c.person_id\n",
+        "        each.c.person_id\n",
+        ("tests/attendance/test_merging.py::test_lists_reports_and_books_count_one_human_once",),
+    ),
+    Mutation(
+        "a certificate of a former id is the human's",
+        "services/attendance/certifying.py",
+        "        held[survivor(working, certificate.person_id)]",
+        "        held[certificate.person_id]",
+        (
+            "tests/attendance/test_merging.py::test_a_merge_after_the_closing_leaves_the_numbers_and_the_certificate_as_they_were",
+        ),
+    ),
+    Mutation(
+        "no more is met than was declared",
+        "services/attendance/needs.py",
+        "        return min(self.declared, self.trained)",
+        "        return self.trained",
+        ("tests/attendance/test_needs.py::test_what_is_met_is_no_more_than_was_declared_in_each_town_and_topic",),
     ),
 )
