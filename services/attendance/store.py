@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.attendance.certificates import Certificate, Series, Topic, issued_on
 from services.attendance.certifying import all_closed
@@ -117,6 +118,16 @@ CERTIFICATE = table_of(
 )
 SERIES = table_of(Series, "series", METADATA)
 FILE = table_of(File, "file", METADATA)
+ROOM_KEY = sa.Table(
+    "room_key",
+    METADATA,
+    sa.Column("id", sa.BigInteger, autoincrement=False),
+    sa.Column("key", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("id", name="room_key_key"),
+    sa.CheckConstraint("id = 1", name="room_key_is_one"),
+    schema=KEPT,
+)
+"""What the codes on the screens of rooms are made of: one row, made when the first is needed. It never leaves this database."""
 CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
 TABLES = {
     Person: PERSON,
@@ -494,6 +505,19 @@ async def _load_free_numbers(reads: Reads, working: Working, series: str, *, mos
         await reads.run()
         serial += most
         most = sum(working[Certificate].get(*number) is not None for number in numbers)
+
+
+async def room_key(engine: AsyncEngine) -> bytes:
+    """The key of the codes on the screens; whichever process needs it first has made it."""
+    wanted = sa.select(ROOM_KEY.c.key)
+    async with engine.connect() as connection:
+        found = (await connection.execute(wanted)).scalar_one_or_none()
+    if found is None:
+        made = insert(ROOM_KEY).values(id=1, key=secrets.token_bytes(32)).on_conflict_do_nothing()
+        async with engine.begin() as connection:
+            await connection.execute(made)
+            found = (await connection.execute(wanted)).scalar_one()
+    return bytes(found)
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:

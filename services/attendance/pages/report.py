@@ -34,7 +34,8 @@ from shared.web.pages.kit import Pages
 from shared.web.pages.words import filters
 
 MOST_BARS = 60
-WIDEST = 360
+WIDEST = 300
+"""Of a bar, in the chart's own measure of 360."""
 
 
 def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
@@ -58,6 +59,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             when=when_of(asked, language),
             rows=[*((row, within(asked, by, row.key)) for row in report.rows), (report.total, asked)],
             bars=_bars(report),
+            widest=WIDEST,
             periods=_periods(periods, asked, language),
             needs=address("report/needs", asked, language),
             to=lambda by: address("report", asked, language, by=by),
@@ -154,7 +156,7 @@ def _bars(report: ReportShown) -> list[dict[str, Any]]:
         return []
     most = max((row.people for row in report.rows), default=0) or 1
     return [
-        {"name": (row.name or row.key or "–")[:28], "people": row.people, "width": WIDEST * row.people // most}
+        {"name": (row.name or row.key or "–")[:44], "people": row.people, "width": WIDEST * row.people // most}
         for row in report.rows
     ]
 

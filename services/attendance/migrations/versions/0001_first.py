@@ -12,6 +12,13 @@ revision = "0001"
 down_revision = None
 
 TABLES = """
+CREATE TABLE kept.room_key (
+    id BIGINT NOT NULL,
+    key BYTEA NOT NULL,
+    CONSTRAINT room_key_is_one CHECK (id = 1),
+    CONSTRAINT room_key_key PRIMARY KEY (id)
+);
+
 CREATE TABLE kept.scope (
     session_id TEXT NOT NULL,
     PRIMARY KEY (session_id)
