@@ -16,11 +16,13 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.notifications import differences
 from services.notifications.api import app_of
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.letters import WrittenMail
 from services.notifications.messages import LIVES, MessageText, Writing, keep_text
 from services.notifications.settings import NotificationsSettings
+from services.notifications.tables import ensure_key
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, MessageAddressed, Mutable
@@ -212,6 +214,16 @@ async def test_who_could_not_be_told_in_time_ends_as_a_fact_and_who_does_without
         assert await settled(office, 1) == [("message", "too_late", "too_late")]
         await office.has_looked()
     assert len(await office.outcomes()) == 1
+
+
+async def test_what_somebody_does_without_is_not_looked_for_over_and_over_once_its_time_is_over(office: Office) -> None:
+    past = {"until": NOW - dt.timedelta(hours=1), "audience": Audience.TOWN}
+    await office.is_true(mute(Mutable.MESSAGES), message(**past))
+    async with office.engine.connect() as connection:
+        await ensure_key(connection)
+        common = {"now": NOW, "most": 100} | office.settings.rules.parameters()
+        found = await differences.plan_missed(connection, common, ended_after=NOW - dt.timedelta(days=1))
+        assert found.total() == 0
 
 
 # --- as nothing but text ---------------------------------------------------------------------

@@ -88,7 +88,7 @@ MUTATIONS = (
         "        .where(~muted(kind.scope.recipient, kind.mutes))\n",
         "",
         (
-            "tests/notifications/test_messages.py::test_who_could_not_be_told_in_time_ends_as_a_fact_and_who_does_without_it_does_not",
+            "tests/notifications/test_messages.py::test_what_somebody_does_without_is_not_looked_for_over_and_over_once_its_time_is_over",
         ),
     ),
     Mutation(
