@@ -25,12 +25,13 @@ from services.enrolment.eligibility import (
     seated_in,
     seats_of,
     settles_at,
+    stays_out,
     town_of_place,
     will_not_come,
 )
 from services.enrolment.offering import offer_ends
 from services.enrolment.overlaps import clashes, in_the_way
-from services.enrolment.people import is_erased, survivor
+from services.enrolment.people import is_erased
 from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
 from services.enrolment.state import Line, Membership, Place, Session, Settled
 from services.enrolment.stating import NO_REPLY, Asked, refuse
@@ -48,6 +49,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.planner import FreePlaces, SessionKind, SessionStanding
 from shared.contracts.portal import Reply
+from shared.state.merged import survivor
 from shared.state.working import Working
 
 
@@ -57,11 +59,11 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
     A supplementary session enrols its town's whole team; what a rule took is given back when its cause has gone; whoever
     said last that they will not come stays out, or goes, if nothing could come of it when they said so. No rule decides about a
     session that does not take place, but that what is on offer there is no longer. Nobody loses a place in one that has begun, and nobody comes into one that is settled but by
-    what was said before. `at` is None when no event made us look.
+    what was said before. `at` is None when no event made us look: nothing came then but what the session says itself.
     """
     if not session.state.takes_place:
         return _offers_end(working, session, now)
-    if session.state == SessionStanding.COMPLETED or (at is not None and at >= settles_at(working, session)):
+    if session.state == SessionStanding.COMPLETED or (at or session.heard_at) >= settles_at(working, session):
         return []
     places = sorted(working[Place].where("session_id", session.session_id), key=lambda place: place.person_id)
     leaving: dict[str, Leave] = {}
@@ -129,9 +131,39 @@ def decide_request(
     if isinstance(found, Wait):
         return found
     if isinstance(found, RefusalReason):
+        if found in _OF_ASKING and (member := _with_team(working, session, place, asked)) is not None:
+            return _one_more(working, session, place, member, at=at, now=now)
         other = in_the_way(working, session, person_id, found)
         return [refuse(session.session_id, person_id, place, AskedFor.PLACE, found, asked, working.now, other)]
     return _one_more(working, session, place, Entry(person_id, found, Basis.REQUEST, at, asked), at=at, now=now)
+
+
+_OF_ASKING = (
+    RefusalReason.NOT_OPEN_YET,
+    RefusalReason.ENROLMENT_CLOSED,
+    RefusalReason.FROZEN,
+    RefusalReason.NOT_BY_ONESELF,
+    RefusalReason.OVERLAPS,
+)
+"""What keeps people from asking, and no team from coming."""
+
+
+def _with_team(working: Working, session: Session, place: Place | None, asked: Asked) -> Entry | None:
+    """Whoever is of the team and takes back that they do not come is in with it, as at the next look at the session."""
+    of_team = session.kind == SessionKind.SUPPLEMENTARY and session.state == SessionStanding.SCHEDULED
+    if not of_team or place is None or stays_out(place):
+        return None
+    membership = in_time_for(working, session, place.person_id)
+    return _member(working, session, place.person_id, membership, asked) if membership is not None else None
+
+
+def _member(
+    working: Working, session: Session, person_id: str, membership: Membership, asked: Asked | None = None
+) -> Entry:
+    """One of the team, in line since they joined it."""
+    since = dt.datetime.combine(membership.from_date, dt.time(), dt.UTC)
+    at_once = clashes(working, session, person_id)
+    return Entry(person_id, session.city_id, Basis.TEAM, since, asked, clashes_with=at_once)
 
 
 def _one_more(
@@ -139,7 +171,7 @@ def _one_more(
 ) -> list[PlaceState]:
     """Somebody joins the line. If there is no seat for them nobody else has to be looked at, however many wait; nor if nobody waits."""
     room, seated = room_of(working, session, at=at, now=now), seated_in(working, session.session_id)
-    has_seat = has_seat_for(entry.city_id, seated, room)
+    has_seat = not entry.clashes_with and has_seat_for(entry.city_id, seated, room)
     if has_seat and working[Place].where("state", Standing.WAITLISTED, session_id=session.session_id):
         return settled_with(working, session, at=at, now=now, entering=[entry])
     line = working[Line].get(session.session_id)
@@ -332,15 +364,7 @@ def _team(working: Working, session: Session, places: Iterable[Place]) -> list[E
     out = {survivor(working, place.person_id) for place in places if is_out(place, session)}
     members = working[Membership].where("city_id", session.city_id)
     people = {survivor(working, member.person_id) for member in members} - has - out
-    found = ((in_time_for(working, session, person_id), person_id) for person_id in people)
-    joined = sorted((membership.from_date, person_id) for membership, person_id in found if membership is not None)
-    return [
-        Entry(
-            person_id,
-            session.city_id,
-            Basis.TEAM,
-            dt.datetime.combine(from_date, dt.time(), dt.UTC),
-            clashes_with=clashes(working, session, person_id),
-        )
-        for from_date, person_id in joined
-    ]
+    found = ((person_id, in_time_for(working, session, person_id)) for person_id in people)
+    joined = [(person_id, membership) for person_id, membership in found if membership is not None]
+    joined.sort(key=lambda one: (one[1].from_date, one[0]))
+    return [_member(working, session, person_id, membership) for person_id, membership in joined]

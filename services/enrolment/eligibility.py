@@ -207,9 +207,13 @@ def will_not_come(place: Place, session: Session) -> bool:
 
 def is_out(place: Place, session: Session) -> bool:
     """Whether no rule brings them in: they said that they will not come, or let an offer go. They may ask again."""
+    return will_not_come(place, session) or stays_out(place)
+
+
+def stays_out(place: Place) -> bool:
+    """Whether more than their own word keeps them out: an offer that they let go, somebody who came instead, the office."""
     gone = place.state == Standing.WITHDRAWN and place.reason is not None and not place.reason.is_given_back
-    is_word = place.reason in (WithdrawalReason.REQUESTED, WithdrawalReason.MERGED)
-    return will_not_come(place, session) or (gone and not is_word)
+    return gone and place.reason not in (WithdrawalReason.REQUESTED, WithdrawalReason.MERGED)
 
 
 def _asked(place: Place, session: Session, asked_for: AskedFor) -> list[dt.datetime]:

@@ -28,17 +28,17 @@ from services.enrolment.merging import decide_merged
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination, taken_until
 from services.enrolment.office import decide_about_place
-from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, ids_of, is_erased, memberships_of
+from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, is_erased, memberships_of
 from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
 from services.enrolment.rules import rules_of
-from services.enrolment.state import Membership, Merged, Place, Session
+from services.enrolment.state import Membership, Place, Session
 from services.enrolment.stating import Asked, refuse
-from services.enrolment.subjects import place_named, session_named, subjects_of
+from services.enrolment.subjects import place_named, place_subject, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.directory import MembershipFact, PersonErased, PersonFact, PersonMerged, PersonRegistered
-from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState, SessionMoment
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState, SessionMoment, Standing
 from shared.contracts.model import Fact, members
 from shared.contracts.office import (
     AboutAPlace,
@@ -64,6 +64,7 @@ from shared.contracts.portal import (
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityFact
 from shared.events.envelope import NO_PARTITION, Heard, Reason
+from shared.state.merged import Merged, ids_of
 from shared.state.working import Due, Held, Working
 
 
@@ -72,6 +73,7 @@ def on_session(working: Working, heard: Heard[SessionFact]) -> None:
     session_id = heard.body.session_id
     _end_correction(working, session_id, heard)
     _revise(working, [session_id], heard, subjects_of([session_id], ()), is_stated=True)
+    _end_lapsed(working, session_id, heard)
     _call(working, [session_id], heard)
     _say_settled(working, session_id, heard)
 
@@ -179,6 +181,7 @@ def on_reconcile(working: Working, moment: Due) -> None:
     session_id = session_named(moment.subject)
     _end_correction(working, session_id, None)
     _revise(working, [session_id], None, subjects_of([session_id], ()), is_stated=True)
+    _end_lapsed(working, session_id, None)
     _call(working, [session_id], None)
     _say_settled(working, session_id, None)
 
@@ -295,6 +298,15 @@ def _revise(
     """
     at = heard.appended_at if heard else None
     now = max(working.now, at or working.now)
+    # Nobody gets a seat that the office had taken out of the room before anybody knew the session.
+    corrections = (
+        held
+        for one in wakes
+        for held in working[Held].where("about", one)
+        if held.type == CorrectionRequested.type_name()
+    )
+    for held in _taken_up(working, list(corrections), until=at):
+        _answer(working, request_of(held), now, before=held)
     for session_id in session_ids:
         session = working[Session].get(session_id)
         if session is not None:
@@ -374,6 +386,20 @@ def _end_correction(working: Working, session_id: str, heard: Heard[Any] | None)
     if session is not None:
         for fact in decide_correction_over(working, session):
             working.say(fact, cause=heard)
+
+
+def _end_lapsed(working: Working, session_id: str, heard: Heard[Any] | None) -> None:
+    """Ends the offers of an archive that had their end before anybody knew the session: nobody could decide them then. Last, so that
+    whoever had accepted in time has the place."""
+    session = working[Session].get(session_id)
+    offered = working[Place].where("session_id", session_id, state=Standing.OFFERED) if session is not None else []
+    for person_id in sorted(place.person_id for place in offered):
+        place = working[Place].get(session_id, person_id)
+        if session is None or place is None or place.offered_until is None or place.offered_until > working.now:
+            continue
+        if working[Due].get(OFFER_ENDS, place_subject(session_id, person_id)) is None:
+            facts = decide_offer_ended(working, session, place, now=working.now)
+            _say(working, facts, heard, at=place.offered_until, now=working.now)
 
 
 def _say_looked_at(working: Working, moment: Due) -> None:

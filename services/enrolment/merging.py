@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 from services.enrolment.decisions import was_taken_by_rule
 from services.enrolment.eligibility import is_ahead, is_out
-from services.enrolment.people import survivor
+from services.enrolment.people import one_since
 from services.enrolment.settling import Leave, left
 from services.enrolment.state import Place, Session
 from services.enrolment.stating import carried, placed
 from shared.contracts.enrolment import EnrolmentWithdrawn, PlaceState, Standing, WithdrawalReason
 from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import Reply
+from shared.state.merged import survivor
 from shared.state.working import Working
 
 _RANK = (Standing.ENROLLED, Standing.OFFERED, Standing.WAITLISTED, Standing.WITHDRAWN, Standing.NONE)
@@ -34,16 +36,15 @@ def decide_merged(working: Working, session: Session, *, now: dt.datetime) -> li
         into = survivor(working, place.person_id)
         if into != place.person_id:
             theirs = working[Place].get(session.session_id, into)
-            facts = _one_place(session, place, theirs, into, working.now)
+            facts = _one_place(working, session, place, theirs, into)
             if facts:
                 return facts
     return []
 
 
-def _one_place(
-    session: Session, goes: Place, stays: Place | None, into: str, decided_at: dt.datetime
-) -> list[PlaceState]:
+def _one_place(working: Working, session: Session, goes: Place, stays: Place | None, into: str) -> list[PlaceState]:
     """What is said of the two."""
+    decided_at = working.now
     has_to_go = goes.is_active or was_taken_by_rule(goes) or goes.is_removed
     is_remembered = stays is None and is_out(goes, session) and goes.reason != WithdrawalReason.MERGED
     if not has_to_go and not is_remembered:
@@ -51,7 +52,7 @@ def _one_place(
     facts: list[PlaceState] = []
     both = [goes] if stays is None else [goes, stays]
     kept = min(both, key=_before)
-    fields = _together(kept, both) | {"person_id": into}
+    fields = _together(kept, both, one_since(working, goes.person_id)) | {"person_id": into}
     if stays is None or kept is goes or any(getattr(stays, name) != fields[name] for name in carried(stays)):
         facts.append(_stated(kept, fields | {"decided_at": decided_at}))
     if has_to_go:
@@ -69,14 +70,21 @@ def _before(place: Place) -> tuple[Any, ...]:
     )
 
 
-def _together(kept: Place, both: list[Place]) -> dict[str, Any]:
+def _together(kept: Place, both: list[Place], since: dt.datetime) -> dict[str, Any]:
     """What is said of the place that is kept, with what the person has said under either id: but who gave one of their two places back
-    keeps the other."""
+    keeps the other. What they said once they were known to be one is of both."""
     fields = carried(kept)
     alike = [one for one in both if one.is_active == kept.is_active]
+
+    def words(name: str) -> Iterator[tuple[dt.datetime, Place]]:
+        for one in both:
+            moment = getattr(one, name)
+            if moment is not None and (one in alike or moment > since):
+                yield moment, one
+
     for name in WORDS:
-        fields[name] = max((moment for one in alike if (moment := getattr(one, name)) is not None), default=None)
-    said = max(alike, key=lambda one: (one.last_asked_at is not None, one.last_asked_at))
+        fields[name] = max((moment for moment, _ in words(name)), default=None)
+    _, said = max(words("last_asked_at"), key=lambda word: word[0], default=(None, kept))
     fields |= {"last_asked_for": said.last_asked_for, "last_asked_at": said.last_asked_at}
     fields["episode"] = max(one.episode for one in both)
     if kept.is_active:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import replace
 
 from services.enrolment.decisions import decide_withdrawal, settled_with
@@ -13,6 +12,8 @@ from services.enrolment.state import Place, Risk, Session
 from services.enrolment.stating import NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed, refuse
 from shared.contracts.enrolment import (
     AskedFor,
+    ParticipantEnrolled,
+    PlaceOffered,
     PlaceState,
     RefusalReason,
     SessionAtRisk,
@@ -88,19 +89,18 @@ def _passed(
     at: dt.datetime,
     now: dt.datetime,
 ) -> list[PlaceState]:
-    """An offer goes on to whoever is next. Whoever let it go waits behind all others, if the session says so and anybody else waits."""
-    others = (
-        other
-        for other in working[Place].where("session_id", session.session_id, state=Standing.WAITLISTED)
-        if other.person_id != place.person_id and not other.clashes_with
-    )
-    leaving: Mapping[str, Leave] = {}
-    to_the_end: Mapping[str, Asked | None] = {}
+    """An offer goes on to whoever is next. Whoever let it go waits behind all others, if the session says so and anybody else waits;
+    but nobody is asked again at once, because those others could not have taken the place."""
+    waits = working[Place].where("session_id", session.session_id, state=Standing.WAITLISTED)
+    others = (one for one in waits if one.person_id != place.person_id)
     if session.terms.after_offer == AfterOffer.TO_THE_END and any(others):
         to_the_end = {place.person_id: asked}
-    else:
-        leaving = {place.person_id: Leave(reason, asked)}
-    return settled_with(working, session, at=at, now=now, leaving=leaving, to_the_end=to_the_end)
+        facts = settled_with(working, session, at=at, now=now, to_the_end=to_the_end)
+        given = [fact.person_id for fact in facts if isinstance(fact, PlaceOffered | ParticipantEnrolled)]
+        if place.person_id not in given:
+            return facts
+    leaving = {place.person_id: Leave(reason, asked)}
+    return settled_with(working, session, at=at, now=now, leaving=leaving)
 
 
 def decide_reply(
@@ -118,7 +118,7 @@ def decide_reply(
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
-    if place is not None and place.state == Standing.OFFERED and reply != Reply.NONE:
+    if place is not None and place.state == Standing.OFFERED and reply != Reply.NONE and _is_answer(place, reply, at):
         answer = OfferAnswer.ACCEPT if reply == Reply.CONFIRMED else OfferAnswer.DECLINE
         return decide_offer_answer(working, session, person_id, answer, asked=asked, at=at, now=now)
     if reply == Reply.DECLINED:
@@ -127,8 +127,19 @@ def decide_reply(
     reason = _why_no_reply(working, session, place, at)
     if place is None or reason is not None:
         reason = reason or RefusalReason.NO_PLACE
-        return [refuse(session.session_id, person_id, place, AskedFor.PLACE, reason, asked, working.now)]
+        # Whoever confirms what they do not have has not asked for it.
+        has = reason is not RefusalReason.NO_PLACE
+        wants = AskedFor.PLACE
+        return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=has)]
     return [_confirmed(working, session, place, reply, asked)]
+
+
+def _is_answer(place: Place, reply: Reply, at: dt.datetime) -> bool:
+    """Whether a reply can only be about the offer. Whoever said that they will not come before it was made, or after it had ended, has
+    said it of their place in line."""
+    if reply == Reply.CONFIRMED:
+        return True
+    return place.offered_at is not None and place.offered_at <= at < (place.offered_until or place.offered_at)
 
 
 def _why_no_reply(working: Working, session: Session, place: Place | None, at: dt.datetime) -> RefusalReason | None:

@@ -16,13 +16,11 @@ from services.enrolment.history import Told, is_kept, key_of_told
 from services.enrolment.moments import OFFER_ENDS
 from services.enrolment.named import named_by
 from services.enrolment.nominating import nomination_id
-from services.enrolment.people import all_of_one
 from services.enrolment.state import (
     Call,
     Correction,
     Line,
     Membership,
-    Merged,
     Nomination,
     Person,
     Place,
@@ -64,6 +62,7 @@ from shared.postgres.database import any_of
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
+from shared.state.merged import Merged, all_of_one
 from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
 
@@ -287,6 +286,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     await reads.run()
     of_teams = {member.person_id for member in working[Membership]}
     unlooked = all_of_one(merged, of_teams) - of_teams - people
+    if len(inputs) > 1 and any(isinstance(one, Heard) and isinstance(one.body, members(SessionFact)) for one in inputs):
+        # Whom one of these brings in with a team, the next may look at anew: for another town, or on other days.
+        unlooked |= of_teams - people
     if unlooked:
         about = {"people": sorted(unlooked), "cities": [], "asking": []}
         reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", unlooked))

@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind
-from services.notifications.ledger import NOTHING
+from services.notifications.ledger import NOTHING, Belief
 from services.notifications.tables import (
     CONTACT,
     HEARD_IN,
@@ -29,13 +29,18 @@ from services.notifications.tables import (
     PERSON,
     TOLD,
     is_another,
+    muted,
     withheld,
 )
+from services.notifications.urgency import SOON, Priority
 from shared.deciding.news import Kinds
 
 Key = tuple[str, str]
 """(recipient, what stands behind the kind's name in a subject)"""
-Found = Counter[Subject]
+Queue = tuple[Priority, Subject]
+"""Notices that are taken together."""
+Found = Counter[Queue | None]
+"""How many notices of each queue are due; None: of those that settle first."""
 
 
 def given_up(kind: Kind) -> sa.ColumnElement[bool]:
@@ -62,12 +67,53 @@ def live(kind: Kind) -> sa.FromClause:
     return kind.around(kind.scope.keys).outerjoin(PERSON, PERSON.c.person_id == kind.scope.recipient)
 
 
-_OPENED = ("recipient", "about", "notice_id", "planned_at", "next_attempt_at", "sequence", "attempts", "doubts")
+_OPENED = (
+    "recipient",
+    "about",
+    "notice_id",
+    "planned_at",
+    "next_attempt_at",
+    "priority",
+    "sequence",
+    "attempts",
+    "doubts",
+)
 
 
-def _opened(recipient: Any, about: Any) -> tuple[Any, ...]:
+def _opened(recipient: Any, about: Any, kind: Kind, is_urgent: Any) -> tuple[Any, ...]:
     notice_id = "notice-" + sa.cast(sa.func.uuidv7(), sa.Text)
-    return recipient, about, notice_id, NOW, NOW, sa.literal(0), sa.literal(0), sa.literal(0)
+    due: sa.ColumnElement[Any] = NOW
+    priority: sa.ColumnElement[int] = sa.literal(int(Priority.WHENEVER))
+    if kind.settles:
+        times = sa.bindparam("settling", type_=sa.Interval()).op("*", return_type=sa.Interval())
+        settling = times(sa.literal(kind.settles, sa.Float))
+        due = sa.case((is_urgent, NOW), else_=NOW + settling)
+    if not kind.may_wait:
+        priority = sa.case((is_urgent, sa.literal(int(Priority.URGENT))), else_=sa.literal(int(Priority.USUAL)))
+    return recipient, about, notice_id, NOW, due, priority, sa.literal(0), sa.literal(0), sa.literal(0)
+
+
+_FARTHEST_ZONE = dt.timedelta(hours=14)
+"""East of Greenwich."""
+_told = sa.type_coerce(TOLD.c.said, JSONB)["says"]
+_meeting = sa.func.jsonb_array_elements(_told["meetings"]).table_valued(sa.column("value", JSONB), name="told_meeting")
+_told_begins = sa.select(
+    sa.func.min(sa.func.timezone("UTC", sa.cast(_meeting.c.value["starts_local"].astext, sa.DateTime)))
+).scalar_subquery()
+_told_moment = sa.func.least(
+    *(sa.cast(_told[name].astext, sa.DateTime(timezone=True)) for name in ("offered_until", "nominate_until"))
+)
+
+
+def is_urgent(kind: Kind) -> sa.ColumnElement[bool]:
+    """`urgency.is_urgent`, or more than that: what was told counts by its local time wherever that is, and a claim looks at it exactly."""
+    believed = sa.func.least(_told_begins - _FARTHEST_ZONE, _told_moment)
+    return sa.or_(
+        kind.content.is_(None),
+        sa.func.coalesce(kind.needed_at <= NOW + SOON, sa.false()),
+        sa.func.coalesce(TOLD.c.state == Belief.MAYBE, sa.false()),
+        sa.and_(sa.func.coalesce(TOLD.c.until > NOW, sa.false()), sa.func.coalesce(believed <= NOW + SOON, sa.false())),
+    )
 
 
 def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -79,6 +125,7 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
     one = sa.select(
         kind.scope.recipient.label("recipient"),
         kind.about.label("about"),
+        is_urgent(kind).label("is_urgent"),
         *(lacks.label(name) for name, lacks in zip(names, kind.unknown.values(), strict=True)),
     ).select_from(source)
     differing = (
@@ -87,10 +134,13 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
         .prefix_with("MATERIALIZED")
     )
     known = [~differing.c[name] for name in names]
+    if kind.mutes is not None:
+        known.append(~muted(differing.c.recipient, kind.mutes))
+    opened = _opened(differing.c.recipient, differing.c.about, kind, differing.c.is_urgent)
     if kind.to_office:
-        return sa.select(*_opened(differing.c.recipient, differing.c.about)).where(*known)
+        return sa.select(*opened).where(*known)
     return (
-        sa.select(*_opened(differing.c.recipient, differing.c.about))
+        sa.select(*opened)
         .join(PERSON, PERSON.c.person_id == differing.c.recipient)
         .join(CONTACT, CONTACT.c.person_id == differing.c.recipient)
         .where(
@@ -104,15 +154,16 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
 
 
 def _opening(found: Iterable[sa.Select[Any]]) -> sa.Select[Any]:
-    """Opens what was found, of all kinds in one round trip. Returns how many of each kind."""
+    """Opens what was found, of all kinds in one round trip. Returns how many of each kind and priority, and whether they are due."""
     opened = (
         insert(OPEN)
         .from_select(_OPENED, sa.union_all(*found).limit(MOST))
         .on_conflict_do_nothing()
-        .returning(OPEN_SUBJECT.label("subject"))
+        .returning(OPEN_SUBJECT.label("subject"), OPEN.c.priority, OPEN.c.next_attempt_at)
         .cte("opened")
     )
-    return sa.select(opened.c.subject, sa.func.count()).group_by(opened.c.subject)
+    its = (opened.c.subject, opened.c.priority, (opened.c.next_attempt_at <= NOW).label("is_due"))
+    return sa.select(*its, sa.func.count()).group_by(*its)
 
 
 _texts = ARRAY(sa.Text())
@@ -136,10 +187,11 @@ def _of_missed(kind: Kind) -> sa.Select[Any]:
     assert kind.missed is not None
     assert kind.missed_at is not None
     return (
-        sa.select(*_opened(kind.scope.recipient, kind.about))
+        sa.select(*_opened(kind.scope.recipient, kind.about, kind, sa.true()))
         .select_from(live(kind))
         .where(kind.missed, kind.missed_at > _ENDED_AFTER, ~is_open(kind))
         .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None), CONTACT.c.erased.is_not(True))
+        .where(~muted(kind.scope.recipient, kind.mutes))
     )
 
 
@@ -154,6 +206,11 @@ def _plan_named(asked: frozenset[Subject]) -> sa.Select[Any]:
 
 
 _nothing = sa.cast(sa.null(), sa.Text)
+_no_number = sa.cast(sa.null(), sa.BigInteger)
+
+
+_raised = sa.case((OPEN.c.priority == int(Priority.USUAL), int(Priority.URGENT)), else_=OPEN.c.priority)
+"""What was heard about a mail may have made it urgent: its claim tells."""
 
 
 def _soon(tables: frozenset[sa.Table]) -> sa.Update | None:
@@ -163,10 +220,10 @@ def _soon(tables: frozenset[sa.Table]) -> sa.Update | None:
         return None
     return (
         sa.update(OPEN)
-        .values(next_attempt_at=NOW)
-        .where(OPEN.c.lease.is_(None), OPEN.c.next_attempt_at > NOW)
+        .values(next_attempt_at=sa.func.least(OPEN.c.next_attempt_at, NOW), priority=_raised)
+        .where(OPEN.c.lease.is_(None), sa.or_(OPEN.c.next_attempt_at > NOW, OPEN.c.priority != _raised))
         .where(sa.or_(*heard))
-        .returning(OPEN_SUBJECT.label("subject"))
+        .returning(OPEN_SUBJECT.label("subject"), OPEN.c.priority)
     )
 
 
@@ -174,14 +231,14 @@ def _soon(tables: frozenset[sa.Table]) -> sa.Update | None:
 def _news(asked: frozenset[Subject], tables: frozenset[sa.Table]) -> sa.CompoundSelect[Any] | None:
     scopes = {id(KINDS[subject].scope): KINDS[subject].scope for subject in Subject if subject in asked}.values()
     found = [
-        sa.select(*news.subquery().c, _nothing)
+        sa.select(*news.subquery().c, _nothing, _no_number)
         for scope in scopes
         for table, news in scope.news.items()
         if table in tables
     ]
     if (soon := _soon(tables)) is not None:
         brought = soon.cte("soon")
-        found.append(sa.select(_nothing, _nothing, brought.c.subject))
+        found.append(sa.select(_nothing, _nothing, brought.c.subject, brought.c.priority))
     return sa.union_all(*found) if found else None
 
 
@@ -226,7 +283,10 @@ async def plan_named(
 
 async def _plan(connection: AsyncConnection, statement: sa.Select[Any], parameters: Mapping[str, Any]) -> Found:
     rows = await connection.execute(statement, parameters)
-    return Found({Subject(subject): number for subject, number in rows})
+    found = Found()
+    for subject, priority, is_due, number in rows:
+        found[(Priority(priority), Subject(subject)) if is_due else None] += number
+    return found
 
 
 async def news(
@@ -239,8 +299,8 @@ async def news(
     if statement is None:
         return set(), Found()
     rows = (await connection.execute(statement, {"mark": mark, "now": now})).all()
-    soon = Found(Subject(subject) for _, _, subject in rows if subject is not None)
-    return {(recipient, key) for recipient, key, subject in rows if subject is None}, soon
+    soon = Found((Priority(priority), Subject(subject)) for *_, subject, priority in rows if subject is not None)
+    return {(recipient, key) for recipient, key, subject, _ in rows if subject is None}, soon
 
 
 async def bring_forward(connection: AsyncConnection, *, mark: dt.datetime, now: dt.datetime) -> Found:
@@ -248,4 +308,4 @@ async def bring_forward(connection: AsyncConnection, *, mark: dt.datetime, now: 
     Returns how many notices of each kind."""
     assert _ALL_SOON is not None
     rows = await connection.execute(_ALL_SOON, {"mark": mark, "now": now})
-    return Found(Subject(row[0]) for row in rows)
+    return Found((Priority(priority), Subject(subject)) for subject, priority in rows)

@@ -24,6 +24,7 @@ from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
     ITS_PICTURE,
+    MUTE_PAGE,
     THEIR_PAGE,
     THEIR_TICKET,
     deliverable,
@@ -42,9 +43,10 @@ from services.notifications.picturing import PICTURE, pictured
 from services.notifications.sheets import Office, Sheet
 from services.notifications.templates.words import FOLDER, common_words
 from shared.contracts.model import Language
+from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
-_WRITTEN_OUT = f'href="\\u{{{ord(THEIR_PAGE):x}}}"'
+_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE)}
 
 
 @immutable
@@ -65,6 +67,8 @@ class Prepared:
     """The address of a person's own page; None: the mail leads to none."""
     ticket_of: Callable[[str], str] | None = None
     """A person's own ticket; None: the mail carries none."""
+    mute_of: Callable[[str], str] | None = None
+    """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
 
 
 _TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
@@ -96,6 +100,7 @@ class Renderer:
         base_url: str | None = None,
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
         ticket_of: Callable[[PlaceMail, str], str] | None = None,
+        mute_of: Callable[[Mutable, Language, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -106,7 +111,7 @@ class Renderer:
         self.office = Office(self._organiser, self._organiser_name, base_url)
         for language in Language:
             common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
-        self._page_of, self._ticket_of = page_of, ticket_of
+        self._page_of, self._ticket_of, self._mute_of = page_of, ticket_of, mute_of
         environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
@@ -130,12 +135,17 @@ class Renderer:
             "their_page": THEIR_PAGE if page_of else None,
             "ticket": THEIR_TICKET if ticket_of else None,
             "picture": PICTURE,
+            "mute_page": None,
         }
+        mute_of = partial(self._mute_of, sheet.mutes, sheet.language) if self._mute_of and sheet.mutes else None
+        if mute_of is not None and sheet.mutes is not None:
+            shown |= {"mute_page": MUTE_PAGE, "mute_label": common_words(sheet.language).mute[sheet.mutes]}
         if page_of is None and sheet.steps_without_page:
             shown["steps"] = list(sheet.steps_without_page)
         html = mrml.to_html(mjml.render(shown), None, self._mjml_options).content
         # mrml writes the mark out where it is an attribute; in a text nobody could write `href="`.
-        html = html.replace(_WRITTEN_OUT, f'href="{THEIR_PAGE}"')
+        for written, mark in _WRITTEN_OUT.items():
+            html = html.replace(written, mark)
         html = html.replace(f'src="{PICTURE}"', f'src="cid:{ITS_PICTURE}"')
         headers = (
             ("From", self._from),
@@ -162,6 +172,7 @@ class Renderer:
             files=invitation.files if invitation else (),
             page_of=page_of,
             ticket_of=ticket_of,
+            mute_of=mute_of,
         )
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
@@ -187,6 +198,9 @@ class Renderer:
             ticket = prepared.ticket_of(recipient.person_id)
             names |= {THEIR_TICKET: ticket, ITS_PICTURE: picture_id}
             picture = in_base64(pictured(ticket))
+        mute = prepared.mute_of(recipient.person_id) if prepared.mute_of is not None else None
+        if mute is not None:
+            names[MUTE_PAGE] = mute
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,
@@ -203,6 +217,7 @@ class Renderer:
             + header("To", mailbox("To", full_name, address))
             + header("X-Rollcall-Notice", letter.notice_id)
             + _thread(letter.thread)
+            + _unsubscribe(mute)
             + body
         )
         return message.replace("\n", "\r\n").encode("utf-8")
@@ -213,6 +228,14 @@ def _thread(root: str | None) -> str:
         return ""
     known_message_id(root)
     return header("In-Reply-To", root) + header("References", root)
+
+
+def _unsubscribe(address: str | None) -> str:
+    """One click, which a mail program sends as a POST of its own (RFC 8058)."""
+    if address is None:
+        return ""
+    # Not folded: an address has no place to be.
+    return f"List-Unsubscribe: <{address}>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\n"
 
 
 @lru_cache(maxsize=64)

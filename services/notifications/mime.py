@@ -14,9 +14,10 @@ from email.quoprimime import body_encode
 from email.utils import formataddr, quote
 from unicodedata import normalize
 
-GIVEN_NAME, FULL_NAME, THEIR_PAGE, THEIR_TICKET, ITS_PICTURE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3", "\ufdd4"
-PERSONAL = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, THEIR_TICKET, ITS_PICTURE)
-"""Where a person goes in the shared texts, the address of their page, their ticket and the name of its picture. Unicode noncharacters, which `one_line` lets nobody else write."""
+GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
+THEIR_TICKET, ITS_PICTURE = "\ufdd4", "\ufdd5"
+"""Where a person goes in the shared texts, the address of their page, of the one where they do without such mails, their ticket and the name of its picture. Unicode noncharacters, which `one_line` lets nobody else write."""
+PERSONAL = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE, THEIR_TICKET, ITS_PICTURE)
 _MARKS = re.compile(f"([{''.join(PERSONAL)}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")

@@ -10,27 +10,24 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import store
-from services.notifications.decisions import Attempt, Outcome, Result, claim, message_id, postpone, settle
-from services.notifications.dkim import Dkim
-from services.notifications.kinds import KINDS, Subject, subject_of
+from services.notifications.decisions import Attempt, Outcome, Result, claim, postpone, settle
+from services.notifications.differences import Queue
+from services.notifications.kinds import Subject
 from services.notifications.ledger import UNRENDERABLE, OpenNotice
-from services.notifications.letters import Letter, Recipient
-from services.notifications.linking import Links
-from services.notifications.mail import Prepared, Renderer
-from services.notifications.mime import deliverable
 from services.notifications.planning import Planner
-from services.notifications.returning import ReturnPath, thread_of
+from services.notifications.returning import ReturnPath
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
 from services.notifications.tables import Pair, digest_key
-from services.notifications.untold import Mail, Truth
+from services.notifications.untold import Truth
+from services.notifications.urgency import Priority
+from services.notifications.writing import Writer
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome, NoticeSent
@@ -43,7 +40,9 @@ from shared.state.working import Said, Working
 log = structlog.get_logger()
 
 _KINDS = tuple(Subject)
-"""In the order in which their mails are sent."""
+"""In the order in which their mails are sent, of one priority."""
+FAIR = 8
+"""One group in so many is of what has been due for longest, however much there is that goes first."""
 
 
 class Sender:
@@ -63,25 +62,19 @@ class Sender:
         self._service = decider.service
         self._settings = settings
         self._terms = settings.terms()
-        self._links = Links(decider, settings.base_url)
-        self._renderer = Renderer(
-            sender=settings.sender,
-            sender_name=settings.sender_name,
-            organiser=settings.organiser,
-            organiser_name=settings.organiser_name,
-            base_url=settings.base_url,
-            page_of=self._links.of if self._links.lead_somewhere else None,
-            ticket_of=self._links.ticket if self._links.lead_somewhere else None,
-        )
+        self._writer = Writer(decider, settings)
         self._rules = settings.rules
-        self._dkim = _dkim(settings)
         self._return_path: ReturnPath | None = None
-        self._shared = lru_cache(maxsize=500)(self._rendered)
         self._under_way: set[str] = set()
         """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
         will be written, and until then there is no doubt about them."""
-        self._work: asyncio.PriorityQueue[int] = asyncio.PriorityQueue(maxsize=settings.carriers * len(Subject))
-        """For each group that waits for a carrier the place of its kind among the kinds."""
+        self._work: asyncio.PriorityQueue[tuple[int, int]] = asyncio.PriorityQueue(
+            maxsize=settings.carriers * len(Subject) * len(Priority)
+        )
+        """For each group that waits for a carrier its priority, and the place of its kind among the kinds."""
+        self._groups = 0
+        self._longest: Queue | None = None
+        """What had been due for longest when the poll last looked."""
         self._poll_at = 0.0
         """By the loop's clock."""
         self._planner = Planner(decider.engine, decider.service, settings, streams_heard=streams_heard, found=self.wake)
@@ -93,14 +86,16 @@ class Sender:
         """Something was heard: there may be something to tell."""
         self._planner.news(news)
 
-    def wake(self, notices: Mapping[Subject, int]) -> None:
+    def wake(self, notices: Mapping[Queue | None, int]) -> None:
         """There is something to send: as many carriers as there are groups wake up."""
         with contextlib.suppress(asyncio.QueueFull):
-            for subject, number in notices.items():
+            for queue, number in notices.items():
+                if queue is None:  # They settle first: the poll finds them.
+                    continue
                 for _ in range(
                     0, min(number, self._settings.connections * self._settings.carriers), self._settings.connections
                 ):
-                    self._work.put_nowait(_KINDS.index(subject))
+                    self._work.put_nowait((queue[0], _KINDS.index(queue[1])))
 
     # --- carrying it -----------------------------------------------------------------------
 
@@ -113,11 +108,11 @@ class Sender:
             while True:
                 await backoff.wait()
                 try:
-                    subject = await self._next()
-                    if subject is None:
+                    queue = await self._next()
+                    if queue is None:
                         continue
                     ready = await self._open(lines)
-                    if ready and await self._finished(self._round(subject, ready)):
+                    if ready and await self._finished(self._round(queue, ready)):
                         backoff.worked()
                     elif self.problem:
                         backoff.failed(ConnectionError(self.problem), where="sending mail")
@@ -126,17 +121,22 @@ class Sender:
         finally:
             await asyncio.gather(*(line.close() for line in lines))
 
-    async def _next(self) -> Subject | None:
-        """Waits to be woken, or for the slow poll to find something: of which kind."""
+    async def _next(self) -> Queue | None:
+        """Waits to be woken, or for the slow poll to find something: in which queue."""
         now = asyncio.get_running_loop().time()
         if now >= self._poll_at:  # Also while there is always work of one kind: another's may have become due again.
             self._poll_at = now + self._settings.send_poll_seconds
             async with self._engine.connect() as connection:
                 due = await store.due(connection, self._service.clock(), under_way=self._under_way)
+            self._longest = due[0] if len(due) > 1 else None
             self.wake(dict.fromkeys(due, 1))
+        self._groups += 1
+        if self._longest is not None and self._groups % FAIR == 0:
+            return self._longest
         try:
             async with asyncio.timeout(self._settings.send_poll_seconds):
-                return _KINDS[await self._work.get()]
+                priority, kind = await self._work.get()
+                return Priority(priority), _KINDS[kind]
         except TimeoutError:
             return None
 
@@ -158,22 +158,22 @@ class Sender:
             task.cancel()
             raise
 
-    async def _round(self, subject: Subject, lines: Sequence[Line]) -> bool:
+    async def _round(self, queue: Queue, lines: Sequence[Line]) -> bool:
         """Claims, sends and settles one group. False: the server would not hear of it."""
         begun = asyncio.get_running_loop().time()
         lease = self._service.new_id()
         self._under_way.add(lease)
         try:
-            return await self._carried(subject, lease, lines, begun)
+            return await self._carried(queue, lease, lines, begun)
         finally:
             self._under_way.remove(lease)
 
-    async def _carried(self, subject: Subject, lease: str, lines: Sequence[Line], begun: float) -> bool:
-        await self._links.all_ready()
+    async def _carried(self, queue: Queue, lease: str, lines: Sequence[Line], begun: float) -> bool:
+        await self._writer.ready(queue[1])
         await self._knows_the_way_back()
-        attempts, taken = await self._claim(subject, lease, most=len(lines))
+        attempts, taken = await self._claim(queue, lease, most=len(lines))
         if taken == len(lines):
-            self.wake({subject: 1})  # There is probably more than this group.
+            self.wake({queue: 1})  # There is probably more than this group.
         deadline = begun + self._settings.smtp_seconds
         sends = (self._send(line, attempt, deadline) for line, attempt in zip(lines, attempts, strict=False))
         outcomes = await asyncio.gather(*sends)
@@ -187,32 +187,32 @@ class Sender:
         self._is_well()
         return True
 
-    async def _claim(self, subject: Subject, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         """Commits the attempts before they are made. Returns them, and how many notices were looked at."""
         try:
-            return await self._claim_together(subject, lease, most=most)
+            return await self._claim_together(queue, lease, most=most)
         except Exception as error:
             if classify(error) is Fault.TRANSIENT:
                 raise
             log.warning("claim refused, claiming one by one", error=told(error))
-            return await self._claim_one_by_one(subject, lease, most=most)
+            return await self._claim_one_by_one(queue, lease, most=most)
 
-    async def _claim_together(self, subject: Subject, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim_together(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
-            taken = await self._take(connection, working, subject, most)
+            taken = await self._take(connection, working, queue, most)
             attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
             await self._decider.write(connection, working)
             thought.add(working)
         self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
         return [attempt for attempt in attempts if attempt is not None], len(taken)
 
-    async def _claim_one_by_one(self, subject: Subject, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim_one_by_one(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
         """Each notice in a transaction of its own, so that the one that is refused holds back no other mail."""
         attempts: list[Attempt] = []
         for number in range(most):
             try:
-                found, attempt = await self._claim_one(subject, lease)
+                found, attempt = await self._claim_one(queue, lease)
             except Exception as error:
                 if not attempts:
                     raise
@@ -223,11 +223,11 @@ class Sender:
             attempts += [attempt] if attempt else []
         return attempts, most
 
-    async def _claim_one(self, subject: Subject, lease: str) -> tuple[bool, Attempt | None]:
+    async def _claim_one(self, queue: Queue, lease: str) -> tuple[bool, Attempt | None]:
         """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
         async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
-            taken = await self._take(connection, working, subject, 1)
+            taken = await self._take(connection, working, queue, 1)
             if not taken:
                 return False, None
             ((notice, truth),) = taken
@@ -250,22 +250,13 @@ class Sender:
         return True, attempt
 
     async def _take(
-        self, connection: AsyncConnection, working: Working, subject: Subject, most: int
+        self, connection: AsyncConnection, working: Working, queue: Queue, most: int
     ) -> list[tuple[OpenNotice, Truth]]:
-        return await store.take(connection, working, subject, most=most, under_way=self._under_way, rules=self._rules)
-
-    def _rendered(self, subject: Subject, mail: Mail) -> Prepared:
-        return self._renderer.shared(KINDS[subject].sheet(mail, self._renderer.office))
+        return await store.take(connection, working, queue, most=most, under_way=self._under_way, rules=self._rules)
 
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
         try:
-            recipient, letter = _addressed(attempt, self._terms.domain)
-            mail = attempt.truth.matter.mail(attempt.notice, attempt.difference)
-            prepared = self._shared(subject_of(attempt.notice.about), mail)
-            message = self._renderer.message(prepared, recipient, letter)
-            address = deliverable(recipient.email, by_smtputf8=True)
-            if self._dkim is not None:
-                message = self._dkim.signed(message)
+            message, address = self._writer.written(attempt)
         except Exception as error:
             # Also a fault of ours: raised from here it would take the outcomes of the whole group with it.
             log.error("notice cannot be rendered", notice_id=attempt.notice.notice_id,
@@ -348,27 +339,3 @@ class Sender:
 
 def _pair(notice: OpenNotice) -> Pair:
     return notice.recipient, notice.about
-
-
-def _dkim(settings: NotificationsSettings) -> Dkim | None:
-    """Raises for a key that cannot be read: better now than at each mail."""
-    if settings.dkim_key_file is None or settings.dkim_selector is None:
-        return None
-    domain = settings.sender.rpartition("@")[2]
-    return Dkim(settings.dkim_key_file.read_bytes(), domain=domain, selector=settings.dkim_selector)
-
-
-def _addressed(attempt: Attempt, domain: str) -> tuple[Recipient, Letter]:
-    """To whom, and what the mail is known by."""
-    notice, person, contact = attempt.notice, attempt.truth.to.person, attempt.truth.to.contact
-    if person is None or contact is None or contact.email is None or notice.stated_at is None:
-        raise RuntimeError(f"{notice.notice_id} was claimed and lacks whom to tell")
-    return (
-        Recipient(notice.recipient, person.given_name or "", person.family_name or "", contact.email),
-        Letter(
-            message_id(notice.notice_id, domain),
-            notice.notice_id,
-            notice.stated_at,
-            thread_of(notice.recipient, notice.about.split("/")[1], domain),
-        ),
-    )

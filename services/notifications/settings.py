@@ -88,6 +88,9 @@ class NotificationsSettings(Settings):
     """Who was mailed about their place within so long before that hour is not reminded of it."""
     reply_reminder_hours: Annotated[float, Field(gt=0, le=24 * 60)] = 57.0
     """So long before the decision day begins whoever has not said whether they come is reminded: 57 is 15:00 two days before."""
+    settling_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
+    """So long after it was first found a change may still become another one, or nothing, before anybody is told; a call to nominate four
+    times as long. What ends, and what somebody acts on within a day, is told at once."""
     plan_most: int = 5_000
     """Differences found by one look; more are found by the next."""
     reconcile_seconds: float = 60.0
@@ -133,6 +136,7 @@ class NotificationsSettings(Settings):
             self.reminder_hour,
             dt.timedelta(hours=self.reminder_quiet_hours),
             dt.timedelta(hours=self.reply_reminder_hours),
+            dt.timedelta(seconds=self.settling_seconds),
             office_at(self.office_email or self.organiser, self.organiser_name, self.office_language),
         )
 

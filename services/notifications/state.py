@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.attended import certificate_of, list_of, record_of
 from services.notifications.ledger import notice_of
+from services.notifications.messages import message_of
+from services.notifications.muting import mute_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.towns import answered_of, call_of, member_of
 from shared.contracts.attendance import ListFact, PresenceFact
@@ -41,7 +43,16 @@ from shared.contracts.enrolment import (
     standing_after,
 )
 from shared.contracts.model import Event, Language, members
-from shared.contracts.notifications import AddressFact, LinkKeyStated, NoticeBounced, NoticeFailed, NoticeSent
+from shared.contracts.notifications import (
+    AddressFact,
+    LinkKeyStated,
+    MessageAddressed,
+    NoticeBounced,
+    NoticeFailed,
+    NoticeRepeated,
+    NoticeSent,
+    NoticesMuted,
+)
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
@@ -379,7 +390,10 @@ MAKE: dict[Any, Any] = {
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
     NoticeBounced: notice_of,
+    NoticeRepeated: notice_of,
     **dict.fromkeys(members(AddressFact), suppression_of),
+    NoticesMuted: mute_of,
+    MessageAddressed: message_of,
     LinkKeyStated: link_key_of,
 }
 """Which row each fact makes."""

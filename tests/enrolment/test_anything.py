@@ -94,7 +94,7 @@ terms = st.fixed_dictionaries(
         "release_date": _optional(days),
         "by_oneself": st.sampled_from([True, True, True, False]),
         "opens_at": _optional(_optional(moments)),
-        "closes_at": _optional(_optional(moments)),
+        "closes_at": _optional(moments),
         "nominations_until": _optional(moments),
         "free_places": st.sampled_from(["at_once", "offered"]),
         "offer_hours": st.integers(1, 60),
@@ -194,8 +194,8 @@ class Places(RuleBasedStateMachine):
             before = Before.of(self.witness)
             self.look(before, [due[0]], [one.body for one in self.mind.hear(due[0])])
 
-    @initialize()
-    def begins(self) -> None:
+    @initialize(how=terms)
+    def begins(self, how: dict[str, Any]) -> None:
         for stage in (1, 2):
             self.say(StageOpened(rule_id=f"stage:{stage}", stage=stage, phase=stage, opened_on=dt.date(2026, 1, 1)))
         for town in TOWNS[:2]:
@@ -206,7 +206,10 @@ class Places(RuleBasedStateMachine):
         self._session("s0", SessionScheduled, plain | {"date": DATES[1]})
         self._session("s2", SessionScheduled, plain | {"date": DATES[2]})
         offers = {"free_places": "offered", "places_per_town": 1}
-        self._session("s3", SessionScheduled, plain | offers | {"date": DATES[2], "hour": 13, "capacity": 3})
+        self._session("s1", SessionScheduled, how)
+        varies = ("by_oneself", "closes_at", "nominations_until", "freeze_hours", "release_date", "after_offer")
+        varied = {name: how[name] for name in varies}
+        self._session("s3", SessionScheduled, plain | offers | varied | {"date": DATES[2], "hour": 13, "capacity": 3})
 
     def _town(self, city_id: str, stage: int, model: type[Event], version: int | None = None, **more: Any) -> None:
         self.say(body_of(model, city_id=city_id, stage=stage, name=city_id, **more), version=version)
@@ -450,6 +453,7 @@ class Places(RuleBasedStateMachine):
     @rule(session=sessions)
     def reconciles(self, session: str) -> None:
         if session in self.witness.sessions:
+            self.decide_due()
             before = {kind: list(self.mind[kind]) for kind in self.mind.service.tables}
             self.mind.now = self.now
             said = self.mind.hear(Due(RECONCILE, f"session/{session}", self.now))

@@ -237,3 +237,16 @@ def test_somebody_who_left_while_the_session_was_cancelled_is_out_when_it_is_sch
 
     assert [type(said.body).__name__ for said in office.mind.said[-2:]] == ["EnrolmentWithdrawn", "PlacesSettled"]
     assert office.place("anna").reason == WithdrawalReason.LEFT_TEAM
+
+
+def test_what_a_session_says_once_it_is_settled_brings_in_nobody_also_when_it_is_looked_at_with_all_that_is_known(
+    office: Office,
+) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    office.town(OTHER)
+    office.member("ewa", OTHER)
+    moved = session(model=SessionRescheduled, kind=SessionKind.SUPPLEMENTARY, capacity=9, city_id=OTHER)
+    assert office.hear(moved, at=AFTER, now=AFTER) == []
+
+    assert office.reconcile(now=AFTER) == []
+    assert len(office.with_standing(Standing.ENROLLED)) == 4

@@ -400,3 +400,16 @@ def test_a_request_for_a_full_session_may_come_in_one_batch_with_what_looks_at_a
 
     office.mind.hear(asks, heard(membership("filip"), source="urn:test"))
     assert office.place("filip").state == Standing.WAITLISTED
+
+
+def test_a_session_may_be_stated_twice_in_one_batch_also_if_whom_the_first_brings_in_is_no_member_by_the_second(
+    office: Office,
+) -> None:
+    office.town(OTHER)
+    first, second = (
+        heard(session(kind=SessionKind.SUPPLEMENTARY, city_id=city_id), version=version, source="urn:test")
+        for version, city_id in ((1, TOWN), (2, OTHER))
+    )
+    office.mind.hear(first, second)
+    assert {place.reason for place in office.mind[Place]} == {WithdrawalReason.NOT_IN_TEAM}
+    assert len(list(office.mind[Place])) == 4

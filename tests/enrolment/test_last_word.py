@@ -4,6 +4,7 @@ begun. Whoever said last that they will not come is neither kept nor brought in 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -181,6 +182,19 @@ def test_who_asked_again_and_was_refused_is_in_with_their_team_when_it_lies_ahea
 
     assert scheduled_again(office, at=at, now=at, date="2027-01-10", **TEAM) == [ENROLLED]
     assert (office.place("anna").basis, office.place("anna").episode) == (Basis.TEAM, 2)
+
+
+@pytest.mark.parametrize(
+    "terms", [{"by_oneself": False}, {"closes_at": NOON.isoformat()}, {"opens_at": (NOON + 5 * DAY).isoformat()}]
+)
+def test_who_takes_back_that_they_do_not_come_is_in_with_their_team_at_once_whatever_keeps_others_from_asking(
+    office: Office, terms: dict[str, Any]
+) -> None:
+    office.session(**TEAM, **terms)
+    office.withdraw("anna")
+    assert office.ask("anna", at=NOON + MINUTE) == [ENROLLED]
+    assert office.place("anna").basis == Basis.TEAM
+    assert office.reconcile() == []
 
 
 def test_a_request_that_was_refused_is_an_answer_and_gives_no_place_by_itself_later(office: Office) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.enrolment.state import Merged, Place
+from services.enrolment.state import Place
 from shared.contracts.directory import PersonErased, PersonMerged
 from shared.contracts.enrolment import EnrolmentWithdrawn, RefusalReason, Standing, WithdrawalReason
-from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.contracts.planner import SessionCancelled, SessionCompleted, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityNotSelected
 from shared.events.envelope import Reason
+from shared.state.merged import Merged
 from shared.state.working import Held
 from shared.testing import NOON, heard
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
@@ -177,6 +178,18 @@ def test_whom_the_office_removed_under_either_id_is_removed(office: Office, goes
     office.merged(goes, stays)
     assert stands(office) == {"anna": "withdrawn", "bartek": "withdrawn"}
     assert office.place(stays).reason == WithdrawalReason.REMOVED_BY_OFFICE
+
+
+def test_what_is_said_once_two_are_known_to_be_one_is_said_of_both_their_places(office: Office) -> None:
+    office.session(capacity=9)
+    office.ask("anna")
+    office.ask("bartek")
+    office.hear(session(model=SessionCompleted, capacity=9))
+    office.merged("anna", "bartek", at=NOON + DAY, now=NOON + DAY)
+    office.withdraw("bartek", at=NOON + 2 * DAY, now=NOON + 2 * DAY)
+
+    office.hear(session(model=SessionRescheduled, capacity=9))
+    assert set(stands(office).values()) == {"withdrawn"}
 
 
 def test_places_at_the_same_time_under_two_ids_are_marked_on_both(office: Office) -> None:

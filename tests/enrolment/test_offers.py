@@ -10,12 +10,19 @@ import pytest
 
 from services.enrolment.moments import OFFER_ENDS
 from services.enrolment.offering import after_working
-from shared.contracts.enrolment import RefusalReason, SessionAtRisk, Standing, WithdrawalReason
+from shared.contracts.enrolment import (
+    ParticipantWaitlisted,
+    PlaceOffered,
+    RefusalReason,
+    SessionAtRisk,
+    Standing,
+    WithdrawalReason,
+)
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
 from shared.state.working import Due
-from shared.testing import NOON
-from tests.enrolment.office import DAY, OTHER, START, Office, session
+from shared.testing import NOON, body_of, heard
+from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
 
 ENROLLED, WAITLISTED, WITHDRAWN, REFUSED, OFFERED = (
     "ParticipantEnrolled",
@@ -106,6 +113,19 @@ def test_where_nobody_else_waits_there_is_no_end_of_the_list_to_go_to(office: Of
     offering(office, after_offer="to_the_end")
     office.withdraw("celina")
     assert office.answer("bartek", "decline") == [WITHDRAWN]
+
+
+def test_whoever_lets_an_offer_go_is_not_asked_again_at_once_where_nobody_else_could_take_it(office: Office) -> None:
+    office.town(OTHER)
+    for person in ("ewa", "filip"):
+        office.member(person, OTHER)
+    office.session(**OFFERS | {"capacity": 2}, after_offer="to_the_end", places_per_town=1)
+    for number, person in enumerate(("anna", "ewa", "filip", "bartek")):
+        office.ask(person, at=NOON - (4 - number) * SECOND)
+    assert office.withdraw("anna") == [WITHDRAWN, OFFERED], "filip waits before bartek, and ewa has their town's place"
+
+    assert office.answer("bartek", "decline") == [WITHDRAWN]
+    assert office.with_standing(Standing.WAITLISTED) == ["filip"]
 
 
 def test_who_let_an_offer_go_is_not_brought_back_by_the_team_rule(office: Office) -> None:
@@ -267,9 +287,48 @@ def test_a_reply_to_an_offer_is_its_answer(on_offer: Office) -> None:
     assert on_offer.reply("bartek", "confirmed") == [ENROLLED]
 
 
+@pytest.mark.parametrize("at", [NOON - SECOND / 2, ENDS], ids=["before", "after"])
+def test_whoever_says_they_do_not_come_while_nothing_is_on_offer_says_it_of_their_place_in_line(
+    on_offer: Office, at: dt.datetime
+) -> None:
+    assert on_offer.reply("bartek", "declined", at=at) == [WITHDRAWN, OFFERED]
+    assert reason(on_offer, "bartek") == WithdrawalReason.REQUESTED
+
+
+def test_whoever_confirms_a_place_that_they_do_not_have_has_not_taken_back_that_they_do_not_come(
+    office: Office,
+) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    office.withdraw("anna")
+    assert office.reply("anna", "confirmed", at=NOON + SECOND) == [REFUSED]
+
+    assert office.member("ewa") == [ENROLLED]
+    assert office.place("anna").state == Standing.WITHDRAWN
+
+
 def test_who_has_no_place_has_nothing_to_confirm(on_offer: Office) -> None:
     assert on_offer.reply("celina", "confirmed") == [REFUSED]
     assert on_offer.place("celina").refusal == RefusalReason.NO_PLACE
+
+
+# --- an archive's offer ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_offer_that_ended_before_the_session_was_known_ends_with_it_unless_it_was_accepted_in_time(
+    office: Office, answered: bool
+) -> None:
+    told = {"session_id": "s", "request_id": None, "request_source": None, "request_digest": None, "city_id": TOWN}
+    on_offer = body_of(PlaceOffered, **told, person_id="anna", offered_at=NOON, offered_until=ENDS)
+    office.mind.hear(heard(on_offer, source="urn:archive"))
+    office.mind.hear(heard(body_of(ParticipantWaitlisted, **told, person_id="bartek"), source="urn:archive"))
+    if answered:
+        office.answer("anna", "accept", at=NOON + DAY)
+    office.pass_to(ENDS)
+
+    office.session(capacity=1)
+    assert office.with_standing(Standing.ENROLLED) == (["anna"] if answered else ["bartek"])
+    assert office.with_standing(Standing.OFFERED) == []
 
 
 # --- at risk -------------------------------------------------------------------------------

@@ -328,6 +328,13 @@ def test_a_correction_of_a_session_that_nobody_has_announced_waits_for_it(office
     assert correction is not None and (correction.capacity, correction.planned_capacity) == (7, 2)
 
 
+def test_what_the_office_took_out_of_the_room_before_the_session_was_known_is_given_to_nobody(office: Office) -> None:
+    office.corrects("t", capacity=1)
+    office.session("t", kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    assert len(office.with_standing(Standing.ENROLLED, "t")) == 1
+    assert len(office.with_standing(Standing.WAITLISTED, "t")) == 3
+
+
 # --- two people of the office at once --------------------------------------------------------
 
 

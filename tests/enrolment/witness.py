@@ -23,6 +23,7 @@ from shared.contracts.enrolment import (
     PlaceState,
     TermsCorrected,
 )
+from shared.contracts.office import ExtraPlaceRequested
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
@@ -32,7 +33,9 @@ from shared.contracts.planner import (
 from shared.contracts.portal import (
     EnrolmentRequested,
     OfferAnswered,
+    PeopleNominated,
     ReplyGiven,
+    SubstitutionRequested,
     WithdrawalRequested,
 )
 from shared.contracts.rules import StageOpened
@@ -40,6 +43,7 @@ from shared.contracts.selection import CityOutcome, CityQualified
 
 SEATED = ("ParticipantEnrolled", "PlaceOffered")
 IN = (*SEATED, "ParticipantWaitlisted")
+NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 GIVEN_BACK = ("left_team", "not_in_team", "town_withdrawn", "town_not_qualified", "not_admitted")
 
 
@@ -71,8 +75,7 @@ class Stand:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        never = dt.datetime.min.replace(tzinfo=dt.UTC)
-        return -self.fact.priority, self.fact.queued_at or never, self.fact.queue or 0, self.fact.person_id
+        return -self.fact.priority, self.fact.queued_at or NEVER, self.fact.queue or 0, self.fact.person_id
 
 
 NAMES = {
@@ -98,12 +101,18 @@ class Witness:
     newest: dict[str, int] = field(default_factory=dict)
     corrected: dict[str, TermsCorrected] = field(default_factory=dict)
     places: dict[str, dict[str, Stand]] = field(default_factory=lambda: defaultdict(dict))
-    words: dict[tuple[str, str], list[tuple[dt.datetime, int, bool]]] = field(default_factory=lambda: defaultdict(list))
-    """What people said of themselves, when: that they will come, or will not."""
-    brought: dict[tuple[str, str], int] = field(default_factory=dict)
-    """When, in the order of hearing, a town or the office brought somebody in."""
+    words: dict[tuple[str, str], list[tuple[dt.datetime, int, bool, bool]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """What people said of themselves, when: that they will come, or will not; and whether the session lay ahead then."""
+    brought: dict[tuple[str, str], dt.datetime] = field(default_factory=dict)
+    """When they wanted somebody who is in by it; when two turned out to be one who is in under either id."""
+    named: list[tuple[str, str, dt.datetime]] = field(default_factory=list)
+    """Whom a town or the office wanted to be in a session, when."""
     asked: dict[str, Any] = field(default_factory=dict)
     """Requests by id."""
+    announced: dict[str, dt.datetime] = field(default_factory=dict)
+    """When a session was first heard of."""
     numbers: int = 0
     is_merging: bool = False
     """Whether the last that was heard made two people one: of their places one is kept, whatever became of the other."""
@@ -139,6 +148,7 @@ class Witness:
                 self.members[body.person_id, body.city_id, body.from_date] = body
             case SessionState():
                 self.sessions[body.session_id] = body
+                self.announced.setdefault(body.session_id, one.appended_at)
             case PersonMerged():
                 self.is_merging = True
                 self.into[body.person_id] = (body.into_person_id, one.appended_at)
@@ -149,6 +159,13 @@ class Witness:
                 self.into.pop(body.person_id, None)
         if hasattr(body, "asks_for"):
             self.asked[one.event_id] = one
+        match body:
+            case PeopleNominated():
+                self.named += [(body.session_id, person_id, one.appended_at) for person_id in body.people]
+            case SubstitutionRequested():
+                self.named.append((body.session_id, body.comes, one.appended_at))
+            case ExtraPlaceRequested():
+                self.named.append((body.session_id, body.person_id, one.appended_at))
 
     def _word(self, fact: PlaceState) -> None:
         """What somebody said of themselves counts whatever came of it, once it was answered."""
@@ -162,11 +179,15 @@ class Witness:
                 comes = False
             case ReplyGiven(reply=reply):
                 comes = reply != "declined"
+                if comes and isinstance(fact, EnrolmentRefused) and fact.reason == "no_place":
+                    return  # There was nothing to be confirmed, and nobody asked for it.
             case OfferAnswered() if not isinstance(fact, EnrolmentRefused):
                 comes = not isinstance(fact, EnrolmentWithdrawn)  # Who lets it go may wait on, behind all others.
             case _:
                 return
-        self.words[fact.session_id, fact.person_id].append((asked.appended_at, self.numbers, comes))
+        at, body = asked.appended_at, self.sessions.get(fact.session_id)
+        was_ahead = body is not None and (not self.takes_place(fact.session_id) or at < body.starts_at)
+        self.words[fact.session_id, fact.person_id].append((at, self.numbers, comes, was_ahead))
 
     def told(self, fact: Any) -> None:
         """A fact that enrolment has said."""
@@ -179,12 +200,25 @@ class Witness:
                 self.places[fact.session_id][fact.person_id] = stand
             case EnrolmentWithdrawn():
                 self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, fact.reason, None)
+                if fact.merged_into is not None:
+                    self._brought(fact, self.one_since(fact.person_id))
             case ParticipantEnrolled() | ParticipantWaitlisted() | PlaceOffered():
                 self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, None, None)
-                if self.is_merging or fact.basis in ("office", "nomination") or fact.substitute_for is not None:
-                    self.brought[fact.session_id, fact.person_id] = self.numbers
+                if fact.basis in ("office", "nomination") or fact.substitute_for is not None:
+                    self._brought(
+                        fact,
+                        (
+                            at
+                            for of, one, at in self.named
+                            if (of, self.human(one)) == (fact.session_id, fact.person_id)
+                        ),
+                    )
             case TermsCorrected():
                 self.corrected[fact.session_id] = fact
+
+    def _brought(self, fact: Any, moments: Iterable[dt.datetime]) -> None:
+        key = fact.session_id, getattr(fact, "merged_into", None) or fact.person_id
+        self.brought[key] = max([*moments, self.brought.get(key, NEVER)])
 
     # --- what follows from it ---
 
@@ -201,6 +235,11 @@ class Witness:
     def freezes(self, session_id: str) -> dt.datetime:
         body = self.sessions[session_id]
         return body.starts_at - dt.timedelta(hours=body.freeze_hours)
+
+    def gives_until(self, session_id: str) -> dt.datetime | None:
+        """Until when free places are given; None: nobody knew of the session before."""
+        freezes = self.freezes(session_id)
+        return freezes if self.announced[session_id] < freezes else None
 
     def seats(self, session_id: str) -> int:
         body, said = self.sessions[session_id], self.corrected.get(session_id)
@@ -261,6 +300,14 @@ class Witness:
             path.append(into)
         return path[-1]
 
+    def one_since(self, person_id: str) -> list[dt.datetime]:
+        """When it was said, one after the other, who they are."""
+        found, stays = list[dt.datetime](), self.human(person_id)
+        while person_id != stays:
+            person_id, said_at = self.into[person_id]
+            found.append(said_at)
+        return found
+
     def people(self) -> set[str]:
         return {self.human(member.person_id) for member in self.members.values()}
 
@@ -283,14 +330,18 @@ class Witness:
                 found.append(other_id)
         return tuple(sorted(found))
 
+    def had_it_before(self, person_id: str, was: dict[str, Stand]) -> bool:
+        """Whether somebody had the seat under another id, who is nobody else."""
+        return any(stand.seated and self.human(one) == person_id for one, stand in was.items() if one != person_id)
+
     def said_no(self, session_id: str, person_id: str) -> bool:
         """Whether the last that was sent of somebody is that they do not come, and nobody has brought them in since."""
         start = self.sessions[session_id].starts_at
-        said = [one for one in self.words[session_id, person_id] if one[0] < start]
+        said = [one for one in self.words[session_id, person_id] if one[3] or one[0] < start]
         if not said:
             return False
-        _, number, comes = max(said)
-        return not comes and self.brought.get((session_id, person_id), 0) < number
+        at, _, comes, _ = max(said)
+        return not comes and self.brought.get((session_id, person_id), NEVER) < at
 
 
 @dataclass
@@ -405,15 +456,15 @@ def wrong_step(witness: Witness, before: Before, one: Any, said: Sequence[Any], 
             yield from _over_share(witness, session_id, places, was, now)
         yield from _overtaken(witness, session_id, places, was, now)
         yield from _at_two_places(witness, session_id, places, was)
+        yield from _got_otherwise(witness, session_id, places, was, one, said, now)
         yield from _lost(witness, session_id, places, was, one, now)
     for fact in said:
         if isinstance(fact, EnrolmentRefused):
             yield from _refused_wrongly(witness, fact, before)
-        if isinstance(fact, NominationAnswered):
-            asked = next(a for a in witness.asked.values() if a.event_id == fact.request_id)
-            named = [witness.human(one) for one in asked.body.people]
-            if {one.person_id for one in fact.people} != set(named):
-                yield f"nominated were {named}, and answered is {[one.person_id for one in fact.people]}"
+        elif isinstance(fact, PlaceState):
+            yield from _taken_wrongly(witness, fact)
+        elif isinstance(fact, NominationAnswered):
+            yield from _answered_wrongly(witness, fact, before)
 
 
 def _over_share(
@@ -439,7 +490,7 @@ def _overtaken(
         one
         for person_id, one in places.items()
         if one.seated and not one.extra and one.fact.substitute_for is None
-        and (person_id not in was or was[person_id].waits)
+        and (person_id not in was or was[person_id].waits) and not witness.had_it_before(person_id, was)
     ]  # fmt: skip
     for person_id, stand in places.items():
         old = was.get(person_id)
@@ -456,7 +507,8 @@ def _at_two_places(witness: Witness, session_id: str, places: dict[str, Stand], 
     """Who has got a seat just now while they have one elsewhere at that time: of two people who were, nobody loses one."""
     for person_id, stand in places.items():
         is_new = stand.seated and not stand.extra and not (person_id in was and was[person_id].seated)
-        if is_new and not witness.is_merging and witness.elsewhere(session_id, person_id):
+        is_merged = witness.is_merging or witness.had_it_before(person_id, was)
+        if is_new and not is_merged and witness.elsewhere(session_id, person_id):
             yield f"{person_id} has got a seat in {session_id}, and has one elsewhere at that time"
 
 
@@ -525,3 +577,100 @@ def _refused_wrongly(witness: Witness, fact: EnrolmentRefused, before: Before) -
     }
     if not is_true.get(str(fact.reason), True):
         yield f"{fact.person_id} in {fact.session_id} was refused for {fact.reason}, which is not so"
+
+
+def _taken_wrongly(witness: Witness, fact: PlaceState) -> Iterable[str]:
+    """Somebody asked for a place when none was to be asked for, and was not refused."""
+    asked = witness.asked.get(fact.request_id or "")
+    if asked is None or not isinstance(asked.body, EnrolmentRequested) or fact.basis == "team":
+        return
+    of = f"{fact.person_id} asked for {fact.session_id} at {asked.appended_at}"
+    yield from (f"{of}, and {why}" for why in _why_not_taken(witness, fact.session_id, asked.appended_at))
+    if not witness.sessions[fact.session_id].by_oneself:
+        yield f"{of}, where nobody may ask by themselves"
+
+
+def _why_not_taken(witness: Witness, session_id: str, at: dt.datetime) -> Iterable[str]:
+    body, until = witness.sessions[session_id], witness.gives_until(session_id)
+    if body.opens_at is not None and at < body.opens_at:
+        yield f"it was not open before {body.opens_at}"
+    if body.closes_at is not None and at >= body.closes_at:
+        yield f"it was closed since {body.closes_at}"
+    if until is not None and at >= until:
+        yield f"it was frozen since {until}"
+
+
+def _answered_wrongly(witness: Witness, fact: NominationAnswered, before: Before) -> Iterable[str]:
+    asked = next(one for one in witness.asked.values() if one.event_id == fact.request_id)
+    named = [witness.human(one) for one in asked.body.people]
+    if {one.person_id for one in fact.people} != set(named):
+        yield f"nominated were {named}, and answered is {[one.person_id for one in fact.people]}"
+    came = [one for one in fact.people if one.reason is None]
+    if not came:
+        return
+    of = f"{fact.city_id} nominated for {fact.session_id} at {asked.appended_at}"
+    yield from (f"{of}, and {why}" for why in _why_not_taken(witness, fact.session_id, asked.appended_at))
+    until = witness.sessions[fact.session_id].nominations_until
+    if until is not None and asked.appended_at >= until:
+        yield f"{of}, and no town could after {until}"
+    if fact.mode == "all_or_none" and any(one.reason or one.standing != "enrolled" for one in fact.people):
+        yield f"{of} all or none, and became {[(one.person_id, one.standing, one.reason) for one in fact.people]}"
+    for one in came:
+        stand = before.places.get(fact.session_id, {}).get(one.person_id)
+        if stand is not None and stand.reason == "removed_by_office":
+            yield f"{of} {one.person_id}, whom the office has removed"
+
+
+def _got_otherwise(
+    witness: Witness,
+    session_id: str,
+    places: dict[str, Stand],
+    was: dict[str, Stand],
+    one: Any,
+    said: Sequence[Any],
+    now: dt.datetime,
+) -> Iterable[str]:
+    """How somebody came by a seat, or by what they have instead of one, is how the session gives it."""
+    body, until = witness.sessions[session_id], witness.gives_until(session_id)
+    moments = [getattr(one, "appended_at", None) or one.at]
+    moments += [fact.asked_at for fact in said if isinstance(fact, PlaceState) and fact.request_id and fact.asked_at]
+    for person_id, stand in places.items():
+        old = was.get(person_id)
+        if stand is old:
+            continue
+        of, fact = f"{person_id} in {session_id}", stand.fact
+        came = fact.substitute_for if old is None or old.fact.substitute_for != fact.substitute_for else None
+        if came is not None and stand.is_in and (left := was.get(came)) is not None and left.is_in:
+            if (stand.kind, stand.order[:3]) != (left.kind, left.order[:3]):
+                yield f"{of}: {stand.kind} {stand.order}, instead of {came}: {left.kind} {left.order}"
+            continue
+        is_theirs = stand.extra or fact.substitute_for is not None or witness.had_it_before(person_id, was)
+        if not stand.seated or (old is not None and old.seated) or is_theirs:
+            if old is not None and old.kind == "PlaceOffered" and stand.waits and witness.takes_place(session_id):
+                yield from _not_last(of, stand, places)
+            continue
+        regains = old is not None and old.reason in GIVEN_BACK and getattr(old.fact, "had", None) == "enrolled"
+        if until is not None and min(moments) >= until and not regains:
+            yield f"{of}: got a seat, and it was frozen since {until}"
+        if old is not None and old.reason == "removed_by_office":
+            yield f"{of}: got a seat, and the office had removed them"
+        is_to_be_offered = old is not None and old.waits and body.free_places == "offered" and now < body.starts_at
+        if is_to_be_offered and stand.kind != "PlaceOffered":
+            yield f"{of}: got a seat that was to be offered"
+        if stand.kind == "PlaceOffered":
+            yield from _offered_otherwise(of, stand, body, until)
+
+
+def _offered_otherwise(of: str, stand: Stand, body: Any, until: dt.datetime | None) -> Iterable[str]:
+    if body.free_places != "offered":
+        yield f"{of}: is offered what was theirs at once"
+    ends = stand.fact.offered_at + dt.timedelta(hours=body.offer_hours)
+    if body.offer_hours_count == "all" and until is not None and stand.fact.offered_until != min(ends, until):
+        yield f"{of}: is offered a place until {stand.fact.offered_until}, for {body.offer_hours} hours, and until {until}"
+
+
+def _not_last(of: str, stand: Stand, places: dict[str, Stand]) -> Iterable[str]:
+    """Who let an offer go waits behind all others of the same priority."""
+    for other in places.values():
+        if other.waits and other.order[0] == stand.order[0] and other.order > stand.order:
+            yield f"{of}: let an offer go, and waits before {other.fact.person_id}"

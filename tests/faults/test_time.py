@@ -241,6 +241,7 @@ class Post:
             smtp_port=self.server.port,
             retry_first_seconds=0.1,
             send_poll_seconds=0.1,
+            settling_seconds=0,
             reconcile_seconds=0.5,
         )
 

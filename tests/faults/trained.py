@@ -139,6 +139,7 @@ async def _at_work(world: Make, service: Service) -> AsyncIterator[Trained]:
         reconcile_seconds=0.2,
         catch_up_seconds=0.1,
         send_poll_seconds=0.1,
+        settling_seconds=0,
     )
     async with server.listening():
         runtime = Runtime(service, settings)

@@ -12,6 +12,7 @@ from services.notifications.decisions import Terms
 from services.notifications.kinds.place import Place as PlaceMatter
 from services.notifications.kinds.sessions import Facts, told_of
 from services.notifications.ledger import Content, Notice, NoticeState, OpenNotice
+from services.notifications.messages import Message, MessageText
 from services.notifications.state import (
     SCHEDULED,
     Contact,
@@ -33,6 +34,7 @@ from shared.contracts.attendance import Presence, Role
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import AskedFor, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
+from shared.contracts.notifications import Audience
 from shared.contracts.planner import Meeting, SessionKind
 from shared.contracts.portal import Reply
 from shared.state.rows import fields_of, mapping
@@ -146,6 +148,27 @@ def member(person_id: str = "person-1", city_id: str = "geonames:776597", **chan
     return replace(row, **changes)
 
 
+def message(recipient: str = "person-1", audience: Audience = Audience.SESSION, **changes: Any) -> Message:
+    until, digest = NOW + dt.timedelta(days=7), "6f1c0a52b7e94d0f8a3c2b1d"
+    row = Message(
+        *_meta(BEFORE, "rollcall/notifications"),
+        "message-1",
+        recipient,
+        audience,
+        None,
+        until,
+        "anna",
+        "asked",
+        digest,
+        BEFORE,
+    )
+    return replace(row, **changes)
+
+
+def message_text(message_id: str = "message-1") -> MessageText:
+    return MessageText(message_id, "Weź laptop", "Sala nie ma komputerów.")
+
+
 def call(until: dt.datetime = IN_TWO_DAYS, *, heard_at: dt.datetime = BEFORE, **changes: Any) -> Call:
     row = Call(*_meta(heard_at), "session-1", "geonames:776597", 4, until, two_days_before(until), None)
     return replace(row, **({"event_id": "event-2"} | changes))
@@ -255,7 +278,7 @@ def suppression(**changes: Any) -> Suppression:
 
 
 def open_notice(**changes: Any) -> OpenNotice:
-    nothing = dict.fromkeys(fields_of(OpenNotice)) | {"sequence": 0, "attempts": 0, "doubts": 0}
+    nothing = dict.fromkeys(fields_of(OpenNotice)) | {"priority": 1, "sequence": 0, "attempts": 0, "doubts": 0}
     ids = {"recipient": "person-1", "about": "place/session-1", "notice_id": "notice-1"}
     notice = OpenNotice(**(nothing | ids | {"planned_at": BEFORE, "next_attempt_at": BEFORE}))  # type: ignore[arg-type]
     return replace(notice, **changes)

@@ -101,6 +101,7 @@ class Office:
             smtp_seconds=20.0,  # A busy machine shall raise no doubts.
             lease_seconds=60.0,
             retry_first_seconds=0.05,
+            settling_seconds=0,
             send_poll_seconds=0.05,
             reconcile_seconds=0.1,
             catch_up_seconds=0.05,

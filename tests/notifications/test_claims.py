@@ -16,6 +16,7 @@ from services.notifications.decisions import Attempt, Outcome
 from services.notifications.kinds import Subject
 from services.notifications.sending import Sender
 from services.notifications.tables import OPEN
+from services.notifications.urgency import Priority
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.testing import eventually
@@ -130,7 +131,10 @@ async def test_what_a_waiting_mail_is_judged_by_does_not_change_while_it_is_take
     given = sa.text("update projection.place set version = version + 1")
     async with office.engine.begin() as taking:
         working, rules = SERVICE.working(NOW), office.settings.rules
-        assert len(await store.take(taking, working, Subject.WAITING, most=9, under_way=(), rules=rules)) == 1
+        assert (
+            len(await store.take(taking, working, (Priority.USUAL, Subject.WAITING), most=9, under_way=(), rules=rules))
+            == 1
+        )
         async with office.engine.connect() as connection:
             await connection.execute(sa.text("set lock_timeout = 200"))
             with pytest.raises(DBAPIError, match="lock timeout"):

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.notifications import tables
-from services.notifications.differences import given_up, is_open, live
+from services.notifications import tables, urgency
+from services.notifications.differences import given_up, is_open, is_urgent, live
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.certificate import ABSENT
 from services.notifications.kinds.certificate import REACH as CERTIFICATES_REACH
@@ -29,7 +29,7 @@ from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
-from shared.contracts.notifications import CallTold, OfferTold, ReminderTold
+from shared.contracts.notifications import Audience, CallTold, OfferTold, ReminderTold
 from shared.contracts.portal import Reply
 from shared.state.rows import Row
 from tests.campaigns import SHARE, Share, cases
@@ -49,6 +49,8 @@ from tests.notifications.building import (
     meeting,
     meeting_list,
     member,
+    message,
+    message_text,
     nominated,
     notice,
     open_notice,
@@ -79,6 +81,7 @@ NUMBERS = ("RC-2026-0002", "RC-2026-0001")
 CALLED_UNTIL = NOW + dt.timedelta(days=2)
 OF_LISTS = (Subject.CERTIFICATE, Subject.MISSED)
 OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
+OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
@@ -131,7 +134,11 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += _of_lists(ids, chance, kind)
     if kind in OF_TOWNS:
         rows += _of_town(number, ids, chance, kind)
+    if kind in OF_MESSAGES:
+        rows += _messages(ids, chance, kind)
     for subject, about in _abouts(ids[1]).items():
+        if subject in OF_MESSAGES and subject is not kind:
+            continue
         if subject in OF_TOWNS and subject is not kind and (subject, kind) != (Subject.CALL, Subject.UNANSWERED):
             continue
         if subject in OF_LISTS and kind not in OF_LISTS:
@@ -213,6 +220,19 @@ def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
     return rows
 
 
+def _messages(ids: tuple[str, str], chance: random.Random, kind: Subject) -> list[Row]:
+    """Something that the office wrote to them, about as many of the other sort."""
+    name = _message_id(ids[1])
+    audiences = (Audience.SESSION,) if kind is Subject.MESSAGE else (Audience.TOWN, Audience.COORDINATORS)
+    audience = chance.choice((*audiences * 3, *Audience))
+    until = chance.choice((NOW - dt.timedelta(hours=1), NOW + dt.timedelta(days=2), NOW + dt.timedelta(days=2)))
+    return [message(ids[0], audience, message_id=name, until=until), message_text(name)]
+
+
+def _message_id(session_id: str) -> str:
+    return f"message-{session_id.partition('-')[2]}"
+
+
 def _abouts(session_id: str) -> dict[Subject, str]:
     return {
         Subject.PLACE: f"place/{session_id}",
@@ -230,6 +250,8 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.UNANSWERED: f"unanswered/{session_id}/city-{session_id.partition('-')[2]}",
         Subject.NOMINATION: f"nomination/{session_id}/nomination-1",
         Subject.NOMINATED: f"nominated/{session_id}",
+        Subject.MESSAGE: f"message/{_message_id(session_id)}",
+        Subject.CIRCULAR: f"circular/{_message_id(session_id)}",
     }
 
 
@@ -262,6 +284,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
+            **dict.fromkeys(OF_MESSAGES, about.partition("/")[2]),
             **(_hashed_of_town(its, deadline, chance) if subject in OF_TOWNS else {}),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
@@ -285,6 +308,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
     by_name = {Subject.UNANSWERED: str(sessions.microseconds(CALLED_UNTIL)), Subject.NOMINATED: "nomination-1"}
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
     by_name |= {Subject.CERTIFICATE: NUMBERS[0], Subject.MISSED: ABSENT}
+    by_name |= dict.fromkeys(OF_MESSAGES, about.partition("/")[2])
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
     could_not = chance.choice((NOTHING, told.content, now))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
@@ -301,6 +325,7 @@ async def judged(connection: AsyncConnection, kind: Kind, rules: Rules = RULES) 
         ),
         "missed": kind.missed if kind.missed is not None else sa.false(),
         "is_open": is_open(kind),
+        "is_urgent": is_urgent(kind),
         **{f"waits_for_{name}": waits for name, waits in kind.waits.items()},
         **{f"lacks_{name}": lacks for name, lacks in kind.unknown.items()},
     }
@@ -354,8 +379,13 @@ async def test_sql_and_the_rules_judge_every_state_alike(engine: AsyncEngine, su
             assert found.letter in kind.letters
             counts[found.letter] += 1
             counts["given_up"] += found.given_up
+            urgent = urgency.is_urgent(found, told, NOW)
+            assert said["is_urgent"] or not urgent, (truth, told)  # Nothing that is urgent settles first.
+            counts["urgent too early"] += said["is_urgent"] and not urgent
+            counts["urgent"] += urgent
             for name in waits:
                 counts[name] += 1
+    assert counts["urgent too early"] <= counts["differs"] / 4, counts  # The others are claimed twice.
     wanted = {"differs", "given_up", *kind.letters, *kind.waits} | ({"missed"} if kind.missed is not None else set())
     if SHARE is not Share.TASTE:  # A taste meets what is usual; that every state was met, the sample says.
         assert {name for name in wanted if counts[name] < 10} == set(), counts

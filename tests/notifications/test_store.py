@@ -21,6 +21,7 @@ from services.notifications.kinds.kind import Rules
 from services.notifications.ledger import NOTHING, Notice, NoticeState, OpenNotice, Told, told_after
 from services.notifications.state import CANCELLED, SCHEDULED, Place, Session, SessionSaid
 from services.notifications.untold import ENROLMENT
+from services.notifications.urgency import Priority
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import NoticeOutcome
 from shared.deciding.thinking import to_write
@@ -205,7 +206,7 @@ async def attempt(engine: AsyncEngine, *results: Result) -> list[Said]:
         async with engine.begin() as connection:
             working = SERVICE.working(NOW + dt.timedelta(minutes=number))
             [(notice, truth)] = await store.take(
-                connection, working, Subject.PLACE, most=10, under_way=(), rules=Rules(LONG_AGO)
+                connection, working, (Priority.USUAL, Subject.PLACE), most=10, under_way=(), rules=Rules(LONG_AGO)
             )
             taken = claim(working, notice, truth, "lease", TERMS)
             assert taken is not None
@@ -258,7 +259,7 @@ async def test_a_database_older_than_our_stream_learns_what_was_mailed(open_conf
     async with engine.begin() as connection:
         working = SERVICE.working(NOW)
         [(notice, truth)] = await store.take(
-            connection, working, Subject.PLACE, most=10, under_way=(), rules=Rules(LONG_AGO)
+            connection, working, (Priority.USUAL, Subject.PLACE), most=10, under_way=(), rules=Rules(LONG_AGO)
         )
         assert claim(working, notice, truth, "lease", TERMS) is None
         await to_write(SERVICE, working).run(connection)

@@ -8,6 +8,7 @@ from typing import assert_never
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
 from services.notifications.kinds.kind import Kind
+from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
 from services.notifications.kinds.missed import MISSED_KIND
 from services.notifications.kinds.nominated import NOMINATED_KIND
 from services.notifications.kinds.nomination import NOMINATION_KIND
@@ -35,12 +36,14 @@ class Subject(StrEnum):
     NOMINATION = "nomination"
     NOMINATED = "nominated"
     RISK = "risk"
+    MESSAGE = "message"
     UNANSWERED = "unanswered"
     REPLY = "reply"
     CERTIFICATE = "certificate"
     MISSED = "missed"
     ROSTER = "roster"
     REMINDER = "reminder"
+    CIRCULAR = "circular"
 
 
 def kind_of(subject: Subject) -> Kind:
@@ -75,6 +78,10 @@ def kind_of(subject: Subject) -> Kind:
             return ROSTER_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
+        case Subject.MESSAGE:
+            return MESSAGE_KIND
+        case Subject.CIRCULAR:
+            return CIRCULAR_KIND
     assert_never(subject)
 
 

@@ -169,6 +169,8 @@ CALL_KIND = Kind(
     columns=(*CALL.c, *coordinators.READ, coordinators.TEAM),
     read=_read,
     sheet=_sheet,
+    needed_at=sa.func.least(SESSION.c.starts_at, CALL.c.until),
+    settles=4.0,
     concerned_by=sessions.EVERY_MAIL | frozenset(members(CallFact)),
     yields_to=(CALL, SESSION),
 )

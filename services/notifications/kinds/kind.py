@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from services.notifications.sheets import Office, Sheet
+from services.notifications.tables import SESSION
 from services.notifications.untold import Addressee, Matter
 from shared.contracts.model import Event
+from shared.contracts.notifications import Mutable
 from shared.state.rows import Row, fields_of
 from shared.values import immutable
 
@@ -28,6 +30,7 @@ class Rules:
     reminder_hour: int = 15
     reminder_quiet: dt.timedelta = dt.timedelta(hours=24)
     reply_before: dt.timedelta = dt.timedelta(hours=57)
+    settling: dt.timedelta = dt.timedelta()
     office: Addressee | None = None
     """To whom goes what the office is told; None: to nobody."""
 
@@ -39,6 +42,7 @@ class Rules:
             "reminder_after_noon": after_noon,
             "reminder_quiet": self.reminder_quiet,
             "reply_before": self.reply_before,
+            "settling": self.settling,
             "office_email": self.office.contact.email if self.office and self.office.contact else "",
         }
 
@@ -120,5 +124,14 @@ class Kind:
     """When it was too late."""
     to_office: bool = False
     """Whether its recipient is the office, and not a person: there is no row of it to be known, or to be erased."""
+    mutes: Mutable | None = None
+    """As what its recipient may do without its mails; None: nobody may."""
+    needed_at: sa.ColumnElement[Any] = SESSION.c.starts_at
+    """When whoever is told has to act on it, at the latest."""
+    settles: float = 0.0
+    """How many times as long as the settings say a change settles before it is told, unless it is urgent. None: nothing follows it soon
+    that would make it another."""
+    may_wait: bool = False
+    """Whether every other mail goes first: it says again what was told, such as a reminder or a digest."""
     yields_to: tuple[sa.Table, ...] = ()
     """Rows that do not change while a notice is taken: so no other mail about the same thing overtakes it unseen."""

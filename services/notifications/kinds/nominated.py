@@ -177,6 +177,7 @@ NOMINATED_KIND = Kind(
     columns=(*NOMINATED.c, *sessions.READ, _other_is_open, *_told_place.c),
     read=_read,
     sheet=_sheet,
+    settles=1.0,
     concerned_by=sessions.EVERY_MAIL | {NominationAnswered, EnrolmentWithdrawn},
     after=frozenset({sessions.OFFER_NAME, sessions.WAITING_NAME}),
     after_its_end=frozenset({sessions.PLACE_NAME}),

@@ -240,6 +240,12 @@ OFFER_KIND = Kind(
     ),
     read=_read,
     sheet=_sheet,
+    needed_at=sa.func.least(
+        SESSION.c.starts_at,
+        PLACE.c.offered_until,
+        sa.case((_is_known, sa.func.least(_known.c.starts_at, _until_before))),
+    ),
+    settles=1.0,
     concerned_by=sessions.EVERY_MAIL | {PlaceOffered, ParticipantWaitlisted, EnrolmentWithdrawn},
     after=frozenset({sessions.WAITING_NAME}),
     after_its_end=frozenset({sessions.PLACE_NAME}),

@@ -15,14 +15,14 @@ MUTATIONS = (
     ),
     Mutation(
         "what was said of any id counts for the human",
-        "services/enrolment/people.py",
+        "shared/state/merged.py",
         "    for one in found:\n        found += sorted",
         "    for one in ():\n        found += sorted",
         (f"{MERGING}::test_teams_follow_whenever_they_are_said",),
     ),
     Mutation(
         "a circle means the same whichever half is heard first",
-        "services/enrolment/people.py",
+        "shared/state/merged.py",
         "    return max(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id\n",
         "    return min(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id\n",
         (f"{MERGING}::test_a_circle_is_set_aside_and_means_the_same_whichever_is_heard_first",),
@@ -130,5 +130,84 @@ MUTATIONS = (
         "    _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)\n",
         "",
         ANYTHING,
+    ),
+    Mutation(
+        "who came in with a team is looked at anew by what stands in the same batch",
+        "services/enrolment/store.py",
+        "        unlooked |= of_teams - people\n",
+        "        pass\n",
+        (
+            "tests/enrolment/test_decisions.py::test_a_session_may_be_stated_twice_in_one_batch_also_if_whom_the_first_brings_in_is_no_member_by_the_second",
+        ),
+    ),
+    Mutation(
+        "what a session says once it is settled brings in nobody",
+        "services/enrolment/decisions.py",
+        "(at or session.heard_at) >= settles_at(working, session):",
+        "(at is not None and at >= settles_at(working, session)):",
+        (
+            "tests/enrolment/test_begun.py::test_what_a_session_says_once_it_is_settled_brings_in_nobody_also_when_it_is_looked_at_with_all_that_is_known",
+        ),
+    ),
+    Mutation(
+        "what is said once two are known to be one is of both places",
+        "services/enrolment/merging.py",
+        "(one in alike or moment > since)",
+        "one in alike",
+        (f"{MERGING}::test_what_is_said_once_two_are_known_to_be_one_is_said_of_both_their_places",),
+    ),
+    Mutation(
+        "a reply is the answer to an offer only while that holds",
+        "services/enrolment/replies.py",
+        "    if reply == Reply.CONFIRMED:\n        return True\n",
+        "    return True\n",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_says_they_do_not_come_while_nothing_is_on_offer_says_it_of_their_place_in_line",
+        ),
+    ),
+    Mutation(
+        "whoever confirms what they do not have has not asked for it",
+        "services/enrolment/replies.py",
+        "is_own_word=has)",
+        "is_own_word=True)",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_confirms_a_place_that_they_do_not_have_has_not_taken_back_that_they_do_not_come",
+        ),
+    ),
+    Mutation(
+        "whoever let an offer go is not asked again at once",
+        "services/enrolment/replies.py",
+        "        if place.person_id not in given:\n",
+        "        if given is not None:\n",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_lets_an_offer_go_is_not_asked_again_at_once_where_nobody_else_could_take_it",
+        ),
+    ),
+    Mutation(
+        "an archive's offer ends with the session that nobody knew at its end",
+        "services/enrolment/handlers.py",
+        "    _end_lapsed(working, session_id, heard)\n",
+        "",
+        (
+            "tests/enrolment/test_offers.py::test_an_offer_that_ended_before_the_session_was_known_ends_with_it_unless_it_was_accepted_in_time",
+        ),
+    ),
+    Mutation(
+        "what the office took out of the room beforehand is given to nobody",
+        "services/enrolment/handlers.py",
+        "    for held in _taken_up(working, list(corrections), until=at):\n",
+        "    for held in _taken_up(working, list(corrections)[:0], until=at):\n",
+        (
+            "tests/enrolment/test_office.py::test_what_the_office_took_out_of_the_room_before_the_session_was_known_is_given_to_nobody",
+        ),
+    ),
+    Mutation(
+        "who takes back that they do not come is in with their team at once",
+        "services/enrolment/decisions.py",
+        "        if found in _OF_ASKING and (member",
+        "        if found in () and (member",
+        (
+            "tests/enrolment/test_last_word.py::test_who_takes_back_that_they_do_not_come_is_in_with_their_team_at_once_whatever_keeps_others_from_asking",
+        ),
     ),
 )
