@@ -639,6 +639,10 @@ def _got_otherwise(
     body, until = witness.sessions[session_id], witness.gives_until(session_id)
     moments = [getattr(one, "appended_at", None) or one.at]
     moments += [fact.asked_at for fact in said if isinstance(fact, PlaceState) and fact.request_id and fact.asked_at]
+    answers = (
+        fact for fact in said if isinstance(fact, NominationAnswered)
+    )  # One that was held counts from when it was sent.
+    moments += [witness.asked[fact.request_id].appended_at for fact in answers if fact.request_id in witness.asked]
     for person_id, stand in places.items():
         old = was.get(person_id)
         if stand is old:
