@@ -29,6 +29,7 @@ CASES = (
     "starting",
     "guarantees",
     "report",
+    "documents",
 )
 
 

@@ -17,6 +17,8 @@ from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 _INIT = "run deploy/docker/init"
+FOLDER = "/var/lib/rollcall/files"
+"""Whoever keeps files does so here, in a volume that its replicas share."""
 _PART = re.compile(
     r"^([ \t]*)(\S+ >>> ([a-z ]+?)(?: ·[^\n]*)?)\n(.*?)^([ \t]*\S+ <<<[^\n]*)$", re.MULTILINE | re.DOTALL
 )
@@ -57,6 +59,8 @@ def _services() -> Iterator[str]:
         for name in own_settings(one):
             is_inbox = one.mails and name == "ROLLCALL_SMTP_HOST"
             yield f"    {name}: ${{ROLLCALL_SMTP_HOST:-inbox}}" if is_inbox else f"    {name}:"
+        if "files" in one.settings().model_fields:
+            yield f"  volumes: [files:{FOLDER}]"
 
 
 def _healthy() -> Iterator[str]:

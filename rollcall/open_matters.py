@@ -39,6 +39,10 @@ def _notices(name: str) -> Callable[[Books], int]:
     return lambda books: int(books["notices"][name])
 
 
+def _open(name: str) -> Callable[[Books], int]:
+    return lambda books: int(books["open"][name])
+
+
 EVERY_SERVICE = (
     Kind(
         "not heard yet",
@@ -63,6 +67,10 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
     ),
     "attendance": (
         Kind("lists nobody recorded", lambda books: int(books["attendance"]["lists_not_recorded"]), "closed without a single scan: nobody there is called absent"),
+        Kind("lists left open", _open("lists_left_open"), "a day after they should have closed: look at `moments overdue` and the log. Until then nobody is absent there and nobody has a certificate"),
+        Kind("contradictions undecided", _open("contradictions"), "a code was read of somebody of whom a mark says that they were not there: the mark stands until the office decides. The roster says `is_contradicted`"),
+        Kind("imports with undecided rows", _open("undecided_imports"), "a report, or a signed list that was typed in, has rows of which nobody has said whose they are or what counts: `GET /api/v1/sessions/{id}/files` says how many. Enter it again with what is decided"),
+        Kind("certificates in doubt", _open("certificates_in_doubt"), "earned by closed lists and not issued, or saying something else than the lists: after `ROLLCALL_CERTIFICATE_PERCENT` was changed it is decided with the next event of the session; else tell us"),
     ),
     "notifications": (
         Kind("to be planned", _notices("differences"), "who is told by the next look: over in a moment"),
@@ -70,7 +78,8 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
         Kind("mails refused for now", _notices("refused_for_now"), "the server said \"later\": tried again for days"),
         Kind("mails postponed", _notices("postponed"), "the database or our own code refuses them: the log says why"),
         Kind("mails given up", _notices("given_up"), "refused for good, or for too long, or not to be written: tried again once the address or the name is another"),
-        Kind("mails withheld", _notices("withheld"), "mail to this address came back: nothing is sent there until the directory states another one, or you let it through (`POST /api/v1/addresses/{recipient}/release`). Whose: `GET /api/v1/addresses`"),
+        Kind("mails withheld", _notices("withheld"), "mail to this address came back: nothing is sent there until the directory states another one, or you let it through (`rollcall mail release PERSON --reason …`). Whose: `GET /api/v1/addresses`"),
+        Kind("mails muted", _notices("muted"), "reminders, digests and the office's messages that somebody does without: not sent while they say so. Whose: `GET /api/v1/mutes`"),
         Kind("mails that came back", _notices("bounced"), "accepted by the server, and returned: why says the code in `GET /api/v1/notices?state=bounced`. What they should have said is told again once the address takes mail"),
         Kind("mails whose outcome nobody knows", _notices("outcome_unknown"), "may have left, and may not: look in the server's log, then settle them"),
         Kind("mails that came too late", _notices("too_late"), "the session ended, or an offer, before somebody could be told: no server would take the mail, or something was not known. Who and why: `GET /api/v1/notices?state=too_late`"),
@@ -80,6 +89,7 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
         Kind("waiting for a contact", _notices("waiting_for_contact"), "the directory has not said their address"),
         Kind("waiting for a town", _notices("waiting_for_town"), "nobody has said the town's name"),
         Kind("waiting for a topic", _notices("waiting_for_topic"), "nobody has said the topic's name"),
+        Kind("waiting for a text", _notices("waiting_for_text"), "what the office wrote was lost with a database: whoever wrote it sends it again under the same `Idempotency-Key`"),
         Kind("waiting for enrolment", _notices("waiting_for_enrolment"), "enrolment has not been heard about the session's newest statement"),
         Kind("waiting for another mail", _notices("waiting_for_another_mail"), "what another mail about the same training says goes first"),
         Kind("told by others", _notices("told_by_others"), "places from before go-live: not mailed unless something changes"),

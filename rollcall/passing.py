@@ -20,6 +20,7 @@ DECIDED = frozenset(
     {
         # What is started here, and where it listens (ports have options).
         *("kafka", "kafka_user", "kafka_password", "database_url", "host", "port", "replica", "live_since", "assets"),
+        "files",
         # The inbox: nothing that is tried here is sent on.
         *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_tls"),
         *("services", "inbox_url", "token", "programme", "command", "command_folder"),

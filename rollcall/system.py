@@ -100,6 +100,8 @@ class System:
                     own["ROLLCALL_SETTLING_SECONDS"] = "1"
                 if "ROLLCALL_BASE_URL" not in os.environ:  # Mails lead to the pages that are shown here.
                     own["ROLLCALL_BASE_URL"] = f"http://{LOOPBACK}:{self.ports['origin']}"
+            if "files" in one.settings().model_fields:
+                own["ROLLCALL_FILES"] = os.fspath(self.folder.path / "files")
             self._child(name, one.app, common | own)
         page = {f"ROLLCALL_SERVICES__{name.upper()}": f"http://{LOOPBACK}:{self.ports[name]}" for name in SERVICES}
         page |= {

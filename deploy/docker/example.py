@@ -17,7 +17,7 @@ from shared.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 MODELS: dict[str, type[Settings]] = {name: one.settings() for name, one in SERVICES.items()}
 GIVEN_BY_COMPOSE = frozenset(
-    {"host", "port", "replica", "kafka", "kafka_user", "kafka_password", "database_url", "assets"}
+    {"host", "port", "replica", "kafka", "kafka_user", "kafka_password", "database_url", "assets", "files"}
 )
 """They follow from the containers and their image; an operator who changed one would cut a wire."""
 _SHOWN = re.compile(r"^#([A-Z_0-9]+)=(.*)$")

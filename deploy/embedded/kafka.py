@@ -111,9 +111,6 @@ class Kafka(Server):
             "message.max.bytes": MESSAGE_MAX_BYTES,
             "replica.fetch.max.bytes": MESSAGE_MAX_BYTES,
             "group.initial.rebalance.delay.ms": 0,
-            # A killed broker is let in again once its last session is over: 3 s instead of 9.
-            "broker.session.timeout.ms": 3000,
-            "broker.heartbeat.interval.ms": 500,
             # One node cannot replicate, and the default of 50 partitions for each of these costs a second at start.
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 5,

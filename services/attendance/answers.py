@@ -303,6 +303,15 @@ class Lists(Shape):
     records: RecordCounts
 
 
+class LeftOpen(Shape):
+    """What nobody has decided, and what should have followed by itself and has not."""
+
+    contradictions: int = Field(description="A code says otherwise than a mark that stands.")
+    undecided_imports: int = Field(description="Reports, and signed lists that were typed in, of which rows are left.")
+    lists_left_open: int = Field(description="A day after they should have closed.")
+    certificates_in_doubt: int = Field(description="Earned by closed lists and not there, or saying something else.")
+
+
 class AttendanceBooks(Books):
     """The books of attendance."""
 
@@ -333,10 +342,12 @@ class AttendanceBooks(Books):
                 "came_so_far": 0,
             },
         },
+        open={"contradictions": 1, "undecided_imports": 0, "lists_left_open": 0, "certificates_in_doubt": 0},
         sessions=270,
         places_enrolled=4100,
     )
 
     attendance: Lists
+    open: LeftOpen
     sessions: int
     places_enrolled: int

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query
 
-from services.attendance import rosters, views
+from services.attendance import files_api, papers_api, rosters, views
 from services.attendance.answers import AttendanceBooks, OnList, OnRoster, Said
 from services.attendance.answers import Session as SessionShown
 from services.attendance.asking_to_close import ask_to_close
@@ -17,6 +17,7 @@ from services.attendance.decided import DecidedClosing, DecidedScan, TakenScan
 from services.attendance.importing.api import LARGER, importing_routes
 from services.attendance.keeping import keeping_routes
 from services.attendance.lists import OF_A_LIST
+from services.attendance.needs_api import need_routes
 from services.attendance.paths import (
     IS_HISTORY,
     NO_SUCH_MEETING,
@@ -43,7 +44,9 @@ from shared.web.tokens import Actor
 
 def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     """The application with attendance's routes."""
-    app = create_app(runtime, "Rollcall attendance", AttendanceBooks, larger=LARGER)
+    app = create_app(
+        runtime, "Rollcall attendance", AttendanceBooks, larger=LARGER | files_api.LARGER | papers_api.LARGER
+    )
     read = APIRouter(prefix="/api/v1", dependencies=[Reader])
     write = APIRouter(prefix="/api/v1")
     no_such = (NO_SUCH_SESSION, NO_SUCH_MEETING)
@@ -145,6 +148,9 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     app.include_router(write)
     app.include_router(keeping_routes(runtime))
     app.include_router(importing_routes(runtime, settings))
+    app.include_router(papers_api.paper_routes(runtime, settings))
+    app.include_router(files_api.file_routes(runtime, settings))
     app.include_router(certificate_routes(runtime, settings))
     app.include_router(report_routes(runtime, settings))
+    app.include_router(need_routes(runtime))
     return app

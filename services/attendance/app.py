@@ -10,12 +10,15 @@ from services.attendance import books, handlers, store
 from services.attendance.api import app_of
 from services.attendance.certificate_handling import and_certify, on_list
 from services.attendance.certificates import DERIVE_SERIES, MAKE_CERTIFICATES
+from services.attendance.declared import MAKE_NEEDS
+from services.attendance.files import DERIVE_FILES, MAKE_FILES
 from services.attendance.history import DERIVE_RECORDS, REMEMBER
 from services.attendance.lists import DERIVE, ListRules
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import MAKE
+from services.attendance.state import MAKE, Person, follow_person
 from shared import telemetry
 from shared.contracts.attendance import ListFact
+from shared.contracts.directory import PersonMerged
 from shared.contracts.model import members
 from shared.process.runtime import Runtime, run
 from shared.service import Service
@@ -26,10 +29,12 @@ def service_of(rules: ListRules) -> Service:
     """Attendance, whose lists close by these rules."""
     return Service(
         name="attendance",
-        facts=("programme.people", "notifications.keys"),
+        facts=("notifications.keys",),
         decisions=(
             "programme.rules",
             "programme.cities",
+            "programme.people",
+            "programme.needs",
             "programme.sessions",
             "enrolment.events",
             "attendance.scans",
@@ -37,12 +42,15 @@ def service_of(rules: ListRules) -> Service:
         ),
         own=("attendance.events",),
         patience={"enrolment.events": 0.25},  # Whoever comes before their place was heard is held until it is.
-        make={**MAKE, **MAKE_CERTIFICATES},
+        make={**MAKE, **MAKE_CERTIFICATES, **MAKE_FILES, **MAKE_NEEDS},
         tables=store.TABLES,
-        react=and_certify({**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}),
+        react={
+            **and_certify({**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}),
+            PersonMerged: handlers.on_merge,
+        },
         decide=and_certify(handlers.DECIDE),
         due=and_certify(handlers.DUE),
-        derive={**DERIVE, **DERIVE_RECORDS, **DERIVE_SERIES},
+        derive={**DERIVE, **DERIVE_RECORDS, **DERIVE_SERIES, **DERIVE_FILES, Person: follow_person},
         rules=rules,
         remember=REMEMBER,
         late_news=REMEMBER,

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.lists import ListRules
+from services.attendance.open_matters import open_matters
 from services.attendance.state import NUMBERS
 from services.attendance.store import (
     CAME,
@@ -22,6 +23,7 @@ from services.attendance.store import (
     counted_as,
     is_so,
 )
+from services.attendance.views import SURVIVOR
 from shared.contracts.attendance import Presence
 from shared.contracts.enrolment import Standing
 
@@ -70,10 +72,17 @@ async def books(connection: AsyncConnection, rules: ListRules) -> dict[str, Any]
         .join(LIST_TABLE, same_list)
         .where(sa.or_(counted_as("absent"), counted_as("present")))
     )
+    each = sa.union(awaited, counted).subquery()
+    human = sa.func.coalesce(
+        SURVIVOR.c.into_id, each.c.person_id
+    )  # Who had a place under an id that has gone into another.
+    humans = (
+        sa.select(each.c.session_id, each.c.meeting_id, human)
+        .select_from(each.outerjoin(SURVIVOR, SURVIVOR.c.person_id == each.c.person_id))
+        .distinct()
+    )
     enrolled = (
-        await connection.execute(
-            sa.select(_count()).select_from(sa.union(awaited, counted).subquery()), {"live_since": rules.live_since}
-        )
+        await connection.execute(sa.select(_count()).select_from(humans.subquery()), {"live_since": rules.live_since})
     ).scalar_one()
     on_a_list = LIST_TABLE.c.session_id.is_not(None)
     by_record = sa.select(
@@ -91,6 +100,7 @@ async def books(connection: AsyncConnection, rules: ListRules) -> dict[str, Any]
             "records": dict((await connection.execute(by_record)).one()._mapping),
         },
         "sessions": (await connection.execute(sa.select(_count()).select_from(SESSION))).scalar_one(),
+        "open": await open_matters(connection, rules),
         "places_enrolled": (
             await connection.execute(sa.select(_count()).select_from(PLACE).where(PLACE.c.state.in_(SEATED)))
         ).scalar_one(),

@@ -21,6 +21,7 @@ from shared.contracts.certificates import (
     CertificateState,
     CertificateSuperseded,
 )
+from shared.state.merged import survivor
 from shared.state.working import Working
 from shared.values import immutable
 
@@ -44,7 +45,7 @@ def decide_certificates(working: Working, session_id: str, rules: CertificateRul
     earned = earned_in(working, session)
     held: dict[str, list[Certificate]] = defaultdict(list)
     for certificate in working[Certificate].where("session_id", session_id):
-        held[certificate.person_id].append(certificate)
+        held[survivor(working, certificate.person_id)].append(certificate)
     desk = _Desk(working, session, rules)
     for person_id in sorted(earned.keys() | held.keys()):
         desk.decide(earned.get(person_id) or Earned(person_id, None, 0, ()), held[person_id])
@@ -58,14 +59,19 @@ def earned_in(working: Working, session: Session) -> dict[str, Earned]:
     found: dict[str, list[Record]] = defaultdict(list)
     for record in working[Record].where("session_id", session.session_id):
         if record.meeting_id in closed and record.state.came and record.role == Role.PARTICIPANT:
-            found[record.person_id].append(record)
-    return {person_id: _earned(session, records) for person_id, records in found.items()}
+            found[survivor(working, record.person_id)].append(record)
+    return {person_id: _earned(session, person_id, records) for person_id, records in found.items()}
 
 
-def _earned(session: Session, records: list[Record]) -> Earned:
+def _earned(session: Session, person_id: str, records: list[Record]) -> Earned:
+    """Of one human: at one meeting they were there once, whatever ids they have had."""
+    by_meeting: dict[str, Record] = {}
+    for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
+        by_meeting[one.meeting_id] = one
+    records = list(by_meeting.values())
     last = max(records, key=lambda one: (one.decided_at, one.meeting_id))
     days = {day for record in records if (day := _day_of(session, record)) is not None}
-    return Earned(last.person_id, last.city_id, sum(one.minutes or 0 for one in records), tuple(sorted(days)))
+    return Earned(person_id, last.city_id, sum(one.minutes or 0 for one in records), tuple(sorted(days)))
 
 
 def _day_of(session: Session, record: Record) -> dt.date | None:
@@ -107,6 +113,9 @@ class _Desk:
             if earned.minutes >= self._required:
                 self._issue(earned, self._required, last)
             return
+        for other in ours:
+            if other.is_valid and other is not last:  # Under another id of theirs: one says it.
+                self._end(other, CertificateEnds.CORRECTED, last.number)
         required = min(self._required, last.required_minutes)
         if earned.minutes < required:
             self._end(last, CertificateEnds.NOT_EARNED, None)

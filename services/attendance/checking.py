@@ -22,7 +22,7 @@ from services.attendance.scanning import ALREADY_PRESENT, MARK_STANDS, meeting_a
 from services.attendance.state import MeetingList, Record, Session
 from services.attendance.store import LINK_KEY
 from shared.books.holding import HELD_OUTCOME, Outcome
-from shared.contracts.checkin import CheckInScanned
+from shared.contracts.checkin import CheckedIn, CheckInScanned
 from shared.contracts.model import ID_PATTERN, Event, Id, Moment
 from shared.deciding.commands import IdReused, NotYet, Undecidable
 from shared.events.envelope import Heard, Reason
@@ -112,7 +112,9 @@ class NotAsked:
     session_id: str | None = None
 
 
-async def requests_of(runtime: Runtime, rules: ListRules, scans: Sequence[Scan]) -> list[CheckInScanned | NotAsked]:
+async def requests_of(
+    runtime: Runtime, rules: ListRules, scans: Sequence[Scan], *, method: CheckedIn = CheckedIn.SCAN
+) -> list[CheckInScanned | NotAsked]:
     """What is asked by these scans: whose the tickets are, and of which meeting."""
     named = {name for one in scans if one.ticket and (name := key_named(one.ticket))}
     async with runtime.engine.connect() as connection:
@@ -122,7 +124,7 @@ async def requests_of(runtime: Runtime, rules: ListRules, scans: Sequence[Scan])
             found[0] for one, found in zip(scans, read, strict=True) if isinstance(found, tuple) and not one.meeting_id
         }
         sessions = await views.session_rows(connection, wanted)
-    return [_asked(one, found, sessions, rules) for one, found in zip(scans, read, strict=True)]
+    return [_asked(one, found, sessions, rules, method) for one, found in zip(scans, read, strict=True)]
 
 
 def _read(scan: Scan, keys: dict[str, VerifyingKey], now: dt.datetime) -> tuple[str, str] | NotAsked:
@@ -142,7 +144,7 @@ def _read(scan: Scan, keys: dict[str, VerifyingKey], now: dt.datetime) -> tuple[
 
 
 def _asked(
-    scan: Scan, found: tuple[str, str] | NotAsked, sessions: dict[str, Session], rules: ListRules
+    scan: Scan, found: tuple[str, str] | NotAsked, sessions: dict[str, Session], rules: ListRules, method: CheckedIn
 ) -> CheckInScanned | NotAsked:
     if isinstance(found, NotAsked):
         return found
@@ -159,12 +161,20 @@ def _asked(
         person_id=person_id,
         scanned_at=scan.scanned_at,
         device_id=scan.device_id,
+        method=method,
     )
 
 
-async def take(runtime: Runtime, rules: ListRules, scans: Sequence[KeptScan], actor: Actor) -> list[TakenScan]:
+async def take(
+    runtime: Runtime,
+    rules: ListRules,
+    scans: Sequence[KeptScan],
+    actor: Actor,
+    *,
+    method: CheckedIn = CheckedIn.SCAN,
+) -> list[TakenScan]:
     """Decides these scans, each for itself, and says what came of each."""
-    asked = await requests_of(runtime, rules, scans)
+    asked = await requests_of(runtime, rules, scans, method=method)
     became = await asyncio.gather(
         *(
             _submitted(runtime, command(runtime, one, actor, scan.id))

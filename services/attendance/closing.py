@@ -20,6 +20,7 @@ from typing import Any, assert_never
 
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, awaited_at, closed_list, records_of
+from services.attendance.merging import of_humans
 from services.attendance.minutes import as_it_was
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -146,7 +147,7 @@ def _list(
     who was awaited.
     """
     awaited_at = first_closed_at or closed_at
-    stood = places_at(working, session_id, awaited_at, rules)
+    stood = of_humans(working, places_at(working, session_id, awaited_at, rules))
     records = {record.person_id: record for record in records_of(working, session_id, meeting_id)}
     came_then = {record.person_id for record in there}
     meeting = _meeting(working, session_id, meeting_id)

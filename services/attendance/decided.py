@@ -116,6 +116,11 @@ class MarkFate(StrEnum):
     REFUSED = "refused"
     TRY_AGAIN = "try_again"
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the list says by now what was asked, or will by itself."""
+        return self in (MarkFate.SET, MarkFate.AS_IT_WAS, MarkFate.HELD)
+
 
 class TakenMark(Shape):
     """What became of one of several marks."""

@@ -7,12 +7,16 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard, assert_never, cast
 
+from services.attendance.certificate_handling import certify
+from services.attendance.certificates import Certificate
 from services.attendance.closing import closes_now, decide_closing, decide_count, decide_reopening, opened_again
-from services.attendance.lists import LIST, AboutSomebody, CloseList, closed_list, rules_of
+from services.attendance.files import AttachFile, RemoveFile, on_attach, on_removal
+from services.attendance.lists import LIST, AboutSomebody, CloseList, closed_list, records_of, rules_of
 from services.attendance.marking import decide_mark, not_theirs
+from services.attendance.merging import decide_merged
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.scanning import decide_scan
-from services.attendance.state import MeetingList, Session
+from services.attendance.state import MeetingList, Place, Record, Session
 from services.attendance.stating import actor_of, answering
 from services.attendance.subjects import meeting_named, session_named, session_subject
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
@@ -20,12 +24,31 @@ from shared.books.recovery import RECONCILE
 from shared.contracts.attendance import AttendanceListClosed, ListFact, PresenceFact
 from shared.contracts.certificates import CertificateFact
 from shared.contracts.checkin import CheckInScanned
+from shared.contracts.directory import PersonMerged
 from shared.contracts.enrolment import PlaceFact
 from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.model import Fact, members
 from shared.contracts.planner import SessionFact
 from shared.events.envelope import NO_PARTITION, Heard, Reason
+from shared.state.merged import ids_of
 from shared.state.working import Due, Held, Working
+
+
+def on_merge(working: Working, heard: Heard[PersonMerged]) -> None:
+    """Two ids are one human: wherever something is recorded of them it is looked at anew."""
+    ids = set(ids_of(working, heard.body.person_id))
+    known = [*working[Record], *working[Place], *working[Certificate]]
+    for session_id in sorted({one.session_id for one in known if one.person_id in ids}):
+        join(working, working[Record].where("session_id", session_id), heard)
+        _count_all(working, session_id, heard)
+        certify(working, session_id, cause=heard)
+
+
+def join(working: Working, records: Iterable[Record], cause: Heard[Any] | None) -> None:
+    """Those that stand under an id which has gone into another one become its."""
+    for record in sorted(records, key=lambda one: (one.meeting_id, one.person_id)):
+        for fact in decide_merged(working, record, rules_of(working)):
+            working.say(fact, cause=cause)
 
 
 def on_session(working: Working, heard: Heard[SessionFact]) -> None:
@@ -120,20 +143,31 @@ def on_reconcile(working: Working, moment: Due) -> None:
     session_id = session_named(moment.subject)
     _reopen(working, session_id, None)
     _decide_held(working, working[Held].where("about", moment.subject))
+    join(working, working[Record].where("session_id", session_id), None)
     _count_all(working, session_id, None)
 
 
-Touching = (
-    SessionFact | PlaceFact | PresenceFact | ListFact | CertificateFact | AboutSomebody | ReopeningRequested | CloseList
+AboutASession = (
+    SessionFact
+    | PlaceFact
+    | PresenceFact
+    | ListFact
+    | CertificateFact
+    | AboutSomebody
+    | ReopeningRequested
+    | CloseList
+    | AttachFile
+    | RemoveFile
 )
+Touching = AboutASession | PersonMerged
 """What attendance acts on, or derives moments from. Of everything else that it hears it makes rows, and decides nothing."""
 
 
-_TOUCHING = frozenset(members(Touching))
+_ABOUT_A_SESSION = frozenset(members(AboutASession))
 
 
-def touches_a_session(heard: Heard[Any]) -> TypeGuard[Heard[Touching]]:
-    return type(heard.body) in _TOUCHING
+def touches_a_session(heard: Heard[Any]) -> TypeGuard[Heard[AboutASession]]:
+    return type(heard.body) in _ABOUT_A_SESSION
 
 
 REACT: dict[Any, Callable[[Working, Heard[Any]], None]] = {
@@ -145,6 +179,8 @@ DECIDE: dict[Any, Callable[[Working, Heard[Any]], None]] = {
     **dict.fromkeys(members(AboutSomebody), on_request),
     ReopeningRequested: on_reopening,
     CloseList: on_close,
+    AttachFile: on_attach,
+    RemoveFile: on_removal,
 }
 DUE: dict[str, Callable[[Working, Due], None]] = {
     LIST: on_list_due,
@@ -199,6 +235,7 @@ def _close(
     about = working[Held].where("about", session_subject(session_id))
     held = [one for one in about if request_of(one).body.meeting_id == meeting_id]
     _decide_held(working, held, final=True)
+    join(working, records_of(working, session_id, meeting_id), cause)
     for fact in decide_closing(working, session_id, meeting_id, rules_of(working), at=at):
         working.say(_answering(working, fact, cause) if cause else fact, cause=cause)
 
@@ -247,6 +284,9 @@ def _answer(working: Working, answer: list[PresenceFact] | Unchanged, heard: Hea
         case _:
             for fact in answer:
                 working.say(fact, cause=heard)
+            about = heard.body.session_id, heard.body.meeting_id, heard.body.person_id
+            record = working[Record].get(*about)
+            join(working, [record] if record is not None else [], heard)
             _count(working, heard.body.session_id, heard.body.meeting_id, heard)
 
 

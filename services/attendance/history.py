@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from services.attendance.declared import REMEMBER_NEEDS
 from services.attendance.lists import ListRules, derive_answer
 from services.attendance.state import (
     Place,
@@ -131,6 +132,7 @@ REMEMBER: dict[type[Event], Remember] = {
     **dict.fromkeys(members(PresenceFact), _remember_record),
     **dict.fromkeys(members(SessionFact), _remember_session),
     **dict.fromkeys(members(CityFact), _remember_town),
+    **REMEMBER_NEEDS,
 }
 """What is kept of facts beside the newest."""
 

@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import Any
 
 from services.attendance.certificates import CertificateRules
+from services.attendance.rooms import RoomRules
 from services.attendance.state import NUMBERS, MeetingList, Record, Session
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import AttendanceCorrected, AttendanceListClosed, AttendanceListReopened
@@ -64,6 +65,7 @@ class ListRules:
     console: str | None = None
     """The `ce_source` of the office's console, if one asks over Kafka. None: the office is heard over HTTP alone."""
     certificates: CertificateRules = field(default_factory=CertificateRules)
+    rooms: RoomRules = field(default_factory=RoomRules)
 
     def closes_at(self, meeting: Meeting) -> dt.datetime:
         return meeting.ends_at + self.close_after

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from services.attendance.history import places_at
 from services.attendance.lists import ListRules, awaited_at, closed_list
+from services.attendance.merging import of_humans
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -189,7 +190,7 @@ def _place_of(
 ) -> tuple[bool, str | None]:
     """Whether they have, or had when the list closed, a place, and for which town."""
     if closed is not None:
-        then = places_at(working, session_id, awaited_at(closed), rules).get(person_id)
+        then = of_humans(working, places_at(working, session_id, awaited_at(closed), rules)).get(person_id)
         return (then is not None and then.state.has_seat), (then.city_id if then else None)
     place = working[Place].get(session_id, person_id)
     return (place is not None and place.state.has_seat), (place.city_id if place else None)

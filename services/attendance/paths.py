@@ -33,7 +33,20 @@ NO_SUCH_CERTIFICATE = Kind(
     "no-such-certificate", 404, "No such certificate", "Look its number up in the list of certificates."
 )
 NOT_THERE = Kind("not-there", 409, "The person was not there", "Have the list put right, if it is wrong.")
-NOT_OVER = Kind("not-over", 409, "The meeting is not over", "Import its report once it is over.")
+NOT_OVER = Kind("not-over", 409, "The meeting is not over", "Import its report, or type in its list, once it is over.")
+NO_SUCH_FILE = Kind("no-such-file", 404, "No such file", "Look its hash up in the list of the session's files.")
+FILE_IS_GONE = Kind(
+    "file-is-gone", 410, "The file is gone", "Attach it again, if you have it: its hash says whether it is the same."
+)
+NOT_ATTACHABLE = Kind(
+    "not-attachable",
+    422,
+    "This file cannot be attached",
+    "Send a PDF, or a picture as PNG, JPEG or TIFF, that is not empty.",
+)
+NO_ROOM = Kind(
+    "no-room", 503, "The file cannot be kept", "Tell an operator: the folder for files is full or cannot be written."
+)
 UNREADABLE_REPORT = Kind(
     "unreadable-report",
     422,

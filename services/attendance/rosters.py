@@ -14,7 +14,7 @@ from services.attendance.lists import ListRules
 from services.attendance.scanning import MARK_STANDS, is_of_another_day
 from services.attendance.state import MeetingList, Person, Place, Record, RecordSaid, Session
 from services.attendance.store import PERSON, PLACE, RECORD, RECORD_SAID
-from services.attendance.views import MOST_PEOPLE, list_row, shown, town_names
+from services.attendance.views import MOST_PEOPLE, by_human, list_row, shown, survivors, town_names
 from shared.alphabet import by_name
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
@@ -34,6 +34,9 @@ async def of_meeting(
     placed = {one.person_id: one for one in rows_as(Place, await connection.execute(places))}
     at = sa.and_(RECORD.c.session_id == session.session_id, RECORD.c.meeting_id == meeting.meeting_id)
     records = {one.person_id: one for one in rows_as(Record, await connection.execute(sa.select(RECORD).where(at)))}
+    into = await survivors(connection, {*placed, *records})
+    placed = by_human(placed, into, lambda place: place.state.has_seat)
+    records = by_human(records, into, lambda record: record.state.is_told)
     found = await list_row(connection, session.session_id, meeting.meeting_id)
     closed = None if found is None or found.is_open else found
     on_list = {one for one, place in placed.items() if place.state is not Standing.NONE}

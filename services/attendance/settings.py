@@ -13,6 +13,7 @@ from services import SERVICES
 from services.attendance.certificates import CertificateRules
 from services.attendance.documents.sheets import Logo, Programme
 from services.attendance.lists import ListRules
+from services.attendance.rooms import RoomRules
 from services.attendance.targets import Target
 from shared.settings import Settings
 
@@ -48,6 +49,17 @@ class AttendanceSettings(Settings):
 
     late_after: dt.timedelta = dt.timedelta(minutes=15)
     """A code that was read no longer than this after the beginning counts from the beginning."""
+    check_in_opens_before: Annotated[dt.timedelta, Field(ge=dt.timedelta(0), le=dt.timedelta(hours=12))] = dt.timedelta(
+        hours=1
+    )
+    """So long before a meeting the screen of its room begins to show a code, with which participants check in by themselves (`PT1H`)."""
+    room_code_lives: Annotated[dt.timedelta, Field(ge=dt.timedelta(seconds=10), le=dt.timedelta(minutes=5))] = (
+        dt.timedelta(seconds=30)
+    )
+    """How long a code is shown, in whole seconds; it counts for `room_code_grace` more. The same for every replica."""
+    room_code_grace: Annotated[dt.timedelta, Field(ge=dt.timedelta(0), le=dt.timedelta(minutes=5))] = dt.timedelta(
+        seconds=60
+    )
     console: str | None = None
     """Whose word on `attendance.office` is the office's, by `ce_source`; over HTTP it is that of a token of scope `office`."""
 
@@ -68,6 +80,9 @@ class AttendanceSettings(Settings):
     programme_funding: str | None = None
     programme_logos: tuple[LogoFile, ...] | None = None
     """As JSON: `[{"file": "/logos/eu.svg", "shows": "Unia Europejska"}]`. Read once, at start."""
+
+    files: Path = Path("/var/lib/rollcall/files")
+    """The folder in which attached files are kept: scans of signed lists, agendas, imported reports. All replicas share it."""
 
     report_targets: tuple[TargetSet, ...] | None = None
     """How many people are to come who had not come before, as JSON: `[{"until": "2026-12-31", "people": 600}]`. A period begins after the
@@ -101,4 +116,5 @@ class AttendanceSettings(Settings):
             late_after=self.late_after,
             console=self.console,
             certificates=CertificateRules(self.certificate_percent, self.certificate_series),
+            rooms=RoomRules(self.check_in_opens_before, self.room_code_lives, self.room_code_grace),
         )

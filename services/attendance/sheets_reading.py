@@ -19,7 +19,7 @@ from services.attendance.documents.sheets import (
 )
 from services.attendance.state import Place, Record, Session
 from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, TOPIC
-from services.attendance.views import FAMILY_NAME, GIVEN_NAME, MOST_PEOPLE, SURVIVOR, town_names
+from services.attendance.views import FAMILY_NAME, GIVEN_NAME, MOST_PEOPLE, SURVIVOR, by_human, survivors, town_names
 from shared.alphabet import by_name
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting
@@ -93,6 +93,8 @@ async def list_sheet(
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
     towns = {one.person_id: one.city_id for one in records if one.state.came}
     towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat}
+    into = await survivors(connection, towns)
+    towns = by_human(towns, into, lambda town: town is not None)
     for trainer in session.trainers:
         towns.pop(trainer, None)  # They sign in the head of it.
     people = await _named(connection, [*towns, *session.trainers])

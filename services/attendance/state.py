@@ -27,7 +27,9 @@ from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionS
 from shared.contracts.selection import CityFact, TownOutcome, outcome_after
 from shared.events.envelope import Heard
 from shared.state.link_keys import link_key_of
+from shared.state.merged import follow_merge
 from shared.state.rows import FactRow, mapping, meta
+from shared.state.working import Working
 from shared.values import immutable
 
 
@@ -327,6 +329,12 @@ def list_of(heard: Heard[ListFact]) -> MeetingList:
 
 NUMBERS = ("present", "late", "left_early", "absent", "excused", "not_recorded", "without_place", "guests")
 """Of a closed list, in the order of the row's fields."""
+
+
+def follow_person(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
+    """Who has gone into somebody else, until something else is said of them."""
+    assert isinstance(new, Person)
+    follow_merge(working, new.person_id, new.merged_into, new.heard_at)
 
 
 MAKE: dict[Any, Any] = {

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.attendance.certificates import Certificate, Series, Topic, issued_on
 from services.attendance.certifying import all_closed
 from services.attendance.closing import counts_as
+from services.attendance.declared import Need, NeedSaid
+from services.attendance.files import AttachFile, File, RemoveFile
 from services.attendance.handlers import request_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
 from services.attendance.lists import LIST, AboutSomebody, CloseList, rules_of
@@ -44,6 +47,7 @@ from shared.contracts.attendance import (
 )
 from shared.contracts.certificates import CertificateIssued, CertificateSuperseded
 from shared.contracts.checkin import CheckInScanned
+from shared.contracts.directory import PersonMerged
 from shared.contracts.enrolment import (
     EnrolmentRefused,
     EnrolmentWithdrawn,
@@ -61,23 +65,28 @@ from shared.contracts.planner import (
     SessionScheduled,
 )
 from shared.contracts.selection import CityOutcome
+from shared.contracts.survey import TrainingNeedDeclared
 from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
-from shared.postgres.roundtrips import Reads
+from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.link_keys import LinkKey
-from shared.state.rows import Rows, loaded_by
+from shared.state.merged import Merged, all_of_one, ids_of, survivor
+from shared.state.rows import EVERY_ROW, Rows, loaded_by
 from shared.state.working import Due, Held, Working
 
 METADATA = sa.MetaData()
 OURS = STREAMS[AttendanceListClosed.stream].owner
 
 PERSON = table_of(Person, "person", METADATA)
+MERGED = table_of(Merged, "merged", METADATA)
 TOWN = table_of(Town, "town", METADATA)
 TOWN_SAID = table_of(TownSaid, "town_said", METADATA)
+NEED = table_of(Need, "need", METADATA)
+NEED_SAID = table_of(NeedSaid, "need_said", METADATA)
 SESSION = table_of(Session, "session", METADATA)
 SESSION_SAID = table_of(SessionSaid, "session_said", METADATA)
 PLACE = table_of(Place, "place", METADATA)
@@ -108,11 +117,25 @@ CERTIFICATE = table_of(
     ],
 )
 SERIES = table_of(Series, "series", METADATA)
+FILE = table_of(File, "file", METADATA)
+ROOM_KEY = sa.Table(
+    "room_key",
+    METADATA,
+    sa.Column("id", sa.BigInteger, autoincrement=False),
+    sa.Column("key", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("id", name="room_key_key"),
+    sa.CheckConstraint("id = 1", name="room_key_is_one"),
+    schema=KEPT,
+)
+"""What the codes on the screens of rooms are made of: one row, made when the first is needed. It never leaves this database."""
 CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
 TABLES = {
     Person: PERSON,
+    Merged: MERGED,
     Town: TOWN,
     TownSaid: TOWN_SAID,
+    Need: NEED,
+    NeedSaid: NEED_SAID,
     Session: SESSION,
     SessionSaid: SESSION_SAID,
     Place: PLACE,
@@ -124,6 +147,7 @@ TABLES = {
     Topic: TOPIC,
     Certificate: CERTIFICATE,
     Series: SERIES,
+    File: FILE,
 }
 
 
@@ -178,7 +202,19 @@ _ENTER = (
         index_elements=[SCOPE.c.session_id], set_={"session_id": SCOPE.c.session_id}, where=sa.false()
     )
 )
+_MERGED = sa.select(MERGED)
+_OF_PEOPLE: dict[type[Any], sa.Select[Any]] = {
+    kind: sa.select(table).where(any_of(table.c.person_id, "people"))
+    for kind, table in ((Record, RECORD), (Place, PLACE), (Certificate, CERTIFICATE))
+}
+_SESSIONS_OF = sa.union(
+    *(
+        sa.select(table.c.session_id).where(any_of(table.c.person_id, "people"))
+        for table in (RECORD, PLACE, CERTIFICATE)
+    )
+)
 _TOWNS_SAID = sa.select(TOWN_SAID).where(any_of(TOWN_SAID.c.city_id, "towns"))
+_NEEDS_SAID = sa.select(NEED_SAID).where(any_of(NEED_SAID.c.need_id, "needs"))
 _SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
 _SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
 _LISTS = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"))
@@ -217,6 +253,8 @@ class _Touched:
     """Of sessions that are stated."""
     series: set[str] = field(default_factory=set)
     """In which certificates are stated."""
+    files: set[tuple[str, str]] = field(default_factory=set)
+    """That are to be attached or taken away: (session, hash)"""
 
 
 _NUMBER_NOTHING = frozenset[type[Event]](
@@ -225,6 +263,7 @@ _NUMBER_NOTHING = frozenset[type[Event]](
         *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
         *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
         *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
+        *(AttachFile, RemoveFile),
     )
 )
 """Kinds by which no list closes and no certificate is stated. Whatever is not among them is taken to be able to do that."""
@@ -290,6 +329,8 @@ def _touched(inputs: Inputs) -> _Touched:
                         found.placed.add(session_id)
                 case CertificateIssued() | CertificateSuperseded():
                     found.series.add(body.series)
+                case AttachFile() | RemoveFile():
+                    found.files.add((session_id, body.sha256))
                 case CloseList() | ReopeningRequested():
                     found.woken.add(session_subject(session_id))
                     for about in (found.timed, found.counted):
@@ -305,10 +346,27 @@ def _touched(inputs: Inputs) -> _Touched:
 async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
     """One decider a session at a time. Rows are entered and then locked in key order, so that no two wait for each other."""
     sessions = sorted({session_id for one in inputs if (session_id := _session_of(one)) is not None})
+    sessions = sorted({*sessions, *await _sessions_of(connection, inputs)})
     if sessions:
         await _enter(connection, sessions)
         if await _may_number(connection, inputs, sessions):
             await _enter(connection, [NUMBERS])
+
+
+async def _sessions_of(connection: AsyncConnection, inputs: Inputs) -> list[str]:
+    """In which something is recorded of those who turn out to be one human, under any of their ids."""
+    merging = _merging(inputs)
+    if not merging:
+        return []
+    merged = [(row.person_id, row.into_id) for row in await connection.execute(_MERGED)]
+    people = all_of_one([*merged, *merging], {one for pair in merging for one in pair})
+    return list((await connection.execute(_SESSIONS_OF, {"people": sorted(people)})).scalars())
+
+
+def _merging(inputs: Inputs) -> list[tuple[str, str]]:
+    """Who goes into whom, by what is heard."""
+    said = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, PersonMerged))
+    return [(body.person_id, body.into_person_id) for body in said]
 
 
 async def _enter(connection: AsyncConnection, scopes: list[str]) -> None:
@@ -325,14 +383,20 @@ async def _may_number(connection: AsyncConnection, inputs: Inputs, sessions: lis
 
 
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """What `derive` reads and changes beside a fact's own row: the lists of a session, the moments at which they close, and how far a
-    series is numbered."""
-    _load_towns_said(reads, working, inputs)
+    """What `derive` reads and changes beside a fact's own row: the lists of a session, the moments at which they close, how far a
+    series is numbered, and who has gone into whom."""
+    reads.rows(working[Merged], _MERGED, NONE, EVERY_ROW)
+    _load_said_of_towns(reads, working, inputs)
     await _load_derived(reads, working, _touched(inputs))
 
 
-def _load_towns_said(reads: Reads, working: Working, inputs: Inputs) -> None:
-    """What was ever said of the towns that are spoken of: there are few of both."""
+def _load_said_of_towns(reads: Reads, working: Working, inputs: Inputs) -> None:
+    """What was ever said of the towns, and of the needs, that are spoken of: there are few of them."""
+    needs = {
+        one.body.need_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, TrainingNeedDeclared)
+    }
+    if needs:
+        reads.rows(working[NeedSaid], _NEEDS_SAID, {"needs": sorted(needs)}, loaded_by("need_id", needs))
     towns = {one.body.city_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, CityOutcome)}
     if towns:
         reads.rows(working[TownSaid], _TOWNS_SAID, {"towns": sorted(towns)}, loaded_by("city_id", towns))
@@ -376,14 +440,20 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """The working set. A scan needs its session, list, place and record; a list that is counted needs everyone in the session."""
     touched = _touched(inputs)
-    _load_towns_said(reads, working, inputs)
+    reads.rows(working[Merged], _MERGED, NONE, EVERY_ROW)
+    _load_said_of_towns(reads, working, inputs)
+    in_question = await _load_merging(reads, working, inputs)
+    for about in (touched.sessions, touched.counted):
+        about.update(in_question)
     if not touched.sessions:
         return
     await _load_derived(reads, working, touched)
+    reads.by_key(working[File], FILE, touched.files)
     if touched.woken:
         load_held_about(reads, working, touched.woken)
         await reads.run()
     scans = touched.scans.union(*(_about(request_of(held).body) for held in working[Held]))
+    scans |= {(session_id, meeting_id, survivor(working, one)) for session_id, meeting_id, one in scans}
     ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
     lists = {(row.session_id, row.meeting_id) for row in ours}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
@@ -405,8 +475,23 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         people = {(record.session_id, record.person_id) for record in working[Record]}
         await _load_free_numbers(reads, working, series, most=len(people) + len(scans) + len(inputs))
     single = {scan for scan in scans if scan[0] not in counted}
-    reads.by_key(working[Place], PLACE, {(session_id, person_id) for session_id, _, person_id in single})
+    places = {(session_id, one) for session_id, _, person_id in single for one in ids_of(working, person_id)}
+    reads.by_key(working[Place], PLACE, places)
     reads.by_key(working[Record], RECORD, single)
+
+
+async def _load_merging(reads: Reads, working: Working, inputs: Inputs) -> set[str]:
+    """All that is recorded of those who turn out to be one human; returns in which sessions that is."""
+    merging = _merging(inputs)
+    if not merging:
+        return set()
+    await reads.run()
+    merged = [(row.person_id, row.into_id) for row in working[Merged]]
+    people = all_of_one([*merged, *merging], {one for pair in merging for one in pair})
+    for kind, statement in _OF_PEOPLE.items():
+        reads.rows(working[kind], statement, {"people": sorted(people)}, loaded_by("person_id", people))
+    await reads.run()
+    return {row.session_id for kind in _OF_PEOPLE for row in working[kind] if row.person_id in people}
 
 
 async def _load_free_numbers(reads: Reads, working: Working, series: str, *, most: int) -> None:
@@ -420,6 +505,19 @@ async def _load_free_numbers(reads: Reads, working: Working, series: str, *, mos
         await reads.run()
         serial += most
         most = sum(working[Certificate].get(*number) is not None for number in numbers)
+
+
+async def room_key(engine: AsyncEngine) -> bytes:
+    """The key of the codes on the screens; whichever process needs it first has made it."""
+    wanted = sa.select(ROOM_KEY.c.key)
+    async with engine.connect() as connection:
+        found = (await connection.execute(wanted)).scalar_one_or_none()
+    if found is None:
+        made = insert(ROOM_KEY).values(id=1, key=secrets.token_bytes(32)).on_conflict_do_nothing()
+        async with engine.begin() as connection:
+            await connection.execute(made)
+            found = (await connection.execute(wanted)).scalar_one()
+    return bytes(found)
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -73,6 +73,26 @@ _SCANNED = sa.select(
     sa.cast(_scan["scanned_at"].astext, sa.DateTime(timezone=True)).label("scanned_at"),
 ).where(HELD.c.type == CheckInScanned.type_name(), any_of(_session_id, "sessions"))
 """Held scans: whether the person has a place is not known yet."""
+
+
+_INTO = sa.select(SURVIVOR.c.person_id, SURVIVOR.c.into_id).where(any_of(SURVIVOR.c.person_id, "people"))
+T = TypeVar("T")
+
+
+async def survivors(connection: AsyncConnection, people: Iterable[str]) -> dict[str, str]:
+    """Who those of these have turned out to be who are somebody else."""
+    found = await connection.execute(_INTO, {"people": sorted(set(people))})
+    return {row.person_id: row.into_id for row in found}
+
+
+def by_human(rows: Mapping[str, T], into: Mapping[str, str], says: Callable[[T], bool]) -> dict[str, T]:
+    """One row for each human: their own if it says something, else that of an id which they had before; in the order of ids."""
+    found: dict[str, T] = {}
+    for person_id, row in sorted(rows.items(), key=lambda one: (one[0] in into, one[0])):
+        human = into.get(person_id, person_id)
+        if human not in found or (says(row) and not says(found[human])):
+            found[human] = row
+    return found
 
 
 async def sessions(connection: AsyncConnection, rules: ListRules, *, after: str, limit: int) -> list[answers.Session]:
@@ -255,10 +275,13 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
     )
     came = {person for person, ones in by_person.items() if any(map(_says_something, ones.values()))}
     found = (await connection.execute(people, {"seen": sorted(came | {person for person, _ in scanned})})).all()
+    into = await survivors(connection, {*by_person, *(row.person_id for row in found)})
+    _join(by_person, into)
+    people_found = by_human({row.person_id: row for row in found}, into, lambda row: _has_seat(row.place))
     towns = await town_names(connection, [row.city_id for row in found if row.city_id])
     return [
         answers.OnRoster(
-            person_id=row.person_id,
+            person_id=human,
             given_name=row.given_name,
             family_name=row.family_name,
             city_id=row.city_id,
@@ -267,16 +290,32 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
             meetings=[
                 _presence(
                     meeting,
-                    by_person[row.person_id].get(meeting.meeting_id),
+                    by_person[human].get(meeting.meeting_id),
                     closed.get(meeting.meeting_id),
-                    scanned.get((row.person_id, meeting.meeting_id)),
+                    scanned.get((human, meeting.meeting_id), scanned.get((row.person_id, meeting.meeting_id))),
                     rules,
                 )
                 for meeting in session.meetings
             ],
         )
-        for row in sorted(found, key=lambda one: by_name(one.family_name, one.given_name, one.person_id))
+        for human, row in sorted(
+            people_found.items(), key=lambda one: by_name(one[1].family_name, one[1].given_name, one[0])
+        )
     ]
+
+
+def _join(by_person: dict[str, dict[str, Record]], into: Mapping[str, str]) -> None:
+    """What is recorded under former ids, where nothing is recorded of who they turned out to be: what others state stays where it is."""
+    for former in sorted(into.keys() & by_person.keys()):
+        theirs = by_person[into[former]]
+        for meeting_id, record in by_person[former].items():
+            own = theirs.get(meeting_id)
+            if own is None or not own.state.is_told:
+                theirs[meeting_id] = record
+
+
+def _has_seat(place: str | None) -> bool:
+    return place is not None and Standing(place).has_seat
 
 
 def _says_something(record: Record) -> bool:

@@ -11,7 +11,6 @@ from services.enrolment.state import (
     Correction,
     Line,
     Membership,
-    Merged,
     Need,
     Nomination,
     Person,
@@ -61,6 +60,7 @@ from shared.contracts.selection import CityFact, outcome_after
 from shared.contracts.survey import TrainingNeedDeclared
 from shared.events.envelope import Heard, subject_of
 from shared.state.link_keys import link_key_of
+from shared.state.merged import follow_merge
 from shared.state.rows import FactRow, meta
 from shared.state.working import Answer, Derive, Due, Working
 
@@ -322,10 +322,7 @@ def _set_due(working: Working, kind: str, subject: str, at: dt.datetime | None, 
 def follow_person(working: Working, old: FactRow | None, new: FactRow, heard: Heard[PersonFact]) -> None:
     """Who has gone into somebody else, until something else is said of them."""
     assert isinstance(new, Person)
-    if new.merged_into is not None:
-        working[Merged].put(Merged(new.person_id, new.merged_into, new.heard_at))
-    else:
-        working[Merged].remove(new.person_id)
+    follow_merge(working, new.person_id, new.merged_into, new.heard_at)
 
 
 DERIVE: dict[type[FactRow], Derive] = {

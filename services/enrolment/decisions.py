@@ -31,7 +31,7 @@ from services.enrolment.eligibility import (
 )
 from services.enrolment.offering import offer_ends
 from services.enrolment.overlaps import clashes, in_the_way
-from services.enrolment.people import is_erased, survivor
+from services.enrolment.people import is_erased
 from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
 from services.enrolment.state import Line, Membership, Place, Session, Settled
 from services.enrolment.stating import NO_REPLY, Asked, refuse
@@ -49,6 +49,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.planner import FreePlaces, SessionKind, SessionStanding
 from shared.contracts.portal import Reply
+from shared.state.merged import survivor
 from shared.state.working import Working
 
 

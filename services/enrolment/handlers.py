@@ -28,10 +28,10 @@ from services.enrolment.merging import decide_merged
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination, taken_until
 from services.enrolment.office import decide_about_place
-from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, ids_of, is_erased, memberships_of
+from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, is_erased, memberships_of
 from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
 from services.enrolment.rules import rules_of
-from services.enrolment.state import Membership, Merged, Place, Session
+from services.enrolment.state import Membership, Place, Session
 from services.enrolment.stating import Asked, refuse
 from services.enrolment.subjects import place_named, place_subject, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
@@ -64,6 +64,7 @@ from shared.contracts.portal import (
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityFact
 from shared.events.envelope import NO_PARTITION, Heard, Reason
+from shared.state.merged import Merged, ids_of
 from shared.state.working import Due, Held, Working
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from services.enrolment.decisions import was_taken_by_rule
 from services.enrolment.eligibility import is_ahead, is_out
-from services.enrolment.people import one_since, survivor
+from services.enrolment.people import one_since
 from services.enrolment.settling import Leave, left
 from services.enrolment.state import Place, Session
 from services.enrolment.stating import carried, placed
 from shared.contracts.enrolment import EnrolmentWithdrawn, PlaceState, Standing, WithdrawalReason
 from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import Reply
+from shared.state.merged import survivor
 from shared.state.working import Working
 
 _RANK = (Standing.ENROLLED, Standing.OFFERED, Standing.WAITLISTED, Standing.WITHDRAWN, Standing.NONE)

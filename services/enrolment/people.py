@@ -6,33 +6,16 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
-from services.enrolment.state import Membership, Merged, Person
+from services.enrolment.state import Membership, Person
 from shared.contracts.office import AboutAPlace as AskedByOffice
 from shared.contracts.office import OfficeDecision
 from shared.contracts.portal import AboutOnePlace, EnrolmentRequest, PeopleNominated, SubstitutionRequested
+from shared.state.merged import Merged, ids_of, survivor
 from shared.state.working import Working
 
 _BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 R = TypeVar("R", bound=EnrolmentRequest | OfficeDecision)
-
-
-def survivor(working: Working, person_id: str) -> str:
-    """Who somebody turned out to be; themselves, if nobody has said anything else.
-
-    Of ids that went into one another in a circle, the one of which that was said last: that word is void, whichever was heard first.
-    """
-    merged = working[Merged]
-    path: list[Merged] = []
-    row = merged.get(person_id)
-    while row is not None and row not in path:
-        path.append(row)
-        row = merged.get(row.into_id)
-    if not path:
-        return person_id
-    if row is None:
-        return path[-1].into_id
-    return max(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id
 
 
 def one_since(working: Working, person_id: str) -> dt.datetime:
@@ -54,28 +37,9 @@ def closes_a_circle(working: Working, person_id: str) -> bool:
     return person_id in seen
 
 
-def ids_of(working: Working, person_id: str) -> list[str]:
-    """All ids of one human, the surviving one first."""
-    found = [survivor(working, person_id)]
-    for one in found:
-        found += sorted(row.person_id for row in working[Merged].where("into_id", one) if row.person_id not in found)
-    return found
-
-
 def all_ids_of(working: Working, people: Iterable[str]) -> set[str]:
     """All ids of each of them."""
     return {one for person_id in people for one in ids_of(working, person_id)}
-
-
-def all_of_one(merged: Iterable[tuple[str, str]], people: Iterable[str]) -> set[str]:
-    """These people with everybody who went into them, or into whom they went, however far: nobody knows yet who stays. `merged`: who
-    goes, and into whom."""
-    pairs = list(merged)
-    found, left = set[str](), set(people)
-    while left:
-        found |= left
-        left = {other for pair in pairs for other in pair if found.intersection(pair)} - found
-    return found
 
 
 def memberships_of(working: Working, person_id: str, **where: str) -> list[Membership]:

@@ -78,17 +78,6 @@ class Person(FactRow):
 
 
 @immutable
-class Merged(Row):
-    """An id that has gone into another one. All of them are loaded with every decision: people are merged seldom."""
-
-    KEY: ClassVar = ("person_id",)
-
-    person_id: str
-    into_id: str
-    heard_at: dt.datetime
-
-
-@immutable
 class Membership(FactRow):
     KEY: ClassVar = ("person_id", "city_id", "from_date")
 

@@ -16,13 +16,11 @@ from services.enrolment.history import Told, is_kept, key_of_told
 from services.enrolment.moments import OFFER_ENDS
 from services.enrolment.named import named_by
 from services.enrolment.nominating import nomination_id
-from services.enrolment.people import all_of_one
 from services.enrolment.state import (
     Call,
     Correction,
     Line,
     Membership,
-    Merged,
     Nomination,
     Person,
     Place,
@@ -64,6 +62,7 @@ from shared.postgres.database import any_of
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
+from shared.state.merged import Merged, all_of_one
 from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
 

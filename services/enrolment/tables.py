@@ -10,7 +10,6 @@ from services.enrolment.state import (
     Correction,
     Line,
     Membership,
-    Merged,
     Need,
     Nomination,
     Person,
@@ -24,6 +23,7 @@ from services.enrolment.state import (
 )
 from shared.postgres.database import KEPT, table_of
 from shared.state.link_keys import LinkKey
+from shared.state.merged import Merged
 
 METADATA = sa.MetaData()
 

@@ -8,6 +8,7 @@ from shared.contracts import (
     checkin,
     directory,
     enrolment,
+    files,
     marks,
     notifications,
     office,
@@ -32,6 +33,7 @@ PUBLISHERS = (
     marks,
     attendance,
     certificates,
+    files,
     notifications,
 )
 

@@ -112,6 +112,8 @@ class Because(StrEnum):
     """Whether they had a place, or for which town, became known."""
     MEETING = "meeting"
     """The meeting has other hours: what follows from them is another state, or other minutes."""
+    PERSON = "person"
+    """Two ids turned out to be one human: what was recorded under one is theirs who stays."""
 
 
 class AttendanceState(Fact):

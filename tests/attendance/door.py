@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime as dt
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -35,6 +37,8 @@ class Door:
     http: httpx.AsyncClient
     clock: list[dt.datetime]
     tokens: dict[str, str]
+    files: Path
+    """Where what is attached is kept."""
 
     def by(self, name: str, **headers: str) -> dict[str, str]:
         """The headers of somebody else than the door."""
@@ -77,15 +81,18 @@ async def opened(url: str) -> AsyncIterator[Door]:
         for _, row in made.values():
             await tokens.store(connection, row)
     await engine.dispose()
-    settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0)
+    papers = tempfile.TemporaryDirectory(prefix="rollcall-papers-")
+    folder = Path(papers.name)
+    settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0, files=folder)
     runtime = Runtime(service, settings)
     runtime.may_decide.set()
     deciding = asyncio.create_task(runtime.commands.run())
     transport = httpx.ASGITransport(app=app_of(runtime, settings), raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {made['door'][0]}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://attendance", headers=headers) as client:
-        yield Door(runtime, client, clock, {name: text for name, (text, _) in made.items()})
+        yield Door(runtime, client, clock, {name: text for name, (text, _) in made.items()}, folder)
     deciding.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await deciding
     await runtime.engine.dispose()
+    papers.cleanup()

@@ -333,10 +333,24 @@ async def test_of_a_session_that_is_called_off_nobody_has_a_place_and_as_of_the_
     books: Books,
 ) -> None:
     desk = Desk()
-    desk.hear(scheduled(), enrolled("anna"), cancelled(at=DURING))
+    desk.hear(scheduled(), enrolled("anna"), cancelled(at=DURING), rescheduled(at=LATER))
     await books.hold(desk)
-    assert (await books.report()).total.counts[Figure.ENROLLED] == 0
-    assert (await books.report(asked=Asked(as_of=BEFORE))).total.counts[Figure.ENROLLED] == 1
+    for at, places in ((BEFORE, 1), (DURING, 0), (LATER, 1)):
+        assert (await books.report(asked=Asked(as_of=at))).total.counts[Figure.ENROLLED] == places, at
+    # By what the session was then, and not as one that nobody has announced.
+    (row,) = (await books.report(By.TOPIC, asked=Asked(as_of=BEFORE))).rows
+    assert (row.key, row.counts[Figure.ENROLLED]) == ("climate", 1)
+
+
+async def test_a_town_that_left_a_stage_stands_in_it_as_of_the_day_before(books: Books) -> None:
+    desk = a_day()
+    desk.hear(heard(CityQualified(**_town("town-of-anna", 1)), at=BEFORE, version=1))
+    desk.hear(heard(CityWithdrawn(**_town("town-of-anna", 1)), at=LATER, version=2))
+    await books.hold(desk)
+    stages = {
+        at: {row.key for row in (await books.report(By.STAGE, asked=Asked(as_of=at))).rows} for at in (DURING, LATER)
+    }
+    assert "1" in stages[DURING] and "1" not in stages[LATER]
 
 
 async def test_a_place_given_back_later_counts_as_of_the_day_before(books: Books) -> None:

@@ -60,7 +60,12 @@ def books() -> dict[str, Any]:
                 0,
             ),
         },
-        "attendance": {"attendance": presence},
+        "attendance": {
+            "attendance": presence,
+            "open": dict.fromkeys(
+                ("contradictions", "undecided_imports", "lists_left_open", "certificates_in_doubt"), 0
+            ),
+        },
         "notifications": {"notices": notices},
     }
     return {name: {"service": name, **copy.deepcopy(common), **own.get(name, {})} for name in SERVICES}

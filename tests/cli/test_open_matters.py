@@ -16,8 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rollcall.open_matters import BY_SERVICE, EVERY_SERVICE, kinds_of, open_matters
 from services.attendance import books as attendance_books
+from services.attendance.certificates import Certificate, certificate_of
+from services.attendance.files import File
 from services.attendance.lists import ListRules
-from services.attendance.state import NUMBERS, MeetingList
+from services.attendance.scanning import MARK_STANDS
+from services.attendance.state import NUMBERS, MeetingList, Record, record_of, record_said_of
+from services.attendance.state import session_of as attendance_session
 from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
 from services.enrolment.applying import place_of, session_of
@@ -27,8 +31,12 @@ from shared.books import parking
 from shared.books.erasing import STRAY
 from shared.books.holding import OVERDUE_AFTER
 from shared.books.parking import SKIPPED, ParkedState
+from shared.contracts.attendance import Because, ParticipantAbsent, ParticipantAttended
+from shared.contracts.certificates import CertificateIssued
 from shared.contracts.enrolment import ParticipantWaitlisted, Standing
-from shared.contracts.planner import SessionScheduled
+from shared.contracts.files import FileKind
+from shared.contracts.notifications import Audience, Mutable
+from shared.contracts.planner import SessionScheduled, SessionStanding
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import Poison, Reason
 from shared.events.streams import Partition
@@ -38,6 +46,7 @@ from shared.postgres.tables import HELD
 from shared.process.health import Health
 from shared.service import Service
 from shared.state.rows import Row, Rows
+from shared.state.working import Unchanged
 from shared.testing import NOON, body_of, heard, message
 from tests.enrolment.surroundings import Make
 from tests.faults.trained import ATTENDANCE
@@ -47,6 +56,7 @@ from tests.notifications.building import (
     call,
     contact,
     content,
+    message_text,
     notice,
     open_notice,
     person,
@@ -55,8 +65,10 @@ from tests.notifications.building import (
     session,
     suppression,
 )
+from tests.notifications.building import message as written
 from tests.notifications.conftest import database_url, engine, office  # noqa: F401  # Fixtures.
 from tests.notifications.office import Office
+from tests.notifications.test_muting import mute
 
 OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
 META = ("urn:example:source", 1, True, "event-1", NOON)
@@ -179,6 +191,99 @@ async def test_what_stands_open_in_attendance_has_a_line(world: Make) -> None:
     assert await standing_open(here) == {"lists nobody recorded": 1}
 
 
+async def test_a_list_that_nothing_has_closed_has_a_line(world: Make) -> None:
+    here = await world(ATTENDANCE)
+    took_place = attendance_session(heard(body_of(SessionScheduled, session_id="s")))
+    await put(here.engine, here.service, took_place)
+    assert await standing_open(here) == {"lists left open": len(took_place.meetings)}
+    await put(here.engine, here.service, dataclasses.replace(took_place, state=SessionStanding.CANCELLED))
+    assert await standing_open(here) == {}
+    meeting_ids = [one.meeting_id for one in took_place.meetings]
+    closed = [
+        MeetingList(*META, "s", one, False, True, *[0] * len(NUMBERS), NOON, None, None, NOON) for one in meeting_ids
+    ]
+    await put(here.engine, here.service, took_place, *closed)
+    assert await standing_open(here) == {}
+    reopened = dataclasses.replace(closed[0], is_open=True, decided_by="office", decided_at=dt.datetime.now(dt.UTC))
+    await put(here.engine, here.service, reopened)
+    assert await standing_open(here) == {}  # It closes by itself, some hours after it was opened.
+
+
+async def test_a_code_against_a_mark_has_a_line_until_somebody_decides_anew(world: Make) -> None:
+    here = await world(ATTENDANCE)
+    about = {"session_id": "s", "meeting_id": "day-1", "person_id": "p"}
+    asked = {"request_source": "rollcall/attendance/trainer", "request_id": "r", "decided_by": "trainer"}
+    marked = heard(ParticipantAbsent(**about, **asked, decided_at=NOON), at=NOON)
+    read = Unchanged(
+        "doors", "scan-1", "session/s/meeting/day-1/person/p", "check-in", None, MARK_STANDS, 0, marked.event_id
+    )
+    await put(here.engine, here.service, record_of(marked), record_said_of(marked))
+    assert await standing_open(here) == {}
+    await put(here.engine, here.service, read)
+    assert await standing_open(here) == {"contradictions undecided": 1}
+    by_rule = dataclasses.replace(record_of(marked), event_id="event-9", version=9, because=Because.PLACE)
+    await put(here.engine, here.service, by_rule)
+    assert await standing_open(here) == {"contradictions undecided": 1}
+    decided = dataclasses.replace(by_rule, request_source="rollcall/attendance/office", decided_by="office")
+    await put(here.engine, here.service, decided)
+    assert await standing_open(here) == {}
+
+
+async def test_what_was_entered_with_undecided_rows_has_a_line_until_they_are_decided(world: Make) -> None:
+    here = await world(ATTENDANCE)
+    report = File(
+        *META, "s", "a" * 64, "day-1", FileKind.REPORT, "r.csv", "text/csv", 9, 2, False, "office", None, NOON
+    )
+    typed = dataclasses.replace(report, sha256="b" * 64, kind=FileKind.TYPED_LIST)
+    await put(here.engine, here.service, report, dataclasses.replace(report, sha256="c" * 64), typed)
+    assert await standing_open(here) == {"imports with undecided rows": 3}
+    anew = dataclasses.replace(typed, sha256="d" * 64, undecided=0, decided_at=NOON + dt.timedelta(hours=1))
+    await put(here.engine, here.service, anew, dataclasses.replace(report, undecided=0))
+    assert await standing_open(here) == {"imports with undecided rows": 1}
+    await put(here.engine, here.service, dataclasses.replace(report, sha256="c" * 64, is_removed=True))
+    assert await standing_open(here) == {}
+
+
+async def test_certificates_that_lists_speak_against_have_a_line(world: Make) -> None:
+    """Of a session that asks for 300 minutes: one was not issued, one says something else, one is nobody's any more."""
+    here = await world(ATTENDANCE)
+    took_place = dataclasses.replace(
+        attendance_session(heard(body_of(SessionScheduled, session_id="s"))), certificate_minutes=300
+    )
+    ours = (here.service.source, *META[1:])
+    lists = [
+        MeetingList(*ours, "s", one.meeting_id, False, True, *[0] * len(NUMBERS), NOON, None, None, NOON)
+        for one in took_place.meetings
+    ]
+    day = took_place.meetings[0].meeting_id
+
+    def came(person: str, minutes: int) -> Record:
+        body = ParticipantAttended(
+            session_id="s", meeting_id=day, person_id=person, minutes=minutes, scanned_at=NOON, decided_at=NOON
+        )
+        return record_of(heard(body, at=NOON))
+
+    def certified(person: str, minutes: int) -> Certificate:
+        fields = {"session_id": "s", "person_id": person, "minutes": minutes, "required_minutes": 300}
+        number = {"number": f"RC-{person}", "serial": ord(person)}
+        made = certificate_of(heard(body_of(CertificateIssued, **fields, **number)))
+        return dataclasses.replace(made, source=here.service.source)
+
+    right = [came("a", 360), certified("a", 360), came("b", 200)]
+    await put(here.engine, here.service, took_place, *lists, *right)
+    assert await standing_open(here) == {}
+    another = certified("f", 360)
+    theirs = dataclasses.replace(another, source="urn:example:archive")
+    await put(here.engine, here.service, came("f", 350), theirs)
+    assert await standing_open(here) == {}  # Another issuer's says enough.
+    await put(here.engine, here.service, came("c", 300))
+    assert await standing_open(here) == {"certificates in doubt": 1}
+    await put(here.engine, here.service, came("d", 310), certified("d", 360), certified("e", 360))
+    assert await standing_open(here) == {"certificates in doubt": 3}
+    await put(here.engine, here.service, dataclasses.replace(lists[0], is_open=True))
+    assert await standing_open(here) == {"lists left open": 1}  # An open list takes nothing.
+
+
 NOBODY = nothing_yet("person-1", "place/session-1")
 GIVEN_UP = dataclasses.replace(NOBODY, given_up=content().hash, given_up_by="n")
 IN_DOUBT = dataclasses.replace(
@@ -201,6 +306,8 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
         ("mails given up", [place(), GIVEN_UP], None, ()),
         ("mails withheld", [place(), suppression()], None, ()),
+        ("mails muted", [written(audience=Audience.TOWN), message_text(), mute(Mutable.MESSAGES)], None, ()),
+        ("waiting for a text", [written()], None, ()),
         ("mails that came back", [CAME_BACK], None, ()),
         ("mails whose outcome nobody knows", [place(), IN_DOUBT], None, ()),
         ("towns called and nobody to tell", [call()], None, ()),

@@ -20,6 +20,7 @@ from shared.contracts.attendance import AttendanceState, ListFact, ListState, Pr
 from shared.contracts.certificates import CertificateFact, CertificateState
 from shared.contracts.directory import MembershipFact, TeamMembership
 from shared.contracts.enrolment import CallFact, CallState, PlaceFact, PlaceState
+from shared.contracts.files import FileFact, FileState
 from shared.contracts.model import members
 from shared.contracts.notifications import NoticeFact, NoticeOutcome
 from shared.contracts.planner import SessionFact, SessionState
@@ -42,6 +43,7 @@ UNIONS = [
     (AttendanceState, PresenceFact),
     (ListState, ListFact),
     (CertificateState, CertificateFact),
+    (FileState, FileFact),
     (NoticeOutcome, NoticeFact),
 ]
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.enrolment.state import Merged, Place
+from services.enrolment.state import Place
 from shared.contracts.directory import PersonErased, PersonMerged
 from shared.contracts.enrolment import EnrolmentWithdrawn, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionCompleted, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityNotSelected
 from shared.events.envelope import Reason
+from shared.state.merged import Merged
 from shared.state.working import Held
 from shared.testing import NOON, heard
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session

@@ -5,12 +5,15 @@ a person has decided. What is set is asked for as whoever keeps the list asks, a
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Query, Request
 
 from services.attendance import views
+from services.attendance.attaching import Sent, attach, kept
+from services.attendance.filing import Folder
 from services.attendance.importing.answers import Imported, Plan, plan_of, shown
 from services.attendance.importing.ground import ground_of
 from services.attendance.importing.planning import Decision, Fate, Ground, plan
@@ -21,6 +24,7 @@ from services.attendance.importing.tables import MOST_BYTES
 from services.attendance.keeping import set_several
 from services.attendance.paths import (
     IS_HISTORY,
+    NO_ROOM,
     NO_SUCH_MEETING,
     NO_SUCH_SESSION,
     NOT_OVER,
@@ -33,6 +37,7 @@ from services.attendance.paths import (
 )
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import Session
+from shared.contracts.files import FileKind
 from shared.contracts.planner import Meeting
 from shared.problems import CHANGED_SINCE, NO_SUCH_PATH, NOT_ALLOWED, NOT_VALID, WRITE, Problem
 from shared.process.runtime import Runtime
@@ -83,7 +88,7 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
     routes = APIRouter(prefix="/api/v1/sessions/{session_id}/meetings/{meeting_id}")
     why_not = (NO_SUCH_SESSION, NO_SUCH_MEETING, NO_SUCH_PATH, SESSION_CANCELLED, NOT_OVER, IS_HISTORY)
     asked = may_answer(*WRITE, *why_not, UNREADABLE_REPORT)
-    rules = settings.rules
+    rules, folder = settings.rules, Folder(settings.files)
 
     @routes.post("/report", responses=asked, openapi_extra=_FILE)
     async def plan_import(
@@ -99,7 +104,9 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
         return await asyncio.to_thread(plan_of, report, ground, session_id, named)
 
     @routes.post(
-        "/report/import", responses=may_answer(*WRITE, *why_not, UNREADABLE_REPORT, CHANGED_SINCE), openapi_extra=_FILE
+        "/report/import",
+        responses=may_answer(*WRITE, *why_not, UNREADABLE_REPORT, CHANGED_SINCE, NO_ROOM),
+        openapi_extra=_FILE,
     )
     async def import_report(
         session_id: SessionId,
@@ -111,7 +118,8 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
         decisions: Decisions = "",
     ) -> Imported:
         """Sets what the plan with this tag shows, with what was decided of the rows that it leaves open. If anything that it showed has
-        changed, nothing is set. What nobody decided is not set; once the list has closed, by a token of scope `office`."""
+        changed, nothing is set. What nobody decided is not set; once the list has closed, by a token of scope `office`. The file is kept among
+        the session's."""
         content = await request.body()
         report, ground, named, decided = await _planned(session_id, meeting_id, content, zone, decisions)
         stands = await asyncio.to_thread(plan_of, report, ground, session_id, named)
@@ -121,14 +129,15 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
         if not ground.is_open and "office" not in actor.scopes:
             raise Problem(NOT_ALLOWED, "the list has closed: this token lacks the scope 'office'")
         rows = await asyncio.to_thread(plan, report, ground, decided)
+        sent = Sent(session_id, meeting_id, FileKind.REPORT, f"report-{meeting_id}.csv", "text/csv", content)
+        await kept(folder, sent)  # The evidence first: what is set names it.
         bodies = requests_of(rows, report, (session_id, meeting_id), is_open=ground.is_open)
         keys = [key_of(stands.tag, decided, body.person_id) for body in bodies]
         became = await set_several(runtime, list(zip(keys, bodies, strict=True)), actor)
-        return Imported(
-            sha256=report.sha256,
-            marks=[mark for mark, _ in became],
-            left=[shown(row) for row in rows if row.fate is not Fate.SET],
-        )
+        left = [row for row in rows if row.fate is not Fate.SET]
+        undecided = sum(row.fate.is_open for row in left) + sum(not mark.outcome.is_settled for mark, _ in became)
+        await attach(runtime, folder, replace(sent, undecided=undecided), actor, None)
+        return Imported(sha256=report.sha256, marks=[mark for mark, _ in became], left=[shown(row) for row in left])
 
     async def _planned(
         session_id: str, meeting_id: str, content: bytes, zone: str | None, decisions: str

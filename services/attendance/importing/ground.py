@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -47,6 +48,15 @@ async def ground_of(
     decided: Iterable[str] = (),
 ) -> Ground:
     """Everybody whom this report may speak of, and whom it was decided to speak of."""
+    ground = await list_ground_of(connection, rules, session, meeting)
+    known = {one.person_id for one in ground.people}
+    return replace(ground, others=await _others(connection, report, known, set(decided)))
+
+
+async def list_ground_of(
+    connection: AsyncConnection, rules: ListRules, session: Session, meeting: Meeting, named: Iterable[str] = ()
+) -> Ground:
+    """Everybody on the list of a meeting, and what it says. `named`: who else is asked about, if they are known."""
     roster = await views.roster(connection, rules, session)
     people = {one.person_id: Somebody(one.person_id, one.given_name, one.family_name) for one in roster}
     for one in await _people(connection, set(session.trainers) - set(people)):
@@ -54,8 +64,9 @@ async def ground_of(
     at = sa.and_(RECORD.c.session_id == session.session_id, RECORD.c.meeting_id == meeting.meeting_id)
     records = {one.person_id: one for one in rows_as(Record, await connection.execute(sa.select(RECORD).where(at)))}
     closed = await views.closed_list(connection, session.session_id, meeting.meeting_id)
-    others = await _others(connection, report, set(people), set(decided))
-    return Ground(meeting, rules, tuple(people.values()), records, closed is None, others)
+    others = [Somebody(one.person_id, one.given_name, one.family_name) for one in await _people(connection, set(named))]
+    known = tuple(one for one in others if one.person_id not in people)
+    return Ground(meeting, rules, tuple(people.values()), records, closed is None, known)
 
 
 async def _people(connection: AsyncConnection, ids: set[str]) -> list[Person]:

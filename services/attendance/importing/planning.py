@@ -225,7 +225,7 @@ def _settled(
     or_else = _stay(_intervals(attendees, later=True), attendees, ground)
     record = ground.records.get(person.person_id)
     tag = record.tag if record is not None else "0"
-    stands = record if record is not None and _is_said(record, ground) else None
+    stands = record if record is not None and is_said(record, ground) else None
     row = _row(
         attendees,
         Fate.SET,
@@ -250,7 +250,7 @@ def _settled(
     return row if is_decided else replace(row, fate=Fate.CONTRADICTS)
 
 
-def _is_said(record: Record, ground: Ground) -> bool:
+def is_said(record: Record, ground: Ground) -> bool:
     """Whether somebody or something has said how they were there. That a list closed without them is said by nobody."""
     if not record.state.is_told or record.method is None:
         return False

@@ -35,8 +35,10 @@ from services.attendance.pages.opening import (
     row_of,
 )
 from services.attendance.pages.taking import Batch, PageMark, kept_mark, take_marks, take_scans
-from services.attendance.store import LINK_KEY
+from services.attendance.rooms import screen_pass
+from services.attendance.store import LINK_KEY, room_key
 from services.attendance.views import MOST_PEOPLE
+from shared.contracts.planner import Meeting
 from shared.deciding.commands import Undecidable
 from shared.events.envelope import Reason
 from shared.problems import Problem
@@ -191,6 +193,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             "about": next((row_of(one) for one in listed if one.person_id == named), None),
             "walk_in": f"{WALK_IN}{secrets.token_hex(4)}",
             "actor": _actor(link).name,
+            "screen": await _screen(runtime, meeting, link),
         }
         last = max(session.meetings, key=lambda one: one.ends_at)
         headers = WITH_CAMERA | {KEPT_UNTIL: str(int(rules.closes_at(last).timestamp() * 1000))}
@@ -201,6 +204,12 @@ def _again(request: Request, token: str, meeting_id: str, **said: str) -> Redire
     """The page got anew after an act, with what was looked for."""
     asked = {name: value for name in ("lang", "q") if (value := request.query_params.get(name, "")[:SEARCH_MOST])}
     return RedirectResponse(f"{token}?{urlencode({'meeting': meeting_id, **said, **asked})}", 303, HEADERS)
+
+
+async def _screen(runtime: Runtime, meeting: Meeting, link: Link) -> str:
+    """Where the screen of the room shows its code, from here."""
+    about = (link.session_id, meeting.meeting_id, link.person_id)
+    return "/".join(("../room", *about, screen_pass(await room_key(runtime.engine), *about)))
 
 
 def _link(found: Link | Rejection) -> Link:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.attendance import views
 from services.attendance.certificates import Topic
-from services.attendance.state import MeetingList, Session
-from services.attendance.store import LIST_TABLE, TOPIC
+from services.attendance.state import MeetingList, Place, Session
+from services.attendance.store import CAME, LIST_TABLE, PLACE, RECORD, SESSION, TOPIC
 from shared.contracts.model import Language
 from shared.postgres.database import rows_as
 
 _LISTS = sa.select(LIST_TABLE).where(LIST_TABLE.c.session_id == sa.bindparam("session_id"))
+_PLACE = sa.select(PLACE).where(
+    PLACE.c.session_id == sa.bindparam("session_id"), PLACE.c.person_id == sa.bindparam("person_id")
+)
+_AT_MOST = 200
+_AT = (
+    sa.select(SESSION)
+    .where(SESSION.c.starts_at <= sa.bindparam("until"), SESSION.c.ends_at > sa.bindparam("from"))
+    .order_by(SESSION.c.session_id)
+    .limit(_AT_MOST)
+)
+_CAME = (
+    sa.select(sa.func.count())
+    .select_from(RECORD)
+    .where(CAME, RECORD.c.session_id == sa.bindparam("session_id"), RECORD.c.meeting_id == sa.bindparam("meeting_id"))
+)
 _TOPICS = sa.select(TOPIC).where(TOPIC.c.topic == sa.bindparam("topic")).order_by(TOPIC.c.rule_id).limit(1)
 
 
@@ -26,6 +43,24 @@ async def lists(engine: AsyncEngine, session_id: str) -> dict[str, MeetingList]:
     async with engine.connect() as connection:
         found = rows_as(MeetingList, await connection.execute(_LISTS, {"session_id": session_id}))
     return {one.meeting_id: one for one in found}
+
+
+async def place(engine: AsyncEngine, session_id: str, person_id: str) -> Place | None:
+    async with engine.connect() as connection:
+        found = rows_as(Place, await connection.execute(_PLACE, {"session_id": session_id, "person_id": person_id}))
+    return found[0] if found else None
+
+
+async def sessions_at(engine: AsyncEngine, now: dt.datetime, before: dt.timedelta) -> list[Session]:
+    """What goes on now, or begins within this time."""
+    async with engine.connect() as connection:
+        return rows_as(Session, await connection.execute(_AT, {"from": now, "until": now + before}))
+
+
+async def came(engine: AsyncEngine, session_id: str, meeting_id: str) -> int:
+    """How many have come to a meeting so far."""
+    async with engine.connect() as connection:
+        return int((await connection.execute(_CAME, {"session_id": session_id, "meeting_id": meeting_id})).scalar_one())
 
 
 async def title(engine: AsyncEngine, session: Session, language: Language) -> str:

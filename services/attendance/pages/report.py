@@ -34,17 +34,18 @@ from shared.web.pages.kit import Pages
 from shared.web.pages.words import filters
 
 MOST_BARS = 60
-WIDEST = 360
+WIDEST = 300
+"""Of a bar, in the chart's own measure of 360."""
 
 
 def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     @routes.get("/report")
     async def show(request: Request) -> Response:
         language = pages.language(request)
-        if not await _may_read(request, runtime):
-            return _who_are_you(pages, request, language)
-        query = _query(request)
-        by, asked = _by(query.pop("by", "town")), _asked(ReportAsked, query).asked()
+        if not await may_read(request, runtime):
+            return who_are_you(pages, request, language)
+        query = query_of(request)
+        by, asked = _by(query.pop("by", "town")), asked_of(ReportAsked, query).asked()
         report = await report_shown(runtime, by, asked, language)
         settings = runtime.settings
         targets = settings.targets if isinstance(settings, AttendanceSettings) else ()
@@ -55,25 +56,27 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             "report.html",
             language,
             report=report,
-            when=_when(asked, language),
+            when=when_of(asked, language),
             rows=[*((row, within(asked, by, row.key)) for row in report.rows), (report.total, asked)],
             bars=_bars(report),
+            widest=WIDEST,
             periods=_periods(periods, asked, language),
-            to=lambda by: _address("report", asked, language, by=by),
-            whom=lambda figure, asked: _address(f"report/{figure}", asked, language),
+            needs=address("report/needs", asked, language),
+            to=lambda by: address("report", asked, language, by=by),
+            whom=lambda figure, asked: address(f"report/{figure}", asked, language),
         )
 
     @routes.get("/report/{figure}")
     async def show_whom(request: Request, figure: str) -> Response:
         language = pages.language(request)
-        if not await _may_read(request, runtime):
-            return _who_are_you(pages, request, language)
+        if not await may_read(request, runtime):
+            return who_are_you(pages, request, language)
         try:
             counted = Figure(figure)
         except ValueError:
             raise HTTPException(404) from None
         of_people = counted.is_of_people
-        page = _asked(PeopleAsked if of_people else LinesAsked, {"limit": "1000", **_query(request)})
+        page = asked_of(PeopleAsked if of_people else LinesAsked, {"limit": "1000", **query_of(request)})
         asked = page.asked()
         people: list[Any] | None = None
         lines: list[Any] = []
@@ -89,14 +92,14 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             request,
             "report_people.html",
             language,
-            when=_when(asked, language),
+            when=when_of(asked, language),
             people=people,
             lines=lines,
-            more=_address(figure, asked, language, after=last, limit=str(page.limit)) if more else None,
+            more=address(figure, asked, language, after=last, limit=str(page.limit)) if more else None,
         )
 
 
-async def _may_read(request: Request, runtime: Runtime) -> bool:
+async def may_read(request: Request, runtime: Runtime) -> bool:
     kind, _, credentials = request.headers.get("authorization", "").partition(" ")
     text = credentials
     if kind.lower() == "basic":
@@ -109,13 +112,13 @@ async def _may_read(request: Request, runtime: Runtime) -> bool:
     return actor is not None and "read" in actor.scopes
 
 
-def _who_are_you(pages: Pages, request: Request, language: Language) -> Response:
+def who_are_you(pages: Pages, request: Request, language: Language) -> Response:
     answered = pages.answer(request, "report.html", language, status=401, report=None)
     answered.headers["WWW-Authenticate"] = 'Basic realm="Rollcall", charset="UTF-8"'
     return answered
 
 
-def _query(request: Request) -> dict[str, str]:
+def query_of(request: Request) -> dict[str, str]:
     return {name: value for name, value in request.query_params.items() if name != "lang" and value}
 
 
@@ -126,14 +129,14 @@ def _by(text: str) -> By:
         raise HTTPException(404) from None
 
 
-def _asked(kind: type[Any], query: dict[str, str]) -> Any:
+def asked_of(kind: type[Any], query: dict[str, str]) -> Any:
     try:
         return kind(**query)
     except ValidationError:
         raise HTTPException(422) from None
 
 
-def _address(path: str, asked: Asked, language: Language, **more: str) -> str:
+def address(path: str, asked: Asked, language: Language, **more: str) -> str:
     """Relative: whoever stands before us serves this service below a path of its own."""
     said = {one.name: getattr(asked, one.name) for one in fields(asked)}
     named = {
@@ -144,7 +147,7 @@ def _address(path: str, asked: Asked, language: Language, **more: str) -> str:
     return f"{path}?{urlencode(named | more | {'lang': language.value})}"
 
 
-def _when(asked: Asked, language: Language) -> str:
+def when_of(asked: Asked, language: Language) -> str:
     return filters(language)["moment"](asked.as_of) if asked.as_of else ""
 
 
@@ -153,7 +156,7 @@ def _bars(report: ReportShown) -> list[dict[str, Any]]:
         return []
     most = max((row.people for row in report.rows), default=0) or 1
     return [
-        {"name": (row.name or row.key or "–")[:28], "people": row.people, "width": WIDEST * row.people // most}
+        {"name": (row.name or row.key or "–")[:44], "people": row.people, "width": WIDEST * row.people // most}
         for row in report.rows
     ]
 
@@ -164,8 +167,8 @@ def _periods(periods: list[reporting.Period], asked: Asked, language: Language) 
         {name: getattr(one, name) for name in ("until", "new", "new_target", "cumulative", "cumulative_target")}
         | {"width": WIDEST * one.cumulative // most, "target_width": WIDEST * one.cumulative_target // most}
         | {
-            "new_href": _address("report/new_people", _during(asked, one.since, one.until), language),
-            "all_href": _address("report/people", _during(asked, None, one.until), language),
+            "new_href": address("report/new_people", _during(asked, one.since, one.until), language),
+            "all_href": address("report/people", _during(asked, None, one.until), language),
         }
         for one in periods
     ]

@@ -15,14 +15,14 @@ MUTATIONS = (
     ),
     Mutation(
         "what was said of any id counts for the human",
-        "services/enrolment/people.py",
+        "shared/state/merged.py",
         "    for one in found:\n        found += sorted",
         "    for one in ():\n        found += sorted",
         (f"{MERGING}::test_teams_follow_whenever_they_are_said",),
     ),
     Mutation(
         "a circle means the same whichever half is heard first",
-        "services/enrolment/people.py",
+        "shared/state/merged.py",
         "    return max(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id\n",
         "    return min(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id\n",
         (f"{MERGING}::test_a_circle_is_set_aside_and_means_the_same_whichever_is_heard_first",),

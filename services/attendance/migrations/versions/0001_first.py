@@ -12,6 +12,13 @@ revision = "0001"
 down_revision = None
 
 TABLES = """
+CREATE TABLE kept.room_key (
+    id BIGINT NOT NULL,
+    key BYTEA NOT NULL,
+    CONSTRAINT room_key_is_one CHECK (id = 1),
+    CONSTRAINT room_key_key PRIMARY KEY (id)
+);
+
 CREATE TABLE kept.scope (
     session_id TEXT NOT NULL,
     PRIMARY KEY (session_id)
@@ -48,6 +55,27 @@ CREATE TABLE projection.certificate (
 CREATE INDEX certificate_person ON projection.certificate (person_id);
 
 CREATE INDEX certificate_session ON projection.certificate (session_id);
+
+CREATE TABLE projection.file (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    meeting_id TEXT,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    undecided BIGINT NOT NULL,
+    is_removed BOOLEAN NOT NULL,
+    decided_by TEXT NOT NULL,
+    note TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT file_key PRIMARY KEY (session_id, sha256)
+);
 
 CREATE TABLE projection.link_key (
     source TEXT NOT NULL,
@@ -99,6 +127,45 @@ CREATE TABLE projection.person (
     erased BOOLEAN NOT NULL,
     merged_into TEXT,
     CONSTRAINT person_key PRIMARY KEY (person_id)
+);
+
+CREATE TABLE projection.merged (
+    person_id TEXT NOT NULL,
+    into_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT merged_key PRIMARY KEY (person_id)
+);
+
+CREATE TABLE projection.need (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    need_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    level TEXT NOT NULL,
+    audience TEXT,
+    people BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT need_key PRIMARY KEY (need_id)
+);
+
+CREATE TABLE projection.need_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    need_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    level TEXT NOT NULL,
+    audience TEXT,
+    people BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    CONSTRAINT need_said_key PRIMARY KEY (need_id, source, version)
 );
 
 CREATE TABLE projection.place (

@@ -1,0 +1,210 @@
+"""The papers of a session in one ZIP, with a table of contents that says what is missing. Nothing of it is kept: it is made when asked for.
+
+What was printed by us is printed anew, so nobody who was erased has a name in it. What others have signed is as they signed it: the table
+of contents says where names may stand that are erased here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.attendance import files_reading, views
+from services.attendance import sheets_reading as sheets
+from services.attendance.answers import OnRoster
+from services.attendance.certificates_api import address_of
+from services.attendance.documents.printing import attendance_list_pdf, certificate_pdf
+from services.attendance.documents.sheets import Programme
+from services.attendance.exporting import Cell, as_csv
+from services.attendance.files import File
+from services.attendance.filing import ENDINGS, Folder, sha256_of
+from services.attendance.settings import AttendanceSettings
+from services.attendance.state import RecordSaid, Session
+from shared.contracts.files import FileKind
+from shared.contracts.model import Language
+from shared.values import immutable
+
+MOST_CERTIFICATES = 2_000
+_FOLDERS = {
+    FileKind.SIGNED_LIST: "signed",
+    FileKind.AGENDA: "agenda",
+    FileKind.TYPED_LIST: "entered",
+    FileKind.REPORT: "entered",
+    FileKind.OTHER: "other",
+}
+CONTENTS = "CONTENTS.txt"
+
+
+@immutable
+class Leaf:
+    """One paper of the binder: what it is, and how its bytes are made."""
+
+    path: str
+    says: str
+    made: Callable[[], bytes]
+
+
+@immutable
+class Binder:
+    """Everything about a session that an auditor asks for, not yet written."""
+
+    session: Session
+    leaves: tuple[Leaf, ...]
+    files: tuple[File, ...]
+    missing: tuple[str, ...]
+    remarks: tuple[str, ...]
+    as_of: dt.datetime
+
+    def written(self, folder: Folder) -> Path:
+        """The ZIP, in a file of its own that whoever asked removes. One leaf after the other: memory follows the largest."""
+        folder.root.mkdir(parents=True, exist_ok=True)  # Beside the files: there is room for as much again, or nowhere.
+        with tempfile.NamedTemporaryFile(dir=folder.root, prefix="papers-", suffix=".zip", delete=False) as out:
+            path = Path(out.name)
+            try:
+                with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+                    self._fill(archive, folder)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+        return path
+
+    def _fill(self, archive: zipfile.ZipFile, folder: Folder) -> None:
+        missing = list(self.missing)
+        contents = [self._put(archive, leaf.path, leaf.made(), leaf.says) for leaf in self.leaves]
+        for file in self.files:
+            who = f"{file.kind}, {file.name!r}, attached by {file.decided_by} at {file.decided_at.isoformat()}"
+            if file.is_removed:
+                contents.append(f"-  {file.sha256}  taken away: {file.note} ({who})")
+                continue
+            content = folder.get(file.session_id, file.sha256)
+            if content is None:
+                missing.append(f"the bytes of {file.sha256}, or they are others by now ({who})")
+            else:
+                contents.append(self._put(archive, path_of(file), content, who))
+        archive.writestr(self._info(CONTENTS), "\n".join(self._contents(contents, missing)) + "\n")
+
+    def _put(self, archive: zipfile.ZipFile, path: str, content: bytes, says: str) -> str:
+        archive.writestr(self._info(path), content)
+        return f"{path}  {len(content)} bytes  sha256 {sha256_of(content)}\n    {says}"
+
+    def _info(self, path: str) -> zipfile.ZipInfo:
+        info = zipfile.ZipInfo(path, self.as_of.timetuple()[:6])
+        info.compress_type = zipfile.ZIP_DEFLATED
+        return info
+
+    def _contents(self, contents: Sequence[str], missing: Sequence[str]) -> Iterator[str]:
+        yield f"Papers of {self.session.session_id}, as of {self.as_of.isoformat()}"
+        yield ""
+        yield from contents
+        yield ""
+        yield "Missing:" if missing else "Nothing is missing."
+        yield from (f"- {one}" for one in missing)
+        if self.remarks:
+            yield ""
+            yield from self.remarks
+
+
+def path_of(file: File) -> str:
+    """Where a file lies in the binder: under its hash, so that no name of anybody's is a path."""
+    whose = file.meeting_id or "session"
+    # An id may hold a colon, which is no part of a file's name everywhere.
+    return f"{_FOLDERS[file.kind]}/{whose.replace(':', '_')}-{file.sha256[:16]}.{ENDINGS.get(file.media_type, 'bin')}"
+
+
+async def binder_of(
+    connection: AsyncConnection,
+    settings: AttendanceSettings,
+    session: Session,
+    programme: Programme,
+    language: Language,
+    *,
+    now: dt.datetime,
+) -> Binder:
+    """What belongs into it, by what is known now."""
+    files = await files_reading.files_of(connection, session.session_id, limit=files_reading.MOST_FILES)
+    closed = await files_reading.closed_meetings(connection, session)
+    roster = await views.roster(connection, settings.rules, session)
+    said = await files_reading.said_of(connection, session.session_id)
+    sheet = await sheets.list_sheet(connection, session, session.meetings, programme, language, as_of=now, empty_rows=0)
+    leaves = [
+        Leaf("list.pdf", "the attendance list, printed anew", partial(attendance_list_pdf, sheet)),
+        Leaf("records.csv", "who was there, as it stands", partial(_records, roster)),
+        Leaf("history.csv", "all that was said of it, by whom and why", partial(_history, said)),
+    ]
+    issued = await sheets.certificates(
+        connection, session_id=session.session_id, person_id=None, after="", limit=MOST_CERTIFICATES
+    )
+    for one in issued:
+        its = await sheets.certificate_sheet(connection, one, programme, language, address_of(one, settings.base_url))
+        stands = "valid" if one.is_valid else f"not valid: {one.ended}, superseded by {one.superseded_by or 'none'}"
+        leaves.append(
+            Leaf(
+                f"certificates/{one.number.replace(':', '_')}.pdf",
+                f"certificate {one.number}, {stands}",
+                partial(certificate_pdf, its),
+            )
+        )
+    there = {(file.kind, file.meeting_id) for file in files if not file.is_removed}
+    missing = list(_missing(session, set(closed), there))
+    erased = sum(one.family_name is None and one.given_name is None for one in roster)
+    remarks = (
+        [f"{erased} of those on the list have no name here, or none any more: what was scanned may show it."]
+        if erased
+        else []
+    )
+    return Binder(session, tuple(leaves), tuple(files), tuple(missing), tuple(remarks), now)
+
+
+def _missing(session: Session, closed: set[str], there: set[tuple[FileKind, str | None]]) -> Iterator[str]:
+    """What an auditor would ask for. A scan of the whole session's list is one of each meeting's."""
+    if not session.state.takes_place:
+        return
+    for meeting in session.meetings:
+        if meeting.meeting_id not in closed:
+            yield f"the closed list of {meeting.meeting_id}: it is open"
+        if not {(FileKind.SIGNED_LIST, meeting.meeting_id), (FileKind.SIGNED_LIST, None)} & there:
+            yield f"the signed list of {meeting.meeting_id}"
+    if not any(kind is FileKind.AGENDA for kind, _ in there):
+        yield "the agenda"
+
+
+_HEAD = ("meeting_id", "person_id", "family_name", "given_name", "town", "place", "state", "minutes")
+_SAID = (
+    *("meeting_id", "person_id", "state", "with_place", "role", "minutes", "arrived_at", "left_at", "scanned_at"),
+    *("received_at", "method", "device_id", "decided_by", "note", "because", "reason", "linked_to", "linked_from"),
+    *("corrected", "decided_at", "heard_at", "source", "event_id"),
+)
+
+
+def _records(roster: Sequence[OnRoster]) -> bytes:
+    rows: list[list[Cell]] = [
+        [
+            at.meeting_id,
+            one.person_id,
+            one.family_name,
+            one.given_name,
+            one.town or one.city_id,
+            one.place.value,
+            at.state.value if at.state else None,
+            at.minutes,
+        ]
+        for one in roster
+        for at in one.meetings
+    ]
+    return as_csv(_HEAD, rows)
+
+
+def _history(said: Sequence[RecordSaid]) -> bytes:
+    return as_csv(_SAID, [[_cell(getattr(one, name)) for name in _SAID] for one in said])
+
+
+def _cell(value: object) -> Cell:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if value is None or isinstance(value, str | int | float | dt.datetime | dt.date) else str(value)

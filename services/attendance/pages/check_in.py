@@ -1,0 +1,179 @@
+"""Checking in by oneself: the participant's own link, and the code on the screen of the room. Neither admits anybody without the other.
+
+The link is their ticket, which is good for check-in alone. GET shows and POST acts; what is sent is decided as every code that is read at a
+door, with the method `self`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+from fastapi import APIRouter, Request, Response
+
+from services.attendance import rosters
+from services.attendance.checking import AUDIENCE, KeptScan, take
+from services.attendance.decided import Taken, TakenScan
+from services.attendance.lists import ListRules
+from services.attendance.pages import reading
+from services.attendance.rooms import ROOM_TEXTS, Admitted, Guesses, RoomRule, judged, next_opening, opening_of
+from services.attendance.state import Record, Session
+from services.attendance.store import LINK_KEY, room_key
+from shared.contracts.checkin import CheckedIn
+from shared.contracts.model import Language
+from shared.process.runtime import Runtime
+from shared.web.links import Ticket, TicketRefused, key_named, read_ticket
+from shared.web.opening import keys_named
+from shared.web.pages.kit import Pages, form_of
+from shared.web.tokens import Actor
+
+CODE_MOST = 20
+_REFUSED = {
+    RoomRule.TOO_MANY_CODES: 429,
+    RoomRule.CHECK_IN_TOO_EARLY: 403,
+    RoomRule.CHECK_IN_TOO_LATE: 410,
+    RoomRule.NOT_ON_THE_LIST: 403,
+}
+_TAKEN = {Taken.HELD: 202, Taken.TRY_AGAIN: 503}
+
+
+class Here(StrEnum):
+    """What the page shows."""
+
+    CODE = "code"
+    """It asks for the code."""
+    PRESENT = "present"
+    EARLY = "early"
+    OVER = "over"
+    CANCELLED = "cancelled"
+    NOT_ON_THE_LIST = "not_on_the_list"
+
+
+def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+    rules: ListRules = runtime.service.rules
+    guesses = Guesses()
+
+    @routes.get("/check-in/{token}")
+    async def show(request: Request, token: str) -> Response:
+        return await page(request, await ticket_of(token))
+
+    @routes.post("/check-in/{token}")
+    async def act(request: Request, token: str) -> Response:
+        form, ticket = await form_of(request), await ticket_of(token)
+        session = await reading.session(runtime.engine, ticket.session_id) if isinstance(ticket, Ticket) else None
+        if not isinstance(ticket, Ticket) or session is None:
+            return await page(request, ticket)
+        if not session.state.takes_place:
+            return await page(request, ticket, status=409)
+        admitted = await judge(ticket, session, form.get("code", "")[:CODE_MOST])
+        if isinstance(admitted, RoomRule):
+            return await page(request, ticket, status=_REFUSED.get(admitted, 409), refused=ROOM_TEXTS[admitted])
+        became = await check_in(token, ticket, admitted)
+        if became.outcome in (Taken.ACCEPTED, Taken.REPEATED):
+            return pages.again(request)
+        told = (became.text, became.text_pl)
+        return await page(request, ticket, status=_TAKEN.get(became.outcome, 409), refused=told)
+
+    async def ticket_of(token: str) -> Ticket | TicketRefused:
+        named = key_named(token)
+        if named is None:
+            return TicketRefused.UNREADABLE
+        async with runtime.engine.connect() as connection:
+            keys = await keys_named(connection, LINK_KEY, {named})
+        return read_ticket(token, audience=AUDIENCE, key=keys.get(named), now=runtime.service.clock())
+
+    async def judge(ticket: Ticket, session: Session, code: str) -> Admitted | RoomRule:
+        """What this code comes to, of this person. Asked of each at most so often as they may be wrong."""
+        about = (ticket.session_id, ticket.person_id)
+        place = await reading.place(runtime.engine, *about)
+        if place is not None and not place.state.has_seat and ticket.person_id not in session.trainers:
+            return RoomRule.NOT_ON_THE_LIST
+        if guesses.are_too_many(*about):
+            return RoomRule.TOO_MANY_CODES
+        key, now = await room_key(runtime.engine), runtime.service.clock()
+        found = judged(code, key, session, (), now, rules.rooms)
+        if found is RoomRule.CODE_WRONG:
+            others = await reading.sessions_at(runtime.engine, now, rules.rooms.opens_before)
+            found = judged(code, key, session, others, now, rules.rooms)
+        if isinstance(found, RoomRule) and isinstance(opening_of(session, now, rules.rooms), tuple):
+            guesses.count(*about)
+        return found
+
+    async def check_in(token: str, ticket: Ticket, admitted: Admitted) -> TakenScan:
+        # The same code sent twice is the same scan: it was read once.
+        named = repr((ticket.session_id, admitted.meeting_id, ticket.person_id, admitted.shown_at.isoformat()))
+        scan = KeptScan(
+            id=f"self.{hashlib.blake2b(named.encode(), digest_size=16).hexdigest()}",
+            ticket=token,
+            session_id=ticket.session_id,
+            meeting_id=admitted.meeting_id,
+            person_id=ticket.person_id,
+            scanned_at=admitted.shown_at,
+        )
+        actor = Actor(f"participant:{ticket.person_id}", frozenset())
+        (became,) = await take(runtime, rules, [scan], actor, method=CheckedIn.SELF)
+        return became
+
+    async def page(
+        request: Request,
+        ticket: Ticket | TicketRefused,
+        *,
+        status: int = 200,
+        refused: tuple[str, str] | None = None,
+    ) -> Response:
+        if isinstance(ticket, TicketRefused):
+            about, code = ("expired", 410) if ticket is TicketRefused.EXPIRED else ("no_link", 404)
+            return pages.message(request, about, code)
+        session = await reading.session(runtime.engine, ticket.session_id)
+        if session is None:
+            return pages.message(request, "unknown", 404)
+        now, language = runtime.service.clock(), pages.language(request)
+        record = await recorded(session, ticket.person_id)
+        here = await shows(session, ticket.person_id, record)
+        meeting = session.meeting(record.meeting_id) if record else None
+        opening = opening_of(session, now, rules.rooms)
+        if meeting is None:
+            meeting = opening[0] if isinstance(opening, tuple) else None
+        return pages.answer(
+            request,
+            "check_in.html",
+            language,
+            status=status,
+            here=here.value,
+            session=session,
+            meeting=meeting or min(session.meetings, key=lambda one: abs(one.starts_at - now)),
+            record=record,
+            opens_at=next_opening(session, now, rules.rooms),
+            title=await reading.title(runtime.engine, session, language),
+            refused=refused[0 if language is Language.EN else 1] if refused else None,
+        )
+
+    async def recorded(session: Session, person_id: str) -> Record | None:
+        """That they came: to each meeting at which people may check in now; when all is over, to any."""
+        opening = opening_of(session, runtime.service.clock(), rules.rooms)
+        is_over = opening is RoomRule.CHECK_IN_TOO_LATE
+        meetings = opening if isinstance(opening, tuple) else session.meetings if is_over else ()
+        about = {(session.session_id, one.meeting_id, person_id) for one in meetings}
+        async with runtime.engine.connect() as connection:
+            found = await rosters.records_of_people(connection, about)
+        came = {one.meeting_id: one for one in found.values() if one.state.came}
+        if not came or not (is_over or len(came) == len(meetings)):
+            return None
+        last = max((one for one in meetings if one.meeting_id in came), key=lambda one: one.starts_at)
+        return came[last.meeting_id]
+
+    async def shows(session: Session, person_id: str, record: Record | None) -> Here:
+        if not session.state.takes_place:
+            return Here.CANCELLED
+        if record is not None:
+            return Here.PRESENT
+        place = await reading.place(runtime.engine, session.session_id, person_id)
+        if place is not None and not place.state.has_seat and person_id not in session.trainers:
+            return Here.NOT_ON_THE_LIST
+        match opening_of(session, runtime.service.clock(), rules.rooms):
+            case RoomRule.CHECK_IN_TOO_EARLY:
+                return Here.EARLY
+            case RoomRule():
+                return Here.OVER
+            case _:
+                return Here.CODE

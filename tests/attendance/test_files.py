@@ -1,0 +1,172 @@
+"""Files of a session: attached once, known by their bytes, served to the office, taken away; and all of its papers in one ZIP."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from services.attendance.filing import MOST_BYTES, Folder
+from shared.contracts.directory import PersonErased, PersonRegistered
+from tests.attendance.building import BEFORE, ENDS, LATER, SESSION, close, enrolled, heard, scan, scheduled
+from tests.attendance.door import Door, opened
+from tests.attendance.papers import text_of
+from tests.databases import Databases
+
+FILES = f"/api/v1/sessions/{SESSION}/files"
+SCAN = b"%PDF-1.7\nsigned by everybody\n"
+SHA = hashlib.sha256(SCAN).hexdigest()
+
+
+@pytest.fixture(scope="module")
+async def url(databases: Databases) -> str:
+    return await databases.migrated("attendance")
+
+
+@pytest.fixture
+async def door(url: str) -> AsyncIterator[Door]:
+    async with opened(url) as here:
+        named = [PersonRegistered(person_id=one, given_name=one.title(), family_name="Ćwik") for one in ("anna", "jan")]
+        await here.runtime.decider.act([heard(one, at=BEFORE) for one in named])
+        await here.runtime.decider.act([scheduled(), *map(enrolled, ("anna", "jan"))])
+        here.clock[0] = ENDS
+        yield here
+
+
+async def attached(
+    door: Door, content: bytes = SCAN, *, key: str = "file-1", path: str = FILES, **query: str
+) -> httpx.Response:
+    asked = {"name": "lista.pdf", "kind": "signed_list", "meeting_id": "day-1"} | query
+    return await door.http.post(path, content=content, params=asked, headers={"Idempotency-Key": key})
+
+
+async def remove(door: Door, *, by: str = "office") -> httpx.Response:
+    return await door.http.post(f"{FILES}/{SHA}/remove", json={"note": "of another training"}, headers=door.by(by))
+
+
+async def unzipped(door: Door) -> zipfile.ZipFile:
+    answer = await door.http.get(f"/api/v1/sessions/{SESSION}/papers/zip", headers=door.by("office"))
+    assert answer.status_code == 200, answer.text
+    return zipfile.ZipFile(io.BytesIO(answer.content))
+
+
+async def test_a_file_is_attached_by_whoever_keeps_the_list_and_fetched_by_the_office_as_it_was(door: Door) -> None:
+    answer = (await attached(door)).json()
+
+    assert (answer["outcome"], answer["file"]["sha256"], answer["file"]["size"]) == ("FileAttached", SHA, len(SCAN))
+    assert (answer["file"]["decided_by"], answer["file"]["media_type"]) == ("door", "application/pdf")
+    assert (await door.http.get(f"{FILES}/{SHA}")).status_code == 403
+    fetched = await door.http.get(f"{FILES}/{SHA}", headers=door.by("office"))
+    assert (fetched.content, fetched.headers["content-type"]) == (SCAN, "application/pdf")
+    assert fetched.headers["content-disposition"].startswith("attachment;")
+    assert fetched.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_same_bytes_are_one_file_however_often_they_are_sent(door: Door) -> None:
+    first = (await attached(door)).json()
+    again, anew = (await attached(door)).json(), (await attached(door, key="file-2", name="other.pdf")).json()
+
+    assert again == first
+    assert (anew["outcome"], anew["file"]["name"]) == ("AlreadyAttached", "lista.pdf")
+    assert len((await door.http.get(FILES)).json()) == 1
+    assert (await attached(door, b"%PDF-other", key="file-1")).json()["type"].endswith("key-taken")
+
+
+@pytest.mark.parametrize("content", [b"", b"MZ\x90", b"<html>", b"PK\x03\x04", b" %PDF-1.7"])
+async def test_what_is_no_page_is_not_attached_whatever_it_is_called(door: Door, content: bytes) -> None:
+    answer = await attached(door, content)
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:rollcall:problem:not-attachable")
+    assert (await door.http.get(FILES)).json() == []
+    assert list(door.files.rglob("*")) == []
+
+
+async def test_what_is_too_large_is_refused_while_it_arrives(door: Door) -> None:
+    assert (await attached(door, SCAN + b"x" * MOST_BYTES)).status_code == 413
+
+
+async def test_a_file_is_of_a_session_and_a_meeting_that_there_are(door: Door) -> None:
+    elsewhere = FILES.replace(SESSION, "nowhere")
+    assert (await attached(door, path=elsewhere)).json()["type"].endswith("no-such-session")
+    assert (await attached(door, meeting_id="day-9")).json()["type"].endswith("no-such-meeting")
+    assert (await attached(door, kind="report")).status_code == 422
+
+
+async def test_bytes_that_cannot_be_kept_are_no_file(door: Door) -> None:
+    door.files.joinpath(_first_letters()).write_bytes(b"")  # Where its folder would be.
+
+    answer = await attached(door)
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:rollcall:problem:no-room")
+    assert (await door.http.get(FILES)).json() == []
+
+
+def _first_letters() -> str:
+    return hashlib.sha256(f"{SESSION}/{SHA}".encode()).hexdigest()[:2]
+
+
+async def test_what_is_taken_away_is_deleted_and_that_it_was_there_is_kept(door: Door) -> None:
+    await attached(door)
+    assert (await remove(door, by="other")).status_code == 403
+
+    gone = (await remove(door)).json()
+
+    assert (gone["outcome"], gone["file"]["note"]) == ("FileRemoved", "of another training")
+    assert Folder(door.files).get(SESSION, SHA) is None
+    assert (await door.http.get(f"{FILES}/{SHA}", headers=door.by("office"))).status_code == 410
+    assert (await remove(door)).json()["outcome"] == "AlreadyRemoved"
+    assert (await attached(door, key="file-3")).json()["outcome"] == "FileAttached"
+    assert Folder(door.files).get(SESSION, SHA) == SCAN
+
+
+async def test_bytes_that_are_others_by_now_are_not_served_as_these(door: Door) -> None:
+    await attached(door)
+    (path,) = (one for one in door.files.rglob("*") if one.is_file())
+    path.write_bytes(SCAN + b"altered")
+
+    assert (await door.http.get(f"{FILES}/{SHA}", headers=door.by("office"))).status_code == 410
+    contents = (await unzipped(door)).read("CONTENTS.txt").decode()
+    assert f"- the bytes of {SHA}, or they are others by now" in contents
+
+
+async def test_the_papers_of_a_session_are_one_zip_that_says_what_is_missing(door: Door) -> None:
+    await door.runtime.decider.act([scan("anna")])
+    early = (await unzipped(door)).read("CONTENTS.txt").decode()
+    for missing in ("the closed list of day-1", "the signed list of day-1", "the agenda"):
+        assert f"- {missing}" in early
+    await door.runtime.decider.act([close(at=ENDS)])
+    await attached(door)
+    await attached(door, b"\x89PNG\r\n\x1a\nagenda", key="file-2", kind="agenda", name="agenda.png")
+
+    papers = await unzipped(door)
+
+    names = set(papers.namelist())
+    contents = papers.read("CONTENTS.txt").decode()
+    assert "Nothing is missing." in contents
+    assert papers.read(f"signed/day-1-{SHA[:16]}.pdf") == SCAN
+    assert {one.partition("/")[0] for one in names} == {
+        *("CONTENTS.txt", "list.pdf", "records.csv", "history.csv", "certificates", "signed", "agenda"),
+    }
+    assert all(name in contents for name in names - {"CONTENTS.txt"})
+    assert SHA in contents
+    assert "Anna" in papers.read("records.csv").decode("utf-8-sig")
+    assert (await door.http.get(f"/api/v1/sessions/{SESSION}/papers/zip")).status_code == 403
+
+
+async def test_nobody_who_was_erased_has_a_name_in_the_zip_and_it_says_where_one_may_stand(door: Door) -> None:
+    await door.runtime.decider.act([scan("anna"), scan("jan")])
+    await door.runtime.decider.act([close(at=ENDS)])
+    await attached(door)
+    await door.runtime.decider.act([heard(PersonErased(person_id="anna"), at=LATER)])
+
+    papers = await unzipped(door)
+
+    printed = [text_of(papers.read(one)) for one in papers.namelist() if one.startswith(("list", "certificates"))]
+    said = papers.read("records.csv").decode("utf-8-sig")
+    assert "Jan" in said
+    assert "Anna" not in "".join([*printed, said])
+    assert "what was scanned may show it" in papers.read("CONTENTS.txt").decode()

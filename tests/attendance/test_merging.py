@@ -1,0 +1,170 @@
+"""Two ids turned out to be one human: recorded once, counted once, certified once, whichever is heard first; the history of both is kept."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from services.attendance.books import books
+from services.attendance.certificates import Certificate
+from services.attendance.history import words_of
+from services.attendance.lists import LIST
+from services.attendance.state import Record, RecordSaid
+from services.attendance.subjects import list_subject
+from shared.contracts.directory import PersonMerged, PersonRegistered
+from shared.contracts.enrolment import WithdrawalReason
+from shared.events.envelope import Heard
+from shared.state.working import Due
+from tests.attendance.building import (
+    CLOSES,
+    DURING,
+    LATER,
+    RULES,
+    SESSION,
+    Desk,
+    archived_present,
+    correction,
+    enrolled,
+    heard,
+    mark,
+    scan,
+    scheduled,
+    withdrawn,
+)
+from tests.attendance.door import Door, opened
+from tests.databases import Databases
+
+
+def merged(person: str = "old", into: str = "new", *, at: dt.datetime = LATER) -> Heard[Any]:
+    return heard(PersonMerged(person_id=person, into_person_id=into), at=at)
+
+
+def test_what_was_recorded_under_the_former_id_is_recorded_of_who_stays_and_the_history_of_both_says_so() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), scan("old"))
+
+    assert desk.hear(merged(at=DURING)) == ["old not awaited", "new attended"]
+
+    gone, stays = desk.record("old"), desk.record("new")
+    assert (gone.linked_to, stays.linked_from, stays.because) == ("new", "old", "person")
+    assert (stays.scanned_at, stays.minutes, stays.with_place, stays.city_id) == (DURING, 360, True, "town-of-old")
+    said = words_of(gone, desk.mind[RecordSaid].where("person_id", "old"))
+    assert [one.state for one in said] == ["present", "not_awaited"]
+
+
+def test_a_merge_after_the_closing_leaves_the_numbers_and_the_certificate_as_they_were() -> None:
+    """Who was awaited then is awaited still: under the id that stays."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), enrolled("anna"), scan("old"))
+    desk.pass_to(CLOSES)
+    before = desk.numbers()
+
+    desk.hear(merged())
+
+    assert desk.numbers() == before == (1, 1, 0, 0)
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
+    desk.hear(correction("new", "late", arrived_at=DURING.replace(hour=8), minutes=300))
+    assert desk.certificates[1:] == ["RC-2026-0002 CertificateIssued", "RC-2026-0001 CertificateSuperseded"]
+
+
+def test_two_who_were_both_there_are_one_who_was_there_once() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), enrolled("new"), scan("old"), mark("new", "late", arrived_at=DURING))
+    desk.pass_to(CLOSES)
+    assert desk.numbers() == (2, 0, 0, 0)
+    assert len(desk.certificates) == 2
+
+    desk.hear(merged())
+
+    assert desk.numbers() == (1, 0, 0, 0)
+    assert desk.record("new").minutes == 360  # Which says more.
+    assert desk.record("old").linked_to == "new"
+    valid = [one for one in desk.mind[Certificate] if one.is_valid]
+    assert [one.minutes for one in valid] == [360]
+
+
+def test_an_absence_gives_way_to_whoever_came_and_not_the_other_way_round() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), enrolled("new"), scan("new"))
+    desk.pass_to(CLOSES)
+    assert desk.hear(merged()) == ["old not awaited", "day-1 closed: 1 present, 0 absent, 0 unknown, 0 without"]
+    assert desk.record("new").linked_from is None
+
+
+@pytest.mark.parametrize("merged_first", [True, False])
+def test_whoever_shows_the_former_ticket_is_there_under_the_id_that_stays(merged_first: bool) -> None:
+    """Enrolment has moved the place; the mail with the ticket left before that."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"))
+    moved = (
+        enrolled("new", at=DURING),
+        withdrawn("old", at=DURING, reason=WithdrawalReason.MERGED),
+    )
+    desk.hear(*([merged(at=DURING), *moved, scan("old")] if merged_first else [*moved, scan("old"), merged(at=DURING)]))
+
+    assert (desk.record("new").state, desk.record("old").linked_to) == ("present", "new")
+    desk.pass_to(CLOSES)
+
+    assert desk.numbers() == (1, 0, 0, 0)
+    assert (desk.record("new").state, desk.record("new").with_place) == ("present", True)
+    assert desk.hear(scan("old", at=DURING)) == []  # Read once more: the first one counts.
+
+
+def test_a_chain_of_merges_ends_with_who_stays() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), scan("old"), merged("old", "between", at=DURING))
+    desk.hear(merged("between", "new", at=DURING))
+    assert (desk.record("new").state, desk.record("new").linked_from) == ("present", "between")
+    assert (desk.record("between").linked_to, desk.record("old").linked_to) == ("new", "between")
+
+
+def test_what_others_state_stands_as_they_state_it() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), archived_present("old"))
+    assert desk.hear(merged()) == []
+    assert desk.record("old").state == "present"
+
+
+def test_two_places_of_one_human_are_one_when_the_list_closes() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), enrolled("new"), enrolled("anna"), scan("anna"), merged(at=DURING))
+    desk.pass_to(CLOSES)
+    assert desk.numbers() == (1, 1, 0, 0)
+    assert desk.record("new").state == "absent"
+    assert desk.mind[Record].get(SESSION, "day-1", "old") is None
+
+
+async def test_lists_reports_and_books_count_one_human_once(databases: Databases) -> None:
+    async with opened(await databases.migrated("attendance")) as door:
+        await door.runtime.decider.act(
+            [heard(PersonRegistered(person_id="new", given_name="Ewa", family_name="Ćwik"), at=DURING)]
+        )
+        await door.runtime.decider.act([scheduled(), enrolled("old"), enrolled("anna"), scan("old"), scan("anna")])
+        await door.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), CLOSES)])
+        door.clock[0] = LATER
+
+        await door.runtime.decider.act([merged()])
+
+        on_list = (await door.http.get(f"/api/v1/sessions/{SESSION}/meetings/day-1/roster")).json()
+        came = {one["person_id"]: (one["state"], one["place"]) for one in on_list}
+        assert came == {"anna": ("present", "enrolled"), "new": ("present", "enrolled")}
+        roster = (await door.http.get(f"/api/v1/sessions/{SESSION}/roster")).json()
+        assert {one["person_id"]: one["meetings"][0]["state"] for one in roster} == {
+            "anna": "present",
+            "new": "present",
+        }
+        total = (await door.http.get("/api/v1/reports/by/town")).json()["total"]
+        assert (total["present"], total["people"]) == (2, 2)
+        books = await books_of(door)
+        assert (books["attendance"]["present"], books["attendance"]["enrolled_on_closed_lists"]) == (2, 2)
+        assert books["attendance"]["records"]["present"] == 2
+        assert books["open"]["certificates_in_doubt"] == 0
+        history = f"/api/v1/sessions/{SESSION}/meetings/day-1/people/old/history"
+        assert [one["linked_to"] for one in (await door.http.get(history)).json()] == [None, "new"]
+
+
+async def books_of(door: Door) -> dict[str, Any]:
+    async with door.runtime.engine.connect() as connection:
+        return await books(connection, RULES)
