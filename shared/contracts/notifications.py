@@ -117,6 +117,11 @@ class CertificateTold(_OfSession):
 
     of: Literal["certificate"] = "certificate"
     number: Id
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
 
 
 class _OfNoSession(Part):
