@@ -15,6 +15,7 @@ NOT_TOGETHER = (
     "each row names the tag that was looked at: compare the sheet first",
     "somebody stands there twice",
     "is attached by entering it",
+    "its bytes are no PDF and no such picture",
 )
 """What is wrong with no part by itself, so that no schema can say it."""
 NOT_BY_ITS_SHAPE = {KEY_TAKEN.type, IMPLAUSIBLE_TIME.type, CHANGED_SINCE.type, NO_TICKET.type, UNREADABLE_REPORT.type}
