@@ -14,7 +14,7 @@ STREAM = "programme.people"
 
 
 async def compare(place: Place) -> Measured:
-    """As `rollcall rebuild attendance --compare`; the live rows are there."""
+    """As `rollcall rebuild notifications --compare`; the live rows are there."""
     clock = Clock()
     clock.start()
     report = await rebuild.compare(SERVICE, place.settings())
@@ -32,7 +32,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     events = int(1_000_000 * scale)
     asyncio.run(empty(servers.kafka.bootstrap, STREAM))
     asyncio.run(fill(servers.kafka.bootstrap, messages(events)))
-    place = servers.place(events, "attendance")
+    place = servers.place(events, SERVICE.name)
     live = Figures("live", "the projector, for comparison", [measure(servers, "rebuild", "live", place)])
     asyncio.run(check(place))
     rebuilt = Figures("rebuild", "beside the live rows, and compared with them", [], "a million in < 30 s; memory flat")
