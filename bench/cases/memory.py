@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from bench.cases.facts import SERVICE, projector
+from bench.cases.facts import projector
 from bench.measuring import Figures, measure
 from bench.people import STREAM, check, messages
 from bench.surroundings import Servers, empty, fill
+from services.notifications.app import SERVICE
 
 CONTENDERS = {"projector": projector}
 BACKLOGS = (50_000, 500_000)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from bench.cases.facts import SERVICE, projector
+from bench.cases.facts import projector
 from bench.measuring import Clock, Figures, Measured, measure
 from bench.people import check, messages
 from bench.surroundings import Place, Servers, empty, fill
+from services.notifications.app import SERVICE
 from shared.rebuilding import rebuild
 
 STREAM = "programme.people"
