@@ -81,7 +81,9 @@ class Databases:
             await connection.execute(OTHERS_END)
             if await connection.fetchval(FORM) != self._migrated[service]:
                 return False
-            await connection.execute("set session_replication_role = replica")  # No foreign key is asked: all of it goes.
+            await connection.execute(
+                "set session_replication_role = replica"
+            )  # No foreign key is asked: all of it goes.
             await connection.execute("; ".join(row[0] for row in await connection.fetch(TAKE_OUT_ALL)))
             return True
 
