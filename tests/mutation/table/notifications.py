@@ -115,7 +115,7 @@ MUTATIONS = (
     Mutation(
         "what is not true is not said once more",
         "services/notifications/ledger_api.py",
-        "if found is None or found[2].difference(then, now=working.now) is None:",
+        "if found is None or found[2].difference(then, now=act.working.now) is None:",
         "if found is None:",
         ("tests/notifications/test_ledger.py::test_what_never_left_or_is_not_true_is_not_said_once_more[not true]",),
     ),
