@@ -35,7 +35,7 @@ async def get(url: str, headers: dict[str, str] | None = None) -> Answer:
 
 async def post(url: str, headers: dict[str, str], body: bytes) -> Answer:
     """Sends bytes as they are. Raises `NoAnswer` when nobody answers within `TIMEOUT_S`."""
-    return await asyncio.to_thread(_ask, url, headers | {"Content-Type": "application/octet-stream"}, body)
+    return await asyncio.to_thread(_ask, url, {"Content-Type": "application/octet-stream"} | headers, body)
 
 
 def _ask(url: str, headers: dict[str, str], body: bytes | None) -> Answer:

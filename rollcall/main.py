@@ -9,6 +9,7 @@ from rollcall import (
     explain,
     import_attendance,
     migrate,
+    notices,
     parked,
     publish,
     rebuild,
@@ -32,13 +33,14 @@ app = typer.Typer(
 
 for panel, commands in {
     "Run it": (demo.demo, up.up, switching.down, switching.stop, switching.start),
-    "Look": (status.status, explain.explain, tail.tail),
+    "Look": (status.status, explain.explain, notices.notices, tail.tail),
     "Act": (publish.publish, import_attendance.import_attendance),
     "Repair": (rebuild.rebuild, migrate.migrate),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(token.app, name="token", rich_help_panel="Act")
+app.add_typer(notices.app, name="mail", rich_help_panel="Repair")
 app.add_typer(parked.app, name="parked", rich_help_panel="Repair")
 
 if __name__ == "__main__":

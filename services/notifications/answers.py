@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any, Literal
 
 from pydantic import Field
 
 from services.notifications.ledger import NoticeState
+from services.notifications.muting import NOTHING_SAID, Mute
 from shared.contracts.model import Language
-from shared.contracts.notifications import Says
+from shared.contracts.notifications import Audience, Mutable, Says
 from shared.web.answers import BOOKS, Books, Shape, exemplified
 
 
@@ -85,6 +87,142 @@ class SuppressedAddress(Shape):
     status: str | None = Field(description="Why, as servers number it (RFC 3463).")
     notice_id: str | None = Field(description="The mail that came back last.")
     since: dt.datetime
+
+
+class Mutes(Shape):
+    """Which mails one recipient does without."""
+
+    model_config = exemplified(
+        recipient="person-0001", muted=["reminders"], by=None, reason=None, since="2026-10-01T08:20:11Z", tag="1"
+    )
+
+    recipient: str
+    muted: list[Mutable]
+    by: str | None = Field(description="Who of the office said so last; null: they themselves, by the link of a mail.")
+    reason: str | None
+    since: dt.datetime | None = Field(description="When something was said of it last; null: never.")
+    tag: str = Field(description="By which one knows again what one has looked at: `If-Match` of whoever changes it.")
+
+    @classmethod
+    def of(cls, row: Mute) -> Mutes:
+        muted = [Mutable(one) for one in row.muted]
+        return cls(
+            recipient=row.recipient, muted=muted, by=row.by, reason=row.reason, since=row.decided_at, tag=row.tag
+        )
+
+    @classmethod
+    def none(cls, recipient: str) -> Mutes:
+        return cls(recipient=recipient, muted=[], by=None, reason=None, since=None, tag=NOTHING_SAID)
+
+
+class Fact(Shape):
+    """One fact that a mail followed from."""
+
+    model_config = exemplified(
+        of="place", says="enrolled", event_id="0199aa00-0000-7000-8000-000000000009", source="rollcall/enrolment",
+        heard_at="2026-10-01T08:15:00Z",
+    )  # fmt: skip
+
+    of: Literal["session", "place"]
+    says: str = Field(description="How it stood by it.")
+    event_id: str
+    source: str
+    heard_at: dt.datetime
+
+
+_TOLD: dict[str, Any] = {**Notice.model_config["json_schema_extra"]["examples"][0]}  # type: ignore[index,dict-item]
+
+
+class ToldOnce(Notice):
+    """One mail, and the facts that it followed from."""
+
+    model_config = exemplified(**_TOLD, because=[Fact.model_config["json_schema_extra"]["examples"][0]])  # type: ignore[index]
+
+    because: list[Fact] = Field(
+        description="As they were known when it was settled; none where it follows from others, or from the clock."
+    )
+
+
+class History(Shape):
+    """What one person was told."""
+
+    model_config = exemplified(
+        recipient="person-0001",
+        is_held_back=False,
+        mutes=Mutes.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]
+        notices=[ToldOnce.model_config["json_schema_extra"]["examples"][0]],  # type: ignore[index]
+    )
+
+    recipient: str
+    is_held_back: bool = Field(description="Nothing is sent to the address that mail came back from.")
+    mutes: Mutes
+    notices: list[ToldOnce]
+
+
+class PreviewedMail(Shape):
+    """A mail as it would be sent: in parts, and byte for byte."""
+
+    model_config = exemplified(
+        to="anna@example.org",
+        subject="Bring a laptop",
+        text="Please bring a laptop.",
+        html="<p>Please bring a laptop.</p>",
+        source="Subject: Bring a laptop\r\n\r\n…",
+    )
+
+    to: str | None = Field(description="The address on its envelope; null: to nobody in particular.")
+    subject: str
+    text: str
+    html: str
+    source: str
+
+
+class PreviewedMessage(Shape):
+    """What a message would be, were it written now."""
+
+    model_config = exemplified(
+        recipients=24,
+        muted=0,
+        withheld=1,
+        without_contact=2,
+        mail=PreviewedMail.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]
+    )
+
+    recipients: int
+    muted: int = Field(
+        description="Of them: who does without messages from the office; of a session's people nobody may."
+    )
+    withheld: int = Field(description="Of them: to whose address nothing is sent, because mail came back.")
+    without_contact: int = Field(description="Of them: whose address the directory has not said.")
+    mail: PreviewedMail
+
+
+class WrittenMessage(Shape):
+    """What the office wrote to many at once."""
+
+    model_config = exemplified(
+        message_id="message-3b9c1f0453d1",
+        audience="session",
+        audience_id="session-0001",
+        by="Anna",
+        reason="the hall has none",
+        written_at="2026-10-01T08:20:11Z",
+        useful_until="2026-10-15T08:20:11Z",
+        subject="Bring a laptop",
+        recipients=24,
+        sent=22,
+    )
+
+    message_id: str
+    audience: Audience
+    audience_id: str | None
+    by: str
+    reason: str
+    written_at: dt.datetime
+    useful_until: dt.datetime
+    subject: str | None = Field(description="Null: its text was lost with a database, or forgotten.")
+    recipients: int
+    sent: int = Field(description="To how many of them a mail left.")
 
 
 class MailServer(Shape):

@@ -12,6 +12,11 @@ from services.notifications.answers import Notice, NotificationsBooks, Suppresse
 from services.notifications.decisions import operator_says, release
 from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
 from services.notifications.ledger import Notice as SettledNotice
+from services.notifications.ledger_api import NO_SUCH_NOTICE, ledger_routes
+from services.notifications.messages_api import messages_routes
+from services.notifications.muting_api import muting_routes
+from services.notifications.settings import NotificationsSettings
+from services.notifications.writing import Writer
 from shared.contracts.model import ID_PATTERN, Id, Line
 from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
 from shared.process.runtime import EVERYTHING, Runtime
@@ -20,12 +25,6 @@ from shared.web.asking import Operator, Page, Reader
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
 
-NO_SUCH_NOTICE = Kind(
-    "no-such-notice",
-    404,
-    "No such notice",
-    "Look its id up in the list of notices; only one that is settled can be settled again.",
-)
 NOTHING_TO_SETTLE = Kind(
     "nothing-to-settle",
     409,
@@ -59,6 +58,7 @@ class NoticePage(Page):
 
     state: NoticeState | None = None
     recipient: Id | None = Field(None, description="Only those to this person.", examples=["person-0001"])
+    session: Id | None = Field(None, description="Only those about this session.", examples=["session-0001"])
 
 
 class Found(BaseModel):
@@ -71,6 +71,9 @@ class Found(BaseModel):
 
 def app_of(runtime: Runtime) -> FastAPI:
     """The application with notifications' routes."""
+    settings = runtime.settings
+    assert isinstance(settings, NotificationsSettings)
+    writer = Writer(runtime.decider, settings)
     app = create_app(runtime, "Rollcall notifications", NotificationsBooks)
     read = APIRouter(prefix="/api/v1", dependencies=[Reader])
     operate = APIRouter(prefix="/api/v1", dependencies=[Operator])
@@ -149,6 +152,9 @@ def app_of(runtime: Runtime) -> FastAPI:
 
     app.include_router(read)
     app.include_router(operate)
+    app.include_router(muting_routes(runtime))
+    app.include_router(messages_routes(runtime, writer))
+    app.include_router(ledger_routes(runtime, writer))
     return app
 
 

@@ -21,6 +21,7 @@ from shared import telemetry
 from shared.books.watermark import is_heard
 from shared.process.runtime import Runtime, run
 from shared.service import Service
+from shared.web.pages.kit import Office, Pages
 
 SERVICE = Service(
     name="notifications",
@@ -69,7 +70,10 @@ def runtime_of() -> tuple[Runtime, Any]:
 
     runtime.health.own_books.append(books)
     runtime.health.own_warnings.append(lambda: sender.problem)
-    return runtime, app_of(runtime)
+    app = app_of(runtime)
+    office = Office(settings.organiser_name, settings.organiser)
+    Pages("services.notifications.pages", office, assets=settings.assets).add_to(app, runtime)
+    return runtime, app
 
 
 if __name__ == "__main__":

@@ -26,7 +26,14 @@ from services.notifications.suppressing import Suppression
 from services.notifications.untold import Difference, Truth
 from services.notifications.urgency import priority_of, settles_until
 from shared.contracts.model import Language
-from shared.contracts.notifications import AddressReleased, AddressSuppressed, NoticeBounced, NoticeFailed, NoticeSent
+from shared.contracts.notifications import (
+    AddressReleased,
+    AddressSuppressed,
+    NoticeBounced,
+    NoticeFailed,
+    NoticeRepeated,
+    NoticeSent,
+)
 from shared.events.envelope import Reason
 from shared.state.working import Working
 from shared.values import immutable
@@ -81,6 +88,9 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
     lapsed = truth.missed(told, now=working.now, since=terms.since) if found is None else None
     if notice.doubts and notice.content is not None and working.now < notice.content.until:
         lapsed = None  # It may have told of what is still to come.
+    if notice.doubts and truth.to.muted:
+        _fail(working, notice, OUTCOME_UNKNOWN, terms)  # It may have told it, and nothing follows.
+        return None
     if notice.doubts and lapsed is None and (found is None or not tells or not _says_the_same(notice, found, truth)):
         _fail(working, notice, OVERTAKEN, terms)
         return None
@@ -203,11 +213,16 @@ def operator_says(working: Working, notice: Notice, *, sent: bool) -> None:
     working.say(NoticeSent(**fields) if sent else NoticeFailed(**fields, code=NOT_SENT))
 
 
+def repeat(working: Working, notice: Notice, *, by: str, reason: str) -> None:
+    """The office has said once more what a mail has told: one more mail, of what is true now."""
+    working.say(NoticeRepeated(**_as_settled(working, notice), by=by, reason=reason))
+
+
 # --- what comes back of it -----------------------------------------------------------------
 
 SOFT_MOST = 3
 """So many mails that came back for a full mailbox, or whatever passes, end like one that came back for good."""
-_MAY_COME_BACK = (NoticeState.SENT, NoticeState.UNKNOWN, NoticeState.OVERTAKEN)
+_MAY_COME_BACK = (NoticeState.SENT, NoticeState.REPEATED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN)
 
 
 def came_back(working: Working, notice: Notice, bounce: Bounce, *, soft_before: int) -> None:

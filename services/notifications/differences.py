@@ -29,6 +29,7 @@ from services.notifications.tables import (
     PERSON,
     TOLD,
     is_another,
+    muted,
     withheld,
 )
 from services.notifications.urgency import SOON, Priority
@@ -133,6 +134,8 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
         .prefix_with("MATERIALIZED")
     )
     known = [~differing.c[name] for name in names]
+    if kind.mutes is not None:
+        known.append(~muted(differing.c.recipient, kind.mutes))
     opened = _opened(differing.c.recipient, differing.c.about, kind, differing.c.is_urgent)
     if kind.to_office:
         return sa.select(*opened).where(*known)
@@ -188,6 +191,7 @@ def _of_missed(kind: Kind) -> sa.Select[Any]:
         .select_from(live(kind))
         .where(kind.missed, kind.missed_at > _ENDED_AFTER, ~is_open(kind))
         .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None), CONTACT.c.erased.is_not(True))
+        .where(~muted(kind.scope.recipient, kind.mutes))
     )
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from shared.contracts.model import Language, Part
-from shared.contracts.notifications import NoticeBounced, NoticeFailed, NoticeOutcome, Says
+from shared.contracts.notifications import NoticeBounced, NoticeFailed, NoticeOutcome, NoticeRepeated, Says
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow, Row, meta
 from shared.state.working import Derive, Working
@@ -50,6 +50,8 @@ class NoticeState(StrEnum):
     """May have left; an operator has to find out."""
     OVERTAKEN = "overtaken"
     """May have left; a later notice tells what is true now."""
+    REPEATED = "repeated"
+    """It left, and the office has it said once more."""
     BOUNCED = "bounced"
     """It left, and came back."""
     TOO_LATE = "too_late"
@@ -177,6 +179,8 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
     body = heard.body
     code = body.code if isinstance(body, NoticeFailed) else None
     state = NoticeState.BOUNCED if isinstance(body, NoticeBounced) else special_state(code)
+    if isinstance(body, NoticeRepeated):
+        state, code = NoticeState.REPEATED, body.reason
     if isinstance(body, NoticeBounced):
         code = f"bounced_{body.status}"
     return Notice(
@@ -200,6 +204,8 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
 
 
 def _as_named(says: Says) -> Says:
+    if not says.meetings:
+        return says.as_named()
     return says.as_named().model_copy(update={"meetings": tuple(meeting.as_named() for meeting in says.meetings)})
 
 
@@ -228,6 +234,8 @@ def told_after(told: Told | None, notice: Notice) -> Told:
         return _not_told(told, notice)
     if notice.state is NoticeState.BOUNCED:
         return _came_back(told, notice)
+    if notice.state is NoticeState.REPEATED:
+        return _to_be_repeated(told, notice)
     said = notice.said
     if notice.state in (NoticeState.FAILED, NoticeState.TOO_LATE):  # Whatever was in doubt before still is.
         given_up = said.hash or NOTHING
@@ -265,7 +273,17 @@ def _came_back(told: Told, notice: Notice) -> Told:
         return _not_told(told, notice)
     if notice.sequence == 0:
         return _believing(told, Belief.NO, None, certain=None)
-    return replace(told, state=Belief.MAYBE, content=OVERTAKEN)
+    # Also of what called something off: whoever did not read it believes that it stands.
+    return replace(told, state=Belief.MAYBE, content=OVERTAKEN, until=told.until or notice.said.until)
+
+
+def _to_be_repeated(told: Told, notice: Notice) -> Told:
+    """Whoever got it knows it, whoever did not does not: whatever is true is to be told, also that there is nothing any more."""
+    if told.notice_id != notice.notice_id:
+        return told
+    if notice.said.hash is not None and notice.sequence == 0:
+        return _believing(told, Belief.NO, None, certain=None)
+    return replace(told, state=Belief.MAYBE, content=OVERTAKEN, until=notice.said.until)
 
 
 def _believing(

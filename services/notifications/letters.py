@@ -149,6 +149,17 @@ class BriefMail:
 
 
 @immutable
+class WrittenMail:
+    """What all mails of one message share that the office wrote: its words are values, as everybody else's."""
+
+    letter: str
+    language: Language
+    audience: str
+    subject: str
+    text: str
+
+
+@immutable
 class Recipient:
     person_id: str
     given_name: str

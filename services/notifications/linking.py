@@ -11,15 +11,19 @@ import datetime as dt
 from services.notifications import store
 from services.notifications.keys import LINK_LIVES, SigningKey, made, signs
 from services.notifications.letters import BriefMail, PlaceMail
+from shared.contracts.model import Language
+from shared.contracts.notifications import Mutable
 from shared.deciding.transaction import Decider
 from shared.state.link_keys import LinkKey
 from shared.state.rows import loaded_by
-from shared.web.links import TICKET_LIVES, Link, Purpose, Signer, arrangement, new_key
+from shared.web.links import TICKET_LIVES, Link, Purpose, Signer, Subscription, arrangement, new_key
 
 ENROLMENT = "enrolment"
 """The service that shows a place: the audience of the links to it, and its path at the origin."""
 ATTENDANCE = "attendance"
 """The same for the lists of a session, which its trainers keep."""
+OWN = "notifications"
+"""The same for what somebody is sent."""
 LOOK_AGAIN = dt.timedelta(minutes=1)
 """How soon a key that was withdrawn signs nothing any more."""
 
@@ -61,6 +65,16 @@ class Links:
         until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES
         return self._leads_to(ATTENDANCE, Purpose.LISTS, "lists", mail, person_id, until)
 
+    def to_mute(self, what: Mutable, language: Language, recipient: str) -> str:
+        """Where this recipient does without such mails: shown by GET, done by POST, at one click (RFC 8058)."""
+        token = self._signer(OWN).subscription(Subscription(OWN, Purpose.MUTE, recipient, what, language))
+        return f"{self._base_url}/{OWN}/mute/{token}"
+
+    def _signer(self, audience: str) -> Signer:
+        if audience not in self._signers:
+            raise RuntimeError(f"a link to {audience} was asked for before there was a key")
+        return self._signers[audience][0]
+
     def _leads_to(
         self,
         audience: str,
@@ -70,11 +84,10 @@ class Links:
         person_id: str,
         until: dt.datetime,
     ) -> str:
-        if audience not in self._signers:
-            raise RuntimeError(f"a link to {audience} was asked for before there was a key")
+        signer = self._signer(audience)
         arranged = arrangement(mail.venue, mail.address, mail.meetings)
         link = Link(audience, purpose, person_id, mail.session_id, mail.language, arranged, until)
-        return f"{self._base_url}/{audience}/{page}/{self._signers[audience][0].token(link)}"
+        return f"{self._base_url}/{audience}/{page}/{signer.token(link)}"
 
     async def _key(self, audience: str, now: dt.datetime) -> SigningKey:
         async with self._decider.engine.connect() as connection:

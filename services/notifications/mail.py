@@ -23,6 +23,7 @@ from services.notifications.letters import BriefMail, Letter, PlaceMail, Recipie
 from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
+    MUTE_PAGE,
     THEIR_PAGE,
     deliverable,
     encoded,
@@ -39,9 +40,10 @@ from services.notifications.mime import (
 from services.notifications.sheets import Office, Sheet
 from services.notifications.templates.words import FOLDER, common_words
 from shared.contracts.model import Language
+from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
-_WRITTEN_OUT = f'href="\\u{{{ord(THEIR_PAGE):x}}}"'
+_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE)}
 
 
 @immutable
@@ -60,6 +62,8 @@ class Prepared:
     files: tuple[Layout, ...]
     page_of: Callable[[str], str] | None
     """The address of a person's own page; None: the mail leads to none."""
+    mute_of: Callable[[str], str] | None = None
+    """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
 
 
 _TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
@@ -90,6 +94,7 @@ class Renderer:
         organiser_name: str,
         base_url: str | None = None,
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
+        mute_of: Callable[[Mutable, Language, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -100,7 +105,7 @@ class Renderer:
         self.office = Office(self._organiser, self._organiser_name, base_url)
         for language in Language:
             common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
-        self._page_of = page_of
+        self._page_of, self._mute_of = page_of, mute_of
         environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
@@ -119,12 +124,16 @@ class Renderer:
         """Renders what all mails of a sheet share. Raises ValueError for values that no mail could carry."""
         text, mjml = (self._environment.get_template(f"{sheet.template}.{form}") for form in ("txt", "mjml"))
         page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
-        shown = sheet.shown | {"their_page": THEIR_PAGE if page_of else None}
+        mute_of = partial(self._mute_of, sheet.mutes, sheet.language) if self._mute_of and sheet.mutes else None
+        shown = sheet.shown | {"their_page": THEIR_PAGE if page_of else None, "mute_page": None}
+        if mute_of is not None and sheet.mutes is not None:
+            shown |= {"mute_page": MUTE_PAGE, "mute_label": common_words(sheet.language).mute[sheet.mutes]}
         if page_of is None and sheet.steps_without_page:
             shown["steps"] = list(sheet.steps_without_page)
         html = mrml.to_html(mjml.render(shown), None, self._mjml_options).content
         # mrml writes the mark out where it is an attribute; in a text nobody could write `href="`.
-        html = html.replace(_WRITTEN_OUT, f'href="{THEIR_PAGE}"')
+        for written, mark in _WRITTEN_OUT.items():
+            html = html.replace(written, mark)
         headers = (
             ("From", self._from),
             ("Reply-To", self._reply_to),
@@ -147,6 +156,7 @@ class Renderer:
             calendar=invitation.calendar if invitation else None,
             files=invitation.files if invitation else (),
             page_of=page_of,
+            mute_of=mute_of,
         )
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
@@ -167,6 +177,9 @@ class Renderer:
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
+        mute = prepared.mute_of(recipient.person_id) if prepared.mute_of is not None else None
+        if mute is not None:
+            names[MUTE_PAGE] = mute
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,
@@ -181,6 +194,7 @@ class Renderer:
             + header("To", mailbox("To", full_name, address))
             + header("X-Rollcall-Notice", letter.notice_id)
             + _thread(letter.thread)
+            + _unsubscribe(mute)
             + body
         )
         return message.replace("\n", "\r\n").encode("utf-8")
@@ -191,6 +205,14 @@ def _thread(root: str | None) -> str:
         return ""
     known_message_id(root)
     return header("In-Reply-To", root) + header("References", root)
+
+
+def _unsubscribe(address: str | None) -> str:
+    """One click, which a mail program sends as a POST of its own (RFC 8058)."""
+    if address is None:
+        return ""
+    # Not folded: an address has no place to be.
+    return f"List-Unsubscribe: <{address}>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\n"
 
 
 @lru_cache(maxsize=64)

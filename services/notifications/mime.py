@@ -14,9 +14,10 @@ from email.quoprimime import body_encode
 from email.utils import formataddr, quote
 from unicodedata import normalize
 
-GIVEN_NAME, FULL_NAME, THEIR_PAGE = "\ufdd0", "\ufdd1", "\ufdd2"
-"""Where a person goes in the shared texts, and the address of their page. Unicode noncharacters, which `one_line` lets nobody else write."""
-_MARKS = re.compile(f"([{GIVEN_NAME}{FULL_NAME}{THEIR_PAGE}])")
+GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
+"""Where a person goes in the shared texts, the address of their page, and of the one where they do without such mails. Unicode noncharacters, which `one_line` lets nobody else write."""
+_OF_ONE = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE)
+_MARKS = re.compile(f"([{''.join(_OF_ONE)}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]+")
@@ -121,7 +122,7 @@ def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> 
 
 def pieces(text: str) -> tuple[str, ...]:
     """Quoted-printable pieces of a shared text and, between them, the marks of what of one person goes there."""
-    return tuple(part if part in (GIVEN_NAME, FULL_NAME, THEIR_PAGE) else _quoted(part) for part in _MARKS.split(text))
+    return tuple(part if part in _OF_ONE else _quoted(part) for part in _MARKS.split(text))
 
 
 def joined(pieces: tuple[str, ...], names: dict[str, str], escaped: Callable[[str], str]) -> str:

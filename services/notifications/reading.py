@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.decisions import POSTPONED
@@ -14,8 +16,26 @@ from services.notifications.differences import given_up, is_open, live
 from services.notifications.kinds import KINDS
 from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
+from services.notifications.kinds.message import CIRCULAR
+from services.notifications.kinds.message import NAME as MESSAGE_NAME
 from services.notifications.ledger import Belief, NoticeState
-from services.notifications.tables import CONTACT, NOTICE, OPEN, PERSON, SUPPRESSION, TOLD, withheld
+from services.notifications.muting import Mute
+from services.notifications.tables import (
+    CONTACT,
+    MESSAGE,
+    MESSAGE_TEXT,
+    MUTE,
+    NOTICE,
+    OPEN,
+    PERSON,
+    PLACE_SAID,
+    SESSION_SAID,
+    SUPPRESSION,
+    TOLD,
+    muted,
+    withheld,
+)
+from shared.postgres.database import any_of, rows_as
 
 _open_state = sa.case((OPEN.c.lease.is_not(None), NoticeState.ATTEMPTING), else_=NoticeState.PLANNED)
 _open = sa.select(
@@ -53,7 +73,13 @@ _settled = sa.select(
 
 
 async def notices(
-    connection: AsyncConnection, *, state: str | None, recipient: str | None, after: str, limit: int
+    connection: AsyncConnection,
+    *,
+    state: str | None = None,
+    recipient: str | None = None,
+    session: str | None = None,
+    after: str,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Notices by id, which grows with time; a page begins `after` the last one's."""
     pages = []
@@ -63,6 +89,8 @@ async def notices(
             page = page.where(its_state == state)
         if recipient is not None:
             page = page.where(table.c.recipient == recipient)
+        if session is not None:
+            page = page.where(sa.func.split_part(table.c.about, "/", 2) == session)
         pages.append(page.subquery())
     both = sa.union_all(*(sa.select(page) for page in pages)).subquery()
     statement = sa.select(both).order_by(both.c.notice_id).limit(limit)
@@ -81,6 +109,49 @@ def _shown(row: sa.Row[Any]) -> dict[str, Any]:
     return shown | {"said": said.model_dump(mode="json", exclude={"hash"}) if said is not None else None}
 
 
+MOST_TOLD = 5_000
+
+
+async def history(connection: AsyncConnection, recipient: str) -> dict[str, Any]:
+    """All mails to one person, each with the statements that stood when it was settled, and whether their address is held back."""
+    told = await notices(connection, recipient=recipient, after="", limit=MOST_TOLD)
+    sessions = sorted({one["about"].split("/")[1] for one in told})
+    places = sa.select(
+        PLACE_SAID.c.session_id, PLACE_SAID.c.state, PLACE_SAID.c.event_id, PLACE_SAID.c.source, PLACE_SAID.c.heard_at
+    ).where(PLACE_SAID.c.person_id == recipient, any_of(PLACE_SAID.c.session_id, "sessions"))
+    stated = sa.select(
+        SESSION_SAID.c.session_id,
+        SESSION_SAID.c.state,
+        SESSION_SAID.c.event_id,
+        SESSION_SAID.c.source,
+        SESSION_SAID.c.heard_at,
+    ).where(any_of(SESSION_SAID.c.session_id, "sessions"))
+    said = {}
+    for of, statement in (("session", stated), ("place", places)):
+        said[of] = sorted(await connection.execute(statement, {"sessions": sessions}), key=lambda row: row.heard_at)
+    held = sa.select(sa.exists().where(SUPPRESSION.c.recipient == recipient, SUPPRESSION.c.holds))
+    return {
+        "is_held_back": (await connection.execute(held)).scalar_one(),
+        "notices": [one | {"because": list(_because(said, one))} for one in told],
+    }
+
+
+def _because(said: Mapping[str, Sequence[Any]], notice: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The newest statement of each sort among those that were heard by then: known then, not now."""
+    session_id = notice["about"].split("/")[1]
+    for of, rows in said.items():
+        known = [row for row in rows if row.session_id == session_id and row.heard_at <= notice["at"]]
+        if known:
+            row = known[-1]
+            yield {
+                "of": of,
+                "says": row.state,
+                "event_id": row.event_id,
+                "source": row.source,
+                "heard_at": row.heard_at,
+            }
+
+
 _SUPPRESSED = sa.select(
     SUPPRESSION.c.recipient,
     SUPPRESSION.c.holds.label("is_held_back"),
@@ -96,8 +167,53 @@ async def suppressed(connection: AsyncConnection, *, after: str, limit: int) -> 
     return [dict(row._mapping) for row in await connection.execute(page)]
 
 
+async def messages(
+    connection: AsyncConnection, *, message_id: str | None = None, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """What the office wrote, by id; a page begins `after` the last one's."""
+    its = MESSAGE.c.message_id
+    about = [sa.literal(f"{name}/", sa.Text) + its for name in (MESSAGE_NAME, CIRCULAR)]
+    left = sa.exists().where(
+        NOTICE.c.recipient == MESSAGE.c.recipient, NOTICE.c.about.in_(about), NOTICE.c.state == NoticeState.SENT
+    )
+    same = (its, MESSAGE.c.audience, MESSAGE.c.audience_id, MESSAGE.c.by, MESSAGE.c.reason)
+    statement = (
+        sa.select(
+            *same,
+            MESSAGE.c.decided_at.label("written_at"),
+            MESSAGE.c.until.label("useful_until"),
+            MESSAGE_TEXT.c.subject,
+            sa.func.count().label("recipients"),
+            sa.func.count().filter(left).label("sent"),
+        )
+        .select_from(MESSAGE)
+        .outerjoin(MESSAGE_TEXT, MESSAGE_TEXT.c.message_id == its)
+        .where(its > after if message_id is None else its == message_id)
+        .group_by(*same, MESSAGE.c.decided_at, MESSAGE.c.until, MESSAGE_TEXT.c.subject)
+        .order_by(its)
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in await connection.execute(statement)]
+
+
+_SOMETHING = sa.func.jsonb_array_length(sa.type_coerce(MUTE.c.muted, JSONB)) > 0
+
+
+async def mutes(connection: AsyncConnection, *, after: str, limit: int) -> list[Mute]:
+    """Who does without some mails, by recipient; a page begins `after` the last one."""
+    page = sa.select(MUTE).where(MUTE.c.recipient > after, _SOMETHING).order_by(MUTE.c.recipient).limit(limit)
+    return list(rows_as(Mute, await connection.execute(page)))
+
+
+async def mute(connection: AsyncConnection, recipient: str) -> Mute | None:
+    """What one recipient does without, as far as anything was said of it."""
+    found = await connection.execute(sa.select(MUTE).where(MUTE.c.recipient == recipient))
+    return next(iter(rows_as(Mute, found)), None)
+
+
 UNTOLD = (
     "unreachable",
+    "muted",
     "on_their_way",
     "given_up",
     "withheld",
@@ -117,6 +233,7 @@ def people_of(kind: Kind) -> sa.Select[Any]:
     }
     conditions = {
         "unreachable": sa.or_(PERSON.c.erased.is_(True), PERSON.c.merged_into.is_not(None), CONTACT.c.erased.is_(True)),
+        **({"muted": muted(kind.scope.recipient, kind.mutes)} if kind.mutes is not None else {}),
         "on_their_way": is_open(kind),
         "given_up": given_up(kind),
         **({} if kind.to_office else {"withheld": withheld(kind.scope.recipient)}),

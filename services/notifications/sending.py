@@ -10,29 +10,24 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import store
-from services.notifications.decisions import Attempt, Outcome, Result, claim, message_id, postpone, settle
+from services.notifications.decisions import Attempt, Outcome, Result, claim, postpone, settle
 from services.notifications.differences import Queue
-from services.notifications.dkim import Dkim
-from services.notifications.kinds import KINDS, Subject, subject_of
+from services.notifications.kinds import Subject
 from services.notifications.ledger import UNRENDERABLE, OpenNotice
-from services.notifications.letters import Letter, Recipient
-from services.notifications.linking import Links
-from services.notifications.mail import Prepared, Renderer
-from services.notifications.mime import deliverable
 from services.notifications.planning import Planner
-from services.notifications.returning import ReturnPath, thread_of
+from services.notifications.returning import ReturnPath
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
 from services.notifications.tables import Pair, digest_key
-from services.notifications.untold import Mail, Truth
+from services.notifications.untold import Truth
 from services.notifications.urgency import Priority
+from services.notifications.writing import Writer
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome, NoticeSent
@@ -67,19 +62,9 @@ class Sender:
         self._service = decider.service
         self._settings = settings
         self._terms = settings.terms()
-        self._links = Links(decider, settings.base_url)
-        self._renderer = Renderer(
-            sender=settings.sender,
-            sender_name=settings.sender_name,
-            organiser=settings.organiser,
-            organiser_name=settings.organiser_name,
-            base_url=settings.base_url,
-            page_of=self._links.of if self._links.lead_somewhere else None,
-        )
+        self._writer = Writer(decider, settings)
         self._rules = settings.rules
-        self._dkim = _dkim(settings)
         self._return_path: ReturnPath | None = None
-        self._shared = lru_cache(maxsize=500)(self._rendered)
         self._under_way: set[str] = set()
         """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
         will be written, and until then there is no doubt about them."""
@@ -184,7 +169,7 @@ class Sender:
             self._under_way.remove(lease)
 
     async def _carried(self, queue: Queue, lease: str, lines: Sequence[Line], begun: float) -> bool:
-        await self._links.ready()
+        await self._writer.ready(queue[1])
         await self._knows_the_way_back()
         attempts, taken = await self._claim(queue, lease, most=len(lines))
         if taken == len(lines):
@@ -269,18 +254,9 @@ class Sender:
     ) -> list[tuple[OpenNotice, Truth]]:
         return await store.take(connection, working, queue, most=most, under_way=self._under_way, rules=self._rules)
 
-    def _rendered(self, subject: Subject, mail: Mail) -> Prepared:
-        return self._renderer.shared(KINDS[subject].sheet(mail, self._renderer.office))
-
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
         try:
-            recipient, letter = _addressed(attempt, self._terms.domain)
-            mail = attempt.truth.matter.mail(attempt.notice, attempt.difference)
-            prepared = self._shared(subject_of(attempt.notice.about), mail)
-            message = self._renderer.message(prepared, recipient, letter)
-            address = deliverable(recipient.email, by_smtputf8=True)
-            if self._dkim is not None:
-                message = self._dkim.signed(message)
+            message, address = self._writer.written(attempt)
         except Exception as error:
             # Also a fault of ours: raised from here it would take the outcomes of the whole group with it.
             log.error("notice cannot be rendered", notice_id=attempt.notice.notice_id,
@@ -363,27 +339,3 @@ class Sender:
 
 def _pair(notice: OpenNotice) -> Pair:
     return notice.recipient, notice.about
-
-
-def _dkim(settings: NotificationsSettings) -> Dkim | None:
-    """Raises for a key that cannot be read: better now than at each mail."""
-    if settings.dkim_key_file is None or settings.dkim_selector is None:
-        return None
-    domain = settings.sender.rpartition("@")[2]
-    return Dkim(settings.dkim_key_file.read_bytes(), domain=domain, selector=settings.dkim_selector)
-
-
-def _addressed(attempt: Attempt, domain: str) -> tuple[Recipient, Letter]:
-    """To whom, and what the mail is known by."""
-    notice, person, contact = attempt.notice, attempt.truth.to.person, attempt.truth.to.contact
-    if person is None or contact is None or contact.email is None or notice.stated_at is None:
-        raise RuntimeError(f"{notice.notice_id} was claimed and lacks whom to tell")
-    return (
-        Recipient(notice.recipient, person.given_name or "", person.family_name or "", contact.email),
-        Letter(
-            message_id(notice.notice_id, domain),
-            notice.notice_id,
-            notice.stated_at,
-            thread_of(notice.recipient, notice.about.split("/")[1], domain),
-        ),
-    )

@@ -10,11 +10,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
-from services.notifications.letters import Arrangement, BriefMail, PlaceMail
+from services.notifications.letters import Arrangement, BriefMail, PlaceMail, WrittenMail
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
 from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
 from services.notifications.templates.words import Notice, Words, common_words
 from shared.contracts.model import Language
+from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
 SUBJECT_TOPIC_CHARACTERS = 90
@@ -45,6 +46,8 @@ class Sheet:
     invitation: Invitation | None = None
     page: PlaceMail | BriefMail | None = None
     """The place that a page is about, to which the mail leads whoever it is about."""
+    mutes: Mutable | None = None
+    """As what its reader may do without it."""
     steps_without_page: tuple[str, ...] = ()
     """What to do where mails lead to no page, if it is something else."""
 
@@ -57,6 +60,46 @@ def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
     lead = f"{lead} {notice.in_doubt}" if mail.in_doubt and notice.in_doubt else lead
     days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
     return session_sheet(mail, office, words, notice, tone=tone, lead=lead, steps=notice.steps, days=days, told=told)
+
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+PREVIEW_CHARACTERS = 120
+
+
+def written_sheet(mail: WrittenMail, office: Office, notice: Notice) -> Sheet:
+    """A mail of the office's own words. They are data: nothing in them is read as code, and what looks like an address leads there."""
+    words, subject = common_words(mail.language), one_line(mail.subject)
+    paragraphs = [[_linked(one_line(line)) for line in one.splitlines()] for one in _paragraphs(mail.text)]
+    if not paragraphs or not subject:
+        raise ValueError("a message needs a subject and a text")
+    shown = {
+        "language": mail.language.value,
+        "tone": CALM,
+        "subject": subject,
+        "preview": textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …"),
+        "notice": notice,
+        "greeting": words.greeting.format(given_name=GIVEN_NAME),
+        "paragraphs": paragraphs,
+        "reason": notice.reason or words.reason,
+        "questions": words.questions,
+        "organiser": office.organiser,
+        "organiser_name": office.organiser_name,
+        "base_url": office.base_url,
+    }
+    return Sheet(mail.letter, mail.language, subject, shown, template="written")
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [one for one in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n").strip()) if one.strip()]
+
+
+def _linked(line: str) -> list[tuple[str, bool]]:
+    """The line in pieces, and whether each is an address."""
+    pieces, at = [], 0
+    for found in _ADDRESS.finditer(line):
+        pieces += [(line[at : found.start()], False), (found[0], True)]
+        at = found.end()
+    return [(text, is_address) for text, is_address in (*pieces, (line[at:], False)) if text]
 
 
 def session_sheet(

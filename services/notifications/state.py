@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from services.notifications.ledger import notice_of
+from services.notifications.messages import message_of
+from services.notifications.muting import mute_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.towns import answered_of, call_of, member_of
 from shared.contracts.directory import (
@@ -38,7 +40,16 @@ from shared.contracts.enrolment import (
     standing_after,
 )
 from shared.contracts.model import Event, Language, members
-from shared.contracts.notifications import AddressFact, LinkKeyStated, NoticeBounced, NoticeFailed, NoticeSent
+from shared.contracts.notifications import (
+    AddressFact,
+    LinkKeyStated,
+    MessageAddressed,
+    NoticeBounced,
+    NoticeFailed,
+    NoticeRepeated,
+    NoticeSent,
+    NoticesMuted,
+)
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
@@ -371,7 +382,10 @@ MAKE: dict[Any, Any] = {
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
     NoticeBounced: notice_of,
+    NoticeRepeated: notice_of,
     **dict.fromkeys(members(AddressFact), suppression_of),
+    NoticesMuted: mute_of,
+    MessageAddressed: message_of,
     LinkKeyStated: link_key_of,
 }
 """Which row each fact makes."""

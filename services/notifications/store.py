@@ -13,22 +13,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.differences import Queue
 from services.notifications.keys import SigningKey
-from services.notifications.kinds import KINDS, Subject
+from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
+from services.notifications.messages import Addressed, Message, MessageText, Writing
+from services.notifications.muting import Mute
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
     CONTACT,
     LINK_KEY,
     MAILBOX,
+    MEMBER,
+    MESSAGE,
+    MESSAGE_TEXT,
     MOST,
+    MUTE,
     NOMINATED,
     NOTICE,
     NOW,
     OPEN,
     OPEN_SUBJECT,
     PERSON,
+    PLACE,
     PLACE_SAID,
     SESSION_SAID,
     SIGNING_KEY,
@@ -36,13 +43,15 @@ from services.notifications.tables import (
     TOLD,
     Pair,
     is_of,
+    muted,
     withheld,
 )
-from services.notifications.towns import Nominated
+from services.notifications.towns import PROGRAMME_ZONE, Nominated
 from services.notifications.untold import Addressee, Truth
 from services.notifications.urgency import Priority
+from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, PlaceState
-from shared.contracts.notifications import NoticeOutcome
+from shared.contracts.notifications import Audience, Mutable, NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, rows_as
@@ -118,6 +127,7 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
         MAILBOX,
         kind.made_of,
         withheld(due.c.recipient),
+        muted(due.c.recipient, kind.mutes),
         *kind.columns,
     ).select_from(
         found.outerjoin(NOTICE, NOTICE.c.notice_id == due.c.notice_id).outerjoin(
@@ -129,6 +139,58 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
     if kind.yields_to:
         statement = statement.with_for_update(of=list(kind.yields_to), read=True, skip_locked=True)
     return statement
+
+
+def _look(kind: Kind) -> sa.Select[Any]:
+    planned = OPEN.alias("planned")  # Kinds ask of other open notices.
+    its = (kind.scope.recipient == sa.bindparam("recipient"), kind.scope.key == sa.bindparam("key"))
+    return (
+        sa.select(
+            *planned.c,
+            *TOLD.c,
+            *PERSON.c,
+            *CONTACT.c,
+            MAILBOX,
+            kind.made_of,
+            withheld(kind.scope.recipient),
+            muted(kind.scope.recipient, kind.mutes),
+            *kind.columns,
+        )
+        .select_from(
+            kind.around(kind.scope.keys)
+            .outerjoin(PERSON, PERSON.c.person_id == kind.scope.recipient)
+            .outerjoin(planned, sa.and_(planned.c.recipient == kind.scope.recipient, planned.c.about == kind.about))
+        )
+        .where(*its, kind.about == sa.bindparam("about"))
+    )
+
+
+_LOOK = {subject: _look(kind) for subject, kind in KINDS.items()}
+
+
+async def look(
+    connection: AsyncConnection, recipient: str, about: str, now: dt.datetime, rules: Rules
+) -> tuple[OpenNotice | None, Told | None, Truth] | None:
+    """What is true of one subject and what of it was told, as a claim would find it; locks nothing. None: there is nothing of it."""
+    subject = subject_of(about)
+    where = {"recipient": recipient, "about": about, "key": about.split("/")[1], "now": now} | rules.parameters()
+    row = (await connection.execute(_LOOK[subject], where)).first()
+    if row is None:
+        return None
+    reading = Reading(row)
+    notice, told = reading.next(OpenNotice), reading.next(Told)
+    person, contact = reading.next(Person), reading.next(Contact)
+    to = _addressee(subject, person, contact, reading.values(4), rules)
+    return notice, told, Truth(KINDS[subject].read(reading, rules), to)
+
+
+def _addressee(
+    subject: Subject, person: Person | None, contact: Contact | None, found: tuple[Any, ...], rules: Rules
+) -> Addressee:
+    mailbox, made_of, is_withheld, is_muted = found
+    if KINDS[subject].to_office and rules.office is not None:
+        return replace(rules.office, made_of=made_of, muted=is_muted)
+    return Addressee(person, contact, mailbox, made_of, is_withheld, is_muted)
 
 
 _CLAIM = {subject: _claim(kind) for subject, kind in KINDS.items()}
@@ -184,16 +246,13 @@ async def take(
         reading = Reading(row)
         notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
         person, contact = reading.next(Person), reading.next(Contact)
-        mailbox, made_of, is_withheld = reading.values(3)
+        to = _addressee(subject, person, contact, reading.values(4), rules)
         assert notice is not None
         pair = frozenset([(notice.recipient, notice.about)])
         working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
         working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
         working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = kind.read(reading, rules)
-        to = Addressee(person, contact, mailbox, made_of, is_withheld)
-        if kind.to_office and rules.office is not None:
-            to = replace(rules.office, made_of=made_of)
         taken.append((notice, Truth(matter, to, rules.settling * kind.settles, kind.may_wait)))
     return taken
 
@@ -255,6 +314,7 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
 
 # --- what comes back -----------------------------------------------------------------------
 
+_INTO = sa.select(PERSON.c.merged_into).where(PERSON.c.person_id == sa.bindparam("person_id"))
 _IS_OPEN = sa.select(sa.exists().where(OPEN.c.notice_id == sa.bindparam("notice_id")))
 _CAME_BACK = (
     sa.select(sa.func.count())
@@ -288,9 +348,87 @@ async def load_suppression(connection: AsyncConnection, working: Working, recipi
     return working[Suppression].get(recipient)
 
 
+async def load_mute(connection: AsyncConnection, working: Working, recipient: str) -> tuple[Mute | None, str]:
+    """What somebody does without, and who they are known to be by now: whoever turned out to be somebody else speaks for them."""
+    named, seen = recipient, set[str]()
+    while named not in seen:
+        seen.add(named)
+        named = (await connection.execute(_INTO, {"person_id": named})).scalar_one_or_none() or named
+    # Nobody has a row yet that could be locked: two who press at once follow one another.
+    await connection.execute(sa.text("lock table projection.mute in share row exclusive mode"))
+    reads = Reads(connection)
+    reads.by_key(working[Mute], MUTE, [(named,)])
+    await reads.run()
+    return working[Mute].get(named), named
+
+
+async def is_muted(connection: AsyncConnection, recipient: str, what: Mutable) -> bool:
+    """Whether the recipient, or whoever they turned out to be, does without such mails."""
+    named = (await connection.execute(_INTO, {"person_id": recipient})).scalar_one_or_none() or recipient
+    return bool((await connection.execute(sa.select(muted(sa.literal(named), what)))).scalar_one())
+
+
 async def is_under_way(connection: AsyncConnection, notice_id: str) -> bool:
     """Whether a notice's outcome is not written yet."""
     return bool((await connection.execute(_IS_OPEN, {"notice_id": notice_id})).scalar_one())
+
+
+# --- what the office writes ----------------------------------------------------------------
+
+_TODAY = sa.cast(sa.func.timezone(PROGRAMME_ZONE, NOW), sa.Date)
+_is_member = sa.and_(MEMBER.c.from_date <= _TODAY, sa.or_(MEMBER.c.until_date.is_(None), MEMBER.c.until_date >= _TODAY))
+_whoever = PERSON.alias("whoever")
+_named_by: dict[Audience, sa.Select[Any]] = {
+    Audience.SESSION: sa.select(PLACE.c.person_id).where(
+        PLACE.c.session_id == sa.bindparam("audience_id"), any_of(PLACE.c.state, "standings")
+    ),
+    Audience.TOWN: sa.select(MEMBER.c.person_id).where(MEMBER.c.city_id == sa.bindparam("audience_id"), _is_member),
+    Audience.COORDINATORS: sa.select(MEMBER.c.person_id).where(MEMBER.c.kind == MemberKind.COORDINATOR, _is_member),
+}
+
+
+def _audience(named: sa.Select[Any]) -> sa.Select[Any]:
+    """Each human once, whoever turned out to be somebody else as those; nobody who is erased or asked to be forgotten. With what stands
+    between them and a mail."""
+    its = named.distinct().subquery("its")
+    who = sa.func.coalesce(PERSON.c.merged_into, its.c.person_id)
+    found: Any = (
+        sa.select(
+            who,
+            CONTACT.c.person_id.is_(None),
+            withheld(CONTACT.c.person_id),
+            muted(who, Mutable.MESSAGES),
+        )
+        .select_from(its)
+        .outerjoin(PERSON, PERSON.c.person_id == its.c.person_id)
+        .outerjoin(_whoever, _whoever.c.person_id == who)
+        .outerjoin(CONTACT, CONTACT.c.person_id == who)
+        .where(_whoever.c.erased.is_not(True), CONTACT.c.erased.is_not(True))
+        .distinct()
+        .order_by(who)
+    )
+    return found  # type: ignore[no-any-return]  # Of four columns, which nobody asks.
+
+
+_AUDIENCES = {audience: _audience(named) for audience, named in _named_by.items()}
+_SAID_OF_MESSAGE = sa.select(MESSAGE).where(any_of(MESSAGE.c.message_id, "messages"))
+
+
+async def audience_of(connection: AsyncConnection, asked: Writing, now: dt.datetime) -> list[Addressed]:
+    """Whom this would go to, were it written now."""
+    where = {"audience_id": asked.audience_id, "standings": sorted(asked.standings), "now": now}
+    return [Addressed(*row) for row in await connection.execute(_AUDIENCES[asked.audience], where)]
+
+
+async def load_message(connection: AsyncConnection, working: Working, message_id: str) -> list[Message]:
+    """To whom a message was addressed, with its text. Until the transaction's end nobody else writes one."""
+    await connection.execute(sa.text("lock table kept.message_text in share row exclusive mode"))
+    reads = Reads(connection)
+    its = loaded_by("message_id", {message_id})
+    reads.rows(working[Message], _SAID_OF_MESSAGE, {"messages": [message_id]}, its)
+    reads.by_key(working[MessageText], MESSAGE_TEXT, [(message_id,)])
+    await reads.run()
+    return list(working[Message])
 
 
 # --- hearing facts -------------------------------------------------------------------------

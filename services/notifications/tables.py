@@ -7,11 +7,13 @@ import secrets
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
+from services.notifications.messages import Message, MessageText
+from services.notifications.muting import Mute
 from services.notifications.state import (
     Contact,
     Person,
@@ -37,6 +39,7 @@ from shared.contracts.enrolment import (
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
+from shared.contracts.notifications import Mutable
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
@@ -130,6 +133,10 @@ SUPPRESSION = table_of(
     METADATA,
     extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
 )
+MESSAGE = table_of(Message, "message", METADATA, extra=[sa.Index("message_until", "until")])
+MESSAGE_TEXT = table_of(MessageText, "message_text", METADATA, schema=KEPT)
+"""What messages say; backed up, and in no event."""
+MUTE = table_of(Mute, "mute", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
 """What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
@@ -154,6 +161,9 @@ TABLES: dict[type[Row], sa.Table] = {
     OpenNotice: OPEN,
     LinkKey: LINK_KEY,
     Suppression: SUPPRESSION,
+    Mute: MUTE,
+    Message: MESSAGE,
+    MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,
 }
 
@@ -230,6 +240,15 @@ def withheld(recipient: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Whether mail to the contact's address is held back."""
     return sa.exists().where(
         SUPPRESSION.c.recipient == recipient, SUPPRESSION.c.holds, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)
+    )
+
+
+def muted(recipient: sa.ColumnElement[str], what: Mutable | None) -> sa.ColumnElement[bool]:
+    """Whether the recipient does without mails of this sort; None: nobody may."""
+    if what is None:
+        return sa.false()
+    return sa.exists().where(
+        MUTE.c.recipient == recipient, sa.type_coerce(MUTE.c.muted, JSONB).has_key(sa.literal(what.value))
     )
 
 

@@ -79,6 +79,8 @@ class Addressee:
     """The digest of all that a mail would be made of."""
     withheld: bool = False
     """Mail to this address came back."""
+    muted: bool = False
+    """The recipient does without mails of this sort."""
 
     @property
     def is_unreachable(self) -> bool:
@@ -145,13 +147,15 @@ class Truth:
     @property
     def is_complete(self) -> bool:
         """Whether a mail can be written."""
-        return self.waits_for is None and not self.to.is_unreachable
+        return self.waits_for is None and not self.to.is_unreachable and not self.to.muted
 
     def difference(self, told: Told | None, *, now: dt.datetime) -> Difference | None:
         return self.matter.difference(told, self.to, now=now)
 
     def missed(self, told: Told | None, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-        return None if self.to.is_unreachable else self.matter.missed(told, self.to, now=now, since=since)
+        """Nobody misses what they do without."""
+        is_wanted = not self.to.is_unreachable and not self.to.muted
+        return None if not is_wanted else self.matter.missed(told, self.to, now=now, since=since)
 
 
 def standing(content: Content | None) -> Content | None:

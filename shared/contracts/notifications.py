@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.model import Count, Fact, Id, Language, Line, Moment, OptionalLine, Part, PublicKey
+from shared.contracts.model import Count, Digest, Fact, Id, Language, Line, Moment, OptionalLine, Part, PublicKey
 from shared.contracts.planner import Meeting
 
-About = Annotated[str, StringConstraints(pattern=r"^[a-z]+(/[A-Za-z0-9._:-]{1,64}){1,3}$")]
+ABOUT_PATTERN = r"^[a-z]+(/[A-Za-z0-9._:-]{1,64}){1,3}$"
+About = Annotated[str, StringConstraints(pattern=ABOUT_PATTERN)]
 """What a mail is about, such as `place/session-0001`: the first word is its kind of subject, ids follow."""
 StatusCode = Annotated[str, StringConstraints(pattern=r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,39}$")]
@@ -110,7 +112,50 @@ class RiskTold(_OfSession):
     enrolled: Count
 
 
-Says = Annotated[SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold, Field(discriminator="of")]
+class _OfNoSession(Part):
+    """What a mail told that is about no session: nothing of one stands in it."""
+
+    topic: ClassVar[None] = None
+    topic_name: ClassVar[None] = None
+    city_id: ClassVar[None] = None
+    city_name: ClassVar[None] = None
+    venue: ClassVar[str] = ""
+    address: ClassVar[None] = None
+    meetings: ClassVar[tuple[Meeting, ...]] = ()
+
+
+class Audience(StrEnum):
+    """To whom the office writes at once."""
+
+    SESSION = "session"
+    """Whoever stands in a session as the office says: has a place, waits …"""
+    TOWN = "town"
+    """Whoever is in a town's team."""
+    COORDINATORS = "coordinators"
+    """Whoever coordinates a town, of all towns."""
+
+
+class MessageTold(_OfNoSession):
+    """What the office wrote. Its text is in no event."""
+
+    of: Literal["message"] = "message"
+    message_id: Id
+    audience: Audience
+    audience_id: Id | None = None
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
+
+
+Says = Annotated[
+    SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold | MessageTold, Field(discriminator="of")
+]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
 
@@ -133,7 +178,7 @@ class NoticeOutcome(Fact):
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
     `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
-    coordinators, `nominated` to whom they named. Others may follow."""
+    coordinators, `nominated` to whom they named; `message` and `circular`, which the office wrote. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count
@@ -215,7 +260,15 @@ class NoticeBounced(NoticeOutcome):
     example: ClassVar[Mapping[str, object]] = _NOTICE | {"status": "5.1.1", "permanent": True}
 
 
-NoticeFact = NoticeSent | NoticeFailed | NoticeBounced
+class NoticeRepeated(NoticeOutcome):
+    """The mail left, and the office has it said once more: what its recipient knows is not certain."""
+
+    by: Line
+    reason: Line
+    example: ClassVar[Mapping[str, object]] = _NOTICE | {"by": "Anna", "reason": "deleted by mistake"}
+
+
+NoticeFact = NoticeSent | NoticeFailed | NoticeBounced | NoticeRepeated
 
 
 class _Address(Fact):
@@ -259,6 +312,68 @@ class AddressReleased(_Address):
 
 
 AddressFact = AddressSuppressed | AddressReleased
+
+
+class Mutable(StrEnum):
+    """What somebody may do without. Never what happens to their own place: that it is theirs, has changed, or is gone."""
+
+    REMINDERS = "reminders"
+    DIGESTS = "digests"
+    MESSAGES = "messages"
+    """What the office writes to many at once."""
+
+
+class NoticesMuted(Fact):
+    """Which mails a recipient does not want. All of it: what is not named is sent."""
+
+    stream = "notifications.events"
+    subject = "mutes/{recipient}"
+    only_by_owner = True
+    example: ClassVar[Mapping[str, object]] = {
+        "recipient": "person-0001",
+        "muted": ["reminders"],
+        "decided_at": "2026-10-01T08:20:11.000000Z",
+    }
+
+    recipient: Id
+    muted: Annotated[tuple[Mutable, ...], Field(max_length=len(Mutable))]
+    by: Line | None = None
+    """Who of the office said so; None: whoever had the link of a mail to this recipient."""
+    reason: Line | None = None
+    decided_at: Moment
+
+
+class MessageAddressed(Fact):
+    """The office writes to this recipient, and to others at once; the aggregate is the message and the recipient. Who is added to whom it
+    wrote to later is not written to. Never the text: it may name people, and stands in notifications' own database until it is forgotten."""
+
+    stream = "notifications.events"
+    subject = "message/{message_id}/{recipient}"
+    only_by_owner = True
+    example: ClassVar[Mapping[str, object]] = {
+        "message_id": "message-3b9c1f0453d1",
+        "recipient": "person-0001",
+        "audience": "session",
+        "audience_id": "session-0001",
+        "useful_until": "2026-10-23T22:00:00.000000Z",
+        "by": "Anna",
+        "reason": "the hall has no parking",
+        "request_digest": "6f1c0a52b7e94d0f8a3c2b1d",
+        "decided_at": "2026-10-01T08:20:11.000000Z",
+    }
+
+    message_id: Id
+    recipient: Id
+    audience: Audience
+    audience_id: Id | None = None
+    """Which session or town; None: all."""
+    useful_until: Moment
+    """Who could not be told by then is not told any more."""
+    by: Line
+    reason: Line
+    request_digest: Digest
+    """What exactly was asked for, text and all: the same under the same key is sent once."""
+    decided_at: Moment
 
 
 class LinkKeyStated(Fact):

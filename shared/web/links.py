@@ -36,6 +36,8 @@ class Purpose(StrEnum):
     """One person's place in one session: to see it, and to say what becomes of it."""
     LISTS = "lists"
     """The attendance lists of one session, for one of its trainers: to look at them, and to say who was there."""
+    MUTE = "mute"
+    """What one recipient is sent: to do without it, and to want it again."""
     CHECK_IN = "ticket"
     """That one person came to one session: to be read at its door."""
 
@@ -63,6 +65,18 @@ class Ticket:
     person_id: str
     session_id: str
     until: dt.datetime
+
+
+@immutable
+class Subscription:
+    """What a token says that is about what somebody is sent, and about no session: good for as long as its key is."""
+
+    audience: str
+    purpose: Purpose
+    recipient: str
+    what: str
+    """Which of it."""
+    language: Language
 
 
 TICKET_LIVES = dt.timedelta(days=366)
@@ -142,6 +156,18 @@ class Signer:
         }
         return self._signed(claims)
 
+    def subscription(self, of: Subscription) -> str:
+        """A token that lives as long as its key: whoever finds an old mail may still do without the next."""
+        claims = {
+            "aud": of.audience,
+            "use": of.purpose.value,
+            "sub": of.recipient,
+            "abt": of.what,
+            "lng": of.language.value,
+            "exp": int(self.verifies_until.timestamp()),
+        }
+        return self._signed(claims)
+
     def _signed(self, claims: dict[str, Any]) -> str:
         key = Ed25519PrivateKey.from_private_bytes(_bytes(self.private_key))
         return jwt.encode(claims, key, ALGORITHM, headers={"kid": self.key_id, "typ": None})
@@ -184,6 +210,24 @@ def read(
     if now >= min(link.until, key.verifies_until):
         return Rejection(Refused.EXPIRED, link.language)
     return link
+
+
+def read_subscription(
+    token: str, *, audience: str, purpose: Purpose, key: VerifyingKey | None, now: dt.datetime
+) -> Subscription | Rejection:
+    """The same of a token about what somebody is sent."""
+    unknown = Rejection(Refused.UNKNOWN)
+    if key is None or (key_named(token), key.audience) != (key.key_id, audience):
+        return unknown
+    try:
+        claims = _claims(token, key)
+        ids = (claims["sub"], claims["abt"])
+        if (claims["aud"], claims["use"]) != (audience, purpose.value) or not all(map(_is_id, ids)):
+            return unknown
+        found = Subscription(audience, purpose, *ids, Language(claims["lng"]))
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        return unknown
+    return found if now < key.verifies_until else Rejection(Refused.EXPIRED, found.language)
 
 
 def read_ticket(token: str, *, audience: str, key: VerifyingKey | None, now: dt.datetime) -> Ticket | TicketRefused:
@@ -246,9 +290,13 @@ def _link(claims: dict[str, Any]) -> Link:
 def _ids(claims: dict[str, Any]) -> tuple[str, str]:
     """The person and the session that it is about."""
     person_id, session_id = claims["sub"], claims["sid"]
-    if not all(isinstance(one, str) and _ID.fullmatch(one) for one in (person_id, session_id)):
+    if not _is_id(person_id) or not _is_id(session_id):
         raise ValueError("not a link of ours")
     return person_id, session_id
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _bytes(text: str) -> bytes:

@@ -11,7 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.postgres.database import any_of, rows_as
 from shared.process.runtime import Runtime
 from shared.state.link_keys import LinkKey
-from shared.web.links import Link, Purpose, Refused, Rejection, VerifyingKey, key_named, read
+from shared.web.links import (
+    Link,
+    Purpose,
+    Rejection,
+    Subscription,
+    VerifyingKey,
+    key_named,
+    read,
+    read_subscription,
+)
 
 
 async def keys_named(connection: AsyncConnection, table: sa.Table, names: Collection[str]) -> dict[str, VerifyingKey]:
@@ -29,9 +38,21 @@ def _keys_in(table: sa.Table) -> sa.Select[tuple[object, ...]]:
 
 async def opened(runtime: Runtime, table: sa.Table, token: str, *, audience: str, purpose: Purpose) -> Link | Rejection:
     """What the link is for, as far as notifications signed it. `table`: where the service keeps the keys."""
+    key = await _key_of(runtime, table, token)
+    return read(token, audience=audience, purpose=purpose, key=key, now=runtime.service.clock())
+
+
+async def subscribed(
+    runtime: Runtime, table: sa.Table, token: str, *, audience: str, purpose: Purpose
+) -> Subscription | Rejection:
+    """The same of a link about what somebody is sent."""
+    key = await _key_of(runtime, table, token)
+    return read_subscription(token, audience=audience, purpose=purpose, key=key, now=runtime.service.clock())
+
+
+async def _key_of(runtime: Runtime, table: sa.Table, token: str) -> VerifyingKey | None:
     named = key_named(token)
     if named is None:
-        return Rejection(Refused.UNKNOWN)
+        return None
     async with runtime.engine.connect() as connection:
-        keys = await keys_named(connection, table, {named})
-    return read(token, audience=audience, purpose=purpose, key=keys.get(named), now=runtime.service.clock())
+        return (await keys_named(connection, table, {named})).get(named)

@@ -35,6 +35,7 @@ from shared.contracts.attendance import Because, ParticipantAbsent, ParticipantA
 from shared.contracts.certificates import CertificateIssued
 from shared.contracts.enrolment import ParticipantWaitlisted, Standing
 from shared.contracts.files import FileKind
+from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import SessionScheduled, SessionStanding
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import Poison, Reason
@@ -55,6 +56,7 @@ from tests.notifications.building import (
     call,
     contact,
     content,
+    message_text,
     notice,
     open_notice,
     person,
@@ -63,8 +65,10 @@ from tests.notifications.building import (
     session,
     suppression,
 )
+from tests.notifications.building import message as written
 from tests.notifications.conftest import database_url, engine, office  # noqa: F401  # Fixtures.
 from tests.notifications.office import Office
+from tests.notifications.test_muting import mute
 
 OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
 META = ("urn:example:source", 1, True, "event-1", NOON)
@@ -302,6 +306,8 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
         ("mails given up", [place(), GIVEN_UP], None, ()),
         ("mails withheld", [place(), suppression()], None, ()),
+        ("mails muted", [written(audience=Audience.TOWN), message_text(), mute(Mutable.MESSAGES)], None, ()),
+        ("waiting for a text", [written()], None, ()),
         ("mails that came back", [CAME_BACK], None, ()),
         ("mails whose outcome nobody knows", [place(), IN_DOUBT], None, ()),
         ("towns called and nobody to tell", [call()], None, ()),

@@ -7,6 +7,8 @@ import rollcall.origin.proxy
 import services.attendance.paths
 import services.enrolment.paths
 import services.notifications.api
+import services.notifications.ledger_api
+import services.notifications.messages_api
 import shared.problems
 from shared.problems import Kind
 
@@ -15,6 +17,8 @@ MODULES = (
     services.enrolment.paths,
     services.attendance.paths,
     services.notifications.api,
+    services.notifications.ledger_api,
+    services.notifications.messages_api,
     rollcall.origin.app,
     rollcall.origin.proxy,
 )

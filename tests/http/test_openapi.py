@@ -144,12 +144,13 @@ def test_the_commands_are_those_that_take_a_key() -> None:
     }
     others = {operation["operationId"] for name, operation, _ in OPERATIONS if " post " in name} - commands
     asked = {"request_place", "withdraw", "nominate", "substitute", "answer_offer", "reply"}
-    of_the_office = {"give_extra_place", "give_priority", "remove", "lift_removal", "correct"}
+    of_the_office = {"give_extra_place", "give_priority", "remove", "lift_removal", "correct", "write_message"}
     of_a_list = {"record_scan", "close_list", "reopen_list", "mark", "correct_record", "link"}
     of_papers = {"attach_file", "remove_file", "enter_paper"}
+    what_is_to_be = {"retry_parked", "discard_parked", "settle_notice", "release_address", "repeat_notice", "mute"}
     each_with_its_own = {"record_scans", "set_marks", "plan_import", "import_report", "compare_paper"}
     assert commands == asked | of_a_list | of_the_office | of_papers
-    assert others == {"retry_parked", "discard_parked", "settle_notice", "release_address"} | each_with_its_own
+    assert others == what_is_to_be | each_with_its_own | {"preview_message"}
 
 
 @pytest.mark.parametrize("name", DESCRIBED)

@@ -11,6 +11,7 @@ from services.notifications.decisions import Terms
 from services.notifications.kinds.place import Place as PlaceMatter
 from services.notifications.kinds.sessions import Facts, told_of
 from services.notifications.ledger import Content, Notice, NoticeState, OpenNotice
+from services.notifications.messages import Message, MessageText
 from services.notifications.state import (
     SCHEDULED,
     Contact,
@@ -31,6 +32,7 @@ from services.notifications.untold import Addressee, Truth
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import AskedFor, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
+from shared.contracts.notifications import Audience
 from shared.contracts.planner import Meeting, SessionKind
 from shared.contracts.portal import Reply
 from shared.state.rows import fields_of, mapping
@@ -142,6 +144,27 @@ def member(person_id: str = "person-1", city_id: str = "geonames:776597", **chan
     """Whoever coordinates the town since the spring."""
     row = Member(*_meta(BEFORE), person_id, city_id, dt.date(2026, 3, 10), None, MemberKind.COORDINATOR)
     return replace(row, **changes)
+
+
+def message(recipient: str = "person-1", audience: Audience = Audience.SESSION, **changes: Any) -> Message:
+    until, digest = NOW + dt.timedelta(days=7), "6f1c0a52b7e94d0f8a3c2b1d"
+    row = Message(
+        *_meta(BEFORE, "rollcall/notifications"),
+        "message-1",
+        recipient,
+        audience,
+        None,
+        until,
+        "anna",
+        "asked",
+        digest,
+        BEFORE,
+    )
+    return replace(row, **changes)
+
+
+def message_text(message_id: str = "message-1") -> MessageText:
+    return MessageText(message_id, "Weź laptop", "Sala nie ma komputerów.")
 
 
 def call(until: dt.datetime = IN_TWO_DAYS, *, heard_at: dt.datetime = BEFORE, **changes: Any) -> Call:

@@ -40,9 +40,12 @@ from shared.contracts.notifications import (
     AddressReleased,
     AddressSuppressed,
     LinkKeyStated,
+    MessageAddressed,
     NoticeBounced,
     NoticeFailed,
+    NoticeRepeated,
     NoticeSent,
+    NoticesMuted,
 )
 from shared.contracts.planner import SessionCancelled, SessionFact
 from shared.deciding.news import News
@@ -73,7 +76,17 @@ from tests.notifications.test_kinds import DAYS, RULES, made_up
 PEOPLE = max(cases(500), 500)
 """At least so many that each fact makes something true of somebody."""
 LATER = NOW + dt.timedelta(microseconds=1)
-OURS = (NoticeSent, NoticeFailed, NoticeBounced, AddressSuppressed, AddressReleased, LinkKeyStated)
+OURS = (
+    NoticeSent,
+    NoticeFailed,
+    NoticeBounced,
+    NoticeRepeated,
+    AddressSuppressed,
+    AddressReleased,
+    NoticesMuted,
+    MessageAddressed,
+    LinkKeyStated,
+)
 NOT_KNOWN_YET = (tables.PERSON, tables.CONTACT, tables.TOWN, tables.TOPIC)
 OF_PLACES = (ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn)
 

@@ -24,7 +24,7 @@ from services.notifications.tables import OFFICE
 from services.notifications.untold import Addressee, Truth, office_at
 from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
-from shared.contracts.notifications import CallTold, OfferTold, ReminderTold
+from shared.contracts.notifications import Audience, CallTold, OfferTold, ReminderTold
 from shared.contracts.portal import Reply
 from shared.state.rows import Row
 from tests.campaigns import SHARE, Share, cases
@@ -41,6 +41,8 @@ from tests.notifications.building import (
     content,
     meeting,
     member,
+    message,
+    message_text,
     nominated,
     notice,
     open_notice,
@@ -65,6 +67,7 @@ RULES = Rules(GO_LIVE, reminder_hour=6, office=BY_SETTINGS)
 STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
 LIVES = 3
 CALLED_UNTIL = NOW + dt.timedelta(days=2)
+OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
@@ -109,7 +112,11 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += [risk(session_id=ids[1], heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE)))]
     if kind in OF_TOWNS:
         rows += _of_town(number, ids, chance, kind)
+    if kind in OF_MESSAGES:
+        rows += _messages(ids, chance, kind)
     for subject, about in _abouts(ids[1]).items():
+        if subject in OF_MESSAGES and subject is not kind:
+            continue
         if subject in OF_TOWNS and subject is not kind and (subject, kind) != (Subject.CALL, Subject.UNANSWERED):
             continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
@@ -165,6 +172,19 @@ def _of_town(number: int, ids: tuple[str, str], chance: random.Random, kind: Sub
     return own
 
 
+def _messages(ids: tuple[str, str], chance: random.Random, kind: Subject) -> list[Row]:
+    """Something that the office wrote to them, about as many of the other sort."""
+    name = _message_id(ids[1])
+    audiences = (Audience.SESSION,) if kind is Subject.MESSAGE else (Audience.TOWN, Audience.COORDINATORS)
+    audience = chance.choice((*audiences * 3, *Audience))
+    until = chance.choice((NOW - dt.timedelta(hours=1), NOW + dt.timedelta(days=2), NOW + dt.timedelta(days=2)))
+    return [message(ids[0], audience, message_id=name, until=until), message_text(name)]
+
+
+def _message_id(session_id: str) -> str:
+    return f"message-{session_id.partition('-')[2]}"
+
+
 def _abouts(session_id: str) -> dict[Subject, str]:
     return {
         Subject.PLACE: f"place/{session_id}",
@@ -178,6 +198,8 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.UNANSWERED: f"unanswered/{session_id}/city-{session_id.partition('-')[2]}",
         Subject.NOMINATION: f"nomination/{session_id}/nomination-1",
         Subject.NOMINATED: f"nominated/{session_id}",
+        Subject.MESSAGE: f"message/{_message_id(session_id)}",
+        Subject.CIRCULAR: f"circular/{_message_id(session_id)}",
     }
 
 
@@ -203,6 +225,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
+            **dict.fromkeys(OF_MESSAGES, about.partition("/")[2]),
             **(_hashed_of_town(its, deadline, chance) if subject in OF_TOWNS else {}),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
@@ -221,6 +244,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
     by_name = {Subject.UNANSWERED: str(sessions.microseconds(CALLED_UNTIL)), Subject.NOMINATED: "nomination-1"}
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
+    by_name |= dict.fromkeys(OF_MESSAGES, about.partition("/")[2])
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
     could_not = chance.choice((NOTHING, told.content, now))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}

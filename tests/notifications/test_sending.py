@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import sending
+from services.notifications import writing
 from services.notifications.decisions import Attempt
 from services.notifications.ledger import told_after
 from shared.contracts.enrolment import Standing
@@ -290,14 +290,14 @@ async def test_a_place_asked_for_again_weeks_later_is_not_given_up_at_once(offic
 async def test_a_fault_of_our_own_in_one_mail_leaves_the_others_their_outcomes(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    addressed = sending._addressed
+    addressed = writing._addressed
 
     def broken(attempt: Attempt, domain: str) -> Any:
         if attempt.notice.recipient == "person-1":
             raise RuntimeError("a fault of our own")
         return addressed(attempt, domain)
 
-    monkeypatch.setattr(sending, "_addressed", broken)
+    monkeypatch.setattr(writing, "_addressed", broken)
     await office.is_true(place(), person("person-2"), contact("person-2"), place(person_id="person-2"))
     async with office.server.listening(), office.sending():
         outcomes = await settled_notices(office, 2)

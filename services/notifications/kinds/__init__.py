@@ -7,6 +7,7 @@ from typing import assert_never
 
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.kind import Kind
+from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
 from services.notifications.kinds.nominated import NOMINATED_KIND
 from services.notifications.kinds.nomination import NOMINATION_KIND
 from services.notifications.kinds.offer import OFFER_KIND
@@ -30,9 +31,11 @@ class Subject(StrEnum):
     NOMINATION = "nomination"
     NOMINATED = "nominated"
     RISK = "risk"
+    MESSAGE = "message"
     UNANSWERED = "unanswered"
     REPLY = "reply"
     REMINDER = "reminder"
+    CIRCULAR = "circular"
 
 
 def kind_of(subject: Subject) -> Kind:
@@ -59,6 +62,10 @@ def kind_of(subject: Subject) -> Kind:
             return REPLY_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
+        case Subject.MESSAGE:
+            return MESSAGE_KIND
+        case Subject.CIRCULAR:
+            return CIRCULAR_KIND
     assert_never(subject)
 
 

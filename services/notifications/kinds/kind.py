@@ -12,6 +12,7 @@ from services.notifications.sheets import Office, Sheet
 from services.notifications.tables import SESSION
 from services.notifications.untold import Addressee, Matter
 from shared.contracts.model import Event
+from shared.contracts.notifications import Mutable
 from shared.state.rows import Row, fields_of
 from shared.values import immutable
 
@@ -123,6 +124,8 @@ class Kind:
     """When it was too late."""
     to_office: bool = False
     """Whether its recipient is the office, and not a person: there is no row of it to be known, or to be erased."""
+    mutes: Mutable | None = None
+    """As what its recipient may do without its mails; None: nobody may."""
     needed_at: sa.ColumnElement[Any] = SESSION.c.starts_at
     """When whoever is told has to act on it, at the latest."""
     settles: float = 0.0

@@ -21,7 +21,7 @@ from services.notifications.tables import MAILBOX, PLACE, SESSION, SINCE, TOLD, 
 from services.notifications.untold import ENROLMENT, Addressee, Difference
 from services.notifications.untold import is_another as has_another
 from shared.contracts.enrolment import Standing
-from shared.contracts.notifications import ReminderTold
+from shared.contracts.notifications import Mutable, ReminderTold
 from shared.values import immutable
 
 
@@ -143,5 +143,6 @@ def reminder_kind(
         sheet=sheet,
         may_wait=True,
         concerned_by=frozenset(),
+        mutes=Mutable.REMINDERS,
         yields_to=(PLACE, SESSION),
     )

@@ -8,6 +8,7 @@ within a day before that hour, or since; nor before that mail says what is true.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -44,7 +45,7 @@ _NOTICES = notices_of(NAME, REMINDER)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][REMINDER], CALM)
+    return replace(brief(mail, office, _NOTICES[mail.language][REMINDER], CALM), page=mail)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -26,6 +26,7 @@ from services.notifications.templates.words import notices_of
 from services.notifications.towns import Call
 from services.notifications.untold import ENROLMENT, JUST_BEFORE, Addressee, Difference, judged, never_told
 from services.notifications.untold import is_another as has_another
+from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
 NAME = "unanswered"
@@ -142,5 +143,6 @@ UNANSWERED_KIND = Kind(
     sheet=_sheet,
     may_wait=True,
     concerned_by=frozenset(),
+    mutes=Mutable.REMINDERS,
     yields_to=(CALL, SESSION),
 )

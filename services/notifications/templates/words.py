@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.model import Language
+from shared.contracts.notifications import Mutable
 from shared.contracts.planner import SessionKind
 
 FOLDER = Path(__file__).parent
@@ -145,6 +146,8 @@ class Words(BaseModel):
     calendar_note: str
     labels: Labels
     session_kinds: dict[SessionKind, str]
+    mute: dict[Mutable, str]
+    """What leads to doing without such mails."""
     changed: Changed
     day_notes: DayNotes
     calendar_steps: CalendarSteps

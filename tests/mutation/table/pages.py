@@ -66,8 +66,8 @@ MUTATIONS = (
     Mutation(
         "the button of a mail leads to its reader's page",
         "services/notifications/mail.py",
-        "        html = html.replace(_WRITTEN_OUT, f'href=\"{THEIR_PAGE}\"')\n",
-        "",
+        "            html = html.replace(written, mark)\n",
+        "            pass\n",
         (
             "tests/notifications/test_linking.py::test_a_mail_about_a_place_has_a_button_and_the_same_address_in_its_text",
         ),

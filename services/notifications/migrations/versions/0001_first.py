@@ -54,6 +54,13 @@ CREATE TABLE kept.signing_key (
     CONSTRAINT signing_key_key PRIMARY KEY (key_id)
 );
 
+CREATE TABLE kept.message_text (
+    message_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    CONSTRAINT message_text_key PRIMARY KEY (message_id)
+);
+
 CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
 
 CREATE INDEX open_notice_next ON kept.open_notice (split_part(about, '/', 1), priority, next_attempt_at);
@@ -367,6 +374,40 @@ CREATE TABLE projection.suppression (
 );
 
 CREATE INDEX suppression_holds ON projection.suppression (recipient) WHERE holds;
+
+CREATE TABLE projection.message (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    message_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    audience_id TEXT,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    request_digest TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT message_key PRIMARY KEY (message_id, recipient)
+);
+
+CREATE INDEX message_until ON projection.message (until);
+
+CREATE TABLE projection.mute (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    recipient TEXT NOT NULL,
+    muted JSONB NOT NULL,
+    by TEXT,
+    reason TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT mute_key PRIMARY KEY (recipient)
+);
 
 CREATE TABLE projection.told (
     recipient TEXT NOT NULL,

@@ -1,0 +1,138 @@
+"""Over HTTP: the ledger for people – what one person was told and why, how a mail would read, and saying once more what was told."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.notifications import reading, store
+from services.notifications.answers import History, Mutes, Notice, PreviewedMail
+from services.notifications.decisions import repeat
+from services.notifications.kinds import Subject, subject_of
+from services.notifications.ledger import NoticeState, OpenNotice, Told
+from services.notifications.previewing import of_attempt, would_send
+from services.notifications.settings import NotificationsSettings
+from services.notifications.writing import Writer
+from shared.contracts.model import ID_PATTERN, Line
+from shared.contracts.notifications import ABOUT_PATTERN
+from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
+from shared.process.runtime import EVERYTHING, Runtime
+from shared.web.asking import Office, Operator, Reader
+from shared.web.refusing import may_answer
+from shared.web.tokens import Actor
+
+NO_SUCH_NOTICE = Kind(
+    "no-such-notice",
+    404,
+    "No such notice",
+    "Look its id up in the list of notices; only one that is settled can be settled again.",
+)
+NOTHING_TO_TELL = Kind(
+    "nothing-to-tell", 409, "Nothing to tell", "Nothing: no mail would be sent just now, and the detail says why."
+)
+NOTHING_TO_REPEAT = Kind(
+    "nothing-to-repeat",
+    409,
+    "Nothing to repeat",
+    "Nothing: it never left, a later mail has told what is true or is on its way, or nothing of it is true any more.",
+)
+PersonId = Annotated[str, Path(pattern=ID_PATTERN, description="Who is written to.", examples=["person-0001"])]
+NoticeId = Annotated[
+    str, Path(pattern=ID_PATTERN, description="The notice.", examples=["notice-0199aa00-0000-7000-8000-000000000003"])
+]
+
+
+class Subjects(BaseModel):
+    """Which mail."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    about: str = Field(
+        pattern=ABOUT_PATTERN, description="What it is about, as the ledger names it.", examples=["place/session-0001"]
+    )
+
+
+class Repeating(BaseModel):
+    """Why it is said once more."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "deleted by mistake"}]})
+
+    reason: Line
+
+
+def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
+    """Looking for whoever may read; a mail as it would be sent for operators; saying once more for the office."""
+    routes = APIRouter(prefix="/api/v1")
+    settings = runtime.settings
+    assert isinstance(settings, NotificationsSettings)
+    rules, terms = settings.rules, settings.terms()
+
+    @routes.get("/recipients/{person_id}/history", responses=may_answer(*READ, NO_SUCH_PATH), dependencies=[Reader])
+    async def show_history(person_id: PersonId) -> History:
+        """What one person was told: each mail, what became of it, and the facts that it followed from. Those are as they were known then.
+        Also what they do without, and whether their address takes mail. The oldest first."""
+        async with runtime.engine.connect() as connection:
+            found = await reading.history(connection, person_id)
+            row = await reading.mute(connection, person_id)
+        return History(recipient=person_id, mutes=Mutes.of(row) if row is not None else Mutes.none(person_id), **found)
+
+    @routes.get(
+        "/recipients/{person_id}/preview",
+        responses=may_answer(*READ, NO_SUCH_PATH, NOTHING_TO_TELL),
+        dependencies=[Operator],
+    )
+    async def preview(person_id: PersonId, asked: Annotated[Subjects, Query()]) -> PreviewedMail:
+        """The mail that this person would be sent about this just now, byte for byte. One that nobody has planned yet has no id of its own.
+        Sends nothing."""
+        subject = _known(asked.about)
+        await writer.ready(subject)
+        now = runtime.service.clock()
+        async with runtime.engine.connect() as connection:
+            found = await store.look(connection, person_id, asked.about, now, rules)
+        if found is None:
+            raise Problem(NOTHING_TO_TELL, "nothing is known of it")
+        attempt = would_send(runtime.service.working(now), *found, (person_id, asked.about), terms)
+        if isinstance(attempt, str):
+            raise Problem(NOTHING_TO_TELL, attempt)
+        return of_attempt(attempt, writer)
+
+    @routes.post(
+        "/notices/{notice_id}/repeat", responses=may_answer(*WRITE, NO_SUCH_NOTICE, NO_SUCH_PATH, NOTHING_TO_REPEAT)
+    )
+    async def repeat_notice(notice_id: NoticeId, asked: Repeating, actor: Annotated[Actor, Office]) -> Notice:
+        """Has once more said what this mail told, if it is still true: one mail more, which says what is true now. Said again, it changes
+        nothing; the mail that follows is another notice."""
+        if not runtime.own_heard.is_set():
+            raise Problem(TRY_AGAIN, "still hearing what this service said before")
+        async with runtime.decider.unit_of_work() as (connection, thought):
+            working = runtime.service.working(runtime.service.clock())
+            known = await store.load_settled(connection, working, notice_id)
+            if known is None:
+                raise Problem(NO_SUCH_NOTICE, f"{notice_id} is not known or not settled yet", field="notice_id")
+            if known.state != NoticeState.REPEATED:
+                told = working[Told].get(known.recipient, known.about)
+                if known.state != NoticeState.SENT or told is None or told.notice_id != notice_id:
+                    raise Problem(NOTHING_TO_REPEAT, "it never left, or a later mail has told what is true")
+                if len(working[OpenNotice]):
+                    raise Problem(NOTHING_TO_REPEAT, "a later mail about it is on its way")
+                repeat(working, known, by=actor.name, reason=asked.reason)
+                then = working[Told].get(known.recipient, known.about)
+                found = await store.look(connection, known.recipient, known.about, working.now, rules)
+                if found is None or found[2].difference(then, now=working.now) is None:
+                    raise Problem(NOTHING_TO_REPEAT, "nothing of it is true any more, or of use")
+                await runtime.decider.write(connection, working)
+                thought.add(working)
+                thought.has_news(EVERYTHING)  # What it is about may have been heard at any time.
+        async with runtime.engine.connect() as connection:
+            return Notice(**(await reading.notice(connection, notice_id) or {}))
+
+    return routes
+
+
+def _known(about: str) -> Subject:
+    try:
+        return subject_of(about)
+    except ValueError:
+        raise Problem(NOTHING_TO_TELL, f"no mail is about {about}", field="about") from None

@@ -1,0 +1,75 @@
+"""The page on which somebody does without a sort of mail, and wants it again: opened by the link from such a mail.
+
+GET shows and changes nothing: scanners follow every link. POST acts: a mail program's one click (RFC 8058), or the button. Whose mails, and
+which, comes from the link and never from what is sent along.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from services.notifications import store
+from services.notifications.linking import OWN
+from services.notifications.muting import say_muted
+from services.notifications.tables import LINK_KEY
+from shared.contracts.notifications import Mutable
+from shared.problems import TRY_AGAIN, Problem
+from shared.process.runtime import EVERYTHING, Runtime
+from shared.web.links import Purpose, Refused, Rejection, Subscription
+from shared.web.opening import subscribed
+from shared.web.pages.kit import HEADERS, Pages, form_of
+
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+_IN_PARTS = (b'name="List-Unsubscribe"', b"One-Click")
+"""The same as multipart/form-data, which mail programs may send as well."""
+MUTE, UNMUTE = "mute", "unmute"
+
+
+def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+    link_of = partial(subscribed, runtime, LINK_KEY, audience=OWN, purpose=Purpose.MUTE)
+
+    @routes.get("/mute/{token}")
+    async def show(request: Request, token: str) -> Response:
+        link = await link_of(token)
+        if isinstance(link, Rejection):
+            return refused(request, link)
+        async with runtime.engine.connect() as connection:
+            muted = await store.is_muted(connection, link.recipient, Mutable(link.what))
+        return pages.answer(request, "mute.html", pages.language(request, link.language), what=link.what, muted=muted)
+
+    @routes.post("/mute/{token}")
+    async def act(request: Request, token: str) -> Response:
+        body, link = await request.body(), await link_of(token)
+        if isinstance(link, Rejection):
+            return refused(request, link)
+        if is_one_click(body):
+            await say(link, muted=True)
+            return Response(status_code=200, headers=HEADERS)  # No redirect: whoever sent it follows none.
+        asked = (await form_of(request)).get("act")
+        if asked not in (MUTE, UNMUTE):
+            return pages.message(request, "unreadable", 400, readers=link.language)
+        await say(link, muted=asked == MUTE)
+        return pages.again(request)
+
+    async def say(link: Subscription, *, muted: bool) -> None:
+        if not runtime.own_heard.is_set():
+            raise Problem(TRY_AGAIN, "still hearing what this service said before")
+        async with runtime.decider.unit_of_work() as (connection, thought):
+            working = runtime.service.working(runtime.service.clock())
+            known, named = await store.load_mute(connection, working, link.recipient)
+            before = {*map(Mutable, known.muted)} if known is not None else set()
+            what = {Mutable(link.what)}
+            if say_muted(working, named, before | what if muted else before - what):
+                await runtime.decider.write(connection, working)
+                thought.add(working)
+                thought.has_news(EVERYTHING)  # What is wanted again may have been heard of at any time.
+
+    def refused(request: Request, link: Rejection) -> Response:
+        about, code = ("expired", 410) if link.why is Refused.EXPIRED else ("no_link", 404)
+        return pages.message(request, about, code, readers=link.language)
+
+
+def is_one_click(body: bytes) -> bool:
+    return body.strip() == ONE_CLICK or all(part in body for part in _IN_PARTS)
