@@ -216,7 +216,7 @@ _SESSIONS_OF = sa.union(
 )
 _TOWNS_SAID = sa.select(TOWN_SAID).where(any_of(TOWN_SAID.c.city_id, "towns"))
 _NEEDS_SAID = sa.select(NEED_SAID).where(any_of(NEED_SAID.c.need_id, "needs"))
-_SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
+_SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "timed"))
 _SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
 _LISTS = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"))
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
@@ -412,7 +412,7 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     reads.by_key(working[RecordSaid], RECORD_SAID, touched.recorded)
     if touched.timed:
         its = loaded_by("session_id", touched.timed)
-        reads.rows(working[SessionSaid], _SESSIONS_SAID, {"sessions": sorted(touched.timed)}, its)
+        reads.rows(working[SessionSaid], _SESSIONS_SAID, {"timed": sorted(touched.timed)}, its)
     await reads.run()
     if changing_hands := _changing_hands(working[Place], touched.said):
         its = loaded_by("session_id", changing_hands)
