@@ -203,13 +203,12 @@ class _Training:
             claim.standing, claim.confirmed = "enrolled", True
         else:
             self._tally.offers["declined"] += 1
-            others = any(one.standing == "waitlisted" for one in self._claims.values())
-            if self._terms.get("after_offer") == "to_the_end" and others:
+            claim.standing = "withdrawn"
+            # Nobody is asked again at once because no other could take the place.
+            if self._terms.get("after_offer") == "to_the_end" and self._next() is not None:
                 self._count += 1
                 claim.standing, claim.number = "waitlisted", self._count
-                self._fill()
-            else:
-                self._let_go(person_id)
+            self._fill()
 
     def _substitute(self, city_id: str, leaves: str, comes: str) -> None:
         claim = self._claims.get(leaves)
@@ -239,13 +238,16 @@ class _Training:
 
     def _fill(self) -> None:
         """Whatever is free goes down the line, to the first of a town that has not got its share."""
-        for claim in sorted(self._claims.values(), key=lambda one: one.number):
-            if claim.standing == "waitlisted" and self._has_room(claim.city_id):
-                if self._terms.get("free_places") == "offered":
-                    claim.standing = "offered"
-                    self._tally.offers["made"] += 1
-                else:
-                    claim.standing = "enrolled"
+        while (claim := self._next()) is not None:
+            if self._terms.get("free_places") == "offered":
+                claim.standing = "offered"
+                self._tally.offers["made"] += 1
+            else:
+                claim.standing = "enrolled"
+
+    def _next(self) -> Claim | None:
+        line = sorted(self._claims.values(), key=lambda one: one.number)
+        return next((one for one in line if one.standing == "waitlisted" and self._has_room(one.city_id)), None)
 
     def _has_room(self, city_id: str) -> bool:
         taken = [one.city_id for one in self._claims.values() if one.standing in TAKEN]

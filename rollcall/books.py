@@ -42,6 +42,8 @@ _UNTOLD = {
     "waiting_for_contact": "waiting for a contact",
     "waiting_for_town": "waiting for the town",
     "waiting_for_topic": "waiting for the topic",
+    "waiting_for_text": "waiting for a text",
+    "muted": "muted",
     "unreachable": "unreachable",
 }
 _WAITING = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -21,7 +22,7 @@ from deploy.embedded.processes import Server
 from shared.events.streams import create_streams
 from shared.service import Service
 from shared.settings import Settings
-from tests import campaigns
+from tests import campaigns, compiling
 from tests.databases import Databases
 from tests.world import IMPATIENT, Make, World
 
@@ -35,12 +36,19 @@ hypothesis.settings.register_profile(
     max_examples=campaigns.cases(100),
 )
 hypothesis.settings.load_profile("rollcall")
+compiling.share()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     campaigns.mark(items)
     if hasattr(config, "workerinput"):  # One of several processes: what comes last is short, and they end together.
         items.sort(key=lambda item: [name not in {*item.keywords, *item.fixturenames} for name in SLOW])
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: looking for rubbish among it again and again takes a tenth of the run."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

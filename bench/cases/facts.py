@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,15 +10,13 @@ from bench.measuring import Clock, Contender, Figures, Measured, measure
 from bench.otherwise import NAIVE_TOPIC, hand_tuned, hand_tuned_trusting, naive, raw_read, raw_upsert
 from bench.people import STREAM, check, messages
 from bench.surroundings import Place, Servers, ends, fill, make_topic, running
-from services.attendance.app import service_of
-from services.attendance.lists import ListRules
+from services.notifications.app import SERVICE
 from shared.books.batch import Batch
 from shared.kafka.observer import partition_of
 from shared.service import Service
 from shared.settings import ConsumerLimits
 
 NAIVE_EVENTS = 3_000
-SERVICE = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
 
 
 def projector_of(service: Service, stream: str, **limits: Any) -> Contender:
@@ -31,6 +28,7 @@ def projector_of(service: Service, stream: str, **limits: Any) -> Contender:
         all_heard = asyncio.Event()
         async with running(service, place.settings(consumer=ConsumerLimits(**limits))) as runtime:
             (lane,) = (one for one in runtime.lanes if one.name == "facts")
+            assert stream in lane.streams, f"{service.name} does more about {stream} than to keep it"
             hear, heard = lane._hear, lane.positioning.heard
 
             async def timed(*arguments: Any) -> None:
@@ -62,7 +60,7 @@ CONTENDERS: dict[str, Contender] = {
     "raw upsert": raw_upsert,
 }
 WHAT = {
-    "projector": "the real projector, facts lane of attendance",
+    "projector": "the real projector, facts lane of notifications",
     "hand-tuned": "aiokafka + asyncpg by hand, one statement a batch, same checks",
     "hand-tuned, trusting": "the same, believing every record",
     "naive": "FastStream, one event a transaction",
@@ -82,7 +80,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     figures = {name: Figures(name, WHAT[name], [], GOALS.get(name, "")) for name in CONTENDERS}
     for _ in range(rounds):
         for name, one in figures.items():
-            place = servers.place(few if name == "naive" else events, "attendance" if name == "projector" else None)
+            place = servers.place(few if name == "naive" else events, SERVICE.name if name == "projector" else None)
             one.runs.append(measure(servers, "facts", name, place))
             if name != "raw read":
                 asyncio.run(check(place))

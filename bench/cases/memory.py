@@ -8,6 +8,7 @@ from bench.cases.facts import projector
 from bench.measuring import Figures, measure
 from bench.people import STREAM, check, messages
 from bench.surroundings import Servers, empty, fill
+from services.notifications.app import SERVICE
 
 CONTENDERS = {"projector": projector}
 BACKLOGS = (50_000, 500_000)
@@ -20,9 +21,9 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
         events = int(backlog * scale)
         asyncio.run(empty(servers.kafka.bootstrap, STREAM))
         asyncio.run(fill(servers.kafka.bootstrap, messages(events)))
-        figures = Figures(f"{events:,} waiting", "facts lane of attendance", [], "the same peak")
+        figures = Figures(f"{events:,} waiting", "facts lane of notifications", [], "the same peak")
         for _ in range(rounds):
-            place = servers.place(events, "attendance")
+            place = servers.place(events, SERVICE.name)
             figures.runs.append(measure(servers, "memory", "projector", place))
             asyncio.run(check(place))
         found.append(figures)

@@ -14,12 +14,13 @@ from bench.services import service
 from bench.surroundings import Place, Servers, fill
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.model import Event
+from shared.contracts.notifications import LinkKeyStated
 from shared.contracts.survey import TrainingNeedDeclared
 from shared.testing import body_of, message
 
 FACT: dict[str, type[Event]] = {
     "enrolment": TrainingNeedDeclared,
-    "attendance": PersonRegistered,
+    "attendance": LinkKeyStated,
     "notifications": PersonRegistered,
 }
 """What each hears in its fact lane. What makes it act waits until its own words are known."""

@@ -10,6 +10,7 @@ import datetime as dt
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -64,14 +65,15 @@ class Binder:
     def written(self, folder: Folder) -> Path:
         """The ZIP, in a file of its own that whoever asked removes. One leaf after the other: memory follows the largest."""
         folder.root.mkdir(parents=True, exist_ok=True)  # Beside the files: there is room for as much again, or nowhere.
-        with tempfile.NamedTemporaryFile(dir=folder.root, prefix="papers-", suffix=".zip", delete=False) as out:
+        with (
+            ExitStack() as unless_whole,
+            tempfile.NamedTemporaryFile(dir=folder.root, prefix="papers-", suffix=".zip", delete=False) as out,
+        ):
             path = Path(out.name)
-            try:
-                with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-                    self._fill(archive, folder)
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
+            unless_whole.callback(path.unlink)
+            with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+                self._fill(archive, folder)
+            unless_whole.pop_all()
         return path
 
     def _fill(self, archive: zipfile.ZipFile, folder: Folder) -> None:

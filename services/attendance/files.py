@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, ClassVar
 
-from services.attendance.outcomes import is_ours
+from services.attendance.outcomes import answered, is_ours
 from services.attendance.state import Session
 from services.attendance.stating import actor_of
 from shared.contracts.files import FileAttached, FileFact, FileKind, FileRemoved, FileState, Sha256
 from shared.contracts.model import Count, Id, Line, Request, members
 from shared.events.envelope import Heard, Reason, digest_of
 from shared.state.rows import FactRow, meta
-from shared.state.working import Answer, Derive, Working
+from shared.state.working import Derive, Working
 from shared.values import immutable
 
 ALREADY_ATTACHED, ALREADY_REMOVED = "AlreadyAttached", "AlreadyRemoved"
@@ -75,7 +75,7 @@ def on_attach(working: Working, heard: Heard[AttachFile]) -> None:
     """The same bytes are one file, however often they are sent: the first one stands, unless other rows of it are left to be decided."""
     body = heard.body
     session, known = working[Session].get(body.session_id), working[File].get(body.session_id, body.sha256)
-    if session is None or (body.meeting_id is not None and not _is_known(session, body.meeting_id)):
+    if session is None or (body.meeting_id is not None and session.meeting(body.meeting_id) is None):
         about = body.session_id if session is None else f"the meeting {body.meeting_id} of {body.session_id}"
         working.set_aside(heard, Reason.UNKNOWN_MEETING, f"nothing is known of {about}")
     elif known is not None and not is_ours(working, known):
@@ -100,10 +100,6 @@ def on_removal(working: Working, heard: Heard[RemoveFile]) -> None:
         fields = {name: getattr(known, name) for name in FileState.model_fields if hasattr(known, name)}
         fields |= _asked(working, heard) | {"note": heard.body.note, "undecided": 0, "decided_at": working.now}
         working.say(FileRemoved(**fields), cause=heard)
-
-
-def _is_known(session: Session, meeting_id: str) -> bool:
-    return session.meeting(meeting_id) is not None
 
 
 def _asked(working: Working, heard: Heard[Any]) -> dict[str, Any]:
@@ -136,11 +132,7 @@ def file_of(heard: Heard[FileFact]) -> File:
 
 def derive_answer(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
     """Which fact answered whoever asked for it."""
-    body = heard.body
-    if body.request_source and body.request_id:
-        asked = RemoveFile.asks_for if isinstance(body, FileRemoved) else AttachFile.asks_for
-        fields = (heard.subject, asked, body.request_digest, type(body).__name__, 0, heard.event_id)
-        working[Answer].put(Answer(body.request_source, body.request_id, *fields))
+    answered(working, heard, lambda body: (RemoveFile if isinstance(body, FileRemoved) else AttachFile).asks_for)
 
 
 MAKE_FILES: dict[Any, Any] = dict.fromkeys(members(FileFact), file_of)

@@ -45,15 +45,8 @@ class Folder:
         sha256 = sha256_of(content)
         path = self._path(session_id, sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as half:
-            try:
-                half.write(content)
-                half.flush()
-                os.fsync(half.fileno())
-                Path(half.name).replace(path)
-            except BaseException:
-                Path(half.name).unlink(missing_ok=True)
-                raise
+        if self.get(session_id, sha256) is None:
+            _write(path, content)
         where = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(where)
@@ -76,3 +69,15 @@ class Folder:
         """Made of both: an id may hold dots, and what is taken away from one session stays at another."""
         name = sha256_of(f"{session_id}/{sha256}".encode())
         return self.root / name[:2] / name
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it under this name, or nothing."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as half:
+        try:
+            half.write(content)
+            half.flush()
+            os.fsync(half.fileno())
+            Path(half.name).replace(path)
+        finally:  # Once it has its name, there is none of this one.
+            Path(half.name).unlink(missing_ok=True)

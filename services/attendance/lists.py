@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import Any
 
 from services.attendance.certificates import CertificateRules
+from services.attendance.outcomes import answered
 from services.attendance.rooms import RoomRules
 from services.attendance.state import NUMBERS, MeetingList, Record, Session, SessionSaid
 from services.attendance.subjects import list_subject
@@ -18,7 +19,7 @@ from shared.contracts.model import Id, Request
 from shared.contracts.planner import Meeting
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow
-from shared.state.working import Answer, Derive, Due, Working
+from shared.state.working import Derive, Due, Working
 from shared.values import immutable
 
 LIST = "list"
@@ -123,11 +124,7 @@ DERIVE: dict[type[FactRow], Derive] = dict.fromkeys((Session, MeetingList), deri
 
 def derive_answer(working: Working, heard: Heard[Any]) -> None:
     """Which fact answered a scan, a mark, or whoever asked for a list to be closed or opened."""
-    body = heard.body
-    source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
-    if source and request_id:
-        fields = (heard.subject, _asked_for(body), body.request_digest, type(body).__name__, 0, heard.event_id)
-        working[Answer].put(Answer(source, request_id, *fields))
+    answered(working, heard, _asked_for)
 
 
 def _asked_for(body: Any) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
 
 from shared.contracts.attendance import AttendanceState
-from shared.events.envelope import Reason
+from shared.events.envelope import Heard, Reason
 from shared.state.rows import FactRow
-from shared.state.working import Working
+from shared.state.working import Answer, Working
 from shared.values import immutable
 
 
@@ -34,6 +36,15 @@ class Unchanged:
     outcome: str
     event_id: str
     """Of the fact by which it is so."""
+
+
+def answered(working: Working, heard: Heard[Any], asked_for: Callable[[Any], str]) -> None:
+    """Keeps which fact answered a request, if it names one. `asked_for`: what such a fact answers."""
+    body = heard.body
+    source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
+    if source and request_id:
+        fields = (heard.subject, asked_for(body), body.request_digest, type(body).__name__, 0, heard.event_id)
+        working[Answer].put(Answer(source, request_id, *fields))
 
 
 def is_ours(working: Working, row: FactRow) -> bool:

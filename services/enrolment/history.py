@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -18,7 +18,6 @@ from shared.contracts.model import Event, members
 from shared.contracts.planner import SessionFact
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
-from shared.state.ownership import Verdict, compare
 from shared.state.rows import FactRow, Row, meta
 from shared.state.working import Held, Remember, Working
 from shared.values import immutable
@@ -29,7 +28,8 @@ class Told(FactRow):
     """What somebody else said once of a session, a place, a town, a team or a person: how it stands today does not say what was known
     when something was decided."""
 
-    KEY: ClassVar = ("subject", "source", "version")
+    KEY: ClassVar = ("subject", "source", "version", "heard_at", "event_id")
+    """A writer may say two things under one version: the later counts from then on, and what was known until then was the other."""
 
     subject: str
     about: str
@@ -39,6 +39,16 @@ class Told(FactRow):
     """As the contract names it; of a person nothing but that they are known, or erased."""
     said_at: dt.datetime = field(compare=False)
     """As its writer has it: said again it may be another moment."""
+    offset: int = field(compare=False)
+    """Where it stands in its stream: several may have been appended in one millisecond."""
+
+    def place_in_log(self) -> tuple[dt.datetime, int]:
+        return self.heard_at, self.offset
+
+    def repeats(self, before: Told) -> bool:
+        """Whether it is nothing new after that one: it says the same, or something else under one id."""
+        again = replace(before, event_id=self.event_id, heard_at=self.heard_at)
+        return again == self or before.event_id == self.event_id
 
 
 _KINDS: tuple[type[Event], ...] = (
@@ -56,10 +66,11 @@ _NAMELESS = (PersonRegistered, PersonErased)
 def told_of(heard: Heard[Any]) -> Told:
     body = heard.body
     said = "{}" if isinstance(body, _NAMELESS) else body.model_dump_json(include=set(type(body).model_fields))
-    return Told(*meta(heard), heard.subject, _about(body), heard.type, said, heard.stated_at)
+    return Told(*meta(heard), heard.subject, _about(body), heard.type, said, heard.stated_at, heard.offset)
 
 
-def key_of_told(heard: Heard[Any]) -> tuple[str, str, int]:
+def version_of(heard: Heard[Any]) -> tuple[str, str, int]:
+    """What was said under one version is compared with one another."""
     return heard.subject, heard.source, heard.version
 
 
@@ -79,12 +90,20 @@ def _about(body: Any) -> str:
 
 
 def _remember(working: Working, row: FactRow, heard: Heard[Any]) -> None:
-    """Keeps what others said, in whatever order it is heard."""
-    if is_kept(heard, working.source):
-        told, rows = told_of(heard), working[Told]
-        old = rows.get(*rows.key(told))
-        if old is None or compare(old, told) is Verdict.NEWER:
-            rows.put(told)
+    """Keeps what others said, in whatever order it is heard: of what was repeated the first in the log."""
+    if not is_kept(heard, working.source):
+        return
+    told, rows = told_of(heard), working[Told]
+    said = rows.where("subject", told.subject, source=told.source, version=told.version)
+    before = max(
+        (one for one in said if one.place_in_log() <= told.place_in_log()), key=Told.place_in_log, default=None
+    )
+    if before is not None and told.repeats(before):
+        return
+    after = min((one for one in said if one.place_in_log() > told.place_in_log()), key=Told.place_in_log, default=None)
+    if after is not None and after.repeats(told):
+        rows.remove(*rows.key(after))
+    rows.put(told)
 
 
 REMEMBER: dict[type[Event], Remember] = dict.fromkeys(_KINDS, _remember)

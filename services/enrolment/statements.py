@@ -33,7 +33,7 @@ def that_held(told: Iterable[Told], handovers: Iterable[Handover], at: dt.dateti
     by_then = [one for one in handovers if one.said_at <= at]
     newest: dict[str, Told] = {}
     found = []
-    for one in sorted({*told}, key=lambda one: (one.heard_at, one.version, one.event_id)):
+    for one in sorted({*told}, key=lambda one: (*one.place_in_log(), one.version, one.event_id)):
         if one.heard_at <= at and _is_news(newest.get(one.subject), one, by_then):
             newest[one.subject] = one
             found.append(one)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.enrolment.calling import calls_towns
 from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
 from services.enrolment.handlers import OF_TOWNS
-from services.enrolment.history import Told, is_kept, key_of_told
+from services.enrolment.history import Told, is_kept, version_of
 from services.enrolment.moments import OFFER_ENDS
 from services.enrolment.named import named_by
 from services.enrolment.nominating import nomination_id
@@ -58,7 +58,7 @@ from shared.contracts.office import CorrectionRequested
 from shared.contracts.planner import SessionFact, SessionKind
 from shared.contracts.portal import PeopleNominated
 from shared.events.envelope import Heard
-from shared.postgres.database import any_of
+from shared.postgres.database import any_of, unnested
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
@@ -133,6 +133,9 @@ _PEOPLE = sa.select(PERSON).where(
 )
 _MERGED = sa.select(MERGED)
 _ALL_TOWNS = sa.select(TOWN)
+_VERSION = ("subject", "source", "version")
+_said = unnested(TOLD, _VERSION)
+_TOLD = sa.select(TOLD).join(_said, sa.and_(*(TOLD.c[name] == _said.c[name] for name in _VERSION)))
 _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 
 
@@ -341,12 +344,9 @@ async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
     """The moments that the facts set, move or take back, the numbers of arrival, who has gone into whom, and what was told of the same
     before."""
     reads.rows(working[Merged], _MERGED, NONE, EVERY_ROW)
-    reads.by_key(
-        working[Told],
-        TOLD,
-        {key_of_told(one) for one in inputs if isinstance(one, Heard) and is_kept(one, SOURCE)},
-        seldom=True,
-    )
+    if said := sorted({version_of(one) for one in inputs if isinstance(one, Heard) and is_kept(one, SOURCE)}):
+        versions = dict(zip((f"told_{name}" for name in _VERSION), map(list, zip(*said, strict=True)), strict=True))
+        reads.rows(working[Told], _TOLD, versions, Loaded(_VERSION, frozenset(said)), seldom=True)
     due, lines, looked_at = set[tuple[str, str]](), set[tuple[str]](), set[str]()
     for one in inputs:
         if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):

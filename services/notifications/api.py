@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications import reading, store
+from services.notifications.acting import acting
 from services.notifications.answers import Notice, NotificationsBooks, SuppressedAddress
 from services.notifications.decisions import operator_says, release
 from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
@@ -18,8 +19,8 @@ from services.notifications.muting_api import muting_routes
 from services.notifications.settings import NotificationsSettings
 from services.notifications.writing import Writer
 from shared.contracts.model import ID_PATTERN, Id, Line
-from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
-from shared.process.runtime import EVERYTHING, Runtime
+from shared.problems import NO_SUCH_PATH, READ, WRITE, Kind, Problem
+from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import Operator, Page, Reader
 from shared.web.refusing import may_answer
@@ -97,24 +98,19 @@ def app_of(runtime: Runtime) -> FastAPI:
     async def settle_notice(notice_id: NoticeId, found: Found) -> Notice:
         """Ends the doubt about a notice, or gives a failed one another chance (`not_sent`: what it said is told anew). Said again, it
         changes nothing."""
-        if not runtime.own_heard.is_set():
-            raise Problem(TRY_AGAIN, "still hearing what this service said before")
-        async with runtime.decider.unit_of_work() as (connection, thought):
-            working = runtime.service.working(runtime.service.clock())
-            known = await store.load_settled(connection, working, notice_id)
+        async with acting(runtime) as act:
+            known = await store.load_settled(act.connection, act.working, notice_id)
             if known is None:
                 raise Problem(NO_SUCH_NOTICE, f"{notice_id} is not known or not settled yet", field="notice_id")
             if not _stands_so(known, found):
-                told = working[Told].get(known.recipient, known.about)
+                told = act.working[Told].get(known.recipient, known.about)
                 last = (told.notice_id, told.given_up_by) if told else ()
                 if known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED) or notice_id not in last:
                     raise Problem(NOTHING_TO_SETTLE, "the notice was sent, or a later one has told what is true")
-                if len(working[OpenNotice]):
+                if len(act.working[OpenNotice]):
                     raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same subject is on its way")
-                operator_says(working, known, sent=found.sent == "sent")
-                await runtime.decider.write(connection, working)
-                thought.add(working)
-                thought.has_news(EVERYTHING)  # What it is about may have been heard at any time.
+                operator_says(act.working, known, sent=found.sent == "sent")
+                await act.take_effect()
         async with runtime.engine.connect() as connection:
             return _there(await reading.notice(connection, notice_id), notice_id)
 
@@ -130,18 +126,13 @@ def app_of(runtime: Runtime) -> FastAPI:
     ) -> SuppressedAddress:
         """Lets mail to somebody's address through again: what they do not know is told. Another address of theirs needs no word. Said
         again, it changes nothing."""
-        if not runtime.own_heard.is_set():
-            raise Problem(TRY_AGAIN, "still hearing what this service said before")
-        async with runtime.decider.unit_of_work() as (connection, thought):
-            working = runtime.service.working(runtime.service.clock())
-            known = await store.load_suppression(connection, working, recipient)
+        async with acting(runtime) as act:
+            known = await store.load_suppression(act.connection, act.working, recipient)
             if known is None:
                 raise Problem(NO_SUCH_ADDRESS, f"no mail to {recipient} was held back", field="recipient")
             if known.holds:
-                release(working, known, by=actor.name, reason=asking.reason)
-                await runtime.decider.write(connection, working)
-                thought.add(working)
-                thought.has_news(EVERYTHING)
+                release(act.working, known, by=actor.name, reason=asking.reason)
+                await act.take_effect()
         return SuppressedAddress(
             recipient=recipient,
             is_held_back=False,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications import reading, store
+from services.notifications.acting import acting
 from services.notifications.answers import History, Mutes, Notice, PreviewedMail
 from services.notifications.decisions import repeat
 from services.notifications.kinds import Subject, subject_of
@@ -17,8 +18,8 @@ from services.notifications.settings import NotificationsSettings
 from services.notifications.writing import Writer
 from shared.contracts.model import ID_PATTERN, Line
 from shared.contracts.notifications import ABOUT_PATTERN
-from shared.problems import NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Kind, Problem
-from shared.process.runtime import EVERYTHING, Runtime
+from shared.problems import NO_SUCH_PATH, READ, WRITE, Kind, Problem
+from shared.process.runtime import Runtime
 from shared.web.asking import Office, Operator, Reader
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
@@ -104,27 +105,22 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
     async def repeat_notice(notice_id: NoticeId, asked: Repeating, actor: Annotated[Actor, Office]) -> Notice:
         """Has once more said what this mail told, if it is still true: one mail more, which says what is true now. Said again, it changes
         nothing; the mail that follows is another notice."""
-        if not runtime.own_heard.is_set():
-            raise Problem(TRY_AGAIN, "still hearing what this service said before")
-        async with runtime.decider.unit_of_work() as (connection, thought):
-            working = runtime.service.working(runtime.service.clock())
-            known = await store.load_settled(connection, working, notice_id)
+        async with acting(runtime) as act:
+            known = await store.load_settled(act.connection, act.working, notice_id)
             if known is None:
                 raise Problem(NO_SUCH_NOTICE, f"{notice_id} is not known or not settled yet", field="notice_id")
             if known.state != NoticeState.REPEATED:
-                told = working[Told].get(known.recipient, known.about)
+                told = act.working[Told].get(known.recipient, known.about)
                 if known.state != NoticeState.SENT or told is None or told.notice_id != notice_id:
                     raise Problem(NOTHING_TO_REPEAT, "it never left, or a later mail has told what is true")
-                if len(working[OpenNotice]):
+                if len(act.working[OpenNotice]):
                     raise Problem(NOTHING_TO_REPEAT, "a later mail about it is on its way")
-                repeat(working, known, by=actor.name, reason=asked.reason)
-                then = working[Told].get(known.recipient, known.about)
-                found = await store.look(connection, known.recipient, known.about, working.now, rules)
-                if found is None or found[2].difference(then, now=working.now) is None:
+                repeat(act.working, known, by=actor.name, reason=asked.reason)
+                then = act.working[Told].get(known.recipient, known.about)
+                found = await store.look(act.connection, known.recipient, known.about, act.working.now, rules)
+                if found is None or found[2].difference(then, now=act.working.now) is None:
                     raise Problem(NOTHING_TO_REPEAT, "nothing of it is true any more, or of use")
-                await runtime.decider.write(connection, working)
-                thought.add(working)
-                thought.has_news(EVERYTHING)  # What it is about may have been heard at any time.
+                await act.take_effect()
         async with runtime.engine.connect() as connection:
             return Notice(**(await reading.notice(connection, notice_id) or {}))
 

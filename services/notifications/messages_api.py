@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.notifications import reading, store
+from services.notifications.acting import acting
 from services.notifications.answers import PreviewedMessage, WrittenMessage
 from services.notifications.messages import Addressed, Writing, keep_text, message_id_of, write
 from services.notifications.previewing import previewed_message
@@ -16,8 +17,8 @@ from services.notifications.writing import Writer
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import TEXT_PATTERN, Id, Line, Moment
 from shared.contracts.notifications import Audience
-from shared.problems import CHANGED_SINCE, KEY_TAKEN, NOT_VALID, READ, TRY_AGAIN, WRITE, Kind, Problem
-from shared.process.runtime import EVERYTHING, Runtime
+from shared.problems import CHANGED_SINCE, KEY_TAKEN, NOT_VALID, READ, WRITE, Kind, Problem
+from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, Office, Page, Reader
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
@@ -118,23 +119,18 @@ def messages_routes(runtime: Runtime, writer: Writer) -> APIRouter:
         """Writes it to everybody who stands there now, each once, however often this arrives under the same key. Who joins later does not
         get it. Sent again under its key, it also brings back a text that was lost with a database."""
         writing = asked.writing()
-        if not runtime.own_heard.is_set():
-            raise Problem(TRY_AGAIN, "still hearing what this service said before")
         message_id = message_id_of(actor.name, idempotency_key or runtime.service.new_id())
-        async with runtime.decider.unit_of_work() as (connection, thought):
-            working = runtime.service.working(runtime.service.clock())
-            known = await store.load_message(connection, working, message_id)
+        async with acting(runtime) as act:
+            known = await store.load_message(act.connection, act.working, message_id)
             if known and known[0].request_digest != writing.digest:
                 raise Problem(KEY_TAKEN, "another message was written under this key", field="Idempotency-Key")
             if known:
-                keep_text(working, message_id, writing)
+                keep_text(act.working, message_id, writing)
             else:
-                found = await store.audience_of(connection, writing, working.now)
-                _as_previewed(asked, found, working.now)
-                write(working, message_id, writing, (one.person_id for one in found), by=actor.name)
-            await runtime.decider.write(connection, working)
-            thought.add(working)
-            thought.has_news(EVERYTHING)
+                found = await store.audience_of(act.connection, writing, act.working.now)
+                _as_previewed(asked, found, act.working.now)
+                write(act.working, message_id, writing, (one.person_id for one in found), by=actor.name)
+            await act.take_effect()
         async with runtime.engine.connect() as connection:
             (row,) = await reading.messages(connection, message_id=message_id, after="", limit=1)
         return WrittenMessage(**row)

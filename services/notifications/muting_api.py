@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications import reading, store
+from services.notifications.acting import acting
 from services.notifications.answers import Mutes
 from services.notifications.muting import NOTHING_SAID, say_muted
 from shared.contracts.model import ID_PATTERN, Line
 from shared.contracts.notifications import Mutable
-from shared.problems import CHANGED_SINCE, NO_SUCH_PATH, READ, TRY_AGAIN, WRITE, Problem
-from shared.process.runtime import EVERYTHING, Runtime
+from shared.problems import CHANGED_SINCE, NO_SUCH_PATH, READ, WRITE, Problem
+from shared.process.runtime import Runtime
 from shared.web.asking import IfMatch, Office, Page, Reader
 from shared.web.refusing import may_answer
 from shared.web.tokens import Actor
@@ -54,19 +55,14 @@ def muting_routes(runtime: Runtime) -> APIRouter:
     async def mute(recipient: Recipient, what: Muting, actor: Annotated[Actor, Office], if_match: IfMatch) -> Mutes:
         """Says for somebody which mails they do without; an empty list undoes it. The tag is that of `GET`: what they said themselves
         meanwhile is not overwritten. Said again, it changes nothing. Of whoever turned out to be somebody else it is said of those."""
-        if not runtime.own_heard.is_set():
-            raise Problem(TRY_AGAIN, "still hearing what this service said before")
-        async with runtime.decider.unit_of_work() as (connection, thought):
-            working = runtime.service.working(runtime.service.clock())
-            known, named = await store.load_mute(connection, working, recipient)
+        async with acting(runtime) as act:
+            known, named = await store.load_mute(act.connection, act.working, recipient)
             if {*(known.muted if known is not None else ())} != {*what.muted}:
                 tag = known.tag if known is not None else NOTHING_SAID
                 if if_match.strip('"') != tag:
                     raise Problem(CHANGED_SINCE, f"its tag is {tag} now", field="If-Match")
-                say_muted(working, named, what.muted, by=actor.name, reason=what.reason)
-                await runtime.decider.write(connection, working)
-                thought.add(working)
-                thought.has_news(EVERYTHING)  # What is wanted again may have been heard of at any time.
+                say_muted(act.working, named, what.muted, by=actor.name, reason=what.reason)
+                await act.take_effect()
         async with runtime.engine.connect() as connection:
             row = await reading.mute(connection, named)
         return Mutes.of(row) if row is not None else Mutes.none(named)

@@ -298,11 +298,14 @@ async def load_told(connection: AsyncConnection, working: Working, pairs: Iterab
     working[Told].loaded(rows_as(Told, found), Loaded(Told.KEY, wanted))
 
 
+_SETTLED = sa.select(NOTICE).where(NOTICE.c.notice_id == sa.bindparam("notice_id")).with_for_update()
+
+
 async def load_settled(connection: AsyncConnection, working: Working, notice_id: str) -> Notice | None:
-    """A notice with its outcome, and all that an operator's word about it may touch, locked."""
-    reads = Reads(connection)
-    reads.by_key(working[Notice], NOTICE, [(notice_id,)])
-    await reads.run()
+    """A notice with its outcome, and all that a word about it may touch, locked: the notice first, for whoever waits for the rest would
+    decide by what it was before."""
+    found = await connection.execute(_SETTLED, {"notice_id": notice_id})
+    working[Notice].loaded(rows_as(Notice, found), loaded_by("notice_id", [notice_id]))
     notice = working[Notice].get(notice_id)
     if notice is not None:
         pairs = [(notice.recipient, notice.about)]
@@ -314,6 +317,9 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
 
 # --- what comes back -----------------------------------------------------------------------
 
+_THEIR_LOCK = sa.select(
+    sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("recipient", type_=sa.Text), 0))
+)
 _INTO = sa.select(PERSON.c.merged_into).where(PERSON.c.person_id == sa.bindparam("person_id"))
 _IS_OPEN = sa.select(sa.exists().where(OPEN.c.notice_id == sa.bindparam("notice_id")))
 _CAME_BACK = (
@@ -341,7 +347,8 @@ async def load_returned(connection: AsyncConnection, working: Working, notice_id
 
 
 async def load_suppression(connection: AsyncConnection, working: Working, recipient: str) -> Suppression | None:
-    """What is held back of mail to somebody, locked."""
+    """What is held back of mail to somebody, locked; also if nothing is: two reports at once would each take itself for the first."""
+    await connection.execute(_THEIR_LOCK, {"recipient": recipient})
     reads = Reads(connection)
     reads.by_key(working[Suppression], SUPPRESSION, [(recipient,)])
     await reads.run()

@@ -63,13 +63,11 @@ class FetchSession:
         forgotten = ((tp.topic, tp.partition) for tp in known.keys() - asked.keys())
         return _by_topic(changed), _by_topic(forgotten)
 
-    def answered(self, response: Any) -> None:
-        """A broker that has forgotten the session says so, and one that has no room for it gives it no number."""
-        if response.API_VERSION < SESSIONS_SINCE or response.error_code or not response.session_id:
-            self.lost()
-        else:
+    def answered(self, response: Any, epoch: int) -> None:
+        """The fetch of this epoch was. A broker that has forgotten the session says so, and one that has no room for it gives it no number."""
+        if response.API_VERSION >= SESSIONS_SINCE and not response.error_code and response.session_id:
             self.id = response.session_id
-            self.epoch = self.epoch + 1 if self.epoch < _LAST_EPOCH else 1
+            self.epoch = epoch + 1 if epoch < _LAST_EPOCH else 1
 
     def lost(self) -> None:
         """Nobody knows what the broker knows."""
@@ -91,12 +89,10 @@ class InSessions:
             return await self._client.send(node_id, request, **how)
         session = self._sessions.setdefault(node_id, FetchSession())
         in_session = SessionFetchRequest(request, session)
-        try:
-            response = await self._client.send(node_id, in_session, **how)
-        except BaseException:  # Also of one that is cancelled nobody knows whether the broker has heard it.
-            session.lost()
-            raise
-        session.answered(response)
+        epoch = session.epoch
+        session.lost()  # Until there is an answer: also of one that is cancelled nobody knows whether the broker has heard it.
+        response = await self._client.send(node_id, in_session, **how)
+        session.answered(response, epoch)
         return response
 
 

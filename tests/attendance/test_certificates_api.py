@@ -41,7 +41,6 @@ from tests.attendance.building import (
     scheduled,
 )
 from tests.attendance.papers import codes_on, text_of
-from tests.databases import Databases
 
 BASE = "https://szkolenia.example.org"
 
@@ -85,8 +84,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(databases: Databases) -> AsyncIterator[Desk]:
-    url = await databases.migrated("attendance")
+async def desk(url: str) -> AsyncIterator[Desk]:
     engine = create_async_engine(url)
     text, row = tokens.new_token("office", ("read",), now=DURING)
     async with engine.begin() as connection:

@@ -34,7 +34,6 @@ from tests.attendance.building import (
     withdrawn,
 )
 from tests.attendance.door import Door, opened
-from tests.databases import Databases
 
 
 def merged(person: str = "old", into: str = "new", *, at: dt.datetime = LATER) -> Heard[Any]:
@@ -136,8 +135,8 @@ def test_two_places_of_one_human_are_one_when_the_list_closes() -> None:
     assert desk.mind[Record].get(SESSION, "day-1", "old") is None
 
 
-async def test_lists_reports_and_books_count_one_human_once(databases: Databases) -> None:
-    async with opened(await databases.migrated("attendance")) as door:
+async def test_lists_reports_and_books_count_one_human_once(url: str) -> None:
+    async with opened(url) as door:
         await door.runtime.decider.act(
             [heard(PersonRegistered(person_id="new", given_name="Ewa", family_name="Ćwik"), at=DURING)]
         )

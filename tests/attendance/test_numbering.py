@@ -24,15 +24,9 @@ from shared.outbox.journal import JOURNAL
 from shared.postgres.database import rows_as
 from shared.state.working import Due
 from tests.attendance.building import ARCHIVE, BEFORE, CLOSES, DURING, LATER, RULES, heard, scheduled
-from tests.databases import Databases
 
 PEOPLE = 3
 SESSIONS = [f"session-{number:02}" for number in range(16)]
-
-
-@pytest.fixture
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

@@ -97,8 +97,8 @@ class Books:
 
 
 @pytest.fixture
-async def books(databases: Databases) -> AsyncIterator[Books]:
-    engine = create_async_engine(await databases.migrated("attendance"))
+async def books(url: str) -> AsyncIterator[Books]:
+    engine = create_async_engine(url)
     yield Books(engine)
     await engine.dispose()
 

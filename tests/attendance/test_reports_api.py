@@ -27,7 +27,6 @@ from shared.process.runtime import Runtime
 from shared.web import tokens
 from shared.web.pages.kit import Office, Pages
 from tests.attendance.building import BEFORE, DURING, LATER, RULES, enrolled, heard, mark, scan, scheduled
-from tests.databases import Databases
 
 FIGURES = ("enrolled", "present", "late", "left_early", "absent", "excused", "without_place")
 
@@ -45,8 +44,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(databases: Databases) -> AsyncIterator[Desk]:
-    url = await databases.migrated("attendance")
+async def desk(url: str) -> AsyncIterator[Desk]:
     engine = create_async_engine(url)
     text, row = tokens.new_token("office", ("read",), now=DURING)
     async with engine.begin() as connection:

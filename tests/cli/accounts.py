@@ -29,6 +29,7 @@ def books() -> dict[str, Any]:
         "given_up",
         "withheld",
         "bounced",
+        "muted",
         "unreachable",
         "outcome_unknown",
         "untold",
@@ -39,7 +40,9 @@ def books() -> dict[str, Any]:
         "too_late",
         "calls_for_nobody",
     )
-    waiting = [f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment", "another_mail")]
+    waiting = [
+        f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment", "another_mail", "text")
+    ]
     notices = {
         "sent": {"confirmation": 5, "change": 1},
         "ambiguous_attempts": 0,

@@ -22,6 +22,7 @@ Books = dict[str, Any]
 TODAY = dt.date(2026, 11, 23)
 NOW = dt.datetime(2026, 11, 23, 9, 17, 41, tzinfo=dt.UTC)
 SCALES: tuple[Scale, ...] = ("full", "small")
+pytestmark = pytest.mark.long  # The whole programme is written, read and counted.
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,10 @@ from tests.databases import Databases
 
 @pytest.fixture
 async def database(databases: Databases) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(await databases.migrated("enrolment"))
-    yield engine
-    await engine.dispose()
+    async with databases.while_needed("enrolment") as url:
+        engine = create_async_engine(url)
+        yield engine
+        await engine.dispose()
 
 
 async def test_lists_stand_in_the_order_of_the_alphabet_and_the_waiting_list_in_its_own(database: AsyncEngine) -> None:

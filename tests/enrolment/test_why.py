@@ -470,6 +470,51 @@ def test_an_older_statement_that_comes_late_is_not_taken_for_what_held(office: O
     ]
 
 
+TWO_STATEMENTS = (session(capacity=5), session(capacity=1))
+
+
+def said_under_one_version(office: Office, *said: tuple[int, int]) -> None:
+    """Which of the two, and how many hours after noon it was appended; in the order in which they are heard."""
+    for which, hours in said:
+        office.versions["session/s"] = 0
+        office.mind.now = max(office.mind.now, NOON + hours * HOUR)
+        office.hear(TWO_STATEMENTS[which], at=NOON + hours * HOUR, event_id=f"{which} at {hours}")
+
+
+def kept(office: Office) -> list[tuple[str, dt.datetime]]:
+    return sorted((one.event_id, one.heard_at) for one in office.mind[Told] if one.subject == "session/s")
+
+
+def test_of_two_statements_under_one_version_each_is_what_was_known_in_its_time(office: Office) -> None:
+    said_under_one_version(office, (0, 0), (1, 2))
+    steps = [step.event_id for step in why(office, "anna").steps if step.what.startswith("session_")]
+    assert steps == ["0 at 0", "1 at 2"]
+    before = why(office, "anna", at=NOON + HOUR)
+    assert [step.event_id for step in before.steps if step.what.startswith("session_")] == ["0 at 0"]
+
+
+@pytest.mark.parametrize("again", [0, 1, 2])
+def test_what_is_heard_twice_leaves_what_was_said_under_its_version_as_it_was(office: Office, again: int) -> None:
+    said = (0, 0), (1, 1), (0, 2)
+    said_under_one_version(office, *said)
+    before = kept(office)
+    assert len(before) == len(said), "what was said again after something else is news"
+    said_under_one_version(office, said[again])
+    assert kept(office) == before
+
+
+@pytest.mark.parametrize("heard", [((0, 0), (0, 1)), ((0, 1), (0, 0))])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_of_what_was_said_twice_under_one_version_the_first_in_the_log_is_kept(
+    office: Office, heard: tuple[tuple[int, int], ...], is_late: bool
+) -> None:
+    if is_late:
+        office.versions["session/s"] = 1
+        office.hear(session(capacity=3), at=NOON + DAY, now=NOON + DAY, event_id="newer")
+    said_under_one_version(office, *heard)
+    assert kept(office) == [("0 at 0", NOON), *([("newer", NOON + DAY)] if is_late else [])]
+
+
 # --- as it was known then -------------------------------------------------------------------
 
 

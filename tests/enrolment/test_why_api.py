@@ -240,13 +240,15 @@ async def test_what_is_listed_of_a_session_that_is_not_known_is_not_there(here: 
 async def test_what_others_said_is_the_same_in_a_rebuild(world: Make) -> None:
     here = await world(SERVICE)
     town, anna, ahead = fresh("town"), fresh("anna"), fresh("session")
+    once, twice = (training(ahead, town, model=SessionRescheduled, capacity=capacity) for capacity in (3, 4))
     async with here.running():
         await here.publish(*programme(town, [anna], ahead))
-        await here.publish(message(training(ahead, town, model=SessionRescheduled, capacity=3), version=2))
+        for said in (once, twice, once, once):
+            await here.publish(message(said, version=2))
         await settled(here)
         async with here.engine.connect() as connection:
             kept = (await connection.execute(sa.select(TOLD).where(TOLD.c.about == f"session/{ahead}"))).all()
-        assert [row.version for row in sorted(kept, key=lambda row: row.version)] == [1, 2]
+        assert [row.version for row in sorted(kept, key=lambda row: row.version)] == [1, 2, 2, 2]
         report = await compare(SERVICE, here.settings)
     assert (report.different_rows, report.differences) == (0, [])
     assert report.rows["told"] >= 4

@@ -106,7 +106,10 @@ class Witness:
     )
     """What people said of themselves, when: that they will come, or will not; and whether the session lay ahead then."""
     brought: dict[tuple[str, str], dt.datetime] = field(default_factory=dict)
-    """When they wanted somebody who is in by it; when two turned out to be one who is in under either id."""
+    """When they wanted somebody who is in by it."""
+    joined: dict[tuple[str, str], list[tuple[int, dt.datetime]]] = field(default_factory=lambda: defaultdict(list))
+    """When two turned out to be one who is in under either id: as it was heard, and as it was said. What one of them had said of
+    themselves is of their own place alone; what is heard once they are one is the human's, under whichever id it was sent."""
     named: list[tuple[str, str, dt.datetime]] = field(default_factory=list)
     """Whom a town or the office wanted to be in a session, when."""
     asked: dict[str, Any] = field(default_factory=dict)
@@ -201,7 +204,8 @@ class Witness:
             case EnrolmentWithdrawn():
                 self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, fact.reason, None)
                 if fact.merged_into is not None:
-                    self._brought(fact, self.one_since(fact.person_id))
+                    said_at = max(self.one_since(fact.person_id), default=NEVER)
+                    self.joined[fact.session_id, fact.merged_into].append((self.numbers, said_at))
             case ParticipantEnrolled() | ParticipantWaitlisted() | PlaceOffered():
                 self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, None, None)
                 if fact.basis in ("office", "nomination") or fact.substitute_for is not None:
@@ -217,7 +221,7 @@ class Witness:
                 self.corrected[fact.session_id] = fact
 
     def _brought(self, fact: Any, moments: Iterable[dt.datetime]) -> None:
-        key = fact.session_id, getattr(fact, "merged_into", None) or fact.person_id
+        key = fact.session_id, fact.person_id
         self.brought[key] = max([*moments, self.brought.get(key, NEVER)])
 
     # --- what follows from it ---
@@ -340,8 +344,9 @@ class Witness:
         said = [one for one in self.words[session_id, person_id] if one[3] or one[0] < start]
         if not said:
             return False
-        at, _, comes, _ = max(said)
-        return not comes and self.brought.get((session_id, person_id), NEVER) < at
+        at, number, comes, _ = max(said)
+        is_of_both = all(number >= heard or at > said_at for heard, said_at in self.joined[session_id, person_id])
+        return not comes and is_of_both and self.brought.get((session_id, person_id), NEVER) < at
 
 
 @dataclass
@@ -634,6 +639,10 @@ def _got_otherwise(
     body, until = witness.sessions[session_id], witness.gives_until(session_id)
     moments = [getattr(one, "appended_at", None) or one.at]
     moments += [fact.asked_at for fact in said if isinstance(fact, PlaceState) and fact.request_id and fact.asked_at]
+    answers = (
+        fact for fact in said if isinstance(fact, NominationAnswered)
+    )  # One that was held counts from when it was sent.
+    moments += [witness.asked[fact.request_id].appended_at for fact in answers if fact.request_id in witness.asked]
     for person_id, stand in places.items():
         old = was.get(person_id)
         if stand is old:

@@ -94,7 +94,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
     journal = {entry.event_id for entry in await rows(here, JOURNAL, JOURNAL.c.key == session)}
     assert (len(journal), set(await how_often_said(here, session))) == (7, journal)
     consumers = (
-        (service_of(RULES), services.attendance.tables.PLACE),  # Its deciding lane.
+        (service_of(RULES), services.attendance.store.PLACE),  # Its deciding lane.
         (NOTIFICATIONS, services.notifications.tables.PLACE),
     )
     for service, table in consumers:

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from deploy.embedded.ports import choose_free
 from services.notifications import differences
+from services.notifications.ledger import Notice, told_after
 from services.notifications.listening import Listener
 from shared.deciding.transaction import Decider
 from shared.testing import eventually
-from tests.notifications.building import contact, open_notice, place, suppression
+from tests.notifications.building import contact, content, notice, open_notice, place, suppression
 from tests.notifications.office import SERVICE, Office
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_bounces import report, wild
@@ -173,3 +174,46 @@ async def test_the_office_lets_an_address_through(office: Office) -> None:
         assert office.server.mails == []
         await office.is_true(replace(row, holds=False, version=2))
         await settled_notices(office, 1)
+
+
+async def at_the_same_time(office: Office, lock: str, *reports: str) -> str:
+    """The reports are all under way before any of them can be written. Returns what was said about them."""
+
+    async def waiting() -> bool:
+        async with office.engine.connect() as connection:
+            query = (
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            )
+            return int((await connection.execute(sa.text(query))).scalar_one()) >= len(reports)
+
+    async with listening(office) as listener:
+        assert listener._ours is not None
+        async with office.engine.begin() as other:
+            await other.execute(sa.text(lock))
+            answers = [asyncio.create_task(answer(office, listener._ours.of(one))) for one in reports]
+            await eventually(waiting)
+        assert await asyncio.gather(*answers) == [250] * len(reports)
+    async with office.engine.connect() as connection:
+        said = await connection.execute(sa.text("select string_agg(type, ' ' order by type) from kept.journal"))
+        return str(said.scalar_one())
+
+
+def sent(number: int) -> Notice:
+    """To one mailbox, each about a place in another session."""
+    said = content().model_copy(update={"mailbox": "7c1e.5b0c7a1f"})
+    return notice(kind="confirmation", said=said, notice_id=f"notice-{number}", about=f"place/session-{number}")
+
+
+async def test_two_reports_about_one_mail_at_the_same_time_are_one(office: Office) -> None:
+    first = sent(1)
+    await office.is_true(first, told_after(None, first))
+    said = await at_the_same_time(office, "lock table projection.told in exclusive mode", "notice-1", "notice-1")
+    assert (said.count("NoticeBounced"), said.count("AddressSuppressed")) == (1, 1)
+
+
+async def test_two_mails_that_come_back_at_the_same_time_hold_the_address_back_once(office: Office) -> None:
+    both = sent(1), sent(2)
+    await office.is_true(*both, *(told_after(None, one) for one in both))
+    lock = "lock table projection.suppression in share mode"
+    said = await at_the_same_time(office, lock, "notice-1", "notice-2")
+    assert (said.count("NoticeBounced"), said.count("AddressSuppressed")) == (2, 1)

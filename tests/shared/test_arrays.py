@@ -23,11 +23,11 @@ from tests.databases import Databases
 @pytest.fixture
 async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """As a service connects."""
-    url = await databases.migrated("enrolment")
-    engine = connect(url, pool_size=1, statement_timeout_ms=10_000, application="test")
-    async with engine.connect() as connected:
-        yield connected
-    await engine.dispose()
+    async with databases.while_needed("enrolment") as url:
+        engine = connect(url, pool_size=1, statement_timeout_ms=10_000, application="test")
+        async with engine.connect() as connected:
+            yield connected
+        await engine.dispose()
 
 
 async def there_and_back(connection: AsyncConnection, kind: sa.types.TypeEngine[Any], sent: list[Any]) -> list[Any]:

@@ -20,7 +20,7 @@ _HERE = Path(__file__).parent
 
 @functools.cache
 def _template(language: Language) -> Any:
-    made = environment(language, [_HERE, KIT])
+    made = environment(language, (_HERE, KIT))
     made.globals["outcome"] = lambda body: outcome_after(body).value
     return made.get_template("why.html").module
 

@@ -11,12 +11,12 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from services.notifications import store
+from services.notifications.acting import acting
 from services.notifications.linking import OWN
 from services.notifications.muting import say_muted
 from services.notifications.tables import LINK_KEY
 from shared.contracts.notifications import Mutable
-from shared.problems import TRY_AGAIN, Problem
-from shared.process.runtime import EVERYTHING, Runtime
+from shared.process.runtime import Runtime
 from shared.web.links import Purpose, Refused, Rejection, Subscription
 from shared.web.opening import subscribed
 from shared.web.pages.kit import HEADERS, Pages, form_of
@@ -54,17 +54,12 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         return pages.again(request)
 
     async def say(link: Subscription, *, muted: bool) -> None:
-        if not runtime.own_heard.is_set():
-            raise Problem(TRY_AGAIN, "still hearing what this service said before")
-        async with runtime.decider.unit_of_work() as (connection, thought):
-            working = runtime.service.working(runtime.service.clock())
-            known, named = await store.load_mute(connection, working, link.recipient)
+        async with acting(runtime) as act:
+            known, named = await store.load_mute(act.connection, act.working, link.recipient)
             before = {*map(Mutable, known.muted)} if known is not None else set()
             what = {Mutable(link.what)}
-            if say_muted(working, named, before | what if muted else before - what):
-                await runtime.decider.write(connection, working)
-                thought.add(working)
-                thought.has_news(EVERYTHING)  # What is wanted again may have been heard of at any time.
+            if say_muted(act.working, named, before | what if muted else before - what):
+                await act.take_effect()
 
     def refused(request: Request, link: Rejection) -> Response:
         about, code = ("expired", 410) if link.why is Refused.EXPIRED else ("no_link", 404)

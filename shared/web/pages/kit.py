@@ -7,6 +7,7 @@ token.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import pkgutil
@@ -80,7 +81,7 @@ class Pages:
         self.office = office
         folders = [Path(folder) for folder in self.package.__path__]
         self._assets = _assets(folders, assets)
-        self._environments = {language: environment(language, [*folders, KIT]) for language in Language}
+        self._environments = {language: environment(language, (*folders, KIT)) for language in Language}
 
     def add_to(self, app: FastAPI, runtime: Runtime) -> None:
         """Every page of the package, and what they load."""
@@ -183,10 +184,11 @@ class Pages:
         return PageRoute
 
 
-def environment(language: Language, folders: list[Path]) -> Environment:
-    """Templates of these folders that speak the language."""
+@functools.cache
+def environment(language: Language, folders: tuple[Path, ...]) -> Environment:
+    """Templates of these folders that speak the language: the same one whoever asks, for each compiles what it renders."""
     environment = Environment(
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader(list(folders)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

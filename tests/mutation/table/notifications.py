@@ -115,7 +115,7 @@ MUTATIONS = (
     Mutation(
         "what is not true is not said once more",
         "services/notifications/ledger_api.py",
-        "if found is None or found[2].difference(then, now=working.now) is None:",
+        "if found is None or found[2].difference(then, now=act.working.now) is None:",
         "if found is None:",
         ("tests/notifications/test_ledger.py::test_what_never_left_or_is_not_true_is_not_said_once_more[not true]",),
     ),
@@ -779,5 +779,21 @@ MUTATIONS = (
         "        kind.about == due.c.about,",
         "        sa.true(),",
         ("tests/notifications/test_towns.py::test_whoever_coordinates_two_towns_is_told_of_each",),
+    ),
+    Mutation(
+        "a notice is locked before a report about it is judged",
+        "services/notifications/store.py",
+        'NOTICE.c.notice_id == sa.bindparam("notice_id")).with_for_update()',
+        'NOTICE.c.notice_id == sa.bindparam("notice_id"))',
+        ("tests/notifications/test_listening.py::test_two_reports_about_one_mail_at_the_same_time_are_one",),
+    ),
+    Mutation(
+        "reports about one mailbox come one after the other",
+        "services/notifications/store.py",
+        '    await connection.execute(_THEIR_LOCK, {"recipient": recipient})',
+        "    pass",
+        (
+            "tests/notifications/test_listening.py::test_two_mails_that_come_back_at_the_same_time_hold_the_address_back_once",
+        ),
     ),
 )

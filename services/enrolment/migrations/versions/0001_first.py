@@ -265,7 +265,8 @@ CREATE TABLE projection.told (
     type TEXT NOT NULL,
     body TEXT NOT NULL,
     said_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT told_key PRIMARY KEY (subject, source, version)
+    "offset" BIGINT NOT NULL,
+    CONSTRAINT told_key PRIMARY KEY (subject, source, version, heard_at, event_id)
 );
 
 CREATE INDEX told_about ON projection.told (about);
