@@ -166,7 +166,7 @@ async def test_lists_reports_and_books_count_one_human_once(url: str) -> None:
 
 @pytest.mark.parametrize("said_first", [0, 1])
 async def test_of_a_circle_lists_reports_and_books_name_who_stays_as_whoever_decides_does(
-    databases: Databases, said_first: int
+    url: str, said_first: int
 ) -> None:
     """That word is void which was said last, whichever is heard first. The third id went into the circle."""
     circle = [("new", "old"), ("old", "new")]
@@ -174,7 +174,7 @@ async def test_of_a_circle_lists_reports_and_books_name_who_stays_as_whoever_dec
         merged(*pair, at=DURING + dt.timedelta(minutes=number != said_first)) for number, pair in enumerate(circle)
     ]
     stays = circle[1 - said_first][0]
-    async with opened(await databases.migrated("attendance")) as door:
+    async with opened(url) as door:
         await door.runtime.decider.act([scheduled(), enrolled("old"), enrolled("third"), scan("old"), scan("third")])
         for one in (*words, merged("third", "old", at=DURING)):
             await door.runtime.decider.act([one])
