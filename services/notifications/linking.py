@@ -69,10 +69,12 @@ class Links:
         until = max(meeting.ends_at for meeting in mail.meetings) + LINK_LIVES
         return self._leads_to(ENROLMENT, Purpose.PLACE, "place", mail, person_id, until)
 
-    def ticket(self, mail: PlaceMail, person_id: str) -> str:
-        """What lets this person in at the door of this session."""
+    def ticket(self, mail: PlaceMail, person_id: str) -> tuple[str, str]:
+        """What lets this person in at the door of this session, and the page where they say by it and the code of the room's screen that
+        they are there."""
         until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES
-        return self._signer(ATTENDANCE).ticket(Ticket(ATTENDANCE, person_id, mail.session_id, until))
+        ticket = self._signer(ATTENDANCE).ticket(Ticket(ATTENDANCE, person_id, mail.session_id, until))
+        return ticket, f"{self._base_url}/{ATTENDANCE}/check-in/{ticket}"
 
     def to_lists(self, mail: PlaceMail | BriefMail, person_id: str) -> str:
         """Where this trainer keeps the lists of this session. From when until when, the page itself says, by the days as they are then:

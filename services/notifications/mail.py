@@ -25,6 +25,7 @@ from services.notifications.mime import (
     GIVEN_NAME,
     ITS_PICTURE,
     MUTE_PAGE,
+    THEIR_CHECK_IN,
     THEIR_PAGE,
     THEIR_TICKET,
     deliverable,
@@ -46,7 +47,7 @@ from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
-_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE)}
+_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN)}
 
 
 @immutable
@@ -65,8 +66,8 @@ class Prepared:
     files: tuple[Layout, ...]
     page_of: Callable[[str], str] | None
     """The address of a person's own page; None: the mail leads to none."""
-    ticket_of: Callable[[str], str] | None = None
-    """A person's own ticket; None: the mail carries none."""
+    ticket_of: Callable[[str], tuple[str, str]] | None = None
+    """A person's own ticket, and where they check in with it; None: the mail carries none."""
     mute_of: Callable[[str], str] | None = None
     """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
 
@@ -99,7 +100,7 @@ class Renderer:
         organiser_name: str,
         base_url: str | None = None,
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
-        ticket_of: Callable[[PlaceMail, str], str] | None = None,
+        ticket_of: Callable[[PlaceMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
@@ -134,6 +135,7 @@ class Renderer:
         shown = sheet.shown | {
             "their_page": THEIR_PAGE if page_of else None,
             "ticket": THEIR_TICKET if ticket_of else None,
+            "check_in": THEIR_CHECK_IN if ticket_of else None,
             "picture": PICTURE,
             "mute_page": None,
         }
@@ -195,8 +197,8 @@ class Renderer:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
         picture, picture_id = "", f"ticket.{letter.message_id[1:-1]}"
         if prepared.ticket_of is not None:
-            ticket = prepared.ticket_of(recipient.person_id)
-            names |= {THEIR_TICKET: ticket, ITS_PICTURE: picture_id}
+            ticket, check_in = prepared.ticket_of(recipient.person_id)
+            names |= {THEIR_TICKET: ticket, ITS_PICTURE: picture_id, THEIR_CHECK_IN: check_in}
             picture = in_base64(pictured(ticket))
         mute = prepared.mute_of(recipient.person_id) if prepared.mute_of is not None else None
         if mute is not None:

@@ -166,7 +166,8 @@ async def test_a_ticket_lets_its_reader_in_at_the_door_of_their_session_and_open
     await links.all_ready()
     (key,) = (one for one in await stated(engine) if one["audience"] == ATTENDANCE)
     known = VerifyingKey(key["key_id"], key["audience"], key["public_key"], NOON + TICKET_LIVES * 3)
-    token = links.ticket(session_mail(), "person-1")
+    token, page = links.ticket(session_mail(), "person-1")
+    assert page == f"{BASE}/attendance/check-in/{token}"
     ticket = read_ticket(token, audience=ATTENDANCE, key=known, now=NOON)
     assert isinstance(ticket, Ticket) and (ticket.person_id, ticket.session_id) == ("person-1", "session-0001")
     assert ticket.until == (FIRST.ends_at + TICKET_LIVES)

@@ -19,6 +19,8 @@ from tests.notifications.mails import LETTER, ZANETA, body, cancellation, change
 
 TICKET = ".".join(["eyJhbGciOiJFZERTQSIsImtpZCI6ImtleS0xIn0", "x-_" * 60, "y" * 86])
 
+CHECK_IN = "https://rollcall.example.org/attendance/check-in/"
+
 
 def written(mail: Any, **more: Any) -> EmailMessage:
     office = {"sender_name": "Biuro", "organiser": "biuro@rollcall.example.org", "organiser_name": "Biuro"}
@@ -28,7 +30,10 @@ def written(mail: Any, **more: Any) -> EmailMessage:
 
 
 def with_ticket(mail: Any) -> EmailMessage:
-    return written(mail, ticket_of=lambda place, person_id: f"{TICKET}{person_id[-1]}")
+    def ticket_of(place: Any, person_id: str) -> tuple[str, str]:
+        return f"{TICKET}{person_id[-1]}", f"{CHECK_IN}{TICKET}{person_id[-1]}"
+
+    return written(mail, ticket_of=ticket_of)
 
 
 def pixels_of(png: bytes) -> memoryview:
@@ -80,6 +85,14 @@ def test_nothing_of_a_mail_is_fetched_from_anywhere() -> None:
 def test_the_plain_text_has_the_ticket_as_letters(language: Language, words: str) -> None:
     plain = body(with_ticket(session_mail(language=language)), "plain").replace("\r\n", "\n")
     assert f"\n{words}\n" in plain and f"  {TICKET}1\n" in plain
+
+
+@pytest.mark.parametrize(("language", "words"), [(Language.PL, "sześć cyfr"), (Language.EN, "six digits")])
+def test_it_leads_to_where_one_checks_in_by_the_code_of_the_room(language: Language, words: str) -> None:
+    message = with_ticket(session_mail(language=language))
+    page = f"{CHECK_IN}{TICKET}1"
+    assert f'href="{page}"' in body(message, "html") and words in body(message, "html")
+    assert f"  {page}\n" in body(message, "plain").replace("\r\n", "\n")
 
 
 def test_a_change_carries_it_as_well_so_that_the_last_mail_is_enough_at_the_door() -> None:

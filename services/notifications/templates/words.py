@@ -140,6 +140,8 @@ class TicketWords(BaseModel):
     """What the picture shows, for whoever has the mail read to them."""
     code: str
     """The same as a text, in a mail without pictures."""
+    check_in: str
+    """What leads to the page where one types the code of the room."""
 
 
 class Words(BaseModel):
