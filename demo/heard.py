@@ -201,8 +201,8 @@ class Heard:
                 body=fact["data"],
                 cancelled=kind_of(fact) == "SessionCancelled",
                 only_ever_cancelled=self.kinds_of["programme.sessions", fact["subject"]] == {"SessionCancelled"},
-                begins=min(_instant(meeting["starts_local"], meeting["zone"]) for meeting in fact["data"]["meetings"]),
-                ends=max(_instant(meeting["ends_local"], meeting["zone"]) for meeting in fact["data"]["meetings"]),
+                begins=min(instant(meeting["starts_local"], meeting["zone"]) for meeting in fact["data"]["meetings"]),
+                ends=max(instant(meeting["ends_local"], meeting["zone"]) for meeting in fact["data"]["meetings"]),
             )
             for fact in self.facts("programme.sessions")
         }
@@ -218,5 +218,5 @@ def kind_of(line: Line) -> str:
     return str(line["type"]).split(".")[1]
 
 
-def _instant(wall: str, zone: str) -> dt.datetime:
+def instant(wall: str, zone: str) -> dt.datetime:
     return dt.datetime.fromisoformat(wall).replace(tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)

@@ -14,6 +14,7 @@ from typing import Any
 
 from demo.heard import STREAM_OF, Heard, Line, Member, Session, Unpredictable, kind_of
 from demo.replay import Tally, refuse_overlaps, replay
+from demo.thanked import told_of_attendance
 
 Books = dict[str, Any]
 
@@ -219,7 +220,7 @@ def _attendance(heard: Heard, filled: dict[str, Session]) -> Books:
 
 
 def _told(heard: Heard, filled: dict[str, Session], tally: Tally) -> Books:
-    """Who must finally know of a place, of an offer, that they wait or that they were refused: everyone of these who has an address.
+    """Who must finally know of a place, of an offer, that they wait, were refused, certified or missed: everyone of these who has an address.
 
     `people` names those with a place, for trainings without a waiting list; where there is one, who has the places depends on who was
     heard first, and only the number is known, but of trainings with terms of their own. Trainings that had begun when the demo was
@@ -262,6 +263,7 @@ def _told(heard: Heard, filled: dict[str, Session], tally: Tally) -> Books:
         "at_risk": tally.at_risk,
         "call": tally.told["call"],
         "nomination_answered": tally.told["nomination_answered"],
+        **told_of_attendance(heard, filled),
         "without_address": without_address,
         "people": people,
     }

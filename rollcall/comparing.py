@@ -35,6 +35,8 @@ COUNTED = {
     "at_risk": "trainings of which the office knows that too few confirmed",
     "call": "coordinators called to nominate",
     "nomination_answered": "coordinators told what became of those they named",
+    "certificate": "people told of their certificate",
+    "missed": "people told that they were missed",
 }
 """Kinds of mail of which it is determined who is told and of what: counted by recipient and subject. The oracle's `told` names them so."""
 

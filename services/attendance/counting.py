@@ -137,6 +137,7 @@ _PERSON_THEN = sa.select(
     PERSON.c.person_id,
     PERSON.c.given_name,
     PERSON.c.family_name,
+    PERSON.c.heard_at,
     sa.case((PERSON.c.heard_at <= AS_OF, PERSON.c.merged_into)).label("merged_into"),
 ).subquery("person_then")
 _HUMANS = {then: survivors_of(cast(sa.Table, table)) for then, table in ((False, PERSON), (True, _PERSON_THEN))}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import field
 from typing import Any
 
 from services.attendance.certificates import CertificateRules
 from services.attendance.outcomes import answered
 from services.attendance.rooms import RoomRules
-from services.attendance.state import NUMBERS, MeetingList, Record, Session
+from services.attendance.state import NUMBERS, MeetingList, Record, Session, SessionSaid
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import AttendanceCorrected, AttendanceListClosed, AttendanceListReopened
 from shared.contracts.checkin import CheckInScanned
@@ -141,22 +141,51 @@ def _asked_for(body: Any) -> str:
 
 
 def _derive_due(working: Working, session: Session, meeting_id: str) -> None:
-    """A list closes by itself if its meeting takes place, is no history, and nobody has closed it.
+    """When a list closes by itself, if nobody has closed it: by all that was said of its session and the list as it stands, never by what
+    was due before. Or a rebuild, which hears both in another order, would come to another moment."""
+    subject = list_subject(session.session_id, meeting_id)
+    found = working[MeetingList].get(session.session_id, meeting_id)
+    closed = found is not None and not found.is_open
+    at = None if closed else closes_by_itself(_as_heard(working, session), meeting_id, found, rules_of(working))
+    if at is None:
+        working[Due].remove(LIST, subject)
+    else:
+        working[Due].put(Due(LIST, subject, at))
+
+
+def closes_by_itself(
+    said: Iterable[Session], meeting_id: str, found: MeetingList | None, rules: ListRules
+) -> dt.datetime | None:
+    """When an open list, as it was found, closes, given what was said of its session in the order in which it was heard. None: the meeting is history, or
+    does not take place.
 
     What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided:
     unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place.
     """
-    rules, subject = rules_of(working), list_subject(session.session_id, meeting_id)
-    due, meeting = working[Due].get(LIST, subject), session.meeting(meeting_id)
-    begins = meeting.starts_at if meeting is not None else None
-    if due is not None and session.heard_at > due.at and (begins is None or due.at >= begins):
-        return
-    found = working[MeetingList].get(session.session_id, meeting_id)
-    closed = found is not None and not found.is_open
-    if meeting is None or not session.state.takes_place or closed or rules.is_history(meeting):
-        working[Due].remove(LIST, subject)
-    else:
-        working[Due].put(Due(LIST, subject, max(rules.closes_at(meeting), _open_until(found, rules))))
+    at: dt.datetime | None = None
+    for one in said:
+        meeting = one.meeting(meeting_id)
+        if at is not None and one.heard_at > at and (meeting is None or meeting.starts_at <= at):
+            continue
+        takes_place = meeting is not None and one.state.takes_place and not rules.is_history(meeting)
+        at = max(rules.closes_at(meeting), _open_until(found, rules)) if meeting and takes_place else None
+    return at
+
+
+def _as_heard(working: Working, session: Session) -> list[Session]:
+    """What was said of a session, in the order in which it was heard: no word that came when a newer one was known, none of whoever
+    spoke before its owner once the owner had."""
+    said: dict[tuple[str, int], Session] = {
+        (one.source, one.version): one for one in working[SessionSaid].where("session_id", session.session_id)
+    }
+    said[session.source, session.version] = session  # It is remembered when what follows from it has been derived.
+    newest: dict[str, int] = {}
+    heard: list[Session] = []
+    for one in sorted(said.values(), key=lambda one: (one.heard_at, one.version, one.source)):
+        if newest.get(one.source, -1) < one.version and (one.source == session.source or session.source not in newest):
+            newest[one.source] = one.version
+            heard.append(one)
+    return heard
 
 
 def _open_until(found: MeetingList | None, rules: ListRules) -> dt.datetime:

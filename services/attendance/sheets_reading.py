@@ -24,6 +24,7 @@ from shared.alphabet import by_name
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
+from shared.values import immutable
 
 Name = tuple[str | None, str | None]
 """The family's and the given one, as far as they are known."""
@@ -139,6 +140,30 @@ async def record(connection: AsyncConnection, session_id: str, meeting_id: str, 
     same = sa.and_(*(RECORD.c[name] == value for name, value in key.items()))
     found = rows_as(Record, await connection.execute(sa.select(RECORD).where(same)))
     return found[0] if found else None
+
+
+@immutable
+class Papers:
+    """What one person may print of one session."""
+
+    certificate: Certificate | None
+    """Their newest, valid or not."""
+    days: tuple[str, ...]
+    """The meetings that they came to."""
+
+
+async def is_erased(connection: AsyncConnection, person_id: str) -> bool:
+    said = await connection.execute(sa.select(PERSON.c.erased).where(PERSON.c.person_id == person_id))
+    return bool(said.scalar())
+
+
+async def papers(connection: AsyncConnection, session_id: str, person_id: str) -> Papers:
+    theirs = sa.and_(CERTIFICATE.c.session_id == session_id, CERTIFICATE.c.person_id == person_id)
+    issued = rows_as(Certificate, await connection.execute(sa.select(CERTIFICATE).where(theirs)))
+    newest = max(issued, key=lambda one: (one.is_valid, one.issued_on, one.series, one.serial), default=None)
+    of_them = sa.and_(RECORD.c.session_id == session_id, RECORD.c.person_id == person_id)
+    records = rows_as(Record, await connection.execute(sa.select(RECORD).where(of_them)))
+    return Papers(newest, tuple(one.meeting_id for one in records if one.state.came))
 
 
 async def _training(

@@ -98,7 +98,8 @@ RECORD = table_of(
     extra=[
         sa.CheckConstraint(
             "state not in ('present', 'late', 'left_early') or scanned_at is not null", name="record_came_since"
-        )
+        ),
+        sa.Index("record_person", "person_id"),  # Whoever turns out to be somebody else is looked up in all sessions.
     ],
 )
 RECORD_SAID = table_of(RecordSaid, "record_said", METADATA)
@@ -215,7 +216,7 @@ _SESSIONS_OF = sa.union(
 )
 _TOWNS_SAID = sa.select(TOWN_SAID).where(any_of(TOWN_SAID.c.city_id, "towns"))
 _NEEDS_SAID = sa.select(NEED_SAID).where(any_of(NEED_SAID.c.need_id, "needs"))
-_SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
+_SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "timed"))
 _SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
 _LISTS = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"))
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
@@ -235,7 +236,7 @@ class _Touched:
     woken: set[str] = field(default_factory=set)
     """Subjects: what held scans may be about that can be decided now."""
     timed: set[str] = field(default_factory=set)
-    """Sessions whose lists may close, or whose due moments may move."""
+    """Sessions whose lists may close, or whose due moments may move: those follow from all that was said of them."""
     counted: set[str] = field(default_factory=set)
     """Sessions whose lists are counted: everyone in them is needed."""
     placed: set[str] = field(default_factory=set)
@@ -247,8 +248,6 @@ class _Touched:
     """What is said of places: (session, person, source, version)"""
     recorded: set[tuple[str, str, str, str, int]] = field(default_factory=set)
     """What others say of who came: (session, meeting, person, source, version)"""
-    planned: set[tuple[str, str, int]] = field(default_factory=set)
-    """What is said of sessions: (session, source, version)"""
     topics: set[str] = field(default_factory=set)
     """Of sessions that are stated."""
     series: set[str] = field(default_factory=set)
@@ -319,11 +318,11 @@ def _touched(inputs: Inputs) -> _Touched:
                 ):
                     found.woken.add(session_subject(session_id))
                     found.topics.add(body.topic)
-                    found.planned.add((session_id, one.source, one.version))
                     for about in (found.timed, found.placed):
                         about.add(session_id)
                     found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
                 case AttendanceListClosed() | AttendanceListReopened():
+                    found.timed.add(session_id)
                     found.due.add((LIST, list_subject(session_id, body.meeting_id)))
                     if one.source != OURS:
                         found.placed.add(session_id)
@@ -411,12 +410,10 @@ async def _load_derived(reads: Reads, working: Working, touched: _Touched) -> No
     reads.rows(working[MeetingList], _LISTS, parameters, asked)
     reads.by_key(working[PlaceSaid], PLACE_SAID, touched.said)
     reads.by_key(working[RecordSaid], RECORD_SAID, touched.recorded)
-    reads.by_key(working[SessionSaid], SESSION_SAID, touched.planned)
+    if touched.timed:
+        its = loaded_by("session_id", touched.timed)
+        reads.rows(working[SessionSaid], _SESSIONS_SAID, {"timed": sorted(touched.timed)}, its)
     await reads.run()
-    if changing_hands := _changing_hands(working[Session], touched.planned):
-        its = loaded_by("session_id", changing_hands)
-        reads.rows(working[SessionSaid], _SESSIONS_SAID, {"sessions": sorted(changing_hands)}, its)
-        await reads.run()
     if changing_hands := _changing_hands(working[Place], touched.said):
         its = loaded_by("session_id", changing_hands)
         reads.rows(working[PlaceSaid], _SAID, {"sessions": sorted(changing_hands)}, its)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import reading, store
 from services.notifications.api import app_of
+from services.notifications.attended import Certificate, derive_certified
 from services.notifications.ledger import DERIVE
 from services.notifications.listening import Listener
 from services.notifications.sending import Sender
@@ -31,12 +32,12 @@ SERVICE = Service(
         "programme.cities",
         "programme.teams",
     ),
-    decisions=("programme.rules", "programme.sessions", "enrolment.events"),
+    decisions=("programme.rules", "programme.sessions", "enrolment.events", "attendance.events"),
     own=("notifications.events", "notifications.keys"),
     patience={"enrolment.events": 0.025},  # So that what many are told is planned, claimed and settled together.
     make=MAKE,
     tables=TABLES,
-    derive={**DERIVE, Answered: derive_nominated},
+    derive={**DERIVE, Answered: derive_nominated, Certificate: derive_certified},
     remember=REMEMBER,
     load=store.load,
     load_derived=store.load,

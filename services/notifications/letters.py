@@ -10,6 +10,7 @@ from shared.contracts.model import Language
 from shared.contracts.notifications import Says
 from shared.contracts.planner import Meeting, SessionKind
 from shared.values import immutable
+from shared.web.links import Purpose
 
 if TYPE_CHECKING:
     from services.notifications.kinds.sessions import Facts
@@ -75,6 +76,8 @@ class PlaceMail:
     is_ahead: bool = True
     asks_for_reply: bool = False
     """Whoever has the place is to say whether they come."""
+    leads_to: Purpose = Purpose.PLACE
+    """What its reader opens by its link."""
 
     @property
     def told(self) -> tuple[Arrangement, ...]:
@@ -125,6 +128,10 @@ class BriefMail:
     """The town that is written to, or of; the lead names it."""
     people: tuple[Named, ...] = ()
     """Those whom it is about, beside whoever reads it."""
+    leads_to: Purpose = Purpose.PLACE
+    """What its reader opens by its link, if it has one."""
+    named: tuple[tuple[str, str], ...] = ()
+    """What the lead names beside the town, such as the number of a certificate."""
 
     @classmethod
     def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:

@@ -16,7 +16,7 @@ from shared.contracts.notifications import Mutable
 from shared.deciding.transaction import Decider
 from shared.state.link_keys import LinkKey
 from shared.state.rows import loaded_by
-from shared.web.links import TICKET_LIVES, Link, Purpose, Signer, Subscription, arrangement, new_key
+from shared.web.links import TICKET_LIVES, Link, Purpose, Signer, Subscription, Ticket, arrangement, new_key
 
 ENROLMENT = "enrolment"
 """The service that shows a place: the audience of the links to it, and its path at the origin."""
@@ -41,8 +41,13 @@ class Links:
     def lead_somewhere(self) -> bool:
         return self._base_url is not None
 
+    async def all_ready(self) -> None:
+        """Returns once there is a key that signs now for each audience. Asked before mails are rendered, outside of any transaction."""
+        for audience in (ENROLMENT, ATTENDANCE):
+            await self.ready(audience)
+
     async def ready(self, audience: str = ENROLMENT) -> None:
-        """Returns once there is a key that signs now for this audience. Asked before mails are rendered, outside of any transaction."""
+        """The same for one audience."""
         if not self.lead_somewhere:
             return
         now = self._decider.service.clock()
@@ -55,9 +60,21 @@ class Links:
             )
 
     def of(self, mail: PlaceMail | BriefMail, person_id: str) -> str:
-        """Where this person sees their place in this session, and what can be done about it."""
+        """Where this person sees what the mail leads to, and what can be done about it."""
+        if mail.leads_to is Purpose.LISTS:
+            return self.to_lists(mail, person_id)
+        if mail.leads_to is Purpose.PAPERS:
+            until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES
+            return self._leads_to(ATTENDANCE, Purpose.PAPERS, "papers", mail, person_id, until)
         until = max(meeting.ends_at for meeting in mail.meetings) + LINK_LIVES
         return self._leads_to(ENROLMENT, Purpose.PLACE, "place", mail, person_id, until)
+
+    def ticket(self, mail: PlaceMail, person_id: str) -> tuple[str, str]:
+        """What lets this person in at the door of this session, and the page where they say by it and the code of the room's screen that
+        they are there."""
+        until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES
+        ticket = self._signer(ATTENDANCE).ticket(Ticket(ATTENDANCE, person_id, mail.session_id, until))
+        return ticket, f"{self._base_url}/{ATTENDANCE}/check-in/{ticket}"
 
     def to_lists(self, mail: PlaceMail | BriefMail, person_id: str) -> str:
         """Where this trainer keeps the lists of this session. From when until when, the page itself says, by the days as they are then:

@@ -23,8 +23,11 @@ from services.notifications.letters import BriefMail, Letter, PlaceMail, Recipie
 from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
+    ITS_PICTURE,
     MUTE_PAGE,
+    THEIR_CHECK_IN,
     THEIR_PAGE,
+    THEIR_TICKET,
     deliverable,
     encoded,
     header,
@@ -37,13 +40,14 @@ from services.notifications.mime import (
     pieces,
     skeleton,
 )
+from services.notifications.picturing import PICTURE, pictured
 from services.notifications.sheets import Office, Sheet
 from services.notifications.templates.words import FOLDER, common_words
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
-_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE)}
+_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN)}
 
 
 @immutable
@@ -62,6 +66,8 @@ class Prepared:
     files: tuple[Layout, ...]
     page_of: Callable[[str], str] | None
     """The address of a person's own page; None: the mail leads to none."""
+    ticket_of: Callable[[str], tuple[str, str]] | None = None
+    """A person's own ticket, and where they check in with it; None: the mail carries none."""
     mute_of: Callable[[str], str] | None = None
     """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
 
@@ -94,6 +100,7 @@ class Renderer:
         organiser_name: str,
         base_url: str | None = None,
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
+        ticket_of: Callable[[PlaceMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
@@ -105,7 +112,7 @@ class Renderer:
         self.office = Office(self._organiser, self._organiser_name, base_url)
         for language in Language:
             common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
-        self._page_of, self._mute_of = page_of, mute_of
+        self._page_of, self._ticket_of, self._mute_of = page_of, ticket_of, mute_of
         environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
@@ -124,8 +131,15 @@ class Renderer:
         """Renders what all mails of a sheet share. Raises ValueError for values that no mail could carry."""
         text, mjml = (self._environment.get_template(f"{sheet.template}.{form}") for form in ("txt", "mjml"))
         page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
+        ticket_of = partial(self._ticket_of, sheet.ticket) if self._ticket_of and sheet.ticket else None
+        shown = sheet.shown | {
+            "their_page": THEIR_PAGE if page_of else None,
+            "ticket": THEIR_TICKET if ticket_of else None,
+            "check_in": THEIR_CHECK_IN if ticket_of else None,
+            "picture": PICTURE,
+            "mute_page": None,
+        }
         mute_of = partial(self._mute_of, sheet.mutes, sheet.language) if self._mute_of and sheet.mutes else None
-        shown = sheet.shown | {"their_page": THEIR_PAGE if page_of else None, "mute_page": None}
         if mute_of is not None and sheet.mutes is not None:
             shown |= {"mute_page": MUTE_PAGE, "mute_label": common_words(sheet.language).mute[sheet.mutes]}
         if page_of is None and sheet.steps_without_page:
@@ -134,6 +148,7 @@ class Renderer:
         # mrml writes the mark out where it is an attribute; in a text nobody could write `href="`.
         for written, mark in _WRITTEN_OUT.items():
             html = html.replace(written, mark)
+        html = html.replace(f'src="{PICTURE}"', f'src="cid:{ITS_PICTURE}"')
         headers = (
             ("From", self._from),
             ("Reply-To", self._reply_to),
@@ -149,13 +164,16 @@ class Renderer:
             session_id=sheet.session_id,
             headers="".join(header(name, value) for name, value in headers),
             skeleton=skeleton(
-                invitation.calendar.method.value if invitation else None, invitation.file_names if invitation else ()
+                invitation.calendar.method.value if invitation else None,
+                invitation.file_names if invitation else (),
+                with_picture=ticket_of is not None,
             ),
             text=pieces(text.render(shown)),
             html=pieces(html),
             calendar=invitation.calendar if invitation else None,
             files=invitation.files if invitation else (),
             page_of=page_of,
+            ticket_of=ticket_of,
             mute_of=mute_of,
         )
 
@@ -177,12 +195,19 @@ class Renderer:
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
+        picture, picture_id = "", f"ticket.{letter.message_id[1:-1]}"
+        if prepared.ticket_of is not None:
+            ticket, check_in = prepared.ticket_of(recipient.person_id)
+            names |= {THEIR_TICKET: ticket, ITS_PICTURE: picture_id, THEIR_CHECK_IN: check_in}
+            picture = in_base64(pictured(ticket))
         mute = prepared.mute_of(recipient.person_id) if prepared.mute_of is not None else None
         if mute is not None:
             names[MUTE_PAGE] = mute
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,
+            picture=picture,
+            picture_id=picture_id,
             text=joined(prepared.text, names, str),
             html=joined(prepared.html, names, escape),
             calendar=calendar,

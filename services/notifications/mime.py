@@ -15,9 +15,11 @@ from email.utils import formataddr, quote
 from unicodedata import normalize
 
 GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
-"""Where a person goes in the shared texts, the address of their page, and of the one where they do without such mails. Unicode noncharacters, which `one_line` lets nobody else write."""
-_OF_ONE = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE)
-_MARKS = re.compile(f"([{''.join(_OF_ONE)}])")
+THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN = "\ufdd4", "\ufdd5", "\ufdd6"
+"""Where a person goes in the shared texts, the address of their page, of the one where they do without such mails, their ticket, the name
+of its picture and the page where they check in with it. Unicode noncharacters, which `one_line` lets nobody else write."""
+PERSONAL = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE, THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN)
+_MARKS = re.compile(f"([{''.join(PERSONAL)}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]+")
@@ -83,15 +85,16 @@ def header(name: str, text: str) -> str:
     return line if len(line) <= _LINE_CHARACTERS else compat32.fold(name, text)
 
 
-def skeleton(method: str | None, file_names: tuple[str, ...]) -> str:
+def skeleton(method: str | None, file_names: tuple[str, ...], *, with_picture: bool = False) -> str:
     """The MIME tree with fields for the encoded bodies, flattened by the standard library: the last headers of the mail,
-    an empty line, and the parts. Without a method there is nothing for a calendar.
+    an empty line, and the parts. Without a method there is nothing for a calendar. `with_picture`: the HTML shows one that travels with it.
 
     Boundaries hold `=_`, which neither quoted-printable nor base64 can produce, so no body ever holds a boundary.
     """
     alternative = MIMEMultipart("alternative", boundary="=_{boundary}_a")
     alternative.attach(_leaf("text", "plain", "quoted-printable", "{text}", charset="utf-8"))
-    alternative.attach(_leaf("text", "html", "quoted-printable", "{html}", charset="utf-8"))
+    html = _leaf("text", "html", "quoted-printable", "{html}", charset="utf-8")
+    alternative.attach(_with_picture(html) if with_picture else html)
     if method is None:
         return _flat(alternative)
     alternative.attach(_leaf("text", "calendar", "base64", "{calendar}", charset="utf-8", method=method))
@@ -104,6 +107,17 @@ def skeleton(method: str | None, file_names: tuple[str, ...]) -> str:
         mixed.attach(attachment)
     del alternative["MIME-Version"]
     return _flat(mixed)
+
+
+def _with_picture(html: MIMEBase) -> MIMEMultipart:
+    related = MIMEMultipart("related", boundary="=_{boundary}_r", type="text/html")
+    del related["MIME-Version"]
+    picture = _leaf("image", "png", "base64", "{picture}", name="ticket.png")
+    picture["Content-ID"] = "<{picture_id}>"
+    picture.add_header("Content-Disposition", "inline", filename="ticket.png")
+    related.attach(html)
+    related.attach(picture)
+    return related
 
 
 def _flat(tree: MIMEMultipart) -> str:
@@ -122,7 +136,7 @@ def _leaf(main: str, sub: str, encoding: str, field: str, **parameters: str) -> 
 
 def pieces(text: str) -> tuple[str, ...]:
     """Quoted-printable pieces of a shared text and, between them, the marks of what of one person goes there."""
-    return tuple(part if part in _OF_ONE else _quoted(part) for part in _MARKS.split(text))
+    return tuple(part if part in PERSONAL else _quoted(part) for part in _MARKS.split(text))
 
 
 def joined(pieces: tuple[str, ...], names: dict[str, str], escaped: Callable[[str], str]) -> str:

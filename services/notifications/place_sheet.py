@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from babel.lists import format_list
@@ -19,6 +20,15 @@ _TONES = {letters.CONFIRMATION: GOOD, letters.CHANGE: CHANGED, letters.CANCELLAT
 
 def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     """Raises ValueError for values that no mail could carry."""
+    words = common_words(mail.language)
+    sheet = entry_sheet(mail, office, lambda changed: _notice(mail, words, changed))
+    # The last mail holds all that is needed at the door, also for whom others told of the place before.
+    sheet = replace(sheet, ticket=mail if sheet.page is not None and mail.is_ahead else None)
+    return _asking(sheet, words) if mail.asks_for_reply and sheet.page is not None else sheet
+
+
+def entry_sheet(mail: PlaceMail, office: Office, notice_for: Callable[[tuple[str, ...]], Notice]) -> Sheet:
+    """What has to stand in somebody's calendar. `notice_for`: the words, by what is another than was told."""
     known_id("session_id", mail.session_id)
     if not mail.meetings:
         raise ValueError("a notice needs at least one meeting")
@@ -27,7 +37,7 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
     moved, elsewhere = not all(day.unchanged for day in days), place_before(mail, told) is not None
     changed = _changed(mail, moved=moved, elsewhere=elsewhere)
-    notice = _notice(mail, words, changed)
+    notice = notice_for(changed)
     topic, place = one_line(mail.topic_name), place_of(mail)
     invitation = invitation_of(mail, words, topic, place, office.organiser, office.organiser_name)
     steps = [text for step in notice.steps for text in (invitation.steps if step == CALENDAR_STEPS else (step,))]
@@ -37,8 +47,7 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     )
     # Whose place is gone has nothing to do on a page about it; a page that is open says so by itself.
     page = None if mail.letter == letters.CANCELLATION else mail
-    sheet = replace(sheet, session_id=mail.session_id, invitation=invitation, page=page)
-    return _asking(sheet, words) if mail.asks_for_reply and page is not None else sheet
+    return replace(sheet, session_id=mail.session_id, invitation=invitation, page=page)
 
 
 def _asking(sheet: Sheet, words: Words) -> Sheet:

@@ -50,13 +50,16 @@ class Sheet:
     """As what its reader may do without it."""
     steps_without_page: tuple[str, ...] = ()
     """What to do where mails lead to no page, if it is something else."""
+    ticket: PlaceMail | None = None
+    """The place for whose session the mail carries a ticket."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
     """A mail that carries nothing for a calendar."""
     words = common_words(mail.language)
     told = (mail.before,) if mail.before is not None else ()
-    lead = notice.lead.format(town=one_line(mail.town)) if mail.town else notice.lead
+    named = {name: one_line(text) for name, text in (("town", mail.town or ""), *mail.named)}
+    lead = notice.lead.format(**named)
     lead = f"{lead} {notice.in_doubt}" if mail.in_doubt and notice.in_doubt else lead
     days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
     return session_sheet(mail, office, words, notice, tone=tone, lead=lead, steps=notice.steps, days=days, told=told)
@@ -151,6 +154,7 @@ def session_sheet(
         "moment_label": notice.moment,
         "page_label": notice.page or words.labels.your_place,
         "next_steps": words.next_steps,
+        "ticket_words": words.ticket,
         "reason": notice.reason or words.reason,
         "questions": words.questions,
         "organiser": office.organiser,

@@ -11,11 +11,14 @@ import json
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from services.notifications.attended import certificate_of, list_of, record_of
 from services.notifications.ledger import notice_of
 from services.notifications.messages import message_of
 from services.notifications.muting import mute_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.towns import answered_of, call_of, member_of
+from shared.contracts.attendance import ListFact, PresenceFact
+from shared.contracts.certificates import CertificateFact
 from shared.contracts.directory import (
     ContactForgotten,
     ContactRegistered,
@@ -134,6 +137,7 @@ class Session(FactRow):
     decides_at: dt.datetime | None
     """When that day begins, by the clocks of the first meeting."""
     state: SessionStanding
+    trainers: tuple[str, ...] = ()
 
 
 @immutable
@@ -269,6 +273,7 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.minimum,
         _begin_of(body, body.decision_date),
         SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
+        body.trainers,
     )
 
 
@@ -379,6 +384,9 @@ MAKE: dict[Any, Any] = {
     **dict.fromkeys(members(MembershipFact), member_of),
     **dict.fromkeys(members(CallFact), call_of),
     NominationAnswered: answered_of,
+    **dict.fromkeys(members(PresenceFact), record_of),
+    **dict.fromkeys(members(ListFact), list_of),
+    **dict.fromkeys(members(CertificateFact), certificate_of),
     NoticeSent: notice_of,
     NoticeFailed: notice_of,
     NoticeBounced: notice_of,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.attended import Certified
 from services.notifications.differences import Queue
 from services.notifications.keys import SigningKey
 from services.notifications.kinds import KINDS, Subject, subject_of
@@ -21,6 +22,7 @@ from services.notifications.muting import Mute
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
+    CERTIFIED,
     CONTACT,
     LINK_KEY,
     MAILBOX,
@@ -49,6 +51,7 @@ from services.notifications.tables import (
 from services.notifications.towns import PROGRAMME_ZONE, Nominated
 from services.notifications.untold import Addressee, Truth
 from services.notifications.urgency import Priority
+from shared.contracts.certificates import CertificateState
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, PlaceState
 from shared.contracts.notifications import Audience, Mutable, NoticeOutcome
@@ -448,6 +451,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     """For outcomes heard back from our own stream: what was told so far. For sessions and places: what is remembered of them."""
     outcomes: list[Pair] = []
     nominated: set[tuple[str, str]] = set()
+    certified: set[tuple[str, str]] = set()
     sessions: set[tuple[str, str, int]] = set()
     places: set[tuple[str, str, str, int]] = set()
     for one in inputs:
@@ -458,6 +462,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 sessions.add((body.session_id, one.source, one.version))
             case Heard(body=NominationAnswered() as body):
                 nominated |= {(body.session_id, nominee.person_id) for nominee in body.people}
+            case Heard(body=CertificateState() as body):
+                certified.add((body.session_id, body.person_id))
             case Heard(body=EnrolmentRefused()):
                 pass  # It leaves the place as it stands.
             case Heard(body=PlaceState() as body):
@@ -467,6 +473,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         reads.rows(working[Told], _TOLD_OF, {"pairs": sorted(pairs)}, Loaded(Told.KEY, pairs))
     if nominated:
         reads.by_key(working[Nominated], NOMINATED, nominated)
+    if certified:
+        reads.by_key(working[Certified], CERTIFIED, certified)
     if not sessions and not places:
         return
     reads.by_key(working[SessionSaid], SESSION_SAID, sessions)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.attended import Certificate, Certified, MeetingList, Record
 from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.messages import Message, MessageText
@@ -29,6 +30,8 @@ from services.notifications.state import (
 )
 from services.notifications.suppressing import Suppression
 from services.notifications.towns import Answered, Call, Member, Nominated
+from shared.contracts.attendance import ListFact, PresenceFact
+from shared.contracts.certificates import CertificateFact
 from shared.contracts.directory import ContactFact, MembershipFact, PersonFact
 from shared.contracts.enrolment import (
     CallFact,
@@ -89,6 +92,20 @@ NOMINATED = table_of(
     "nominated",
     METADATA,
     extra=[sa.Index("nominated_person", "person_id"), sa.Index("nominated_heard", "heard_at")],
+)
+RECORD = table_of(
+    Record,
+    "record",
+    METADATA,
+    extra=[sa.Index("record_person", "session_id", "person_id"), sa.Index("record_heard", "heard_at")],
+)
+MEETING_LIST = table_of(MeetingList, "meeting_list", METADATA, extra=[sa.Index("meeting_list_heard", "heard_at")])
+CERTIFICATE = table_of(Certificate, "certificate", METADATA)
+CERTIFIED = table_of(
+    Certified,
+    "certified",
+    METADATA,
+    extra=[sa.Index("certified_person", "person_id"), sa.Index("certified_heard", "heard_at")],
 )
 PLACE_SAID = table_of(PlaceSaid, "place_said", METADATA)
 NOTICE = table_of(
@@ -155,6 +172,10 @@ TABLES: dict[type[Row], sa.Table] = {
     Call: CALL,
     Answered: ANSWERED,
     Nominated: NOMINATED,
+    Record: RECORD,
+    MeetingList: MEETING_LIST,
+    Certificate: CERTIFICATE,
+    Certified: CERTIFIED,
     Notice: NOTICE,
     Settled: SETTLED,
     Told: TOLD,
@@ -183,6 +204,9 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         (members(MembershipFact), MEMBER),
         (members(CallFact), CALL),
         ((NominationAnswered,), ANSWERED),
+        (members(PresenceFact), RECORD),
+        (members(ListFact), MEETING_LIST),
+        (members(CertificateFact), CERTIFICATE),
     )
     for kind in kinds
 }

@@ -35,6 +35,7 @@ class Writer:
             organiser_name=settings.organiser_name,
             base_url=settings.base_url,
             page_of=self.links.of if leads else None,
+            ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
         )
         self._domain = settings.domain
@@ -43,7 +44,7 @@ class Writer:
 
     async def ready(self, subject: Subject) -> None:
         """Returns once the links of such mails can be signed. Asked outside of any transaction."""
-        await self.links.ready()
+        await self.links.all_ready()
         if KINDS[subject].mutes is not None:
             await self.links.ready(OWN)
 

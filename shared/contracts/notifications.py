@@ -112,6 +112,18 @@ class RiskTold(_OfSession):
     enrolled: Count
 
 
+class CertificateTold(_OfSession):
+    """Which certificate of the recipient for it is valid, or was until now."""
+
+    of: Literal["certificate"] = "certificate"
+    number: Id
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+
 class _OfNoSession(Part):
     """What a mail told that is about no session: nothing of one stands in it."""
 
@@ -154,7 +166,8 @@ class MessageTold(_OfNoSession):
 
 
 Says = Annotated[
-    SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold | MessageTold, Field(discriminator="of")
+    SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold | CertificateTold | MessageTold,
+    Field(discriminator="of"),
 ]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
 
@@ -178,7 +191,8 @@ class NoticeOutcome(Fact):
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
     `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
-    coordinators, `nominated` to whom they named; `message` and `circular`, which the office wrote. Others may follow."""
+    coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
+    `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`; `message` and `circular`, which the office wrote. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 
 @functools.cache
 def survivors_of(person: sa.Table) -> sa.Subquery:
-    """Every id that went into another one, with the name of whoever it is in the end; nobody for those who went round in a circle."""
+    """Every id that went into another one, with the name of whoever it is in the end, as `shared.state.merged.survivor` says it: of ids
+    that went into one another in a circle, the one of which that was said last stays."""
     goes = (
         sa.select(person.c.person_id, person.c.merged_into.label("into_id"))
         .where(person.c.merged_into.is_not(None))
@@ -20,10 +22,14 @@ def survivors_of(person: sa.Table) -> sa.Subquery:
     goes = goes.union(
         further.where(between.c.merged_into.is_not(None))
     )  # Not `union all`: in a circle that has no end.
-    last = person.alias("last")
-    return (
+    last, circle = person.alias("last"), goes.alias("circle")
+    is_in_a_circle = goes.c.into_id.in_(sa.select(circle.c.person_id).where(circle.c.person_id == circle.c.into_id))
+    stays = (
         sa.select(goes.c.person_id, goes.c.into_id, last.c.given_name, last.c.family_name)
+        .ext(distinct_on(goes.c.person_id))
         .outerjoin(last, last.c.person_id == goes.c.into_id)  # Also somebody of whom nothing has been heard yet.
-        .where(last.c.merged_into.is_(None))
-        .subquery("survivor")
+        .where(sa.or_(last.c.merged_into.is_(None), is_in_a_circle))
+        .order_by(goes.c.person_id, last.c.heard_at.desc(), goes.c.into_id.collate("C").desc())
+        .subquery("stays")
     )
+    return sa.select(stays).where(stays.c.person_id != stays.c.into_id).subquery("survivor")

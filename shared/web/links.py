@@ -36,6 +36,8 @@ class Purpose(StrEnum):
     """One person's place in one session: to see it, and to say what becomes of it."""
     LISTS = "lists"
     """The attendance lists of one session, for one of its trainers: to look at them, and to say who was there."""
+    PAPERS = "papers"
+    """What one person may print of one session: their certificate, and that they were there on a day."""
     MUTE = "mute"
     """What one recipient is sent: to do without it, and to want it again."""
     CHECK_IN = "ticket"

@@ -70,13 +70,14 @@ class Lists(RuleBasedStateMachine):
     def tick(self) -> None:
         self.now += MINUTE
 
-    def say(self, body: Event, *, source: str = "urn:example:outside", id: str = "") -> None:
-        """Somebody else says it on a stream; it is heard at once, or when the service comes back."""
+    def say(self, body: Event, *, source: str = "urn:example:outside", id: str = "", at_once: bool = True) -> None:
+        """Somebody else says it on a stream; it is heard at once, or when the service comes back. `at_once`: so is decided what is due."""
         self.tick()
         one = heard(body, at=self.now, source=source, id=id)
         if self.is_up:
             self.hear(one)
-            self.decide_due()  # What is due already, such as a list that was opened long after its meeting, is decided at once.
+            if at_once:
+                self.decide_due()  # What is due already, such as a list that was opened long after its meeting.
         else:
             self.unheard[one.stream].append(one)
 
@@ -113,7 +114,13 @@ class Lists(RuleBasedStateMachine):
     # --- the planner, and enrolment ---
 
     def _session(
-        self, model: type[Event], session: str, *, dropped: bool = False, threshold: int | None = None
+        self,
+        model: type[Event],
+        session: str,
+        *,
+        dropped: bool = False,
+        threshold: int | None = None,
+        at_once: bool = True,
     ) -> None:
         moved, until = self.planned.setdefault(session, (0, 15))
         days = [
@@ -133,7 +140,8 @@ class Lists(RuleBasedStateMachine):
             "venue": "v",
         }
         more = {"capacity": 40, "trainers": ("teresa",), "certificate_minutes": threshold}
-        self.say(model(**about, **more, meetings=tuple(days[1:] if dropped and len(days) > 1 else days)))
+        meetings = tuple(days[1:] if dropped and len(days) > 1 else days)
+        self.say(model(**about, **more, meetings=meetings), at_once=at_once)
 
     @initialize()
     def begins(self) -> None:
@@ -147,6 +155,16 @@ class Lists(RuleBasedStateMachine):
     def moved(self, session: str, days: int, until: int, threshold: int | None) -> None:
         self.planned[session] = (days, until)
         self._session(SessionRescheduled, session, threshold=threshold)
+
+    @precondition(lambda self: self.is_up)
+    @rule(session=sessions, moves=st.lists(st.tuples(st.integers(-1, 2), st.sampled_from([11, 15, 18])), min_size=2, max_size=3), seed=st.integers(0, 2**16))  # fmt: skip
+    def moved_more_than_once(self, session: str, moves: list[tuple[int, int]], seed: int) -> None:
+        """Back to back: what is due by the first is decided after the last, and meanwhile what is known is compared."""
+        for move in moves:
+            self.planned[session] = move
+            self._session(SessionRescheduled, session, at_once=False)
+        self._compares(random.Random(seed))
+        self.decide_due()
 
     @rule(session=sessions, model=st.sampled_from([SessionCancelled, SessionRescheduled, SessionRescheduled]), dropped=st.booleans())  # fmt: skip
     def becomes(self, session: str, model: type[Event], dropped: bool) -> None:
@@ -265,12 +283,16 @@ class Lists(RuleBasedStateMachine):
     @rule(seed=st.integers(0, 2**16))
     def restarts(self, seed: int) -> None:
         """On a projection that was made anew of what was said, in any order of the streams."""
-        made = self.rebuilt(random.Random(seed))
+        made = self._compares(random.Random(seed))
+        for kind in self.projected:
+            self.mind._tables[kind] = made[kind]
+
+    def _compares(self, chance: random.Random) -> Working:
+        made = self.rebuilt(chance)
         for kind in [*self.projected, Answer, Due]:
             live = {self.mind[kind].key(row): row for row in self.mind[kind]}
             assert {made[kind].key(row): row for row in made[kind]} == live, kind.__name__
-        for kind in self.projected:
-            self.mind._tables[kind] = made[kind]
+        return made
 
     @property
     def projected(self) -> list[type[Row]]:

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from services.attendance.lists import LIST
+from services.attendance.subjects import list_subject
+from shared.contracts.rules import SourceTakenOver
+from shared.state.working import Due
 from tests.attendance.building import (
     BEFORE,
     CLOSES,
@@ -16,6 +20,7 @@ from tests.attendance.building import (
     ENDS,
     LATER,
     RULES,
+    SESSION,
     Desk,
     archived_list,
     archived_reopening,
@@ -23,11 +28,14 @@ from tests.attendance.building import (
     close,
     day,
     enrolled,
+    heard,
     rescheduled,
     scan,
     scheduled,
 )
+from tests.mind import knowing_all
 
+OUTSIDE, PLANNER = "urn:example:outside", "urn:example:planner"
 DAY_LONG, MONTH = dt.timedelta(days=1), dt.timedelta(days=31)
 
 
@@ -257,3 +265,48 @@ def test_a_day_that_was_dropped_before_its_list_was_to_close_has_no_list() -> No
     desk.hear(scheduled(day(), day("day-2", days_later=5)), enrolled("anna"), scan("anna"))
     desk.hear(rescheduled(day("day-2", days_later=5), at=CLOSES))
     assert desk.pass_to(LATER) == []
+
+
+# --- live, and made anew --------------------------------------------------------------------------
+
+
+def made_anew(desk: Desk, *streams: list[Any]) -> dt.datetime | None:
+    """When the list is due by what was said, heard in one stream after the other."""
+    working = knowing_all(desk.mind.service, desk.mind.service.working(desk.mind.now))
+    for one in itertools.chain(*streams):
+        working.apply(one)
+    found = working[Due].get(LIST, list_subject(SESSION, "day-1"))
+    return found.at if found else None
+
+
+def test_a_list_that_was_opened_with_its_moment_past_is_due_then_whatever_was_said_of_its_session_before_that_was_decided() -> (
+    None
+):
+    """The service was down for days, and hears of two moves before it decides what is due by the first."""
+    desk = Desk()
+    sessions = [scheduled(), *(rescheduled(day(days_later=2, until=until), at=LATER + MONTH) for until in (15, 18))]
+    desk.hear(sessions[0], enrolled("anna"))
+    desk.pass_to(CLOSES)
+    desk.hear(*sessions[1:])
+    ours = list(desk.mind.said)
+
+    assert desk.due() == CLOSES + 2 * DAY_LONG
+    assert made_anew(desk, sessions, ours) == made_anew(desk, ours, sessions) == desk.due()
+
+
+def test_what_is_said_of_a_session_and_comes_when_a_newer_word_is_known_moves_no_list() -> None:
+    desk = Desk()
+    first, late, newest = scheduled(), rescheduled(day(days_later=14)), rescheduled(day(days_later=7))
+    desk.hear(first, newest, dataclasses.replace(late, appended_at=BEFORE + DAY_LONG), archived_reopening(at=LATER))
+
+    assert desk.due() == CLOSES + WEEK
+
+
+def test_whoever_had_a_session_before_moves_none_of_its_lists_any_more() -> None:
+    rule = SourceTakenOver(rule_id="r", in_stream="programme.sessions", from_source=OUTSIDE, to_source=PLANNER)
+    desk = Desk()
+    desk.hear(scheduled(), heard(rule, at=BEFORE))
+    desk.hear(dataclasses.replace(rescheduled(day(days_later=7), at=BEFORE + DAY_LONG), source=PLANNER))
+    desk.hear(rescheduled(day(days_later=14), at=BEFORE + 2 * DAY_LONG), archived_reopening(at=LATER))
+
+    assert desk.due() == CLOSES + WEEK

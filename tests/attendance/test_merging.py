@@ -164,6 +164,31 @@ async def test_lists_reports_and_books_count_one_human_once(url: str) -> None:
         assert [one["linked_to"] for one in (await door.http.get(history)).json()] == [None, "new"]
 
 
+@pytest.mark.parametrize("said_first", [0, 1])
+async def test_of_a_circle_lists_reports_and_books_name_who_stays_as_whoever_decides_does(
+    url: str, said_first: int
+) -> None:
+    """That word is void which was said last, whichever is heard first. The third id went into the circle."""
+    circle = [("new", "old"), ("old", "new")]
+    words = [
+        merged(*pair, at=DURING + dt.timedelta(minutes=number != said_first)) for number, pair in enumerate(circle)
+    ]
+    stays = circle[1 - said_first][0]
+    async with opened(url) as door:
+        await door.runtime.decider.act([scheduled(), enrolled("old"), enrolled("third"), scan("old"), scan("third")])
+        for one in (*words, merged("third", "old", at=DURING)):
+            await door.runtime.decider.act([one])
+        await door.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), CLOSES)])
+
+        on_list = (await door.http.get(f"/api/v1/sessions/{SESSION}/meetings/day-1/roster")).json()
+        assert [(one["person_id"], one["state"]) for one in on_list] == [(stays, "present")]
+        total = (await door.http.get("/api/v1/reports/by/town")).json()["total"]
+        assert (total["present"], total["people"]) == (1, 1)
+        books = await books_of(door)
+        assert (books["attendance"]["present"], books["attendance"]["enrolled_on_closed_lists"]) == (1, 1)
+        assert books["open"]["certificates_in_doubt"] == 0
+
+
 async def books_of(door: Door) -> dict[str, Any]:
     async with door.runtime.engine.connect() as connection:
         return await books(connection, RULES)

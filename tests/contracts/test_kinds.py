@@ -20,7 +20,7 @@ from shared.contracts.attendance import AttendanceState, ListFact, ListState, Pr
 from shared.contracts.certificates import CertificateFact, CertificateState
 from shared.contracts.directory import MembershipFact, TeamMembership
 from shared.contracts.enrolment import CallFact, CallState, PlaceFact, PlaceState
-from shared.contracts.files import FileFact, FileState
+from shared.contracts.files import FileAttached, FileFact, FileRemoved, FileState
 from shared.contracts.model import members
 from shared.contracts.notifications import NoticeFact, NoticeOutcome
 from shared.contracts.planner import SessionFact, SessionState
@@ -80,7 +80,7 @@ HEARD_FOR_NOTHING = {
         places.TermsCorrected,
         *NOMINATING,
     },
-    "notifications": {StageOpened, places.TermsCorrected},
+    "notifications": {StageOpened, places.TermsCorrected, FileAttached, FileRemoved},
 }
 """What stands on a stream that a service hears, and says nothing to it. Whoever is not named hears
 the rules for their takeovers alone."""

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.notifications.attended import ATTENDANCE, Certificate, Certified, MeetingList, Record
 from services.notifications.decisions import Terms
 from services.notifications.kinds.place import Place as PlaceMatter
 from services.notifications.kinds.sessions import Facts, told_of
@@ -29,6 +30,7 @@ from services.notifications.state import (
 from services.notifications.suppressing import Suppression
 from services.notifications.towns import Answered, Call, Member, Nominated, two_days_before
 from services.notifications.untold import Addressee, Truth
+from shared.contracts.attendance import Presence, Role
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import AskedFor, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
@@ -221,6 +223,39 @@ _OF_FACTS = frozenset(field.name for field in fields(Facts))
 def facts(its_place: Place | None = None, its_session: Session | None = None, **changes: Any) -> Facts:
     names = ("Adaptacja do zmian klimatu", "Climate adaptation")
     return replace(Facts(its_place or place(), its_session or session(), "Augustów", names), **changes)
+
+
+def record(
+    state: Presence = Presence.ABSENT,
+    *,
+    person_id: str = "person-1",
+    session_id: str = "session-1",
+    heard_at: dt.datetime = BEFORE,
+    **changes: Any,
+) -> Record:
+    row = Record(*_meta(heard_at, ATTENDANCE), session_id, "day-1", person_id, state, True, Role.PARTICIPANT)
+    return replace(row, **changes)
+
+
+def meeting_list(
+    *, session_id: str = "session-1", is_open: bool = False, heard_at: dt.datetime = BEFORE
+) -> MeetingList:
+    return MeetingList(*_meta(heard_at, ATTENDANCE), session_id, "day-1", is_open)
+
+
+def certificate(number: str = "RC-2026-0001", **changes: Any) -> Certificate:
+    serial = int(number.rpartition("-")[2])
+    row = Certificate(
+        *_meta(BEFORE, ATTENDANCE), number, "RC-2026", serial, "session-1", "person-1", 360, BEFORE.date(), None, None
+    )
+    return replace(row, **changes)
+
+
+def certified(its: Certificate | None = None, **changes: Any) -> Certified:
+    known = its or certificate()
+    names = [name for name in fields_of(Certified) if name != "first_heard_at"]
+    row = Certified(**{name: getattr(known, name) for name in names}, first_heard_at=known.heard_at)
+    return replace(row, **changes)
 
 
 def addressee(**changes: Any) -> Addressee:

@@ -15,13 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.notifications import tables, urgency
 from services.notifications.differences import given_up, is_open, is_urgent, live
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
+from services.notifications.kinds.certificate import ABSENT
+from services.notifications.kinds.certificate import REACH as CERTIFICATES_REACH
 from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.missed import CAME
 from services.notifications.kinds.nominated import MAILED as NOMINATED_MAILED
 from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
 from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Refusal, Session
 from services.notifications.tables import OFFICE
 from services.notifications.untold import Addressee, Truth, office_at
+from shared.contracts.attendance import Presence
+from shared.contracts.certificates import CertificateEnds
 from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, CallTold, OfferTold, ReminderTold
@@ -37,9 +42,12 @@ from tests.notifications.building import (
     YESTERDAY,
     answered,
     call,
+    certificate,
+    certified,
     contact,
     content,
     meeting,
+    meeting_list,
     member,
     message,
     message_text,
@@ -48,6 +56,7 @@ from tests.notifications.building import (
     open_notice,
     person,
     place,
+    record,
     refusal,
     risk,
     said_then,
@@ -64,9 +73,14 @@ GO_LIVE = BEFORE - dt.timedelta(days=1)
 BY_SETTINGS = office_at("biuro@example.org", "Biuro", Language.PL)
 RULES = Rules(GO_LIVE, reminder_hour=6, office=BY_SETTINGS)
 """Now it is nine o'clock in Warsaw."""
+RULES_OF = {Subject.CERTIFICATE: replace(RULES, since=NOW - dt.timedelta(days=200))}
+"""What has become of a certificate is told for longer than a few days."""
 STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
 LIVES = 3
+NUMBERS = ("RC-2026-0002", "RC-2026-0001")
 CALLED_UNTIL = NOW + dt.timedelta(days=2)
+OF_LISTS = (Subject.CERTIFICATE, Subject.MISSED)
+OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
@@ -85,6 +99,11 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     if kind is Subject.REPLY:
         days, standings = (*[MONDAY] * 8, TUESDAY, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
         decisions = (*DECISIONS[1:5] * 4, *DECISIONS)
+    if kind is Subject.MISSED:
+        days = (*[YESTERDAY] * 6, TODAY, MONDAY)
+        standings = (*[Standing.ENROLLED] * 8, Standing.WITHDRAWN)
+    if kind is Subject.ROSTER:
+        days = (*[TOMORROW] * 8, MONDAY, TODAY)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
     state = chance.choice((SCHEDULED, SCHEDULED, SCHEDULED, CANCELLED))
     stated = [
@@ -95,6 +114,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             version=version,
             state=state,
             decides_at=chance.choice(decisions),
+            trainers=chance.choice(((ids[0],), (ids[0], "person-x"), ("person-x",))) if kind in OF_TRAINERS else (),
         )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
@@ -110,6 +130,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows.remove(places[-1]) if chance.random() < 0.5 else None
     if kind is Subject.RISK:
         rows += [risk(session_id=ids[1], heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE)))]
+    if kind in OF_LISTS:
+        rows += _of_lists(ids, chance, kind)
     if kind in OF_TOWNS:
         rows += _of_town(number, ids, chance, kind)
     if kind in OF_MESSAGES:
@@ -119,8 +141,12 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             continue
         if subject in OF_TOWNS and subject is not kind and (subject, kind) != (Subject.CALL, Subject.UNANSWERED):
             continue
+        if subject in OF_LISTS and kind not in OF_LISTS:
+            continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
-        if chance.random() < (0.95 if kind is Subject.UNANSWERED and subject is Subject.CALL else 0.6):
+        seldom = kind is Subject.MISSED and subject is Subject.CERTIFICATE  # Most are not thanked for what they missed.
+        often = kind is Subject.UNANSWERED and subject is Subject.CALL
+        if chance.random() < (0.95 if often else 0.1 if seldom else 0.6):
             rows += [_told(recipient, subject, about, stated, chance)]
         if chance.random() < 0.1:
             rows += [open_notice(recipient=recipient, about=about, notice_id=f"notice-{subject}-{number}")]
@@ -172,6 +198,28 @@ def _of_town(number: int, ids: tuple[str, str], chance: random.Random, kind: Sub
     return own
 
 
+def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> list[Row]:
+    """What lists say of a person, and what they were certified."""
+    person_id, session_id = ids
+    known = {"person_id": person_id, "session_id": session_id}
+    rows: list[Row] = [
+        record(chance.choice((*[Presence.ABSENT] * 9, *[Presence.PRESENT] * 3, *Presence)), meeting_id=day, **known)
+        for day in ("day-1", "day-0")[: chance.choice((1, 1, 1, 2))]
+    ]
+    if chance.random() < 0.9:
+        closed_at = chance.choice((BEFORE, BEFORE, NOW - dt.timedelta(minutes=59)))
+        rows += [meeting_list(session_id=session_id, is_open=chance.random() < 0.25, heard_at=closed_at)]
+    if kind is Subject.CERTIFICATE or chance.random() < 0.1:
+        then = NOW - CERTIFICATES_REACH
+        long_before = RULES_OF.get(kind, RULES).since - dt.timedelta(hours=1)
+        heard = chance.choice((BEFORE, BEFORE, NOW, long_before, then))
+        first = chance.choice((heard, long_before))
+        ended = chance.choice((None, None, CertificateEnds.NOT_EARNED))
+        its = certificate(chance.choice(NUMBERS), heard_at=heard, ended=ended, **known)
+        rows += [certified(its, first_heard_at=first)]
+    return rows
+
+
 def _messages(ids: tuple[str, str], chance: random.Random, kind: Subject) -> list[Row]:
     """Something that the office wrote to them, about as many of the other sort."""
     name = _message_id(ids[1])
@@ -191,6 +239,10 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.OFFER: f"offer/{session_id}",
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
+        Subject.TRAINING: f"training/{session_id}",
+        Subject.CERTIFICATE: f"certificate/{session_id}",
+        Subject.MISSED: f"missed/{session_id}",
+        Subject.ROSTER: f"roster/{session_id}/evening-before",
         Subject.RISK: f"risk/{session_id}",
         Subject.REPLY: f"reply/{session_id}/before-decision",
         Subject.REFUSAL: f"refusal/{session_id}",
@@ -222,6 +274,13 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.OFFER: f"{its.content}/{sessions.microseconds(deadline)}/{sessions.microseconds(BEFORE)}",
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
+            Subject.TRAINING: its.content,
+            **(
+                {Subject.CERTIFICATE: chance.choice(NUMBERS), Subject.MISSED: chance.choice((ABSENT, ABSENT, CAME))}
+                if subject in OF_LISTS
+                else {}
+            ),
+            Subject.ROSTER: its.content,
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
@@ -229,10 +288,14 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             **(_hashed_of_town(its, deadline, chance) if subject in OF_TOWNS else {}),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
-        if subject in (Subject.REMINDER, Subject.REPLY):
+        if subject in (Subject.REMINDER, Subject.REPLY, Subject.ROSTER):
             fields = dict(said.says) | {"of": "reminder"}
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})
+        if subject is Subject.MISSED:
+            until = chance.choice((NOW, *[NOW + dt.timedelta(days=9)] * 3))
+            fields = dict(said.says) | {"of": "reminder"}
+            said = said.model_copy(update={"says": ReminderTold(**fields, rule=ABSENT, useful_until=until)})
         if subject is Subject.OFFER:
             fields = dict(said.says) | {"of": "offer"}
             said = said.model_copy(update={"says": OfferTold(**fields, offered_at=BEFORE, offered_until=deadline)})
@@ -244,6 +307,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
     by_name = {Subject.UNANSWERED: str(sessions.microseconds(CALLED_UNTIL)), Subject.NOMINATED: "nomination-1"}
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
+    by_name |= {Subject.CERTIFICATE: NUMBERS[0], Subject.MISSED: ABSENT}
     by_name |= dict.fromkeys(OF_MESSAGES, about.partition("/")[2])
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
     could_not = chance.choice((NOTHING, told.content, now))
@@ -251,7 +315,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
     return replace(told, **given) if chance.random() < (0.6 if subject is Subject.UNANSWERED else 0.2) else told
 
 
-async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]]:
+async def judged(connection: AsyncConnection, kind: Kind, rules: Rules = RULES) -> list[dict[str, Any]]:
     """Everything that the statements of a kind say of each key, and the truth as it is loaded to judge again."""
     named: dict[str, Any] = {
         "differs": kind.differs,
@@ -270,7 +334,7 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
         *(said.label(name) for name, said in named.items()),
     ).select_from(live(kind))  # fmt: skip
     found = []
-    for row in await connection.execute(statement, {"now": NOW} | RULES.parameters()):
+    for row in await connection.execute(statement, {"now": NOW} | rules.parameters()):
         reading = Reading(row)
         told, known, address = reading.next(Told), reading.next(Person), reading.next(Contact)
         mailbox, made_of = reading.values(2)
@@ -278,7 +342,7 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
         if kind.to_office:
             assert (known, address) == (None, None)
             to = replace(BY_SETTINGS, made_of=made_of)
-        truth = Truth(kind.read(reading, RULES), to)
+        truth = Truth(kind.read(reading, rules), to)
         found.append(dict(zip(named, row[-len(named) :], strict=True)) | {"told": told, "truth": truth})
     return found
 
@@ -287,20 +351,22 @@ async def judged(connection: AsyncConnection, kind: Kind) -> list[dict[str, Any]
 @pytest.mark.parametrize("subject", Subject)
 async def test_sql_and_the_rules_judge_every_state_alike(engine: AsyncEngine, subject: Subject) -> None:
     chance, kind, counts = random.Random(21), KINDS[subject], Counter[str]()
+    rules = RULES_OF.get(subject, RULES)
     rows: list[Row] = [town(), topic()]
     for number in range(cases(3000)):
         rows += made_up(number, chance, subject)
     async with engine.begin() as connection:
         await tables.ensure_key(connection)
         await write_rows(connection, *rows)
-        for said in await judged(connection, kind):
+        for said in await judged(connection, kind, rules):
             truth, told = said["truth"], said["told"]
             found = truth.difference(told, now=NOW)
             assert bool(said["differs"]) == (found is not None), (truth, told)
             counts["differs"] += found is not None
             if found is None:
                 missed = (
-                    kind.missed is not None and truth.matter.missed(told, truth.to, now=NOW, since=GO_LIVE) is not None
+                    kind.missed is not None
+                    and truth.matter.missed(told, truth.to, now=NOW, since=rules.since) is not None
                 )
                 assert bool(said["missed"]) == missed, (truth, told)
                 counts["missed"] += missed

@@ -25,7 +25,18 @@ from shared.contracts.notifications import LinkKeyStated
 from shared.deciding.transaction import Decider
 from shared.outbox.journal import JOURNAL
 from shared.testing import NOON, eventually, heard
-from shared.web.links import TICKET_LIVES, Link, Purpose, Rejection, VerifyingKey, arrangement, new_key, read
+from shared.web.links import (
+    TICKET_LIVES,
+    Link,
+    Purpose,
+    Rejection,
+    Ticket,
+    VerifyingKey,
+    arrangement,
+    new_key,
+    read,
+    read_ticket,
+)
 from tests.notifications.building import place
 from tests.notifications.mails import ADDRESS, FIRST, LETTER, VENUE, ZANETA, body, cancellation, change, session_mail
 from tests.notifications.office import Office, settled
@@ -150,12 +161,25 @@ async def test_without_an_address_of_our_own_there_is_neither_key_nor_link(offic
     assert not links.lead_somewhere and await stated(office.engine) == []
 
 
+async def test_a_ticket_lets_its_reader_in_at_the_door_of_their_session_and_opens_no_page(engine: AsyncEngine) -> None:
+    links = Links(decider_at(engine), BASE)
+    await links.all_ready()
+    (key,) = (one for one in await stated(engine) if one["audience"] == ATTENDANCE)
+    known = VerifyingKey(key["key_id"], key["audience"], key["public_key"], NOON + TICKET_LIVES * 3)
+    token, page = links.ticket(session_mail(), "person-1")
+    assert page == f"{BASE}/attendance/check-in/{token}"
+    ticket = read_ticket(token, audience=ATTENDANCE, key=known, now=NOON)
+    assert isinstance(ticket, Ticket) and (ticket.person_id, ticket.session_id) == ("person-1", "session-0001")
+    assert ticket.until == (FIRST.ends_at + TICKET_LIVES)
+    assert isinstance(read(token, audience=ATTENDANCE, purpose=Purpose.LISTS, key=known, now=NOON), Rejection)
+
+
 async def test_a_mail_leads_to_its_readers_place_and_no_token_is_kept(office: Office) -> None:
     office.settings.base_url = BASE
     await office.is_true(place())
     async with office.server.listening(), office.sending():
         assert await settled(office, 1) == [("confirmation", "sent", None)]
-    assert len(await stated(office.engine)) == 1
+    assert sorted(one["audience"] for one in await stated(office.engine)) == ["attendance", "enrolment"]
     async with office.engine.connect() as connection:
         for table in [*tables.TABLES.values(), JOURNAL]:
             assert "eyJ" not in repr((await connection.execute(sa.select(table))).all()), table

@@ -200,6 +200,13 @@ def test_who_never_heard_of_an_offer_that_lapsed_is_a_fact() -> None:
     assert heard_late.missed(None, addressee(), now=NOW, since=LONG_AGO) is None
 
 
+def test_that_an_offer_has_ended_harms_nobody_not_to_know() -> None:
+    cancelled = session(state=CANCELLED)
+    its = offer(EXPIRED, cancelled, lapsed=said_then(offered(NOW)))
+    assert letter(differs(told(), its)) == OFFER_ENDED
+    assert its.missed(told(), addressee(), now=NOW, since=LONG_AGO) is None
+
+
 def test_an_offer_in_doubt_is_followed_by_one_that_says_so() -> None:
     doubted = told_after(None, notice(about="offer/session-1", said=says(), state=NoticeState.UNKNOWN))
     found = differs(doubted, offer(OUT))

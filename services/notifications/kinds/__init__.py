@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import assert_never
 
 from services.notifications.kinds.call import CALL_KIND
+from services.notifications.kinds.certificate import CERTIFICATE_KIND
 from services.notifications.kinds.kind import Kind
 from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
+from services.notifications.kinds.missed import MISSED_KIND
 from services.notifications.kinds.nominated import NOMINATED_KIND
 from services.notifications.kinds.nomination import NOMINATION_KIND
 from services.notifications.kinds.offer import OFFER_KIND
@@ -16,6 +18,8 @@ from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
 from services.notifications.kinds.reply import REPLY_KIND
 from services.notifications.kinds.risk import RISK_KIND
+from services.notifications.kinds.roster import ROSTER_KIND
+from services.notifications.kinds.training import TRAINING_KIND
 from services.notifications.kinds.unanswered import UNANSWERED_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
@@ -27,6 +31,7 @@ class Subject(StrEnum):
     OFFER = "offer"
     WAITING = "waiting"
     REFUSAL = "refusal"
+    TRAINING = "training"
     CALL = "call"
     NOMINATION = "nomination"
     NOMINATED = "nominated"
@@ -34,6 +39,9 @@ class Subject(StrEnum):
     MESSAGE = "message"
     UNANSWERED = "unanswered"
     REPLY = "reply"
+    CERTIFICATE = "certificate"
+    MISSED = "missed"
+    ROSTER = "roster"
     REMINDER = "reminder"
     CIRCULAR = "circular"
 
@@ -48,6 +56,8 @@ def kind_of(subject: Subject) -> Kind:
             return WAITING_KIND
         case Subject.REFUSAL:
             return REFUSAL_KIND
+        case Subject.TRAINING:
+            return TRAINING_KIND
         case Subject.CALL:
             return CALL_KIND
         case Subject.NOMINATION:
@@ -60,6 +70,12 @@ def kind_of(subject: Subject) -> Kind:
             return RISK_KIND
         case Subject.REPLY:
             return REPLY_KIND
+        case Subject.CERTIFICATE:
+            return CERTIFICATE_KIND
+        case Subject.MISSED:
+            return MISSED_KIND
+        case Subject.ROSTER:
+            return ROSTER_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
         case Subject.MESSAGE:

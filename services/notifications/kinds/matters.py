@@ -87,8 +87,14 @@ class OnePlace(OfSession):
     def differs(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
         """From what they believe, by whomever it was told."""
 
+    @property
+    def heard(self) -> tuple[dt.datetime, ...] | None:
+        """When it was heard what makes it so; None: not all of that is known."""
+        place, session = self.facts.place, self.facts.session
+        return (place.heard_at, session.heard_at) if place is not None and session is not None else None
+
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
-        if self.facts.place is None or self.facts.session is None:
+        if self.heard is None:
             return None
         believed = self.believed(told)
         found = self.differs(believed, to, now)
@@ -114,10 +120,7 @@ class OnePlace(OfSession):
         self, end: dt.datetime, told: Told | None, to: Addressee, now: dt.datetime, since: dt.datetime
     ) -> Difference | None:
         """What was not told by then, as it was known then."""
-        place, session = self.facts.place, self.facts.session
-        if place is None or session is None:
-            return None
-        if not since < end <= now or place.heard_at >= end or session.heard_at >= end:
+        if self.heard is None or not since < end <= now or max(self.heard) >= end:
             return None
         return never_told(self.difference(told, to, now=end - JUST_BEFORE), self.believed(told))
 

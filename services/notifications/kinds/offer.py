@@ -61,7 +61,8 @@ class Offer(BesidePlace):
         if session is None or lapsed is None or lapsed.offered_until is None:
             return None
         then = replace(self, facts=replace(self.facts, place=lapsed))
-        return then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)
+        found = then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)
+        return found if found is not None and found.says.hash is not None else None
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
         mail = BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))

@@ -129,6 +129,21 @@ class ReplyWords(BaseModel):
     step_without_page: str
 
 
+class TicketWords(BaseModel):
+    """What a mail says of the ticket that it carries."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    note: str
+    picture: str
+    """What the picture shows, for whoever has the mail read to them."""
+    code: str
+    """The same as a text, in a mail without pictures."""
+    check_in: str
+    """What leads to the page where one types the code of the room."""
+
+
 class Words(BaseModel):
     """One language. A word that is missing or unknown is refused when the process starts, not when a mail is due."""
 
@@ -152,6 +167,7 @@ class Words(BaseModel):
     day_notes: DayNotes
     calendar_steps: CalendarSteps
     reply: ReplyWords
+    ticket: TicketWords
     notices: Notices
 
 

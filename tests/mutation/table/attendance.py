@@ -6,11 +6,36 @@ MUTATIONS = (
     Mutation(
         "a day dropped after its list was to close",
         "services/attendance/lists.py",
-        "(begins is None or due.at >= begins):",
-        "(begins is not None and due.at >= begins):",
+        "(meeting is None or meeting.starts_at <= at):",
+        "(meeting is not None and meeting.starts_at <= at):",
         (
             "tests/attendance/test_lists.py::test_a_day_that_was_dropped_after_its_list_was_to_close_took_place_also_if_that_is_heard_before_it_is_decided",
         ),
+    ),
+    Mutation(
+        "when a list closes follows from all that was said of its session",
+        "services/attendance/lists.py",
+        "closes_by_itself(_as_heard(working, session), ",
+        "closes_by_itself([session], ",
+        (
+            "tests/attendance/test_lists.py::test_a_list_that_was_opened_with_its_moment_past_is_due_then_whatever_was_said_of_its_session_before_that_was_decided",
+        ),
+    ),
+    Mutation(
+        "a word about a session that comes when a newer one is known moves no list",
+        "services/attendance/lists.py",
+        "        if newest.get(one.source, -1) < one.version and (",
+        "        if (",
+        (
+            "tests/attendance/test_lists.py::test_what_is_said_of_a_session_and_comes_when_a_newer_word_is_known_moves_no_list",
+        ),
+    ),
+    Mutation(
+        "whoever had a session before moves none of its lists any more",
+        "services/attendance/lists.py",
+        "(one.source == session.source or session.source not in newest):",
+        "True:",
+        ("tests/attendance/test_lists.py::test_whoever_had_a_session_before_moves_none_of_its_lists_any_more",),
     ),
     Mutation(
         "awaited is who had a place when the list closed",
@@ -61,7 +86,7 @@ MUTATIONS = (
     Mutation(
         "a closing that is due moves with a meeting that will begin after it",
         "services/attendance/lists.py",
-        " and (begins is None or due.at >= begins):",
+        " and (meeting is None or meeting.starts_at <= at):",
         ":",
         ("tests/attendance/test_lists.py::test_a_meeting_moved_before_its_closing_was_decided_comes_to_the_same",),
     ),
@@ -641,6 +666,24 @@ MUTATIONS = (
         "        SURVIVOR.c.into_id, each.c.person_id\n",
         "        each.c.person_id\n",
         ("tests/attendance/test_merging.py::test_lists_reports_and_books_count_one_human_once",),
+    ),
+    Mutation(
+        "of a circle lists, reports and books name who stays",
+        "shared/postgres/merged.py",
+        "sa.or_(last.c.merged_into.is_(None), is_in_a_circle)",
+        "last.c.merged_into.is_(None)",
+        (
+            "tests/attendance/test_merging.py::test_of_a_circle_lists_reports_and_books_name_who_stays_as_whoever_decides_does",
+        ),
+    ),
+    Mutation(
+        "of a circle that word is void which was said last",
+        "shared/postgres/merged.py",
+        "last.c.heard_at.desc(), goes",
+        "last.c.heard_at, goes",
+        (
+            "tests/attendance/test_merging.py::test_of_a_circle_lists_reports_and_books_name_who_stays_as_whoever_decides_does",
+        ),
     ),
     Mutation(
         "a certificate of a former id is the human's",

@@ -278,7 +278,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a cancellation in doubt is followed by no change",
-        "services/notifications/kinds/place.py",
+        "services/notifications/kinds/entries.py",
         "if told.content is None or (told.said is not None and told.said.hash is None):",
         "if told.content is None:",
         (
@@ -321,7 +321,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the address as a part of what was told",
-        "services/notifications/kinds/place.py",
+        "services/notifications/kinds/entries.py",
         "    if elsewhere:",
         "    if False:",
         (
@@ -330,9 +330,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the end that was told",
-        "services/notifications/kinds/place.py",
-        "        believes_in_a_place = told.until is not None and now < told.until\n",
-        "        believes_in_a_place = now < session.ends_at\n",
+        "services/notifications/kinds/entries.py",
+        "        believes = told.until is not None and now < told.until\n",
+        "        believes = now < session.ends_at\n",
         ("tests/notifications/test_decisions.py::test_who_was_told_of_next_week_is_told_that_it_was_yesterday",),
     ),
     Mutation(
@@ -460,7 +460,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what others told before go-live is believed",
-        "services/notifications/kinds/place.py",
+        "services/notifications/kinds/entries.py",
         "        return Content(hash=known.content, says=sessions.told_of(known)) if known is not None else None",
         "        return None",
         (
@@ -629,8 +629,8 @@ MUTATIONS = (
     Mutation(
         "an offer that nobody was told of ends as a fact",
         "services/notifications/kinds/offer.py",
-        "        return then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)",
-        "        return None",
+        "        found = then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)",
+        "        found = None",
         ("tests/notifications/test_offer.py::test_who_never_heard_of_an_offer_that_lapsed_is_a_fact",),
     ),
     Mutation(
@@ -730,6 +730,103 @@ MUTATIONS = (
         "    asked_for = body.asked_for",
         (
             "tests/notifications/test_refusal.py::test_who_took_an_offer_too_late_is_told_so_and_nobody_is_for_what_their_coordinator_asked",
+        ),
+    ),
+    Mutation(
+        "whoever trains no longer is told that",
+        "services/notifications/kinds/trainers.py",
+        "    sa.type_coerce(SESSION.c.trainers, JSONB).has_key(_person),\n",
+        "",
+        (
+            "tests/notifications/test_training.py::test_who_is_replaced_is_told_so_and_who_comes_instead_gets_the_training",
+        ),
+    ),
+    Mutation(
+        "trainers of before go-live were told by others",
+        "services/notifications/kinds/training.py",
+        ".outerjoin(_known, knew)",
+        ".outerjoin(_known, sa.false())",
+        ("tests/notifications/test_training.py::test_who_trained_it_at_go_live_is_told_nothing_until_it_changes",),
+    ),
+    Mutation(
+        "a trainer's entry is another than a participant's",
+        "services/notifications/kinds/training.py",
+        'session_id=f"{mail.session_id}/trainer"',
+        "session_id=mail.session_id",
+        ("tests/notifications/test_training.py::test_who_trains_and_takes_part_has_two_entries",),
+    ),
+    Mutation(
+        "what was issued before go-live is told to nobody",
+        "services/notifications/kinds/certificate.py",
+        " or self.certified.heard_at < self.since:",
+        ":",
+        (
+            "tests/notifications/test_certificate.py::test_what_was_issued_before_go_live_is_told_to_nobody_until_it_changes",
+        ),
+    ),
+    Mutation(
+        "revoked is told only to whoever knew of it",
+        "services/notifications/kinds/certificate.py",
+        " if told.content is not None or by_others else None",
+        "",
+        (
+            "tests/notifications/test_certificate.py::test_one_that_is_revoked_is_taken_back_from_whoever_was_told_of_it_and_from_nobody_else",
+        ),
+    ),
+    Mutation(
+        "what others certified is not ours to tell",
+        "services/notifications/attended.py",
+        "    if new.source != ATTENDANCE:\n",
+        "    if False:\n",
+        ("tests/notifications/test_certificate.py::test_what_others_certified_is_theirs_to_tell",),
+    ),
+    Mutation(
+        "an open list says nothing of who was missed",
+        "services/notifications/kinds/missed.py",
+        "not self.lists_are_closed or ",
+        "",
+        ("tests/notifications/test_certificate.py::test_a_list_that_is_open_again_takes_nothing_back_yet",),
+    ),
+    Mutation(
+        "the lists that count are those of this session",
+        "services/notifications/kinds/missed.py",
+        "    .correlate(SESSION, _meeting)",
+        "",
+        (
+            "tests/notifications/test_missed.py::test_the_lists_are_closed_if_that_of_each_day_of_this_session_is",
+            "tests/notifications/test_concern.py::test_no_kind_is_forgotten_that_a_fact_concerns",
+        ),
+    ),
+    Mutation(
+        "that an offer has ended is not missed",
+        "services/notifications/kinds/offer.py",
+        "        return found if found is not None and found.says.hash is not None else None",
+        "        return found",
+        ("tests/notifications/test_offer.py::test_that_an_offer_has_ended_harms_nobody_not_to_know",),
+    ),
+    Mutation(
+        "nobody is thanked before a certificate would have been heard of",
+        "services/notifications/kinds/missed.py",
+        " if self.came and self.lists_are_quiet else None",
+        " if self.came else None",
+        (
+            "tests/notifications/test_certificate.py::test_nobody_is_thanked_before_it_is_known_whether_a_certificate_thanks_them",
+        ),
+    ),
+    Mutation(
+        "who is told that they were there is not thanked on top of it",
+        "services/notifications/kinds/missed.py",
+        "(MISSED_CORRECTED, self._says(CAME, session), because=CAME)",
+        "(MISSED_CORRECTED, self._says(None, session), because=CAME)",
+        ("tests/notifications/test_certificate.py::test_missed_and_then_present_is_not_thanked_on_top_of_it",),
+    ),
+    Mutation(
+        "who is told of a certificate is not missed as well",
+        "services/notifications/kinds/missed.py",
+        "        if is_told or not is_now or",
+        "        if not is_now or",
+        (
+            "tests/notifications/test_certificate.py::test_thanked_and_then_absent_hears_that_the_certificate_is_revoked_and_no_more",
         ),
     ),
     Mutation(

@@ -236,6 +236,8 @@ CREATE TABLE projection.record (
     CONSTRAINT record_came_since CHECK (state not in ('present', 'late', 'left_early') or scanned_at is not null)
 );
 
+CREATE INDEX record_person ON projection.record (person_id);
+
 CREATE TABLE projection.record_said (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,

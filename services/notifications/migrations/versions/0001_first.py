@@ -306,6 +306,7 @@ CREATE TABLE projection.session (
     minimum BIGINT,
     decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
+    trainers JSONB NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 
@@ -338,10 +339,81 @@ CREATE TABLE projection.session_said (
     minimum BIGINT,
     decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
+    trainers JSONB NOT NULL,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );
 
 CREATE INDEX session_said_ends ON projection.session_said (ends_at);
+
+CREATE TABLE projection.record (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    meeting_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    with_place BOOLEAN NOT NULL,
+    role TEXT NOT NULL,
+    CONSTRAINT record_key PRIMARY KEY (session_id, meeting_id, person_id)
+);
+
+CREATE INDEX record_person ON projection.record (session_id, person_id);
+
+CREATE INDEX record_heard ON projection.record (heard_at);
+
+CREATE TABLE projection.meeting_list (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    meeting_id TEXT NOT NULL,
+    is_open BOOLEAN NOT NULL,
+    CONSTRAINT meeting_list_key PRIMARY KEY (session_id, meeting_id)
+);
+
+CREATE INDEX meeting_list_heard ON projection.meeting_list (heard_at);
+
+CREATE TABLE projection.certificate (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    number TEXT NOT NULL,
+    series TEXT NOT NULL,
+    serial BIGINT NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    minutes BIGINT NOT NULL,
+    issued_on DATE NOT NULL,
+    supersedes TEXT,
+    ended TEXT,
+    CONSTRAINT certificate_key PRIMARY KEY (number)
+);
+
+CREATE TABLE projection.certified (
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    number TEXT NOT NULL,
+    series TEXT NOT NULL,
+    serial BIGINT NOT NULL,
+    minutes BIGINT NOT NULL,
+    issued_on DATE NOT NULL,
+    supersedes TEXT,
+    ended TEXT,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    first_heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT certified_key PRIMARY KEY (session_id, person_id)
+);
+
+CREATE INDEX certified_person ON projection.certified (person_id);
+
+CREATE INDEX certified_heard ON projection.certified (heard_at);
 
 CREATE TABLE projection.settled (
     source TEXT NOT NULL,

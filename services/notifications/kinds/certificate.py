@@ -1,0 +1,174 @@
+"""Mails about a certificate: that somebody has one, that another one is valid now, and that none is any more.
+
+Told is the newest of ours; what others certified they have told. The mail leads to the page where it is printed, and carries no copy: a copy
+goes on saying what has been revoked since.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from services.notifications.attended import Certified
+from services.notifications.kinds import sessions
+from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
+from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
+from services.notifications.ledger import NOTHING, Content, OpenNotice, Told
+from services.notifications.letters import BriefMail
+from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
+from services.notifications.tables import CERTIFICATE, CERTIFIED, NOW, OPEN, SESSION, SINCE, TOLD, WRITTEN_TO, digest
+from services.notifications.templates.words import notices_of
+from services.notifications.untold import JUST_BEFORE, Addressee, Difference, judged, never_told
+from shared.contracts.certificates import CertificateFact
+from shared.contracts.model import members
+from shared.contracts.notifications import CertificateTold
+from shared.values import immutable
+from shared.web.links import Purpose
+
+NAME = sessions.CERTIFICATE_NAME
+ISSUED, REPLACED, REVOKED = "certificate", "certificate_replaced", "certificate_revoked"
+AFTER_MISSED = "after_missed"
+"""Why somebody is told of a certificate: we had written that they were not there."""
+REACH = dt.timedelta(days=90)
+"""For so long what has become of a certificate is told: who cannot be reached by then is a line of the books."""
+ABSENT = "absent"
+"""In what was told by the mail that somebody was missed."""
+
+
+@immutable
+class OwnCertificate(OfSession):
+    """The newest certificate of a person for a session."""
+
+    certified: Certified
+    told_missed: Told | None
+    since: dt.datetime
+
+    @property
+    def content(self) -> str | None:
+        return self.certified.number if self.certified.ended is None else None
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.certified.heard_at + REACH
+
+    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+        if self.facts.session is None or now >= self.until or self.certified.heard_at < self.since:
+            return None
+        found = self._found(told or TOLD_NOTHING)
+        return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
+
+    def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
+        if not since < self.until <= now:
+            return None
+        return never_told(self.difference(told, to, now=self.until - JUST_BEFORE), told or TOLD_NOTHING)
+
+    def _found(self, told: Told) -> Difference | None:
+        by_others = told.said is None and self.certified.first_heard_at < self.since
+        if self.content is not None:
+            if told.content == self.content:
+                return None
+            if told.said is not None or by_others:
+                return Difference(REPLACED, self._says)
+            was_missed = self.told_missed is not None and self.told_missed.content == ABSENT
+            return Difference(ISSUED, self._says, because=AFTER_MISSED if was_missed else None)
+        return Difference(REVOKED, self._says) if told.content is not None or by_others else None
+
+    @property
+    def _says(self) -> Content:
+        fields = dict(self.facts.true_now(None).says) | {"of": "certificate"}
+        says = CertificateTold(**fields, number=self.certified.number, useful_until=self.until)
+        return Content(hash=self.content, says=says)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        says = found.says.says
+        number = says.number if isinstance(says, CertificateTold) else self.certified.number
+        mail = BriefMail.of(self.facts, notice, found)
+        named = (("number", number), ("before", self.certified.supersedes or "–"))
+        return replace(mail, named=named, leads_to=Purpose.PAPERS)
+
+
+# --- what it says --------------------------------------------------------------------------
+
+_NOTICES = notices_of(NAME, ISSUED, AFTER_MISSED, REPLACED, REVOKED)
+_TONES = {ISSUED: GOOD, REPLACED: CHANGED, REVOKED: OFF}
+
+
+def _sheet(mail: BriefMail, office: Office) -> Sheet:
+    notice = _NOTICES[mail.language][mail.because or mail.letter]
+    return replace(brief(mail, office, notice, _TONES[mail.letter]), page=mail)
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+_about = sessions.about(NAME, of=CERTIFIED)
+_told_missed = sessions.told_of_another(sessions.MISSED_NAME)
+_content = sa.case((CERTIFIED.c.ended.is_(None), CERTIFIED.c.number))
+_until = CERTIFIED.c.heard_at + sa.literal(REACH, sa.Interval())
+_is_now = CERTIFIED.c.heard_at > NOW - REACH
+_by_others = sa.and_(sessions.NOTHING_TOLD, CERTIFIED.c.first_heard_at < SINCE)
+_differs = sa.and_(
+    CERTIFIED.c.heard_at >= SINCE,
+    sa.or_(
+        sa.and_(_content.is_not(None), TOLD.c.content.is_distinct_from(_content)),
+        sa.and_(_content.is_(None), sa.or_(TOLD.c.content.is_not(None), _by_others)),
+    ),
+)
+_pair = sa.select(CERTIFIED.c.person_id, CERTIFIED.c.session_id)
+_key = sa.func.split_part(OPEN.c.about, "/", 2)
+CERTIFICATES = Scope(
+    keys=CERTIFIED,
+    recipient=CERTIFIED.c.person_id,
+    key=CERTIFIED.c.session_id,
+    news={
+        CERTIFICATE: _pair.where(sessions.is_news(CERTIFIED)),
+        SESSION: _pair.join(SESSION, SESSION.c.session_id == CERTIFIED.c.session_id).where(sessions.is_news(SESSION)),
+        **sessions.news_of_people(_pair, CERTIFIED.c.person_id),
+    },
+    soon={
+        CERTIFICATE: sa.exists().where(
+            CERTIFIED.c.person_id == OPEN.c.recipient, CERTIFIED.c.session_id == _key, sessions.is_news(CERTIFIED)
+        )
+    },
+)
+
+
+def _around(certified: sa.FromClause) -> sa.FromClause:
+    found = sessions.beside_place(certified, CERTIFIED, _about)
+    return sessions.with_told(found, _told_missed, sessions.MISSED_NAME, of=CERTIFIED)
+
+
+def _read(reading: Reading, rules: Rules) -> OwnCertificate:
+    certified = reading.next(Certified)
+    facts = sessions.read(reading, known=False)
+    assert certified is not None
+    return OwnCertificate(facts, certified, reading.next(Told), rules.since)
+
+
+CERTIFICATE_KIND = Kind(
+    name=NAME,
+    letters=(ISSUED, REPLACED, REVOKED),
+    scope=CERTIFICATES,
+    around=_around,
+    about=_about,
+    content=_content,
+    differs=sa.and_(_is_now, _differs),
+    waits={},
+    unknown=sessions.UNKNOWN,
+    parts=(_is_now,),
+    told_by_others=sa.and_(CERTIFIED.c.heard_at < SINCE, sessions.NOTHING_TOLD),
+    made_of=digest(*WRITTEN_TO, sessions.CITY_NAME, *sessions.TOPIC_NAMES, sessions.RELEASE),
+    columns=(*CERTIFIED.c, *sessions.READ, *_told_missed.c),
+    read=_read,
+    sheet=_sheet,
+    concerned_by=sessions.EVERY_MAIL | frozenset(members(CertificateFact)),
+    missed_at=_until,
+    missed=sa.and_(
+        ~_is_now,
+        _until > SINCE,
+        _differs,
+        TOLD.c.given_up.is_distinct_from(sa.func.coalesce(_content, NOTHING)),
+    ),
+    yields_to=(CERTIFIED, SESSION),
+)

@@ -1,0 +1,238 @@
+"""Mails to whoever had a place, of what the lists say of them: thanks to who came, that they were missed to who did not come to any day,
+and that this was put right.
+
+Told when every list is closed, and not to whom a list excuses. An open list says nothing yet, neither that somebody was missed nor that
+they were not. Who is told of a certificate, or that it is revoked, is not told the same a second time here; so thanks wait until a
+certificate would have been heard of.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.notifications.kinds import sessions
+from services.notifications.kinds.certificate import ABSENT
+from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
+from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
+from services.notifications.ledger import Content, OpenNotice, Told
+from services.notifications.letters import BriefMail
+from services.notifications.sheets import CALM, CHANGED, GOOD, Office, Sheet, brief
+from services.notifications.state import SCHEDULED, Session
+from services.notifications.tables import (
+    CERTIFICATE,
+    CERTIFIED,
+    MEETING_LIST,
+    NOW,
+    OPEN,
+    PLACE,
+    RECORD,
+    SESSION,
+    SINCE,
+    TOLD,
+)
+from services.notifications.templates.words import notices_of
+from services.notifications.untold import Addressee, Difference, judged
+from shared.contracts.attendance import ListFact, Presence, PresenceFact, Role
+from shared.contracts.certificates import CertificateFact
+from shared.contracts.model import members
+from shared.contracts.notifications import ReminderTold
+from shared.values import immutable
+from shared.web.links import Purpose
+
+NAME = sessions.MISSED_NAME
+MISSED, MISSED_CORRECTED, THANKS = "missed", "missed_corrected", "thanks"
+CAME, NOT_MISSED = "came", "not_missed"
+"""Why it is put right: the list says now that they came, or only that they were not missed. CAME, too, in what was told to who came."""
+AFTER_THANKS = "after_thanks"
+"""Why somebody is told that they were missed: we had thanked them for coming."""
+QUIET = dt.timedelta(hours=1)
+"""For so long after the last list was closed nobody is thanked: by then it is heard who has a certificate."""
+REACH = dt.timedelta(days=30)
+"""For so long after the session somebody is told that they were missed."""
+BELIEVED = dt.timedelta(days=180)
+"""For so long whoever was told that is told that it was put right."""
+
+
+@immutable
+class Missed(OfSession):
+    """What the lists of a session say of somebody who had a place."""
+
+    is_absent: bool
+    """Of some day, and of no day that they came or were excused."""
+    came: bool
+    lists_are_closed: bool
+    lists_are_quiet: bool
+    """Nothing was heard of them for a while."""
+    is_certified: bool
+    told_certificate: Told | None
+    since: dt.datetime
+
+    def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
+        session = self.facts.session
+        if session is None or not self.lists_are_closed or self.is_certified:
+            return None
+        found = self._found(told or TOLD_NOTHING, now, session)
+        return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
+
+    def _found(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
+        if self.is_absent or (self.came and told.content is None):
+            return self._first(told, now, session)
+        believes = told.content == ABSENT and told.until is not None and now < told.until
+        if not believes or sessions.was_told_since(told, self.told_certificate):
+            return None
+        if self.came:
+            return Difference(MISSED_CORRECTED, self._says(CAME, session), because=CAME)
+        return Difference(MISSED_CORRECTED, self._says(None, session), because=NOT_MISSED)
+
+    def _first(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
+        """What is told of them as long as it is new, unless a mail about a certificate has said it."""
+        is_now = session.starts_at <= now < session.ends_at + REACH and session.ends_at >= self.since
+        is_told = self.told_certificate is not None and self.told_certificate.said is not None
+        if is_told or not is_now or session.state != SCHEDULED:
+            return None
+        if self.is_absent and told.content != ABSENT:
+            because = AFTER_THANKS if told.content == CAME else None
+            return Difference(MISSED, self._says(ABSENT, session), because=because)
+        return Difference(THANKS, self._says(CAME, session)) if self.came and self.lists_are_quiet else None
+
+    def _says(self, content: str | None, session: Session) -> Content:
+        fields = dict(self.facts.true_now(None).says) | {"of": "reminder"}
+        says = ReminderTold(**fields, rule=content or ABSENT, useful_until=session.ends_at + BELIEVED)
+        return Content(hash=content, says=says)
+
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        mail = BriefMail.of(self.facts, notice, found)
+        return replace(mail, leads_to=Purpose.PAPERS) if found.says.hash == CAME else mail
+
+
+# --- what it says --------------------------------------------------------------------------
+
+_NOTICES = notices_of(NAME, THANKS, MISSED, AFTER_THANKS, CAME, NOT_MISSED)
+_TONES = {THANKS: GOOD, MISSED: CALM, MISSED_CORRECTED: CHANGED}
+
+
+def _sheet(mail: BriefMail, office: Office) -> Sheet:
+    sheet = brief(mail, office, _NOTICES[mail.language][mail.because or mail.letter], _TONES[mail.letter])
+    return replace(sheet, page=mail if mail.leads_to is Purpose.PAPERS else None)
+
+
+# --- the same in SQL -----------------------------------------------------------------------
+
+_told_certificate = sessions.told_of_another(sessions.CERTIFICATE_NAME)
+_CAME = tuple(state for state in Presence if state.came)
+
+
+def _is_recorded(*states: Presence) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        RECORD.c.session_id == PLACE.c.session_id,
+        RECORD.c.person_id == PLACE.c.person_id,
+        RECORD.c.with_place,
+        RECORD.c.role == Role.PARTICIPANT,
+        RECORD.c.state.in_(states),
+    )
+
+
+_came = _is_recorded(*_CAME)
+_is_absent = sa.and_(_is_recorded(Presence.ABSENT), ~_is_recorded(*_CAME, Presence.EXCUSED))
+_meeting = (
+    sa.func.jsonb_array_elements(sa.type_coerce(SESSION.c.meetings, JSONB))
+    .table_valued(sa.column("value", JSONB), name="meeting")
+    .render_derived()
+)
+_is_closed = (
+    sa.exists()
+    .where(
+        MEETING_LIST.c.session_id == SESSION.c.session_id,
+        MEETING_LIST.c.meeting_id == _meeting.c.value["meeting_id"].astext,
+        ~MEETING_LIST.c.is_open,
+    )
+    .correlate(SESSION, _meeting)  # Named: in a subquery of a subquery it would be any session otherwise.
+)
+_lists_are_closed = ~sa.exists(sa.select(sa.literal(1)).select_from(_meeting).where(~_is_closed).correlate(SESSION))
+_are_quiet = ~sa.exists().where(
+    MEETING_LIST.c.session_id == SESSION.c.session_id, MEETING_LIST.c.heard_at > NOW - QUIET
+)
+_is_certified = sa.exists().where(
+    CERTIFIED.c.session_id == PLACE.c.session_id,
+    CERTIFIED.c.person_id == PLACE.c.person_id,
+    CERTIFIED.c.ended.is_(None),
+)
+_is_now = sa.and_(SESSION.c.ends_at > NOW - REACH, SESSION.c.starts_at <= NOW)
+_believes = sa.and_(TOLD.c.content == ABSENT, sa.func.coalesce(TOLD.c.until > NOW, sa.false()))
+_content = sa.case((_is_absent, sa.literal(ABSENT, sa.Text)), (_came, sa.literal(CAME, sa.Text)))
+_begins = sa.and_(
+    _is_now,
+    SESSION.c.ends_at >= SINCE,
+    SESSION.c.state == SCHEDULED,
+    sessions.nothing_told(_told_certificate),
+    sa.or_(
+        sa.and_(_is_absent, TOLD.c.content.is_distinct_from(ABSENT)),
+        sa.and_(_came, TOLD.c.content.is_(None), _are_quiet),
+    ),
+)
+_ends = sa.and_(_believes, ~sessions.told_since(_told_certificate), ~_is_absent)
+_pair = sa.select(PLACE.c.person_id, PLACE.c.session_id)
+_key = sa.func.split_part(OPEN.c.about, "/", 2)
+
+
+def _heard(table: sa.Table, *more: Any) -> sa.Select[Any]:
+    return _pair.join(table, sa.and_(table.c.session_id == PLACE.c.session_id, *more)).where(sessions.is_news(table))
+
+
+_of_person = RECORD.c.person_id == PLACE.c.person_id
+PLACES = Scope(
+    keys=PLACE,
+    recipient=PLACE.c.person_id,
+    key=PLACE.c.session_id,
+    news={
+        SESSION: _heard(SESSION),
+        RECORD: _heard(RECORD, _of_person),
+        MEETING_LIST: _heard(MEETING_LIST),
+        CERTIFICATE: _heard(CERTIFIED, CERTIFIED.c.person_id == PLACE.c.person_id),
+        **sessions.news_of_people(_pair, PLACE.c.person_id),
+    },
+    soon={
+        RECORD: sa.exists().where(
+            RECORD.c.person_id == OPEN.c.recipient, RECORD.c.session_id == _key, sessions.is_news(RECORD)
+        )
+    },
+)
+
+
+def _around(places: sa.FromClause) -> sa.FromClause:
+    found = sessions.around(places, sessions.about(NAME), always=True)
+    return sessions.with_told(found, _told_certificate, sessions.CERTIFICATE_NAME)
+
+
+def _read(reading: Reading, rules: Rules) -> Missed:
+    facts = sessions.read(reading, known=False)
+    is_absent, came, are_closed, are_quiet, is_certified = reading.values(5)
+    return Missed(facts, is_absent, came, are_closed, are_quiet, is_certified, reading.next(Told), rules.since)
+
+
+MISSED_KIND = Kind(
+    name=NAME,
+    letters=(MISSED, MISSED_CORRECTED, THANKS),
+    scope=PLACES,
+    around=_around,
+    about=sessions.about(NAME),
+    content=_content,
+    differs=sa.and_(sa.or_(_begins, _ends), _lists_are_closed, ~_is_certified),
+    waits={},
+    unknown=sessions.UNKNOWN,
+    parts=(_is_now, sa.and_(~_is_now, TOLD.c.until > NOW)),
+    told_by_others=sa.false(),
+    made_of=sessions.MADE_OF,
+    columns=(*sessions.READ, _is_absent, _came, _lists_are_closed, _are_quiet, _is_certified, *_told_certificate.c),
+    read=_read,
+    sheet=_sheet,
+    concerned_by=sessions.EVERY_MAIL
+    | frozenset((*members(PresenceFact), *members(ListFact), *members(CertificateFact))),
+    after=frozenset({sessions.CERTIFICATE_NAME}),
+    yields_to=(PLACE, SESSION),
+)
