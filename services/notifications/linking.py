@@ -69,7 +69,7 @@ class Links:
         until = max(meeting.ends_at for meeting in mail.meetings) + LINK_LIVES
         return self._leads_to(ENROLMENT, Purpose.PLACE, "place", mail, person_id, until)
 
-    def ticket(self, mail: PlaceMail, person_id: str) -> tuple[str, str]:
+    def ticket(self, mail: PlaceMail | BriefMail, person_id: str) -> tuple[str, str]:
         """What lets this person in at the door of this session, and the page where they say by it and the code of the room's screen that
         they are there."""
         until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES

@@ -881,6 +881,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a reminder carries the ticket",
+        "services/notifications/kinds/knowing.py",
+        "    return replace(sheet, page=mail, ticket=mail)",
+        "    return replace(sheet, page=mail)",
+        (
+            "tests/notifications/test_ticket.py::test_reminders_of_a_place_carry_it_as_well_also_for_whom_others_told_of_the_place",
+        ),
+    ),
+    Mutation(
         "who goes by a substitution is told that",
         "services/notifications/kinds/place.py",
         "        return sessions.SUBSTITUTED if self.facts.is_substituted else None",
