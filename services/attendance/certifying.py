@@ -167,7 +167,7 @@ class _Desk:
 
 
 def _standing(one: Certificate, person_id: str) -> tuple[bool, bool, dt.date, str, int]:
-    """Of several, the highest stands: under the id that stays, for under that one alone is somebody written to and opens their papers."""
+    """Of several, the highest stands: under the id that stays, for under that one alone is somebody written to."""
     return one.is_valid, one.person_id == person_id, one.issued_on, one.series, one.serial
 
 
