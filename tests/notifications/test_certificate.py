@@ -22,6 +22,7 @@ from services.notifications.kinds.certificate import (
 )
 from services.notifications.kinds.missed import AFTER_THANKS, CAME, MISSED, MISSED_CORRECTED, NOT_MISSED, Missed
 from services.notifications.ledger import Content, NoticeState, Told, told_after
+from services.notifications.letters import BriefMail
 from services.notifications.untold import Difference
 from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
 from shared.contracts.model import Language
@@ -113,15 +114,20 @@ def test_one_that_is_revoked_is_taken_back_from_whoever_was_told_of_it_and_from_
     assert differs(own(revoked())) is None
 
 
-def names(found: Difference | None, its: OwnCertificate) -> dict[str, str]:
+def mail_of(found: Difference | None, its: OwnCertificate) -> BriefMail:
     assert found is not None
-    return dict(its.mail(open_notice(content=found.says, language=Language.PL), found).named)
+    return its.mail(open_notice(content=found.says, language=Language.PL), found)
+
+
+def names(found: Difference | None, its: OwnCertificate) -> dict[str, str]:
+    return dict(mail_of(found, its).named)
 
 
 def test_of_several_that_followed_the_mail_names_the_one_that_its_reader_holds() -> None:
     known, third = told(differs(own())), "RC-2026-0003"
     its = own(certified(certificate(third, supersedes=SECOND)))
     assert names(differs(its, known), its) == {"number": third, "before": FIRST}
+    assert mail_of(differs(its, known), its).of_use_until == its.until
     its = own(certified(certificate(SECOND, supersedes=FIRST, ended=CertificateEnds.NOT_EARNED)))
     assert names(differs(its, known), its)["number"] == FIRST
     its = own(replaced())

@@ -100,7 +100,7 @@ class OwnCertificate(OfSession):
         before = known if known != number else None
         mail = BriefMail.of(self.facts, notice, found)
         named = (("number", number), ("before", before or self.certified.supersedes or "–"))
-        return replace(mail, named=named, leads_to=Purpose.PAPERS)
+        return replace(mail, named=named, leads_to=Purpose.PAPERS, of_use_until=found.says.until)
 
 
 def number_told(content: Content | None) -> str | None:

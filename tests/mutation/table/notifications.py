@@ -881,6 +881,13 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a link to papers lives from when they are told of",
+        "services/notifications/linking.py",
+        "                moments.append(mail.of_use_until)",
+        "                pass",
+        ("tests/notifications/test_linking.py::test_a_link_to_papers_opens_for_a_year_after_they_are_told_of",),
+    ),
+    Mutation(
         "a reminder carries the ticket",
         "services/notifications/kinds/knowing.py",
         "    return replace(sheet, page=mail, ticket=mail)",
