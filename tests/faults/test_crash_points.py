@@ -139,6 +139,7 @@ async def crash_mail(postgres: Postgres, kafka: Kafka, folder: Path, test: pytes
         "RETRY_FIRST_SECONDS": 0.05,
         "RETRY_MOST_SECONDS": 0.5,
         "SEND_POLL_SECONDS": 0.1,
+        "SETTLING_SECONDS": 0.1,  # A third of a minute at each of a hundred points is most of the run.
         "RECONCILE_SECONDS": 0.3,
         "CATCH_UP_SECONDS": 0.1,
     }
