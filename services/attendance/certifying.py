@@ -108,7 +108,7 @@ class _Desk:
         if any(one.is_valid and not is_ours(self._working, one) for one in newest):
             return  # Another issuer's: it says enough, and is not ours to end.
         ours = [one for one in newest if is_ours(self._working, one)]
-        last = max(ours, key=lambda one: (one.is_valid, one.issued_on, one.series, one.serial), default=None)
+        last = max(ours, key=lambda one: _standing(one, earned.person_id), default=None)
         if last is None or not last.is_valid:
             if earned.minutes >= self._required:
                 self._issue(earned, self._required, last)
@@ -164,6 +164,11 @@ class _Desk:
         fields = {name: getattr(certificate, name) for name in CertificateState.model_fields}
         fields |= {"reason": reason, "superseded_by": superseded_by, "decided_at": self._working.now}
         self.facts.append(CertificateSuperseded(**fields))
+
+
+def _standing(one: Certificate, person_id: str) -> tuple[bool, bool, dt.date, str, int]:
+    """Of several, the highest stands: under the id that stays, for under that one alone is somebody written to."""
+    return one.is_valid, one.person_id == person_id, one.issued_on, one.series, one.serial
 
 
 def _last_of(working: Working, series: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -148,22 +148,25 @@ class Papers:
 
     certificate: Certificate | None
     """Their newest, valid or not."""
-    days: tuple[str, ...]
-    """The meetings that they came to."""
+    days: Mapping[str, Record]
+    """The meetings that they came to, with what says so: of several ids that which says most, as for a certificate."""
 
 
-async def is_erased(connection: AsyncConnection, person_id: str) -> bool:
-    said = await connection.execute(sa.select(PERSON.c.erased).where(PERSON.c.person_id == person_id))
-    return bool(said.scalar())
+async def is_erased(connection: AsyncConnection, ids: Sequence[str]) -> bool:
+    """Under any of the ids of one human."""
+    said = sa.select(sa.func.bool_or(PERSON.c.erased)).where(PERSON.c.person_id.in_(ids))
+    return bool(await connection.scalar(said))
 
 
-async def papers(connection: AsyncConnection, session_id: str, person_id: str) -> Papers:
-    theirs = sa.and_(CERTIFICATE.c.session_id == session_id, CERTIFICATE.c.person_id == person_id)
+async def papers(connection: AsyncConnection, session_id: str, ids: Sequence[str]) -> Papers:
+    """Of one human, by all ids that they have had."""
+    theirs = sa.and_(CERTIFICATE.c.session_id == session_id, CERTIFICATE.c.person_id.in_(ids))
     issued = rows_as(Certificate, await connection.execute(sa.select(CERTIFICATE).where(theirs)))
     newest = max(issued, key=lambda one: (one.is_valid, one.issued_on, one.series, one.serial), default=None)
-    of_them = sa.and_(RECORD.c.session_id == session_id, RECORD.c.person_id == person_id)
+    of_them = sa.and_(RECORD.c.session_id == session_id, RECORD.c.person_id.in_(ids))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(of_them)))
-    return Papers(newest, tuple(one.meeting_id for one in records if one.state.came))
+    came = sorted((one for one in records if one.state.came), key=lambda one: (one.minutes or 0, one.person_id))
+    return Papers(newest, {one.meeting_id: one for one in came})
 
 
 async def _training(

@@ -85,6 +85,13 @@ async def survivors(connection: AsyncConnection, people: Iterable[str]) -> dict[
     return {row.person_id: row.into_id for row in found}
 
 
+async def ids_of(connection: AsyncConnection, person_id: str) -> tuple[str, ...]:
+    """All ids of one human, the one that stays first: a link that a mail led to is theirs, whichever of them it names."""
+    stays = (await survivors(connection, [person_id])).get(person_id, person_id)
+    found = await connection.scalars(sa.select(SURVIVOR.c.person_id).where(SURVIVOR.c.into_id == stays))
+    return stays, *sorted(found)
+
+
 def by_human(rows: Mapping[str, T], into: Mapping[str, str], says: Callable[[T], bool]) -> dict[str, T]:
     """One row for each human: their own if it says something, else that of an id which they had before; in the order of ids."""
     found: dict[str, T] = {}

@@ -129,7 +129,7 @@ class Told(Row):
     until: dt.datetime | None
     """Until when what they may believe matters to them; None: they believe nothing."""
     told_at: dt.datetime | None
-    """When the last mail left that told it, or may have."""
+    """When the last mail left that told it, or may have; None, too, once it is known that it told nobody."""
     not_before: dt.datetime | None
     """When they are told again, at the earliest: the last mail came back, for what may have passed by then."""
 
@@ -309,4 +309,5 @@ def _believing(
         given_up_for=None,
         given_up_by=None,
         until=max(ends, default=None),
+        told_at=told.told_at if said else None,
     )

@@ -130,6 +130,8 @@ class BriefMail:
     """Those whom it is about, beside whoever reads it."""
     leads_to: Purpose = Purpose.PLACE
     """What its reader opens by its link, if it has one."""
+    of_use_until: dt.datetime | None = None
+    """Where that may be long after the session: until when it is told."""
     named: tuple[tuple[str, str], ...] = ()
     """What the lead names beside the town, such as the number of a certificate."""
 

@@ -64,12 +64,15 @@ class Links:
         if mail.leads_to is Purpose.LISTS:
             return self.to_lists(mail, person_id)
         if mail.leads_to is Purpose.PAPERS:
-            until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES
+            moments = [meeting.ends_at for meeting in mail.meetings]
+            if isinstance(mail, BriefMail) and mail.of_use_until is not None:
+                moments.append(mail.of_use_until)  # A list that is put right years later makes another certificate.
+            until = max(moments) + TICKET_LIVES
             return self._leads_to(ATTENDANCE, Purpose.PAPERS, "papers", mail, person_id, until)
         until = max(meeting.ends_at for meeting in mail.meetings) + LINK_LIVES
         return self._leads_to(ENROLMENT, Purpose.PLACE, "place", mail, person_id, until)
 
-    def ticket(self, mail: PlaceMail, person_id: str) -> tuple[str, str]:
+    def ticket(self, mail: PlaceMail | BriefMail, person_id: str) -> tuple[str, str]:
         """What lets this person in at the door of this session, and the page where they say by it and the code of the room's screen that
         they are there."""
         until = max(meeting.ends_at for meeting in mail.meetings) + TICKET_LIVES

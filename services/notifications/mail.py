@@ -100,7 +100,7 @@ class Renderer:
         organiser_name: str,
         base_url: str | None = None,
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
-        ticket_of: Callable[[PlaceMail, str], tuple[str, str]] | None = None,
+        ticket_of: Callable[[PlaceMail | BriefMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):

@@ -50,7 +50,7 @@ class Sheet:
     """As what its reader may do without it."""
     steps_without_page: tuple[str, ...] = ()
     """What to do where mails lead to no page, if it is something else."""
-    ticket: PlaceMail | None = None
+    ticket: PlaceMail | BriefMail | None = None
     """The place for whose session the mail carries a ticket."""
 
 

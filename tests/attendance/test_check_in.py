@@ -14,6 +14,7 @@ import pytest
 from services.attendance.rooms import MOST_WRONG, ROOM_TEXTS, RoomRule, RoomRules
 from services.attendance.state import Record
 from shared.contracts.attendance import Method, Presence
+from shared.contracts.directory import PersonMerged
 from shared.web.links import new_key
 from tests.attendance.building import DURING, ENDS, SESSION, STARTS, cancelled, close, rescheduled, scheduled, withdrawn
 from tests.attendance.test_pages import read
@@ -144,6 +145,17 @@ async def test_whoever_gave_the_place_back_is_sent_to_the_trainer(here: Trainers
     assert refused.status_code == 403 and says(refused, RoomRule.NOT_ON_THE_LIST)
     assert 'name="code"' not in (await here.http.get(link(here))).text
     assert await here.records() == {}
+
+
+async def test_the_link_of_before_lets_in_who_turned_out_to_be_somebody_else(here: TrainersPage) -> None:
+    await here.begin("anna", "bartek")
+    await here.hears(PersonMerged(person_id="bartek", into_person_id="anna"))
+    await here.runtime.decider.act([withdrawn("bartek", at=DURING)])
+    code = code_on(await screen(here))
+    assert (await types(here, code, "bartek")).status_code == 303
+    assert (await record(here)).state is Presence.PRESENT
+    for person in ("anna", "bartek"):
+        assert "Your presence is recorded since" in read((await here.http.get(link(here, person))).text)
 
 
 async def test_who_guesses_is_stopped_and_cannot_come_in_with_the_right_code_after_that(here: TrainersPage) -> None:

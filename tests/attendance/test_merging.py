@@ -81,7 +81,17 @@ def test_two_who_were_both_there_are_one_who_was_there_once() -> None:
     assert desk.record("new").minutes == 360  # Which says more.
     assert desk.record("old").linked_to == "new"
     valid = [one for one in desk.mind[Certificate] if one.is_valid]
-    assert [one.minutes for one in valid] == [360]
+    assert [(one.person_id, one.minutes) for one in valid] == [("new", 360)]
+
+
+def test_of_two_certificates_of_one_human_that_of_the_id_that_stays_is_valid() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), enrolled("new"), scan("old"), scan("new"))
+    desk.pass_to(CLOSES)
+    desk.hear(merged())
+    (valid,) = [one for one in desk.mind[Certificate] if one.is_valid]
+    assert (valid.person_id, valid.number) == ("new", "RC-2026-0001")
+    assert desk.certificates[2:] == ["RC-2026-0002 CertificateSuperseded"]
 
 
 def test_an_absence_gives_way_to_whoever_came_and_not_the_other_way_round() -> None:

@@ -12,7 +12,7 @@ import pytest
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
 from shared.contracts.attendance import ParticipantAttended
-from shared.contracts.directory import PersonErased
+from shared.contracts.directory import PersonErased, PersonMerged
 from shared.contracts.model import Language
 from shared.state.working import Due
 from shared.web.links import Link, Purpose, Signer, new_key
@@ -107,6 +107,18 @@ async def test_a_revoked_certificate_is_shown_as_that_and_printed_no_more(here: 
     assert offered(shown) == [DAY]
     assert "Twoje zaświadczenie straciło ważność" in read(shown)
     assert (await papers(here, "anna", CERTIFICATE)).status_code == 404
+
+
+@pytest.mark.parametrize(("former", "stays"), [("anna", "celina"), ("celina", "anna")])
+async def test_who_turned_out_to_be_somebody_else_finds_their_papers_by_either_link(
+    here: TrainersPage, former: str, stays: str
+) -> None:
+    await here.hears(PersonMerged(person_id=former, into_person_id=stays))
+    for one in (former, stays):
+        assert offered(await papers(here, one)) == [CERTIFICATE, DAY]
+        assert [(await papers(here, one, what)).status_code for what in (CERTIFICATE, DAY)] == [200, 200]
+    await here.hears(PersonErased(person_id=stays))
+    assert {(await papers(here, one, what)).status_code for one in (former, stays) for what in EVERYTHING} == {410}
 
 
 @pytest.mark.parametrize("what", EVERYTHING)

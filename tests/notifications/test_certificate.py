@@ -17,10 +17,12 @@ from services.notifications.kinds.certificate import (
     REACH,
     REPLACED,
     REVOKED,
+    THANKS,
     OwnCertificate,
 )
-from services.notifications.kinds.missed import AFTER_THANKS, CAME, MISSED, MISSED_CORRECTED, NOT_MISSED, THANKS, Missed
-from services.notifications.ledger import Content, Told, told_after
+from services.notifications.kinds.missed import AFTER_THANKS, CAME, MISSED, MISSED_CORRECTED, NOT_MISSED, Missed
+from services.notifications.ledger import Content, NoticeState, Told, told_after
+from services.notifications.letters import BriefMail
 from services.notifications.untold import Difference
 from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
 from shared.contracts.model import Language
@@ -76,6 +78,17 @@ def revoked(**changes: Any) -> Certified:
     return certified(certificate(ended=CertificateEnds.NOT_EARNED), **changes)
 
 
+COME_BACK = notice(sequence=1, state=NoticeState.BOUNCED, notice_id="notice-2")
+"""Another mail than the first, that nobody has read."""
+
+
+def come_back(known: Told, found: Difference | None) -> Told:
+    """The same, once a mail that left afterwards came back."""
+    assert found is not None
+    left = replace(COME_BACK, about=known.about, kind=found.letter, said=found.says, state=NoticeState.SENT)
+    return told_after(told_after(known, left), replace(left, state=NoticeState.BOUNCED))
+
+
 # --- a certificate ---------------------------------------------------------------------------
 
 
@@ -99,6 +112,31 @@ def test_one_that_is_revoked_is_taken_back_from_whoever_was_told_of_it_and_from_
     found = differs(own(revoked()), told(differs(own())))
     assert found is not None and (found.letter, found.says.hash) == (REVOKED, None)
     assert differs(own(revoked())) is None
+
+
+def mail_of(found: Difference | None, its: OwnCertificate) -> BriefMail:
+    assert found is not None
+    return its.mail(open_notice(content=found.says, language=Language.PL), found)
+
+
+def names(found: Difference | None, its: OwnCertificate) -> dict[str, str]:
+    return dict(mail_of(found, its).named)
+
+
+def test_of_several_that_followed_the_mail_names_the_one_that_its_reader_holds() -> None:
+    known, third = told(differs(own())), "RC-2026-0003"
+    its = own(certified(certificate(third, supersedes=SECOND)))
+    assert names(differs(its, known), its) == {"number": third, "before": FIRST}
+    assert mail_of(differs(its, known), its).of_use_until == its.until
+    its = own(certified(certificate(SECOND, supersedes=FIRST, ended=CertificateEnds.NOT_EARNED)))
+    assert names(differs(its, known), its)["number"] == FIRST
+    its = own(replaced())
+    assert names(differs(its, come_back(known, differs(its, known))), its) == {"number": SECOND, "before": FIRST}
+
+
+def test_of_one_that_another_one_stands_for_nobody_is_told_that_they_had_not_earned_it() -> None:
+    its = own(certified(certificate(ended=CertificateEnds.CORRECTED)))
+    assert differs(its, told(differs(own()))) is None
 
 
 def test_revoked_and_given_back_is_told_as_another_one() -> None:
@@ -164,6 +202,45 @@ def test_missed_and_then_present_is_put_right() -> None:
     assert found is not None and (found.letter, found.because) == (MISSED_CORRECTED, CAME)
     excused = differs(missed(absent=False), told_missed())
     assert excused is not None and excused.because == NOT_MISSED
+
+
+@pytest.mark.parametrize("now", [{"came": True}, {}])
+def test_what_put_it_right_and_came_back_is_said_again_for_whoever_believes_that_they_were_missed(
+    now: dict[str, bool],
+) -> None:
+    its = missed(absent=False, **now)
+    first = differs(its, told_missed())
+    again = differs(its, come_back(told_missed(), first))
+    assert first is not None and again is not None and replace(again, in_doubt=False) == first
+
+
+def test_missed_by_a_mail_that_may_have_left_and_then_present_is_put_right() -> None:
+    found = differs(missed())
+    assert found is not None
+    left = notice(about="missed/session-1", kind=MISSED, said=found.says, state=NoticeState.OVERTAKEN)
+    doubtful = told_after(None, left)
+    right = differs(who_came(), doubtful)
+    assert right is not None and (right.letter, right.because) == (MISSED_CORRECTED, CAME)
+    found = differs(own(told_missed=doubtful))
+    assert found is not None and found.because == AFTER_MISSED
+
+
+def test_thanks_that_came_back_are_said_again_and_put_nothing_right() -> None:
+    excused = told(differs(missed(absent=False), told_missed()), "missed/session-1")
+    thanks = differs(who_came(), excused)
+    again = come_back(excused, thanks)
+    found = differs(who_came(), again)
+    assert found is not None and found.letter == THANKS
+    assert differs(missed(absent=False), again) is None
+    found = differs(own(told_missed=again))
+    assert found is not None and found.because is None
+
+
+def test_a_certificate_that_nobody_read_of_has_put_nothing_right() -> None:
+    left = notice(about="certificate/session-1", kind=ISSUED, said=own()._says(FIRST), decided_at=NOW)
+    unread = told_after(told_after(None, left), replace(left, state=NoticeState.BOUNCED))
+    found = differs(who_came(told_certificate=unread), told_missed())
+    assert found is not None and found.letter == MISSED_CORRECTED
 
 
 def test_a_list_that_is_open_again_takes_nothing_back_yet() -> None:

@@ -214,7 +214,7 @@ def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
         long_before = RULES_OF.get(kind, RULES).since - dt.timedelta(hours=1)
         heard = chance.choice((BEFORE, BEFORE, NOW, long_before, then))
         first = chance.choice((heard, long_before))
-        ended = chance.choice((None, None, CertificateEnds.NOT_EARNED))
+        ended = chance.choice((*[None] * 6, *[CertificateEnds.NOT_EARNED] * 3, CertificateEnds.CORRECTED))
         its = certificate(chance.choice(NUMBERS), heard_at=heard, ended=ended, **known)
         rows += [certified(its, first_heard_at=first)]
     return rows
@@ -295,7 +295,8 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         if subject is Subject.MISSED:
             until = chance.choice((NOW, *[NOW + dt.timedelta(days=9)] * 3))
             fields = dict(said.says) | {"of": "reminder"}
-            said = said.model_copy(update={"says": ReminderTold(**fields, rule=ABSENT, useful_until=until)})
+            says = ReminderTold(**fields, rule=chance.choice(KINDS[subject].letters), useful_until=until)
+            said = said.model_copy(update={"says": says})
         if subject is Subject.OFFER:
             fields = dict(said.says) | {"of": "offer"}
             said = said.model_copy(update={"says": OfferTold(**fields, offered_at=BEFORE, offered_until=deadline)})

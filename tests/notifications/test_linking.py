@@ -38,7 +38,18 @@ from shared.web.links import (
     read_ticket,
 )
 from tests.notifications.building import place
-from tests.notifications.mails import ADDRESS, FIRST, LETTER, VENUE, ZANETA, body, cancellation, change, session_mail
+from tests.notifications.mails import (
+    ADDRESS,
+    FIRST,
+    LETTER,
+    VENUE,
+    ZANETA,
+    body,
+    brief_mail,
+    cancellation,
+    change,
+    session_mail,
+)
 from tests.notifications.office import Office, settled
 
 BASE = "https://rollcall.example.org"
@@ -99,6 +110,22 @@ async def test_a_trainers_link_is_signed_with_a_key_of_attendance_and_goes_along
     assert isinstance(found, Link) and (found.person_id, found.session_id) == ("person-0009", "session-0001")
     assert found.until == FIRST.ends_at + TICKET_LIVES
     assert isinstance(read(token, audience="attendance", purpose=Purpose.PLACE, key=known, now=NOON), Rejection)
+
+
+@pytest.mark.parametrize("later", [None, FIRST.ends_at + dt.timedelta(days=600)])
+async def test_a_link_to_papers_opens_for_a_year_after_they_are_told_of(
+    engine: AsyncEngine, later: dt.datetime | None
+) -> None:
+    links = Links(decider_at(engine), BASE)
+    await links.all_ready()
+    (key,) = (one for one in await stated(engine) if one["audience"] == ATTENDANCE)
+    known = VerifyingKey(key["key_id"], ATTENDANCE, key["public_key"], NOON + TICKET_LIVES * 9)
+    mail = brief_mail("certificate", leads_to=Purpose.PAPERS, of_use_until=later)
+    token = links.of(mail, "person-1").rpartition("/")[2]
+    found = read(token, audience=ATTENDANCE, purpose=Purpose.PAPERS, key=known, now=NOON)
+    told_until = dt.datetime.fromisoformat(key["verifies_until"])
+    assert isinstance(found, Link)
+    assert found.until == min((later or FIRST.ends_at) + TICKET_LIVES, told_until)
 
 
 async def test_replicas_that_begin_at_once_share_one_key_and_state_it_once(office: Office) -> None:

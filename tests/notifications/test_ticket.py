@@ -6,34 +6,38 @@ import email
 import email.policy
 import struct
 import zlib
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from zxingcpp import read_barcodes
 
+from services.notifications.kinds import KINDS
+from services.notifications.kinds.reminder import REMINDER
+from services.notifications.kinds.reply import REPLY_ASKED
 from services.notifications.mail import Renderer
 from services.notifications.place_sheet import place_sheet
 from shared.contracts.model import Language
-from tests.notifications.mails import LETTER, ZANETA, body, cancellation, change, session_mail
+from tests.notifications.mails import LETTER, ZANETA, body, brief_mail, cancellation, change, session_mail
 
 TICKET = ".".join(["eyJhbGciOiJFZERTQSIsImtpZCI6ImtleS0xIn0", "x-_" * 60, "y" * 86])
 
 CHECK_IN = "https://rollcall.example.org/attendance/check-in/"
 
 
-def written(mail: Any, **more: Any) -> EmailMessage:
+def written(mail: Any, sheet: Any = place_sheet, **more: Any) -> EmailMessage:
     office = {"sender_name": "Biuro", "organiser": "biuro@rollcall.example.org", "organiser_name": "Biuro"}
     at_work = Renderer(sender="powiadomienia@rollcall.example.org", **office, **more)
-    message = at_work.message(at_work.shared(place_sheet(mail, at_work.office)), ZANETA, LETTER)
+    message = at_work.message(at_work.shared(sheet(mail, at_work.office)), ZANETA, LETTER)
     return email.message_from_bytes(message, policy=email.policy.default)  # type: ignore[return-value]
 
 
-def with_ticket(mail: Any) -> EmailMessage:
+def with_ticket(mail: Any, sheet: Any = place_sheet) -> EmailMessage:
     def ticket_of(place: Any, person_id: str) -> tuple[str, str]:
         return f"{TICKET}{person_id[-1]}", f"{CHECK_IN}{TICKET}{person_id[-1]}"
 
-    return written(mail, ticket_of=ticket_of)
+    return written(mail, sheet, ticket_of=ticket_of)
 
 
 def pixels_of(png: bytes) -> memoryview:
@@ -97,6 +101,17 @@ def test_it_leads_to_where_one_checks_in_by_the_code_of_the_room(language: Langu
 
 def test_a_change_carries_it_as_well_so_that_the_last_mail_is_enough_at_the_door() -> None:
     assert len(pictures(with_ticket(change()))) == 1
+
+
+@pytest.mark.parametrize("letter", [REMINDER, REPLY_ASKED])
+def test_reminders_of_a_place_carry_it_as_well_also_for_whom_others_told_of_the_place(letter: str) -> None:
+    (kind,) = [kind for kind in KINDS.values() if letter in kind.letters]
+    moment = datetime(2026, 11, 25, tzinfo=UTC)
+    message = with_ticket(brief_mail(letter, moment=moment if letter == REPLY_ASKED else None), kind.sheet)
+    (picture,) = pictures(message)
+    (read,) = read_barcodes(pixels_of(picture.get_content()))
+    assert read.text == f"{TICKET}1"
+    assert f"  {CHECK_IN}{TICKET}1\n" in body(message, "plain").replace("\r\n", "\n")
 
 
 def test_whose_place_is_gone_gets_no_ticket_and_neither_does_who_reads_of_what_is_over() -> None:

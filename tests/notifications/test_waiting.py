@@ -77,6 +77,11 @@ def test_a_session_that_moves_is_told_to_who_waits_with_what_was_told_before() -
     assert (found.letter, found.before and found.before.says.meetings) == (WAITING_CHANGE, (MONDAY,))
 
 
+def test_a_mail_about_a_place_that_came_back_has_not_said_that_the_waiting_is_over() -> None:
+    unread = told_after(told_of_place(), notice(said=content(), state=NoticeState.BOUNCED, decided_at=NOW))
+    assert letter(differs(told(), waiting(WITHDRAWN, told_place=unread))) == WAITING_ENDED
+
+
 def test_who_gets_a_place_is_told_by_the_mail_about_the_place_and_not_twice() -> None:
     assert differs(told(), waiting(ENROLLED)) is None
     assert differs(told(), waiting(ENROLLED, told_place=told_of_place())) is None

@@ -7,6 +7,7 @@ door, with the method `self`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 
 from fastapi import APIRouter, Request, Response
@@ -85,8 +86,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     async def judge(ticket: Ticket, session: Session, code: str) -> Admitted | RoomRule:
         """What this code comes to, of this person. Asked of each at most so often as they may be wrong."""
         about = (ticket.session_id, ticket.person_id)
-        place = await reading.place(runtime.engine, *about)
-        if place is not None and not place.state.has_seat and ticket.person_id not in session.trainers:
+        if await is_not_on_the_list(session, await reading.ids_of(runtime.engine, ticket.person_id)):
             return RoomRule.NOT_ON_THE_LIST
         if guesses.are_too_many(*about):
             return RoomRule.TOO_MANY_CODES
@@ -98,6 +98,12 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         if isinstance(found, RoomRule) and isinstance(opening_of(session, now, rules.rooms), tuple):
             guesses.count(*about)
         return found
+
+    async def is_not_on_the_list(session: Session, ids: Sequence[str]) -> bool:
+        """Whoever turned out to be somebody else has the place under the id that stays, and the ticket that was mailed to them before."""
+        places = await reading.places(runtime.engine, session.session_id, ids)
+        has_none = bool(places) and not any(one.state.has_seat for one in places)
+        return has_none and set(ids).isdisjoint(session.trainers)
 
     async def check_in(token: str, ticket: Ticket, admitted: Admitted) -> TakenScan:
         # The same code sent twice is the same scan: it was read once.
@@ -128,8 +134,9 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         if session is None:
             return pages.message(request, "unknown", 404)
         now, language = runtime.service.clock(), pages.language(request)
-        record = await recorded(session, ticket.person_id)
-        here = await shows(session, ticket.person_id, record)
+        ids = await reading.ids_of(runtime.engine, ticket.person_id)
+        record = await recorded(session, ids)
+        here = await shows(session, ids, record)
         meeting = session.meeting(record.meeting_id) if record else None
         opening = opening_of(session, now, rules.rooms)
         if meeting is None:
@@ -148,12 +155,12 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             refused=refused[0 if language is Language.EN else 1] if refused else None,
         )
 
-    async def recorded(session: Session, person_id: str) -> Record | None:
+    async def recorded(session: Session, ids: Sequence[str]) -> Record | None:
         """That they came: to each meeting at which people may check in now; when all is over, to any."""
         opening = opening_of(session, runtime.service.clock(), rules.rooms)
         is_over = opening is RoomRule.CHECK_IN_TOO_LATE
         meetings = opening if isinstance(opening, tuple) else session.meetings if is_over else ()
-        about = {(session.session_id, one.meeting_id, person_id) for one in meetings}
+        about = {(session.session_id, one.meeting_id, person_id) for one in meetings for person_id in ids}
         async with runtime.engine.connect() as connection:
             found = await rosters.records_of_people(connection, about)
         came = {one.meeting_id: one for one in found.values() if one.state.came}
@@ -162,13 +169,12 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         last = max((one for one in meetings if one.meeting_id in came), key=lambda one: one.starts_at)
         return came[last.meeting_id]
 
-    async def shows(session: Session, person_id: str, record: Record | None) -> Here:
+    async def shows(session: Session, ids: Sequence[str], record: Record | None) -> Here:
         if not session.state.takes_place:
             return Here.CANCELLED
         if record is not None:
             return Here.PRESENT
-        place = await reading.place(runtime.engine, session.session_id, person_id)
-        if place is not None and not place.state.has_seat and person_id not in session.trainers:
+        if await is_not_on_the_list(session, ids):
             return Here.NOT_ON_THE_LIST
         match opening_of(session, runtime.service.clock(), rules.rooms):
             case RoomRule.CHECK_IN_TOO_EARLY:

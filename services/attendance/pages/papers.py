@@ -42,10 +42,11 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             return refused(request, link)
         language = pages.language(request, link.language)
         async with runtime.engine.connect() as connection:
-            if await sheets.is_erased(connection, link.person_id):
+            ids = await views.ids_of(connection, link.person_id)
+            if await sheets.is_erased(connection, ids):
                 return erased(request, link)
             session = await views.session_row(connection, link.session_id)
-            papers = await sheets.papers(connection, link.session_id, link.person_id)
+            papers = await sheets.papers(connection, link.session_id, ids)
         if session is None:
             return pages.message(request, "unknown", 404, readers=link.language)
         days = [one for one in session.meetings if one.meeting_id in papers.days]
@@ -57,9 +58,10 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         if isinstance(link, Rejection):
             return refused(request, link)
         async with runtime.engine.connect() as connection:
-            if await sheets.is_erased(connection, link.person_id):
+            ids = await views.ids_of(connection, link.person_id)
+            if await sheets.is_erased(connection, ids):
                 return erased(request, link)
-            certificate = (await sheets.papers(connection, link.session_id, link.person_id)).certificate
+            certificate = (await sheets.papers(connection, link.session_id, ids)).certificate
             if certificate is None or not certificate.is_valid:
                 return pages.message(request, "unknown", 404, readers=link.language)
             address = address_of(certificate, settings.base_url)
@@ -74,12 +76,13 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         if isinstance(link, Rejection):
             return refused(request, link)
         async with runtime.engine.connect() as connection:
-            if await sheets.is_erased(connection, link.person_id):
+            ids = await views.ids_of(connection, link.person_id)
+            if await sheets.is_erased(connection, ids):
                 return erased(request, link)
             session = await views.session_row(connection, link.session_id)
             meeting = session.meeting(meeting_id) if session is not None else None
-            record = await sheets.record(connection, link.session_id, meeting_id, link.person_id) if meeting else None
-            if session is None or meeting is None or record is None or not record.state.came:
+            record = (await sheets.papers(connection, link.session_id, ids)).days.get(meeting_id)
+            if session is None or meeting is None or record is None:
                 return pages.message(request, "unknown", 404, readers=link.language)
             sheet = await sheets.day_sheet(
                 connection, session, meeting, record, settings.programme, pages.language(request, link.language)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,12 +13,10 @@ from services.attendance.certificates import Topic
 from services.attendance.state import MeetingList, Place, Session
 from services.attendance.store import CAME, LIST_TABLE, PLACE, RECORD, SESSION, TOPIC
 from shared.contracts.model import Language
-from shared.postgres.database import rows_as
+from shared.postgres.database import any_of, rows_as
 
 _LISTS = sa.select(LIST_TABLE).where(LIST_TABLE.c.session_id == sa.bindparam("session_id"))
-_PLACE = sa.select(PLACE).where(
-    PLACE.c.session_id == sa.bindparam("session_id"), PLACE.c.person_id == sa.bindparam("person_id")
-)
+_PLACES = sa.select(PLACE).where(PLACE.c.session_id == sa.bindparam("session_id"), any_of(PLACE.c.person_id, "people"))
 _AT_MOST = 200
 _AT = (
     sa.select(SESSION)
@@ -45,10 +44,15 @@ async def lists(engine: AsyncEngine, session_id: str) -> dict[str, MeetingList]:
     return {one.meeting_id: one for one in found}
 
 
-async def place(engine: AsyncEngine, session_id: str, person_id: str) -> Place | None:
+async def ids_of(engine: AsyncEngine, person_id: str) -> tuple[str, ...]:
     async with engine.connect() as connection:
-        found = rows_as(Place, await connection.execute(_PLACE, {"session_id": session_id, "person_id": person_id}))
-    return found[0] if found else None
+        return await views.ids_of(connection, person_id)
+
+
+async def places(engine: AsyncEngine, session_id: str, ids: Sequence[str]) -> list[Place]:
+    """What is known of one human's place, by all ids that they have had."""
+    async with engine.connect() as connection:
+        return rows_as(Place, await connection.execute(_PLACES, {"session_id": session_id, "people": list(ids)}))
 
 
 async def sessions_at(engine: AsyncEngine, now: dt.datetime, before: dt.timedelta) -> list[Session]:

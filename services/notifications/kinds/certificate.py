@@ -15,15 +15,15 @@ from services.notifications.attended import Certified
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
-from services.notifications.ledger import NOTHING, Content, OpenNotice, Told
+from services.notifications.ledger import NOTHING, OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
 from services.notifications.tables import CERTIFICATE, CERTIFIED, NOW, OPEN, SESSION, SINCE, TOLD, WRITTEN_TO, digest
 from services.notifications.templates.words import notices_of
-from services.notifications.untold import JUST_BEFORE, Addressee, Difference, judged, never_told
-from shared.contracts.certificates import CertificateFact
+from services.notifications.untold import JUST_BEFORE, Addressee, Difference, judged, never_told, standing
+from shared.contracts.certificates import CertificateEnds, CertificateFact
 from shared.contracts.model import members
-from shared.contracts.notifications import CertificateTold
+from shared.contracts.notifications import CertificateTold, ReminderTold
 from shared.values import immutable
 from shared.web.links import Purpose
 
@@ -35,6 +35,18 @@ REACH = dt.timedelta(days=90)
 """For so long what has become of a certificate is told: who cannot be reached by then is a line of the books."""
 ABSENT = "absent"
 """In what was told by the mail that somebody was missed."""
+THANKS = "thanks"
+"""Which mail it was that thanked whoever has no certificate."""
+
+
+def may_believe_missed(told: Told) -> bool:
+    """Whether the last that they heard may be that they were missed. Where nobody knows, only the thanks put nothing right."""
+    return told.content == ABSENT or (told.content == OVERTAKEN and not was_thanks(told))
+
+
+def was_thanks(told: Told) -> bool:
+    says = told.said.says if told.said is not None else None
+    return isinstance(says, ReminderTold) and says.rule == THANKS
 
 
 @immutable
@@ -70,23 +82,31 @@ class OwnCertificate(OfSession):
             if told.content == self.content:
                 return None
             if told.said is not None or by_others:
-                return Difference(REPLACED, self._says)
-            was_missed = self.told_missed is not None and self.told_missed.content == ABSENT
-            return Difference(ISSUED, self._says, because=AFTER_MISSED if was_missed else None)
-        return Difference(REVOKED, self._says) if told.content is not None or by_others else None
+                return Difference(REPLACED, self._says(self.content), before=standing(told.said))
+            was_missed = self.told_missed is not None and may_believe_missed(self.told_missed)
+            return Difference(ISSUED, self._says(self.content), because=AFTER_MISSED if was_missed else None)
+        if self.certified.ended != CertificateEnds.NOT_EARNED:
+            return None  # Another one says it, under another id of theirs.
+        number = number_told(told.said) or self.certified.number  # They hold none of those that came and went unheard.
+        return Difference(REVOKED, self._says(number)) if told.content is not None or by_others else None
 
-    @property
-    def _says(self) -> Content:
+    def _says(self, number: str) -> Content:
         fields = dict(self.facts.true_now(None).says) | {"of": "certificate"}
-        says = CertificateTold(**fields, number=self.certified.number, useful_until=self.until)
+        says = CertificateTold(**fields, number=number, useful_until=self.until)
         return Content(hash=self.content, says=says)
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
-        says = found.says.says
-        number = says.number if isinstance(says, CertificateTold) else self.certified.number
+        number, known = number_told(found.says) or self.certified.number, number_told(found.before)
+        before = known if known != number else None
         mail = BriefMail.of(self.facts, notice, found)
-        named = (("number", number), ("before", self.certified.supersedes or "–"))
-        return replace(mail, named=named, leads_to=Purpose.PAPERS)
+        named = (("number", number), ("before", before or self.certified.supersedes or "–"))
+        return replace(mail, named=named, leads_to=Purpose.PAPERS, of_use_until=found.says.until)
+
+
+def number_told(content: Content | None) -> str | None:
+    """Which certificate it was about."""
+    says = content.says if content is not None else None
+    return says.number if isinstance(says, CertificateTold) else None
 
 
 # --- what it says --------------------------------------------------------------------------
@@ -105,6 +125,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 _about = sessions.about(NAME, of=CERTIFIED)
 _told_missed = sessions.told_of_another(sessions.MISSED_NAME)
 _content = sa.case((CERTIFIED.c.ended.is_(None), CERTIFIED.c.number))
+_is_revoked = sa.and_(CERTIFIED.c.ended.is_not(None), CERTIFIED.c.ended == CertificateEnds.NOT_EARNED)
 _until = CERTIFIED.c.heard_at + sa.literal(REACH, sa.Interval())
 _is_now = CERTIFIED.c.heard_at > NOW - REACH
 _by_others = sa.and_(sessions.NOTHING_TOLD, CERTIFIED.c.first_heard_at < SINCE)
@@ -112,7 +133,7 @@ _differs = sa.and_(
     CERTIFIED.c.heard_at >= SINCE,
     sa.or_(
         sa.and_(_content.is_not(None), TOLD.c.content.is_distinct_from(_content)),
-        sa.and_(_content.is_(None), sa.or_(TOLD.c.content.is_not(None), _by_others)),
+        sa.and_(_is_revoked, sa.or_(TOLD.c.content.is_not(None), _by_others)),
     ),
 )
 _pair = sa.select(CERTIFIED.c.person_id, CERTIFIED.c.session_id)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.matters import Once
 from services.notifications.kinds.sessions import UNSETTLED, Facts
 from services.notifications.ledger import Content, Told
+from services.notifications.letters import BriefMail
 from services.notifications.sheets import Office, Sheet
 from services.notifications.state import SCHEDULED
 from services.notifications.tables import MAILBOX, PLACE, SESSION, SINCE, TOLD, is_another
@@ -76,6 +78,14 @@ def knows_by(facts: Facts, told_place: Told | None, to: Addressee, rules: Rules,
         is_known = known is not None and known.state == SCHEDULED and known.content == session.content
         since = rules.since if is_known else None
     return since is not None and since <= at - rules.reminder_quiet
+
+
+# --- what it says --------------------------------------------------------------------------
+
+
+def standing_place(mail: BriefMail, sheet: Sheet) -> Sheet:
+    """With the way to their place, and the ticket: for whom others told of the place this may be the first of our mails."""
+    return replace(sheet, page=mail, ticket=mail)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

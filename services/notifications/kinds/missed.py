@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.notifications.kinds import sessions
-from services.notifications.kinds.certificate import ABSENT
+from services.notifications.kinds.certificate import ABSENT, THANKS, may_believe_missed, was_thanks
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
-from services.notifications.ledger import Content, OpenNotice, Told
+from services.notifications.ledger import OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, CHANGED, GOOD, Office, Sheet, brief
 from services.notifications.state import SCHEDULED, Session
@@ -45,7 +45,7 @@ from shared.values import immutable
 from shared.web.links import Purpose
 
 NAME = sessions.MISSED_NAME
-MISSED, MISSED_CORRECTED, THANKS = "missed", "missed_corrected", "thanks"
+MISSED, MISSED_CORRECTED = "missed", "missed_corrected"
 CAME, NOT_MISSED = "came", "not_missed"
 """Why it is put right: the list says now that they came, or only that they were not missed. CAME, too, in what was told to who came."""
 AFTER_THANKS = "after_thanks"
@@ -80,14 +80,15 @@ class Missed(OfSession):
         return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
 
     def _found(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
-        if self.is_absent or (self.came and told.content is None):
+        has_to_be_thanked = told.content is None or (told.content == OVERTAKEN and was_thanks(told))
+        if self.is_absent or (self.came and has_to_be_thanked):
             return self._first(told, now, session)
-        believes = told.content == ABSENT and told.until is not None and now < told.until
+        believes = may_believe_missed(told) and told.until is not None and now < told.until
         if not believes or sessions.was_told_since(told, self.told_certificate):
             return None
         if self.came:
-            return Difference(MISSED_CORRECTED, self._says(CAME, session), because=CAME)
-        return Difference(MISSED_CORRECTED, self._says(None, session), because=NOT_MISSED)
+            return Difference(MISSED_CORRECTED, self._says(CAME, session, MISSED_CORRECTED), because=CAME)
+        return Difference(MISSED_CORRECTED, self._says(None, session, MISSED_CORRECTED), because=NOT_MISSED)
 
     def _first(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
         """What is told of them as long as it is new, unless a mail about a certificate has said it."""
@@ -97,12 +98,12 @@ class Missed(OfSession):
             return None
         if self.is_absent and told.content != ABSENT:
             because = AFTER_THANKS if told.content == CAME else None
-            return Difference(MISSED, self._says(ABSENT, session), because=because)
-        return Difference(THANKS, self._says(CAME, session)) if self.came and self.lists_are_quiet else None
+            return Difference(MISSED, self._says(ABSENT, session, MISSED), because=because)
+        return Difference(THANKS, self._says(CAME, session, THANKS)) if self.came and self.lists_are_quiet else None
 
-    def _says(self, content: str | None, session: Session) -> Content:
+    def _says(self, content: str | None, session: Session, letter: str) -> Content:
         fields = dict(self.facts.true_now(None).says) | {"of": "reminder"}
-        says = ReminderTold(**fields, rule=content or ABSENT, useful_until=session.ends_at + BELIEVED)
+        says = ReminderTold(**fields, rule=letter, useful_until=session.ends_at + BELIEVED)
         return Content(hash=content, says=says)
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
@@ -163,7 +164,11 @@ _is_certified = sa.exists().where(
     CERTIFIED.c.ended.is_(None),
 )
 _is_now = sa.and_(SESSION.c.ends_at > NOW - REACH, SESSION.c.starts_at <= NOW)
-_believes = sa.and_(TOLD.c.content == ABSENT, sa.func.coalesce(TOLD.c.until > NOW, sa.false()))
+_was_thanks = sa.func.coalesce(sa.type_coerce(TOLD.c.said, JSONB)["says"]["rule"].astext == THANKS, sa.false())
+_nobody_knows = sa.func.coalesce(TOLD.c.content == OVERTAKEN, sa.false())
+_may_believe_missed = sa.or_(TOLD.c.content == ABSENT, sa.and_(_nobody_knows, ~_was_thanks))
+_believes = sa.and_(_may_believe_missed, sa.func.coalesce(TOLD.c.until > NOW, sa.false()))
+_has_to_be_thanked = sa.or_(TOLD.c.content.is_(None), sa.and_(_nobody_knows, _was_thanks))
 _content = sa.case((_is_absent, sa.literal(ABSENT, sa.Text)), (_came, sa.literal(CAME, sa.Text)))
 _begins = sa.and_(
     _is_now,
@@ -172,7 +177,7 @@ _begins = sa.and_(
     sessions.nothing_told(_told_certificate),
     sa.or_(
         sa.and_(_is_absent, TOLD.c.content.is_distinct_from(ABSENT)),
-        sa.and_(_came, TOLD.c.content.is_(None), _are_quiet),
+        sa.and_(_came, _has_to_be_thanked, _are_quiet),
     ),
 )
 _ends = sa.and_(_believes, ~sessions.told_since(_told_certificate), ~_is_absent)

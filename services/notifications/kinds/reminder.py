@@ -8,11 +8,10 @@ within a day before that hour, or since; nor before that mail says what is true.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 import sqlalchemy as sa
 
-from services.notifications.kinds.knowing import Reminding, reminder_kind
+from services.notifications.kinds.knowing import Reminding, reminder_kind, standing_place
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.tables import NOW, SESSION
@@ -45,7 +44,7 @@ _NOTICES = notices_of(NAME, REMINDER)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return replace(brief(mail, office, _NOTICES[mail.language][REMINDER], CALM), page=mail)
+    return standing_place(mail, brief(mail, office, _NOTICES[mail.language][REMINDER], CALM))
 
 
 # --- the same in SQL -----------------------------------------------------------------------

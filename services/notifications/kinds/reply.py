@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from services.notifications.kinds.knowing import Reminding, reminder_kind
+from services.notifications.kinds.knowing import Reminding, reminder_kind, standing_place
 from services.notifications.ledger import OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
@@ -52,7 +52,7 @@ _NOTICES = notices_of(NAME, REPLY_ASKED)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return replace(brief(mail, office, _NOTICES[mail.language][REPLY_ASKED], CALM), page=mail)
+    return standing_place(mail, brief(mail, office, _NOTICES[mail.language][REPLY_ASKED], CALM))
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -686,6 +686,13 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "of two certificates of one human that of the id that stays is valid",
+        "services/attendance/certifying.py",
+        "    return one.is_valid, one.person_id == person_id, one.issued_on,",
+        "    return one.is_valid, True, one.issued_on,",
+        ("tests/attendance/test_merging.py::test_of_two_certificates_of_one_human_that_of_the_id_that_stays_is_valid",),
+    ),
+    Mutation(
         "a certificate of a former id is the human's",
         "services/attendance/certifying.py",
         "        held[survivor(working, certificate.person_id)]",

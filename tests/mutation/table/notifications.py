@@ -832,8 +832,8 @@ MUTATIONS = (
     Mutation(
         "who is told that they were there is not thanked on top of it",
         "services/notifications/kinds/missed.py",
-        "(MISSED_CORRECTED, self._says(CAME, session), because=CAME)",
-        "(MISSED_CORRECTED, self._says(None, session), because=CAME)",
+        "(MISSED_CORRECTED, self._says(CAME, session, MISSED_CORRECTED), because=CAME)",
+        "(MISSED_CORRECTED, self._says(None, session, MISSED_CORRECTED), because=CAME)",
         ("tests/notifications/test_certificate.py::test_missed_and_then_present_is_not_thanked_on_top_of_it",),
     ),
     Mutation(
@@ -843,6 +843,73 @@ MUTATIONS = (
         "        if not is_now or",
         (
             "tests/notifications/test_certificate.py::test_thanked_and_then_absent_hears_that_the_certificate_is_revoked_and_no_more",
+        ),
+    ),
+    Mutation(
+        "what put it right and came back is put right again",
+        "services/notifications/kinds/certificate.py",
+        "    return told.content == ABSENT or (told.content == OVERTAKEN and not was_thanks(told))",
+        "    return told.content == ABSENT",
+        (
+            "tests/notifications/test_certificate.py::test_what_put_it_right_and_came_back_is_said_again_for_whoever_believes_that_they_were_missed",
+        ),
+    ),
+    Mutation(
+        "thanks that came back put nothing right",
+        "services/notifications/kinds/certificate.py",
+        " and not was_thanks(told))",
+        ")",
+        ("tests/notifications/test_certificate.py::test_thanks_that_came_back_are_said_again_and_put_nothing_right",),
+    ),
+    Mutation(
+        "thanks that came back are said again",
+        "services/notifications/kinds/missed.py",
+        " or (told.content == OVERTAKEN and was_thanks(told))",
+        "",
+        ("tests/notifications/test_certificate.py::test_thanks_that_came_back_are_said_again_and_put_nothing_right",),
+    ),
+    Mutation(
+        "a mail that came back was not the last to speak",
+        "services/notifications/ledger.py",
+        "        told_at=told.told_at if said else None,\n",
+        "",
+        (
+            "tests/notifications/test_certificate.py::test_a_certificate_that_nobody_read_of_has_put_nothing_right",
+            "tests/notifications/test_waiting.py::test_a_mail_about_a_place_that_came_back_has_not_said_that_the_waiting_is_over",
+        ),
+    ),
+    Mutation(
+        "of certificates a mail names the one that its reader holds",
+        "services/notifications/kinds/certificate.py",
+        "number_told(told.said) or self.certified.number",
+        "self.certified.number",
+        (
+            "tests/notifications/test_certificate.py::test_of_several_that_followed_the_mail_names_the_one_that_its_reader_holds",
+        ),
+    ),
+    Mutation(
+        "what another certificate stands for is not revoked",
+        "services/notifications/kinds/certificate.py",
+        "if self.certified.ended != CertificateEnds.NOT_EARNED:",
+        "if False:",
+        (
+            "tests/notifications/test_certificate.py::test_of_one_that_another_one_stands_for_nobody_is_told_that_they_had_not_earned_it",
+        ),
+    ),
+    Mutation(
+        "a link to papers lives from when they are told of",
+        "services/notifications/linking.py",
+        "                moments.append(mail.of_use_until)",
+        "                pass",
+        ("tests/notifications/test_linking.py::test_a_link_to_papers_opens_for_a_year_after_they_are_told_of",),
+    ),
+    Mutation(
+        "a reminder carries the ticket",
+        "services/notifications/kinds/knowing.py",
+        "    return replace(sheet, page=mail, ticket=mail)",
+        "    return replace(sheet, page=mail)",
+        (
+            "tests/notifications/test_ticket.py::test_reminders_of_a_place_carry_it_as_well_also_for_whom_others_told_of_the_place",
         ),
     ),
     Mutation(

@@ -73,6 +73,16 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a link is the human's, whichever of their ids it names",
+        "services/attendance/views.py",
+        "    return stays, *sorted(found)",
+        "    return (person_id,)",
+        (
+            "tests/attendance/test_check_in.py::test_the_link_of_before_lets_in_who_turned_out_to_be_somebody_else",
+            "tests/attendance/test_own_papers.py::test_who_turned_out_to_be_somebody_else_finds_their_papers_by_either_link",
+        ),
+    ),
+    Mutation(
         "a certificate that was revoked is printed no more",
         "services/attendance/pages/papers.py",
         "            if certificate is None or not certificate.is_valid:",
@@ -81,15 +91,15 @@ MUTATIONS = (
     ),
     Mutation(
         "who did not come is given no confirmation of the day",
-        "services/attendance/pages/papers.py",
-        " or record is None or not record.state.came:",
-        " or record is None:",
+        "services/attendance/sheets_reading.py",
+        "    came = sorted((one for one in records if one.state.came),",
+        "    came = sorted(records,",
         ("tests/attendance/test_own_papers.py::test_who_did_not_come_has_nothing_to_print",),
     ),
     Mutation(
         "whose data were erased has no papers",
         "services/attendance/sheets_reading.py",
-        "    return bool(said.scalar())",
+        "    return bool(await connection.scalar(said))",
         "    return False",
         ("tests/attendance/test_own_papers.py::test_whose_data_were_erased_has_no_papers",),
     ),
