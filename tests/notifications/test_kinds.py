@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.notifications import tables, urgency
 from services.notifications.differences import given_up, is_open, is_urgent, live
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
-from services.notifications.kinds.certificate import ABSENT
+from services.notifications.kinds.certificate import ABSENT, THANKS
 from services.notifications.kinds.certificate import REACH as CERTIFICATES_REACH
 from services.notifications.kinds.kind import Kind, Reading, Rules
-from services.notifications.kinds.missed import CAME
+from services.notifications.kinds.missed import CAME, MISSED, MISSED_CORRECTED
 from services.notifications.kinds.nominated import MAILED as NOMINATED_MAILED
 from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
@@ -214,8 +214,10 @@ def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
         long_before = RULES_OF.get(kind, RULES).since - dt.timedelta(hours=1)
         heard = chance.choice((BEFORE, BEFORE, NOW, long_before, then))
         first = chance.choice((heard, long_before))
-        ended = chance.choice((*[None] * 6, *[CertificateEnds.NOT_EARNED] * 3, CertificateEnds.CORRECTED))
+        ended = chance.choice((None, None, CertificateEnds.NOT_EARNED))
         its = certificate(chance.choice(NUMBERS), heard_at=heard, ended=ended, **known)
+        if ended is not None and its.number == NUMBERS[-1] and heard == BEFORE:
+            its = replace(its, ended=CertificateEnds.CORRECTED)
         rows += [certified(its, first_heard_at=first)]
     return rows
 
@@ -295,7 +297,8 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         if subject is Subject.MISSED:
             until = chance.choice((NOW, *[NOW + dt.timedelta(days=9)] * 3))
             fields = dict(said.says) | {"of": "reminder"}
-            says = ReminderTold(**fields, rule=chance.choice(KINDS[subject].letters), useful_until=until)
+            rule = {ABSENT: MISSED, CAME: MISSED_CORRECTED if number else THANKS, None: MISSED_CORRECTED}[said.hash]
+            says = ReminderTold(**fields, rule=rule, useful_until=until)
             said = said.model_copy(update={"says": says})
         if subject is Subject.OFFER:
             fields = dict(said.says) | {"of": "offer"}
