@@ -80,7 +80,7 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
         Kind("mails given up", _notices("given_up"), "refused for good, or for too long, or not to be written: tried again once the address or the name is another"),
         Kind("mails withheld", _notices("withheld"), "mail to this address came back: nothing is sent there until the directory states another one, or you let it through (`rollcall mail release PERSON --reason …`). Whose: `GET /api/v1/addresses`"),
         Kind("mails muted", _notices("muted"), "reminders, digests and the office's messages that somebody does without: not sent while they say so. Whose: `GET /api/v1/mutes`"),
-        Kind("mails that came back", _notices("bounced"), "accepted by the server, and returned: why says the code in `GET /api/v1/notices?state=bounced`. What they should have said is told again once the address takes mail"),
+        Kind("mails that came back", _notices("bounced"), "accepted by the server, and returned: why says the code in `GET /api/v1/notices?state=bounced`. What they should have said is told again once the address takes mail: after a full mailbox in an hour, then in eight"),
         Kind("mails whose outcome nobody knows", _notices("outcome_unknown"), "may have left, and may not: look in the server's log, then settle them"),
         Kind("mails that came too late", _notices("too_late"), "the session ended, or an offer, or the 90 days of a certificate, before somebody could be told: no server would take the mail, or something was not known. Who and why: `GET /api/v1/notices?state=too_late`"),
         Kind("towns called and nobody to tell", _notices("calls_for_nobody"), "a town may nominate, and the directory names no coordinator of it today (`TeamMemberJoined`): once it does, they are told"),

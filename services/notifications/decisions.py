@@ -220,8 +220,9 @@ def repeat(working: Working, notice: Notice, *, by: str, reason: str) -> None:
 
 # --- what comes back of it -----------------------------------------------------------------
 
-SOFT_MOST = 3
-"""So many mails that came back for a full mailbox, or whatever passes, end like one that came back for good."""
+SOFT_PAUSES = (dt.timedelta(hours=1), dt.timedelta(hours=8))
+"""After a mail that came back for a full mailbox, or whatever passes, the next one waits for so long. One more than these ends like one that
+came back for good."""
 _MAY_COME_BACK = (NoticeState.SENT, NoticeState.REPEATED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN)
 
 
@@ -232,12 +233,14 @@ def came_back(working: Working, notice: Notice, bounce: Bounce, *, soft_before: 
     """
     if notice.state not in _MAY_COME_BACK:
         return
-    status, for_good = bounce.status, bounce.is_for_good
-    working.say(NoticeBounced(**_as_settled(working, notice), status=status, permanent=for_good))
+    status, for_good = bounce.status, bounce.is_for_good or soft_before >= len(SOFT_PAUSES)
+    again_at = None if for_good else working.now + SOFT_PAUSES[soft_before]
+    fields = _as_settled(working, notice) | {"status": status, "permanent": bounce.is_for_good, "again_at": again_at}
+    working.say(NoticeBounced(**fields))
     mailbox, known = notice.said.mailbox, working[Suppression].get(notice.recipient)
     if mailbox is None or (known is not None and known.holds and is_the_same(known.mailbox, mailbox)):
         return
-    if for_good or soft_before + 1 >= SOFT_MOST:
+    if for_good:
         working.say(
             AddressSuppressed(
                 recipient=notice.recipient,

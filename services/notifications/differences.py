@@ -80,7 +80,7 @@ _OPENED = (
 )
 
 
-def _opened(recipient: Any, about: Any, kind: Kind, is_urgent: Any) -> tuple[Any, ...]:
+def _opened(recipient: Any, about: Any, kind: Kind, is_urgent: Any, not_before: Any = None) -> tuple[Any, ...]:
     notice_id = "notice-" + sa.cast(sa.func.uuidv7(), sa.Text)
     due: sa.ColumnElement[Any] = NOW
     priority: sa.ColumnElement[int] = sa.literal(int(Priority.WHENEVER))
@@ -90,6 +90,8 @@ def _opened(recipient: Any, about: Any, kind: Kind, is_urgent: Any) -> tuple[Any
         due = sa.case((is_urgent, NOW), else_=NOW + settling)
     if not kind.may_wait:
         priority = sa.case((is_urgent, sa.literal(int(Priority.URGENT))), else_=sa.literal(int(Priority.USUAL)))
+    if not_before is not None:  # Also of what is urgent: a full mailbox takes that no sooner.
+        due = sa.func.greatest(due, not_before)
     return recipient, about, notice_id, NOW, due, priority, sa.literal(0), sa.literal(0), sa.literal(0)
 
 
@@ -126,6 +128,7 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
         kind.scope.recipient.label("recipient"),
         kind.about.label("about"),
         is_urgent(kind).label("is_urgent"),
+        TOLD.c.not_before.label("not_before"),
         *(lacks.label(name) for name, lacks in zip(names, kind.unknown.values(), strict=True)),
     ).select_from(source)
     differing = (
@@ -136,7 +139,8 @@ def _found(kind: Kind, source: sa.FromClause, *parts: sa.ColumnElement[bool]) ->
     known = [~differing.c[name] for name in names]
     if kind.mutes is not None:
         known.append(~muted(differing.c.recipient, kind.mutes))
-    opened = _opened(differing.c.recipient, differing.c.about, kind, differing.c.is_urgent)
+    of = differing.c
+    opened = _opened(of.recipient, of.about, kind, of.is_urgent, of.not_before)
     if kind.to_office:
         return sa.select(*opened).where(*known)
     return (

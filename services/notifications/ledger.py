@@ -94,6 +94,8 @@ class Notice(FactRow):
     """What stood in the way of a mail that came too late."""
     made_of: str | None
     """The digest of all that a mail that failed was made of."""
+    again_at: dt.datetime | None
+    """Of one that came back for what may pass: when its recipient is told again, at the earliest."""
     decided_at: dt.datetime
 
 
@@ -128,6 +130,8 @@ class Told(Row):
     """Until when what they may believe matters to them; None: they believe nothing."""
     told_at: dt.datetime | None
     """When the last mail left that told it, or may have; None, too, once it is known that it told nobody."""
+    not_before: dt.datetime | None
+    """When they are told again, at the earliest: the last mail came back, for what may have passed by then."""
 
 
 @immutable
@@ -199,6 +203,7 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
         code,
         body.problem if isinstance(body, NoticeFailed) else None,
         body.made_of_digest if isinstance(body, NoticeFailed) else None,
+        body.again_at if isinstance(body, NoticeBounced) else None,
         body.decided_at,
     )
 
@@ -221,7 +226,7 @@ DERIVE: dict[type[FactRow], Derive] = {Notice: derive}
 
 def nothing_yet(recipient: str, about: str) -> Told:
     """Of somebody who was told nothing."""
-    nothing = (None, None, None, None, None, None, None, None, None)
+    nothing = (None, None, None, None, None, None, None, None, None, None)
     return Told(recipient, about, "", 0, Belief.NO, *nothing)
 
 
@@ -269,6 +274,7 @@ def _came_back(told: Told, notice: Notice) -> Told:
     whatever is true is to be told."""
     if told.notice_id != notice.notice_id:
         return told
+    told = replace(told, not_before=notice.again_at)
     if told.state == Belief.MAYBE:
         return _not_told(told, notice)
     if notice.sequence == 0:

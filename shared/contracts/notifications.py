@@ -271,6 +271,8 @@ class NoticeBounced(NoticeOutcome):
     """Why, as servers number it (RFC 3463)."""
     permanent: bool
     """Whether it is the address that takes no mail; else a full mailbox, a filter, somebody's server."""
+    again_at: Moment | None = None
+    """Of what may pass: when its recipient is told again, at the earliest. Absent: as soon as may be."""
     example: ClassVar[Mapping[str, object]] = _NOTICE | {"status": "5.1.1", "permanent": True}
 
 

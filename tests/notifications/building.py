@@ -292,6 +292,6 @@ def content(its_session: Session | None = None) -> Content:
 def notice(**changes: Any) -> Notice:
     row = Notice(
         "rollcall/notifications", 1, True, "event-1", BEFORE, "notice-1", "person-1", "place/session-1", "change",
-        Language.PL, 0, content(), "<notice-1@x>", 1, 0, NoticeState.SENT, None, None, None, BEFORE,
+        Language.PL, 0, content(), "<notice-1@x>", 1, 0, NoticeState.SENT, None, None, None, None, BEFORE,
     )  # fmt: skip
     return replace(row, **changes)

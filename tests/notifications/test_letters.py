@@ -20,7 +20,9 @@ WEDNESDAY = TUESDAY.model_copy(
 
 def in_doubt(said: Content, certain: Content | None) -> Told:
     key, nothing_given_up = ("person-1", "place/session-1"), (None, None, None)
-    return Told(*key, "notice-1", 1, Belief.MAYBE, said.hash, None, said, certain, *nothing_given_up, said.until, NOW)
+    return Told(
+        *key, "notice-1", 1, Belief.MAYBE, said.hash, None, said, certain, *nothing_given_up, said.until, NOW, None
+    )
 
 
 @pytest.mark.parametrize(

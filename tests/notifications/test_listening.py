@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from deploy.embedded.ports import choose_free
 from services.notifications import differences
 from services.notifications.ledger import Notice, told_after
 from services.notifications.listening import Listener
+from services.notifications.tables import OPEN
 from shared.deciding.transaction import Decider
 from shared.testing import eventually
 from tests.notifications.building import contact, content, notice, open_notice, place, suppression
@@ -24,6 +26,8 @@ from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_bounces import report, wild
 
 HARD = report("Final-Recipient: rfc822; a@x\nAction: failed\nStatus: 5.1.1")
+
+FULL = report("Final-Recipient: rfc822; a@x\nAction: failed\nStatus: 5.2.2")
 
 
 @contextlib.asynccontextmanager
@@ -70,6 +74,22 @@ async def test_a_report_at_a_notices_address_withholds_the_next_mail_until_the_a
     assert "AddressSuppressed" in bodies or '"status":"5.1.1"' in bodies.replace(" ", "")
     assert "no such" not in bodies
     assert "a@x" not in bodies
+
+
+async def test_after_a_full_mailbox_the_next_mail_waits_for_an_hour(office: Office) -> None:
+    """But not for a corrected address: that mailbox is another one."""
+    await office.is_true(place())
+    async with listening(office), office.server.listening(), office.sending():
+        await settled_notices(office, 1)
+        (back,) = office.server.senders
+        assert await answer(office, back, FULL) == 250
+        await eventually(office.open)
+        async with office.engine.connect() as connection:
+            waits = sa.select(OPEN.c.next_attempt_at - OPEN.c.planned_at)
+            (planned,) = (await connection.execute(waits)).scalars()
+        assert dt.timedelta(minutes=50) < planned < dt.timedelta(minutes=70)
+        await office.hears(replace(contact(email="new@example.org"), version=2))
+        assert (await settled_notices(office, 2))[-1] == ("confirmation", "sent", None)
 
 
 async def test_an_address_that_is_not_ours_is_refused_before_any_content(office: Office) -> None:

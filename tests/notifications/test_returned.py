@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 from services.notifications.app import SERVICE
 from services.notifications.bounces import Bounce
-from services.notifications.decisions import SOFT_MOST, came_back, claim, release
+from services.notifications.decisions import SOFT_PAUSES, came_back, claim, release
 from services.notifications.ledger import OVERTAKEN, Belief, Notice, NoticeState, OpenNotice, Told, told_after
 from services.notifications.suppressing import Suppression
 from shared.contracts.notifications import AddressReleased, AddressSuppressed, NoticeBounced, NoticeFailed
@@ -66,10 +67,26 @@ def test_the_same_report_again_says_nothing() -> None:
 
 
 def test_mails_that_came_back_for_something_that_passes_are_counted() -> None:
-    for before in range(SOFT_MOST):
+    for before in range(len(SOFT_PAUSES) + 1):
         working = mind()
         came_back(working, SENT, SOFT, soft_before=before)
-        assert (AddressSuppressed in said(working)) == (before + 1 == SOFT_MOST)
+        assert (AddressSuppressed in said(working)) == (before == len(SOFT_PAUSES))
+
+
+def test_what_passes_is_given_time_to_pass_and_what_does_not_is_given_none() -> None:
+    """Three mails within a minute to a mailbox that is full tonight would hold back all that follow."""
+    waited = []
+    for before in range(len(SOFT_PAUSES) + 1):
+        working = mind()
+        came_back(working, SENT, SOFT, soft_before=before)
+        told = working[Told].get("person-1", "place/session-1")
+        assert told is not None
+        waited.append(told.not_before and told.not_before - NOW)
+    assert waited == [dt.timedelta(hours=1), dt.timedelta(hours=8), None]
+    working = mind()
+    came_back(working, SENT, HARD, soft_before=0)
+    told = working[Told].get("person-1", "place/session-1")
+    assert told is not None and told.not_before is None
 
 
 def test_what_never_left_cannot_come_back() -> None:

@@ -201,9 +201,25 @@ MUTATIONS = (
     Mutation(
         "what passes holds nothing back at first",
         "services/notifications/decisions.py",
-        "if for_good or soft_before + 1 >= SOFT_MOST:",
-        "if True:",
+        "bounce.is_for_good or soft_before >= len(SOFT_PAUSES)",
+        "True",
         ("tests/notifications/test_returned.py::test_mails_that_came_back_for_something_that_passes_are_counted",),
+    ),
+    Mutation(
+        "what passes is given time to pass",
+        "services/notifications/ledger.py",
+        "    told = replace(told, not_before=notice.again_at)\n",
+        "",
+        (
+            "tests/notifications/test_returned.py::test_what_passes_is_given_time_to_pass_and_what_does_not_is_given_none",
+        ),
+    ),
+    Mutation(
+        "a mail that came back for what may pass waits",
+        "services/notifications/differences.py",
+        "        due = sa.func.greatest(due, not_before)\n",
+        "        pass\n",
+        ("tests/notifications/test_listening.py::test_after_a_full_mailbox_the_next_mail_waits_for_an_hour",),
     ),
     Mutation(
         "no report without a server",

@@ -113,6 +113,7 @@ CREATE TABLE projection.notice (
     code TEXT,
     problem TEXT,
     made_of TEXT,
+    again_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT notice_key PRIMARY KEY (notice_id)
 );
@@ -496,6 +497,7 @@ CREATE TABLE projection.told (
     given_up_by TEXT,
     until TIMESTAMP WITH TIME ZONE,
     told_at TIMESTAMP WITH TIME ZONE,
+    not_before TIMESTAMP WITH TIME ZONE,
     CONSTRAINT told_key PRIMARY KEY (recipient, about)
 );
 
