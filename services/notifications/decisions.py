@@ -233,14 +233,14 @@ def came_back(working: Working, notice: Notice, bounce: Bounce, *, soft_before: 
     """
     if notice.state not in _MAY_COME_BACK:
         return
-    status, for_good = bounce.status, bounce.is_for_good or soft_before >= len(SOFT_PAUSES)
-    again_at = None if for_good else working.now + SOFT_PAUSES[soft_before]
-    fields = _as_settled(working, notice) | {"status": status, "permanent": bounce.is_for_good, "again_at": again_at}
-    working.say(NoticeBounced(**fields))
+    is_over = bounce.is_for_good or soft_before >= len(SOFT_PAUSES)
+    again_at = None if is_over else working.now + SOFT_PAUSES[soft_before]
+    fields = _as_settled(working, notice)
+    working.say(NoticeBounced(**fields, status=bounce.status, permanent=bounce.is_for_good, again_at=again_at))
     mailbox, known = notice.said.mailbox, working[Suppression].get(notice.recipient)
     if mailbox is None or (known is not None and known.holds and is_the_same(known.mailbox, mailbox)):
         return
-    if for_good:
+    if is_over:
         working.say(
             AddressSuppressed(
                 recipient=notice.recipient,

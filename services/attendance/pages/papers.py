@@ -28,39 +28,39 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     settings, printers = runtime.settings, Printers()
     assert isinstance(settings, AttendanceSettings)
 
-    def refused(request: Request, link: Rejection) -> Response:
-        about, code = ("expired", 410) if link.why is Refused.EXPIRED else ("no_link", 404)
-        return pages.message(request, about, code, readers=link.language)
-
-    def erased(request: Request, link: Link) -> Response:
-        return pages.message(request, "erased", 410, readers=link.language)
+    async def whose(request: Request, token: str) -> tuple[Link, tuple[str, ...]] | Response:
+        """The link, and all ids of the human whose papers it opens; or what is answered instead of any paper."""
+        link = await link_of(token)
+        if isinstance(link, Rejection):
+            about, code = ("expired", 410) if link.why is Refused.EXPIRED else ("no_link", 404)
+            return pages.message(request, about, code, readers=link.language)
+        async with runtime.engine.connect() as connection:
+            ids = await views.ids_of(connection, link.person_id)
+            is_erased = await sheets.is_erased(connection, ids)
+        return pages.message(request, "erased", 410, readers=link.language) if is_erased else (link, ids)
 
     @routes.get("/papers/{token}")
     async def show(request: Request, token: str) -> Response:
-        link = await link_of(token)
-        if isinstance(link, Rejection):
-            return refused(request, link)
-        language = pages.language(request, link.language)
+        found = await whose(request, token)
+        if isinstance(found, Response):
+            return found
+        link, ids = found
         async with runtime.engine.connect() as connection:
-            ids = await views.ids_of(connection, link.person_id)
-            if await sheets.is_erased(connection, ids):
-                return erased(request, link)
             session = await views.session_row(connection, link.session_id)
             papers = await sheets.papers(connection, link.session_id, ids)
         if session is None:
             return pages.message(request, "unknown", 404, readers=link.language)
+        language = pages.language(request, link.language)
         days = [one for one in session.meetings if one.meeting_id in papers.days]
         return pages.answer(request, "papers.html", language, token=token, certificate=papers.certificate, days=days)
 
     @routes.get("/papers/{token}/certificate.pdf")
     async def print_certificate(request: Request, token: str) -> Response:
-        link = await link_of(token)
-        if isinstance(link, Rejection):
-            return refused(request, link)
+        found = await whose(request, token)
+        if isinstance(found, Response):
+            return found
+        link, ids = found
         async with runtime.engine.connect() as connection:
-            ids = await views.ids_of(connection, link.person_id)
-            if await sheets.is_erased(connection, ids):
-                return erased(request, link)
             certificate = (await sheets.papers(connection, link.session_id, ids)).certificate
             if certificate is None or not certificate.is_valid:
                 return pages.message(request, "unknown", 404, readers=link.language)
@@ -72,13 +72,11 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
 
     @routes.get("/papers/{token}/days/{meeting_id}.pdf")
     async def print_day(request: Request, token: str, meeting_id: str) -> Response:
-        link = await link_of(token)
-        if isinstance(link, Rejection):
-            return refused(request, link)
+        found = await whose(request, token)
+        if isinstance(found, Response):
+            return found
+        link, ids = found
         async with runtime.engine.connect() as connection:
-            ids = await views.ids_of(connection, link.person_id)
-            if await sheets.is_erased(connection, ids):
-                return erased(request, link)
             session = await views.session_row(connection, link.session_id)
             meeting = session.meeting(meeting_id) if session is not None else None
             record = (await sheets.papers(connection, link.session_id, ids)).days.get(meeting_id)

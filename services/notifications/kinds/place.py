@@ -82,7 +82,7 @@ PLACE_KIND = Kind(
     columns=(*sessions.READ, *_known.c),
     read=_read,
     sheet=place_sheet,
-    needed_at=sa.func.least(SESSION.c.starts_at, sa.case((_known.c.state == SCHEDULED, _known.c.starts_at))),
+    needed_at=sessions.needed_at(_known),
     settles=1.0,
     concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceFact)) - {EnrolmentRefused},
     missed_at=_entries.missed_at,

@@ -251,6 +251,11 @@ def stood(column: sa.ColumnElement[Any]) -> Any:
     )
 
 
+def needed_at(known: sa.FromClause) -> sa.ColumnElement[Any]:
+    """When whoever is told has to be there, or believes so by what was known of the session at go-live."""
+    return sa.func.least(SESSION.c.starts_at, sa.case((known.c.state == SCHEDULED, known.c.starts_at)))
+
+
 def known_before(standing: Standing, told: Any = TOLD) -> Any:
     """The session as whoever stood so at go-live knows it from others: as it stood then, or else was first said to be."""
     before = SESSION_SAID.c.heard_at < SINCE

@@ -20,7 +20,7 @@ from services.notifications.ledger import OpenNotice
 from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail
 from services.notifications.place_sheet import entry_sheet
 from services.notifications.sheets import Office, Sheet
-from services.notifications.state import CANCELLED, SCHEDULED, SessionSaid
+from services.notifications.state import CANCELLED, SessionSaid
 from services.notifications.tables import SESSION, SESSION_SAID, SINCE, TOLD
 from services.notifications.templates.words import notices_of
 from services.notifications.untold import Difference
@@ -118,6 +118,6 @@ TRAINING_KIND = Kind(
     missed_at=_entries.missed_at,
     missed=_entries.missed(SESSION),
     yields_to=(SESSION,),
-    needed_at=sa.func.least(SESSION.c.starts_at, sa.case((_known.c.state == SCHEDULED, _known.c.starts_at))),
+    needed_at=sessions.needed_at(_known),
     settles=1.0,
 )

@@ -175,7 +175,7 @@ WAITING_KIND = Kind(
     columns=(*sessions.READ, *_known.c, _life, _life_before, _other_is_open, *_told_place.c, *_told_offer.c),
     read=_read,
     sheet=_sheet,
-    needed_at=sa.func.least(SESSION.c.starts_at, sa.case((_known.c.state == SCHEDULED, _known.c.starts_at))),
+    needed_at=sessions.needed_at(_known),
     settles=1.0,
     concerned_by=sessions.EVERY_MAIL | {ParticipantWaitlisted, EnrolmentWithdrawn},
     after=frozenset({sessions.OFFER_NAME}),
