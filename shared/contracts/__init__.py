@@ -10,6 +10,7 @@ from shared.contracts import (
     enrolment,
     files,
     marks,
+    notices,
     notifications,
     office,
     planner,
@@ -34,6 +35,7 @@ PUBLISHERS = (
     attendance,
     certificates,
     files,
+    notices,
     notifications,
 )
 
