@@ -12,16 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.attendance import views
 from services.attendance.answers import RECORD_EXAMPLE, Record
-from services.attendance.attaching import Sent, attach, kept
+from services.attendance.attaching import Sent, attach
 from services.attendance.decided import TakenMark
-from services.attendance.filing import Folder, sha256_of
+from services.attendance.filing import sha256_of
 from services.attendance.importing.ground import list_ground_of
 from services.attendance.importing.planning import Ground
 from services.attendance.keeping import Minutes, set_several
 from services.attendance.papers import Fate, Row, Typed, is_asked, key_of, plan, requests_of, written
 from services.attendance.paths import (
+    FILES_AWAY,
     IS_HISTORY,
-    NO_ROOM,
     NO_SUCH_MEETING,
     NO_SUCH_SESSION,
     NOT_OVER,
@@ -170,7 +170,7 @@ def paper_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
     """The routes of whoever types in a signed list."""
     routes = APIRouter(prefix="/api/v1/sessions/{session_id}/meetings/{meeting_id}/paper")
     why_not = (NO_SUCH_SESSION, NO_SUCH_MEETING, NO_SUCH_PATH, SESSION_CANCELLED, NOT_OVER, IS_HISTORY)
-    rules, folder = settings.rules, Folder(settings.files)
+    rules, store = settings.rules, settings.store
 
     @routes.post("", responses=may_answer(*WRITE, *why_not))
     async def compare_paper(
@@ -186,7 +186,7 @@ def paper_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
             differences=sum(row.fate.is_open for row in rows),
         )
 
-    @routes.post("/enter", responses=may_answer(*COMMAND, *why_not, NO_ROOM))
+    @routes.post("/enter", responses=may_answer(*COMMAND, *why_not, FILES_AWAY))
     async def enter_paper(
         session_id: SessionId,
         meeting_id: MeetingId,
@@ -205,12 +205,12 @@ def paper_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
         sha256 = sha256_of(content)
         key = idempotency_key or sha256
         sent = Sent(session_id, meeting_id, FileKind.TYPED_LIST, f"typed-list-{meeting_id}.json", TYPED, content)
-        await kept(folder, sent)  # The evidence first: what is set names it.
+        await store.put(session_id, content)  # The evidence first: what is set names it.
         bodies = requests_of(rows, (session_id, meeting_id), _note(sheet, sha256), is_open=ground.is_open)
         became = await set_several(runtime, [(key_of(key, body.person_id), body) for body in bodies], actor)
         left = [row for row in rows if not is_asked(row)]
         undecided = sum(row.fate.is_open for row in left) + sum(not mark.outcome.is_settled for mark, _ in became)
-        await attach(runtime, folder, replace(sent, undecided=undecided), actor, None)
+        await attach(runtime, store, replace(sent, undecided=undecided), actor, None)
         if taken := [mark.person_id for mark, _ in became if mark.reason is Reason.ID_REUSED]:
             detail = f"under this key something else was entered of {', '.join(taken[:MOST_NAMED])}"
             raise Problem(KEY_TAKEN, detail, field="Idempotency-Key")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.attendance.filing import Folder
+from services.attendance.folder import Folder
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
@@ -128,7 +128,7 @@ async def test_what_is_on_paper_alone_is_entered_and_the_history_explains_it(doo
     assert answer["sha256"] in history[-1]["note"]
     (file,) = (await door.http.get(FILES)).json()
     assert (file["sha256"], file["kind"], file["undecided"]) == (answer["sha256"], "typed_list", 0)
-    kept = json.loads(Folder(door.files).get(SESSION, file["sha256"]) or b"")
+    kept = json.loads(await Folder(door.files).get(SESSION, file["sha256"]) or b"")
     assert [one["person_id"] for one in kept["rows"]] == ["anna", "jan"]
 
 

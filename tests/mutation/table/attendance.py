@@ -635,9 +635,40 @@ MUTATIONS = (
     Mutation(
         "bytes that are others by now are not served",
         "services/attendance/filing.py",
-        "        return content if sha256_of(content) == sha256 else None",
-        "        return content",
-        ("tests/attendance/test_files.py::test_bytes_that_are_others_by_now_are_not_served_as_these",),
+        "    return content if sha256_of(content) == sha256 else None",
+        "    return content",
+        (
+            "tests/attendance/test_files.py::test_bytes_that_are_others_by_now_are_not_served_as_these",
+            "tests/attendance/test_storing.py::test_bytes_that_were_altered_are_not_there_and_keeping_them_again_mends_it",
+        ),
+    ),
+    Mutation(
+        "a bucket that is away is not a file that is gone",
+        "services/attendance/bucket.py",
+        "                if _code(error) == NO_SUCH_OBJECT:",
+        "                if error:",
+        ("tests/attendance/test_storing.py::test_what_is_away_is_never_taken_for_gone",),
+    ),
+    Mutation(
+        "a folder that is away is not a file that is gone",
+        "services/attendance/folder.py",
+        "                self.root.stat()  # A folder that is away says nothing of what is in it.\n",
+        "",
+        ("tests/attendance/test_storing.py::test_what_is_away_is_never_taken_for_gone",),
+    ),
+    Mutation(
+        "of what a store answers only its code is told",
+        "services/attendance/bucket.py",
+        'f"the bucket for files: {why}"',
+        'f"the bucket for files: {error}"',
+        ("tests/attendance/test_storing.py::test_a_refusal_is_told_by_its_code_alone",),
+    ),
+    Mutation(
+        "a bucket without its keys starts nothing",
+        "services/attendance/settings.py",
+        "        if self.files_bucket and not (self.files_access_key and self.files_secret_key):",
+        "        if False:",
+        ("tests/attendance/test_storing.py::test_a_bucket_without_keys_starts_nothing",),
     ),
     Mutation(
         "what is attached is a page, by its bytes",
