@@ -35,13 +35,15 @@ class Fate(StrEnum):
     """They signed, and the list says otherwise, by a code, a mark or a report: that stands until a person decides."""
     NOT_SIGNED = "not_signed"
     """The list says that they came, and they did not sign: that stands until a person decides."""
+    LIST_COUNTS = "list_counts"
+    """The paper says otherwise, and somebody has decided that what is recorded is right."""
     UNKNOWN = "unknown"
     """Nobody is known under this id."""
 
     @property
     def is_open(self) -> bool:
         """Whether a person has to decide."""
-        return self not in (Fate.SET, Fate.AS_IT_WAS)
+        return self not in (Fate.SET, Fate.AS_IT_WAS, Fate.LIST_COUNTS)
 
 
 @immutable
@@ -57,6 +59,8 @@ class Typed:
     """The tag of the record that was looked at."""
     paper_counts: bool = False
     """It was decided that the paper is right, whatever the list says."""
+    list_counts: bool = False
+    """It was decided that the list is right, as it was seen."""
 
     @property
     def mark(self) -> Mark:
@@ -103,6 +107,8 @@ def _row(typed: Typed, ground: Ground, person: Somebody | None) -> Row:
     tag = record.tag if record is not None else NOTHING_RECORDED
     is_known = person is not None or record is not None or typed.person_id.startswith(WALK_IN)
     fate = _fate(typed, stands) if is_known else Fate.UNKNOWN
+    if fate in (Fate.CONTRADICTS, Fate.NOT_SIGNED) and typed.list_counts and typed.seen == tag:
+        fate = Fate.LIST_COUNTS  # Of what was recorded since nobody has decided anything.
     return Row(typed, fate, person, stands, tag)
 
 

@@ -146,6 +146,24 @@ async def test_what_was_recorded_otherwise_stands_until_somebody_decides(door: D
     assert (found["anna"]["state"], found["jan"]["state"], found["jan"]["method"]) == ("present", "absent", "paper")
 
 
+async def test_where_the_list_is_right_somebody_says_so_and_is_not_asked_again_while_it_says_the_same(
+    door: Door,
+) -> None:
+    await door.runtime.decider.act([mark("anna", "absent", at=DURING), scan("jan")])
+    rows = [one | {"list_counts": True} for one in await seen(door, line("anna"), line("jan", is_signed=False))]
+
+    decided = (await entered(door, *rows)).json()
+
+    assert ([one["fate"] for one in decided["left"]], decided["differences"]) == (["list_counts"] * 2, 0)
+    assert ((await records(door))["anna"]["state"], (await records(door))["jan"]["state"]) == ("absent", "present")
+    (file,) = (await door.http.get(FILES)).json()
+    assert (file["undecided"], file["decided_by"]) == (0, "door")
+    await door.runtime.decider.act([mark("anna", "excused", at=ENDS)])
+    assert [one["fate"] for one in (await compared(door, *rows))["rows"]] == ["contradicts", "list_counts"]
+    both = await entered(door, *(one | {"paper_counts": True} for one in rows), key="sheet-2")
+    assert both.status_code == 422
+
+
 async def test_the_same_sheet_under_the_same_key_changes_nothing_and_gets_the_same_answer(door: Door) -> None:
     rows = await seen(door, line("anna"), line("jan"))
 

@@ -617,6 +617,32 @@ MUTATIONS = (
         ("tests/attendance/test_papers.py::test_what_was_recorded_otherwise_stands_until_somebody_decides",),
     ),
     Mutation(
+        "that the list counts was decided of what was seen",
+        "services/attendance/papers.py",
+        "typed.list_counts and typed.seen == tag:",
+        "typed.list_counts:",
+        (
+            "tests/attendance/test_papers.py::test_where_the_list_is_right_somebody_says_so_and_is_not_asked_again_while_it_says_the_same",
+            "tests/attendance/test_signed.py::test_what_was_decided_for_the_list_is_asked_again_once_the_list_says_something_else",
+        ),
+    ),
+    Mutation(
+        "a signed list is typed in by who trains it now",
+        "services/attendance/pages/signed.py",
+        "        if opening(session, link.person_id, lists, rules, now) is not Opening.OPEN:",
+        "        if False:",
+        ("tests/attendance/test_signed.py::test_whoever_trains_it_no_longer_sees_nobody_and_enters_nothing",),
+    ),
+    Mutation(
+        "times beside a signature are of the meeting",
+        "services/attendance/pages/signed.py",
+        "    if sorted(in_order) != in_order:",
+        "    if False:",
+        (
+            "tests/attendance/test_signed.py::test_times_beside_a_signature_are_entered_and_those_of_no_meeting_are_asked_for_again",
+        ),
+    ),
+    Mutation(
         "what nobody typed in changes nothing",
         "services/attendance/papers.py",
         "    if row.typed.seen is None or row.fate is Fate.UNKNOWN:",
