@@ -5,9 +5,9 @@ alike: what is set is asked for as whoever keeps the list asks, and decided by t
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from services.attendance import files_reading, views
 from services.attendance.attaching import Sent, attach
@@ -17,7 +17,7 @@ from services.attendance.importing.ground import list_ground_of
 from services.attendance.importing.planning import Ground
 from services.attendance.keeping import Minutes, set_several
 from services.attendance.lists import ListRules
-from services.attendance.papers import Row, Typed, is_asked, key_of, plan, requests_of, written
+from services.attendance.papers import Counts, Row, Typed, is_asked, key_of, plan, requests_of, written
 from services.attendance.paths import IS_HISTORY, NOT_OVER, SESSION_CANCELLED, found, meeting_of
 from services.attendance.state import Session
 from shared.contracts.files import FileKind, Sha256
@@ -43,25 +43,14 @@ class TypedRow(BaseModel):
     person_id: Id = Field(
         description="Of somebody who is known; or `walk-in-` and some letters, until it is known who it was."
     )
-    is_signed: bool = Field(True, description="False: the line is empty.")
+    is_signed: StrictBool = Field(True, description="False: the line is empty.")
     arrived_at: Moment | None = Field(None, description="If it stands there that they came late.")
     left_at: Moment | None = Field(None, description="If it stands there that they left early.")
     minutes: Minutes | None = Field(None, description="If somebody has counted them.")
     seen: Line | None = Field(None, description="To enter it: the `tag` of this row as it was looked at.")
-    paper_counts: bool = Field(
-        False, description="It was decided that the paper is right, whatever else was recorded. Without it that stands."
+    counts: Counts | None = Field(
+        None, description="What was decided, if they differ. Without it what is recorded stands, and is asked about."
     )
-    list_counts: bool = Field(
-        False,
-        description="It was decided that what is recorded is right, whatever the paper says: it stands, and nobody is asked again, "
-        "as long as it is what was seen.",
-    )
-
-    @model_validator(mode="after")
-    def _decided_once(self) -> Self:
-        if self.paper_counts and self.list_counts:
-            raise ValueError("either the paper counts or the list")
-        return self
 
 
 class Sheet(BaseModel):
@@ -74,7 +63,7 @@ class Sheet(BaseModel):
                 {
                     "rows": [
                         {"person_id": "person-0001", "seen": "0"},
-                        {"person_id": "person-0002", "seen": "3", "paper_counts": True},
+                        {"person_id": "person-0002", "seen": "3", "counts": "paper"},
                     ]
                 }
             ]
@@ -82,7 +71,7 @@ class Sheet(BaseModel):
     )
 
     rows: Annotated[list[TypedRow], Field(min_length=1, max_length=MOST_ROWS)]
-    is_whole: bool = Field(
+    is_whole: StrictBool = Field(
         True, description="Everybody who signed stands here: whoever was recorded as present and does not is shown."
     )
     file: Sha256 | None = Field(
@@ -157,7 +146,7 @@ async def typed_before(runtime: Runtime, store: Store, about: tuple[str, str], s
         sheet = _Kept.model_validate_json(content or b"")
     except ValidationError:
         return None
-    rows = [one.model_copy(update={"paper_counts": False}) for one in sheet.rows]
+    rows = [one.model_copy(update={"counts": Counts.LIST if one.counts is Counts.LIST else None}) for one in sheet.rows]
     return Sheet(rows=rows, is_whole=sheet.is_whole, file=sheet.file)
 
 

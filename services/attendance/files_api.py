@@ -185,7 +185,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
         if content is None:
             why = "it was taken away" if file.is_removed else "its bytes are not there, or are others"
             raise Problem(FILE_IS_GONE, why, field="sha256")
-        return Response(content, media_type=file.media_type, headers=_to_be_saved(file.name))
+        return AnyFile(content, headers=_to_be_saved(file.name))
 
     @routes.post("/files/{sha256}/remove", responses=may_answer(*COMMAND, NO_SUCH_PATH, NO_SUCH_FILE, FILES_AWAY))
     async def remove_file(

@@ -135,7 +135,7 @@ def paper_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
         actor: Annotated[Actor, Writer],
         idempotency_key: IdempotencyKey = None,
     ) -> PaperEntered:
-        """Sets what stands on a signed list, each on the record that was seen. What is recorded otherwise stands unless `paper_counts` says
+        """Sets what stands on a signed list, each on the record that was seen. What is recorded otherwise stands unless `counts` says
         that somebody has decided; once the list has closed, by a token of scope `office`. What was typed in is kept with its hash."""
         entered = await enter(runtime, store, (session_id, meeting_id), sheet, actor, idempotency_key)
         return PaperEntered(

@@ -62,7 +62,7 @@ async def test_a_file_is_attached_by_whoever_keeps_the_list_and_fetched_by_the_o
     assert (answer["file"]["decided_by"], answer["file"]["media_type"]) == ("door", "application/pdf")
     assert (await door.http.get(f"{FILES}/{SHA}")).status_code == 403
     fetched = await door.http.get(f"{FILES}/{SHA}", headers=door.by("office"))
-    assert (fetched.content, fetched.headers["content-type"]) == (SCAN, "application/pdf")
+    assert (fetched.content, fetched.headers["content-type"]) == (SCAN, "application/octet-stream")
     assert fetched.headers["content-disposition"].startswith("attachment;")
     assert fetched.headers["x-content-type-options"] == "nosniff"
 

@@ -115,7 +115,7 @@ async def test_whoever_decides_is_kept_for_the_paper_and_for_the_list(here: Trai
     assert bartek.note is not None and file.sha256 in bartek.note
     assert isinstance(here.runtime.settings, AttendanceSettings)
     kept = json.loads(await Folder(here.runtime.settings.files).get(SESSION, file.sha256) or b"")
-    assert {one["person_id"] for one in kept["rows"] if one["list_counts"]} == {"anna"}
+    assert {one["person_id"] for one in kept["rows"] if one["counts"] == "list"} == {"anna"}
 
 
 async def test_what_was_decided_for_the_list_is_asked_again_once_the_list_says_something_else(

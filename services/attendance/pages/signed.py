@@ -26,7 +26,7 @@ from services.attendance.lists import ListRules
 from services.attendance.marking import TRAINER
 from services.attendance.pages import reading
 from services.attendance.pages.opening import Opening, Row, is_closed, moment_of, opening, row_of
-from services.attendance.papers import Fate
+from services.attendance.papers import Counts, Fate
 from services.attendance.papers import Row as Compared
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import Session
@@ -44,7 +44,6 @@ from shared.web.pages.kit import HEADERS, Pages, fields_of
 from shared.web.tokens import Actor
 
 FIELDS_MOST = 4 * MOST_PEOPLE
-PAPER, LIST = "paper", "list"
 _CONFLICT = 409
 
 
@@ -271,15 +270,17 @@ def decided(sheet: Sheet, asked: Mapping[str, str]) -> Sheet:
     """The sheet with what was decided of its lines; what was decided before stays so until it is decided otherwise."""
     rows = []
     for one in sheet.rows:
-        counts = asked.get(f"counts:{one.person_id}", LIST if one.list_counts else "")
-        rows.append(one.model_copy(update={"paper_counts": counts == PAPER, "list_counts": counts == LIST}))
+        counts = asked.get(f"counts:{one.person_id}", one.counts or "")
+        rows.append(one.model_copy(update={"counts": Counts(counts) if counts in set(Counts) else None}))
     return sheet.model_copy(update={"rows": rows})
 
 
 def _looked_at(row: Compared) -> TypedRow:
     """The line as it is sent once it was looked at."""
     said = {name: getattr(row.typed, name) for name in ("is_signed", "arrived_at", "left_at", "minutes")}
-    return _line(row.typed.person_id, **said, seen=row.tag, list_counts=row.fate is Fate.LIST_COUNTS)
+    return _line(
+        row.typed.person_id, **said, seen=row.tag, counts=Counts.LIST if row.fate is Fate.LIST_COUNTS else None
+    )
 
 
 def _line(person_id: str, **said: Any) -> TypedRow:

@@ -612,15 +612,15 @@ MUTATIONS = (
     Mutation(
         "what was recorded otherwise stands against a signed list until somebody decides",
         "services/attendance/papers.py",
-        "    return Fate.SET if typed.paper_counts else Fate.CONTRADICTS",
+        "    return Fate.SET if typed.counts is Counts.PAPER else Fate.CONTRADICTS",
         "    return Fate.SET",
         ("tests/attendance/test_papers.py::test_what_was_recorded_otherwise_stands_until_somebody_decides",),
     ),
     Mutation(
         "that the list counts was decided of what was seen",
         "services/attendance/papers.py",
-        "typed.list_counts and typed.seen == tag:",
-        "typed.list_counts:",
+        "typed.counts is Counts.LIST and typed.seen == tag:",
+        "typed.counts is Counts.LIST:",
         (
             "tests/attendance/test_papers.py::test_where_the_list_is_right_somebody_says_so_and_is_not_asked_again_while_it_says_the_same",
             "tests/attendance/test_signed.py::test_what_was_decided_for_the_list_is_asked_again_once_the_list_says_something_else",
