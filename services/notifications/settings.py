@@ -6,12 +6,14 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from services import SERVICES
 from services.notifications.decisions import Terms
-from services.notifications.kinds.kind import Rules
+from services.notifications.kinds.kind import RELEASE, Rules
 from services.notifications.returning import LONGEST_LOCAL
+from services.notifications.templates.overriding import wording_of
+from services.notifications.templates.wording import OURS, Wording
 from services.notifications.untold import office_at
 from shared.contracts.model import Language
 from shared.settings import Settings
@@ -66,6 +68,9 @@ class NotificationsSettings(Settings):
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,100}$")] = "rollcall.example.org"
     """The right side of every Message-ID; never change it while mails are on their way."""
     base_url: str | None = None
+    words: Path | None = None
+    """The folder with what this installation says otherwise than we do: words and frames of mails, in files named as ours. Read once, at
+    start, and refused where no mail could be written with it."""
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
 
@@ -101,6 +106,8 @@ class NotificationsSettings(Settings):
     """How often that is done at most."""
     send_poll_seconds: float = 1.0
 
+    _wording: Wording = PrivateAttr(default=OURS)
+
     @model_validator(mode="after")
     def _deadline_before_lease(self) -> Self:
         if self.smtp_seconds * 2 > self.lease_seconds:
@@ -125,6 +132,16 @@ class NotificationsSettings(Settings):
             raise ValueError("dkim_key_file and dkim_selector go together")
         return self
 
+    @model_validator(mode="after")
+    def _words_say_all(self) -> Self:
+        self._wording = wording_of(self.words)
+        return self
+
+    @property
+    def wording(self) -> Wording:
+        """What mails say here."""
+        return self._wording
+
     @property
     def since(self) -> dt.datetime:
         return max(self.live_since, self.mail_since or self.live_since)
@@ -138,6 +155,7 @@ class NotificationsSettings(Settings):
             dt.timedelta(hours=self.reply_reminder_hours),
             dt.timedelta(seconds=self.settling_seconds),
             office_at(self.office_email or self.organiser, self.organiser_name, self.office_language),
+            f"{RELEASE}{self.wording.digest}",
         )
 
     def terms(self) -> Terms:
