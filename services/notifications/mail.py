@@ -40,6 +40,7 @@ from services.notifications.mime import (
     skeleton,
 )
 from services.notifications.picturing import PICTURE, pictured
+from services.notifications.programme import NOBODYS, Programme
 from services.notifications.sheets import Office, Sheet
 from services.notifications.templates.frames import environment_of, html_of
 from services.notifications.templates.shown import FORMS, Links, context_of
@@ -91,6 +92,7 @@ class Renderer:
         ticket_of: Callable[[PlaceMail | BriefMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
         wording: Wording = OURS,
+        programme: Programme = NOBODYS,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -98,7 +100,7 @@ class Renderer:
         self._organiser = deliverable(organiser)
         self._organiser_name = one_line(organiser_name)
         self._reply_to = mailbox("Reply-To", self._organiser_name, self._organiser)
-        self.office = Office(self._organiser, self._organiser_name, base_url, wording)
+        self.office = Office(self._organiser, self._organiser_name, base_url, wording, programme)
         self._page_of, self._ticket_of, self._mute_of = page_of, ticket_of, mute_of
         self._frames = environment_of(wording.folder)
 
@@ -138,7 +140,8 @@ class Renderer:
             skeleton=skeleton(
                 invitation.calendar.method.value if invitation else None,
                 invitation.file_names if invitation else (),
-                with_picture=ticket_of is not None,
+                with_ticket=ticket_of is not None,
+                pictures=tuple((logo.content_id, logo.content) for logo in self.office.programme.logos),
             ),
             text=pieces(text.render(shown)),
             html=pieces(html),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from services.notifications.invitation import Invitation, place_lines
 from services.notifications.letters import Arrangement, BriefMail, PlaceMail, WrittenMail
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
+from services.notifications.programme import NOBODYS, Programme
 from services.notifications.templates.shown import NoticeShown, Shown, WrittenShown
 from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
 from services.notifications.templates.wording import OURS, Wording
@@ -32,6 +33,7 @@ class Office:
     organiser_name: str
     base_url: str | None = None
     wording: Wording = OURS
+    programme: Programme = NOBODYS
 
 
 @immutable
@@ -89,6 +91,8 @@ def written_sheet(mail: WrittenMail, office: Office) -> Sheet:
         organiser=office.organiser,
         organiser_name=office.organiser_name,
         base_url=office.base_url,
+        programme=office.programme,
+        programme_words=words.programme,
         notice=around,
         paragraphs=paragraphs,
     )
@@ -163,6 +167,8 @@ def session_sheet(
         organiser=office.organiser,
         organiser_name=office.organiser_name,
         base_url=office.base_url,
+        programme=office.programme,
+        programme_words=words.programme,
     )
     return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
 

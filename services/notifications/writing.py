@@ -38,6 +38,7 @@ class Writer:
             ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
             wording=settings.wording,
+            programme=settings.programme,
         )
         self._domain = settings.domain
         self._dkim = _dkim(settings)

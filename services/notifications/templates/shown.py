@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from services.notifications.programme import Programme
 from services.notifications.templates.timetable import Day
-from services.notifications.templates.words import Around, Labels, Notice, TicketWords
+from services.notifications.templates.words import Around, Labels, Notice, ProgrammeWords, TicketWords
 from shared.values import immutable
 
 FRAMES = ("notice", "written")
@@ -28,6 +29,8 @@ class Shown:
     organiser: str
     organiser_name: str
     base_url: str | None
+    programme: Programme
+    programme_words: ProgrammeWords
 
 
 @immutable

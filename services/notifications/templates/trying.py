@@ -16,11 +16,12 @@ from jinja2 import Environment, Template, TemplateError, TemplateSyntaxError, me
 
 from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_PAGE, THEIR_TICKET
 from services.notifications.picturing import PICTURE
+from services.notifications.programme import NOBODYS, Logo, Programme
 from services.notifications.templates.frames import environment_of, html_of
 from services.notifications.templates.shown import Links, NoticeShown, Shown, WrittenShown, context_of, names_of
 from services.notifications.templates.timetable import Day, When
-from services.notifications.templates.wording import Wording
-from services.notifications.templates.words import Around, Labels, Notice, TicketWords
+from services.notifications.templates.wording import OURS, Wording
+from services.notifications.templates.words import Around, Labels, Notice, ProgrammeWords, TicketWords
 from shared.contracts.model import Language
 from shared.values import immutable
 
@@ -29,9 +30,9 @@ MOST_BYTES = 60_000
 TONES = ("good", "calm", "changed", "off")
 _SITE = "https://rollcall.example.org"
 _ATTRIBUTES = {
-    *(name for kind in (Notice, Around, Labels, TicketWords) for name in kind.model_fields),
-    *(one.name for kind in (Day, When) for one in fields(kind)),
-    *("text", "first", "last", "index", "index0", "length"),  # Of a time that is read, and of a loop.
+    *(name for kind in (Notice, Around, Labels, TicketWords, ProgrammeWords) for name in kind.model_fields),
+    *(one.name for kind in (Day, When, Programme, Logo) for one in fields(kind)),
+    *("text", "source", "first", "last", "index", "index0", "length"),  # Of a time that is read, and of a loop.
 }
 _FETCHES = re.compile(
     r"""<(?:script|link|iframe|object)\b|@import|url\s*\(|\b(?:src|srcset|background|poster)\s*=\s*["'](?!cid:|\#)[^"']*""",
@@ -178,9 +179,13 @@ def samples(frame: str, language: Language, wording: Wording) -> Iterator[Sample
 def _shown(language: Language, tone: str) -> dict[str, Any]:
     said = {name: f"the {name}" for name in ("subject", "preview", "greeting", "reason", "questions")}
     office = {"organiser": "office@rollcall.example.org", "organiser_name": "the office", "base_url": _SITE}
-    return said | office | {"language": language.value, "tone": tone}
+    foot = {"programme": PROGRAMME, "programme_words": OURS.common[language].programme}
+    return said | office | foot | {"language": language.value, "tone": tone}
 
 
+PROGRAMME = Programme(
+    "the project", "the funding", ("the partner", "the other partner"), (Logo(b"", "the logo", 96, 48),)
+)
 LINKS = Links(THEIR_PAGE, THEIR_TICKET, THEIR_CHECK_IN, PICTURE, MUTE_PAGE, "the mute label")
 _STANDS_AS = {PICTURE: ITS_PICTURE}
 _ALWAYS = ("greeting", "reason", "organiser", "organiser_name")
@@ -188,6 +193,11 @@ _ALWAYS = ("greeting", "reason", "organiser", "organiser_name")
 
 def _found(shown: Shown, links: Links, *more: str) -> tuple[tuple[str, str], ...]:
     always = [(name, getattr(shown, name)) for name in _ALWAYS]
+    programme, logo = shown.programme, PROGRAMME.logos[0]
+    if programme is PROGRAMME:
+        foot = [("programme.project", programme.project), ("programme.funding", programme.funding)]
+        foot += [("programme.partners", one) for one in programme.partners]
+        always += [*foot, ("programme.logos", logo.source), ("programme.logos", logo.shows)]
     of_links = [(one.name, getattr(links, one.name)) for one in fields(links)]
     linked = ((name, _STANDS_AS.get(text, text)) for name, text in of_links if text)
     return (*always, *linked, *((text, text) for text in more))
@@ -198,8 +208,9 @@ def _written(language: Language, tone: str, wording: Wording) -> Iterator[Sample
     lines = [[[("the text ", False), ("https://rollcall.example.org/way", True)], [("the line", False)]]]
     shown = WrittenShown(**_shown(language, tone), notice=around, paragraphs=lines)
     more = ("the subject", "the text", "https://rollcall.example.org/way", "the line")
-    for links in (Links(mute_page=LINKS.mute_page, mute_label=LINKS.mute_label), Links()):
-        yield Sample(shown, links, _found(shown, links, *more))
+    muting = Links(mute_page=LINKS.mute_page, mute_label=LINKS.mute_label)
+    for one, links in ((shown, muting), (replace(shown, programme=NOBODYS), Links())):
+        yield Sample(one, links, _found(one, links, *more))
 
 
 def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample]:
@@ -255,5 +266,6 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         *("the town", "the topic before", "the figure", "87654", "45678", "the moment", "the moment then"),
         *("the label of it", "the person", "the fate", "the other person", "the page label"),
     )
+    least = replace(least, programme=NOBODYS)
     yield Sample(least, Links(), _found(least, Links(), *always, "the full name"))
     yield Sample(most, LINKS, _found(most, LINKS, *always, *more))

@@ -184,6 +184,15 @@ class TicketWords(BaseModel):
     """What leads to the page where one types the code of the room."""
 
 
+class ProgrammeWords(BaseModel):
+    """What stands before what the foot of a mail says of the programme."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: Word
+    partners: Word
+
+
 class Around(BaseModel):
     """What stands around the office's own words."""
 
@@ -217,5 +226,6 @@ class Words(BaseModel):
     calendar_steps: CalendarSteps
     reply: ReplyWords
     ticket: TicketWords
+    programme: ProgrammeWords
     notices: Notices
     written: dict[Audience, Around]

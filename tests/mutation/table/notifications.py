@@ -4,6 +4,34 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "logos that are too heavy for every mail are refused",
+        "services/notifications/programme.py",
+        "    if len(logos) > MOST_LOGOS or sum(len(logo.content) for logo in logos) > MOST_BYTES:\n",
+        "    if False:\n",
+        ("tests/notifications/test_programme.py::test_a_logo_that_no_mail_can_carry_keeps_the_service_from_starting",),
+    ),
+    Mutation(
+        "a damaged logo is refused",
+        "services/notifications/programme.py",
+        '        if content[at - 4 : at] != struct.pack(">I", zlib.crc32(name + body)):\n',
+        "        if False:\n",
+        ("tests/notifications/test_programme.py::test_a_logo_that_no_mail_can_carry_keeps_the_service_from_starting",),
+    ),
+    Mutation(
+        "whose programme it is, is text of one line",
+        "services/notifications/programme.py",
+        "project=one_line(project) if project else None",
+        "project=project",
+        ("tests/notifications/test_programme.py::test_texts_that_no_mail_can_carry_are_refused",),
+    ),
+    Mutation(
+        "what a server found too large is tried again with other logos",
+        "services/notifications/settings.py",
+        "{self.programme.digest}",
+        "",
+        ("tests/notifications/test_programme.py::test_all_of_it_is_said_by_the_environment",),
+    ),
+    Mutation(
         "an installation's words name nothing that is not filled in there",
         "services/notifications/templates/overriding.py",
         "    for name in sorted(filled_in - known):\n",
@@ -69,8 +97,8 @@ MUTATIONS = (
     Mutation(
         "what a server did not like is tried again with other words",
         "services/notifications/settings.py",
-        'f"{RELEASE}{self.wording.digest}"',
-        "RELEASE",
+        "{self.wording.digest}",
+        "",
         ("tests/notifications/test_words.py::test_what_a_server_did_not_like_is_tried_again_with_other_words",),
     ),
     Mutation(
