@@ -24,7 +24,7 @@ from services.notifications.asked import LONGEST, Asked, AskingRules, Reach, ask
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.letters import AskedMail
 from services.notifications.settings import NotificationsSettings
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import OURS
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.model import Language
 from shared.contracts.notices import Materials, NoticeRequested, OfOurs, Questionnaire, Task
@@ -364,7 +364,7 @@ def test_what_others_write_is_data_and_never_code(situation: str, language: Lang
     title = "{{ 7*7 }} {title} <b>x</b> & \u202e https://evil.example/"
     mail = received(situation, language, title, link="https://materials.example.org/1?a=1&b=2")
     text, html = body(mail, "plain"), body(mail, "html")
-    words = notices_of("asked", *SITUATIONS)[language][situation]
+    words = OURS.kinds["asked"][language][situation]
     assert "{{ 7*7 }} {title} <b>x</b> &" in " ".join(text.split()) and words.lead in " ".join(text.split())
     assert "49" not in text and "<b>x</b>" not in html and "&lt;b&gt;x" in html
     assert 'href="https://materials.example.org/1?a=1&amp;b=2"' in html and 'href="https://evil' not in html

@@ -23,7 +23,7 @@ from services.notifications.letters import AskedMail
 from services.notifications.sheets import Office, Sheet, asked_sheet
 from services.notifications.state import CANCELLED, Session
 from services.notifications.tables import ASKED, CONTACT, NOW, SESSION, SINCE, TOLD, TOPIC, WRITTEN_TO, digest
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
 from shared.contracts.directory import ContactFact, PersonFact
 from shared.contracts.model import Language, members
@@ -121,7 +121,7 @@ _NOTICES = notices_of("asked", MATERIALS, QUESTIONNAIRE, QUESTIONNAIRE + AGAIN, 
 
 
 def _sheet(mail: AskedMail, office: Office) -> Sheet:
-    return asked_sheet(mail, office, _NOTICES[mail.language][mail.situation])
+    return asked_sheet(mail, office, _NOTICES.of(office.wording, mail.language)[mail.situation])
 
 
 # --- the same in SQL -----------------------------------------------------------------------
