@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import mrml
@@ -30,8 +31,18 @@ def unbroken(text: str) -> Markup:
 
 def environment_of(folder: Path | None) -> Environment:
     """Frames by name, such as `notice.mjml`. What nobody gives one is an error, and not an empty place in a mail."""
+    return _ours() if folder is None else _environment(folder, FOLDER)
+
+
+@cache
+def _ours() -> Environment:
+    """Compiled once, for all who write mails."""
+    return _environment(FOLDER)
+
+
+def _environment(*folders: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader([folder, FOLDER] if folder is not None else FOLDER),
+        loader=FileSystemLoader(folders),
         autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
