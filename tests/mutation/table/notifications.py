@@ -4,6 +4,20 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "an address in what the office writes is read in the dark",
+        "services/notifications/templates/written.mjml",
+        '<a class="accent" href="{{ piece }}"',
+        '<a href="{{ piece }}"',
+        ("tests/notifications/test_every_mail.py::test_nothing_is_dark_on_dark",),
+    ),
+    Mutation(
+        "no line ends inside a number",
+        "services/notifications/templates/frames.py",
+        "if _NUMBER.match(joined[0]) else joined[0]",
+        "if False else joined[0]",
+        ("tests/notifications/test_mail.py::test_no_line_ends_inside_a_number_that_is_joined_unless_it_is_long",),
+    ),
+    Mutation(
         "a text is forgotten only once it has been of no use for long enough",
         "services/notifications/store.py",
         "    .where(MESSAGE_TEXT.c.forgotten_at.is_(None), _useless)\n",

@@ -1,4 +1,4 @@
-"""Every mail there is, as receivers weigh it: nothing that SpamAssassin counts against it, and light enough to be shown whole."""
+"""Every mail there is, as receivers weigh it and readers see it: nothing is held against it, it is shown whole, and in the dark it is read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from email.message import EmailMessage
+from html.parser import HTMLParser
 
 import pytest
 
@@ -61,3 +62,43 @@ def test_every_mail_is_light_and_shows_whose_programme_it_is(sent: Sent) -> None
     assert "FEPW.05.02-IP.01-0001/26" in html and 'alt="Unia Europejska"' in html
     assert not any(brace in body(message, "plain") for brace in "{}"), "every name is filled in"
     assert "{{" not in html and "{given" not in html
+
+
+VOID = ("img", "br", "meta", "link", "hr")
+
+
+class _Colours(HTMLParser):
+    """What is written in a colour of its own, and what of it stays so in the dark."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.above: list[tuple[str, set[str]]] = []
+        self.left_dark: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        classes = set((said.get("class") or "").split())
+        style = said.get("style") or ""
+        is_text = tag in ("p", "a", "h1", "h2", "li", "span", "b", "s")
+        is_shown = "display:none" not in style and "background" not in style
+        around = set[str]().union(*(one for _, one in self.above))
+        lightens = classes & {"ink", "soft", "accent"} or tag in ("h1", "h2", "li") or (tag == "a" and "soft" in around)
+        is_coloured = re.search(r"(?<![-\w])color:", style) is not None
+        if is_text and is_shown and is_coloured and not lightens and "plate" not in around:
+            self.left_dark.append(self.get_starttag_text() or tag)
+        if tag not in VOID:
+            self.above.append((tag, classes))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            while self.above.pop()[0] != tag:
+                pass
+
+
+@pytest.mark.parametrize("sent", ALL, ids=lambda one: f"{one.name} {one.language}")
+def test_nothing_is_dark_on_dark(sent: Sent) -> None:
+    message = email.message_from_bytes(sent.message, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    colours = _Colours()
+    colours.feed(body(message, "html"))
+    assert colours.left_dark == []
