@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications import reading, store
 from services.notifications.api import app_of
 from services.notifications.attended import Certificate, derive_certified
+from services.notifications.forgetting import Forgetting
 from services.notifications.ledger import DERIVE
 from services.notifications.listening import Listener
 from services.notifications.sending import Sender
@@ -61,7 +62,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     sender = Sender(runtime.decider, settings, streams_heard=partial(streams_heard, runtime))
     runtime.changed.append(sender.news)
     runtime.said.append(sender.said)
-    runtime.loops += sender.loops()
+    runtime.loops += [*sender.loops(), Forgetting(runtime.decider, settings).run]
     if settings.return_port is not None:
         runtime.loops.append(Listener(runtime.decider, settings, own_heard=runtime.own_heard).run)
 

@@ -99,6 +99,10 @@ class NotificationsSettings(Settings):
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
 
+    texts_kept_for: Annotated[dt.timedelta, Field(ge=dt.timedelta(days=1))] = dt.timedelta(days=180)
+    """So long after a message of the office is of use no more, what it said is forgotten (`P180D`); that it was sent, when, to whom and why
+    is kept."""
+
     carriers: Annotated[int, Field(ge=1, le=16)] = 2
     """Groups under way at once: while one is being sent, the other is settled and the next one claimed."""
     connections: Annotated[int, Field(ge=1, le=64)] = 24

@@ -151,8 +151,20 @@ SUPPRESSION = table_of(
     extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
 )
 MESSAGE = table_of(Message, "message", METADATA, extra=[sa.Index("message_until", "until")])
-MESSAGE_TEXT = table_of(MessageText, "message_text", METADATA, schema=KEPT)
-"""What messages say; backed up, and in no event."""
+MESSAGE_TEXT = table_of(
+    MessageText,
+    "message_text",
+    METADATA,
+    schema=KEPT,
+    extra=[
+        sa.Index("message_text_said", "message_id", postgresql_where=sa.text("forgotten_at is null")),
+        sa.CheckConstraint(
+            "(forgotten_at is null) = (subject is not null) and (subject is null) = (text is null)",
+            name="message_text_forgotten_says_nothing",
+        ),
+    ],
+)
+"""What messages say, until it is forgotten; backed up, and in no event."""
 MUTE = table_of(Mute, "mute", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)

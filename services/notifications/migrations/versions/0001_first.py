@@ -56,10 +56,14 @@ CREATE TABLE kept.signing_key (
 
 CREATE TABLE kept.message_text (
     message_id TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    text TEXT NOT NULL,
-    CONSTRAINT message_text_key PRIMARY KEY (message_id)
+    subject TEXT,
+    text TEXT,
+    forgotten_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT message_text_key PRIMARY KEY (message_id),
+    CONSTRAINT message_text_forgotten_says_nothing CHECK ((forgotten_at is null) = (subject is not null) and (subject is null) = (text is null))
 );
+
+CREATE INDEX message_text_said ON kept.message_text (message_id) WHERE forgotten_at is null;
 
 CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
 
