@@ -76,6 +76,8 @@ class PlaceMail:
     is_ahead: bool = True
     asks_for_reply: bool = False
     """Whoever has the place is to say whether they come."""
+    takes_answers: bool = False
+    """What their calendar says to it is an answer: to a place that one has, and to nothing that somebody else decides."""
     leads_to: Purpose = Purpose.PLACE
     """What its reader opens by its link."""
 

@@ -18,7 +18,7 @@ import mrml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from services.notifications.calendar import Layout, person_lines
+from services.notifications.calendar import Attendee, Layout, Organiser, person_lines
 from services.notifications.letters import BriefMail, Letter, PlaceMail, Recipient
 from services.notifications.mime import (
     FULL_NAME,
@@ -64,6 +64,9 @@ class Prepared:
     """Alternately a quoted-printable piece and the mark of the name that follows it."""
     calendar: Layout | None
     files: tuple[Layout, ...]
+    is_heard: bool
+    is_asked: bool
+    """What a calendar answers is read, and waited for."""
     page_of: Callable[[str], str] | None
     """The address of a person's own page; None: the mail leads to none."""
     ticket_of: Callable[[str], tuple[str, str]] | None = None
@@ -102,6 +105,7 @@ class Renderer:
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
         ticket_of: Callable[[PlaceMail | BriefMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
+        answers_at: Callable[[str, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -109,7 +113,8 @@ class Renderer:
         self._organiser = deliverable(organiser)
         self._organiser_name = one_line(organiser_name)
         self._reply_to = mailbox("Reply-To", self._organiser_name, self._organiser)
-        self.office = Office(self._organiser, self._organiser_name, base_url)
+        self._answers_at = answers_at
+        self.office = Office(self._organiser, self._organiser_name, base_url, answers_at is not None)
         for language in Language:
             common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
         self._page_of, self._ticket_of, self._mute_of = page_of, ticket_of, mute_of
@@ -172,6 +177,8 @@ class Renderer:
             html=pieces(html),
             calendar=invitation.calendar if invitation else None,
             files=invitation.files if invitation else (),
+            is_heard=invitation is not None and invitation.is_heard,
+            is_asked=invitation is not None and invitation.is_asked,
             page_of=page_of,
             ticket_of=ticket_of,
             mute_of=mute_of,
@@ -191,7 +198,7 @@ class Renderer:
         full_name = f"{given_name} {one_line(recipient.family_name)}".strip()
         address = deliverable(recipient.email, by_smtputf8=True)
 
-        calendar, files = _for_calendar(prepared, recipient.person_id, full_name, address, letter.stated_at)
+        calendar, files = self._for_calendar(prepared, recipient.person_id, full_name, address, letter.stated_at)
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
@@ -224,6 +231,22 @@ class Renderer:
         )
         return message.replace("\n", "\r\n").encode("utf-8")
 
+    def _for_calendar(
+        self, prepared: Prepared, person_id: str, full_name: str, address: str, stated_at: dt.datetime
+    ) -> tuple[str, list[str]]:
+        """The invitation and the files beside it, encoded; nothing in a mail that has none."""
+        session_id = prepared.session_id
+        if prepared.calendar is None or session_id is None:
+            return "", []
+        heard = self._answers_at(session_id, person_id) if prepared.is_heard and self._answers_at else None
+        attendee = Attendee(full_name, address, heard is not None, prepared.is_asked)
+        organiser = Organiser(heard or self._organiser, self._organiser_name)
+        lines = person_lines(session_id, person_id, attendee, organiser, stated_at)
+        calendar = in_base64(prepared.calendar.for_person(lines))
+        return calendar, [
+            calendar if file is prepared.calendar else in_base64(file.for_person(lines)) for file in prepared.files
+        ]
+
 
 def _thread(root: str | None) -> str:
     if root is None:
@@ -244,16 +267,3 @@ def _unsubscribe(address: str | None) -> str:
 def _date(stated_at: dt.datetime) -> str:
     """The mails of one group are stated at one moment."""
     return header("Date", format_datetime(stated_at.astimezone(dt.UTC)))
-
-
-def _for_calendar(
-    prepared: Prepared, person_id: str, full_name: str, address: str, stated_at: dt.datetime
-) -> tuple[str, list[str]]:
-    """The invitation and the files beside it, encoded; nothing in a mail that has none."""
-    if prepared.calendar is None or prepared.session_id is None:
-        return "", []
-    lines = person_lines(prepared.session_id, person_id, full_name, address, stated_at)
-    calendar = in_base64(prepared.calendar.for_person(lines))
-    return calendar, [
-        calendar if file is prepared.calendar else in_base64(file.for_person(lines)) for file in prepared.files
-    ]

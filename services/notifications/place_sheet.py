@@ -39,7 +39,8 @@ def entry_sheet(mail: PlaceMail, office: Office, notice_for: Callable[[tuple[str
     changed = _changed(mail, moved=moved, elsewhere=elsewhere)
     notice = notice_for(changed)
     topic, place = one_line(mail.topic_name), place_of(mail)
-    invitation = invitation_of(mail, words, topic, place, office.organiser, office.organiser_name)
+    is_heard = office.hears_calendars and mail.takes_answers
+    invitation = invitation_of(mail, words, topic, place, office.organiser, is_heard=is_heard)
     steps = [text for step in notice.steps for text in (invitation.steps if step == CALENDAR_STEPS else (step,))]
     lead = _lead(mail, words, notice, changed)
     sheet = session_sheet(

@@ -30,6 +30,8 @@ class Office:
     organiser: str
     organiser_name: str
     base_url: str | None = None
+    hears_calendars: bool = False
+    """What calendars answer to invitations is read."""
 
 
 @immutable

@@ -98,6 +98,8 @@ class CalendarSteps(BaseModel):
     cancel_days: str
     cancel_file: str
     cancel_files: str
+    answer: str
+    """What comes of what a calendar answers, where that is read."""
     two_files: str
     many_files: str
 
@@ -159,6 +161,8 @@ class Words(BaseModel):
     summary: str
     summary_day: str
     calendar_note: str
+    calendar_note_heard: str
+    """The same where what calendars answer is read."""
     labels: Labels
     session_kinds: dict[SessionKind, str]
     mute: dict[Mutable, str]
