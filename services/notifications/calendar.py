@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import uuid
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -104,6 +105,16 @@ def entry_uid(session_id: str, person_id: str) -> str:
     return str(uuid.uuid5(_UID_SPACE, f"{session_id}/{person_id}"))
 
 
+def as_trainer(session_id: str) -> str:
+    """What a session is called where `entry_uid` names the entry of whoever trains it."""
+    return f"{session_id}/trainer"
+
+
+def town_uid(session_id: str, city_id: str) -> str:
+    """The name of a session's entry in the calendar of a town: nobody's own, so that it neither hides nor ends anybody's."""
+    return str(uuid.uuid5(_UID_SPACE, f"{session_id}/town/{city_id}"))
+
+
 @immutable
 class Recurrence:
     """How one entry comes to stand on several days.
@@ -175,33 +186,50 @@ def lay_out(method: Method, sequence: int, title: str, entries: tuple[Entry, ...
     recurrence. What is cancelled is cancelled as a whole and names no day. Wall times that a clock change skips or
     repeats mean the first reading, as in `Meeting.starts_at` and RFC 5545.
     """
+    return _laid_out(method, entries, events_of(sequence, title, entries, is_off=method is Method.CANCEL))
+
+
+def events_of(sequence: int, title: str, entries: tuple[Entry, ...], *, is_off: bool) -> list[Event]:
+    """The same as events that lack UID and DTSTAMP."""
     first = entries[0]
     if len(entries) == 1:
-        return _laid_out(method, entries, [_event(method, sequence, first, first.summary)])
+        return [_event(sequence, first, first.summary, is_off=is_off)]
     recurrence = recurrence_of(tuple(entry.meeting for entry in entries))
-    master = _event(method, sequence, first, title)
+    master = _event(sequence, first, title, is_off=is_off)
     master.add("rrule", {"freq": "daily", "interval": recurrence.interval, "count": len(recurrence.slots)})
     if recurrence.excluded:
         master.add("exdate", recurrence.excluded)
     if recurrence.added:
         master.add("rdate", recurrence.added)
-    if method is Method.CANCEL:
-        return _laid_out(method, entries, [master])
-    days = [_day(method, sequence, entry, recurrence.ids[entry.meeting.meeting_id]) for entry in entries]
-    return _laid_out(method, entries, [master, *days])
+    if is_off:
+        return [master]
+    return [master, *(_day(sequence, entry, recurrence.ids[entry.meeting.meeting_id]) for entry in entries)]
 
 
 def lay_out_day(method: Method, sequence: int, entry: Entry, recurrence_id: dt.datetime) -> Layout:
     """One day of a session by itself, for clients that do not read all of a recurrence."""
-    return _laid_out(method, (entry,), [_day(method, sequence, entry, recurrence_id)])
+    day = _day(sequence, entry, recurrence_id, is_off=method is Method.CANCEL)
+    return _laid_out(method, (entry,), [day])
 
 
 def _laid_out(method: Method, entries: tuple[Entry, ...], events: list[Event]) -> Layout:
+    calendar = empty_calendar()
+    calendar.add("method", method.value)
+    add_events(calendar, entries, events)
+    head, *rests = calendar.to_ical().decode().split(_EVENT_BEGINS)
+    return Layout(method, head, tuple(rests))
+
+
+def empty_calendar() -> Calendar:
     calendar = Calendar()
     calendar.add("prodid", "-//Rollcall//Notifications//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", method.value)
+    return calendar
+
+
+def add_events(calendar: Calendar, entries: Iterable[Entry], events: Iterable[Event]) -> None:
+    """Puts events in, and the time zones of the entries that they are of."""
     years: dict[str, list[int]] = {}
     for meeting in (entry.meeting for entry in entries):
         years.setdefault(meeting.zone, []).extend((meeting.starts_local.year, meeting.ends_local.year))
@@ -210,17 +238,15 @@ def _laid_out(method: Method, entries: tuple[Entry, ...], events: list[Event]) -
         calendar.add_component(timezone(zone, min(of_zone), max(of_zone)))
     for event in events:
         calendar.add_component(event)
-    head, *rests = calendar.to_ical().decode().split(_EVENT_BEGINS)
-    return Layout(method, head, tuple(rests))
 
 
-def _day(method: Method, sequence: int, entry: Entry, recurrence_id: dt.datetime) -> Event:
-    event = _event(method, sequence, entry, entry.summary)
+def _day(sequence: int, entry: Entry, recurrence_id: dt.datetime, *, is_off: bool = False) -> Event:
+    event = _event(sequence, entry, entry.summary, is_off=is_off)
     event.add("recurrence-id", recurrence_id)
     return event
 
 
-def _event(method: Method, sequence: int, entry: Entry, summary: str) -> Event:
+def _event(sequence: int, entry: Entry, summary: str, *, is_off: bool) -> Event:
     """A VEVENT without UID, DTSTAMP, ATTENDEE and ORGANIZER: those are the person's."""
     zone = ZoneInfo(entry.meeting.zone)
     event = Event()
@@ -230,7 +256,7 @@ def _event(method: Method, sequence: int, entry: Entry, summary: str) -> Event:
     event.add("summary", summary)
     event.add("description", entry.description)
     event.add("location", entry.location)
-    event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
+    event.add("status", "CANCELLED" if is_off else "CONFIRMED")
     event.add("transp", "OPAQUE")
     return event
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from services.notifications.calendar import Entry, Layout, Method, lay_out, lay_out_day, recurrence_of
@@ -43,14 +44,11 @@ def invitation_of(
     kind = words.session_kinds[mail.session_kind]
     note = words.calendar_note_heard if is_heard else words.calendar_note
     description = f"{kind}\n{note.format(email=organiser)}"
-    title = words.summary.format(topic=topic)
+    title = title_of(topic, words)
 
     def entry(meeting: Meeting, arrangement: Arrangement) -> Entry:
-        order = [other.meeting_id for other in in_order(arrangement.meetings)]
-        number = order.index(meeting.meeting_id) + 1
-        several = words.summary_day.format(topic=topic, number=number, total=len(order))
-        location = ", ".join(place if arrangement is now else place_lines(arrangement) or place)
-        return Entry(meeting, several if len(order) > 1 else title, description, location)
+        where = place if arrangement is now else place_lines(arrangement) or place
+        return entry_of(meeting, arrangement.meetings, topic, where, description, words)
 
     def days(method: Method, arrangement: Arrangement, only: set[str] | None = None) -> tuple[Layout, ...]:
         ids = recurrence_of(arrangement.meetings).ids
@@ -81,6 +79,22 @@ def invitation_of(
     return Invitation(
         calendar, files + dropped, names + names_dropped, steps, is_heard, is_answered and mail.asks_for_reply
     )
+
+
+def title_of(topic: str, words: Words) -> str:
+    """What a session is called in a calendar."""
+    return words.summary.format(topic=topic)
+
+
+def entry_of(
+    meeting: Meeting, meetings: tuple[Meeting, ...], topic: str, place: Iterable[str], description: str, words: Words
+) -> Entry:
+    """One of the session's meetings; of several its title says the how manieth it is."""
+    order = [other.meeting_id for other in in_order(meetings)]
+    number = order.index(meeting.meeting_id) + 1
+    several = words.summary_day.format(topic=topic, number=number, total=len(order))
+    title = several if len(order) > 1 else title_of(topic, words)
+    return Entry(meeting, title, description, ", ".join(place))
 
 
 def place_lines(arrangement: Arrangement) -> tuple[str, ...]:

@@ -128,6 +128,8 @@ class BriefMail:
     """As they were told before."""
     town: str | None = None
     """The town that is written to, or of; the lead names it."""
+    town_id: str | None = None
+    """The same by its id, of a mail to whoever coordinates it."""
     people: tuple[Named, ...] = ()
     """Those whom it is about, beside whoever reads it."""
     leads_to: Purpose = Purpose.PLACE

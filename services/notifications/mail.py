@@ -25,6 +25,7 @@ from services.notifications.mime import (
     GIVEN_NAME,
     ITS_PICTURE,
     MUTE_PAGE,
+    THEIR_CALENDAR,
     THEIR_CHECK_IN,
     THEIR_PAGE,
     THEIR_TICKET,
@@ -41,13 +42,15 @@ from services.notifications.mime import (
     skeleton,
 )
 from services.notifications.picturing import PICTURE, pictured
-from services.notifications.sheets import Office, Sheet
+from services.notifications.sheets import Feed, Office, Sheet
 from services.notifications.templates.words import FOLDER, common_words
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
-_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN)}
+_WRITTEN_OUT = {
+    f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_CALENDAR)
+}
 
 
 @immutable
@@ -71,6 +74,8 @@ class Prepared:
     """The address of a person's own page; None: the mail leads to none."""
     ticket_of: Callable[[str], tuple[str, str]] | None = None
     """A person's own ticket, and where they check in with it; None: the mail carries none."""
+    calendar_of: Callable[[str], str] | None = None
+    """Where a person finds what their calendar may fetch; None: the mail leads to none."""
     mute_of: Callable[[str], str] | None = None
     """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
 
@@ -105,6 +110,7 @@ class Renderer:
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
         ticket_of: Callable[[PlaceMail | BriefMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
+        calendar_of: Callable[[Feed, Language, str], str] | None = None,
         answers_at: Callable[[str, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
@@ -113,7 +119,7 @@ class Renderer:
         self._organiser = deliverable(organiser)
         self._organiser_name = one_line(organiser_name)
         self._reply_to = mailbox("Reply-To", self._organiser_name, self._organiser)
-        self._answers_at = answers_at
+        self._calendar_of, self._answers_at = calendar_of, answers_at
         self.office = Office(self._organiser, self._organiser_name, base_url, answers_at is not None)
         for language in Language:
             common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
@@ -143,10 +149,18 @@ class Renderer:
             "check_in": THEIR_CHECK_IN if ticket_of else None,
             "picture": PICTURE,
             "mute_page": None,
+            "calendar_page": None,
         }
+        feed, words = sheet.feed, common_words(sheet.language)
+        calendar_of = (
+            partial(self._calendar_of, feed, sheet.language) if self._calendar_of and feed is not None else None
+        )
+        if calendar_of is not None and feed is not None:
+            label = words.feed.town_label if feed.city_id is not None else words.feed.own_label
+            shown |= {"calendar_page": THEIR_CALENDAR, "calendar_label": label}
         mute_of = partial(self._mute_of, sheet.mutes, sheet.language) if self._mute_of and sheet.mutes else None
         if mute_of is not None and sheet.mutes is not None:
-            shown |= {"mute_page": MUTE_PAGE, "mute_label": common_words(sheet.language).mute[sheet.mutes]}
+            shown |= {"mute_page": MUTE_PAGE, "mute_label": words.mute[sheet.mutes]}
         if page_of is None and sheet.steps_without_page:
             shown["steps"] = list(sheet.steps_without_page)
         html = mrml.to_html(mjml.render(shown), None, self._mjml_options).content
@@ -181,6 +195,7 @@ class Renderer:
             is_asked=invitation is not None and invitation.is_asked,
             page_of=page_of,
             ticket_of=ticket_of,
+            calendar_of=calendar_of,
             mute_of=mute_of,
         )
 
@@ -202,6 +217,8 @@ class Renderer:
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
+        if prepared.calendar_of is not None:
+            names[THEIR_CALENDAR] = prepared.calendar_of(recipient.person_id)
         picture, picture_id = "", f"ticket.{letter.message_id[1:-1]}"
         if prepared.ticket_of is not None:
             ticket, check_in = prepared.ticket_of(recipient.person_id)

@@ -11,7 +11,7 @@ from services.notifications import letters
 from services.notifications.invitation import invitation_of
 from services.notifications.letters import PlaceMail
 from services.notifications.mime import known_id, one_line
-from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, place_before, place_of, session_sheet
+from services.notifications.sheets import CHANGED, GOOD, OFF, Feed, Office, Sheet, place_before, place_of, session_sheet
 from services.notifications.templates.timetable import days_told
 from services.notifications.templates.words import CALENDAR_STEPS, Notice, Words, common_words
 
@@ -23,7 +23,7 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     words = common_words(mail.language)
     sheet = entry_sheet(mail, office, lambda changed: _notice(mail, words, changed))
     # The last mail holds all that is needed at the door, also for whom others told of the place before.
-    sheet = replace(sheet, ticket=mail if sheet.page is not None and mail.is_ahead else None)
+    sheet = replace(sheet, feed=Feed(), ticket=mail if sheet.page is not None and mail.is_ahead else None)
     return _asking(sheet, words) if mail.asks_for_reply and sheet.page is not None else sheet
 
 

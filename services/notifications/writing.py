@@ -10,7 +10,7 @@ from services.notifications.decisions import Attempt, message_id
 from services.notifications.dkim import Dkim
 from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.letters import Letter, Recipient, WrittenMail
-from services.notifications.linking import OWN, Links
+from services.notifications.linking import Links
 from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
 from services.notifications.returning import AnswerPath, thread_of
@@ -38,6 +38,7 @@ class Writer:
             page_of=self.links.of if leads else None,
             ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
+            calendar_of=self.links.to_calendar if leads else None,
             answers_at=self._answers_at if settings.calendar_path is not None else None,
         )
         self._engine, self._calendar_path = decider.engine, settings.calendar_path
@@ -46,11 +47,9 @@ class Writer:
         self._dkim = _dkim(settings)
         self._shared = lru_cache(maxsize=500)(self._rendered)
 
-    async def ready(self, subject: Subject) -> None:
+    async def ready(self) -> None:
         """Returns once the links of such mails can be signed. Asked outside of any transaction."""
         await self.links.all_ready()
-        if KINDS[subject].mutes is not None:
-            await self.links.ready(OWN)
         if self._calendar_path is not None and self._answers is None:
             async with self._engine.begin() as connection:
                 await ensure_key(connection)

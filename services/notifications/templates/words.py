@@ -146,6 +146,18 @@ class TicketWords(BaseModel):
     """What leads to the page where one types the code of the room."""
 
 
+class FeedWords(BaseModel):
+    """What a calendar that somebody subscribes to is called, and what leads to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    own_label: str
+    town_label: str
+    own: str
+    town: str
+    people: str
+
+
 class Words(BaseModel):
     """One language. A word that is missing or unknown is refused when the process starts, not when a mail is due."""
 
@@ -167,6 +179,7 @@ class Words(BaseModel):
     session_kinds: dict[SessionKind, str]
     mute: dict[Mutable, str]
     """What leads to doing without such mails."""
+    feed: FeedWords
     changed: Changed
     day_notes: DayNotes
     calendar_steps: CalendarSteps
