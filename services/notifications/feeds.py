@@ -18,8 +18,7 @@ from services.notifications.ledger import Told
 from services.notifications.mime import one_line
 from services.notifications.sheets import place_at
 from services.notifications.templates.timetable import in_order
-from services.notifications.templates.words import common_words
-from shared.contracts.model import Language
+from services.notifications.templates.words import Words
 from shared.contracts.planner import Meeting, SessionKind
 from shared.values import immutable
 
@@ -54,7 +53,7 @@ class Listed:
 class Whose:
     """Whose calendar it is, and in which words."""
 
-    language: Language
+    words: Words
     organiser: str
     """Whom to write to."""
     town_name: str | None = None
@@ -70,7 +69,7 @@ def sequence_of(told: Told | None, content: str | None) -> int:
 
 def feed(whose: Whose, listed: Iterable[Listed]) -> bytes:
     """The whole calendar. The same values always give the same bytes."""
-    words = common_words(whose.language)
+    words = whose.words
     town = one_line(whose.town_name) if whose.town_name is not None else None
     name = words.feed.own if town is None else words.feed.town.format(town=town)
     calendar = empty_calendar()

@@ -40,6 +40,8 @@ class Writer:
             mute_of=self.links.to_mute if leads else None,
             calendar_of=self.links.to_calendar if leads else None,
             answers_at=self._answers_at if settings.calendar_path is not None else None,
+            wording=settings.wording,
+            programme=settings.programme,
         )
         self._engine, self._calendar_path = decider.engine, settings.calendar_path
         self._answers: AnswerPath | None = None

@@ -25,7 +25,7 @@ from services.notifications.place_sheet import place_sheet
 from services.notifications.settings import NotificationsSettings
 from services.notifications.sheets import Feed
 from services.notifications.state import CANCELLED, SCHEDULED, Session
-from services.notifications.templates.words import common_words
+from services.notifications.templates.wording import OURS
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import CallEnd, Standing
 from shared.contracts.model import Language
@@ -60,7 +60,7 @@ BASE = "https://rollcall.example.org"
 FILE = "szkolenia.ics"
 TOWN = "geonames:776597"
 DAY = dt.timedelta(days=1)
-OWN_WORDS = Whose(Language.PL, "biuro@example.org")
+OWN_WORDS = Whose(OURS.common[Language.PL], "biuro@example.org")
 
 
 def listed(*meetings: Any, **changes: Any) -> Listed:
@@ -128,7 +128,7 @@ def test_sessions_in_two_zones_each_have_theirs() -> None:
 
 
 def test_a_towns_calendar_tells_how_many_and_names_nobody() -> None:
-    whose = Whose(Language.PL, "biuro@example.org", "Augustów")
+    whose = Whose(OURS.common[Language.PL], "biuro@example.org", "Augustów")
     calendar = read(feed(whose, [listed(people=3, sequence=2**40)]))
     (event,) = calendar.walk("VEVENT")
     assert str(calendar["NAME"]) == "Szkolenia: Augustów"
@@ -173,7 +173,7 @@ def test_a_mail_about_ones_own_place_or_training_leads_to_ones_own_calendar(lang
     training = KINDS[Subject.TRAINING].sheet
     for mail, sheet in ((session_mail(language=language), place_sheet), (session_mail(language=language), training)):
         message, address = leading(mail, sheet), f"{BASE}/None/{language}/person-0001"
-        assert f"{common_words(language).feed.own_label}: {address}" in " ".join(body(message, "plain").split())
+        assert f"{OURS.common[language].feed.own_label}: {address}" in " ".join(body(message, "plain").split())
         assert f'href="{address}"' in body(message, "html")
 
 
@@ -181,12 +181,12 @@ def test_a_call_to_nominate_leads_to_the_calendar_of_that_town() -> None:
     mail = brief_mail("call", town="Augustów", town_id=TOWN, moment=NOW, figures=(("places", 4),))
     message = leading(mail, KINDS[Subject.CALL].sheet)
     text = " ".join(body(message, "plain").split())
-    assert f"{common_words(Language.PL).feed.town_label}: {BASE}/{TOWN}/pl/person-0001" in text
+    assert f"{OURS.common[Language.PL].feed.town_label}: {BASE}/{TOWN}/pl/person-0001" in text
     assert BASE not in body(leading(replace(mail, town_id=None), KINDS[Subject.CALL].sheet), "plain")
 
 
 def test_a_mail_that_leads_nowhere_leads_to_no_calendar() -> None:
-    assert common_words(Language.PL).feed.own_label not in body(written(session_mail()), "plain")
+    assert OURS.common[Language.PL].feed.own_label not in body(written(session_mail()), "plain")
 
 
 # --- for whom ------------------------------------------------------------------------------------

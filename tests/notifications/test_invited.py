@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.templates.words import common_words
+from services.notifications.templates.wording import OURS
 from shared.contracts.model import Language
 from tests.notifications.mails import FIRST, SECOND, body, calendar, cancellation, change, files, session_mail
 from tests.notifications.test_ticket import written
@@ -27,7 +27,7 @@ def attendee(message: EmailMessage) -> dict[str, str]:
 @pytest.mark.parametrize("language", Language)
 def test_what_comes_of_an_answer_is_said_before_anybody_gives_one(language: Language) -> None:
     message = heard(session_mail(language=language, takes_answers=True))
-    words = common_words(language)
+    words = OURS.common[language]
     assert words.calendar_steps.answer in " ".join(body(message, "plain").split())
     (event,) = calendar(message).walk("VEVENT")
     assert words.calendar_note_heard.format(email="biuro@rollcall.example.org") in event["DESCRIPTION"]
@@ -49,7 +49,7 @@ def test_whoever_is_asked_has_not_accepted_yet_and_whoever_is_not_has() -> None:
 
 
 def test_what_is_off_or_over_asks_for_no_answer() -> None:
-    words = common_words(Language.PL).calendar_steps
+    words = OURS.common[Language.PL].calendar_steps
     for mail in (cancellation(takes_answers=True), change(takes_answers=True, is_ahead=False, asks_for_reply=True)):
         message = heard(mail)
         assert words.answer not in " ".join(body(message, "plain").split())
@@ -57,7 +57,7 @@ def test_what_is_off_or_over_asks_for_no_answer() -> None:
 
 
 def test_a_trainers_entry_and_an_office_that_hears_no_calendars_are_as_ever() -> None:
-    words = common_words(Language.PL).calendar_steps
+    words = OURS.common[Language.PL].calendar_steps
     for message in (heard(session_mail()), written(session_mail(takes_answers=True))):
         (event,) = calendar(message).walk("VEVENT")
         assert event["ORGANIZER"] == "mailto:biuro@rollcall.example.org"

@@ -40,15 +40,15 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         return found
 
     async def whose(link: Subscription) -> Whose | Closed:
-        organiser = pages.office.email
+        words, organiser = settings.wording.common[link.language], pages.office.email
         async with runtime.engine.connect() as connection:
             if (closed := await reading_feeds.closed_to(connection, link.recipient)) is not None:
                 return closed
             if link.purpose is Purpose.CALENDAR:
-                return Whose(link.language, organiser)
+                return Whose(words, organiser)
             now = runtime.service.clock()
             town = await reading_feeds.town_of(connection, link.recipient, link.what, now)
-        return town if isinstance(town, Closed) else Whose(link.language, organiser, town)
+        return town if isinstance(town, Closed) else Whose(words, organiser, town)
 
     async def listed(link: Subscription) -> list[Listed]:
         now = runtime.service.clock()
