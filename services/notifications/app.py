@@ -34,7 +34,7 @@ SERVICE = Service(
         "programme.teams",
     ),
     decisions=("programme.rules", "programme.sessions", "enrolment.events", "attendance.events"),
-    own=("notifications.events", "notifications.keys"),
+    own=("notifications.events", "notifications.answers", "notifications.keys"),
     patience={"enrolment.events": 0.025},  # So that what many are told is planned, claimed and settled together.
     make=MAKE,
     tables=TABLES,

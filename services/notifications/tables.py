@@ -15,6 +15,7 @@ from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.messages import Message, MessageText
 from services.notifications.muting import Mute
+from services.notifications.replying import CalendarAnswer
 from services.notifications.state import (
     Contact,
     Person,
@@ -73,9 +74,21 @@ SESSION = table_of(
         sa.Index("session_decides", "decides_at"),
     ],
 )
+_ENTRY = "left(encode(sha256(decode((session_id || '/') || person_id, 'escape')), 'hex'), 32)"
 PLACE = table_of(
-    Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
+    Place,
+    "place",
+    METADATA,
+    extra=[
+        sa.Index("place_person", "person_id"),
+        sa.Index("place_heard", "heard_at"),
+        sa.Index("place_entry", sa.text(_ENTRY)),
+    ],
 )
+ENTRY_NAME: sa.ColumnElement[str] = sa.literal_column(
+    _ENTRY.replace("session_id", "place.session_id").replace("person_id", "place.person_id")
+)
+"""`returning.entry_name`, in the words of its index."""
 SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
 REFUSAL = table_of(
     Refusal,
@@ -166,6 +179,7 @@ MESSAGE_TEXT = table_of(
 )
 """What messages say, until it is forgotten; backed up, and in no event."""
 MUTE = table_of(Mute, "mute", METADATA)
+CALENDAR_ANSWER = table_of(CalendarAnswer, "calendar_answer", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
 """What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
@@ -195,6 +209,7 @@ TABLES: dict[type[Row], sa.Table] = {
     LinkKey: LINK_KEY,
     Suppression: SUPPRESSION,
     Mute: MUTE,
+    CalendarAnswer: CALENDAR_ANSWER,
     Message: MESSAGE,
     MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,

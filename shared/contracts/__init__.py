@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.contracts import (
+    answers,
     attendance,
     certificates,
     checkin,
@@ -35,6 +36,7 @@ PUBLISHERS = (
     certificates,
     files,
     notifications,
+    answers,
 )
 
 CONTRACTS: tuple[type[Event], ...] = tuple(

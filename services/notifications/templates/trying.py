@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError, meta, nodes
 
-from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_PAGE, THEIR_TICKET
+from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CALENDAR, THEIR_CHECK_IN, THEIR_PAGE, THEIR_TICKET
 from services.notifications.picturing import PICTURE
 from services.notifications.programme import NOBODYS, Logo, Programme
 from services.notifications.templates.frames import environment_of, html_of
@@ -180,7 +180,9 @@ def _shown(language: Language, tone: str) -> dict[str, Any]:
 PROGRAMME = Programme(
     "the project", "the funding", ("the partner", "the other partner"), (Logo(b"", "the logo", 96, 48),)
 )
-LINKS = Links(THEIR_PAGE, THEIR_TICKET, THEIR_CHECK_IN, PICTURE, MUTE_PAGE, "the mute label")
+LINKS = Links(
+    THEIR_PAGE, THEIR_TICKET, THEIR_CHECK_IN, PICTURE, MUTE_PAGE, "the mute label", THEIR_CALENDAR, "the calendar label"
+)
 _STANDS_AS = {PICTURE: ITS_PICTURE}
 _ALWAYS = ("greeting", "reason", "organiser", "organiser_name")
 
