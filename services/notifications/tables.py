@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.asked import Asked
 from services.notifications.attended import Certificate, Certified, MeetingList, Record
 from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
@@ -43,6 +44,7 @@ from shared.contracts.enrolment import (
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
+from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import Mutable
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
@@ -178,6 +180,20 @@ MESSAGE_TEXT = table_of(
     ],
 )
 """What messages say, until it is forgotten; backed up, and in no event."""
+ASKED = table_of(
+    Asked,
+    "asked",
+    METADATA,
+    extra=[
+        sa.Index("asked_recipient", "recipient", "decided_at"),
+        sa.Index("asked_until", "until", postgresql_where=sa.text("declined is null")),
+        sa.Index("asked_session", "session_id"),
+        sa.Index("asked_declined", "decided_at", postgresql_where=sa.text("declined is not null")),
+        sa.CheckConstraint(
+            "(declined is null) = (about is not null and until is not null)", name="asked_is_accepted_or_declined"
+        ),
+    ],
+)
 MUTE = table_of(Mute, "mute", METADATA)
 CALENDAR_ANSWER = table_of(CalendarAnswer, "calendar_answer", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
@@ -211,6 +227,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Mute: MUTE,
     CalendarAnswer: CALENDAR_ANSWER,
     Message: MESSAGE,
+    Asked: ASKED,
     MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,
 }
@@ -234,6 +251,7 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         (members(PresenceFact), RECORD),
         (members(ListFact), MEETING_LIST),
         (members(CertificateFact), CERTIFICATE),
+        ((NoticeRequested,), ASKED),
     )
     for kind in kinds
 }
