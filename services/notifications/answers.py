@@ -39,6 +39,7 @@ class Notice(Shape):
         problem=None,
         at="2026-10-01T08:15:02Z",
         next_attempt_at=None,
+        text_forgotten_at=None,
         said={
             "mailbox": "7c1e.5b0c7a1f",
             "says": {
@@ -70,6 +71,9 @@ class Notice(Shape):
     at: dt.datetime = Field(description="When it was settled; of an open one, when it was planned.")
     next_attempt_at: dt.datetime | None
     said: Said | None
+    text_forgotten_at: dt.datetime | None = Field(
+        description="Of what the office wrote: when its text was forgotten. That it was sent is kept."
+    )
 
 
 class SuppressedAddress(Shape):
@@ -210,6 +214,7 @@ class WrittenMessage(Shape):
         written_at="2026-10-01T08:20:11Z",
         useful_until="2026-10-15T08:20:11Z",
         subject="Bring a laptop",
+        forgotten_at=None,
         recipients=24,
         sent=22,
     )
@@ -221,7 +226,8 @@ class WrittenMessage(Shape):
     reason: str
     written_at: dt.datetime
     useful_until: dt.datetime
-    subject: str | None = Field(description="Null: its text was lost with a database, or forgotten.")
+    subject: str | None = Field(description="Null: its text was forgotten, or lost with a database.")
+    forgotten_at: dt.datetime | None = Field(description="When its text was forgotten; nothing brings it back.")
     recipients: int
     sent: int = Field(description="To how many of them a mail left.")
 

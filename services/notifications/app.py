@@ -12,6 +12,7 @@ from services.notifications import asking, handlers, reading, store
 from services.notifications.api import app_of
 from services.notifications.asked import MAKE_ASKED, Asked, AskingRules, derive_asked
 from services.notifications.attended import Certificate, derive_certified
+from services.notifications.forgetting import Forgetting
 from services.notifications.ledger import DERIVE
 from services.notifications.listening import Listener
 from services.notifications.sending import Sender
@@ -43,7 +44,7 @@ def service_of(rules: AskingRules) -> Service:
             "attendance.events",
             "notifications.requests",
         ),
-        own=("notifications.events", "notifications.keys"),
+        own=("notifications.events", "notifications.answers", "notifications.keys"),
         patience={"enrolment.events": 0.025},  # So that what many are told is planned, claimed and settled together.
         make={**MAKE, **MAKE_ASKED},
         tables=TABLES,
@@ -83,7 +84,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     sender = Sender(runtime.decider, settings, streams_heard=partial(streams_heard, runtime))
     runtime.changed.append(sender.news)
     runtime.said.append(sender.said)
-    runtime.loops += sender.loops()
+    runtime.loops += [*sender.loops(), Forgetting(runtime.decider, settings).run]
     if settings.return_port is not None:
         runtime.loops.append(Listener(runtime.decider, settings, own_heard=runtime.own_heard).run)
 

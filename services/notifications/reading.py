@@ -40,6 +40,16 @@ from services.notifications.tables import (
 )
 from shared.postgres.database import any_of, rows_as
 
+
+def _forgotten_at(about: sa.ColumnElement[str]) -> sa.ColumnElement[dt.datetime | None]:
+    """Of what the office wrote: when its text was forgotten."""
+    its = sa.and_(
+        sa.func.split_part(about, "/", 1).in_((MESSAGE_NAME, CIRCULAR)),
+        MESSAGE_TEXT.c.message_id == sa.func.split_part(about, "/", 2),
+    )
+    return sa.select(MESSAGE_TEXT.c.forgotten_at).where(its).scalar_subquery().label("text_forgotten_at")
+
+
 _open_state = sa.case((OPEN.c.lease.is_not(None), NoticeState.ATTEMPTING), else_=NoticeState.PLANNED)
 _open = sa.select(
     OPEN.c.notice_id,
@@ -56,6 +66,7 @@ _open = sa.select(
     OPEN.c.planned_at.label("at"),
     OPEN.c.next_attempt_at,
     OPEN.c.content.label("said"),
+    _forgotten_at(OPEN.c.about),
 ).where(~sa.exists().where(NOTICE.c.notice_id == OPEN.c.notice_id))
 _settled = sa.select(
     NOTICE.c.notice_id,
@@ -72,6 +83,7 @@ _settled = sa.select(
     NOTICE.c.decided_at.label("at"),
     sa.cast(sa.null(), sa.DateTime(timezone=True)).label("next_attempt_at"),
     NOTICE.c.said,
+    _forgotten_at(NOTICE.c.about),
 )
 
 
@@ -186,13 +198,14 @@ async def messages(
             MESSAGE.c.decided_at.label("written_at"),
             MESSAGE.c.until.label("useful_until"),
             MESSAGE_TEXT.c.subject,
+            MESSAGE_TEXT.c.forgotten_at,
             sa.func.count().label("recipients"),
             sa.func.count().filter(left).label("sent"),
         )
         .select_from(MESSAGE)
         .outerjoin(MESSAGE_TEXT, MESSAGE_TEXT.c.message_id == its)
         .where(its > after if message_id is None else its == message_id)
-        .group_by(*same, MESSAGE.c.decided_at, MESSAGE.c.until, MESSAGE_TEXT.c.subject)
+        .group_by(*same, MESSAGE.c.decided_at, MESSAGE.c.until, MESSAGE_TEXT.c.subject, MESSAGE_TEXT.c.forgotten_at)
         .order_by(its)
         .limit(limit)
     )

@@ -61,6 +61,12 @@ class NotificationsSettings(Settings):
     )
     """Where what cannot be delivered comes back to: each mail's envelope has an address of its own, such as
     `bounce+…@odbicia.example.org` for `bounce@odbicia.example.org`. None: the sender's address."""
+    calendar_path: (
+        Annotated[str, Field(pattern=rf"^[a-z0-9.-]{{1,{LONGEST_LOCAL}}}@[A-Za-z0-9.-]{{1,180}}$")] | None
+    ) = None
+    """Whom calendars answer, such as `kalendarz@odbicia.example.org`: the organiser of each person's entry is an address of its own below it,
+    and what a calendar answers there becomes the reply to the place. Calendars take changes from nobody else, so it is never changed while
+    sessions are ahead. None: the organiser, whom nobody reads by machine."""
     return_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """Where we listen for it by SMTP; the MX of the return path's domain leads here. None: nowhere."""
     return_bytes: Annotated[int, Field(ge=16 * 1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
@@ -99,6 +105,10 @@ class NotificationsSettings(Settings):
     start, and refused where no mail could be written with it."""
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
+
+    texts_kept_for: Annotated[dt.timedelta, Field(ge=dt.timedelta(days=1))] = dt.timedelta(days=180)
+    """So long after a message of the office is of use no more, what it said is forgotten (`P180D`); that it was sent, when, to whom and why
+    is kept."""
 
     carriers: Annotated[int, Field(ge=1, le=16)] = 2
     """Groups under way at once: while one is being sent, the other is settled and the next one claimed."""
@@ -161,6 +171,8 @@ class NotificationsSettings(Settings):
             )
         if self.return_port is not None and self.return_path is None:
             raise ValueError("return_port needs return_path: nothing would come there")
+        if self.calendar_path is not None and self.return_port is None:
+            raise ValueError("calendar_path needs return_port: nobody would hear what calendars answer")
         if (self.dkim_key_file is None) != (self.dkim_selector is None):
             raise ValueError("dkim_key_file and dkim_selector go together")
         return self

@@ -41,6 +41,15 @@ class Office:
     base_url: str | None = None
     wording: Wording = OURS
     programme: Programme = NOBODYS
+    hears_calendars: bool = False
+    """What calendars answer to invitations is read."""
+
+
+@immutable
+class Feed:
+    """What a calendar that the mail leads to shows: its reader's own trainings, or those of a town that they coordinate."""
+
+    city_id: str | None = None
 
 
 @immutable
@@ -63,6 +72,8 @@ class Sheet:
     """What to do where mails lead to no page, if it is something else."""
     ticket: PlaceMail | BriefMail | None = None
     """The place for whose session the mail carries a ticket."""
+    feed: Feed | None = None
+    """The calendar that the mail leads to, if to one."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
@@ -253,10 +264,15 @@ def _moment_told(moment: dt.datetime, zone: str, words: Words) -> str:
 
 def place_of(mail: BriefMail | PlaceMail) -> tuple[str, ...]:
     """Venue, address and town, one a line; the town is left out where the address says it."""
-    lines = [one_line(mail.venue)]
-    if mail.address:
-        lines.append(one_line(mail.address))
-    city = one_line(mail.city_name)
+    return place_at(mail.venue, mail.address, mail.city_name)
+
+
+def place_at(venue: str, address: str | None, city_name: str) -> tuple[str, ...]:
+    """The same of a session that no mail is about."""
+    lines = [one_line(venue)]
+    if address:
+        lines.append(one_line(address))
+    city = one_line(city_name)
     if not re.search(rf"\b{re.escape(city)}\b", " ".join(lines), re.IGNORECASE):
         lines.append(city)
     return tuple(lines)

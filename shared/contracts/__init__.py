@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.contracts import (
+    answers,
     attendance,
     certificates,
     checkin,
@@ -37,6 +38,7 @@ PUBLISHERS = (
     files,
     notices,
     notifications,
+    answers,
 )
 
 CONTRACTS: tuple[type[Event], ...] = tuple(

@@ -4,6 +4,61 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "an address in what the office writes is read in the dark",
+        "services/notifications/templates/written.mjml",
+        '<a class="accent" href="{{ piece }}"',
+        '<a href="{{ piece }}"',
+        ("tests/notifications/test_every_mail.py::test_nothing_is_dark_on_dark",),
+    ),
+    Mutation(
+        "no line ends inside a number",
+        "services/notifications/templates/frames.py",
+        "if _NUMBER.match(joined[0]) else joined[0]",
+        "if False else joined[0]",
+        ("tests/notifications/test_mail.py::test_no_line_ends_inside_a_number_that_is_joined_unless_it_is_long",),
+    ),
+    Mutation(
+        "a text is forgotten only once it has been of no use for long enough",
+        "services/notifications/store.py",
+        "    .where(MESSAGE_TEXT.c.forgotten_at.is_(None), _useless)\n",
+        "    .where(MESSAGE_TEXT.c.forgotten_at.is_(None))\n",
+        (
+            "tests/notifications/test_messages.py::test_what_was_said_is_forgotten_once_it_has_been_of_no_use_for_long_enough",
+        ),
+    ),
+    Mutation(
+        "what is forgotten is not forgotten over and over",
+        "services/notifications/store.py",
+        "    .where(MESSAGE_TEXT.c.forgotten_at.is_(None), _useless)\n",
+        "    .where(_useless)\n",
+        (
+            "tests/notifications/test_messages.py::test_what_was_said_is_forgotten_once_it_has_been_of_no_use_for_long_enough",
+        ),
+    ),
+    Mutation(
+        "so many texts are forgotten in one transaction and no more",
+        "services/notifications/store.py",
+        '    .limit(sa.bindparam("most", type_=sa.Integer))\n    .with_for_update(skip_locked=True)\n',
+        "    .with_for_update(skip_locked=True)\n",
+        ("tests/notifications/test_messages.py::test_so_many_are_forgotten_at_once_and_no_more",),
+    ),
+    Mutation(
+        "who asks to have said what was forgotten is told that it was",
+        "services/notifications/ledger_api.py",
+        "(forgotten_at := found[2].matter.forgotten_at) is not None",
+        "(forgotten_at := found[2].matter.forgotten_at) is not None and False",
+        (
+            "tests/notifications/test_messages.py::test_what_was_forgotten_is_said_once_more_by_nobody_and_the_answer_says_why",
+        ),
+    ),
+    Mutation(
+        "a forgotten text is a text that is not known",
+        "services/notifications/kinds/message.py",
+        "self.text is None or self.text.text is None else",
+        "self.text is None else",
+        ("tests/notifications/test_messages.py::test_a_preview_of_what_was_forgotten_says_so",),
+    ),
+    Mutation(
         "who may ask for mails is looked at before anything else",
         "services/notifications/handlers.py",
         "    if heard.partition != NO_PARTITION and heard.source not in rules_of(working).askers:\n",
@@ -413,8 +468,8 @@ MUTATIONS = (
     Mutation(
         "return addresses of our own alone",
         "services/notifications/listening.py",
-        "if self._ours is None or self._ours.notice_of(address) is None:",
-        "if self._ours is None:",
+        "        if self._named(address) == (None, None):",
+        "        if False:",
         ("tests/notifications/test_listening.py::test_an_address_that_is_not_ours_is_refused_before_any_content",),
     ),
     Mutation(
@@ -949,7 +1004,7 @@ MUTATIONS = (
     Mutation(
         "a trainer's entry is another than a participant's",
         "services/notifications/kinds/training.py",
-        'session_id=f"{mail.session_id}/trainer"',
+        "session_id=as_trainer(mail.session_id)",
         "session_id=mail.session_id",
         ("tests/notifications/test_training.py::test_who_trains_and_takes_part_has_two_entries",),
     ),
