@@ -118,6 +118,10 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
                 repeat(act.working, known, by=actor.name, reason=asked.reason)
                 then = act.working[Told].get(known.recipient, known.about)
                 found = await store.look(act.connection, known.recipient, known.about, act.working.now, rules)
+                if found is not None and (forgotten_at := found[2].matter.forgotten_at) is not None:
+                    raise Problem(
+                        NOTHING_TO_REPEAT, f"what it said was forgotten on {forgotten_at:%Y-%m-%d}: write it anew"
+                    )
                 if found is None or found[2].difference(then, now=act.working.now) is None:
                     raise Problem(NOTHING_TO_REPEAT, "nothing of it is true any more, or of use")
                 await act.take_effect()

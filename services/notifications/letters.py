@@ -173,6 +173,22 @@ class WrittenMail:
 
 
 @immutable
+class AskedMail:
+    """What a mail says for which another system asked: its texts are values, as everybody else's."""
+
+    letter: str
+    language: Language
+    situation: str
+    """The words have a text for each."""
+    title: str
+    link: str | None
+    until: dt.datetime | None
+    topic_name: str | None
+    """Of the training that it is about, if it is about one."""
+    meetings: tuple[Meeting, ...]
+
+
+@immutable
 class Recipient:
     person_id: str
     given_name: str

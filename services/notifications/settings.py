@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from services import SERVICES
+from services.notifications.asked import AskingRules
 from services.notifications.decisions import Terms
 from services.notifications.kinds.kind import RELEASE, Rules
 from services.notifications.programme import NOBODYS, Logo, Programme, logo_of, programme_of
@@ -105,6 +106,10 @@ class NotificationsSettings(Settings):
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
 
+    texts_kept_for: Annotated[dt.timedelta, Field(ge=dt.timedelta(days=1))] = dt.timedelta(days=180)
+    """So long after a message of the office is of use no more, what it said is forgotten (`P180D`); that it was sent, when, to whom and why
+    is kept."""
+
     carriers: Annotated[int, Field(ge=1, le=16)] = 2
     """Groups under way at once: while one is being sent, the other is settled and the next one claimed."""
     connections: Annotated[int, Field(ge=1, le=64)] = 24
@@ -127,6 +132,12 @@ class NotificationsSettings(Settings):
     settling_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
     """So long after it was first found a change may still become another one, or nothing, before anybody is told; a call to nominate four
     times as long. What ends, and what somebody acts on within a day, is told at once."""
+    askers: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] | None = None
+    """Whose word on `notifications.requests` counts, by `ce_source` (`["urn:example:materials"]`): whom they name gets a mail of ours. Over HTTP
+    it is that of a token of scope `office`. None: nobody's."""
+    asked_a_day: Annotated[int, Field(ge=1, le=1000)] = 10
+    """So many mails to one person may be asked for within a day; more are declined."""
+
     plan_most: int = 5_000
     """Differences found by one look; more are found by the next."""
     reconcile_seconds: float = 60.0
@@ -191,6 +202,10 @@ class NotificationsSettings(Settings):
     @property
     def since(self) -> dt.datetime:
         return max(self.live_since, self.mail_since or self.live_since)
+
+    @property
+    def asking(self) -> AskingRules:
+        return AskingRules(frozenset(self.askers or ()), self.asked_a_day, self.held_for, self.since)
 
     @property
     def rules(self) -> Rules:

@@ -499,6 +499,30 @@ async def load_message(connection: AsyncConnection, working: Working, message_id
     return list(working[Message])
 
 
+_useless = sa.exists().where(
+    MESSAGE.c.message_id == MESSAGE_TEXT.c.message_id,
+    MESSAGE.c.until <= sa.bindparam("useless_since", type_=sa.DateTime(timezone=True)),
+)
+_to_forget = (
+    sa.select(MESSAGE_TEXT.c.message_id)
+    .where(MESSAGE_TEXT.c.forgotten_at.is_(None), _useless)
+    .order_by(MESSAGE_TEXT.c.message_id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_FORGET = (
+    sa.update(MESSAGE_TEXT)
+    .where(MESSAGE_TEXT.c.message_id.in_(_to_forget))
+    .values(subject=None, text=None, forgotten_at=NOW)
+)
+
+
+async def forget_texts(connection: AsyncConnection, *, now: dt.datetime, useless_since: dt.datetime, most: int) -> int:
+    """Of messages that nobody is told any more since then, what they said; how many it were. `most` at once."""
+    found = await connection.execute(_FORGET, {"now": now, "useless_since": useless_since, "most": most})
+    return found.rowcount
+
+
 # --- hearing facts -------------------------------------------------------------------------
 
 _SAID_OF_SESSIONS = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.asked import Asked
 from services.notifications.attended import Certificate, Certified, MeetingList, Record
 from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
@@ -43,6 +44,7 @@ from shared.contracts.enrolment import (
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
+from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import Mutable
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
@@ -164,8 +166,34 @@ SUPPRESSION = table_of(
     extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
 )
 MESSAGE = table_of(Message, "message", METADATA, extra=[sa.Index("message_until", "until")])
-MESSAGE_TEXT = table_of(MessageText, "message_text", METADATA, schema=KEPT)
-"""What messages say; backed up, and in no event."""
+MESSAGE_TEXT = table_of(
+    MessageText,
+    "message_text",
+    METADATA,
+    schema=KEPT,
+    extra=[
+        sa.Index("message_text_said", "message_id", postgresql_where=sa.text("forgotten_at is null")),
+        sa.CheckConstraint(
+            "(forgotten_at is null) = (subject is not null) and (subject is null) = (text is null)",
+            name="message_text_forgotten_says_nothing",
+        ),
+    ],
+)
+"""What messages say, until it is forgotten; backed up, and in no event."""
+ASKED = table_of(
+    Asked,
+    "asked",
+    METADATA,
+    extra=[
+        sa.Index("asked_recipient", "recipient", "decided_at"),
+        sa.Index("asked_until", "until", postgresql_where=sa.text("declined is null")),
+        sa.Index("asked_session", "session_id"),
+        sa.Index("asked_declined", "decided_at", postgresql_where=sa.text("declined is not null")),
+        sa.CheckConstraint(
+            "(declined is null) = (about is not null and until is not null)", name="asked_is_accepted_or_declined"
+        ),
+    ],
+)
 MUTE = table_of(Mute, "mute", METADATA)
 CALENDAR_ANSWER = table_of(CalendarAnswer, "calendar_answer", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
@@ -199,6 +227,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Mute: MUTE,
     CalendarAnswer: CALENDAR_ANSWER,
     Message: MESSAGE,
+    Asked: ASKED,
     MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,
 }
@@ -222,6 +251,7 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         (members(PresenceFact), RECORD),
         (members(ListFact), MEETING_LIST),
         (members(CertificateFact), CERTIFICATE),
+        ((NoticeRequested,), ASKED),
     )
     for kind in kinds
 }

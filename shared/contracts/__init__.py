@@ -11,6 +11,7 @@ from shared.contracts import (
     enrolment,
     files,
     marks,
+    notices,
     notifications,
     office,
     planner,
@@ -35,6 +36,7 @@ PUBLISHERS = (
     attendance,
     certificates,
     files,
+    notices,
     notifications,
     answers,
 )

@@ -43,6 +43,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.marks import Mark, MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.model import Event
+from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.office import CorrectionRequested, ExtraPlaceRequested
 from shared.contracts.planner import Meeting, SessionCancelled, SessionRescheduled, SessionScheduled, times_of
@@ -227,6 +228,11 @@ SPOKEN["notifications.answers"] = by(
         reply=st.sampled_from(list(Reply)),
         about_times=days.map(lambda some: times_of(map(Meeting.model_validate, some))),
     ),
+)
+SPOKEN["notifications.requests"] = (
+    by(  # None of them may ask: it is set aside. Who may is held to what must be true in any order.
+        PORTAL, body(NoticeRequested, person_id=people, session_id=sessions)
+    )
 )
 SPOKEN["notifications.keys"] = by(
     ("rollcall/notifications",), body(LinkKeyStated, key_id=st.sampled_from(["k-1", "k-2"]))

@@ -8,11 +8,10 @@ import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from functools import cache
 from typing import Any
 from xml.parsers import expat
 
-from jinja2 import Environment, Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import Template, TemplateError, TemplateSyntaxError, meta, nodes
 
 from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CALENDAR, THEIR_CHECK_IN, THEIR_PAGE, THEIR_TICKET
 from services.notifications.picturing import PICTURE
@@ -122,13 +121,8 @@ def _as_read(read: str, ours: str, sample: Sample) -> Iterator[tuple[str, str]]:
 
 def _ours(frame: str, language: Language, sample: Sample) -> str:
     """The same in our own frame."""
-    rendered = _our_environment().get_template(frame).render(context_of(sample.shown, sample.links))
+    rendered = environment_of(None).get_template(frame).render(context_of(sample.shown, sample.links))
     return html_of(rendered) if frame.endswith(".mjml") else rendered
-
-
-@cache
-def _our_environment() -> Environment:
-    return environment_of(None)
 
 
 # --- where -------------------------------------------------------------------------------
