@@ -25,6 +25,7 @@ from services.notifications.mime import (
     GIVEN_NAME,
     ITS_PICTURE,
     MUTE_PAGE,
+    OTHER_PAGE,
     THEIR_CHECK_IN,
     THEIR_PAGE,
     THEIR_TICKET,
@@ -47,7 +48,9 @@ from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
 from shared.values import immutable
 
-_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN)}
+_WRITTEN_OUT = {
+    f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, OTHER_PAGE, MUTE_PAGE, THEIR_CHECK_IN)
+}
 
 
 @immutable
@@ -66,6 +69,8 @@ class Prepared:
     files: tuple[Layout, ...]
     page_of: Callable[[str], str] | None
     """The address of a person's own page; None: the mail leads to none."""
+    other_page_of: Callable[[str], str] | None = None
+    """The same of the other session that the mail is about; None: it is about one, or leads to none."""
     ticket_of: Callable[[str], tuple[str, str]] | None = None
     """A person's own ticket, and where they check in with it; None: the mail carries none."""
     mute_of: Callable[[str], str] | None = None
@@ -131,9 +136,12 @@ class Renderer:
         """Renders what all mails of a sheet share. Raises ValueError for values that no mail could carry."""
         text, mjml = (self._environment.get_template(f"{sheet.template}.{form}") for form in ("txt", "mjml"))
         page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
+        also = sheet.page.also if isinstance(sheet.page, BriefMail) else None
+        other_page_of = partial(self._page_of, also) if self._page_of is not None and also is not None else None
         ticket_of = partial(self._ticket_of, sheet.ticket) if self._ticket_of and sheet.ticket else None
         shown = sheet.shown | {
             "their_page": THEIR_PAGE if page_of else None,
+            "other_page": OTHER_PAGE if other_page_of else None,
             "ticket": THEIR_TICKET if ticket_of else None,
             "check_in": THEIR_CHECK_IN if ticket_of else None,
             "picture": PICTURE,
@@ -173,6 +181,7 @@ class Renderer:
             calendar=invitation.calendar if invitation else None,
             files=invitation.files if invitation else (),
             page_of=page_of,
+            other_page_of=other_page_of,
             ticket_of=ticket_of,
             mute_of=mute_of,
         )
@@ -195,6 +204,8 @@ class Renderer:
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
+        if prepared.other_page_of is not None:
+            names[OTHER_PAGE] = prepared.other_page_of(recipient.person_id)
         picture, picture_id = "", f"ticket.{letter.message_id[1:-1]}"
         if prepared.ticket_of is not None:
             ticket, check_in = prepared.ticket_of(recipient.person_id)

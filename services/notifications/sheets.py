@@ -146,6 +146,7 @@ def session_sheet(
         "days": days,
         "place": place,
         "place_before": place_before(mail, told),
+        "also": _also_of(mail, words),
         "figures": _figures_of(mail, notice),
         "moment": _moment_of(mail, words, "moment"),
         "moment_before": _moment_of(mail, words, "moment_before"),
@@ -162,6 +163,19 @@ def session_sheet(
         "base_url": office.base_url,
     }
     return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
+
+
+def _also_of(mail: BriefMail | PlaceMail, words: Words) -> dict[str, Any] | None:
+    """The other session that it is about, as it is shown beside the first."""
+    also = mail.also if isinstance(mail, BriefMail) else None
+    if also is None:
+        return None
+    return {
+        "topic": one_line(also.topic_name),
+        "session_kind": words.session_kinds[also.session_kind],
+        "days": days_told(also.meetings, (), words),
+        "place": place_of(also),
+    }
 
 
 def _figures_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, int, int | None]]:

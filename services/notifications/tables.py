@@ -74,7 +74,14 @@ SESSION = table_of(
     ],
 )
 PLACE = table_of(
-    Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
+    Place,
+    "place",
+    METADATA,
+    extra=[
+        sa.Index("place_person", "person_id"),
+        sa.Index("place_heard", "heard_at"),
+        sa.Index("place_marked", "person_id", postgresql_where=sa.text("clashes_with <> '[]'::jsonb")),
+    ],
 )
 SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
 REFUSAL = table_of(

@@ -7,6 +7,8 @@ from typing import assert_never
 
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
+from services.notifications.kinds.clash import CLASH_KIND
+from services.notifications.kinds.clashes import CLASHES_KIND
 from services.notifications.kinds.kind import Kind
 from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
 from services.notifications.kinds.missed import MISSED_KIND
@@ -35,6 +37,8 @@ class Subject(StrEnum):
     CALL = "call"
     NOMINATION = "nomination"
     NOMINATED = "nominated"
+    CLASH = "clash"
+    CLASHES = "clashes"
     RISK = "risk"
     MESSAGE = "message"
     UNANSWERED = "unanswered"
@@ -64,6 +68,10 @@ def kind_of(subject: Subject) -> Kind:
             return NOMINATION_KIND
         case Subject.NOMINATED:
             return NOMINATED_KIND
+        case Subject.CLASH:
+            return CLASH_KIND
+        case Subject.CLASHES:
+            return CLASHES_KIND
         case Subject.UNANSWERED:
             return UNANSWERED_KIND
         case Subject.RISK:

@@ -284,6 +284,8 @@ CREATE INDEX refusal_person ON projection.refusal (person_id);
 
 CREATE INDEX place_heard ON projection.place (heard_at);
 
+CREATE INDEX place_marked ON projection.place (person_id) WHERE clashes_with <> '[]'::jsonb;
+
 CREATE INDEX place_person ON projection.place (person_id);
 
 CREATE TABLE projection.session (
