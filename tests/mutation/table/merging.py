@@ -179,13 +179,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "what is said once two are known to be one is of both places",
-        "services/enrolment/merging.py",
-        "(one in alike or moment > since)",
-        "one in alike",
-        (f"{MERGING}::test_what_is_said_once_two_are_known_to_be_one_is_said_of_both_their_places",),
-    ),
-    Mutation(
         "a reply is the answer to an offer only while that holds",
         "services/enrolment/replies.py",
         "    if reply == Reply.CONFIRMED:\n        return True\n",

@@ -487,8 +487,8 @@ MUTATIONS = (
     Mutation(
         "how somebody stood at go-live, and not how they stand now",
         "services/notifications/kinds/sessions.py",
-        "        .where(_of_place, PLACE_SAID.c.heard_at < SINCE)\n",
-        "        .where(_of_place)\n",
+        "        .where(its, PLACE_SAID.c.heard_at < SINCE)\n",
+        "        .where(its)\n",
         ("tests/notifications/test_store.py::test_sql_finds_exactly_the_differences_that_the_rules_find",),
     ),
     Mutation(
