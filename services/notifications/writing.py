@@ -37,6 +37,8 @@ class Writer:
             page_of=self.links.of if leads else None,
             ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
+            wording=settings.wording,
+            programme=settings.programme,
         )
         self._domain = settings.domain
         self._dkim = _dkim(settings)

@@ -20,7 +20,7 @@ from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.tables import CONTACT, NOW, OPEN, PLACE, PLACE_SAID, SESSION, SETTLED, SINCE, TOLD, digest
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import (
     ANOTHER_MAIL,
     ENROLMENT,
@@ -121,7 +121,7 @@ _NOTICES = notices_of(NAME, CLASH)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return replace(brief(mail, office, _NOTICES[mail.language][CLASH], CHANGED), page=mail)
+    return replace(brief(mail, office, _NOTICES.of(office.wording, mail.language)[CLASH], CHANGED), page=mail)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

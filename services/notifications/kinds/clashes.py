@@ -25,7 +25,7 @@ from services.notifications.letters import BriefMail, Named
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.state import Session
 from services.notifications.tables import CONTACT, NOW, PERSON, PLACE, SESSION, SETTLED, SINCE, TOLD, digest
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import ENROLMENT, JUST_BEFORE, Addressee, Difference, judged, never_told
 from shared.contracts.model import Language
 from shared.contracts.notifications import Clashing, ClashTold
@@ -116,7 +116,7 @@ _NOTICES = notices_of(NAME, CLASHES)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][CLASHES], CHANGED)
+    return brief(mail, office, _NOTICES.of(office.wording, mail.language)[CLASHES], CHANGED)
 
 
 # --- the same in SQL -----------------------------------------------------------------------
