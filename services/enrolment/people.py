@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from typing import TypeVar, cast
 
 from services.enrolment.state import Membership, Person
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.office import AboutAPlace as AskedByOffice
 from shared.contracts.office import OfficeDecision
 from shared.contracts.portal import AboutOnePlace, EnrolmentRequest, PeopleNominated, SubstitutionRequested
 from shared.state.merged import Merged, ids_of, survivor
 from shared.state.working import Working
 
-R = TypeVar("R", bound=EnrolmentRequest | OfficeDecision)
+R = TypeVar("R", bound=EnrolmentRequest | CalendarAnswered | OfficeDecision)
 
 
 def was_known_apart(working: Working, person_id: str, at: dt.datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from services.notifications.kinds.asked import MATERIALS_KIND, TASK_KIND
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
 from services.notifications.kinds.clash import CLASH_KIND
@@ -40,6 +41,7 @@ class Subject(StrEnum):
     CLASH = "clash"
     CLASHES = "clashes"
     RISK = "risk"
+    TASK = "task"
     MESSAGE = "message"
     UNANSWERED = "unanswered"
     REPLY = "reply"
@@ -47,6 +49,7 @@ class Subject(StrEnum):
     MISSED = "missed"
     ROSTER = "roster"
     REMINDER = "reminder"
+    MATERIALS = "materials"
     CIRCULAR = "circular"
 
 
@@ -88,6 +91,10 @@ def kind_of(subject: Subject) -> Kind:
             return REMINDER_KIND
         case Subject.MESSAGE:
             return MESSAGE_KIND
+        case Subject.TASK:
+            return TASK_KIND
+        case Subject.MATERIALS:
+            return MATERIALS_KIND
         case Subject.CIRCULAR:
             return CIRCULAR_KIND
     assert_never(subject)
