@@ -87,8 +87,8 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
     async def preview(person_id: PersonId, asked: Annotated[Subjects, Query()]) -> PreviewedMail:
         """The mail that this person would be sent about this just now, byte for byte. One that nobody has planned yet has no id of its own.
         Sends nothing."""
-        subject = _known(asked.about)
-        await writer.ready(subject)
+        _known(asked.about)
+        await writer.ready()
         now = runtime.service.clock()
         async with runtime.engine.connect() as connection:
             found = await store.look(connection, person_id, asked.about, now, rules)

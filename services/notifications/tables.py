@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.asked import Asked
 from services.notifications.attended import Certificate, Certified, MeetingList, Record
 from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.messages import Message, MessageText
 from services.notifications.muting import Mute
+from services.notifications.replying import CalendarAnswer
 from services.notifications.state import (
     Contact,
     Person,
@@ -42,6 +44,7 @@ from shared.contracts.enrolment import (
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
+from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import Mutable
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
@@ -73,9 +76,21 @@ SESSION = table_of(
         sa.Index("session_decides", "decides_at"),
     ],
 )
+_ENTRY = "left(encode(sha256(decode((session_id || '/') || person_id, 'escape')), 'hex'), 32)"
 PLACE = table_of(
-    Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
+    Place,
+    "place",
+    METADATA,
+    extra=[
+        sa.Index("place_person", "person_id"),
+        sa.Index("place_heard", "heard_at"),
+        sa.Index("place_entry", sa.text(_ENTRY)),
+    ],
 )
+ENTRY_NAME: sa.ColumnElement[str] = sa.literal_column(
+    _ENTRY.replace("session_id", "place.session_id").replace("person_id", "place.person_id")
+)
+"""`returning.entry_name`, in the words of its index."""
 SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
 REFUSAL = table_of(
     Refusal,
@@ -165,7 +180,22 @@ MESSAGE_TEXT = table_of(
     ],
 )
 """What messages say, until it is forgotten; backed up, and in no event."""
+ASKED = table_of(
+    Asked,
+    "asked",
+    METADATA,
+    extra=[
+        sa.Index("asked_recipient", "recipient", "decided_at"),
+        sa.Index("asked_until", "until", postgresql_where=sa.text("declined is null")),
+        sa.Index("asked_session", "session_id"),
+        sa.Index("asked_declined", "decided_at", postgresql_where=sa.text("declined is not null")),
+        sa.CheckConstraint(
+            "(declined is null) = (about is not null and until is not null)", name="asked_is_accepted_or_declined"
+        ),
+    ],
+)
 MUTE = table_of(Mute, "mute", METADATA)
+CALENDAR_ANSWER = table_of(CalendarAnswer, "calendar_answer", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
 """What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
@@ -195,7 +225,9 @@ TABLES: dict[type[Row], sa.Table] = {
     LinkKey: LINK_KEY,
     Suppression: SUPPRESSION,
     Mute: MUTE,
+    CalendarAnswer: CALENDAR_ANSWER,
     Message: MESSAGE,
+    Asked: ASKED,
     MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,
 }
@@ -219,6 +251,7 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         (members(PresenceFact), RECORD),
         (members(ListFact), MEETING_LIST),
         (members(CertificateFact), CERTIFICATE),
+        ((NoticeRequested,), ASKED),
     )
     for kind in kinds
 }

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services.notifications.kinds import KINDS, Subject
+from services.notifications.kinds.asked import AGAIN
 from services.notifications.kinds.kind import Kind
 from services.notifications.letters import (
     CANCELLATION,
     CHANGE,
     CONFIRMATION,
+    AskedMail,
     BriefMail,
     Letter,
     Named,
@@ -114,8 +116,18 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
     for audience in Audience:
         subject = Subject.MESSAGE if audience is Audience.SESSION else Subject.CIRCULAR
         yield f"written {audience}", subject, WrittenMail(subject.value, language, audience.value, *text)
+    for situation in OURS.kinds["asked"][language]:
+        letter = situation.removesuffix(AGAIN)
+        subject = next(subject for subject, kind in KINDS.items() if letter in kind.letters)
+        title = "Ankieta po szkoleniu" if language is Language.PL else "Questionnaire after the training"
+        link, topic = "https://ankiety.example.org/7c1e?p=0001", "Adaptacja do zmian klimatu"
+        yield (
+            f"asked {situation}",
+            subject,
+            AskedMail(letter, language, situation, title, link, MOMENT, topic, (FIRST,)),
+        )
     for subject, kind in KINDS.items():
-        if subject not in (Subject.PLACE, Subject.TRAINING, Subject.MESSAGE, Subject.CIRCULAR):
+        if kind.name in OURS.kinds and subject is not Subject.TRAINING:
             for situation, notice in OURS.kinds[kind.name][language].items():
                 yield f"{kind.name} {situation}", subject, _brief(kind, situation, notice, language)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import mrml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_PAGE
+from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CALENDAR, THEIR_CHECK_IN, THEIR_PAGE
 from services.notifications.picturing import PICTURE
 
 FOLDER = Path(__file__).parent
@@ -19,7 +20,9 @@ _TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
 _JOINED = re.compile(r"(?<![\w&#;/@.-])[\w./@-]*[-.][\w./@-]*\w")
 _NUMBER = re.compile(r"(?=[^/@]{3,30}$)(?:.*\d.*|.*\.ics)")
 """Such as `RC-2026-0007`, `szkolenie-1.ics` or `10.12.2026`: programs break lines at what joins them. Not so of what is long."""
-_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN)}
+_WRITTEN_OUT = {
+    f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_CALENDAR)
+}
 # Comments off keeps mails small; no fonts: nothing is fetched from anywhere when a mail is opened.
 _MJML_OPTIONS = mrml.RenderOptions(disable_comments=True, fonts={})
 
@@ -36,8 +39,18 @@ def _in_one_line(joined: re.Match[str]) -> str:
 
 def environment_of(folder: Path | None) -> Environment:
     """Frames by name, such as `notice.mjml`. What nobody gives one is an error, and not an empty place in a mail."""
+    return _ours() if folder is None else _environment(folder, FOLDER)
+
+
+@cache
+def _ours() -> Environment:
+    """Compiled once, for all who write mails."""
+    return _environment(FOLDER)
+
+
+def _environment(*folders: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader([folder, FOLDER] if folder is not None else FOLDER),
+        loader=FileSystemLoader(folders),
         autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
