@@ -72,6 +72,8 @@ class OfOurs(Part):
         "missed",
         "message",
         "circular",
+        "clash",
+        "clashes",
     ]
 
 
