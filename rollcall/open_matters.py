@@ -83,6 +83,8 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
         Kind("mails that came back", _notices("bounced"), "accepted by the server, and returned: why says the code in `GET /api/v1/notices?state=bounced`. What they should have said is told again once the address takes mail: after a full mailbox in an hour, then in eight"),
         Kind("mails whose outcome nobody knows", _notices("outcome_unknown"), "may have left, and may not: look in the server's log, then settle them"),
         Kind("mails that came too late", _notices("too_late"), "the session ended, or an offer, or the 90 days of a certificate, before somebody could be told: no server would take the mail, or something was not known. Who and why: `GET /api/v1/notices?state=too_late`"),
+        Kind("mail is rehearsed", _notices("rehearsing"), "nothing is sent to whom it is for until an operator states go-live: `rollcall mail go-live --reason …`. What is rehearsed until then stays unsent"),
+        Kind("mails rehearsed, not sent", _notices("rehearsed"), "planned and written before go-live, and dropped: those people know of it from others, or not at all. Whose: `GET /api/v1/notices?state=rehearsed`; what has to be said after all: `rollcall mail repeat NOTICE --reason …`"),
         Kind("towns called and nobody to tell", _notices("calls_for_nobody"), "a town may nominate, and the directory names no coordinator of it today (`TeamMemberJoined`): once it does, they are told"),
         Kind("people unreachable", _notices("unreachable"), "erased, or their contact forgotten: never told"),
         Kind("waiting for a person", _notices("waiting_for_person"), "the directory has not said their name"),

@@ -18,10 +18,11 @@ from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
 from services.notifications.kinds.message import CIRCULAR
 from services.notifications.kinds.message import NAME as MESSAGE_NAME
-from services.notifications.ledger import Belief, NoticeState
+from services.notifications.ledger import SHOWN, WAS_REHEARSED, Belief, NoticeState
 from services.notifications.muting import Mute
 from services.notifications.tables import (
     CONTACT,
+    GO_LIVE,
     MESSAGE,
     MESSAGE_TEXT,
     MUTE,
@@ -196,6 +197,17 @@ async def messages(
     return [dict(row._mapping) for row in await connection.execute(statement)]
 
 
+_REHEARSED = sa.select(sa.func.count()).select_from(NOTICE).where(NOTICE.c.state == NoticeState.REHEARSED)
+_GO_LIVE = sa.select(GO_LIVE.c.decided_at.label("live_at"), GO_LIVE.c.by, GO_LIVE.c.reason)
+
+
+async def go_live(connection: AsyncConnection) -> dict[str, Any]:
+    """Who stated when that mail is live, and how many notices were rehearsed."""
+    row = (await connection.execute(_GO_LIVE)).first()
+    stated = dict(row._mapping) if row is not None else {}
+    return stated | {"rehearsed": await connection.scalar(_REHEARSED)}
+
+
 _SOMETHING = sa.func.jsonb_array_length(sa.type_coerce(MUTE.c.muted, JSONB)) > 0
 
 
@@ -252,10 +264,24 @@ def people_of(kind: Kind) -> sa.Select[Any]:
 
 
 _PEOPLE = [people_of(kind) for kind in KINDS.values()]
-_NOTICES = sa.select(NOTICE.c.state, NOTICE.c.kind, sa.func.count(), sa.func.sum(NOTICE.c.doubts)).group_by(
-    NOTICE.c.state, NOTICE.c.kind
+_never_left = sa.and_(NOTICE.c.state == NoticeState.REPEATED, NOTICE.c.problem == WAS_REHEARSED)
+_state = sa.case((_never_left, sa.literal(NoticeState.REHEARSED.value)), else_=NOTICE.c.state)
+_NOTICES = sa.select(
+    _state,
+    NOTICE.c.kind,
+    sa.func.count(),
+    sa.func.sum(NOTICE.c.doubts),
+    sa.func.count().filter(NOTICE.c.code == SHOWN),
+).group_by(_state, NOTICE.c.kind)
+_LEFT = (NoticeState.SENT, NoticeState.REPEATED)
+_NOT_SENT = (
+    NoticeState.FAILED,
+    NoticeState.UNKNOWN,
+    NoticeState.OVERTAKEN,
+    NoticeState.TOO_LATE,
+    NoticeState.BOUNCED,
+    NoticeState.REHEARSED,
 )
-_NOT_SENT = (NoticeState.FAILED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.TOO_LATE, NoticeState.BOUNCED)
 _is_postponed = OPEN.c.problem.in_(POSTPONED)
 _OPEN = sa.select(
     sa.func.count(),
@@ -275,10 +301,10 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
     """
     sent = dict.fromkeys((letter for kind in KINDS.values() for letter in kind.letters), 0)
     others = dict.fromkeys(_NOT_SENT, 0)
-    doubts = 0
-    for state, letter, number, in_doubt in await connection.execute(_NOTICES):
-        doubts += int(in_doubt)
-        if state == NoticeState.SENT:
+    doubts, shown = 0, 0
+    for state, letter, number, in_doubt, to_one_address in await connection.execute(_NOTICES):
+        doubts, shown = doubts + int(in_doubt), shown + to_one_address
+        if state in _LEFT:
             sent[letter] = sent.get(letter, 0) + number
         else:
             others[state] += number
@@ -304,6 +330,8 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
             "calls_for_nobody": await connection.scalar(CALLS_FOR_NOBODY, {"now": now}),
             "outcome_unknown": found["outcome_unknown"],
             "told_by_others": found["told_by_others"],
+            "rehearsing": int(rules.rehearses),
+            "rehearsed_to_one_address": shown,
         },
         "told_is_true": not any(people[name] for name in _UNTRUE),
     }

@@ -10,20 +10,23 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import store
-from services.notifications.decisions import Attempt, Outcome, Result, claim, postpone, settle
+from services.notifications.decisions import Attempt, Outcome, Result, Terms, claim, postpone, settle
 from services.notifications.differences import Queue
 from services.notifications.kinds import Subject
-from services.notifications.ledger import UNRENDERABLE, OpenNotice
+from services.notifications.kinds.kind import Rules
+from services.notifications.ledger import SHOWN, UNRENDERABLE, OpenNotice
 from services.notifications.planning import Planner
 from services.notifications.returning import ReturnPath
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
+from services.notifications.staging import Staging
 from services.notifications.tables import Pair, digest_key
 from services.notifications.untold import Truth
 from services.notifications.urgency import Priority
@@ -36,6 +39,7 @@ from shared.deciding.transaction import Decider
 from shared.events.envelope import Reason
 from shared.faults import Fault, classify, told
 from shared.state.working import Said, Working
+from shared.values import immutable
 
 log = structlog.get_logger()
 
@@ -43,6 +47,16 @@ _KINDS = tuple(Subject)
 """In the order in which their mails are sent, of one priority."""
 FAIR = 8
 """One group in so many is of what has been due for longest, however much there is that goes first."""
+
+
+@immutable
+class Group:
+    """Notices that are carried together: from where, under which lease, and by which rules."""
+
+    queue: Queue
+    lease: str
+    rules: Rules
+    terms: Terms
 
 
 class Sender:
@@ -61,23 +75,29 @@ class Sender:
         self._engine = decider.engine
         self._service = decider.service
         self._settings = settings
-        self._terms = settings.terms()
         self._writer = Writer(decider, settings)
-        self._rules = settings.rules
+        self._staging = Staging(settings)
         self._return_path: ReturnPath | None = None
         self._under_way: set[str] = set()
         """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
         will be written, and until then there is no doubt about them."""
-        self._work: asyncio.PriorityQueue[tuple[int, int]] = asyncio.PriorityQueue(
+        self._work: asyncio.PriorityQueue[tuple[int, int, bool]] = asyncio.PriorityQueue(
             maxsize=settings.carriers * len(Subject) * len(Priority)
         )
-        """For each group that waits for a carrier its priority, and the place of its kind among the kinds."""
+        """For each group that waits for a carrier its priority, the place of its kind among the kinds, and whether it is of the rehearsal."""
         self._groups = 0
         self._longest: Queue | None = None
         """What had been due for longest when the poll last looked."""
         self._poll_at = 0.0
         """By the loop's clock."""
-        self._planner = Planner(decider.engine, decider.service, settings, streams_heard=streams_heard, found=self.wake)
+        self._planner = Planner(
+            decider.engine,
+            decider.service,
+            settings,
+            staging=self._staging,
+            streams_heard=streams_heard,
+            found=self.wake,
+        )
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         return [self._planner.run, *[self.carry] * self._settings.carriers]
@@ -86,8 +106,9 @@ class Sender:
         """Something was heard: there may be something to tell."""
         self._planner.news(news)
 
-    def wake(self, notices: Mapping[Queue | None, int]) -> None:
-        """There is something to send: as many carriers as there are groups wake up."""
+    def wake(self, notices: Mapping[Queue | None, int], *, rehearses: bool | None = None) -> None:
+        """There is something to send: as many carriers as there are groups wake up. `rehearses`: of the rehearsal; None: as mail stands now."""
+        rehearses = self._staging.rehearses if rehearses is None else rehearses
         with contextlib.suppress(asyncio.QueueFull):
             for queue, number in notices.items():
                 if queue is None:  # They settle first: the poll finds them.
@@ -95,7 +116,7 @@ class Sender:
                 for _ in range(
                     0, min(number, self._settings.connections * self._settings.carriers), self._settings.connections
                 ):
-                    self._work.put_nowait((queue[0], _KINDS.index(queue[1])))
+                    self._work.put_nowait((queue[0], _KINDS.index(queue[1]), rehearses))
 
     # --- carrying it -----------------------------------------------------------------------
 
@@ -108,11 +129,13 @@ class Sender:
             while True:
                 await backoff.wait()
                 try:
-                    queue = await self._next()
-                    if queue is None:
+                    found = await self._next()
+                    if found is None:
                         continue
-                    ready = await self._open(lines)
-                    if ready and await self._finished(self._round(queue, ready)):
+                    queue, rehearses = found
+                    is_sent = not rehearses or self._settings.rehearse_to is not None
+                    ready = await self._open(lines) if is_sent else lines
+                    if ready and await self._finished(self._round(queue, ready, rehearses=rehearses)):
                         backoff.worked()
                     elif self.problem:
                         backoff.failed(ConnectionError(self.problem), where="sending mail")
@@ -121,24 +144,32 @@ class Sender:
         finally:
             await asyncio.gather(*(line.close() for line in lines))
 
-    async def _next(self) -> Queue | None:
-        """Waits to be woken, or for the slow poll to find something: in which queue."""
+    async def _next(self) -> tuple[Queue, bool] | None:
+        """Waits to be woken, or for the slow poll to find something: in which queue, and whether of the rehearsal."""
         now = asyncio.get_running_loop().time()
         if now >= self._poll_at:  # Also while there is always work of one kind: another's may have become due again.
             self._poll_at = now + self._settings.send_poll_seconds
-            async with self._engine.connect() as connection:
-                due = await store.due(connection, self._service.clock(), under_way=self._under_way)
-            self._longest = due[0] if len(due) > 1 else None
-            self.wake(dict.fromkeys(due, 1))
+            await self._look_for_work()
         self._groups += 1
         if self._longest is not None and self._groups % FAIR == 0:
-            return self._longest
+            return self._longest, self._staging.rehearses
         try:
             async with asyncio.timeout(self._settings.send_poll_seconds):
-                priority, kind = await self._work.get()
-                return Priority(priority), _KINDS[kind]
+                priority, kind, rehearses = await self._work.get()
+                return (Priority(priority), _KINDS[kind]), rehearses
         except TimeoutError:
             return None
+
+    async def _look_for_work(self) -> None:
+        now, under_way = self._service.clock(), self._under_way
+        async with self._engine.connect() as connection:
+            await self._staging.look(connection)
+            rehearses = self._staging.rehearses
+            due = await store.due(connection, now, under_way=under_way, rehearses=rehearses)
+            left_over = [] if rehearses else await store.left_over(connection, now, under_way=under_way)
+        self._longest = due[0] if len(due) > 1 else None
+        self.wake(dict.fromkeys(due, 1))
+        self.wake(dict.fromkeys(left_over, 1), rehearses=True)
 
     async def _open(self, lines: Sequence[Line]) -> list[Line]:
         """The connections that are open now; those that are not are tried."""
@@ -158,28 +189,35 @@ class Sender:
             task.cancel()
             raise
 
-    async def _round(self, queue: Queue, lines: Sequence[Line]) -> bool:
+    async def _round(self, queue: Queue, lines: Sequence[Line], *, rehearses: bool) -> bool:
         """Claims, sends and settles one group. False: the server would not hear of it."""
         begun = asyncio.get_running_loop().time()
         lease = self._service.new_id()
         self._under_way.add(lease)
         try:
-            return await self._carried(queue, lease, lines, begun)
+            group = Group(queue, lease, *self._by_which(rehearses=rehearses))
+            return await self._carried(group, lines, begun)
         finally:
             self._under_way.remove(lease)
 
-    async def _carried(self, queue: Queue, lease: str, lines: Sequence[Line], begun: float) -> bool:
-        await self._writer.ready(queue[1])
+    def _by_which(self, *, rehearses: bool) -> tuple[Rules, Terms]:
+        if rehearses and not self._staging.rehearses:
+            return self._staging.of_rehearsal, self._settings.terms()
+        return self._staging.rules, self._staging.terms
+
+    async def _carried(self, group: Group, lines: Sequence[Line], begun: float) -> bool:
+        await self._writer.ready(group.queue[1])
         await self._knows_the_way_back()
-        attempts, taken = await self._claim(queue, lease, most=len(lines))
+        attempts, taken = await self._claim(group, most=len(lines))
         if taken == len(lines):
-            self.wake({queue: 1})  # There is probably more than this group.
+            self.wake({group.queue: 1}, rehearses=group.rules.rehearses)  # There is probably more than this group.
         deadline = begun + self._settings.smtp_seconds
         sends = (self._send(line, attempt, deadline) for line, attempt in zip(lines, attempts, strict=False))
         outcomes = await asyncio.gather(*sends)
-        await self._settle(lease, list(zip(attempts, outcomes, strict=True)))
+        await self._settle(group, list(zip(attempts, outcomes, strict=True)))
         for outcome in outcomes:
-            telemetry.NOTICES.labels(outcome.result.name.lower()).inc()
+            is_rehearsed = group.rules.rehearses and outcome.result is Result.SENT
+            telemetry.NOTICES.labels("rehearsed" if is_rehearsed else outcome.result.name.lower()).inc()
         refused = [outcome.code for outcome in outcomes if outcome.result is Result.NOT_TRIED]
         if refused:
             self._is_unwell(f"the mail server takes no mail from us: {refused[0]}")
@@ -187,32 +225,32 @@ class Sender:
         self._is_well()
         return True
 
-    async def _claim(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim(self, group: Group, *, most: int) -> tuple[list[Attempt], int]:
         """Commits the attempts before they are made. Returns them, and how many notices were looked at."""
         try:
-            return await self._claim_together(queue, lease, most=most)
+            return await self._claim_together(group, most=most)
         except Exception as error:
             if classify(error) is Fault.TRANSIENT:
                 raise
             log.warning("claim refused, claiming one by one", error=told(error))
-            return await self._claim_one_by_one(queue, lease, most=most)
+            return await self._claim_one_by_one(group, most=most)
 
-    async def _claim_together(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim_together(self, group: Group, *, most: int) -> tuple[list[Attempt], int]:
         async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
-            taken = await self._take(connection, working, queue, most)
-            attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
+            taken = await self._take(connection, working, group, most)
+            attempts = [claim(working, notice, truth, group.lease, group.terms) for notice, truth in taken]
             await self._decider.write(connection, working)
             thought.add(working)
         self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
         return [attempt for attempt in attempts if attempt is not None], len(taken)
 
-    async def _claim_one_by_one(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
+    async def _claim_one_by_one(self, group: Group, *, most: int) -> tuple[list[Attempt], int]:
         """Each notice in a transaction of its own, so that the one that is refused holds back no other mail."""
         attempts: list[Attempt] = []
         for number in range(most):
             try:
-                found, attempt = await self._claim_one(queue, lease)
+                found, attempt = await self._claim_one(group)
             except Exception as error:
                 if not attempts:
                     raise
@@ -223,17 +261,17 @@ class Sender:
             attempts += [attempt] if attempt else []
         return attempts, most
 
-    async def _claim_one(self, queue: Queue, lease: str) -> tuple[bool, Attempt | None]:
+    async def _claim_one(self, group: Group) -> tuple[bool, Attempt | None]:
         """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
         async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
-            taken = await self._take(connection, working, queue, 1)
+            taken = await self._take(connection, working, group, 1)
             if not taken:
                 return False, None
             ((notice, truth),) = taken
             try:
                 async with connection.begin_nested():
-                    attempt = claim(working, notice, truth, lease, self._terms)
+                    attempt = claim(working, notice, truth, group.lease, group.terms)
                     await self._decider.write(connection, working)
             except Exception as error:
                 fault = classify(error)
@@ -243,16 +281,17 @@ class Sender:
                           exc_info=fault is Fault.BUG)  # fmt: skip
                 attempt, working = None, self._service.working(working.now)
                 problem = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE
-                postpone(working, notice, problem, self._terms)
+                postpone(working, notice, problem, group.terms)
                 await self._decider.write(connection, working)
             thought.add(working)
         self._look_again([] if attempt else [notice])
         return True, attempt
 
     async def _take(
-        self, connection: AsyncConnection, working: Working, queue: Queue, most: int
+        self, connection: AsyncConnection, working: Working, group: Group, most: int
     ) -> list[tuple[OpenNotice, Truth]]:
-        return await store.take(connection, working, queue, most=most, under_way=self._under_way, rules=self._rules)
+        under_way = self._under_way
+        return await store.take(connection, working, group.queue, most=most, under_way=under_way, rules=group.rules)
 
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
         try:
@@ -262,20 +301,23 @@ class Sender:
             log.error("notice cannot be rendered", notice_id=attempt.notice.notice_id,
                       exc_info=not isinstance(error, ValueError))  # fmt: skip
             return Outcome(Result.REFUSED, UNRENDERABLE)
+        if attempt.notice.rehearses and self._settings.rehearse_to is None:
+            return Outcome(Result.SENT, "rehearsed")
         back = self._return_path.of(attempt.notice.notice_id) if self._return_path else self._settings.sender
-        return await line.send(message, sender=back, recipient=address, deadline=deadline)
+        outcome = await line.send(message, sender=back, recipient=address, deadline=deadline)
+        return replace(outcome, code=SHOWN) if attempt.notice.rehearses and outcome.result is Result.SENT else outcome
 
     async def _knows_the_way_back(self) -> None:
         if self._settings.return_path is not None and self._return_path is None:
             async with self._engine.connect() as connection:
                 self._return_path = ReturnPath(self._settings.return_path, await digest_key(connection))
 
-    async def _settle(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
+    async def _settle(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
         """Writes outcomes, however long the database takes to come back: only it knows whether the lease still holds."""
         backoff = Backoff(0.1, 10)
         while outcomes:
             try:
-                await self._settle_once(lease, outcomes)
+                await self._settle_once(group, outcomes)
                 return
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT and len(outcomes) > 1:
@@ -283,7 +325,7 @@ class Sender:
                     culprits = []
                     for one in outcomes:
                         try:
-                            await self._settle(lease, [one])
+                            await self._settle(group, [one])
                         except Exception as culprit:  # The others' mails have left: unwritten, they would leave again.
                             culprits.append(culprit)
                     if culprits:
@@ -294,15 +336,15 @@ class Sender:
                 backoff.failed(error, where="writing outcomes")
                 await backoff.wait()
 
-    async def _settle_once(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
+    async def _settle_once(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
         by_pair = {_pair(attempt.notice): outcome for attempt, outcome in outcomes}
         async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
-            await store.load_leased(connection, working, list(by_pair), lease)
+            await store.load_leased(connection, working, list(by_pair), group.lease)
             for notice in working[OpenNotice]:
-                settle(working, notice, by_pair[_pair(notice)], self._terms)
+                settle(working, notice, by_pair[_pair(notice)], group.terms)
             if len(working[OpenNotice]) < len(by_pair) and not working.said:
-                log.warning("a lease was lost", lease=lease)
+                log.warning("a lease was lost", lease=group.lease)
             await self._decider.write(connection, working)
             thought.add(working)
 

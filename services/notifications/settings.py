@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from services import SERVICES
 from services.notifications.decisions import Terms
+from services.notifications.going_live import Stage
 from services.notifications.kinds.kind import Rules
 from services.notifications.returning import LONGEST_LOCAL
 from services.notifications.untold import office_at
@@ -68,6 +70,11 @@ class NotificationsSettings(Settings):
     base_url: str | None = None
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
+    rehearse: bool = True
+    """Whether a new installation rehearses its mail until an operator states go-live. Of one that has begun, one way or the other, it
+    says nothing."""
+    rehearse_to: Annotated[str, Field(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]{1,180}$")] | None = None
+    """The one address that all mails go to as long as they are rehearsed. None: they are sent to nobody."""
 
     carriers: Annotated[int, Field(ge=1, le=16)] = 2
     """Groups under way at once: while one is being sent, the other is settled and the next one claimed."""
@@ -128,6 +135,14 @@ class NotificationsSettings(Settings):
     @property
     def since(self) -> dt.datetime:
         return max(self.live_since, self.mail_since or self.live_since)
+
+    def rules_at(self, stage: Stage) -> Rules:
+        """As they are at this stage. What was so before go-live is not ours to tell."""
+        since = max(self.since, stage.live_at) if stage.live_at is not None else self.since
+        return replace(self.rules, since=since, rehearses=stage.rehearses)
+
+    def terms_at(self, stage: Stage) -> Terms:
+        return replace(self.terms(), since=self.rules_at(stage).since, after_rehearsal=stage.live_at is not None)
 
     @property
     def rules(self) -> Rules:

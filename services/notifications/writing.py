@@ -15,6 +15,7 @@ from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
 from services.notifications.returning import thread_of
 from services.notifications.settings import NotificationsSettings
+from services.notifications.templates.words import common_words
 from services.notifications.untold import Mail
 from shared.deciding.transaction import Decider
 
@@ -39,6 +40,7 @@ class Writer:
             mute_of=self.links.to_mute if leads else None,
         )
         self._domain = settings.domain
+        self._rehearse_to = settings.rehearse_to
         self._dkim = _dkim(settings)
         self._shared = lru_cache(maxsize=500)(self._rendered)
 
@@ -51,8 +53,12 @@ class Writer:
     def written(self, attempt: Attempt) -> tuple[bytes, str]:
         """The mail, and the address that it goes to. ValueError: no mail can carry what it should say."""
         recipient, letter = _addressed(attempt, self._domain)
+        is_shown = attempt.notice.rehearses and self._rehearse_to is not None
+        if is_shown and self._rehearse_to is not None:
+            letter = replace(letter, instead_of=f"{recipient.person_id} <{recipient.email}>")
+            recipient = replace(recipient, email=self._rehearse_to)
         mail = attempt.truth.matter.mail(attempt.notice, attempt.difference)
-        prepared = self._shared(subject_of(attempt.notice.about), mail)
+        prepared = self._shared(subject_of(attempt.notice.about), mail, is_shown)
         message = self._renderer.message(prepared, recipient, letter)
         address = deliverable(recipient.email, by_smtputf8=True)
         return message if self._dkim is None else self._dkim.signed(message), address
@@ -63,8 +69,10 @@ class Writer:
         letter = Letter(message_id(NOBODY.person_id, self._domain), NOBODY.person_id, _NEVER)
         return self._renderer.message(self._renderer.shared(sheet), NOBODY, letter)
 
-    def _rendered(self, subject: Subject, mail: Mail) -> Prepared:
+    def _rendered(self, subject: Subject, mail: Mail, is_shown: bool) -> Prepared:  # The cache's key.
         sheet = KINDS[subject].sheet(mail, self._renderer.office)
+        if is_shown:
+            sheet = replace(sheet, subject=f"[{common_words(sheet.language).rehearsal}] {sheet.subject}")
         return self._renderer.shared(replace(sheet, mutes=KINDS[subject].mutes))
 
 

@@ -26,6 +26,7 @@ from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
 from services.enrolment.applying import place_of, session_of
 from services.enrolment.state import Settled
+from services.notifications.going_live import GoLive
 from services.notifications.ledger import Belief, NoticeState, nothing_yet
 from shared.books import parking
 from shared.books.erasing import STRAY
@@ -292,6 +293,8 @@ IN_DOUBT = dataclasses.replace(
 
 TOO_LATE = notice(state=NoticeState.TOO_LATE, code="too_late")
 CAME_BACK = notice(state=NoticeState.BOUNCED, code="bounced_5.1.1")
+REHEARSED = notice(state=NoticeState.REHEARSED)
+GOES_LIVE = GoLive("rollcall/notifications", 1, True, "event-1", BEFORE, "all", "anna", "why", BEFORE)
 KNOWN = [said_then(row, heard_at=BEFORE - dt.timedelta(days=9)) for row in (place(), session())]
 TOLD_OF_IT = dataclasses.replace(IN_DOUBT, state=Belief.YES, until=session().ends_at)
 ON_ITS_WAY = ("mails on their way",)
@@ -320,6 +323,8 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails that came too late", [TOO_LATE], None, ()),
         ("waiting for another mail", [place(Standing.WAITLISTED), TOLD_OF_IT], None, ("to be planned",)),
         ("told by others", [place(), *KNOWN], None, ()),
+        ("mail is rehearsed", [], None, ()),
+        ("mails rehearsed, not sent", [REHEARSED, GOES_LIVE], None, ()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -332,6 +337,7 @@ async def test_what_stands_open_in_notifications_has_a_line(
 ) -> None:
     if says == "told by others":
         office.settings.mail_since = BEFORE - dt.timedelta(days=4)
+    office.settings.rehearse = says == "mail is rehearsed"
     await office.is_true(*rows)
     if gone is not None:
         await execute(office.engine, sa.text(f"delete from projection.{gone}"))  # noqa: S608  # A name of ours.

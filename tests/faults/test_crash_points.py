@@ -134,6 +134,7 @@ async def crash_mail(postgres: Postgres, kafka: Kafka, folder: Path, test: pytes
     sink = Sink(ports.choose_free())
     settings = {
         "SMTP_PORT": sink.port,
+        "REHEARSE": False,
         "CARRIERS": 1,  # One group holds all mails of a piece of work.
         "CONNECTIONS": 4,
         "RETRY_FIRST_SECONDS": 0.05,

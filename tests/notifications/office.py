@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
+from email.message import Message
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +19,8 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from deploy.embedded.ports import choose_free
-from services.notifications import app, reading
+from services.notifications import app, reading, store
+from services.notifications.going_live import say_go_live
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import COMPARED_AS_A_WHOLE, HEARD_IN, TABLES
@@ -46,6 +48,7 @@ class Server:
     """Answers to RCPT, used up in the same way."""
     senders: list[str] = field(default_factory=list)
     """Of the envelopes of those mails."""
+    contents: list[Message] = field(default_factory=list)
     mails: list[tuple[str, str, str]] = field(default_factory=list)
     """(recipient, kind, Message-ID) of what reached it, whatever it answered."""
 
@@ -59,6 +62,7 @@ class Server:
         answer = self.answers.pop(0) if self.answers else "250 ok"
         message = message_from_bytes(envelope.content if isinstance(envelope.content, bytes) else b"")
         self.senders.append(envelope.mail_from or "")
+        self.contents.append(message)
         self.mails.append((envelope.rcpt_tos[0], message["X-Rollcall-Notice-Kind"], message["Message-ID"]))
         if answer == "disconnect":
             cut(server)
@@ -102,6 +106,7 @@ class Office:
             lease_seconds=60.0,
             retry_first_seconds=0.05,
             settling_seconds=0,
+            rehearse=False,
             send_poll_seconds=0.05,
             reconcile_seconds=0.1,
             catch_up_seconds=0.05,
@@ -164,6 +169,15 @@ class Office:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def goes_live(self) -> None:
+        """An operator states it."""
+        decider = Decider(self.engine, SERVICE)
+        async with decider.unit_of_work() as (connection, _):
+            working = SERVICE.working(SERVICE.clock())
+            await store.load_go_live(connection, working)
+            say_go_live(working, by="anna", reason="the old system is switched off")
+            await decider.write(connection, working)
+
     async def outcomes(self) -> list[tuple[str, str, str | None]]:
         async with self.engine.connect() as connection:
             rows = await connection.execute(
@@ -173,7 +187,8 @@ class Office:
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
-            return await reading.books(connection, now=SERVICE.clock(), rules=self.settings.rules)
+            stage = await store.stage(connection, by_settings=self.settings.rehearse)
+            return await reading.books(connection, now=SERVICE.clock(), rules=self.settings.rules_at(stage))
 
     async def open(self) -> int:
         async with self.engine.connect() as connection:

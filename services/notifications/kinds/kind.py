@@ -33,12 +33,15 @@ class Rules:
     settling: dt.timedelta = dt.timedelta()
     office: Addressee | None = None
     """To whom goes what the office is told; None: to nobody."""
+    rehearses: bool = False
+    """Whether mail is rehearsed: what would have been told counts as told."""
 
     def parameters(self) -> dict[str, Any]:
         """As the statements of all kinds name them."""
         after_noon = dt.timedelta(hours=self.reminder_hour - 12)
         return {
             "since": self.since,
+            "rehearses": self.rehearses,
             "reminder_after_noon": after_noon,
             "reminder_quiet": self.reminder_quiet,
             "reply_before": self.reply_before,

@@ -151,6 +151,8 @@ class Words(BaseModel):
 
     locale: str
     greeting: str
+    rehearsal: str
+    """Stands before the subject of a mail that is not sent to whom it is for."""
     next_steps: str
     reason: str
     questions: str

@@ -4,6 +4,95 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "only a statement ends a rehearsal",
+        "services/notifications/going_live.py",
+        "    return Stage(has_rehearsed or (by_settings and not has_mailed))\n",
+        "    return Stage(by_settings)\n",
+        ("tests/notifications/test_going_live.py::test_the_settings_decide_for_a_new_installation_alone",),
+    ),
+    Mutation(
+        "what was rehearsed counts as nothing once mail is live",
+        "services/notifications/tables.py",
+        "    counts = sa.or_(REHEARSES, told.c.state != Belief.REHEARSED)\n",
+        "    counts = sa.or_(REHEARSES, sa.true())\n",
+        (
+            "tests/notifications/test_going_live.py::test_a_change_after_go_live_says_that_nobody_knows_what_was_told_before",
+        ),
+    ),
+    Mutation(
+        "what was so at go-live is not told as new",
+        "services/notifications/settings.py",
+        "        since = max(self.since, stage.live_at) if stage.live_at is not None else self.since\n",
+        "        since = self.since\n",
+        ("tests/notifications/test_going_live.py::test_go_live_flushes_nothing",),
+    ),
+    Mutation(
+        "after a rehearsal a mail is true for whoever was told by others and whoever was not",
+        "services/notifications/decisions.py",
+        "    if found is not None and terms.after_rehearsal and found.is_of_before(told):\n",
+        "    if False and found is not None:\n",
+        (
+            "tests/notifications/test_going_live.py::test_a_change_after_go_live_says_that_nobody_knows_what_was_told_before",
+            "tests/notifications/test_going_live.py::test_an_end_after_go_live_is_told_to_whoever_may_know_of_it_from_others",
+        ),
+    ),
+    Mutation(
+        "what was planned before go-live is not taken by whoever sends",
+        "services/notifications/store.py",
+        "        .where(OPEN.c.rehearses == REHEARSES)\n        .order_by(OPEN.c.next_attempt_at)\n        .limit(MOST)\n",
+        "        .order_by(OPEN.c.next_attempt_at)\n        .limit(MOST)\n",
+        ("tests/notifications/test_going_live.py::test_whoever_sends_takes_nothing_of_the_rehearsal",),
+    ),
+    Mutation(
+        "what was planned before go-live comes to its end",
+        "services/notifications/sending.py",
+        "        self.wake(dict.fromkeys(left_over, 1), rehearses=True)\n",
+        "",
+        ("tests/notifications/test_going_live.py::test_what_was_planned_before_go_live_ends_as_rehearsed",),
+    ),
+    Mutation(
+        "a rehearsal without an address sends nothing",
+        "services/notifications/sending.py",
+        "        if attempt.notice.rehearses and self._settings.rehearse_to is None:\n",
+        "        if False:\n",
+        ("tests/notifications/test_going_live.py::test_a_rehearsal_sends_nothing_and_needs_no_mail_server",),
+    ),
+    Mutation(
+        "a rehearsal to one address goes there",
+        "services/notifications/writing.py",
+        "            recipient = replace(recipient, email=self._rehearse_to)\n",
+        "            pass\n",
+        ("tests/notifications/test_going_live.py::test_a_rehearsal_to_one_address_says_for_whom_each_mail_is",),
+    ),
+    Mutation(
+        "what was rehearsed takes the place of nothing that was told",
+        "services/notifications/ledger.py",
+        "    if (told.notice_id and told.state != Belief.REHEARSED) or told.sequence > notice.sequence:\n",
+        "    if False:\n",
+        ("tests/notifications/test_going_live.py::test_what_was_rehearsed_takes_the_place_of_nothing_that_was_told",),
+    ),
+    Mutation(
+        "the first mail after a rehearsal is the first of all",
+        "services/notifications/ledger.py",
+        "    if told.state == Belief.REHEARSED:\n        told = nothing_yet(notice.recipient, notice.about)\n",
+        "",
+        ("tests/notifications/test_going_live.py::test_the_first_mail_after_a_rehearsal_is_the_first_of_all",),
+    ),
+    Mutation(
+        "a message of the rehearsal is not sent after it",
+        "services/notifications/kinds/message.py",
+        "or message.decided_at < self.since:\n",
+        "or False:\n",
+        ("tests/notifications/test_going_live.py::test_what_the_office_wrote_in_a_rehearsal_is_not_sent_after_it",),
+    ),
+    Mutation(
+        "the evening before is dropped when it was rehearsed",
+        "services/notifications/kinds/roster.py",
+        " or at < self.rules.since:",
+        ":",
+        ("tests/notifications/test_going_live.py::test_an_evening_that_was_rehearsed_is_not_mailed_about",),
+    ),
+    Mutation(
         "what somebody does without is not sent, also if it was planned before",
         "services/notifications/untold.py",
         "not self.to.is_unreachable and not self.to.muted\n\n    def difference",
@@ -164,14 +253,14 @@ MUTATIONS = (
     Mutation(
         "urgent mails first",
         "services/notifications/sending.py",
-        "self._work.put_nowait((queue[0], _KINDS.index(queue[1])))",
-        "self._work.put_nowait((1, _KINDS.index(queue[1])))",
+        "self._work.put_nowait((queue[0], _KINDS.index(queue[1]), rehearses))",
+        "self._work.put_nowait((1, _KINDS.index(queue[1]), rehearses))",
         ("tests/notifications/test_urgency.py::test_what_is_urgent_overtakes_a_backlog",),
     ),
     Mutation(
         "no mail waits for ever for more urgent ones",
         "services/notifications/sending.py",
-        "        if self._longest is not None and self._groups % FAIR == 0:\n            return self._longest\n",
+        "        if self._longest is not None and self._groups % FAIR == 0:\n            return self._longest, self._staging.rehearses\n",
         "",
         ("tests/notifications/test_urgency.py::test_what_waits_for_longest_has_every_eighth_group",),
     ),
@@ -407,7 +496,7 @@ MUTATIONS = (
     Mutation(
         "claims, one by one",
         "services/notifications/sending.py",
-        "            return await self._claim_one_by_one(queue, lease, most=most)",
+        "            return await self._claim_one_by_one(group, most=most)",
         "            raise",
         (
             "tests/notifications/test_claims.py::test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_other_mail",
