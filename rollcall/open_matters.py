@@ -76,6 +76,7 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
         Kind("to be planned", _notices("differences"), "who is told by the next look: over in a moment"),
         Kind("mails on their way", _notices("to_do"), "planned or being sent"),
         Kind("mails refused for now", _notices("refused_for_now"), "the server said \"later\": tried again for days"),
+        Kind("mails that wait for their turn", _notices("paced"), "there is more to send to a domain than `ROLLCALL_MAILS_A_MINUTE_TO_A_DOMAIN` lets out; each leaves in its turn, and what is urgent goes first"),
         Kind("mails postponed", _notices("postponed"), "the database or our own code refuses them: the log says why"),
         Kind("mails given up", _notices("given_up"), "refused for good, or for too long, or not to be written: tried again once the address or the name is another"),
         Kind("mails withheld", _notices("withheld"), "mail to this address came back: nothing is sent there until the directory states another one, or you let it through (`rollcall mail release PERSON --reason …`). Whose: `GET /api/v1/addresses`"),

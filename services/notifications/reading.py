@@ -20,6 +20,7 @@ from services.notifications.kinds.message import CIRCULAR
 from services.notifications.kinds.message import NAME as MESSAGE_NAME
 from services.notifications.ledger import SHOWN, WAS_REHEARSED, Belief, NoticeState
 from services.notifications.muting import Mute
+from services.notifications.pacing import PACED
 from services.notifications.tables import (
     CONTACT,
     GO_LIVE,
@@ -287,7 +288,8 @@ _OPEN = sa.select(
     sa.func.count(),
     sa.func.count().filter(OPEN.c.lease.is_not(None)),
     sa.func.count().filter(_is_postponed),
-    sa.func.count().filter(OPEN.c.problem.is_not(None), ~_is_postponed),
+    sa.func.count().filter(OPEN.c.problem == PACED),
+    sa.func.count().filter(OPEN.c.problem.is_not(None), ~_is_postponed, OPEN.c.problem != PACED),
     sa.func.coalesce(sa.func.sum(OPEN.c.doubts), 0),
 )
 
@@ -308,7 +310,7 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
             sent[letter] = sent.get(letter, 0) + number
         else:
             others[state] += number
-    to_do, attempting, postponed, refused, open_doubts = (await connection.execute(_OPEN)).one()
+    to_do, attempting, postponed, paced, refused, open_doubts = (await connection.execute(_OPEN)).one()
     found: Counter[str] = Counter()
     untold = 0
     for statement in _PEOPLE:
@@ -323,6 +325,7 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
             "ambiguous_attempts": doubts + int(open_doubts),
             "attempting": attempting,
             "postponed": postponed,
+            "paced": paced,
             "refused_for_now": refused,
             "to_do": to_do,
             **people,

@@ -28,6 +28,7 @@ from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
 from services.notifications.staging import Staging
 from services.notifications.tables import Pair, digest_key
+from services.notifications.turns import Claimed, Turns
 from services.notifications.untold import Truth
 from services.notifications.urgency import Priority
 from services.notifications.writing import Writer
@@ -77,7 +78,11 @@ class Sender:
         self._settings = settings
         self._writer = Writer(decider, settings)
         self._staging = Staging(settings)
+        self._key: str | None = None
         self._return_path: ReturnPath | None = None
+        self._turns = Turns(settings.rates)
+        self._quiet_until = 0.0
+        """By the loop's clock: until then no mail has a turn."""
         self._under_way: set[str] = set()
         """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
         will be written, and until then there is no doubt about them."""
@@ -133,8 +138,7 @@ class Sender:
                     if found is None:
                         continue
                     queue, rehearses = found
-                    is_sent = not rehearses or self._settings.rehearse_to is not None
-                    ready = await self._open(lines) if is_sent else lines
+                    ready = await self._open(lines) if self._is_sent(rehearses=rehearses) else lines
                     if ready and await self._finished(self._round(queue, ready, rehearses=rehearses)):
                         backoff.worked()
                     elif self.problem:
@@ -147,6 +151,9 @@ class Sender:
     async def _next(self) -> tuple[Queue, bool] | None:
         """Waits to be woken, or for the slow poll to find something: in which queue, and whether of the rehearsal."""
         now = asyncio.get_running_loop().time()
+        if now < self._quiet_until:
+            await asyncio.sleep(min(self._quiet_until - now, self._settings.send_poll_seconds))
+            return None
         if now >= self._poll_at:  # Also while there is always work of one kind: another's may have become due again.
             self._poll_at = now + self._settings.send_poll_seconds
             await self._look_for_work()
@@ -200,6 +207,9 @@ class Sender:
         finally:
             self._under_way.remove(lease)
 
+    def _is_sent(self, *, rehearses: bool) -> bool:
+        return not rehearses or self._settings.rehearse_to is not None
+
     def _by_which(self, *, rehearses: bool) -> tuple[Rules, Terms]:
         if rehearses and not self._staging.rehearses:
             return self._staging.of_rehearsal, self._settings.terms()
@@ -207,9 +217,10 @@ class Sender:
 
     async def _carried(self, group: Group, lines: Sequence[Line], begun: float) -> bool:
         await self._writer.ready(group.queue[1])
-        await self._knows_the_way_back()
-        attempts, taken = await self._claim(group, most=len(lines))
-        if taken == len(lines):
+        await self._digest_key()
+        most = self._turns.most(len(lines)) if self._is_sent(rehearses=group.rules.rehearses) else len(lines)
+        attempts, taken = await self._claim(group, most=most)
+        if taken == most:
             self.wake({group.queue: 1}, rehearses=group.rules.rehearses)  # There is probably more than this group.
         deadline = begun + self._settings.smtp_seconds
         sends = (self._send(line, attempt, deadline) for line, attempt in zip(lines, attempts, strict=False))
@@ -239,11 +250,25 @@ class Sender:
         async with self._decider.unit_of_work() as (connection, thought):
             working = self._service.working(self._service.clock())
             taken = await self._take(connection, working, group, most)
-            attempts = [claim(working, notice, truth, group.lease, group.terms) for notice, truth in taken]
+            found = [(notice, claim(working, notice, truth, group.lease, group.terms)) for notice, truth in taken]
+            claimed = [(notice, attempt) for notice, attempt in found if attempt is not None]
+            attempts = await self._with_a_turn(connection, working, group, claimed)
             await self._decider.write(connection, working)
             thought.add(working)
-        self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
-        return [attempt for attempt in attempts if attempt is not None], len(taken)
+        self._look_again(notice for notice, attempt in found if attempt is None)
+        return attempts, len(taken)
+
+    async def _with_a_turn(
+        self, connection: AsyncConnection, working: Working, group: Group, claimed: Sequence[Claimed]
+    ) -> list[Attempt]:
+        """Those of them that leave now, at the pace of the settings."""
+        if not self._is_sent(rehearses=group.rules.rehearses):
+            return [attempt for _, attempt in claimed]
+        attempts, seconds = await self._turns.given(connection, working, claimed, key=await self._digest_key())
+        if seconds > 0:
+            self._quiet_until = asyncio.get_running_loop().time() + seconds
+            self.wake({group.queue: 1}, rehearses=group.rules.rehearses)
+        return attempts
 
     async def _claim_one_by_one(self, group: Group, *, most: int) -> tuple[list[Attempt], int]:
         """Each notice in a transaction of its own, so that the one that is refused holds back no other mail."""
@@ -272,6 +297,9 @@ class Sender:
             try:
                 async with connection.begin_nested():
                     attempt = claim(working, notice, truth, group.lease, group.terms)
+                    is_closed = attempt is None
+                    claimed = [(notice, attempt)] if attempt is not None else []
+                    attempt = next(iter(await self._with_a_turn(connection, working, group, claimed)), None)
                     await self._decider.write(connection, working)
             except Exception as error:
                 fault = classify(error)
@@ -279,12 +307,12 @@ class Sender:
                     raise
                 log.error("notice postponed: it cannot be claimed", notice_id=notice.notice_id, error=told(error),
                           exc_info=fault is Fault.BUG)  # fmt: skip
-                attempt, working = None, self._service.working(working.now)
+                attempt, is_closed, working = None, True, self._service.working(working.now)
                 problem = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE
                 postpone(working, notice, problem, group.terms)
                 await self._decider.write(connection, working)
             thought.add(working)
-        self._look_again([] if attempt else [notice])
+        self._look_again([notice] if is_closed else [])
         return True, attempt
 
     async def _take(
@@ -307,10 +335,14 @@ class Sender:
         outcome = await line.send(message, sender=back, recipient=address, deadline=deadline)
         return replace(outcome, code=SHOWN) if attempt.notice.rehearses and outcome.result is Result.SENT else outcome
 
-    async def _knows_the_way_back(self) -> None:
-        if self._settings.return_path is not None and self._return_path is None:
+    async def _digest_key(self) -> str:
+        """Also what return addresses are made under: from then on every mail has one of its own."""
+        if self._key is None:
             async with self._engine.connect() as connection:
-                self._return_path = ReturnPath(self._settings.return_path, await digest_key(connection))
+                self._key = await digest_key(connection)
+            if self._settings.return_path is not None:
+                self._return_path = ReturnPath(self._settings.return_path, self._key)
+        return self._key
 
     async def _settle(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
         """Writes outcomes, however long the database takes to come back: only it knows whether the lease still holds."""

@@ -13,6 +13,7 @@ from services import SERVICES
 from services.notifications.decisions import Terms
 from services.notifications.going_live import Stage
 from services.notifications.kinds.kind import Rules
+from services.notifications.pacing import Rate, Rates
 from services.notifications.returning import LONGEST_LOCAL
 from services.notifications.untold import office_at
 from shared.contracts.model import Language
@@ -80,6 +81,10 @@ class NotificationsSettings(Settings):
     """Groups under way at once: while one is being sent, the other is settled and the next one claimed."""
     connections: Annotated[int, Field(ge=1, le=64)] = 24
     """Kept connections of each carrier; a group is never larger than those that are open."""
+    mails_a_second: Annotated[float, Field(gt=0)] | None = None
+    """To all together, of all replicas together. None: as fast as the server takes them."""
+    mails_a_minute_to_a_domain: Annotated[float, Field(gt=0)] | None = None
+    """To the recipients at one domain: large providers refuse whoever writes to many of them at once. None: as fast as may be."""
     smtp_seconds: Annotated[float, Field(gt=0)] = 30.0
     """From claim to answer; shorter than the lease, so that nobody else takes a mail that may still be leaving."""
     lease_seconds: Annotated[float, Field(gt=0)] = 90.0
@@ -143,6 +148,13 @@ class NotificationsSettings(Settings):
 
     def terms_at(self, stage: Stage) -> Terms:
         return replace(self.terms(), since=self.rules_at(stage).since, after_rehearsal=stage.live_at is not None)
+
+    @property
+    def rates(self) -> Rates:
+        """After a rest a tenth of a second's worth leaves at once; to a domain a second's."""
+        second, minute = self.mails_a_second, self.mails_a_minute_to_a_domain
+        overall = Rate(second, saved_seconds=0.1) if second is not None else None
+        return Rates(overall, Rate(minute / 60, saved_seconds=1.0) if minute is not None else None)
 
     @property
     def rules(self) -> Rules:

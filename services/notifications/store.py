@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.attended import Certified
@@ -20,6 +20,7 @@ from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
 from services.notifications.messages import Addressed, Message, MessageText, Writing
 from services.notifications.muting import Mute
+from services.notifications.pacing import Pace
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
@@ -38,6 +39,7 @@ from services.notifications.tables import (
     NOW,
     OPEN,
     OPEN_SUBJECT,
+    PACE,
     PERSON,
     PLACE,
     PLACE_SAID,
@@ -241,6 +243,23 @@ async def left_over(connection: AsyncConnection, now: dt.datetime, *, under_way:
     """The queues in which anything is left of the rehearsal, once mail is live."""
     rows = await connection.execute(_LEFT_OVER, {"now": now, "under_way": sorted(under_way)})
     return [(Priority(priority), Subject(subject)) for subject, priority in rows]
+
+
+_LONG_AGO = sa.cast(sa.literal(LONG_AGO), sa.DateTime(timezone=True))
+_paced = insert(PACE).from_select(
+    ["name", "given_until", "urgent_until", "usual_until", "whenever_until"],
+    sa.select(
+        sa.func.unnest(sa.bindparam("names", type_=sa.ARRAY(sa.Text()))).column_valued("name"), *[_LONG_AGO] * 4
+    ).order_by(sa.literal_column("1")),
+)
+_PACES = _paced.on_conflict_do_update(index_elements=[PACE.c.name], set_={"name": _paced.excluded.name}).returning(PACE)
+"""In one statement made, locked in order, and read."""
+
+
+async def load_paces(connection: AsyncConnection, working: Working, names: Collection[str]) -> None:
+    """How far the turns are given away, locked: until the transaction's end nobody else takes one of these."""
+    found = await connection.execute(_PACES, {"names": sorted(names)})
+    working[Pace].loaded(rows_as(Pace, found), loaded_by("name", names))
 
 
 # --- whether mail is live ------------------------------------------------------------------

@@ -16,6 +16,7 @@ from services.notifications.keys import SigningKey
 from services.notifications.ledger import Belief, Notice, OpenNotice, Told
 from services.notifications.messages import Message, MessageText
 from services.notifications.muting import Mute
+from services.notifications.pacing import Pace
 from services.notifications.state import (
     Contact,
     Person,
@@ -155,6 +156,8 @@ SUPPRESSION = table_of(
 MESSAGE = table_of(Message, "message", METADATA, extra=[sa.Index("message_until", "until")])
 MESSAGE_TEXT = table_of(MessageText, "message_text", METADATA, schema=KEPT)
 """What messages say; backed up, and in no event."""
+PACE = table_of(Pace, "pace", METADATA, schema=KEPT)
+"""How far the turns of each domain are given away; backed up, and of no use when it is old."""
 MUTE = table_of(Mute, "mute", METADATA)
 GO_LIVE = table_of(GoLive, "go_live", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
@@ -187,6 +190,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Suppression: SUPPRESSION,
     Mute: MUTE,
     GoLive: GO_LIVE,
+    Pace: PACE,
     Message: MESSAGE,
     MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,

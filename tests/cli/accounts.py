@@ -39,6 +39,7 @@ def books() -> dict[str, Any]:
         "told_by_others",
         "too_late",
         "calls_for_nobody",
+        "paced",
         "rehearsing",
         "rehearsed",
         "rehearsed_to_one_address",

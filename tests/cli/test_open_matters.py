@@ -306,6 +306,7 @@ ON_ITS_WAY = ("mails on their way",)
         ("to be planned", [place()], None, ()),
         ("mails on their way", [place(), open_notice()], None, ()),
         ("mails refused for now", [place(), open_notice(problem="smtp_451")], None, ON_ITS_WAY),
+        ("mails that wait for their turn", [place(), open_notice(problem="paced")], None, ON_ITS_WAY),
         ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
         ("mails given up", [place(), GIVEN_UP], None, ()),
         ("mails withheld", [place(), suppression()], None, ()),

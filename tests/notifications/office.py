@@ -147,6 +147,17 @@ class Office:
 
         await eventually(is_quiet)
 
+    async def has_planned(self) -> None:
+        """Two looks have begun and ended since, and so have two polls for work."""
+        assert self.sender is not None
+        planner = self.sender._planner
+        for _ in range(2):
+            planner._whole_at = None
+            planner._woken.set()
+            await eventually(lambda: planner._whole_at is not None)
+            polled = self.sender._poll_at
+            await eventually(lambda polled=polled: self.sender is not None and self.sender._poll_at > polled)
+
     @contextlib.asynccontextmanager
     async def sending(self, kind: type[Sender] = Sender) -> AsyncIterator[Sender]:
         async def heard() -> None:

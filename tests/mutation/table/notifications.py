@@ -4,6 +4,48 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a mail waits for the turn of its domain",
+        "services/notifications/pacing.py",
+        "            taken.append(replace(its, given_until=turn))\n",
+        "",
+        ("tests/notifications/test_pacing.py::test_one_domain_holds_back_no_other",),
+    ),
+    Mutation(
+        "all mails together have a pace",
+        "services/notifications/pacing.py",
+        "            taken.append(replace(overall, given_until=turn))\n",
+        "",
+        ("tests/notifications/test_pacing.py::test_all_mails_leave_at_the_pace_of_all",),
+    ),
+    Mutation(
+        "a newcomer takes nobody's turn",
+        "services/notifications/pacing.py",
+        "    ahead = pace.line(priority)\n",
+        "    ahead = pace.given_until\n",
+        ("tests/notifications/test_pacing.py::test_who_finds_no_turn_asks_again_behind_those_who_came_first",),
+    ),
+    Mutation(
+        "a turn of the more urgent is theirs",
+        "services/notifications/pacing.py",
+        "        ahead = pace.line(Priority(priority - 1)) if priority > Priority.URGENT else pace.given_until\n",
+        "        ahead = pace.given_until\n",
+        ("tests/notifications/test_pacing.py::test_what_is_urgent_overtakes_ten_thousand_that_wait",),
+    ),
+    Mutation(
+        "no more is saved up than was allowed",
+        "services/notifications/pacing.py",
+        "    turn = max(ahead, now - rate.saved) + rate.interval\n",
+        "    turn = ahead + rate.interval\n",
+        ("tests/notifications/test_pacing.py::test_after_a_rest_no_more_leaves_at_once_than_was_saved",),
+    ),
+    Mutation(
+        "whoever is put back was not tried",
+        "services/notifications/turns.py",
+        "    return replace(before, doubts=claimed.doubts, lease=None, lease_until=None, priority=claimed.priority)\n",
+        "    return replace(claimed, lease=None, lease_until=None)\n",
+        ("tests/notifications/test_pacing.py::test_who_is_put_back_was_not_tried_but_a_lost_lease_is_still_a_doubt",),
+    ),
+    Mutation(
         "only a statement ends a rehearsal",
         "services/notifications/going_live.py",
         "    return Stage(has_rehearsed or (by_settings and not has_mailed))\n",

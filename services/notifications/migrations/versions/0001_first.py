@@ -38,6 +38,15 @@ CREATE TABLE kept.open_notice (
     CONSTRAINT open_notice_attempts_say_something CHECK (attempts = 0 or content is not null)
 );
 
+CREATE TABLE kept.pace (
+    name TEXT NOT NULL,
+    given_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    urgent_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    usual_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    whenever_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pace_key PRIMARY KEY (name)
+);
+
 CREATE TABLE kept.digest_key (
     id BIGINT NOT NULL,
     name TEXT NOT NULL,
