@@ -179,6 +179,10 @@ class Result(Enum):
     """It may have left, and it may not."""
 
 
+CLOSING = "smtp_421"
+"""The server, or one that it speaks for, hears nothing just now: this mail is not to blame, but it is not waited with for ever either."""
+
+
 @immutable
 class Outcome:
     result: Result
@@ -201,6 +205,8 @@ def settle(working: Working, notice: OpenNotice, outcome: Outcome, terms: Terms)
             notice = replace(notice, attempts=notice.attempts - 1, tried_since=None, problem=outcome.code)
             _again(working, notice, terms.retry_first_seconds)
         case Result.LATER:
+            if outcome.code == CLOSING:
+                notice = replace(notice, attempts=notice.attempts - 1)
             tried_for = working.now - (notice.tried_since or working.now)
             if tried_for >= terms.give_up_after:
                 _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)

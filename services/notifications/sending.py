@@ -46,6 +46,8 @@ log = structlog.get_logger()
 
 _KINDS = tuple(Subject)
 """In the order in which their mails are sent, of one priority."""
+PATIENCE_SECONDS = 2.0
+"""So long a group waits for its last mails; what takes longer is settled by itself, and its connections are missing meanwhile."""
 FAIR = 8
 """One group in so many is of what has been due for longest, however much there is that goes first."""
 
@@ -80,7 +82,12 @@ class Sender:
         self._staging = Staging(settings)
         self._key: str | None = None
         self._return_path: ReturnPath | None = None
-        self._turns = Turns(settings.rates)
+        first_hold = dt.timedelta(seconds=settings.retry_first_seconds)
+        self._turns = Turns(settings.rates, first_hold, rehearse_to=settings.rehearse_to)
+        self._late: set[asyncio.Task[Outcome]] = set()
+        """Mails that take longer than the rest of their group."""
+        self._stragglers: set[asyncio.Task[None]] = set()
+        """What is left of those groups."""
         self._quiet_until = 0.0
         """By the loop's clock: until then no mail has a turn."""
         self._under_way: set[str] = set()
@@ -134,11 +141,15 @@ class Sender:
             while True:
                 await backoff.wait()
                 try:
+                    free = [line for line in lines if not line.is_taken]
+                    if not free:
+                        await asyncio.wait(self._late, return_when=asyncio.FIRST_COMPLETED)
+                        continue
                     found = await self._next()
                     if found is None:
                         continue
                     queue, rehearses = found
-                    ready = await self._open(lines) if self._is_sent(rehearses=rehearses) else lines
+                    ready = await self._open(free) if self._is_sent(rehearses=rehearses) else free
                     if ready and await self._finished(self._round(queue, ready, rehearses=rehearses)):
                         backoff.worked()
                     elif self.problem:
@@ -146,6 +157,8 @@ class Sender:
                 except Exception as error:
                     self._failed(error, "sending mail", backoff)
         finally:
+            if self._stragglers:
+                await asyncio.wait(self._stragglers, timeout=self._settings.smtp_seconds + 5)
             await asyncio.gather(*(line.close() for line in lines))
 
     async def _next(self) -> tuple[Queue, bool] | None:
@@ -200,12 +213,29 @@ class Sender:
         """Claims, sends and settles one group. False: the server would not hear of it."""
         begun = asyncio.get_running_loop().time()
         lease = self._service.new_id()
+        group = Group(queue, lease, *self._by_which(rehearses=rehearses))
+        straggling: dict[asyncio.Task[Outcome], Attempt] = {}
         self._under_way.add(lease)
         try:
-            group = Group(queue, lease, *self._by_which(rehearses=rehearses))
-            return await self._carried(group, lines, begun)
+            return await self._carried(group, lines, begun, straggling)
         finally:
-            self._under_way.remove(lease)
+            if straggling:
+                left = asyncio.create_task(self._left_behind(group, straggling))
+                self._stragglers.add(left)
+                left.add_done_callback(self._stragglers.discard)
+            else:
+                self._under_way.remove(lease)
+
+    async def _left_behind(self, group: Group, straggling: dict[asyncio.Task[Outcome], Attempt]) -> None:
+        """Settles what takes longer than the rest of its group, as each comes to its end: its deadline is theirs."""
+        try:
+            while straggling:
+                done, _ = await asyncio.wait(straggling, return_when=asyncio.FIRST_COMPLETED)
+                await self._ended(group, [(straggling.pop(task), task.result()) for task in done])
+        except Exception:
+            log.exception("outcomes of stragglers are lost")  # Their lease runs out: they are in doubt.
+        finally:
+            self._under_way.remove(group.lease)
 
     def _is_sent(self, *, rehearses: bool) -> bool:
         return not rehearses or self._settings.rehearse_to is not None
@@ -215,7 +245,9 @@ class Sender:
             return self._staging.of_rehearsal, self._settings.terms()
         return self._staging.rules, self._staging.terms
 
-    async def _carried(self, group: Group, lines: Sequence[Line], begun: float) -> bool:
+    async def _carried(
+        self, group: Group, lines: Sequence[Line], begun: float, straggling: dict[asyncio.Task[Outcome], Attempt]
+    ) -> bool:
         await self._writer.ready(group.queue[1])
         await self._digest_key()
         most = self._turns.most(len(lines)) if self._is_sent(rehearses=group.rules.rehearses) else len(lines)
@@ -223,13 +255,27 @@ class Sender:
         if taken == most:
             self.wake({group.queue: 1}, rehearses=group.rules.rehearses)  # There is probably more than this group.
         deadline = begun + self._settings.smtp_seconds
-        sends = (self._send(line, attempt, deadline) for line, attempt in zip(lines, attempts, strict=False))
-        outcomes = await asyncio.gather(*sends)
-        await self._settle(group, list(zip(attempts, outcomes, strict=True)))
-        for outcome in outcomes:
+        sends = {
+            asyncio.create_task(self._send(line, attempt, deadline)): attempt
+            for line, attempt in zip(lines, attempts, strict=False)
+        }
+        late: set[asyncio.Task[Outcome]] = set()
+        if sends:
+            _, late = await asyncio.wait(sends, timeout=PATIENCE_SECONDS)
+        for task in late:
+            straggling[task] = sends.pop(task)
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+        return await self._ended(group, [(attempt, task.result()) for task, attempt in sends.items()])
+
+    async def _ended(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> bool:
+        """Writes what came of attempts, and draws what follows for others. False: the server would not hear of it."""
+        await self._settle(group, outcomes)
+        for attempt, outcome in outcomes:
             is_rehearsed = group.rules.rehearses and outcome.result is Result.SENT
             telemetry.NOTICES.labels("rehearsed" if is_rehearsed else outcome.result.name.lower()).inc()
-        refused = [outcome.code for outcome in outcomes if outcome.result is Result.NOT_TRIED]
+            self._turns.ended(attempt, outcome, self._service.clock())
+        refused = [outcome.code for _, outcome in outcomes if outcome.result is Result.NOT_TRIED]
         if refused:
             self._is_unwell(f"the mail server takes no mail from us: {refused[0]}")
             return False

@@ -46,6 +46,8 @@ class Server:
     answers: list[str] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     """Answers to RCPT, used up in the same way."""
+    closed: set[str] = field(default_factory=set)
+    """Domains of which it says that it closes."""
     senders: list[str] = field(default_factory=list)
     """Of the envelopes of those mails."""
     contents: list[Message] = field(default_factory=list)
@@ -54,6 +56,8 @@ class Server:
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
         answer = self.recipients.pop(0) if self.recipients else "250 ok"
+        if address.rpartition("@")[2] in self.closed:
+            answer = "421 too many connections"
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return answer

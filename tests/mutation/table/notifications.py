@@ -4,6 +4,76 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a carrier waits for its first free connection",
+        "services/notifications/sending.py",
+        "                        await asyncio.wait(self._late, return_when=asyncio.FIRST_COMPLETED)\n",
+        "                        await asyncio.wait(self._stragglers, return_when=asyncio.FIRST_COMPLETED)\n",
+        ("tests/notifications/test_slow_domains.py::test_one_free_connection_is_enough_to_go_on",),
+    ),
+    Mutation(
+        "a server that closes costs no attempt",
+        "services/notifications/decisions.py",
+        "            if outcome.code == CLOSING:\n",
+        "            if False:\n",
+        (
+            "tests/notifications/test_slow_domains.py::test_a_closing_server_costs_no_attempt_but_is_not_waited_for_for_ever",
+            "tests/notifications/test_slow_domains.py::test_a_domain_that_closes_holds_back_no_other_and_loses_no_mail",
+        ),
+    ),
+    Mutation(
+        "a domain that closed is left alone",
+        "services/notifications/turns.py",
+        "            self._held.closed(self._domain_of(attempt), now)\n",
+        "            pass\n",
+        ("tests/notifications/test_slow_domains.py::test_a_domain_that_closes_holds_back_no_other_and_loses_no_mail",),
+    ),
+    Mutation(
+        "after a pause one mail is sent first",
+        "services/notifications/turns.py",
+        "        if held is None or (held[0] <= now and is_first):\n",
+        "        if held is None or held[0] <= now:\n",
+        (
+            "tests/notifications/test_slow_domains.py::test_after_the_pause_one_mail_is_sent_there_and_the_others_once_that_is_answered",
+        ),
+    ),
+    Mutation(
+        "mails that were refused together are one closing",
+        "services/notifications/turns.py",
+        "        if until <= now and (domain in self._until or len(self._until) < MOST_HELD):\n",
+        "        if domain in self._until or len(self._until) < MOST_HELD:\n",
+        ("tests/notifications/test_slow_domains.py::test_mails_that_were_on_their_way_together_leave_it_alone_once",),
+    ),
+    Mutation(
+        "as many closed domains are remembered as there may be",
+        "services/notifications/turns.py",
+        "        if until <= now and (domain in self._until or len(self._until) < MOST_HELD):\n",
+        "        if until <= now:\n",
+        (
+            "tests/notifications/test_slow_domains.py::test_another_domain_is_not_left_alone_and_not_all_the_world_is_remembered",
+        ),
+    ),
+    Mutation(
+        "a connection that is to be closed is closed",
+        "services/notifications/smtp.py",
+        "                self.close()  # It says that it closes; whoever waits for it to do so waits with a connection of ours.\n                raise\n",
+        "                raise\n",
+        ("tests/notifications/test_smtp_in_the_field.py::test_a_server_that_closes_in_the_middle_is_asked_again",),
+    ),
+    Mutation(
+        "a group does not wait for its last mail",
+        "services/notifications/sending.py",
+        "            _, late = await asyncio.wait(sends, timeout=PATIENCE_SECONDS)\n",
+        "            _, late = await asyncio.wait(sends)\n",
+        ("tests/notifications/test_slow_domains.py::test_one_mail_that_takes_for_ever_holds_back_no_other",),
+    ),
+    Mutation(
+        "stragglers are finished before we stop",
+        "services/notifications/sending.py",
+        "            if self._stragglers:\n                await asyncio.wait(self._stragglers, timeout=self._settings.smtp_seconds + 5)\n",
+        "",
+        ("tests/notifications/test_slow_domains.py::test_what_takes_longer_than_its_group_is_finished_before_we_stop",),
+    ),
+    Mutation(
         "a mail waits for the turn of its domain",
         "services/notifications/pacing.py",
         "            taken.append(replace(its, given_until=turn))\n",
@@ -15,7 +85,9 @@ MUTATIONS = (
         "services/notifications/pacing.py",
         "            taken.append(replace(overall, given_until=turn))\n",
         "",
-        ("tests/notifications/test_pacing.py::test_all_mails_leave_at_the_pace_of_all",),
+        (
+            "tests/notifications/test_pacing.py::test_without_a_turn_of_all_nobody_loses_one_of_their_domain_nor_their_place_in_line",
+        ),
     ),
     Mutation(
         "a newcomer takes nobody's turn",
