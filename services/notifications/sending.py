@@ -17,7 +17,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import store
-from services.notifications.decisions import Attempt, Outcome, Result, Terms, claim, postpone, settle
+from services.notifications.claiming import Claims, Group, pair_of
+from services.notifications.decisions import Attempt, Outcome, Result, Terms
 from services.notifications.differences import Queue
 from services.notifications.kinds import Subject
 from services.notifications.kinds.kind import Rules
@@ -27,9 +28,8 @@ from services.notifications.returning import ReturnPath
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
 from services.notifications.staging import Staging
-from services.notifications.tables import Pair, digest_key
+from services.notifications.tables import digest_key
 from services.notifications.turns import Claimed, Turns
-from services.notifications.untold import Truth
 from services.notifications.urgency import Priority
 from services.notifications.writing import Writer
 from shared import telemetry
@@ -37,10 +37,8 @@ from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome, NoticeSent
 from shared.deciding.news import News
 from shared.deciding.transaction import Decider
-from shared.events.envelope import Reason
-from shared.faults import Fault, classify, told
+from shared.faults import Fault, classify
 from shared.state.working import Said, Working
-from shared.values import immutable
 
 log = structlog.get_logger()
 
@@ -50,16 +48,6 @@ PATIENCE_SECONDS = 2.0
 """So long a group waits for its last mails; what takes longer is settled by itself, and its connections are missing meanwhile."""
 FAIR = 8
 """One group in so many is of what has been due for longest, however much there is that goes first."""
-
-
-@immutable
-class Group:
-    """Notices that are carried together: from where, under which lease, and by which rules."""
-
-    queue: Queue
-    lease: str
-    rules: Rules
-    terms: Terms
 
 
 class Sender:
@@ -90,9 +78,7 @@ class Sender:
         """What is left of those groups."""
         self._quiet_until = 0.0
         """By the loop's clock: until then no mail has a turn."""
-        self._under_way: set[str] = set()
-        """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
-        will be written, and until then there is no doubt about them."""
+        self._claims = Claims(decider, with_a_turn=self._with_a_turn, closed=self._look_again)
         self._work: asyncio.PriorityQueue[tuple[int, int, bool]] = asyncio.PriorityQueue(
             maxsize=settings.carriers * len(Subject) * len(Priority)
         )
@@ -181,7 +167,7 @@ class Sender:
             return None
 
     async def _look_for_work(self) -> None:
-        now, under_way = self._service.clock(), self._under_way
+        now, under_way = self._service.clock(), self._claims.under_way
         async with self._engine.connect() as connection:
             await self._staging.look(connection)
             rehearses = self._staging.rehearses
@@ -215,7 +201,7 @@ class Sender:
         lease = self._service.new_id()
         group = Group(queue, lease, *self._by_which(rehearses=rehearses))
         straggling: dict[asyncio.Task[Outcome], Attempt] = {}
-        self._under_way.add(lease)
+        self._claims.under_way.add(lease)
         try:
             return await self._carried(group, lines, begun, straggling)
         finally:
@@ -224,7 +210,7 @@ class Sender:
                 self._stragglers.add(left)
                 left.add_done_callback(self._stragglers.discard)
             else:
-                self._under_way.remove(lease)
+                self._claims.under_way.remove(lease)
 
     async def _left_behind(self, group: Group, straggling: dict[asyncio.Task[Outcome], Attempt]) -> None:
         """Settles what takes longer than the rest of its group, as each comes to its end: its deadline is theirs."""
@@ -235,7 +221,7 @@ class Sender:
         except Exception:
             log.exception("outcomes of stragglers are lost")  # Their lease runs out: they are in doubt.
         finally:
-            self._under_way.remove(group.lease)
+            self._claims.under_way.remove(group.lease)
 
     def _is_sent(self, *, rehearses: bool) -> bool:
         return not rehearses or self._settings.rehearse_to is not None
@@ -251,7 +237,7 @@ class Sender:
         await self._writer.ready(group.queue[1])
         await self._digest_key()
         most = self._turns.most(len(lines)) if self._is_sent(rehearses=group.rules.rehearses) else len(lines)
-        attempts, taken = await self._claim(group, most=most)
+        attempts, taken = await self._claims.claim(group, most=most)
         if taken == most:
             self.wake({group.queue: 1}, rehearses=group.rules.rehearses)  # There is probably more than this group.
         deadline = begun + self._settings.smtp_seconds
@@ -270,7 +256,7 @@ class Sender:
 
     async def _ended(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> bool:
         """Writes what came of attempts, and draws what follows for others. False: the server would not hear of it."""
-        await self._settle(group, outcomes)
+        await self._claims.settle(group, outcomes)
         for attempt, outcome in outcomes:
             is_rehearsed = group.rules.rehearses and outcome.result is Result.SENT
             telemetry.NOTICES.labels("rehearsed" if is_rehearsed else outcome.result.name.lower()).inc()
@@ -281,28 +267,6 @@ class Sender:
             return False
         self._is_well()
         return True
-
-    async def _claim(self, group: Group, *, most: int) -> tuple[list[Attempt], int]:
-        """Commits the attempts before they are made. Returns them, and how many notices were looked at."""
-        try:
-            return await self._claim_together(group, most=most)
-        except Exception as error:
-            if classify(error) is Fault.TRANSIENT:
-                raise
-            log.warning("claim refused, claiming one by one", error=told(error))
-            return await self._claim_one_by_one(group, most=most)
-
-    async def _claim_together(self, group: Group, *, most: int) -> tuple[list[Attempt], int]:
-        async with self._decider.unit_of_work() as (connection, thought):
-            working = self._service.working(self._service.clock())
-            taken = await self._take(connection, working, group, most)
-            found = [(notice, claim(working, notice, truth, group.lease, group.terms)) for notice, truth in taken]
-            claimed = [(notice, attempt) for notice, attempt in found if attempt is not None]
-            attempts = await self._with_a_turn(connection, working, group, claimed)
-            await self._decider.write(connection, working)
-            thought.add(working)
-        self._look_again(notice for notice, attempt in found if attempt is None)
-        return attempts, len(taken)
 
     async def _with_a_turn(
         self, connection: AsyncConnection, working: Working, group: Group, claimed: Sequence[Claimed]
@@ -315,57 +279,6 @@ class Sender:
             self._quiet_until = asyncio.get_running_loop().time() + seconds
             self.wake({group.queue: 1}, rehearses=group.rules.rehearses)
         return attempts
-
-    async def _claim_one_by_one(self, group: Group, *, most: int) -> tuple[list[Attempt], int]:
-        """Each notice in a transaction of its own, so that the one that is refused holds back no other mail."""
-        attempts: list[Attempt] = []
-        for number in range(most):
-            try:
-                found, attempt = await self._claim_one(group)
-            except Exception as error:
-                if not attempts:
-                    raise
-                log.warning("claiming ended early", error=told(error))  # What is claimed by now has to be sent.
-                return attempts, number
-            if not found:
-                return attempts, number
-            attempts += [attempt] if attempt else []
-        return attempts, most
-
-    async def _claim_one(self, group: Group) -> tuple[bool, Attempt | None]:
-        """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
-        async with self._decider.unit_of_work() as (connection, thought):
-            working = self._service.working(self._service.clock())
-            taken = await self._take(connection, working, group, 1)
-            if not taken:
-                return False, None
-            ((notice, truth),) = taken
-            try:
-                async with connection.begin_nested():
-                    attempt = claim(working, notice, truth, group.lease, group.terms)
-                    is_closed = attempt is None
-                    claimed = [(notice, attempt)] if attempt is not None else []
-                    attempt = next(iter(await self._with_a_turn(connection, working, group, claimed)), None)
-                    await self._decider.write(connection, working)
-            except Exception as error:
-                fault = classify(error)
-                if fault is Fault.TRANSIENT:
-                    raise
-                log.error("notice postponed: it cannot be claimed", notice_id=notice.notice_id, error=told(error),
-                          exc_info=fault is Fault.BUG)  # fmt: skip
-                attempt, is_closed, working = None, True, self._service.working(working.now)
-                problem = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE
-                postpone(working, notice, problem, group.terms)
-                await self._decider.write(connection, working)
-            thought.add(working)
-        self._look_again([notice] if is_closed else [])
-        return True, attempt
-
-    async def _take(
-        self, connection: AsyncConnection, working: Working, group: Group, most: int
-    ) -> list[tuple[OpenNotice, Truth]]:
-        under_way = self._under_way
-        return await store.take(connection, working, group.queue, most=most, under_way=under_way, rules=group.rules)
 
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
         try:
@@ -390,47 +303,11 @@ class Sender:
                 self._return_path = ReturnPath(self._settings.return_path, self._key)
         return self._key
 
-    async def _settle(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
-        """Writes outcomes, however long the database takes to come back: only it knows whether the lease still holds."""
-        backoff = Backoff(0.1, 10)
-        while outcomes:
-            try:
-                await self._settle_once(group, outcomes)
-                return
-            except Exception as error:
-                if classify(error) is not Fault.TRANSIENT and len(outcomes) > 1:
-                    log.exception("outcomes refused, writing them one by one")
-                    culprits = []
-                    for one in outcomes:
-                        try:
-                            await self._settle(group, [one])
-                        except Exception as culprit:  # The others' mails have left: unwritten, they would leave again.
-                            culprits.append(culprit)
-                    if culprits:
-                        raise culprits[0] from error
-                    return
-                if classify(error) is not Fault.TRANSIENT:
-                    raise
-                backoff.failed(error, where="writing outcomes")
-                await backoff.wait()
-
-    async def _settle_once(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
-        by_pair = {_pair(attempt.notice): outcome for attempt, outcome in outcomes}
-        async with self._decider.unit_of_work() as (connection, thought):
-            working = self._service.working(self._service.clock())
-            await store.load_leased(connection, working, list(by_pair), group.lease)
-            for notice in working[OpenNotice]:
-                settle(working, notice, by_pair[_pair(notice)], group.terms)
-            if len(working[OpenNotice]) < len(by_pair) and not working.said:
-                log.warning("a lease was lost", lease=group.lease)
-            await self._decider.write(connection, working)
-            thought.add(working)
-
     # --- afterwards ------------------------------------------------------------------------
 
     def _look_again(self, closed: Iterable[OpenNotice]) -> None:
         """What a closed notice waited for may have been heard before it was closed: no look could plan anything then."""
-        if pairs := [_pair(notice) for notice in closed]:
+        if pairs := [pair_of(notice) for notice in closed]:
             self._planner.look_again(pairs)
 
     def said(self, said: Sequence[Said]) -> None:
@@ -455,7 +332,3 @@ class Sender:
             log.exception("the sender failed", where=where)
         telemetry.FAULTS.labels(self._service.name, "sender").inc()
         backoff.failed(error, where=where)
-
-
-def _pair(notice: OpenNotice) -> Pair:
-    return notice.recipient, notice.about

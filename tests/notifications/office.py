@@ -46,6 +46,8 @@ class Server:
     answers: list[str] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     """Answers to RCPT, used up in the same way."""
+    asked: list[str] = field(default_factory=list)
+    """To whom it was to deliver, whatever it answered."""
     closed: set[str] = field(default_factory=set)
     """Domains of which it says that it closes."""
     senders: list[str] = field(default_factory=list)
@@ -56,6 +58,7 @@ class Server:
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
         answer = self.recipients.pop(0) if self.recipients else "250 ok"
+        self.asked.append(address)
         if address.rpartition("@")[2] in self.closed:
             answer = "421 too many connections"
         if answer.startswith("250"):

@@ -102,6 +102,17 @@ async def test_a_domain_that_closes_holds_back_no_other_and_loses_no_mail(office
         assert {tuple(row) for row in attempts} == {(1, 0)}
 
 
+async def test_whoever_writes_to_a_domain_that_closed_is_not_asked_for_one_by_one(office: Office) -> None:
+    office.server.closed = {"slow.example.org"}
+    office.settings.retry_first_seconds = 600.0
+    at_once = office.settings.carriers * office.settings.connections
+    await people(office, *(f"person-{number}@slow.example.org" for number in range(3 * at_once)))
+    await people(office, "g@quick.example.org")
+    async with office.server.listening(), office.sending():
+        await eventually(lambda: _are_closed(office, 3 * at_once - 1))
+    assert len(office.server.asked) <= at_once + 1
+
+
 async def _are_closed(office: Office, number: int) -> bool:
     async with office.engine.connect() as connection:
         found = list(rows_as(OpenNotice, await connection.execute(sa.select(OPEN))))
@@ -164,3 +175,4 @@ async def test_one_free_connection_is_enough_to_go_on(
         await eventually(lambda: _settled_but_one(office, 3))
         tarpit.let_go.set()
         assert await settled_notices(office, 4) == [("confirmation", "sent", None)] * 4
+    assert len(tarpit.mails) == 4  # Else it had waited for what was late until that was in doubt.

@@ -609,7 +609,7 @@ MUTATIONS = (
     ),
     Mutation(
         "claims, one by one",
-        "services/notifications/sending.py",
+        "services/notifications/claiming.py",
         "            return await self._claim_one_by_one(group, most=most)",
         "            raise",
         (
