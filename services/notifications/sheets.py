@@ -6,16 +6,18 @@ import datetime as dt
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
 from services.notifications.letters import Arrangement, BriefMail, PlaceMail, WrittenMail
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
+from services.notifications.programme import NOBODYS, Programme
+from services.notifications.templates.shown import NoticeShown, Shown, WrittenShown
 from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
-from services.notifications.templates.words import Notice, Words, common_words
+from services.notifications.templates.wording import OURS, Wording
+from services.notifications.templates.words import Notice, Words
 from shared.contracts.model import Language
-from shared.contracts.notifications import Mutable
+from shared.contracts.notifications import Audience, Mutable
 from shared.values import immutable
 
 SUBJECT_TOPIC_CHARACTERS = 90
@@ -25,11 +27,13 @@ GOOD, CALM, CHANGED, OFF = "good", "calm", "changed", "off"
 
 @immutable
 class Office:
-    """Who answers questions and replies."""
+    """Who answers questions and replies, and with what words it writes."""
 
     organiser: str
     organiser_name: str
     base_url: str | None = None
+    wording: Wording = OURS
+    programme: Programme = NOBODYS
 
 
 @immutable
@@ -39,7 +43,7 @@ class Sheet:
     letter: str
     language: Language
     subject: str
-    shown: dict[str, Any]
+    shown: Shown
     template: str = "notice"
     session_id: str | None = None
     """Whose calendar entry the mail carries."""
@@ -56,7 +60,7 @@ class Sheet:
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
     """A mail that carries nothing for a calendar."""
-    words = common_words(mail.language)
+    words = office.wording.common[mail.language]
     told = (mail.before,) if mail.before is not None else ()
     named = {name: one_line(text) for name, text in (("town", mail.town or ""), *mail.named)}
     lead = notice.lead.format(**named)
@@ -69,26 +73,29 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 PREVIEW_CHARACTERS = 120
 
 
-def written_sheet(mail: WrittenMail, office: Office, notice: Notice) -> Sheet:
+def written_sheet(mail: WrittenMail, office: Office) -> Sheet:
     """A mail of the office's own words. They are data: nothing in them is read as code, and what looks like an address leads there."""
-    words, subject = common_words(mail.language), one_line(mail.subject)
+    words, subject = office.wording.common[mail.language], one_line(mail.subject)
     paragraphs = [[_linked(one_line(line)) for line in one.splitlines()] for one in _paragraphs(mail.text)]
     if not paragraphs or not subject:
         raise ValueError("a message needs a subject and a text")
-    shown = {
-        "language": mail.language.value,
-        "tone": CALM,
-        "subject": subject,
-        "preview": textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …"),
-        "notice": notice,
-        "greeting": words.greeting.format(given_name=GIVEN_NAME),
-        "paragraphs": paragraphs,
-        "reason": notice.reason or words.reason,
-        "questions": words.questions,
-        "organiser": office.organiser,
-        "organiser_name": office.organiser_name,
-        "base_url": office.base_url,
-    }
+    around = words.written[Audience(mail.audience)]
+    shown = WrittenShown(
+        language=mail.language.value,
+        tone=CALM,
+        subject=subject,
+        preview=textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …"),
+        greeting=words.greeting.format(given_name=GIVEN_NAME),
+        reason=around.reason,
+        questions=words.questions,
+        organiser=office.organiser,
+        organiser_name=office.organiser_name,
+        base_url=office.base_url,
+        programme=office.programme,
+        programme_words=words.programme,
+        notice=around,
+        paragraphs=paragraphs,
+    )
     return Sheet(mail.letter, mail.language, subject, shown, template="written")
 
 
@@ -126,41 +133,43 @@ def session_sheet(
         dates=dates_told(mail.meetings, words.locale),
     )
     topics_before = dict.fromkeys(one_line(one.topic_name) for one in told if one.topic_name)
-    shown = {
-        "language": mail.language.value,
-        "tone": tone,
-        "subject": subject,
-        "preview": f"{next(day.when.text for day in days if not day.dropped)} · {place[0]}",
-        "notice": notice,
-        "lead": lead,
-        "steps": list(steps),
-        "greeting": words.greeting.format(given_name=GIVEN_NAME),
-        "full_name": FULL_NAME,
-        "town": one_line(mail.town) if isinstance(mail, BriefMail) and mail.town else None,
-        "topic": topic,
-        "topic_before": "; ".join(topics_before),
-        "session_kind": words.session_kinds[mail.session_kind],
-        "labels": words.labels,
-        "when_label": notice.when or words.labels.when,
-        "where_label": notice.where or words.labels.where,
-        "days": days,
-        "place": place,
-        "place_before": place_before(mail, told),
-        "figures": _figures_of(mail, notice),
-        "moment": _moment_of(mail, words, "moment"),
-        "moment_before": _moment_of(mail, words, "moment_before"),
-        "people": _people_of(mail, notice),
-        "people_label": notice.people,
-        "moment_label": notice.moment,
-        "page_label": notice.page or words.labels.your_place,
-        "next_steps": words.next_steps,
-        "ticket_words": words.ticket,
-        "reason": notice.reason or words.reason,
-        "questions": words.questions,
-        "organiser": office.organiser,
-        "organiser_name": office.organiser_name,
-        "base_url": office.base_url,
-    }
+    shown = NoticeShown(
+        language=mail.language.value,
+        tone=tone,
+        subject=subject,
+        preview=f"{next(day.when.text for day in days if not day.dropped)} · {place[0]}",
+        notice=notice,
+        lead=lead,
+        steps=list(steps),
+        greeting=words.greeting.format(given_name=GIVEN_NAME),
+        full_name=FULL_NAME,
+        town=one_line(mail.town) if isinstance(mail, BriefMail) and mail.town else None,
+        topic=topic,
+        topic_before="; ".join(topics_before),
+        session_kind=words.session_kinds[mail.session_kind],
+        labels=words.labels,
+        when_label=notice.when or words.labels.when,
+        where_label=notice.where or words.labels.where,
+        days=days,
+        place=place,
+        place_before=place_before(mail, told),
+        figures=_figures_of(mail, notice),
+        moment=_moment_of(mail, words, "moment"),
+        moment_before=_moment_of(mail, words, "moment_before"),
+        people=_people_of(mail, notice),
+        people_label=notice.people,
+        moment_label=notice.moment,
+        page_label=notice.page or words.labels.your_place,
+        next_steps=words.next_steps,
+        ticket_words=words.ticket,
+        reason=notice.reason or words.reason,
+        questions=words.questions,
+        organiser=office.organiser,
+        organiser_name=office.organiser_name,
+        base_url=office.base_url,
+        programme=office.programme,
+        programme_words=words.programme,
+    )
     return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
 
 

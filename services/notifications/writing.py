@@ -15,7 +15,6 @@ from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
 from services.notifications.returning import thread_of
 from services.notifications.settings import NotificationsSettings
-from services.notifications.templates.words import common_words
 from services.notifications.untold import Mail
 from shared.deciding.transaction import Decider
 
@@ -38,6 +37,8 @@ class Writer:
             page_of=self.links.of if leads else None,
             ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
+            wording=settings.wording,
+            programme=settings.programme,
         )
         self._domain = settings.domain
         self._rehearse_to = settings.rehearse_to
@@ -72,7 +73,8 @@ class Writer:
     def _rendered(self, subject: Subject, mail: Mail, is_shown: bool) -> Prepared:  # The cache's key.
         sheet = KINDS[subject].sheet(mail, self._renderer.office)
         if is_shown:
-            sheet = replace(sheet, subject=f"[{common_words(sheet.language).rehearsal}] {sheet.subject}")
+            words = self._renderer.office.wording.common[sheet.language]
+            sheet = replace(sheet, subject=f"[{words.rehearsal}] {sheet.subject}")
         return self._renderer.shared(replace(sheet, mutes=KINDS[subject].mutes))
 
 

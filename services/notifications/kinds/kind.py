@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ R = TypeVar("R", bound=Row)
 
 
 _WIDTHS: dict[Any, int] = {}
+RELEASE = version("rollcall")
 
 
 @immutable
@@ -33,6 +35,8 @@ class Rules:
     settling: dt.timedelta = dt.timedelta()
     office: Addressee | None = None
     """To whom goes what the office is told; None: to nobody."""
+    release: str = RELEASE
+    """With what mails are written: the release, and what the installation says otherwise."""
     rehearses: bool = False
     """Whether mail is rehearsed: what would have been told counts as told."""
 
@@ -46,6 +50,7 @@ class Rules:
             "reminder_quiet": self.reminder_quiet,
             "reply_before": self.reply_before,
             "settling": self.settling,
+            "release": self.release,
             "office_email": self.office.contact.email if self.office and self.office.contact else "",
         }
 
