@@ -15,10 +15,10 @@ from email.utils import formataddr, quote
 from unicodedata import normalize
 
 GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
-THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN = "\ufdd4", "\ufdd5", "\ufdd6"
+THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN, THEIR_CALENDAR = "\ufdd4", "\ufdd5", "\ufdd6", "\ufdd7"
 """Where a person goes in the shared texts, the address of their page, of the one where they do without such mails, their ticket, the name
-of its picture and the page where they check in with it. Unicode noncharacters, which `one_line` lets nobody else write."""
-PERSONAL = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE, THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN)
+of its picture, the page where they check in with it and the one of their calendar. Unicode noncharacters, which `one_line` lets nobody else write."""
+PERSONAL = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE, THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN, THEIR_CALENDAR)
 _MARKS = re.compile(f"([{''.join(PERSONAL)}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")

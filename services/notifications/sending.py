@@ -234,7 +234,7 @@ class Sender:
     async def _carried(
         self, group: Group, lines: Sequence[Line], begun: float, straggling: dict[asyncio.Task[Outcome], Attempt]
     ) -> bool:
-        await self._writer.ready(group.queue[1])
+        await self._writer.ready()
         await self._digest_key()
         most = self._turns.most(len(lines)) if self._is_sent(rehearses=group.rules.rehearses) else len(lines)
         attempts, taken = await self._claims.claim(group, most=most)

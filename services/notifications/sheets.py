@@ -9,13 +9,20 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
-from services.notifications.letters import Arrangement, BriefMail, PlaceMail, WrittenMail
+from services.notifications.letters import Arrangement, AskedMail, BriefMail, PlaceMail, WrittenMail
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
 from services.notifications.programme import NOBODYS, Programme
 from services.notifications.templates.shown import NoticeShown, Shown, WrittenShown
-from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
+from services.notifications.templates.timetable import (
+    HOME_ZONE,
+    Day,
+    dates_told,
+    days_told,
+    in_order,
+    moment_told,
+)
 from services.notifications.templates.wording import OURS, Wording
-from services.notifications.templates.words import Notice, Words
+from services.notifications.templates.words import Around, Notice, Words
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, Mutable
 from shared.values import immutable
@@ -34,6 +41,15 @@ class Office:
     base_url: str | None = None
     wording: Wording = OURS
     programme: Programme = NOBODYS
+    hears_calendars: bool = False
+    """What calendars answer to invitations is read."""
+
+
+@immutable
+class Feed:
+    """What a calendar that the mail leads to shows: its reader's own trainings, or those of a town that they coordinate."""
+
+    city_id: str | None = None
 
 
 @immutable
@@ -56,6 +72,8 @@ class Sheet:
     """What to do where mails lead to no page, if it is something else."""
     ticket: PlaceMail | BriefMail | None = None
     """The place for whose session the mail carries a ticket."""
+    feed: Feed | None = None
+    """The calendar that the mail leads to, if to one."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
@@ -73,18 +91,56 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 PREVIEW_CHARACTERS = 120
 
 
+Pieces = list[tuple[str, bool]]
+"""A line in pieces, and whether each is an address."""
+
+
 def written_sheet(mail: WrittenMail, office: Office) -> Sheet:
     """A mail of the office's own words. They are data: nothing in them is read as code, and what looks like an address leads there."""
-    words, subject = office.wording.common[mail.language], one_line(mail.subject)
+    subject = one_line(mail.subject)
     paragraphs = [[_linked(one_line(line)) for line in one.splitlines()] for one in _paragraphs(mail.text)]
     if not paragraphs or not subject:
         raise ValueError("a message needs a subject and a text")
-    around = words.written[Audience(mail.audience)]
+    around = office.wording.common[mail.language].written[Audience(mail.audience)]
+    preview = textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …")
+    return _in_paragraphs(mail, office, around, subject, preview, paragraphs)
+
+
+def asked_sheet(mail: AskedMail, office: Office, notice: Notice) -> Sheet:
+    """A mail for which another system asked: our words around its own, which are data. Only what it gave as a link leads anywhere."""
+    words, title = office.wording.common[mail.language], one_line(mail.title)
+    if not title:
+        raise ValueError("what it is about has no title")
+    lines: list[list[Pieces]] = [[[(notice.lead, False)]], [[(title, False)]]]
+    if mail.topic_name is not None:
+        topic = one_line(mail.topic_name)
+        training = f"„{topic}”" if mail.language == Language.PL else f"“{topic}”"
+        lines[1].append([(f"{notice.when}: {training}, {dates_told(mail.meetings, words.locale)}", False)])
+    if mail.until is not None:
+        zone = in_order(mail.meetings)[0].zone if mail.meetings else HOME_ZONE
+        lines.append([[(f"{notice.moment}: {_moment_told(mail.until, zone, words)}", False)]])
+    if mail.link is not None:
+        lines.append([[(mail.link, True)]])
+    lines.append([[(step, False)] for step in notice.steps])
+    around = Around(badge=notice.badge, reason=notice.reason or words.reason)
+    shortened = textwrap.shorten(title, SUBJECT_TOPIC_CHARACTERS, placeholder=" …")
+    return _in_paragraphs(mail, office, around, notice.subject.format(title=shortened), notice.lead, lines)
+
+
+def _in_paragraphs(
+    mail: WrittenMail | AskedMail,
+    office: Office,
+    around: Around,
+    subject: str,
+    preview: str,
+    paragraphs: list[list[Pieces]],
+) -> Sheet:
+    words = office.wording.common[mail.language]
     shown = WrittenShown(
         language=mail.language.value,
         tone=CALM,
         subject=subject,
-        preview=textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …"),
+        preview=preview,
         greeting=words.greeting.format(given_name=GIVEN_NAME),
         reason=around.reason,
         questions=words.questions,
@@ -103,7 +159,7 @@ def _paragraphs(text: str) -> list[str]:
     return [one for one in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n").strip()) if one.strip()]
 
 
-def _linked(line: str) -> list[tuple[str, bool]]:
+def _linked(line: str) -> Pieces:
     """The line in pieces, and whether each is an address."""
     pieces, at = [], 0
     for found in _ADDRESS.finditer(line):
@@ -197,9 +253,10 @@ def _people_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, s
 def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | None:
     """By the clocks of where the session begins. Whoever reads "until midnight" takes it for the wrong one: then the minute before is named."""
     moment = getattr(mail, name, None)
-    if moment is None:
-        return None
-    zone = in_order(mail.meetings)[0].zone
+    return None if moment is None else _moment_told(moment, in_order(mail.meetings)[0].zone, words)
+
+
+def _moment_told(moment: dt.datetime, zone: str, words: Words) -> str:
     local = moment.astimezone(ZoneInfo(zone))
     is_midnight = (local.hour, local.minute) == (0, 0)
     return moment_told(moment - dt.timedelta(minutes=is_midnight), zone, words.locale).text
@@ -207,10 +264,15 @@ def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | No
 
 def place_of(mail: BriefMail | PlaceMail) -> tuple[str, ...]:
     """Venue, address and town, one a line; the town is left out where the address says it."""
-    lines = [one_line(mail.venue)]
-    if mail.address:
-        lines.append(one_line(mail.address))
-    city = one_line(mail.city_name)
+    return place_at(mail.venue, mail.address, mail.city_name)
+
+
+def place_at(venue: str, address: str | None, city_name: str) -> tuple[str, ...]:
+    """The same of a session that no mail is about."""
+    lines = [one_line(venue)]
+    if address:
+        lines.append(one_line(address))
+    city = one_line(city_name)
     if not re.search(rf"\b{re.escape(city)}\b", " ".join(lines), re.IGNORECASE):
         lines.append(city)
     return tuple(lines)

@@ -16,8 +16,10 @@ from services.notifications.going_live import go_live_of
 from services.notifications.ledger import notice_of
 from services.notifications.messages import message_of
 from services.notifications.muting import mute_of
+from services.notifications.replying import calendar_answer_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.towns import answered_of, call_of, member_of
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.attendance import ListFact, PresenceFact
 from shared.contracts.certificates import CertificateFact
 from shared.contracts.directory import (
@@ -398,6 +400,7 @@ MAKE: dict[Any, Any] = {
     GoLiveStated: go_live_of,
     **dict.fromkeys(members(AddressFact), suppression_of),
     NoticesMuted: mute_of,
+    CalendarAnswered: calendar_answer_of,
     MessageAddressed: message_of,
     LinkKeyStated: link_key_of,
 }

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.asked import Asked
 from services.notifications.attended import Certificate, Certified, MeetingList, Record
 from services.notifications.going_live import GoLive
 from services.notifications.keys import SigningKey
@@ -17,6 +18,7 @@ from services.notifications.ledger import Belief, Notice, OpenNotice, Told
 from services.notifications.messages import Message, MessageText
 from services.notifications.muting import Mute
 from services.notifications.pacing import Pace
+from services.notifications.replying import CalendarAnswer
 from services.notifications.state import (
     Contact,
     Person,
@@ -44,6 +46,7 @@ from shared.contracts.enrolment import (
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
+from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import Mutable
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
@@ -75,9 +78,21 @@ SESSION = table_of(
         sa.Index("session_decides", "decides_at"),
     ],
 )
+_ENTRY = "left(encode(sha256(decode((session_id || '/') || person_id, 'escape')), 'hex'), 32)"
 PLACE = table_of(
-    Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
+    Place,
+    "place",
+    METADATA,
+    extra=[
+        sa.Index("place_person", "person_id"),
+        sa.Index("place_heard", "heard_at"),
+        sa.Index("place_entry", sa.text(_ENTRY)),
+    ],
 )
+ENTRY_NAME: sa.ColumnElement[str] = sa.literal_column(
+    _ENTRY.replace("session_id", "place.session_id").replace("person_id", "place.person_id")
+)
+"""`returning.entry_name`, in the words of its index."""
 SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
 REFUSAL = table_of(
     Refusal,
@@ -154,11 +169,38 @@ SUPPRESSION = table_of(
     extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
 )
 MESSAGE = table_of(Message, "message", METADATA, extra=[sa.Index("message_until", "until")])
-MESSAGE_TEXT = table_of(MessageText, "message_text", METADATA, schema=KEPT)
-"""What messages say; backed up, and in no event."""
+MESSAGE_TEXT = table_of(
+    MessageText,
+    "message_text",
+    METADATA,
+    schema=KEPT,
+    extra=[
+        sa.Index("message_text_said", "message_id", postgresql_where=sa.text("forgotten_at is null")),
+        sa.CheckConstraint(
+            "(forgotten_at is null) = (subject is not null) and (subject is null) = (text is null)",
+            name="message_text_forgotten_says_nothing",
+        ),
+    ],
+)
+"""What messages say, until it is forgotten; backed up, and in no event."""
+ASKED = table_of(
+    Asked,
+    "asked",
+    METADATA,
+    extra=[
+        sa.Index("asked_recipient", "recipient", "decided_at"),
+        sa.Index("asked_until", "until", postgresql_where=sa.text("declined is null")),
+        sa.Index("asked_session", "session_id"),
+        sa.Index("asked_declined", "decided_at", postgresql_where=sa.text("declined is not null")),
+        sa.CheckConstraint(
+            "(declined is null) = (about is not null and until is not null)", name="asked_is_accepted_or_declined"
+        ),
+    ],
+)
+MUTE = table_of(Mute, "mute", METADATA)
+CALENDAR_ANSWER = table_of(CalendarAnswer, "calendar_answer", METADATA)
 PACE = table_of(Pace, "pace", METADATA, schema=KEPT)
 """How far the turns of each domain are given away; backed up, and of no use when it is old."""
-MUTE = table_of(Mute, "mute", METADATA)
 GO_LIVE = table_of(GoLive, "go_live", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
@@ -191,7 +233,9 @@ TABLES: dict[type[Row], sa.Table] = {
     Mute: MUTE,
     GoLive: GO_LIVE,
     Pace: PACE,
+    CalendarAnswer: CALENDAR_ANSWER,
     Message: MESSAGE,
+    Asked: ASKED,
     MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,
 }
@@ -215,6 +259,7 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         (members(PresenceFact), RECORD),
         (members(ListFact), MEETING_LIST),
         (members(CertificateFact), CERTIFICATE),
+        ((NoticeRequested,), ASKED),
     )
     for kind in kinds
 }

@@ -36,7 +36,7 @@ from shared.contracts.attendance import Because, ParticipantAbsent, ParticipantA
 from shared.contracts.certificates import CertificateIssued
 from shared.contracts.enrolment import ParticipantWaitlisted, Standing
 from shared.contracts.files import FileKind
-from shared.contracts.notifications import Audience, Mutable
+from shared.contracts.notifications import Audience, DeclineReason, Mutable
 from shared.contracts.planner import SessionScheduled, SessionStanding
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import Poison, Reason
@@ -54,6 +54,7 @@ from tests.faults.trained import ATTENDANCE
 from tests.notifications.building import (
     BEFORE,
     NOW,
+    asked,
     call,
     contact,
     content,
@@ -297,6 +298,7 @@ REHEARSED = notice(state=NoticeState.REHEARSED)
 GOES_LIVE = GoLive("rollcall/notifications", 1, True, "event-1", BEFORE, "all", "anna", "why", BEFORE)
 KNOWN = [said_then(row, heard_at=BEFORE - dt.timedelta(days=9)) for row in (place(), session())]
 TOLD_OF_IT = dataclasses.replace(IN_DOUBT, state=Belief.YES, until=session().ends_at)
+IN_VAIN = asked(about=None, until=None, declined=DeclineReason.PERSON_ERASED)
 ON_ITS_WAY = ("mails on their way",)
 
 
@@ -326,6 +328,8 @@ ON_ITS_WAY = ("mails on their way",)
         ("told by others", [place(), *KNOWN], None, ()),
         ("mail is rehearsed", [], None, ()),
         ("mails rehearsed, not sent", [REHEARSED, GOES_LIVE], None, ()),
+        ("waiting for a session", [asked(session_id="session-9")], None, ()),
+        ("mails asked for in vain", [IN_VAIN], None, ()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

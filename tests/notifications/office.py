@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
-from email.message import Message
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,7 +51,8 @@ class Server:
     """Domains of which it says that it closes."""
     senders: list[str] = field(default_factory=list)
     """Of the envelopes of those mails."""
-    contents: list[Message] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+    """Of those mails."""
     mails: list[tuple[str, str, str]] = field(default_factory=list)
     """(recipient, kind, Message-ID) of what reached it, whatever it answered."""
 
@@ -67,9 +67,10 @@ class Server:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.answers.pop(0) if self.answers else "250 ok"
-        message = message_from_bytes(envelope.content if isinstance(envelope.content, bytes) else b"")
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        self.contents.append(content)
+        message = message_from_bytes(content)
         self.senders.append(envelope.mail_from or "")
-        self.contents.append(message)
         self.mails.append((envelope.rcpt_tos[0], message["X-Rollcall-Notice-Kind"], message["Message-ID"]))
         if answer == "disconnect":
             cut(server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from email import message_from_bytes
 from email.header import decode_header, make_header
 from typing import Any
 
@@ -233,7 +234,7 @@ async def test_a_change_after_go_live_says_that_nobody_knows_what_was_told_befor
         await new.has_looked()
         await new.hears(MOVED, settled(MOVED))
         await settled_notices(new, 2)
-    (mail,) = new.server.contents
+    (mail,) = map(message_from_bytes, new.server.contents)
     assert mail["X-Rollcall-Notice-Kind"] == "change"
     assert "Nie wiemy, czy" in _text(mail)
 
@@ -245,7 +246,7 @@ async def test_an_end_after_go_live_is_told_to_whoever_may_know_of_it_from_other
         await new.has_looked()
         await new.hears(place(Standing.WITHDRAWN, version=2))
         await settled_notices(new, 2)
-    (mail,) = new.server.contents
+    (mail,) = map(message_from_bytes, new.server.contents)
     assert mail["X-Rollcall-Notice-Kind"] == "cancellation"
     assert "nie musisz nic robić" in _text(mail)
 
@@ -277,7 +278,7 @@ async def test_a_rehearsal_to_one_address_says_for_whom_each_mail_is(new: Office
     new.settings.rehearse_to = "proba@example.org"
     async with new.server.listening(), new.sending():
         assert await settled_notices(new, 1) == [("confirmation", "rehearsed", "shown")]
-    (mail,), ((to, _, _),) = new.server.contents, new.server.mails
+    (mail,), ((to, _, _),) = map(message_from_bytes, new.server.contents), new.server.mails
     assert to == "proba@example.org" and "person-1@example.org" not in str(mail["To"])
     assert mail["X-Rollcall-Rehearsed-For"] == "person-1 <person-1@example.org>"
     assert _subject(mail).startswith("[Próba] ") and mail["List-Unsubscribe"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from services.notifications.kinds.asked import MATERIALS_KIND, TASK_KIND
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
 from services.notifications.kinds.kind import Kind
@@ -36,6 +37,7 @@ class Subject(StrEnum):
     NOMINATION = "nomination"
     NOMINATED = "nominated"
     RISK = "risk"
+    TASK = "task"
     MESSAGE = "message"
     UNANSWERED = "unanswered"
     REPLY = "reply"
@@ -43,6 +45,7 @@ class Subject(StrEnum):
     MISSED = "missed"
     ROSTER = "roster"
     REMINDER = "reminder"
+    MATERIALS = "materials"
     CIRCULAR = "circular"
 
 
@@ -80,6 +83,10 @@ def kind_of(subject: Subject) -> Kind:
             return REMINDER_KIND
         case Subject.MESSAGE:
             return MESSAGE_KIND
+        case Subject.TASK:
+            return TASK_KIND
+        case Subject.MATERIALS:
+            return MATERIALS_KIND
         case Subject.CIRCULAR:
             return CIRCULAR_KIND
     assert_never(subject)

@@ -36,7 +36,8 @@ class Place(InCalendar):
 
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:
         asks_for_reply = found.is_ahead and self.facts.asks_for_reply
-        return replace(InCalendar.mail(self, notice, found), asks_for_reply=asks_for_reply)
+        mail = InCalendar.mail(self, notice, found)
+        return replace(mail, asks_for_reply=asks_for_reply, takes_answers=True)
 
     @property
     def begins_because(self) -> str | None:
