@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 from services.enrolment.decisions import was_taken_by_rule
 from services.enrolment.eligibility import is_ahead, is_out
-from services.enrolment.people import one_since
 from services.enrolment.settling import Leave, left
 from services.enrolment.state import Place, Session
 from services.enrolment.stating import carried, placed
@@ -20,6 +18,7 @@ from shared.state.working import Working
 
 _RANK = (Standing.ENROLLED, Standing.OFFERED, Standing.WAITLISTED, Standing.WITHDRAWN, Standing.NONE)
 WORDS = ("place_asked_at", "withdrawal_asked_at")
+_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def decide_merged(working: Working, session: Session, *, now: dt.datetime) -> list[PlaceState]:
@@ -27,8 +26,9 @@ def decide_merged(working: Working, session: Session, *, now: dt.datetime) -> li
     nothing is left.
 
     Of two places they keep one: a seat before an offer, that before waiting, and of equal ones the older; in the earlier place in line.
-    Whoever was removed by the office under either id is so. Nobody else is looked at: a seat that becomes free is given by what
-    follows. What has begun stays as it was said.
+    What they said under either id, before or since, is said of that one, and the newest word counts: so it is the same place whether the
+    merge or the word is heard first. Whoever was removed by the office under either id is so. Nobody else is looked at: a seat that
+    becomes free is given by what follows. What has begun stays as it was said.
     """
     if session.state == SessionStanding.COMPLETED or not is_ahead(session, now):
         return []
@@ -46,19 +46,28 @@ def _one_place(working: Working, session: Session, goes: Place, stays: Place | N
     """What is said of the two."""
     decided_at = working.now
     has_to_go = goes.is_active or was_taken_by_rule(goes) or goes.is_removed
-    is_remembered = stays is None and is_out(goes, session) and goes.reason != WithdrawalReason.MERGED
-    if not has_to_go and not is_remembered:
+    if not has_to_go and stays is not None:
+        return _remembered(goes, stays, decided_at)
+    if not has_to_go and (not is_out(goes, session) or goes.reason == WithdrawalReason.MERGED):
         return []
     facts: list[PlaceState] = []
     both = [goes] if stays is None else [goes, stays]
     kept = min(both, key=_before)
-    fields = _together(kept, both, one_since(working, goes.person_id)) | {"person_id": into}
+    fields = _together(kept, both) | {"person_id": into}
     if stays is None or kept is goes or any(getattr(stays, name) != fields[name] for name in carried(stays)):
         facts.append(_stated(kept, fields | {"decided_at": decided_at}))
     if has_to_go:
         gone = left(goes, Leave(WithdrawalReason.MERGED), decided_at)
         facts.append(gone.model_copy(update={"merged_into": into}))
     return facts
+
+
+def _remembered(goes: Place, stays: Place, decided_at: dt.datetime) -> list[PlaceState]:
+    """What they said under an id that has no place: it is said of the place that they have."""
+    said = _said(stays, [goes, stays])
+    if stays.state is Standing.NONE or all(getattr(stays, name) == said[name] for name in said):
+        return []
+    return [_stated(stays, carried(stays) | said | {"decided_at": decided_at})]
 
 
 def _before(place: Place) -> tuple[Any, ...]:
@@ -70,30 +79,36 @@ def _before(place: Place) -> tuple[Any, ...]:
     )
 
 
-def _together(kept: Place, both: list[Place], since: dt.datetime) -> dict[str, Any]:
-    """What is said of the place that is kept, with what the person has said under either id: but who gave one of their two places back
-    keeps the other. What they said once they were known to be one is of both."""
-    fields = carried(kept)
-    alike = [one for one in both if one.is_active == kept.is_active]
-
-    def words(name: str) -> Iterator[tuple[dt.datetime, Place]]:
-        for one in both:
-            moment = getattr(one, name)
-            if moment is not None and (one in alike or moment > since):
-                yield moment, one
-
-    for name in WORDS:
-        fields[name] = max((moment for moment, _ in words(name)), default=None)
-    _, said = max(words("last_asked_at"), key=lambda word: word[0], default=(None, kept))
-    fields |= {"last_asked_for": said.last_asked_for, "last_asked_at": said.last_asked_at}
+def _together(kept: Place, both: list[Place]) -> dict[str, Any]:
+    """What is said of the place that is kept, with what the person has said under either id."""
+    fields = carried(kept) | _said(kept, both)
     fields["episode"] = max(one.episode for one in both)
     if kept.is_active:
+        alike = [one for one in both if one.is_active]
         first = min(alike, key=lambda one: one.in_line)
         fields |= {name: getattr(first, name) for name in ("priority", "queued_at", "queue")}
-    if kept.reply is Reply.NONE:
-        replied = next((one for one in both if one.reply is not Reply.NONE and one.state is kept.state), kept)
-        fields |= {name: getattr(replied, name) for name in ("reply", "replied_at", "replied_for")}
-    return fields
+    replied = max((one for one in both if one.state is kept.state), key=_replied_at)
+    return fields | {name: getattr(replied, name) for name in ("reply", "replied_at", "replied_for")}
+
+
+def _said(kept: Place, both: list[Place]) -> dict[str, Any]:
+    """The newest words of each sort, and the last of all. Who lets an offer go, and has a seat under the other id, says nothing of that."""
+    counts = [one for one in both if one is kept or not (kept.state.has_seat and _let_an_offer_go(one))]
+    said: dict[str, Any] = {
+        name: max((moment for one in counts if (moment := getattr(one, name)) is not None), default=None)
+        for name in WORDS
+    }
+    last = max(counts, key=lambda one: (one.last_asked_at or _BEFORE_ALL, one is kept))
+    return said | {"last_asked_for": last.last_asked_for, "last_asked_at": last.last_asked_at}
+
+
+def _let_an_offer_go(place: Place) -> bool:
+    """And did not say by it that they will not come."""
+    return place.reason == WithdrawalReason.OFFER_DECLINED and place.reply is not Reply.DECLINED
+
+
+def _replied_at(place: Place) -> tuple[dt.datetime, bool]:
+    return place.replied_at or _BEFORE_ALL, place.reply is not Reply.NONE
 
 
 def _stated(kept: Place, fields: dict[str, Any]) -> PlaceState:

@@ -14,19 +14,13 @@ from shared.contracts.portal import AboutOnePlace, EnrolmentRequest, PeopleNomin
 from shared.state.merged import Merged, ids_of, survivor
 from shared.state.working import Working
 
-_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
-
 R = TypeVar("R", bound=EnrolmentRequest | CalendarAnswered | OfficeDecision)
 
 
-def one_since(working: Working, person_id: str) -> dt.datetime:
-    """Since when it is known who somebody turned out to be: by the last word that leads there."""
-    last, stays = _BEFORE_ALL, survivor(working, person_id)
-    while person_id != stays:
-        row = working[Merged].get(person_id)
-        assert row is not None
-        last, person_id = max(last, row.heard_at), row.into_id
-    return last
+def was_known_apart(working: Working, person_id: str, at: dt.datetime) -> bool:
+    """Whether somebody spoke at that moment under one of several ids that were known for one human only later."""
+    ids = ids_of(working, person_id)
+    return any(row is not None and at < row.heard_at for row in map(working[Merged].get, ids))
 
 
 def closes_a_circle(working: Working, person_id: str) -> bool:

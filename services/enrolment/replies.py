@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from services.enrolment.decisions import decide_withdrawal, settled_with
 from services.enrolment.eligibility import Wait, asked_since, gives_until, is_ahead
+from services.enrolment.people import was_known_apart
 from services.enrolment.settling import Leave
 from services.enrolment.state import Place, Risk, Session
 from services.enrolment.stating import NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed, refuse
@@ -35,6 +36,7 @@ def decide_offer_answer(
     asked: Asked,
     at: dt.datetime,
     now: dt.datetime,
+    reply: Reply | None = None,
 ) -> list[PlaceState] | Wait:
     """What the answer to an offer leads to. It counts if it was sent while the offer held, whenever it is heard; whoever accepts will
     come, and is not asked again."""
@@ -45,13 +47,16 @@ def decide_offer_answer(
     accepts = answer == OfferAnswer.ACCEPT
     wants = AskedFor.PLACE if accepts else AskedFor.WITHDRAWAL
     reason = _why_no_answer(session, place, wants, at)
+    if reason is RefusalReason.ALREADY_PLACED and was_known_apart(working, person_id, at):
+        # They had an offer under one id and a seat under the other: whoever accepts will come.
+        return decide_reply(working, session, person_id, Reply.CONFIRMED, asked=asked, at=at, now=now)
     if place is None or reason is not None:
         reason = reason or RefusalReason.NO_OFFER
         # It says nothing of whether they come: nothing was there to be taken, or to be let go.
         return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=False)]
     if accepts:
         return [_confirmed(working, session, place, Reply.CONFIRMED, asked)]
-    return _passed(working, session, place, WithdrawalReason.OFFER_DECLINED, asked=asked, at=at, now=now)
+    return _passed(working, session, place, WithdrawalReason.OFFER_DECLINED, asked=asked, at=at, now=now, reply=reply)
 
 
 def _why_no_answer(session: Session, place: Place | None, wants: AskedFor, at: dt.datetime) -> RefusalReason | None:
@@ -89,6 +94,7 @@ def _passed(
     asked: Asked | None,
     at: dt.datetime,
     now: dt.datetime,
+    reply: Reply | None = None,
 ) -> list[PlaceState]:
     """An offer goes on to whoever is next. Whoever let it go waits behind all others, if the session says so and anybody else waits;
     but nobody is asked again at once, because those others could not have taken the place."""
@@ -100,7 +106,7 @@ def _passed(
         given = [fact.person_id for fact in facts if isinstance(fact, PlaceOffered | ParticipantEnrolled)]
         if place.person_id not in given:
             return facts
-    leaving = {place.person_id: Leave(reason, asked)}
+    leaving = {place.person_id: Leave(reason, asked, reply=reply)}
     return settled_with(working, session, at=at, now=now, leaving=leaving)
 
 
@@ -121,7 +127,7 @@ def decide_reply(
     place = working[Place].get(session.session_id, person_id)
     if place is not None and place.state == Standing.OFFERED and reply != Reply.NONE and _is_answer(place, reply, at):
         answer = OfferAnswer.ACCEPT if reply == Reply.CONFIRMED else OfferAnswer.DECLINE
-        return decide_offer_answer(working, session, person_id, answer, asked=asked, at=at, now=now)
+        return decide_offer_answer(working, session, person_id, answer, asked=asked, at=at, now=now, reply=reply)
     if reply == Reply.DECLINED:
         return decide_withdrawal(working, session, person_id, asked=asked, at=at, now=now, reply=reply)
     asked = replace(asked, at=at, in_time=is_ahead(session, at))

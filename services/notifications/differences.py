@@ -105,7 +105,10 @@ _told_begins = sa.select(
     sa.func.min(sa.func.timezone("UTC", sa.cast(_meeting.c.value["starts_local"].astext, sa.DateTime)))
 ).scalar_subquery()
 _told_moment = sa.func.least(
-    *(sa.cast(_told[name].astext, sa.DateTime(timezone=True)) for name in ("offered_until", "nominate_until"))
+    *(
+        sa.cast(_told[name].astext, sa.DateTime(timezone=True))
+        for name in ("offered_until", "nominate_until", "begins_at")
+    )
 )
 
 

@@ -138,13 +138,23 @@ class BriefMail:
     """Where that may be long after the session: until when it is told."""
     named: tuple[tuple[str, str], ...] = ()
     """What the lead names beside the town, such as the number of a certificate."""
+    also: BriefMail | None = None
+    """Another session that it is about as much, and what its reader opens by a link of its own."""
 
     @classmethod
-    def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:
+    def of(
+        cls,
+        facts: Facts,
+        notice: OpenNotice,
+        found: Difference,
+        before: Arrangement | None = None,
+        says: Says | None = None,
+    ) -> BriefMail:
+        """`says`: where that is only a part of what the notice says."""
         session, content, language = facts.session, notice.content, notice.language
         if session is None or content is None or language is None or facts.topic_names is None:
             raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
-        says = content.says
+        says = says or content.says
         return cls(
             session_id=session.session_id,
             letter=found.letter,

@@ -24,6 +24,7 @@ from services.notifications.mime import (
     GIVEN_NAME,
     ITS_PICTURE,
     MUTE_PAGE,
+    OTHER_PAGE,
     THEIR_CALENDAR,
     THEIR_CHECK_IN,
     THEIR_PAGE,
@@ -70,6 +71,8 @@ class Prepared:
     """What a calendar answers is read, and waited for."""
     page_of: Callable[[str], str] | None
     """The address of a person's own page; None: the mail leads to none."""
+    other_page_of: Callable[[str], str] | None = None
+    """The same of the other session that the mail is about; None: it is about one, or leads to none."""
     ticket_of: Callable[[str], tuple[str, str]] | None = None
     """A person's own ticket, and where they check in with it; None: the mail carries none."""
     calendar_of: Callable[[str], str] | None = None
@@ -118,12 +121,15 @@ class Renderer:
         """Renders what all mails of a sheet share. Raises ValueError for values that no mail could carry."""
         text, mjml = (self._frames.get_template(f"{sheet.template}.{form}") for form in FORMS)
         page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
+        also = sheet.page.also if isinstance(sheet.page, BriefMail) else None
+        other_page_of = partial(self._page_of, also) if self._page_of is not None and also is not None else None
         ticket_of = partial(self._ticket_of, sheet.ticket) if self._ticket_of and sheet.ticket else None
         feed, words = sheet.feed, self.office.wording.common[sheet.language]
         calendar_of = partial(self._calendar_of, feed, sheet.language) if self._calendar_of and feed else None
         mute_of = partial(self._mute_of, sheet.mutes, sheet.language) if self._mute_of and sheet.mutes else None
         links = Links(
             their_page=THEIR_PAGE if page_of else None,
+            other_page=OTHER_PAGE if other_page_of else None,
             ticket=THEIR_TICKET if ticket_of else None,
             check_in=THEIR_CHECK_IN if ticket_of else None,
             picture=PICTURE,
@@ -164,6 +170,7 @@ class Renderer:
             is_heard=invitation is not None and invitation.is_heard,
             is_asked=invitation is not None and invitation.is_asked,
             page_of=page_of,
+            other_page_of=other_page_of,
             ticket_of=ticket_of,
             calendar_of=calendar_of,
             mute_of=mute_of,
@@ -187,6 +194,8 @@ class Renderer:
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
+        if prepared.other_page_of is not None:
+            names[OTHER_PAGE] = prepared.other_page_of(recipient.person_id)
         if prepared.calendar_of is not None:
             names[THEIR_CALENDAR] = prepared.calendar_of(recipient.person_id)
         picture, picture_id = "", f"ticket.{letter.message_id[1:-1]}"

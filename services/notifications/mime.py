@@ -16,9 +16,12 @@ from unicodedata import normalize
 
 GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN, THEIR_CALENDAR = "\ufdd4", "\ufdd5", "\ufdd6", "\ufdd7"
+OTHER_PAGE = "\ufdd8"
 """Where a person goes in the shared texts, the address of their page, of the one where they do without such mails, their ticket, the name
-of its picture, the page where they check in with it and the one of their calendar. Unicode noncharacters, which `one_line` lets nobody else write."""
-PERSONAL = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE, THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN, THEIR_CALENDAR)
+of its picture, the page where they check in with it, the one of their calendar and that of another place of theirs. Unicode noncharacters,
+which `one_line` lets nobody else write."""
+_OF_A_PLACE = (THEIR_PAGE, OTHER_PAGE, THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN)
+PERSONAL = (GIVEN_NAME, FULL_NAME, MUTE_PAGE, THEIR_CALENDAR, *_OF_A_PLACE)
 _MARKS = re.compile(f"([{''.join(PERSONAL)}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")

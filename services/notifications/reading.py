@@ -15,6 +15,8 @@ from services.notifications.asked import Asked
 from services.notifications.decisions import POSTPONED
 from services.notifications.differences import given_up, is_open, live
 from services.notifications.kinds import KINDS
+from services.notifications.kinds.clash import NAME as CLASH_NAME
+from services.notifications.kinds.clashes import NAME as CLASHES_NAME
 from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
 from services.notifications.kinds.message import CIRCULAR
@@ -107,11 +109,17 @@ async def notices(
         if recipient is not None:
             page = page.where(table.c.recipient == recipient)
         if session is not None:
-            page = page.where(sa.func.split_part(table.c.about, "/", 2) == session)
+            page = page.where(_is_about(table.c.about, session))
         pages.append(page.subquery())
     both = sa.union_all(*(sa.select(page) for page in pages)).subquery()
     statement = sa.select(both).order_by(both.c.notice_id).limit(limit)
     return [_shown(row) for row in await connection.execute(statement)]
+
+
+def _is_about(about: sa.ColumnElement[str], session: str) -> sa.ColumnElement[bool]:
+    """A clash is about two."""
+    kind, first, second = (sa.func.split_part(about, "/", number) for number in (1, 2, 3))
+    return sa.or_(first == session, sa.and_(kind.in_((CLASH_NAME, CLASHES_NAME)), second == session))
 
 
 async def notice(connection: AsyncConnection, notice_id: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from services.notifications.invitation import Invitation, place_lines
 from services.notifications.letters import Arrangement, AskedMail, BriefMail, PlaceMail, WrittenMail
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
 from services.notifications.programme import NOBODYS, Programme
-from services.notifications.templates.shown import NoticeShown, Shown, WrittenShown
+from services.notifications.templates.shown import AlsoShown, NoticeShown, Shown, WrittenShown
 from services.notifications.templates.timetable import (
     HOME_ZONE,
     Day,
@@ -209,6 +209,7 @@ def session_sheet(
         days=days,
         place=place,
         place_before=place_before(mail, told),
+        also=_also_of(mail, words),
         figures=_figures_of(mail, notice),
         moment=_moment_of(mail, words, "moment"),
         moment_before=_moment_of(mail, words, "moment_before"),
@@ -227,6 +228,14 @@ def session_sheet(
         programme_words=words.programme,
     )
     return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
+
+
+def _also_of(mail: BriefMail | PlaceMail, words: Words) -> AlsoShown | None:
+    also = mail.also if isinstance(mail, BriefMail) else None
+    if also is None:
+        return None
+    kind = words.session_kinds[also.session_kind]
+    return AlsoShown(one_line(also.topic_name), kind, days_told(also.meetings, (), words), place_of(also))
 
 
 def _figures_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, int, int | None]]:

@@ -86,6 +86,7 @@ PLACE = table_of(
     extra=[
         sa.Index("place_person", "person_id"),
         sa.Index("place_heard", "heard_at"),
+        sa.Index("place_marked", "person_id", postgresql_where=sa.text("clashes_with <> '[]'::jsonb")),
         sa.Index("place_entry", sa.text(_ENTRY)),
     ],
 )

@@ -113,6 +113,34 @@ class RiskTold(_OfSession):
     enrolled: Count
 
 
+class Clashing(Part):
+    """One person of those who have a place in both."""
+
+    person_id: Id
+    since: Count
+    """Which time it is: what the place had been said to be last before, by its version."""
+
+
+class ClashTold(_OfSession):
+    """That it is at the same time as another one in which the recipient, or people of the town that they coordinate, have a place, too."""
+
+    of: Literal["clash"] = "clash"
+    other_session_id: Id
+    other: SessionTold
+    begins_at: Moment
+    """When the first of the two begins."""
+    people: tuple[Clashing, ...] = ()
+    """Of a town: who they are."""
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.begins_at
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.begins_at
+
+
 class CertificateTold(_OfSession):
     """Which certificate of the recipient for it is valid, or was until now."""
 
@@ -189,6 +217,7 @@ Says = Annotated[
     | RefusalTold
     | CallTold
     | RiskTold
+    | ClashTold
     | CertificateTold
     | MessageTold
     | AskedTold,
@@ -216,7 +245,8 @@ class NoticeOutcome(Fact):
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
     `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
-    coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
+    coordinators, `nominated` to whom they named; `clash` to whom has two places at the same time, and `clashes` to a town's
+    coordinators; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
     `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`; `message` and `circular`, which the office wrote; `materials`,
     `questionnaire` and `task`, for which another system asked. Others may follow."""
     language: Language

@@ -155,18 +155,6 @@ def test_whoever_gave_the_place_back_under_one_id_stays_out_under_the_other(offi
     assert office.place("ania").reason == WithdrawalReason.REQUESTED
 
 
-@pytest.mark.parametrize(("goes", "stays"), [("anna", "bartek"), ("bartek", "anna")])
-def test_whoever_gave_one_of_two_places_back_keeps_the_other(office: Office, goes: str, stays: str) -> None:
-    office.session(capacity=3)
-    office.ask("anna")
-    office.ask("bartek")
-    office.withdraw("anna", at=NOON + DAY, now=NOON + DAY)
-
-    office.merged(goes, stays, at=NOON + DAY)
-    assert stands(office) == {goes: "withdrawn", stays: "enrolled"}
-    assert office.reconcile() == []
-
-
 @pytest.mark.parametrize("goes", ["anna", "bartek"])
 def test_whom_the_office_removed_under_either_id_is_removed(office: Office, goes: str) -> None:
     stays = "bartek" if goes == "anna" else "anna"

@@ -101,15 +101,13 @@ class Witness:
     newest: dict[str, int] = field(default_factory=dict)
     corrected: dict[str, TermsCorrected] = field(default_factory=dict)
     places: dict[str, dict[str, Stand]] = field(default_factory=lambda: defaultdict(dict))
-    words: dict[tuple[str, str], list[tuple[dt.datetime, int, bool, bool]]] = field(
+    words: dict[tuple[str, str], list[tuple[dt.datetime, int, bool, bool, bool]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """What people said of themselves, when: that they will come, or will not; and whether the session lay ahead then."""
+    """What people said of themselves, when: that they will come, or will not; whether the session lay ahead then, and whether it was about an
+    offer alone."""
     brought: dict[tuple[str, str], dt.datetime] = field(default_factory=dict)
     """When they wanted somebody who is in by it."""
-    joined: dict[tuple[str, str], list[tuple[int, dt.datetime]]] = field(default_factory=lambda: defaultdict(list))
-    """When two turned out to be one who is in under either id: as it was heard, and as it was said. What one of them had said of
-    themselves is of their own place alone; what is heard once they are one is the human's, under whichever id it was sent."""
     named: list[tuple[str, str, dt.datetime]] = field(default_factory=list)
     """Whom a town or the office wanted to be in a session, when."""
     asked: dict[str, Any] = field(default_factory=dict)
@@ -190,7 +188,8 @@ class Witness:
                 return
         at, body = asked.appended_at, self.sessions.get(fact.session_id)
         was_ahead = body is not None and (not self.takes_place(fact.session_id) or at < body.starts_at)
-        self.words[fact.session_id, fact.person_id].append((at, self.numbers, comes, was_ahead))
+        lets_go = isinstance(fact, EnrolmentWithdrawn) and fact.reason == "offer_declined" and fact.reply != "declined"
+        self.words[fact.session_id, fact.person_id].append((at, self.numbers, comes, was_ahead, lets_go))
 
     def told(self, fact: Any) -> None:
         """A fact that enrolment has said."""
@@ -203,9 +202,6 @@ class Witness:
                 self.places[fact.session_id][fact.person_id] = stand
             case EnrolmentWithdrawn():
                 self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, fact.reason, None)
-                if fact.merged_into is not None:
-                    said_at = max(self.one_since(fact.person_id), default=NEVER)
-                    self.joined[fact.session_id, fact.merged_into].append((self.numbers, said_at))
             case ParticipantEnrolled() | ParticipantWaitlisted() | PlaceOffered():
                 self.places[fact.session_id][fact.person_id] = Stand(type(fact).__name__, fact, None, None)
                 if fact.basis in ("office", "nomination") or fact.substitute_for is not None:
@@ -304,14 +300,6 @@ class Witness:
             path.append(into)
         return path[-1]
 
-    def one_since(self, person_id: str) -> list[dt.datetime]:
-        """When it was said, one after the other, who they are."""
-        found, stays = list[dt.datetime](), self.human(person_id)
-        while person_id != stays:
-            person_id, said_at = self.into[person_id]
-            found.append(said_at)
-        return found
-
     def people(self) -> set[str]:
         return {self.human(member.person_id) for member in self.members.values()}
 
@@ -339,14 +327,22 @@ class Witness:
         return any(stand.seated and self.human(one) == person_id for one, stand in was.items() if one != person_id)
 
     def said_no(self, session_id: str, person_id: str) -> bool:
-        """Whether the last that was sent of somebody is that they do not come, and nobody has brought them in since."""
+        """Whether the last that was sent of somebody, under any of their ids, is that they do not come, and nobody has brought them in since.
+        Who has a seat has not let it go with the offer of another one."""
         start = self.sessions[session_id].starts_at
-        said = [one for one in self.words[session_id, person_id] if one[3] or one[0] < start]
+        stand = self.places[session_id].get(person_id)
+        has_seat = stand is not None and stand.kind == "ParticipantEnrolled"
+        said = [
+            word
+            for (of, one), words in self.words.items()
+            if of == session_id and (one == person_id or self.human(one) == person_id)
+            for word in words
+            if (word[3] or word[0] < start) and not (word[4] and has_seat and one != person_id)
+        ]
         if not said:
             return False
-        at, number, comes, _ = max(said)
-        is_of_both = all(number >= heard or at > said_at for heard, said_at in self.joined[session_id, person_id])
-        return not comes and is_of_both and self.brought.get((session_id, person_id), NEVER) < at
+        at, _, comes, _, _ = max(said)
+        return not comes and self.brought.get((session_id, person_id), NEVER) < at
 
 
 @dataclass

@@ -91,7 +91,7 @@ from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 
-PEOPLE = max(cases(500), 60 * len(Subject))
+PEOPLE = max(cases(500), 80 * len(Subject))
 """At least so many of each kind that each fact makes something true of somebody."""
 LATER = NOW + dt.timedelta(microseconds=1)
 OURS = (
@@ -104,6 +104,7 @@ OURS = (
     AddressReleased,
     NoticesMuted,
     MessageAddressed,
+    CalendarAnswered,
     LinkKeyStated,
 )
 NOT_KNOWN_YET = (tables.PERSON, tables.CONTACT, tables.TOWN, tables.TOPIC)

@@ -18,6 +18,7 @@ from services.notifications.differences import given_up, is_open, is_urgent, liv
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.certificate import ABSENT, THANKS
 from services.notifications.kinds.certificate import REACH as CERTIFICATES_REACH
+from services.notifications.kinds.clashes import OfTheirs, hash_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.missed import CAME, MISSED, MISSED_CORRECTED
 from services.notifications.kinds.nominated import MAILED as NOMINATED_MAILED
@@ -31,7 +32,7 @@ from shared.contracts.certificates import CertificateEnds
 from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.notices import Questionnaire
-from shared.contracts.notifications import Audience, CallTold, DeclineReason, OfferTold, ReminderTold
+from shared.contracts.notifications import Audience, CallTold, ClashTold, DeclineReason, OfferTold, ReminderTold
 from shared.contracts.portal import Reply
 from shared.state.rows import Row
 from tests.campaigns import SHARE, Share, cases
@@ -87,6 +88,7 @@ CALLED_UNTIL = NOW + dt.timedelta(days=2)
 OF_LISTS = (Subject.CERTIFICATE, Subject.MISSED)
 OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
+OF_CLASHES = (Subject.CLASH, Subject.CLASHES)
 OF_ASKED = (Subject.TASK, Subject.MATERIALS)
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
@@ -108,6 +110,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     if kind is Subject.MISSED:
         days = (*[YESTERDAY] * 6, TODAY, MONDAY)
         standings = (*[Standing.ENROLLED] * 8, Standing.WITHDRAWN)
+    if kind in OF_CLASHES:
+        days, standings = (*[MONDAY] * 6, TUESDAY, TODAY, TODAY), (*[Standing.ENROLLED] * 8, Standing.WITHDRAWN)
     if kind is Subject.ROSTER:
         days = (*[TOMORROW] * 8, MONDAY, TODAY)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
@@ -125,7 +129,15 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
     places = [
-        _place(chance.choice(standings), chance, person_id=ids[0], session_id=ids[1], heard_at=at, version=version)
+        _place(
+            chance.choice(standings),
+            chance,
+            person_id=ids[0],
+            session_id=ids[1],
+            heard_at=at,
+            version=version,
+            **(_marked(f"{ids[1]}x", number, chance) if kind in OF_CLASHES else {}),
+        )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, LIVES))), start=1)
     ]
     rows: list[Row] = [*map(said_then, stated), *map(said_then, places), stated[-1], places[-1]]
@@ -142,10 +154,12 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += _of_town(number, ids, chance, kind)
     if kind in OF_MESSAGES:
         rows += _messages(ids, chance, kind)
+    if kind in OF_CLASHES:
+        rows += _clashing(number, ids, chance, kind)
     if kind in OF_ASKED:
         rows += [_asked(ids, chance, kind)]
     for subject, about in _abouts(ids[1]).items():
-        if subject in (*OF_MESSAGES, *OF_ASKED) and subject is not kind:
+        if subject in (*OF_MESSAGES, *OF_ASKED, *OF_CLASHES) and subject is not kind:
             continue
         if subject in OF_TOWNS and subject is not kind and (subject, kind) != (Subject.CALL, Subject.UNANSWERED):
             continue
@@ -153,11 +167,42 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
         seldom = kind is Subject.MISSED and subject is Subject.CERTIFICATE  # Most are not thanked for what they missed.
-        often = kind is Subject.UNANSWERED and subject is Subject.CALL
+        often = (kind, subject) in ((Subject.UNANSWERED, Subject.CALL), (Subject.CLASH, Subject.PLACE))
         if chance.random() < (0.95 if often else 0.1 if seldom else 0.6):
             rows += [_told(recipient, subject, about, stated, chance)]
         if chance.random() < 0.1:
             rows += [open_notice(recipient=recipient, about=about, notice_id=f"notice-{subject}-{number}")]
+    return rows
+
+
+def _marked(other_id: str, number: int, chance: random.Random) -> dict[str, Any]:
+    """Nearly always at the same time as the other one, and for their own town."""
+    return {"clashes_with": (other_id,) if chance.random() < 0.85 else (), "city_id": f"city-{number}"}
+
+
+def _clashing(number: int, ids: tuple[str, str], chance: random.Random, kind: Subject) -> list[Row]:
+    """Another session at that time, their place in it, and what they were told of that; a town that they coordinate, or did."""
+    other_id = f"{ids[1]}x"
+    its = session(
+        chance.choice((*[MONDAY] * 6, TUESDAY, TODAY)),
+        session_id=other_id,
+        state=chance.choice((*[SCHEDULED] * 8, CANCELLED)),
+    )
+    had = place(
+        chance.choice((*[Standing.ENROLLED] * 8, Standing.WITHDRAWN)),
+        person_id=ids[0],
+        session_id=other_id,
+        **_marked(ids[1], number, chance),
+    )
+    rows: list[Row] = [its, had, said_then(had, heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE)))]
+    rows += [settled(its)] if chance.random() < 0.9 else []
+    if chance.random() < 0.9:
+        rows += [_told(ids[0], Subject.PLACE, f"place/{other_id}", [its], chance)]
+    if chance.random() < 0.1:
+        rows += [open_notice(recipient=ids[0], about=f"place/{other_id}", notice_id=f"notice-other-{number}")]
+    if kind is Subject.CLASHES:
+        left = chance.choice((*[None] * 8, dt.date(2026, 11, 19)))
+        rows += [replace(town(), city_id=f"city-{number}"), member(ids[0], f"city-{number}", until_date=left)]
     return rows
 
 
@@ -278,6 +323,8 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.UNANSWERED: f"unanswered/{session_id}/city-{session_id.partition('-')[2]}",
         Subject.NOMINATION: f"nomination/{session_id}/nomination-1",
         Subject.NOMINATED: f"nominated/{session_id}",
+        Subject.CLASH: f"clash/{session_id}/{session_id}x",
+        Subject.CLASHES: f"clashes/{session_id}/{session_id}x/city-{session_id.partition('-')[2]}",
         Subject.MESSAGE: f"message/{_message_id(session_id)}",
         Subject.CIRCULAR: f"circular/{_message_id(session_id)}",
         Subject.TASK: f"task/{_asked_id(session_id)}",
@@ -313,6 +360,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.ROSTER: its.content,
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
+            **dict.fromkeys(OF_CLASHES, "0"),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
             **dict.fromkeys((*OF_MESSAGES, *OF_ASKED), about.partition("/")[2]),
             **(_hashed_of_town(its, deadline, chance) if subject in OF_TOWNS else {}),
@@ -328,6 +376,12 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             rule = {ABSENT: MISSED, CAME: MISSED_CORRECTED if number else THANKS, None: MISSED_CORRECTED}[said.hash]
             says = ReminderTold(**fields, rule=rule, useful_until=until)
             said = said.model_copy(update={"says": says})
+        if subject in OF_CLASHES:
+            since = chance.choice((0, 1))
+            people = [{"person_id": recipient, "since": since}] if subject is Subject.CLASHES else []
+            fields = dict(said.says) | {"of": "clash", "other_session_id": f"{its.session_id}x", "people": people}
+            says = ClashTold(**fields, other=said.says, begins_at=its.starts_at)
+            said = said.model_copy(update={"says": says, "hash": said.hash and str(since)})
         if subject is Subject.OFFER:
             fields = dict(said.says) | {"of": "offer"}
             said = said.model_copy(update={"says": OfferTold(**fields, offered_at=BEFORE, offered_until=deadline)})
@@ -340,11 +394,16 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
     by_name = {Subject.UNANSWERED: str(sessions.microseconds(CALLED_UNTIL)), Subject.NOMINATED: "nomination-1"}
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
     by_name |= {Subject.CERTIFICATE: NUMBERS[0], Subject.MISSED: ABSENT}
+    by_name |= {Subject.CLASH: "0", Subject.CLASHES: hash_of((OfTheirs(recipient, 0, None),))}
     by_name |= dict.fromkeys((*OF_MESSAGES, *OF_ASKED), about.partition("/")[2])
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
     could_not = chance.choice((NOTHING, told.content, now))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
-    return replace(told, **given) if chance.random() < (0.6 if subject is Subject.UNANSWERED else 0.2) else told
+    return (
+        replace(told, **given)
+        if chance.random() < (0.6 if subject in (Subject.UNANSWERED, Subject.CLASHES) else 0.2)
+        else told
+    )
 
 
 async def judged(connection: AsyncConnection, kind: Kind, rules: Rules = RULES) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from typing import assert_never
 from services.notifications.kinds.asked import MATERIALS_KIND, TASK_KIND
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
+from services.notifications.kinds.clash import CLASH_KIND
+from services.notifications.kinds.clashes import CLASHES_KIND
 from services.notifications.kinds.kind import Kind
 from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
 from services.notifications.kinds.missed import MISSED_KIND
@@ -36,6 +38,8 @@ class Subject(StrEnum):
     CALL = "call"
     NOMINATION = "nomination"
     NOMINATED = "nominated"
+    CLASH = "clash"
+    CLASHES = "clashes"
     RISK = "risk"
     TASK = "task"
     MESSAGE = "message"
@@ -67,6 +71,10 @@ def kind_of(subject: Subject) -> Kind:
             return NOMINATION_KIND
         case Subject.NOMINATED:
             return NOMINATED_KIND
+        case Subject.CLASH:
+            return CLASH_KIND
+        case Subject.CLASHES:
+            return CLASHES_KIND
         case Subject.UNANSWERED:
             return UNANSWERED_KIND
         case Subject.RISK:

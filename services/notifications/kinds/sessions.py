@@ -158,12 +158,18 @@ def microseconds(moment: dt.datetime | None) -> int:
 # --- the same in SQL -----------------------------------------------------------------------
 
 of_session = PLACE.c.session_id == SESSION.c.session_id
-IS_SETTLED = sa.and_(
-    SETTLED.c.session_id == SESSION.c.session_id,
-    SETTLED.c.session_source == SESSION.c.source,
-    SETTLED.c.session_event_id == SESSION.c.event_id,
-    SETTLED.c.session_version == SESSION.c.version,
-)
+
+
+def is_settled(session: Any, settled: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        settled.c.session_id == session.c.session_id,
+        settled.c.session_source == session.c.source,
+        settled.c.session_event_id == session.c.event_id,
+        settled.c.session_version == session.c.version,
+    )
+
+
+IS_SETTLED = is_settled(SESSION, SETTLED)
 UNSETTLED = SETTLED.c.event_id.is_(None)
 LASTS = SESSION.c.ends_at > NOW
 
@@ -174,19 +180,30 @@ def nothing_told(told: Any) -> sa.ColumnElement[bool]:
 
 
 NOTHING_TOLD = nothing_told(TOLD)
-UNKNOWN = {
-    "town": ~sa.exists().where(TOWN.c.city_id == SESSION.c.city_id),
-    "topic": ~sa.exists().where(TOPIC.c.topic == SESSION.c.topic),
-}
 _latest_town = TOWN.alias("latest_town")
-CITY_NAME = (
-    sa.select(_latest_town.c.name)
-    .where(_latest_town.c.city_id == SESSION.c.city_id)
-    .order_by(_latest_town.c.stage.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-TOPIC_NAMES = tuple(of_first(TOPIC, column, SESSION.c.topic, "rule_id") for column in ("name_pl", "name_en"))
+
+
+def unknown_of(session: Any) -> dict[str, sa.ColumnElement[bool]]:
+    return {
+        "town": ~sa.exists().where(TOWN.c.city_id == session.c.city_id),
+        "topic": ~sa.exists().where(TOPIC.c.topic == session.c.topic),
+    }
+
+
+def names_of(session: Any) -> tuple[sa.ColumnElement[Any], ...]:
+    """What its town is called, and its topic in either language."""
+    city_name = (
+        sa.select(_latest_town.c.name)
+        .where(_latest_town.c.city_id == session.c.city_id)
+        .order_by(_latest_town.c.stage.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return city_name, *(of_first(TOPIC, column, session.c.topic, "rule_id") for column in ("name_pl", "name_en"))
+
+
+UNKNOWN = unknown_of(SESSION)
+CITY_NAME, *TOPIC_NAMES = names_of(SESSION)
 _of_place = sa.and_(PLACE_SAID.c.session_id == PLACE.c.session_id, PLACE_SAID.c.person_id == PLACE.c.person_id)
 LIFE = (
     sa.select(sa.func.max(PLACE_SAID.c.version))
@@ -203,7 +220,7 @@ MADE_OF = digest(*WRITTEN_TO, CITY_NAME, *TOPIC_NAMES, sa.cast(LIFE, sa.Text), R
 otherwise: it tries again what an older one could not write, or what a server did not like about it."""
 
 
-def about(kind: str, *more: str, of: sa.Table = PLACE) -> sa.ColumnElement[str]:
+def about(kind: str, *more: str, of: Any = PLACE) -> sa.ColumnElement[str]:
     """The subject, as the ledger names it. `of`: where the session's id stands."""
     text: sa.ColumnElement[str] = sa.literal(f"{kind}/", sa.Text) + of.c.session_id
     return text + sa.literal("".join(f"/{one}" for one in more), sa.Text) if more else text
@@ -239,14 +256,15 @@ def microseconds_of(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     return sa.cast(sa.func.coalesce(counted, 0), sa.Text)
 
 
-def stood(column: sa.ColumnElement[Any]) -> Any:
+def stood(column: sa.ColumnElement[Any], *, of: Any = PLACE) -> Any:
     """Of the newest statement of a place from before go-live."""
+    its = sa.and_(PLACE_SAID.c.session_id == of.c.session_id, PLACE_SAID.c.person_id == of.c.person_id)
     return (
         sa.select(column)
-        .where(_of_place, PLACE_SAID.c.heard_at < SINCE)
-        .order_by((PLACE_SAID.c.source == PLACE.c.source).desc(), PLACE_SAID.c.version.desc())
+        .where(its, PLACE_SAID.c.heard_at < SINCE)
+        .order_by((PLACE_SAID.c.source == of.c.source).desc(), PLACE_SAID.c.version.desc())
         .limit(1)
-        .correlate(PLACE)
+        .correlate(of)
         .scalar_subquery()
     )
 
@@ -394,17 +412,16 @@ SESSIONS = Scope(
     },
 )
 
-READ = (
-    *PLACE.c,
-    *SESSION.c,
-    CITY_NAME,
-    *TOPIC_NAMES,
-    SETTLED.c.event_id.is_not(None),
-)
+
+def read_of(place: Any, session: Any, settled: Any) -> tuple[sa.ColumnElement[Any], ...]:
+    return *place.c, *session.c, *names_of(session), settled.c.event_id.is_not(None)
+
+
+READ = read_of(PLACE, SESSION, SETTLED)
 
 
 def read(reading: Reading, *, known: bool) -> Facts:
-    """What `READ` selected, and then the session known before, if the kind selects that."""
+    """What `read_of` selected, and then the session known before, if the kind selects that."""
     place, session = reading.next(Place), reading.next(Session)
     city_name, name_pl, name_en, settled = reading.values(4)
     names = (name_pl, name_en) if name_pl else None

@@ -10,7 +10,14 @@ import mrml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CALENDAR, THEIR_CHECK_IN, THEIR_PAGE
+from services.notifications.mime import (
+    ITS_PICTURE,
+    MUTE_PAGE,
+    OTHER_PAGE,
+    THEIR_CALENDAR,
+    THEIR_CHECK_IN,
+    THEIR_PAGE,
+)
 from services.notifications.picturing import PICTURE
 
 FOLDER = Path(__file__).parent
@@ -21,7 +28,8 @@ _JOINED = re.compile(r"(?<![\w&#;/@.-])[\w./@-]*[-.][\w./@-]*\w")
 _NUMBER = re.compile(r"(?=[^/@]{3,30}$)(?:.*\d.*|.*\.ics)")
 """Such as `RC-2026-0007`, `szkolenie-1.ics` or `10.12.2026`: programs break lines at what joins them. Not so of what is long."""
 _WRITTEN_OUT = {
-    f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_CALENDAR)
+    f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"'
+    for mark in (THEIR_PAGE, OTHER_PAGE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_CALENDAR)
 }
 # Comments off keeps mails small; no fonts: nothing is fetched from anywhere when a mail is opened.
 _MJML_OPTIONS = mrml.RenderOptions(disable_comments=True, fonts={})

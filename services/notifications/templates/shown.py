@@ -43,6 +43,16 @@ class WrittenShown(Shown):
 
 
 @immutable
+class AlsoShown:
+    """Another session that a mail is about as much."""
+
+    topic: str
+    session_kind: str
+    days: tuple[Day, ...]
+    place: tuple[str, ...]
+
+
+@immutable
 class NoticeShown(Shown):
     """What the frame `notice` is given: a mail about a session."""
 
@@ -60,6 +70,7 @@ class NoticeShown(Shown):
     days: tuple[Day, ...]
     place: tuple[str, ...]
     place_before: str | None
+    also: AlsoShown | None
     figures: list[tuple[str, int, int | None]]
     """Each with its label, and as it was told before, if it was another one."""
     moment: str | None
@@ -77,6 +88,8 @@ class Links:
     """What of one person alone stands in a mail, as far as it is there."""
 
     their_page: str | None = None
+    other_page: str | None = None
+    """The same of the other session."""
     ticket: str | None = None
     check_in: str | None = None
     picture: str = ""

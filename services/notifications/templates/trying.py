@@ -13,11 +13,27 @@ from xml.parsers import expat
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError, meta, nodes
 
-from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CALENDAR, THEIR_CHECK_IN, THEIR_PAGE, THEIR_TICKET
+from services.notifications.mime import (
+    ITS_PICTURE,
+    MUTE_PAGE,
+    OTHER_PAGE,
+    THEIR_CALENDAR,
+    THEIR_CHECK_IN,
+    THEIR_PAGE,
+    THEIR_TICKET,
+)
 from services.notifications.picturing import PICTURE
 from services.notifications.programme import NOBODYS, Logo, Programme
 from services.notifications.templates.frames import environment_of, html_of
-from services.notifications.templates.shown import Links, NoticeShown, Shown, WrittenShown, context_of, names_of
+from services.notifications.templates.shown import (
+    AlsoShown,
+    Links,
+    NoticeShown,
+    Shown,
+    WrittenShown,
+    context_of,
+    names_of,
+)
 from services.notifications.templates.timetable import Day, When
 from services.notifications.templates.wording import OURS, Wording
 from services.notifications.templates.words import Around, Labels, Notice, ProgrammeWords, TicketWords
@@ -30,7 +46,7 @@ TONES = ("good", "calm", "changed", "off")
 _SITE = "https://rollcall.example.org"
 _ATTRIBUTES = {
     *(name for kind in (Notice, Around, Labels, TicketWords, ProgrammeWords) for name in kind.model_fields),
-    *(one.name for kind in (Day, When, Programme, Logo) for one in fields(kind)),
+    *(one.name for kind in (AlsoShown, Day, When, Programme, Logo) for one in fields(kind)),
     *("text", "source", "first", "last", "index", "index0", "length"),  # Of a time that is read, and of a loop.
 }
 _FETCHES = re.compile(
@@ -181,7 +197,14 @@ PROGRAMME = Programme(
     "the project", "the funding", ("the partner", "the other partner"), (Logo(b"", "the logo", 96, 48),)
 )
 LINKS = Links(
-    THEIR_PAGE, THEIR_TICKET, THEIR_CHECK_IN, PICTURE, MUTE_PAGE, "the mute label", THEIR_CALENDAR, "the calendar label"
+    their_page=THEIR_PAGE,
+    ticket=THEIR_TICKET,
+    check_in=THEIR_CHECK_IN,
+    picture=PICTURE,
+    mute_page=MUTE_PAGE,
+    mute_label="the mute label",
+    calendar_page=THEIR_CALENDAR,
+    calendar_label="the calendar label",
 )
 _STANDS_AS = {PICTURE: ITS_PICTURE}
 _ALWAYS = ("greeting", "reason", "organiser", "organiser_name")
@@ -232,6 +255,7 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         days=(Day(When("the day", "9:00–15:00")),),
         place=("the venue",),
         place_before=None,
+        also=None,
         figures=[],
         moment=None,
         moment_before=None,
@@ -262,6 +286,11 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         *("the town", "the topic before", "the figure", "87654", "45678", "the moment", "the moment then"),
         *("the label of it", "the person", "the fate", "the other person", "the page label"),
     )
+    day = Day(When("the other day", "10:00–16:00"))
+    both = replace(most, also=AlsoShown("the other topic", "the other kind", (day,), ("the other venue",)))
+    of_both = (*more, "the other topic", "the other kind", "the other day", "10:00–16:00", "the other venue")
     least = replace(least, programme=NOBODYS)
     yield Sample(least, Links(), _found(least, Links(), *always, "the full name"))
     yield Sample(most, LINKS, _found(most, LINKS, *always, *more))
+    links = replace(LINKS, other_page=OTHER_PAGE)
+    yield Sample(both, links, _found(both, links, *always, *of_both))

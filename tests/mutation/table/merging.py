@@ -4,6 +4,7 @@ from tests.mutation.mutation import Mutation
 
 ANYTHING = ("tests/enrolment/test_anything.py",)
 MERGING = "tests/enrolment/test_merging.py"
+SAID = "tests/enrolment/test_said_apart.py"
 
 MUTATIONS = (
     Mutation(
@@ -49,11 +50,39 @@ MUTATIONS = (
         (f"{MERGING}::test_whom_the_office_removed_under_either_id_is_removed",),
     ),
     Mutation(
-        "who gave one of two places back keeps the other",
+        "what was said under either id is said of the place that they keep",
         "services/enrolment/merging.py",
-        "    alike = [one for one in both if one.is_active == kept.is_active]\n",
-        "    alike = both\n",
-        (f"{MERGING}::test_whoever_gave_one_of_two_places_back_keeps_the_other",),
+        "    counts = [one for one in both if one is kept or not (",
+        "    counts = [one for one in both if one is kept or False and not (",
+        (f"{SAID}::test_a_word_counts_for_the_place_that_they_keep_whether_it_or_the_merge_is_heard_first",),
+    ),
+    Mutation(
+        "what was said under an id that has no place is said of the place that they have",
+        "services/enrolment/merging.py",
+        "        return _remembered(goes, stays, decided_at)\n",
+        "        return []\n",
+        (f"{SAID}::test_a_word_counts_for_the_place_that_they_keep_whether_it_or_the_merge_is_heard_first",),
+    ),
+    Mutation(
+        "who lets an offer go under one id keeps the seat that they have under the other",
+        "services/enrolment/merging.py",
+        "(kept.state.has_seat and _let_an_offer_go(one))]\n",
+        "False]\n",
+        (f"{SAID}::test_who_lets_an_offer_go_and_has_a_seat_under_the_other_id_keeps_it",),
+    ),
+    Mutation(
+        "of two replies the newer one counts",
+        "services/enrolment/merging.py",
+        "    replied = max((",
+        "    replied = min((",
+        (f"{SAID}::test_of_what_was_replied_under_two_ids_the_newest_counts",),
+    ),
+    Mutation(
+        "who accepts an offer that they had under another id will come",
+        "services/enrolment/replies.py",
+        "    if reason is RefusalReason.ALREADY_PLACED and was_known_apart(",
+        "    if False and was_known_apart(",
+        (f"{SAID}::test_who_accepts_an_offer_under_one_id_will_come_to_the_seat_of_the_other",),
     ),
     Mutation(
         "what has begun counts for the human under whichever id it stands",
@@ -148,13 +177,6 @@ MUTATIONS = (
         (
             "tests/enrolment/test_begun.py::test_what_a_session_says_once_it_is_settled_brings_in_nobody_also_when_it_is_looked_at_with_all_that_is_known",
         ),
-    ),
-    Mutation(
-        "what is said once two are known to be one is of both places",
-        "services/enrolment/merging.py",
-        "(one in alike or moment > since)",
-        "one in alike",
-        (f"{MERGING}::test_what_is_said_once_two_are_known_to_be_one_is_said_of_both_their_places",),
     ),
     Mutation(
         "a reply is the answer to an offer only while that holds",

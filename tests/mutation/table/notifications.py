@@ -929,8 +929,8 @@ MUTATIONS = (
     Mutation(
         "how somebody stood at go-live, and not how they stand now",
         "services/notifications/kinds/sessions.py",
-        "        .where(_of_place, PLACE_SAID.c.heard_at < SINCE)\n",
-        "        .where(_of_place)\n",
+        "        .where(its, PLACE_SAID.c.heard_at < SINCE)\n",
+        "        .where(its)\n",
         ("tests/notifications/test_store.py::test_sql_finds_exactly_the_differences_that_the_rules_find",),
     ),
     Mutation(
@@ -1417,5 +1417,87 @@ MUTATIONS = (
         (
             "tests/notifications/test_listening.py::test_two_mails_that_come_back_at_the_same_time_hold_the_address_back_once",
         ),
+    ),
+    Mutation(
+        "a clash is what both places say",
+        "services/notifications/kinds/clash.py",
+        " and one.place.session_id in other.place.clashes_with\n",
+        "\n",
+        ("tests/notifications/test_clash.py::test_there_is_nothing_to_tell_where_there_is_nothing_to_choose",),
+    ),
+    Mutation(
+        "nobody hears of a clash before they have heard of both places",
+        "services/notifications/kinds/clash.py",
+        "        return ANOTHER_MAIL if self.other_is_open or not know else None\n",
+        "        return None\n",
+        (
+            "tests/notifications/test_clash.py::test_nobody_hears_of_a_clash_before_they_have_heard_of_both_places_as_they_are",
+        ),
+    ),
+    Mutation(
+        "nobody hears of a clash that enrolment may be about to take back",
+        "services/notifications/kinds/clash.py",
+        "        if not (self.facts.settled and self.other.settled):\n",
+        "        if False:\n",
+        (
+            "tests/notifications/test_clash.py::test_nobody_hears_of_a_clash_before_they_have_heard_of_both_places_as_they_are",
+        ),
+    ),
+    Mutation(
+        "one clash is named from one side",
+        "services/notifications/kinds/pairs.py",
+        '        one.c.session_id.collate("C") < other.c.session_id.collate("C"),\n',
+        "        one.c.session_id != other.c.session_id,\n",
+        (
+            "tests/notifications/test_clash.py::test_the_places_are_told_first_and_then_the_clash_once_whichever_of_them_is_heard_first",
+        ),
+    ),
+    Mutation(
+        "a clash that comes again is another one",
+        "services/notifications/kinds/pairs.py",
+        "    return sa.func.coalesce(found.correlate(one, other).scalar_subquery(), 0)\n",
+        "    return sa.literal(0, sa.BigInteger)\n",
+        ("tests/notifications/test_clash.py::test_a_clash_that_goes_and_comes_again_is_told_again",),
+    ),
+    Mutation(
+        "coordinators are told again of whom they were not told",
+        "services/notifications/kinds/clashes.py",
+        "        if {*found.says.says.people} <= people_told(told):\n",
+        "        if people_told(told):\n",
+        (
+            "tests/notifications/test_clash.py::test_they_are_told_again_of_somebody_new_and_not_when_somebody_has_resolved_it",
+        ),
+    ),
+    Mutation(
+        "coordinators are not told again when somebody has resolved it",
+        "services/notifications/kinds/clashes.py",
+        "        if {*found.says.says.people} <= people_told(told):\n",
+        "        if {*found.says.says.people} == people_told(told):\n",
+        (
+            "tests/notifications/test_clash.py::test_they_are_told_again_of_somebody_new_and_not_when_somebody_has_resolved_it",
+        ),
+    ),
+    Mutation(
+        "nobody is named to coordinators who is erased, or is somebody else",
+        "services/notifications/kinds/clashes.py",
+        "    .where(_who.c.erased.is_not(True), _who.c.merged_into.is_(None))\n",
+        "",
+        (
+            "tests/notifications/test_clash.py::test_each_coordinator_of_the_town_is_told_who_of_theirs_and_nobody_is_named_who_is_erased",
+        ),
+    ),
+    Mutation(
+        "a clash that nobody was told of in time ends as a fact",
+        "services/notifications/kinds/clash.py",
+        "        return never_told(self.difference(told, to, now=end - JUST_BEFORE), told or TOLD_NOTHING)\n",
+        "        return None\n",
+        ("tests/notifications/test_clash.py::test_who_was_not_told_before_the_first_begins_is_told_too_late",),
+    ),
+    Mutation(
+        "each of two places has the way to its own page",
+        "services/notifications/mail.py",
+        "partial(self._page_of, also) if",
+        "partial(self._page_of, sheet.page) if",
+        ("tests/notifications/test_clash.py::test_each_of_the_two_buttons_leads_to_its_own_place",),
     ),
 )

@@ -315,6 +315,8 @@ CREATE INDEX place_heard ON projection.place (heard_at);
 
 CREATE INDEX place_entry ON projection.place (left(encode(sha256(decode((session_id || '/') || person_id, 'escape')), 'hex'), 32));
 
+CREATE INDEX place_marked ON projection.place (person_id) WHERE clashes_with <> '[]'::jsonb;
+
 CREATE INDEX place_person ON projection.place (person_id);
 
 CREATE TABLE projection.session (
