@@ -215,6 +215,8 @@ def _mail(blank: Equation, books: Books, _: Counted) -> Equation:
     sent = {str(kind): int(number) for kind, number in notices["sent"].items()}
     if came_back := int(notices["bounced"]):  # The server had taken them.
         sent["came back"] = came_back
+    if to_one_address := int(notices["rehearsed_to_one_address"]):
+        sent["rehearsed, to one address"] = to_one_address
     # An attempt whose answer was lost may have arrived: the mail server may be ahead of us by so many, and no more.
     doubts = int(notices["ambiguous_attempts"])
     if not doubts:

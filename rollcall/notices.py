@@ -14,7 +14,9 @@ from rollcall.options import DEFAULT_FOLDER, FolderOption
 from rollcall.terminal import Commands, Exit, Refusal, out, print_json
 
 app = typer.Typer(
-    cls=Commands, help="Settle, repeat, preview mails; let an address through; try words.", no_args_is_help=True
+    cls=Commands,
+    help="Go live; settle, repeat, preview mails; let an address through; try words.",
+    no_args_is_help=True,
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer and nothing else.")]
 NoticeArgument = Annotated[str, typer.Argument(help="The notice's id.")]
@@ -98,6 +100,14 @@ def release(person: PersonArgument, reason: ReasonOption, folder: FolderOption =
     """Let mail to a person's address through again. Exit codes: 0 done, 1 no answer, 2 refused."""
     _post(folder, f"/api/v1/addresses/{_quoted(person)}/release", {"reason": reason})
     out.print(f"Mail to {person} is sent again.", markup=False)
+
+
+@app.command(name="go-live")
+def go_live(reason: ReasonOption, folder: FolderOption = DEFAULT_FOLDER) -> None:
+    """End the rehearsal, for good: mail is sent from now on; what was rehearsed is not. Exit codes: 0 live, 1 no answer, 2 refused."""
+    stage = _post(folder, "/api/v1/mail/go-live", {"reason": reason})
+    said = f"Mail is live since {stage['live_at']}, by {stage['by']}; {stage['rehearsed']} notices were rehearsed."
+    out.print(said, markup=False)
 
 
 @app.command()

@@ -98,6 +98,8 @@ class System:
                     "ROLLCALL_SETTLING_SECONDS" not in os.environ
                 ):  # Whoever tries something here looks into the inbox next.
                     own["ROLLCALL_SETTLING_SECONDS"] = "1"
+                if "ROLLCALL_REHEARSE" not in os.environ:  # Nothing leaves the inbox, so there is nothing to rehearse.
+                    own["ROLLCALL_REHEARSE"] = "false"
                 if "ROLLCALL_BASE_URL" not in os.environ:  # Mails lead to the pages that are shown here.
                     own["ROLLCALL_BASE_URL"] = f"http://{LOOPBACK}:{self.ports['origin']}"
             if "files" in one.settings().model_fields:

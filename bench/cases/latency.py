@@ -199,7 +199,12 @@ async def _round(servers: Servers, places: dict[str, Place], people: int, folder
         service("enrolment", places["enrolment"], folder / "enrolment.log", counted=True) as enrolment,
         service("attendance", places["attendance"], folder / "attendance.log", counted=True) as attendance,
         service(
-            "notifications", places["notifications"], folder / "mail.log", counted=True, SMTP_PORT=sink.port
+            "notifications",
+            places["notifications"],
+            folder / "mail.log",
+            counted=True,
+            SMTP_PORT=sink.port,
+            REHEARSE=False,
         ) as mail,
     ):
         wanted = [person(number) for number in range(people)]

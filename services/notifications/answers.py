@@ -232,6 +232,24 @@ class WrittenMessage(Shape):
     sent: int = Field(description="To how many of them a mail left.")
 
 
+class MailStage(Shape):
+    """Whether mail is live."""
+
+    model_config = exemplified(
+        rehearses=False,
+        rehearsed=412,
+        live_at="2026-10-01T08:20:11Z",
+        by="Anna",
+        reason="the old system is switched off",
+    )
+
+    rehearses: bool = Field(description="Mails are planned and written, and sent to nobody whom they are for.")
+    rehearsed: int = Field(description="Notices that ended so.")
+    live_at: dt.datetime | None = Field(None, description="When go-live was stated; null: not, or it never had to be.")
+    by: str | None = None
+    reason: str | None = None
+
+
 _MATERIALS: dict[str, Any] = {
     "of": "materials",
     "title": "Slajdy z pierwszego dnia",

@@ -12,6 +12,7 @@ from services.notifications.acting import acting
 from services.notifications.answers import Notice, NotificationsBooks, SuppressedAddress
 from services.notifications.asked_api import asked_routes
 from services.notifications.decisions import operator_says, release
+from services.notifications.going_live_api import going_live_routes
 from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
 from services.notifications.ledger import Notice as SettledNotice
 from services.notifications.ledger_api import NO_SUCH_NOTICE, ledger_routes
@@ -144,6 +145,7 @@ def app_of(runtime: Runtime) -> FastAPI:
 
     app.include_router(read)
     app.include_router(operate)
+    app.include_router(going_live_routes(runtime))
     app.include_router(muting_routes(runtime))
     app.include_router(messages_routes(runtime, writer))
     app.include_router(asked_routes(runtime))

@@ -89,7 +89,8 @@ def runtime_of() -> tuple[Runtime, Any]:
         runtime.loops.append(Listener(runtime.decider, settings, own_heard=runtime.own_heard).run)
 
     async def books(connection: AsyncConnection) -> dict[str, Any]:
-        own = await reading.books(connection, now=service.clock(), rules=settings.rules)
+        stage = await store.stage(connection, by_settings=settings.rehearse)
+        own = await reading.books(connection, now=service.clock(), rules=settings.rules_at(stage))
         return own | {"mail_server": {"problem": sender.problem, "since": sender.problem_since}}
 
     runtime.health.own_books.append(books)

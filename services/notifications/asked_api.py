@@ -12,7 +12,6 @@ from services.notifications import reading, store
 from services.notifications.answers import AskedNotice, DecidedNotice, Notice
 from services.notifications.asked import Asked, asked_id_of
 from services.notifications.kinds.asked import AskedFor
-from services.notifications.kinds.kind import Rules
 from services.notifications.ledger import Told
 from services.notifications.settings import NotificationsSettings
 from services.notifications.untold import Truth
@@ -79,7 +78,7 @@ def asked_routes(runtime: Runtime) -> APIRouter:
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
         asked_id = asked_id_of(heard.source, heard.event_id)
-        stands = await _standing(runtime, settings.rules, asked_id)
+        stands = await _standing(runtime, settings, asked_id)
         return DecidedNotice(
             request_id=heard.event_id,
             outcome=became.outcome,  # type: ignore[arg-type]  # One of three words, which pydantic looks at.
@@ -100,7 +99,7 @@ def asked_routes(runtime: Runtime) -> APIRouter:
     @routes.get("/{asked_id}", responses=may_answer(*READ, NO_SUCH_REQUEST, NO_SUCH_PATH), dependencies=[Reader])
     async def show_asked(asked_id: AskedId) -> AskedNotice:
         """What was decided of one request, the mails that told it, and what stands in the way just now."""
-        stands = await _standing(runtime, settings.rules, asked_id)
+        stands = await _standing(runtime, settings, asked_id)
         if stands is None:
             raise Problem(NO_SUCH_REQUEST, f"nothing was decided of {asked_id}", field="asked_id")
         return stands
@@ -108,13 +107,14 @@ def asked_routes(runtime: Runtime) -> APIRouter:
     return routes
 
 
-async def _standing(runtime: Runtime, rules: Rules, asked_id: str) -> AskedNotice | None:
+async def _standing(runtime: Runtime, settings: NotificationsSettings, asked_id: str) -> AskedNotice | None:
     now = runtime.service.clock()
     async with runtime.engine.connect() as connection:
         row = await reading.asked_by_id(connection, asked_id)
         if row is None or row.about is None:
             return shown(row) if row is not None else None
         notices = await reading.notices_about(connection, row.recipient, row.about)
+        rules = settings.rules_at(await store.stage(connection, by_settings=settings.rehearse))
         found = await store.look(connection, row.recipient, row.about, now, rules)
     hindrance = _hindrance(found[1], found[2], now) if found is not None else None
     return shown(row, [Notice(**one) for one in notices], hindrance)

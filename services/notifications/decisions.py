@@ -15,6 +15,7 @@ from services.notifications.ledger import (
     NOT_SENT,
     OUTCOME_UNKNOWN,
     OVERTAKEN,
+    SHOWN,
     TOO_LATE,
     Content,
     Notice,
@@ -31,6 +32,7 @@ from shared.contracts.notifications import (
     AddressSuppressed,
     NoticeBounced,
     NoticeFailed,
+    NoticeRehearsed,
     NoticeRepeated,
     NoticeSent,
 )
@@ -57,6 +59,8 @@ class Terms:
     give_up_after: dt.timedelta
     retry_first_seconds: float
     retry_most_seconds: float
+    after_rehearsal: bool = False
+    """Whether mail was rehearsed before it went live: nobody knows who was told by others what was so by then."""
 
 
 @immutable
@@ -84,6 +88,8 @@ def claim(working: Working, notice: OpenNotice, truth: Truth, lease: str, terms:
     if working[Notice].get(notice.notice_id) is not None:  # Its outcome was heard: this database is older than it.
         _close(working, notice)
         return None
+    if found is not None and terms.after_rehearsal and found.is_of_before(told):
+        found = replace(found, in_doubt=True)
     tells = found is not None and not found.given_up and truth.is_complete
     lapsed = truth.missed(told, now=working.now, since=terms.since) if found is None else None
     if notice.doubts and notice.content is not None and working.now < notice.content.until:
@@ -173,6 +179,10 @@ class Result(Enum):
     """It may have left, and it may not."""
 
 
+CLOSING = "smtp_421"
+"""The server, or one that it speaks for, hears nothing just now: this mail is not to blame, but it is not waited with for ever either."""
+
+
 @immutable
 class Outcome:
     result: Result
@@ -184,7 +194,9 @@ def settle(working: Working, notice: OpenNotice, outcome: Outcome, terms: Terms)
     """What follows from an attempt: a fact, or another attempt. One that is in doubt gets one more try."""
     match outcome.result:
         case Result.SENT:
-            working.say(NoticeSent(**_outcome_fields(working, notice, terms)))
+            fields = _outcome_fields(working, notice, terms)
+            shown = SHOWN if outcome.code == SHOWN else None
+            working.say(NoticeRehearsed(**fields, code=shown) if notice.rehearses else NoticeSent(**fields))
             _close(working, notice)
         case Result.REFUSED:
             _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)
@@ -193,6 +205,8 @@ def settle(working: Working, notice: OpenNotice, outcome: Outcome, terms: Terms)
             notice = replace(notice, attempts=notice.attempts - 1, tried_since=None, problem=outcome.code)
             _again(working, notice, terms.retry_first_seconds)
         case Result.LATER:
+            if outcome.code == CLOSING:
+                notice = replace(notice, attempts=notice.attempts - 1)
             tried_for = working.now - (notice.tried_since or working.now)
             if tried_for >= terms.give_up_after:
                 _fail(working, notice, OUTCOME_UNKNOWN if notice.doubts else outcome.code, terms)
@@ -215,7 +229,8 @@ def operator_says(working: Working, notice: Notice, *, sent: bool) -> None:
 
 def repeat(working: Working, notice: Notice, *, by: str, reason: str) -> None:
     """The office has said once more what a mail has told: one more mail, of what is true now."""
-    working.say(NoticeRepeated(**_as_settled(working, notice), by=by, reason=reason))
+    was_rehearsed = notice.state is NoticeState.REHEARSED
+    working.say(NoticeRepeated(**_as_settled(working, notice), by=by, reason=reason, was_rehearsed=was_rehearsed))
 
 
 # --- what comes back of it -----------------------------------------------------------------
@@ -275,7 +290,10 @@ def _close(working: Working, notice: OpenNotice) -> None:
 
 def _fail(working: Working, notice: OpenNotice, code: str, terms: Terms, *, problem: str | None = None) -> None:
     fields = _outcome_fields(working, notice, terms)
-    working.say(NoticeFailed(**fields, code=code, problem=problem, made_of_digest=notice.made_of))
+    if notice.rehearses:
+        working.say(NoticeRehearsed(**fields, code=code))
+    else:
+        working.say(NoticeFailed(**fields, code=code, problem=problem, made_of_digest=notice.made_of))
     _close(working, notice)
 
 

@@ -27,6 +27,7 @@ from services.notifications.tables import (
     OPEN,
     OPEN_SUBJECT,
     PERSON,
+    REHEARSES,
     TOLD,
     is_another,
     muted,
@@ -77,6 +78,7 @@ _OPENED = (
     "sequence",
     "attempts",
     "doubts",
+    "rehearses",
 )
 
 
@@ -92,7 +94,7 @@ def _opened(recipient: Any, about: Any, kind: Kind, is_urgent: Any, not_before: 
         priority = sa.case((is_urgent, sa.literal(int(Priority.URGENT))), else_=sa.literal(int(Priority.USUAL)))
     if not_before is not None:  # Also of what is urgent: a full mailbox takes that no sooner.
         due = sa.func.greatest(due, not_before)
-    return recipient, about, notice_id, NOW, due, priority, sa.literal(0), sa.literal(0), sa.literal(0)
+    return recipient, about, notice_id, NOW, due, priority, sa.literal(0), sa.literal(0), sa.literal(0), REHEARSES
 
 
 _FARTHEST_ZONE = dt.timedelta(hours=14)

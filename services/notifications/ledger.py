@@ -15,7 +15,14 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from shared.contracts.model import Language, Part
-from shared.contracts.notifications import NoticeBounced, NoticeFailed, NoticeOutcome, NoticeRepeated, Says
+from shared.contracts.notifications import (
+    NoticeBounced,
+    NoticeFailed,
+    NoticeOutcome,
+    NoticeRehearsed,
+    NoticeRepeated,
+    Says,
+)
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow, Row, meta
 from shared.state.working import Derive, Working
@@ -26,6 +33,10 @@ OVERTAKEN = "overtaken"
 NOT_SENT = "not_sent"
 TOO_LATE = "too_late"
 UNRENDERABLE = "unrenderable"
+WAS_REHEARSED = "rehearsed"
+"""What stood in the way of one that is said after all."""
+SHOWN = "shown"
+"""Of what was rehearsed: it was sent to the one address that the settings name."""
 
 NOTHING = "nothing"
 """In `Told.given_up`: the recipient could not be told that there is nothing any more."""
@@ -37,6 +48,8 @@ class Belief(StrEnum):
     NO = "no"
     YES = "yes"
     MAYBE = "maybe"
+    REHEARSED = "rehearsed"
+    """It would have been told, had mail been live. As long as it is not, this counts as told; from then on as nothing."""
 
 
 class NoticeState(StrEnum):
@@ -56,6 +69,8 @@ class NoticeState(StrEnum):
     """It left, and came back."""
     TOO_LATE = "too_late"
     """It was not told in time, and telling it is of no use any more."""
+    REHEARSED = "rehearsed"
+    """It was written before mail went live, and dropped."""
 
 
 class Content(Part):
@@ -167,6 +182,8 @@ class OpenNotice(Row):
     lease_until: dt.datetime | None
     problem: str | None
     """Why it has not left yet: what became of the last attempt, or why it could not be claimed."""
+    rehearses: bool = False
+    """Whether it was planned before mail went live. It ends as rehearsed, whenever it is taken."""
 
 
 def special_state(code: str | None) -> NoticeState:
@@ -182,11 +199,15 @@ def special_state(code: str | None) -> NoticeState:
 def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
     body = heard.body
     code = body.code if isinstance(body, NoticeFailed) else None
+    problem = body.problem if isinstance(body, NoticeFailed) else None
     state = NoticeState.BOUNCED if isinstance(body, NoticeBounced) else special_state(code)
     if isinstance(body, NoticeRepeated):
         state, code = NoticeState.REPEATED, body.reason
+        problem = WAS_REHEARSED if body.was_rehearsed else None
     if isinstance(body, NoticeBounced):
         code = f"bounced_{body.status}"
+    if isinstance(body, NoticeRehearsed):
+        state, code = NoticeState.REHEARSED, body.code
     return Notice(
         *meta(heard),
         body.notice_id,
@@ -201,7 +222,7 @@ def notice_of(heard: Heard[NoticeOutcome]) -> Notice:
         body.doubts,
         state,
         code,
-        body.problem if isinstance(body, NoticeFailed) else None,
+        problem,
         body.made_of_digest if isinstance(body, NoticeFailed) else None,
         body.again_at if isinstance(body, NoticeBounced) else None,
         body.decided_at,
@@ -233,6 +254,12 @@ def nothing_yet(recipient: str, about: str) -> Told:
 def told_after(told: Told | None, notice: Notice) -> Told:
     """What the person was told, once this outcome is known. The outcome of an older notice changes nothing any more."""
     told = told or nothing_yet(notice.recipient, notice.about)
+    if notice.state is NoticeState.REHEARSED:
+        return _rehearsed(told, notice)
+    if notice.problem == WAS_REHEARSED and notice.state is NoticeState.REPEATED:
+        return _to_be_said_after_all(told, notice)
+    if told.state == Belief.REHEARSED:
+        told = nothing_yet(notice.recipient, notice.about)
     if told.sequence > notice.sequence:
         return told
     if notice.code == NOT_SENT:
@@ -255,6 +282,24 @@ def told_after(told: Told | None, notice: Notice) -> Told:
             told = _believing(told, Belief.MAYBE, said, certain=certain, or_until=earlier)
             return replace(told, content=OVERTAKEN) if notice.state is NoticeState.OVERTAKEN else told
     raise RuntimeError(f"{notice.notice_id} is {notice.state}")
+
+
+def _rehearsed(told: Told, notice: Notice) -> Told:
+    """What would be believed. It takes the place of nothing that was told."""
+    if (told.notice_id and told.state != Belief.REHEARSED) or told.sequence > notice.sequence:
+        return told
+    told = replace(told, notice_id=notice.notice_id, sequence=notice.sequence, told_at=notice.decided_at)
+    return _believing(told, Belief.REHEARSED, notice.said, certain=None)
+
+
+def _to_be_said_after_all(told: Told, notice: Notice) -> Told:
+    """Who was never told by us may have been by others: whatever is true is to be told, as to somebody who knows nothing."""
+    if told.notice_id != notice.notice_id:
+        return told
+    nothing = notice.said.model_copy(update={"hash": None})
+    fresh = nothing_yet(notice.recipient, notice.about)
+    fresh = replace(fresh, notice_id=notice.notice_id, sequence=notice.sequence, until=notice.said.until)
+    return replace(fresh, state=Belief.MAYBE, content=OVERTAKEN, said=nothing)
 
 
 def _not_told(told: Told, notice: Notice) -> Told:

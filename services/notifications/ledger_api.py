@@ -6,12 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import reading, store
 from services.notifications.acting import acting
 from services.notifications.answers import History, Mutes, Notice, PreviewedMail
-from services.notifications.decisions import repeat
+from services.notifications.decisions import Terms, repeat
 from services.notifications.kinds import Subject, subject_of
+from services.notifications.kinds.kind import Rules
 from services.notifications.ledger import NoticeState, OpenNotice, Told
 from services.notifications.previewing import of_attempt, would_send
 from services.notifications.settings import NotificationsSettings
@@ -68,7 +70,10 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
     routes = APIRouter(prefix="/api/v1")
     settings = runtime.settings
     assert isinstance(settings, NotificationsSettings)
-    rules, terms = settings.rules, settings.terms()
+
+    async def known_stage(connection: AsyncConnection) -> tuple[Rules, Terms]:
+        stage = await store.stage(connection, by_settings=settings.rehearse)
+        return settings.rules_at(stage), settings.terms_at(stage)
 
     @routes.get("/recipients/{person_id}/history", responses=may_answer(*READ, NO_SUCH_PATH), dependencies=[Reader])
     async def show_history(person_id: PersonId) -> History:
@@ -91,6 +96,7 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
         await writer.ready()
         now = runtime.service.clock()
         async with runtime.engine.connect() as connection:
+            rules, terms = await known_stage(connection)
             found = await store.look(connection, person_id, asked.about, now, rules)
         if found is None:
             raise Problem(NOTHING_TO_TELL, "nothing is known of it")
@@ -103,15 +109,17 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
         "/notices/{notice_id}/repeat", responses=may_answer(*WRITE, NO_SUCH_NOTICE, NO_SUCH_PATH, NOTHING_TO_REPEAT)
     )
     async def repeat_notice(notice_id: NoticeId, asked: Repeating, actor: Annotated[Actor, Office]) -> Notice:
-        """Has once more said what this mail told, if it is still true: one mail more, which says what is true now. Said again, it changes
-        nothing; the mail that follows is another notice."""
+        """Has once more said what this mail told, if it is still true: one mail more, which says what is true now. Once mail is live, also of one
+        that was rehearsed: it is said after all. Said again, it changes nothing; the mail that follows is another notice."""
         async with acting(runtime) as act:
             known = await store.load_settled(act.connection, act.working, notice_id)
             if known is None:
                 raise Problem(NO_SUCH_NOTICE, f"{notice_id} is not known or not settled yet", field="notice_id")
             if known.state != NoticeState.REPEATED:
+                rules, _ = await known_stage(act.connection)
                 told = act.working[Told].get(known.recipient, known.about)
-                if known.state != NoticeState.SENT or told is None or told.notice_id != notice_id:
+                may_be = (NoticeState.SENT,) if rules.rehearses else (NoticeState.SENT, NoticeState.REHEARSED)
+                if known.state not in may_be or told is None or told.notice_id != notice_id:
                     raise Problem(NOTHING_TO_REPEAT, "it never left, or a later mail has told what is true")
                 if len(act.working[OpenNotice]):
                     raise Problem(NOTHING_TO_REPEAT, "a later mail about it is on its way")

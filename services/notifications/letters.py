@@ -215,3 +215,5 @@ class Letter:
     stated_at: dt.datetime
     thread: str | None = None
     """What the mails that belong together refer to."""
+    instead_of: str | None = None
+    """To whom it would go, were mail live; None: to whom it goes."""

@@ -221,8 +221,9 @@ class Renderer:
             + prepared.headers
             + header("To", mailbox("To", full_name, address))
             + header("X-Rollcall-Notice", letter.notice_id)
+            + _instead(letter.instead_of)
             + _thread(letter.thread)
-            + _unsubscribe(mute)
+            + _unsubscribe(mute if letter.instead_of is None else None)  # Nobody else does without their mails.
             + body
         )
         return message.replace("\n", "\r\n").encode("utf-8")
@@ -249,6 +250,12 @@ def _thread(root: str | None) -> str:
         return ""
     known_message_id(root)
     return header("In-Reply-To", root) + header("References", root)
+
+
+def _instead(of: str | None) -> str:
+    """For whom it is that is sent to somebody else: an address of any letters, in ASCII."""
+    name = "X-Rollcall-Rehearsed-For"
+    return header(name, encoded(name, one_line(of))) if of is not None else ""
 
 
 def _unsubscribe(address: str | None) -> str:

@@ -16,6 +16,7 @@ from services.notifications import differences
 from services.notifications.differences import Found, Key, concerned_after, concerned_by
 from services.notifications.kinds import Subject, subject_of
 from services.notifications.settings import NotificationsSettings
+from services.notifications.staging import Staging
 from services.notifications.tables import COMPARED_AS_A_WHOLE, Pair, ensure_key
 from shared import telemetry
 from shared.backoff import Backoff
@@ -39,6 +40,7 @@ class Planner:
         service: Service,
         settings: NotificationsSettings,
         *,
+        staging: Staging,
         streams_heard: Callable[[], Awaitable[None]],
         found: Callable[[Found], None],
     ) -> None:
@@ -50,6 +52,7 @@ class Planner:
         self._service = service
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # Each statement of a look is whole.
         self._settings = settings
+        self._staging = staging
         self._streams_heard = streams_heard
         self._found = found
         self._whole_at: float | None = None
@@ -93,6 +96,7 @@ class Planner:
                     await self._streams_heard()
                     async with self._engine.connect() as connection:
                         await ensure_key(connection)
+                        await self._staging.look(connection)
                     self.caught_up.set()
                     log.info("caught up, mail may leave")
                 async with self._engine.connect() as connection:
@@ -125,8 +129,10 @@ class Planner:
         if not (whole or heard or again):
             return Found()
         self._heard, self._heard_late, self._look_again = None, None if whole else late, {}
-        common: dict[str, Any] = {"now": now, "most": settings.plan_most} | settings.rules.parameters()
         try:
+            await self._staging.look(connection)
+            rules = self._staging.rules
+            common: dict[str, Any] = {"now": now, "most": settings.plan_most} | rules.parameters()
             if whole:
                 oldest = _earlier(heard.since if heard else None, late)
                 soon = await differences.bring_forward(connection, mark=oldest, now=now) if oldest else Found()
@@ -143,7 +149,7 @@ class Planner:
         if found.total() >= settings.plan_most:
             self._whole_at = None
         elif whole:
-            self._whole_at, self._ended_after = at, max(now - MISSED_REACH, settings.since)
+            self._whole_at, self._ended_after = at, max(now - MISSED_REACH, rules.since)
         return found + soon
 
     async def _of_news(

@@ -66,6 +66,7 @@ def planned(pair: Pair, now: dt.datetime) -> OpenNotice:
         "sequence": 0,
         "attempts": 0,
         "doubts": 0,
+        "rehearses": False,
     }
     ids = {"recipient": pair[0], "about": pair[1], "notice_id": PREVIEW, "planned_at": now, "next_attempt_at": now}
     return OpenNotice(**(nothing | ids))  # type: ignore[arg-type]

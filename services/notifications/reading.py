@@ -21,11 +21,13 @@ from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
 from services.notifications.kinds.message import CIRCULAR
 from services.notifications.kinds.message import NAME as MESSAGE_NAME
-from services.notifications.ledger import Belief, NoticeState
+from services.notifications.ledger import SHOWN, WAS_REHEARSED, Belief, NoticeState
 from services.notifications.muting import Mute
+from services.notifications.pacing import PACED
 from services.notifications.tables import (
     ASKED,
     CONTACT,
+    GO_LIVE,
     MESSAGE,
     MESSAGE_TEXT,
     MUTE,
@@ -220,6 +222,17 @@ async def messages(
     return [dict(row._mapping) for row in await connection.execute(statement)]
 
 
+_REHEARSED = sa.select(sa.func.count()).select_from(NOTICE).where(NOTICE.c.state == NoticeState.REHEARSED)
+_GO_LIVE = sa.select(GO_LIVE.c.decided_at.label("live_at"), GO_LIVE.c.by, GO_LIVE.c.reason)
+
+
+async def go_live(connection: AsyncConnection) -> dict[str, Any]:
+    """Who stated when that mail is live, and how many notices were rehearsed."""
+    row = (await connection.execute(_GO_LIVE)).first()
+    stated = dict(row._mapping) if row is not None else {}
+    return stated | {"rehearsed": await connection.scalar(_REHEARSED)}
+
+
 async def asked(connection: AsyncConnection, *, recipient: str | None = None, after: str, limit: int) -> list[Asked]:
     """What other systems asked for, by id; a page begins `after` the last one's."""
     page = sa.select(ASKED).where(ASKED.c.asked_id > after).order_by(ASKED.c.asked_id).limit(limit)
@@ -299,16 +312,31 @@ def people_of(kind: Kind) -> sa.Select[Any]:
 
 
 _PEOPLE = [people_of(kind) for kind in KINDS.values()]
-_NOTICES = sa.select(NOTICE.c.state, NOTICE.c.kind, sa.func.count(), sa.func.sum(NOTICE.c.doubts)).group_by(
-    NOTICE.c.state, NOTICE.c.kind
+_never_left = sa.and_(NOTICE.c.state == NoticeState.REPEATED, NOTICE.c.problem == WAS_REHEARSED)
+_state = sa.case((_never_left, sa.literal(NoticeState.REHEARSED.value)), else_=NOTICE.c.state)
+_NOTICES = sa.select(
+    _state,
+    NOTICE.c.kind,
+    sa.func.count(),
+    sa.func.sum(NOTICE.c.doubts),
+    sa.func.count().filter(NOTICE.c.code == SHOWN),
+).group_by(_state, NOTICE.c.kind)
+_LEFT = (NoticeState.SENT, NoticeState.REPEATED)
+_NOT_SENT = (
+    NoticeState.FAILED,
+    NoticeState.UNKNOWN,
+    NoticeState.OVERTAKEN,
+    NoticeState.TOO_LATE,
+    NoticeState.BOUNCED,
+    NoticeState.REHEARSED,
 )
-_NOT_SENT = (NoticeState.FAILED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.TOO_LATE, NoticeState.BOUNCED)
 _is_postponed = OPEN.c.problem.in_(POSTPONED)
 _OPEN = sa.select(
     sa.func.count(),
     sa.func.count().filter(OPEN.c.lease.is_not(None)),
     sa.func.count().filter(_is_postponed),
-    sa.func.count().filter(OPEN.c.problem.is_not(None), ~_is_postponed),
+    sa.func.count().filter(OPEN.c.problem == PACED),
+    sa.func.count().filter(OPEN.c.problem.is_not(None), ~_is_postponed, OPEN.c.problem != PACED),
     sa.func.coalesce(sa.func.sum(OPEN.c.doubts), 0),
 )
 
@@ -322,14 +350,14 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
     """
     sent = dict.fromkeys((letter for kind in KINDS.values() for letter in kind.letters), 0)
     others = dict.fromkeys(_NOT_SENT, 0)
-    doubts = 0
-    for state, letter, number, in_doubt in await connection.execute(_NOTICES):
-        doubts += int(in_doubt)
-        if state == NoticeState.SENT:
+    doubts, shown = 0, 0
+    for state, letter, number, in_doubt, to_one_address in await connection.execute(_NOTICES):
+        doubts, shown = doubts + int(in_doubt), shown + to_one_address
+        if state in _LEFT:
             sent[letter] = sent.get(letter, 0) + number
         else:
             others[state] += number
-    to_do, attempting, postponed, refused, open_doubts = (await connection.execute(_OPEN)).one()
+    to_do, attempting, postponed, paced, refused, open_doubts = (await connection.execute(_OPEN)).one()
     found: Counter[str] = Counter()
     untold = 0
     for statement in _PEOPLE:
@@ -344,6 +372,7 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
             "ambiguous_attempts": doubts + int(open_doubts),
             "attempting": attempting,
             "postponed": postponed,
+            "paced": paced,
             "refused_for_now": refused,
             "to_do": to_do,
             **people,
@@ -351,6 +380,8 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
             "calls_for_nobody": await connection.scalar(CALLS_FOR_NOBODY, {"now": now}),
             "outcome_unknown": found["outcome_unknown"],
             "told_by_others": found["told_by_others"],
+            "rehearsing": int(rules.rehearses),
+            "rehearsed_to_one_address": shown,
             "asked_in_vain": await connection.scalar(_IN_VAIN, {"now": now}),
         },
         "told_is_true": not any(people[name] for name in _UNTRUE),

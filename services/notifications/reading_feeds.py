@@ -16,7 +16,7 @@ from services.notifications.kinds import Subject
 from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR, TOWN_NAME
 from services.notifications.kinds.kind import Reading
 from services.notifications.kinds.sessions import CITY_NAME, TOPIC_NAMES
-from services.notifications.ledger import Told
+from services.notifications.ledger import Belief, Told
 from services.notifications.state import SCHEDULED, Session
 from services.notifications.tables import CALL, PERSON, PLACE, SESSION, SESSION_SAID, TOLD
 from shared.contracts.enrolment import Standing
@@ -44,7 +44,7 @@ _was_announced = sa.exists().where(SESSION_SAID.c.session_id == SESSION.c.sessio
 
 def _told(subject: Subject) -> sa.ColumnElement[bool]:
     about = sa.literal(f"{subject}/", sa.Text) + SESSION.c.session_id
-    return sa.and_(TOLD.c.recipient == _WHO, TOLD.c.about == about)
+    return sa.and_(TOLD.c.recipient == _WHO, TOLD.c.about == about, TOLD.c.state != Belief.REHEARSED)
 
 
 def _listed(found: sa.FromClause, heard_at: sa.ColumnElement[Any], holds: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -10,22 +10,26 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import store
-from services.notifications.decisions import Attempt, Outcome, Result, claim, postpone, settle
+from services.notifications.claiming import Claims, Group, pair_of
+from services.notifications.decisions import Attempt, Outcome, Result, Terms
 from services.notifications.differences import Queue
 from services.notifications.kinds import Subject
-from services.notifications.ledger import UNRENDERABLE, OpenNotice
+from services.notifications.kinds.kind import Rules
+from services.notifications.ledger import SHOWN, UNRENDERABLE, OpenNotice
 from services.notifications.planning import Planner
 from services.notifications.returning import ReturnPath
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import Line
-from services.notifications.tables import Pair, digest_key
-from services.notifications.untold import Truth
+from services.notifications.staging import Staging
+from services.notifications.tables import digest_key
+from services.notifications.turns import Claimed, Turns
 from services.notifications.urgency import Priority
 from services.notifications.writing import Writer
 from shared import telemetry
@@ -33,14 +37,15 @@ from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome, NoticeSent
 from shared.deciding.news import News
 from shared.deciding.transaction import Decider
-from shared.events.envelope import Reason
-from shared.faults import Fault, classify, told
+from shared.faults import Fault, classify
 from shared.state.working import Said, Working
 
 log = structlog.get_logger()
 
 _KINDS = tuple(Subject)
 """In the order in which their mails are sent, of one priority."""
+PATIENCE_SECONDS = 2.0
+"""So long a group waits for its last mails; what takes longer is settled by itself, and its connections are missing meanwhile."""
 FAIR = 8
 """One group in so many is of what has been due for longest, however much there is that goes first."""
 
@@ -61,23 +66,36 @@ class Sender:
         self._engine = decider.engine
         self._service = decider.service
         self._settings = settings
-        self._terms = settings.terms()
         self._writer = Writer(decider, settings)
-        self._rules = settings.rules
+        self._staging = Staging(settings)
+        self._key: str | None = None
         self._return_path: ReturnPath | None = None
-        self._under_way: set[str] = set()
-        """Leases of groups that are not settled yet. Should one run out while the database is away, its holder is not gone: its outcomes
-        will be written, and until then there is no doubt about them."""
-        self._work: asyncio.PriorityQueue[tuple[int, int]] = asyncio.PriorityQueue(
+        first_hold = dt.timedelta(seconds=settings.retry_first_seconds)
+        self._turns = Turns(settings.rates, first_hold, rehearse_to=settings.rehearse_to)
+        self._late: set[asyncio.Task[Outcome]] = set()
+        """Mails that take longer than the rest of their group."""
+        self._stragglers: set[asyncio.Task[None]] = set()
+        """What is left of those groups."""
+        self._quiet_until = 0.0
+        """By the loop's clock: until then no mail has a turn."""
+        self._claims = Claims(decider, with_a_turn=self._with_a_turn, closed=self._look_again)
+        self._work: asyncio.PriorityQueue[tuple[int, int, bool]] = asyncio.PriorityQueue(
             maxsize=settings.carriers * len(Subject) * len(Priority)
         )
-        """For each group that waits for a carrier its priority, and the place of its kind among the kinds."""
+        """For each group that waits for a carrier its priority, the place of its kind among the kinds, and whether it is of the rehearsal."""
         self._groups = 0
         self._longest: Queue | None = None
         """What had been due for longest when the poll last looked."""
         self._poll_at = 0.0
         """By the loop's clock."""
-        self._planner = Planner(decider.engine, decider.service, settings, streams_heard=streams_heard, found=self.wake)
+        self._planner = Planner(
+            decider.engine,
+            decider.service,
+            settings,
+            staging=self._staging,
+            streams_heard=streams_heard,
+            found=self.wake,
+        )
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         return [self._planner.run, *[self.carry] * self._settings.carriers]
@@ -86,8 +104,9 @@ class Sender:
         """Something was heard: there may be something to tell."""
         self._planner.news(news)
 
-    def wake(self, notices: Mapping[Queue | None, int]) -> None:
-        """There is something to send: as many carriers as there are groups wake up."""
+    def wake(self, notices: Mapping[Queue | None, int], *, rehearses: bool | None = None) -> None:
+        """There is something to send: as many carriers as there are groups wake up. `rehearses`: of the rehearsal; None: as mail stands now."""
+        rehearses = self._staging.rehearses if rehearses is None else rehearses
         with contextlib.suppress(asyncio.QueueFull):
             for queue, number in notices.items():
                 if queue is None:  # They settle first: the poll finds them.
@@ -95,7 +114,7 @@ class Sender:
                 for _ in range(
                     0, min(number, self._settings.connections * self._settings.carriers), self._settings.connections
                 ):
-                    self._work.put_nowait((queue[0], _KINDS.index(queue[1])))
+                    self._work.put_nowait((queue[0], _KINDS.index(queue[1]), rehearses))
 
     # --- carrying it -----------------------------------------------------------------------
 
@@ -108,37 +127,55 @@ class Sender:
             while True:
                 await backoff.wait()
                 try:
-                    queue = await self._next()
-                    if queue is None:
+                    free = [line for line in lines if not line.is_taken]
+                    if not free:
+                        await asyncio.wait(self._late, return_when=asyncio.FIRST_COMPLETED)
                         continue
-                    ready = await self._open(lines)
-                    if ready and await self._finished(self._round(queue, ready)):
+                    found = await self._next()
+                    if found is None:
+                        continue
+                    queue, rehearses = found
+                    ready = await self._open(free) if self._is_sent(rehearses=rehearses) else free
+                    if ready and await self._finished(self._round(queue, ready, rehearses=rehearses)):
                         backoff.worked()
                     elif self.problem:
                         backoff.failed(ConnectionError(self.problem), where="sending mail")
                 except Exception as error:
                     self._failed(error, "sending mail", backoff)
         finally:
+            if self._stragglers:
+                await asyncio.wait(self._stragglers, timeout=self._settings.smtp_seconds + 5)
             await asyncio.gather(*(line.close() for line in lines))
 
-    async def _next(self) -> Queue | None:
-        """Waits to be woken, or for the slow poll to find something: in which queue."""
+    async def _next(self) -> tuple[Queue, bool] | None:
+        """Waits to be woken, or for the slow poll to find something: in which queue, and whether of the rehearsal."""
         now = asyncio.get_running_loop().time()
+        if now < self._quiet_until:
+            await asyncio.sleep(min(self._quiet_until - now, self._settings.send_poll_seconds))
+            return None
         if now >= self._poll_at:  # Also while there is always work of one kind: another's may have become due again.
             self._poll_at = now + self._settings.send_poll_seconds
-            async with self._engine.connect() as connection:
-                due = await store.due(connection, self._service.clock(), under_way=self._under_way)
-            self._longest = due[0] if len(due) > 1 else None
-            self.wake(dict.fromkeys(due, 1))
+            await self._look_for_work()
         self._groups += 1
         if self._longest is not None and self._groups % FAIR == 0:
-            return self._longest
+            return self._longest, self._staging.rehearses
         try:
             async with asyncio.timeout(self._settings.send_poll_seconds):
-                priority, kind = await self._work.get()
-                return Priority(priority), _KINDS[kind]
+                priority, kind, rehearses = await self._work.get()
+                return (Priority(priority), _KINDS[kind]), rehearses
         except TimeoutError:
             return None
+
+    async def _look_for_work(self) -> None:
+        now, under_way = self._service.clock(), self._claims.under_way
+        async with self._engine.connect() as connection:
+            await self._staging.look(connection)
+            rehearses = self._staging.rehearses
+            due = await store.due(connection, now, under_way=under_way, rehearses=rehearses)
+            left_over = [] if rehearses else await store.left_over(connection, now, under_way=under_way)
+        self._longest = due[0] if len(due) > 1 else None
+        self.wake(dict.fromkeys(due, 1))
+        self.wake(dict.fromkeys(left_over, 1), rehearses=True)
 
     async def _open(self, lines: Sequence[Line]) -> list[Line]:
         """The connections that are open now; those that are not are tried."""
@@ -158,101 +195,90 @@ class Sender:
             task.cancel()
             raise
 
-    async def _round(self, queue: Queue, lines: Sequence[Line]) -> bool:
+    async def _round(self, queue: Queue, lines: Sequence[Line], *, rehearses: bool) -> bool:
         """Claims, sends and settles one group. False: the server would not hear of it."""
         begun = asyncio.get_running_loop().time()
         lease = self._service.new_id()
-        self._under_way.add(lease)
+        group = Group(queue, lease, *self._by_which(rehearses=rehearses))
+        straggling: dict[asyncio.Task[Outcome], Attempt] = {}
+        self._claims.under_way.add(lease)
         try:
-            return await self._carried(queue, lease, lines, begun)
+            return await self._carried(group, lines, begun, straggling)
         finally:
-            self._under_way.remove(lease)
+            if straggling:
+                left = asyncio.create_task(self._left_behind(group, straggling))
+                self._stragglers.add(left)
+                left.add_done_callback(self._stragglers.discard)
+            else:
+                self._claims.under_way.remove(lease)
 
-    async def _carried(self, queue: Queue, lease: str, lines: Sequence[Line], begun: float) -> bool:
+    async def _left_behind(self, group: Group, straggling: dict[asyncio.Task[Outcome], Attempt]) -> None:
+        """Settles what takes longer than the rest of its group, as each comes to its end: its deadline is theirs."""
+        try:
+            while straggling:
+                done, _ = await asyncio.wait(straggling, return_when=asyncio.FIRST_COMPLETED)
+                await self._ended(group, [(straggling.pop(task), task.result()) for task in done])
+        except Exception:
+            log.exception("outcomes of stragglers are lost")  # Their lease runs out: they are in doubt.
+        finally:
+            self._claims.under_way.remove(group.lease)
+
+    def _is_sent(self, *, rehearses: bool) -> bool:
+        return not rehearses or self._settings.rehearse_to is not None
+
+    def _by_which(self, *, rehearses: bool) -> tuple[Rules, Terms]:
+        if rehearses and not self._staging.rehearses:
+            return self._staging.of_rehearsal, self._settings.terms()
+        return self._staging.rules, self._staging.terms
+
+    async def _carried(
+        self, group: Group, lines: Sequence[Line], begun: float, straggling: dict[asyncio.Task[Outcome], Attempt]
+    ) -> bool:
         await self._writer.ready()
-        await self._knows_the_way_back()
-        attempts, taken = await self._claim(queue, lease, most=len(lines))
-        if taken == len(lines):
-            self.wake({queue: 1})  # There is probably more than this group.
+        await self._digest_key()
+        most = self._turns.most(len(lines)) if self._is_sent(rehearses=group.rules.rehearses) else len(lines)
+        attempts, taken = await self._claims.claim(group, most=most)
+        if taken == most:
+            self.wake({group.queue: 1}, rehearses=group.rules.rehearses)  # There is probably more than this group.
         deadline = begun + self._settings.smtp_seconds
-        sends = (self._send(line, attempt, deadline) for line, attempt in zip(lines, attempts, strict=False))
-        outcomes = await asyncio.gather(*sends)
-        await self._settle(lease, list(zip(attempts, outcomes, strict=True)))
-        for outcome in outcomes:
-            telemetry.NOTICES.labels(outcome.result.name.lower()).inc()
-        refused = [outcome.code for outcome in outcomes if outcome.result is Result.NOT_TRIED]
+        sends = {
+            asyncio.create_task(self._send(line, attempt, deadline)): attempt
+            for line, attempt in zip(lines, attempts, strict=False)
+        }
+        late: set[asyncio.Task[Outcome]] = set()
+        if sends:
+            _, late = await asyncio.wait(sends, timeout=PATIENCE_SECONDS)
+        for task in late:
+            straggling[task] = sends.pop(task)
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+        return await self._ended(group, [(attempt, task.result()) for task, attempt in sends.items()])
+
+    async def _ended(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> bool:
+        """Writes what came of attempts, and draws what follows for others. False: the server would not hear of it."""
+        await self._claims.settle(group, outcomes)
+        for attempt, outcome in outcomes:
+            is_rehearsed = group.rules.rehearses and outcome.result is Result.SENT
+            telemetry.NOTICES.labels("rehearsed" if is_rehearsed else outcome.result.name.lower()).inc()
+            self._turns.ended(attempt, outcome, self._service.clock())
+        refused = [outcome.code for _, outcome in outcomes if outcome.result is Result.NOT_TRIED]
         if refused:
             self._is_unwell(f"the mail server takes no mail from us: {refused[0]}")
             return False
         self._is_well()
         return True
 
-    async def _claim(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
-        """Commits the attempts before they are made. Returns them, and how many notices were looked at."""
-        try:
-            return await self._claim_together(queue, lease, most=most)
-        except Exception as error:
-            if classify(error) is Fault.TRANSIENT:
-                raise
-            log.warning("claim refused, claiming one by one", error=told(error))
-            return await self._claim_one_by_one(queue, lease, most=most)
-
-    async def _claim_together(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
-        async with self._decider.unit_of_work() as (connection, thought):
-            working = self._service.working(self._service.clock())
-            taken = await self._take(connection, working, queue, most)
-            attempts = [claim(working, notice, truth, lease, self._terms) for notice, truth in taken]
-            await self._decider.write(connection, working)
-            thought.add(working)
-        self._look_again(notice for (notice, _), attempt in zip(taken, attempts, strict=True) if attempt is None)
-        return [attempt for attempt in attempts if attempt is not None], len(taken)
-
-    async def _claim_one_by_one(self, queue: Queue, lease: str, *, most: int) -> tuple[list[Attempt], int]:
-        """Each notice in a transaction of its own, so that the one that is refused holds back no other mail."""
-        attempts: list[Attempt] = []
-        for number in range(most):
-            try:
-                found, attempt = await self._claim_one(queue, lease)
-            except Exception as error:
-                if not attempts:
-                    raise
-                log.warning("claiming ended early", error=told(error))  # What is claimed by now has to be sent.
-                return attempts, number
-            if not found:
-                return attempts, number
-            attempts += [attempt] if attempt else []
-        return attempts, most
-
-    async def _claim_one(self, queue: Queue, lease: str) -> tuple[bool, Attempt | None]:
-        """Claims the next notice, or postpones it if that is refused. Returns whether there was one, and its attempt."""
-        async with self._decider.unit_of_work() as (connection, thought):
-            working = self._service.working(self._service.clock())
-            taken = await self._take(connection, working, queue, 1)
-            if not taken:
-                return False, None
-            ((notice, truth),) = taken
-            try:
-                async with connection.begin_nested():
-                    attempt = claim(working, notice, truth, lease, self._terms)
-                    await self._decider.write(connection, working)
-            except Exception as error:
-                fault = classify(error)
-                if fault is Fault.TRANSIENT:
-                    raise
-                log.error("notice postponed: it cannot be claimed", notice_id=notice.notice_id, error=told(error),
-                          exc_info=fault is Fault.BUG)  # fmt: skip
-                attempt, working = None, self._service.working(working.now)
-                problem = Reason.REFUSED_BY_DATABASE if fault is Fault.CONTENT else Reason.UNDECIDABLE
-                postpone(working, notice, problem, self._terms)
-                await self._decider.write(connection, working)
-            thought.add(working)
-        self._look_again([] if attempt else [notice])
-        return True, attempt
-
-    async def _take(
-        self, connection: AsyncConnection, working: Working, queue: Queue, most: int
-    ) -> list[tuple[OpenNotice, Truth]]:
-        return await store.take(connection, working, queue, most=most, under_way=self._under_way, rules=self._rules)
+    async def _with_a_turn(
+        self, connection: AsyncConnection, working: Working, group: Group, claimed: Sequence[Claimed]
+    ) -> list[Attempt]:
+        """Those of them that leave now, at the pace of the settings."""
+        if not self._is_sent(rehearses=group.rules.rehearses):
+            return [attempt for _, attempt in claimed]
+        attempts, seconds = await self._turns.given(connection, working, claimed, key=await self._digest_key())
+        if seconds > 0:
+            self._quiet_until = asyncio.get_running_loop().time() + seconds
+            self.wake({group.queue: 1}, rehearses=group.rules.rehearses)
+        return attempts
 
     async def _send(self, line: Line, attempt: Attempt, deadline: float) -> Outcome:
         try:
@@ -262,55 +288,26 @@ class Sender:
             log.error("notice cannot be rendered", notice_id=attempt.notice.notice_id,
                       exc_info=not isinstance(error, ValueError))  # fmt: skip
             return Outcome(Result.REFUSED, UNRENDERABLE)
+        if attempt.notice.rehearses and self._settings.rehearse_to is None:
+            return Outcome(Result.SENT, "rehearsed")
         back = self._return_path.of(attempt.notice.notice_id) if self._return_path else self._settings.sender
-        return await line.send(message, sender=back, recipient=address, deadline=deadline)
+        outcome = await line.send(message, sender=back, recipient=address, deadline=deadline)
+        return replace(outcome, code=SHOWN) if attempt.notice.rehearses and outcome.result is Result.SENT else outcome
 
-    async def _knows_the_way_back(self) -> None:
-        if self._settings.return_path is not None and self._return_path is None:
+    async def _digest_key(self) -> str:
+        """Also what return addresses are made under: from then on every mail has one of its own."""
+        if self._key is None:
             async with self._engine.connect() as connection:
-                self._return_path = ReturnPath(self._settings.return_path, await digest_key(connection))
-
-    async def _settle(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
-        """Writes outcomes, however long the database takes to come back: only it knows whether the lease still holds."""
-        backoff = Backoff(0.1, 10)
-        while outcomes:
-            try:
-                await self._settle_once(lease, outcomes)
-                return
-            except Exception as error:
-                if classify(error) is not Fault.TRANSIENT and len(outcomes) > 1:
-                    log.exception("outcomes refused, writing them one by one")
-                    culprits = []
-                    for one in outcomes:
-                        try:
-                            await self._settle(lease, [one])
-                        except Exception as culprit:  # The others' mails have left: unwritten, they would leave again.
-                            culprits.append(culprit)
-                    if culprits:
-                        raise culprits[0] from error
-                    return
-                if classify(error) is not Fault.TRANSIENT:
-                    raise
-                backoff.failed(error, where="writing outcomes")
-                await backoff.wait()
-
-    async def _settle_once(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
-        by_pair = {_pair(attempt.notice): outcome for attempt, outcome in outcomes}
-        async with self._decider.unit_of_work() as (connection, thought):
-            working = self._service.working(self._service.clock())
-            await store.load_leased(connection, working, list(by_pair), lease)
-            for notice in working[OpenNotice]:
-                settle(working, notice, by_pair[_pair(notice)], self._terms)
-            if len(working[OpenNotice]) < len(by_pair) and not working.said:
-                log.warning("a lease was lost", lease=lease)
-            await self._decider.write(connection, working)
-            thought.add(working)
+                self._key = await digest_key(connection)
+            if self._settings.return_path is not None:
+                self._return_path = ReturnPath(self._settings.return_path, self._key)
+        return self._key
 
     # --- afterwards ------------------------------------------------------------------------
 
     def _look_again(self, closed: Iterable[OpenNotice]) -> None:
         """What a closed notice waited for may have been heard before it was closed: no look could plan anything then."""
-        if pairs := [_pair(notice) for notice in closed]:
+        if pairs := [pair_of(notice) for notice in closed]:
             self._planner.look_again(pairs)
 
     def said(self, said: Sequence[Said]) -> None:
@@ -335,7 +332,3 @@ class Sender:
             log.exception("the sender failed", where=where)
         telemetry.FAULTS.labels(self._service.name, "sender").inc()
         backoff.failed(error, where=where)
-
-
-def _pair(notice: OpenNotice) -> Pair:
-    return notice.recipient, notice.about

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 from services import SERVICES
 from services.notifications.asked import AskingRules
 from services.notifications.decisions import Terms
+from services.notifications.going_live import Stage
 from services.notifications.kinds.kind import RELEASE, Rules
+from services.notifications.pacing import Rate, Rates
 from services.notifications.programme import NOBODYS, Logo, Programme, logo_of, programme_of
 from services.notifications.returning import LONGEST_LOCAL
 from services.notifications.templates.overriding import wording_of
@@ -105,6 +108,11 @@ class NotificationsSettings(Settings):
     start, and refused where no mail could be written with it."""
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
+    rehearse: bool = True
+    """Whether a new installation rehearses its mail until an operator states go-live. Of one that has begun, one way or the other, it
+    says nothing."""
+    rehearse_to: Annotated[str, Field(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]{1,180}$")] | None = None
+    """The one address that all mails go to as long as they are rehearsed. None: they are sent to nobody."""
 
     texts_kept_for: Annotated[dt.timedelta, Field(ge=dt.timedelta(days=1))] = dt.timedelta(days=180)
     """So long after a message of the office is of use no more, what it said is forgotten (`P180D`); that it was sent, when, to whom and why
@@ -114,6 +122,10 @@ class NotificationsSettings(Settings):
     """Groups under way at once: while one is being sent, the other is settled and the next one claimed."""
     connections: Annotated[int, Field(ge=1, le=64)] = 24
     """Kept connections of each carrier; a group is never larger than those that are open."""
+    mails_a_second: Annotated[float, Field(gt=0)] | None = None
+    """To all together, of all replicas together. None: as fast as the server takes them."""
+    mails_a_minute_to_a_domain: Annotated[float, Field(gt=0)] | None = None
+    """To the recipients at one domain: large providers refuse whoever writes to many of them at once. None: as fast as may be."""
     smtp_seconds: Annotated[float, Field(gt=0)] = 30.0
     """From claim to answer; shorter than the lease, so that nobody else takes a mail that may still be leaving."""
     lease_seconds: Annotated[float, Field(gt=0)] = 90.0
@@ -202,6 +214,21 @@ class NotificationsSettings(Settings):
     @property
     def since(self) -> dt.datetime:
         return max(self.live_since, self.mail_since or self.live_since)
+
+    def rules_at(self, stage: Stage) -> Rules:
+        """As they are at this stage. What was so before go-live is not ours to tell."""
+        since = max(self.since, stage.live_at) if stage.live_at is not None else self.since
+        return replace(self.rules, since=since, rehearses=stage.rehearses)
+
+    def terms_at(self, stage: Stage) -> Terms:
+        return replace(self.terms(), since=self.rules_at(stage).since, after_rehearsal=stage.live_at is not None)
+
+    @property
+    def rates(self) -> Rates:
+        """After a rest a tenth of a second's worth leaves at once; to a domain a second's."""
+        second, minute = self.mails_a_second, self.mails_a_minute_to_a_domain
+        overall = Rate(second, saved_seconds=0.1) if second is not None else None
+        return Rates(overall, Rate(minute / 60, saved_seconds=1.0) if minute is not None else None)
 
     @property
     def asking(self) -> AskingRules:

@@ -68,7 +68,10 @@ class Connection(SMTP):
             await self.mail(sender, options=options, timeout=None)
             await self.rcpt(recipient, encoding=encoding, timeout=None)
             await self._content(message)
-        except _REFUSALS:
+        except _REFUSALS as error:
+            if getattr(error, "code", None) == SMTPStatus.domain_unavailable:
+                self.close()  # It says that it closes; whoever waits for it to do so waits with a connection of ours.
+                raise
             try:
                 await self.rset(timeout=RSET_SECONDS)  # What was accepted of this envelope must not join the next one.
             except SMTPException:
@@ -97,6 +100,8 @@ class Line:
         self._token_file = settings.smtp_token_file
         self._seconds = settings.smtp_seconds
         self._retry_at = 0.0
+        self.is_taken = False
+        """Whether a mail is on its way over it."""
         self.connection = Connection(
             hostname=settings.smtp_host,
             port=settings.smtp_port,
@@ -140,6 +145,7 @@ class Line:
 
     async def send(self, message: bytes, *, sender: str, recipient: str, deadline: float) -> Outcome:
         """Sends one mail; `deadline` is a moment of the event loop's clock. Never raises for what SMTP may do."""
+        self.is_taken = True
         try:
             async with asyncio.timeout_at(deadline):
                 await self.connection.transfer(message, sender=sender, recipient=recipient)
@@ -147,6 +153,8 @@ class Line:
             if not isinstance(error, _REFUSALS):
                 self.connection.close()  # Nobody knows what it would answer to.
             return outcome_of(error, handed_over=self.connection.handed_over)
+        finally:
+            self.is_taken = False
         return Outcome(Result.SENT, "sent")
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from services.notifications.attended import certificate_of, list_of, record_of
+from services.notifications.going_live import go_live_of
 from services.notifications.ledger import notice_of
 from services.notifications.messages import message_of
 from services.notifications.muting import mute_of
@@ -47,10 +48,12 @@ from shared.contracts.enrolment import (
 from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import (
     AddressFact,
+    GoLiveStated,
     LinkKeyStated,
     MessageAddressed,
     NoticeBounced,
     NoticeFailed,
+    NoticeRehearsed,
     NoticeRepeated,
     NoticeSent,
     NoticesMuted,
@@ -393,6 +396,8 @@ MAKE: dict[Any, Any] = {
     NoticeFailed: notice_of,
     NoticeBounced: notice_of,
     NoticeRepeated: notice_of,
+    NoticeRehearsed: notice_of,
+    GoLiveStated: go_live_of,
     **dict.fromkeys(members(AddressFact), suppression_of),
     NoticesMuted: mute_of,
     CalendarAnswered: calendar_answer_of,

@@ -8,18 +8,20 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.answering import Invited
 from services.notifications.attended import Certified
 from services.notifications.differences import Queue
+from services.notifications.going_live import EVERYBODY, GoLive, Stage, stage_after
 from services.notifications.keys import SigningKey
 from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
 from services.notifications.messages import Addressed, Message, MessageText, Writing
 from services.notifications.muting import Mute
+from services.notifications.pacing import Pace
 from services.notifications.replying import CalendarAnswer
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.suppressing import Suppression
@@ -28,6 +30,7 @@ from services.notifications.tables import (
     CERTIFIED,
     CONTACT,
     ENTRY_NAME,
+    GO_LIVE,
     LINK_KEY,
     MAILBOX,
     MEMBER,
@@ -40,9 +43,11 @@ from services.notifications.tables import (
     NOW,
     OPEN,
     OPEN_SUBJECT,
+    PACE,
     PERSON,
     PLACE,
     PLACE_SAID,
+    REHEARSES,
     SESSION_SAID,
     SIGNING_KEY,
     SUPPRESSION,
@@ -115,6 +120,7 @@ def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
     due = (
         sa.select(OPEN)
         .where(_is_due, is_of(kind.name), OPEN.c.priority == sa.bindparam("priority", type_=sa.BigInteger), _is_alone)
+        .where(OPEN.c.rehearses == REHEARSES)
         .order_by(OPEN.c.next_attempt_at)
         .limit(MOST)
         .with_for_update(skip_locked=True)
@@ -215,6 +221,7 @@ _priority = (
 _longest = (
     sa.select(OPEN.c.next_attempt_at)
     .where(_is_due, _subject.c.value == OPEN_SUBJECT, OPEN.c.priority == _priority.c.value)
+    .where(OPEN.c.rehearses == REHEARSES)
     .order_by(OPEN.c.next_attempt_at)
     .limit(1)
     .lateral("longest")
@@ -226,10 +233,61 @@ _DUE = (
 )
 
 
-async def due(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> list[Queue]:
+async def due(
+    connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str], rehearses: bool
+) -> list[Queue]:
     """The queues in which there is anything to take, beginning with what has been due for longest; `under_way` as in `take`."""
-    rows = await connection.execute(_DUE, {"now": now, "under_way": sorted(under_way)})
-    return [(Priority(priority), Subject(subject)) for subject, priority, _ in rows]
+    where = {"now": now, "under_way": sorted(under_way), "rehearses": rehearses}
+    return [(Priority(priority), Subject(subject)) for subject, priority, _ in await connection.execute(_DUE, where)]
+
+
+_LEFT_OVER = sa.select(OPEN_SUBJECT, OPEN.c.priority).where(_is_due, OPEN.c.rehearses).distinct()
+
+
+async def left_over(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> list[Queue]:
+    """The queues in which anything is left of the rehearsal, once mail is live."""
+    rows = await connection.execute(_LEFT_OVER, {"now": now, "under_way": sorted(under_way)})
+    return [(Priority(priority), Subject(subject)) for subject, priority in rows]
+
+
+_LONG_AGO = sa.cast(sa.literal(LONG_AGO), sa.DateTime(timezone=True))
+_paced = insert(PACE).from_select(
+    ["name", "given_until", "urgent_until", "usual_until", "whenever_until"],
+    sa.select(
+        sa.func.unnest(sa.bindparam("names", type_=sa.ARRAY(sa.Text()))).column_valued("name"), *[_LONG_AGO] * 4
+    ).order_by(sa.literal_column("1")),
+)
+_PACES = _paced.on_conflict_do_update(index_elements=[PACE.c.name], set_={"name": _paced.excluded.name}).returning(PACE)
+"""In one statement made, locked in order, and read."""
+
+
+async def load_paces(connection: AsyncConnection, working: Working, names: Collection[str]) -> None:
+    """How far the turns are given away, locked: until the transaction's end nobody else takes one of these."""
+    found = await connection.execute(_PACES, {"names": sorted(names)})
+    working[Pace].loaded(rows_as(Pace, found), loaded_by("name", names))
+
+
+# --- whether mail is live ------------------------------------------------------------------
+
+_STAGE = sa.select(
+    sa.select(GO_LIVE.c.decided_at).where(GO_LIVE.c.recipient == EVERYBODY).scalar_subquery(),
+    sa.exists().where(NOTICE.c.state == NoticeState.REHEARSED),
+    sa.exists(sa.select(NOTICE.c.notice_id)),
+)
+
+
+async def stage(connection: AsyncConnection, *, by_settings: bool) -> Stage:
+    """Whether mail is live, as far as this database knows."""
+    live_at, has_rehearsed, has_mailed = (await connection.execute(_STAGE)).one()
+    return stage_after(live_at, has_rehearsed=has_rehearsed, has_mailed=has_mailed, by_settings=by_settings)
+
+
+async def load_go_live(connection: AsyncConnection, working: Working) -> None:
+    """What was stated of it; until the transaction's end nobody else states anything."""
+    await connection.execute(sa.text("lock table projection.go_live in share row exclusive mode"))
+    reads = Reads(connection)
+    reads.by_key(working[GoLive], GO_LIVE, [(EVERYBODY,)])
+    await reads.run()
 
 
 async def take(

@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.asked import Asked
 from services.notifications.attended import Certificate, Certified, MeetingList, Record
+from services.notifications.going_live import GoLive
 from services.notifications.keys import SigningKey
-from services.notifications.ledger import Notice, OpenNotice, Told
+from services.notifications.ledger import Belief, Notice, OpenNotice, Told
 from services.notifications.messages import Message, MessageText
 from services.notifications.muting import Mute
+from services.notifications.pacing import Pace
 from services.notifications.replying import CalendarAnswer
 from services.notifications.state import (
     Contact,
@@ -140,6 +142,7 @@ OPEN = table_of(
     extra=[
         sa.Index("open_notice_next", sa.text("split_part(about, '/', 1)"), "priority", "next_attempt_at"),
         sa.Index("open_notice_leased", "recipient", postgresql_where=sa.text("lease is not null")),
+        sa.Index("open_notice_rehearses", "next_attempt_at", postgresql_where=sa.text("rehearses")),
         sa.UniqueConstraint("notice_id", name="open_notice_id"),
         sa.CheckConstraint("(lease is null) = (lease_until is null)", name="open_notice_lease_has_an_end"),
         sa.CheckConstraint("attempts = 0 or content is not null", name="open_notice_attempts_say_something"),
@@ -197,6 +200,9 @@ ASKED = table_of(
 )
 MUTE = table_of(Mute, "mute", METADATA)
 CALENDAR_ANSWER = table_of(CalendarAnswer, "calendar_answer", METADATA)
+PACE = table_of(Pace, "pace", METADATA, schema=KEPT)
+"""How far the turns of each domain are given away; backed up, and of no use when it is old."""
+GO_LIVE = table_of(GoLive, "go_live", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
 """What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
@@ -226,6 +232,8 @@ TABLES: dict[type[Row], sa.Table] = {
     LinkKey: LINK_KEY,
     Suppression: SUPPRESSION,
     Mute: MUTE,
+    GoLive: GO_LIVE,
+    Pace: PACE,
     CalendarAnswer: CALENDAR_ANSWER,
     Message: MESSAGE,
     Asked: ASKED,
@@ -271,6 +279,8 @@ def is_of(kind: str) -> sa.ColumnElement[bool]:
 NOW = sa.bindparam("now", type_=sa.DateTime(timezone=True))
 SINCE = sa.bindparam("since", type_=sa.DateTime(timezone=True))
 """Go-live: before it, others told people what was true then."""
+REHEARSES = sa.bindparam("rehearses", type_=sa.Boolean)
+"""Whether mail is rehearsed."""
 MOST = sa.bindparam("most", type_=sa.Integer, literal_execute=True)
 """In the statement's text, because there are few of them: a limit that Postgres does not know makes it plan a join of
 seven tables anew each time, which takes longer than running it."""
@@ -320,6 +330,12 @@ def muted(recipient: sa.ColumnElement[str], what: Mutable | None) -> sa.ColumnEl
     return sa.exists().where(
         MUTE.c.recipient == recipient, sa.type_coerce(MUTE.c.muted, JSONB).has_key(sa.literal(what.value))
     )
+
+
+def is_told(told: Any, recipient: sa.ColumnElement[str], about: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Joins what somebody was told about a subject. What was rehearsed counts as long as the rehearsal lasts, and then never again."""
+    counts = sa.or_(REHEARSES, told.c.state != Belief.REHEARSED)
+    return sa.and_(told.c.recipient == recipient, told.c.about == about, counts)
 
 
 WRITTEN_TO = (

@@ -57,6 +57,10 @@ class Difference:
     def can_be_told(self) -> bool:
         return not self.given_up and self.waits_for is None
 
+    def is_of_before(self, told: Told | None) -> bool:
+        """Whether it changes or ends what none of our mails had told."""
+        return (told is None or told.said is None) and (self.before is not None or self.says.hash is None)
+
 
 class Mail(Protocol):
     """All that the mails of one subject share, in one language; equal ones are rendered once."""

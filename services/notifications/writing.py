@@ -46,6 +46,7 @@ class Writer:
         self._engine, self._calendar_path = decider.engine, settings.calendar_path
         self._answers: AnswerPath | None = None
         self._domain = settings.domain
+        self._rehearse_to = settings.rehearse_to
         self._dkim = _dkim(settings)
         self._shared = lru_cache(maxsize=500)(self._rendered)
 
@@ -60,8 +61,12 @@ class Writer:
     def written(self, attempt: Attempt) -> tuple[bytes, str]:
         """The mail, and the address that it goes to. ValueError: no mail can carry what it should say."""
         recipient, letter = _addressed(attempt, self._domain)
+        is_shown = attempt.notice.rehearses and self._rehearse_to is not None
+        if is_shown and self._rehearse_to is not None:
+            letter = replace(letter, instead_of=f"{recipient.person_id} <{recipient.email}>")
+            recipient = replace(recipient, email=self._rehearse_to)
         mail = attempt.truth.matter.mail(attempt.notice, attempt.difference)
-        prepared = self._shared(subject_of(attempt.notice.about), mail)
+        prepared = self._shared(subject_of(attempt.notice.about), mail, is_shown)
         message = self._renderer.message(prepared, recipient, letter)
         address = deliverable(recipient.email, by_smtputf8=True)
         return message if self._dkim is None else self._dkim.signed(message), address
@@ -77,8 +82,11 @@ class Writer:
             raise RuntimeError("an invitation was asked for before its organiser was known")
         return self._answers.of(session_id, person_id)
 
-    def _rendered(self, subject: Subject, mail: Mail) -> Prepared:
+    def _rendered(self, subject: Subject, mail: Mail, is_shown: bool) -> Prepared:  # The cache's key.
         sheet = KINDS[subject].sheet(mail, self._renderer.office)
+        if is_shown:
+            words = self._renderer.office.wording.common[sheet.language]
+            sheet = replace(sheet, subject=f"[{words.rehearsal}] {sheet.subject}")
         return self._renderer.shared(replace(sheet, mutes=KINDS[subject].mutes))
 
 

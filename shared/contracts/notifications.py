@@ -337,10 +337,44 @@ class NoticeRepeated(NoticeOutcome):
 
     by: Line
     reason: Line
+    was_rehearsed: bool = False
+    """It never left: what was only rehearsed is said after all."""
     example: ClassVar[Mapping[str, object]] = _NOTICE | {"by": "Anna", "reason": "deleted by mistake"}
 
 
-NoticeFact = NoticeSent | NoticeFailed | NoticeBounced | NoticeRepeated
+class NoticeRehearsed(NoticeOutcome):
+    """The mail was planned and written before mail went live, and was not sent to its recipient: nobody was told by it.
+
+    `code` says what would have kept it from leaving, in the words of NoticeFailed; `shown`: it went to the one address that the installation
+    rehearses to.
+    """
+
+    code: Line | None = None
+    example: ClassVar[Mapping[str, object]] = _NOTICE
+
+
+NoticeFact = NoticeSent | NoticeFailed | NoticeBounced | NoticeRepeated | NoticeRehearsed
+
+
+class GoLiveStated(Fact):
+    """From now on mail is sent. What was so before, others have told whom it concerns, or nobody has: it is not mailed about until it
+    changes. Stated once for an installation."""
+
+    stream = "notifications.events"
+    subject = "go-live/{recipient}"
+    only_by_owner = True
+    example: ClassVar[Mapping[str, object]] = {
+        "recipient": "all",
+        "by": "Anna",
+        "reason": "the old system is switched off",
+        "decided_at": "2026-10-01T08:20:11.000000Z",
+    }
+
+    recipient: Id
+    """`all`: everybody is written to."""
+    by: Line
+    reason: Line
+    decided_at: Moment
 
 
 class _Address(Fact):

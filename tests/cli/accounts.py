@@ -39,6 +39,10 @@ def books() -> dict[str, Any]:
         "told_by_others",
         "too_late",
         "calls_for_nobody",
+        "paced",
+        "rehearsing",
+        "rehearsed",
+        "rehearsed_to_one_address",
     )
     waiting = [
         f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment", "another_mail", "text")

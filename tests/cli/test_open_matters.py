@@ -26,6 +26,7 @@ from services.enrolment import app as enrolment
 from services.enrolment import views as enrolment_views
 from services.enrolment.applying import place_of, session_of
 from services.enrolment.state import Settled
+from services.notifications.going_live import GoLive
 from services.notifications.ledger import Belief, NoticeState, nothing_yet
 from shared.books import parking
 from shared.books.erasing import STRAY
@@ -293,6 +294,8 @@ IN_DOUBT = dataclasses.replace(
 
 TOO_LATE = notice(state=NoticeState.TOO_LATE, code="too_late")
 CAME_BACK = notice(state=NoticeState.BOUNCED, code="bounced_5.1.1")
+REHEARSED = notice(state=NoticeState.REHEARSED)
+GOES_LIVE = GoLive("rollcall/notifications", 1, True, "event-1", BEFORE, "all", "anna", "why", BEFORE)
 KNOWN = [said_then(row, heard_at=BEFORE - dt.timedelta(days=9)) for row in (place(), session())]
 TOLD_OF_IT = dataclasses.replace(IN_DOUBT, state=Belief.YES, until=session().ends_at)
 IN_VAIN = asked(about=None, until=None, declined=DeclineReason.PERSON_ERASED)
@@ -305,6 +308,7 @@ ON_ITS_WAY = ("mails on their way",)
         ("to be planned", [place()], None, ()),
         ("mails on their way", [place(), open_notice()], None, ()),
         ("mails refused for now", [place(), open_notice(problem="smtp_451")], None, ON_ITS_WAY),
+        ("mails that wait for their turn", [place(), open_notice(problem="paced")], None, ON_ITS_WAY),
         ("mails postponed", [place(), open_notice(problem=Reason.UNDECIDABLE)], None, ON_ITS_WAY),
         ("mails given up", [place(), GIVEN_UP], None, ()),
         ("mails withheld", [place(), suppression()], None, ()),
@@ -322,6 +326,8 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails that came too late", [TOO_LATE], None, ()),
         ("waiting for another mail", [place(Standing.WAITLISTED), TOLD_OF_IT], None, ("to be planned",)),
         ("told by others", [place(), *KNOWN], None, ()),
+        ("mail is rehearsed", [], None, ()),
+        ("mails rehearsed, not sent", [REHEARSED, GOES_LIVE], None, ()),
         ("waiting for a session", [asked(session_id="session-9")], None, ()),
         ("mails asked for in vain", [IN_VAIN], None, ()),
     ],
@@ -336,6 +342,7 @@ async def test_what_stands_open_in_notifications_has_a_line(
 ) -> None:
     if says == "told by others":
         office.settings.mail_since = BEFORE - dt.timedelta(days=4)
+    office.settings.rehearse = says == "mail is rehearsed"
     await office.is_true(*rows)
     if gone is not None:
         await execute(office.engine, sa.text(f"delete from projection.{gone}"))  # noqa: S608  # A name of ours.

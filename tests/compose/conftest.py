@@ -148,7 +148,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         chosen = {name: ports.choose_free() for name in ("ORIGIN_PORT", "KAFKA_PORT", "INBOX_PORT")}
     with env_file.open("a") as file:
         file.writelines(f"{name}={port}\n" for name, port in chosen.items())
-        file.write(f"IMAGE=rollcall:{PROJECT}\n")
+        file.write(f"IMAGE=rollcall:{PROJECT}\nROLLCALL_REHEARSE=false\n")  # Its inbox keeps what is sent.
     lines = (
         line.split("=", 1) for line in env_file.read_text().splitlines() if "=" in line and not line.startswith("#")
     )

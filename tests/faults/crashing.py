@@ -44,7 +44,12 @@ MACHINERY = (
     "shared.outbox.journal",
     "shared.postgres.roundtrips",
 )
-MAIL = ("services.notifications.planning", "services.notifications.sending", "services.notifications.smtp")
+MAIL = (
+    "services.notifications.planning",
+    "services.notifications.sending",
+    "services.notifications.claiming",
+    "services.notifications.smtp",
+)
 MODULES = {"services.enrolment.app": MACHINERY, "services.notifications.app": MAIL}
 """The modules whose crash points are tried in each service."""
 

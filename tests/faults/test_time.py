@@ -242,6 +242,7 @@ class Post:
             retry_first_seconds=0.1,
             send_poll_seconds=0.1,
             settling_seconds=0,
+            rehearse=False,
             reconcile_seconds=0.5,
         )
 

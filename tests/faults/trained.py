@@ -136,6 +136,7 @@ async def _at_work(world: Make, service: Service) -> AsyncIterator[Trained]:
         port=0,
         smtp_port=server.port,
         mail_since=dt.datetime.now(dt.UTC),
+        rehearse=False,
         reconcile_seconds=0.2,
         catch_up_seconds=0.1,
         send_poll_seconds=0.1,

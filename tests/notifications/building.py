@@ -310,7 +310,13 @@ def suppression(**changes: Any) -> Suppression:
 
 
 def open_notice(**changes: Any) -> OpenNotice:
-    nothing = dict.fromkeys(fields_of(OpenNotice)) | {"priority": 1, "sequence": 0, "attempts": 0, "doubts": 0}
+    nothing = dict.fromkeys(fields_of(OpenNotice)) | {
+        "priority": 1,
+        "sequence": 0,
+        "attempts": 0,
+        "doubts": 0,
+        "rehearses": False,
+    }
     ids = {"recipient": "person-1", "about": "place/session-1", "notice_id": "notice-1"}
     notice = OpenNotice(**(nothing | ids | {"planned_at": BEFORE, "next_attempt_at": BEFORE}))  # type: ignore[arg-type]
     return replace(notice, **changes)

@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from deploy.embedded.ports import choose_free
-from services.notifications import app, reading
+from services.notifications import app, reading, store
+from services.notifications.going_live import say_go_live
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import COMPARED_AS_A_WHOLE, HEARD_IN, TABLES
@@ -44,6 +45,10 @@ class Server:
     answers: list[str] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     """Answers to RCPT, used up in the same way."""
+    asked: list[str] = field(default_factory=list)
+    """To whom it was to deliver, whatever it answered."""
+    closed: set[str] = field(default_factory=set)
+    """Domains of which it says that it closes."""
     senders: list[str] = field(default_factory=list)
     """Of the envelopes of those mails."""
     contents: list[bytes] = field(default_factory=list)
@@ -53,6 +58,9 @@ class Server:
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
         answer = self.recipients.pop(0) if self.recipients else "250 ok"
+        self.asked.append(address)
+        if address.rpartition("@")[2] in self.closed:
+            answer = "421 too many connections"
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return answer
@@ -106,6 +114,7 @@ class Office:
             lease_seconds=60.0,
             retry_first_seconds=0.05,
             settling_seconds=0,
+            rehearse=False,
             send_poll_seconds=0.05,
             reconcile_seconds=0.1,
             catch_up_seconds=0.05,
@@ -146,6 +155,17 @@ class Office:
 
         await eventually(is_quiet)
 
+    async def has_planned(self) -> None:
+        """Two looks have begun and ended since, and so have two polls for work."""
+        assert self.sender is not None
+        planner = self.sender._planner
+        for _ in range(2):
+            planner._whole_at = None
+            planner._woken.set()
+            await eventually(lambda: planner._whole_at is not None)
+            polled = self.sender._poll_at
+            await eventually(lambda polled=polled: self.sender is not None and self.sender._poll_at > polled)
+
     @contextlib.asynccontextmanager
     async def sending(self, kind: type[Sender] = Sender) -> AsyncIterator[Sender]:
         async def heard() -> None:
@@ -168,6 +188,15 @@ class Office:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def goes_live(self) -> None:
+        """An operator states it."""
+        decider = Decider(self.engine, SERVICE)
+        async with decider.unit_of_work() as (connection, _):
+            working = SERVICE.working(SERVICE.clock())
+            await store.load_go_live(connection, working)
+            say_go_live(working, by="anna", reason="the old system is switched off")
+            await decider.write(connection, working)
+
     async def outcomes(self) -> list[tuple[str, str, str | None]]:
         async with self.engine.connect() as connection:
             rows = await connection.execute(
@@ -177,7 +206,8 @@ class Office:
 
     async def books(self) -> dict[str, Any]:
         async with self.engine.connect() as connection:
-            return await reading.books(connection, now=SERVICE.clock(), rules=self.settings.rules)
+            stage = await store.stage(connection, by_settings=self.settings.rehearse)
+            return await reading.books(connection, now=SERVICE.clock(), rules=self.settings.rules_at(stage))
 
     async def open(self) -> int:
         async with self.engine.connect() as connection:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from services.notifications import reading, store
+from services.notifications.claiming import Group
 from services.notifications.decisions import Attempt, Outcome
 from services.notifications.kinds import Subject
 from services.notifications.sending import Sender
@@ -66,11 +67,11 @@ class Drowsy(Sender):
         super().__init__(*args, **options)
         self.asleep, self.waking = asyncio.Event(), asyncio.Event()
 
-    async def _settle(self, lease: str, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
+    async def _ended(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> bool:
         if outcomes:  # Another carrier, woken for nothing, shall not sleep as well.
             self.asleep.set()
             await self.waking.wait()
-        await super()._settle(lease, outcomes)
+        return await super()._ended(group, outcomes)
 
 
 async def test_a_sender_that_slept_beyond_its_lease_writes_no_outcome_over_its_successors(office: Office) -> None:

@@ -226,7 +226,7 @@ async def test_a_preview_is_byte_for_byte_what_is_sent(office: Office, monkeypat
             language=None,
         )
         working = SERVICE.working(attempt.notice.stated_at)
-        again = would_send(working, opened, None, attempt.truth, ("person-1", ABOUT), sender._terms)
+        again = would_send(working, opened, None, attempt.truth, ("person-1", ABOUT), sender._staging.terms)
         assert isinstance(again, Attempt)
         assert sender._writer.written(again)[0] == message
 

@@ -187,6 +187,7 @@ async def test_a_server_that_closes_in_the_middle_is_asked_again(command: str, e
     server = Scripted({command: ["421 closing"]})
     async with opened(server) as line:
         assert await send(line) == expected
+        assert not line.is_open  # Also while the server has not closed it.
         assert await line.open() is None
         assert await send(line) == SENT
 

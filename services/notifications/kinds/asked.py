@@ -22,7 +22,7 @@ from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import AskedMail
 from services.notifications.sheets import Office, Sheet, asked_sheet
 from services.notifications.state import CANCELLED, Session
-from services.notifications.tables import ASKED, CONTACT, NOW, SESSION, SINCE, TOLD, TOPIC, WRITTEN_TO, digest
+from services.notifications.tables import ASKED, CONTACT, NOW, SESSION, SINCE, TOLD, TOPIC, WRITTEN_TO, digest, is_told
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
 from shared.contracts.directory import ContactFact, PersonFact
@@ -48,6 +48,7 @@ class AskedFor(Matter):
     """Polish, English."""
     name: str
     """Which sort it is looked at as."""
+    since: dt.datetime
 
     @property
     def waits_for(self) -> str | None:
@@ -68,7 +69,7 @@ class AskedFor(Matter):
         asked = self.asked
         if not self.is_its or self.is_called_off or asked.until is None or now >= asked.until:
             return None
-        if told is not None and told.content == asked.asked_id:
+        if asked.decided_at < self.since or (told is not None and told.content == asked.asked_id):
             return None
         says = AskedTold(asked_id=asked.asked_id, useful_until=asked.until)
         found = Difference(_letter(asked), Content(hash=asked.asked_id, says=says))
@@ -129,7 +130,7 @@ def _sheet(mail: AskedMail, office: Office) -> Sheet:
 _its_session = SESSION.c.session_id == ASKED.c.session_id
 _takes_place = sa.func.coalesce(SESSION.c.state != CANCELLED, sa.true())
 _lasts = sa.and_(ASKED.c.declined.is_(None), ASKED.c.until > NOW)
-_untold = TOLD.c.content.is_distinct_from(ASKED.c.asked_id)
+_untold = sa.and_(ASKED.c.decided_at >= SINCE, TOLD.c.content.is_distinct_from(ASKED.c.asked_id))
 _unsaid = TOLD.c.given_up.is_distinct_from(ASKED.c.asked_id)
 _is_of_one = ASKED.c.session_id.is_not(None)
 UNKNOWN: Mapping[str, sa.ColumnElement[bool]] = {
@@ -153,7 +154,7 @@ ASKINGS = Scope(
 def _around(about: sa.ColumnElement[str], asked: sa.FromClause) -> sa.FromClause:
     return (
         asked.outerjoin(SESSION, _its_session)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == ASKED.c.recipient, TOLD.c.about == about))
+        .outerjoin(TOLD, is_told(TOLD, ASKED.c.recipient, about))
         .outerjoin(CONTACT, CONTACT.c.person_id == ASKED.c.recipient)
     )
 
@@ -162,7 +163,7 @@ def _read(name: str, reading: Reading, rules: Rules) -> AskedFor:
     asked, session = reading.next(Asked), reading.next(Session)
     name_pl, name_en = reading.values(2)
     assert asked is not None
-    return AskedFor(asked, session, (name_pl, name_en) if name_pl else None, name)
+    return AskedFor(asked, session, (name_pl, name_en) if name_pl else None, name, rules.since)
 
 
 def _kind(name: str, mutes: Mutable | None) -> Kind:

@@ -19,7 +19,19 @@ from services.notifications.kinds.sessions import Facts
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
-from services.notifications.tables import CONTACT, NOW, OPEN, PLACE, PLACE_SAID, SESSION, SETTLED, SINCE, TOLD, digest
+from services.notifications.tables import (
+    CONTACT,
+    NOW,
+    OPEN,
+    PLACE,
+    PLACE_SAID,
+    SESSION,
+    SETTLED,
+    SINCE,
+    TOLD,
+    digest,
+    is_told,
+)
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import (
     ANOTHER_MAIL,
@@ -167,12 +179,12 @@ def _around(found: sa.FromClause) -> sa.FromClause:
     return (
         found.outerjoin(SESSION, sessions.of_session)
         .outerjoin(OTHER_SESSION, OTHER_SESSION.c.session_id == OTHER_PLACE.c.session_id)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == recipient, TOLD.c.about == _about))
+        .outerjoin(TOLD, is_told(TOLD, recipient, _about))
         .outerjoin(CONTACT, CONTACT.c.person_id == recipient)
         .outerjoin(SETTLED, sessions.IS_SETTLED)
         .outerjoin(OTHER_SETTLED, sessions.is_settled(OTHER_SESSION, OTHER_SETTLED))
-        .outerjoin(_told, sa.and_(_told.c.recipient == recipient, _told.c.about == about_place))
-        .outerjoin(_told_other, sa.and_(_told_other.c.recipient == recipient, _told_other.c.about == about_other))
+        .outerjoin(_told, is_told(_told, recipient, about_place))
+        .outerjoin(_told_other, is_told(_told_other, recipient, about_other))
     )
 
 

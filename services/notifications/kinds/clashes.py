@@ -24,7 +24,7 @@ from services.notifications.ledger import OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail, Named
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.state import Session
-from services.notifications.tables import CONTACT, NOW, PERSON, PLACE, SESSION, SETTLED, SINCE, TOLD, digest
+from services.notifications.tables import CONTACT, NOW, PERSON, PLACE, SESSION, SETTLED, SINCE, TOLD, digest, is_told
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import ENROLMENT, JUST_BEFORE, Addressee, Difference, judged, never_told
 from shared.contracts.model import Language
@@ -193,7 +193,7 @@ def _around(found: sa.FromClause) -> sa.FromClause:
     return (
         found.outerjoin(SESSION, SESSION.c.session_id == TOWN_PAIR.c.session_id)
         .outerjoin(OTHER_SESSION, OTHER_SESSION.c.session_id == TOWN_PAIR.c.other_session_id)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == recipient, TOLD.c.about == _about))
+        .outerjoin(TOLD, is_told(TOLD, recipient, _about))
         .outerjoin(CONTACT, CONTACT.c.person_id == recipient)
         .outerjoin(SETTLED, sessions.IS_SETTLED)
         .outerjoin(OTHER_SETTLED, sessions.is_settled(OTHER_SESSION, OTHER_SETTLED))

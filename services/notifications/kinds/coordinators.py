@@ -28,6 +28,7 @@ from services.notifications.tables import (
     TOWN,
     WRITTEN_TO,
     digest,
+    is_told,
 )
 from services.notifications.towns import PROGRAMME_ZONE
 from services.notifications.untold import Difference
@@ -126,7 +127,7 @@ def around(found: sa.FromClause, table: sa.Table, about: sa.ColumnElement[str]) 
     """`found` holds the table and its coordinators."""
     return (
         found.join(SESSION, SESSION.c.session_id == table.c.session_id)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == COORDINATOR.c.person_id, TOLD.c.about == about))
+        .outerjoin(TOLD, is_told(TOLD, COORDINATOR.c.person_id, about))
         .outerjoin(CONTACT, CONTACT.c.person_id == COORDINATOR.c.person_id)
         .outerjoin(SETTLED, sessions.IS_SETTLED)
     )

@@ -37,12 +37,15 @@ class Rules:
     """To whom goes what the office is told; None: to nobody."""
     release: str = RELEASE
     """With what mails are written: the release, and what the installation says otherwise."""
+    rehearses: bool = False
+    """Whether mail is rehearsed: what would have been told counts as told."""
 
     def parameters(self) -> dict[str, Any]:
         """As the statements of all kinds name them."""
         after_noon = dt.timedelta(hours=self.reminder_hour - 12)
         return {
             "since": self.since,
+            "rehearses": self.rehearses,
             "reminder_after_noon": after_noon,
             "reminder_quiet": self.reminder_quiet,
             "reply_before": self.reply_before,

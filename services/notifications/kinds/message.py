@@ -17,7 +17,17 @@ from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import WrittenMail
 from services.notifications.messages import Message, MessageText
 from services.notifications.sheets import written_sheet
-from services.notifications.tables import CONTACT, MESSAGE, MESSAGE_TEXT, NOW, SINCE, TOLD, WRITTEN_TO, digest
+from services.notifications.tables import (
+    CONTACT,
+    MESSAGE,
+    MESSAGE_TEXT,
+    NOW,
+    SINCE,
+    TOLD,
+    WRITTEN_TO,
+    digest,
+    is_told,
+)
 from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
 from shared.contracts.directory import ContactFact, PersonFact
 from shared.contracts.model import Language, members
@@ -37,6 +47,7 @@ class Written(Matter):
     text: MessageText | None
     letter: str
     """Which sort it is looked at as."""
+    since: dt.datetime
 
     @property
     def is_its(self) -> bool:
@@ -53,7 +64,9 @@ class Written(Matter):
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         message = self.message
-        if not self.is_its or now >= message.until or (told is not None and told.content == message.message_id):
+        if not self.is_its or now >= message.until or message.decided_at < self.since:
+            return None
+        if told is not None and told.content == message.message_id:
             return None
         says = MessageTold(
             message_id=message.message_id,
@@ -83,7 +96,7 @@ class Written(Matter):
 
 _its_text = MESSAGE_TEXT.c.message_id == MESSAGE.c.message_id
 _lasts = MESSAGE.c.until > NOW
-_untold = TOLD.c.content.is_distinct_from(MESSAGE.c.message_id)
+_untold = sa.and_(MESSAGE.c.decided_at >= SINCE, TOLD.c.content.is_distinct_from(MESSAGE.c.message_id))
 _unsaid = TOLD.c.given_up.is_distinct_from(MESSAGE.c.message_id)
 _pair = sa.select(MESSAGE.c.recipient, MESSAGE.c.message_id)
 MESSAGES = Scope(
@@ -98,7 +111,7 @@ MESSAGES = Scope(
 def _around(about: sa.ColumnElement[str], messages: sa.FromClause) -> sa.FromClause:
     return (
         messages.outerjoin(MESSAGE_TEXT, _its_text)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == MESSAGE.c.recipient, TOLD.c.about == about))
+        .outerjoin(TOLD, is_told(TOLD, MESSAGE.c.recipient, about))
         .outerjoin(CONTACT, CONTACT.c.person_id == MESSAGE.c.recipient)
     )
 
@@ -106,7 +119,7 @@ def _around(about: sa.ColumnElement[str], messages: sa.FromClause) -> sa.FromCla
 def _read(name: str, reading: Reading, rules: Rules) -> Written:
     message, text = reading.next(Message), reading.next(MessageText)
     assert message is not None
-    return Written(message, text, name)
+    return Written(message, text, name, rules.since)
 
 
 def _kind(name: str, is_its: sa.ColumnElement[bool], mutes: Mutable | None) -> Kind:

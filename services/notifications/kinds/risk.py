@@ -18,7 +18,7 @@ from services.notifications.ledger import Content, OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.state import SCHEDULED, Risk, Session
-from services.notifications.tables import CONTACT, NOW, OFFICE, RISK, SESSION, SINCE, TOLD, digest
+from services.notifications.tables import CONTACT, NOW, OFFICE, RISK, SESSION, SINCE, TOLD, digest, is_told
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.enrolment import SessionAtRisk
@@ -90,7 +90,7 @@ def _around(risks: sa.FromClause) -> sa.FromClause:
     """Nobody's contact: the office's address is a setting."""
     return (
         risks.join(SESSION, _of_session)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == _recipient, TOLD.c.about == _about))
+        .outerjoin(TOLD, is_told(TOLD, _recipient, _about))
         .outerjoin(CONTACT, sa.false())
     )
 

@@ -19,7 +19,7 @@ from services.notifications.kinds.trainers import TRAINERS, TRAINS
 from services.notifications.ledger import Content, OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
-from services.notifications.tables import NOW, PLACE, SESSION, TOLD
+from services.notifications.tables import NOW, PLACE, SESSION, SINCE, TOLD
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import ENROLMENT, Addressee, Difference
 from shared.contracts.enrolment import Standing
@@ -49,7 +49,7 @@ class Roster(Once):
         if session is None or not self.trains:
             return None
         at = session.noon_before_at + dt.timedelta(hours=self.rules.reminder_hour - 12)
-        if not at <= now < session.starts_at:
+        if not at <= now < session.starts_at or at < self.rules.since:  # Or it was evening when others still told them.
             return None
         fields = dict(self.facts.true_now(None).says) | {"of": "reminder"}
         says = ReminderTold(**fields, rule=RULE, useful_until=session.starts_at)
@@ -74,7 +74,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 _about = trainers.about(NAME, RULE)
 _at = SESSION.c.noon_before_at + sa.bindparam("reminder_after_noon", type_=sa.Interval())
-_is_now = sa.and_(_at <= NOW, SESSION.c.starts_at > NOW)
+_is_now = sa.and_(_at <= NOW, SESSION.c.starts_at > NOW, _at >= SINCE)
 _content = sa.case((TRAINS, SESSION.c.content))
 _expected = (
     sa.select(sa.func.count())

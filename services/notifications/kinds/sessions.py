@@ -30,6 +30,7 @@ from services.notifications.tables import (
     WRITTEN_TO,
     digest,
     is_another,
+    is_told,
     of_first,
 )
 from services.notifications.untold import ANOTHER_MAIL, ENROLMENT
@@ -231,7 +232,7 @@ def told_of_another(name: str) -> Any:
 
 
 def with_told(found: sa.FromClause, told: Any, name: str, *, of: sa.Table = PLACE) -> sa.FromClause:
-    return found.outerjoin(told, sa.and_(told.c.recipient == of.c.person_id, told.c.about == about(name, of=of)))
+    return found.outerjoin(told, is_told(told, of.c.person_id, about(name, of=of)))
 
 
 def told_since(other: Any) -> sa.ColumnElement[bool]:
@@ -315,7 +316,7 @@ def beside_place(keys: sa.FromClause, of: sa.Table, subject: sa.ColumnElement[st
     return (
         keys.join(SESSION, SESSION.c.session_id == of.c.session_id)
         .outerjoin(PLACE, place)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == of.c.person_id, TOLD.c.about == subject))
+        .outerjoin(TOLD, is_told(TOLD, of.c.person_id, subject))
         .outerjoin(CONTACT, CONTACT.c.person_id == of.c.person_id)
         .outerjoin(SETTLED, IS_SETTLED)
     )
@@ -325,7 +326,7 @@ def around(places: sa.FromClause, subject: sa.ColumnElement[str], *, always: boo
     """`always`: only places whose session is known; rows that are to be locked must not be missing."""
     return (
         places.join(SESSION, of_session, isouter=not always)
-        .outerjoin(TOLD, sa.and_(TOLD.c.recipient == PLACE.c.person_id, TOLD.c.about == subject))
+        .outerjoin(TOLD, is_told(TOLD, PLACE.c.person_id, subject))
         .outerjoin(CONTACT, CONTACT.c.person_id == PLACE.c.person_id)
         .outerjoin(SETTLED, IS_SETTLED)
     )

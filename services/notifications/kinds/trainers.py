@@ -17,6 +17,7 @@ from services.notifications.tables import (
     TOLD,
     WRITTEN_TO,
     digest,
+    is_told,
 )
 
 TRAINER = (
@@ -55,7 +56,7 @@ def about(kind: str, *more: str) -> sa.ColumnElement[str]:
 
 def around(trainers: sa.FromClause, subject: sa.ColumnElement[str]) -> sa.FromClause:
     return (
-        trainers.outerjoin(TOLD, sa.and_(TOLD.c.recipient == _person, TOLD.c.about == subject))
+        trainers.outerjoin(TOLD, is_told(TOLD, _person, subject))
         .outerjoin(CONTACT, CONTACT.c.person_id == _person)
         .outerjoin(SETTLED, sessions.IS_SETTLED)
     )

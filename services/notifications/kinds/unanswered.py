@@ -21,7 +21,7 @@ from services.notifications.kinds.sessions import UNSETTLED
 from services.notifications.ledger import OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
-from services.notifications.tables import ANSWERED, CALL, MAILBOX, NOW, SESSION, TOLD, is_another
+from services.notifications.tables import ANSWERED, CALL, MAILBOX, NOW, SESSION, TOLD, is_another, is_told
 from services.notifications.templates.wording import notices_of
 from services.notifications.towns import Call
 from services.notifications.untold import ENROLMENT, JUST_BEFORE, Addressee, Difference, judged, never_told
@@ -104,8 +104,7 @@ _content = sa.case((call.IS_OPEN, sessions.microseconds_of(CALL.c.until)))
 
 def _around(calls: sa.FromClause) -> sa.FromClause:
     found = coordinators.around(calls, CALL, _about)
-    of_call = sa.and_(_told_call.c.recipient == COORDINATOR.c.person_id, _told_call.c.about == ABOUT_CALL)
-    return found.outerjoin(_told_call, of_call)
+    return found.outerjoin(_told_call, is_told(_told_call, COORDINATOR.c.person_id, ABOUT_CALL))
 
 
 def _read(reading: Reading, rules: Rules) -> Unanswered:

@@ -223,6 +223,8 @@ class Words(BaseModel):
 
     locale: Annotated[str, AfterValidator(_locale)]
     greeting: Word
+    rehearsal: Word
+    """Stands before the subject of a mail that is not sent to whom it is for."""
     next_steps: Word
     reason: Word
     questions: Word

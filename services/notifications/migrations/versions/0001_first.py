@@ -31,10 +31,20 @@ CREATE TABLE kept.open_notice (
     lease TEXT,
     lease_until TIMESTAMP WITH TIME ZONE,
     problem TEXT,
+    rehearses BOOLEAN NOT NULL,
     CONSTRAINT open_notice_key PRIMARY KEY (recipient, about),
     CONSTRAINT open_notice_id UNIQUE (notice_id),
     CONSTRAINT open_notice_lease_has_an_end CHECK ((lease is null) = (lease_until is null)),
     CONSTRAINT open_notice_attempts_say_something CHECK (attempts = 0 or content is not null)
+);
+
+CREATE TABLE kept.pace (
+    name TEXT NOT NULL,
+    given_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    urgent_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    usual_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    whenever_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pace_key PRIMARY KEY (name)
 );
 
 CREATE TABLE kept.digest_key (
@@ -67,7 +77,22 @@ CREATE INDEX message_text_said ON kept.message_text (message_id) WHERE forgotten
 
 CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
 
+CREATE INDEX open_notice_rehearses ON kept.open_notice (next_attempt_at) WHERE rehearses;
+
 CREATE INDEX open_notice_next ON kept.open_notice (split_part(about, '/', 1), priority, next_attempt_at);
+
+CREATE TABLE projection.go_live (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    recipient TEXT NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT go_live_key PRIMARY KEY (recipient)
+);
 
 CREATE TABLE projection.link_key (
     source TEXT NOT NULL,
