@@ -31,6 +31,7 @@ SERVICE = Service(
         "programme.contacts",
         "programme.cities",
         "programme.teams",
+        "programme.tasks",
     ),
     decisions=("programme.rules", "programme.sessions", "enrolment.events", "attendance.events"),
     own=("notifications.events", "notifications.keys"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from services.notifications.ledger import Content, OpenNotice
 from shared.contracts.model import Language
 from shared.contracts.notifications import Says
-from shared.contracts.planner import Meeting, SessionKind
+from shared.contracts.planner import Meeting, OutsideTask, SessionKind
 from shared.values import immutable
 from shared.web.links import Purpose
 
@@ -45,6 +45,16 @@ def arranged(told: Content | None, now: Says) -> Arrangement | None:
 
 
 @immutable
+class Given:
+    """Something that is to be filled in elsewhere."""
+
+    task: OutsideTask
+    link: str
+    """With a field for the reader's code, where the tool wants one."""
+    until: dt.datetime
+
+
+@immutable
 class PlaceMail:
     """What all mails about places in one session share, in one language and of one kind."""
 
@@ -76,6 +86,8 @@ class PlaceMail:
     is_ahead: bool = True
     asks_for_reply: bool = False
     """Whoever has the place is to say whether they come."""
+    tasks: tuple[Given, ...] = ()
+    """What they have not filled in yet."""
     leads_to: Purpose = Purpose.PLACE
     """What its reader opens by its link."""
 
@@ -134,6 +146,8 @@ class BriefMail:
     """Where that may be long after the session: until when it is told."""
     named: tuple[tuple[str, str], ...] = ()
     """What the lead names beside the town, such as the number of a certificate."""
+    tasks: tuple[Given, ...] = ()
+    """What its reader has not filled in yet."""
 
     @classmethod
     def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:

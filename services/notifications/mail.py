@@ -27,6 +27,7 @@ from services.notifications.mime import (
     MUTE_PAGE,
     THEIR_CHECK_IN,
     THEIR_PAGE,
+    THEIR_TASKS,
     THEIR_TICKET,
     deliverable,
     encoded,
@@ -42,12 +43,15 @@ from services.notifications.mime import (
 )
 from services.notifications.picturing import PICTURE, pictured
 from services.notifications.sheets import Office, Sheet
+from services.notifications.tasks import link_of
 from services.notifications.templates.words import FOLDER, common_words
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
+from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
-_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN)}
+_ADDRESSES = (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN, *THEIR_TASKS.values())
+_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in _ADDRESSES}
 
 
 @immutable
@@ -70,6 +74,8 @@ class Prepared:
     """A person's own ticket, and where they check in with it; None: the mail carries none."""
     mute_of: Callable[[str], str] | None = None
     """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
+    links_of: Callable[[str], dict[str, str]] | None = None
+    """Where a person fills in what the mail asks for, by its mark; None: it asks for nothing."""
 
 
 _TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
@@ -102,6 +108,7 @@ class Renderer:
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
         ticket_of: Callable[[PlaceMail | BriefMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
+        code_of: Callable[[str, str], str] | None = None,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -112,7 +119,7 @@ class Renderer:
         self.office = Office(self._organiser, self._organiser_name, base_url)
         for language in Language:
             common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
-        self._page_of, self._ticket_of, self._mute_of = page_of, ticket_of, mute_of
+        self._page_of, self._ticket_of, self._mute_of, self._code_of = page_of, ticket_of, mute_of, code_of
         environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
@@ -175,7 +182,15 @@ class Renderer:
             page_of=page_of,
             ticket_of=ticket_of,
             mute_of=mute_of,
+            links_of=partial(self._links, sheet.tasks_of, sheet.links) if sheet.tasks_of and sheet.links else None,
         )
+
+    def _links(self, session_id: str, links: tuple[tuple[OutsideTask, str], ...], person_id: str) -> dict[str, str]:
+        """Each with this person's code, where there is a field for it."""
+        if self._code_of is None:
+            raise RuntimeError("a link with somebody's code was asked for before there was a key")
+        code = self._code_of(session_id, person_id)
+        return {THEIR_TASKS[task]: link_of(link, code) for task, link in links}
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
         """One person's mail as it travels, with CRLF, and ASCII but for an address that is not: the same values always give the same bytes.
@@ -203,6 +218,8 @@ class Renderer:
         mute = prepared.mute_of(recipient.person_id) if prepared.mute_of is not None else None
         if mute is not None:
             names[MUTE_PAGE] = mute
+        if prepared.links_of is not None:
+            names |= prepared.links_of(recipient.person_id)
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,

@@ -14,11 +14,28 @@ from email.quoprimime import body_encode
 from email.utils import formataddr, quote
 from unicodedata import normalize
 
+from shared.contracts.planner import OutsideTask
+
 GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN = "\ufdd4", "\ufdd5", "\ufdd6"
 """Where a person goes in the shared texts, the address of their page, of the one where they do without such mails, their ticket, the name
 of its picture and the page where they check in with it. Unicode noncharacters, which `one_line` lets nobody else write."""
-PERSONAL = (GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE, THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN)
+THEIR_TASKS = {
+    OutsideTask.PRE_TEST: "\ufdd7",
+    OutsideTask.POST_TEST: "\ufdd8",
+    OutsideTask.QUESTIONNAIRE: "\ufdd9",
+}
+"""The same for where they fill in what a session asks for."""
+PERSONAL = (
+    GIVEN_NAME,
+    FULL_NAME,
+    THEIR_PAGE,
+    MUTE_PAGE,
+    THEIR_TICKET,
+    ITS_PICTURE,
+    THEIR_CHECK_IN,
+    *THEIR_TASKS.values(),
+)
 _MARKS = re.compile(f"([{''.join(PERSONAL)}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
 from services.notifications.letters import Arrangement, BriefMail, PlaceMail, WrittenMail
-from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
+from services.notifications.mime import FULL_NAME, GIVEN_NAME, THEIR_TASKS, one_line
 from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
 from services.notifications.templates.words import Notice, Words, common_words
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
+from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
 SUBJECT_TOPIC_CHARACTERS = 90
@@ -52,6 +53,10 @@ class Sheet:
     """What to do where mails lead to no page, if it is something else."""
     ticket: PlaceMail | BriefMail | None = None
     """The place for whose session the mail carries a ticket."""
+    tasks_of: str | None = None
+    """The session for which its reader has something to fill in."""
+    links: tuple[tuple[OutsideTask, str], ...] = ()
+    """Where that is."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
@@ -153,6 +158,7 @@ def session_sheet(
         "people_label": notice.people,
         "moment_label": notice.moment,
         "page_label": notice.page or words.labels.your_place,
+        "tasks": _tasks_of(mail, words),
         "next_steps": words.next_steps,
         "ticket_words": words.ticket,
         "reason": notice.reason or words.reason,
@@ -161,7 +167,28 @@ def session_sheet(
         "organiser_name": office.organiser_name,
         "base_url": office.base_url,
     }
-    return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
+    links = tuple((one.task, one.link) for one in mail.tasks)
+    return Sheet(
+        mail.letter,
+        mail.language,
+        subject,
+        shown,
+        steps_without_page=notice.steps_without_page,
+        tasks_of=mail.session_id,
+        links=links,
+    )
+
+
+def _tasks_of(mail: BriefMail | PlaceMail, words: Words) -> list[dict[str, str]]:
+    """What is to be filled in, where and until when."""
+    return [
+        {
+            "name": words.tasks.names[one.task],
+            "until": words.tasks.until.format(moment=_told_moment(mail, words, one.until)),
+            "link": THEIR_TASKS[one.task],
+        }
+        for one in mail.tasks
+    ]
 
 
 def _figures_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, int, int | None]]:
@@ -188,8 +215,10 @@ def _people_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, s
 def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | None:
     """By the clocks of where the session begins. Whoever reads "until midnight" takes it for the wrong one: then the minute before is named."""
     moment = getattr(mail, name, None)
-    if moment is None:
-        return None
+    return _told_moment(mail, words, moment) if moment is not None else None
+
+
+def _told_moment(mail: BriefMail | PlaceMail, words: Words, moment: dt.datetime) -> str:
     zone = in_order(mail.meetings)[0].zone
     local = moment.astimezone(ZoneInfo(zone))
     is_midnight = (local.hour, local.minute) == (0, 0)

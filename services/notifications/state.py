@@ -16,6 +16,7 @@ from services.notifications.ledger import notice_of
 from services.notifications.messages import message_of
 from services.notifications.muting import mute_of
 from services.notifications.suppressing import suppression_of
+from services.notifications.tasks import Task, task_done_of, tasks_of
 from services.notifications.towns import answered_of, call_of, member_of
 from shared.contracts.attendance import ListFact, PresenceFact
 from shared.contracts.certificates import CertificateFact
@@ -53,6 +54,7 @@ from shared.contracts.notifications import (
     NoticeSent,
     NoticesMuted,
 )
+from shared.contracts.outside import OutsideTaskDone
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
@@ -138,6 +140,9 @@ class Session(FactRow):
     """When that day begins, by the clocks of the first meeting."""
     state: SessionStanding
     trainers: tuple[str, ...] = ()
+    pre_test: Task | None = None
+    post_test: Task | None = None
+    questionnaire: Task | None = None
 
 
 @immutable
@@ -274,6 +279,7 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         _begin_of(body, body.decision_date),
         SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
         body.trainers,
+        *tasks_of(body, _first_of(body)),
     )
 
 
@@ -384,6 +390,7 @@ MAKE: dict[Any, Any] = {
     **dict.fromkeys(members(MembershipFact), member_of),
     **dict.fromkeys(members(CallFact), call_of),
     NominationAnswered: answered_of,
+    OutsideTaskDone: task_done_of,
     **dict.fromkeys(members(PresenceFact), record_of),
     **dict.fromkeys(members(ListFact), list_of),
     **dict.fromkeys(members(CertificateFact), certificate_of),

@@ -29,6 +29,7 @@ from services.notifications.state import (
     Town,
 )
 from services.notifications.suppressing import Suppression
+from services.notifications.tasks import CODE, CODE_DIGITS, TaskDone
 from services.notifications.towns import Answered, Call, Member, Nominated
 from shared.contracts.attendance import ListFact, PresenceFact
 from shared.contracts.certificates import CertificateFact
@@ -43,6 +44,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.model import Event, members
 from shared.contracts.notifications import Mutable
+from shared.contracts.outside import OutsideTaskDone
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
@@ -100,6 +102,7 @@ RECORD = table_of(
     extra=[sa.Index("record_person", "session_id", "person_id"), sa.Index("record_heard", "heard_at")],
 )
 MEETING_LIST = table_of(MeetingList, "meeting_list", METADATA, extra=[sa.Index("meeting_list_heard", "heard_at")])
+TASK_DONE = table_of(TaskDone, "task_done", METADATA)
 CERTIFICATE = table_of(Certificate, "certificate", METADATA)
 CERTIFIED = table_of(
     Certified,
@@ -173,6 +176,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Answered: ANSWERED,
     Nominated: NOMINATED,
     Record: RECORD,
+    TaskDone: TASK_DONE,
     MeetingList: MEETING_LIST,
     Certificate: CERTIFICATE,
     Certified: CERTIFIED,
@@ -205,6 +209,7 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         (members(CallFact), CALL),
         ((NominationAnswered,), ANSWERED),
         (members(PresenceFact), RECORD),
+        ((OutsideTaskDone,), TASK_DONE),
         (members(ListFact), MEETING_LIST),
         (members(CertificateFact), CERTIFICATE),
     )
@@ -240,6 +245,13 @@ def digest(*parts: Any) -> sa.ColumnElement[str]:
     text = sa.func.concat_ws("\x1f", _key, *(sa.func.coalesce(part, "") for part in parts))
     hashed = sa.func.encode(sa.func.sha256(sa.func.convert_to(text, "UTF8")), "hex")
     return KEY_NAME + "." + sa.func.left(hashed, 8)
+
+
+def code_of(session_id: sa.ColumnElement[str], person_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """`tasks.code_of`."""
+    text = sa.func.concat_ws("\x1f", _key, "code", session_id, person_id)
+    hashed = sa.func.encode(sa.func.sha256(sa.func.convert_to(text, "UTF8")), "hex")
+    return sa.literal(CODE, sa.Text) + sa.func.left(hashed, CODE_DIGITS)
 
 
 def is_another(then: sa.ColumnElement[Any], now: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

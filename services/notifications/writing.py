@@ -15,6 +15,8 @@ from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
 from services.notifications.returning import thread_of
 from services.notifications.settings import NotificationsSettings
+from services.notifications.tables import digest_key, ensure_key
+from services.notifications.tasks import code_of
 from services.notifications.untold import Mail
 from shared.deciding.transaction import Decider
 
@@ -37,16 +39,23 @@ class Writer:
             page_of=self.links.of if leads else None,
             ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
+            code_of=self._code_of,
         )
+        self._engine = decider.engine
+        self._key: str | None = None
         self._domain = settings.domain
         self._dkim = _dkim(settings)
         self._shared = lru_cache(maxsize=500)(self._rendered)
 
     async def ready(self, subject: Subject) -> None:
-        """Returns once the links of such mails can be signed. Asked outside of any transaction."""
+        """Returns once the links of such mails can be signed, and the codes in links of others be made. Asked outside of any transaction."""
         await self.links.all_ready()
         if KINDS[subject].mutes is not None:
             await self.links.ready(OWN)
+        if self._key is None:
+            async with self._engine.begin() as connection:
+                await ensure_key(connection)
+                self._key = await digest_key(connection)
 
     def written(self, attempt: Attempt) -> tuple[bytes, str]:
         """The mail, and the address that it goes to. ValueError: no mail can carry what it should say."""
@@ -56,6 +65,11 @@ class Writer:
         message = self._renderer.message(prepared, recipient, letter)
         address = deliverable(recipient.email, by_smtputf8=True)
         return message if self._dkim is None else self._dkim.signed(message), address
+
+    def _code_of(self, session_id: str, person_id: str) -> str:
+        if self._key is None:
+            raise RuntimeError("a link with somebody's code was asked for before there was a key")
+        return code_of(self._key, session_id, person_id)
 
     def for_nobody(self, mail: WrittenMail) -> bytes:
         """The same mail to nobody in particular, and without a way to do without it."""

@@ -31,6 +31,8 @@ class _OfSession(Part):
     address: OptionalLine | None = None
     meetings: Annotated[tuple[Meeting, ...], Field(min_length=1, max_length=60)]
     """As the mail told them; in what calls something off, those that it called off."""
+    pre_test: Line | None = None
+    """Which test before it the mail asked for, by a name that another link or time changes; None: for none."""
 
     @property
     def until(self) -> dt.datetime:
@@ -124,6 +126,23 @@ class CertificateTold(_OfSession):
         return self.useful_until
 
 
+class TasksTold(_OfSession):
+    """That something is to be filled in because of it."""
+
+    of: Literal["tasks"] = "tasks"
+    tasks: Annotated[tuple[Line, ...], Field(max_length=10)]
+    """What, by names that another link or time changes."""
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
+
+
 class _OfNoSession(Part):
     """What a mail told that is about no session: nothing of one stands in it."""
 
@@ -166,7 +185,15 @@ class MessageTold(_OfNoSession):
 
 
 Says = Annotated[
-    SessionTold | ReminderTold | OfferTold | RefusalTold | CallTold | RiskTold | CertificateTold | MessageTold,
+    SessionTold
+    | ReminderTold
+    | OfferTold
+    | RefusalTold
+    | CallTold
+    | RiskTold
+    | CertificateTold
+    | TasksTold
+    | MessageTold,
     Field(discriminator="of"),
 ]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
@@ -192,7 +219,8 @@ class NoticeOutcome(Fact):
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
     `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
     coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
-    `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`; `message` and `circular`, which the office wrote. Others may follow."""
+    `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`;
+    `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `message` and `circular`, which the office wrote. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

@@ -24,12 +24,14 @@ from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
 from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Refusal, Session
 from services.notifications.tables import OFFICE
+from services.notifications.tasks import AFTERWARDS
 from services.notifications.untold import Addressee, Truth, office_at
 from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, CallTold, OfferTold, ReminderTold
+from shared.contracts.planner import OutsideTask
 from shared.contracts.portal import Reply
 from shared.state.rows import Row
 from tests.campaigns import SHARE, Share, cases
@@ -62,6 +64,8 @@ from tests.notifications.building import (
     said_then,
     session,
     settled,
+    task,
+    task_done,
     topic,
     town,
 )
@@ -80,6 +84,9 @@ LIVES = 3
 NUMBERS = ("RC-2026-0002", "RC-2026-0001")
 CALLED_UNTIL = NOW + dt.timedelta(days=2)
 OF_LISTS = (Subject.CERTIFICATE, Subject.MISSED)
+AFTER_IT = (Subject.FOLLOWUP, Subject.UNFILLED)
+OF_TASKS = (Subject.PRETEST, *AFTER_IT)
+TASK_NAMES = ("post_test.1", "questionnaire.1", "pre_test.1")
 OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
@@ -102,6 +109,10 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     if kind is Subject.MISSED:
         days = (*[YESTERDAY] * 6, TODAY, MONDAY)
         standings = (*[Standing.ENROLLED] * 8, Standing.WITHDRAWN)
+    if kind is Subject.PRETEST:
+        days, standings = (*[MONDAY] * 8, TUESDAY, TOMORROW, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
+    if kind in AFTER_IT:
+        days = (*[YESTERDAY] * 8, MONDAY, TODAY)
     if kind is Subject.ROSTER:
         days = (*[TOMORROW] * 8, MONDAY, TODAY)
     heard = (LONG_AGO, GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE, NOW - dt.timedelta(hours=1), NOW)
@@ -115,6 +126,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             state=state,
             decides_at=chance.choice(decisions),
             trainers=chance.choice(((ids[0],), (ids[0], "person-x"), ("person-x",))) if kind in OF_TRAINERS else (),
+            **(_tasks(chance) if kind in OF_TASKS else {}),
         )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
@@ -132,6 +144,15 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += [risk(session_id=ids[1], heard_at=chance.choice((GO_LIVE - dt.timedelta(hours=1), BEFORE, BEFORE)))]
     if kind in OF_LISTS:
         rows += _of_lists(ids, chance, kind)
+    if kind in AFTER_IT:
+        states = (*[Presence.PRESENT] * 5, Presence.ABSENT, Presence.LATE)
+        known = {"person_id": ids[0], "session_id": ids[1]}
+        rows += [
+            record(chance.choice(states), meeting_id=day, **known)
+            for day in ("day-0", "day-1")[: chance.choice((1, 2))]
+        ]
+    if kind in OF_TASKS:
+        rows += [task_done(which, ids[0], session_id=ids[1]) for which in OutsideTask if chance.random() < 0.15]
     if kind in OF_TOWNS:
         rows += _of_town(number, ids, chance, kind)
     if kind in OF_MESSAGES:
@@ -143,14 +164,29 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             continue
         if subject in OF_LISTS and kind not in OF_LISTS:
             continue
+        if subject in OF_TASKS and kind not in OF_TASKS:
+            continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
         seldom = kind is Subject.MISSED and subject is Subject.CERTIFICATE  # Most are not thanked for what they missed.
-        often = kind is Subject.UNANSWERED and subject is Subject.CALL
+        often = (kind, subject) in ((Subject.UNANSWERED, Subject.CALL), (Subject.UNFILLED, Subject.FOLLOWUP))
         if chance.random() < (0.95 if often else 0.1 if seldom else 0.6):
             rows += [_told(recipient, subject, about, stated, chance)]
         if chance.random() < 0.1:
             rows += [open_notice(recipient=recipient, about=about, notice_id=f"notice-{subject}-{number}")]
     return rows
+
+
+def _tasks(chance: random.Random) -> dict[str, Any]:
+    """What the session asks for: near, far, over, or nothing."""
+    made: dict[str, Any] = {}
+    for which, name in ((OutsideTask.PRE_TEST, "pre_test.1"), *zip(AFTERWARDS, TASK_NAMES, strict=False)):
+        noon_at = chance.choice(
+            (*[NOW - dt.timedelta(hours=3)] * 3, NOW - dt.timedelta(days=1), NOW + dt.timedelta(days=2))
+        )
+        until = chance.choice((*[NOW + dt.timedelta(days=1)] * 4, NOW - dt.timedelta(minutes=1)))
+        its = task(until, noon_at, name=chance.choice((name, name, f"{name}x")))
+        made[which] = chance.choice((its, its, its, None))
+    return made
 
 
 def _place(standing: Standing, chance: random.Random, **fields: Any) -> Place:
@@ -245,6 +281,9 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.CERTIFICATE: f"certificate/{session_id}",
         Subject.MISSED: f"missed/{session_id}",
         Subject.ROSTER: f"roster/{session_id}/evening-before",
+        Subject.PRETEST: f"pretest/{session_id}/pre-test",
+        Subject.FOLLOWUP: f"followup/{session_id}",
+        Subject.UNFILLED: f"unfilled/{session_id}",
         Subject.RISK: f"risk/{session_id}",
         Subject.REPLY: f"reply/{session_id}/before-decision",
         Subject.REFUSAL: f"refusal/{session_id}",
@@ -283,6 +322,8 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
                 else {}
             ),
             Subject.ROSTER: its.content,
+            Subject.PRETEST: "pre_test.1",
+            **dict.fromkeys(AFTER_IT, chance.choice(("+".join(TASK_NAMES[:2]), *TASK_NAMES[:2]))),
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
@@ -290,7 +331,10 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             **(_hashed_of_town(its, deadline, chance) if subject in OF_TOWNS else {}),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
-        if subject in (Subject.REMINDER, Subject.REPLY, Subject.ROSTER):
+        if subject is Subject.PLACE:
+            asked = chance.choice(("pre_test.1", "pre_test.1", None))
+            said = said.model_copy(update={"says": said.says.model_copy(update={"pre_test": asked})})
+        if subject in (Subject.REMINDER, Subject.REPLY, Subject.ROSTER, *OF_TASKS):
             fields = dict(said.says) | {"of": "reminder"}
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})
@@ -313,10 +357,21 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
     by_name |= {Subject.CERTIFICATE: NUMBERS[0], Subject.MISSED: ABSENT}
     by_name |= dict.fromkeys(OF_MESSAGES, about.partition("/")[2])
+    its_last = stated[-1]
+    if subject is Subject.PRETEST and its_last.pre_test is not None:
+        by_name |= {subject: its_last.pre_test.name}
+    if subject in AFTER_IT:
+        by_name |= {
+            subject: "+".join(one.name for one in (its_last.post_test, its_last.questionnaire) if one is not None)
+        }
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
-    could_not = chance.choice((NOTHING, told.content, now))
+    could_not = chance.choice((NOTHING, told.content, now, *([now] * 3 if subject in OF_TASKS else ())))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
-    return replace(told, **given) if chance.random() < (0.6 if subject is Subject.UNANSWERED else 0.2) else told
+    return (
+        replace(told, **given)
+        if chance.random() < (0.6 if subject in (Subject.UNANSWERED, Subject.UNFILLED, Subject.PRETEST) else 0.2)
+        else told
+    )
 
 
 async def judged(connection: AsyncConnection, kind: Kind, rules: Rules = RULES) -> list[dict[str, Any]]:

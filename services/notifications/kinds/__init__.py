@@ -7,6 +7,7 @@ from typing import assert_never
 
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
+from services.notifications.kinds.followup import FOLLOWUP_KIND
 from services.notifications.kinds.kind import Kind
 from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
 from services.notifications.kinds.missed import MISSED_KIND
@@ -14,6 +15,7 @@ from services.notifications.kinds.nominated import NOMINATED_KIND
 from services.notifications.kinds.nomination import NOMINATION_KIND
 from services.notifications.kinds.offer import OFFER_KIND
 from services.notifications.kinds.place import PLACE_KIND
+from services.notifications.kinds.pretest import PRETEST_KIND
 from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
 from services.notifications.kinds.reply import REPLY_KIND
@@ -21,6 +23,7 @@ from services.notifications.kinds.risk import RISK_KIND
 from services.notifications.kinds.roster import ROSTER_KIND
 from services.notifications.kinds.training import TRAINING_KIND
 from services.notifications.kinds.unanswered import UNANSWERED_KIND
+from services.notifications.kinds.unfilled import UNFILLED_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
 
@@ -41,8 +44,11 @@ class Subject(StrEnum):
     REPLY = "reply"
     CERTIFICATE = "certificate"
     MISSED = "missed"
+    FOLLOWUP = "followup"
     ROSTER = "roster"
     REMINDER = "reminder"
+    PRETEST = "pretest"
+    UNFILLED = "unfilled"
     CIRCULAR = "circular"
 
 
@@ -74,10 +80,16 @@ def kind_of(subject: Subject) -> Kind:
             return CERTIFICATE_KIND
         case Subject.MISSED:
             return MISSED_KIND
+        case Subject.FOLLOWUP:
+            return FOLLOWUP_KIND
         case Subject.ROSTER:
             return ROSTER_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
+        case Subject.PRETEST:
+            return PRETEST_KIND
+        case Subject.UNFILLED:
+            return UNFILLED_KIND
         case Subject.MESSAGE:
             return MESSAGE_KIND
         case Subject.CIRCULAR:

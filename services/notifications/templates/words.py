@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
-from shared.contracts.planner import SessionKind
+from shared.contracts.planner import OutsideTask, SessionKind
 
 FOLDER = Path(__file__).parent
 CALENDAR_STEPS = "{calendar}"
@@ -144,6 +144,15 @@ class TicketWords(BaseModel):
     """What leads to the page where one types the code of the room."""
 
 
+class TaskWords(BaseModel):
+    """What a mail says of what is to be filled in elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: dict[OutsideTask, str]
+    until: str
+
+
 class Words(BaseModel):
     """One language. A word that is missing or unknown is refused when the process starts, not when a mail is due."""
 
@@ -168,6 +177,7 @@ class Words(BaseModel):
     calendar_steps: CalendarSteps
     reply: ReplyWords
     ticket: TicketWords
+    tasks: TaskWords
     notices: Notices
 
 

@@ -4,6 +4,86 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "whoever has filled in the test before a session is not asked for it",
+        "services/notifications/kinds/filling.py",
+        "    return task is not None and not is_done and now < task.until",
+        "    return task is not None and now < task.until",
+        ("tests/notifications/test_tasks.py::test_the_mail_about_a_place_asks_for_the_test_unless_it_is_done_or_over",),
+    ),
+    Mutation(
+        "whoever has filled it in is not reminded",
+        "services/notifications/kinds/pretest.py",
+        "        return self.pre_test_done\n",
+        "        return False\n",
+        ("tests/notifications/test_tasks.py::test_whoever_has_filled_it_in_is_not_reminded",),
+    ),
+    Mutation(
+        "a code is of one session",
+        "services/notifications/tables.py",
+        '_key, "code", session_id, person_id)',
+        '_key, "code", sa.literal("session-2"), person_id)',
+        (
+            "tests/notifications/test_tasks.py::test_the_code_of_another_session_another_person_or_another_task_is_nobodys_here",
+        ),
+    ),
+    Mutation(
+        "what was filled in under an id that went into another counts",
+        "services/notifications/kinds/filling.py",
+        "        sa.or_(is_theirs(person_id), under_a_former_id),",
+        "        is_theirs(person_id),",
+        ("tests/notifications/test_tasks.py::test_what_somebody_filled_in_under_an_id_that_went_into_theirs_counts",),
+    ),
+    Mutation(
+        "whom no mail has asked for this test is asked at once",
+        "services/notifications/kinds/pretest.py",
+        "        return is_unheard or since <=",
+        "        return since <=",
+        (
+            "tests/notifications/test_tasks.py::test_whom_no_mail_has_asked_for_this_one_is_asked_whenever_they_heard_of_their_place",
+        ),
+    ),
+    Mutation(
+        "one mail on the day before a session",
+        "services/notifications/kinds/pretest.py",
+        "        if self.task.noon_at >= session.noon_before_at and",
+        "        if False and",
+        ("tests/notifications/test_tasks.py::test_where_its_day_is_the_day_before_the_reminder_of_that_day_does_it",),
+    ),
+    Mutation(
+        "only who was there is asked after a session",
+        "services/notifications/kinds/after.py",
+        "        if session is None or not self.came or",
+        "        if session is None or",
+        ("tests/notifications/test_tasks.py::test_nobody_else_is_asked_after_it",),
+    ),
+    Mutation(
+        "one reminder for all that is open",
+        "services/notifications/kinds/unfilled.py",
+        " and not filling.is_named(task, told.content):",
+        ":",
+        (
+            "tests/notifications/test_tasks.py::test_one_reminder_follows_when_the_first_comes_near_and_names_all_that_is_open",
+        ),
+    ),
+    Mutation(
+        "a link names nobody and is https",
+        "shared/contracts/planner.py",
+        'pattern=rf"^https://[A-Za-z0-9](',
+        'pattern=rf"^https?://[^/]*[A-Za-z0-9](',
+        (
+            "tests/notifications/test_tasks.py::test_a_link_is_https_names_nobody_and_has_one_field_at_most_behind_the_host",
+        ),
+    ),
+    Mutation(
+        "a link that is each person's own is on no page",
+        "services/enrolment/pages/showing.py",
+        " and CODE_FIELD not in self.pre_test.link else None",
+        " else None",
+        (
+            "tests/enrolment/test_pages.py::test_whoever_has_a_place_reads_which_test_to_fill_in_before_as_long_as_there_is_time",
+        ),
+    ),
+    Mutation(
         "what somebody does without is not sent, also if it was planned before",
         "services/notifications/untold.py",
         "not self.to.is_unreachable and not self.to.muted\n\n    def difference",

@@ -308,6 +308,9 @@ CREATE TABLE projection.session (
     decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     trainers JSONB NOT NULL,
+    pre_test JSONB,
+    post_test JSONB,
+    questionnaire JSONB,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 
@@ -341,10 +344,26 @@ CREATE TABLE projection.session_said (
     decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     trainers JSONB NOT NULL,
+    pre_test JSONB,
+    post_test JSONB,
+    questionnaire JSONB,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );
 
 CREATE INDEX session_said_ends ON projection.session_said (ends_at);
+
+CREATE TABLE projection.task_done (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    task TEXT NOT NULL,
+    respondent TEXT NOT NULL,
+    done_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT task_done_key PRIMARY KEY (session_id, task, respondent)
+);
 
 CREATE TABLE projection.record (
     source TEXT NOT NULL,
