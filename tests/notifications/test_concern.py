@@ -85,7 +85,7 @@ from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 
-PEOPLE = max(cases(500), 45 * len(Subject))
+PEOPLE = max(cases(500), 60 * len(Subject))
 """At least so many of each kind that each fact makes something true of somebody."""
 LATER = NOW + dt.timedelta(microseconds=1)
 OURS = (
