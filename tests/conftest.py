@@ -51,10 +51,20 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Says last what failed, in a line each: a statement of Postgres alone has hundreds, and of a long run often only the end is kept."""
+    yield
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
     if left_out := campaigns.told(report for report in reports if report.when == "call"):
         terminalreporter.write_line(left_out)
+    for report in [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]:
+        terminalreporter.write_line(f"{report.nodeid}: {_first_line(report)[:200]}")
+
+
+def _first_line(report: pytest.TestReport | pytest.CollectReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message if crash else report.longrepr).partition("\n")[0]
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import differences, tables
 from services.notifications.kinds import KINDS, Subject
@@ -57,9 +57,11 @@ from shared.contracts.notifications import (
 from shared.contracts.outside import OutsideTaskDone
 from shared.contracts.planner import SessionCancelled, SessionFact
 from shared.deciding.news import News
+from shared.postgres.database import connect
 from shared.state.rows import Row
 from shared.testing import body_of, eventually, heard
 from tests.campaigns import cases
+from tests.databases import Databases
 from tests.notifications.building import (
     NOW,
     answered,
@@ -112,7 +114,10 @@ def test_every_fact_is_heard_where_its_row_stands() -> None:
 # --- what becomes true -----------------------------------------------------------------------
 
 
-async def tellable(connection: AsyncConnection) -> dict[Subject, set[tuple[str, str]]]:
+Tellable = dict[Subject, set[tuple[str, str]]]
+
+
+async def tellable(connection: AsyncConnection) -> Tellable:
     """(recipient, about) of everything that a look at the whole would open a notice for."""
     found = {}
     for subject, kind in KINDS.items():
@@ -191,24 +196,39 @@ def _possible(rows: list[Row]) -> list[Row]:
     return [row for row in rows if not isinstance(row, Told | PlaceSaid)]
 
 
+@pytest.fixture(scope="module")
+async def everybody(databases: Databases) -> AsyncIterator[tuple[AsyncConnection, Tellable]]:
+    """Where all that is known of everybody was written, once for all facts, and what is to be told of it; it is never committed."""
+    async with databases.while_needed("notifications") as url:
+        engine = connect(url, pool_size=1, statement_timeout_ms=10_000, application="tests")
+        async with engine.connect() as connection:
+            await tables.ensure_key(connection)
+            await write_rows(connection, *NAMES, *(row for rows in made_up_people() for row in rows))
+            yield connection, await tellable(connection)
+        await engine.dispose()
+
+
+NAMES: list[Row] = [its_town(), its_topic()]
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("kind", sorted(HEARD_IN, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
-async def test_no_kind_is_forgotten_that_a_fact_concerns(engine: AsyncEngine, kind: type[Event]) -> None:
+async def test_no_kind_is_forgotten_that_a_fact_concerns(
+    everybody: tuple[AsyncConnection, Tellable], kind: type[Event]
+) -> None:
     """If a fact makes something true that a look at the whole would tell, the look at that news finds it."""
     chance = random.Random(8)
-    people = made_up_people()
-    names: list[Row] = [its_town(), its_topic()]
-    async with engine.connect() as connection:
-        await tables.ensure_key(connection)
-        unknown = HEARD_IN[kind] if HEARD_IN[kind] in NOT_KNOWN_YET else None
-        known = [row for rows in (names, *people) for row in rows if TABLES[type(row)] is not unknown]
-        await write_rows(connection, *known)
-        before = await tellable(connection)
-        heard_next = [row for rows in people for row in said_next(kind, rows, chance)]
-        heard_next += [replace(row, heard_at=LATER) for row in names if TABLES[type(row)] is HEARD_IN[kind]]
+    connection, before = everybody
+    async with connection.begin_nested() as nothing_stays:
+        if HEARD_IN[kind] in NOT_KNOWN_YET:
+            await connection.execute(sa.delete(HEARD_IN[kind]))
+            before = await tellable(connection)
+        heard_next = [row for rows in made_up_people() for row in said_next(kind, rows, chance)]
+        heard_next += [replace(row, heard_at=LATER) for row in NAMES if TABLES[type(row)] is HEARD_IN[kind]]
         await write_rows(connection, *heard_next)
         after = await tellable(connection)
         keys, _ = await differences.news(connection, frozenset({kind}), mark=LATER, now=NOW)
+        await nothing_stays.rollback()
     asked = differences.concerned_by(frozenset({kind}))
     for subject, mail in KINDS.items():
         if mail.concerned_by and kind not in COMPARED_AS_A_WHOLE:
