@@ -13,6 +13,7 @@ from shared.values import immutable
 from shared.web.links import Purpose
 
 if TYPE_CHECKING:
+    from services.notifications.kinds.figures import Figure, SessionAhead
     from services.notifications.kinds.sessions import Facts
     from services.notifications.untold import Difference
 
@@ -180,6 +181,18 @@ class WrittenMail:
     audience: str
     subject: str
     text: str
+
+
+@immutable
+class DigestMail:
+    """What the office is told once a week."""
+
+    letter: str
+    language: Language
+    at: dt.datetime
+    """The hour that it is of."""
+    ahead: tuple[SessionAhead, ...]
+    figures: tuple[Figure, ...]
 
 
 @immutable

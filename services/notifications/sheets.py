@@ -6,19 +6,25 @@ import datetime as dt
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
-from services.notifications.letters import Arrangement, BriefMail, PlaceMail, WrittenMail
+from services.notifications.letters import Arrangement, BriefMail, DigestMail, PlaceMail, WrittenMail
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, THEIR_TASKS, one_line
 from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
-from services.notifications.templates.words import Notice, Words, common_words
+from services.notifications.templates.words import DigestWords, Notice, Words, common_words
+from services.notifications.towns import PROGRAMME_ZONE
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
 from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
+if TYPE_CHECKING:
+    from services.notifications.kinds.figures import SessionAhead
+
+MOST_NAMED = 30
+"""So many things of a figure are named."""
 SUBJECT_TOPIC_CHARACTERS = 90
 GOOD, CALM, CHANGED, OFF = "good", "calm", "changed", "off"
 """The tone of a mail: its colour."""
@@ -95,6 +101,60 @@ def written_sheet(mail: WrittenMail, office: Office, notice: Notice) -> Sheet:
         "base_url": office.base_url,
     }
     return Sheet(mail.letter, mail.language, subject, shown, template="written")
+
+
+def digest_sheet(mail: DigestMail, office: Office, words: DigestWords, tone: str) -> Sheet:
+    """Numbers with where each of them is opened."""
+    common, polish = common_words(mail.language), mail.language == Language.PL
+    day = moment_told(mail.at, PROGRAMME_ZONE, common.locale).date
+    base = (office.base_url or "").rstrip("/")
+    subject = words.subject.format(day=day, number=sum(one.number for one in mail.figures))
+    lead = words.lead if mail.figures else words.lead_nothing
+    shown = {
+        "language": mail.language.value,
+        "tone": tone,
+        "subject": subject,
+        "preview": lead,
+        "words": words,
+        "greeting": common.greeting.format(given_name=GIVEN_NAME),
+        "lead": lead,
+        "ahead": [
+            {
+                "dates": dates_told(one.meetings, common.locale),
+                "topic": one_line(one.names[0 if polish else 1] or one.topic),
+                "city": one_line(one.city_name),
+                "id": one.session_id,
+                "numbers": _numbers_of(one, words),
+                "open": f"{base}{words.open_session.format(id=one.session_id)}",
+            }
+            for one in mail.ahead
+        ],
+        "figures": [
+            {
+                "label": words.figures[one.name].label,
+                "number": one.number,
+                "ids": one.ids,
+                "open": words.figures[one.name].open,
+                "is_cut": len(one.ids) == MOST_NAMED,
+            }
+            for one in mail.figures
+        ],
+        "reason": words.reason,
+        "questions": common.questions,
+        "organiser": office.organiser,
+        "organiser_name": office.organiser_name,
+        "base_url": office.base_url,
+    }
+    return Sheet(mail.letter, mail.language, subject, shown, template="digest")
+
+
+def _numbers_of(one: SessionAhead, words: DigestWords) -> str:
+    """Of the places: what is known, and what there is any of."""
+    said = [(words.taken, one.taken), (words.free, one.free)]
+    said += [
+        (label, number) for label, number in ((words.offered, one.offered), (words.waiting, one.waiting)) if number
+    ]
+    return ", ".join(f"{label}: {number}" for label, number in said if number is not None)
 
 
 def _paragraphs(text: str) -> list[str]:

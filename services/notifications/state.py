@@ -30,6 +30,7 @@ from shared.contracts.directory import (
 )
 from shared.contracts.enrolment import (
     AskedFor,
+    Basis,
     CallFact,
     EnrolmentRefused,
     EnrolmentWithdrawn,
@@ -169,6 +170,8 @@ class Place(FactRow):
     queued_at: dt.datetime | None
     queue: int | None
     """Where whoever waits stands in line."""
+    extra: bool = False
+    """The office has given it beside the room."""
 
 
 @immutable
@@ -225,6 +228,8 @@ class Settled(FactRow):
     session_source: str
     session_event_id: str
     session_version: int
+    seats: int | None = None
+    """How many may have a place, as enrolment counts."""
 
 
 # --- rows of facts -------------------------------------------------------------------------
@@ -330,6 +335,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.priority,
         body.queued_at,
         body.queue,
+        body.basis == Basis.OFFICE,
     )
 
 
@@ -348,7 +354,9 @@ def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     body = heard.body
-    return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version)
+    return Settled(
+        *meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version, body.seats
+    )
 
 
 # --- what is kept beside the newest --------------------------------------------------------

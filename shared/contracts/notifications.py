@@ -184,6 +184,25 @@ class MessageTold(_OfNoSession):
         return self.useful_until
 
 
+class DigestTold(_OfNoSession):
+    """What stood open for the office in a week."""
+
+    of: Literal["digest"] = "digest"
+    week: Line
+    """Such as `2026-W48`."""
+    open: dict[Word, Count]
+    """How many of what; what there was none of is not in it."""
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
+
+
 Says = Annotated[
     SessionTold
     | ReminderTold
@@ -193,7 +212,8 @@ Says = Annotated[
     | RiskTold
     | CertificateTold
     | TasksTold
-    | MessageTold,
+    | MessageTold
+    | DigestTold,
     Field(discriminator="of"),
 ]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
@@ -220,7 +240,8 @@ class NoticeOutcome(Fact):
     `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
     coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
     `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`;
-    `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `message` and `circular`, which the office wrote. Others may follow."""
+    `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `message` and `circular`, which the office wrote; `digest` to the
+    office, once a week. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
+from services.notifications.kinds.digest import DIGEST_KIND
 from services.notifications.kinds.followup import FOLLOWUP_KIND
 from services.notifications.kinds.kind import Kind
 from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
@@ -50,6 +51,7 @@ class Subject(StrEnum):
     PRETEST = "pretest"
     UNFILLED = "unfilled"
     CIRCULAR = "circular"
+    DIGEST = "digest"
 
 
 def kind_of(subject: Subject) -> Kind:
@@ -94,6 +96,8 @@ def kind_of(subject: Subject) -> Kind:
             return MESSAGE_KIND
         case Subject.CIRCULAR:
             return CIRCULAR_KIND
+        case Subject.DIGEST:
+            return DIGEST_KIND
     assert_never(subject)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -179,6 +180,48 @@ class Words(BaseModel):
     ticket: TicketWords
     tasks: TaskWords
     notices: Notices
+
+
+class FigureWords(BaseModel):
+    """What a number of the digest is, and where it is opened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    open: str
+
+
+class DigestWords(BaseModel):
+    """The words of the weekly digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    badge: str
+    subject: str
+    heading: str
+    lead: str
+    lead_nothing: str
+    ahead: str
+    none_ahead: str
+    taken: str
+    offered: str
+    free: str
+    waiting: str
+    open_session: str
+    stands_open: str
+    nothing: str
+    opened_by: str
+    more: str
+    reason: str
+    figures: dict[str, FigureWords]
+
+
+W = TypeVar("W", bound=BaseModel)
+
+
+def whole_words(kind: type[W], file: Path) -> W:
+    """The words of a mail that is made as no other one is."""
+    return kind.model_validate(tomllib.loads(file.read_text("utf-8")))
 
 
 @lru_cache

@@ -4,6 +4,59 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a digest a week",
+        "services/notifications/kinds/digest.py",
+        " or (told is not None and told.content == self.week):",
+        ":",
+        ("tests/notifications/test_digest.py::test_once_a_week_also_if_something_else_stands_open_by_then",),
+    ),
+    Mutation(
+        "a digest is planned once a week",
+        "services/notifications/kinds/digest.py",
+        "    differs=sa.and_(_is_now, TOLD.c.content.is_distinct_from(WEEK.c.week)),",
+        "    differs=_is_now,",
+        ("tests/notifications/test_digest.py::test_it_reaches_the_office_once_in_its_week_also_after_a_restart",),
+    ),
+    Mutation(
+        "a digest that could not leave on its day is dropped",
+        "services/notifications/kinds/digest.py",
+        "        if window is None or not window[0] <= now < window[1] or",
+        "        if window is None or not window[0] <= now or",
+        ("tests/notifications/test_digest.py::test_it_leaves_on_its_day_from_its_hour_until_midnight",),
+    ),
+    Mutation(
+        "free places are what enrolment says of this statement",
+        "services/notifications/kinds/figures.py",
+        "    .outerjoin(SETTLED, sessions.IS_SETTLED)",
+        "    .outerjoin(SETTLED, SETTLED.c.session_id == SESSION.c.session_id)",
+        (
+            "tests/notifications/test_digest.py::test_how_many_places_are_free_only_enrolment_says_and_of_this_statement",
+        ),
+    ),
+    Mutation(
+        "a place beside the room takes none of it",
+        "services/notifications/kinds/figures.py",
+        "max(seats - (taken + offered - extra), 0)",
+        "max(seats - (taken + offered), 0)",
+        ("tests/notifications/test_digest.py::test_how_the_places_of_coming_sessions_stand",),
+    ),
+    Mutation(
+        "another address has not come back",
+        "services/notifications/kinds/figures.py",
+        "~CONTACT.c.erased, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)),",
+        "~CONTACT.c.erased),",
+        ("tests/notifications/test_digest.py::test_addresses_that_mail_came_back_from_as_long_as_there_is_no_other",),
+    ),
+    Mutation(
+        "a mail in doubt that something else followed is in no digest",
+        "services/notifications/kinds/figures.py",
+        "    .join(TOLD, sa.and_(*_stands_for, TOLD.c.notice_id == NOTICE.c.notice_id))",
+        "    .join(TOLD, sa.and_(*_stands_for))",
+        (
+            "tests/notifications/test_digest.py::test_mails_that_failed_or_are_in_doubt_are_counted_until_something_else_is_true",
+        ),
+    ),
+    Mutation(
         "whoever has filled in the test before a session is not asked for it",
         "services/notifications/kinds/filling.py",
         "    return task is not None and not is_done and now < task.until",

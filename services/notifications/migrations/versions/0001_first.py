@@ -157,6 +157,7 @@ CREATE TABLE projection.place (
     priority BIGINT NOT NULL,
     queued_at TIMESTAMP WITH TIME ZONE,
     queue BIGINT,
+    extra BOOLEAN NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
@@ -179,6 +180,7 @@ CREATE TABLE projection.place_said (
     priority BIGINT NOT NULL,
     queued_at TIMESTAMP WITH TIME ZONE,
     queue BIGINT,
+    extra BOOLEAN NOT NULL,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
@@ -445,6 +447,7 @@ CREATE TABLE projection.settled (
     session_source TEXT NOT NULL,
     session_event_id TEXT NOT NULL,
     session_version BIGINT NOT NULL,
+    seats BIGINT,
     CONSTRAINT settled_key PRIMARY KEY (session_id, session_source, session_event_id, session_version)
 );
 
