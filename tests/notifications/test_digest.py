@@ -265,7 +265,9 @@ async def test_mails_that_failed_or_are_in_doubt_are_counted_until_something_els
         1,
         ("notice-1",),
     )
-    later = told_after(None, notice(notice_id="notice-2", sequence=1))
+    again = of_notice(NoticeState.UNKNOWN, code="x", notice_id="notice-2", sequence=1)
+    assert (await figures(engine, *again))["unknown"] == (1, ("notice-2",))
+    later = told_after(None, notice(notice_id="notice-3", sequence=2))
     assert later.state == Belief.YES
     assert "unknown" not in await figures(engine, later)
     assert (await figures(engine, *of_notice(NoticeState.TOO_LATE, code="too_late")))["too_late"][0] == 1
