@@ -10,6 +10,10 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from deploy.docker.example import settings_of
 from services import SERVICES, Registered
@@ -25,8 +29,13 @@ _PART = re.compile(
 
 
 def own_settings(one: Registered) -> list[str]:
-    """What only this service is told, by environment variable, in the order of its settings.py."""
-    return [name for name in settings_of(one.settings()) if name not in settings_of(Settings)]
+    """What only this service is told, by environment variable, in the order of its settings.py; secrets also by the file they stand in."""
+    own = {name: field for name, field in settings_of(one.settings()).items() if name not in settings_of(Settings)}
+    return [each for name, field in own.items() for each in (name, *_file_of(name, field))]
+
+
+def _file_of(name: str, field: FieldInfo) -> tuple[str, ...]:
+    return (f"{name}_FILE",) if SecretStr in (field.annotation, *get_args(field.annotation)) else ()
 
 
 def _common_settings() -> Iterator[str]:

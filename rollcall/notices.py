@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,9 @@ from rollcall.connection import connection
 from rollcall.options import DEFAULT_FOLDER, FolderOption
 from rollcall.terminal import Commands, Exit, Refusal, out, print_json
 
-app = typer.Typer(cls=Commands, help="Settle, repeat, preview mails; let an address through.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Commands, help="Settle, repeat, preview mails; let an address through; try words.", no_args_is_help=True
+)
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer and nothing else.")]
 NoticeArgument = Annotated[str, typer.Argument(help="The notice's id.")]
 PersonArgument = Annotated[str, typer.Argument(help="The person's id.")]
@@ -108,6 +111,20 @@ def preview(
     answer = _get(folder, f"/api/v1/recipients/{_quoted(person)}/preview?{urlencode({'about': about})}")
     text = answer["source"] if source else f"{answer['to']}\n{answer['subject']}\n\n{answer['text']}"
     out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
+
+
+@app.command()
+def words(
+    own: Annotated[Path, typer.Argument(help="The folder that ROLLCALL_WORDS names.", show_default=False)],
+) -> None:
+    """Try the words and frames that an installation has of its own, as the service does at start. Exit codes: 0 they say all, 2 refused."""
+    from services.notifications.templates.overriding import BrokenWords, wording_of
+
+    try:
+        wording_of(own)
+    except BrokenWords as error:
+        raise Refusal(str(error), Exit.INVALID) from None
+    out.print(f"{own}: mails can be written with it.", markup=False)
 
 
 def _quoted(text: str) -> str:

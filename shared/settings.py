@@ -65,6 +65,8 @@ class HttpLimits(BaseModel):
     """For a request's first line and headers, from its first byte on, or from the connection's first moment."""
     header_bytes: int = 16 * 1024
     body_seconds: float = 15.0
+    body_bytes_a_second: int = 32 * 1024
+    """A body that comes at least so fast is waited for, however large it is: a picture from a telephone takes minutes."""
     body_bytes: int = 64 * 1024
     """Commands have some hundred bytes. The limit for an event's body on Kafka is the contracts'."""
     request_seconds: float = 60.0

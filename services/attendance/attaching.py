@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from services.attendance.files import AttachFile
-from services.attendance.filing import Folder
-from services.attendance.paths import NO_ROOM
+from services.attendance.filing import Store
 from shared.books.holding import Outcome
 from shared.contracts.files import FileKind
 from shared.contracts.model import Event
 from shared.events.envelope import Heard
-from shared.problems import Problem
 from shared.process.runtime import Runtime
 from shared.values import immutable
 from shared.web.asking import command
@@ -31,19 +27,11 @@ class Sent:
     undecided: int = 0
 
 
-async def kept(folder: Folder, sent: Sent) -> str:
-    """The hash of a file whose bytes are kept now. Problem: there is no room for them."""
-    try:
-        return await asyncio.to_thread(folder.put, sent.session_id, sent.content)
-    except OSError as error:
-        raise Problem(NO_ROOM, f"the folder for files does not take it: {error.strerror}") from error
-
-
 async def attach(
-    runtime: Runtime, folder: Folder, sent: Sent, actor: Actor, key: str | None
+    runtime: Runtime, store: Store, sent: Sent, actor: Actor, key: str | None
 ) -> tuple[Heard[Event], Outcome]:
-    """Keeps it, and says that it is there."""
-    sha256 = await kept(folder, sent)
+    """Keeps it, and says that it is there. Problem: it cannot be kept; then nothing was said."""
+    sha256 = await store.put(sent.session_id, sent.content)
     body = AttachFile(
         session_id=sent.session_id,
         sha256=sha256,
@@ -56,5 +44,5 @@ async def attach(
     )
     heard = command(runtime, body, actor, key)
     became = await runtime.commands.submit(heard)
-    await kept(folder, sent)  # Somebody may have taken it away between.
+    await store.put(sent.session_id, sent.content)  # Somebody may have taken it away between.
     return heard, became

@@ -6,6 +6,7 @@ of contents says where names may stand that are erased here.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import tempfile
 import zipfile
@@ -24,7 +25,7 @@ from services.attendance.documents.printing import attendance_list_pdf, certific
 from services.attendance.documents.sheets import Programme
 from services.attendance.exporting import Cell, as_csv
 from services.attendance.files import File
-from services.attendance.filing import ENDINGS, Folder, sha256_of
+from services.attendance.filing import ENDINGS, Store, sha256_of
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import RecordSaid, Session
 from shared.contracts.files import FileKind
@@ -62,34 +63,38 @@ class Binder:
     remarks: tuple[str, ...]
     as_of: dt.datetime
 
-    def written(self, folder: Folder) -> Path:
-        """The ZIP, in a file of its own that whoever asked removes. One leaf after the other: memory follows the largest."""
-        folder.root.mkdir(parents=True, exist_ok=True)  # Beside the files: there is room for as much again, or nowhere.
+    async def written(self, store: Store, folder: Path) -> Path:
+        """The ZIP, in a file of its own in this folder that whoever asked removes. One leaf after the other: memory follows the largest."""
+        # Where files lie, or would: there is room for as much again, or nowhere.
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         with (
             ExitStack() as unless_whole,
-            tempfile.NamedTemporaryFile(dir=folder.root, prefix="papers-", suffix=".zip", delete=False) as out,
+            tempfile.NamedTemporaryFile(dir=folder, prefix="papers-", suffix=".zip", delete=False) as out,
         ):
             path = Path(out.name)
             unless_whole.callback(path.unlink)
             with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-                self._fill(archive, folder)
+                await self._fill(archive, store)
             unless_whole.pop_all()
         return path
 
-    def _fill(self, archive: zipfile.ZipFile, folder: Folder) -> None:
+    async def _fill(self, archive: zipfile.ZipFile, store: Store) -> None:
         missing = list(self.missing)
-        contents = [self._put(archive, leaf.path, leaf.made(), leaf.says) for leaf in self.leaves]
+        contents = [await asyncio.to_thread(self._put_leaf, archive, leaf) for leaf in self.leaves]
         for file in self.files:
             who = f"{file.kind}, {file.name!r}, attached by {file.decided_by} at {file.decided_at.isoformat()}"
             if file.is_removed:
                 contents.append(f"-  {file.sha256}  taken away: {file.note} ({who})")
                 continue
-            content = folder.get(file.session_id, file.sha256)
+            content = await store.get(file.session_id, file.sha256)
             if content is None:
                 missing.append(f"the bytes of {file.sha256}, or they are others by now ({who})")
             else:
-                contents.append(self._put(archive, path_of(file), content, who))
+                contents.append(await asyncio.to_thread(self._put, archive, path_of(file), content, who))
         archive.writestr(self._info(CONTENTS), "\n".join(self._contents(contents, missing)) + "\n")
+
+    def _put_leaf(self, archive: zipfile.ZipFile, leaf: Leaf) -> str:
+        return self._put(archive, leaf.path, leaf.made(), leaf.says)
 
     def _put(self, archive: zipfile.ZipFile, path: str, content: bytes, says: str) -> str:
         archive.writestr(self._info(path), content)

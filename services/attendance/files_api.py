@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -17,11 +16,11 @@ from services.attendance import files_reading, views
 from services.attendance.attaching import Sent, attach
 from services.attendance.dossier import binder_of
 from services.attendance.files import File, RemoveFile
-from services.attendance.filing import MOST_BYTES, Folder, media_type_of, sha256_of
+from services.attendance.filing import MOST_BYTES, media_type_of, sha256_of
 from services.attendance.keeping import Why
 from services.attendance.paths import (
     FILE_IS_GONE,
-    NO_ROOM,
+    FILES_AWAY,
     NO_SUCH_FILE,
     NO_SUCH_MEETING,
     NO_SUCH_SESSION,
@@ -117,12 +116,12 @@ class ZipResponse(Response):
 def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
     """The routes of whoever keeps the papers of a session."""
     routes = APIRouter(prefix="/api/v1/sessions/{session_id}")
-    folder, programme = Folder(settings.files), settings.programme
+    store, programme = settings.store, settings.programme
     no_such = (NO_SUCH_SESSION, NO_SUCH_PATH)
 
     @routes.post(
         "/files",
-        responses=may_answer(*COMMAND, *no_such, NO_SUCH_MEETING, NOT_ATTACHABLE, NO_ROOM),
+        responses=may_answer(*COMMAND, *no_such, NO_SUCH_MEETING, NOT_ATTACHABLE, FILES_AWAY),
         openapi_extra=_BODY,
     )
     async def attach_file(
@@ -155,7 +154,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
         if meeting_id is not None:
             meeting_of(session, meeting_id)
         sent = Sent(session_id, meeting_id, kind, name, media_type, content)
-        heard, became = await attach(runtime, folder, sent, actor, idempotency_key)
+        heard, became = await attach(runtime, store, sent, actor, idempotency_key)
         return DecidedFile(
             request_id=heard.event_id,
             file=await _shown(session_id, sha256_of(content)),
@@ -173,7 +172,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
     @routes.get(
         "/files/{sha256}",
         dependencies=[Office],
-        responses=may_answer(*READ, NO_SUCH_FILE, FILE_IS_GONE, NO_SUCH_PATH),
+        responses=may_answer(*READ, NO_SUCH_FILE, FILE_IS_GONE, FILES_AWAY, NO_SUCH_PATH),
         response_class=AnyFile,
     )
     async def fetch_file(session_id: SessionId, sha256: Sha256Path) -> Response:
@@ -182,13 +181,13 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
             file = await files_reading.file(connection, session_id, sha256)
         if file is None:
             raise Problem(NO_SUCH_FILE, f"{session_id} has no file {sha256}", field="sha256")
-        content = None if file.is_removed else await asyncio.to_thread(folder.get, session_id, sha256)
+        content = None if file.is_removed else await store.get(session_id, sha256)
         if content is None:
             why = "it was taken away" if file.is_removed else "its bytes are not there, or are others"
             raise Problem(FILE_IS_GONE, why, field="sha256")
-        return Response(content, media_type=file.media_type, headers=_to_be_saved(file.name))
+        return AnyFile(content, headers=_to_be_saved(file.name))
 
-    @routes.post("/files/{sha256}/remove", responses=may_answer(*COMMAND, NO_SUCH_PATH, NO_SUCH_FILE))
+    @routes.post("/files/{sha256}/remove", responses=may_answer(*COMMAND, NO_SUCH_PATH, NO_SUCH_FILE, FILES_AWAY))
     async def remove_file(
         session_id: SessionId,
         sha256: Sha256Path,
@@ -205,13 +204,13 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
         became = await runtime.commands.submit(heard)
         file = await _shown(session_id, sha256)
         if file.is_removed:  # Also if it was before: whoever died between has left the bytes.
-            await asyncio.to_thread(folder.drop, session_id, sha256)
+            await store.drop(session_id, sha256)
         return DecidedFile(request_id=heard.event_id, file=file, **asdict(became))
 
     @routes.get(
         "/papers/zip",
         dependencies=[Office],
-        responses=may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH, NO_ROOM),
+        responses=may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH, FILES_AWAY),
         response_class=ZipResponse,
     )
     async def fetch_papers(
@@ -224,9 +223,9 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
             session = found(await views.session_row(connection, session_id), session_id)
             binder = await binder_of(connection, settings, session, programme, language, now=runtime.service.clock())
         try:
-            path = await asyncio.to_thread(binder.written, folder)
+            path = await binder.written(store, settings.files)
         except OSError as error:
-            raise Problem(NO_ROOM, f"the folder for files does not take it: {error.strerror}") from error
+            raise Problem(FILES_AWAY, f"the folder for ZIPs that are made: {error.strerror}") from error
         return FileResponse(
             path,
             media_type="application/zip",

@@ -35,13 +35,24 @@ class Fate(StrEnum):
     """They signed, and the list says otherwise, by a code, a mark or a report: that stands until a person decides."""
     NOT_SIGNED = "not_signed"
     """The list says that they came, and they did not sign: that stands until a person decides."""
+    LIST_COUNTS = "list_counts"
+    """The paper says otherwise, and somebody has decided that what is recorded is right."""
     UNKNOWN = "unknown"
     """Nobody is known under this id."""
 
     @property
     def is_open(self) -> bool:
         """Whether a person has to decide."""
-        return self not in (Fate.SET, Fate.AS_IT_WAS)
+        return self not in (Fate.SET, Fate.AS_IT_WAS, Fate.LIST_COUNTS)
+
+
+class Counts(StrEnum):
+    """What a person decides of a line of which paper and list say different things."""
+
+    PAPER = "paper"
+    """The paper is right, whatever the list says."""
+    LIST = "list"
+    """What is recorded is right, as it was seen."""
 
 
 @immutable
@@ -55,8 +66,8 @@ class Typed:
     minutes: int | None = None
     seen: str | None = None
     """The tag of the record that was looked at."""
-    paper_counts: bool = False
-    """It was decided that the paper is right, whatever the list says."""
+    counts: Counts | None = None
+    """What was decided, if they differ."""
 
     @property
     def mark(self) -> Mark:
@@ -103,6 +114,8 @@ def _row(typed: Typed, ground: Ground, person: Somebody | None) -> Row:
     tag = record.tag if record is not None else NOTHING_RECORDED
     is_known = person is not None or record is not None or typed.person_id.startswith(WALK_IN)
     fate = _fate(typed, stands) if is_known else Fate.UNKNOWN
+    if fate in (Fate.CONTRADICTS, Fate.NOT_SIGNED) and typed.counts is Counts.LIST and typed.seen == tag:
+        fate = Fate.LIST_COUNTS  # Of what was recorded since nobody has decided anything.
     return Row(typed, fate, person, stands, tag)
 
 
@@ -110,12 +123,12 @@ def _fate(typed: Typed, stands: Record | None) -> Fate:
     if not typed.is_signed:
         if stands is None or not stands.state.came:
             return Fate.AS_IT_WAS
-        return Fate.SET if typed.paper_counts else Fate.NOT_SIGNED
+        return Fate.SET if typed.counts is Counts.PAPER else Fate.NOT_SIGNED
     if stands is None:
         return Fate.SET
     if stands.state.came and _agrees(typed, stands):
         return Fate.AS_IT_WAS
-    return Fate.SET if typed.paper_counts else Fate.CONTRADICTS
+    return Fate.SET if typed.counts is Counts.PAPER else Fate.CONTRADICTS
 
 
 def _agrees(typed: Typed, stands: Record) -> bool:

@@ -9,7 +9,7 @@ from fastapi import Path
 from services.attendance.state import Session
 from shared.contracts.model import ID_PATTERN
 from shared.contracts.planner import Meeting
-from shared.problems import Kind, Problem
+from shared.problems import RETRY_SECONDS, Kind, Problem
 
 NO_SUCH_SESSION = Kind(
     "no-such-session",
@@ -44,8 +44,12 @@ NOT_ATTACHABLE = Kind(
     "This file cannot be attached",
     "Send a PDF, or a picture as PNG, JPEG or TIFF, that is not empty.",
 )
-NO_ROOM = Kind(
-    "no-room", 503, "The file cannot be kept", "Tell an operator: the folder for files is full or cannot be written."
+FILES_AWAY = Kind(
+    "files-away",
+    503,
+    "Files can be neither kept nor fetched now",
+    "Send the same again, with the same `Idempotency-Key`; tell an operator: where files lie is full, away, or refuses.",
+    ("Retry-After", str(RETRY_SECONDS)),
 )
 UNREADABLE_REPORT = Kind(
     "unreadable-report",

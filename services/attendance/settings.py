@@ -7,11 +7,13 @@ import itertools
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services import SERVICES
 from services.attendance.certificates import CertificateRules
 from services.attendance.documents.sheets import Logo, Programme
+from services.attendance.filing import Store
+from services.attendance.folder import Folder
 from services.attendance.lists import ListRules
 from services.attendance.rooms import RoomRules
 from services.attendance.targets import Target
@@ -82,7 +84,17 @@ class AttendanceSettings(Settings):
     """As JSON: `[{"file": "/logos/eu.svg", "shows": "Unia Europejska"}]`. Read once, at start."""
 
     files: Path = Path("/var/lib/rollcall/files")
-    """The folder in which attached files are kept: scans of signed lists, agendas, imported reports. All replicas share it."""
+    """The folder in which attached files are kept: scans of signed lists, agendas, imported reports. All replicas share it. With a bucket
+    it holds only ZIPs while they are made, and each replica may have its own."""
+    files_bucket: str | None = None
+    """The bucket of an S3-compatible store in which attached files are kept instead. It is there already, and nobody else's."""
+    files_endpoint: str | None = None
+    """Where that store is, such as `https://s3.example.org`; none: at Amazon, in the region."""
+    files_region: str = "us-east-1"
+    files_access_key: str | None = None
+    files_secret_key: SecretStr | None = None
+    files_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
+    """For one file, there or back."""
 
     report_targets: tuple[TargetSet, ...] | None = None
     """How many people are to come who had not come before, as JSON: `[{"until": "2026-12-31", "people": 600}]`. A period begins after the
@@ -94,6 +106,22 @@ class AttendanceSettings(Settings):
         if any(later <= sooner for sooner, later in itertools.pairwise(ends)):
             raise ValueError("report_targets: each has to end after the one before it")
         return self
+
+    @model_validator(mode="after")
+    def _bucket_with_its_keys(self) -> Self:
+        if self.files_bucket and not (self.files_access_key and self.files_secret_key):
+            raise ValueError("files_bucket: it needs files_access_key and files_secret_key")
+        return self
+
+    @property
+    def store(self) -> Store:
+        """Where attached files are kept."""
+        if not (self.files_bucket and self.files_access_key and self.files_secret_key):
+            return Folder(self.files)
+        from services.attendance.bucket import bucket_of  # Only here: whoever has a folder does not wait for it.
+
+        keys = (self.files_access_key, self.files_secret_key.get_secret_value())
+        return bucket_of(self.files_bucket, self.files_endpoint, self.files_region, keys, self.files_seconds)
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import format_datetime
 from functools import lru_cache, partial
 
-import mrml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from services.notifications.calendar import Layout, person_lines
 from services.notifications.letters import BriefMail, Letter, PlaceMail, Recipient
@@ -42,16 +41,16 @@ from services.notifications.mime import (
     skeleton,
 )
 from services.notifications.picturing import PICTURE, pictured
+from services.notifications.programme import NOBODYS, Programme
 from services.notifications.sheets import Office, Sheet
 from services.notifications.tasks import link_of
-from services.notifications.templates.words import FOLDER, common_words
+from services.notifications.templates.frames import environment_of, html_of
+from services.notifications.templates.shown import FORMS, Links, context_of
+from services.notifications.templates.wording import OURS, Wording
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
 from shared.contracts.planner import OutsideTask
 from shared.values import immutable
-
-_ADDRESSES = (THEIR_PAGE, MUTE_PAGE, THEIR_CHECK_IN, *THEIR_TASKS.values())
-_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in _ADDRESSES}
 
 
 @immutable
@@ -74,19 +73,8 @@ class Prepared:
     """A person's own ticket, and where they check in with it; None: the mail carries none."""
     mute_of: Callable[[str], str] | None = None
     """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
-    links_of: Callable[[str], dict[str, str]] | None = None
+    tasks_of: Callable[[str], dict[str, str]] | None = None
     """Where a person fills in what the mail asks for, by its mark; None: it asks for nothing."""
-
-
-_TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
-"""Polish words of one letter, which never end a line."""
-_FILE_NAME = re.compile(r"[a-z]+(?:-\d+)?\.ics")
-
-
-def unbroken(text: str) -> Markup:
-    """A text for HTML whose lines end where a reader would end them: not after a word of one letter, nor inside a file's name."""
-    tied = str(escape(_TIED.sub("\\1\u00a0", text)))
-    return Markup(_FILE_NAME.sub(r'<span style="white-space:nowrap">\g<0></span>', tied))  # noqa: S704  # Escaped above.
 
 
 class Renderer:
@@ -109,6 +97,8 @@ class Renderer:
         ticket_of: Callable[[PlaceMail | BriefMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
         code_of: Callable[[str, str], str] | None = None,
+        wording: Wording = OURS,
+        programme: Programme = NOBODYS,
     ) -> None:
         if base_url is not None and not re.fullmatch(r"https?://[\x21-\x7e]+", base_url):
             raise ValueError("base_url must be an http or https address")
@@ -116,46 +106,29 @@ class Renderer:
         self._organiser = deliverable(organiser)
         self._organiser_name = one_line(organiser_name)
         self._reply_to = mailbox("Reply-To", self._organiser_name, self._organiser)
-        self.office = Office(self._organiser, self._organiser_name, base_url)
-        for language in Language:
-            common_words(language)  # A word that is missing is noticed now, and not when a mail is due.
+        self.office = Office(self._organiser, self._organiser_name, base_url, wording, programme)
         self._page_of, self._ticket_of, self._mute_of, self._code_of = page_of, ticket_of, mute_of, code_of
-        environment = Environment(
-            loader=FileSystemLoader(FOLDER),
-            autoescape=select_autoescape(enabled_extensions=("mjml",), disabled_extensions=("txt",), default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            auto_reload=False,
-        )
-        environment.filters["unbroken"] = unbroken
-        self._environment = environment
-        # Comments off keeps mails small; no fonts: nothing is fetched from anywhere when a mail is opened.
-        self._mjml_options = mrml.RenderOptions(disable_comments=True, fonts={})
+        self._frames = environment_of(wording.folder)
 
     def shared(self, sheet: Sheet) -> Prepared:
         """Renders what all mails of a sheet share. Raises ValueError for values that no mail could carry."""
-        text, mjml = (self._environment.get_template(f"{sheet.template}.{form}") for form in ("txt", "mjml"))
+        text, mjml = (self._frames.get_template(f"{sheet.template}.{form}") for form in FORMS)
         page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
         ticket_of = partial(self._ticket_of, sheet.ticket) if self._ticket_of and sheet.ticket else None
-        shown = sheet.shown | {
-            "their_page": THEIR_PAGE if page_of else None,
-            "ticket": THEIR_TICKET if ticket_of else None,
-            "check_in": THEIR_CHECK_IN if ticket_of else None,
-            "picture": PICTURE,
-            "mute_page": None,
-        }
         mute_of = partial(self._mute_of, sheet.mutes, sheet.language) if self._mute_of and sheet.mutes else None
+        links = Links(
+            their_page=THEIR_PAGE if page_of else None,
+            ticket=THEIR_TICKET if ticket_of else None,
+            check_in=THEIR_CHECK_IN if ticket_of else None,
+            picture=PICTURE,
+        )
         if mute_of is not None and sheet.mutes is not None:
-            shown |= {"mute_page": MUTE_PAGE, "mute_label": common_words(sheet.language).mute[sheet.mutes]}
+            label = self.office.wording.common[sheet.language].mute[sheet.mutes]
+            links = replace(links, mute_page=MUTE_PAGE, mute_label=label)
+        shown = context_of(sheet.shown, links)
         if page_of is None and sheet.steps_without_page:
             shown["steps"] = list(sheet.steps_without_page)
-        html = mrml.to_html(mjml.render(shown), None, self._mjml_options).content
-        # mrml writes the mark out where it is an attribute; in a text nobody could write `href="`.
-        for written, mark in _WRITTEN_OUT.items():
-            html = html.replace(written, mark)
-        html = html.replace(f'src="{PICTURE}"', f'src="cid:{ITS_PICTURE}"')
+        html = html_of(mjml.render(shown))
         headers = (
             ("From", self._from),
             ("Reply-To", self._reply_to),
@@ -173,7 +146,8 @@ class Renderer:
             skeleton=skeleton(
                 invitation.calendar.method.value if invitation else None,
                 invitation.file_names if invitation else (),
-                with_picture=ticket_of is not None,
+                with_ticket=ticket_of is not None,
+                pictures=tuple((logo.content_id, logo.content) for logo in self.office.programme.logos),
             ),
             text=pieces(text.render(shown)),
             html=pieces(html),
@@ -182,15 +156,15 @@ class Renderer:
             page_of=page_of,
             ticket_of=ticket_of,
             mute_of=mute_of,
-            links_of=partial(self._links, sheet.tasks_of, sheet.links) if sheet.tasks_of and sheet.links else None,
+            tasks_of=partial(self._tasks, sheet.tasks_of, sheet.tasks) if sheet.tasks_of and sheet.tasks else None,
         )
 
-    def _links(self, session_id: str, links: tuple[tuple[OutsideTask, str], ...], person_id: str) -> dict[str, str]:
-        """Each with this person's code, where there is a field for it."""
+    def _tasks(self, session_id: str, tasks: tuple[tuple[OutsideTask, str], ...], person_id: str) -> dict[str, str]:
+        """Where each is, with this person's code, if there is a field for it."""
         if self._code_of is None:
             raise RuntimeError("a link with somebody's code was asked for before there was a key")
         code = self._code_of(session_id, person_id)
-        return {THEIR_TASKS[task]: link_of(link, code) for task, link in links}
+        return {THEIR_TASKS[task]: link_of(link, code) for task, link in tasks}
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
         """One person's mail as it travels, with CRLF, and ASCII but for an address that is not: the same values always give the same bytes.
@@ -218,8 +192,8 @@ class Renderer:
         mute = prepared.mute_of(recipient.person_id) if prepared.mute_of is not None else None
         if mute is not None:
             names[MUTE_PAGE] = mute
-        if prepared.links_of is not None:
-            names |= prepared.links_of(recipient.person_id)
+        if prepared.tasks_of is not None:
+            names |= prepared.tasks_of(recipient.person_id)
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,

@@ -102,16 +102,28 @@ def header(name: str, text: str) -> str:
     return line if len(line) <= _LINE_CHARACTERS else compat32.fold(name, text)
 
 
-def skeleton(method: str | None, file_names: tuple[str, ...], *, with_picture: bool = False) -> str:
+def skeleton(
+    method: str | None,
+    file_names: tuple[str, ...],
+    *,
+    with_ticket: bool = False,
+    pictures: tuple[tuple[str, bytes], ...] = (),
+) -> str:
     """The MIME tree with fields for the encoded bodies, flattened by the standard library: the last headers of the mail,
-    an empty line, and the parts. Without a method there is nothing for a calendar. `with_picture`: the HTML shows one that travels with it.
+    an empty line, and the parts. Without a method there is nothing for a calendar. `with_ticket`: the HTML shows one that travels with it,
+    as do PNGs by their Content-ID.
 
     Boundaries hold `=_`, which neither quoted-printable nor base64 can produce, so no body ever holds a boundary.
     """
     alternative = MIMEMultipart("alternative", boundary="=_{boundary}_a")
     alternative.attach(_leaf("text", "plain", "quoted-printable", "{text}", charset="utf-8"))
     html = _leaf("text", "html", "quoted-printable", "{html}", charset="utf-8")
-    alternative.attach(_with_picture(html) if with_picture else html)
+    shown = [_picture("ticket.png", "{picture_id}", "{picture}")] if with_ticket else []
+    shown += [
+        _picture(f"logo-{number}.png", content_id, in_base64(content))
+        for number, (content_id, content) in enumerate(pictures, start=1)
+    ]
+    alternative.attach(_with_pictures(html, shown) if shown else html)
     if method is None:
         return _flat(alternative)
     alternative.attach(_leaf("text", "calendar", "base64", "{calendar}", charset="utf-8", method=method))
@@ -126,15 +138,19 @@ def skeleton(method: str | None, file_names: tuple[str, ...], *, with_picture: b
     return _flat(mixed)
 
 
-def _with_picture(html: MIMEBase) -> MIMEMultipart:
+def _with_pictures(html: MIMEBase, pictures: list[MIMEBase]) -> MIMEMultipart:
     related = MIMEMultipart("related", boundary="=_{boundary}_r", type="text/html")
     del related["MIME-Version"]
-    picture = _leaf("image", "png", "base64", "{picture}", name="ticket.png")
-    picture["Content-ID"] = "<{picture_id}>"
-    picture.add_header("Content-Disposition", "inline", filename="ticket.png")
-    related.attach(html)
-    related.attach(picture)
+    for part in (html, *pictures):
+        related.attach(part)
     return related
+
+
+def _picture(file_name: str, content_id: str, field: str) -> MIMEBase:
+    picture = _leaf("image", "png", "base64", field, name=file_name)
+    picture["Content-ID"] = f"<{content_id}>"
+    picture.add_header("Content-Disposition", "inline", filename=file_name)
+    return picture
 
 
 def _flat(tree: MIMEMultipart) -> str:

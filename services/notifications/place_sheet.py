@@ -12,15 +12,16 @@ from services.notifications.invitation import invitation_of
 from services.notifications.letters import PlaceMail
 from services.notifications.mime import known_id, one_line
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, place_before, place_of, session_sheet
+from services.notifications.templates.shown import NoticeShown
 from services.notifications.templates.timetable import days_told
-from services.notifications.templates.words import CALENDAR_STEPS, Notice, Words, common_words
+from services.notifications.templates.words import CALENDAR_STEPS, Notice, Words
 
 _TONES = {letters.CONFIRMATION: GOOD, letters.CHANGE: CHANGED, letters.CANCELLATION: OFF}
 
 
 def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     """Raises ValueError for values that no mail could carry."""
-    words = common_words(mail.language)
+    words = office.wording.common[mail.language]
     sheet = entry_sheet(mail, office, lambda changed: _notice(mail, words, changed))
     # The last mail holds all that is needed at the door, also for whom others told of the place before.
     sheet = replace(sheet, ticket=mail if sheet.page is not None and mail.is_ahead else None)
@@ -32,7 +33,7 @@ def entry_sheet(mail: PlaceMail, office: Office, notice_for: Callable[[tuple[str
     known_id("session_id", mail.session_id)
     if not mail.meetings:
         raise ValueError("a notice needs at least one meeting")
-    words = common_words(mail.language)
+    words = office.wording.common[mail.language]
     told = mail.told if mail.letter == letters.CHANGE else ()
     days = days_told(mail.meetings, tuple(one.meetings for one in told), words)
     moved, elsewhere = not all(day.unchanged for day in days), place_before(mail, told) is not None
@@ -52,8 +53,9 @@ def entry_sheet(mail: PlaceMail, office: Office, notice_for: Callable[[tuple[str
 
 def _asking(sheet: Sheet, words: Words) -> Sheet:
     """The same, asking first whether the person comes."""
-    steps, reply = sheet.shown["steps"], words.reply
-    shown = sheet.shown | {"steps": [reply.step, *steps], "page_label": reply.page}
+    assert isinstance(sheet.shown, NoticeShown)
+    steps, reply = sheet.shown.steps, words.reply
+    shown = replace(sheet.shown, steps=[reply.step, *steps], page_label=reply.page)
     return replace(sheet, shown=shown, steps_without_page=(reply.step_without_page, *steps))
 
 

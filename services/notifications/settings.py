@@ -6,17 +6,37 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from services import SERVICES
 from services.notifications.decisions import Terms
-from services.notifications.kinds.kind import Rules
+from services.notifications.kinds.kind import RELEASE, Rules
+from services.notifications.programme import NOBODYS, Logo, Programme, logo_of, programme_of
 from services.notifications.returning import LONGEST_LOCAL
+from services.notifications.templates.overriding import wording_of
+from services.notifications.templates.wording import OURS, Wording
 from services.notifications.untold import office_at
 from shared.contracts.model import Language
 from shared.settings import Settings
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class MailLogo(BaseModel):
+    """A picture for the foot of every mail: PNG, on white."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Path
+    shows: str
+    """Read aloud to whoever does not see it."""
+
+    def read(self) -> Logo:
+        """ValueError: no mail can carry it; it names the file."""
+        try:
+            return logo_of(self.file.read_bytes(), self.shows)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.file}: {error}") from None
 
 
 class NotificationsSettings(Settings):
@@ -68,6 +88,16 @@ class NotificationsSettings(Settings):
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,100}$")] = "rollcall.example.org"
     """The right side of every Message-ID; never change it while mails are on their way."""
     base_url: str | None = None
+    programme_project: str | None = None
+    """The project's number and, below it, who pays: at the foot of every mail."""
+    programme_funding: str | None = None
+    programme_partners: tuple[str, ...] | None = None
+    """Who takes part, as JSON: `["Ministerstwo Klimatu", "Politechnika"]`."""
+    mail_logos: tuple[MailLogo, ...] | None = None
+    """As JSON: `[{"file": "/logos/eu.png", "shows": "Unia Europejska"}]`. Read once, at start; they travel with every mail."""
+    words: Path | None = None
+    """The folder with what this installation says otherwise than we do: words and frames of mails, in files named as ours. Read once, at
+    start, and refused where no mail could be written with it."""
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
 
@@ -109,6 +139,9 @@ class NotificationsSettings(Settings):
     """How often that is done at most."""
     send_poll_seconds: float = 1.0
 
+    _wording: Wording = PrivateAttr(default=OURS)
+    _programme: Programme = PrivateAttr(default=NOBODYS)
+
     @model_validator(mode="after")
     def _deadline_before_lease(self) -> Self:
         if self.smtp_seconds * 2 > self.lease_seconds:
@@ -133,6 +166,28 @@ class NotificationsSettings(Settings):
             raise ValueError("dkim_key_file and dkim_selector go together")
         return self
 
+    @model_validator(mode="after")
+    def _words_say_all(self) -> Self:
+        self._wording = wording_of(self.words)
+        return self
+
+    @model_validator(mode="after")
+    def _names_whose_it_is(self) -> Self:
+        logos = [one.read() for one in self.mail_logos or ()]
+        partners = self.programme_partners or ()
+        self._programme = programme_of(self.programme_project, self.programme_funding, partners, logos)
+        return self
+
+    @property
+    def programme(self) -> Programme:
+        """What stands at the foot of every mail."""
+        return self._programme
+
+    @property
+    def wording(self) -> Wording:
+        """What mails say here."""
+        return self._wording
+
     @property
     def since(self) -> dt.datetime:
         return max(self.live_since, self.mail_since or self.live_since)
@@ -148,6 +203,7 @@ class NotificationsSettings(Settings):
             DAYS.index(self.digest_day) if self.digest_day != "never" else None,
             self.digest_hour,
             office_at(self.office_email or self.organiser, self.organiser_name, self.office_language),
+            f"{RELEASE}{self.wording.digest}{self.programme.digest}",
         )
 
     def terms(self) -> Terms:

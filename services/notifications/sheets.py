@@ -6,22 +6,25 @@ import datetime as dt
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
 from services.notifications.letters import Arrangement, BriefMail, DigestMail, PlaceMail, WrittenMail
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, THEIR_TASKS, one_line
+from services.notifications.programme import NOBODYS, Programme
+from services.notifications.templates.shown import NoticeShown, Shown, TaskShown, WrittenShown
 from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
-from services.notifications.templates.words import DigestWords, Notice, Words, common_words
+from services.notifications.templates.wording import OURS, Wording
+from services.notifications.templates.words import Around, DigestWords, Notice, Words
 from services.notifications.towns import PROGRAMME_ZONE
 from shared.contracts.model import Language
-from shared.contracts.notifications import Mutable
+from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
 if TYPE_CHECKING:
-    from services.notifications.kinds.figures import SessionAhead
+    from services.notifications.kinds.figures import Figure, SessionAhead
 
 MOST_NAMED = 30
 """So many things of a figure are named."""
@@ -32,11 +35,13 @@ GOOD, CALM, CHANGED, OFF = "good", "calm", "changed", "off"
 
 @immutable
 class Office:
-    """Who answers questions and replies."""
+    """Who answers questions and replies, and with what words it writes."""
 
     organiser: str
     organiser_name: str
     base_url: str | None = None
+    wording: Wording = OURS
+    programme: Programme = NOBODYS
 
 
 @immutable
@@ -46,7 +51,7 @@ class Sheet:
     letter: str
     language: Language
     subject: str
-    shown: dict[str, Any]
+    shown: Shown
     template: str = "notice"
     session_id: str | None = None
     """Whose calendar entry the mail carries."""
@@ -61,13 +66,13 @@ class Sheet:
     """The place for whose session the mail carries a ticket."""
     tasks_of: str | None = None
     """The session for which its reader has something to fill in."""
-    links: tuple[tuple[OutsideTask, str], ...] = ()
-    """Where that is."""
+    tasks: tuple[tuple[OutsideTask, str], ...] = ()
+    """What, and where that is."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
     """A mail that carries nothing for a calendar."""
-    words = common_words(mail.language)
+    words = office.wording.common[mail.language]
     told = (mail.before,) if mail.before is not None else ()
     named = {name: one_line(text) for name, text in (("town", mail.town or ""), *mail.named)}
     lead = notice.lead.format(**named)
@@ -80,81 +85,85 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 PREVIEW_CHARACTERS = 120
 
 
-def written_sheet(mail: WrittenMail, office: Office, notice: Notice) -> Sheet:
+def written_sheet(mail: WrittenMail, office: Office) -> Sheet:
     """A mail of the office's own words. They are data: nothing in them is read as code, and what looks like an address leads there."""
-    words, subject = common_words(mail.language), one_line(mail.subject)
+    words, subject = office.wording.common[mail.language], one_line(mail.subject)
     paragraphs = [[_linked(one_line(line)) for line in one.splitlines()] for one in _paragraphs(mail.text)]
     if not paragraphs or not subject:
         raise ValueError("a message needs a subject and a text")
-    shown = {
-        "language": mail.language.value,
-        "tone": CALM,
-        "subject": subject,
-        "preview": textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …"),
-        "notice": notice,
-        "greeting": words.greeting.format(given_name=GIVEN_NAME),
-        "paragraphs": paragraphs,
-        "reason": notice.reason or words.reason,
-        "questions": words.questions,
-        "organiser": office.organiser,
-        "organiser_name": office.organiser_name,
-        "base_url": office.base_url,
-    }
+    around = words.written[Audience(mail.audience)]
+    shown = WrittenShown(
+        language=mail.language.value,
+        tone=CALM,
+        subject=subject,
+        preview=textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …"),
+        greeting=words.greeting.format(given_name=GIVEN_NAME),
+        reason=around.reason,
+        questions=words.questions,
+        organiser=office.organiser,
+        organiser_name=office.organiser_name,
+        base_url=office.base_url,
+        programme=office.programme,
+        programme_words=words.programme,
+        notice=around,
+        paragraphs=paragraphs,
+    )
     return Sheet(mail.letter, mail.language, subject, shown, template="written")
 
 
-def digest_sheet(mail: DigestMail, office: Office, words: DigestWords, tone: str) -> Sheet:
-    """Numbers with where each of them is opened."""
-    common, polish = common_words(mail.language), mail.language == Language.PL
-    day = moment_told(mail.at, PROGRAMME_ZONE, common.locale).date
-    base = (office.base_url or "").rstrip("/")
-    subject = words.subject.format(day=day, number=sum(one.number for one in mail.figures))
+def digest_sheet(mail: DigestMail, office: Office) -> Sheet:
+    """Numbers, each with what it is about and where that is opened."""
+    common = office.wording.common[mail.language]
+    words, day = common.digest, moment_told(mail.at, PROGRAMME_ZONE, common.locale).date
     lead = words.lead if mail.figures else words.lead_nothing
-    shown = {
-        "language": mail.language.value,
-        "tone": tone,
-        "subject": subject,
-        "preview": lead,
-        "words": words,
-        "greeting": common.greeting.format(given_name=GIVEN_NAME),
-        "lead": lead,
-        "ahead": [
-            {
-                "dates": dates_told(one.meetings, common.locale),
-                "topic": one_line(one.names[0 if polish else 1] or one.topic),
-                "city": one_line(one.city_name),
-                "id": one.session_id,
-                "numbers": _numbers_of(one, words),
-                "open": f"{base}{words.open_session.format(id=one.session_id)}",
-            }
-            for one in mail.ahead
+    shown = WrittenShown(
+        language=mail.language.value,
+        tone=CHANGED if mail.figures else GOOD,
+        subject=words.subject.format(day=day, number=sum(one.number for one in mail.figures)),
+        preview=lead,
+        greeting=common.greeting.format(given_name=GIVEN_NAME),
+        reason=words.reason,
+        questions=common.questions,
+        organiser=office.organiser,
+        organiser_name=office.organiser_name,
+        base_url=office.base_url,
+        programme=office.programme,
+        programme_words=common.programme,
+        notice=Around(badge=words.badge, reason=words.reason),
+        paragraphs=[
+            [[(lead, False)]],
+            [[(f"{words.stands_open}:", False)]],
+            *([_figure_told(one, words) for one in mail.figures] or [[[(words.nothing, False)]]]),
+            [[(f"{words.ahead}:", False)]],
+            *([_ahead_told(one, mail, office) for one in mail.ahead] or [[[(words.none_ahead, False)]]]),
         ],
-        "figures": [
-            {
-                "label": words.figures[one.name].label,
-                "number": one.number,
-                "ids": one.ids,
-                "open": words.figures[one.name].open,
-                "is_cut": len(one.ids) == MOST_NAMED,
-            }
-            for one in mail.figures
-        ],
-        "reason": words.reason,
-        "questions": common.questions,
-        "organiser": office.organiser,
-        "organiser_name": office.organiser_name,
-        "base_url": office.base_url,
-    }
-    return Sheet(mail.letter, mail.language, subject, shown, template="digest")
+    )
+    return Sheet(mail.letter, mail.language, shown.subject, shown, template="written")
 
 
-def _numbers_of(one: SessionAhead, words: DigestWords) -> str:
-    """Of the places: what is known, and what there is any of."""
-    said = [(words.taken, one.taken), (words.free, one.free)]
-    said += [
+def _figure_told(one: Figure, words: DigestWords) -> list[list[tuple[str, bool]]]:
+    said, named = words.figures[one.name], ", ".join(one.ids)
+    more = f" {words.more}" if len(one.ids) == MOST_NAMED else ""
+    lines = (f"{said.label}: {one.number}", f"{named}{more}", f"{words.opened_by}: {said.open}")
+    return [[(line, False)] for line in lines]
+
+
+def _ahead_told(one: SessionAhead, mail: DigestMail, office: Office) -> list[list[tuple[str, bool]]]:
+    """Of its places what is known, and what there is any of."""
+    common = office.wording.common[mail.language]
+    words, topic = common.digest, one.names[0 if mail.language == Language.PL else 1] or one.topic
+    named = (dates_told(one.meetings, common.locale), one_line(topic), one_line(one.city_name))
+    numbers = [(words.taken, one.taken), (words.free, one.free)]
+    numbers += [
         (label, number) for label, number in ((words.offered, one.offered), (words.waiting, one.waiting)) if number
     ]
-    return ", ".join(f"{label}: {number}" for label, number in said if number is not None)
+    told = ", ".join(f"{label}: {number}" for label, number in numbers if number is not None)
+    where = f"{(office.base_url or '').rstrip('/')}{words.open_session.format(id=one.session_id)}"
+    return [
+        [(" · ".join(text for text in named if text), False)],
+        [(told, False)],
+        [(f"{words.opened_by}: ", False), (where, office.base_url is not None)],
+    ]
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -191,62 +200,56 @@ def session_sheet(
         dates=dates_told(mail.meetings, words.locale),
     )
     topics_before = dict.fromkeys(one_line(one.topic_name) for one in told if one.topic_name)
-    shown = {
-        "language": mail.language.value,
-        "tone": tone,
-        "subject": subject,
-        "preview": f"{next(day.when.text for day in days if not day.dropped)} · {place[0]}",
-        "notice": notice,
-        "lead": lead,
-        "steps": list(steps),
-        "greeting": words.greeting.format(given_name=GIVEN_NAME),
-        "full_name": FULL_NAME,
-        "town": one_line(mail.town) if isinstance(mail, BriefMail) and mail.town else None,
-        "topic": topic,
-        "topic_before": "; ".join(topics_before),
-        "session_kind": words.session_kinds[mail.session_kind],
-        "labels": words.labels,
-        "when_label": notice.when or words.labels.when,
-        "where_label": notice.where or words.labels.where,
-        "days": days,
-        "place": place,
-        "place_before": place_before(mail, told),
-        "figures": _figures_of(mail, notice),
-        "moment": _moment_of(mail, words, "moment"),
-        "moment_before": _moment_of(mail, words, "moment_before"),
-        "people": _people_of(mail, notice),
-        "people_label": notice.people,
-        "moment_label": notice.moment,
-        "page_label": notice.page or words.labels.your_place,
-        "tasks": _tasks_of(mail, words),
-        "next_steps": words.next_steps,
-        "ticket_words": words.ticket,
-        "reason": notice.reason or words.reason,
-        "questions": words.questions,
-        "organiser": office.organiser,
-        "organiser_name": office.organiser_name,
-        "base_url": office.base_url,
-    }
-    links = tuple((one.task, one.link) for one in mail.tasks)
+    shown = NoticeShown(
+        language=mail.language.value,
+        tone=tone,
+        subject=subject,
+        preview=f"{next(day.when.text for day in days if not day.dropped)} · {place[0]}",
+        notice=notice,
+        lead=lead,
+        steps=list(steps),
+        greeting=words.greeting.format(given_name=GIVEN_NAME),
+        full_name=FULL_NAME,
+        town=one_line(mail.town) if isinstance(mail, BriefMail) and mail.town else None,
+        topic=topic,
+        topic_before="; ".join(topics_before),
+        session_kind=words.session_kinds[mail.session_kind],
+        labels=words.labels,
+        when_label=notice.when or words.labels.when,
+        where_label=notice.where or words.labels.where,
+        days=days,
+        place=place,
+        place_before=place_before(mail, told),
+        figures=_figures_of(mail, notice),
+        moment=_moment_of(mail, words, "moment"),
+        moment_before=_moment_of(mail, words, "moment_before"),
+        people=_people_of(mail, notice),
+        people_label=notice.people,
+        moment_label=notice.moment,
+        page_label=notice.page or words.labels.your_place,
+        tasks=_tasks_of(mail, words),
+        next_steps=words.next_steps,
+        ticket_words=words.ticket,
+        reason=notice.reason or words.reason,
+        questions=words.questions,
+        organiser=office.organiser,
+        organiser_name=office.organiser_name,
+        base_url=office.base_url,
+        programme=office.programme,
+        programme_words=words.programme,
+    )
+    tasks = tuple((one.task, one.link) for one in mail.tasks)
+    without_page, session_id = notice.steps_without_page, mail.session_id
     return Sheet(
-        mail.letter,
-        mail.language,
-        subject,
-        shown,
-        steps_without_page=notice.steps_without_page,
-        tasks_of=mail.session_id,
-        links=links,
+        mail.letter, mail.language, subject, shown, steps_without_page=without_page, tasks_of=session_id, tasks=tasks
     )
 
 
-def _tasks_of(mail: BriefMail | PlaceMail, words: Words) -> list[dict[str, str]]:
+def _tasks_of(mail: BriefMail | PlaceMail, words: Words) -> list[TaskShown]:
     """What is to be filled in, where and until when."""
+    said = words.tasks
     return [
-        {
-            "name": words.tasks.names[one.task],
-            "until": words.tasks.until.format(moment=_told_moment(mail, words, one.until)),
-            "link": THEIR_TASKS[one.task],
-        }
+        TaskShown(said.names[one.task], said.until.format(moment=_read(mail, words, one.until)), THEIR_TASKS[one.task])
         for one in mail.tasks
     ]
 
@@ -273,12 +276,12 @@ def _people_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, s
 
 
 def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | None:
-    """By the clocks of where the session begins. Whoever reads "until midnight" takes it for the wrong one: then the minute before is named."""
     moment = getattr(mail, name, None)
-    return _told_moment(mail, words, moment) if moment is not None else None
+    return _read(mail, words, moment) if moment is not None else None
 
 
-def _told_moment(mail: BriefMail | PlaceMail, words: Words, moment: dt.datetime) -> str:
+def _read(mail: BriefMail | PlaceMail, words: Words, moment: dt.datetime) -> str:
+    """By the clocks of where the session begins. Whoever reads "until midnight" takes it for the wrong one: then the minute before is named."""
     zone = in_order(mail.meetings)[0].zone
     local = moment.astimezone(ZoneInfo(zone))
     is_midnight = (local.hour, local.minute) == (0, 0)

@@ -40,6 +40,8 @@ class Writer:
             ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
             code_of=self._code_of,
+            wording=settings.wording,
+            programme=settings.programme,
         )
         self._engine = decider.engine
         self._key: str | None = None

@@ -66,6 +66,8 @@ class BoundedConnection(H11Protocol):
         self._crowd = crowd
         self._limit: asyncio.TimerHandle | None = None
         self._is_arriving = False
+        self._began = 0.0
+        self._body_bytes = 0
 
     def end(self) -> None:
         """Closes it at once, whatever is under way."""
@@ -86,9 +88,12 @@ class BoundedConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._is_arriving and not self._is_answered():
             self._arrives()
+        is_body = self._is_answered() and self.cycle.more_body
         super().data_received(data)
         if self._is_arriving and self._is_answered():
             self._answers()
+        elif is_body and self._is_answered():
+            self._goes_on(len(data))
         self._is_whole()
 
     def send_400_response(self, msg: str) -> None:
@@ -123,7 +128,15 @@ class BoundedConnection(H11Protocol):
 
     def _answers(self) -> None:
         self._is_arriving = False
+        self._began, self._body_bytes = self.loop.time(), 0
         self._within(self._crowd.limits.request_seconds, self.end)
+
+    def _goes_on(self, size: int) -> None:
+        """More of its body is here: the time that this takes at the least rate is not the answer's."""
+        limits = self._crowd.limits
+        self._body_bytes += size
+        end_at = self._began + limits.request_seconds + self._body_bytes / limits.body_bytes_a_second
+        self._within(end_at - self.loop.time(), self.end)
 
     def _within(self, seconds: float, otherwise: Callable[[], None]) -> None:
         self._stop()

@@ -52,7 +52,13 @@ def create_app(
     app.state.runtime = runtime
     http = runtime.settings.http
     refuse_alike(app)
-    app.add_middleware(BodyLimit, limit_bytes=http.body_bytes, limit_seconds=http.body_seconds, larger=larger)
+    app.add_middleware(
+        BodyLimit,
+        limit_bytes=http.body_bytes,
+        limit_seconds=http.body_seconds,
+        bytes_a_second=http.body_bytes_a_second,
+        larger=larger,
+    )
     app.add_middleware(HeadIsGet)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     app.include_router(_of_its_state(runtime))

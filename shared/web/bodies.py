@@ -20,11 +20,17 @@ class BodyLimit:
     """Refuses bodies above the limit while they arrive, whatever Content-Length says, and those that take too long."""
 
     def __init__(
-        self, app: ASGIApp, limit_bytes: int, limit_seconds: float, larger: Mapping[str, int] | None = None
+        self,
+        app: ASGIApp,
+        limit_bytes: int,
+        limit_seconds: float,
+        bytes_a_second: int,
+        larger: Mapping[str, int] | None = None,
     ) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
         self.limit_seconds = limit_seconds
+        self.bytes_a_second = bytes_a_second
         self.larger = larger or {}
         self._large = 0
 
@@ -36,10 +42,11 @@ class BodyLimit:
         is_large = False
         chunks: list[bytes] = []
         size, more = 0, True
-        deadline = time.monotonic() + self.limit_seconds
+        began = time.monotonic()
         try:
             while more:
                 try:
+                    deadline = began + self.limit_seconds + size / self.bytes_a_second
                     async with asyncio.timeout(deadline - time.monotonic()):
                         message = await receive()
                 except TimeoutError:

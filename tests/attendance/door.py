@@ -68,8 +68,8 @@ SCOPES = {"door": ("read", "write", "operate"), "other": ("read", "write"), "off
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Door]:
-    """An empty one."""
+async def opened(url: str, **told: Any) -> AsyncIterator[Door]:
+    """An empty one, that is told this by its settings."""
     clock = [DURING]
     service = dataclasses.replace(service_of(RULES), clock=lambda: clock[0])
     engine = create_async_engine(url)
@@ -83,7 +83,7 @@ async def opened(url: str) -> AsyncIterator[Door]:
     await engine.dispose()
     papers = tempfile.TemporaryDirectory(prefix="rollcall-papers-")
     folder = Path(papers.name)
-    settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0, files=folder)
+    settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0, files=folder, **told)
     runtime = Runtime(service, settings)
     runtime.may_decide.set()
     deciding = asyncio.create_task(runtime.commands.run())

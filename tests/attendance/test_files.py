@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from services.attendance.filing import MOST_BYTES, Folder
+from services.attendance.filing import MOST_BYTES
+from services.attendance.folder import Folder
 from shared.contracts.directory import PersonErased, PersonRegistered
 from tests.attendance.building import BEFORE, ENDS, LATER, SESSION, close, enrolled, heard, scan, scheduled
 from tests.attendance.door import Door, opened
@@ -61,7 +62,7 @@ async def test_a_file_is_attached_by_whoever_keeps_the_list_and_fetched_by_the_o
     assert (answer["file"]["decided_by"], answer["file"]["media_type"]) == ("door", "application/pdf")
     assert (await door.http.get(f"{FILES}/{SHA}")).status_code == 403
     fetched = await door.http.get(f"{FILES}/{SHA}", headers=door.by("office"))
-    assert (fetched.content, fetched.headers["content-type"]) == (SCAN, "application/pdf")
+    assert (fetched.content, fetched.headers["content-type"]) == (SCAN, "application/octet-stream")
     assert fetched.headers["content-disposition"].startswith("attachment;")
     assert fetched.headers["x-content-type-options"] == "nosniff"
 
@@ -101,7 +102,7 @@ async def test_bytes_that_cannot_be_kept_are_no_file(door: Door) -> None:
 
     answer = await attached(door)
 
-    assert (answer.status_code, answer.json()["type"]) == (503, "urn:rollcall:problem:no-room")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:rollcall:problem:files-away")
     assert (await door.http.get(FILES)).json() == []
 
 
@@ -116,11 +117,11 @@ async def test_what_is_taken_away_is_deleted_and_that_it_was_there_is_kept(door:
     gone = (await remove(door)).json()
 
     assert (gone["outcome"], gone["file"]["note"]) == ("FileRemoved", "of another training")
-    assert Folder(door.files).get(SESSION, SHA) is None
+    assert await Folder(door.files).get(SESSION, SHA) is None
     assert (await door.http.get(f"{FILES}/{SHA}", headers=door.by("office"))).status_code == 410
     assert (await remove(door)).json()["outcome"] == "AlreadyRemoved"
     assert (await attached(door, key="file-3")).json()["outcome"] == "FileAttached"
-    assert Folder(door.files).get(SESSION, SHA) == SCAN
+    assert await Folder(door.files).get(SESSION, SHA) == SCAN
 
 
 async def test_bytes_that_are_others_by_now_are_not_served_as_these(door: Door) -> None:

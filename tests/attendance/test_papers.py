@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.attendance.filing import Folder
+from services.attendance.folder import Folder
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonRegistered
@@ -128,7 +128,7 @@ async def test_what_is_on_paper_alone_is_entered_and_the_history_explains_it(doo
     assert answer["sha256"] in history[-1]["note"]
     (file,) = (await door.http.get(FILES)).json()
     assert (file["sha256"], file["kind"], file["undecided"]) == (answer["sha256"], "typed_list", 0)
-    kept = json.loads(Folder(door.files).get(SESSION, file["sha256"]) or b"")
+    kept = json.loads(await Folder(door.files).get(SESSION, file["sha256"]) or b"")
     assert [one["person_id"] for one in kept["rows"]] == ["anna", "jan"]
 
 
@@ -140,10 +140,26 @@ async def test_what_was_recorded_otherwise_stands_until_somebody_decides(door: D
 
     assert ([one["fate"] for one in undecided["left"]], undecided["differences"]) == (["contradicts", "not_signed"], 2)
     assert ((await records(door))["anna"]["state"], (await records(door))["jan"]["state"]) == ("absent", "present")
-    decided = (await entered(door, *(one | {"paper_counts": True} for one in rows), key="sheet-2")).json()
+    decided = (await entered(door, *(one | {"counts": "paper"} for one in rows), key="sheet-2")).json()
     assert [one["outcome"] for one in decided["marks"]] == ["set", "set"]
     found = await records(door)
     assert (found["anna"]["state"], found["jan"]["state"], found["jan"]["method"]) == ("present", "absent", "paper")
+
+
+async def test_where_the_list_is_right_somebody_says_so_and_is_not_asked_again_while_it_says_the_same(
+    door: Door,
+) -> None:
+    await door.runtime.decider.act([mark("anna", "absent", at=DURING), scan("jan")])
+    rows = [one | {"counts": "list"} for one in await seen(door, line("anna"), line("jan", is_signed=False))]
+
+    decided = (await entered(door, *rows)).json()
+
+    assert ([one["fate"] for one in decided["left"]], decided["differences"]) == (["list_counts"] * 2, 0)
+    assert ((await records(door))["anna"]["state"], (await records(door))["jan"]["state"]) == ("absent", "present")
+    (file,) = (await door.http.get(FILES)).json()
+    assert (file["undecided"], file["decided_by"]) == (0, "door")
+    await door.runtime.decider.act([mark("anna", "excused", at=ENDS)])
+    assert [one["fate"] for one in (await compared(door, *rows))["rows"]] == ["contradicts", "list_counts"]
 
 
 async def test_the_same_sheet_under_the_same_key_changes_nothing_and_gets_the_same_answer(door: Door) -> None:
@@ -163,7 +179,7 @@ async def test_what_changed_since_it_was_looked_at_is_not_overwritten(door: Door
     rows = await seen(door, line("anna"))
     await door.runtime.decider.act([mark("anna", "excused", at=DURING)])
 
-    answer = (await entered(door, *(one | {"paper_counts": True} for one in rows))).json()
+    answer = (await entered(door, *(one | {"counts": "paper"} for one in rows))).json()
 
     assert (answer["marks"][0]["outcome"], answer["differences"]) == ("changed_since", 1)
     assert (await records(door))["anna"]["state"] == "excused"
@@ -192,7 +208,7 @@ async def test_after_the_closing_the_office_enters_it_as_corrections_and_certifi
     rows = await seen(door, line("anna", arrived_at="2026-10-06T08:00:00Z"), line("jan"))
     assert (await entered(door, *rows)).json()["type"] == "urn:rollcall:problem:not-allowed"
 
-    answer = await entered(door, *(one | {"paper_counts": True} for one in rows), by="office")
+    answer = await entered(door, *(one | {"counts": "paper"} for one in rows), by="office")
 
     assert [one["outcome"] for one in answer.json()["marks"]] == ["set", "set"]
     found = await records(door)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime as dt
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import field
 from pathlib import Path
@@ -131,7 +132,8 @@ async def trainers_page(
     """The service on an emptied database. `now`: another clock than one that stands still until it is moved."""
     clock = [DURING]
     service = dataclasses.replace(service_of(rules), clock=now or (lambda: clock[0]))
-    settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0)
+    papers = tempfile.TemporaryDirectory(prefix="rollcall-papers-")
+    settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0, files=Path(papers.name))
     runtime = Runtime(service, settings)
     async with runtime.engine.begin() as connection:
         for metadata in service.metadata():
@@ -156,3 +158,4 @@ async def trainers_page(
     with contextlib.suppress(asyncio.CancelledError):
         await deciding
     await runtime.engine.dispose()
+    papers.cleanup()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,3 +75,10 @@ def test_a_preview_is_read_or_taken_byte_for_byte(asked: list[tuple[str, Any]]) 
     assert run("mail", "preview", "person-0001", "place/session-0001").stdout == "a@example.org\nS\n\nT\n"
     assert run("mail", "preview", "person-0001", "place/session-0001", "--source").stdout == "raw\n"
     assert asked[0] == ("/recipients/person-0001/preview?about=place%2Fsession-0001", None)
+
+
+def test_words_of_an_installation_are_tried_before_a_service_is_started_with_them(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["mail", "words", str(tmp_path)]).exit_code == 0
+    (tmp_path / "en.toml").write_text('greeting = "Hello {name}"\n')
+    refused = CliRunner().invoke(app, ["mail", "words", str(tmp_path)])
+    assert refused.exit_code == 2 and "en.toml:1: greeting names {name}" in refused.output

@@ -150,7 +150,12 @@ def test_the_origin_serves_the_services_and_hardens_what_it_answers(system: Syst
     assert httpx.get(system.origin("/enrolment/api/v1/books"), timeout=180).status_code == 401
     for path in ("/", "/enrolment/health/live"):
         assert httpx.get(system.origin(path), headers={"Host": "elsewhere.example"}, timeout=180).status_code == 421
-    assert httpx.post(system.origin("/attendance/api/v1/any"), content=b"0" * 1_000_000, timeout=180).status_code == 413
+    of_no_page, file = "/attendance/api/v1/any", "/attendance/api/v1/sessions/any/files"
+    assert httpx.post(system.origin(of_no_page), content=bytes(1_000_000), timeout=180).status_code == 413
+    assert (
+        httpx.post(system.origin(file), content=bytes(5_000_000), timeout=180).status_code == 401
+    )  # a scan's size is no obstacle
+    assert httpx.post(system.origin(file), content=bytes(40_000_000), timeout=180).status_code == 413
 
 
 async def test_kafka_denies_what_is_not_granted(system: System) -> None:

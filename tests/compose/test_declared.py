@@ -16,6 +16,8 @@ from deploy.generated import PARTS, renewed
 from deploy.kafka.access import ARCHIVE, CONSOLE, OPERATOR, OUTSIDE, SERVICES, USERS, Grant, Kind, Operation, grants
 from services import SERVICES as REGISTERED
 from services import Registered
+from services.attendance import filing, papers_api
+from services.attendance.importing import tables
 from shared.events.streams import STREAMS
 from shared.settings import ConsumerLimits, HttpLimits, Settings
 
@@ -169,6 +171,15 @@ def test_a_container_is_healthy_by_the_word_of_its_service_alone(
     finally:
         thread.join()
         server.server_close()
+
+
+def test_the_origin_passes_on_the_largest_body_that_a_service_takes() -> None:
+    caddy = (ROOT / "deploy/docker/Caddyfile").read_text("utf-8")
+    (most,) = re.findall(r"max_size (\d+)MB", caddy)
+    (unread,) = re.findall(r"header_regexp Content-Length (\S+)", caddy)
+    largest = max(filing.MOST_BYTES, tables.MOST_BYTES, papers_api.MOST_BYTES)
+    assert largest <= int(most) * 1_000_000
+    assert not re.search(unread, str(largest)) and re.search(unread, str(int(most) * 1_000_000))
 
 
 @pytest.mark.parametrize("file", PARTS)

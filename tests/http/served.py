@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -74,7 +75,9 @@ async def served(name: str, postgres: Postgres, kafka: str) -> AsyncIterator[Ser
         await producer.send_and_wait(one.stream, one.value, key=one.key, headers=one.headers)
     await producer.stop()
     port = ports.choose_free()
+    papers = tempfile.TemporaryDirectory(prefix="rollcall-papers-")
     told = {
+        "ROLLCALL_FILES": papers.name,
         "ROLLCALL_KAFKA": kafka,
         "ROLLCALL_DATABASE_URL": url,
         "ROLLCALL_PORT": str(port),
@@ -91,6 +94,7 @@ async def served(name: str, postgres: Postgres, kafka: str) -> AsyncIterator[Ser
         if process.returncode is None:
             process.terminate()
         await process.wait()
+        papers.cleanup()
 
 
 async def _has_heard(found: Served, process: asyncio.subprocess.Process) -> bool:

@@ -474,7 +474,7 @@ def test_a_mail_about_a_place_shows_the_test_beside_the_calendar_entry(letter: s
     sheet = place_sheet(mail, RENDERER.office)
     text = RENDERER.message(RENDERER.shared(sheet), ZANETA, LETTER).decode()
     assert "kto=3Dcode-of-" in text.replace("=\r\n", "")
-    assert place_sheet(session_mail(CANCELLATION), RENDERER.office).links == ()
+    assert place_sheet(session_mail(CANCELLATION), RENDERER.office).tasks == ()
 
 
 async def test_the_code_in_a_mail_is_the_one_that_an_outside_tool_is_understood_by(office: Office) -> None:

@@ -164,6 +164,26 @@ async def test_whoever_does_not_read_an_answer_is_not_waited_for() -> None:
         close(streams, other)
 
 
+async def test_a_body_that_keeps_coming_is_waited_for_and_a_dripping_one_is_not() -> None:
+    begin = b"POST /told HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(request_seconds=0.5, body_bytes_a_second=1000) as port:
+        coming, dripping = await connected(port, begin), await connected(port, begin)
+        clock, closed = asyncio.get_running_loop(), asyncio.create_task(is_closed(dripping))
+        until = clock.time() + 3 * 0.5
+
+        async def both_go_on() -> bool:
+            coming[1].write(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+            dripping[1].write(b"1\r\nx\r\n")
+            return closed.done() and clock.time() > until
+
+        await eventually(
+            both_go_on, what="the slow one closed, and the other one longer at work than an answer may take"
+        )
+        coming[1].write(b"0\r\n\r\n")
+        assert (await answer(coming)).startswith(b"HTTP/1.1 200")
+        close(coming, dripping)
+
+
 async def test_a_connection_is_kept_for_the_next_request() -> None:
     async with serving(header_seconds=0.5, request_seconds=0.5) as port:
         streams = await connected(port, REQUEST)

@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fastapi import APIRouter, Query, Request
 
 from services.attendance import views
-from services.attendance.attaching import Sent, attach, kept
-from services.attendance.filing import Folder
+from services.attendance.attaching import Sent, attach
 from services.attendance.importing.answers import Imported, Plan, plan_of, shown
 from services.attendance.importing.ground import ground_of
 from services.attendance.importing.planning import Decision, Fate, Ground, plan
@@ -23,8 +22,8 @@ from services.attendance.importing.requests import PATTERN, decisions_of, key_of
 from services.attendance.importing.tables import MOST_BYTES
 from services.attendance.keeping import set_several
 from services.attendance.paths import (
+    FILES_AWAY,
     IS_HISTORY,
-    NO_ROOM,
     NO_SUCH_MEETING,
     NO_SUCH_SESSION,
     NOT_OVER,
@@ -88,7 +87,7 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
     routes = APIRouter(prefix="/api/v1/sessions/{session_id}/meetings/{meeting_id}")
     why_not = (NO_SUCH_SESSION, NO_SUCH_MEETING, NO_SUCH_PATH, SESSION_CANCELLED, NOT_OVER, IS_HISTORY)
     asked = may_answer(*WRITE, *why_not, UNREADABLE_REPORT)
-    rules, folder = settings.rules, Folder(settings.files)
+    rules, store = settings.rules, settings.store
 
     @routes.post("/report", responses=asked, openapi_extra=_FILE)
     async def plan_import(
@@ -105,7 +104,7 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
 
     @routes.post(
         "/report/import",
-        responses=may_answer(*WRITE, *why_not, UNREADABLE_REPORT, CHANGED_SINCE, NO_ROOM),
+        responses=may_answer(*WRITE, *why_not, UNREADABLE_REPORT, CHANGED_SINCE, FILES_AWAY),
         openapi_extra=_FILE,
     )
     async def import_report(
@@ -130,13 +129,13 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRoute
             raise Problem(NOT_ALLOWED, "the list has closed: this token lacks the scope 'office'")
         rows = await asyncio.to_thread(plan, report, ground, decided)
         sent = Sent(session_id, meeting_id, FileKind.REPORT, f"report-{meeting_id}.csv", "text/csv", content)
-        await kept(folder, sent)  # The evidence first: what is set names it.
+        await store.put(session_id, content)  # The evidence first: what is set names it.
         bodies = requests_of(rows, report, (session_id, meeting_id), is_open=ground.is_open)
         keys = [key_of(stands.tag, decided, body.person_id) for body in bodies]
         became = await set_several(runtime, list(zip(keys, bodies, strict=True)), actor)
         left = [row for row in rows if row.fate is not Fate.SET]
         undecided = sum(row.fate.is_open for row in left) + sum(not mark.outcome.is_settled for mark, _ in became)
-        await attach(runtime, folder, replace(sent, undecided=undecided), actor, None)
+        await attach(runtime, store, replace(sent, undecided=undecided), actor, None)
         return Imported(sha256=report.sha256, marks=[mark for mark, _ in became], left=[shown(row) for row in left])
 
     async def _planned(

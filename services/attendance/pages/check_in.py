@@ -128,8 +128,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         refused: tuple[str, str] | None = None,
     ) -> Response:
         if isinstance(ticket, TicketRefused):
-            about, code = ("expired", 410) if ticket is TicketRefused.EXPIRED else ("no_link", 404)
-            return pages.message(request, about, code)
+            return pages.opens_nothing(request, ticket)
         session = await reading.session(runtime.engine, ticket.session_id)
         if session is None:
             return pages.message(request, "unknown", 404)

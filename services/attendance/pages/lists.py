@@ -160,8 +160,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         about: str | None = None,
     ) -> Response:
         if isinstance(link, Rejection):
-            about_link, code = ("expired", 410) if link.why is Refused.EXPIRED else ("no_link", 404)
-            return pages.message(request, about_link, code, readers=link.language)
+            return pages.opens_nothing(request, link)
         session = await reading.session(runtime.engine, link.session_id)
         if session is None:
             return pages.message(request, "unknown", 404, readers=link.language)
@@ -189,6 +188,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             "meeting": meeting,
             "closed": is_closed(meeting, lists, rules),
             "has_begun": now >= meeting.starts_at,
+            "has_ended": now >= meeting.ends_at,
             "page": page_of(listed, shown["search"]),
             "about": next((row_of(one) for one in listed if one.person_id == named), None),
             "walk_in": f"{WALK_IN}{secrets.token_hex(4)}",

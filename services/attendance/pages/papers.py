@@ -18,7 +18,7 @@ from services.attendance.documents.printing import certificate_pdf, day_pdf
 from services.attendance.settings import AttendanceSettings
 from services.attendance.store import LINK_KEY
 from shared.process.runtime import Runtime
-from shared.web.links import Link, Purpose, Refused, Rejection
+from shared.web.links import Link, Purpose, Rejection
 from shared.web.opening import opened
 from shared.web.pages.kit import Pages
 
@@ -32,8 +32,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         """The link, and all ids of the human whose papers it opens; or what is answered instead of any paper."""
         link = await link_of(token)
         if isinstance(link, Rejection):
-            about, code = ("expired", 410) if link.why is Refused.EXPIRED else ("no_link", 404)
-            return pages.message(request, about, code, readers=link.language)
+            return pages.opens_nothing(request, link)
         async with runtime.engine.connect() as connection:
             ids = await views.ids_of(connection, link.person_id)
             is_erased = await sheets.is_erased(connection, ids)

@@ -16,7 +16,7 @@ from services.enrolment.tables import LINK_KEY
 from shared.books.holding import is_known
 from shared.process.runtime import Runtime
 from shared.web.asking import command
-from shared.web.links import Link, Purpose, Refused, Rejection
+from shared.web.links import Link, Purpose, Rejection
 from shared.web.opening import opened
 from shared.web.pages.kit import Pages, form_of
 from shared.web.tokens import Actor
@@ -61,9 +61,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
 
     async def page(request: Request, link: Link | Rejection, *, status: int = 200, overtaken: bool = False) -> Response:
         if isinstance(link, Rejection):
-            is_ours = link.why is Refused.EXPIRED
-            about, code = ("expired", 410) if is_ours else ("no_link", 404)
-            return pages.message(request, about, code, readers=link.language)
+            return pages.opens_nothing(request, link)
         async with runtime.engine.connect() as connection:
             found = await reading.place(connection, link.session_id, link.person_id)
         if found is None:

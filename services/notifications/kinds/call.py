@@ -19,7 +19,7 @@ from services.notifications.letters import BriefMail, Named, arranged
 from services.notifications.sheets import CALM, CHANGED, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, SCHEDULED
 from services.notifications.tables import CALL, MAILBOX, NOW, SESSION, SINCE, TOLD, is_another
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.towns import Call
 from services.notifications.untold import ENROLMENT, Addressee, Difference, judged, standing
 from services.notifications.untold import is_another as has_another
@@ -110,7 +110,9 @@ _TONES = {CALLED: CALM, CALL_CHANGE: CHANGED, CALL_ENDED: OFF}
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][mail.because or mail.letter], _TONES[mail.letter])
+    return brief(
+        mail, office, _NOTICES.of(office.wording, mail.language)[mail.because or mail.letter], _TONES[mail.letter]
+    )
 
 
 # --- the same in SQL -----------------------------------------------------------------------

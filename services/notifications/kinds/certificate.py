@@ -19,7 +19,7 @@ from services.notifications.ledger import NOTHING, OVERTAKEN, Content, OpenNotic
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
 from services.notifications.tables import CERTIFICATE, CERTIFIED, NOW, OPEN, SESSION, SINCE, TOLD, WRITTEN_TO, digest
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import JUST_BEFORE, Addressee, Difference, judged, never_told, standing
 from shared.contracts.certificates import CertificateEnds, CertificateFact
 from shared.contracts.model import members
@@ -116,7 +116,7 @@ _TONES = {ISSUED: GOOD, REPLACED: CHANGED, REVOKED: OFF}
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    notice = _NOTICES[mail.language][mail.because or mail.letter]
+    notice = _NOTICES.of(office.wording, mail.language)[mail.because or mail.letter]
     return replace(brief(mail, office, notice, _TONES[mail.letter]), page=mail)
 
 

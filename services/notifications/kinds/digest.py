@@ -27,9 +27,9 @@ from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import DigestMail
-from services.notifications.sheets import CALM, GOOD, Office, Sheet, digest_sheet
+from services.notifications.sheets import digest_sheet
 from services.notifications.tables import CONTACT, NOW, OFFICE, TOLD, digest
-from services.notifications.templates.words import FOLDER, DigestWords, whole_words
+from services.notifications.templates.wording import OURS
 from services.notifications.towns import PROGRAMME_ZONE
 from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
 from shared.contracts.model import Language
@@ -92,20 +92,8 @@ class Weekly(Matter):
 # --- what it says --------------------------------------------------------------------------
 
 
-def _words_in(language: Language) -> DigestWords:
-    """A figure that lacks its words is noticed now, and not on a Monday."""
-    words = whole_words(DigestWords, FOLDER / f"{NAME}.{language}.toml")
-    if set(words.figures) != set(FIGURES):
-        raise ValueError(f"{NAME}.{language}.toml names {sorted(words.figures)}, and not {sorted(FIGURES)}")
-    return words
-
-
-_WORDS = {language: _words_in(language) for language in Language}
-
-
-def _sheet(mail: DigestMail, office: Office) -> Sheet:
-    return digest_sheet(mail, office, _WORDS[mail.language], CALM if mail.figures else GOOD)
-
+if any(set(OURS.common[language].digest.figures) != set(FIGURES) for language in Language):
+    raise ValueError(f"each language has words for these figures: {sorted(FIGURES)}")
 
 # --- the same in SQL -----------------------------------------------------------------------
 
@@ -157,7 +145,7 @@ DIGEST_KIND = Kind(
     made_of=digest(sa.bindparam("office_email", type_=sa.Text()), sessions.RELEASE),
     columns=(WEEK.c.week, SESSIONS_AHEAD, STANDING_OPEN),
     read=_read,
-    sheet=_sheet,
+    sheet=digest_sheet,
     concerned_by=frozenset(),
     needed_at=WEEK.c.until,
     may_wait=True,

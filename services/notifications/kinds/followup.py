@@ -18,7 +18,7 @@ from services.notifications.letters import BriefMail
 from services.notifications.sheets import GOOD, Office, Sheet, brief
 from services.notifications.tables import SESSION, TOLD
 from services.notifications.tasks import AFTERWARDS, Task
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee
 from shared.values import immutable
 
@@ -44,7 +44,7 @@ _NOTICES = notices_of(NAME, AFTER_TASKS)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][AFTER_TASKS], GOOD)
+    return brief(mail, office, _NOTICES.of(office.wording, mail.language)[AFTER_TASKS], GOOD)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

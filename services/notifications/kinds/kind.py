@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ R = TypeVar("R", bound=Row)
 
 
 _WIDTHS: dict[Any, int] = {}
+RELEASE = version("rollcall")
 
 
 @immutable
@@ -36,6 +38,8 @@ class Rules:
     digest_hour: int = 8
     office: Addressee | None = None
     """To whom goes what the office is told; None: to nobody."""
+    release: str = RELEASE
+    """With what mails are written: the release, and what the installation says otherwise."""
 
     def parameters(self) -> dict[str, Any]:
         """As the statements of all kinds name them."""
@@ -48,6 +52,7 @@ class Rules:
             "settling": self.settling,
             "digest_day": self.digest_day,
             "digest_hour": self.digest_hour,
+            "release": self.release,
             "office_email": self.office.contact.email if self.office and self.office.contact else "",
         }
 

@@ -16,9 +16,8 @@ from services.notifications.kinds.matters import TOLD_NOTHING
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import WrittenMail
 from services.notifications.messages import Message, MessageText
-from services.notifications.sheets import Office, Sheet, written_sheet
+from services.notifications.sheets import written_sheet
 from services.notifications.tables import CONTACT, MESSAGE, MESSAGE_TEXT, NOW, SINCE, TOLD, WRITTEN_TO, digest
-from services.notifications.templates.words import notices_of
 from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
 from shared.contracts.directory import ContactFact, PersonFact
 from shared.contracts.model import Language, members
@@ -76,13 +75,6 @@ class Written(Matter):
 
 # --- what it says --------------------------------------------------------------------------
 
-_NOTICES = notices_of(NAME, *Audience)
-
-
-def _sheet(mail: WrittenMail, office: Office) -> Sheet:
-    return written_sheet(mail, office, _NOTICES[mail.language][mail.audience])
-
-
 # --- the same in SQL -----------------------------------------------------------------------
 
 _its_text = MESSAGE_TEXT.c.message_id == MESSAGE.c.message_id
@@ -130,7 +122,7 @@ def _kind(name: str, is_its: sa.ColumnElement[bool], mutes: Mutable | None) -> K
         made_of=digest(*WRITTEN_TO, MESSAGE.c.message_id, sessions.RELEASE),
         columns=(*MESSAGE.c, *MESSAGE_TEXT.c),
         read=partial(_read, name),
-        sheet=_sheet,
+        sheet=written_sheet,
         concerned_by=frozenset({*members(ContactFact), *members(PersonFact)}),
         missed_at=MESSAGE.c.until,
         needed_at=MESSAGE.c.until,

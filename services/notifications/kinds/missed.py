@@ -35,7 +35,7 @@ from services.notifications.tables import (
     SINCE,
     TOLD,
 )
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference, judged
 from shared.contracts.attendance import ListFact, Presence, PresenceFact, Role
 from shared.contracts.certificates import CertificateFact
@@ -118,7 +118,9 @@ _TONES = {THANKS: GOOD, MISSED: CALM, MISSED_CORRECTED: CHANGED}
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    sheet = brief(mail, office, _NOTICES[mail.language][mail.because or mail.letter], _TONES[mail.letter])
+    sheet = brief(
+        mail, office, _NOTICES.of(office.wording, mail.language)[mail.because or mail.letter], _TONES[mail.letter]
+    )
     return replace(sheet, page=mail if mail.leads_to is Purpose.PAPERS else None)
 
 

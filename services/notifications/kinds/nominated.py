@@ -20,7 +20,7 @@ from services.notifications.letters import BriefMail
 from services.notifications.sheets import OFF, Office, Sheet, brief
 from services.notifications.state import SCHEDULED, Place
 from services.notifications.tables import ANSWERED, NOMINATED, NOW, OPEN, PLACE, SESSION, SINCE, TOLD
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.towns import Nominated
 from services.notifications.untold import ANOTHER_MAIL, Addressee, Difference
 from shared.contracts.enrolment import EnrolmentWithdrawn, NominationAnswered, RefusalReason, Standing
@@ -110,7 +110,7 @@ _NOTICES = notices_of(NAME, *MAILED)
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
     assert mail.because is not None
-    return brief(mail, office, _NOTICES[mail.language][mail.because], OFF)
+    return brief(mail, office, _NOTICES.of(office.wording, mail.language)[mail.because], OFF)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

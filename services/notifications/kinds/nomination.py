@@ -21,10 +21,11 @@ from services.notifications.ledger import Content, OpenNotice
 from services.notifications.letters import BriefMail, Named
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.tables import ANSWERED, PERSON, PLACE, SESSION, SINCE, TOLD
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import OURS, notices_of
 from services.notifications.towns import Answered
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.enrolment import NominationAnswered, Nominee, RefusalReason, Standing
+from shared.contracts.model import Language
 from shared.values import immutable
 
 NAME = "nomination"
@@ -86,13 +87,13 @@ def _named(nominee: Nominee, now: Now) -> Named:
 
 _FATES = {*RefusalReason, Standing.ENROLLED, Standing.OFFERED, Standing.WAITLISTED, Standing.WITHDRAWN}
 _NOTICES = notices_of(NAME, ANSWER)
-for _words in _NOTICES.values():
-    if set(_words[ANSWER].fates) != _FATES:
-        raise ValueError(f"nomination.toml lacks {sorted(_FATES - set(_words[ANSWER].fates))}")
+for _language in Language:
+    if set(_NOTICES.of(OURS, _language)[ANSWER].fates) != _FATES:
+        raise ValueError(f"nomination.{_language}.toml does not say what became of everybody: {sorted(_FATES)}")
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][ANSWER], CALM)
+    return brief(mail, office, _NOTICES.of(office.wording, mail.language)[ANSWER], CALM)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -19,7 +19,7 @@ from services.notifications.letters import BriefMail, arranged
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, SCHEDULED, Place, PlaceSaid, Session
 from services.notifications.tables import MAILBOX, NOW, PLACE, PLACE_SAID, SESSION, SINCE, TOLD, is_another
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
@@ -144,7 +144,7 @@ _ON_ITS_PAGE = (OFFER, OFFER_CHANGE, sessions.SUBSTITUTE, EXPIRED, DECLINED)
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
     situation = mail.because or mail.letter
-    sheet = brief(mail, office, _NOTICES[mail.language][situation], _TONES[mail.letter])
+    sheet = brief(mail, office, _NOTICES.of(office.wording, mail.language)[situation], _TONES[mail.letter])
     return replace(sheet, page=mail if situation in _ON_ITS_PAGE else None)
 
 

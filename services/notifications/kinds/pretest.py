@@ -21,7 +21,7 @@ from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.tables import NOW, PLACE, SESSION
 from services.notifications.tasks import Task
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.notifications import SessionTold
 from shared.contracts.planner import OutsideTask
@@ -84,7 +84,7 @@ _NOTICES = notices_of(NAME, PRE_TEST_AWAITED)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return standing_place(mail, brief(mail, office, _NOTICES[mail.language][PRE_TEST_AWAITED], CALM))
+    return standing_place(mail, brief(mail, office, _NOTICES.of(office.wording, mail.language)[PRE_TEST_AWAITED], CALM))
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -20,7 +20,7 @@ from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, Refusal
 from services.notifications.tables import OPEN, PLACE, REFUSAL, SESSION, SINCE, TOLD
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import ANOTHER_MAIL, Addressee, Difference
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, RefusalReason, Standing
 from shared.contracts.notifications import RefusalTold
@@ -150,7 +150,12 @@ _ON_ITS_PAGE = (RefusalReason.OFFER_EXPIRED,)
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
     assert mail.because is not None
-    sheet = brief(mail, office, _NOTICES[mail.language][mail.because], CALM if mail.because in _TOO_EARLY else OFF)
+    sheet = brief(
+        mail,
+        office,
+        _NOTICES.of(office.wording, mail.language)[mail.because],
+        CALM if mail.because in _TOO_EARLY else OFF,
+    )
     return replace(sheet, page=mail if mail.because in _ON_ITS_PAGE else None)
 
 

@@ -18,7 +18,7 @@ from services.notifications.ledger import OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.tables import NOW, SESSION
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Difference
 from shared.contracts.planner import OutsideTask
 from shared.values import immutable
@@ -55,7 +55,7 @@ _NOTICES = notices_of(NAME, REMINDER)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return standing_place(mail, brief(mail, office, _NOTICES[mail.language][REMINDER], CALM))
+    return standing_place(mail, brief(mail, office, _NOTICES.of(office.wording, mail.language)[REMINDER], CALM))
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -16,7 +16,7 @@ from services.notifications.ledger import OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.tables import NOW, PLACE, SESSION
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Difference
 from shared.contracts.portal import Reply
 from shared.values import immutable
@@ -52,7 +52,7 @@ _NOTICES = notices_of(NAME, REPLY_ASKED)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return standing_place(mail, brief(mail, office, _NOTICES[mail.language][REPLY_ASKED], CALM))
+    return standing_place(mail, brief(mail, office, _NOTICES.of(office.wording, mail.language)[REPLY_ASKED], CALM))
 
 
 # --- the same in SQL -----------------------------------------------------------------------

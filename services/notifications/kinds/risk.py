@@ -19,7 +19,7 @@ from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.state import SCHEDULED, Risk, Session
 from services.notifications.tables import CONTACT, NOW, OFFICE, RISK, SESSION, SINCE, TOLD, digest
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.enrolment import SessionAtRisk
 from shared.contracts.model import members
@@ -62,7 +62,7 @@ _NOTICES = notices_of(NAME, AT_RISK)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][AT_RISK], CHANGED)
+    return brief(mail, office, _NOTICES.of(office.wording, mail.language)[AT_RISK], CHANGED)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -20,7 +20,7 @@ from services.notifications.ledger import Content, OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.tables import NOW, PLACE, SESSION, TOLD
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import ENROLMENT, Addressee, Difference
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import ReminderTold
@@ -67,7 +67,7 @@ _NOTICES = notices_of(NAME, ROSTER)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return replace(brief(mail, office, _NOTICES[mail.language][ROSTER], CALM), page=mail)
+    return replace(brief(mail, office, _NOTICES.of(office.wording, mail.language)[ROSTER], CALM), page=mail)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any
 
 import sqlalchemy as sa
@@ -198,10 +197,10 @@ LIFE = (
 )
 """Which life of a place it is: the last statement after which it stood otherwise. A place that is given back by a rule, or asked
 for again, lives anew."""
-RELEASE = version("rollcall")
+RELEASE = sa.bindparam("release", type_=sa.Text())
 MADE_OF = digest(*WRITTEN_TO, CITY_NAME, *TOPIC_NAMES, sa.cast(LIFE, sa.Text), RELEASE)
-"""Of the place's life: who asks again weeks later asks for another mail. Of the release, too: it tries again what an older one
-could not write, or what a server did not like about it."""
+"""Of the place's life: who asks again weeks later asks for another mail. Of the release, too, and of what this installation says
+otherwise: it tries again what an older one could not write, or what a server did not like about it."""
 
 
 def about(kind: str, *more: str, of: sa.Table = PLACE) -> sa.ColumnElement[str]:

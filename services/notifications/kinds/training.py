@@ -22,7 +22,7 @@ from services.notifications.place_sheet import entry_sheet
 from services.notifications.sheets import Office, Sheet
 from services.notifications.state import CANCELLED, SessionSaid
 from services.notifications.tables import SESSION, SESSION_SAID, SINCE, TOLD
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Difference
 from shared.values import immutable
 from shared.web.links import Purpose
@@ -67,7 +67,7 @@ def _sheet(mail: PlaceMail, office: Office) -> Sheet:
         name = CANCELLED
     if mail.letter == CHANGE and not mail.is_ahead:
         name = PAST
-    sheet = entry_sheet(mail, office, lambda changed: _NOTICES[mail.language][name])
+    sheet = entry_sheet(mail, office, lambda changed: _NOTICES.of(office.wording, mail.language)[name])
     # Whoever has a place in what they train has two entries, and each is called off by itself.
     return replace(sheet, letter=_LETTERS[mail.letter], session_id=f"{mail.session_id}/trainer")
 

@@ -22,7 +22,7 @@ from services.notifications.ledger import OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.tables import ANSWERED, CALL, MAILBOX, NOW, SESSION, TOLD, is_another
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.towns import Call
 from services.notifications.untold import ENROLMENT, JUST_BEFORE, Addressee, Difference, judged, never_told
 from services.notifications.untold import is_another as has_another
@@ -83,7 +83,7 @@ _NOTICES = notices_of(NAME, AWAITED)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][AWAITED], CHANGED)
+    return brief(mail, office, _NOTICES.of(office.wording, mail.language)[AWAITED], CHANGED)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

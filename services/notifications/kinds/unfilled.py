@@ -18,7 +18,7 @@ from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.tables import MAILBOX, NOW, SESSION, TOLD, is_another
 from services.notifications.tasks import AFTERWARDS, Task
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee
 from services.notifications.untold import is_another as has_another
 from shared.contracts.notifications import Mutable
@@ -58,7 +58,7 @@ _NOTICES = notices_of(NAME, AFTER_TASKS_AWAITED)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][AFTER_TASKS_AWAITED], CALM)
+    return brief(mail, office, _NOTICES.of(office.wording, mail.language)[AFTER_TASKS_AWAITED], CALM)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

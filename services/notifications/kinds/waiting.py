@@ -18,7 +18,7 @@ from services.notifications.letters import BriefMail, arranged
 from services.notifications.sheets import CALM, CHANGED, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, SCHEDULED
 from services.notifications.tables import NOW, PLACE, SESSION, SINCE, TOLD
-from services.notifications.templates.words import notices_of
+from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantWaitlisted, Standing, WithdrawalReason
 from shared.values import immutable
@@ -111,7 +111,9 @@ _TONES = {WAITING: CALM, WAITING_CHANGE: CHANGED, WAITING_ENDED: OFF}
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(mail, office, _NOTICES[mail.language][mail.because or mail.letter], _TONES[mail.letter])
+    return brief(
+        mail, office, _NOTICES.of(office.wording, mail.language)[mail.because or mail.letter], _TONES[mail.letter]
+    )
 
 
 # --- the same in SQL -----------------------------------------------------------------------

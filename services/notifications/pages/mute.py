@@ -17,7 +17,7 @@ from services.notifications.muting import say_muted
 from services.notifications.tables import LINK_KEY
 from shared.contracts.notifications import Mutable
 from shared.process.runtime import Runtime
-from shared.web.links import Purpose, Refused, Rejection, Subscription
+from shared.web.links import Purpose, Rejection, Subscription
 from shared.web.opening import subscribed
 from shared.web.pages.kit import HEADERS, Pages, form_of
 
@@ -34,7 +34,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     async def show(request: Request, token: str) -> Response:
         link = await link_of(token)
         if isinstance(link, Rejection):
-            return refused(request, link)
+            return pages.opens_nothing(request, link)
         async with runtime.engine.connect() as connection:
             muted = await store.is_muted(connection, link.recipient, Mutable(link.what))
         return pages.answer(request, "mute.html", pages.language(request, link.language), what=link.what, muted=muted)
@@ -43,7 +43,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     async def act(request: Request, token: str) -> Response:
         body, link = await request.body(), await link_of(token)
         if isinstance(link, Rejection):
-            return refused(request, link)
+            return pages.opens_nothing(request, link)
         if is_one_click(body):
             await say(link, muted=True)
             return Response(status_code=200, headers=HEADERS)  # No redirect: whoever sent it follows none.
@@ -60,10 +60,6 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             what = {Mutable(link.what)}
             if say_muted(act.working, named, before | what if muted else before - what):
                 await act.take_effect()
-
-    def refused(request: Request, link: Rejection) -> Response:
-        about, code = ("expired", 410) if link.why is Refused.EXPIRED else ("no_link", 404)
-        return pages.message(request, about, code, readers=link.language)
 
 
 def is_one_click(body: bytes) -> bool:

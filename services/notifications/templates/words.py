@@ -1,20 +1,59 @@
-"""The words of a language, as they stand in `<language>.toml` beside this file. It holds no sentence itself."""
+"""Which words there are, and what each may be. It holds no sentence itself: they stand in the files beside this one."""
 
 from __future__ import annotations
 
-import tomllib
-from functools import lru_cache
-from pathlib import Path
-from typing import TypeVar
+from string import Formatter
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from babel import Locale, UnknownLocaleError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared.contracts.model import Language
-from shared.contracts.notifications import Mutable
+from services.notifications.mime import one_line
+from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import OutsideTask, SessionKind
 
-FOLDER = Path(__file__).parent
 CALENDAR_STEPS = "{calendar}"
+
+
+def names_in(text: str) -> set[str]:
+    """The names in braces, which are filled in. ValueError: there are braces that nothing can be filled in between."""
+    names = set()
+    for _, name, layout, conversion in Formatter().parse(text):
+        if name is None:
+            continue
+        if layout or conversion or not name.isidentifier():
+            raise ValueError(f"between braces stands a name, and nothing else: {{{name}}}")
+        names.add(name)
+    return names
+
+
+def _word(text: str) -> str:
+    names_in(text)
+    if not text or one_line(text) != text:
+        raise ValueError(
+            "a text is a single line that says something, without spaces around it and without control characters"
+        )
+    return text
+
+
+def _step(text: str) -> str:
+    if text != CALENDAR_STEPS and names_in(text):
+        raise ValueError(f"in a step nothing is filled in; {CALENDAR_STEPS} is a step of its own")
+    return _word(text)
+
+
+def _locale(text: str) -> str:
+    try:
+        Locale.parse(text)
+    except UnknownLocaleError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Word = Annotated[str, AfterValidator(_word)]
+Step = Annotated[str, AfterValidator(_step)]
+FileName = Annotated[str, Field(pattern="^[a-z]{1,30}$")]
+"""Before the number and `.ics`."""
 
 
 class Notice(BaseModel):
@@ -22,41 +61,41 @@ class Notice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    badge: str
-    subject: str
-    heading: str
-    lead: str
-    steps: tuple[str, ...]
+    badge: Word
+    subject: Word
+    heading: Word
+    lead: Word
+    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     """What to do; CALENDAR_STEPS stands where what to do with the calendar goes."""
-    when: str | None = None
-    where: str | None = None
-    reason: str | None = None
+    when: Word | None = None
+    where: Word | None = None
+    reason: Word | None = None
     """Why the person receives it, if it is not about a place."""
-    moment: str | None = None
+    moment: Word | None = None
     """What happens at the moment that the mail names, if it names one."""
-    figures: dict[str, str] = {}
+    figures: dict[str, Word] = {}
     """What the numbers that the mail names are, by their names."""
-    people: str | None = None
+    people: Word | None = None
     """What the people are whom the mail names, if it names any."""
-    fates: dict[str, str] = {}
+    fates: dict[str, Word] = {}
     """What became of each of them, by its name; `{number}` is their place in line."""
-    page: str | None = None
+    page: Word | None = None
     """What the button says that leads to the page of their place, if it is something else."""
-    steps_without_page: tuple[str, ...] = ()
+    steps_without_page: tuple[Step, ...] = ()
     """What to do where mails lead to no page, if it is something else."""
-    in_doubt: str | None = None
+    in_doubt: Word | None = None
     """Said besides, while nobody knows whether the last mail about it arrived."""
 
 
 class Labels(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    when: str
-    where: str
-    who: str
-    before: str
-    town: str
-    your_place: str
+    when: Word
+    where: Word
+    who: Word
+    before: Word
+    town: Word
+    your_place: Word
 
 
 class Changed(BaseModel):
@@ -64,18 +103,18 @@ class Changed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    topic: str
-    when: str
-    where: str
+    topic: Word
+    when: Word
+    where: Word
 
 
 class DayNotes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    moved: str
-    added: str
-    dropped: str
-    same: str
+    moved: Word
+    added: Word
+    dropped: Word
+    same: Word
 
 
 class CalendarSteps(BaseModel):
@@ -83,24 +122,24 @@ class CalendarSteps(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    add: str
-    add_days: str
-    add_again: str
-    add_days_again: str
-    replace: str
-    replace_days: str
-    replace_to_one: str
-    replace_maybe: str
-    replace_days_maybe: str
-    day_files: str
-    dropped_file: str
-    dropped_files: str
-    cancel: str
-    cancel_days: str
-    cancel_file: str
-    cancel_files: str
-    two_files: str
-    many_files: str
+    add: Word
+    add_days: Word
+    add_again: Word
+    add_days_again: Word
+    replace: Word
+    replace_days: Word
+    replace_to_one: Word
+    replace_maybe: Word
+    replace_days_maybe: Word
+    day_files: Word
+    dropped_file: Word
+    dropped_files: Word
+    cancel: Word
+    cancel_days: Word
+    cancel_file: Word
+    cancel_files: Word
+    two_files: Word
+    many_files: Word
 
 
 class Notices(BaseModel):
@@ -125,9 +164,9 @@ class ReplyWords(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    page: str
-    step: str
-    step_without_page: str
+    page: Word
+    step: Word
+    step_without_page: Word
 
 
 class TicketWords(BaseModel):
@@ -135,13 +174,13 @@ class TicketWords(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    label: str
-    note: str
-    picture: str
+    label: Word
+    note: Word
+    picture: Word
     """What the picture shows, for whoever has the mail read to them."""
-    code: str
+    code: Word
     """The same as a text, in a mail without pictures."""
-    check_in: str
+    check_in: Word
     """What leads to the page where one types the code of the room."""
 
 
@@ -150,36 +189,8 @@ class TaskWords(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    names: dict[OutsideTask, str]
-    until: str
-
-
-class Words(BaseModel):
-    """One language. A word that is missing or unknown is refused when the process starts, not when a mail is due."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    locale: str
-    greeting: str
-    next_steps: str
-    reason: str
-    questions: str
-    file: str
-    file_cancelled: str
-    summary: str
-    summary_day: str
-    calendar_note: str
-    labels: Labels
-    session_kinds: dict[SessionKind, str]
-    mute: dict[Mutable, str]
-    """What leads to doing without such mails."""
-    changed: Changed
-    day_notes: DayNotes
-    calendar_steps: CalendarSteps
-    reply: ReplyWords
-    ticket: TicketWords
-    tasks: TaskWords
-    notices: Notices
+    names: dict[OutsideTask, Word]
+    until: Word
 
 
 class FigureWords(BaseModel):
@@ -187,54 +198,78 @@ class FigureWords(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    label: str
-    open: str
+    label: Word
+    open: Word
 
 
 class DigestWords(BaseModel):
-    """The words of the weekly digest."""
+    """The weekly digest for the office."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    badge: str
-    subject: str
-    heading: str
-    lead: str
-    lead_nothing: str
-    ahead: str
-    none_ahead: str
-    taken: str
-    offered: str
-    free: str
-    waiting: str
-    open_session: str
-    stands_open: str
-    nothing: str
-    opened_by: str
-    more: str
-    reason: str
+    badge: Word
+    subject: Word
+    lead: Word
+    lead_nothing: Word
+    ahead: Word
+    none_ahead: Word
+    taken: Word
+    offered: Word
+    free: Word
+    waiting: Word
+    open_session: Word
+    stands_open: Word
+    nothing: Word
+    opened_by: Word
+    more: Word
+    reason: Word
     figures: dict[str, FigureWords]
 
 
-W = TypeVar("W", bound=BaseModel)
+class ProgrammeWords(BaseModel):
+    """What stands before what the foot of a mail says of the programme."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: Word
+    partners: Word
 
 
-def whole_words(kind: type[W], file: Path) -> W:
-    """The words of a mail that is made as no other one is."""
-    return kind.model_validate(tomllib.loads(file.read_text("utf-8")))
+class Around(BaseModel):
+    """What stands around the office's own words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    badge: Word
+    reason: Word
 
 
-@lru_cache
-def common_words(language: Language) -> Words:
-    return Words.model_validate(tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8")))
+class Words(BaseModel):
+    """One language. A word that is missing or unknown is refused when the process starts, not when a mail is due."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-def notices_of(kind: str, *names: str) -> dict[Language, dict[str, Notice]]:
-    """The words of a kind, from `<kind>.<language>.toml`: exactly these situations, in every language."""
-    found = {}
-    for language in Language:
-        read = tomllib.loads((FOLDER / f"{kind}.{language}.toml").read_text("utf-8"))
-        if set(read) != set(names):
-            raise ValueError(f"{kind}.{language}.toml says {sorted(read)}, and not {sorted(names)}")
-        found[language] = {name: Notice.model_validate(words) for name, words in read.items()}
-    return found
+    locale: Annotated[str, AfterValidator(_locale)]
+    greeting: Word
+    next_steps: Word
+    reason: Word
+    questions: Word
+    file: FileName
+    file_cancelled: FileName
+    summary: Word
+    summary_day: Word
+    calendar_note: Word
+    labels: Labels
+    session_kinds: dict[SessionKind, Word]
+    mute: dict[Mutable, Word]
+    """What leads to doing without such mails."""
+    changed: Changed
+    day_notes: DayNotes
+    calendar_steps: CalendarSteps
+    reply: ReplyWords
+    ticket: TicketWords
+    tasks: TaskWords
+    digest: DigestWords
+    programme: ProgrammeWords
+    notices: Notices
+    written: dict[Audience, Around]

@@ -27,6 +27,7 @@ from shared.contracts.model import Language
 from shared.problems import NOT_VALID, OUR_FAULT, TRY_AGAIN, UNDECIDABLE, Problem
 from shared.process.runtime import Runtime
 from shared.values import immutable
+from shared.web.links import Refused, Rejection, TicketRefused
 from shared.web.pages.words import NAMES, filters, preferred, translations
 from shared.web.refusing import problem_of
 
@@ -153,6 +154,12 @@ class Pages:
             answered.headers["Retry-After"] = "10"
         return answered
 
+    def opens_nothing(self, request: Request, refused: Rejection | TicketRefused) -> HTMLResponse:
+        """The page of a link that opens nothing: any more, if it has expired; or that never was one of ours."""
+        why, readers = (refused.why, refused.language) if isinstance(refused, Rejection) else (refused, None)
+        is_over = why in (Refused.EXPIRED, TicketRefused.EXPIRED)
+        return self.message(request, *(("expired", 410) if is_over else ("no_link", 404)), readers=readers)
+
     def again(self, request: Request) -> RedirectResponse:
         """After an act: the same page, got anew, so that looking again or going back acts on nothing."""
         last = request.url.path.rpartition("/")[2]
@@ -206,11 +213,15 @@ def environment(language: Language, folders: tuple[Path, ...]) -> Environment:
 
 async def form_of(request: Request) -> dict[str, str]:
     """What a form's fields say; of a field that is there twice the first. HTTPException 400 for what is no form."""
+    return dict(reversed(await fields_of(request)))
+
+
+async def fields_of(request: Request, most: int = FIELDS_MOST) -> list[tuple[str, str]]:
+    """The fields of a form as they were sent, those left empty left out. HTTPException 400 for what is no form, or has more of them."""
     try:
-        pairs = parse_qsl((await request.body()).decode("ascii"), max_num_fields=FIELDS_MOST, strict_parsing=True)
+        return parse_qsl((await request.body()).decode("ascii"), max_num_fields=most, strict_parsing=True)
     except ValueError:
         raise HTTPException(400) from None
-    return dict(reversed(pairs))
 
 
 def _comes_from_elsewhere(request: Request) -> bool:

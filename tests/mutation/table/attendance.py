@@ -612,9 +612,35 @@ MUTATIONS = (
     Mutation(
         "what was recorded otherwise stands against a signed list until somebody decides",
         "services/attendance/papers.py",
-        "    return Fate.SET if typed.paper_counts else Fate.CONTRADICTS",
+        "    return Fate.SET if typed.counts is Counts.PAPER else Fate.CONTRADICTS",
         "    return Fate.SET",
         ("tests/attendance/test_papers.py::test_what_was_recorded_otherwise_stands_until_somebody_decides",),
+    ),
+    Mutation(
+        "that the list counts was decided of what was seen",
+        "services/attendance/papers.py",
+        "typed.counts is Counts.LIST and typed.seen == tag:",
+        "typed.counts is Counts.LIST:",
+        (
+            "tests/attendance/test_papers.py::test_where_the_list_is_right_somebody_says_so_and_is_not_asked_again_while_it_says_the_same",
+            "tests/attendance/test_signed.py::test_what_was_decided_for_the_list_is_asked_again_once_the_list_says_something_else",
+        ),
+    ),
+    Mutation(
+        "a signed list is typed in by who trains it now",
+        "services/attendance/pages/signed.py",
+        "        if opening(session, link.person_id, lists, rules, now) is not Opening.OPEN:",
+        "        if False:",
+        ("tests/attendance/test_signed.py::test_whoever_trains_it_no_longer_sees_nobody_and_enters_nothing",),
+    ),
+    Mutation(
+        "times beside a signature are of the meeting",
+        "services/attendance/pages/signed.py",
+        "    if sorted(in_order) != in_order:",
+        "    if False:",
+        (
+            "tests/attendance/test_signed.py::test_times_beside_a_signature_are_entered_and_those_of_no_meeting_are_asked_for_again",
+        ),
     ),
     Mutation(
         "what nobody typed in changes nothing",
@@ -635,9 +661,40 @@ MUTATIONS = (
     Mutation(
         "bytes that are others by now are not served",
         "services/attendance/filing.py",
-        "        return content if sha256_of(content) == sha256 else None",
-        "        return content",
-        ("tests/attendance/test_files.py::test_bytes_that_are_others_by_now_are_not_served_as_these",),
+        "    return content if sha256_of(content) == sha256 else None",
+        "    return content",
+        (
+            "tests/attendance/test_files.py::test_bytes_that_are_others_by_now_are_not_served_as_these",
+            "tests/attendance/test_storing.py::test_bytes_that_were_altered_are_not_there_and_keeping_them_again_mends_it",
+        ),
+    ),
+    Mutation(
+        "a bucket that is away is not a file that is gone",
+        "services/attendance/bucket.py",
+        "                if _code(error) == NO_SUCH_OBJECT:",
+        "                if error:",
+        ("tests/attendance/test_storing.py::test_what_is_away_is_never_taken_for_gone",),
+    ),
+    Mutation(
+        "a folder that is away is not a file that is gone",
+        "services/attendance/folder.py",
+        "                self.root.stat()  # A folder that is away says nothing of what is in it.\n",
+        "",
+        ("tests/attendance/test_storing.py::test_what_is_away_is_never_taken_for_gone",),
+    ),
+    Mutation(
+        "of what a store answers only its code is told",
+        "services/attendance/bucket.py",
+        'f"the bucket for files: {why}"',
+        'f"the bucket for files: {error}"',
+        ("tests/attendance/test_storing.py::test_a_refusal_is_told_by_its_code_alone",),
+    ),
+    Mutation(
+        "a bucket without its keys starts nothing",
+        "services/attendance/settings.py",
+        "        if self.files_bucket and not (self.files_access_key and self.files_secret_key):",
+        "        if False:",
+        ("tests/attendance/test_storing.py::test_a_bucket_without_keys_starts_nothing",),
     ),
     Mutation(
         "what is attached is a page, by its bytes",

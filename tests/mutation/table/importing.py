@@ -143,4 +143,18 @@ MUTATIONS = (
         "                    if False:",
         (f"{_API}::test_of_large_bodies_no_more_are_held_than_there_is_memory_for",),
     ),
+    Mutation(
+        "a large body that keeps coming is waited for",
+        "shared/web/bodies.py",
+        "self.limit_seconds + size / self.bytes_a_second",
+        "self.limit_seconds",
+        ("tests/shared/test_bodies.py::test_a_large_body_that_keeps_coming_is_waited_for",),
+    ),
+    Mutation(
+        "its connection is kept meanwhile",
+        "shared/process/connections.py",
+        "limits.request_seconds + self._body_bytes / limits.body_bytes_a_second",
+        "limits.request_seconds",
+        ("tests/shared/test_connections.py::test_a_body_that_keeps_coming_is_waited_for_and_a_dripping_one_is_not",),
+    ),
 )

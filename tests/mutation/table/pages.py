@@ -65,9 +65,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the button of a mail leads to its reader's page",
-        "services/notifications/mail.py",
-        "            html = html.replace(written, mark)\n",
-        "            pass\n",
+        "services/notifications/templates/frames.py",
+        "        html = html.replace(written, mark)\n",
+        "        pass\n",
         (
             "tests/notifications/test_linking.py::test_a_mail_about_a_place_has_a_button_and_the_same_address_in_its_text",
         ),
@@ -112,9 +112,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the ticket's picture travels with its mail",
-        "services/notifications/mail.py",
-        "        html = html.replace(f'src=\"{PICTURE}\"', f'src=\"cid:{ITS_PICTURE}\"')\n",
-        "",
+        "services/notifications/templates/frames.py",
+        "    return html.replace(f'src=\"{PICTURE}\"', f'src=\"cid:{ITS_PICTURE}\"')\n",
+        "    return html\n",
         ("tests/notifications/test_ticket.py::test_nothing_of_a_mail_is_fetched_from_anywhere",),
     ),
     Mutation(
