@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from services.notifications.ledger import Content, OpenNotice
+from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import Says
 from shared.contracts.planner import Meeting, OutsideTask, SessionKind
@@ -181,6 +182,29 @@ class WrittenMail:
     audience: str
     subject: str
     text: str
+
+
+@immutable
+class Missing:
+    """A session of somebody who gets no mail about it."""
+
+    topic: str
+    names: tuple[str | None, str | None]
+    """Polish, English."""
+    meetings: tuple[Meeting, ...]
+    standing: Standing
+    offered_until: dt.datetime | None
+
+
+@immutable
+class BouncedMail:
+    """What coordinators are told of an address that takes no mail."""
+
+    letter: str
+    language: Language
+    name: str
+    town: str
+    missing: tuple[Missing, ...]
 
 
 @immutable

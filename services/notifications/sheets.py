@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
-from services.notifications.letters import Arrangement, BriefMail, DigestMail, PlaceMail, WrittenMail
+from services.notifications.letters import (
+    Arrangement,
+    BouncedMail,
+    BriefMail,
+    DigestMail,
+    Missing,
+    PlaceMail,
+    WrittenMail,
+)
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, THEIR_TASKS, one_line
 from services.notifications.programme import NOBODYS, Programme
 from services.notifications.templates.shown import NoticeShown, Shown, TaskShown, WrittenShown
 from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
 from services.notifications.templates.wording import OURS, Wording
-from services.notifications.templates.words import Around, DigestWords, Notice, Words
+from services.notifications.templates.words import Around, BouncedWords, DigestWords, Notice, Words
 from services.notifications.towns import PROGRAMME_ZONE
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, Mutable
@@ -116,11 +124,59 @@ def digest_sheet(mail: DigestMail, office: Office) -> Sheet:
     common = office.wording.common[mail.language]
     words, day = common.digest, moment_told(mail.at, PROGRAMME_ZONE, common.locale).date
     lead = words.lead if mail.figures else words.lead_nothing
+    paragraphs: Paragraphs = [
+        [[(lead, False)]],
+        [[(f"{words.stands_open}:", False)]],
+        *([_figure_told(one, words) for one in mail.figures] or [[[(words.nothing, False)]]]),
+        [[(f"{words.ahead}:", False)]],
+        *([_ahead_told(one, mail, office) for one in mail.ahead] or [[[(words.none_ahead, False)]]]),
+    ]
+    subject = words.subject.format(day=day, number=sum(one.number for one in mail.figures))
+    return _in_paragraphs(mail, office, words, CHANGED if mail.figures else GOOD, subject, lead, paragraphs)
+
+
+def bounced_sheet(mail: BouncedMail, office: Office) -> Sheet:
+    """Whom to ask for another address, and what they do not hear of."""
+    common = office.wording.common[mail.language]
+    words, named = common.bounced, {"name": one_line(mail.name), "town": one_line(mail.town)}
+    lead = words.lead.format(**named)
+    paragraphs: Paragraphs = [[[(lead, False)]], [[(words.ask, False)]]]
+    if mail.missing:
+        paragraphs.append(
+            [[(line, False)] for line in (words.missing, *(_missing_told(one, mail, common) for one in mail.missing))]
+        )
+    return _in_paragraphs(mail, office, words, CHANGED, words.subject.format(**named), lead, paragraphs)
+
+
+def _missing_told(one: Missing, mail: BouncedMail, common: Words) -> str:
+    words, topic = common.bounced, one.names[0 if mail.language == Language.PL else 1] or one.topic
+    told = f"{dates_told(one.meetings, common.locale)} · {one_line(topic)} – {words.standings[one.standing]}"
+    if one.offered_until is None:
+        return told
+    zone = in_order(one.meetings)[0].zone
+    return f"{told}, {words.until.format(moment=moment_told(one.offered_until, zone, common.locale).text)}"
+
+
+Paragraphs = list[list[list[tuple[str, bool]]]]
+"""Of lines, of pieces, and whether each is an address."""
+
+
+def _in_paragraphs(
+    mail: DigestMail | BouncedMail,
+    office: Office,
+    words: DigestWords | BouncedWords,
+    tone: str,
+    subject: str,
+    lead: str,
+    paragraphs: Paragraphs,
+) -> Sheet:
+    """A mail that is about no session, in the frame of what the office writes."""
+    common = office.wording.common[mail.language]
     shown = WrittenShown(
         language=mail.language.value,
-        tone=CHANGED if mail.figures else GOOD,
-        subject=words.subject.format(day=day, number=sum(one.number for one in mail.figures)),
-        preview=lead,
+        tone=tone,
+        subject=subject,
+        preview=textwrap.shorten(lead, PREVIEW_CHARACTERS, placeholder=" …"),
         greeting=common.greeting.format(given_name=GIVEN_NAME),
         reason=words.reason,
         questions=common.questions,
@@ -130,15 +186,9 @@ def digest_sheet(mail: DigestMail, office: Office) -> Sheet:
         programme=office.programme,
         programme_words=common.programme,
         notice=Around(badge=words.badge, reason=words.reason),
-        paragraphs=[
-            [[(lead, False)]],
-            [[(f"{words.stands_open}:", False)]],
-            *([_figure_told(one, words) for one in mail.figures] or [[[(words.nothing, False)]]]),
-            [[(f"{words.ahead}:", False)]],
-            *([_ahead_told(one, mail, office) for one in mail.ahead] or [[[(words.none_ahead, False)]]]),
-        ],
+        paragraphs=paragraphs,
     )
-    return Sheet(mail.letter, mail.language, shown.subject, shown, template="written")
+    return Sheet(mail.letter, mail.language, subject, shown, template="written")
 
 
 def _figure_told(one: Figure, words: DigestWords) -> list[list[tuple[str, bool]]]:

@@ -266,17 +266,18 @@ def of_first(table: sa.Table, column: str, key: sa.Column[Any], *order: Any) -> 
     return first.order_by(*(alias.c[name] for name in order)).limit(1).scalar_subquery()
 
 
-MAILBOX: sa.ColumnElement[str | None] = sa.case(
-    (CONTACT.c.email.is_not(None), digest(CONTACT.c.person_id, sa.func.lower(CONTACT.c.email)))
-)
-"""Of the address: lower case, because a directory that writes it otherwise one night means the same mailbox."""
+def mailbox_of(contact: Any) -> sa.ColumnElement[str | None]:
+    """The digest of an address: lower case, because a directory that writes it otherwise one night means the same mailbox."""
+    return sa.case((contact.c.email.is_not(None), digest(contact.c.person_id, sa.func.lower(contact.c.email))))
+
+
+MAILBOX = mailbox_of(CONTACT)
 
 
 def withheld(recipient: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Whether mail to the contact's address is held back."""
-    return sa.exists().where(
-        SUPPRESSION.c.recipient == recipient, SUPPRESSION.c.holds, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)
-    )
+    held = SUPPRESSION.alias("held")  # There may be another one that a mail is about.
+    return sa.exists().where(held.c.recipient == recipient, held.c.holds, ~is_another(held.c.mailbox, MAILBOX))
 
 
 def muted(recipient: sa.ColumnElement[str], what: Mutable | None) -> sa.ColumnElement[bool]:

@@ -184,6 +184,23 @@ class MessageTold(_OfNoSession):
         return self.useful_until
 
 
+class BouncedTold(_OfNoSession):
+    """That an address of somebody in a team takes no mail."""
+
+    of: Literal["bounced"] = "bounced"
+    person_id: Id
+    status: StatusCode | None = None
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
+
+
 class DigestTold(_OfNoSession):
     """What stood open for the office in a week."""
 
@@ -213,6 +230,7 @@ Says = Annotated[
     | CertificateTold
     | TasksTold
     | MessageTold
+    | BouncedTold
     | DigestTold,
     Field(discriminator="of"),
 ]
@@ -240,7 +258,7 @@ class NoticeOutcome(Fact):
     `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
     coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
     `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`;
-    `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `message` and `circular`, which the office wrote; `digest` to the
+    `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `address_bounced` to a town's coordinators; `message` and `circular`, which the office wrote; `digest` to the
     office, once a week. Others may follow."""
     language: Language
     message_id: Line

@@ -28,6 +28,7 @@ from services.notifications.tasks import AFTERWARDS
 from services.notifications.untold import Addressee, Truth, office_at
 from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
+from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, CallTold, OfferTold, ReminderTold
@@ -64,6 +65,7 @@ from tests.notifications.building import (
     said_then,
     session,
     settled,
+    suppression,
     task,
     task_done,
     topic,
@@ -89,6 +91,8 @@ OF_TASKS = (Subject.PRETEST, *AFTER_IT)
 TASK_NAMES = ("post_test.1", "questionnaire.1", "pre_test.1")
 OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
+ONCE = (Subject.DIGEST,)
+"""Of which there is one for all: test_digest."""
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
@@ -155,6 +159,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += [task_done(which, ids[0], session_id=ids[1]) for which in OutsideTask if chance.random() < 0.15]
     if kind in OF_TOWNS:
         rows += _of_town(number, ids, chance, kind)
+    if kind is Subject.BOUNCED:
+        rows += _bounced(number, ids, chance)
     if kind in OF_MESSAGES:
         rows += _messages(ids, chance, kind)
     for subject, about in _abouts(ids[1]).items():
@@ -165,6 +171,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         if subject in OF_LISTS and kind not in OF_LISTS:
             continue
         if subject in OF_TASKS and kind not in OF_TASKS:
+            continue
+        if subject is Subject.BOUNCED and kind is not subject:
             continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
         seldom = kind is Subject.MISSED and subject is Subject.CERTIFICATE  # Most are not thanked for what they missed.
@@ -258,6 +266,26 @@ def _of_lists(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
     return rows
 
 
+def _bounced(number: int, ids: tuple[str, str], chance: random.Random) -> list[Row]:
+    """Mail to somebody of a town's team came back, who may be who coordinates it."""
+    city_id, whose = f"city-{number}", chance.choice((*[f"mate-{number}"] * 6, ids[0]))
+    left = chance.choice((*[None] * 5, dt.date(2026, 11, 19)))
+    when = chance.choice((BEFORE, BEFORE, NOW - dt.timedelta(days=30), GO_LIVE - dt.timedelta(hours=1)))
+    held = suppression(recipient=whose, holds=chance.random() < 0.9, decided_at=when, heard_at=when)
+    away = chance.choice((*[None] * 6, "person-0"))
+    return [
+        replace(held, mailbox=chance.choice((*["0000.0"] * 4, "here"))),
+        replace(town(), city_id=city_id),
+        member(ids[0], city_id, until_date=chance.choice((*[None] * 5, dt.date(2026, 11, 19)))),
+        *([member(whose, city_id, until_date=left, kind=MemberKind.PROJECT_STAFF)] if whose != ids[0] else []),
+        *(
+            [replace(person(whose), merged_into=away), replace(contact(whose), erased=chance.random() < 0.1)]
+            if whose != ids[0]
+            else []
+        ),
+    ]
+
+
 def _messages(ids: tuple[str, str], chance: random.Random, kind: Subject) -> list[Row]:
     """Something that the office wrote to them, about as many of the other sort."""
     name = _message_id(ids[1])
@@ -285,6 +313,7 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.FOLLOWUP: f"followup/{session_id}",
         Subject.UNFILLED: f"unfilled/{session_id}",
         Subject.RISK: f"risk/{session_id}",
+        Subject.BOUNCED: "bounced/mate-{0}/city-{0}".format(session_id.partition("-")[2]),
         Subject.REPLY: f"reply/{session_id}/before-decision",
         Subject.REFUSAL: f"refusal/{session_id}",
         Subject.CALL: f"call/{session_id}/city-{session_id.partition('-')[2]}",
@@ -326,6 +355,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             **dict.fromkeys(AFTER_IT, chance.choice(("+".join(TASK_NAMES[:2]), *TASK_NAMES[:2]))),
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
+            Subject.BOUNCED: chance.choice(("event-2", "event-1")),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
             **dict.fromkeys(OF_MESSAGES, about.partition("/")[2]),
             **(_hashed_of_town(its, deadline, chance) if subject in OF_TOWNS else {}),
@@ -354,6 +384,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         outcome = notice(recipient=recipient, about=about, sequence=number, said=said, state=chance.choice(states))
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
     by_name = {Subject.UNANSWERED: str(sessions.microseconds(CALLED_UNTIL)), Subject.NOMINATED: "nomination-1"}
+    by_name |= {Subject.BOUNCED: "event-1"}
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
     by_name |= {Subject.CERTIFICATE: NUMBERS[0], Subject.MISSED: ABSENT}
     by_name |= dict.fromkeys(OF_MESSAGES, about.partition("/")[2])
@@ -407,9 +438,7 @@ async def judged(connection: AsyncConnection, kind: Kind, rules: Rules = RULES) 
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize(
-    "subject", [one for one in Subject if one is not Subject.DIGEST]
-)  # Of which there is one: test_digest.
+@pytest.mark.parametrize("subject", [one for one in Subject if one not in ONCE])
 async def test_sql_and_the_rules_judge_every_state_alike(engine: AsyncEngine, subject: Subject) -> None:
     chance, kind, counts = random.Random(21), KINDS[subject], Counter[str]()
     rules = RULES_OF.get(subject, RULES)

@@ -498,6 +498,31 @@ async def test_the_code_in_a_mail_is_the_one_that_an_outside_tool_is_understood_
     assert said == its.pre_test.name
 
 
+LONG_BEFORE = NOW - dt.timedelta(days=2, hours=2)
+DUE = {"noon_at": NOW - 4 * HOUR, "until": NOW + dt.timedelta(days=2)}
+TOLD_OF_PLACE = told_after(None, notice(said=content(session()), decided_at=WEEKS_AGO))
+TOLD_FIRST = told_after(None, notice(about="followup/session-1", said=content().model_copy(update={"hash": POST}), decided_at=LONG_BEFORE))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("letter", "rows"),
+    [
+        (PRE_TEST_AWAITED, [session(pre_test=task(**DUE)), settled(), place(), TOLD_OF_PLACE]),
+        ("after_tasks", [session(YESTERDAY, post_test=task(**DUE, name=POST)), record(Presence.PRESENT)]),
+        ("after_tasks_awaited", [session(YESTERDAY, post_test=task(**DUE, name=POST)), record(Presence.PRESENT), TOLD_FIRST]),
+    ],
+)  # fmt: skip
+async def test_each_of_these_mails_leaves_once_through_the_ledger(office: Office, letter: str, rows: list[Row]) -> None:
+    """It is nine o'clock in Warsaw, two hours after the hour of reminding."""
+    office.settings.reminder_hour = 7 + 2
+    await office.is_true(*rows)
+    async with office.server.listening():
+        async with office.sending():
+            assert await settled_notices(office, 1) == [(letter, "sent", None)]
+            await office.has_looked()
+    assert [kind for _, kind, _ in office.server.mails] == [letter]
+
+
 def test_tasks_are_by_the_clocks_of_the_session() -> None:
     first = meeting("2026-11-25T09:00", "2026-11-25T15:00").model_copy(update={"zone": "Europe/Vilnius"})
     body = body_of(SessionScheduled, meetings=[first.model_dump(mode="json")], pre_test={"link": LINK})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from services.notifications.kinds.bounced import BOUNCED_KIND
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
 from services.notifications.kinds.digest import DIGEST_KIND
@@ -40,6 +41,7 @@ class Subject(StrEnum):
     NOMINATION = "nomination"
     NOMINATED = "nominated"
     RISK = "risk"
+    BOUNCED = "bounced"
     MESSAGE = "message"
     UNANSWERED = "unanswered"
     REPLY = "reply"
@@ -76,6 +78,8 @@ def kind_of(subject: Subject) -> Kind:
             return UNANSWERED_KIND
         case Subject.RISK:
             return RISK_KIND
+        case Subject.BOUNCED:
+            return BOUNCED_KIND
         case Subject.REPLY:
             return REPLY_KIND
         case Subject.CERTIFICATE:

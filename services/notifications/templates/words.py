@@ -9,6 +9,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.notifications.mime import one_line
+from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import OutsideTask, SessionKind
 
@@ -226,6 +227,21 @@ class DigestWords(BaseModel):
     figures: dict[str, FigureWords]
 
 
+class BouncedWords(BaseModel):
+    """The mail to coordinators about an address that takes no mail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    badge: Word
+    subject: Word
+    lead: Word
+    ask: Word
+    missing: Word
+    until: Word
+    standings: dict[Standing, Word]
+    reason: Word
+
+
 class ProgrammeWords(BaseModel):
     """What stands before what the foot of a mail says of the programme."""
 
@@ -269,6 +285,7 @@ class Words(BaseModel):
     reply: ReplyWords
     ticket: TicketWords
     tasks: TaskWords
+    bounced: BouncedWords
     digest: DigestWords
     programme: ProgrammeWords
     notices: Notices

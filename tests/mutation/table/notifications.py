@@ -4,6 +4,27 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "an address that is held back is told once",
+        "services/notifications/kinds/bounced.py",
+        " or (told is not None and told.content == its.event_id):",
+        ":",
+        ("tests/notifications/test_bounced.py::test_each_address_that_is_held_back_is_told_once",),
+    ),
+    Mutation(
+        "nobody is told of an address that is not held back any more",
+        "services/notifications/kinds/bounced.py",
+        "~_their.c.erased, ~is_another(SUPPRESSION.c.mailbox, mailbox_of(_their))",
+        "~_their.c.erased",
+        ("tests/notifications/test_bounced.py::test_another_address_or_an_erasure_ends_it",),
+    ),
+    Mutation(
+        "whose address it is gets no mail about it",
+        "services/notifications/kinds/bounced.py",
+        " or not self.coordinates or self.is_oneself:",
+        " or not self.coordinates:",
+        ("tests/notifications/test_bounced.py::test_nobody_is_told_of_what_is_not_theirs_to_mend",),
+    ),
+    Mutation(
         "a digest a week",
         "services/notifications/kinds/digest.py",
         " or (told is not None and told.content == self.week):",
