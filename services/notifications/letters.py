@@ -90,6 +90,8 @@ class PlaceMail:
     """Whoever has the place is to say whether they come."""
     tasks: tuple[Given, ...] = ()
     """What they have not filled in yet."""
+    note: str | None = None
+    """What to know before coming."""
     leads_to: Purpose = Purpose.PLACE
     """What its reader opens by its link."""
 
@@ -150,6 +152,8 @@ class BriefMail:
     """What the lead names beside the town, such as the number of a certificate."""
     tasks: tuple[Given, ...] = ()
     """What its reader has not filled in yet."""
+    note: str | None = None
+    """What to know before coming."""
 
     @classmethod
     def of(cls, facts: Facts, notice: OpenNotice, found: Difference, before: Arrangement | None = None) -> BriefMail:

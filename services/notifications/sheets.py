@@ -270,6 +270,7 @@ def session_sheet(
         days=days,
         place=place,
         place_before=place_before(mail, told),
+        practical_note=tuple(one_line(line) for line in (mail.note or "").splitlines() if line.strip()),
         figures=_figures_of(mail, notice),
         moment=_moment_of(mail, words, "moment"),
         moment_before=_moment_of(mail, words, "moment_before"),

@@ -44,7 +44,7 @@ from shared.contracts.enrolment import (
     WithdrawalReason,
     standing_after,
 )
-from shared.contracts.model import Event, Language, members
+from shared.contracts.model import Event, Language, Part, members
 from shared.contracts.notifications import (
     AddressFact,
     LinkKeyStated,
@@ -115,6 +115,14 @@ class Topic(FactRow):
     name_en: str
 
 
+class Note(Part):
+    """What to know before coming."""
+
+    text: str
+    name: str
+    """Another one for another text, whatever its spaces."""
+
+
 @immutable
 class Session(FactRow):
     """`content` is a hash of what is worth a mail: a session that only changes its size keeps it."""
@@ -144,6 +152,7 @@ class Session(FactRow):
     pre_test: Task | None = None
     post_test: Task | None = None
     questionnaire: Task | None = None
+    note: Note | None = None
 
 
 @immutable
@@ -285,7 +294,14 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
         body.trainers,
         *tasks_of(body, _first_of(body)),
+        note_of(body.note),
     )
+
+
+def note_of(text: str | None) -> Note | None:
+    words = " ".join((text or "").split())
+    name = hashlib.blake2b(words.encode(), digest_size=6).hexdigest()
+    return Note(text=str(text).strip(), name=name) if words else None
 
 
 def _begin_of(body: SessionFact, date: dt.date | None) -> dt.datetime | None:

@@ -31,6 +31,8 @@ class _OfSession(Part):
     address: OptionalLine | None = None
     meetings: Annotated[tuple[Meeting, ...], Field(min_length=1, max_length=60)]
     """As the mail told them; in what calls something off, those that it called off."""
+    note: Line | None = None
+    """Which practical note the mail had, by a name that another text changes; None: none."""
     pre_test: Line | None = None
     """Which test before it the mail asked for, by a name that another link or time changes; None: for none."""
 
@@ -255,7 +257,7 @@ class NoticeOutcome(Fact):
     kind: Word
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
-    `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
+    `note_changed`; `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
     coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
     `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`;
     `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `address_bounced` to a town's coordinators; `message` and `circular`, which the office wrote; `digest` to the

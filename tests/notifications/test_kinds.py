@@ -22,7 +22,7 @@ from services.notifications.kinds.missed import CAME, MISSED, MISSED_CORRECTED
 from services.notifications.kinds.nominated import MAILED as NOMINATED_MAILED
 from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
-from services.notifications.state import CANCELLED, SCHEDULED, Contact, Person, Place, Refusal, Session
+from services.notifications.state import CANCELLED, SCHEDULED, Contact, Note, Person, Place, Refusal, Session
 from services.notifications.tables import OFFICE
 from services.notifications.tasks import AFTERWARDS
 from services.notifications.untold import Addressee, Truth, office_at
@@ -89,6 +89,7 @@ OF_LISTS = (Subject.CERTIFICATE, Subject.MISSED)
 AFTER_IT = (Subject.FOLLOWUP, Subject.UNFILLED)
 OF_TASKS = (Subject.PRETEST, *AFTER_IT)
 TASK_NAMES = ("post_test.1", "questionnaire.1", "pre_test.1")
+NOTES = (Note(text="Parking", name="note.1"), Note(text="Laptop", name="note.2"))
 OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 ONCE = (Subject.DIGEST,)
@@ -115,6 +116,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         standings = (*[Standing.ENROLLED] * 8, Standing.WITHDRAWN)
     if kind is Subject.PRETEST:
         days, standings = (*[MONDAY] * 8, TUESDAY, TOMORROW, TODAY), (*[Standing.ENROLLED] * 4, Standing.WITHDRAWN)
+    if kind is Subject.NOTE:
+        days, standings = (*[MONDAY] * 12, TUESDAY, TODAY), (*[Standing.ENROLLED] * 8, Standing.WITHDRAWN)
     if kind in AFTER_IT:
         days = (*[YESTERDAY] * 8, MONDAY, TODAY)
     if kind is Subject.ROSTER:
@@ -131,6 +134,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             decides_at=chance.choice(decisions),
             trainers=chance.choice(((ids[0],), (ids[0], "person-x"), ("person-x",))) if kind in OF_TRAINERS else (),
             **(_tasks(chance) if kind in OF_TASKS else {}),
+            note=chance.choice((*NOTES, None)) if kind is Subject.NOTE else None,
         )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
@@ -170,7 +174,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             continue
         if subject in OF_LISTS and kind not in OF_LISTS:
             continue
-        if subject in OF_TASKS and kind not in OF_TASKS:
+        if subject in (*OF_TASKS, Subject.NOTE) and kind not in (*OF_TASKS, subject):
             continue
         if subject is Subject.BOUNCED and kind is not subject:
             continue
@@ -309,6 +313,7 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.CERTIFICATE: f"certificate/{session_id}",
         Subject.MISSED: f"missed/{session_id}",
         Subject.ROSTER: f"roster/{session_id}/evening-before",
+        Subject.NOTE: f"note/{session_id}/practical-note",
         Subject.PRETEST: f"pretest/{session_id}/pre-test",
         Subject.FOLLOWUP: f"followup/{session_id}",
         Subject.UNFILLED: f"unfilled/{session_id}",
@@ -352,6 +357,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             ),
             Subject.ROSTER: its.content,
             Subject.PRETEST: "pre_test.1",
+            Subject.NOTE: chance.choice(NOTES).name,
             **dict.fromkeys(AFTER_IT, chance.choice(("+".join(TASK_NAMES[:2]), *TASK_NAMES[:2]))),
             Subject.REPLY: its.content,
             Subject.RISK: chance.choice(("event-2", "event-1")),
@@ -363,8 +369,12 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
         if subject is Subject.PLACE:
             asked = chance.choice(("pre_test.1", "pre_test.1", None))
-            said = said.model_copy(update={"says": said.says.model_copy(update={"pre_test": asked})})
-        if subject in (Subject.REMINDER, Subject.REPLY, Subject.ROSTER, *OF_TASKS):
+            said = said.model_copy(
+                update={
+                    "says": said.says.model_copy(update={"pre_test": asked, "note": chance.choice((None, "note.1"))})
+                }
+            )
+        if subject in (Subject.REMINDER, Subject.REPLY, Subject.ROSTER, Subject.NOTE, *OF_TASKS):
             fields = dict(said.says) | {"of": "reminder"}
             says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
             said = said.model_copy(update={"says": says})
@@ -391,12 +401,16 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
     its_last = stated[-1]
     if subject is Subject.PRETEST and its_last.pre_test is not None:
         by_name |= {subject: its_last.pre_test.name}
+    if subject is Subject.NOTE and its_last.note is not None:
+        by_name |= {subject: its_last.note.name}
     if subject in AFTER_IT:
         by_name |= {
             subject: "+".join(one.name for one in (its_last.post_test, its_last.questionnaire) if one is not None)
         }
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
-    could_not = chance.choice((NOTHING, told.content, now, *([now] * 3 if subject in OF_TASKS else ())))
+    could_not = chance.choice(
+        (NOTHING, told.content, now, *([now] * 3 if subject in (*OF_TASKS, Subject.NOTE) else ()))
+    )
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
     return (
         replace(told, **given)

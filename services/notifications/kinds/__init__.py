@@ -15,6 +15,7 @@ from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
 from services.notifications.kinds.missed import MISSED_KIND
 from services.notifications.kinds.nominated import NOMINATED_KIND
 from services.notifications.kinds.nomination import NOMINATION_KIND
+from services.notifications.kinds.note import NOTE_KIND
 from services.notifications.kinds.offer import OFFER_KIND
 from services.notifications.kinds.place import PLACE_KIND
 from services.notifications.kinds.pretest import PRETEST_KIND
@@ -37,6 +38,7 @@ class Subject(StrEnum):
     WAITING = "waiting"
     REFUSAL = "refusal"
     TRAINING = "training"
+    NOTE = "note"
     CALL = "call"
     NOMINATION = "nomination"
     NOMINATED = "nominated"
@@ -80,6 +82,8 @@ def kind_of(subject: Subject) -> Kind:
             return RISK_KIND
         case Subject.BOUNCED:
             return BOUNCED_KIND
+        case Subject.NOTE:
+            return NOTE_KIND
         case Subject.REPLY:
             return REPLY_KIND
         case Subject.CERTIFICATE:

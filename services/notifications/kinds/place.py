@@ -40,13 +40,16 @@ class Place(InCalendar):
         return self.facts.stands(Standing.ENROLLED)
 
     def differs(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
-        """With what is to be filled in before: the mail asks for it, so a reminder of it may follow."""
+        """With what is to be known and filled in before: the mail says it, so other mails know what was told."""
         found, session = InCalendar.differs(self, told, to, now), self.facts.session
-        if found is None or found.says.hash is None or session is None or not isinstance(found.says.says, SessionTold):
+        if found is None or found.says.hash is None or session is None:
             return found
-        if session.pre_test is None or not filling.is_open(session.pre_test, self.pre_test_done, now):
-            return found
-        says = found.says.says.model_copy(update={"pre_test": session.pre_test.name})
+        is_asked = session.pre_test is not None and filling.is_open(session.pre_test, self.pre_test_done, now)
+        more = {
+            "note": session.note.name if session.note is not None else None,
+            "pre_test": session.pre_test.name if session.pre_test is not None and is_asked else None,
+        }
+        says = found.says.says.model_copy(update=more)
         return replace(found, says=found.says.model_copy(update={"says": says}))
 
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:
@@ -55,7 +58,8 @@ class Place(InCalendar):
         its = session.pre_test if session is not None else None
         asks = its is not None and isinstance(found.says.says, SessionTold) and found.says.says.pre_test == its.name
         tasks = (filling.as_given(OutsideTask.PRE_TEST, its),) if its is not None and asks else ()
-        return replace(mail, asks_for_reply=asks_for_reply, tasks=tasks)
+        note = session.note.text if session is not None and session.note is not None and found.says.hash else None
+        return replace(mail, asks_for_reply=asks_for_reply, tasks=tasks, note=note if found.is_ahead else None)
 
     @property
     def begins_because(self) -> str | None:

@@ -46,7 +46,8 @@ class Reminder(Reminding):
         mail, session, now = BriefMail.of(self.facts, notice, found), self.facts.session, notice.stated_at
         if session is None or now is None:
             return mail
-        return replace(mail, tasks=filling.given(OutsideTask.PRE_TEST, session.pre_test, self.pre_test_done, now))
+        tasks = filling.given(OutsideTask.PRE_TEST, session.pre_test, self.pre_test_done, now)
+        return replace(mail, tasks=tasks, note=session.note.text if session.note is not None else None)
 
 
 # --- what it says --------------------------------------------------------------------------

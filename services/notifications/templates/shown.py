@@ -69,6 +69,8 @@ class NoticeShown(Shown):
     days: tuple[Day, ...]
     place: tuple[str, ...]
     place_before: str | None
+    practical_note: tuple[str, ...]
+    """What to know before coming, in lines."""
     figures: list[tuple[str, int, int | None]]
     """Each with its label, and as it was told before, if it was another one."""
     moment: str | None

@@ -245,6 +245,7 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         days=(Day(When("the day", "9:00–15:00")),),
         place=("the venue",),
         place_before=None,
+        practical_note=(),
         figures=[],
         moment=None,
         moment_before=None,
@@ -263,6 +264,7 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         days=(moved, dropped, *least.days),
         place=("the venue", "the address", "the city"),
         place_before="the place before",
+        practical_note=("the practical note", "its other line"),
         figures=[("the figure", 87_654, 45_678), ("the other", 34_567, None)],
         moment="the moment",
         moment_before="the moment then",
@@ -276,6 +278,7 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         *("the day before", "8:00–14:00", "the dropped day", "the address", "the city", "the place before", "the note"),
         *("the town", "the topic before", "the figure", "87654", "45678", "the moment", "the moment then"),
         *("the label of it", "the person", "the fate", "the other person", "the page label"),
+        *("the practical note", "its other line"),
         *("the task", "the time for it", THEIR_TASKS[OutsideTask.PRE_TEST]),
     )
     least = replace(least, programme=NOBODYS)

@@ -96,6 +96,7 @@ class Labels(BaseModel):
     who: Word
     before: Word
     town: Word
+    note: Word
     your_place: Word
 
 

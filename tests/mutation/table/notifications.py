@@ -4,6 +4,20 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a note that was read last is not told again",
+        "services/notifications/kinds/note.py",
+        "        if found is None or self._read_last(told) == self.content:",
+        "        if found is None:",
+        ("tests/notifications/test_note.py::test_whoever_comes_is_told_of_another_note_or_of_the_first_once",),
+    ),
+    Mutation(
+        "a note in a later mail about the place is the last that was read",
+        "services/notifications/kinds/note.py",
+        "            and told.told_at >= place.told_at\n",
+        "",
+        ("tests/notifications/test_note.py::test_what_was_read_last_counts_wherever_it_was_read",),
+    ),
+    Mutation(
         "an address that is held back is told once",
         "services/notifications/kinds/bounced.py",
         " or (told is not None and told.content == its.event_id):",

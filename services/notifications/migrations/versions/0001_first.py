@@ -313,6 +313,7 @@ CREATE TABLE projection.session (
     pre_test JSONB,
     post_test JSONB,
     questionnaire JSONB,
+    note JSONB,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 
@@ -349,6 +350,7 @@ CREATE TABLE projection.session_said (
     pre_test JSONB,
     post_test JSONB,
     questionnaire JSONB,
+    note JSONB,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );
 
