@@ -30,6 +30,7 @@ CASES = (
     "guarantees",
     "report",
     "documents",
+    "check_in",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections import Counter
 
 from demo import days
 from demo.coordinators import HandedOver
@@ -12,10 +13,13 @@ from demo.feed import ARCHIVE, Feed
 from demo.planner import Course, Training
 from demo.shape import Shape
 from shared.contracts.attendance import AttendanceListClosed, ParticipantAbsent, ParticipantAttended
+from shared.contracts.certificates import CertificateIssued
 from shared.contracts.enrolment import Basis, ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, PlaceState
 from shared.contracts.planner import Meeting, SessionKind
 
 PRESENT_SHARE = 0.92
+CERTIFIED_SHARE = 0.8
+"""Of the days, for a certificate."""
 LIST_CLOSES_AFTER = dt.timedelta(hours=6)
 
 
@@ -24,6 +28,7 @@ def say_history(
 ) -> None:
     """States places, attendance and closed lists of every past training; now and then nobody had scanned."""
     past = [training for training in trainings if training.phase == 1 and training.course is not Course.TODAY]
+    issued: Counter[int] = Counter()
     for number, training in enumerate(past, start=1):
         people = training.team(teams)
         if training.kind is SessionKind.IN_DEPTH:
@@ -33,8 +38,9 @@ def say_history(
         for place, person in enumerate(people):
             at = enrolled_at + dt.timedelta(milliseconds=place)
             feed.say(ParticipantEnrolled.model_validate(_place(training, person, at)), ARCHIVE, at)
-        for meeting in training.meetings:
-            _say_list(feed, training, meeting, people, recorded=number % shape.unrecorded_every != 0, rng=rng)
+        recorded = number % shape.unrecorded_every != 0
+        came = [_say_list(feed, training, one, people, recorded=recorded, rng=rng) for one in training.meetings]
+        _say_certificates(feed, training, people, came, issued)
 
 
 def say_handed_over(feed: Feed, handed_over: list[HandedOver], now: dt.datetime) -> None:
@@ -69,9 +75,41 @@ def _place(training: Training, person: Person, at: dt.datetime) -> dict[str, obj
     }
 
 
+def _say_certificates(
+    feed: Feed, training: Training, people: list[Person], came: list[set[str]], issued: Counter[int]
+) -> None:
+    """A certificate for whoever was there on enough of the days, in a series of the archive's. `issued`: how many there are, by year."""
+    issued_at = max(one.ends_at for one in training.meetings) + LIST_CLOSES_AFTER
+    year = issued_at.year
+    for person in people:
+        there = [meeting for meeting, who in zip(training.meetings, came, strict=True) if person.person_id in who]
+        if len(there) < CERTIFIED_SHARE * len(training.meetings):
+            continue
+        issued[year] += 1
+        certificate = CertificateIssued(
+            number=f"ARCH-{year}-{issued[year]:05}",
+            series=f"ARCH-{year}",
+            serial=issued[year],
+            session_id=training.session_id,
+            person_id=person.person_id,
+            city_id=person.city_id,
+            topic=training.topic,
+            days=tuple(one.starts_local.date() for one in there),
+            minutes=sum(map(_minutes, there)),
+            issued_on=issued_at.date(),
+            decided_at=issued_at,
+        )
+        feed.say(certificate, ARCHIVE, issued_at)
+
+
+def _minutes(meeting: Meeting) -> int:
+    return (meeting.ends_at - meeting.starts_at) // dt.timedelta(minutes=1)
+
+
 def _say_list(
     feed: Feed, training: Training, meeting: Meeting, people: list[Person], *, recorded: bool, rng: random.Random
-) -> None:
+) -> set[str]:
+    """Says who came, who did not, and that the list is closed. Returns who came."""
     closed_at = meeting.ends_at + LIST_CLOSES_AFTER
     coming = [person for person in people if rng.random() < PRESENT_SHARE] if recorded else []
     arrivals = [(meeting.starts_at + dt.timedelta(seconds=rng.randint(-1200, 900)), person) for person in coming]
@@ -81,6 +119,7 @@ def _say_list(
     for scanned_at, person in present:
         decided_at = scanned_at + dt.timedelta(milliseconds=400)
         record = _record(training, meeting, person, decided_at) | {"scanned_at": scanned_at, "device_id": "door-1"}
+        record |= {"minutes": _minutes(meeting)}
         feed.say(ParticipantAttended.model_validate(record), ARCHIVE, decided_at)
     for person in absent:
         feed.say(ParticipantAbsent.model_validate(_record(training, meeting, person, closed_at)), ARCHIVE, closed_at)
@@ -94,6 +133,7 @@ def _say_list(
         decided_at=closed_at,
     )
     feed.say(closed, ARCHIVE, closed_at)
+    return came
 
 
 def _record(training: Training, meeting: Meeting, person: Person, decided_at: dt.datetime) -> dict[str, object]:

@@ -16,8 +16,8 @@ DEVICES = ("door-1", "door-2")
 
 def say_scans(
     feed: Feed, shape: Shape, training: Training, people: list[Person], now: dt.datetime, rng: random.Random
-) -> tuple[Person, Person]:
-    """Scans most of the team, a few of them twice. Returns one who came and one who stayed away."""
+) -> tuple[Person, Person, Person]:
+    """Scans most of the team, a few of them twice. Returns one who came, another one who did, and one who stayed away."""
     staying_away = [person for person in people if person.requests][-shape.absent_today :]
     came = [person for person in people if person not in staying_away]
     twice = came[: shape.scanned_twice]
@@ -34,4 +34,4 @@ def say_scans(
             device_id=rng.choice(DEVICES),
         )
         feed.say(scanned, DOORS, at)
-    return came[0], staying_away[-1]
+    return came[0], next(person for person in came[1:] if person.requests), staying_away[-1]

@@ -44,6 +44,7 @@ STREAM_OF = {
     "ParticipantAttended": "attendance.events",
     "ParticipantAbsent": "attendance.events",
     "AttendanceListClosed": "attendance.events",
+    "CertificateIssued": "attendance.events",
 }
 ASKED = tuple(kind for kind, stream in STREAM_OF.items() if stream == "enrolment.requests")
 REQUESTS = (*ASKED, "CheckInScanned")
@@ -122,6 +123,8 @@ class Heard:
         story = manifest["story"]
         self.extra_places = {(story["called_session_id"], story["extra_person_id"])}
         """What the office gives beside the rules: it says so itself, and not in a file."""
+        self.corrected = {(story["session_id"], story["absent_person_id"])}
+        """Who was there, as the office finds out once the list has closed: it says so itself, too."""
         lines = [
             json.loads(text)
             for path in sorted(folder.glob("0*.jsonl"))

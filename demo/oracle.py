@@ -14,6 +14,7 @@ from typing import Any
 
 from demo.heard import STREAM_OF, Heard, Line, Member, Session, Unpredictable, kind_of
 from demo.replay import Tally, refuse_overlaps, replay
+from demo.reported import reported
 from demo.thanked import told_of_attendance
 
 Books = dict[str, Any]
@@ -55,6 +56,7 @@ def expected(folder: Path) -> Books:
         "called": _called(heard, tally),
         "attendance": _attendance(heard, filled),
         "told": _told(heard, filled, tally),
+        "reported": reported(heard, filled),
     }
 
 
@@ -187,7 +189,8 @@ def _refusal(heard: Heard, session: Session, ones: list[Member]) -> str | None:
 
 
 def _attendance(heard: Heard, filled: dict[str, Session]) -> Books:
-    """The closed lists: those of the archive, and those of the trainings scanned today, which close after the scans."""
+    """The closed lists: those of the archive, and those of the trainings scanned today, which close after the scans. `today`: as they
+    closed; the totals are those once they were put right."""
     lists = [fact["data"] for fact in heard.facts("attendance.events") if kind_of(fact) == "AttendanceListClosed"]
     totals = {name: sum(one[name] for one in lists) for name in ("present", "absent", "not_recorded")}
     past_places = Counter(
@@ -206,8 +209,9 @@ def _attendance(heard: Heard, filled: dict[str, Session]) -> Books:
             raise Unpredictable(f"{session_id} has a waiting list, or scans of people without a place")
         present, absent = len(people), session.enrolled - len(people)
         today[f"{session_id}/{meeting_id}"] = {"present": present, "absent": absent, "not_recorded": 0}
-        totals["present"] += present
-        totals["absent"] += absent
+        found_out = sum(one == session_id and who not in people for one, who in heard.corrected)
+        totals["present"] += present + found_out
+        totals["absent"] += absent - found_out
         owed += session.enrolled
     return {
         "lists_closed": len(lists) + len(today),
@@ -277,7 +281,7 @@ def main(arguments: list[str]) -> int:
         return 2
     books = expected(Path(folders[0]))
     if "--people" not in arguments:
-        del books["told"]["people"], books["called"]["standing"]
+        del books["told"]["people"], books["called"]["standing"], books["reported"]["by_town"]
     print(json.dumps(books, ensure_ascii=False, indent=2))
     return 0
 

@@ -65,9 +65,14 @@ class Story:
     """Comes today, and has a place in the town's trainings ahead."""
     person_name: str
     person_email: str
+    ticket_person_id: str
+    """Comes today, and shows the ticket from the mail."""
+    ticket_person_name: str
+    ticket_person_email: str
     absent_person_id: str
-    """Stays away today."""
+    """Stays away today, by the list; who had signed on paper, as it turns out."""
     absent_person_name: str
+    absent_person_email: str
     next_session_id: str
     """A training ahead for the same town, moved to a later date."""
     returned_town_id: str
@@ -217,7 +222,7 @@ def _write(
     say_changes(feed, trainings, teams, towns, today, now, chance("changes"))
     close(FILES[6])
     training = next(training for training in trainings if training.course is Course.TODAY)
-    came, stayed_away = say_scans(feed, shape, training, training.team(teams), now, chance("scans"))
+    came, shows_ticket, stayed_away = say_scans(feed, shape, training, training.team(teams), now, chance("scans"))
     close(FILES[7])
     moments = ticks(now - dt.timedelta(minutes=20), dt.timedelta(seconds=1))
     say_mixed(feed, coordinators.answered, moments, chance("answers"))
@@ -228,18 +233,18 @@ def _write(
     mine.say_mine(feed, stage_line, topic_line, today, now)
     close(MINE)
     counts |= {"towns": len(towns), "people": sum(map(len, teams.values())), "sessions": len(trainings)}
-    return counts, _story(trainings, training, came, stayed_away, returned, coordinators.cast)
+    return counts, _story(trainings, training, (came, shows_ticket, stayed_away), returned, coordinators.cast)
 
 
 def _story(
     trainings: list[Training],
     today: Training,
-    came: Person,
-    stayed_away: Person,
+    people: tuple[Person, Person, Person],
     returned: Town,
     cast: Cast | None,
 ) -> Story:
     assert cast is not None  # Each programme has the story's training.
+    came, shows_ticket, stayed_away = people
     called = next(training for training in trainings if training.way is Way.STORY)
 
     def example(course: Course, kind: SessionKind, host: Town | None = None) -> str:
@@ -257,8 +262,12 @@ def _story(
         person_id=came.person_id,
         person_name=came.name,
         person_email=came.email,
+        ticket_person_id=shows_ticket.person_id,
+        ticket_person_name=shows_ticket.name,
+        ticket_person_email=shows_ticket.email,
         absent_person_id=stayed_away.person_id,
         absent_person_name=stayed_away.name,
+        absent_person_email=stayed_away.email,
         next_session_id=example(Course.MOVED, SessionKind.SUPPLEMENTARY, today.host),
         returned_town_id=returned.city_id,
         tight_session_id=example(Course.TIGHT, SessionKind.SUPPLEMENTARY),

@@ -67,6 +67,12 @@ def called_scenes(programme: Programme) -> tuple[Scene, ...]:
     return tuple(found)
 
 
+def scanned_at(programme: Programme, person_id: str) -> str:
+    """When somebody was scanned today, for the first time."""
+    said = (event["data"] for _, event in _events(programme, SCANS))
+    return next(str(one["scanned_at"]) for one in said if one["person_id"] == person_id)
+
+
 def _towns(programme: Programme, city_ids: set[str]) -> tuple[tuple[str, int], ...]:
     return tuple(
         (PROGRAMME, number)

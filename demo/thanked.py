@@ -1,5 +1,5 @@
 """Who must finally know that they have a certificate, or that they were missed: of the trainings scanned today, whose lists are closed
-then. What is over since long others told.
+then. Of whom the office finds out later that they were there, both is told. What is over since long others told.
 
 Part of the oracle, so it shares no code with the services, nor with what writes the files.
 """
@@ -29,6 +29,7 @@ def told_of_attendance(heard: Heard, filled: dict[str, Session]) -> dict[str, in
         if len(session.body["meetings"]) != 1:
             raise Unpredictable(f"{session_id} is scanned today, and lasts for several days")
         earned = {person_id for person_id, ones in scans.items() if _is_earned(session, ones)}
+        earned |= {person_id for corrected, person_id in heard.corrected if corrected == session_id}
         certified += len(earned & heard.reachable)
         missed += len((session.candidates - scans.keys()) & heard.reachable)
     return {"certificate": certified, "missed": missed}
@@ -39,11 +40,18 @@ def _is_earned(session: Session, scans: list[Line]) -> bool:
     moments = [dt.datetime.fromisoformat(one["scanned_at"]) for one in scans]
     if moments != sorted(moments):
         raise Unpredictable(f"{scans[0]['person_id']} was scanned twice, and what was later is said first")
-    return _is_enough(session, moments[0])
+    return is_enough(session, minutes_of(session, scans[0]))
 
 
-def _is_enough(session: Session, scanned_at: dt.datetime) -> bool:
+def minutes_of(session: Session, scan: Line | None) -> int:
+    """For how many minutes somebody was there who was scanned then; without a scan, for all of them."""
     (meeting,) = session.body["meetings"]
     begins, ends = (instant(meeting[name], meeting["zone"]) for name in ("starts_local", "ends_local"))
+    scanned_at = dt.datetime.fromisoformat(scan["scanned_at"]) if scan is not None else begins
     is_late = begins + LATE < scanned_at < ends
-    return (ends - (scanned_at if is_late else begins)) // MINUTE >= (ends - begins) / MINUTE * ASKED
+    return (ends - (scanned_at if is_late else begins)) // MINUTE
+
+
+def is_enough(session: Session, minutes: int) -> bool:
+    """Whether a certificate is given for so many."""
+    return minutes >= (session.ends - session.begins) / MINUTE * ASKED

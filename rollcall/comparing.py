@@ -115,6 +115,7 @@ async def compare(
     lines += compare_called(expected["called"], decided)
     lines += _attendance(expected, standing.services["attendance"].books or {})
     lines += _told(expected, notices)
+    lines += await _reported(expected["reported"], found, client)
     return lines
 
 
@@ -163,6 +164,27 @@ def _attendance(expected: dict[str, Any], books: dict[str, Any] | Any) -> list[C
         "places_times_meetings": ("places × meetings of closed lists", "enrolled_on_closed_lists"),
     }
     return [Compared(words, expected["attendance"][name], found.get(its)) for name, (words, its) in names.items()]
+
+
+async def _reported(expected: dict[str, Any], found: Connection, client: httpx.AsyncClient) -> list[Compared]:
+    """The report by town, and who has issued certificates."""
+    report: Any = await _get(found, client, "attendance", "/api/v1/reports/by/town")
+    towns = {one["key"]: one for one in report["rows"] if one["key"] != MINE_TOWN}
+    figures = tuple(expected["total"])
+    nothing = dict.fromkeys(figures, 0)
+    differing = [
+        name or "no town"
+        for name in {*expected["by_town"], *towns}
+        if any(expected["by_town"].get(name, nothing)[one] != towns.get(name, nothing)[one] for one in figures)
+    ]
+    certificates = await _pages(found, client, "attendance", f"/api/v1/certificates?limit={PAGE}&after=", "number")
+    archived = sum(one["number"].startswith("ARCH-") for one in certificates)
+    return [
+        *(Compared(f"report: {name}", expected["total"][name], report["total"][name]) for name in figures),
+        Compared(f"report: towns counted otherwise{named(differing)}", 0, len(differing)),
+        Compared("certificates of the archive", expected["certificates"]["archived"], archived),
+        Compared("certificates issued", expected["certificates"]["issued"], len(certificates) - archived),
+    ]
 
 
 def _told(expected: dict[str, Any], notices: Told) -> list[Compared]:
@@ -219,14 +241,20 @@ def _sum(notices: Told, sessions: dict[str, int]) -> int:
 
 async def _sessions(found: Connection, client: httpx.AsyncClient) -> list[dict[str, Any]]:
     """All sessions but the newcomer's own."""
-    sessions: list[dict[str, Any]] = []
-    after = ""
+    sessions = await _pages(found, client, "enrolment", f"/api/v1/sessions?limit={PAGE}&after=", "session_id")
+    return [one for one in sessions if one["session_id"] != MINE_SESSION]
+
+
+async def _pages(
+    found: Connection, client: httpx.AsyncClient, service: str, path: str, key: str
+) -> list[dict[str, Any]]:
+    """Page by page, each after the last one's key."""
+    rows: list[dict[str, Any]] = []
     while True:
-        page = await _get(found, client, "enrolment", f"/api/v1/sessions?limit={PAGE}&after={after}")
-        sessions += page
+        page = await _get(found, client, service, f"{path}{rows[-1][key] if rows else ''}")
+        rows += page
         if len(page) < PAGE:
-            return [one for one in sessions if one["session_id"] != MINE_SESSION]
-        after = page[-1]["session_id"]
+            return rows
 
 
 async def _get(found: Connection, client: httpx.AsyncClient, service: str, path: str) -> list[dict[str, Any]]:

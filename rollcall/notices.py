@@ -66,6 +66,8 @@ def shown(person: dict[str, Any], found: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"{one['at']}  {one['recipient']}  {one['kind'] or '-'}  {one['about']}  {one['state']}{code}  {one['notice_id']}"
         )
+        if one.get("text_forgotten_at"):
+            lines.append(f"    What it said was forgotten on {one['text_forgotten_at']}; that it was sent is kept.")
         lines += [
             f"    {fact['of']} {fact['says']}: {fact['source']} {fact['event_id']}, heard {fact['heard_at']}"
             for fact in one.get("because", ())

@@ -18,7 +18,7 @@ from rollcall.asking import TIMEOUT_S
 from rollcall.comparing import compare, told
 from rollcall.comparing_called import Compared, decided_about
 from rollcall.connection import Connection, connection_of_folder
-from rollcall.folder import Folder
+from rollcall.folder import OPERATOR, Folder
 from rollcall.holdings import holdings
 from rollcall.looking import Standing, settled
 from rollcall.showing import shown, table_of
@@ -177,6 +177,10 @@ class Show:
         where = f" --folder {folder}" if folder else ""
         programme = f"{folder or 'data'}/{self._programme.folder.name}"
         err.print(f"\n[bold]Look[/]       the story, live: [bold cyan]http://127.0.0.1:{port}/[/]")
+        err.print(
+            f"[bold]A report[/]   [cyan]http://127.0.0.1:{port}/attendance/report?lang=en[/]; the password that it asks for:"
+        )
+        err.print(f"           cat {self._folder.secret_file(OPERATOR)}", soft_wrap=True, style="cyan")
         err.print("[bold]Your act[/]   a town of your own; three mails arrive. In another terminal:", soft_wrap=True)
         err.print(
             f"           {command} publish{where} {programme}/{self._programme.mine.name}", soft_wrap=True, style="cyan"

@@ -4,6 +4,7 @@ have answered the one before, and says what people believe now."""
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,13 +14,17 @@ import httpx
 from rich.console import Console
 
 from demo.programme import Story
-from demo.story import called_scenes, scenes
+from demo.story import called_scenes, scanned_at, scenes
 from rollcall.telling import Telling
 
 SCENE_LIMIT_S = 45.0
 LOOK_EVERY_S = 0.1
 EXTRA_NOTE = "prowadzi warsztat drugiego dnia"
 """Why the office gives a place beside the rules."""
+_TICKET = re.compile(r"/check-in/([A-Za-z0-9_.-]+)")
+"""In the text of a mail: the address at which its reader checks in holds the ticket."""
+SIGNED_NOTE = "podpis na liście papierowej"
+"""Why the office puts a closed list right."""
 
 IsSo = Callable[[], Awaitable[bool]]
 
@@ -49,6 +54,7 @@ class Storyteller:
         began = time.monotonic()
         await self._tell_day()
         await self._tell_called()
+        await self._tell_put_right()
         self.telling.seconds["story"] = round(time.monotonic() - began, 2)
 
     # --- a town's day ---------------------------------------------------------------------------
@@ -70,6 +76,8 @@ class Storyteller:
                 continue
             if scene.name == "scanned":
                 await self._mail(story.person_name, story.person_email, "confirmation", "that there is a place")
+                shown = f"{story.ticket_person_name} shows the ticket from the mail at the door"
+                await self._act("ticket", shown, self._shows_ticket)
             await self.telling.tell(scene)
             await self._shown(scene.name, said, answered)
         said = f"The trainer closed the list: {today['present']} present, {today['absent']} absent"
@@ -78,6 +86,22 @@ class Storyteller:
     def _today(self) -> dict[str, int]:
         today: dict[str, int] = self.expected["attendance"]["today"][f"{self.story.session_id}/{self.story.meeting_id}"]
         return today
+
+    async def _shows_ticket(self) -> bool:
+        """As a device at the door would that has read the code from the mail. The scan that comes by Kafka then is the same."""
+        story, found = self.story, self.telling.found
+        if found.inbox is None:
+            return True
+        mail = await self._newest(story.ticket_person_email, "confirmation")
+        if mail is None:
+            return False
+        text = (await self.client.get(f"{found.inbox}/api/v1/messages/{mail}/text")).text
+        ticket = _TICKET.search(text)
+        if ticket is None:
+            return False
+        body = {"ticket": ticket[1], "scanned_at": scanned_at(self.telling.programme, story.ticket_person_id)}
+        headers = {"Idempotency-Key": f"ticket-{story.ticket_person_id}"}
+        return (await self._post("attendance", "scans", headers, body)) is not None
 
     async def _closed(self) -> bool:
         """Closes today's list as the trainer would; attendance waits until it has heard what was in Kafka when asked."""
@@ -154,6 +178,35 @@ class Storyteller:
         await self._act("extra", said, self._gives_extra)
         await self._mail(story.extra_name, story.extra_email, "confirmation", "that there is a place")
 
+    # --- after the closing ------------------------------------------------------------------------
+
+    async def _tell_put_right(self) -> None:
+        """Somebody was missed who had been there: the office puts it right, and a certificate follows."""
+        story = self.story
+        name, address = story.absent_person_name, story.absent_person_email
+        if "put_right" in self._told:
+            return
+        await self._mail(name, address, "missed", "that nobody has seen them today")
+        said = (
+            f"{name} had signed the list on paper: the office puts the closed list right, and says why: {SIGNED_NOTE}"
+        )
+        await self._act("put_right", said, self._put_right)
+        await self._mail(name, address, "certificate", "the thanks, and where the certificate is")
+
+    async def _put_right(self) -> bool:
+        """As somebody of the office would, who has looked at what the list says. Asked again, it is done once."""
+        story = self.story
+        meeting = f"sessions/{story.session_id}/meetings/{story.meeting_id}"
+        listed = await self._get("attendance", f"{meeting}/roster?limit=1000")
+        tags = {one["person_id"]: one["tag"] for one in listed} if isinstance(listed, list) else {}
+        tag = tags.get(story.absent_person_id)
+        if tag is None:
+            return False
+        headers = {"If-Match": f'"{tag}"', "Idempotency-Key": f"put-right-{story.absent_person_id}"}
+        body = {"state": "present", "method": "paper", "note": SIGNED_NOTE}
+        where = f"{meeting}/people/{story.absent_person_id}/correction"
+        return (await self._post("attendance", where, headers, body)) is not None
+
     async def _gives_extra(self) -> bool:
         """As somebody of the office would, who has looked at how the person's place stands. Asked again, it is done once."""
         story = self.story
@@ -206,15 +259,17 @@ class Storyteller:
         await self._until(lambda: self._mailed(address, kind), f"    [cyan]✉[/] {name} reads {says}")
 
     async def _mailed(self, address: str, kind: str) -> bool:
-        if self.telling.found.inbox is None:
-            return True
+        return self.telling.found.inbox is None or await self._newest(address, kind) is not None
+
+    async def _newest(self, address: str, kind: str) -> int | None:
+        """The number, in the inbox, of the newest mail of this kind to this address."""
+        asked: dict[str, str | int] = {"to": address, "limit": 50}
         try:
-            answer = await self.client.get(
-                f"{self.telling.found.inbox}/api/v1/messages", params={"to": address, "limit": 50}
-            )
+            answer = await self.client.get(f"{self.telling.found.inbox}/api/v1/messages", params=asked)
         except httpx.HTTPError:
-            return False
-        return answer.status_code == 200 and any(one["kind"] == kind for one in answer.json()["messages"])
+            return None
+        listed = answer.json()["messages"] if answer.status_code == 200 else []
+        return next((int(one["id"]) for one in listed if one["kind"] == kind), None)
 
     # --- asking -----------------------------------------------------------------------------------
 

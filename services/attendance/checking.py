@@ -116,6 +116,8 @@ async def requests_of(
     runtime: Runtime, rules: ListRules, scans: Sequence[Scan], *, method: CheckedIn = CheckedIn.SCAN
 ) -> list[CheckInScanned | NotAsked]:
     """What is asked by these scans: whose the tickets are, and of which meeting."""
+    if all(one.ticket is None and one.meeting_id is not None for one in scans):  # Nothing has to be looked up.
+        return [_asked(one, (one.session_id or "", one.person_id or ""), {}, rules, method) for one in scans]
     named = {name for one in scans if one.ticket and (name := key_named(one.ticket))}
     async with runtime.engine.connect() as connection:
         keys = await keys_named(connection, LINK_KEY, named)

@@ -62,10 +62,7 @@ def decide_closing(
     """Closes the list of a meeting: who is absent, and the numbers. One that was opened to be put right awaits whom it awaited."""
     meeting = _meeting(working, session_id, meeting_id)
     there = [one for one in records_of(working, session_id, meeting_id) if came(working, one, meeting, rules)]
-    opened = working[MeetingList].get(session_id, meeting_id)
-    first = opened.awaited_at if opened is not None else None
-    if first is not None and meeting is not None and first < meeting.starts_at:
-        first = None  # It was moved to another day since.
+    first = _first_closing(working[MeetingList].get(session_id, meeting_id), meeting)
     facts, numbers = _list(working, session_id, meeting_id, rules, there, closed_at=at, first_closed_at=first)
     return [*facts, numbers]
 
@@ -77,7 +74,8 @@ def decide_count(working: Working, session_id: str, meeting_id: str, rules: List
     if closed is None or not is_ours(working, closed):
         return []
     there = [one for one in records_of(working, session_id, meeting_id) if one.state.came]
-    when: dict[str, Any] = {"closed_at": closed.decided_at, "first_closed_at": closed.awaited_at}
+    first = _first_closing(closed, _meeting(working, session_id, meeting_id))
+    when: dict[str, Any] = {"closed_at": closed.decided_at, "first_closed_at": first}
     facts, numbers = _list(working, session_id, meeting_id, rules, there, **when)
     if _same(closed, numbers):
         return [*facts]
@@ -115,6 +113,13 @@ def opened_again(working: Working, closed: MeetingList, asked: dict[str, Any]) -
     )
     by_closing = [one for one in _ours(working, closed) if one.state is Presence.ABSENT and not one.is_marked]
     return [*_taken_back(working, by_closing), fact]
+
+
+def _first_closing(found: MeetingList | None, meeting: Meeting | None) -> dt.datetime | None:
+    """When the list closed for the first time, if whoever had a place then is awaited still: a closing that lies before the meeting, which
+    was moved to another day since, was none of it."""
+    first = found.awaited_at if found is not None else None
+    return None if first is not None and meeting is not None and first < meeting.starts_at else first
 
 
 def _ours(working: Working, closed: MeetingList) -> list[Record]:
@@ -260,4 +265,5 @@ def _why(place: PlaceSaid | None, closed_at: dt.datetime) -> NotAwaited:
 
 
 def _same(closed: MeetingList, numbers: AttendanceListClosed) -> bool:
-    return all(getattr(closed, name) == getattr(numbers, name) for name in ("recorded", *NUMBERS))
+    same = all(getattr(closed, name) == getattr(numbers, name) for name in ("recorded", *NUMBERS))
+    return same and closed.awaited_at == (numbers.awaited_at or numbers.decided_at)

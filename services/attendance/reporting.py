@@ -76,18 +76,15 @@ async def report(connection: AsyncConnection, by: By, asked: Asked) -> Report:
     came_once = part.c.present > 0
     each_human = sa.select(part.c.human).where(came_once).distinct().subquery()
     everybody = sa.select(sa.func.count()).select_from(each_human).scalar_subquery()
+    people = sa.func.count().filter(came_once).label("people")
+    # Of a town, for stages: each line is in one of these groups, so that all of it is their sum.
+    each = sa.select(part.c.key, *_sums(part), people).group_by(part.c.key).cte("each")
     nobody = sa.cast(sa.null(), sa.Text).label("key")
-    total = sa.select(sa.true().label("is_total"), nobody, *_sums(part), everybody.label("people"))
-    grouped: Any = part
-    key: sa.ColumnElement[Any] = part.c.key
-    people: sa.ColumnElement[Any] = sa.func.count().filter(came_once)
+    total = sa.select(sa.true().label("is_total"), nobody, *_sums(each), everybody.label("people"))
+    groups: Any = sa.select(sa.false().label("is_total"), *each.c)
     if by is By.STAGE:
-        in_stage = qualified(asked)
-        grouped = part.outerjoin(in_stage, in_stage.c.city_id == part.c.key)
-        key = sa.cast(in_stage.c.stage, sa.Text)
-        people = sa.func.count(part.c.human.distinct()).filter(came_once)  # For two towns of a stage, perhaps.
-    groups = sa.select(sa.false().label("is_total"), key.label("key"), *_sums(part), people.label("people"))
-    statement = sa.union_all(total, groups.select_from(grouped).group_by(key))
+        groups = _of_stages(part, each, asked)
+    statement = sa.union_all(total, groups)
     found = (await connection.execute(statement, values(asked, known))).all()
     rows = sorted((_row(one) for one in found if not one.is_total), key=_in_order)
     return Report(next(_row(one) for one in found if one.is_total), tuple(rows))
@@ -113,6 +110,23 @@ def _part(by: By, asked: Asked, *, merged: bool) -> sa.CTE:
         sa.func.sum(line.c.minutes).filter(IS[Figure.PRESENT](line.c)).label("minutes"),
     )
     return statement.select_from(lines.joined).where(*lines.conditions).group_by(sa.text("1, 2")).cte("part")
+
+
+def _of_stages(part: sa.CTE, each: sa.CTE, asked: Asked) -> sa.Select[Any]:
+    """What towns have, by the stages in which they have qualified. Whoever came for two towns of a stage is one person in it."""
+    in_stage = qualified(asked)
+    key = sa.cast(in_stage.c.stage, sa.Text).label("key")
+    human = part.outerjoin(in_stage, in_stage.c.city_id == part.c.key)
+    came = sa.select(key, part.c.human).select_from(human).where(part.c.present > 0).distinct().subquery()
+    people = sa.select(came.c.key, sa.func.count().label("people")).group_by(came.c.key).subquery()
+    town = each.outerjoin(in_stage, in_stage.c.city_id == each.c.key)
+    found = sa.select(key, *_sums(each)).select_from(town).group_by(sa.text("1")).subquery()
+    same = found.c.key.is_not_distinct_from(people.c.key)
+    names = [*(figure.value for figure in SUMMED), "minutes"]
+    counted = sa.func.coalesce(people.c.people, 0).label("people")
+    return sa.select(
+        sa.false().label("is_total"), found.c.key, *(found.c[name] for name in names), counted
+    ).select_from(found.outerjoin(people, same))
 
 
 def _sums(part: sa.CTE) -> list[sa.ColumnElement[Any]]:

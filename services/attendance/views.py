@@ -352,18 +352,17 @@ def _presence(
     )
 
 
-async def record_row(connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str) -> Record | None:
-    """What is on the list of one person."""
-    key = sa.and_(RECORD.c.session_id == session_id, RECORD.c.meeting_id == meeting_id, RECORD.c.person_id == person_id)
-    found = rows_as(Record, await connection.execute(sa.select(RECORD).where(key)))
-    return found[0] if found else None
+_RECORD = sa.select(RECORD).where(*(RECORD.c[name] == sa.bindparam(name) for name in Record.KEY))
+"""Asked with every check-in: built once."""
 
 
 async def record(
     connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str
 ) -> answers.Record | None:
-    found = await record_row(connection, session_id, meeting_id, person_id)
-    return shown(found) if found else None
+    """What is on the list of one person."""
+    key = dict(zip(Record.KEY, (session_id, meeting_id, person_id), strict=True))
+    found = rows_as(Record, await connection.execute(_RECORD, key))
+    return shown(found[0]) if found else None
 
 
 def shown(record: Record) -> answers.Record:

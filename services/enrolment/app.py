@@ -31,6 +31,7 @@ def service_of(rules: EnrolmentRules) -> Service:
             "programme.sessions",
             "enrolment.requests",
             "enrolment.office",
+            "notifications.answers",
         ),
         own=("enrolment.events",),
         make=MAKE,

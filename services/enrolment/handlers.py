@@ -29,7 +29,13 @@ from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELE
 from services.enrolment.nominating import decide_nomination, taken_until
 from services.enrolment.office import decide_about_place
 from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, is_erased, memberships_of
-from services.enrolment.replies import decide_offer_answer, decide_offer_ended, decide_reply, decide_risk
+from services.enrolment.replies import (
+    decide_calendar_answer,
+    decide_offer_answer,
+    decide_offer_ended,
+    decide_reply,
+    decide_risk,
+)
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
 from services.enrolment.stating import Asked, refuse
@@ -37,6 +43,7 @@ from services.enrolment.subjects import place_named, place_subject, session_name
 from services.enrolment.substituting import decide_substitution, refuse_substitution
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.directory import MembershipFact, PersonErased, PersonFact, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState, SessionMoment, Standing
 from shared.contracts.model import Fact, members
@@ -127,7 +134,7 @@ def on_merge(working: Working, heard: Heard[PersonMerged]) -> None:
     _reconsider(working, heard)
 
 
-def on_request(working: Working, heard: Heard[EnrolmentRequest]) -> None:
+def on_request(working: Working, heard: Heard[EnrolmentRequest | CalendarAnswered]) -> None:
     """Someone asks for a place or gives one back, or a town nominates its people."""
     _answer(working, heard, working.now)
 
@@ -152,7 +159,7 @@ def on_held_too_long(working: Working, moment: Due) -> None:
         _say(working, facts, heard, at=heard.appended_at, now=working.now)
 
 
-def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision]) -> Sequence[Fact]:
+def _decided_at_last(working: Working, heard: Heard[Asking]) -> Sequence[Fact]:
     body, asked = as_of_survivors(working, heard.body), Asked.by(heard)
     session = working[Session].get(body.session_id)
     match body:
@@ -167,7 +174,7 @@ def _decided_at_last(working: Working, heard: Heard[EnrolmentRequest | OfficeDec
             return decided
         case SubstitutionRequested():
             return refuse_substitution(working, session, body, asked=asked)
-        case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven():
+        case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() | CalendarAnswered():
             place = working[Place].get(body.session_id, body.person_id)
             wants = AskedFor.WITHDRAWAL if isinstance(body, WithdrawalRequested) else AskedFor.PLACE
             reason = never_eligible(working, session, body.person_id)
@@ -216,17 +223,9 @@ def on_session_decided(working: Working, moment: Due) -> None:
     _say_looked_at(working, moment)
 
 
-Acting = (
-    StageOpened
-    | PersonRegistered
-    | PersonMerged
-    | PersonErased
-    | CityFact
-    | MembershipFact
-    | SessionFact
-    | EnrolmentRequest
-    | OfficeDecision
-)
+Asking = EnrolmentRequest | CalendarAnswered | OfficeDecision
+"""What asks for a decision about places."""
+Acting = StageOpened | PersonRegistered | PersonMerged | PersonErased | CityFact | MembershipFact | SessionFact | Asking
 """What enrolment acts on. Of everything else that it hears it makes rows, and decides nothing."""
 
 REACT: dict[Any, Any] = {
@@ -240,6 +239,7 @@ REACT: dict[Any, Any] = {
 }
 DECIDE: dict[Any, Any] = {
     **dict.fromkeys(members(EnrolmentRequest), on_request),
+    CalendarAnswered: on_request,
     **dict.fromkeys(members(OfficeDecision), on_office),
 }
 ALREADY_SO = "AlreadySo"
@@ -417,14 +417,12 @@ def _say_settled(working: Working, session_id: str, heard: Heard[Any] | None, *,
             working.say(fact, cause=heard)
 
 
-def request_of(held: Held) -> Heard[EnrolmentRequest | OfficeDecision]:
+def request_of(held: Held) -> Heard[Asking]:
     """A held request as it was heard; nothing else is ever held here."""
-    return cast(Heard[EnrolmentRequest | OfficeDecision], heard_again(held))
+    return cast(Heard[Asking], heard_again(held))
 
 
-def _answer(
-    working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], now: dt.datetime, *, before: Held | None = None
-) -> None:
+def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before: Held | None = None) -> None:
     """Decides a request, or holds it, as it was held `before`. Behind a held one of the same scope it waits its turn."""
     body, asked = as_of_survivors(working, heard.body), Asked.by(heard)
     if isinstance(body, OfficeRequest):
@@ -444,6 +442,8 @@ def _answer(
             decided = decide_offer_answer(working, session, body.person_id, body.answer, **how)
         case ReplyGiven():
             decided = decide_reply(working, session, body.person_id, body.reply, **how)
+        case CalendarAnswered():
+            decided = decide_calendar_answer(working, session, body, **how)
         case PeopleNominated():
             decided = decide_nomination(working, session, body, **how)
         case SubstitutionRequested():
@@ -468,12 +468,12 @@ def _answer(
         _leave_unchanged(working, heard, stands.event_id if stands else "")
 
 
-def _set_aside(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], why: NotDone) -> None:
+def _set_aside(working: Working, heard: Heard[Asking], why: NotDone) -> None:
     working.set_aside(heard, why.reason, why.detail)
     note_set_aside(working, heard, why)
 
 
-def _leave_unchanged(working: Working, heard: Heard[EnrolmentRequest | OfficeDecision], event_id: str) -> None:
+def _leave_unchanged(working: Working, heard: Heard[Asking], event_id: str) -> None:
     """`event_id`: the fact that said what is asked for."""
     working.leave_unchanged(heard, ALREADY_SO, event_id)
     note_unchanged(working, heard)
@@ -508,9 +508,7 @@ def _correct(
     return ()
 
 
-def _waits_until(
-    working: Working, session: Session | None, heard: Heard[EnrolmentRequest | OfficeDecision], wait: Wait
-) -> dt.datetime:
+def _waits_until(working: Working, session: Session | None, heard: Heard[Asking], wait: Wait) -> dt.datetime:
     """A nomination waits for people no longer than a town may nominate: those who are known shall still come in."""
     if session is None:
         return heard.appended_at + rules_of(working).held_for

@@ -10,6 +10,7 @@ from services.enrolment.moments import NOMINATIONS_OPEN, SESSION_DECIDED
 from services.enrolment.nominating import nomination_id
 from services.enrolment.subjects import session_named
 from shared.books.recovery import RECONCILE
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.office import (
     CorrectionRequested,
@@ -113,7 +114,7 @@ def named_by(inputs: Inputs) -> Named:
                     named.asked_in.add(body.session_id)
                     named.asking.add(body.person_id)
                     named.asked_for.add((body.session_id, body.person_id))
-                case WithdrawalRequested() | OfferAnswered() | ReplyGiven() as body:
+                case WithdrawalRequested() | OfferAnswered() | ReplyGiven() | CalendarAnswered() as body:
                     named.sessions.add(body.session_id)
                     named.asking.add(body.person_id)
                 case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested() as body:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TypeVar, cast
 
 from services.enrolment.state import Membership, Person
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.office import AboutAPlace as AskedByOffice
 from shared.contracts.office import OfficeDecision
 from shared.contracts.portal import AboutOnePlace, EnrolmentRequest, PeopleNominated, SubstitutionRequested
@@ -15,7 +16,7 @@ from shared.state.working import Working
 
 _BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
-R = TypeVar("R", bound=EnrolmentRequest | OfficeDecision)
+R = TypeVar("R", bound=EnrolmentRequest | CalendarAnswered | OfficeDecision)
 
 
 def one_since(working: Working, person_id: str) -> dt.datetime:

@@ -10,6 +10,7 @@ from services.enrolment.eligibility import Wait, asked_since, gives_until, is_ah
 from services.enrolment.settling import Leave
 from services.enrolment.state import Place, Risk, Session
 from services.enrolment.stating import NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed, refuse
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import (
     AskedFor,
     ParticipantEnrolled,
@@ -132,6 +133,31 @@ def decide_reply(
         wants = AskedFor.PLACE
         return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=has)]
     return [_confirmed(working, session, place, reply, asked)]
+
+
+def decide_calendar_answer(
+    working: Working,
+    session: Session | None,
+    body: CalendarAnswered,
+    *,
+    asked: Asked,
+    at: dt.datetime,
+    now: dt.datetime,
+) -> list[PlaceState] | Wait:
+    """The same of somebody who answers in their calendar: as any reply, but of the times for which the entry there stands. An entry is about
+    a place that one has: it answers no offer."""
+    if session is None:
+        return Wait("session")
+    place = working[Place].get(session.session_id, body.person_id)
+    reason = RefusalReason.SESSION_MOVED if body.about_times != session.times else None
+    if place is not None and place.state == Standing.OFFERED:
+        reason = RefusalReason.NO_PLACE
+    if reason is None:
+        return decide_reply(working, session, body.person_id, body.reply, asked=asked, at=at, now=now)
+    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    wants = AskedFor.WITHDRAWAL if body.reply == Reply.DECLINED else AskedFor.PLACE
+    # It says nothing of whether they come to what the session is now.
+    return [refuse(session.session_id, body.person_id, place, wants, reason, asked, working.now, is_own_word=False)]
 
 
 def _is_answer(place: Place, reply: Reply, at: dt.datetime) -> bool:

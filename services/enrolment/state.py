@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -18,7 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
+from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms, times_of
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
 from shared.contracts.survey import NeedLevel, NeedState
@@ -159,9 +158,7 @@ class Session(FactRow):
 
     @property
     def times(self) -> str:
-        """The same for the same times: what somebody confirmed for others is not confirmed for these."""
-        days = sorted((meeting.starts_at.isoformat(), meeting.ends_at.isoformat()) for meeting in self.meetings)
-        return hashlib.blake2b(repr(days).encode(), digest_size=12).hexdigest()
+        return times_of(self.meetings)
 
 
 def begin_of(date: dt.date | None, meetings: Sequence[Meeting]) -> dt.datetime | None:

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any, assert_never
 
 from services.enrolment.state import Place
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import (
     AskedFor,
     EnrolmentRefused,
@@ -66,7 +67,7 @@ class Asked:
     """Who of the office has decided it, and why."""
 
     @classmethod
-    def by(cls, heard: Heard[EnrolmentRequest | OfficeDecision]) -> Asked:
+    def by(cls, heard: Heard[EnrolmentRequest | CalendarAnswered | OfficeDecision]) -> Asked:
         return cls(heard.source, heard.event_id, digest_of(heard.body), heard.appended_at, what_it_asks(heard.body))
 
 

@@ -10,7 +10,8 @@ from pydantic import Field
 from services.notifications.ledger import NoticeState
 from services.notifications.muting import NOTHING_SAID, Mute
 from shared.contracts.model import Language
-from shared.contracts.notifications import Audience, Mutable, Says
+from shared.contracts.notices import Context
+from shared.contracts.notifications import Audience, DeclineReason, Mutable, Says
 from shared.web.answers import BOOKS, Books, Shape, exemplified
 
 
@@ -38,6 +39,7 @@ class Notice(Shape):
         problem=None,
         at="2026-10-01T08:15:02Z",
         next_attempt_at=None,
+        text_forgotten_at=None,
         said={
             "mailbox": "7c1e.5b0c7a1f",
             "says": {
@@ -69,6 +71,9 @@ class Notice(Shape):
     at: dt.datetime = Field(description="When it was settled; of an open one, when it was planned.")
     next_attempt_at: dt.datetime | None
     said: Said | None
+    text_forgotten_at: dt.datetime | None = Field(
+        description="Of what the office wrote: when its text was forgotten. That it was sent is kept."
+    )
 
 
 class SuppressedAddress(Shape):
@@ -209,6 +214,7 @@ class WrittenMessage(Shape):
         written_at="2026-10-01T08:20:11Z",
         useful_until="2026-10-15T08:20:11Z",
         subject="Bring a laptop",
+        forgotten_at=None,
         recipients=24,
         sent=22,
     )
@@ -220,9 +226,71 @@ class WrittenMessage(Shape):
     reason: str
     written_at: dt.datetime
     useful_until: dt.datetime
-    subject: str | None = Field(description="Null: its text was lost with a database, or forgotten.")
+    subject: str | None = Field(description="Null: its text was forgotten, or lost with a database.")
+    forgotten_at: dt.datetime | None = Field(description="When its text was forgotten; nothing brings it back.")
     recipients: int
     sent: int = Field(description="To how many of them a mail left.")
+
+
+_MATERIALS: dict[str, Any] = {
+    "of": "materials",
+    "title": "Slajdy z pierwszego dnia",
+    "link": "https://materials.example.org/session-0101",
+}
+
+
+class AskedNotice(Shape):
+    """What another system asked to have told to somebody, and what was decided."""
+
+    model_config = exemplified(
+        asked_id="asked-3b9c1f0453d16f1c0a52b7e9",
+        recipient="person-0001",
+        about="materials/asked-3b9c1f0453d16f1c0a52b7e9",
+        session_id="session-0101",
+        context=_MATERIALS,
+        useful_until="2026-10-15T08:20:11Z",
+        declined=None,
+        asked_by="urn:example:materials",
+        decided_at="2026-10-01T08:20:11Z",
+        notices=[_TOLD | {"about": "materials/asked-3b9c1f0453d16f1c0a52b7e9", "kind": "materials"}],
+        hindrance=None,
+    )
+
+    asked_id: str
+    recipient: str = Field(description="Who was named, or whoever they turned out to be.")
+    about: str | None = Field(description="What the mails are about that tell it; null: nobody is told.")
+    session_id: str | None
+    context: Context
+    useful_until: dt.datetime | None
+    declined: DeclineReason | None = Field(description="Why nobody is told; null: they are.")
+    asked_by: str
+    decided_at: dt.datetime
+    notices: list[Notice] | None = Field(description="The mails about it, the oldest first; null in a list.")
+    hindrance: str | None = Field(
+        description="What stands in the way of telling it just now, such as `contact`, `withheld`, `muted`, `session_cancelled`."
+    )
+
+
+class DecidedNotice(Shape):
+    """What became of a request for a mail."""
+
+    model_config = exemplified(
+        request_id="0199aa00-0000-7000-8000-000000000001",
+        outcome="NoticeAccepted",
+        event_id="0199aa00-0000-7000-8000-000000000009",
+        waits_for=None,
+        expires_at=None,
+        asked_id="asked-3b9c1f0453d16f1c0a52b7e9",
+        standing=AskedNotice.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]
+    )
+
+    request_id: str
+    outcome: Literal["NoticeAccepted", "NoticeDeclined", "Held"]
+    event_id: str | None = Field(description="The fact that answered it.")
+    waits_for: str | None
+    expires_at: dt.datetime | None
+    asked_id: str = Field(description="Under which it can be looked up once it is decided.")
+    standing: AskedNotice | None = Field(description="Null while it waits.")
 
 
 class MailServer(Shape):

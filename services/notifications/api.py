@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.notifications import reading, store
 from services.notifications.acting import acting
 from services.notifications.answers import Notice, NotificationsBooks, SuppressedAddress
+from services.notifications.asked_api import asked_routes
 from services.notifications.decisions import operator_says, release
 from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
 from services.notifications.ledger import Notice as SettledNotice
@@ -145,6 +146,7 @@ def app_of(runtime: Runtime) -> FastAPI:
     app.include_router(operate)
     app.include_router(muting_routes(runtime))
     app.include_router(messages_routes(runtime, writer))
+    app.include_router(asked_routes(runtime))
     app.include_router(ledger_routes(runtime, writer))
     return app
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications import reading, store
+from services.notifications import asking, handlers, reading, store
 from services.notifications.api import app_of
+from services.notifications.asked import MAKE_ASKED, Asked, AskingRules, derive_asked
 from services.notifications.attended import Certificate, derive_certified
+from services.notifications.forgetting import Forgetting
 from services.notifications.ledger import DERIVE
 from services.notifications.listening import Listener
 from services.notifications.sending import Sender
@@ -24,26 +26,46 @@ from shared.process.runtime import Runtime, run
 from shared.service import Service
 from shared.web.pages.kit import Office, Pages
 
-SERVICE = Service(
-    name="notifications",
-    facts=(
-        "programme.people",
-        "programme.contacts",
-        "programme.cities",
-        "programme.teams",
-        "programme.tasks",
-    ),
-    decisions=("programme.rules", "programme.sessions", "enrolment.events", "attendance.events"),
-    own=("notifications.events", "notifications.keys"),
-    patience={"enrolment.events": 0.025},  # So that what many are told is planned, claimed and settled together.
-    make=MAKE,
-    tables=TABLES,
-    derive={**DERIVE, Answered: derive_nominated, Certificate: derive_certified},
-    remember=REMEMBER,
-    load=store.load,
-    load_derived=store.load,
-    told_within_seconds=0.2,  # Nobody waits for an outcome to be said.
-)
+
+def service_of(rules: AskingRules) -> Service:
+    """Notifications, which is asked for mails by these rules."""
+    return Service(
+        name="notifications",
+        facts=(
+            "programme.contacts",
+            "programme.cities",
+            "programme.teams",
+            "programme.tasks",
+        ),
+        decisions=(
+            "programme.rules",
+            "programme.people",
+            "programme.sessions",
+            "enrolment.events",
+            "attendance.events",
+            "notifications.requests",
+        ),
+        own=("notifications.events", "notifications.answers", "notifications.keys"),
+        patience={"enrolment.events": 0.025},  # So that what many are told is planned, claimed and settled together.
+        make={**MAKE, **MAKE_ASKED},
+        tables=TABLES,
+        react=handlers.REACT,
+        decide=handlers.DECIDE,
+        due=handlers.DUE,
+        derive={**DERIVE, Answered: derive_nominated, Certificate: derive_certified, Asked: derive_asked},
+        rules=rules,
+        remember=REMEMBER,
+        lock=asking.lock,
+        load=asking.load,
+        touches=(*handlers.REACT, *handlers.DECIDE),
+        load_derived=store.load,
+        open_subjects=asking.open_subjects,
+        told_within_seconds=0.2,  # Nobody waits for an outcome to be said.
+    )
+
+
+SERVICE = service_of(AskingRules())
+"""As whoever only asks what it hears and says may know it. What runs has the rules of its settings."""
 
 
 async def streams_heard(runtime: Runtime) -> None:
@@ -57,17 +79,18 @@ async def streams_heard(runtime: Runtime) -> None:
 def runtime_of() -> tuple[Runtime, Any]:
     """The service as the environment describes it."""
     settings = NotificationsSettings()  # type: ignore[call-arg]  # The rest comes from the environment.
-    telemetry.configure_logs(SERVICE.name, level=settings.log_level)
-    runtime = Runtime(SERVICE, settings)
+    service = service_of(settings.asking)
+    telemetry.configure_logs(service.name, level=settings.log_level)
+    runtime = Runtime(service, settings)
     sender = Sender(runtime.decider, settings, streams_heard=partial(streams_heard, runtime))
     runtime.changed.append(sender.news)
     runtime.said.append(sender.said)
-    runtime.loops += sender.loops()
+    runtime.loops += [*sender.loops(), Forgetting(runtime.decider, settings).run]
     if settings.return_port is not None:
         runtime.loops.append(Listener(runtime.decider, settings, own_heard=runtime.own_heard).run)
 
     async def books(connection: AsyncConnection) -> dict[str, Any]:
-        own = await reading.books(connection, now=SERVICE.clock(), rules=settings.rules)
+        own = await reading.books(connection, now=service.clock(), rules=settings.rules)
         return own | {"mail_server": {"problem": sender.problem, "since": sender.problem_since}}
 
     runtime.health.own_books.append(books)

@@ -53,7 +53,7 @@ def read(content: bytes, *, mail_from: str | None) -> Bounce | None:
     """What came back, if a mail did. `mail_from`: the sender of the envelope; reports have none."""
     try:
         message = email.message_from_bytes(content, policy=email.policy.compat32)
-        parts = list(_parts(message, LEVELS))
+        parts = list(parts_of(message, LEVELS))
         reports = [part for part in parts if part.get_content_type() in _REPORTS]
         if reports:
             return _reported([field for part in reports for field in _blocks(part)])
@@ -104,13 +104,13 @@ def _status_in(text: str) -> str | None:
     )
 
 
-def _parts(message: Message, levels: int) -> Iterator[Message]:
+def parts_of(message: Message, levels: int) -> Iterator[Message]:
     """The parts of a report; not those of the mail that it returns, which may be anything."""
     yield message
     if levels and message.is_multipart() and message.get_content_maintype() == "multipart":
         for part in message.get_payload():
             if isinstance(part, Message):
-                yield from _parts(part, levels - 1)
+                yield from parts_of(part, levels - 1)
 
 
 def _blocks(part: Message) -> Iterator[Message]:

@@ -5,7 +5,7 @@ accepting it puts all days in, and each later one replaces the whole. Several da
 each day, which has that day's own title, hours and place.
 
 Pure: no clock, no random ids, no I/O. Everything that the mails of one session share is laid out once; for a person only
-UID, DTSTAMP and ATTENDEE are new, so a calendar costs microseconds and `icalendar` still writes every line that needs
+UID, DTSTAMP, ATTENDEE and ORGANIZER are new, so a calendar costs microseconds and `icalendar` still writes every line that needs
 escaping or folding.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import uuid
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -54,15 +55,6 @@ class Entry:
 
 
 @immutable
-class Sender:
-    """Who speaks, and as which of their mails: the same in every calendar object of one mail."""
-
-    sequence: int
-    organiser: str
-    organiser_name: str
-
-
-@immutable
 class Layout:
     """A calendar object that lacks only the person: the text before the first event, then the rest of each event."""
 
@@ -76,10 +68,33 @@ class Layout:
         return f"{_EVENT_BEGINS}{lines}".join((self.head, *self.events)).encode()
 
 
-def person_lines(session_id: str, person_id: str, full_name: str, email: str, stated_at: dt.datetime) -> str:
+@immutable
+class Organiser:
+    """Whose entry it is: whoever speaks to this person's calendar, in every mail under the same address."""
+
+    email: str
+    name: str
+
+
+@immutable
+class Attendee:
+    """The person, as one who comes already: the place is theirs, so that nobody is asked to answer."""
+
+    full_name: str
+    email: str
+    is_heard: bool = False
+    """What their calendar answers is read. Programs send nothing where no answer is wanted, also if the entry is declined."""
+    is_asked: bool = False
+    """Whether they come is to be said: not before they have said so do they count as coming."""
+
+
+def person_lines(
+    session_id: str, person_id: str, attendee: Attendee, organiser: Organiser, stated_at: dt.datetime
+) -> str:
     """What is a person's own in each event of each of their calendar objects; `stated_at` becomes DTSTAMP."""
     uid = f"UID:{entry_uid(session_id, person_id)}\r\n"  # Nothing to escape, nor to fold.
-    return uid + _stamp(stated_at.astimezone(dt.UTC)) + _line("ATTENDEE", _attendee(full_name, email))
+    of_person = _line("ATTENDEE", _attendee(attendee))
+    return uid + _stamp(stated_at.astimezone(dt.UTC)) + of_person + _organiser(organiser)
 
 
 def entry_uid(session_id: str, person_id: str) -> str:
@@ -88,6 +103,16 @@ def entry_uid(session_id: str, person_id: str) -> str:
     Ids hold no slash, so two different pairs never spell the same name.
     """
     return str(uuid.uuid5(_UID_SPACE, f"{session_id}/{person_id}"))
+
+
+def as_trainer(session_id: str) -> str:
+    """What a session is called where `entry_uid` names the entry of whoever trains it."""
+    return f"{session_id}/trainer"
+
+
+def town_uid(session_id: str, city_id: str) -> str:
+    """The name of a session's entry in the calendar of a town: nobody's own, so that it neither hides nor ends anybody's."""
+    return str(uuid.uuid5(_UID_SPACE, f"{session_id}/town/{city_id}"))
 
 
 @immutable
@@ -154,40 +179,57 @@ def _is_plain(local: dt.datetime) -> bool:
     return local.utcoffset() == local.replace(fold=1).utcoffset()
 
 
-def lay_out(method: Method, sender: Sender, title: str, entries: tuple[Entry, ...]) -> Layout:
+def lay_out(method: Method, sequence: int, title: str, entries: tuple[Entry, ...]) -> Layout:
     """The whole entry of a session, in local wall time: one VEVENT for one meeting, else the recurrence and its days.
 
     `entries` stand in order of time. `title` names the session as a whole: some clients show nothing else of a
     recurrence. What is cancelled is cancelled as a whole and names no day. Wall times that a clock change skips or
     repeats mean the first reading, as in `Meeting.starts_at` and RFC 5545.
     """
+    return _laid_out(method, entries, events_of(sequence, title, entries, is_off=method is Method.CANCEL))
+
+
+def events_of(sequence: int, title: str, entries: tuple[Entry, ...], *, is_off: bool) -> list[Event]:
+    """The same as events that lack UID and DTSTAMP."""
     first = entries[0]
     if len(entries) == 1:
-        return _laid_out(method, sender, entries, [_event(method, sender, first, first.summary)])
+        return [_event(sequence, first, first.summary, is_off=is_off)]
     recurrence = recurrence_of(tuple(entry.meeting for entry in entries))
-    master = _event(method, sender, first, title)
+    master = _event(sequence, first, title, is_off=is_off)
     master.add("rrule", {"freq": "daily", "interval": recurrence.interval, "count": len(recurrence.slots)})
     if recurrence.excluded:
         master.add("exdate", recurrence.excluded)
     if recurrence.added:
         master.add("rdate", recurrence.added)
-    if method is Method.CANCEL:
-        return _laid_out(method, sender, entries, [master])
-    days = [_day(method, sender, entry, recurrence.ids[entry.meeting.meeting_id]) for entry in entries]
-    return _laid_out(method, sender, entries, [master, *days])
+    if is_off:
+        return [master]
+    return [master, *(_day(sequence, entry, recurrence.ids[entry.meeting.meeting_id]) for entry in entries)]
 
 
-def lay_out_day(method: Method, sender: Sender, entry: Entry, recurrence_id: dt.datetime) -> Layout:
+def lay_out_day(method: Method, sequence: int, entry: Entry, recurrence_id: dt.datetime) -> Layout:
     """One day of a session by itself, for clients that do not read all of a recurrence."""
-    return _laid_out(method, sender, (entry,), [_day(method, sender, entry, recurrence_id)])
+    day = _day(sequence, entry, recurrence_id, is_off=method is Method.CANCEL)
+    return _laid_out(method, (entry,), [day])
 
 
-def _laid_out(method: Method, sender: Sender, entries: tuple[Entry, ...], events: list[Event]) -> Layout:
+def _laid_out(method: Method, entries: tuple[Entry, ...], events: list[Event]) -> Layout:
+    calendar = empty_calendar()
+    calendar.add("method", method.value)
+    add_events(calendar, entries, events)
+    head, *rests = calendar.to_ical().decode().split(_EVENT_BEGINS)
+    return Layout(method, head, tuple(rests))
+
+
+def empty_calendar() -> Calendar:
     calendar = Calendar()
     calendar.add("prodid", "-//Rollcall//Notifications//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", method.value)
+    return calendar
+
+
+def add_events(calendar: Calendar, entries: Iterable[Entry], events: Iterable[Event]) -> None:
+    """Puts events in, and the time zones of the entries that they are of."""
     years: dict[str, list[int]] = {}
     for meeting in (entry.meeting for entry in entries):
         years.setdefault(meeting.zone, []).extend((meeting.starts_local.year, meeting.ends_local.year))
@@ -196,31 +238,26 @@ def _laid_out(method: Method, sender: Sender, entries: tuple[Entry, ...], events
         calendar.add_component(timezone(zone, min(of_zone), max(of_zone)))
     for event in events:
         calendar.add_component(event)
-    head, *rests = calendar.to_ical().decode().split(_EVENT_BEGINS)
-    return Layout(method, head, tuple(rests))
 
 
-def _day(method: Method, sender: Sender, entry: Entry, recurrence_id: dt.datetime) -> Event:
-    event = _event(method, sender, entry, entry.summary)
+def _day(sequence: int, entry: Entry, recurrence_id: dt.datetime, *, is_off: bool = False) -> Event:
+    event = _event(sequence, entry, entry.summary, is_off=is_off)
     event.add("recurrence-id", recurrence_id)
     return event
 
 
-def _event(method: Method, sender: Sender, entry: Entry, summary: str) -> Event:
-    """A VEVENT without UID, DTSTAMP and ATTENDEE: those are the person's."""
+def _event(sequence: int, entry: Entry, summary: str, *, is_off: bool) -> Event:
+    """A VEVENT without UID, DTSTAMP, ATTENDEE and ORGANIZER: those are the person's."""
     zone = ZoneInfo(entry.meeting.zone)
     event = Event()
     event.add("dtstart", _written(entry.meeting.starts_local.replace(tzinfo=zone)))
     event.add("dtend", _written(entry.meeting.ends_local.replace(tzinfo=zone)))
-    event.add("sequence", sender.sequence)
+    event.add("sequence", sequence)
     event.add("summary", summary)
     event.add("description", entry.description)
     event.add("location", entry.location)
-    event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
+    event.add("status", "CANCELLED" if is_off else "CONFIRMED")
     event.add("transp", "OPAQUE")
-    address = vCalAddress(f"mailto:{sender.organiser}")
-    address.params["CN"] = sender.organiser_name
-    event.add("organizer", address)
     return event
 
 
@@ -230,14 +267,21 @@ def _stamp(stated_at: dt.datetime) -> str:
     return _line("DTSTAMP", vDatetime(stated_at))
 
 
-def _attendee(full_name: str, email: str) -> vCalAddress:
-    """The person as one who comes already: the place is theirs, so nobody is asked to answer."""
-    address = vCalAddress(f"mailto:{email}")
-    address.params["CN"] = full_name
+@lru_cache(maxsize=64)
+def _organiser(organiser: Organiser) -> str:
+    """The same for everybody where calendars are not heard."""
+    address = vCalAddress(f"mailto:{organiser.email}")
+    address.params["CN"] = organiser.name
+    return _line("ORGANIZER", address)
+
+
+def _attendee(attendee: Attendee) -> vCalAddress:
+    address = vCalAddress(f"mailto:{attendee.email}")
+    address.params["CN"] = attendee.full_name
     address.params["CUTYPE"] = "INDIVIDUAL"
     address.params["ROLE"] = "REQ-PARTICIPANT"
-    address.params["PARTSTAT"] = "ACCEPTED"
-    address.params["RSVP"] = "FALSE"
+    address.params["PARTSTAT"] = "NEEDS-ACTION" if attendee.is_asked else "ACCEPTED"
+    address.params["RSVP"] = "TRUE" if attendee.is_heard else "FALSE"
     return address
 
 

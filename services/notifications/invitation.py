@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
-from services.notifications.calendar import Entry, Layout, Method, Sender, lay_out, lay_out_day, recurrence_of
+from services.notifications.calendar import Entry, Layout, Method, lay_out, lay_out_day, recurrence_of
 from services.notifications.letters import CANCELLATION, CONFIRMATION, Arrangement, PlaceMail
 from services.notifications.mime import one_line
 from services.notifications.templates.timetable import in_order
@@ -26,36 +27,38 @@ class Invitation:
     file_names: tuple[str, ...]
     steps: tuple[str, ...]
     """What the person does with them, in their words."""
+    is_heard: bool
+    """What a calendar answers to it is read."""
+    is_asked: bool
+    """Whether its reader comes is to be said."""
 
 
 def invitation_of(
-    mail: PlaceMail, words: Words, topic: str, place: tuple[str, ...], organiser: str, organiser_name: str
+    mail: PlaceMail, words: Words, topic: str, place: tuple[str, ...], organiser: str, *, is_heard: bool
 ) -> Invitation:
-    """The invitation of a mail that confirms or changes a place, the cancellation of one that calls it off."""
-    sender = Sender(mail.sequence, organiser, organiser_name)
+    """The invitation of a mail that confirms or changes a place, the cancellation of one that calls it off. `is_heard`: what a calendar
+    answers to it is read."""
     method = Method.CANCEL if mail.letter == CANCELLATION else Method.REQUEST
     meetings = in_order(mail.meetings)
     now = Arrangement(meetings, mail.venue, mail.address)
     kind = words.session_kinds[mail.session_kind]
-    description = f"{kind}\n{words.calendar_note.format(email=organiser)}"
-    title = words.summary.format(topic=topic)
+    note = words.calendar_note_heard if is_heard else words.calendar_note
+    description = f"{kind}\n{note.format(email=organiser)}"
+    title = title_of(topic, words)
 
     def entry(meeting: Meeting, arrangement: Arrangement) -> Entry:
-        order = [other.meeting_id for other in in_order(arrangement.meetings)]
-        number = order.index(meeting.meeting_id) + 1
-        several = words.summary_day.format(topic=topic, number=number, total=len(order))
-        location = ", ".join(place if arrangement is now else place_lines(arrangement) or place)
-        return Entry(meeting, several if len(order) > 1 else title, description, location)
+        where = place if arrangement is now else place_lines(arrangement) or place
+        return entry_of(meeting, arrangement.meetings, topic, where, description, words)
 
     def days(method: Method, arrangement: Arrangement, only: set[str] | None = None) -> tuple[Layout, ...]:
         ids = recurrence_of(arrangement.meetings).ids
         return tuple(
-            lay_out_day(method, sender, entry(meeting, arrangement), ids[meeting.meeting_id])
+            lay_out_day(method, mail.sequence, entry(meeting, arrangement), ids[meeting.meeting_id])
             for meeting in arrangement.meetings
             if only is None or meeting.meeting_id in only
         )
 
-    calendar = lay_out(method, sender, title, tuple(entry(meeting, now) for meeting in meetings))
+    calendar = lay_out(method, mail.sequence, title, tuple(entry(meeting, now) for meeting in meetings))
     told = tuple(replace(one, meetings=in_order(one.meetings)) for one in mail.in_calendar if len(one.meetings) > 1)
     files = days(method, now) if len(meetings) > 1 else (calendar,)
     standing = recurrence_of(meetings).ids.values()
@@ -69,8 +72,29 @@ def invitation_of(
         files, dropped = (files if len(meetings) > 1 or not dropped else ()) + dropped, ()
     names = _names(words.file_cancelled if method is Method.CANCEL else words.file, len(files))
     names_dropped = _names(words.file_cancelled, len(dropped))
+    is_answered = is_heard and method is Method.REQUEST and mail.is_ahead
     steps = _steps(mail, words, bool(told), names if files != (calendar,) else (), names_dropped)
-    return Invitation(calendar, files + dropped, names + names_dropped, steps)
+    if is_answered:
+        steps = (steps[0], words.calendar_steps.answer, *steps[1:])
+    return Invitation(
+        calendar, files + dropped, names + names_dropped, steps, is_heard, is_answered and mail.asks_for_reply
+    )
+
+
+def title_of(topic: str, words: Words) -> str:
+    """What a session is called in a calendar."""
+    return words.summary.format(topic=topic)
+
+
+def entry_of(
+    meeting: Meeting, meetings: tuple[Meeting, ...], topic: str, place: Iterable[str], description: str, words: Words
+) -> Entry:
+    """One of the session's meetings; of several its title says the how manieth it is."""
+    order = [other.meeting_id for other in in_order(meetings)]
+    number = order.index(meeting.meeting_id) + 1
+    several = words.summary_day.format(topic=topic, number=number, total=len(order))
+    title = several if len(order) > 1 else title_of(topic, words)
+    return Entry(meeting, title, description, ", ".join(place))
 
 
 def place_lines(arrangement: Arrangement) -> tuple[str, ...]:

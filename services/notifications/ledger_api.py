@@ -87,8 +87,8 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
     async def preview(person_id: PersonId, asked: Annotated[Subjects, Query()]) -> PreviewedMail:
         """The mail that this person would be sent about this just now, byte for byte. One that nobody has planned yet has no id of its own.
         Sends nothing."""
-        subject = _known(asked.about)
-        await writer.ready(subject)
+        _known(asked.about)
+        await writer.ready()
         now = runtime.service.clock()
         async with runtime.engine.connect() as connection:
             found = await store.look(connection, person_id, asked.about, now, rules)
@@ -118,6 +118,10 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
                 repeat(act.working, known, by=actor.name, reason=asked.reason)
                 then = act.working[Told].get(known.recipient, known.about)
                 found = await store.look(act.connection, known.recipient, known.about, act.working.now, rules)
+                if found is not None and (forgotten_at := found[2].matter.forgotten_at) is not None:
+                    raise Problem(
+                        NOTHING_TO_REPEAT, f"what it said was forgotten on {forgotten_at:%Y-%m-%d}: write it anew"
+                    )
                 if found is None or found[2].difference(then, now=act.working.now) is None:
                     raise Problem(NOTHING_TO_REPEAT, "nothing of it is true any more, or of use")
                 await act.take_effect()

@@ -92,6 +92,8 @@ class PlaceMail:
     """What they have not filled in yet."""
     note: str | None = None
     """What to know before coming."""
+    takes_answers: bool = False
+    """What their calendar says to it is an answer: to a place that one has, and to nothing that somebody else decides."""
     leads_to: Purpose = Purpose.PLACE
     """What its reader opens by its link."""
 
@@ -142,6 +144,8 @@ class BriefMail:
     """As they were told before."""
     town: str | None = None
     """The town that is written to, or of; the lead names it."""
+    town_id: str | None = None
+    """The same by its id, of a mail to whoever coordinates it."""
     people: tuple[Named, ...] = ()
     """Those whom it is about, beside whoever reads it."""
     leads_to: Purpose = Purpose.PLACE
@@ -221,6 +225,22 @@ class DigestMail:
     """The hour that it is of."""
     ahead: tuple[SessionAhead, ...]
     figures: tuple[Figure, ...]
+
+
+@immutable
+class AskedMail:
+    """What a mail says for which another system asked: its texts are values, as everybody else's."""
+
+    letter: str
+    language: Language
+    situation: str
+    """The words have a text for each."""
+    title: str
+    link: str | None
+    until: dt.datetime | None
+    topic_name: str | None
+    """Of the training that it is about, if it is about one."""
+    meetings: tuple[Meeting, ...]
 
 
 @immutable

@@ -11,6 +11,7 @@ import datetime as dt
 from services.notifications import store
 from services.notifications.keys import LINK_LIVES, SigningKey, made, signs
 from services.notifications.letters import BriefMail, PlaceMail
+from services.notifications.sheets import Feed
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
 from shared.deciding.transaction import Decider
@@ -43,7 +44,7 @@ class Links:
 
     async def all_ready(self) -> None:
         """Returns once there is a key that signs now for each audience. Asked before mails are rendered, outside of any transaction."""
-        for audience in (ENROLMENT, ATTENDANCE):
+        for audience in (ENROLMENT, ATTENDANCE, OWN):
             await self.ready(audience)
 
     async def ready(self, audience: str = ENROLMENT) -> None:
@@ -89,6 +90,13 @@ class Links:
         """Where this recipient does without such mails: shown by GET, done by POST, at one click (RFC 8058)."""
         token = self._signer(OWN).subscription(Subscription(OWN, Purpose.MUTE, recipient, what, language))
         return f"{self._base_url}/{OWN}/mute/{token}"
+
+    def to_calendar(self, feed: Feed, language: Language, recipient: str) -> str:
+        """Where this recipient finds all their trainings, or their town's, for a calendar to fetch. Good for as long as its key is, and
+        as they are who they are: whoever was merged or erased, or coordinates the town no more, opens nothing by it."""
+        purpose = Purpose.CALENDAR if feed.city_id is None else Purpose.TOWN_CALENDAR
+        of = Subscription(OWN, purpose, recipient, feed.city_id or recipient, language)
+        return f"{self._base_url}/{OWN}/calendar/{self._signer(OWN).subscription(of)}"
 
     def _signer(self, audience: str) -> Signer:
         if audience not in self._signers:

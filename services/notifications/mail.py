@@ -17,13 +17,14 @@ from functools import lru_cache, partial
 
 from markupsafe import escape
 
-from services.notifications.calendar import Layout, person_lines
+from services.notifications.calendar import Attendee, Layout, Organiser, person_lines
 from services.notifications.letters import BriefMail, Letter, PlaceMail, Recipient
 from services.notifications.mime import (
     FULL_NAME,
     GIVEN_NAME,
     ITS_PICTURE,
     MUTE_PAGE,
+    THEIR_CALENDAR,
     THEIR_CHECK_IN,
     THEIR_PAGE,
     THEIR_TASKS,
@@ -42,7 +43,7 @@ from services.notifications.mime import (
 )
 from services.notifications.picturing import PICTURE, pictured
 from services.notifications.programme import NOBODYS, Programme
-from services.notifications.sheets import Office, Sheet
+from services.notifications.sheets import Feed, Office, Sheet
 from services.notifications.tasks import link_of
 from services.notifications.templates.frames import environment_of, html_of
 from services.notifications.templates.shown import FORMS, Links, context_of
@@ -67,10 +68,15 @@ class Prepared:
     """Alternately a quoted-printable piece and the mark of the name that follows it."""
     calendar: Layout | None
     files: tuple[Layout, ...]
+    is_heard: bool
+    is_asked: bool
+    """What a calendar answers is read, and waited for."""
     page_of: Callable[[str], str] | None
     """The address of a person's own page; None: the mail leads to none."""
     ticket_of: Callable[[str], tuple[str, str]] | None = None
     """A person's own ticket, and where they check in with it; None: the mail carries none."""
+    calendar_of: Callable[[str], str] | None = None
+    """Where a person finds what their calendar may fetch; None: the mail leads to none."""
     mute_of: Callable[[str], str] | None = None
     """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
     tasks_of: Callable[[str], dict[str, str]] | None = None
@@ -97,6 +103,8 @@ class Renderer:
         ticket_of: Callable[[PlaceMail | BriefMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
         code_of: Callable[[str, str], str] | None = None,
+        calendar_of: Callable[[Feed, Language, str], str] | None = None,
+        answers_at: Callable[[str, str], str] | None = None,
         wording: Wording = OURS,
         programme: Programme = NOBODYS,
     ) -> None:
@@ -106,7 +114,9 @@ class Renderer:
         self._organiser = deliverable(organiser)
         self._organiser_name = one_line(organiser_name)
         self._reply_to = mailbox("Reply-To", self._organiser_name, self._organiser)
-        self.office = Office(self._organiser, self._organiser_name, base_url, wording, programme)
+        self._calendar_of, self._answers_at = calendar_of, answers_at
+        hears = answers_at is not None
+        self.office = Office(self._organiser, self._organiser_name, base_url, wording, programme, hears)
         self._page_of, self._ticket_of, self._mute_of, self._code_of = page_of, ticket_of, mute_of, code_of
         self._frames = environment_of(wording.folder)
 
@@ -115,6 +125,8 @@ class Renderer:
         text, mjml = (self._frames.get_template(f"{sheet.template}.{form}") for form in FORMS)
         page_of = partial(self._page_of, sheet.page) if self._page_of is not None and sheet.page is not None else None
         ticket_of = partial(self._ticket_of, sheet.ticket) if self._ticket_of and sheet.ticket else None
+        feed, words = sheet.feed, self.office.wording.common[sheet.language]
+        calendar_of = partial(self._calendar_of, feed, sheet.language) if self._calendar_of and feed else None
         mute_of = partial(self._mute_of, sheet.mutes, sheet.language) if self._mute_of and sheet.mutes else None
         links = Links(
             their_page=THEIR_PAGE if page_of else None,
@@ -123,8 +135,10 @@ class Renderer:
             picture=PICTURE,
         )
         if mute_of is not None and sheet.mutes is not None:
-            label = self.office.wording.common[sheet.language].mute[sheet.mutes]
-            links = replace(links, mute_page=MUTE_PAGE, mute_label=label)
+            links = replace(links, mute_page=MUTE_PAGE, mute_label=words.mute[sheet.mutes])
+        if calendar_of is not None and feed is not None:
+            label = words.feed.town_label if feed.city_id is not None else words.feed.own_label
+            links = replace(links, calendar_page=THEIR_CALENDAR, calendar_label=label)
         shown = context_of(sheet.shown, links)
         if page_of is None and sheet.steps_without_page:
             shown["steps"] = list(sheet.steps_without_page)
@@ -153,8 +167,11 @@ class Renderer:
             html=pieces(html),
             calendar=invitation.calendar if invitation else None,
             files=invitation.files if invitation else (),
+            is_heard=invitation is not None and invitation.is_heard,
+            is_asked=invitation is not None and invitation.is_asked,
             page_of=page_of,
             ticket_of=ticket_of,
+            calendar_of=calendar_of,
             mute_of=mute_of,
             tasks_of=partial(self._tasks, sheet.tasks_of, sheet.tasks) if sheet.tasks_of and sheet.tasks else None,
         )
@@ -180,10 +197,12 @@ class Renderer:
         full_name = f"{given_name} {one_line(recipient.family_name)}".strip()
         address = deliverable(recipient.email, by_smtputf8=True)
 
-        calendar, files = _for_calendar(prepared, recipient.person_id, full_name, address, letter.stated_at)
+        calendar, files = self._for_calendar(prepared, recipient.person_id, full_name, address, letter.stated_at)
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)
+        if prepared.calendar_of is not None:
+            names[THEIR_CALENDAR] = prepared.calendar_of(recipient.person_id)
         picture, picture_id = "", f"ticket.{letter.message_id[1:-1]}"
         if prepared.ticket_of is not None:
             ticket, check_in = prepared.ticket_of(recipient.person_id)
@@ -215,6 +234,22 @@ class Renderer:
         )
         return message.replace("\n", "\r\n").encode("utf-8")
 
+    def _for_calendar(
+        self, prepared: Prepared, person_id: str, full_name: str, address: str, stated_at: dt.datetime
+    ) -> tuple[str, list[str]]:
+        """The invitation and the files beside it, encoded; nothing in a mail that has none."""
+        session_id = prepared.session_id
+        if prepared.calendar is None or session_id is None:
+            return "", []
+        heard = self._answers_at(session_id, person_id) if prepared.is_heard and self._answers_at else None
+        attendee = Attendee(full_name, address, heard is not None, prepared.is_asked)
+        organiser = Organiser(heard or self._organiser, self._organiser_name)
+        lines = person_lines(session_id, person_id, attendee, organiser, stated_at)
+        calendar = in_base64(prepared.calendar.for_person(lines))
+        return calendar, [
+            calendar if file is prepared.calendar else in_base64(file.for_person(lines)) for file in prepared.files
+        ]
+
 
 def _thread(root: str | None) -> str:
     if root is None:
@@ -235,16 +270,3 @@ def _unsubscribe(address: str | None) -> str:
 def _date(stated_at: dt.datetime) -> str:
     """The mails of one group are stated at one moment."""
     return header("Date", format_datetime(stated_at.astimezone(dt.UTC)))
-
-
-def _for_calendar(
-    prepared: Prepared, person_id: str, full_name: str, address: str, stated_at: dt.datetime
-) -> tuple[str, list[str]]:
-    """The invitation and the files beside it, encoded; nothing in a mail that has none."""
-    if prepared.calendar is None or prepared.session_id is None:
-        return "", []
-    lines = person_lines(prepared.session_id, person_id, full_name, address, stated_at)
-    calendar = in_base64(prepared.calendar.for_person(lines))
-    return calendar, [
-        calendar if file is prepared.calendar else in_base64(file.for_person(lines)) for file in prepared.files
-    ]

@@ -46,8 +46,10 @@ class MessageText(Row):
     KEY: ClassVar = ("message_id",)
 
     message_id: str
-    subject: str
-    text: str
+    subject: str | None
+    text: str | None
+    forgotten_at: dt.datetime | None = None
+    """When it was forgotten, and nothing brings it back; that the message was sent is kept."""
 
 
 @immutable
@@ -125,6 +127,7 @@ def write(working: Working, message_id: str, asked: Writing, recipients: Iterabl
 
 
 def keep_text(working: Working, message_id: str, asked: Writing) -> None:
-    """Also of a message that is known and whose text was lost with a database: whoever sends the same again brings it back."""
+    """Also of a message that is known and whose text was lost with a database: whoever sends the same again brings it back. What was
+    forgotten stays so."""
     if working[MessageText].get(message_id) is None:
         working[MessageText].put(MessageText(message_id, asked.subject, asked.text))

@@ -17,13 +17,13 @@ from unicodedata import normalize
 from shared.contracts.planner import OutsideTask
 
 GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
-THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN = "\ufdd4", "\ufdd5", "\ufdd6"
+THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN, THEIR_CALENDAR = "\ufdd4", "\ufdd5", "\ufdd6", "\ufdd7"
 """Where a person goes in the shared texts, the address of their page, of the one where they do without such mails, their ticket, the name
-of its picture and the page where they check in with it. Unicode noncharacters, which `one_line` lets nobody else write."""
+of its picture, the page where they check in with it and the one of their calendar. Unicode noncharacters, which `one_line` lets nobody else write."""
 THEIR_TASKS = {
-    OutsideTask.PRE_TEST: "\ufdd7",
-    OutsideTask.POST_TEST: "\ufdd8",
-    OutsideTask.QUESTIONNAIRE: "\ufdd9",
+    OutsideTask.PRE_TEST: "\ufdd8",
+    OutsideTask.POST_TEST: "\ufdd9",
+    OutsideTask.QUESTIONNAIRE: "\ufdda",
 }
 """The same for where they fill in what a session asks for."""
 PERSONAL = (
@@ -34,6 +34,7 @@ PERSONAL = (
     THEIR_TICKET,
     ITS_PICTURE,
     THEIR_CHECK_IN,
+    THEIR_CALENDAR,
     *THEIR_TASKS.values(),
 )
 _MARKS = re.compile(f"([{''.join(PERSONAL)}])")

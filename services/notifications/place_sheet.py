@@ -11,7 +11,7 @@ from services.notifications import letters
 from services.notifications.invitation import invitation_of
 from services.notifications.letters import PlaceMail
 from services.notifications.mime import known_id, one_line
-from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, place_before, place_of, session_sheet
+from services.notifications.sheets import CHANGED, GOOD, OFF, Feed, Office, Sheet, place_before, place_of, session_sheet
 from services.notifications.templates.shown import NoticeShown
 from services.notifications.templates.timetable import days_told
 from services.notifications.templates.words import CALENDAR_STEPS, Notice, Words
@@ -24,7 +24,7 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     words = office.wording.common[mail.language]
     sheet = entry_sheet(mail, office, lambda changed: _notice(mail, words, changed))
     # The last mail holds all that is needed at the door, also for whom others told of the place before.
-    sheet = replace(sheet, ticket=mail if sheet.page is not None and mail.is_ahead else None)
+    sheet = replace(sheet, feed=Feed(), ticket=mail if sheet.page is not None and mail.is_ahead else None)
     return _asking(sheet, words) if mail.asks_for_reply and sheet.page is not None else sheet
 
 
@@ -40,7 +40,8 @@ def entry_sheet(mail: PlaceMail, office: Office, notice_for: Callable[[tuple[str
     changed = _changed(mail, moved=moved, elsewhere=elsewhere)
     notice = notice_for(changed)
     topic, place = one_line(mail.topic_name), place_of(mail)
-    invitation = invitation_of(mail, words, topic, place, office.organiser, office.organiser_name)
+    is_heard = office.hears_calendars and mail.takes_answers
+    invitation = invitation_of(mail, words, topic, place, office.organiser, is_heard=is_heard)
     steps = [text for step in notice.steps for text in (invitation.steps if step == CALENDAR_STEPS else (step,))]
     lead = _lead(mail, words, notice, changed)
     sheet = session_sheet(

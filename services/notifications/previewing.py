@@ -73,6 +73,8 @@ def planned(pair: Pair, now: dt.datetime) -> OpenNotice:
 
 def why_not(told: Told | None, truth: Truth, now: dt.datetime) -> str:
     """Why somebody is not told just now."""
+    if truth.matter.forgotten_at is not None:
+        return f"what it said was forgotten on {truth.matter.forgotten_at:%Y-%m-%d}"
     found = truth.difference(told, now=now)
     if found is None:
         return "there is nothing that they do not know"

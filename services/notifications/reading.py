@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.asked import Asked
 from services.notifications.decisions import POSTPONED
 from services.notifications.differences import given_up, is_open, live
 from services.notifications.kinds import KINDS
@@ -21,11 +22,13 @@ from services.notifications.kinds.message import NAME as MESSAGE_NAME
 from services.notifications.ledger import Belief, NoticeState
 from services.notifications.muting import Mute
 from services.notifications.tables import (
+    ASKED,
     CONTACT,
     MESSAGE,
     MESSAGE_TEXT,
     MUTE,
     NOTICE,
+    NOW,
     OPEN,
     PERSON,
     PLACE_SAID,
@@ -36,6 +39,16 @@ from services.notifications.tables import (
     withheld,
 )
 from shared.postgres.database import any_of, rows_as
+
+
+def _forgotten_at(about: sa.ColumnElement[str]) -> sa.ColumnElement[dt.datetime | None]:
+    """Of what the office wrote: when its text was forgotten."""
+    its = sa.and_(
+        sa.func.split_part(about, "/", 1).in_((MESSAGE_NAME, CIRCULAR)),
+        MESSAGE_TEXT.c.message_id == sa.func.split_part(about, "/", 2),
+    )
+    return sa.select(MESSAGE_TEXT.c.forgotten_at).where(its).scalar_subquery().label("text_forgotten_at")
+
 
 _open_state = sa.case((OPEN.c.lease.is_not(None), NoticeState.ATTEMPTING), else_=NoticeState.PLANNED)
 _open = sa.select(
@@ -53,6 +66,7 @@ _open = sa.select(
     OPEN.c.planned_at.label("at"),
     OPEN.c.next_attempt_at,
     OPEN.c.content.label("said"),
+    _forgotten_at(OPEN.c.about),
 ).where(~sa.exists().where(NOTICE.c.notice_id == OPEN.c.notice_id))
 _settled = sa.select(
     NOTICE.c.notice_id,
@@ -69,6 +83,7 @@ _settled = sa.select(
     NOTICE.c.decided_at.label("at"),
     sa.cast(sa.null(), sa.DateTime(timezone=True)).label("next_attempt_at"),
     NOTICE.c.said,
+    _forgotten_at(NOTICE.c.about),
 )
 
 
@@ -183,17 +198,41 @@ async def messages(
             MESSAGE.c.decided_at.label("written_at"),
             MESSAGE.c.until.label("useful_until"),
             MESSAGE_TEXT.c.subject,
+            MESSAGE_TEXT.c.forgotten_at,
             sa.func.count().label("recipients"),
             sa.func.count().filter(left).label("sent"),
         )
         .select_from(MESSAGE)
         .outerjoin(MESSAGE_TEXT, MESSAGE_TEXT.c.message_id == its)
         .where(its > after if message_id is None else its == message_id)
-        .group_by(*same, MESSAGE.c.decided_at, MESSAGE.c.until, MESSAGE_TEXT.c.subject)
+        .group_by(*same, MESSAGE.c.decided_at, MESSAGE.c.until, MESSAGE_TEXT.c.subject, MESSAGE_TEXT.c.forgotten_at)
         .order_by(its)
         .limit(limit)
     )
     return [dict(row._mapping) for row in await connection.execute(statement)]
+
+
+async def asked(connection: AsyncConnection, *, recipient: str | None = None, after: str, limit: int) -> list[Asked]:
+    """What other systems asked for, by id; a page begins `after` the last one's."""
+    page = sa.select(ASKED).where(ASKED.c.asked_id > after).order_by(ASKED.c.asked_id).limit(limit)
+    if recipient is not None:
+        page = page.where(ASKED.c.recipient == recipient)
+    return list(rows_as(Asked, await connection.execute(page)))
+
+
+async def asked_by_id(connection: AsyncConnection, asked_id: str) -> Asked | None:
+    found = await connection.execute(sa.select(ASKED).where(ASKED.c.asked_id == asked_id))
+    return next(iter(rows_as(Asked, found)), None)
+
+
+async def notices_about(connection: AsyncConnection, recipient: str, about: str) -> list[dict[str, Any]]:
+    """The mails to one recipient about one subject, the oldest first."""
+    its = [
+        part.where(table.c.recipient == recipient, table.c.about == about)
+        for part, table in ((_open, OPEN), (_settled, NOTICE))
+    ]
+    both = sa.union_all(*its).subquery()
+    return [_shown(row) for row in await connection.execute(sa.select(both).order_by(both.c.notice_id))]
 
 
 _SOMETHING = sa.func.jsonb_array_length(sa.type_coerce(MUTE.c.muted, JSONB)) > 0
@@ -304,9 +343,12 @@ async def books(connection: AsyncConnection, *, now: dt.datetime, rules: Rules) 
             "calls_for_nobody": await connection.scalar(CALLS_FOR_NOBODY, {"now": now}),
             "outcome_unknown": found["outcome_unknown"],
             "told_by_others": found["told_by_others"],
+            "asked_in_vain": await connection.scalar(_IN_VAIN, {"now": now}),
         },
         "told_is_true": not any(people[name] for name in _UNTRUE),
     }
 
 
+_LATELY = dt.timedelta(days=7)
+_IN_VAIN = sa.select(sa.func.count()).where(ASKED.c.declined.is_not(None), ASKED.c.decided_at > NOW - _LATELY)
 _UNTRUE = ("differences", "on_their_way", "given_up", "withheld", "waiting_for_enrolment", "waiting_for_another_mail")

@@ -169,7 +169,7 @@ class Sender:
             self._under_way.remove(lease)
 
     async def _carried(self, queue: Queue, lease: str, lines: Sequence[Line], begun: float) -> bool:
-        await self._writer.ready(queue[1])
+        await self._writer.ready()
         await self._knows_the_way_back()
         attempts, taken = await self._claim(queue, lease, most=len(lines))
         if taken == len(lines):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from services import SERVICES
+from services.notifications.asked import AskingRules
 from services.notifications.decisions import Terms
 from services.notifications.kinds.kind import RELEASE, Rules
 from services.notifications.programme import NOBODYS, Logo, Programme, logo_of, programme_of
@@ -62,6 +63,12 @@ class NotificationsSettings(Settings):
     )
     """Where what cannot be delivered comes back to: each mail's envelope has an address of its own, such as
     `bounce+…@odbicia.example.org` for `bounce@odbicia.example.org`. None: the sender's address."""
+    calendar_path: (
+        Annotated[str, Field(pattern=rf"^[a-z0-9.-]{{1,{LONGEST_LOCAL}}}@[A-Za-z0-9.-]{{1,180}}$")] | None
+    ) = None
+    """Whom calendars answer, such as `kalendarz@odbicia.example.org`: the organiser of each person's entry is an address of its own below it,
+    and what a calendar answers there becomes the reply to the place. Calendars take changes from nobody else, so it is never changed while
+    sessions are ahead. None: the organiser, whom nobody reads by machine."""
     return_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """Where we listen for it by SMTP; the MX of the return path's domain leads here. None: nowhere."""
     return_bytes: Annotated[int, Field(ge=16 * 1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
@@ -101,6 +108,10 @@ class NotificationsSettings(Settings):
     mail_since: dt.datetime | None = None
     """Go-live of mail, if it is later than `live_since`."""
 
+    texts_kept_for: Annotated[dt.timedelta, Field(ge=dt.timedelta(days=1))] = dt.timedelta(days=180)
+    """So long after a message of the office is of use no more, what it said is forgotten (`P180D`); that it was sent, when, to whom and why
+    is kept."""
+
     carriers: Annotated[int, Field(ge=1, le=16)] = 2
     """Groups under way at once: while one is being sent, the other is settled and the next one claimed."""
     connections: Annotated[int, Field(ge=1, le=64)] = 24
@@ -129,6 +140,12 @@ class NotificationsSettings(Settings):
     settling_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
     """So long after it was first found a change may still become another one, or nothing, before anybody is told; a call to nominate four
     times as long. What ends, and what somebody acts on within a day, is told at once."""
+    askers: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] | None = None
+    """Whose word on `notifications.requests` counts, by `ce_source` (`["urn:example:materials"]`): whom they name gets a mail of ours. Over HTTP
+    it is that of a token of scope `office`. None: nobody's."""
+    asked_a_day: Annotated[int, Field(ge=1, le=1000)] = 10
+    """So many mails to one person may be asked for within a day; more are declined."""
+
     plan_most: int = 5_000
     """Differences found by one look; more are found by the next."""
     reconcile_seconds: float = 60.0
@@ -162,6 +179,8 @@ class NotificationsSettings(Settings):
             )
         if self.return_port is not None and self.return_path is None:
             raise ValueError("return_port needs return_path: nothing would come there")
+        if self.calendar_path is not None and self.return_port is None:
+            raise ValueError("calendar_path needs return_port: nobody would hear what calendars answer")
         if (self.dkim_key_file is None) != (self.dkim_selector is None):
             raise ValueError("dkim_key_file and dkim_selector go together")
         return self
@@ -191,6 +210,10 @@ class NotificationsSettings(Settings):
     @property
     def since(self) -> dt.datetime:
         return max(self.live_since, self.mail_since or self.live_since)
+
+    @property
+    def asking(self) -> AskingRules:
+        return AskingRules(frozenset(self.askers or ()), self.asked_a_day, self.held_for, self.since)
 
     @property
     def rules(self) -> Rules:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from services.notifications.invitation import Invitation, place_lines
 from services.notifications.letters import (
     Arrangement,
+    AskedMail,
     BouncedMail,
     BriefMail,
     DigestMail,
@@ -22,10 +23,16 @@ from services.notifications.letters import (
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, THEIR_TASKS, one_line
 from services.notifications.programme import NOBODYS, Programme
 from services.notifications.templates.shown import NoticeShown, Shown, TaskShown, WrittenShown
-from services.notifications.templates.timetable import Day, dates_told, days_told, in_order, moment_told
+from services.notifications.templates.timetable import (
+    HOME_ZONE,
+    Day,
+    dates_told,
+    days_told,
+    in_order,
+    moment_told,
+)
 from services.notifications.templates.wording import OURS, Wording
-from services.notifications.templates.words import Around, BouncedWords, DigestWords, Notice, Words
-from services.notifications.towns import PROGRAMME_ZONE
+from services.notifications.templates.words import Around, DigestWords, Notice, Words
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import OutsideTask
@@ -50,6 +57,15 @@ class Office:
     base_url: str | None = None
     wording: Wording = OURS
     programme: Programme = NOBODYS
+    hears_calendars: bool = False
+    """What calendars answer to invitations is read."""
+
+
+@immutable
+class Feed:
+    """What a calendar that the mail leads to shows: its reader's own trainings, or those of a town that they coordinate."""
+
+    city_id: str | None = None
 
 
 @immutable
@@ -76,6 +92,8 @@ class Sheet:
     """The session for which its reader has something to fill in."""
     tasks: tuple[tuple[OutsideTask, str], ...] = ()
     """What, and where that is."""
+    feed: Feed | None = None
+    """The calendar that the mail leads to, if to one."""
 
 
 def brief(mail: BriefMail, office: Office, notice: Notice, tone: str) -> Sheet:
@@ -93,18 +111,57 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 PREVIEW_CHARACTERS = 120
 
 
+Pieces = list[tuple[str, bool]]
+"""A line in pieces, and whether each is an address."""
+
+
 def written_sheet(mail: WrittenMail, office: Office) -> Sheet:
     """A mail of the office's own words. They are data: nothing in them is read as code, and what looks like an address leads there."""
-    words, subject = office.wording.common[mail.language], one_line(mail.subject)
+    subject = one_line(mail.subject)
     paragraphs = [[_linked(one_line(line)) for line in one.splitlines()] for one in _paragraphs(mail.text)]
     if not paragraphs or not subject:
         raise ValueError("a message needs a subject and a text")
-    around = words.written[Audience(mail.audience)]
+    around = office.wording.common[mail.language].written[Audience(mail.audience)]
+    preview = textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …")
+    return _in_paragraphs(mail, office, around, subject, preview, paragraphs)
+
+
+def asked_sheet(mail: AskedMail, office: Office, notice: Notice) -> Sheet:
+    """A mail for which another system asked: our words around its own, which are data. Only what it gave as a link leads anywhere."""
+    words, title = office.wording.common[mail.language], one_line(mail.title)
+    if not title:
+        raise ValueError("what it is about has no title")
+    lines: list[list[Pieces]] = [[[(notice.lead, False)]], [[(title, False)]]]
+    if mail.topic_name is not None:
+        topic = one_line(mail.topic_name)
+        training = f"„{topic}”" if mail.language == Language.PL else f"“{topic}”"
+        lines[1].append([(f"{notice.when}: {training}, {dates_told(mail.meetings, words.locale)}", False)])
+    if mail.until is not None:
+        zone = in_order(mail.meetings)[0].zone if mail.meetings else HOME_ZONE
+        lines.append([[(f"{notice.moment}: {_moment_told(mail.until, zone, words)}", False)]])
+    if mail.link is not None:
+        lines.append([[(mail.link, True)]])
+    lines.append([[(step, False)] for step in notice.steps])
+    around = Around(badge=notice.badge, reason=notice.reason or words.reason)
+    shortened = textwrap.shorten(title, SUBJECT_TOPIC_CHARACTERS, placeholder=" …")
+    return _in_paragraphs(mail, office, around, notice.subject.format(title=shortened), notice.lead, lines)
+
+
+def _in_paragraphs(
+    mail: WrittenMail | AskedMail | DigestMail | BouncedMail,
+    office: Office,
+    around: Around,
+    subject: str,
+    preview: str,
+    paragraphs: list[list[Pieces]],
+    tone: str = CALM,
+) -> Sheet:
+    words = office.wording.common[mail.language]
     shown = WrittenShown(
         language=mail.language.value,
-        tone=CALM,
+        tone=tone,
         subject=subject,
-        preview=textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …"),
+        preview=preview,
         greeting=words.greeting.format(given_name=GIVEN_NAME),
         reason=around.reason,
         questions=words.questions,
@@ -122,9 +179,9 @@ def written_sheet(mail: WrittenMail, office: Office) -> Sheet:
 def digest_sheet(mail: DigestMail, office: Office) -> Sheet:
     """Numbers, each with what it is about and where that is opened."""
     common = office.wording.common[mail.language]
-    words, day = common.digest, moment_told(mail.at, PROGRAMME_ZONE, common.locale).date
+    words, day = common.digest, moment_told(mail.at, HOME_ZONE, common.locale).date
     lead = words.lead if mail.figures else words.lead_nothing
-    paragraphs: Paragraphs = [
+    paragraphs: list[list[Pieces]] = [
         [[(lead, False)]],
         [[(f"{words.stands_open}:", False)]],
         *([_figure_told(one, words) for one in mail.figures] or [[[(words.nothing, False)]]]),
@@ -132,7 +189,8 @@ def digest_sheet(mail: DigestMail, office: Office) -> Sheet:
         *([_ahead_told(one, mail, office) for one in mail.ahead] or [[[(words.none_ahead, False)]]]),
     ]
     subject = words.subject.format(day=day, number=sum(one.number for one in mail.figures))
-    return _in_paragraphs(mail, office, words, CHANGED if mail.figures else GOOD, subject, lead, paragraphs)
+    around, tone = Around(badge=words.badge, reason=words.reason), CHANGED if mail.figures else GOOD
+    return _in_paragraphs(mail, office, around, subject, _previewed(lead), paragraphs, tone)
 
 
 def bounced_sheet(mail: BouncedMail, office: Office) -> Sheet:
@@ -140,12 +198,17 @@ def bounced_sheet(mail: BouncedMail, office: Office) -> Sheet:
     common = office.wording.common[mail.language]
     words, named = common.bounced, {"name": one_line(mail.name), "town": one_line(mail.town)}
     lead = words.lead.format(**named)
-    paragraphs: Paragraphs = [[[(lead, False)]], [[(words.ask, False)]]]
+    paragraphs: list[list[Pieces]] = [[[(lead, False)]], [[(words.ask, False)]]]
     if mail.missing:
         paragraphs.append(
             [[(line, False)] for line in (words.missing, *(_missing_told(one, mail, common) for one in mail.missing))]
         )
-    return _in_paragraphs(mail, office, words, CHANGED, words.subject.format(**named), lead, paragraphs)
+    around = Around(badge=words.badge, reason=words.reason)
+    return _in_paragraphs(mail, office, around, words.subject.format(**named), _previewed(lead), paragraphs, CHANGED)
+
+
+def _previewed(lead: str) -> str:
+    return textwrap.shorten(lead, PREVIEW_CHARACTERS, placeholder=" …")
 
 
 def _missing_told(one: Missing, mail: BouncedMail, common: Words) -> str:
@@ -157,48 +220,14 @@ def _missing_told(one: Missing, mail: BouncedMail, common: Words) -> str:
     return f"{told}, {words.until.format(moment=moment_told(one.offered_until, zone, common.locale).text)}"
 
 
-Paragraphs = list[list[list[tuple[str, bool]]]]
-"""Of lines, of pieces, and whether each is an address."""
-
-
-def _in_paragraphs(
-    mail: DigestMail | BouncedMail,
-    office: Office,
-    words: DigestWords | BouncedWords,
-    tone: str,
-    subject: str,
-    lead: str,
-    paragraphs: Paragraphs,
-) -> Sheet:
-    """A mail that is about no session, in the frame of what the office writes."""
-    common = office.wording.common[mail.language]
-    shown = WrittenShown(
-        language=mail.language.value,
-        tone=tone,
-        subject=subject,
-        preview=textwrap.shorten(lead, PREVIEW_CHARACTERS, placeholder=" …"),
-        greeting=common.greeting.format(given_name=GIVEN_NAME),
-        reason=words.reason,
-        questions=common.questions,
-        organiser=office.organiser,
-        organiser_name=office.organiser_name,
-        base_url=office.base_url,
-        programme=office.programme,
-        programme_words=common.programme,
-        notice=Around(badge=words.badge, reason=words.reason),
-        paragraphs=paragraphs,
-    )
-    return Sheet(mail.letter, mail.language, subject, shown, template="written")
-
-
-def _figure_told(one: Figure, words: DigestWords) -> list[list[tuple[str, bool]]]:
+def _figure_told(one: Figure, words: DigestWords) -> list[Pieces]:
     said, named = words.figures[one.name], ", ".join(one.ids)
     more = f" {words.more}" if len(one.ids) == MOST_NAMED else ""
     lines = (f"{said.label}: {one.number}", f"{named}{more}", f"{words.opened_by}: {said.open}")
     return [[(line, False)] for line in lines]
 
 
-def _ahead_told(one: SessionAhead, mail: DigestMail, office: Office) -> list[list[tuple[str, bool]]]:
+def _ahead_told(one: SessionAhead, mail: DigestMail, office: Office) -> list[Pieces]:
     """Of its places what is known, and what there is any of."""
     common = office.wording.common[mail.language]
     words, topic = common.digest, one.names[0 if mail.language == Language.PL else 1] or one.topic
@@ -220,7 +249,7 @@ def _paragraphs(text: str) -> list[str]:
     return [one for one in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n").strip()) if one.strip()]
 
 
-def _linked(line: str) -> list[tuple[str, bool]]:
+def _linked(line: str) -> Pieces:
     """The line in pieces, and whether each is an address."""
     pieces, at = [], 0
     for found in _ADDRESS.finditer(line):
@@ -300,7 +329,11 @@ def _tasks_of(mail: BriefMail | PlaceMail, words: Words) -> list[TaskShown]:
     """What is to be filled in, where and until when."""
     said = words.tasks
     return [
-        TaskShown(said.names[one.task], said.until.format(moment=_read(mail, words, one.until)), THEIR_TASKS[one.task])
+        TaskShown(
+            said.names[one.task],
+            said.until.format(moment=_moment_told(one.until, in_order(mail.meetings)[0].zone, words)),
+            THEIR_TASKS[one.task],
+        )
         for one in mail.tasks
     ]
 
@@ -328,12 +361,10 @@ def _people_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, s
 
 def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | None:
     moment = getattr(mail, name, None)
-    return _read(mail, words, moment) if moment is not None else None
+    return None if moment is None else _moment_told(moment, in_order(mail.meetings)[0].zone, words)
 
 
-def _read(mail: BriefMail | PlaceMail, words: Words, moment: dt.datetime) -> str:
-    """By the clocks of where the session begins. Whoever reads "until midnight" takes it for the wrong one: then the minute before is named."""
-    zone = in_order(mail.meetings)[0].zone
+def _moment_told(moment: dt.datetime, zone: str, words: Words) -> str:
     local = moment.astimezone(ZoneInfo(zone))
     is_midnight = (local.hour, local.minute) == (0, 0)
     return moment_told(moment - dt.timedelta(minutes=is_midnight), zone, words.locale).text
@@ -341,10 +372,15 @@ def _read(mail: BriefMail | PlaceMail, words: Words, moment: dt.datetime) -> str
 
 def place_of(mail: BriefMail | PlaceMail) -> tuple[str, ...]:
     """Venue, address and town, one a line; the town is left out where the address says it."""
-    lines = [one_line(mail.venue)]
-    if mail.address:
-        lines.append(one_line(mail.address))
-    city = one_line(mail.city_name)
+    return place_at(mail.venue, mail.address, mail.city_name)
+
+
+def place_at(venue: str, address: str | None, city_name: str) -> tuple[str, ...]:
+    """The same of a session that no mail is about."""
+    lines = [one_line(venue)]
+    if address:
+        lines.append(one_line(address))
+    city = one_line(city_name)
     if not re.search(rf"\b{re.escape(city)}\b", " ".join(lines), re.IGNORECASE):
         lines.append(city)
     return tuple(lines)

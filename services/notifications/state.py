@@ -15,9 +15,11 @@ from services.notifications.attended import certificate_of, list_of, record_of
 from services.notifications.ledger import notice_of
 from services.notifications.messages import message_of
 from services.notifications.muting import mute_of
+from services.notifications.replying import calendar_answer_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.tasks import Task, task_done_of, tasks_of
 from services.notifications.towns import answered_of, call_of, member_of
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.attendance import ListFact, PresenceFact
 from shared.contracts.certificates import CertificateFact
 from shared.contracts.directory import (
@@ -424,6 +426,7 @@ MAKE: dict[Any, Any] = {
     NoticeRepeated: notice_of,
     **dict.fromkeys(members(AddressFact), suppression_of),
     NoticesMuted: mute_of,
+    CalendarAnswered: calendar_answer_of,
     MessageAddressed: message_of,
     LinkKeyStated: link_key_of,
 }

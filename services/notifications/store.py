@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.answering import Invited
 from services.notifications.attended import Certified
 from services.notifications.differences import Queue
 from services.notifications.keys import SigningKey
@@ -19,11 +20,14 @@ from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
 from services.notifications.messages import Addressed, Message, MessageText, Writing
 from services.notifications.muting import Mute
+from services.notifications.replying import CalendarAnswer
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
+    CALENDAR_ANSWER,
     CERTIFIED,
     CONTACT,
+    ENTRY_NAME,
     LINK_KEY,
     MAILBOX,
     MEMBER,
@@ -44,6 +48,7 @@ from services.notifications.tables import (
     SUPPRESSION,
     TOLD,
     Pair,
+    digest,
     is_of,
     muted,
     withheld,
@@ -383,6 +388,59 @@ async def is_under_way(connection: AsyncConnection, notice_id: str) -> bool:
     return bool((await connection.execute(_IS_OPEN, {"notice_id": notice_id})).scalar_one())
 
 
+# --- what calendars answer -----------------------------------------------------------------
+
+_INVITED = (
+    sa.select(PLACE.c.session_id, PLACE.c.person_id, *PERSON.c, *CONTACT.c)
+    .select_from(
+        PLACE.outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id).outerjoin(
+            CONTACT, CONTACT.c.person_id == PLACE.c.person_id
+        )
+    )
+    .where(sa.bindparam("entry") == ENTRY_NAME)
+)
+_ABOUT_IT = sa.select(NOTICE).where(
+    NOTICE.c.recipient == sa.bindparam("recipient"), NOTICE.c.about == sa.bindparam("about")
+)
+_address = sa.func.unnest(sa.bindparam("addresses", type_=sa.ARRAY(sa.Text()))).column_valued("address")
+_MAILBOXES = sa.select(_address, digest(sa.bindparam("person_id", type_=sa.Text), sa.func.lower(_address)))
+_LEAVES_AS = sa.select(
+    sa.exists().where(
+        OPEN.c.recipient == sa.bindparam("recipient"),
+        OPEN.c.about == sa.bindparam("about"),
+        OPEN.c.sequence == sa.bindparam("sequence"),
+        OPEN.c.attempts > 0,
+    )
+)
+
+
+async def load_invited(
+    connection: AsyncConnection, working: Working, entry: str, addresses: Collection[str]
+) -> Invited | None:
+    """Whoever an entry is of, with what they were told of it and what their calendar answered, locked. `addresses`: who answers."""
+    row = (await connection.execute(_INVITED, {"entry": entry})).first()
+    if row is None:
+        return None
+    reading = Reading(row)
+    session_id, person_id = reading.values(2)
+    person, contact = reading.next(Person), reading.next(Contact)
+    await connection.execute(_THEIR_LOCK, {"recipient": person_id})
+    reads = Reads(connection)
+    reads.by_key(working[CalendarAnswer], CALENDAR_ANSWER, [(session_id, person_id)])
+    await reads.run()
+    about = f"{Subject.PLACE}/{session_id}"
+    notices = rows_as(Notice, await connection.execute(_ABOUT_IT, {"recipient": person_id, "about": about}))
+    found = await connection.execute(_MAILBOXES, {"addresses": sorted({*addresses}), "person_id": person_id})
+    mailboxes = {address: named for address, named in found}  # noqa: C416  # Rows are no pairs to mypy.
+    return Invited(session_id, person_id, person, contact, tuple(notices), mailboxes)
+
+
+async def is_leaving(connection: AsyncConnection, invited: Invited, sequence: int) -> bool:
+    """Whether the mail of this number is on its way, and its outcome not written yet."""
+    where = {"recipient": invited.person_id, "about": f"{Subject.PLACE}/{invited.session_id}", "sequence": sequence}
+    return bool((await connection.execute(_LEAVES_AS, where)).scalar_one())
+
+
 # --- what the office writes ----------------------------------------------------------------
 
 _TODAY = sa.cast(sa.func.timezone(PROGRAMME_ZONE, NOW), sa.Date)
@@ -439,6 +497,30 @@ async def load_message(connection: AsyncConnection, working: Working, message_id
     reads.by_key(working[MessageText], MESSAGE_TEXT, [(message_id,)])
     await reads.run()
     return list(working[Message])
+
+
+_useless = sa.exists().where(
+    MESSAGE.c.message_id == MESSAGE_TEXT.c.message_id,
+    MESSAGE.c.until <= sa.bindparam("useless_since", type_=sa.DateTime(timezone=True)),
+)
+_to_forget = (
+    sa.select(MESSAGE_TEXT.c.message_id)
+    .where(MESSAGE_TEXT.c.forgotten_at.is_(None), _useless)
+    .order_by(MESSAGE_TEXT.c.message_id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_FORGET = (
+    sa.update(MESSAGE_TEXT)
+    .where(MESSAGE_TEXT.c.message_id.in_(_to_forget))
+    .values(subject=None, text=None, forgotten_at=NOW)
+)
+
+
+async def forget_texts(connection: AsyncConnection, *, now: dt.datetime, useless_since: dt.datetime, most: int) -> int:
+    """Of messages that nobody is told any more since then, what they said; how many it were. `most` at once."""
+    found = await connection.execute(_FORGET, {"now": now, "useless_since": useless_since, "most": most})
+    return found.rowcount
 
 
 # --- hearing facts -------------------------------------------------------------------------

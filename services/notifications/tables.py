@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifications.asked import Asked
 from services.notifications.attended import Certificate, Certified, MeetingList, Record
 from services.notifications.keys import SigningKey
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.messages import Message, MessageText
 from services.notifications.muting import Mute
+from services.notifications.replying import CalendarAnswer
 from services.notifications.state import (
     Contact,
     Person,
@@ -43,6 +45,7 @@ from shared.contracts.enrolment import (
     SessionAtRisk,
 )
 from shared.contracts.model import Event, members
+from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import Mutable
 from shared.contracts.outside import OutsideTaskDone
 from shared.contracts.planner import SessionFact
@@ -75,9 +78,21 @@ SESSION = table_of(
         sa.Index("session_decides", "decides_at"),
     ],
 )
+_ENTRY = "left(encode(sha256(decode((session_id || '/') || person_id, 'escape')), 'hex'), 32)"
 PLACE = table_of(
-    Place, "place", METADATA, extra=[sa.Index("place_person", "person_id"), sa.Index("place_heard", "heard_at")]
+    Place,
+    "place",
+    METADATA,
+    extra=[
+        sa.Index("place_person", "person_id"),
+        sa.Index("place_heard", "heard_at"),
+        sa.Index("place_entry", sa.text(_ENTRY)),
+    ],
 )
+ENTRY_NAME: sa.ColumnElement[str] = sa.literal_column(
+    _ENTRY.replace("session_id", "place.session_id").replace("person_id", "place.person_id")
+)
+"""`returning.entry_name`, in the words of its index."""
 SESSION_SAID = table_of(SessionSaid, "session_said", METADATA, extra=[sa.Index("session_said_ends", "ends_at")])
 REFUSAL = table_of(
     Refusal,
@@ -154,9 +169,36 @@ SUPPRESSION = table_of(
     extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
 )
 MESSAGE = table_of(Message, "message", METADATA, extra=[sa.Index("message_until", "until")])
-MESSAGE_TEXT = table_of(MessageText, "message_text", METADATA, schema=KEPT)
-"""What messages say; backed up, and in no event."""
+MESSAGE_TEXT = table_of(
+    MessageText,
+    "message_text",
+    METADATA,
+    schema=KEPT,
+    extra=[
+        sa.Index("message_text_said", "message_id", postgresql_where=sa.text("forgotten_at is null")),
+        sa.CheckConstraint(
+            "(forgotten_at is null) = (subject is not null) and (subject is null) = (text is null)",
+            name="message_text_forgotten_says_nothing",
+        ),
+    ],
+)
+"""What messages say, until it is forgotten; backed up, and in no event."""
+ASKED = table_of(
+    Asked,
+    "asked",
+    METADATA,
+    extra=[
+        sa.Index("asked_recipient", "recipient", "decided_at"),
+        sa.Index("asked_until", "until", postgresql_where=sa.text("declined is null")),
+        sa.Index("asked_session", "session_id"),
+        sa.Index("asked_declined", "decided_at", postgresql_where=sa.text("declined is not null")),
+        sa.CheckConstraint(
+            "(declined is null) = (about is not null and until is not null)", name="asked_is_accepted_or_declined"
+        ),
+    ],
+)
 MUTE = table_of(Mute, "mute", METADATA)
+CALENDAR_ANSWER = table_of(CalendarAnswer, "calendar_answer", METADATA)
 LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 SIGNING_KEY = table_of(SigningKey, "signing_key", METADATA, schema=KEPT)
 """What links are signed with: made when the first is needed, and backed up. The private half never leaves this database."""
@@ -187,7 +229,9 @@ TABLES: dict[type[Row], sa.Table] = {
     LinkKey: LINK_KEY,
     Suppression: SUPPRESSION,
     Mute: MUTE,
+    CalendarAnswer: CALENDAR_ANSWER,
     Message: MESSAGE,
+    Asked: ASKED,
     MessageText: MESSAGE_TEXT,
     SigningKey: SIGNING_KEY,
 }
@@ -212,6 +256,7 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         ((OutsideTaskDone,), TASK_DONE),
         (members(ListFact), MEETING_LIST),
         (members(CertificateFact), CERTIFICATE),
+        ((NoticeRequested,), ASKED),
     )
     for kind in kinds
 }

@@ -111,6 +111,11 @@ class Matter(ABC):
     def waits_for(self) -> str | None:
         """What has to be known before a mail can be written, and is not."""
 
+    @property
+    def forgotten_at(self) -> dt.datetime | None:
+        """When what its mails said was forgotten; None: it is known, or made of what is."""
+        return None
+
     @abstractmethod
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         """What is true and was not told."""

@@ -10,10 +10,10 @@ from services.notifications.decisions import Attempt, message_id
 from services.notifications.dkim import Dkim
 from services.notifications.kinds import KINDS, Subject, subject_of
 from services.notifications.letters import Letter, Recipient, WrittenMail
-from services.notifications.linking import OWN, Links
+from services.notifications.linking import Links
 from services.notifications.mail import Prepared, Renderer
 from services.notifications.mime import deliverable
-from services.notifications.returning import thread_of
+from services.notifications.returning import AnswerPath, thread_of
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import digest_key, ensure_key
 from services.notifications.tasks import code_of
@@ -40,24 +40,27 @@ class Writer:
             ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
             code_of=self._code_of,
+            calendar_of=self.links.to_calendar if leads else None,
+            answers_at=self._answers_at if settings.calendar_path is not None else None,
             wording=settings.wording,
             programme=settings.programme,
         )
-        self._engine = decider.engine
+        self._engine, self._calendar_path = decider.engine, settings.calendar_path
+        self._answers: AnswerPath | None = None
         self._key: str | None = None
         self._domain = settings.domain
         self._dkim = _dkim(settings)
         self._shared = lru_cache(maxsize=500)(self._rendered)
 
-    async def ready(self, subject: Subject) -> None:
+    async def ready(self) -> None:
         """Returns once the links of such mails can be signed, and the codes in links of others be made. Asked outside of any transaction."""
         await self.links.all_ready()
-        if KINDS[subject].mutes is not None:
-            await self.links.ready(OWN)
         if self._key is None:
             async with self._engine.begin() as connection:
                 await ensure_key(connection)
                 self._key = await digest_key(connection)
+        if self._calendar_path is not None and self._answers is None:
+            self._answers = AnswerPath(self._calendar_path, self._key)
 
     def written(self, attempt: Attempt) -> tuple[bytes, str]:
         """The mail, and the address that it goes to. ValueError: no mail can carry what it should say."""
@@ -78,6 +81,11 @@ class Writer:
         sheet = KINDS[Subject(mail.letter)].sheet(mail, self._renderer.office)
         letter = Letter(message_id(NOBODY.person_id, self._domain), NOBODY.person_id, _NEVER)
         return self._renderer.message(self._renderer.shared(sheet), NOBODY, letter)
+
+    def _answers_at(self, session_id: str, person_id: str) -> str:
+        if self._answers is None:
+            raise RuntimeError("an invitation was asked for before its organiser was known")
+        return self._answers.of(session_id, person_id)
 
     def _rendered(self, subject: Subject, mail: Mail) -> Prepared:
         sheet = KINDS[subject].sheet(mail, self._renderer.office)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.contracts import (
+    answers,
     attendance,
     certificates,
     checkin,
@@ -10,6 +11,7 @@ from shared.contracts import (
     enrolment,
     files,
     marks,
+    notices,
     notifications,
     office,
     outside,
@@ -36,7 +38,9 @@ PUBLISHERS = (
     attendance,
     certificates,
     files,
+    notices,
     notifications,
+    answers,
 )
 
 CONTRACTS: tuple[type[Event], ...] = tuple(

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, assert_never
 
 from pydantic import Field
 
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part, Version
 from shared.contracts.office import (
     HIGHEST_PRIORITY,
@@ -111,6 +112,8 @@ class RefusalReason(StrEnum):
     """It was sent before a withdrawal that is decided already."""
     ASKED_SINCE = "asked_since"
     """The withdrawal was sent before a request for a place that is decided already."""
+    SESSION_MOVED = "session_moved"
+    """It was said of other times than the session has now."""
     NOT_OPEN_YET = "not_open_yet"
     ENROLMENT_CLOSED = "enrolment_closed"
     FROZEN = "frozen"
@@ -401,7 +404,7 @@ def what_was_asked(fact: PlaceFact) -> AskedFor:
     return AskedFor.WITHDRAWAL if standing_after(fact) == Standing.WITHDRAWN else AskedFor.PLACE
 
 
-def what_it_asks(request: EnrolmentRequest | OfficeDecision) -> AskedFor:
+def what_it_asks(request: EnrolmentRequest | CalendarAnswered | OfficeDecision) -> AskedFor:
     match request:
         case EnrolmentRequested():
             return AskedFor.PLACE
@@ -409,7 +412,7 @@ def what_it_asks(request: EnrolmentRequest | OfficeDecision) -> AskedFor:
             return AskedFor.WITHDRAWAL
         case OfferAnswered():
             return AskedFor.OFFER
-        case ReplyGiven():
+        case ReplyGiven() | CalendarAnswered():
             return AskedFor.REPLY
         case PeopleNominated():
             return AskedFor.NOMINATION

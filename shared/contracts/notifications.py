@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from shared.contracts.model import Count, Digest, Fact, Id, Language, Line, Moment, OptionalLine, Part, PublicKey
+from shared.contracts.notices import Context
 from shared.contracts.planner import Meeting
 
 ABOUT_PATTERN = r"^[a-z]+(/[A-Za-z0-9._:-]{1,64}){1,3}$"
@@ -222,6 +223,22 @@ class DigestTold(_OfNoSession):
         return self.useful_until
 
 
+class AskedTold(_OfNoSession):
+    """What another system asked to have told. What that was stands in `NoticeAccepted`."""
+
+    of: Literal["asked"] = "asked"
+    asked_id: Id
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
+
+
 Says = Annotated[
     SessionTold
     | ReminderTold
@@ -233,7 +250,8 @@ Says = Annotated[
     | TasksTold
     | MessageTold
     | BouncedTold
-    | DigestTold,
+    | DigestTold
+    | AskedTold,
     Field(discriminator="of"),
 ]
 """What a mail said, as far as it is about its subject and not about the recipient. One class a shape; several kinds may share one."""
@@ -260,8 +278,9 @@ class NoticeOutcome(Fact):
     `note_changed`; `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
     coordinators, `nominated` to whom they named; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
     `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`;
-    `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `address_bounced` to a town's coordinators; `message` and `circular`, which the office wrote; `digest` to the
-    office, once a week. Others may follow."""
+    `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `address_bounced` to a town's
+    coordinators; `digest` to the office, once a week; `message` and `circular`, which the office wrote; `materials`,
+    `questionnaire` and `task`, for which another system asked. Others may follow."""
     language: Language
     message_id: Line
     attempts: Count
@@ -406,6 +425,8 @@ class Mutable(StrEnum):
     DIGESTS = "digests"
     MESSAGES = "messages"
     """What the office writes to many at once."""
+    MATERIALS = "materials"
+    """That materials or questionnaires of a training are there."""
 
 
 class NoticesMuted(Fact):
@@ -459,6 +480,97 @@ class MessageAddressed(Fact):
     request_digest: Digest
     """What exactly was asked for, text and all: the same under the same key is sent once."""
     decided_at: Moment
+
+
+class NoticeHindrance(StrEnum):
+    """What stood between a person and a mail that was asked for, when that was decided. Once it is gone, they are told."""
+
+    CONTACT = "contact"
+    """Nobody has said their address."""
+    WITHHELD = "withheld"
+    """Mail to their address came back."""
+    MUTED = "muted"
+    """They do without such mails."""
+
+
+class DeclineReason(StrEnum):
+    """Why nobody is told what another system asked for."""
+
+    ONLY_FACTS = "only_facts"
+    """What it asks for follows from facts alone: a place, a certificate."""
+    BEFORE_GO_LIVE = "before_go_live"
+    TOO_LATE = "too_late"
+    """It is of no use any more."""
+    PERSON_UNKNOWN = "person_unknown"
+    """For as long as requests wait nobody said who that is."""
+    PERSON_ERASED = "person_erased"
+    CONTACT_FORGOTTEN = "contact_forgotten"
+    SESSION_UNKNOWN = "session_unknown"
+    SESSION_CANCELLED = "session_cancelled"
+    TOO_MANY = "too_many"
+    """So many mails were asked for to this person within a day that one more would be read by nobody."""
+
+
+class _AnsweredNotice(Fact):
+    """What became of a request for a mail, decided once: the aggregate is what was asked."""
+
+    stream = "notifications.events"
+    subject = "asked/{asked_id}"
+    only_by_owner = True
+
+    asked_id: Id
+    """Made of the request's source and id: the same however often it is sent."""
+    recipient: Id
+    """Who is told: the person who was named, or whoever they turned out to be."""
+    session_id: Id | None = None
+    context: Context
+    request_source: Line
+    request_id: Line
+    request_digest: Digest
+    decided_at: Moment
+
+
+_ASKED: dict[str, object] = {
+    "asked_id": "asked-3b9c1f0453d16f1c0a52b7e9",
+    "recipient": "person-0001",
+    "session_id": "session-0101",
+    "context": {
+        "of": "materials",
+        "title": "Slajdy z pierwszego dnia",
+        "link": "https://materials.example.org/session-0101",
+    },
+    "request_source": "urn:example:materials",
+    "request_id": "materials-0001",
+    "request_digest": "6f1c0a52b7e94d0f8a3c2b1d",
+    "decided_at": "2026-10-01T08:20:11.000000Z",
+}
+
+
+class NoticeAccepted(_AnsweredNotice):
+    """The person is told, as soon as nothing stands in the way, while it is of use. What becomes of the mail say the notices with this `about`."""
+
+    example: ClassVar[Mapping[str, object]] = _ASKED | {
+        "about": "materials/asked-3b9c1f0453d16f1c0a52b7e9",
+        "useful_until": "2026-10-15T08:20:11.000000Z",
+    }
+
+    about: About
+    useful_until: Moment
+    hindrance: NoticeHindrance | None = None
+
+
+class NoticeDeclined(_AnsweredNotice):
+    """Nobody is told, and why."""
+
+    example: ClassVar[Mapping[str, object]] = _ASKED | {
+        "context": {"of": "certificate"},
+        "reason": "only_facts",
+    }
+
+    reason: DeclineReason
+
+
+AskedFact = NoticeAccepted | NoticeDeclined
 
 
 class LinkKeyStated(Fact):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self, TypeVar, assert_never
 from zoneinfo import ZoneInfo
@@ -104,6 +105,12 @@ class Meeting(Part):
     @property
     def ends_at(self) -> dt.datetime:
         return _instant(self.ends_local, self.ends_local.fold, self.zone)
+
+
+def times_of(meetings: Iterable[Meeting]) -> str:
+    """The same for the same times: what somebody said to others they have not said to these."""
+    days = sorted((meeting.starts_at.isoformat(), meeting.ends_at.isoformat()) for meeting in meetings)
+    return hashlib.blake2b(repr(days).encode(), digest_size=12).hexdigest()
 
 
 class OutsideTask(StrEnum):

@@ -70,7 +70,8 @@ def to_write(service: Service, working: Working) -> Writes:
     """The rows that changed, and the facts said to journal and outbox."""
     writes = Writes()
     for kind, rows in sorted(working.rows.items(), key=lambda item: item[0].__name__):
-        writes.save(service.table(kind), rows)
+        if rows.has_changed:  # What is only looked at may be of no table of its own.
+            writes.save(service.table(kind), rows)
     journal.enter(writes, working.said)
     erasing.follow(writes, working.erasures)
     return writes

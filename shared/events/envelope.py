@@ -293,8 +293,11 @@ def about_of(body: Request) -> tuple[str, ...]:
 
 
 def _each(pattern: str, fields: Mapping[str, Any]) -> Iterable[str]:
-    """The subject that a pattern names; one for each value where it names a field of several, `person/{people}`."""
+    """The subject that a pattern names; one for each value where it names a field of several, `person/{people}`; none where it is about no
+    such thing."""
     for name in _named_in(pattern):
+        if fields[name] is None:
+            return ()
         if isinstance(fields[name], tuple):
             return (pattern.format_map({**fields, name: value}) for value in fields[name])
     return (pattern.format_map(fields),)

@@ -85,7 +85,9 @@ STREAMS: dict[str, Stream] = {
         Stream("attendance.scans", key="session_id"),
         Stream("attendance.office", key="session_id", asked_by="console"),
         Stream("attendance.events", key="session_id", owner="rollcall/attendance"),
+        Stream("notifications.requests", key="person_id"),
         Stream("notifications.events", key="recipient", owner="rollcall/notifications"),
+        Stream("notifications.answers", key="session_id", owner="rollcall/notifications"),
         Stream("notifications.keys", key="key_id", partitions=1, owner="rollcall/notifications"),
     )
 }

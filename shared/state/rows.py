@@ -185,6 +185,10 @@ class Rows(Generic[R]):
     def removed(self) -> list[tuple[Any, ...]]:
         return sorted(key for key, row in self._changed.items() if row is None)
 
+    @property
+    def has_changed(self) -> bool:
+        return bool(self._changed)
+
     def saved(self) -> None:
         self._changed.clear()
 

@@ -40,6 +40,10 @@ class Purpose(StrEnum):
     """What one person may print of one session: their certificate, and that they were there on a day."""
     MUTE = "mute"
     """What one recipient is sent: to do without it, and to want it again."""
+    CALENDAR = "calendar"
+    """All that one person has in the programme, in a calendar that fetches it."""
+    TOWN_CALENDAR = "town-calendar"
+    """The same of a town, for one of its coordinators."""
     CHECK_IN = "ticket"
     """That one person came to one session: to be read at its door."""
 

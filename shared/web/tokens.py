@@ -74,13 +74,16 @@ async def all_of(connection: AsyncConnection) -> list[Token]:
     return rows_as(Token, await connection.execute(sa.select(TOKEN).order_by(TOKEN.c.created_at, TOKEN.c.token_id)))
 
 
+_BY_ID = sa.select(TOKEN).where(TOKEN.c.token_id == sa.bindparam("token_id"))  # Asked with every request: built once.
+
+
 async def recognise(connection: AsyncConnection, text: str) -> Actor | None:
     """Whose token this is, or None."""
     try:
         token_id, secret = _split(text)
     except ValueError:
         return None
-    rows = rows_as(Token, await connection.execute(sa.select(TOKEN).where(TOKEN.c.token_id == token_id)))
+    rows = rows_as(Token, await connection.execute(_BY_ID, {"token_id": token_id}))
     if not rows or rows[0].revoked_at or not hmac.compare_digest(rows[0].secret_sha256, _digest(secret)):
         return None
     return Actor(rows[0].actor, frozenset(rows[0].scopes.split()))

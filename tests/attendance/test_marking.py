@@ -534,6 +534,21 @@ def test_a_list_that_was_put_right_awaits_whom_it_awaited() -> None:
     assert desk.counted() == 2
 
 
+def test_a_first_closing_that_lies_before_the_meeting_by_now_was_none_of_it() -> None:
+    """It closed, was opened and closed again; then the planner says that the meeting was between the two."""
+    desk = kept()
+    desk.hear(reopening(at=LATER), enrolled("ewa", at=LATER + HOUR), withdrawn("jan", at=LATER + HOUR))
+    closed_at = LATER + RULES.close_after
+    desk.pass_to(closed_at)
+    evening = day(until=23) | {"starts_local": day(until=22)["ends_local"]}
+    moved = rescheduled(evening, at=closed_at + HOUR)
+
+    assert "ewa absent" in desk.hear(moved)
+    found = desk.mind[MeetingList].get(SESSION, "day-1")
+    assert found is not None and (found.is_open, found.awaited_at, found.decided_at) == (False, closed_at, closed_at)
+    assert desk.counted() == 2
+
+
 def test_what_people_have_said_is_kept_when_a_list_is_opened() -> None:
     desk = opened(scan("anna"), mark("jan", "absent", at=DURING))
     desk.pass_to(CLOSES)

@@ -119,6 +119,16 @@ def test_numbers_stay_numbers_and_names_stay_names() -> None:
     assert written == "a\r\n-5;66,7;Żółć;\r\n"
 
 
+async def test_a_page_writes_numbers_as_its_reader_does(desk: Desk) -> None:
+    report = (await desk.get("by/town"))["total"]
+    for language, comma in (("pl", ","), ("en", ".")):
+        page = (await desk.http.get(f"/report?by=town&lang={language}")).text
+        whom = (await desk.http.get(f"/report/people?lang={language}")).text
+        for figure in ("rate_percent", "clock_hours", "teaching_hours"):
+            assert f"<td>{str(report[figure]).replace('.', comma)}</td>" in page, figure
+        assert not re.search(rf"<td>\d+[{'.' if comma == ',' else ','}]\d</td>", page + whom)
+
+
 async def test_the_page_shows_the_same_and_every_figure_leads_to_whom_it_counts(desk: Desk) -> None:
     page = await desk.http.get("/report?by=town&lang=en")
     assert page.status_code == 200

@@ -54,7 +54,6 @@ class Witness:
         self.said: dict[Key, list[Any]] = defaultdict(list)
         self.awaited_at: dict[tuple[str, str], dt.datetime] = {}
         """Since when it is settled who was awaited at a meeting, also while its list is open to be put right."""
-        self.closed_at: dict[tuple[str, str], dt.datetime] = {}
         """At which closing a list stands: one that stays closed awaits whom it awaited, wherever its meeting is moved."""
 
     def hears(self, one: Heard[Any]) -> None:
@@ -144,11 +143,7 @@ def _of_a_list(witness: Witness, body: Any) -> Iterator[str]:
         witness.awaited_at.pop((body.session_id, body.meeting_id), None)
     if isinstance(body, AttendanceListClosed):
         meeting, before = witness.meeting(body.session_id, body.meeting_id), witness.awaited_at.get((body.session_id, body.meeting_id))  # fmt: skip
-        is_new = witness.closed_at.get((body.session_id, body.meeting_id)) != body.decided_at
-        witness.closed_at[body.session_id, body.meeting_id] = body.decided_at
-        if (
-            is_new and meeting and before and meeting.starts_at > before
-        ):  # It was moved to another day while it was open.
+        if meeting and before and meeting.starts_at > before:  # It was moved to another day since.
             witness.awaited_at.pop((body.session_id, body.meeting_id))
         settled = witness.awaited_at.setdefault((body.session_id, body.meeting_id), body.decided_at)
         if (body.awaited_at or body.decided_at) != settled:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from rollcall import asking
 from rollcall.asking import Answer
 from rollcall.main import app
+from rollcall.notices import shown
 from services.notifications.answers import History
 
 EXAMPLE: dict[str, Any] = History.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index, call-overload]
@@ -82,3 +83,9 @@ def test_words_of_an_installation_are_tried_before_a_service_is_started_with_the
     (tmp_path / "en.toml").write_text('greeting = "Hello {name}"\n')
     refused = CliRunner().invoke(app, ["mail", "words", str(tmp_path)])
     assert refused.exit_code == 2 and "en.toml:1: greeting names {name}" in refused.output
+
+
+def test_what_was_forgotten_of_a_mail_is_said_beside_that_it_was_sent() -> None:
+    one = EXAMPLE["notices"][0] | {"text_forgotten_at": "2027-06-01T08:00:00Z"}
+    lines = shown({}, [one])
+    assert one["state"] in lines[0] and lines[1].strip().startswith("What it said was forgotten on 2027-06-01")

@@ -35,7 +35,7 @@ from shared.contracts.attendance import Because, ParticipantAbsent, ParticipantA
 from shared.contracts.certificates import CertificateIssued
 from shared.contracts.enrolment import ParticipantWaitlisted, Standing
 from shared.contracts.files import FileKind
-from shared.contracts.notifications import Audience, Mutable
+from shared.contracts.notifications import Audience, DeclineReason, Mutable
 from shared.contracts.planner import SessionScheduled, SessionStanding
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import Poison, Reason
@@ -53,6 +53,7 @@ from tests.faults.trained import ATTENDANCE
 from tests.notifications.building import (
     BEFORE,
     NOW,
+    asked,
     call,
     contact,
     content,
@@ -294,6 +295,7 @@ TOO_LATE = notice(state=NoticeState.TOO_LATE, code="too_late")
 CAME_BACK = notice(state=NoticeState.BOUNCED, code="bounced_5.1.1")
 KNOWN = [said_then(row, heard_at=BEFORE - dt.timedelta(days=9)) for row in (place(), session())]
 TOLD_OF_IT = dataclasses.replace(IN_DOUBT, state=Belief.YES, until=session().ends_at)
+IN_VAIN = asked(about=None, until=None, declined=DeclineReason.PERSON_ERASED)
 ON_ITS_WAY = ("mails on their way",)
 
 
@@ -320,6 +322,8 @@ ON_ITS_WAY = ("mails on their way",)
         ("mails that came too late", [TOO_LATE], None, ()),
         ("waiting for another mail", [place(Standing.WAITLISTED), TOLD_OF_IT], None, ("to be planned",)),
         ("told by others", [place(), *KNOWN], None, ()),
+        ("waiting for a session", [asked(session_id="session-9")], None, ()),
+        ("mails asked for in vain", [IN_VAIN], None, ()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

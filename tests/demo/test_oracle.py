@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import json
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from demo import heard, oracle, replay
+from demo import heard, oracle, replay, reported, thanked
 from demo.heard import Unpredictable
 from demo.oracle import expected, main
 from demo.programme import Programme, write_programme
@@ -248,16 +249,49 @@ def test_a_waiting_list_with_someone_without_address_is_not_guessed(small: Progr
         expected(small.folder)
 
 
+def test_reports_add_up_and_whoever_was_put_right_is_among_them(demo: tuple[Programme, Books]) -> None:
+    programme, books = demo
+    report, attendance = books["reported"], books["attendance"]
+    for figure in ("present", "absent", "minutes"):
+        assert report["total"][figure] == sum(one[figure] for one in report["by_town"].values())
+    assert (report["total"]["present"], report["total"]["absent"]) == (attendance["present"], attendance["absent"])
+    (today,) = attendance["today"].values()
+    lists = [line["data"] for line in distinct(programme.folder / "05-history.jsonl", "AttendanceListClosed").values()]
+    assert attendance["present"] == today["present"] + 1 + sum(one["present"] for one in lists)
+    assert 0 < report["certificates"]["issued"] <= today["present"] + 1
+    assert books["told"]["certificate"] <= report["certificates"]["issued"]
+
+
+def test_the_archive_certifies_whoever_was_there_on_enough_days_and_leaves_no_gaps(
+    demo: tuple[Programme, Books],
+) -> None:
+    programme, books = demo
+    history = programme.folder / "05-history.jsonl"
+    came = Counter(
+        (line["data"]["session_id"], line["data"]["person_id"])
+        for line in distinct(history, "ParticipantAttended").values()
+    )
+    lists = Counter(line["data"]["session_id"] for line in distinct(history, "AttendanceListClosed").values())
+    certificates = [line["data"] for line in distinct(history, "CertificateIssued").values()]
+    assert {(one["session_id"], one["person_id"]) for one in certificates} == {
+        (session_id, person_id) for (session_id, person_id), days in came.items() if days >= 0.8 * lists[session_id]
+    }
+    assert len(certificates) == books["reported"]["certificates"]["archived"]
+    for series in {one["series"] for one in certificates}:
+        serials = sorted(one["serial"] for one in certificates if one["series"] == series)
+        assert serials == list(range(1, len(serials) + 1))
+
+
 def test_the_command_prints_the_books_as_json(small: Programme, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(small.folder)]) == 0
     printed = json.loads(capsys.readouterr().out)
     books = expected(small.folder)
-    del books["told"]["people"], books["called"]["standing"]
+    del books["told"]["people"], books["called"]["standing"], books["reported"]["by_town"]
     assert printed == books
     assert main([]) == 2
 
 
-@pytest.mark.parametrize("module", [oracle, heard, replay])
+@pytest.mark.parametrize("module", [oracle, heard, replay, reported, thanked])
 def test_the_oracle_shares_no_code_with_what_it_judges(module: ModuleType) -> None:
     imported = [
         line.split()[1] for line in inspect.getsource(module).splitlines() if line.startswith(("import ", "from "))

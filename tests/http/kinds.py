@@ -7,6 +7,7 @@ import rollcall.origin.proxy
 import services.attendance.paths
 import services.enrolment.paths
 import services.notifications.api
+import services.notifications.asked_api
 import services.notifications.ledger_api
 import services.notifications.messages_api
 import shared.problems
@@ -17,6 +18,7 @@ MODULES = (
     services.enrolment.paths,
     services.attendance.paths,
     services.notifications.api,
+    services.notifications.asked_api,
     services.notifications.ledger_api,
     services.notifications.messages_api,
     rollcall.origin.app,

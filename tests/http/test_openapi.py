@@ -144,7 +144,7 @@ def test_the_commands_are_those_that_take_a_key() -> None:
     }
     others = {operation["operationId"] for name, operation, _ in OPERATIONS if " post " in name} - commands
     asked = {"request_place", "withdraw", "nominate", "substitute", "answer_offer", "reply"}
-    of_the_office = {"give_extra_place", "give_priority", "remove", "lift_removal", "correct", "write_message"}
+    of_the_office = {"give_extra_place", "give_priority", "remove", "lift_removal", "correct", "write_message", "ask"}
     of_a_list = {"record_scan", "close_list", "reopen_list", "mark", "correct_record", "link"}
     of_papers = {"attach_file", "remove_file", "enter_paper"}
     what_is_to_be = {"retry_parked", "discard_parked", "settle_notice", "release_address", "repeat_notice", "mute"}

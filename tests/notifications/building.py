@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.notifications.asked import Asked, Said
 from services.notifications.attended import ATTENDANCE, Certificate, Certified, MeetingList, Record
 from services.notifications.decisions import Terms
 from services.notifications.kinds.place import Place as PlaceMatter
@@ -28,13 +29,15 @@ from services.notifications.state import (
     Town,
 )
 from services.notifications.suppressing import Suppression
-from services.notifications.tasks import Task, TaskDone
+from services.notifications.tasks import Task as SessionTask
+from services.notifications.tasks import TaskDone
 from services.notifications.towns import Answered, Call, Member, Nominated, two_days_before
 from services.notifications.untold import Addressee, Truth
 from shared.contracts.attendance import Presence, Role
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import AskedFor, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
+from shared.contracts.notices import Materials, Questionnaire, Task
 from shared.contracts.notifications import Audience
 from shared.contracts.planner import Meeting, OutsideTask, SessionKind
 from shared.contracts.portal import Reply
@@ -170,6 +173,36 @@ def message_text(message_id: str = "message-1") -> MessageText:
     return MessageText(message_id, "Weź laptop", "Sala nie ma komputerów.")
 
 
+MATERIALS = Materials(title="Slajdy z pierwszego dnia", link="https://materials.example.org/session-1")
+TASK = Task(title="Zgoda na nagranie", awaited_until=IN_TWO_DAYS, link="https://forms.example.org/1")
+
+
+def asked(
+    context: Materials | Task | Questionnaire = MATERIALS,
+    *,
+    recipient: str = "person-1",
+    until: dt.datetime = IN_TWO_DAYS,
+    heard_at: dt.datetime = BEFORE,
+    **changes: Any,
+) -> Asked:
+    """That another system asked for a mail, which was accepted."""
+    asked_id = changes.get("asked_id", "asked-1")
+    name = "task" if isinstance(context, Task) else "materials"
+    row = Asked(
+        *_meta(heard_at, "rollcall/notifications"),
+        asked_id,
+        recipient,
+        f"{name}/{asked_id}",
+        "session-1",
+        Said(context),
+        until,
+        None,
+        "urn:example:materials",
+        heard_at,
+    )
+    return replace(row, **changes)
+
+
 def call(until: dt.datetime = IN_TWO_DAYS, *, heard_at: dt.datetime = BEFORE, **changes: Any) -> Call:
     row = Call(*_meta(heard_at), "session-1", "geonames:776597", 4, until, two_days_before(until), None)
     return replace(row, **({"event_id": "event-2"} | changes))
@@ -244,8 +277,8 @@ def task(
     *,
     name: str = "task.1",
     link: str = "https://testy.example.org/?kto={code}",
-) -> Task:
-    return Task(link=link, until=until, noon_at=noon_at, name=name)
+) -> SessionTask:
+    return SessionTask(link=link, until=until, noon_at=noon_at, name=name)
 
 
 def task_done(which: OutsideTask = OutsideTask.PRE_TEST, respondent: str = "person-1", **changes: Any) -> TaskDone:

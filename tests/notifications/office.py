@@ -46,6 +46,8 @@ class Server:
     """Answers to RCPT, used up in the same way."""
     senders: list[str] = field(default_factory=list)
     """Of the envelopes of those mails."""
+    contents: list[bytes] = field(default_factory=list)
+    """Of those mails."""
     mails: list[tuple[str, str, str]] = field(default_factory=list)
     """(recipient, kind, Message-ID) of what reached it, whatever it answered."""
 
@@ -57,7 +59,9 @@ class Server:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.answers.pop(0) if self.answers else "250 ok"
-        message = message_from_bytes(envelope.content if isinstance(envelope.content, bytes) else b"")
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        self.contents.append(content)
+        message = message_from_bytes(content)
         self.senders.append(envelope.mail_from or "")
         self.mails.append((envelope.rcpt_tos[0], message["X-Rollcall-Notice-Kind"], message["Message-ID"]))
         if answer == "disconnect":

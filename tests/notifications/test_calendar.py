@@ -13,10 +13,11 @@ from icalendar import Calendar
 
 from services.notifications.calendar import (
     RULE_DAYS_MAX,
+    Attendee,
     Entry,
     Layout,
     Method,
-    Sender,
+    Organiser,
     entry_uid,
     lay_out,
     person_lines,
@@ -49,11 +50,15 @@ def layout(*meetings: Meeting, method: Method = Method.REQUEST, sequence: int = 
     entries = tuple(
         Entry(each, f"{topic}: {each.meeting_id}", "Opis\ndrugi wiersz", "Urząd, sala 12") for each in meetings
     )
-    return lay_out(method, Sender(sequence, "szkolenia@example.org", "Biuro „Programu”"), topic, entries)
+    return lay_out(method, sequence, topic, entries)
 
 
 def for_person(laid_out: Layout, person_id: str = "person-1", full_name: str = "Żaneta Wiśniewska") -> bytes:
-    return laid_out.for_person(person_lines("session-1", person_id, full_name, "zaneta@example.org", STATED_AT))
+    attendee, organiser = (
+        Attendee(full_name, "zaneta@example.org"),
+        Organiser("szkolenia@example.org", "Biuro „Programu”"),
+    )
+    return laid_out.for_person(person_lines("session-1", person_id, attendee, organiser, STATED_AT))
 
 
 def parsed(laid_out: Layout, **person: str) -> Any:

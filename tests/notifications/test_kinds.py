@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import tables, urgency
+from services.notifications.asked import Asked
 from services.notifications.differences import given_up, is_open, is_urgent, live
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.certificate import ABSENT, THANKS
@@ -31,7 +32,8 @@ from shared.contracts.certificates import CertificateEnds
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
-from shared.contracts.notifications import Audience, CallTold, OfferTold, ReminderTold
+from shared.contracts.notices import Questionnaire
+from shared.contracts.notifications import Audience, CallTold, DeclineReason, OfferTold, ReminderTold
 from shared.contracts.planner import OutsideTask
 from shared.contracts.portal import Reply
 from shared.state.rows import Row
@@ -44,6 +46,7 @@ from tests.notifications.building import (
     TUESDAY,
     YESTERDAY,
     answered,
+    asked,
     call,
     certificate,
     certified,
@@ -71,6 +74,8 @@ from tests.notifications.building import (
     topic,
     town,
 )
+from tests.notifications.building import MATERIALS as MATERIALS_OF_IT
+from tests.notifications.building import TASK as TASK_OF_THEIRS
 from tests.notifications.office import write_rows
 
 TOMORROW, TODAY = meeting("2026-11-21T09:00", "2026-11-21T15:00"), meeting("2026-11-20T08:00", "2026-11-20T15:00")
@@ -94,6 +99,7 @@ OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 ONCE = (Subject.DIGEST,)
 """Of which there is one for all: test_digest."""
+OF_ASKED = (Subject.TASK, Subject.MATERIALS)
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
@@ -167,8 +173,10 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += _bounced(number, ids, chance)
     if kind in OF_MESSAGES:
         rows += _messages(ids, chance, kind)
+    if kind in OF_ASKED:
+        rows += [_asked(ids, chance, kind)]
     for subject, about in _abouts(ids[1]).items():
-        if subject in OF_MESSAGES and subject is not kind:
+        if subject in (*OF_MESSAGES, *OF_ASKED) and subject is not kind:
             continue
         if subject in OF_TOWNS and subject is not kind and (subject, kind) != (Subject.CALL, Subject.UNANSWERED):
             continue
@@ -299,6 +307,24 @@ def _messages(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
     return [message(ids[0], audience, message_id=name, until=until), message_text(name)]
 
 
+def _asked(ids: tuple[str, str], chance: random.Random, kind: Subject) -> Asked:
+    """Something that another system asked to have told them, about as many of the other sort; of some training, or of none."""
+    task = TASK_OF_THEIRS.model_copy(update={"reminds": chance.random() < 0.5})
+    of_training = chance.choice((MATERIALS_OF_IT, Questionnaire(title="Ankieta", link=MATERIALS_OF_IT.link)))
+    context = chance.choice((task, task, task, of_training) if kind is Subject.TASK else (*[of_training] * 3, task))
+    until = chance.choice((NOW - dt.timedelta(hours=1), NOW + dt.timedelta(hours=5), *[NOW + dt.timedelta(days=2)] * 4))
+    its = asked(context, recipient=ids[0], until=until, asked_id=_asked_id(ids[1]), session_id=ids[1])
+    if context is task and chance.random() < 0.4:
+        its = replace(its, session_id=None)
+    if chance.random() < 0.1:
+        its = replace(its, about=None, until=None, declined=chance.choice((*DeclineReason,)))
+    return its
+
+
+def _asked_id(session_id: str) -> str:
+    return f"asked-{session_id.partition('-')[2]}"
+
+
 def _message_id(session_id: str) -> str:
     return f"message-{session_id.partition('-')[2]}"
 
@@ -327,6 +353,8 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.NOMINATED: f"nominated/{session_id}",
         Subject.MESSAGE: f"message/{_message_id(session_id)}",
         Subject.CIRCULAR: f"circular/{_message_id(session_id)}",
+        Subject.TASK: f"task/{_asked_id(session_id)}",
+        Subject.MATERIALS: f"materials/{_asked_id(session_id)}",
     }
 
 
@@ -363,7 +391,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.RISK: chance.choice(("event-2", "event-1")),
             Subject.BOUNCED: chance.choice(("event-2", "event-1")),
             Subject.REFUSAL: chance.choice(("event-2", "event-1")),
-            **dict.fromkeys(OF_MESSAGES, about.partition("/")[2]),
+            **dict.fromkeys((*OF_MESSAGES, *OF_ASKED), about.partition("/")[2]),
             **(_hashed_of_town(its, deadline, chance) if subject in OF_TOWNS else {}),
         }[subject]
         said = content(its).model_copy(update={"hash": chance.choice((hashed, hashed, hashed, None))})
@@ -397,7 +425,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
     by_name |= {Subject.BOUNCED: "event-1"}
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
     by_name |= {Subject.CERTIFICATE: NUMBERS[0], Subject.MISSED: ABSENT}
-    by_name |= dict.fromkeys(OF_MESSAGES, about.partition("/")[2])
+    by_name |= dict.fromkeys((*OF_MESSAGES, *OF_ASKED), about.partition("/")[2])
     its_last = stated[-1]
     if subject is Subject.PRETEST and its_last.pre_test is not None:
         by_name |= {subject: its_last.pre_test.name}

@@ -206,7 +206,11 @@ async def test_a_mail_leads_to_its_readers_place_and_no_token_is_kept(office: Of
     await office.is_true(place())
     async with office.server.listening(), office.sending():
         assert await settled(office, 1) == [("confirmation", "sent", None)]
-    assert sorted(one["audience"] for one in await stated(office.engine)) == ["attendance", "enrolment"]
+    assert sorted(one["audience"] for one in await stated(office.engine)) == [
+        "attendance",
+        "enrolment",
+        "notifications",
+    ]
     async with office.engine.connect() as connection:
         for table in [*tables.TABLES.values(), JOURNAL]:
             assert "eyJ" not in repr((await connection.execute(sa.select(table))).all()), table

@@ -19,6 +19,7 @@ from aiosmtplib.email import extract_recipients, extract_sender
 from services.notifications.kinds.refusal import MAILED, OPEN_NOW
 from services.notifications.letters import Arrangement, BriefMail, Letter, PlaceMail, Recipient
 from services.notifications.mail import Renderer
+from services.notifications.templates.frames import unbroken
 from shared.contracts.model import Language
 from tests.notifications.mails import (
     ADDRESS,
@@ -236,6 +237,22 @@ def test_no_line_ends_inside_hours_or_a_files_name_or_after_a_word_of_one_letter
     assert len(re.findall(nowrap + r"\d\d?:\d\d–\d\d?:\d\d</span>", markup)) == 3
     assert re.findall(nowrap + r"(\S*\.ics)</span>", markup) == re.findall(r"[a-z]+(?:-\d)?\.ics", markup)
     assert "z\u00a0tej wiadomości" in markup
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("ma numer RC-2026-0007.", ["RC-2026-0007"]),
+        ("10.12.2026 (RC-2026-0007)", ["10.12.2026", "RC-2026-0007"]),
+        ("https://example.org/a-1/b-2 i a@b-1.pl", []),
+        ("O'Neil-2 & biało-czerwona", []),
+        ("x-" * 40 + "1", []),
+    ],
+)
+def test_no_line_ends_inside_a_number_that_is_joined_unless_it_is_long(text: str, whole: list[str]) -> None:
+    written = unbroken(text)
+    assert re.findall(r'<span style="white-space:nowrap">([^<]*)</span>', written) == whole
+    assert html.unescape(re.sub("<[^>]*>", "", written)).replace("\u00a0", " ") == text
 
 
 def test_each_day_of_a_changed_timetable_says_what_became_of_it() -> None:

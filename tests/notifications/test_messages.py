@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
 import email
@@ -18,24 +19,35 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import differences
 from services.notifications.api import app_of
+from services.notifications.forgetting import Forgetting
 from services.notifications.kinds import KINDS, Subject
+from services.notifications.kinds.message import Written
+from services.notifications.ledger import told_after
 from services.notifications.letters import WrittenMail
 from services.notifications.messages import LIVES, MessageText, Writing, keep_text
+from services.notifications.previewing import why_not
 from services.notifications.settings import NotificationsSettings
+from services.notifications.store import forget_texts
 from services.notifications.tables import ensure_key
+from services.notifications.untold import Truth
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, MessageAddressed, Mutable
+from shared.deciding.transaction import Decider
 from shared.outbox.journal import JOURNAL
 from shared.process.runtime import Runtime
 from shared.state.rows import EVERY_ROW
+from shared.testing import eventually
 from shared.web import tokens
 from tests.notifications.building import (
+    BEFORE,
     NOW,
+    addressee,
     contact,
     member,
     message,
     message_text,
+    notice,
     person,
     place,
     session,
@@ -169,6 +181,107 @@ def test_a_text_that_is_there_is_left_alone() -> None:
     keep_text(working, "message-1", Writing(Audience.TOWN, "t", (), "Other", "Other", None, "why"))
     found = working[MessageText].get("message-1")
     assert found is not None and found.subject == "Weź laptop" and LIVES.days == 14
+
+
+# --- forgotten -------------------------------------------------------------------------------
+
+KEPT_FOR = dt.timedelta(days=180)
+LONG_OVER = {"until": NOW - KEPT_FOR - dt.timedelta(minutes=1)}
+ABOUT = "message/message-1"
+
+
+async def texts(engine: AsyncEngine) -> dict[str, str | None]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(sa.text("select message_id, subject || text from kept.message_text"))
+        return {row[0]: row[1] for row in rows}
+
+
+async def forget(engine: AsyncEngine, *, most: int = 500) -> int:
+    async with engine.begin() as connection:
+        return await forget_texts(connection, now=NOW, useless_since=NOW - KEPT_FOR, most=most)
+
+
+async def test_what_was_said_is_forgotten_once_it_has_been_of_no_use_for_long_enough(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await write_rows(
+            connection,
+            *(message(f"person-{n}", **LONG_OVER) for n in (1, 2)), message_text(),
+            message(message_id="message-2", until=NOW - KEPT_FOR + dt.timedelta(minutes=1)), message_text("message-2"),
+            message(message_id="message-3"), message_text("message-3"),
+        )  # fmt: skip
+    assert await forget(engine) == 1
+    assert {name for name, said in (await texts(engine)).items() if said is None} == {"message-1"}
+    assert await forget(engine) == 0, "what is forgotten is not forgotten over and over"
+
+
+async def test_so_many_are_forgotten_at_once_and_no_more(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        for number in range(5):
+            name = f"message-{number}"
+            await write_rows(connection, message(message_id=name, **LONG_OVER), message_text(name))
+    assert [await forget(engine, most=2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_the_service_forgets_by_itself(office: Office) -> None:
+    office.settings.texts_kept_for = KEPT_FOR
+    await office.is_true(message(**LONG_OVER), message_text())
+    forgetting = asyncio.create_task(Forgetting(Decider(office.engine, SERVICE), office.settings).run())
+
+    async def is_forgotten() -> bool:
+        return (await texts(office.engine))["message-1"] is None
+
+    await eventually(is_forgotten)
+    forgetting.cancel()
+    await asyncio.gather(forgetting, return_exceptions=True)
+
+
+async def test_that_it_was_sent_to_whom_when_and_why_is_kept(anna: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    sent_before = notice(recipient="person-1", about=ABOUT, kind="message", decided_at=NOW - KEPT_FOR - LIVES)
+    async with engine.begin() as connection:
+        await write_rows(connection, message(**LONG_OVER), message_text(), sent_before)
+    before = (await anna.get("/api/v1/recipients/person-1/history")).json()["notices"]
+    assert before[0]["text_forgotten_at"] is None
+    await forget(engine)
+    (one,) = (await anna.get("/api/v1/recipients/person-1/history")).json()["notices"]
+    assert dt.datetime.fromisoformat(one["text_forgotten_at"]) == NOW
+    assert {**one, "text_forgotten_at": None} == before[0]
+    (listed,) = (await anna.get("/api/v1/messages")).json()
+    assert (listed["subject"], listed["reason"], listed["recipients"], listed["sent"]) == (None, "asked", 1, 1)
+    assert listed["forgotten_at"] == one["text_forgotten_at"]
+
+
+async def test_the_same_command_does_not_bring_back_what_was_forgotten(
+    anna: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    message_id = (await sent(anna)).json()["message_id"]
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("update projection.message set until = until - interval '1 year'"))
+    assert await forget(engine) == 1
+    again = await sent(anna)
+    assert (again.status_code, again.json()["subject"]) == (200, None)
+    assert await texts(engine) == {message_id: None}
+
+
+async def test_what_was_forgotten_is_said_once_more_by_nobody_and_the_answer_says_why(
+    anna: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    sent_before = notice(recipient="person-1", about=ABOUT, kind="message", decided_at=BEFORE)
+    told = told_after(None, sent_before)
+    async with engine.begin() as connection:
+        await ensure_key(connection)
+        await write_rows(connection, message(**LONG_OVER), message_text(), sent_before, told)
+    await forget(engine)
+    refused = await anna.post(f"/api/v1/notices/{sent_before.notice_id}/repeat", json={"reason": "lost"})
+    assert refused.status_code == 409
+    assert refused.json()["detail"] == f"what it said was forgotten on {NOW:%Y-%m-%d}: write it anew"
+    assert (await anna.get(f"/api/v1/notices/{sent_before.notice_id}")).json()["state"] == "sent"
+
+
+def test_a_preview_of_what_was_forgotten_says_so() -> None:
+    text = MessageText("message-1", None, None, NOW)
+    truth = Truth(Written(message(**LONG_OVER), text, "message"), addressee())
+    assert why_not(None, truth, NOW) == f"what it said was forgotten on {NOW:%Y-%m-%d}"
+    assert truth.waits_for == "text"
 
 
 # --- sent ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from jinja2 import Environment
 from deploy import texts
 from shared.contracts.model import Language
 from shared.web.pages.kit import KIT, OF_OTHERS, Office, Pages
-from shared.web.pages.words import preferred, translations
+from shared.web.pages.words import filters, preferred, translations
 
 OFFICE = Office("Biuro <i>", "biuro@rollcall.example.org")
 HOSTILE = "<b>'\"&"
@@ -77,6 +77,19 @@ def test_nothing_of_others_is_committed() -> None:
 )
 def test_a_browsers_first_language_of_ours_is_taken(accepted: str, language: Language | None) -> None:
     assert preferred(accepted) is language
+
+
+@pytest.mark.parametrize(
+    ("value", "polish", "english"),
+    [
+        (75.0, "75,0", "75.0"),
+        (12345.67, "12\N{NO-BREAK SPACE}345,7", "12,345.7"),
+        (12345, "12\N{NO-BREAK SPACE}345", "12,345"),
+        (7, "7", "7"),
+    ],
+)
+def test_numbers_are_written_as_a_reader_of_the_language_writes_them(value: float, polish: str, english: str) -> None:
+    assert [filters(language)["number"](value) for language in (Language.PL, Language.EN)] == [polish, english]
 
 
 def test_every_text_is_translated_and_none_is_left_over() -> None:

@@ -42,6 +42,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.marks import Mark, MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.model import Event
+from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.office import CorrectionRequested, ExtraPlaceRequested
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
@@ -217,6 +218,11 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
         body(NoticeFailed, **notices, code=st.sampled_from(["smtp_550", "outcome_unknown", "overtaken", "not_sent"])),
     ),
 }
+SPOKEN["notifications.requests"] = (
+    by(  # None of them may ask: it is set aside. Who may is held to what must be true in any order.
+        PORTAL, body(NoticeRequested, person_id=people, session_id=sessions)
+    )
+)
 SPOKEN["notifications.keys"] = by(
     ("rollcall/notifications",), body(LinkKeyStated, key_id=st.sampled_from(["k-1", "k-2"]))
 )

@@ -23,6 +23,7 @@ from services.attendance.store import LINK_KEY, room_key
 from shared.contracts.checkin import CheckedIn
 from shared.contracts.model import Language
 from shared.process.runtime import Runtime
+from shared.values import immutable
 from shared.web.links import Ticket, TicketRefused, key_named, read_ticket
 from shared.web.opening import keys_named
 from shared.web.pages.kit import Pages, form_of
@@ -50,30 +51,50 @@ class Here(StrEnum):
     NOT_ON_THE_LIST = "not_on_the_list"
 
 
+@immutable
+class Asked:
+    """Who asks, and about which session."""
+
+    ticket: Ticket
+    session: Session
+    ids: tuple[str, ...]
+    """All that the human has had."""
+
+
 def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
     rules: ListRules = runtime.service.rules
     guesses = Guesses()
 
     @routes.get("/check-in/{token}")
     async def show(request: Request, token: str) -> Response:
-        return await page(request, await ticket_of(token))
+        here = await find(request, token)
+        return here if isinstance(here, Response) else await page(request, here)
 
     @routes.post("/check-in/{token}")
     async def act(request: Request, token: str) -> Response:
-        form, ticket = await form_of(request), await ticket_of(token)
-        session = await reading.session(runtime.engine, ticket.session_id) if isinstance(ticket, Ticket) else None
-        if not isinstance(ticket, Ticket) or session is None:
-            return await page(request, ticket)
-        if not session.state.takes_place:
-            return await page(request, ticket, status=409)
-        admitted = await judge(ticket, session, form.get("code", "")[:CODE_MOST])
+        form, here = await form_of(request), await find(request, token)
+        if isinstance(here, Response):
+            return here
+        if not here.session.state.takes_place:
+            return await page(request, here, status=409)
+        admitted = await judge(here, form.get("code", "")[:CODE_MOST])
         if isinstance(admitted, RoomRule):
-            return await page(request, ticket, status=_REFUSED.get(admitted, 409), refused=ROOM_TEXTS[admitted])
-        became = await check_in(token, ticket, admitted)
+            return await page(request, here, status=_REFUSED.get(admitted, 409), refused=ROOM_TEXTS[admitted])
+        became = await check_in(token, here.ticket, admitted)
         if became.outcome in (Taken.ACCEPTED, Taken.REPEATED):
             return pages.again(request)
         told = (became.text, became.text_pl)
-        return await page(request, ticket, status=_TAKEN.get(became.outcome, 409), refused=told)
+        return await page(request, here, status=_TAKEN.get(became.outcome, 409), refused=told)
+
+    async def find(request: Request, token: str) -> Asked | Response:
+        """Who asks, and of which session; or what is answered instead."""
+        ticket = await ticket_of(token)
+        if isinstance(ticket, TicketRefused):
+            return pages.opens_nothing(request, ticket)
+        session = await reading.session(runtime.engine, ticket.session_id)
+        if session is None:
+            return pages.message(request, "unknown", 404)
+        return Asked(ticket, session, await reading.ids_of(runtime.engine, ticket.person_id))
 
     async def ticket_of(token: str) -> Ticket | TicketRefused:
         named = key_named(token)
@@ -83,10 +104,10 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             keys = await keys_named(connection, LINK_KEY, {named})
         return read_ticket(token, audience=AUDIENCE, key=keys.get(named), now=runtime.service.clock())
 
-    async def judge(ticket: Ticket, session: Session, code: str) -> Admitted | RoomRule:
+    async def judge(here: Asked, code: str) -> Admitted | RoomRule:
         """What this code comes to, of this person. Asked of each at most so often as they may be wrong."""
-        about = (ticket.session_id, ticket.person_id)
-        if await is_not_on_the_list(session, await reading.ids_of(runtime.engine, ticket.person_id)):
+        session, about = here.session, (here.ticket.session_id, here.ticket.person_id)
+        if await is_not_on_the_list(session, here.ids):
             return RoomRule.NOT_ON_THE_LIST
         if guesses.are_too_many(*about):
             return RoomRule.TOO_MANY_CODES
@@ -121,19 +142,10 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         return became
 
     async def page(
-        request: Request,
-        ticket: Ticket | TicketRefused,
-        *,
-        status: int = 200,
-        refused: tuple[str, str] | None = None,
+        request: Request, asked: Asked, *, status: int = 200, refused: tuple[str, str] | None = None
     ) -> Response:
-        if isinstance(ticket, TicketRefused):
-            return pages.opens_nothing(request, ticket)
-        session = await reading.session(runtime.engine, ticket.session_id)
-        if session is None:
-            return pages.message(request, "unknown", 404)
+        session, ids = asked.session, asked.ids
         now, language = runtime.service.clock(), pages.language(request)
-        ids = await reading.ids_of(runtime.engine, ticket.person_id)
         record = await recorded(session, ids)
         here = await shows(session, ids, record)
         meeting = session.meeting(record.meeting_id) if record else None

@@ -179,10 +179,10 @@ def _during(asked: Asked, since: Any, until: Any) -> Asked:
 
 
 def _person(one: reporting.Human, language: Language) -> list[Any]:
-    moment = filters(language)["moment"]
-    hours = hours_of(one.minutes)
+    moment, number = (filters(language)[name] for name in ("moment", "number"))
+    hours = [number(each) for each in hours_of(one.minutes).values()]
     times = [moment(one.first_entry_at), moment(one.last_exit_at)]
-    return [_name(one), one.person_id, one.meetings, *times, hours["clock_hours"], hours["teaching_hours"]]
+    return [_name(one), one.person_id, one.meetings, *times, *hours]
 
 
 def _line(one: reporting.Line) -> list[Any]:

@@ -11,6 +11,7 @@ from services.enrolment.pages.showing import Found
 from services.enrolment.state import Person, Place, Session, in_line
 from services.enrolment.tables import PERSON, PLACE, SESSION, TOPIC, TOWN
 from shared.contracts import EVENTS
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import AskedFor, Standing
 from shared.contracts.model import Language
 from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
@@ -54,7 +55,7 @@ async def _waits_for(connection: AsyncConnection, session_id: str, person_id: st
     subject = subject_of(WithdrawalRequested(session_id=session_id, person_id=person_id))
     held = (
         sa.select(HELD.c.type)
-        .where(HELD.c.subject == subject, HELD.c.stream == AboutOnePlace.stream)
+        .where(HELD.c.subject == subject, HELD.c.stream.in_((AboutOnePlace.stream, CalendarAnswered.stream)))
         .order_by(HELD.c.appended_at.desc())
         .limit(1)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from services.notifications.kinds.asked import MATERIALS_KIND, TASK_KIND
 from services.notifications.kinds.bounced import BOUNCED_KIND
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
@@ -44,6 +45,7 @@ class Subject(StrEnum):
     NOMINATED = "nominated"
     RISK = "risk"
     BOUNCED = "bounced"
+    TASK = "task"
     MESSAGE = "message"
     UNANSWERED = "unanswered"
     REPLY = "reply"
@@ -54,6 +56,7 @@ class Subject(StrEnum):
     REMINDER = "reminder"
     PRETEST = "pretest"
     UNFILLED = "unfilled"
+    MATERIALS = "materials"
     CIRCULAR = "circular"
     DIGEST = "digest"
 
@@ -102,6 +105,10 @@ def kind_of(subject: Subject) -> Kind:
             return UNFILLED_KIND
         case Subject.MESSAGE:
             return MESSAGE_KIND
+        case Subject.TASK:
+            return TASK_KIND
+        case Subject.MATERIALS:
+            return MATERIALS_KIND
         case Subject.CIRCULAR:
             return CIRCULAR_KIND
         case Subject.DIGEST:

@@ -16,7 +16,7 @@ from services.notifications.kinds.matters import TOLD_NOTHING
 from services.notifications.kinds.sessions import UNSETTLED
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail, Named, arranged
-from services.notifications.sheets import CALM, CHANGED, OFF, Office, Sheet, brief
+from services.notifications.sheets import CALM, CHANGED, OFF, Feed, Office, Sheet, brief
 from services.notifications.state import CANCELLED, SCHEDULED
 from services.notifications.tables import CALL, MAILBOX, NOW, SESSION, SINCE, TOLD, is_another
 from services.notifications.templates.wording import notices_of
@@ -92,7 +92,7 @@ class Called(OfTown):
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
         mail = BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
-        mail = replace(mail, town=self.town_name)
+        mail = replace(mail, town=self.town_name, town_id=self.call.city_id)
         told, before = found.says.says, found.before.says if found.before is not None else None
         if found.letter == CALL_ENDED or not isinstance(told, CallTold):
             return mail
@@ -110,9 +110,9 @@ _TONES = {CALLED: CALM, CALL_CHANGE: CHANGED, CALL_ENDED: OFF}
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return brief(
-        mail, office, _NOTICES.of(office.wording, mail.language)[mail.because or mail.letter], _TONES[mail.letter]
-    )
+    notice = _NOTICES.of(office.wording, mail.language)[mail.because or mail.letter]
+    sheet = brief(mail, office, notice, _TONES[mail.letter])
+    return replace(sheet, feed=Feed(mail.town_id) if mail.town_id is not None else None)
 
 
 # --- the same in SQL -----------------------------------------------------------------------

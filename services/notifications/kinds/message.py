@@ -44,7 +44,12 @@ class Written(Matter):
 
     @property
     def waits_for(self) -> str | None:
-        return TEXT if self.text is None else None
+        return TEXT if self.text is None or self.text.text is None else None
+
+    @property
+    def forgotten_at(self) -> dt.datetime | None:
+        """When its text was forgotten."""
+        return self.text.forgotten_at if self.text is not None else None
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         message = self.message
@@ -68,12 +73,11 @@ class Written(Matter):
         return content
 
     def mail(self, notice: OpenNotice, found: Difference) -> WrittenMail:
-        if self.text is None or notice.language is None:
+        text = self.text
+        if text is None or text.subject is None or text.text is None or notice.language is None:
             raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
-        return WrittenMail(self.letter, notice.language, self.message.audience, self.text.subject, self.text.text)
+        return WrittenMail(self.letter, notice.language, self.message.audience, text.subject, text.text)
 
-
-# --- what it says --------------------------------------------------------------------------
 
 # --- the same in SQL -----------------------------------------------------------------------
 
@@ -116,7 +120,7 @@ def _kind(name: str, is_its: sa.ColumnElement[bool], mutes: Mutable | None) -> K
         content=sa.case((sa.and_(is_its, _lasts), MESSAGE.c.message_id)),
         differs=sa.and_(is_its, _lasts, _untold),
         waits={},
-        unknown={TEXT: MESSAGE_TEXT.c.message_id.is_(None)},
+        unknown={TEXT: MESSAGE_TEXT.c.text.is_(None)},
         parts=(_lasts,),
         told_by_others=sa.false(),
         made_of=digest(*WRITTEN_TO, MESSAGE.c.message_id, sessions.RELEASE),

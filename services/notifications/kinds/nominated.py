@@ -47,6 +47,7 @@ def is_mailed(reason: RefusalReason) -> bool:
         case (
             RefusalReason.ALREADY_PLACED  # They have one.
             | RefusalReason.WITHDRAWN_SINCE
+            | RefusalReason.SESSION_MOVED  # The mail about the change says what is so.
             | RefusalReason.ASKED_SINCE  # They said so themselves.
             | RefusalReason.PERSON_ERASED  # Nobody writes to them.
             | RefusalReason.NOMINATIONS_CLOSED

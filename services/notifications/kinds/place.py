@@ -59,7 +59,9 @@ class Place(InCalendar):
         asks = its is not None and isinstance(found.says.says, SessionTold) and found.says.says.pre_test == its.name
         tasks = (filling.as_given(OutsideTask.PRE_TEST, its),) if its is not None and asks else ()
         note = session.note.text if session is not None and session.note is not None and found.says.hash else None
-        return replace(mail, asks_for_reply=asks_for_reply, tasks=tasks, note=note if found.is_ahead else None)
+        return replace(
+            mail, asks_for_reply=asks_for_reply, takes_answers=True, tasks=tasks, note=note if found.is_ahead else None
+        )
 
     @property
     def begins_because(self) -> str | None:

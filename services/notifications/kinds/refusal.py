@@ -56,6 +56,7 @@ def is_mailed(reason: RefusalReason) -> bool:
         case (
             RefusalReason.ALREADY_PLACED  # They have what they asked for.
             | RefusalReason.WITHDRAWN_SINCE
+            | RefusalReason.SESSION_MOVED  # The mail about the change says what is so.
             | RefusalReason.ASKED_SINCE  # Their newer word counts, and its answer is told.
             | RefusalReason.PERSON_ERASED  # Nobody writes to them.
             | RefusalReason.NOMINATIONS_CLOSED

@@ -12,6 +12,7 @@ from typing import ClassVar
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.notifications.calendar import as_trainer
 from services.notifications.kinds import sessions, trainers
 from services.notifications.kinds.entries import Entries, InCalendar
 from services.notifications.kinds.kind import Kind, Reading, Rules
@@ -19,7 +20,7 @@ from services.notifications.kinds.trainers import TRAINER, TRAINERS, TRAINS
 from services.notifications.ledger import OpenNotice
 from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail
 from services.notifications.place_sheet import entry_sheet
-from services.notifications.sheets import Office, Sheet
+from services.notifications.sheets import Feed, Office, Sheet
 from services.notifications.state import CANCELLED, SessionSaid
 from services.notifications.tables import SESSION, SESSION_SAID, SINCE, TOLD
 from services.notifications.templates.wording import notices_of
@@ -69,7 +70,7 @@ def _sheet(mail: PlaceMail, office: Office) -> Sheet:
         name = PAST
     sheet = entry_sheet(mail, office, lambda changed: _NOTICES.of(office.wording, mail.language)[name])
     # Whoever has a place in what they train has two entries, and each is called off by itself.
-    return replace(sheet, letter=_LETTERS[mail.letter], session_id=f"{mail.session_id}/trainer")
+    return replace(sheet, letter=_LETTERS[mail.letter], session_id=as_trainer(mail.session_id), feed=Feed())
 
 
 # --- the same in SQL -----------------------------------------------------------------------

@@ -95,6 +95,8 @@ class Links:
     """The source of the ticket's picture."""
     mute_page: str | None = None
     mute_label: str = ""
+    calendar_page: str | None = None
+    calendar_label: str = ""
 
 
 SHOWN: dict[str, type[Shown]] = {"notice": NoticeShown, "written": WrittenShown}

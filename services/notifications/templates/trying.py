@@ -8,13 +8,20 @@ import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from functools import cache
 from typing import Any
 from xml.parsers import expat
 
-from jinja2 import Environment, Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import Template, TemplateError, TemplateSyntaxError, meta, nodes
 
-from services.notifications.mime import ITS_PICTURE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_PAGE, THEIR_TASKS, THEIR_TICKET
+from services.notifications.mime import (
+    ITS_PICTURE,
+    MUTE_PAGE,
+    THEIR_CALENDAR,
+    THEIR_CHECK_IN,
+    THEIR_PAGE,
+    THEIR_TASKS,
+    THEIR_TICKET,
+)
 from services.notifications.picturing import PICTURE
 from services.notifications.programme import NOBODYS, Logo, Programme
 from services.notifications.templates.frames import environment_of, html_of
@@ -131,13 +138,8 @@ def _as_read(read: str, ours: str, sample: Sample) -> Iterator[tuple[str, str]]:
 
 def _ours(frame: str, language: Language, sample: Sample) -> str:
     """The same in our own frame."""
-    rendered = _our_environment().get_template(frame).render(context_of(sample.shown, sample.links))
+    rendered = environment_of(None).get_template(frame).render(context_of(sample.shown, sample.links))
     return html_of(rendered) if frame.endswith(".mjml") else rendered
-
-
-@cache
-def _our_environment() -> Environment:
-    return environment_of(None)
 
 
 # --- where -------------------------------------------------------------------------------
@@ -195,7 +197,9 @@ def _shown(language: Language, tone: str) -> dict[str, Any]:
 PROGRAMME = Programme(
     "the project", "the funding", ("the partner", "the other partner"), (Logo(b"", "the logo", 96, 48),)
 )
-LINKS = Links(THEIR_PAGE, THEIR_TICKET, THEIR_CHECK_IN, PICTURE, MUTE_PAGE, "the mute label")
+LINKS = Links(
+    THEIR_PAGE, THEIR_TICKET, THEIR_CHECK_IN, PICTURE, MUTE_PAGE, "the mute label", THEIR_CALENDAR, "the calendar label"
+)
 _STANDS_AS = {PICTURE: ITS_PICTURE}
 _ALWAYS = ("greeting", "reason", "organiser", "organiser_name")
 

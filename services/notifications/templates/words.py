@@ -140,6 +140,8 @@ class CalendarSteps(BaseModel):
     cancel_days: Word
     cancel_file: Word
     cancel_files: Word
+    answer: Word
+    """What comes of what a calendar answers, where that is read."""
     two_files: Word
     many_files: Word
 
@@ -261,6 +263,18 @@ class Around(BaseModel):
     reason: Word
 
 
+class FeedWords(BaseModel):
+    """What a calendar that somebody subscribes to is called, and what leads to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    own_label: Word
+    town_label: Word
+    own: Word
+    town: Word
+    people: Word
+
+
 class Words(BaseModel):
     """One language. A word that is missing or unknown is refused when the process starts, not when a mail is due."""
 
@@ -276,10 +290,13 @@ class Words(BaseModel):
     summary: Word
     summary_day: Word
     calendar_note: Word
+    calendar_note_heard: Word
+    """The same where what calendars answer is read."""
     labels: Labels
     session_kinds: dict[SessionKind, Word]
     mute: dict[Mutable, Word]
     """What leads to doing without such mails."""
+    feed: FeedWords
     changed: Changed
     day_notes: DayNotes
     calendar_steps: CalendarSteps

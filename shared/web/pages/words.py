@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 from shared.contracts.model import Language
@@ -63,7 +64,7 @@ def _accepted(header: str) -> Iterator[tuple[str, float]]:
 
 
 def filters(language: Language) -> dict[str, Any]:
-    """For templates: moments and meetings in words."""
+    """For templates: moments, meetings and numbers as a reader of the language writes them."""
     locale = LOCALES[language]
 
     def date(when: dt.date) -> str:
@@ -85,4 +86,8 @@ def filters(language: Language) -> dict[str, Any]:
     def clock(when: dt.datetime, zone: str = "Europe/Warsaw") -> str:
         return format_time(when.astimezone(ZoneInfo(zone)), "H:mm", locale=locale)
 
-    return {"date": date, "day": day, "moment": moment, "clock": clock}
+    def number(value: float) -> str:
+        """What is measured has one digit behind the comma, or the point; what is counted has none."""
+        return format_decimal(value, "#,##0.0" if isinstance(value, float) else None, locale=locale)
+
+    return {"date": date, "day": day, "moment": moment, "clock": clock, "number": number}

@@ -4,6 +4,7 @@ from tests.mutation.mutation import Mutation
 from tests.mutation.table import (
     attendance,
     books,
+    calendars,
     command,
     consuming,
     coordinating,
@@ -25,6 +26,7 @@ from tests.mutation.table import (
 MUTATIONS: tuple[Mutation, ...] = (
     *attendance.MUTATIONS,
     *books.MUTATIONS,
+    *calendars.MUTATIONS,
     *command.MUTATIONS,
     *consuming.MUTATIONS,
     *coordinating.MUTATIONS,

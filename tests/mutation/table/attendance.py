@@ -246,9 +246,16 @@ MUTATIONS = (
     Mutation(
         "a list that was put right awaits whom it awaited",
         "services/attendance/closing.py",
-        "    first = opened.awaited_at if opened is not None else None\n",
+        "    first = found.awaited_at if found is not None else None\n",
         "    first = None\n",
         ("tests/attendance/test_marking.py::test_a_list_that_was_put_right_awaits_whom_it_awaited",),
+    ),
+    Mutation(
+        "a closing before the meeting awaits nobody",
+        "services/attendance/closing.py",
+        "    return None if first is not None and meeting is not None and first < meeting.starts_at else first",
+        "    return first",
+        ("tests/attendance/test_marking.py::test_a_first_closing_that_lies_before_the_meeting_by_now_was_none_of_it",),
     ),
     Mutation(
         "an opened list closes no sooner than after a meeting",
@@ -599,6 +606,16 @@ MUTATIONS = (
         "            return harmless(cell)",
         "            return cell",
         ("tests/attendance/test_reports_api.py::test_the_files_say_what_the_api_says",),
+    ),
+    Mutation(
+        "a page writes numbers as its reader does",
+        "shared/web/pages/words.py",
+        'return format_decimal(value, "#,##0.0" if isinstance(value, float) else None, locale=locale)',
+        "return str(value)",
+        (
+            "tests/attendance/test_reports_api.py::test_a_page_writes_numbers_as_its_reader_does",
+            "tests/shared/test_pages_kit.py::test_numbers_are_written_as_a_reader_of_the_language_writes_them",
+        ),
     ),
     Mutation(
         "a report is for who may read",

@@ -90,8 +90,8 @@ MUTATIONS = (
     Mutation(
         "the answer to an offer that is not there is nobody's word",
         "services/enrolment/replies.py",
-        "asked, working.now, is_own_word=False)]",
-        "asked, working.now)]",
+        "[refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=False)]",
+        "[refuse(session.session_id, person_id, place, wants, reason, asked, working.now)]",
         (
             "tests/enrolment/test_offers.py::test_the_answer_to_an_offer_that_is_not_there_says_nothing_of_whether_they_come",
         ),

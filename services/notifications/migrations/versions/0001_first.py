@@ -56,10 +56,14 @@ CREATE TABLE kept.signing_key (
 
 CREATE TABLE kept.message_text (
     message_id TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    text TEXT NOT NULL,
-    CONSTRAINT message_text_key PRIMARY KEY (message_id)
+    subject TEXT,
+    text TEXT,
+    forgotten_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT message_text_key PRIMARY KEY (message_id),
+    CONSTRAINT message_text_forgotten_says_nothing CHECK ((forgotten_at is null) = (subject is not null) and (subject is null) = (text is null))
 );
+
+CREATE INDEX message_text_said ON kept.message_text (message_id) WHERE forgotten_at is null;
 
 CREATE INDEX open_notice_leased ON kept.open_notice (recipient) WHERE lease is not null;
 
@@ -286,6 +290,8 @@ CREATE INDEX refusal_person ON projection.refusal (person_id);
 
 CREATE INDEX place_heard ON projection.place (heard_at);
 
+CREATE INDEX place_entry ON projection.place (left(encode(sha256(decode((session_id || '/') || person_id, 'escape')), 'hex'), 32));
+
 CREATE INDEX place_person ON projection.place (person_id);
 
 CREATE TABLE projection.session (
@@ -455,6 +461,23 @@ CREATE TABLE projection.settled (
 
 CREATE INDEX settled_heard ON projection.settled (heard_at);
 
+CREATE TABLE projection.calendar_answer (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    reply TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    answered_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    stamped_at TIMESTAMP WITH TIME ZONE,
+    notice_id TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT calendar_answer_key PRIMARY KEY (session_id, person_id)
+);
+
 CREATE TABLE projection.suppression (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -491,6 +514,33 @@ CREATE TABLE projection.message (
 );
 
 CREATE INDEX message_until ON projection.message (until);
+
+CREATE TABLE projection.asked (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    asked_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    about TEXT,
+    session_id TEXT,
+    context JSONB NOT NULL,
+    until TIMESTAMP WITH TIME ZONE,
+    declined TEXT,
+    request_source TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT asked_key PRIMARY KEY (asked_id),
+    CONSTRAINT asked_is_accepted_or_declined CHECK ((declined is null) = (about is not null and until is not null))
+);
+
+CREATE INDEX asked_declined ON projection.asked (decided_at) WHERE declined is not null;
+
+CREATE INDEX asked_recipient ON projection.asked (recipient, decided_at);
+
+CREATE INDEX asked_session ON projection.asked (session_id);
+
+CREATE INDEX asked_until ON projection.asked (until) WHERE declined is null;
 
 CREATE TABLE projection.mute (
     source TEXT NOT NULL,
