@@ -13,6 +13,7 @@ from services.notifications.letters import (
     CANCELLATION,
     CHANGE,
     CONFIRMATION,
+    AskedMail,
     BriefMail,
     Letter,
     Named,
@@ -41,6 +42,14 @@ IN_SITUATION = {
     "not_missed": "missed_corrected",
 }
 """The mail in whose place such words stand, where that is not what ends something."""
+OF_A_SHAPE_OF_ITS_OWN = {
+    Subject.PLACE,
+    Subject.TRAINING,
+    Subject.MESSAGE,
+    Subject.CIRCULAR,
+    Subject.TASK,
+    Subject.MATERIALS,
+}
 WRITTEN = (
     "Szkolenie odbędzie się w sali 12 na drugim piętrze. Prosimy zabrać laptop i zasilacz, w sali są gniazdka przy każdym stole.\n\n"
     "Dojazd i plan budynku: https://example.org/dojazd\nKto przyjeżdża autem, parkuje od podwórza."
@@ -71,6 +80,8 @@ def renderer(programme: Programme) -> Renderer:
         page_of=lambda mail, person: f"{SITE}/p/{TOKEN}",
         ticket_of=lambda mail, person: ("RC1." + "A7" * 40, f"{SITE}/s/session-0001/check-in"),
         mute_of=lambda what, language, person: f"{SITE}/mute/{TOKEN}",
+        calendar_of=lambda feed, language, person: f"{SITE}/calendar/{TOKEN}",
+        answers_at=lambda session, person: f"kalendarz+{'a' * 40}@szkolenia.example.org",
         programme=programme,
     )
 
@@ -114,10 +125,23 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
     for audience in Audience:
         subject = Subject.MESSAGE if audience is Audience.SESSION else Subject.CIRCULAR
         yield f"written {audience}", subject, WrittenMail(subject.value, language, audience.value, *text)
+    for situation in OURS.kinds["asked"][language]:
+        yield (
+            f"asked {situation}",
+            Subject.TASK if situation.startswith("task") else Subject.MATERIALS,
+            _asked(situation, language),
+        )
     for subject, kind in KINDS.items():
-        if subject not in (Subject.PLACE, Subject.TRAINING, Subject.MESSAGE, Subject.CIRCULAR):
+        if subject not in OF_A_SHAPE_OF_ITS_OWN:
             for situation, notice in OURS.kinds[kind.name][language].items():
                 yield f"{kind.name} {situation}", subject, _brief(kind, situation, notice, language)
+
+
+def _asked(situation: str, language: Language) -> AskedMail:
+    title = "Ankieta po szkoleniu „Zieleń w mieście”" if language is Language.PL else "After the training “Green towns”"
+    link, until = "https://tools.example.org/of/session-0001?to=fill", None if situation == "materials" else MOMENT
+    topic = "Zieleń w mieście" if language is Language.PL else "Green towns"
+    return AskedMail(situation.partition("_")[0], language, situation, title, link, until, topic, (FIRST,))
 
 
 def _place(letter: str, language: Language, **changes: Any) -> PlaceMail:

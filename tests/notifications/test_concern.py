@@ -20,6 +20,7 @@ from services.notifications.kinds import KINDS, Subject
 from services.notifications.ledger import Told
 from services.notifications.state import CANCELLED, MAKE, Place, PlaceSaid, Session
 from services.notifications.tables import COMPARED_AS_A_WHOLE, HEARD_IN, TABLES
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.attendance import (
     AttendanceListReopened,
     ListFact,
@@ -95,6 +96,7 @@ PEOPLE = max(cases(500), 60 * len(Subject))
 """At least so many of each kind that each fact makes something true of somebody."""
 LATER = NOW + dt.timedelta(microseconds=1)
 OURS = (
+    CalendarAnswered,
     NoticeSent,
     NoticeFailed,
     NoticeBounced,

@@ -55,7 +55,7 @@ def differs(its: Refused, told: Told | None = None, *, now: dt.datetime = NOW) -
 def test_who_asked_for_a_place_is_told_why_there_is_none_where_it_is_of_use(reason: RefusalReason) -> None:
     """Not who has what they asked for, whose newer word counts, to whom nobody writes, or for whom a coordinator asked who is answered."""
     of_no_use = {"already_placed", "withdrawn_since", "asked_since", "person_erased"}
-    of_no_use |= {"nominations_closed", "team_by_rule", "not_of_town", "does_not_fit"}
+    of_no_use |= {"nominations_closed", "team_by_rule", "not_of_town", "does_not_fit", "session_moved"}
     found = differs(refused(refusal(reason)))
     assert (found.letter if found else None) == (None if reason in of_no_use else REFUSED)
     assert set(MAILED) | of_no_use == set(RefusalReason)
