@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -28,6 +29,7 @@ from tests.world import IMPATIENT, Make, World
 
 S = TypeVar("S", bound=Server)
 SLOW = ("long", "kafka", "postgres")
+os.environ.setdefault("ROLLCALL_DIGEST_DAY", "never")  # Else tests that count mails would count one more on Mondays.
 """Marks and fixtures of tests that take long, the longest first."""
 
 hypothesis.settings.register_profile(

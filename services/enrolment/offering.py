@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from shared.contracts.planner import OfferHours, Terms
+from shared.working_days import is_working_day
 
 POLAND = ZoneInfo("Europe/Warsaw")
 OPENS, CLOSES = dt.time(8), dt.time(16)
@@ -33,12 +31,3 @@ def after_working(now: dt.datetime, lasts: dt.timedelta) -> dt.datetime:
                     return begins + left
                 left -= closes - begins
         day += dt.timedelta(days=1)
-
-
-def is_working_day(day: dt.date) -> bool:
-    return day.weekday() < 5 and day not in _holidays(day.year)
-
-
-@functools.lru_cache(maxsize=10)
-def _holidays(year: int) -> holidays.HolidayBase:
-    return holidays.country_holidays("PL", years=year)

@@ -35,6 +35,7 @@ def service_of(rules: AskingRules) -> Service:
             "programme.contacts",
             "programme.cities",
             "programme.teams",
+            "programme.tasks",
         ),
         decisions=(
             "programme.rules",

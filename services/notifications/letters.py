@@ -6,13 +6,15 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from services.notifications.ledger import Content, OpenNotice
+from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import Says
-from shared.contracts.planner import Meeting, SessionKind
+from shared.contracts.planner import Meeting, OutsideTask, SessionKind
 from shared.values import immutable
 from shared.web.links import Purpose
 
 if TYPE_CHECKING:
+    from services.notifications.kinds.figures import Figure, SessionAhead
     from services.notifications.kinds.sessions import Facts
     from services.notifications.untold import Difference
 
@@ -42,6 +44,16 @@ def arranged(told: Content | None, now: Says) -> Arrangement | None:
     city_name = says.city_name if says.city_id != now.city_id else None
     topic_name = says.topic_name if says.topic != now.topic else None
     return Arrangement(says.meetings, says.venue, says.address, city_name, topic_name)
+
+
+@immutable
+class Given:
+    """Something that is to be filled in elsewhere."""
+
+    task: OutsideTask
+    link: str
+    """With a field for the reader's code, where the tool wants one."""
+    until: dt.datetime
 
 
 @immutable
@@ -76,6 +88,10 @@ class PlaceMail:
     is_ahead: bool = True
     asks_for_reply: bool = False
     """Whoever has the place is to say whether they come."""
+    tasks: tuple[Given, ...] = ()
+    """What they have not filled in yet."""
+    note: str | None = None
+    """What to know before coming."""
     takes_answers: bool = False
     """What their calendar says to it is an answer: to a place that one has, and to nothing that somebody else decides."""
     leads_to: Purpose = Purpose.PLACE
@@ -140,6 +156,10 @@ class BriefMail:
     """What the lead names beside the town, such as the number of a certificate."""
     also: BriefMail | None = None
     """Another session that it is about as much, and what its reader opens by a link of its own."""
+    tasks: tuple[Given, ...] = ()
+    """What its reader has not filled in yet."""
+    note: str | None = None
+    """What to know before coming."""
 
     @classmethod
     def of(
@@ -180,6 +200,41 @@ class WrittenMail:
     audience: str
     subject: str
     text: str
+
+
+@immutable
+class Missing:
+    """A session of somebody who gets no mail about it."""
+
+    topic: str
+    names: tuple[str | None, str | None]
+    """Polish, English."""
+    meetings: tuple[Meeting, ...]
+    standing: Standing
+    offered_until: dt.datetime | None
+
+
+@immutable
+class BouncedMail:
+    """What coordinators are told of an address that takes no mail."""
+
+    letter: str
+    language: Language
+    name: str
+    town: str
+    missing: tuple[Missing, ...]
+
+
+@immutable
+class DigestMail:
+    """What the office is told once a week."""
+
+    letter: str
+    language: Language
+    at: dt.datetime
+    """The hour that it is of."""
+    ahead: tuple[SessionAhead, ...]
+    figures: tuple[Figure, ...]
 
 
 @immutable

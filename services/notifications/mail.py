@@ -28,6 +28,7 @@ from services.notifications.mime import (
     THEIR_CALENDAR,
     THEIR_CHECK_IN,
     THEIR_PAGE,
+    THEIR_TASKS,
     THEIR_TICKET,
     deliverable,
     encoded,
@@ -44,11 +45,13 @@ from services.notifications.mime import (
 from services.notifications.picturing import PICTURE, pictured
 from services.notifications.programme import NOBODYS, Programme
 from services.notifications.sheets import Feed, Office, Sheet
+from services.notifications.tasks import link_of
 from services.notifications.templates.frames import environment_of, html_of
 from services.notifications.templates.shown import FORMS, Links, context_of
 from services.notifications.templates.wording import OURS, Wording
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable
+from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
 
@@ -79,6 +82,8 @@ class Prepared:
     """Where a person finds what their calendar may fetch; None: the mail leads to none."""
     mute_of: Callable[[str], str] | None = None
     """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
+    tasks_of: Callable[[str], dict[str, str]] | None = None
+    """Where a person fills in what the mail asks for, by its mark; None: it asks for nothing."""
 
 
 class Renderer:
@@ -100,6 +105,7 @@ class Renderer:
         page_of: Callable[[PlaceMail | BriefMail, str], str] | None = None,
         ticket_of: Callable[[PlaceMail | BriefMail, str], tuple[str, str]] | None = None,
         mute_of: Callable[[Mutable, Language, str], str] | None = None,
+        code_of: Callable[[str, str], str] | None = None,
         calendar_of: Callable[[Feed, Language, str], str] | None = None,
         answers_at: Callable[[str, str], str] | None = None,
         wording: Wording = OURS,
@@ -114,7 +120,7 @@ class Renderer:
         self._calendar_of, self._answers_at = calendar_of, answers_at
         hears = answers_at is not None
         self.office = Office(self._organiser, self._organiser_name, base_url, wording, programme, hears)
-        self._page_of, self._ticket_of, self._mute_of = page_of, ticket_of, mute_of
+        self._page_of, self._ticket_of, self._mute_of, self._code_of = page_of, ticket_of, mute_of, code_of
         self._frames = environment_of(wording.folder)
 
     def shared(self, sheet: Sheet) -> Prepared:
@@ -174,7 +180,15 @@ class Renderer:
             ticket_of=ticket_of,
             calendar_of=calendar_of,
             mute_of=mute_of,
+            tasks_of=partial(self._tasks, sheet.tasks_of, sheet.tasks) if sheet.tasks_of and sheet.tasks else None,
         )
+
+    def _tasks(self, session_id: str, tasks: tuple[tuple[OutsideTask, str], ...], person_id: str) -> dict[str, str]:
+        """Where each is, with this person's code, if there is a field for it."""
+        if self._code_of is None:
+            raise RuntimeError("a link with somebody's code was asked for before there was a key")
+        code = self._code_of(session_id, person_id)
+        return {THEIR_TASKS[task]: link_of(link, code) for task, link in tasks}
 
     def message(self, prepared: Prepared, recipient: Recipient, letter: Letter) -> bytes:
         """One person's mail as it travels, with CRLF, and ASCII but for an address that is not: the same values always give the same bytes.
@@ -206,6 +220,8 @@ class Renderer:
         mute = prepared.mute_of(recipient.person_id) if prepared.mute_of is not None else None
         if mute is not None:
             names[MUTE_PAGE] = mute
+        if prepared.tasks_of is not None:
+            names |= prepared.tasks_of(recipient.person_id)
         body = prepared.skeleton.format(
             *files,
             boundary=letter.notice_id,

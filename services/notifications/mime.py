@@ -14,14 +14,22 @@ from email.quoprimime import body_encode
 from email.utils import formataddr, quote
 from unicodedata import normalize
 
+from shared.contracts.planner import OutsideTask
+
 GIVEN_NAME, FULL_NAME, THEIR_PAGE, MUTE_PAGE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN, THEIR_CALENDAR = "\ufdd4", "\ufdd5", "\ufdd6", "\ufdd7"
 OTHER_PAGE = "\ufdd8"
 """Where a person goes in the shared texts, the address of their page, of the one where they do without such mails, their ticket, the name
 of its picture, the page where they check in with it, the one of their calendar and that of another place of theirs. Unicode noncharacters,
 which `one_line` lets nobody else write."""
+THEIR_TASKS = {
+    OutsideTask.PRE_TEST: "\ufdd9",
+    OutsideTask.POST_TEST: "\ufdda",
+    OutsideTask.QUESTIONNAIRE: "\ufddb",
+}
+"""The same for where they fill in what a session asks for."""
 _OF_A_PLACE = (THEIR_PAGE, OTHER_PAGE, THEIR_TICKET, ITS_PICTURE, THEIR_CHECK_IN)
-PERSONAL = (GIVEN_NAME, FULL_NAME, MUTE_PAGE, THEIR_CALENDAR, *_OF_A_PLACE)
+PERSONAL = (GIVEN_NAME, FULL_NAME, MUTE_PAGE, THEIR_CALENDAR, *_OF_A_PLACE, *THEIR_TASKS.values())
 _MARKS = re.compile(f"([{''.join(PERSONAL)}])")
 
 _REFUSED = re.compile("[\r\n\x00\ud800-\udfff]")

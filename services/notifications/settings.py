@@ -23,6 +23,8 @@ from services.notifications.untold import office_at
 from shared.contracts.model import Language
 from shared.settings import Settings
 
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
 
 class MailLogo(BaseModel):
     """A picture for the foot of every mail: PNG, on white."""
@@ -141,6 +143,12 @@ class NotificationsSettings(Settings):
     """Who was mailed about their place within so long before that hour is not reminded of it."""
     reply_reminder_hours: Annotated[float, Field(gt=0, le=24 * 60)] = 57.0
     """So long before the decision day begins whoever has not said whether they come is reminded: 57 is 15:00 two days before."""
+    digest_day: Literal["never", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = (
+        "monday"
+    )
+    """On which day the office gets its weekly digest of what stands open, by Polish clocks."""
+    digest_hour: Annotated[int, Field(ge=6, le=21)] = 8
+    """From which hour on; clocks change at night."""
     settling_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
     """So long after it was first found a change may still become another one, or nothing, before anybody is told; a call to nominate four
     times as long. What ends, and what somebody acts on within a day, is told at once."""
@@ -242,6 +250,8 @@ class NotificationsSettings(Settings):
             dt.timedelta(hours=self.reminder_quiet_hours),
             dt.timedelta(hours=self.reply_reminder_hours),
             dt.timedelta(seconds=self.settling_seconds),
+            DAYS.index(self.digest_day) if self.digest_day != "never" else None,
+            self.digest_hour,
             office_at(self.office_email or self.organiser, self.organiser_name, self.office_language),
             f"{RELEASE}{self.wording.digest}{self.programme.digest}",
         )

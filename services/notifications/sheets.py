@@ -6,13 +6,23 @@ import datetime as dt
 import re
 import textwrap
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from services.notifications.invitation import Invitation, place_lines
-from services.notifications.letters import Arrangement, AskedMail, BriefMail, PlaceMail, WrittenMail
-from services.notifications.mime import FULL_NAME, GIVEN_NAME, one_line
+from services.notifications.letters import (
+    Arrangement,
+    AskedMail,
+    BouncedMail,
+    BriefMail,
+    DigestMail,
+    Missing,
+    PlaceMail,
+    WrittenMail,
+)
+from services.notifications.mime import FULL_NAME, GIVEN_NAME, THEIR_TASKS, one_line
 from services.notifications.programme import NOBODYS, Programme
-from services.notifications.templates.shown import AlsoShown, NoticeShown, Shown, WrittenShown
+from services.notifications.templates.shown import AlsoShown, NoticeShown, Shown, TaskShown, WrittenShown
 from services.notifications.templates.timetable import (
     HOME_ZONE,
     Day,
@@ -22,11 +32,17 @@ from services.notifications.templates.timetable import (
     moment_told,
 )
 from services.notifications.templates.wording import OURS, Wording
-from services.notifications.templates.words import Around, Notice, Words
+from services.notifications.templates.words import Around, DigestWords, Notice, Words
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, Mutable
+from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
+if TYPE_CHECKING:
+    from services.notifications.kinds.figures import Figure, SessionAhead
+
+MOST_NAMED = 30
+"""So many things of a figure are named."""
 SUBJECT_TOPIC_CHARACTERS = 90
 GOOD, CALM, CHANGED, OFF = "good", "calm", "changed", "off"
 """The tone of a mail: its colour."""
@@ -72,6 +88,10 @@ class Sheet:
     """What to do where mails lead to no page, if it is something else."""
     ticket: PlaceMail | BriefMail | None = None
     """The place for whose session the mail carries a ticket."""
+    tasks_of: str | None = None
+    """The session for which its reader has something to fill in."""
+    tasks: tuple[tuple[OutsideTask, str], ...] = ()
+    """What, and where that is."""
     feed: Feed | None = None
     """The calendar that the mail leads to, if to one."""
 
@@ -128,17 +148,18 @@ def asked_sheet(mail: AskedMail, office: Office, notice: Notice) -> Sheet:
 
 
 def _in_paragraphs(
-    mail: WrittenMail | AskedMail,
+    mail: WrittenMail | AskedMail | DigestMail | BouncedMail,
     office: Office,
     around: Around,
     subject: str,
     preview: str,
     paragraphs: list[list[Pieces]],
+    tone: str = CALM,
 ) -> Sheet:
     words = office.wording.common[mail.language]
     shown = WrittenShown(
         language=mail.language.value,
-        tone=CALM,
+        tone=tone,
         subject=subject,
         preview=preview,
         greeting=words.greeting.format(given_name=GIVEN_NAME),
@@ -153,6 +174,75 @@ def _in_paragraphs(
         paragraphs=paragraphs,
     )
     return Sheet(mail.letter, mail.language, subject, shown, template="written")
+
+
+def digest_sheet(mail: DigestMail, office: Office) -> Sheet:
+    """Numbers, each with what it is about and where that is opened."""
+    common = office.wording.common[mail.language]
+    words, day = common.digest, moment_told(mail.at, HOME_ZONE, common.locale).date
+    lead = words.lead if mail.figures else words.lead_nothing
+    paragraphs: list[list[Pieces]] = [
+        [[(lead, False)]],
+        [[(f"{words.stands_open}:", False)]],
+        *([_figure_told(one, words) for one in mail.figures] or [[[(words.nothing, False)]]]),
+        [[(f"{words.ahead}:", False)]],
+        *([_ahead_told(one, mail, office) for one in mail.ahead] or [[[(words.none_ahead, False)]]]),
+    ]
+    subject = words.subject.format(day=day, number=sum(one.number for one in mail.figures))
+    around, tone = Around(badge=words.badge, reason=words.reason), CHANGED if mail.figures else GOOD
+    return _in_paragraphs(mail, office, around, subject, _previewed(lead), paragraphs, tone)
+
+
+def bounced_sheet(mail: BouncedMail, office: Office) -> Sheet:
+    """Whom to ask for another address, and what they do not hear of."""
+    common = office.wording.common[mail.language]
+    words, named = common.bounced, {"name": one_line(mail.name), "town": one_line(mail.town)}
+    lead = words.lead.format(**named)
+    paragraphs: list[list[Pieces]] = [[[(lead, False)]], [[(words.ask, False)]]]
+    if mail.missing:
+        paragraphs.append(
+            [[(line, False)] for line in (words.missing, *(_missing_told(one, mail, common) for one in mail.missing))]
+        )
+    around = Around(badge=words.badge, reason=words.reason)
+    return _in_paragraphs(mail, office, around, words.subject.format(**named), _previewed(lead), paragraphs, CHANGED)
+
+
+def _previewed(lead: str) -> str:
+    return textwrap.shorten(lead, PREVIEW_CHARACTERS, placeholder=" …")
+
+
+def _missing_told(one: Missing, mail: BouncedMail, common: Words) -> str:
+    words, topic = common.bounced, one.names[0 if mail.language == Language.PL else 1] or one.topic
+    told = f"{dates_told(one.meetings, common.locale)} · {one_line(topic)} – {words.standings[one.standing]}"
+    if one.offered_until is None:
+        return told
+    zone = in_order(one.meetings)[0].zone
+    return f"{told}, {words.until.format(moment=moment_told(one.offered_until, zone, common.locale).text)}"
+
+
+def _figure_told(one: Figure, words: DigestWords) -> list[Pieces]:
+    said, named = words.figures[one.name], ", ".join(one.ids)
+    more = f" {words.more}" if len(one.ids) == MOST_NAMED else ""
+    lines = (f"{said.label}: {one.number}", f"{named}{more}", f"{words.opened_by}: {said.open}")
+    return [[(line, False)] for line in lines]
+
+
+def _ahead_told(one: SessionAhead, mail: DigestMail, office: Office) -> list[Pieces]:
+    """Of its places what is known, and what there is any of."""
+    common = office.wording.common[mail.language]
+    words, topic = common.digest, one.names[0 if mail.language == Language.PL else 1] or one.topic
+    named = (dates_told(one.meetings, common.locale), one_line(topic), one_line(one.city_name))
+    numbers = [(words.taken, one.taken), (words.free, one.free)]
+    numbers += [
+        (label, number) for label, number in ((words.offered, one.offered), (words.waiting, one.waiting)) if number
+    ]
+    told = ", ".join(f"{label}: {number}" for label, number in numbers if number is not None)
+    where = f"{(office.base_url or '').rstrip('/')}{words.open_session.format(id=one.session_id)}"
+    return [
+        [(" · ".join(text for text in named if text), False)],
+        [(told, False)],
+        [(f"{words.opened_by}: ", False), (where, office.base_url is not None)],
+    ]
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -210,6 +300,7 @@ def session_sheet(
         place=place,
         place_before=place_before(mail, told),
         also=_also_of(mail, words),
+        practical_note=tuple(one_line(line) for line in (mail.note or "").splitlines() if line.strip()),
         figures=_figures_of(mail, notice),
         moment=_moment_of(mail, words, "moment"),
         moment_before=_moment_of(mail, words, "moment_before"),
@@ -217,6 +308,7 @@ def session_sheet(
         people_label=notice.people,
         moment_label=notice.moment,
         page_label=notice.page or words.labels.your_place,
+        tasks=_tasks_of(mail, words),
         next_steps=words.next_steps,
         ticket_words=words.ticket,
         reason=notice.reason or words.reason,
@@ -227,7 +319,24 @@ def session_sheet(
         programme=office.programme,
         programme_words=words.programme,
     )
-    return Sheet(mail.letter, mail.language, subject, shown, steps_without_page=notice.steps_without_page)
+    tasks = tuple((one.task, one.link) for one in mail.tasks)
+    without_page, session_id = notice.steps_without_page, mail.session_id
+    return Sheet(
+        mail.letter, mail.language, subject, shown, steps_without_page=without_page, tasks_of=session_id, tasks=tasks
+    )
+
+
+def _tasks_of(mail: BriefMail | PlaceMail, words: Words) -> list[TaskShown]:
+    """What is to be filled in, where and until when."""
+    said = words.tasks
+    return [
+        TaskShown(
+            said.names[one.task],
+            said.until.format(moment=_moment_told(one.until, in_order(mail.meetings)[0].zone, words)),
+            THEIR_TASKS[one.task],
+        )
+        for one in mail.tasks
+    ]
 
 
 def _also_of(mail: BriefMail | PlaceMail, words: Words) -> AlsoShown | None:
@@ -260,7 +369,6 @@ def _people_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, s
 
 
 def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | None:
-    """By the clocks of where the session begins. Whoever reads "until midnight" takes it for the wrong one: then the minute before is named."""
     moment = getattr(mail, name, None)
     return None if moment is None else _moment_told(moment, in_order(mail.meetings)[0].zone, words)
 

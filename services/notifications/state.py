@@ -18,6 +18,7 @@ from services.notifications.messages import message_of
 from services.notifications.muting import mute_of
 from services.notifications.replying import calendar_answer_of
 from services.notifications.suppressing import suppression_of
+from services.notifications.tasks import Task, task_done_of, tasks_of
 from services.notifications.towns import answered_of, call_of, member_of
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.attendance import ListFact, PresenceFact
@@ -32,6 +33,7 @@ from shared.contracts.directory import (
 )
 from shared.contracts.enrolment import (
     AskedFor,
+    Basis,
     CallFact,
     EnrolmentRefused,
     EnrolmentWithdrawn,
@@ -45,7 +47,7 @@ from shared.contracts.enrolment import (
     WithdrawalReason,
     standing_after,
 )
-from shared.contracts.model import Event, Language, members
+from shared.contracts.model import Event, Language, Part, members
 from shared.contracts.notifications import (
     AddressFact,
     GoLiveStated,
@@ -58,6 +60,7 @@ from shared.contracts.notifications import (
     NoticeSent,
     NoticesMuted,
 )
+from shared.contracts.outside import OutsideTaskDone
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.contracts.portal import Reply
 from shared.contracts.rules import TopicDefined
@@ -117,6 +120,14 @@ class Topic(FactRow):
     name_en: str
 
 
+class Note(Part):
+    """What to know before coming."""
+
+    text: str
+    name: str
+    """Another one for another text, whatever its spaces."""
+
+
 @immutable
 class Session(FactRow):
     """`content` is a hash of what is worth a mail: a session that only changes its size keeps it."""
@@ -143,6 +154,10 @@ class Session(FactRow):
     """When that day begins, by the clocks of the first meeting."""
     state: SessionStanding
     trainers: tuple[str, ...] = ()
+    pre_test: Task | None = None
+    post_test: Task | None = None
+    questionnaire: Task | None = None
+    note: Note | None = None
 
 
 @immutable
@@ -169,6 +184,8 @@ class Place(FactRow):
     queued_at: dt.datetime | None
     queue: int | None
     """Where whoever waits stands in line."""
+    extra: bool = False
+    """The office has given it beside the room."""
 
 
 @immutable
@@ -225,6 +242,8 @@ class Settled(FactRow):
     session_source: str
     session_event_id: str
     session_version: int
+    seats: int | None = None
+    """How many may have a place, as enrolment counts."""
 
 
 # --- rows of facts -------------------------------------------------------------------------
@@ -279,7 +298,15 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         _begin_of(body, body.decision_date),
         SCHEDULED if session_standing_after(body).takes_place else CANCELLED,  # For whoever was told of it, it is off.
         body.trainers,
+        *tasks_of(body, _first_of(body)),
+        note_of(body.note),
     )
+
+
+def note_of(text: str | None) -> Note | None:
+    words = " ".join((text or "").split())
+    name = hashlib.blake2b(words.encode(), digest_size=6).hexdigest()
+    return Note(text=str(text).strip(), name=name) if words else None
 
 
 def _begin_of(body: SessionFact, date: dt.date | None) -> dt.datetime | None:
@@ -329,6 +356,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.priority,
         body.queued_at,
         body.queue,
+        body.basis == Basis.OFFICE,
     )
 
 
@@ -347,7 +375,9 @@ def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     body = heard.body
-    return Settled(*meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version)
+    return Settled(
+        *meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version, body.seats
+    )
 
 
 # --- what is kept beside the newest --------------------------------------------------------
@@ -389,6 +419,7 @@ MAKE: dict[Any, Any] = {
     **dict.fromkeys(members(MembershipFact), member_of),
     **dict.fromkeys(members(CallFact), call_of),
     NominationAnswered: answered_of,
+    OutsideTaskDone: task_done_of,
     **dict.fromkeys(members(PresenceFact), record_of),
     **dict.fromkeys(members(ListFact), list_of),
     **dict.fromkeys(members(CertificateFact), certificate_of),

@@ -33,6 +33,7 @@ from services.notifications.state import (
     Town,
 )
 from services.notifications.suppressing import Suppression
+from services.notifications.tasks import CODE, CODE_DIGITS, TaskDone
 from services.notifications.towns import Answered, Call, Member, Nominated
 from shared.contracts.attendance import ListFact, PresenceFact
 from shared.contracts.certificates import CertificateFact
@@ -48,6 +49,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.model import Event, members
 from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import Mutable
+from shared.contracts.outside import OutsideTaskDone
 from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
@@ -118,6 +120,7 @@ RECORD = table_of(
     extra=[sa.Index("record_person", "session_id", "person_id"), sa.Index("record_heard", "heard_at")],
 )
 MEETING_LIST = table_of(MeetingList, "meeting_list", METADATA, extra=[sa.Index("meeting_list_heard", "heard_at")])
+TASK_DONE = table_of(TaskDone, "task_done", METADATA)
 CERTIFICATE = table_of(Certificate, "certificate", METADATA)
 CERTIFIED = table_of(
     Certified,
@@ -222,6 +225,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Answered: ANSWERED,
     Nominated: NOMINATED,
     Record: RECORD,
+    TaskDone: TASK_DONE,
     MeetingList: MEETING_LIST,
     Certificate: CERTIFICATE,
     Certified: CERTIFIED,
@@ -258,6 +262,7 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         (members(CallFact), CALL),
         ((NominationAnswered,), ANSWERED),
         (members(PresenceFact), RECORD),
+        ((OutsideTaskDone,), TASK_DONE),
         (members(ListFact), MEETING_LIST),
         (members(CertificateFact), CERTIFICATE),
         ((NoticeRequested,), ASKED),
@@ -298,6 +303,13 @@ def digest(*parts: Any) -> sa.ColumnElement[str]:
     return KEY_NAME + "." + sa.func.left(hashed, 8)
 
 
+def code_of(session_id: sa.ColumnElement[str], person_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """`tasks.code_of`."""
+    text = sa.func.concat_ws("\x1f", _key, "code", session_id, person_id)
+    hashed = sa.func.encode(sa.func.sha256(sa.func.convert_to(text, "UTF8")), "hex")
+    return sa.literal(CODE, sa.Text) + sa.func.left(hashed, CODE_DIGITS)
+
+
 def is_another(then: sa.ColumnElement[Any], now: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """The opposite of digests.is_the_same."""
     return sa.func.coalesce(sa.and_(then != now, sa.func.split_part(then, ".", 1) == KEY_NAME), sa.false())
@@ -310,17 +322,18 @@ def of_first(table: sa.Table, column: str, key: sa.Column[Any], *order: Any) -> 
     return first.order_by(*(alias.c[name] for name in order)).limit(1).scalar_subquery()
 
 
-MAILBOX: sa.ColumnElement[str | None] = sa.case(
-    (CONTACT.c.email.is_not(None), digest(CONTACT.c.person_id, sa.func.lower(CONTACT.c.email)))
-)
-"""Of the address: lower case, because a directory that writes it otherwise one night means the same mailbox."""
+def mailbox_of(contact: Any) -> sa.ColumnElement[str | None]:
+    """The digest of an address: lower case, because a directory that writes it otherwise one night means the same mailbox."""
+    return sa.case((contact.c.email.is_not(None), digest(contact.c.person_id, sa.func.lower(contact.c.email))))
+
+
+MAILBOX = mailbox_of(CONTACT)
 
 
 def withheld(recipient: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Whether mail to the contact's address is held back."""
-    return sa.exists().where(
-        SUPPRESSION.c.recipient == recipient, SUPPRESSION.c.holds, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)
-    )
+    held = SUPPRESSION.alias("held")  # There may be another one that a mail is about.
+    return sa.exists().where(held.c.recipient == recipient, held.c.holds, ~is_another(held.c.mailbox, MAILBOX))
 
 
 def muted(recipient: sa.ColumnElement[str], what: Mutable | None) -> sa.ColumnElement[bool]:

@@ -16,6 +16,7 @@ from services.notifications.mime import deliverable
 from services.notifications.returning import AnswerPath, thread_of
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import digest_key, ensure_key
+from services.notifications.tasks import code_of
 from services.notifications.untold import Mail
 from shared.deciding.transaction import Decider
 
@@ -38,6 +39,7 @@ class Writer:
             page_of=self.links.of if leads else None,
             ticket_of=self.links.ticket if leads else None,
             mute_of=self.links.to_mute if leads else None,
+            code_of=self._code_of,
             calendar_of=self.links.to_calendar if leads else None,
             answers_at=self._answers_at if settings.calendar_path is not None else None,
             wording=settings.wording,
@@ -45,18 +47,21 @@ class Writer:
         )
         self._engine, self._calendar_path = decider.engine, settings.calendar_path
         self._answers: AnswerPath | None = None
+        self._key: str | None = None
         self._domain = settings.domain
         self._rehearse_to = settings.rehearse_to
         self._dkim = _dkim(settings)
         self._shared = lru_cache(maxsize=500)(self._rendered)
 
     async def ready(self) -> None:
-        """Returns once the links of such mails can be signed. Asked outside of any transaction."""
+        """Returns once the links of such mails can be signed, and the codes in links of others be made. Asked outside of any transaction."""
         await self.links.all_ready()
-        if self._calendar_path is not None and self._answers is None:
+        if self._key is None:
             async with self._engine.begin() as connection:
                 await ensure_key(connection)
-                self._answers = AnswerPath(self._calendar_path, await digest_key(connection))
+                self._key = await digest_key(connection)
+        if self._calendar_path is not None and self._answers is None:
+            self._answers = AnswerPath(self._calendar_path, self._key)
 
     def written(self, attempt: Attempt) -> tuple[bytes, str]:
         """The mail, and the address that it goes to. ValueError: no mail can carry what it should say."""
@@ -70,6 +75,11 @@ class Writer:
         message = self._renderer.message(prepared, recipient, letter)
         address = deliverable(recipient.email, by_smtputf8=True)
         return message if self._dkim is None else self._dkim.signed(message), address
+
+    def _code_of(self, session_id: str, person_id: str) -> str:
+        if self._key is None:
+            raise RuntimeError("a link with somebody's code was asked for before there was a key")
+        return code_of(self._key, session_id, person_id)
 
     def for_nobody(self, mail: WrittenMail) -> bytes:
         """The same mail to nobody in particular, and without a way to do without it."""

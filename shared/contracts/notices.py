@@ -74,6 +74,12 @@ class OfOurs(Part):
         "circular",
         "clash",
         "clashes",
+        "note",
+        "bounced",
+        "followup",
+        "pretest",
+        "unfilled",
+        "digest",
     ]
 
 

@@ -32,6 +32,10 @@ class _OfSession(Part):
     address: OptionalLine | None = None
     meetings: Annotated[tuple[Meeting, ...], Field(min_length=1, max_length=60)]
     """As the mail told them; in what calls something off, those that it called off."""
+    note: Line | None = None
+    """Which practical note the mail had, by a name that another text changes; None: none."""
+    pre_test: Line | None = None
+    """Which test before it the mail asked for, by a name that another link or time changes; None: for none."""
 
     @property
     def until(self) -> dt.datetime:
@@ -153,6 +157,23 @@ class CertificateTold(_OfSession):
         return self.useful_until
 
 
+class TasksTold(_OfSession):
+    """That something is to be filled in because of it."""
+
+    of: Literal["tasks"] = "tasks"
+    tasks: Annotated[tuple[Line, ...], Field(max_length=10)]
+    """What, by names that another link or time changes."""
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
+
+
 class _OfNoSession(Part):
     """What a mail told that is about no session: nothing of one stands in it."""
 
@@ -194,6 +215,42 @@ class MessageTold(_OfNoSession):
         return self.useful_until
 
 
+class BouncedTold(_OfNoSession):
+    """That an address of somebody in a team takes no mail."""
+
+    of: Literal["bounced"] = "bounced"
+    person_id: Id
+    status: StatusCode | None = None
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
+
+
+class DigestTold(_OfNoSession):
+    """What stood open for the office in a week."""
+
+    of: Literal["digest"] = "digest"
+    week: Line
+    """Such as `2026-W48`."""
+    open: dict[Word, Count]
+    """How many of what; what there was none of is not in it."""
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
+
+
 class AskedTold(_OfNoSession):
     """What another system asked to have told. What that was stands in `NoticeAccepted`."""
 
@@ -219,7 +276,10 @@ Says = Annotated[
     | RiskTold
     | ClashTold
     | CertificateTold
+    | TasksTold
     | MessageTold
+    | BouncedTold
+    | DigestTold
     | AskedTold,
     Field(discriminator="of"),
 ]
@@ -244,10 +304,12 @@ class NoticeOutcome(Fact):
     kind: Word
     """Which mail it was: `confirmation`, `change`, `cancellation` of a place; `waiting`, `waiting_change`, `waiting_ended` of the
     waiting list; `offer`, `offer_change`, `offer_ended` of a place that is held for somebody; `refused`; `reply_asked`, `reminder`;
-    `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
+    `note_changed`; `at_risk` to the office; `call`, `call_change`, `call_ended`, `nominations_awaited` and `nomination_answered` to a town's
     coordinators, `nominated` to whom they named; `clash` to whom has two places at the same time, and `clashes` to a town's
     coordinators; `training`, `training_change`, `training_ended` and `roster` to trainers; `certificate`,
-    `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`; `message` and `circular`, which the office wrote; `materials`,
+    `certificate_replaced`, `certificate_revoked`; `missed`, `missed_corrected`, `thanks`;
+    `pre_test_awaited`, `after_tasks` and `after_tasks_awaited` of what is to be filled in elsewhere; `address_bounced` to a town's
+    coordinators; `digest` to the office, once a week; `message` and `circular`, which the office wrote; `materials`,
     `questionnaire` and `task`, for which another system asked. Others may follow."""
     language: Language
     message_id: Line

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self, TypeVar, assert_never
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.directory import MemberKind
 from shared.contracts.model import Date, Fact, Id, Line, LocalTime, Moment, OptionalLine, Part, Text, Zone
@@ -113,6 +113,41 @@ def times_of(meetings: Iterable[Meeting]) -> str:
     return hashlib.blake2b(repr(days).encode(), digest_size=12).hexdigest()
 
 
+class OutsideTask(StrEnum):
+    """What somebody fills in elsewhere because of a session."""
+
+    PRE_TEST = "pre_test"
+    """Before it."""
+    POST_TEST = "post_test"
+    """After it, as the questionnaire: by whoever was there."""
+    QUESTIONNAIRE = "questionnaire"
+
+
+CODE_FIELD = "{code}"
+"""Where in a link the code of whoever opens it goes."""
+_IN_LINKS = r"[A-Za-z0-9._~:/?#@!$&()*+,;=%-]"
+OutsideLink = Annotated[
+    str,
+    StringConstraints(
+        max_length=500,
+        pattern=rf"^https://[A-Za-z0-9]([A-Za-z0-9.-]{{0,251}}[A-Za-z0-9])?(:[0-9]{{1,5}})?([/?#]{_IN_LINKS}*(\{{code\}}{_IN_LINKS}*)?)?$",
+    ),
+]
+"""An https address of somebody else's, with nobody's name or password in it. `{code}`, behind the host and once, becomes a code that is
+each person's own in this session, says nothing of them, and is what the tool names in `OutsideTaskDone`."""
+
+
+class TaskGiven(Part):
+    """Where something is to be filled in, and by when."""
+
+    link: OutsideLink
+    until: Moment | None = None
+    """Not said: a test before the session until it begins, what follows it for two weeks. What is said later than the beginning of the
+    session, or half a year after its end, is read as that."""
+    remind_days: Annotated[int, Field(strict=True, ge=1, le=60)] = 2
+    """So many days before the last day whoever has not filled it in is reminded, once; on the working day before, if that is none."""
+
+
 class Coordinates(Part):
     """A place on the map, in degrees."""
 
@@ -184,6 +219,10 @@ class Details(Part):
     """What to know before coming: where to park, what to bring."""
     needs: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
     """The declared needs that it serves."""
+    pre_test: TaskGiven | None = None
+    post_test: TaskGiven | None = None
+    questionnaire: TaskGiven | None = None
+    """What people fill in elsewhere: before they come, and after they were there."""
 
 
 class SessionState(Terms, Details, Fact):

@@ -78,6 +78,7 @@ STREAMS: dict[str, Stream] = {
         Stream("programme.teams", key="person_id"),
         Stream("programme.needs", key="city_id"),
         Stream("programme.sessions", key="session_id"),
+        Stream("programme.tasks", key="session_id"),
         Stream("enrolment.requests", key="session_id"),
         Stream("enrolment.office", key="session_id", asked_by="console"),
         Stream("enrolment.events", key="session_id", owner="rollcall/enrolment"),

@@ -25,7 +25,7 @@ from shared import telemetry
 from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language, members
-from shared.contracts.planner import SessionCancelled, SessionRescheduled
+from shared.contracts.planner import SessionCancelled, SessionRescheduled, TaskGiven
 from shared.contracts.portal import PlaceRequest, Reply
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityWithdrawn
@@ -93,6 +93,27 @@ async def test_a_place_is_shown_with_what_when_where_and_for_whom_in_both_langua
                  "Anna Żółć", "You are expected there"):  # fmt: skip
         assert part in read(english.text), part
     assert '<html lang="pl">' in polish.text and '<html lang="en">' in english.text
+
+
+@pytest.mark.parametrize(
+    ("link", "reads"),
+    [
+        ("https://testy.example.org/t1", "Otwórz test"),
+        ("https://testy.example.org/{code}", "Twój odnośnik do testu znajdziesz w naszej wiadomości"),
+    ],
+)
+async def test_whoever_has_a_place_reads_which_test_to_fill_in_before_as_long_as_there_is_time(
+    here: Participant, link: str, reads: str
+) -> None:
+    until = here.clock[0] + DAY
+    await here.begin("anna", "bartek", "celina", pre_test=TaskGiven(link=link, until=until))
+    page = await here.get()
+    assert reads in read(page.text)
+    assert ('href="https://testy.example.org/t1"' in page.text) == ("{code}" not in link)
+    assert "{code}" not in page.text
+    assert reads not in read((await here.get("celina")).text)
+    here.clock[0] = until
+    assert reads not in read((await here.get()).text)
 
 
 async def test_the_language_is_the_links_and_can_be_switched_on_the_page(here: Participant) -> None:
@@ -477,6 +498,7 @@ def test_every_state_is_a_whole_page_in_both_languages(time: Time, language: Lan
             "Temat",
             None,
             "",
+            TaskGiven(link="https://testy.example.org/", until=NOON) if flag else None,
             flag,
             (act,),
             "1.x.1",

@@ -29,6 +29,8 @@ from services.notifications.state import (
     Town,
 )
 from services.notifications.suppressing import Suppression
+from services.notifications.tasks import Task as SessionTask
+from services.notifications.tasks import TaskDone
 from services.notifications.towns import Answered, Call, Member, Nominated, two_days_before
 from services.notifications.untold import Addressee, Truth
 from shared.contracts.attendance import Presence, Role
@@ -37,7 +39,7 @@ from shared.contracts.enrolment import AskedFor, Nominee, RefusalReason, Standin
 from shared.contracts.model import Language
 from shared.contracts.notices import Materials, Questionnaire, Task
 from shared.contracts.notifications import Audience
-from shared.contracts.planner import Meeting, SessionKind
+from shared.contracts.planner import Meeting, OutsideTask, SessionKind
 from shared.contracts.portal import Reply
 from shared.state.rows import fields_of, mapping
 
@@ -266,6 +268,21 @@ def record(
     **changes: Any,
 ) -> Record:
     row = Record(*_meta(heard_at, ATTENDANCE), session_id, "day-1", person_id, state, True, Role.PARTICIPANT)
+    return replace(row, **changes)
+
+
+def task(
+    until: dt.datetime,
+    noon_at: dt.datetime,
+    *,
+    name: str = "task.1",
+    link: str = "https://testy.example.org/?kto={code}",
+) -> SessionTask:
+    return SessionTask(link=link, until=until, noon_at=noon_at, name=name)
+
+
+def task_done(which: OutsideTask = OutsideTask.PRE_TEST, respondent: str = "person-1", **changes: Any) -> TaskDone:
+    row = TaskDone(*_meta(BEFORE, "urn:example:tests"), "session-1", which, respondent, BEFORE)
     return replace(row, **changes)
 
 

@@ -9,6 +9,7 @@ from typing import assert_never
 from services.enrolment.state import Person, Place, Session
 from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
+from shared.contracts.planner import CODE_FIELD, TaskGiven
 from shared.contracts.portal import (
     EnrolmentRequested,
     OfferAnswer,
@@ -81,11 +82,18 @@ class Shown:
     topic: str
     city_name: str | None
     name: str
+    pre_test: TaskGiven | None
+    """What whoever has the place is asked to fill in before it begins, as long as there is time for it."""
     has_changed: bool
     """Time or place are others than the mail told that led here."""
     acts: tuple[Act, ...]
     seen: str
     """How the place stood on the page from which something is asked: what is asked of another standing is not done."""
+
+    @property
+    def pre_test_link(self) -> str | None:
+        """Where that is, if it is the same for everybody."""
+        return self.pre_test.link if self.pre_test is not None and CODE_FIELD not in self.pre_test.link else None
 
     @property
     def is_live(self) -> bool:
@@ -117,6 +125,7 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         topic=found.topic_names.get(language) or session.topic,
         city_name=found.city_name if not _is_said(found.city_name, session) else None,
         name=" ".join(name for name in names if name),
+        pre_test=pre_test_of(session, place, now),
         has_changed=arranged != arrangement(session.venue, session.address, session.meetings),
         acts=acts_of(found, now),
         seen=seen_of(place),
@@ -129,6 +138,15 @@ def time_of(session: Session, now: dt.datetime) -> Time:
     if now >= session.ends_at:
         return Time.OVER
     return Time.BEGUN if now >= session.starts_at else Time.AHEAD
+
+
+def pre_test_of(session: Session, place: Place | None, now: dt.datetime) -> TaskGiven | None:
+    """With until when. A link with a field for a code is each person's own: only their mails have it."""
+    given = session.details.pre_test
+    if given is None or place is None or place.state != Standing.ENROLLED or not session.state.takes_place:
+        return None
+    until = min(given.until or session.starts_at, session.starts_at)
+    return given.model_copy(update={"until": until}) if now < until else None
 
 
 def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:

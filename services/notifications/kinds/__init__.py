@@ -6,17 +6,22 @@ from enum import StrEnum
 from typing import assert_never
 
 from services.notifications.kinds.asked import MATERIALS_KIND, TASK_KIND
+from services.notifications.kinds.bounced import BOUNCED_KIND
 from services.notifications.kinds.call import CALL_KIND
 from services.notifications.kinds.certificate import CERTIFICATE_KIND
 from services.notifications.kinds.clash import CLASH_KIND
 from services.notifications.kinds.clashes import CLASHES_KIND
+from services.notifications.kinds.digest import DIGEST_KIND
+from services.notifications.kinds.followup import FOLLOWUP_KIND
 from services.notifications.kinds.kind import Kind
 from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
 from services.notifications.kinds.missed import MISSED_KIND
 from services.notifications.kinds.nominated import NOMINATED_KIND
 from services.notifications.kinds.nomination import NOMINATION_KIND
+from services.notifications.kinds.note import NOTE_KIND
 from services.notifications.kinds.offer import OFFER_KIND
 from services.notifications.kinds.place import PLACE_KIND
+from services.notifications.kinds.pretest import PRETEST_KIND
 from services.notifications.kinds.refusal import REFUSAL_KIND
 from services.notifications.kinds.reminder import REMINDER_KIND
 from services.notifications.kinds.reply import REPLY_KIND
@@ -24,6 +29,7 @@ from services.notifications.kinds.risk import RISK_KIND
 from services.notifications.kinds.roster import ROSTER_KIND
 from services.notifications.kinds.training import TRAINING_KIND
 from services.notifications.kinds.unanswered import UNANSWERED_KIND
+from services.notifications.kinds.unfilled import UNFILLED_KIND
 from services.notifications.kinds.waiting import WAITING_KIND
 
 
@@ -35,22 +41,28 @@ class Subject(StrEnum):
     WAITING = "waiting"
     REFUSAL = "refusal"
     TRAINING = "training"
+    NOTE = "note"
     CALL = "call"
     NOMINATION = "nomination"
     NOMINATED = "nominated"
     CLASH = "clash"
     CLASHES = "clashes"
     RISK = "risk"
+    BOUNCED = "bounced"
     TASK = "task"
     MESSAGE = "message"
     UNANSWERED = "unanswered"
     REPLY = "reply"
     CERTIFICATE = "certificate"
     MISSED = "missed"
+    FOLLOWUP = "followup"
     ROSTER = "roster"
     REMINDER = "reminder"
+    PRETEST = "pretest"
+    UNFILLED = "unfilled"
     MATERIALS = "materials"
     CIRCULAR = "circular"
+    DIGEST = "digest"
 
 
 def kind_of(subject: Subject) -> Kind:
@@ -79,16 +91,26 @@ def kind_of(subject: Subject) -> Kind:
             return UNANSWERED_KIND
         case Subject.RISK:
             return RISK_KIND
+        case Subject.BOUNCED:
+            return BOUNCED_KIND
+        case Subject.NOTE:
+            return NOTE_KIND
         case Subject.REPLY:
             return REPLY_KIND
         case Subject.CERTIFICATE:
             return CERTIFICATE_KIND
         case Subject.MISSED:
             return MISSED_KIND
+        case Subject.FOLLOWUP:
+            return FOLLOWUP_KIND
         case Subject.ROSTER:
             return ROSTER_KIND
         case Subject.REMINDER:
             return REMINDER_KIND
+        case Subject.PRETEST:
+            return PRETEST_KIND
+        case Subject.UNFILLED:
+            return UNFILLED_KIND
         case Subject.MESSAGE:
             return MESSAGE_KIND
         case Subject.TASK:
@@ -97,6 +119,8 @@ def kind_of(subject: Subject) -> Kind:
             return MATERIALS_KIND
         case Subject.CIRCULAR:
             return CIRCULAR_KIND
+        case Subject.DIGEST:
+            return DIGEST_KIND
     assert_never(subject)
 
 

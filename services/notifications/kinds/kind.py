@@ -33,6 +33,9 @@ class Rules:
     reminder_quiet: dt.timedelta = dt.timedelta(hours=24)
     reply_before: dt.timedelta = dt.timedelta(hours=57)
     settling: dt.timedelta = dt.timedelta()
+    digest_day: int | None = None
+    """On which day of the week the office gets its digest: 0 is Monday; None: on none."""
+    digest_hour: int = 8
     office: Addressee | None = None
     """To whom goes what the office is told; None: to nobody."""
     release: str = RELEASE
@@ -50,6 +53,8 @@ class Rules:
             "reminder_quiet": self.reminder_quiet,
             "reply_before": self.reply_before,
             "settling": self.settling,
+            "digest_day": self.digest_day,
+            "digest_hour": self.digest_hour,
             "release": self.release,
             "office_email": self.office.contact.email if self.office and self.office.contact else "",
         }

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from services.notifications.kinds import sessions
+from services.notifications.kinds import filling, sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.matters import Once
 from services.notifications.kinds.sessions import UNSETTLED, Facts
@@ -24,6 +24,7 @@ from services.notifications.untold import ENROLMENT, Addressee, Difference
 from services.notifications.untold import is_another as has_another
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import Mutable, ReminderTold
+from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
 
@@ -33,6 +34,7 @@ class Reminding(Once):
 
     told_place: Told | None
     rules: Rules
+    pre_test_done: bool = False
 
     RULE: ClassVar[str]
     LETTER: ClassVar[str]
@@ -48,6 +50,15 @@ class Reminding(Once):
         return False
 
     @property
+    def content(self) -> str | None:
+        """What it is known by: another one is told anew."""
+        return self.facts.session.content if self.facts.session is not None else None
+
+    def knows(self, to: Addressee, at: dt.datetime) -> bool:
+        """Whether they know of it for long enough at that moment."""
+        return knows_by(self.facts, self.told_place, to, self.rules, at)
+
+    @property
     def ends_at(self) -> dt.datetime | None:
         return self.window[1] if self.window is not None else None
 
@@ -56,27 +67,30 @@ class Reminding(Once):
         if session is None or window is None:
             return None
         at, until = window
-        if not at <= now < until or self.is_void or not knows_by(self.facts, self.told_place, to, self.rules, at):
+        if not at <= now < until or self.is_void or not self.knows(to, at):
             return None
         fields = dict(self.facts.true_now(None).says) | {"of": "reminder"}
         says = ReminderTold(**fields, rule=self.RULE, useful_until=until)
         waits_for = None if self.facts.settled else ENROLMENT
-        return Difference(self.LETTER, Content(hash=session.content, says=says), waits_for=waits_for)
+        return Difference(self.LETTER, Content(hash=self.content, says=says), waits_for=waits_for)
+
+
+def knows_since(facts: Facts, told_place: Told | None, to: Addressee, rules: Rules) -> dt.datetime | None:
+    """Since when the person knows of the place that they have, as it is."""
+    session, known = facts.session, facts.known_before
+    if session is None or not facts.stands(Standing.ENROLLED):
+        return None
+    if told_place is not None and told_place.said is not None:
+        if told_place.content != session.content or has_another(told_place, to):
+            return None
+        return told_place.told_at
+    is_known = known is not None and known.state == SCHEDULED and known.content == session.content
+    return rules.since if is_known else None
 
 
 def knows_by(facts: Facts, told_place: Told | None, to: Addressee, rules: Rules, at: dt.datetime) -> bool:
     """Whether the person has a place, and was told of it as it is long enough before that moment."""
-    session, known = facts.session, facts.known_before
-    if session is None or not facts.stands(Standing.ENROLLED):
-        return False
-    since: dt.datetime | None
-    if told_place is not None and told_place.said is not None:
-        if told_place.content != session.content or has_another(told_place, to):
-            return False
-        since = told_place.told_at
-    else:
-        is_known = known is not None and known.state == SCHEDULED and known.content == session.content
-        since = rules.since if is_known else None
+    since = knows_since(facts, told_place, to, rules)
     return since is not None and since <= at - rules.reminder_quiet
 
 
@@ -91,8 +105,9 @@ def standing_place(mail: BriefMail, sheet: Sheet) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 TOLD_PLACE = sessions.told_of_another(sessions.PLACE_NAME)
+PRE_TEST_DONE = filling.is_done(OutsideTask.PRE_TEST, PLACE.c.person_id)
 KNOWN = sessions.known_before(Standing.ENROLLED, told=TOLD_PLACE)
-_since = sa.case(
+KNOWS_SINCE = sa.case(
     (
         sessions.nothing_told(TOLD_PLACE),
         sa.case((sa.and_(KNOWN.c.state == SCHEDULED, KNOWN.c.content == SESSION.c.content), SINCE)),
@@ -102,12 +117,13 @@ _since = sa.case(
         TOLD_PLACE.c.told_at,
     ),
 )
-_quiet = sa.bindparam("reminder_quiet", type_=sa.Interval())
+"""`knows_since`, of somebody who has a place."""
+QUIET = sa.bindparam("reminder_quiet", type_=sa.Interval())
 
 
 def knows_by_in_sql(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Of somebody who has a place."""
-    return sa.func.coalesce(_since <= at - _quiet, sa.false())
+    return sa.func.coalesce(at - QUIET >= KNOWS_SINCE, sa.false())
 
 
 def reminder_kind(
@@ -118,14 +134,18 @@ def reminder_kind(
     at: sa.ColumnElement[Any],
     besides: sa.ColumnElement[bool],
     sheet: Callable[[Any, Office], Sheet],
+    says: sa.ColumnElement[Any] = SESSION.c.content,
+    knows: sa.ColumnElement[bool] | None = None,
 ) -> Kind:
-    """`is_now`: whether its window is open, found by an index; `besides`: what else has to be so.
+    """`is_now`: whether its window is open, found by an index; `besides`: what else has to be so; `says`: what it is known by; `knows`:
+    whether they knew of it for long enough, if that is another rule.
 
     No news makes a reminder: the clock does, so the look at the whole finds it.
     """
     about = sessions.about(name, reminding.RULE)
     has_place = sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED)
-    content = sa.case((sa.and_(has_place, besides), SESSION.c.content))
+    content = sa.case((sa.and_(has_place, besides), says))
+    has_known = knows if knows is not None else knows_by_in_sql(at)
 
     def around(places: sa.FromClause) -> sa.FromClause:
         found = sessions.around(places, about, always=True)
@@ -133,7 +153,8 @@ def reminder_kind(
 
     def read(reading: Reading, rules: Rules) -> Reminding:
         facts = sessions.read(reading, known=True)
-        return reminding(facts, reading.next(Told), rules)
+        (pre_test_done,) = reading.values(1)
+        return reminding(facts, reading.next(Told), rules, pre_test_done)
 
     return Kind(
         name=name,
@@ -142,13 +163,13 @@ def reminder_kind(
         around=around,
         about=about,
         content=content,
-        differs=sa.and_(content.is_not(None), knows_by_in_sql(at), TOLD.c.content.is_distinct_from(content), is_now),
+        differs=sa.and_(content.is_not(None), has_known, TOLD.c.content.is_distinct_from(content), is_now),
         waits={ENROLMENT: UNSETTLED},
         unknown=sessions.UNKNOWN,
         parts=(is_now,),
         told_by_others=sa.false(),
         made_of=sessions.MADE_OF,
-        columns=(*sessions.READ, *KNOWN.c, *TOLD_PLACE.c),
+        columns=(*sessions.READ, *KNOWN.c, PRE_TEST_DONE, *TOLD_PLACE.c),
         read=read,
         sheet=sheet,
         may_wait=True,

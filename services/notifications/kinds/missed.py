@@ -156,7 +156,7 @@ _is_closed = (
     )
     .correlate(SESSION, _meeting)  # Named: in a subquery of a subquery it would be any session otherwise.
 )
-_lists_are_closed = ~sa.exists(sa.select(sa.literal(1)).select_from(_meeting).where(~_is_closed).correlate(SESSION))
+LISTS_ARE_CLOSED = ~sa.exists(sa.select(sa.literal(1)).select_from(_meeting).where(~_is_closed).correlate(SESSION))
 _are_quiet = ~sa.exists().where(
     MEETING_LIST.c.session_id == SESSION.c.session_id, MEETING_LIST.c.heard_at > NOW - QUIET
 )
@@ -229,13 +229,13 @@ MISSED_KIND = Kind(
     around=_around,
     about=sessions.about(NAME),
     content=_content,
-    differs=sa.and_(sa.or_(_begins, _ends), _lists_are_closed, ~_is_certified),
+    differs=sa.and_(sa.or_(_begins, _ends), LISTS_ARE_CLOSED, ~_is_certified),
     waits={},
     unknown=sessions.UNKNOWN,
     parts=(_is_now, sa.and_(~_is_now, TOLD.c.until > NOW)),
     told_by_others=sa.false(),
     made_of=sessions.MADE_OF,
-    columns=(*sessions.READ, _is_absent, _came, _lists_are_closed, _are_quiet, _is_certified, *_told_certificate.c),
+    columns=(*sessions.READ, _is_absent, _came, LISTS_ARE_CLOSED, _are_quiet, _is_certified, *_told_certificate.c),
     read=_read,
     sheet=_sheet,
     concerned_by=sessions.EVERY_MAIL

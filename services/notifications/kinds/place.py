@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import ClassVar
 
 import sqlalchemy as sa
 
-from services.notifications.kinds import sessions
+from services.notifications.kinds import filling, sessions
 from services.notifications.kinds.entries import Entries, InCalendar
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.sessions import UNSETTLED
-from services.notifications.ledger import OpenNotice
+from services.notifications.ledger import OpenNotice, Told
 from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail
 from services.notifications.place_sheet import place_sheet
 from services.notifications.state import CANCELLED, SCHEDULED
 from services.notifications.tables import PLACE, SESSION
-from services.notifications.untold import ENROLMENT, Difference
+from services.notifications.untold import ENROLMENT, Addressee, Difference
 from shared.contracts.enrolment import EnrolmentRefused, PlaceFact, Standing
 from shared.contracts.model import members
+from shared.contracts.notifications import SessionTold
+from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
 NAME = "place"
@@ -28,16 +31,37 @@ NAME = "place"
 class Place(InCalendar):
     """A person's place in a session."""
 
+    pre_test_done: bool = False
+
     LETTERS: ClassVar = {CONFIRMATION: CONFIRMATION, CHANGE: CHANGE, CANCELLATION: CANCELLATION}
 
     @property
     def is_so(self) -> bool:
         return self.facts.stands(Standing.ENROLLED)
 
+    def differs(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
+        """With what is to be known and filled in before: the mail says it, so other mails know what was told."""
+        found, session = InCalendar.differs(self, told, to, now), self.facts.session
+        if found is None or found.says.hash is None or session is None:
+            return found
+        is_asked = session.pre_test is not None and filling.is_open(session.pre_test, self.pre_test_done, now)
+        more = {
+            "note": session.note.name if session.note is not None else None,
+            "pre_test": session.pre_test.name if session.pre_test is not None and is_asked else None,
+        }
+        says = found.says.says.model_copy(update=more)
+        return replace(found, says=found.says.model_copy(update={"says": says}))
+
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:
         asks_for_reply = found.is_ahead and self.facts.asks_for_reply
-        mail = InCalendar.mail(self, notice, found)
-        return replace(mail, asks_for_reply=asks_for_reply, takes_answers=True)
+        mail, session = InCalendar.mail(self, notice, found), self.facts.session
+        its = session.pre_test if session is not None else None
+        asks = its is not None and isinstance(found.says.says, SessionTold) and found.says.says.pre_test == its.name
+        tasks = (filling.as_given(OutsideTask.PRE_TEST, its),) if its is not None and asks else ()
+        note = session.note.text if session is not None and session.note is not None and found.says.hash else None
+        return replace(
+            mail, asks_for_reply=asks_for_reply, takes_answers=True, tasks=tasks, note=note if found.is_ahead else None
+        )
 
     @property
     def begins_because(self) -> str | None:
@@ -64,7 +88,9 @@ def _around(places: sa.FromClause) -> sa.FromClause:
 
 
 def _read(reading: Reading, rules: Rules) -> Place:
-    return Place(sessions.read(reading, known=True))
+    facts = sessions.read(reading, known=True)
+    (pre_test_done,) = reading.values(1)
+    return Place(facts, pre_test_done)
 
 
 PLACE_KIND = Kind(
@@ -80,7 +106,7 @@ PLACE_KIND = Kind(
     parts=sessions.PARTS,
     told_by_others=sa.and_(_entries.known_content.is_not(None), _has_place),
     made_of=sessions.MADE_OF,
-    columns=(*sessions.READ, *_known.c),
+    columns=(*sessions.READ, *_known.c, filling.is_done(OutsideTask.PRE_TEST, PLACE.c.person_id)),
     read=_read,
     sheet=place_sheet,
     needed_at=sessions.needed_at(_known),

@@ -8,14 +8,19 @@ within a day before that hour, or since; nor before that mail says what is true.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import sqlalchemy as sa
 
+from services.notifications.kinds import filling
 from services.notifications.kinds.knowing import Reminding, reminder_kind, standing_place
+from services.notifications.ledger import OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
 from services.notifications.tables import NOW, SESSION
 from services.notifications.templates.wording import notices_of
+from services.notifications.untold import Difference
+from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
 NAME = "reminder"
@@ -37,6 +42,13 @@ class Reminder(Reminding):
         noon = self.facts.session.noon_before_at
         return noon + dt.timedelta(hours=self.rules.reminder_hour - 12), noon + MIDNIGHT
 
+    def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        mail, session, now = BriefMail.of(self.facts, notice, found), self.facts.session, notice.stated_at
+        if session is None or now is None:
+            return mail
+        tasks = filling.given(OutsideTask.PRE_TEST, session.pre_test, self.pre_test_done, now)
+        return replace(mail, tasks=tasks, note=session.note.text if session.note is not None else None)
+
 
 # --- what it says --------------------------------------------------------------------------
 
@@ -49,13 +61,13 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_at = SESSION.c.noon_before_at + sa.bindparam("reminder_after_noon", type_=sa.Interval())
+AT = SESSION.c.noon_before_at + sa.bindparam("reminder_after_noon", type_=sa.Interval())
 
 REMINDER_KIND = reminder_kind(
     Reminder,
     NAME,
-    is_now=sa.and_(_at <= NOW, SESSION.c.noon_before_at > NOW - MIDNIGHT),
-    at=_at,
+    is_now=sa.and_(AT <= NOW, SESSION.c.noon_before_at > NOW - MIDNIGHT),
+    at=AT,
     besides=sa.true(),
     sheet=_sheet,
 )

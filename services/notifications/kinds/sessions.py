@@ -45,6 +45,7 @@ from shared.values import immutable
 PLACE_NAME, OFFER_NAME, WAITING_NAME = "place", "offer", "waiting"
 CALL_NAME = "call"
 CERTIFICATE_NAME, MISSED_NAME = "certificate", "missed"
+FOLLOWUP_NAME = "followup"
 """Kinds that speak of one another: each says less where another one says it."""
 
 

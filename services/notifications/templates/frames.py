@@ -17,6 +17,7 @@ from services.notifications.mime import (
     THEIR_CALENDAR,
     THEIR_CHECK_IN,
     THEIR_PAGE,
+    THEIR_TASKS,
 )
 from services.notifications.picturing import PICTURE
 
@@ -27,10 +28,8 @@ _TIED = re.compile(r"(?<!\S)([aiouwzAIOUWZ]) ")
 _JOINED = re.compile(r"(?<![\w&#;/@.-])[\w./@-]*[-.][\w./@-]*\w")
 _NUMBER = re.compile(r"(?=[^/@]{3,30}$)(?:.*\d.*|.*\.ics)")
 """Such as `RC-2026-0007`, `szkolenie-1.ics` or `10.12.2026`: programs break lines at what joins them. Not so of what is long."""
-_WRITTEN_OUT = {
-    f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"'
-    for mark in (THEIR_PAGE, OTHER_PAGE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_CALENDAR)
-}
+_ADDRESSES = (THEIR_PAGE, OTHER_PAGE, MUTE_PAGE, THEIR_CHECK_IN, THEIR_CALENDAR, *THEIR_TASKS.values())
+_WRITTEN_OUT = {f'href="\\u{{{ord(mark):x}}}"': f'href="{mark}"' for mark in _ADDRESSES}
 # Comments off keeps mails small; no fonts: nothing is fetched from anywhere when a mail is opened.
 _MJML_OPTIONS = mrml.RenderOptions(disable_comments=True, fonts={})
 

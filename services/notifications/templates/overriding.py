@@ -26,7 +26,7 @@ Place = tuple[str, ...]
 OUR_FRAMES = tuple(f"{frame}.{form}" for frame in FRAMES for form in FORMS)
 _FREE = ("greeting", "subject")
 """Texts that say enough without what ours fill in."""
-_NAMED_BY_OTHERS = ("figures", "fates")
+_NAMED_BY_OTHERS = ("figures", "fates", "standings")
 """Tables whose entries are called by what they are about."""
 _OF_ONE_LANGUAGE = ("locale",)
 """What may be another in one language alone."""

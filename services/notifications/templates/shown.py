@@ -53,6 +53,15 @@ class AlsoShown:
 
 
 @immutable
+class TaskShown:
+    """Something that is to be filled in elsewhere."""
+
+    name: str
+    until: str
+    link: str
+
+
+@immutable
 class NoticeShown(Shown):
     """What the frame `notice` is given: a mail about a session."""
 
@@ -71,6 +80,8 @@ class NoticeShown(Shown):
     place: tuple[str, ...]
     place_before: str | None
     also: AlsoShown | None
+    practical_note: tuple[str, ...]
+    """What to know before coming, in lines."""
     figures: list[tuple[str, int, int | None]]
     """Each with its label, and as it was told before, if it was another one."""
     moment: str | None
@@ -79,6 +90,7 @@ class NoticeShown(Shown):
     people: list[tuple[str, str | None]]
     people_label: str | None
     page_label: str
+    tasks: list[TaskShown]
     next_steps: str
     ticket_words: TicketWords
 

@@ -20,6 +20,7 @@ from services.notifications.mime import (
     THEIR_CALENDAR,
     THEIR_CHECK_IN,
     THEIR_PAGE,
+    THEIR_TASKS,
     THEIR_TICKET,
 )
 from services.notifications.picturing import PICTURE
@@ -30,6 +31,7 @@ from services.notifications.templates.shown import (
     Links,
     NoticeShown,
     Shown,
+    TaskShown,
     WrittenShown,
     context_of,
     names_of,
@@ -38,6 +40,7 @@ from services.notifications.templates.timetable import Day, When
 from services.notifications.templates.wording import OURS, Wording
 from services.notifications.templates.words import Around, Labels, Notice, ProgrammeWords, TicketWords
 from shared.contracts.model import Language
+from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
 MOST_BYTES = 60_000
@@ -46,7 +49,7 @@ TONES = ("good", "calm", "changed", "off")
 _SITE = "https://rollcall.example.org"
 _ATTRIBUTES = {
     *(name for kind in (Notice, Around, Labels, TicketWords, ProgrammeWords) for name in kind.model_fields),
-    *(one.name for kind in (AlsoShown, Day, When, Programme, Logo) for one in fields(kind)),
+    *(one.name for kind in (AlsoShown, Day, When, TaskShown, Programme, Logo) for one in fields(kind)),
     *("text", "source", "first", "last", "index", "index0", "length"),  # Of a time that is read, and of a loop.
 }
 _FETCHES = re.compile(
@@ -256,6 +259,7 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         place=("the venue",),
         place_before=None,
         also=None,
+        practical_note=(),
         figures=[],
         moment=None,
         moment_before=None,
@@ -263,6 +267,7 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         people=[],
         people_label=None,
         page_label="the page label",
+        tasks=[],
         next_steps="the next steps",
         ticket_words=words.ticket,
     )
@@ -273,18 +278,22 @@ def _notices(language: Language, tone: str, wording: Wording) -> Iterator[Sample
         days=(moved, dropped, *least.days),
         place=("the venue", "the address", "the city"),
         place_before="the place before",
+        practical_note=("the practical note", "its other line"),
         figures=[("the figure", 87_654, 45_678), ("the other", 34_567, None)],
         moment="the moment",
         moment_before="the moment then",
         moment_label="the label of it",
         people=[("the person", "the fate"), ("the other person", None)],
         people_label="the people",
+        tasks=[TaskShown("the task", "the time for it", THEIR_TASKS[OutsideTask.PRE_TEST])],
     )
     always = ("the lead", "the step", "the topic", "the day", "9:00–15:00", "the venue", "the heading")
     more = (
         *("the day before", "8:00–14:00", "the dropped day", "the address", "the city", "the place before", "the note"),
         *("the town", "the topic before", "the figure", "87654", "45678", "the moment", "the moment then"),
         *("the label of it", "the person", "the fate", "the other person", "the page label"),
+        *("the practical note", "its other line"),
+        *("the task", "the time for it", THEIR_TASKS[OutsideTask.PRE_TEST]),
     )
     day = Day(When("the other day", "10:00–16:00"))
     both = replace(most, also=AlsoShown("the other topic", "the other kind", (day,), ("the other venue",)))

@@ -9,8 +9,9 @@ from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.notifications.mime import one_line
+from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import Audience, Mutable
-from shared.contracts.planner import SessionKind
+from shared.contracts.planner import OutsideTask, SessionKind
 
 CALENDAR_STEPS = "{calendar}"
 
@@ -95,6 +96,7 @@ class Labels(BaseModel):
     who: Word
     before: Word
     town: Word
+    note: Word
     your_place: Word
 
 
@@ -186,6 +188,63 @@ class TicketWords(BaseModel):
     """What leads to the page where one types the code of the room."""
 
 
+class TaskWords(BaseModel):
+    """What a mail says of what is to be filled in elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: dict[OutsideTask, Word]
+    until: Word
+
+
+class FigureWords(BaseModel):
+    """What a number of the digest is, and where it is opened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: Word
+    open: Word
+
+
+class DigestWords(BaseModel):
+    """The weekly digest for the office."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    badge: Word
+    subject: Word
+    lead: Word
+    lead_nothing: Word
+    ahead: Word
+    none_ahead: Word
+    taken: Word
+    offered: Word
+    free: Word
+    waiting: Word
+    open_session: Word
+    stands_open: Word
+    nothing: Word
+    opened_by: Word
+    more: Word
+    reason: Word
+    figures: dict[str, FigureWords]
+
+
+class BouncedWords(BaseModel):
+    """The mail to coordinators about an address that takes no mail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    badge: Word
+    subject: Word
+    lead: Word
+    ask: Word
+    missing: Word
+    until: Word
+    standings: dict[Standing, Word]
+    reason: Word
+
+
 class ProgrammeWords(BaseModel):
     """What stands before what the foot of a mail says of the programme."""
 
@@ -245,6 +304,9 @@ class Words(BaseModel):
     calendar_steps: CalendarSteps
     reply: ReplyWords
     ticket: TicketWords
+    tasks: TaskWords
+    bounced: BouncedWords
+    digest: DigestWords
     programme: ProgrammeWords
     notices: Notices
     written: dict[Audience, Around]

@@ -430,7 +430,7 @@ MUTATIONS = (
     ),
     Mutation(
         "working hours",
-        "services/enrolment/offering.py",
+        "shared/working_days.py",
         "day.weekday() < 5 and day not in _holidays(day.year)",
         "day.weekday() < 5",
         ("tests/enrolment/test_offers.py",),

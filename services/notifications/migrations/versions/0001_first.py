@@ -186,6 +186,7 @@ CREATE TABLE projection.place (
     priority BIGINT NOT NULL,
     queued_at TIMESTAMP WITH TIME ZONE,
     queue BIGINT,
+    extra BOOLEAN NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
@@ -208,6 +209,7 @@ CREATE TABLE projection.place_said (
     priority BIGINT NOT NULL,
     queued_at TIMESTAMP WITH TIME ZONE,
     queue BIGINT,
+    extra BOOLEAN NOT NULL,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
@@ -341,6 +343,10 @@ CREATE TABLE projection.session (
     decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     trainers JSONB NOT NULL,
+    pre_test JSONB,
+    post_test JSONB,
+    questionnaire JSONB,
+    note JSONB,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 
@@ -374,10 +380,27 @@ CREATE TABLE projection.session_said (
     decides_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     trainers JSONB NOT NULL,
+    pre_test JSONB,
+    post_test JSONB,
+    questionnaire JSONB,
+    note JSONB,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );
 
 CREATE INDEX session_said_ends ON projection.session_said (ends_at);
+
+CREATE TABLE projection.task_done (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    task TEXT NOT NULL,
+    respondent TEXT NOT NULL,
+    done_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT task_done_key PRIMARY KEY (session_id, task, respondent)
+);
 
 CREATE TABLE projection.record (
     source TEXT NOT NULL,
@@ -459,6 +482,7 @@ CREATE TABLE projection.settled (
     session_source TEXT NOT NULL,
     session_event_id TEXT NOT NULL,
     session_version BIGINT NOT NULL,
+    seats BIGINT,
     CONSTRAINT settled_key PRIMARY KEY (session_id, session_source, session_event_id, session_version)
 );
 

@@ -1,0 +1,196 @@
+"""What stands open, as far as notifications knows it from what it has heard: the figures of the weekly digest. Each with what it is about, by
+id, so that somebody can open it. SQL, and the values that it makes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+
+from services.notifications.kinds import sessions
+from services.notifications.kinds.coordinators import TODAY
+from services.notifications.kinds.missed import LISTS_ARE_CLOSED
+from services.notifications.ledger import NOT_SENT, Belief, NoticeState
+from services.notifications.sheets import MOST_NAMED
+from services.notifications.state import SCHEDULED
+from services.notifications.tables import (
+    ANSWERED,
+    CALL,
+    CONTACT,
+    MAILBOX,
+    MEMBER,
+    NOTICE,
+    NOW,
+    PERSON,
+    PLACE,
+    RISK,
+    SESSION,
+    SETTLED,
+    SINCE,
+    SUPPRESSION,
+    TOLD,
+    is_another,
+)
+from shared.contracts.directory import MemberKind
+from shared.contracts.enrolment import Standing
+from shared.contracts.planner import Meeting
+from shared.values import immutable
+
+AHEAD = dt.timedelta(days=14)
+"""Sessions that begin within so long are named."""
+BACK = dt.timedelta(days=7)
+"""Of so long mails are counted that failed, or came too late."""
+LISTS_AFTER, LISTS_AT_MOST = dt.timedelta(days=1), dt.timedelta(days=90)
+"""From when after a session its lists should be closed, and until when we ask."""
+
+# --- values --------------------------------------------------------------------------------
+
+
+@immutable
+class SessionAhead:
+    """How the places of one session stand."""
+
+    session_id: str
+    topic: str
+    names: tuple[str | None, str | None]
+    """Polish, English."""
+    city_name: str
+    meetings: tuple[Meeting, ...]
+    taken: int
+    offered: int
+    free: int | None
+    """None: enrolment has not said yet how many there may be."""
+    waiting: int
+
+
+@immutable
+class Figure:
+    """How many of something there are, and which."""
+
+    name: str
+    number: int
+    ids: tuple[str, ...]
+    """As many as are named."""
+
+
+def session_ahead(found: dict[str, Any]) -> SessionAhead:
+    seats, taken, offered, extra = (found[name] for name in ("seats", "taken", "offered", "extra"))
+    return SessionAhead(
+        found["session_id"],
+        found["topic"],
+        (found["name_pl"], found["name_en"]),
+        found["city_name"] or "",
+        tuple(map(Meeting.model_validate, found["meetings"])),
+        taken,
+        offered,
+        max(seats - (taken + offered - extra), 0) if seats is not None else None,
+        found["waiting"],
+    )
+
+
+def figures_of(found: dict[str, dict[str, Any]]) -> tuple[Figure, ...]:
+    """What there is any of."""
+    its = (Figure(name, found[name]["number"], tuple(found[name]["ids"] or ())) for name in FIGURES)
+    return tuple(one for one in its if one.number)
+
+
+# --- sessions ------------------------------------------------------------------------------
+
+_takes_place = sa.and_(SESSION.c.state == SCHEDULED, SESSION.c.starts_at > NOW)
+
+
+def _places(*conditions: sa.ColumnElement[bool]) -> Any:
+    counted = sa.select(sa.func.count()).where(PLACE.c.session_id == SESSION.c.session_id, *conditions)
+    return counted.correlate(SESSION).scalar_subquery()
+
+
+_stands = {name: PLACE.c.state == state for name, state in (
+    ("taken", Standing.ENROLLED), ("offered", Standing.OFFERED), ("waiting", Standing.WAITLISTED),
+)}  # fmt: skip
+_is_extra = sa.and_(PLACE.c.extra, PLACE.c.state.in_((Standing.ENROLLED, Standing.OFFERED)))
+_ahead = (
+    sa.select(
+        SESSION.c.starts_at,
+        sa.func.jsonb_build_object(
+            *("session_id", SESSION.c.session_id, "topic", SESSION.c.topic, "meetings", SESSION.c.meetings),
+            *("name_pl", sessions.TOPIC_NAMES[0], "name_en", sessions.TOPIC_NAMES[1]),
+            *("city_name", sessions.CITY_NAME, "seats", SETTLED.c.seats, "extra", _places(_is_extra)),
+            *(part for name, state in _stands.items() for part in (name, _places(state))),
+            type_=JSONB,
+        ).label("its"),
+    )
+    .outerjoin(SETTLED, sessions.IS_SETTLED)
+    .where(_takes_place, SESSION.c.starts_at <= NOW + AHEAD)
+    .order_by(SESSION.c.starts_at, SESSION.c.session_id)
+    .limit(MOST_NAMED)
+    .subquery("ahead")
+)
+SESSIONS_AHEAD = sa.select(
+    sa.func.coalesce(sa.func.jsonb_agg(aggregate_order_by(_ahead.c.its, _ahead.c.starts_at)), sa.text("'[]'::jsonb"))
+).scalar_subquery()
+
+# --- figures -------------------------------------------------------------------------------
+
+_of_session = SESSION.c.session_id == PLACE.c.session_id
+_has_place = (
+    sa.select(PLACE.c.person_id).join(SESSION, _of_session).where(_takes_place, PLACE.c.state == Standing.ENROLLED)
+)
+_in_team = sa.and_(MEMBER.c.from_date <= TODAY, sa.or_(MEMBER.c.until_date.is_(None), MEMBER.c.until_date >= TODAY))
+_its, _who = MEMBER.alias("coordinating"), PERSON.alias("who_coordinates")
+_can_be_told = (
+    sa.exists()
+    .where(_its.c.city_id == MEMBER.c.city_id, _its.c.kind == MemberKind.COORDINATOR, _its.c.from_date <= TODAY)
+    .where(sa.or_(_its.c.until_date.is_(None), _its.c.until_date >= TODAY))
+    .where(CONTACT.c.person_id == _its.c.person_id, ~CONTACT.c.erased)
+    .where(_who.c.person_id == _its.c.person_id, ~_who.c.erased, _who.c.merged_into.is_(None))
+    .correlate(MEMBER)
+)
+_stands_for = TOLD.c.recipient == NOTICE.c.recipient, TOLD.c.about == NOTICE.c.about
+_lately = NOTICE.c.decided_at > NOW - BACK
+_is_answered = sa.exists().where(ANSWERED.c.session_id == CALL.c.session_id, ANSWERED.c.city_id == CALL.c.city_id)
+
+FIGURES: dict[str, sa.Select[Any]] = {
+    "at_risk": sa.select(RISK.c.session_id)
+    .join(SESSION, SESSION.c.session_id == RISK.c.session_id)
+    .where(_takes_place),
+    "offers": sa.select(PLACE.c.session_id)
+    .join(SESSION, _of_session)
+    .where(_takes_place, PLACE.c.state == Standing.OFFERED, PLACE.c.offered_until > NOW),
+    "calls": sa.select(CALL.c.session_id)
+    .join(SESSION, SESSION.c.session_id == CALL.c.session_id)
+    .where(_takes_place, CALL.c.ended.is_(None), CALL.c.until > NOW, ~_is_answered),
+    "towns_without_contact": sa.select(MEMBER.c.city_id).where(_in_team, ~_can_be_told).distinct(),
+    "people_without_contact": _has_place.outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id)
+    .where(~sa.exists().where(CONTACT.c.person_id == PLACE.c.person_id))
+    .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None))
+    .distinct(),
+    "addresses": sa.select(SUPPRESSION.c.recipient)
+    .join(CONTACT, CONTACT.c.person_id == SUPPRESSION.c.recipient)
+    .where(SUPPRESSION.c.holds, ~CONTACT.c.erased, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)),
+    "failed": sa.select(NOTICE.c.notice_id)
+    .join(TOLD, sa.and_(*_stands_for, TOLD.c.given_up_by == NOTICE.c.notice_id))
+    .where(NOTICE.c.state == NoticeState.FAILED, NOTICE.c.code != NOT_SENT, _lately),
+    "unknown": sa.select(NOTICE.c.notice_id)
+    .join(TOLD, sa.and_(*_stands_for, TOLD.c.notice_id == NOTICE.c.notice_id))
+    .where(NOTICE.c.state == NoticeState.UNKNOWN, TOLD.c.state == Belief.MAYBE),
+    "too_late": sa.select(NOTICE.c.notice_id).where(NOTICE.c.state == NoticeState.TOO_LATE, _lately),
+    "lists_open": sa.select(SESSION.c.session_id)
+    .where(SESSION.c.state == SCHEDULED, SESSION.c.ends_at <= NOW - LISTS_AFTER)
+    .where(SESSION.c.ends_at > NOW - LISTS_AT_MOST, SESSION.c.ends_at >= SINCE, ~LISTS_ARE_CLOSED),
+}
+"""What stands open, by name: the ids of what it is about, one for each that is counted."""
+
+
+def _counted(name: str, found: sa.Select[Any]) -> Any:
+    its = found.subquery(f"open_{name}")
+    ids = sa.func.array_agg(aggregate_order_by(sa.distinct(its.c[0]), its.c[0]))
+    named = sa.func.to_jsonb(ids[1:MOST_NAMED])
+    return sa.select(sa.func.jsonb_build_object("number", sa.func.count(), "ids", named, type_=JSONB)).scalar_subquery()
+
+
+STANDING_OPEN = sa.func.jsonb_build_object(
+    *(part for name, found in FIGURES.items() for part in (name, _counted(name, found))), type_=JSONB
+)
