@@ -14,8 +14,9 @@ from services.enrolment.app import SERVICE
 from shared.books import holding
 from shared.books.parking import PARKED, SKIPPED
 from shared.books.watermark import WATERMARK
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.directory import ContactRegistered, MemberKind, PersonErased, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.planner import SessionKind, SessionRescheduled
+from shared.contracts.planner import SessionKind, SessionRescheduled, SessionScheduled, times_of
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import SourceTakenOver
 from shared.contracts.selection import CityQualified
@@ -86,6 +87,29 @@ async def test_an_unknown_type_is_skipped_and_remembered_where_it_was_first_met(
 
     (row,) = await rows(here, SKIPPED, SKIPPED.c.type == f"rollcall.{town}.v9")
     assert (row.stream, row.partition, row.first_offset) == first
+
+
+async def test_what_a_calendar_answers_is_heard_from_notifications_and_from_nobody_else(world: Make) -> None:
+    here = await world(SERVICE)
+    town, session_id, anna, bartek = fresh("town"), fresh("session"), fresh("anna"), fresh("bartek")
+    its = training(session_id, town)
+    assert isinstance(its, SessionScheduled)
+    about = {"session_id": session_id, "reply": "declined", "about_times": times_of(its.meetings)}
+
+    async def have_places(number: int) -> bool:
+        return await enrolled(here, session_id) == number
+
+    async with here.running():
+        await here.publish(*programme(town, [anna, bartek], session_id))
+        await eventually(lambda: have_places(2))
+        said = body_of(CalendarAnswered, person_id=anna, **about)
+        await here.publish(message(said, source="rollcall/notifications"))
+        forged = body_of(CalendarAnswered, person_id=bartek, **about)
+        (place,) = await here.publish(message(forged, source="urn:somebody"))
+        await eventually(lambda: parked_at(here, place))
+        await eventually(lambda: have_places(1))
+    (row,) = await rows(here, tables.PLACE, tables.PLACE.c.person_id == anna)
+    assert (row.state, row.reply) == ("withdrawn", "declined")
 
 
 async def test_a_second_writer_is_parked_until_it_may_take_over(world: Make) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from services.enrolment.explanation import ExplainedStep, Explanation
 from services.enrolment.history import Told, Unsaid
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled, RefusalReason
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
@@ -283,6 +284,11 @@ def refused_for(office: Office, reason: RefusalReason) -> Explanation:
             office.session()
             office.ask("anna", at=NOON + DAY, now=NOON + DAY)
             office.withdraw("anna", at=NOON + HOUR, now=NOON + 2 * DAY)
+        case RefusalReason.SESSION_MOVED:
+            office.session()
+            office.ask("anna")
+            said = body_of(CalendarAnswered, session_id="s", person_id="anna", about_times="0" * 24)
+            office.hear(said, at=NOON + SECOND, now=NOON + SECOND)
         case RefusalReason.NOT_OPEN_YET:
             office.session(opens_at="2026-11-10T08:00:00Z")
             office.ask("anna")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services.notifications.kinds import KINDS, Subject
+from services.notifications.kinds.asked import AGAIN
 from services.notifications.kinds.kind import Kind
 from services.notifications.letters import (
     CANCELLATION,
@@ -42,14 +43,6 @@ IN_SITUATION = {
     "not_missed": "missed_corrected",
 }
 """The mail in whose place such words stand, where that is not what ends something."""
-OF_A_SHAPE_OF_ITS_OWN = {
-    Subject.PLACE,
-    Subject.TRAINING,
-    Subject.MESSAGE,
-    Subject.CIRCULAR,
-    Subject.TASK,
-    Subject.MATERIALS,
-}
 WRITTEN = (
     "Szkolenie odbędzie się w sali 12 na drugim piętrze. Prosimy zabrać laptop i zasilacz, w sali są gniazdka przy każdym stole.\n\n"
     "Dojazd i plan budynku: https://example.org/dojazd\nKto przyjeżdża autem, parkuje od podwórza."
@@ -126,22 +119,19 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
         subject = Subject.MESSAGE if audience is Audience.SESSION else Subject.CIRCULAR
         yield f"written {audience}", subject, WrittenMail(subject.value, language, audience.value, *text)
     for situation in OURS.kinds["asked"][language]:
+        letter = situation.removesuffix(AGAIN)
+        subject = next(subject for subject, kind in KINDS.items() if letter in kind.letters)
+        title = "Ankieta po szkoleniu" if language is Language.PL else "Questionnaire after the training"
+        link, topic = "https://ankiety.example.org/7c1e?p=0001", "Adaptacja do zmian klimatu"
         yield (
             f"asked {situation}",
-            Subject.TASK if situation.startswith("task") else Subject.MATERIALS,
-            _asked(situation, language),
+            subject,
+            AskedMail(letter, language, situation, title, link, MOMENT, topic, (FIRST,)),
         )
     for subject, kind in KINDS.items():
-        if subject not in OF_A_SHAPE_OF_ITS_OWN:
+        if kind.name in OURS.kinds and subject is not Subject.TRAINING:
             for situation, notice in OURS.kinds[kind.name][language].items():
                 yield f"{kind.name} {situation}", subject, _brief(kind, situation, notice, language)
-
-
-def _asked(situation: str, language: Language) -> AskedMail:
-    title = "Ankieta po szkoleniu „Zieleń w mieście”" if language is Language.PL else "After the training “Green towns”"
-    link, until = "https://tools.example.org/of/session-0001?to=fill", None if situation == "materials" else MOMENT
-    topic = "Zieleń w mieście" if language is Language.PL else "Green towns"
-    return AskedMail(situation.partition("_")[0], language, situation, title, link, until, topic, (FIRST,))
 
 
 def _place(letter: str, language: Language, **changes: Any) -> PlaceMail:

@@ -104,6 +104,7 @@ OURS = (
     AddressReleased,
     NoticesMuted,
     MessageAddressed,
+    CalendarAnswered,
     LinkKeyStated,
 )
 NOT_KNOWN_YET = (tables.PERSON, tables.CONTACT, tables.TOWN, tables.TOPIC)

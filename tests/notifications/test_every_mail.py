@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from services.notifications.kinds import KINDS
 from services.notifications.picturing import pictured
 from services.notifications.templates.trying import MOST_BYTES
 from tests.notifications.every_mail import Sent, every_mail, with_logo
@@ -51,6 +52,11 @@ def test_what_would_be_held_against_one_is_found() -> None:
     shouted = ALL[0].message.replace(b"Subject: ", b"Subject: URGENT business: FREE MONEY $$$ ", 1)
     ((score, _),) = weighed([Sent("shouted", ALL[0].language, shouted)])
     assert score > NEAR_ZERO
+
+
+def test_every_letter_of_every_kind_is_among_them() -> None:
+    there_is = {letter for kind in KINDS.values() for letter in kind.letters}
+    assert {email.message_from_bytes(sent.message)["X-Rollcall-Notice-Kind"] for sent in ALL} == there_is
 
 
 @pytest.mark.parametrize("sent", ALL, ids=lambda one: f"{one.name} {one.language}")

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from shared.contracts.answers import CalendarAnswered
 from shared.contracts.attendance import (
     AttendanceCorrected,
     AttendanceListClosed,
@@ -45,8 +46,8 @@ from shared.contracts.model import Event
 from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.office import CorrectionRequested, ExtraPlaceRequested
-from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
-from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.planner import Meeting, SessionCancelled, SessionRescheduled, SessionScheduled, times_of
+from shared.contracts.portal import EnrolmentRequested, Reply, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver, StageOpened, TopicDefined
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.contracts.survey import TrainingNeedDeclared
@@ -218,6 +219,16 @@ SPOKEN: dict[str, SearchStrategy[Spoken]] = {
         body(NoticeFailed, **notices, code=st.sampled_from(["smtp_550", "outcome_unknown", "overtaken", "not_sent"])),
     ),
 }
+SPOKEN["notifications.answers"] = by(
+    ("rollcall/notifications",),
+    body(
+        CalendarAnswered,
+        session_id=sessions,
+        person_id=people,
+        reply=st.sampled_from(list(Reply)),
+        about_times=days.map(lambda some: times_of(map(Meeting.model_validate, some))),
+    ),
+)
 SPOKEN["notifications.requests"] = (
     by(  # None of them may ask: it is set aside. Who may is held to what must be true in any order.
         PORTAL, body(NoticeRequested, person_id=people, session_id=sessions)

@@ -1,0 +1,207 @@
+"""What people may be told and have to be told, reckoned naively: what is true, and what stands in their inboxes. Knows no code of the service."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
+
+
+def begins(day: str) -> dt.datetime:
+    """Nine in the morning in Warsaw, in winter."""
+    return dt.datetime.fromisoformat(f"{day}T08:00:00+00:00")
+
+
+def ends(day: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(f"{day}T14:00:00+00:00")
+
+
+def is_the_eve(day: str, now: dt.datetime) -> bool:
+    """From three in the afternoon to midnight in Warsaw."""
+    eve = begins(day) - DAY
+    return eve.replace(hour=14) <= now < eve.replace(hour=23)
+
+
+@dataclass
+class Place:
+    """How one person stands, and which time it is that they stand so."""
+
+    state: str = "none"
+    life: int = 0
+    until: dt.datetime | None = None
+
+
+@dataclass
+class Asked:
+    """What another system asked to have told to somebody, and until when that is of use."""
+
+    person: str
+    letter: str
+    until: dt.datetime
+
+
+@dataclass(frozen=True)
+class Says:
+    """What a mail says, as its reader takes it."""
+
+    about: str
+    letter: str
+    day: str | None = None
+    until: dt.datetime | None = None
+
+    @property
+    def is_an_end(self) -> bool:
+        return self.letter in ("cancellation", "offer_ended", "waiting_ended")
+
+
+@dataclass
+class Mail:
+    """One mail that reached a server."""
+
+    person: str
+    says: Says
+    address: str
+    message_id: str
+    life: int
+    is_certain: bool = False
+    """Its outcome is known to us as sent, and it has not come back."""
+
+
+@dataclass
+class Witness:
+    """All that is true, and every mail that reached anybody."""
+
+    day: str | None = None
+    is_cancelled: bool = False
+    has_spoken: bool = False
+    """Whether enrolment has drawn every consequence from the session's newest statement."""
+    places: dict[str, Place] = field(default_factory=lambda: defaultdict(Place))
+    addresses: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    """Erased or forgotten: never written to."""
+    mutes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    asked: dict[str, Asked] = field(default_factory=dict)
+    inbox: list[Mail] = field(default_factory=list)
+    doubts: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    """For each person and subject: how many mails were in the inbox when the last attempt ended of which nobody knows how."""
+    doubted: set[str] = field(default_factory=set)
+    """Message-IDs of attempts of which nobody knew whether they arrived."""
+
+    # --- what may be told --------------------------------------------------------------------
+
+    def why_not(self, person: str, address: str, says: Says, now: dt.datetime) -> str | None:
+        """Why a mail that is about to leave must not: None, it may."""
+        if person in self.gone:
+            return "nobody writes to who is erased or forgotten"
+        if self.addresses.get(person) != address:
+            return f"their address is {self.addresses.get(person)}"
+        place, day = self.places[person], self.day
+        takes_place = day is not None and not self.is_cancelled
+        is_so = {
+            "confirmation": place.state == "enrolled" and takes_place,
+            "change": place.state == "enrolled" and takes_place,
+            "cancellation": place.state != "enrolled" or not takes_place,
+            "offer": self._is_offered(place, now),
+            "offer_change": self._is_offered(place, now),
+            "offer_ended": not self._is_offered(place, now),
+            "waiting": self._waits(place, now),
+            "waiting_change": self._waits(place, now),
+            "waiting_ended": not self._waits(place, now),
+            "reminder": place.state == "enrolled" and takes_place and day is not None and is_the_eve(day, now),
+        }
+        if says.letter in is_so:
+            if not is_so[says.letter]:
+                return f"it is not so: {place}, {self.day}, cancelled: {self.is_cancelled}"
+            if says.letter == "reminder" and "reminders" in self.mutes[person]:
+                return "they do without reminders"
+            if not says.is_an_end and says.day != day:
+                return f"it is on {day}"
+            if says.letter.startswith("offer") and not says.is_an_end and says.until != place.until:
+                return f"it is held until {place.until}"
+            if not says.is_an_end and not self.has_spoken:
+                return "enrolment may be about to take it back"
+            return None
+        return self._why_not_asked(person, says, now)
+
+    def _why_not_asked(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        asked = self.asked.get(says.about)
+        if asked is None or (asked.person, asked.letter) != (person, says.letter):
+            return "nobody asked for it"
+        if now >= asked.until:
+            return "it is of no use any more"
+        if self.is_cancelled:
+            return "its training is called off"
+        return "they do without materials" if says.letter == "materials" and "materials" in self.mutes[person] else None
+
+    def _is_offered(self, place: Place, now: dt.datetime) -> bool:
+        is_held = place.state == "offered" and place.until is not None and now < place.until
+        return is_held and self.day is not None and not self.is_cancelled and now < begins(self.day)
+
+    def _waits(self, place: Place, now: dt.datetime) -> bool:
+        return place.state == "waitlisted" and self.day is not None and not self.is_cancelled and now < begins(self.day)
+
+    # --- what arrives ------------------------------------------------------------------------
+
+    def arrives(self, mail: Mail) -> str | None:
+        """A mail reaches somebody's server. Returns what is wrong with that."""
+        before = [one for one in self.inbox if one.message_id == mail.message_id]
+        last = next((one for one in reversed(self.inbox) if self._is_about(one, mail)), None)
+        doubtful_since = self.doubts.get((mail.person, mail.says.about), -1)
+        at = self.inbox.index(last) if last is not None else -1
+        self.inbox.append(mail)
+        if before:
+            if len(before) > 1:
+                return "the same mail left three times"
+            if mail.message_id not in self.doubted:
+                return "the same mail left twice, and there was no doubt about it"
+            return None if before[0].says == mail.says else "a second try says something else"
+        if last is None or not last.is_certain or doubtful_since > at or last.address != mail.address:
+            return None
+        if self._said(last) == self._said(mail):
+            return f"they know it: {last}"
+        return None
+
+    def _is_about(self, one: Mail, other: Mail) -> bool:
+        return (one.person, one.says.about) == (other.person, other.says.about)
+
+    def _said(self, mail: Mail) -> tuple[object, ...]:
+        if mail.says.is_an_end:
+            return ("ended",)
+        life = mail.life if mail.says.about.startswith("waiting/") else None
+        return (mail.says.day, mail.says.until, life)
+
+    # --- what has to be told -----------------------------------------------------------------
+
+    def untold(self, person: str, now: dt.datetime) -> list[str]:
+        """What they have to know once everything that stood in the way is gone, and do not."""
+        found, place, day = [], self.places[person], self.day
+        takes_place = day is not None and not self.is_cancelled
+        told = self._last(person, "place/s1")
+        if place.state == "enrolled" and takes_place and day is not None and now < ends(day):
+            if told is None or told.says.is_an_end or told.says.day != day:
+                found.append("place/s1")
+        elif (place.state != "enrolled" or not takes_place) and self._believes(told, now):
+            found.append("place/s1")
+        for about, is_so in (
+            ("offer/s1", self._is_offered(place, now)),
+            ("waiting/s1", self._waits(place, now)),
+        ):
+            told = self._last(person, about)
+            knows = told is not None and not told.says.is_an_end and told.says.day == day
+            if is_so and not (knows and (place.until is None or (told is not None and told.says.until == place.until))):
+                found.append(about)
+        for about, asked in self.asked.items():
+            is_muted = asked.letter == "materials" and "materials" in self.mutes[person]
+            is_due = asked.person == person and now < asked.until and not self.is_cancelled and not is_muted
+            if is_due and self._last(person, about) is None:
+                found.append(about)
+        return found
+
+    def _last(self, person: str, about: str) -> Mail | None:
+        return next((one for one in reversed(self.inbox) if (one.person, one.says.about) == (person, about)), None)
+
+    def _believes(self, told: Mail | None, now: dt.datetime) -> bool:
+        """That they have a place in something that is still to come."""
+        return told is not None and not told.says.is_an_end and told.says.day is not None and now < ends(told.says.day)
