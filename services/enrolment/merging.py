@@ -103,7 +103,9 @@ def _said(kept: Place, both: list[Place]) -> dict[str, Any]:
 
 
 def _let_an_offer_go(place: Place) -> bool:
-    """And did not say by it that they will not come."""
+    """And did not say by it that they will not come; nor does who was replaced by somebody of their town."""
+    if place.reason == WithdrawalReason.SUBSTITUTED:
+        return True
     return place.reason == WithdrawalReason.OFFER_DECLINED and place.reply is not Reply.DECLINED
 
 

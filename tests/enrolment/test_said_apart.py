@@ -191,3 +191,11 @@ def test_of_what_was_replied_under_two_ids_the_newest_counts(goes: str, stays: s
     assert in_every_order(both_asked, goes, stays, confirms) == {COMES}
     assert in_every_order(both_asked, goes, stays, confirms, takes_back) == {IN}
     assert in_every_order(both_asked, goes, stays, confirms, takes_back, confirms_again) == {COMES}
+
+
+@pytest.mark.parametrize(("goes", "stays"), BOTH_WAYS)
+def test_who_was_replaced_under_one_id_keeps_the_seat_of_the_other(goes: str, stays: str) -> None:
+    office = both_asked()
+    office.substitute("anna", "dawid", **at(3))
+    office.merged(goes, stays, **at(9))
+    assert office.place(stays).state is Standing.ENROLLED
