@@ -8,6 +8,7 @@ import services.attendance.paths
 import services.enrolment.paths
 import services.notifications.api
 import services.notifications.asked_api
+import services.notifications.going_live_api
 import services.notifications.ledger_api
 import services.notifications.messages_api
 import shared.problems
@@ -19,6 +20,7 @@ MODULES = (
     services.attendance.paths,
     services.notifications.api,
     services.notifications.asked_api,
+    services.notifications.going_live_api,
     services.notifications.ledger_api,
     services.notifications.messages_api,
     rollcall.origin.app,

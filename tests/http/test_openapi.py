@@ -147,7 +147,15 @@ def test_the_commands_are_those_that_take_a_key() -> None:
     of_the_office = {"give_extra_place", "give_priority", "remove", "lift_removal", "correct", "write_message", "ask"}
     of_a_list = {"record_scan", "close_list", "reopen_list", "mark", "correct_record", "link"}
     of_papers = {"attach_file", "remove_file", "enter_paper"}
-    what_is_to_be = {"retry_parked", "discard_parked", "settle_notice", "release_address", "repeat_notice", "mute"}
+    what_is_to_be = {
+        "retry_parked",
+        "discard_parked",
+        "settle_notice",
+        "release_address",
+        "repeat_notice",
+        "mute",
+        "go_live",
+    }
     each_with_its_own = {"record_scans", "set_marks", "plan_import", "import_report", "compare_paper"}
     assert commands == asked | of_a_list | of_the_office | of_papers
     assert others == what_is_to_be | each_with_its_own | {"preview_message"}

@@ -9,14 +9,18 @@ from typing import Any
 
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.asked import AGAIN
+from services.notifications.kinds.figures import Figure, SessionAhead
 from services.notifications.kinds.kind import Kind
 from services.notifications.letters import (
     CANCELLATION,
     CHANGE,
     CONFIRMATION,
     AskedMail,
+    BouncedMail,
     BriefMail,
+    DigestMail,
     Letter,
+    Missing,
     Named,
     PlaceMail,
     Recipient,
@@ -28,6 +32,7 @@ from services.notifications.sheets import Sheet
 from services.notifications.templates.wording import OURS
 from services.notifications.templates.words import Notice, names_in
 from services.notifications.untold import Mail
+from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience
 from tests.notifications.mails import ADDRESS, FIRST, FIRST_MOVED, SECOND, VENUE, brief_mail, session_mail, told
@@ -128,6 +133,13 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
             subject,
             AskedMail(letter, language, situation, title, link, MOMENT, topic, (FIRST,)),
         )
+    topics = ("Adaptacja do zmian klimatu", "Adapting to a changing climate")
+    missing = Missing("climate", topics, (FIRST, SECOND), Standing.OFFERED, MOMENT)
+    yield "bounced", Subject.BOUNCED, BouncedMail("address_bounced", language, _PEOPLE[0], "Augustów", (missing,))
+    figures = tuple(Figure(name, 12, ("session-0001", "session-0002")) for name in OURS.common[language].digest.figures)
+    ahead = SessionAhead("session-0001", "climate", topics, "Augustów", (FIRST,), 12, 3, 20, 5)
+    yield "digest", Subject.DIGEST, DigestMail("digest", language, MOMENT, (ahead,), figures)
+    yield "digest of nothing", Subject.DIGEST, DigestMail("digest", language, MOMENT, (), ())
     for subject, kind in KINDS.items():
         if kind.name in OURS.kinds and subject is not Subject.TRAINING:
             for situation, notice in OURS.kinds[kind.name][language].items():

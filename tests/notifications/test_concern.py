@@ -48,10 +48,12 @@ from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import (
     AddressReleased,
     AddressSuppressed,
+    GoLiveStated,
     LinkKeyStated,
     MessageAddressed,
     NoticeBounced,
     NoticeFailed,
+    NoticeRehearsed,
     NoticeRepeated,
     NoticeSent,
     NoticesMuted,
@@ -97,6 +99,8 @@ PEOPLE = max(cases(500), 80 * len(Subject))
 LATER = NOW + dt.timedelta(microseconds=1)
 OURS = (
     CalendarAnswered,
+    GoLiveStated,
+    NoticeRehearsed,
     NoticeSent,
     NoticeFailed,
     NoticeBounced,

@@ -99,6 +99,7 @@ NOTES = (Note(text="Parking", name="note.1"), Note(text="Laptop", name="note.2")
 OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 OF_CLASHES = (Subject.CLASH, Subject.CLASHES)
+SELDOM_GIVEN_UP = (*OF_TASKS, Subject.NOTE, Subject.UNANSWERED, Subject.NOMINATED)
 ONCE = (Subject.DIGEST,)
 """Of which there is one for all: test_digest."""
 OF_ASKED = (Subject.TASK, Subject.MATERIALS)
@@ -495,9 +496,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             subject: "+".join(one.name for one in (its_last.post_test, its_last.questionnaire) if one is not None)
         }
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
-    could_not = chance.choice(
-        (NOTHING, told.content, now, *([now] * 3 if subject in (*OF_TASKS, Subject.NOTE) else ()))
-    )
+    could_not = chance.choice((NOTHING, told.content, now, *([now] * 3 if subject in SELDOM_GIVEN_UP else ())))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
     return (
         replace(told, **given)

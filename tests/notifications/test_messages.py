@@ -41,6 +41,7 @@ from shared.testing import eventually
 from shared.web import tokens
 from tests.notifications.building import (
     BEFORE,
+    LONG_AGO,
     NOW,
     addressee,
     contact,
@@ -279,7 +280,7 @@ async def test_what_was_forgotten_is_said_once_more_by_nobody_and_the_answer_say
 
 def test_a_preview_of_what_was_forgotten_says_so() -> None:
     text = MessageText("message-1", None, None, NOW)
-    truth = Truth(Written(message(**LONG_OVER), text, "message"), addressee())
+    truth = Truth(Written(message(**LONG_OVER), text, "message", LONG_AGO), addressee())
     assert why_not(None, truth, NOW) == f"what it said was forgotten on {NOW:%Y-%m-%d}"
     assert truth.waits_for == "text"
 
