@@ -25,7 +25,7 @@ Link = Annotated[str, StringConstraints(max_length=500, pattern=rf"^https://{_HO
 class Materials(Part):
     """That materials of a training are there."""
 
-    of: Literal["materials"] = "materials"
+    of: Literal["materials"]
     title: Title
     link: Link
 
@@ -33,7 +33,7 @@ class Materials(Part):
 class Task(Part):
     """That something is awaited of the person: a document, homework."""
 
-    of: Literal["task"] = "task"
+    of: Literal["task"]
     title: Title
     awaited_until: Moment
     link: Link | None = None
@@ -44,7 +44,7 @@ class Task(Part):
 class Questionnaire(Part):
     """That a test or a questionnaire outside waits to be filled in."""
 
-    of: Literal["questionnaire"] = "questionnaire"
+    of: Literal["questionnaire"]
     title: Title
     link: Link
     awaited_until: Moment | None = None

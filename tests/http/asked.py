@@ -16,6 +16,7 @@ NOT_TOGETHER = (
     "somebody stands there twice",
     "is attached by entering it",
     "its bytes are no PDF and no such picture",
+    "materials and questionnaires are of a training",
 )
 """What is wrong with no part by itself, so that no schema can say it."""
 NOT_BY_ITS_SHAPE = {KEY_TAKEN.type, IMPLAUSIBLE_TIME.type, CHANGED_SINCE.type, NO_TICKET.type, UNREADABLE_REPORT.type}

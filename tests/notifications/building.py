@@ -173,8 +173,8 @@ def message_text(message_id: str = "message-1") -> MessageText:
     return MessageText(message_id, "Weź laptop", "Sala nie ma komputerów.")
 
 
-MATERIALS = Materials(title="Slajdy z pierwszego dnia", link="https://materials.example.org/session-1")
-TASK = Task(title="Zgoda na nagranie", awaited_until=IN_TWO_DAYS, link="https://forms.example.org/1")
+MATERIALS = Materials(of="materials", title="Slajdy z pierwszego dnia", link="https://materials.example.org/session-1")
+TASK = Task(of="task", title="Zgoda na nagranie", awaited_until=IN_TWO_DAYS, link="https://forms.example.org/1")
 
 
 def asked(

@@ -25,6 +25,7 @@ from services.notifications import reading, store
 from services.notifications.app import service_of
 from services.notifications.asked import AskingRules
 from services.notifications.bounces import Bounce
+from services.notifications.claiming import Group
 from services.notifications.decisions import Attempt, Outcome, Result, came_back, message_id, operator_says, release
 from services.notifications.ledger import OpenNotice, Told
 from services.notifications.muting import say_muted
@@ -117,7 +118,7 @@ class World:
 class UnderWay:
     """A group that is being sent: claimed, and not settled yet."""
 
-    lease: str
+    of: Group
     attempts: list[Attempt]
 
 
@@ -138,7 +139,9 @@ class Mails(RuleBasedStateMachine):
         self.service = replace(service_of(rules), clock=lambda: self.now, new_id=lambda: f"own-{next(self.numbers)}")
         url = SecretStr(self.world.url)
         # No look depends on the clock of the machine that runs this.
-        self.settings = NotificationsSettings(database_url=url, catch_up_seconds=0, reconcile_seconds=1e9)
+        self.settings = NotificationsSettings(
+            database_url=url, catch_up_seconds=0, reconcile_seconds=1e9, rehearse=False
+        )
         self.groups: list[UnderWay] = []
         self.wanted: dict[str, Asked] = {}
         self._starts()
@@ -250,7 +253,11 @@ class Mails(RuleBasedStateMachine):
     @rule(person=people, is_task=st.booleans(), hours=st.sampled_from([1, 20, 200]), again=st.booleans())
     def is_asked(self, person: str, is_task: bool, hours: int, again: bool) -> None:
         until, link = self.now + dt.timedelta(hours=hours), "https://x.example.org/1"
-        context = Task(title="T", awaited_until=until) if is_task else Materials(title="M", link=link)
+        context = (
+            Task(of="task", title="T", awaited_until=until)
+            if is_task
+            else Materials(of="materials", title="M", link=link)
+        )
         body = NoticeRequested(person_id=person, session_id="s1", context=context, useful_until=until)
         event_id = f"asked-{next(self.numbers)}"
         self.wanted[event_id] = Asked(person, "task" if is_task else "materials", until)
@@ -340,15 +347,18 @@ class Mails(RuleBasedStateMachine):
     async def _claims(self, most: int) -> list[UnderWay]:
         groups = []
         async with self.world.engine.connect() as connection:
-            queues = await store.due(connection, self.now, under_way=self.sender._under_way)
+            await self.sender._staging.look(connection)
+            under_way = self.sender._claims.under_way
+            queues = await store.due(connection, self.now, under_way=under_way, rehearses=False)
         for queue in queues[:2]:
             lease = f"lease-{next(self.numbers)}"
-            self.sender._under_way.add(lease)
+            group = Group(queue, lease, *self.sender._by_which(rehearses=False))
+            under_way.add(lease)
             await self.sender._writer.ready()
-            attempts, _ = await self.sender._claim(queue, lease, most=most)
+            attempts, _ = await self.sender._claims.claim(group, most=most)
             for attempt in attempts:
                 self._is_right(attempt)
-            groups.append(UnderWay(lease, attempts))
+            groups.append(UnderWay(group, attempts))
         return groups
 
     def _is_right(self, attempt: Attempt) -> None:
@@ -370,9 +380,9 @@ class Mails(RuleBasedStateMachine):
 
     def _settle(self, group: UnderWay, result: str) -> None:
         outcome = RESULTS[result]
-        self.sender._under_way.discard(group.lease)
+        self.sender._claims.under_way.discard(group.of.lease)
         if group.attempts:
-            self.world.does(self.sender._settle_once(group.lease, [(one, outcome) for one in group.attempts]))
+            self.world.does(self.sender._claims.settle(group.of, [(one, outcome) for one in group.attempts]))
         for attempt in group.attempts:
             if outcome.result is Result.DOUBTFUL:
                 self._is_in_doubt(attempt)

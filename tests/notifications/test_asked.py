@@ -137,7 +137,7 @@ def test_what_only_facts_make_true_is_declined(mind: Mind, of: str) -> None:
 )
 def test_a_link_leads_where_it_says(link: str) -> None:
     with pytest.raises(ValidationError):
-        Materials(title="Slajdy", link=link)
+        Materials(of="materials", title="Slajdy", link=link)
 
 
 def test_materials_are_of_a_training_and_a_task_need_not_be() -> None:

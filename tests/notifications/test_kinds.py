@@ -360,7 +360,9 @@ def _messages(ids: tuple[str, str], chance: random.Random, kind: Subject) -> lis
 def _asked(ids: tuple[str, str], chance: random.Random, kind: Subject) -> Asked:
     """Something that another system asked to have told them, about as many of the other sort; of some training, or of none."""
     task = TASK_OF_THEIRS.model_copy(update={"reminds": chance.random() < 0.5})
-    of_training = chance.choice((MATERIALS_OF_IT, Questionnaire(title="Ankieta", link=MATERIALS_OF_IT.link)))
+    of_training = chance.choice(
+        (MATERIALS_OF_IT, Questionnaire(of="questionnaire", title="Ankieta", link=MATERIALS_OF_IT.link))
+    )
     context = chance.choice((task, task, task, of_training) if kind is Subject.TASK else (*[of_training] * 3, task))
     until = chance.choice((NOW - dt.timedelta(hours=1), NOW + dt.timedelta(hours=5), *[NOW + dt.timedelta(days=2)] * 4))
     its = asked(context, recipient=ids[0], until=until, asked_id=_asked_id(ids[1]), session_id=ids[1])
