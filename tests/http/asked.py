@@ -17,8 +17,9 @@ NOT_TOGETHER = (
     "is attached by entering it",
     "its bytes are no PDF and no such picture",
     "materials and questionnaires are of a training",
+    "is no zone such as Europe/Warsaw",
 )
-"""What is wrong with no part by itself, so that no schema can say it."""
+"""What is wrong with no part by itself, so that no schema can say it; or is one of hundreds of names that change every year."""
 NOT_BY_ITS_SHAPE = {KEY_TAKEN.type, IMPLAUSIBLE_TIME.type, CHANGED_SINCE.type, NO_TICKET.type, UNREADABLE_REPORT.type}
 
 
