@@ -39,6 +39,7 @@ _UNTOLD = {
     "waiting_for_enrolment": "waiting for enrolment",
     "waiting_for_another_mail": "waiting for another mail",
     "waiting_for_person": "waiting for the person",
+    "waiting_for_session": "waiting for a session",
     "waiting_for_contact": "waiting for a contact",
     "waiting_for_town": "waiting for the town",
     "waiting_for_topic": "waiting for the topic",

@@ -43,9 +43,11 @@ def books() -> dict[str, Any]:
         "rehearsing",
         "rehearsed",
         "rehearsed_to_one_address",
+        "asked_in_vain",
     )
     waiting = [
-        f"waiting_for_{what}" for what in ("person", "contact", "town", "topic", "enrolment", "another_mail", "text")
+        f"waiting_for_{what}"
+        for what in ("person", "contact", "town", "topic", "session", "enrolment", "another_mail", "text")
     ]
     notices = {
         "sent": {"confirmation": 5, "change": 1},
