@@ -10,14 +10,14 @@ import os
 import signal
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notifications import reading, tables
-from services.notifications.kinds.kind import Rules
+from services.notifications.settings import NotificationsSettings
 from shared.contracts.directory import ContactRegistered, PersonRegistered
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
 from shared.contracts.planner import SessionRescheduled, SessionScheduled
@@ -287,7 +287,8 @@ class Mail(System):
     async def check_whole(self) -> None:
         await self.check(*self._all)
         async with self.around.engine.connect() as connection:
-            ever = Rules(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+            its = NotificationsSettings(database_url="postgresql+asyncpg://nobody@nowhere/none").rules
+            ever = replace(its, since=dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
             books = await reading.books(connection, now=dt.datetime.now(dt.UTC), rules=ever)
         given_up = sum(became[-1][1] == FAILED for work in self._all for became in work.become.values())
         assert books["notices"]["given_up"] == given_up, books
