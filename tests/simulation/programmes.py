@@ -46,7 +46,15 @@ from shared.contracts.model import Event
 from shared.contracts.notices import NoticeRequested
 from shared.contracts.notifications import LinkKeyStated, NoticeFailed, NoticeSent
 from shared.contracts.office import CorrectionRequested, ExtraPlaceRequested
-from shared.contracts.planner import Meeting, SessionCancelled, SessionRescheduled, SessionScheduled, times_of
+from shared.contracts.outside import OutsideTaskDone
+from shared.contracts.planner import (
+    Meeting,
+    OutsideTask,
+    SessionCancelled,
+    SessionRescheduled,
+    SessionScheduled,
+    times_of,
+)
 from shared.contracts.portal import EnrolmentRequested, Reply, WithdrawalRequested
 from shared.contracts.rules import SourceTakenOver, StageOpened, TopicDefined
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
@@ -233,6 +241,10 @@ SPOKEN["notifications.requests"] = (
     by(  # None of them may ask: it is set aside. Who may is held to what must be true in any order.
         PORTAL, body(NoticeRequested, person_id=people, session_id=sessions)
     )
+)
+SPOKEN["programme.tasks"] = by(
+    ("urn:one", "urn:two"),
+    body(OutsideTaskDone, session_id=sessions, task=st.sampled_from(list(OutsideTask)), respondent=people),
 )
 SPOKEN["notifications.keys"] = by(
     ("rollcall/notifications",), body(LinkKeyStated, key_id=st.sampled_from(["k-1", "k-2"]))
