@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 
 import asyncpg
 
 from bench.surroundings import Place
+from services.notifications.app import SERVICE
 from shared.contracts.directory import PersonRegistered
 from shared.testing import Message, message
 
 STREAM = "programme.people"
+KEEPING = replace(
+    SERVICE,
+    facts=(*SERVICE.facts, STREAM),
+    decisions=tuple(name for name in SERVICE.decisions if name != STREAM),
+    react={kind: react for kind, react in SERVICE.react.items() if kind.stream != STREAM},
+    touches=tuple(kind for kind in SERVICE.touches if kind.stream != STREAM),
+)
+"""Notifications, but for what it does about people beside keeping them: whoever becomes known wakes mails that were asked for."""
 SOURCE = "urn:example:directory"
 GIVEN = ("Łucja", "Jan", "Zofia", "Stanisław", "Żaneta", "Michał")
 FAMILY = ("Wiśniewska", "Kowalski", "Zając", "Dąbrowska", "Źrebiec")

@@ -8,9 +8,8 @@ from typing import Any
 
 from bench.measuring import Clock, Contender, Figures, Measured, measure
 from bench.otherwise import NAIVE_TOPIC, hand_tuned, hand_tuned_trusting, naive, raw_read, raw_upsert
-from bench.people import STREAM, check, messages
+from bench.people import KEEPING, STREAM, check, messages
 from bench.surroundings import Place, Servers, ends, fill, make_topic, running
-from services.notifications.app import SERVICE
 from shared.books.batch import Batch
 from shared.kafka.observer import partition_of
 from shared.service import Service
@@ -48,7 +47,7 @@ def projector_of(service: Service, stream: str, **limits: Any) -> Contender:
     return projector
 
 
-projector = projector_of(SERVICE, STREAM)
+projector = projector_of(KEEPING, STREAM)
 
 
 CONTENDERS: dict[str, Contender] = {
@@ -80,7 +79,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     figures = {name: Figures(name, WHAT[name], [], GOALS.get(name, "")) for name in CONTENDERS}
     for _ in range(rounds):
         for name, one in figures.items():
-            place = servers.place(few if name == "naive" else events, SERVICE.name if name == "projector" else None)
+            place = servers.place(few if name == "naive" else events, KEEPING.name if name == "projector" else None)
             one.runs.append(measure(servers, "facts", name, place))
             if name != "raw read":
                 asyncio.run(check(place))

@@ -21,7 +21,6 @@ from bench.cases import deciding
 from bench.measuring import Contender, Figures, Measured, measure
 from bench.surroundings import Place, Servers, empty
 from services.enrolment.app import SERVICE as ENROLMENT
-from services.notifications.app import SERVICE as NOTIFICATIONS
 from shared.books import watermark
 from shared.books.batch import Batch
 from shared.deciding import facts
@@ -174,7 +173,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     events, scans = int(100_000 * scale), int(30_000 * scale)
     figures = {name: Figures(name, "", []) for name in (*CLEAN, *AS_IT_COMES, *CONTENDERS)}
     for _ in range(rounds):
-        clean = asyncio.run(_by_turns(servers, NOTIFICATIONS, CLEAN, people.STREAM, people.messages(events)))
+        clean = asyncio.run(_by_turns(servers, people.KEEPING, CLEAN, people.STREAM, people.messages(events)))
         comes = asyncio.run(_by_turns(servers, ENROLMENT, AS_IT_COMES, work.STREAM, work.messages(events)))
         for name, measured in (clean | comes).items():
             figures[name].runs.append(measured)

@@ -6,9 +6,8 @@ import asyncio
 
 from bench.cases.facts import projector
 from bench.measuring import Figures, measure
-from bench.people import STREAM, check, messages
+from bench.people import KEEPING, STREAM, check, messages
 from bench.surroundings import Servers, empty, fill
-from services.notifications.app import SERVICE
 
 CONTENDERS = {"projector": projector}
 BACKLOGS = (50_000, 500_000)
@@ -23,7 +22,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
         asyncio.run(fill(servers.kafka.bootstrap, messages(events)))
         figures = Figures(f"{events:,} waiting", "facts lane of notifications", [], "the same peak")
         for _ in range(rounds):
-            place = servers.place(events, SERVICE.name)
+            place = servers.place(events, KEEPING.name)
             figures.runs.append(measure(servers, "memory", "projector", place))
             asyncio.run(check(place))
         found.append(figures)

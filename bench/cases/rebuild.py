@@ -6,9 +6,8 @@ import asyncio
 
 from bench.cases.facts import projector
 from bench.measuring import Clock, Figures, Measured, measure
-from bench.people import check, messages
+from bench.people import KEEPING, check, messages
 from bench.surroundings import Place, Servers, empty, fill
-from services.notifications.app import SERVICE
 from shared.rebuilding import rebuild
 
 STREAM = "programme.people"
@@ -18,7 +17,7 @@ async def compare(place: Place) -> Measured:
     """As `rollcall rebuild notifications --compare`; the live rows are there."""
     clock = Clock()
     clock.start()
-    report = await rebuild.compare(SERVICE, place.settings())
+    report = await rebuild.compare(KEEPING, place.settings())
     measured = clock.stop(report.events)
     if report.different_rows or report.events < place.events:
         raise AssertionError(f"{report.events} events applied, {report.different_rows} rows differ")
@@ -33,7 +32,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     events = int(1_000_000 * scale)
     asyncio.run(empty(servers.kafka.bootstrap, STREAM))
     asyncio.run(fill(servers.kafka.bootstrap, messages(events)))
-    place = servers.place(events, SERVICE.name)
+    place = servers.place(events, KEEPING.name)
     live = Figures("live", "the projector, for comparison", [measure(servers, "rebuild", "live", place)])
     asyncio.run(check(place))
     rebuilt = Figures("rebuild", "beside the live rows, and compared with them", [], "a million in < 30 s; memory flat")
