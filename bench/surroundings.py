@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import itertools
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -16,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.embedded import ports
 from deploy.embedded.kafka import Kafka
@@ -26,6 +28,7 @@ from shared.process.runtime import Runtime
 from shared.service import Service
 from shared.settings import Settings
 from shared.testing import Message
+from shared.web import tokens
 
 BATCH_BYTES = 512 * 1024
 FOREIGN_PARTITIONS = 12
@@ -180,3 +183,13 @@ async def running(service: Service, settings: Settings) -> AsyncIterator[Runtime
         tasks = await runtime.start()
         stack.push_async_callback(runtime.stop, tasks)
         yield runtime
+
+
+async def token_for(place: Place) -> str:
+    """Opens a service at this place to whoever reads and writes."""
+    text, row = tokens.new_token("bench", ("read", "write"), now=dt.datetime.now(dt.UTC))
+    engine = create_async_engine(place.database.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
+        await tokens.store(connection, row)
+    await engine.dispose()
+    return text

@@ -15,16 +15,14 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.measuring import Figures, Measured
 from bench.programme import person, session, town, truth
 from bench.services import Process, service
-from bench.surroundings import Place, Servers, empty, fill
+from bench.surroundings import Place, Servers, empty, fill, token_for
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.events.streams import STREAMS
 from shared.testing import Message, message
-from shared.web import tokens
 
 PEOPLE = 6_000
 """Of each way but the first, which takes a tenth of them."""
@@ -121,15 +119,6 @@ def _places(people: int) -> Iterator[Message]:
         yield message(place, source="rollcall/enrolment")
 
 
-async def _token(place: Place) -> str:
-    text, row = tokens.new_token("bench", ("read", "write"), now=dt.datetime.now(dt.UTC))
-    engine = create_async_engine(place.database.replace("postgresql://", "postgresql+asyncpg://"))
-    async with engine.begin() as connection:
-        await tokens.store(connection, row)
-    await engine.dispose()
-    return text
-
-
 async def _has_heard(process: Process, token: str) -> None:
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client, asyncio.timeout(300):
         while True:
@@ -158,7 +147,7 @@ async def _round(place: Place, parts: list[int], folder: Path) -> list[Measured]
     await empty(kafka, *STREAMS)
     await fill(kafka, truth(people, starts_in=dt.timedelta(minutes=30)))
     await fill(kafka, _places(people))
-    token = await _token(place)
+    token = await token_for(place)
     log = folder / "attendance.log"
     async with service("attendance", place, log) as one:
         await _has_heard(one, token)

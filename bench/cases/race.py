@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.measuring import Figures, Measured, measure
 from bench.services import Process, service
-from bench.surroundings import Place, Servers, empty, fill
+from bench.surroundings import Place, Servers, empty, fill, token_for
 from services.enrolment.state import in_line
 from shared.contracts.directory import MemberKind, TeamMemberJoined
 from shared.contracts.planner import SessionKind, SessionScheduled
@@ -27,7 +26,6 @@ from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityQualified
 from shared.testing import Message, body_of, message
-from shared.web import tokens
 
 SESSION = "session-race"
 SEATS, SHARE, TOWNS = 20, 2, 20
@@ -74,7 +72,7 @@ async def _race(place: Place, *, kafka: Sequence[int], http: Sequence[int]) -> M
     """Everybody asks at once; it is over when everything that was decided is in Kafka."""
     await fill(place.kafka, truth(place.events))
     database = await asyncpg.connect(place.database)
-    token = await _token(place)
+    token = await token_for(place)
     with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
         async with _enrolment(place, Path(folder)) as enrolment:
             await _until(database, "select count(*) = $1 from projection.membership", place.events)
@@ -100,15 +98,6 @@ async def _race(place: Place, *, kafka: Sequence[int], http: Sequence[int]) -> M
 async def _enrolment(place: Place, folder: Path) -> AsyncIterator[Process]:
     async with service("enrolment", place, folder / "enrolment.log") as enrolment:
         yield enrolment
-
-
-async def _token(place: Place) -> str:
-    text, row = tokens.new_token("bench", ("read", "write"), now=dt.datetime.now(dt.UTC))
-    engine = create_async_engine(place.database.replace("postgresql://", "postgresql+asyncpg://"))
-    async with engine.begin() as connection:
-        await tokens.store(connection, row)
-    await engine.dispose()
-    return text
 
 
 async def _until(database: asyncpg.Connection, question: str, *values: Any) -> None:

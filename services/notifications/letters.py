@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from services.notifications.ledger import Content, OpenNotice
 from shared.contracts.enrolment import Standing
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from services.notifications.untold import Difference
 
 
+Name = TypeVar("Name", str, str | None)
 CONFIRMATION, CHANGE, CANCELLATION = "confirmation", "change", "cancellation"
 """The mails about a place."""
+
+
+def in_language(names: tuple[Name, Name], language: Language) -> Name:
+    """Of a name in Polish and in English."""
+    return names[0 if language == Language.PL else 1]
 
 
 @immutable
@@ -180,7 +186,7 @@ class BriefMail:
             letter=found.letter,
             language=language,
             session_kind=session.kind,
-            topic_name=says.topic_name or facts.topic_names[0 if language == Language.PL else 1],
+            topic_name=says.topic_name or in_language(facts.topic_names, language),
             city_name=says.city_name or facts.city_name or "",
             venue=says.venue,
             address=says.address,

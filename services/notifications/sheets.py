@@ -19,6 +19,7 @@ from services.notifications.letters import (
     Missing,
     PlaceMail,
     WrittenMail,
+    in_language,
 )
 from services.notifications.mime import FULL_NAME, GIVEN_NAME, THEIR_TASKS, one_line
 from services.notifications.programme import NOBODYS, Programme
@@ -122,8 +123,7 @@ def written_sheet(mail: WrittenMail, office: Office) -> Sheet:
     if not paragraphs or not subject:
         raise ValueError("a message needs a subject and a text")
     around = office.wording.common[mail.language].written[Audience(mail.audience)]
-    preview = textwrap.shorten(one_line(" ".join(mail.text.split())), PREVIEW_CHARACTERS, placeholder=" …")
-    return _in_paragraphs(mail, office, around, subject, preview, paragraphs)
+    return _in_paragraphs(mail, office, around, subject, _previewed(one_line(" ".join(mail.text.split()))), paragraphs)
 
 
 def asked_sheet(mail: AskedMail, office: Office, notice: Notice) -> Sheet:
@@ -212,7 +212,7 @@ def _previewed(lead: str) -> str:
 
 
 def _missing_told(one: Missing, mail: BouncedMail, common: Words) -> str:
-    words, topic = common.bounced, one.names[0 if mail.language == Language.PL else 1] or one.topic
+    words, topic = common.bounced, in_language(one.names, mail.language) or one.topic
     told = f"{dates_told(one.meetings, common.locale)} · {one_line(topic)} – {words.standings[one.standing]}"
     if one.offered_until is None:
         return told
@@ -230,7 +230,7 @@ def _figure_told(one: Figure, words: DigestWords) -> list[Pieces]:
 def _ahead_told(one: SessionAhead, mail: DigestMail, office: Office) -> list[Pieces]:
     """Of its places what is known, and what there is any of."""
     common = office.wording.common[mail.language]
-    words, topic = common.digest, one.names[0 if mail.language == Language.PL else 1] or one.topic
+    words, topic = common.digest, in_language(one.names, mail.language) or one.topic
     named = (dates_told(one.meetings, common.locale), one_line(topic), one_line(one.city_name))
     numbers = [(words.taken, one.taken), (words.free, one.free)]
     numbers += [

@@ -17,6 +17,7 @@ from services.notifications.differences import Queue
 from services.notifications.going_live import EVERYBODY, GoLive, Stage, stage_after
 from services.notifications.keys import SigningKey
 from services.notifications.kinds import KINDS, Subject, subject_of
+from services.notifications.kinds.coordinators import is_member
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
 from services.notifications.messages import Addressed, Message, MessageText, Writing
@@ -58,7 +59,7 @@ from services.notifications.tables import (
     muted,
     withheld,
 )
-from services.notifications.towns import PROGRAMME_ZONE, Nominated
+from services.notifications.towns import Nominated
 from services.notifications.untold import Addressee, Truth
 from services.notifications.urgency import Priority
 from shared.contracts.certificates import CertificateState
@@ -501,8 +502,7 @@ async def is_leaving(connection: AsyncConnection, invited: Invited, sequence: in
 
 # --- what the office writes ----------------------------------------------------------------
 
-_TODAY = sa.cast(sa.func.timezone(PROGRAMME_ZONE, NOW), sa.Date)
-_is_member = sa.and_(MEMBER.c.from_date <= _TODAY, sa.or_(MEMBER.c.until_date.is_(None), MEMBER.c.until_date >= _TODAY))
+_is_member = is_member(MEMBER)
 _whoever = PERSON.alias("whoever")
 _named_by: dict[Audience, sa.Select[Any]] = {
     Audience.SESSION: sa.select(PLACE.c.person_id).where(

@@ -184,6 +184,15 @@ class _OfNoSession(Part):
     venue: ClassVar[str] = ""
     address: ClassVar[None] = None
     meetings: ClassVar[tuple[Meeting, ...]] = ()
+    useful_until: Moment
+
+    @property
+    def until(self) -> dt.datetime:
+        return self.useful_until
+
+    @property
+    def needed_at(self) -> dt.datetime:
+        return self.useful_until
 
 
 class Audience(StrEnum):
@@ -204,15 +213,6 @@ class MessageTold(_OfNoSession):
     message_id: Id
     audience: Audience
     audience_id: Id | None = None
-    useful_until: Moment
-
-    @property
-    def until(self) -> dt.datetime:
-        return self.useful_until
-
-    @property
-    def needed_at(self) -> dt.datetime:
-        return self.useful_until
 
 
 class BouncedTold(_OfNoSession):
@@ -221,15 +221,6 @@ class BouncedTold(_OfNoSession):
     of: Literal["bounced"] = "bounced"
     person_id: Id
     status: StatusCode | None = None
-    useful_until: Moment
-
-    @property
-    def until(self) -> dt.datetime:
-        return self.useful_until
-
-    @property
-    def needed_at(self) -> dt.datetime:
-        return self.useful_until
 
 
 class DigestTold(_OfNoSession):
@@ -240,15 +231,6 @@ class DigestTold(_OfNoSession):
     """Such as `2026-W48`."""
     open: dict[Word, Count]
     """How many of what; what there was none of is not in it."""
-    useful_until: Moment
-
-    @property
-    def until(self) -> dt.datetime:
-        return self.useful_until
-
-    @property
-    def needed_at(self) -> dt.datetime:
-        return self.useful_until
 
 
 class AskedTold(_OfNoSession):
@@ -256,15 +238,6 @@ class AskedTold(_OfNoSession):
 
     of: Literal["asked"] = "asked"
     asked_id: Id
-    useful_until: Moment
-
-    @property
-    def until(self) -> dt.datetime:
-        return self.useful_until
-
-    @property
-    def needed_at(self) -> dt.datetime:
-        return self.useful_until
 
 
 Says = Annotated[

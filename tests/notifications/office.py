@@ -143,12 +143,8 @@ class Office:
 
     async def has_looked(self) -> None:
         """Two looks at the whole have begun and ended since, and nothing is on its way: what is not there by now does not come."""
-        assert self.sender is not None
-        planner = self.sender._planner
         for _ in range(2):
-            planner._whole_at = None
-            planner._woken.set()
-            await eventually(lambda: planner._whole_at is not None)
+            await self._looks()
 
         async def is_quiet() -> bool:
             return not await self.open()
@@ -157,14 +153,19 @@ class Office:
 
     async def has_planned(self) -> None:
         """Two looks have begun and ended since, and so have two polls for work."""
+        for _ in range(2):
+            sender = await self._looks()
+            polled = sender._poll_at
+            await eventually(lambda polled=polled, sender=sender: sender._poll_at > polled)
+
+    async def _looks(self) -> Sender:
+        """One look at the whole has begun and ended since."""
         assert self.sender is not None
         planner = self.sender._planner
-        for _ in range(2):
-            planner._whole_at = None
-            planner._woken.set()
-            await eventually(lambda: planner._whole_at is not None)
-            polled = self.sender._poll_at
-            await eventually(lambda polled=polled: self.sender is not None and self.sender._poll_at > polled)
+        planner._whole_at = None
+        planner._woken.set()
+        await eventually(lambda: planner._whole_at is not None)
+        return self.sender
 
     @contextlib.asynccontextmanager
     async def sending(self, kind: type[Sender] = Sender) -> AsyncIterator[Sender]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -16,7 +15,6 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import store
-from services.notifications.api import app_of
 from services.notifications.decisions import Outcome, Result, repeat, settle
 from services.notifications.going_live import GoLive, Stage, stage_after
 from services.notifications.kinds import KINDS, Subject
@@ -32,7 +30,6 @@ from services.notifications.urgency import Priority
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import NoticeRehearsed
 from shared.postgres.database import rows_as
-from shared.process.runtime import Runtime
 from shared.state.rows import EVERY_ROW
 from shared.testing import eventually
 from shared.web import tokens
@@ -54,8 +51,6 @@ from tests.notifications.building import (
     said_then,
     session,
     settled,
-    topic,
-    town,
     truth,
 )
 from tests.notifications.office import SERVICE, Office, write_rows
@@ -309,23 +304,6 @@ async def _only_open(office: Office) -> OpenNotice:
 
 
 # --- over HTTP ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def anna(engine: AsyncEngine, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    text, row = tokens.new_token("anna", ("read", "office", "operate"), now=NOW)
-    runtime = Runtime(SERVICE, NotificationsSettings(kafka="127.0.0.1:9", database_url=SecretStr(database_url)))
-    runtime.own_heard.set()
-    async with engine.begin() as connection:
-        await ensure_key(connection)
-        await tokens.store(connection, row)
-        await write_rows(connection, person(), contact(), town(), topic(), session(), settled(), place())
-        await write_rows(connection, said_then(session()), said_then(place()))
-    transport = httpx.ASGITransport(app=app_of(runtime))
-    headers = {"Authorization": f"Bearer {text}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://n", headers=headers) as client:
-        yield client
-    await runtime.engine.dispose()
 
 
 WHY = {"reason": "the old system is switched off"}

@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications.api import app_of
 from services.notifications.bounces import Bounce
 from services.notifications.decisions import Attempt, came_back, repeat
 from services.notifications.ledger import Belief, Notice, NoticeState, OpenNotice, Told, told_after
 from services.notifications.previewing import would_send
-from services.notifications.settings import NotificationsSettings
 from services.notifications.suppressing import Suppression
-from services.notifications.tables import ensure_key
 from services.notifications.writing import Writer
 from shared.contracts.enrolment import Standing
 from shared.contracts.notifications import NoticeRepeated
-from shared.process.runtime import Runtime
 from shared.state.rows import EVERY_ROW
 from shared.state.working import Working
-from shared.web import tokens
 from tests.notifications.building import (
     BEFORE,
     NOW,
     TERMS,
-    contact,
     content,
     notice,
     person,
     place,
     said_then,
     session,
-    settled,
-    topic,
-    town,
     truth,
 )  # fmt: skip
 from tests.notifications.office import SERVICE, Office, write_rows
@@ -103,23 +92,6 @@ def test_an_older_mail_that_is_said_once_more_changes_nothing_that_a_later_one_t
 
 
 # --- over HTTP ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def anna(engine: AsyncEngine, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    text, row = tokens.new_token("anna", ("read", "office", "operate"), now=NOW)
-    runtime = Runtime(SERVICE, NotificationsSettings(kafka="127.0.0.1:9", database_url=SecretStr(database_url)))
-    runtime.own_heard.set()
-    async with engine.begin() as connection:
-        await ensure_key(connection)
-        await tokens.store(connection, row)
-        await write_rows(connection, person(), contact(), town(), topic(), session(), settled(), place())
-        await write_rows(connection, said_then(session()), said_then(place()))
-    transport = httpx.ASGITransport(app=app_of(runtime))
-    headers = {"Authorization": f"Bearer {text}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://n", headers=headers) as client:
-        yield client
-    await runtime.engine.dispose()
 
 
 async def told(engine: AsyncEngine, *notices: Notice) -> None:

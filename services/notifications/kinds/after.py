@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from services.notifications.kinds import filling, sessions
 from services.notifications.kinds.filling import is_open_in_sql, name_of, until_of
 from services.notifications.kinds.kind import Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
+from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, missed_until
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.state import SCHEDULED, Session
 from services.notifications.tables import CONTACT, NOW, RECORD, SESSION, SINCE, TOLD, WRITTEN_TO, digest, is_told
 from services.notifications.tasks import AFTERWARDS, AT_MOST, Task
-from services.notifications.untold import JUST_BEFORE, Addressee, Difference, judged, never_told
+from services.notifications.untold import Addressee, Difference, judged
 from shared.contracts.attendance import Presence, Role
 from shared.contracts.notifications import TasksTold
 from shared.contracts.planner import OutsideTask
@@ -64,9 +64,7 @@ class AfterSession(OfSession):
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """Only what was on its way."""
         end = max((task.until for _, task in self.undone), default=None)
-        if end is None or not since < end <= now:
-            return None
-        return never_told(self.difference(told, to, now=end - JUST_BEFORE), told or TOLD_NOTHING)
+        return missed_until(end, self, told, to, now=now, since=since)
 
     def _is_now(self, session: Session, now: dt.datetime) -> bool:
         """Whoever was there before go-live was asked by others."""

@@ -17,16 +17,16 @@ import sqlalchemy as sa
 from services.notifications.asked import MATERIALS, TASK, Asked
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING
+from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
 from services.notifications.ledger import Content, OpenNotice, Told
-from services.notifications.letters import AskedMail
+from services.notifications.letters import AskedMail, in_language
 from services.notifications.sheets import Office, Sheet, asked_sheet
 from services.notifications.state import CANCELLED, Session
 from services.notifications.tables import ASKED, CONTACT, NOW, SESSION, SINCE, TOLD, TOPIC, WRITTEN_TO, digest, is_told
 from services.notifications.templates.wording import notices_of
-from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
+from services.notifications.untold import Addressee, Difference, Matter, judged
 from shared.contracts.directory import ContactFact, PersonFact
-from shared.contracts.model import Language, members
+from shared.contracts.model import members
 from shared.contracts.notices import Materials, NoticeRequested, OfOurs, Questionnaire, Task
 from shared.contracts.notifications import AskedTold, Mutable
 from shared.contracts.planner import SessionFact
@@ -76,13 +76,7 @@ class AskedFor(Matter):
         return judged(found, told, told or TOLD_NOTHING, to, now=now)
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-        until = self.asked.until
-        if until is None or not since < until <= now:
-            return None
-        return never_told(self.difference(told, to, now=until - JUST_BEFORE), told or TOLD_NOTHING)
-
-    def named(self, content: Content, language: Language) -> Content:
-        return content
+        return missed_until(self.asked.until, self, told, to, now=now, since=since)
 
     def mail(self, notice: OpenNotice, found: Difference) -> AskedMail:
         language, context = notice.language, self.asked.context.root
@@ -97,7 +91,7 @@ class AskedFor(Matter):
             title=context.title,
             link=context.link,
             until=None if isinstance(context, Materials) else context.awaited_until,
-            topic_name=names[0 if language == Language.PL else 1] if names else None,
+            topic_name=in_language(names, language) if names else None,
             meetings=self.session.meetings if self.session is not None else (),
         )
 

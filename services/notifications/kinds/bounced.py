@@ -10,12 +10,12 @@ import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.notifications.kinds import sessions
-from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR, TODAY, TOWN_NAME
+from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR, TOWN_NAME, is_member
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING
+from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BouncedMail, Missing
 from services.notifications.sheets import bounced_sheet
@@ -37,9 +37,8 @@ from services.notifications.tables import (
     is_told,
     mailbox_of,
 )
-from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
+from services.notifications.untold import Addressee, Difference, Matter, judged
 from shared.contracts.enrolment import Standing
-from shared.contracts.model import Language
 from shared.contracts.notifications import BouncedTold
 from shared.contracts.planner import Meeting
 from shared.values import immutable
@@ -91,12 +90,7 @@ class Bounced(Matter):
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """Only what was on its way."""
-        if not since < self.until <= now:
-            return None
-        return never_told(self.difference(told, to, now=self.until - JUST_BEFORE), told or TOLD_NOTHING)
-
-    def named(self, content: Content, language: Language) -> Content:
-        return content
+        return missed_until(self.until, self, told, to, now=now, since=since)
 
     def mail(self, notice: OpenNotice, found: Difference) -> BouncedMail:
         if notice.language is None or self.town_name is None:
@@ -117,8 +111,7 @@ _member, _who, _their = MEMBER.alias("member_today"), PERSON.alias("whose"), CON
 _is_theirs = sa.exists().where(
     _member.c.person_id == _whose,
     _member.c.city_id == COORDINATOR.c.city_id,
-    _member.c.from_date <= TODAY,
-    sa.or_(_member.c.until_date.is_(None), _member.c.until_date >= TODAY),
+    is_member(_member),
 )
 _is_held = sa.and_(
     SUPPRESSION.c.holds,
@@ -151,9 +144,7 @@ _ahead = (
     .correlate(SUPPRESSION)
     .subquery("of_theirs")
 )
-_missing = sa.select(
-    sa.func.coalesce(sa.func.jsonb_agg(aggregate_order_by(_ahead.c.its, _ahead.c.starts_at)), sa.text("'[]'::jsonb"))
-).scalar_subquery()
+_missing = sessions.listed(_ahead)
 _until = SUPPRESSION.c.decided_at + sa.literal(LASTS, sa.Interval())
 _is_now = SUPPRESSION.c.decided_at > NOW - LASTS
 BOUNCES = Scope(

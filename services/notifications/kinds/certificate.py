@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from services.notifications.attended import Certified
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
+from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, missed_until
 from services.notifications.ledger import NOTHING, OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
 from services.notifications.tables import CERTIFICATE, CERTIFIED, NOW, OPEN, SESSION, SINCE, TOLD, WRITTEN_TO, digest
 from services.notifications.templates.wording import notices_of
-from services.notifications.untold import JUST_BEFORE, Addressee, Difference, judged, never_told, standing
+from services.notifications.untold import Addressee, Difference, judged, standing
 from shared.contracts.certificates import CertificateEnds, CertificateFact
 from shared.contracts.model import members
 from shared.contracts.notifications import CertificateTold, ReminderTold
@@ -72,9 +72,7 @@ class OwnCertificate(OfSession):
         return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-        if not since < self.until <= now:
-            return None
-        return never_told(self.difference(told, to, now=self.until - JUST_BEFORE), told or TOLD_NOTHING)
+        return missed_until(self.until, self, told, to, now=now, since=since)
 
     def _found(self, told: Told) -> Difference | None:
         by_others = told.said is None and self.certified.first_heard_at < self.since

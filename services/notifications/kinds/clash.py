@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from services.notifications.kinds import pairs, sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING, Once
+from services.notifications.kinds.matters import Once, missed_until
 from services.notifications.kinds.pairs import OTHER_PLACE, OTHER_SESSION, OTHER_SETTLED
 from services.notifications.kinds.sessions import Facts
 from services.notifications.ledger import Content, OpenNotice, Told
@@ -36,10 +36,8 @@ from services.notifications.templates.wording import notices_of
 from services.notifications.untold import (
     ANOTHER_MAIL,
     ENROLMENT,
-    JUST_BEFORE,
     Addressee,
     Difference,
-    never_told,
 )
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
@@ -111,9 +109,9 @@ class Clash(Once):
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         end = self.ends_at
-        if end is None or not since < end <= now or max(self._heard) >= end:
+        if end is None or max(self._heard) >= end:
             return None
-        return never_told(self.difference(told, to, now=end - JUST_BEFORE), told or TOLD_NOTHING)
+        return missed_until(end, self, told, to, now=now, since=since)
 
     @property
     def _heard(self) -> tuple[dt.datetime, ...]:

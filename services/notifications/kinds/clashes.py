@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from services.notifications.kinds import coordinators, pairs, sessions
 from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR, TOWN_NAME
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING, Once
+from services.notifications.kinds.matters import TOLD_NOTHING, Once, missed_until
 from services.notifications.kinds.pairs import OTHER_SESSION, OTHER_SETTLED
 from services.notifications.kinds.sessions import Facts
 from services.notifications.ledger import OVERTAKEN, Content, OpenNotice, Told
@@ -26,7 +26,7 @@ from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.state import Session
 from services.notifications.tables import CONTACT, NOW, PERSON, PLACE, SESSION, SETTLED, SINCE, TOLD, digest, is_told
 from services.notifications.templates.wording import notices_of
-from services.notifications.untold import ENROLMENT, JUST_BEFORE, Addressee, Difference, judged, never_told
+from services.notifications.untold import ENROLMENT, Addressee, Difference, judged
 from shared.contracts.model import Language
 from shared.contracts.notifications import Clashing, ClashTold
 from shared.values import immutable
@@ -84,9 +84,9 @@ class Clashes(Once):
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         end, heard = self.ends_at, [facts.session.heard_at for facts in (self.facts, self.other) if facts.session]
-        if end is None or not since < end <= now or max(heard) >= end:
+        if end is None or max(heard) >= end:
             return None
-        return never_told(self.difference(told, to, now=end - JUST_BEFORE), told or TOLD_NOTHING)
+        return missed_until(end, self, told, to, now=now, since=since)
 
     def named(self, content: Content, language: Language) -> Content:
         return pairs.named(self.facts, self.other, content, language)

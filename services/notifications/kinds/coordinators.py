@@ -5,6 +5,8 @@ A coordinator is whom the directory says to be in a town's team as its coordinat
 
 from __future__ import annotations
 
+import datetime as dt
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -58,6 +60,13 @@ class OfTown(OfSession):
 # --- the same in SQL -----------------------------------------------------------------------
 
 TODAY = sa.cast(sa.func.timezone(PROGRAMME_ZONE, NOW), sa.Date)
+
+
+def is_member(member: sa.FromClause, on: sa.ColumnElement[dt.date] = TODAY) -> sa.ColumnElement[bool]:
+    """Whether this membership is one on that day, its first and its last day included."""
+    return sa.and_(member.c.from_date <= on, sa.or_(member.c.until_date.is_(None), member.c.until_date >= on))
+
+
 COORDINATOR = (
     sa.select(MEMBER.c.person_id, MEMBER.c.city_id)
     .where(MEMBER.c.kind == MemberKind.COORDINATOR)
@@ -70,8 +79,7 @@ COORDINATES = sa.exists().where(
     _its.c.person_id == COORDINATOR.c.person_id,
     _its.c.city_id == COORDINATOR.c.city_id,
     _its.c.kind == MemberKind.COORDINATOR,
-    _its.c.from_date <= TODAY,
-    sa.or_(_its.c.until_date.is_(None), _its.c.until_date >= TODAY),
+    is_member(_its),
 )
 _its_town = TOWN.alias("its_town")
 TOWN_NAME = (
@@ -91,7 +99,7 @@ _named = (
     sa.select(sa.func.concat_ws(" ", _who.c.given_name, _who.c.family_name).label("name"), _who.c.family_name)
     .where(_who.c.person_id == _mate.c.person_id, ~_who.c.erased, _who.c.merged_into.is_(None))
     .where(_mate.c.city_id == COORDINATOR.c.city_id)
-    .where(_mate.c.from_date <= _starts, sa.or_(_mate.c.until_date.is_(None), _mate.c.until_date >= _starts))
+    .where(is_member(_mate, on=_starts))
     .distinct()
     .order_by(_who.c.family_name, sa.text("name"))
     .limit(MOST_NAMED)
@@ -157,8 +165,7 @@ def read(reading: Reading) -> tuple[sessions.Facts, bool, str | None]:
 _somebody = sa.exists().where(
     _its.c.city_id == CALL.c.city_id,
     _its.c.kind == MemberKind.COORDINATOR,
-    _its.c.from_date <= TODAY,
-    sa.or_(_its.c.until_date.is_(None), _its.c.until_date >= TODAY),
+    is_member(_its),
 )
 CALLS_FOR_NOBODY = (
     sa.select(sa.func.count())

@@ -24,14 +24,14 @@ from services.notifications.kinds.figures import (
     session_ahead,
 )
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING
+from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import DigestMail
 from services.notifications.sheets import digest_sheet
 from services.notifications.tables import CONTACT, NOW, OFFICE, TOLD, digest, is_told
 from services.notifications.templates.wording import OURS
 from services.notifications.towns import PROGRAMME_ZONE
-from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
+from services.notifications.untold import Addressee, Difference, Matter, judged
 from shared.contracts.model import Language
 from shared.contracts.notifications import DigestTold, Mutable
 from shared.values import immutable
@@ -76,12 +76,7 @@ class Weekly(Matter):
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """Only what was on its way."""
         end = self.window[1] if self.window is not None else None
-        if end is None or not since < end <= now:
-            return None
-        return never_told(self.difference(told, to, now=end - JUST_BEFORE), told or TOLD_NOTHING)
-
-    def named(self, content: Content, language: Language) -> Content:
-        return content
+        return missed_until(end, self, told, to, now=now, since=since)
 
     def mail(self, notice: OpenNotice, found: Difference) -> DigestMail:
         if notice.language is None or self.window is None:

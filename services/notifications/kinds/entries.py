@@ -13,12 +13,11 @@ from services.notifications.kinds import sessions
 from services.notifications.kinds.matters import OnePlace
 from services.notifications.kinds.sessions import LASTS, NOTHING_TOLD
 from services.notifications.ledger import NOTHING, Content, OpenNotice, Told
-from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail, arranged
+from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail, arranged, in_language
 from services.notifications.state import CANCELLED, SCHEDULED
 from services.notifications.tables import MAILBOX, NOW, SESSION, SINCE, TOLD, is_another
 from services.notifications.untold import Addressee, Difference, standing
 from services.notifications.untold import is_another as has_another
-from shared.contracts.model import Language
 from shared.values import immutable
 
 
@@ -73,7 +72,7 @@ class InCalendar(OnePlace):
             letter=next(what for what, name in self.LETTERS.items() if name == found.letter),
             language=language,
             session_kind=facts.session.kind,
-            topic_name=says.topic_name or facts.topic_names[0 if language == Language.PL else 1],
+            topic_name=says.topic_name or in_language(facts.topic_names, language),
             city_name=says.city_name or facts.city_name or "",
             venue=says.venue,
             address=says.address,

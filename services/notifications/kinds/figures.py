@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from services.notifications.kinds import sessions
-from services.notifications.kinds.coordinators import TODAY
+from services.notifications.kinds.coordinators import is_member
 from services.notifications.kinds.missed import LISTS_ARE_CLOSED
 from services.notifications.ledger import NOT_SENT, Belief, NoticeState
 from services.notifications.sheets import MOST_NAMED
@@ -128,9 +128,7 @@ _ahead = (
     .limit(MOST_NAMED)
     .subquery("ahead")
 )
-SESSIONS_AHEAD = sa.select(
-    sa.func.coalesce(sa.func.jsonb_agg(aggregate_order_by(_ahead.c.its, _ahead.c.starts_at)), sa.text("'[]'::jsonb"))
-).scalar_subquery()
+SESSIONS_AHEAD = sessions.listed(_ahead)
 
 # --- figures -------------------------------------------------------------------------------
 
@@ -138,12 +136,10 @@ _of_session = SESSION.c.session_id == PLACE.c.session_id
 _has_place = (
     sa.select(PLACE.c.person_id).join(SESSION, _of_session).where(_takes_place, PLACE.c.state == Standing.ENROLLED)
 )
-_in_team = sa.and_(MEMBER.c.from_date <= TODAY, sa.or_(MEMBER.c.until_date.is_(None), MEMBER.c.until_date >= TODAY))
 _its, _who = MEMBER.alias("coordinating"), PERSON.alias("who_coordinates")
 _can_be_told = (
     sa.exists()
-    .where(_its.c.city_id == MEMBER.c.city_id, _its.c.kind == MemberKind.COORDINATOR, _its.c.from_date <= TODAY)
-    .where(sa.or_(_its.c.until_date.is_(None), _its.c.until_date >= TODAY))
+    .where(_its.c.city_id == MEMBER.c.city_id, _its.c.kind == MemberKind.COORDINATOR, is_member(_its))
     .where(CONTACT.c.person_id == _its.c.person_id, ~CONTACT.c.erased)
     .where(_who.c.person_id == _its.c.person_id, ~_who.c.erased, _who.c.merged_into.is_(None))
     .correlate(MEMBER)
@@ -162,7 +158,7 @@ FIGURES: dict[str, sa.Select[Any]] = {
     "calls": sa.select(CALL.c.session_id)
     .join(SESSION, SESSION.c.session_id == CALL.c.session_id)
     .where(_takes_place, CALL.c.ended.is_(None), CALL.c.until > NOW, ~_is_answered),
-    "towns_without_contact": sa.select(MEMBER.c.city_id).where(_in_team, ~_can_be_told).distinct(),
+    "towns_without_contact": sa.select(MEMBER.c.city_id).where(is_member(MEMBER), ~_can_be_told).distinct(),
     "people_without_contact": _has_place.outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id)
     .where(~sa.exists().where(CONTACT.c.person_id == PLACE.c.person_id))
     .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None))

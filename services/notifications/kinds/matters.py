@@ -31,6 +31,15 @@ from shared.values import immutable
 TOLD_NOTHING = nothing_yet("", "")
 
 
+def missed_until(
+    end: dt.datetime | None, matter: Matter, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime
+) -> Difference | None:
+    """What was of use until then, and was not told by then: as it was known then."""
+    if end is None or not since < end <= now:
+        return None
+    return never_told(matter.difference(told, to, now=end - JUST_BEFORE), told or TOLD_NOTHING)
+
+
 @immutable
 class OfSession(Matter):
     """Something about one session."""
@@ -69,10 +78,7 @@ class Once(OfSession):
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """Only what was on its way: who was not told of it lacks nothing that they need."""
-        end = self.ends_at
-        if end is None or not since < end <= now:
-            return None
-        return never_told(self.difference(told, to, now=end - JUST_BEFORE), told or TOLD_NOTHING)
+        return missed_until(self.ends_at, self, told, to, now=now, since=since)
 
 
 @immutable

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING
+from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import WrittenMail
 from services.notifications.messages import Message, MessageText
@@ -28,9 +28,9 @@ from services.notifications.tables import (
     digest,
     is_told,
 )
-from services.notifications.untold import JUST_BEFORE, Addressee, Difference, Matter, judged, never_told
+from services.notifications.untold import Addressee, Difference, Matter, judged
 from shared.contracts.directory import ContactFact, PersonFact
-from shared.contracts.model import Language, members
+from shared.contracts.model import members
 from shared.contracts.notifications import Audience, MessageTold, Mutable
 from shared.values import immutable
 
@@ -78,12 +78,7 @@ class Written(Matter):
         return judged(found, told, told or TOLD_NOTHING, to, now=now)
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-        if not since < self.message.until <= now:
-            return None
-        return never_told(self.difference(told, to, now=self.message.until - JUST_BEFORE), told or TOLD_NOTHING)
-
-    def named(self, content: Content, language: Language) -> Content:
-        return content
+        return missed_until(self.message.until, self, told, to, now=now, since=since)
 
     def mail(self, notice: OpenNotice, found: Difference) -> WrittenMail:
         text = self.text

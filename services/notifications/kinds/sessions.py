@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from services.notifications.kinds.kind import Reading, Scope
 from services.notifications.ledger import Belief, Content, Told
+from services.notifications.letters import in_language
 from services.notifications.state import SCHEDULED, Place, Session, SessionSaid
 from services.notifications.tables import (
     CONTACT,
@@ -115,7 +116,7 @@ class Facts:
             return content
         if says.topic != self.session.topic:  # Others told of another one: what they called it is not known.
             return content
-        name = self.topic_names[0 if language == Language.PL else 1]
+        name = in_language(self.topic_names, language)
         return content.model_copy(update={"says": says.model_copy(update={"topic_name": name})})
 
 
@@ -255,6 +256,12 @@ def microseconds_of(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     """`microseconds`, as text."""
     counted = sa.cast(sa.extract("epoch", moment) * 1_000_000, sa.BigInteger)
     return sa.cast(sa.func.coalesce(counted, 0), sa.Text)
+
+
+def listed(found: sa.Subquery) -> Any:
+    """`its` of each session that was found, in the order in which they begin: a list, empty where there is none."""
+    its = sa.func.jsonb_agg(aggregate_order_by(found.c.its, found.c.starts_at))
+    return sa.select(sa.func.coalesce(its, sa.text("'[]'::jsonb"))).scalar_subquery()
 
 
 def stood(column: sa.ColumnElement[Any], *, of: Any = PLACE) -> Any:

@@ -16,7 +16,7 @@ from services.notifications.kinds.call import ABOUT as ABOUT_CALL
 from services.notifications.kinds.call import Called
 from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR
 from services.notifications.kinds.kind import Kind, Reading, Rules
-from services.notifications.kinds.matters import TOLD_NOTHING
+from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
 from services.notifications.kinds.sessions import UNSETTLED
 from services.notifications.ledger import OpenNotice, Told
 from services.notifications.letters import BriefMail
@@ -24,7 +24,7 @@ from services.notifications.sheets import CHANGED, Office, Sheet, brief
 from services.notifications.tables import ANSWERED, CALL, MAILBOX, NOW, SESSION, TOLD, is_another, is_told
 from services.notifications.templates.wording import notices_of
 from services.notifications.towns import Call
-from services.notifications.untold import ENROLMENT, JUST_BEFORE, Addressee, Difference, judged, never_told
+from services.notifications.untold import ENROLMENT, Addressee, Difference, judged
 from services.notifications.untold import is_another as has_another
 from shared.contracts.notifications import Mutable
 from shared.values import immutable
@@ -58,10 +58,7 @@ class Unanswered(Called):
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """Only what was on its way: who was not reminded was called all the same."""
-        until = self.window[1]
-        if not since < until <= now:
-            return None
-        return never_told(self.difference(told, to, now=until - JUST_BEFORE), told or TOLD_NOTHING)
+        return missed_until(self.window[1], self, told, to, now=now, since=since)
 
     @property
     def _deadline(self) -> str:

@@ -1657,7 +1657,7 @@ MUTATIONS = (
     Mutation(
         "a clash that nobody was told of in time ends as a fact",
         "services/notifications/kinds/clash.py",
-        "        return never_told(self.difference(told, to, now=end - JUST_BEFORE), told or TOLD_NOTHING)\n",
+        "        return missed_until(end, self, told, to, now=now, since=since)\n",
         "        return None\n",
         ("tests/notifications/test_clash.py::test_who_was_not_told_before_the_first_begins_is_told_too_late",),
     ),
