@@ -1,4 +1,4 @@
-"""The mechanisms that `make mutation` switches off, by subject: a file for each, named as the service or the package of `shared` that it is about."""
+"""The mechanisms that `make mutation` switches off, by subject: a file for each, named as the service, its rooms or the package of `shared` that it is about."""
 
 from tests.mutation.mutation import Mutation
 from tests.mutation.table import (
@@ -14,13 +14,16 @@ from tests.mutation.table import (
     explaining,
     importing,
     kafka,
+    kinds,
     machinery,
     merging,
     notifications,
     outbox,
     pages,
+    sending,
     state,
     web,
+    wording,
 )
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -36,11 +39,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     *explaining.MUTATIONS,
     *importing.MUTATIONS,
     *kafka.MUTATIONS,
+    *kinds.MUTATIONS,
     *machinery.MUTATIONS,
     *merging.MUTATIONS,
     *notifications.MUTATIONS,
     *outbox.MUTATIONS,
     *pages.MUTATIONS,
+    *sending.MUTATIONS,
     *state.MUTATIONS,
     *web.MUTATIONS,
+    *wording.MUTATIONS,
 )
