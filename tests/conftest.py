@@ -69,6 +69,12 @@ def _first_line(report: pytest.TestReport | pytest.CollectReport) -> str:
     return str(crash.message if crash else report.longrepr).partition("\n")[0]
 
 
+@pytest.fixture(autouse=True)
+def statements_are_remembered() -> Iterator[None]:
+    yield
+    assert not (found := compiling.cannot_be_remembered()), f"compiled anew each time: {found[0][:500]}"
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     with at_work(Postgres(tmp_path_factory.mktemp("postgres"), ports.choose_free(), durable=False)) as server:

@@ -59,7 +59,7 @@ async def begin(connection: AsyncConnection, ends: dict[Partition, int]) -> dict
     if any(row.until_offset == NOTICED for row in rows):
         await end(connection)
         rows = [Recovery(*part, end) for part, end in sorted(ends.items())]
-        await connection.execute(insert(RECOVERY).values([dict(mapping(row)) for row in rows]))
+        await connection.execute(insert(RECOVERY), [dict(mapping(row)) for row in rows])
     return {Partition(row.stream, row.partition): row.until_offset for row in rows}
 
 

@@ -92,7 +92,7 @@ if any(set(OURS.common[language].digest.figures) != set(FIGURES) for language in
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_back = sa.values(sa.column("weeks", sa.Integer), name="back").data([(0,), (1,)])
+_back = sa.func.generate_series(0, 1).table_valued(sa.column("weeks", sa.Integer), name="back").render_derived()
 _monday = sa.func.date_trunc("week", sa.func.timezone(PROGRAMME_ZONE, NOW)) - sa.func.make_interval(0, 0, _back.c.weeks)
 
 
