@@ -43,6 +43,9 @@ compiling.share()
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     campaigns.mark(items)
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):  # A broker, a service at work on it: whole systems.
+            item.add_marker(pytest.mark.long)
     if hasattr(config, "workerinput"):  # One of several processes: what comes last is short, and they end together.
         items.sort(key=lambda item: [name not in {*item.keywords, *item.fixturenames} for name in SLOW])
 
@@ -97,8 +100,10 @@ def at_work(server: S) -> Iterator[S]:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: Postgres) -> Databases:
-    return Databases(postgres)
+async def databases(postgres: Postgres) -> AsyncIterator[Databases]:
+    made = Databases(postgres)
+    yield made
+    await made.close()
 
 
 @pytest.fixture(scope="session")

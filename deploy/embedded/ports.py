@@ -10,6 +10,7 @@ LOOPBACK = "127.0.0.1"
 # Below the range systems hand out for outgoing connections (Linux from 32768, macOS from 49152): a port that was
 # free when we looked is not taken by somebody's outgoing connection before the server binds it.
 _FIRST, _LAST = 20_000, 32_000
+_chosen: set[int] = set()
 
 
 def is_free(port: int) -> bool:
@@ -42,10 +43,11 @@ def require_free(port: int, option: str) -> None:
 
 
 def choose_free() -> int:
-    """A loopback port nobody listens on."""
+    """A loopback port nobody listens on, and another one each time: whoever was given the last one may not listen yet."""
     ports = random.SystemRandom()
     for _ in range(200):
         port = ports.randint(_FIRST, _LAST)
-        if is_free(port):
+        if port not in _chosen and is_free(port):
+            _chosen.add(port)
             return port
     raise EmbeddedError(f"No free port found between {_FIRST} and {_LAST} on {LOOPBACK}.")

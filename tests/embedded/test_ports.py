@@ -25,3 +25,11 @@ def test_a_chosen_port_is_free_and_outside_the_range_for_outgoing_connections() 
     port = ports.choose_free()
     assert ports.is_free(port)
     assert port < 32_768
+
+
+def test_no_port_is_chosen_twice_though_nobody_listens_on_it_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ports.choose_free()
+    drawn = iter([first, first])
+    draw = ports.random.SystemRandom.randint
+    monkeypatch.setattr(ports.random.SystemRandom, "randint", lambda its, low, high: next(drawn, draw(its, low, high)))
+    assert ports.choose_free() != first

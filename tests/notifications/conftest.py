@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.notifications.api import app_of
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import ensure_key
-from shared.postgres.database import connect
 from shared.process.runtime import Runtime
 from shared.web import tokens
 from tests.databases import Databases
@@ -27,10 +26,8 @@ async def database_url(databases: Databases) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = connect(database_url, pool_size=8, statement_timeout_ms=10_000, application="tests")
-    yield engine
-    await engine.dispose()
+def engine(databases: Databases, database_url: str) -> AsyncEngine:
+    return databases.engine(database_url)
 
 
 @pytest.fixture
