@@ -29,7 +29,13 @@ class Backoff:
         self._failures = 0
 
     async def wait(self) -> None:
-        """Waits as long as the failures so far ask for; not at all after a success."""
+        """Waits as long as the failures so far ask for; not at all after a success.
+
+        Raises CancelledError in a task that was told to stop and goes on all the same: a connection that breaks while it is closed puts its
+        own error in the place of that word, and it was taken for a fault that passes.
+        """
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError
         if self._failures:
             seconds = min(self._most, self._first * 2 ** (self._failures - 1))
             await asyncio.sleep(seconds * random.uniform(0.5, 1.0))

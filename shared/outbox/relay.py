@@ -121,11 +121,16 @@ class Relay:
     async def _lead(self) -> None:
         async with self._engine.connect() as raw:
             connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
-            while not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY)))).scalar_one():
-                await asyncio.sleep(self._poll_seconds)
             producer: AIOKafkaProducer | None = None
             self._sent = []
             try:
+                # A process that is stopped, or a machine that sleeps, must not keep the lock from those that are awake: whether it stands
+                # still between two statements, or in the middle of one.
+                silent_ms = str(int(2000 * self._timeout_seconds))
+                for limit in ("idle_session_timeout", "transaction_timeout"):
+                    await connection.execute(sa.select(sa.func.set_config(limit, silent_ms, False)))
+                while not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY)))).scalar_one():
+                    await asyncio.sleep(self._poll_seconds)
                 producer = AIOKafkaProducer(
                     **self._connection,
                     enable_idempotence=True,
@@ -138,9 +143,6 @@ class Relay:
                 async with asyncio.timeout(self._timeout_seconds):
                     await producer.start()
                 await self._settle(connection)
-                # A process that is stopped, or a machine that sleeps, must not keep the lock from those that are awake.
-                silent_ms = str(int(2000 * self._timeout_seconds))
-                await connection.execute(sa.select(sa.func.set_config("idle_session_timeout", silent_ms, False)))
                 self.leading = True
                 while True:
                     self._woken.clear()
@@ -163,7 +165,13 @@ class Relay:
 
     async def _settle(self, connection: AsyncConnection) -> None:
         """Nothing of ours is under way now: what our own streams do not hold once they are heard was never said, or is lost."""
-        await self._own_streams_heard()
+        hearing = asyncio.ensure_future(self._own_streams_heard())
+        try:
+            while not (await asyncio.wait({hearing}, timeout=self._timeout_seconds))[0]:
+                await connection.execute(sa.select(1))  # Awake, and the lock is kept however long it takes.
+            await hearing
+        finally:
+            hearing.cancel()
         await recovery.heard_again(connection)
 
     async def _wait(self, connection: AsyncConnection) -> None:

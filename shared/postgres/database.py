@@ -108,6 +108,8 @@ def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application:
                 "application_name": application,
                 "statement_timeout": str(statement_timeout_ms),
                 "idle_in_transaction_session_timeout": str(2 * statement_timeout_ms),
+                # Whoever is stopped between parsing a statement and running it is neither idle nor in a statement.
+                "transaction_timeout": str(10 * statement_timeout_ms),
                 "lock_timeout": str(statement_timeout_ms),
                 "jit": "off",  # Short statements: compiling them costs more than running them.
                 "timezone": "UTC",

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,9 @@ pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = sa.text(
-    "select pid from pg_locks where locktype = 'advisory' and granted"
+    "select pid from pg_locks where locktype = 'advisory' and granted and objid = :lock"
     " and database = (select oid from pg_database where datname = current_database())"
-)
+).bindparams(lock=shared.outbox.relay.LOCK_KEY)
 
 
 async def nobody_else_speaks() -> None:
@@ -105,6 +105,28 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
             assert sorted((place.person_id, place.version) for place in places) == [(one, 2) for one in sorted(people)]
 
 
+async def test_a_process_stopped_before_it_relays_does_not_keep_the_lock(world: Make, tmp_path: Path) -> None:
+    """It took the lock, and stands still before it has sent anything: where it asks the broker, or hears its own streams."""
+    here = await world(SERVICE)
+    async with started(here, "one", tmp_path / "one.log") as (one, _):
+        holder = await eventually(lambda: holder_of(here), what="the lock taken")
+        one.send_signal(signal.SIGSTOP)
+        await eventually(lambda: is_given_up(here, holder), what="the lock given up")
+
+
+async def test_who_hears_its_own_streams_for_long_keeps_the_lock(world: Make) -> None:
+    here = await world(SERVICE)
+    heard_for = 1.5
+
+    async def slowly() -> None:
+        await asyncio.sleep(heard_for)
+
+    async with relaying(here, own_streams_heard=slowly, timeout_seconds=0.3) as relay:
+        holder = await eventually(lambda: holder_of(here), what="the lock taken")
+        await eventually(lambda: relay.leading, what="leading")
+        assert await holder_of(here) == holder
+
+
 async def test_a_due_moment_that_two_replicas_found_is_decided_once(world: Make) -> None:
     here = await world(SERVICE)
     session, now = fresh("session"), dt.datetime.now(dt.UTC)
@@ -116,8 +138,19 @@ async def test_a_due_moment_that_two_replicas_found_is_decided_once(world: Make)
     assert len(await rows(here, JOURNAL, JOURNAL.c.key == session)) == 1
 
 
+async def holder_of(here: Any) -> int | None:
+    async with here.engine.connect() as connection:
+        return (await connection.execute(HOLDER)).scalar_one_or_none()
+
+
+async def is_given_up(here: Any, holder: int) -> bool:
+    return await holder_of(here) != holder
+
+
 @asynccontextmanager
-async def relaying(here: Any) -> AsyncIterator[Relay]:
+async def relaying(
+    here: Any, own_streams_heard: Callable[[], Awaitable[None]] = nobody_else_speaks, timeout_seconds: float = 60
+) -> AsyncIterator[Relay]:
     url = here.settings.database_url.get_secret_value()
     engine = connect(url, pool_size=2, statement_timeout_ms=30_000, application="relay")
     relay = Relay(
@@ -125,10 +158,10 @@ async def relaying(here: Any) -> AsyncIterator[Relay]:
         SERVICE.name,
         SERVICE.source,
         kafka_connection(here.settings),
-        own_streams_heard=nobody_else_speaks,
+        own_streams_heard=own_streams_heard,
         batch=10,
         poll_seconds=0.1,
-        timeout_seconds=60,
+        timeout_seconds=timeout_seconds,
     )
     running = asyncio.create_task(relay.run())
     try:
@@ -141,7 +174,15 @@ async def relaying(here: Any) -> AsyncIterator[Relay]:
 
 @asynccontextmanager
 async def process(here: Any, name: str, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The service as it is run, ready. What it waits for is short: the test waits for it too."""
+    """The service as it is run, ready."""
+    async with started(here, name, log) as (running, port):
+        await eventually(lambda: is_ready(port), what=f"{name} ready")
+        yield running
+
+
+@asynccontextmanager
+async def started(here: Any, name: str, log: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """The service as it is run, and its port. What it waits for is short: the test waits for it too."""
     port = ports.choose_free()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")},
@@ -159,8 +200,7 @@ async def process(here: Any, name: str, log: Path) -> AsyncIterator[asyncio.subp
             sys.executable, "-m", "services.enrolment.app", cwd=ROOT, env=environment, stdout=output, stderr=output
         )
     try:
-        await eventually(lambda: is_ready(port), what=f"{name} ready")
-        yield running
+        yield running, port
     finally:
         if running.returncode is None:
             running.send_signal(signal.SIGCONT)

@@ -129,4 +129,43 @@ MUTATIONS = (
         "seldom in wanted) <= FEW",
         ("tests/shared/test_roundtrips.py::test_what_is_seldom_there_is_read_together_however_many_are_asked_for",),
     ),
+    Mutation(
+        "who is stopped before it relays keeps no lock",
+        "shared/outbox/relay.py",
+        'for limit in ("idle_session_timeout", "transaction_timeout"):',
+        "for limit in ():",
+        ("tests/faults/test_zombies.py::test_a_process_stopped_before_it_relays_does_not_keep_the_lock",),
+    ),
+    Mutation(
+        "who hears its own streams for long is awake",
+        "shared/outbox/relay.py",
+        "while not (await asyncio.wait({hearing}, timeout=self._timeout_seconds))[0]:",
+        "while not (await asyncio.wait({hearing}))[0]:",
+        ("tests/faults/test_zombies.py::test_who_hears_its_own_streams_for_long_keeps_the_lock",),
+    ),
+    Mutation(
+        "who stands still in the middle of a statement loses what it holds",
+        "shared/postgres/database.py",
+        '"transaction_timeout": str(10 * statement_timeout_ms),',
+        "",
+        (
+            "tests/shared/test_standing_still.py::test_a_transaction_that_stands_still_is_ended[between the halves of one]",
+        ),
+    ),
+    Mutation(
+        "a loop that was told to stop does not try again",
+        "shared/backoff.py",
+        "is not None and task.cancelling():",
+        "is None:",
+        (
+            "tests/shared/test_standing_still.py::test_a_loop_told_to_stop_ends_though_a_broken_connection_says_something_else",
+        ),
+    ),
+    Mutation(
+        "no statement is compiled anew each time",
+        "services/notifications/kinds/digest.py",
+        'sa.func.generate_series(0, 1).table_valued(sa.column("weeks", sa.Integer), name="back").render_derived()',
+        'sa.values(sa.column("weeks", sa.Integer), name="back").data([(0,), (1,)])',
+        ("tests/notifications/test_digest.py::test_it_reaches_the_office_once_in_its_week_also_after_a_restart",),
+    ),
 )
