@@ -285,6 +285,14 @@ async def test_a_list_is_closed_once_and_then_the_office_corrects_it(here: Train
     assert early.status_code == 409 and "zajęcia jeszcze się nie zaczęły" in read(early.text)
 
 
+async def test_in_another_language_it_is_still_the_same_meeting(here: TrainersPage) -> None:
+    await here.begin("anna", session=scheduled(day(), day("day-2", days_later=1), trainers=(TRAINER,)))
+    page = await here.get(query='?meeting=day-2&lang=pl&none="of ours"')
+    assert re.findall(r'<a href="([^"]*)" lang="en"', page.text) == [
+        "?meeting=day-2&amp;none=%22of+ours%22&amp;lang=en"
+    ]
+
+
 async def test_a_walk_in_is_present_under_letters_of_their_own(here: TrainersPage) -> None:
     await here.begin("anna")
     page = await here.get()

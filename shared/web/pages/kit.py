@@ -14,7 +14,7 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -128,7 +128,7 @@ class Pages:
                 shown
                 | {
                     "language": language.value,
-                    "languages": {one.value: NAMES[one] for one in Language},
+                    "languages": [(one.value, NAMES[one], _in_language(request, one)) for one in Language],
                     "office": self.office,
                     # Relative: whoever stands before us serves this service below a path of its own.
                     "assets": {name: f"{root}pages/{served}" for name, (served, _, _) in self._assets.items()},
@@ -222,6 +222,12 @@ async def fields_of(request: Request, most: int = FIELDS_MOST) -> list[tuple[str
         return parse_qsl((await request.body()).decode("ascii"), max_num_fields=most, strict_parsing=True)
     except ValueError:
         raise HTTPException(400) from None
+
+
+def _in_language(request: Request, language: Language) -> str:
+    """The same page in a language: what else was asked of it stays asked."""
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
+    return f"?{urlencode([*asked, ('lang', language.value)])}"
 
 
 def _comes_from_elsewhere(request: Request) -> bool:
