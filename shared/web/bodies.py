@@ -14,10 +14,16 @@ from shared.web.refusing import response_to
 _CLOSE = {"Connection": "close"}
 MOST_LARGE = 4
 """Bodies above the common limit that are held at a time: whoever may send one need not have said who they are yet."""
+MOST_THROWN_AWAY = 32 * 1024 * 1024
+"""Bytes, more than the origin lets through, that a refused body may go on for before it is cut off."""
 
 
 class BodyLimit:
-    """Refuses bodies above the limit while they arrive, whatever Content-Length says, and those that take too long."""
+    """Refuses bodies above the limit, whatever Content-Length says, and those that take too long.
+
+    What is left of a refused body is thrown away before the answer: whoever is cut off while it sends, a proxy for one, may never
+    read why.
+    """
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class BodyLimit:
             return
         limit_bytes = next((most for end, most in self.larger.items() if scope["path"].endswith(end)), self.limit_bytes)
         is_large = False
+        refusal: Problem | None = None
         chunks: list[bytes] = []
         size, more = 0, True
         began = time.monotonic()
@@ -59,16 +66,21 @@ class BodyLimit:
                 size += len(chunks[-1])
                 more = message.get("more_body", False)
                 if size > limit_bytes:
-                    large = Problem(TOO_LARGE, f"the body is larger than {limit_bytes} bytes", headers=_CLOSE)
-                    await response_to(large)(scope, receive, send)
-                    return
-                if size > self.limit_bytes and not is_large:
+                    refusal = Problem(TOO_LARGE, f"the body is larger than {limit_bytes} bytes", headers=_CLOSE)
+                elif size > self.limit_bytes and not is_large and refusal is None:
                     if self._large >= MOST_LARGE:
-                        many = Problem(TRY_AGAIN, "too many large bodies arrive at once", headers=_CLOSE)
-                        await response_to(many)(scope, receive, send)
-                        return
-                    is_large = True
-                    self._large += 1
+                        refusal = Problem(TRY_AGAIN, "too many large bodies arrive at once", headers=_CLOSE)
+                    else:
+                        is_large = True
+                        self._large += 1
+                if refusal is not None:
+                    chunks.clear()
+                    self._large -= is_large
+                    is_large = False
+                    more = more and size <= MOST_THROWN_AWAY
+            if refusal is not None:
+                await response_to(refusal)(scope, receive, send)
+                return
             await self._pass_on(b"".join(chunks), scope, receive, send)
         finally:
             self._large -= is_large

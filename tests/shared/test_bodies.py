@@ -49,3 +49,33 @@ async def test_a_large_body_that_keeps_coming_is_waited_for(monkeypatch: pytest.
 
 async def test_one_that_comes_drop_by_drop_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await answered(monkeypatch, piece=10, every=9.0) == TOO_SLOW.status
+
+
+@pytest.mark.parametrize(
+    ("goes_on_for", "heard"), [(20, 20), (10**6, 11)], ids=["to its end", "no longer than is borne"]
+)
+async def test_what_is_left_of_a_refused_body_is_heard_before_the_answer(
+    monkeypatch: pytest.MonkeyPatch, goes_on_for: int, heard: int
+) -> None:
+    monkeypatch.setattr(bodies, "MOST_THROWN_AWAY", 100_000)
+    received, answers = 0, []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal received
+        received += 1
+        return {
+            "type": "http.request",
+            "body": bytes(10_000 if goes_on_for > 20 else 100),
+            "more_body": received < goes_on_for,
+        }
+
+    async def send(message: Any) -> None:
+        answers.append((received, message))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("it was to be refused")
+
+    limited = BodyLimit(app, limit_bytes=1000, limit_seconds=60.0, bytes_a_second=1000)
+    await limited({"type": "http", "path": "/"}, receive, send)
+    (before, first), *_ = answers
+    assert (first["status"], before) == (413, heard)

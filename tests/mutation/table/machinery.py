@@ -168,4 +168,11 @@ MUTATIONS = (
         'sa.values(sa.column("weeks", sa.Integer), name="back").data([(0,), (1,)])',
         ("tests/notifications/test_digest.py::test_it_reaches_the_office_once_in_its_week_also_after_a_restart",),
     ),
+    Mutation(
+        "what is left of a refused body is heard before the answer",
+        "shared/web/bodies.py",
+        "more = more and size <= MOST_THROWN_AWAY",
+        "more = False",
+        ("tests/shared/test_bodies.py::test_what_is_left_of_a_refused_body_is_heard_before_the_answer[to its end]",),
+    ),
 )
