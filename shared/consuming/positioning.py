@@ -17,7 +17,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import telemetry
-from shared.backoff import Backoff
+from shared.backoff import Backoff, end_if_told
 from shared.books import parking, recovery, watermark
 from shared.books.batch import Batch
 from shared.books.watermark import Watermark
@@ -198,6 +198,7 @@ class Positioning(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         """Once a second: lag, and the watermarks for Kafka's lag tools. A broker that was away makes everything doubtful."""
         failed = False
         while True:
+            end_if_told()
             await asyncio.sleep(self.watch_seconds)
             consumer = self.consumer()
             if consumer is None or not consumer.assignment():

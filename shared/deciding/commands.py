@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from shared.backoff import end_if_told
 from shared.books.holding import Outcome
 from shared.contracts.model import Event
 from shared.deciding.transaction import Decider
@@ -64,6 +65,7 @@ class CommandPath:
         """Decides until cancelled."""
         await self._may_decide.wait()
         while True:
+            end_if_told()
             together = [await self._waiting.get()]
             while not self._waiting.empty() and len(together) < MOST_TOGETHER:
                 together.append(self._waiting.get_nowait())

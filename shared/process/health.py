@@ -14,6 +14,7 @@ from pydantic.config import JsonDict
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import telemetry
+from shared.backoff import end_if_told
 from shared.books import erasing, parking, watermark
 from shared.books.holding import count_overdue
 from shared.consuming.positioning import Positioning
@@ -110,6 +111,7 @@ class Health:
     async def until_stuck(self) -> None:
         """Returns when there is lag, Kafka and Postgres answer, and nothing has been heard for too long."""
         while True:
+            end_if_told()
             await asyncio.sleep(5)
             if self._idle_with_lag_seconds() < self._stuck_seconds:
                 continue

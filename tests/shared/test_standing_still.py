@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from shared.backoff import Backoff
+from shared.contracts.portal import EnrolmentRequested
+from shared.deciding.commands import CommandPath, NotYet
 from shared.postgres.database import connect
-from shared.testing import eventually
+from shared.testing import eventually, heard
 from tests.databases import Databases
 
 TRY = sa.text("select pg_try_advisory_xact_lock(1)")
@@ -39,23 +43,48 @@ async def is_free(connection: AsyncConnection) -> bool:
         return bool((await connection.execute(TRY)).scalar_one())
 
 
-async def test_a_loop_told_to_stop_ends_though_a_broken_connection_says_something_else() -> None:
-    asked, backoff = asyncio.Event(), Backoff(0.01, 0.01)
+class Breaks:
+    """What it waits for ends with an error of its own when the waiting task is told to stop."""
 
-    async def loop() -> None:
-        while True:
-            await backoff.wait()
-            try:
-                asked.set()
-                try:
-                    await asyncio.Event().wait()
-                finally:
-                    raise ConnectionError("closed in the middle")
-            except ConnectionError as error:
-                backoff.failed(error, where="test")
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
 
-    running = asyncio.create_task(loop())
-    await asked.wait()
+    async def act(self, *_: object) -> None:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionError("closed in the middle")
+
+
+async def tries_again(broken: Breaks) -> None:
+    backoff = Backoff(0.01, 0.01)
+    while True:
+        await backoff.wait()
+        try:
+            await broken.act()
+        except ConnectionError as error:
+            backoff.failed(error, where="test")
+
+
+async def decides_commands(broken: Breaks) -> None:
+    may_decide = asyncio.Event()
+    may_decide.set()
+    commands = CommandPath(broken, may_decide)  # type: ignore[arg-type]
+    asked = asyncio.create_task(commands.submit(heard(EnrolmentRequested(session_id="s", person_id="p"))))
+    try:
+        await commands.run()
+    finally:
+        assert isinstance(*await asyncio.gather(asked, return_exceptions=True), NotYet)
+
+
+@pytest.mark.parametrize("loop", [tries_again, decides_commands])
+async def test_a_loop_told_to_stop_ends_though_a_broken_connection_says_something_else(
+    loop: Callable[[Breaks], Coroutine[Any, Any, None]],
+) -> None:
+    broken = Breaks()
+    running = asyncio.create_task(loop(broken))
+    await broken.asked.wait()
     running.cancel()
     await eventually(running.done, seconds=60, what="the loop ended")
     assert running.cancelled()

@@ -175,4 +175,13 @@ MUTATIONS = (
         "more = False",
         ("tests/shared/test_bodies.py::test_what_is_left_of_a_refused_body_is_heard_before_the_answer[to its end]",),
     ),
+    Mutation(
+        "whoever decides commands ends when told to",
+        "shared/deciding/commands.py",
+        "            end_if_told()\n",
+        "",
+        (
+            "tests/shared/test_standing_still.py::test_a_loop_told_to_stop_ends_though_a_broken_connection_says_something_else[decides_commands]",
+        ),
+    ),
 )
