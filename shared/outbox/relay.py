@@ -28,6 +28,7 @@ from shared.events.envelope import headers_of
 from shared.events.streams import RECORD_LIMIT_BYTES, Partition, number_of
 from shared.faults import Fault, classify, told
 from shared.outbox.journal import JOURNAL, OUTBOX
+from shared.postgres.awake import awaited
 
 log = structlog.get_logger()
 
@@ -165,13 +166,7 @@ class Relay:
 
     async def _settle(self, connection: AsyncConnection) -> None:
         """Nothing of ours is under way now: what our own streams do not hold once they are heard was never said, or is lost."""
-        hearing = asyncio.ensure_future(self._own_streams_heard())
-        try:
-            while not (await asyncio.wait({hearing}, timeout=self._timeout_seconds))[0]:
-                await connection.execute(sa.select(1))  # Awake, and the lock is kept however long it takes.
-            await hearing
-        finally:
-            hearing.cancel()
+        await awaited(self._own_streams_heard(), connection, every_seconds=self._timeout_seconds)
         await recovery.heard_again(connection)
 
     async def _wait(self, connection: AsyncConnection) -> None:

@@ -138,9 +138,9 @@ MUTATIONS = (
     ),
     Mutation(
         "who hears its own streams for long is awake",
-        "shared/outbox/relay.py",
-        "while not (await asyncio.wait({hearing}, timeout=self._timeout_seconds))[0]:",
-        "while not (await asyncio.wait({hearing}))[0]:",
+        "shared/postgres/awake.py",
+        "while not (await asyncio.wait({waited_for}, timeout=every_seconds))[0]:",
+        "while not (await asyncio.wait({waited_for}))[0]:",
         ("tests/faults/test_zombies.py::test_who_hears_its_own_streams_for_long_keeps_the_lock",),
     ),
     Mutation(
