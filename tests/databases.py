@@ -79,12 +79,11 @@ class Databases:
         yield url
         name = url.rpartition("/")[2]
         if (engine := self._engines.get(url)) and engine.pool.checkedout():  # A transaction that nobody ends.
-            await self._engines.pop(url).dispose()
+            await self._end_engine(url)
         if await self._emptied(name, service, spared=KEPT if url in self._engines else ""):
             idle.append(url)
         else:
-            if url in self._engines:
-                await self._engines.pop(url).dispose()
+            await self._end_engine(url)
             await self._administrate(f"drop database {name} with (force)")
 
     def engine(self, url: str) -> AsyncEngine:
@@ -96,7 +95,11 @@ class Databases:
 
     async def close(self) -> None:
         for url in list(self._engines):
-            await self._engines.pop(url).dispose()
+            await self._end_engine(url)
+
+    async def _end_engine(self, url: str) -> None:
+        if engine := self._engines.pop(url, None):
+            await engine.dispose()
 
     async def _emptied(self, name: str, service: str, *, spared: str) -> bool:
         """False if it has another form than it was given: a test that changed it may have stopped before changing it back."""

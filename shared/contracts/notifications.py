@@ -157,12 +157,9 @@ class CertificateTold(_OfSession):
         return self.useful_until
 
 
-class TasksTold(_OfSession):
-    """That something is to be filled in because of it."""
+class _Useful(Part):
+    """What is of use until a moment that stands in it, and not until a session's."""
 
-    of: Literal["tasks"] = "tasks"
-    tasks: Annotated[tuple[Line, ...], Field(max_length=10)]
-    """What, by names that another link or time changes."""
     useful_until: Moment
 
     @property
@@ -174,7 +171,15 @@ class TasksTold(_OfSession):
         return self.useful_until
 
 
-class _OfNoSession(Part):
+class TasksTold(_Useful, _OfSession):
+    """That something is to be filled in because of it."""
+
+    of: Literal["tasks"] = "tasks"
+    tasks: Annotated[tuple[Line, ...], Field(max_length=10)]
+    """What, by names that another link or time changes."""
+
+
+class _OfNoSession(_Useful):
     """What a mail told that is about no session: nothing of one stands in it."""
 
     topic: ClassVar[None] = None
@@ -184,15 +189,6 @@ class _OfNoSession(Part):
     venue: ClassVar[str] = ""
     address: ClassVar[None] = None
     meetings: ClassVar[tuple[Meeting, ...]] = ()
-    useful_until: Moment
-
-    @property
-    def until(self) -> dt.datetime:
-        return self.useful_until
-
-    @property
-    def needed_at(self) -> dt.datetime:
-        return self.useful_until
 
 
 class Audience(StrEnum):
