@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import FastAPI, Query
 
 from services.attendance import files_api, papers_api, rosters, views
 from services.attendance.answers import AttendanceBooks, OnList, OnRoster, Said
@@ -39,6 +39,7 @@ from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 
@@ -47,8 +48,8 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     app = create_app(
         runtime, "Rollcall attendance", AttendanceBooks, larger=LARGER | files_api.LARGER | papers_api.LARGER
     )
-    read = APIRouter(prefix="/api/v1", dependencies=[Reader])
-    write = APIRouter(prefix="/api/v1")
+    read = Routes(prefix="/api/v1", dependencies=[Reader])
+    write = Routes(prefix="/api/v1")
     no_such = (NO_SUCH_SESSION, NO_SUCH_MEETING)
     of_a_session = may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH)
 
@@ -144,13 +145,13 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         told |= {"outcome": became.outcome, "event_id": became.event_id}
         return DecidedClosing(request_id=heard.event_id, **told)
 
-    app.include_router(read)
-    app.include_router(write)
-    app.include_router(keeping_routes(runtime))
-    app.include_router(importing_routes(runtime, settings))
-    app.include_router(papers_api.paper_routes(runtime, settings))
-    app.include_router(files_api.file_routes(runtime, settings))
-    app.include_router(certificate_routes(runtime, settings))
-    app.include_router(report_routes(runtime, settings))
-    app.include_router(need_routes(runtime))
+    read.add_to(app)
+    write.add_to(app)
+    keeping_routes(runtime).add_to(app)
+    importing_routes(runtime, settings).add_to(app)
+    papers_api.paper_routes(runtime, settings).add_to(app)
+    files_api.file_routes(runtime, settings).add_to(app)
+    certificate_routes(runtime, settings).add_to(app)
+    report_routes(runtime, settings).add_to(app)
+    need_routes(runtime).add_to(app)
     return app

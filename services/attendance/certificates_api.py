@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from pydantic import Field
 
 from services.attendance import sheets_reading as sheets
@@ -35,6 +35,7 @@ from shared.process.runtime import Runtime
 from shared.web.answers import Shape, exemplified
 from shared.web.asking import Page, Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 
 PRINTERS = 2
 """Documents that are printed at once, each by a thread of its own: more would take more memory and no less time."""
@@ -119,9 +120,9 @@ class Printers:
         )
 
 
-def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
+def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     """Certificates, and every document that is printed."""
-    routes = APIRouter(prefix="/api/v1", dependencies=[Reader])
+    routes = Routes(prefix="/api/v1", dependencies=[Reader])
     programme, printers = settings.programme, Printers()
     of_a_certificate = may_answer(*READ, NO_SUCH_CERTIFICATE, NO_SUCH_PATH)
     of_a_meeting = may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_MEETING, NO_SUCH_PATH)

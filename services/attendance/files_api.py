@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import Field
 from starlette.background import BackgroundTask
@@ -37,6 +37,7 @@ from shared.process.runtime import Runtime
 from shared.web.answers import DECIDED, Decided, Shape, exemplified
 from shared.web.asking import IdempotencyKey, Office, Page, Reader, Writer, command
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 LARGER = {"/files": MOST_BYTES}
@@ -113,9 +114,9 @@ class ZipResponse(Response):
     media_type = "application/zip"
 
 
-def file_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
+def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     """The routes of whoever keeps the papers of a session."""
-    routes = APIRouter(prefix="/api/v1/sessions/{session_id}")
+    routes = Routes(prefix="/api/v1/sessions/{session_id}")
     store, programme = settings.store, settings.programme
     no_such = (NO_SUCH_SESSION, NO_SUCH_PATH)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import Header
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic.config import JsonDict
 
@@ -30,6 +30,7 @@ from shared.problems import CHANGED_SINCE, COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PA
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, IfMatch, Office, Writer, command
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 
@@ -154,9 +155,9 @@ class Why(BaseModel):
     note: Line = Field(description="As it is to be read later.")
 
 
-def keeping_routes(runtime: Runtime) -> APIRouter:
+def keeping_routes(runtime: Runtime) -> Routes:
     """The routes of whoever keeps a list."""
-    routes = APIRouter(prefix="/api/v1")
+    routes = Routes(prefix="/api/v1")
     asked = may_answer(*COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, CHANGED_SINCE)
     of_person = "/sessions/{session_id}/meetings/{meeting_id}/people/{person_id}"
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import Field, JsonValue
 
 from services.attendance import needs
@@ -21,6 +21,7 @@ from shared.process.runtime import Runtime
 from shared.web.answers import Shape, exemplified
 from shared.web.asking import Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 
 _MET: dict[str, JsonValue] = {
     "city_id": "geonames:776597",
@@ -84,9 +85,9 @@ class NeedShown(Shape):
     people: int
 
 
-def need_routes(runtime: Runtime) -> APIRouter:
+def need_routes(runtime: Runtime) -> Routes:
     """Needs declared and met, and the same as files."""
-    routes = APIRouter(prefix="/api/v1/reports/needs", dependencies=[Reader])
+    routes = Routes(prefix="/api/v1/reports/needs", dependencies=[Reader])
     answers: dict[str, Any] = {"responses": may_answer(*READ)}
 
     @routes.get("", **answers)

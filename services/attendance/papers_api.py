@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field, JsonValue
 
 from services.attendance import views
@@ -31,6 +30,7 @@ from shared.process.runtime import Runtime
 from shared.web.answers import Shape, exemplified
 from shared.web.asking import IdempotencyKey, Writer
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 LARGER = {"/paper": MOST_BYTES, "/paper/enter": MOST_BYTES, "/signed": MOST_BYTES}
@@ -107,9 +107,9 @@ class PaperEntered(Shape):
     differences: int = Field(description="How many are left for a person to decide.")
 
 
-def paper_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
+def paper_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     """The routes of whoever types in a signed list."""
-    routes = APIRouter(prefix="/api/v1/sessions/{session_id}/meetings/{meeting_id}/paper")
+    routes = Routes(prefix="/api/v1/sessions/{session_id}/meetings/{meeting_id}/paper")
     why_not = (NO_SUCH_SESSION, NO_SUCH_MEETING, NO_SUCH_PATH, SESSION_CANCELLED, NOT_OVER, IS_HISTORY)
     store = settings.store
 

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from services.attendance import reporting
@@ -23,6 +23,7 @@ from shared.process.runtime import Runtime
 from shared.web.answers import Shape, exemplified
 from shared.web.asking import MOST_LISTED, Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 
 _FIRST_DAY, _LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
 
@@ -262,9 +263,9 @@ LineFigure = Literal["enrolled", "present", "late", "left_early", "absent", "exc
 PeopleFigure = Literal["people", "new_people"]
 
 
-def report_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
+def report_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     """Reports, whom they count, and the same as files."""
-    routes = APIRouter(prefix="/api/v1/reports", dependencies=[Reader])
+    routes = Routes(prefix="/api/v1/reports", dependencies=[Reader])
     answers: dict[str, Any] = {"responses": may_answer(*READ)}
 
     async def shown(by: By, asked: Asked, language: Language) -> ReportShown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
 from services.enrolment import listing, views
@@ -19,6 +19,7 @@ from shared.problems import COMMAND, NO_SUCH_PATH, READ
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 Part = Annotated[Page, Query()]
@@ -63,9 +64,9 @@ async def decided(
     )
 
 
-def answer_routes(runtime: Runtime) -> APIRouter:
+def answer_routes(runtime: Runtime) -> Routes:
     """Answers to offers and places, and lists of what is open in a session."""
-    routes = APIRouter(prefix="/api/v1/sessions/{session_id}")
+    routes = Routes(prefix="/api/v1/sessions/{session_id}")
     listed = {"responses": may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH), "dependencies": [Reader]}
     asked = {"responses": may_answer(*COMMAND, NO_SUCH_PATH)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import coordinating, views
@@ -31,6 +31,7 @@ from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 
@@ -64,8 +65,8 @@ class Withdrawal(BaseModel):
 def app_of(runtime: Runtime) -> FastAPI:
     """The application with enrolment's routes."""
     app = create_app(runtime, "Rollcall enrolment", EnrolmentBooks)
-    read = APIRouter(prefix="/api/v1", dependencies=[Reader])
-    write = APIRouter(prefix="/api/v1")
+    read = Routes(prefix="/api/v1", dependencies=[Reader])
+    write = Routes(prefix="/api/v1")
     of_a_session = may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH)
 
     @read.get("/towns", responses=may_answer(*READ))
@@ -140,10 +141,10 @@ def app_of(runtime: Runtime) -> FastAPI:
         body = WithdrawalRequested(session_id=session_id, person_id=withdrawal.person_id, reason=withdrawal.reason)
         return await decided(runtime, body, actor, idempotency_key)
 
-    app.include_router(read)
-    app.include_router(write)
-    app.include_router(answer_routes(runtime))
-    app.include_router(coordinating.routes_of(runtime))
-    app.include_router(office_routes(runtime))
-    app.include_router(explain_routes(runtime))
+    read.add_to(app)
+    write.add_to(app)
+    answer_routes(runtime).add_to(app)
+    coordinating.routes_of(runtime).add_to(app)
+    office_routes(runtime).add_to(app)
+    explain_routes(runtime).add_to(app)
     return app

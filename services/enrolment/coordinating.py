@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
 from services.enrolment import views
@@ -19,6 +19,7 @@ from shared.problems import COMMAND, NO_SUCH_PATH, READ
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, Reader, Writer, command
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 
@@ -58,9 +59,9 @@ class Substituting(BaseModel):
     comes: Id
 
 
-def routes_of(runtime: Runtime) -> APIRouter:
+def routes_of(runtime: Runtime) -> Routes:
     """What may be asked for a town."""
-    routes = APIRouter(prefix="/api/v1/sessions/{session_id}")
+    routes = Routes(prefix="/api/v1/sessions/{session_id}")
 
     @routes.get("/nominations", responses=may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH), dependencies=[Reader])
     async def list_nominations(session_id: SessionId, page: Annotated[LongPage, Query()]) -> Nominations:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import reading
@@ -20,6 +20,7 @@ from shared.problems import NO_SUCH_PATH, READ
 from shared.process.runtime import Runtime
 from shared.web.asking import Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 
 _PLAIN = tuple(name for name in ExplainedStep.model_fields if name not in ("sentence", "request", "line", "others"))
 
@@ -36,9 +37,9 @@ class Then(BaseModel):
     )
 
 
-def explain_routes(runtime: Runtime) -> APIRouter:
+def explain_routes(runtime: Runtime) -> Routes:
     """Why somebody has, had or lacks a place."""
-    routes = APIRouter(prefix="/api/v1/sessions/{session_id}", dependencies=[Reader])
+    routes = Routes(prefix="/api/v1/sessions/{session_id}", dependencies=[Reader])
 
     @routes.get("/places/{person_id}/explain", responses=may_answer(*READ, NO_SUCH_PATH))
     async def explain(session_id: SessionId, person_id: PersonId, then: Annotated[Then, Query()]) -> Explanation:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from services.enrolment.answering import decided
@@ -25,6 +24,7 @@ from shared.problems import CHANGED_SINCE, COMMAND, NO_SUCH_PATH
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, IfMatch, Office, command
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 Decider = Annotated[Actor, Office]
@@ -69,11 +69,9 @@ class Room(Reason):
     places_per_town: Places | None = None
 
 
-def office_routes(runtime: Runtime) -> APIRouter:
+def office_routes(runtime: Runtime) -> Routes:
     """The routes of what only a token of scope `office` may ask for."""
-    routes = APIRouter(
-        prefix="/api/v1/sessions/{session_id}", responses=may_answer(*COMMAND, CHANGED_SINCE, NO_SUCH_PATH)
-    )
+    routes = Routes(prefix="/api/v1/sessions/{session_id}", responses=may_answer(*COMMAND, CHANGED_SINCE, NO_SUCH_PATH))
 
     @routes.post("/places/{person_id}/extra")
     async def give_extra_place(

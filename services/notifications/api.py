@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Path, Query
+from fastapi import FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications import reading, store
@@ -26,6 +26,7 @@ from shared.process.runtime import Runtime
 from shared.web.app import create_app
 from shared.web.asking import Operator, Page, Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 NOTHING_TO_SETTLE = Kind(
@@ -78,8 +79,8 @@ def app_of(runtime: Runtime) -> FastAPI:
     assert isinstance(settings, NotificationsSettings)
     writer = Writer(runtime.decider, settings)
     app = create_app(runtime, "Rollcall notifications", NotificationsBooks)
-    read = APIRouter(prefix="/api/v1", dependencies=[Reader])
-    operate = APIRouter(prefix="/api/v1", dependencies=[Operator])
+    read = Routes(prefix="/api/v1", dependencies=[Reader])
+    operate = Routes(prefix="/api/v1", dependencies=[Operator])
 
     @read.get("/notices", responses=may_answer(*READ))
     async def list_notices(page: Annotated[NoticePage, Query()]) -> list[Notice]:
@@ -143,13 +144,13 @@ def app_of(runtime: Runtime) -> FastAPI:
             since=known.decided_at,
         )
 
-    app.include_router(read)
-    app.include_router(operate)
-    app.include_router(going_live_routes(runtime))
-    app.include_router(muting_routes(runtime))
-    app.include_router(messages_routes(runtime, writer))
-    app.include_router(asked_routes(runtime))
-    app.include_router(ledger_routes(runtime, writer))
+    read.add_to(app)
+    operate.add_to(app)
+    going_live_routes(runtime).add_to(app)
+    muting_routes(runtime).add_to(app)
+    messages_routes(runtime, writer).add_to(app)
+    asked_routes(runtime).add_to(app)
+    ledger_routes(runtime, writer).add_to(app)
     return app
 
 

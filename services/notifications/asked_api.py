@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.notifications import reading, store
@@ -22,6 +22,7 @@ from shared.problems import COMMAND, NO_SUCH_PATH, NOT_VALID, READ, Kind, Proble
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, Office, Page, Reader, command
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 NO_SUCH_REQUEST = Kind(
@@ -59,9 +60,9 @@ class AskedPage(Page):
     recipient: Id | None = Field(None, description="Only those to this person.", examples=["person-0001"])
 
 
-def asked_routes(runtime: Runtime) -> APIRouter:
+def asked_routes(runtime: Runtime) -> Routes:
     """Asking for the office, looking for whoever may read."""
-    routes = APIRouter(prefix="/api/v1/asked")
+    routes = Routes(prefix="/api/v1/asked")
     settings = runtime.settings
     assert isinstance(settings, NotificationsSettings)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from services.notifications import reading, store
@@ -17,6 +16,7 @@ from shared.problems import READ, WRITE, Kind, Problem
 from shared.process.runtime import Runtime
 from shared.web.asking import Operator, Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 NOTHING_REHEARSED = Kind(
@@ -34,9 +34,9 @@ class GoingLive(BaseModel):
     reason: Line
 
 
-def going_live_routes(runtime: Runtime) -> APIRouter:
+def going_live_routes(runtime: Runtime) -> Routes:
     """Looking for whoever may read, going live for operators."""
-    routes = APIRouter(prefix="/api/v1")
+    routes = Routes(prefix="/api/v1")
     settings = runtime.settings
     assert isinstance(settings, NotificationsSettings)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +24,7 @@ from shared.problems import NO_SUCH_PATH, READ, WRITE, Kind, Problem
 from shared.process.runtime import Runtime
 from shared.web.asking import Office, Operator, Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 NO_SUCH_NOTICE = Kind(
@@ -65,9 +66,9 @@ class Repeating(BaseModel):
     reason: Line
 
 
-def ledger_routes(runtime: Runtime, writer: Writer) -> APIRouter:
+def ledger_routes(runtime: Runtime, writer: Writer) -> Routes:
     """Looking for whoever may read; a mail as it would be sent for operators; saying once more for the office."""
-    routes = APIRouter(prefix="/api/v1")
+    routes = Routes(prefix="/api/v1")
     settings = runtime.settings
     assert isinstance(settings, NotificationsSettings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.notifications import reading, store
@@ -21,6 +21,7 @@ from shared.problems import CHANGED_SINCE, KEY_TAKEN, NOT_VALID, READ, WRITE, Ki
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, Office, Page, Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 NOBODY_THERE = Kind(
@@ -98,9 +99,9 @@ class Sending(Asking):
     )
 
 
-def messages_routes(runtime: Runtime, writer: Writer) -> APIRouter:
+def messages_routes(runtime: Runtime, writer: Writer) -> Routes:
     """Looking for whoever may read, writing for the office."""
-    routes = APIRouter(prefix="/api/v1/messages")
+    routes = Routes(prefix="/api/v1/messages")
 
     @routes.post("/preview", responses=may_answer(*WRITE, NOBODY_THERE), dependencies=[Office])
     async def preview_message(asked: Asking) -> PreviewedMessage:

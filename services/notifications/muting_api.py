@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications import reading, store
@@ -17,6 +17,7 @@ from shared.problems import CHANGED_SINCE, NO_SUCH_PATH, READ, WRITE, Problem
 from shared.process.runtime import Runtime
 from shared.web.asking import IfMatch, Office, Page, Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 Recipient = Annotated[str, Path(pattern=ID_PATTERN, description="Who is written to.", examples=["person-0001"])]
@@ -34,9 +35,9 @@ class Muting(BaseModel):
     reason: Line = Field(description="As it is to be read later.")
 
 
-def muting_routes(runtime: Runtime) -> APIRouter:
+def muting_routes(runtime: Runtime) -> Routes:
     """Reading for whoever may read, acting for the office."""
-    routes = APIRouter(prefix="/api/v1")
+    routes = Routes(prefix="/api/v1")
 
     @routes.get("/mutes", responses=may_answer(*READ), dependencies=[Reader])
     async def list_mutes(page: Annotated[Page, Query()]) -> list[Mutes]:

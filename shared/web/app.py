@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
-from fastapi.routing import iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
@@ -16,9 +15,10 @@ from shared.process.health import HealthState
 from shared.process.runtime import Runtime
 from shared.web import parked
 from shared.web.answers import Alive, Books
-from shared.web.asking import Reader, says_one_thing
+from shared.web.asking import Reader
 from shared.web.bodies import BodyLimit, HeadIsGet
 from shared.web.refusing import may_answer, refuse_alike, schemas
+from shared.web.routes import FOR_EVERY_ROUTE, Routes, by_name
 
 _ABOUT = """
 Everything but this description, health, metrics and the pages for people needs a token: `Authorization: Bearer …`.
@@ -45,8 +45,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
-        generate_unique_id_function=lambda route: route.name,
-        dependencies=[Depends(says_one_thing)],
+        generate_unique_id_function=by_name,
+        dependencies=FOR_EVERY_ROUTE,
         redirect_slashes=False,  # It would name this process, whatever name it was asked by.
     )
     app.state.runtime = runtime
@@ -61,8 +61,8 @@ def create_app(
     )
     app.add_middleware(HeadIsGet)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
-    app.include_router(_of_its_state(runtime))
-    app.include_router(parked.routes(runtime))
+    _of_its_state(runtime).add_to(app)
+    parked.routes(runtime).add_to(app)
 
     @app.get("/api/v1/books", dependencies=[Reader], responses=may_answer(*READ), response_model=books)
     async def read_books() -> Books:
@@ -72,9 +72,9 @@ def create_app(
     return app
 
 
-def _of_its_state(runtime: Runtime) -> APIRouter:
+def _of_its_state(runtime: Runtime) -> Routes:
     """What whoever supervises the process asks, without a token."""
-    state = APIRouter(responses=may_answer(OUR_FAULT))
+    state = Routes(responses=may_answer(OUR_FAULT))
 
     @state.get("/health/live")
     async def is_alive() -> Alive:
@@ -116,8 +116,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 
 def _answers(app: FastAPI) -> Iterator[type[BaseModel]]:
-    for context in iter_route_contexts(app.routes):
-        made = getattr(context.original_route, "response_model", None)
+    for route in app.routes:
+        made = getattr(route, "response_model", None)
         for one in (made, *get_args(made)):
             if isinstance(one, type) and issubclass(one, BaseModel):
                 yield one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import Field
 
 from shared.books import parking
@@ -16,6 +16,7 @@ from shared.state.rows import mapping
 from shared.web.answers import ParkedRecord, ParkedSummary
 from shared.web.asking import Filter, Operator, Reader
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 
 _STREAM = r"[a-z]{1,40}\.[a-z]{1,40}"
 Stream = Annotated[str, Path(pattern=f"^{_STREAM}$", examples=["programme.sessions"])]
@@ -36,9 +37,9 @@ class ParkedPage(Filter):
     )
 
 
-def routes(runtime: Runtime) -> APIRouter:
+def routes(runtime: Runtime) -> Routes:
     """The same in every service."""
-    of_parked = APIRouter(prefix="/api/v1/parked")
+    of_parked = Routes(prefix="/api/v1/parked")
     one = "/{stream}/{partition}/{offset}"
 
     @of_parked.get("", dependencies=[Reader], responses=may_answer(*READ, NO_SUCH_RECORD))

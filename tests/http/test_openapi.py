@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from services.attendance import api as attendance
@@ -24,23 +25,33 @@ from services.notifications.settings import NotificationsSettings
 from shared.problems import MEDIA_TYPE
 from shared.process.runtime import Runtime
 from shared.settings import Settings
+from shared.web.pages.kit import Office, Pages
+from shared.web.routes import FOR_EVERY_ROUTE
 from tests.http.kinds import all_kinds
 
 INTEGRATORS = Path(__file__).parents[2] / "docs" / "integrators.md"
 NOWHERE = {"kafka": "127.0.0.1:9", "database_url": SecretStr("postgresql+asyncpg://nobody:x@127.0.0.1:9/x")}
 
 
-async def _described() -> dict[str, dict[str, Any]]:
+async def _apps() -> dict[str, FastAPI]:
     rules = AttendanceSettings(**NOWHERE)
-    apps: dict[str, FastAPI] = {
-        "enrolment": enrolment.app_of(Runtime(enrolment_app.SERVICE, Settings(**NOWHERE, port=0))),
-        "attendance": attendance.app_of(Runtime(service_of(rules.rules), rules), rules),
-        "notifications": notifications.app_of(Runtime(notifications_app.SERVICE, NotificationsSettings(**NOWHERE))),
+    runtimes = {
+        "enrolment": Runtime(enrolment_app.SERVICE, Settings(**NOWHERE, port=0)),
+        "attendance": Runtime(service_of(rules.rules), rules),
+        "notifications": Runtime(notifications_app.SERVICE, NotificationsSettings(**NOWHERE)),
     }
-    return {name: app.openapi() for name, app in apps.items()}
+    apps = {
+        "enrolment": enrolment.app_of(runtimes["enrolment"]),
+        "attendance": attendance.app_of(runtimes["attendance"], rules),
+        "notifications": notifications.app_of(runtimes["notifications"]),
+    }
+    for name, app in apps.items():
+        Pages(f"services.{name}.pages", Office("Biuro", "biuro@example.org")).add_to(app, runtimes[name])
+    return apps
 
 
-DESCRIBED = asyncio.run(_described())
+APPS = asyncio.run(_apps())
+DESCRIBED = {name: app.openapi() for name, app in APPS.items()}
 OPERATIONS = [
     (f"{name} {method} {path}", operation, described)
     for name, described in DESCRIBED.items()
@@ -70,6 +81,15 @@ def examples(content: dict[str, Any], described: dict[str, Any]) -> Iterator[Any
 def valid(example: Any, content: dict[str, Any], described: dict[str, Any]) -> None:
     schema = {**content["schema"], "components": described["components"]}
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(example)
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_what_holds_for_every_route_holds_for_this_one_also_of_pages(name: str) -> None:
+    always = {dependency.dependency for dependency in FOR_EVERY_ROUTE}
+    routes = APPS[name].routes[1:]  # Its own description is the first.
+    for route in routes:
+        assert isinstance(route, APIRoute), "made once, not twice"
+        assert always <= {dependency.call for dependency in route.dependant.dependencies}, route.path
 
 
 @every_operation

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from services.attendance import views
 from services.attendance.attaching import Sent, attach
@@ -42,6 +42,7 @@ from shared.problems import CHANGED_SINCE, NO_SUCH_PATH, NOT_ALLOWED, NOT_VALID,
 from shared.process.runtime import Runtime
 from shared.web.asking import IfMatch, Writer
 from shared.web.refusing import may_answer
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 LARGER = {"/report": MOST_BYTES, "/report/import": MOST_BYTES}
@@ -82,9 +83,9 @@ Decisions = Annotated[
 ]
 
 
-def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> APIRouter:
+def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     """The routes of whoever imports a report."""
-    routes = APIRouter(prefix="/api/v1/sessions/{session_id}/meetings/{meeting_id}")
+    routes = Routes(prefix="/api/v1/sessions/{session_id}/meetings/{meeting_id}")
     why_not = (NO_SUCH_SESSION, NO_SUCH_MEETING, NO_SUCH_PATH, SESSION_CANCELLED, NOT_OVER, IS_HISTORY)
     asked = may_answer(*WRITE, *why_not, UNREADABLE_REPORT)
     rules, store = settings.rules, settings.store

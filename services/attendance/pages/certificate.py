@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.attendance import sheets_reading
 from services.attendance.certificates import Certificate
@@ -16,11 +16,12 @@ from services.attendance.certificates_api import PAGE
 from shared.contracts.model import ID_PATTERN, Language
 from shared.process.runtime import Runtime
 from shared.web.pages.kit import Pages
+from shared.web.routes import Routes
 
 _ID = re.compile(ID_PATTERN)
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     @routes.get(f"/{PAGE}/{{number}}/{{code}}")
     async def show(request: Request, number: str, code: str) -> Response:
         async with runtime.engine.connect() as connection:

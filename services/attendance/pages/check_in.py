@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.attendance import rosters
 from services.attendance.checking import AUDIENCE, KeptScan, take
@@ -27,6 +27,7 @@ from shared.values import immutable
 from shared.web.links import Ticket, TicketRefused, key_named, read_ticket
 from shared.web.opening import keys_named
 from shared.web.pages.kit import Pages, form_of
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 CODE_MOST = 20
@@ -61,7 +62,7 @@ class Asked:
     """All that the human has had."""
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     rules: ListRules = runtime.service.rules
     guesses = Guesses()
 

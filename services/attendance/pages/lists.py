@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
@@ -46,6 +46,7 @@ from shared.process.runtime import Runtime
 from shared.web.links import Link, Purpose, Refused, Rejection
 from shared.web.opening import opened
 from shared.web.pages.kit import HEADERS, WITH_CAMERA, Pages, form_of
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 SEARCH_MOST = 60
@@ -58,7 +59,7 @@ WORKER = {
 }
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     rules: ListRules = runtime.service.rules
 
     link_of = partial(opened, runtime, LINK_KEY, audience=AUDIENCE, purpose=Purpose.LISTS)

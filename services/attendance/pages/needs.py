@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.attendance import needs
 from services.attendance.counting import Asked
@@ -11,6 +11,7 @@ from services.attendance.pages.report import address, asked_of, may_read, query_
 from services.attendance.reports_api import PeopleAsked, ReportAsked
 from shared.process.runtime import Runtime
 from shared.web.pages.kit import Pages
+from shared.web.routes import Routes
 
 MOST_NEEDS = 1_000
 
@@ -19,7 +20,7 @@ def _row(one: needs.Declared) -> list[object]:
     return [one.need_id, one.city_id, one.topic, one.level, one.audience or "–", one.people]
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     # Before the report's own pages, whose address ends in any figure.
     @routes.get("/report/needs")
     async def show_needs(request: Request) -> Response:

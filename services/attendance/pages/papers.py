@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.attendance import sheets_reading as sheets
 from services.attendance import views
@@ -21,9 +21,10 @@ from shared.process.runtime import Runtime
 from shared.web.links import Link, Purpose, Rejection
 from shared.web.opening import opened
 from shared.web.pages.kit import Pages
+from shared.web.routes import Routes
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     link_of = partial(opened, runtime, LINK_KEY, audience=AUDIENCE, purpose=Purpose.PAPERS)
     settings, printers = runtime.settings, Printers()
     assert isinstance(settings, AttendanceSettings)

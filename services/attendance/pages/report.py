@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
@@ -32,13 +32,14 @@ from shared.process.runtime import Runtime
 from shared.web import tokens
 from shared.web.pages.kit import Pages
 from shared.web.pages.words import filters
+from shared.web.routes import Routes
 
 MOST_BARS = 60
 WIDEST = 300
 """Of a bar, in the chart's own measure of 360."""
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     @routes.get("/report")
     async def show(request: Request) -> Response:
         language = pages.language(request)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.attendance.lists import ListRules
 from services.attendance.pages import reading
@@ -17,12 +17,13 @@ from services.attendance.rooms import screen_pass
 from services.attendance.store import room_key
 from shared.process.runtime import Runtime
 from shared.web.pages.kit import Pages
+from shared.web.routes import Routes
 
 LOOK_AGAIN_SECONDS = 5
 """So often the screen asks what the code is; without a network it says so after three times as long."""
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     rules: ListRules = runtime.service.rules
 
     @routes.get("/room/{session_id}/{meeting_id}/{person_id}/{told}")

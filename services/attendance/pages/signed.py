@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
@@ -41,6 +41,7 @@ from shared.values import immutable
 from shared.web.links import Link, Purpose, Rejection
 from shared.web.opening import opened
 from shared.web.pages.kit import HEADERS, Pages, fields_of
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 FIELDS_MOST = 4 * MOST_PEOPLE
@@ -79,7 +80,7 @@ class Impossible(Exception):
     person_id: str
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     rules: ListRules = runtime.service.rules
     assert isinstance(runtime.settings, AttendanceSettings)
     store = runtime.settings.store

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.enrolment.pages import reading
 from services.enrolment.pages.showing import Act, is_as_seen, request_id, request_of, shown
@@ -19,13 +19,14 @@ from shared.web.asking import command
 from shared.web.links import Link, Purpose, Rejection
 from shared.web.opening import opened
 from shared.web.pages.kit import Pages, form_of
+from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 AUDIENCE = "enrolment"
 SEEN_MOST = 60
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     link_of = partial(opened, runtime, LINK_KEY, audience=AUDIENCE, purpose=Purpose.PLACE)
 
     @routes.get("/place/{token}")

@@ -9,7 +9,7 @@ import asyncio
 import re
 from typing import assert_never
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.notifications import reading_feeds
 from services.notifications.feeds import FETCHED_EVERY, Listed, Whose, feed, has_it, tag_of
@@ -21,11 +21,12 @@ from shared.process.runtime import Runtime
 from shared.web.links import Purpose, Refused, Rejection, Subscription
 from shared.web.opening import subscribed
 from shared.web.pages.kit import HEADERS, Pages
+from shared.web.routes import Routes
 
 FILE = "szkolenia.ics"
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     settings = runtime.settings
     assert isinstance(settings, NotificationsSettings)
     at = (settings.base_url or "").rstrip("/")  # Without one mails lead nowhere, and there is no link.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.notifications import store
 from services.notifications.acting import acting
@@ -20,6 +20,7 @@ from shared.process.runtime import Runtime
 from shared.web.links import Purpose, Rejection, Subscription
 from shared.web.opening import subscribed
 from shared.web.pages.kit import HEADERS, Pages, form_of
+from shared.web.routes import Routes
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 _IN_PARTS = (b'name="List-Unsubscribe"', b"One-Click")
@@ -27,7 +28,7 @@ _IN_PARTS = (b'name="List-Unsubscribe"', b"One-Click")
 MUTE, UNMUTE = "mute", "unmute"
 
 
-def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
+def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     link_of = partial(subscribed, runtime, LINK_KEY, audience=OWN, purpose=Purpose.MUTE)
 
     @routes.get("/mute/{token}")

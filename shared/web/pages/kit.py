@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
@@ -30,6 +30,7 @@ from shared.values import immutable
 from shared.web.links import Refused, Rejection, TicketRefused
 from shared.web.pages.words import NAMES, filters, preferred, translations
 from shared.web.refusing import problem_of
+from shared.web.routes import Routes
 
 KIT = Path(__file__).parent
 POLICY = (
@@ -71,7 +72,7 @@ class Office:
 class Module(Protocol):
     """A module of a service's `pages` package that has a page."""
 
-    def add(self, routes: APIRouter, pages: Pages, runtime: Runtime) -> None: ...
+    def add(self, routes: Routes, pages: Pages, runtime: Runtime) -> None: ...
 
 
 class Pages:
@@ -86,12 +87,12 @@ class Pages:
 
     def add_to(self, app: FastAPI, runtime: Runtime) -> None:
         """Every page of the package, and what they load."""
-        routes = APIRouter(route_class=self._route_class(), include_in_schema=False)
+        routes = Routes(route_class=self._route_class(), include_in_schema=False)
         for found in pkgutil.iter_modules(self.package.__path__, f"{self.package.__name__}."):
             module: Module | Any = importlib.import_module(found.name)
             if hasattr(module, "add"):
                 module.add(routes, self, runtime)
-        app.include_router(routes)
+        routes.add_to(app)
 
         @app.get("/pages/{name}", include_in_schema=False)
         async def asset(name: str) -> Response:
