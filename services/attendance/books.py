@@ -19,18 +19,17 @@ from services.attendance.store import (
     PLACE,
     PLACE_SAID,
     RECORD,
+    SEATED,
     SESSION,
     counted_as,
     is_so,
 )
 from services.attendance.views import SURVIVOR
 from shared.contracts.attendance import Presence
-from shared.contracts.enrolment import Standing
 
 _count = sa.func.count
 COUNTED = ("present", "absent", "without_place", "guests")
 OF_THESE = (Presence.LATE, Presence.LEFT_EARLY, Presence.EXCUSED)
-SEATED = [one for one in Standing if one.has_seat]
 
 
 async def books(connection: AsyncConnection, rules: ListRules) -> dict[str, Any]:

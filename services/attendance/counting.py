@@ -22,13 +22,13 @@ from services.attendance.store import (
     PLACE_SAID,
     RECORD,
     RECORD_SAID,
+    SEATED,
     SESSION,
     SESSION_SAID,
     TOWN,
     TOWN_SAID,
 )
 from shared.contracts.attendance import Presence, Role
-from shared.contracts.enrolment import Standing
 from shared.contracts.planner import SessionKind, SessionStanding
 from shared.contracts.selection import TownOutcome
 from shared.postgres.merged import survivors_of
@@ -288,7 +288,7 @@ def _places(asked: Asked, *, merged: bool) -> sa.Select[Any]:
             nothing.label("exit_at"),
         )
         .select_from(joined)
-        .where(place.c.state == Standing.ENROLLED, sa.func.coalesce(session.c.state.in_(TAKES_PLACE), sa.true()))
+        .where(place.c.state.in_(SEATED), sa.func.coalesce(session.c.state.in_(TAKES_PLACE), sa.true()))
     )
     if merged:  # Two places of one human in one session are one.
         found = found.ext(distinct_on(place.c.session_id, human)).order_by(place.c.session_id, human, place.c.person_id)

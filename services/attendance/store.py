@@ -43,6 +43,7 @@ from shared.contracts.attendance import (
     ParticipantExcused,
     ParticipantNotAwaited,
     Presence,
+    PresenceFact,
     Role,
 )
 from shared.contracts.certificates import CertificateIssued, CertificateSuperseded
@@ -53,14 +54,17 @@ from shared.contracts.enrolment import (
     EnrolmentWithdrawn,
     ParticipantEnrolled,
     ParticipantWaitlisted,
+    PlaceFact,
     PlaceOffered,
+    Standing,
 )
 from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
-from shared.contracts.model import Event
+from shared.contracts.model import Event, members
 from shared.contracts.planner import (
     SessionCancelled,
     SessionCompleted,
     SessionDrafted,
+    SessionFact,
     SessionRescheduled,
     SessionScheduled,
 )
@@ -130,6 +134,7 @@ ROOM_KEY = sa.Table(
 )
 """What the codes on the screens of rooms are made of: one row, made when the first is needed. It never leaves this database."""
 CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
+SEATED = [standing for standing in Standing if standing.has_seat]
 TABLES = {
     Person: PERSON,
     Merged: MERGED,
@@ -258,9 +263,9 @@ class _Touched:
 
 _NUMBER_NOTHING = frozenset[type[Event]](
     (
-        *(SessionDrafted, SessionScheduled, SessionRescheduled, SessionCancelled, SessionCompleted),
-        *(ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn, EnrolmentRefused),
-        *(ParticipantAttended, ParticipantExcused, ParticipantAbsent, ParticipantNotAwaited, AttendanceCorrected),
+        *members(SessionFact),
+        *members(PlaceFact),
+        *members(PresenceFact),
         *(CheckInScanned, MarkRequested, RecordCorrectionRequested),
         *(AttachFile, RemoveFile),
     )

@@ -23,6 +23,7 @@ from services.attendance.store import (
     PERSON,
     PLACE,
     RECORD,
+    SEATED,
     SESSION,
     TOWN,
     counted_as,
@@ -161,7 +162,7 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
         "starts_at": [rules.scans_since(meeting) for _, meeting in meetings],
     }
     of_places, of_records = PLACE.c.session_id, RECORD.c.session_id
-    has_place = sa.select(of_places, _count()).where(any_of(of_places, "sessions"), PLACE.c.state == Standing.ENROLLED)
+    has_place = sa.select(of_places, _count()).where(any_of(of_places, "sessions"), PLACE.c.state.in_(SEATED))
     came = sa.select(
         of_records,
         RECORD.c.meeting_id,

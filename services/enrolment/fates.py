@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from services.enrolment.placing import What
 from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
@@ -107,7 +107,15 @@ def _of_active(standing: Standing, session: SessionStanding) -> Fate:
         return Fate.CALLED_OFF
     if session == SessionStanding.DRAFT:
         return Fate.DRAFT
-    return {Standing.ENROLLED: Fate.HAS_PLACE, Standing.OFFERED: Fate.HAS_OFFER}.get(standing, Fate.WAITS)
+    match standing:
+        case Standing.ENROLLED:
+            return Fate.HAS_PLACE
+        case Standing.OFFERED:
+            return Fate.HAS_OFFER
+        case Standing.WAITLISTED | Standing.WITHDRAWN | Standing.NONE:  # The last two are not active.
+            return Fate.WAITS
+        case never:
+            assert_never(never)
 
 
 def _open_hold(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:

@@ -16,7 +16,6 @@ from shared.contracts.portal import Reply
 from shared.state.merged import survivor
 from shared.state.working import Working
 
-_RANK = (Standing.ENROLLED, Standing.OFFERED, Standing.WAITLISTED, Standing.WITHDRAWN, Standing.NONE)
 WORDS = ("place_asked_at", "withdrawal_asked_at")
 _BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
@@ -74,7 +73,7 @@ def _before(place: Place) -> tuple[Any, ...]:
     """Which of two places is kept: the lowest."""
     return (
         not place.is_removed,
-        _RANK.index(place.state),
+        -place.state.weight,
         place.in_line if place.is_active else -place.decided_at.timestamp(),
     )
 

@@ -218,6 +218,23 @@ class Standing(StrEnum):
             case never:
                 assert_never(never)
 
+    @property
+    def weight(self) -> int:
+        """Of two places of one human in a session the one that weighs more is kept."""
+        match self:
+            case Standing.ENROLLED:
+                return 4
+            case Standing.OFFERED:
+                return 3
+            case Standing.WAITLISTED:
+                return 2
+            case Standing.WITHDRAWN:
+                return 1
+            case Standing.NONE:
+                return 0
+            case never:
+                assert_never(never)
+
 
 LAST_EPISODE, LAST_NUMBER = 10**6, 10**9
 

@@ -61,7 +61,7 @@ class Reason(StrEnum):
     CHANGED_SINCE = "changed_since"
     """Decided on what stands otherwise by now: of the office, which said what it had seen."""
     NO_LIST = "no_list"
-    """There is no list to close. Only a command asks for that, so nothing is ever parked for it."""
+    """There is no list to close or to open, or not yet. Over HTTP whoever asked is told so; what the console asks over Kafka is parked."""
     LIST_CLOSED = "list_closed"
     """A mark on a list that has closed: the office corrects it."""
     NOT_THEIRS = "not_theirs"

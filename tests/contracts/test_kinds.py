@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from shared.contracts.certificates import CertificateFact, CertificateState
 from shared.contracts.directory import MembershipFact, TeamMembership
 from shared.contracts.enrolment import CallFact, CallState, PlaceFact, PlaceState
 from shared.contracts.files import FileAttached, FileFact, FileRemoved, FileState
-from shared.contracts.model import members
+from shared.contracts.model import Fact, members
 from shared.contracts.notifications import NoticeFact, NoticeOutcome
 from shared.contracts.planner import SessionFact, SessionState
 from shared.contracts.rules import Rule, RuleFact, SourceTakenOver, StageOpened, TopicDefined
@@ -31,6 +32,7 @@ from shared.service import Service
 from shared.state.rows import fields_of
 from shared.testing import NOON, body_of, heard
 
+OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
 ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON))
 SERVICES = tuple(one.declared() for one in REGISTERED.values())
 UNIONS = [
@@ -68,6 +70,14 @@ def test_every_file_of_contracts_has_a_publisher_and_every_publisher_a_contract(
     }
     assert {publisher.__name__.rpartition(".")[2] for publisher in PUBLISHERS} == files
     assert {model.__module__ for model in CONTRACTS} == {publisher.__name__ for publisher in PUBLISHERS}
+
+
+def test_the_page_for_operators_names_whatever_only_its_owner_can_know() -> None:
+    lines = OPERATORS.read_text(encoding="utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith("| `foreign_writer`"))
+    facts = {model.__name__: model for model in CONTRACTS if issubclass(model, Fact)}
+    named = {name for name in re.findall(r"`(\w+)`", row) if name in facts} - {"SourceTakenOver"}
+    assert named == {name for name, model in facts.items() if model.only_by_owner}
 
 
 NOMINATING = {places.NominationAnswered, *members(CallFact)}

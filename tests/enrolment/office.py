@@ -63,8 +63,8 @@ CONSOLE = "urn:console"
 class Office:
     """Enrolment at one moment after the other: `at` is when an event came, `now` when it is heard."""
 
-    def __init__(self) -> None:
-        self.mind = Mind(service_of(EnrolmentRules(console=CONSOLE)), NOON)
+    def __init__(self, rules: EnrolmentRules = EnrolmentRules(console=CONSOLE)) -> None:  # A value.
+        self.mind = Mind(service_of(rules), NOON)
         self.versions: dict[str, int] = {}
 
     def hear(

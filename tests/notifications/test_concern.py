@@ -33,11 +33,10 @@ from shared.contracts.enrolment import (
     CallEnd,
     CallFact,
     EnrolmentRefused,
-    EnrolmentWithdrawn,
     NominationAnswered,
     NominationsCalledOff,
     ParticipantEnrolled,
-    ParticipantWaitlisted,
+    PlaceFact,
     PlaceOffered,
     PlacesSettled,
     RefusalReason,
@@ -113,7 +112,7 @@ OURS = (
     LinkKeyStated,
 )
 NOT_KNOWN_YET = (tables.PERSON, tables.CONTACT, tables.TOWN, tables.TOPIC)
-OF_PLACES = (ParticipantEnrolled, ParticipantWaitlisted, PlaceOffered, EnrolmentWithdrawn)
+OF_PLACES = frozenset(members(PlaceFact)) - {EnrolmentRefused}
 
 
 def test_every_fact_is_heard_where_its_row_stands() -> None:

@@ -11,7 +11,6 @@ from services.attendance.answers import OnList, Seen
 from services.attendance.lists import ListRules
 from services.attendance.state import MeetingList, Session
 from shared.alphabet import folded
-from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
 from shared.values import immutable
 
@@ -119,7 +118,7 @@ def row_of(one: OnList) -> Row:
         left_at=record.left_at if record else None,
         by=record.decided_by if record else None,
         is_contradicted=one.is_contradicted,
-        is_awaited=one.place in (Standing.ENROLLED,),
+        is_awaited=one.place is not None and one.place.has_seat,
         substitutes=one.substitute_for is not None,
         tag=one.tag,
         found_by=folded(" ".join(filter(None, (name, one.town, called)))),

@@ -1,0 +1,41 @@
+"""The page that docs/extending.md builds is one: as it stands there, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.testing import heard
+from tests.databases import Databases
+from tests.enrolment.office import session
+from tests.enrolment.participant import participant_at
+
+RECIPE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8").partition("\n## A page\n")[2]
+WORDS = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "Free places"\nmsgstr "Wolne miejsca"\n'
+
+
+def block(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", RECIPE, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+async def test_it_is_found_by_itself_and_speaks_both_languages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, databases: Databases
+) -> None:
+    package = tmp_path / "recipe_pages"
+    package.mkdir()
+    files = {"__init__.py": "", "training.py": block("python"), "training.html": block("jinja"), "pl.po": WORDS}
+    for name, text in files.items():
+        (package / name).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    async with databases.while_needed("enrolment") as url, participant_at(url, package="recipe_pages") as here:
+        await here.runtime.decider.act([heard(session("s", capacity=7))])
+        shown = {language: (await here.http.get(f"/training/s?lang={language}")).text for language in ("pl", "en")}
+        nowhere = await here.http.get("/training/nowhere?lang=en")
+    assert "Wolne miejsca" in shown["pl"]
+    assert "Free places" in shown["en"]
+    assert all(re.search(r">\s*7\s*<", text) for text in shown.values())
+    assert (nowhere.status_code, "does not open anything" in nowhere.text) == (404, True)
