@@ -56,19 +56,19 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     @read.get("/sessions", responses=may_answer(*READ))
     async def list_sessions(page: Annotated[Page, Query()]) -> list[SessionShown]:
         """Sessions by id with their meetings and who came; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return await views.sessions(connection, settings.rules, after=page.after, limit=page.limit)
 
     @read.get("/sessions/{session_id}", responses=of_a_session)
     async def show_session(session_id: SessionId) -> SessionShown:
         """One session with its meetings and who came."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return found(await views.session(connection, settings.rules, session_id), session_id)
 
     @read.get("/sessions/{session_id}/roster", responses=of_a_session)
     async def show_roster(session_id: SessionId) -> list[OnRoster]:
         """Everyone in the session by name, their place, and for each meeting whether they were there."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             return await views.roster(connection, settings.rules, session)
 
@@ -77,7 +77,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     )
     async def show_list(session_id: SessionId, meeting_id: MeetingId, page: Annotated[Page, Query()]) -> list[OnList]:
         """Everybody on the list of one meeting by name, with what is recorded of them; the next page begins `after` the last person."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             meeting = meeting_of(session, meeting_id)
             part = (page.after, page.limit)
@@ -90,7 +90,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     async def show_history(session_id: SessionId, meeting_id: MeetingId, person_id: PersonId) -> list[Said]:
         """All that was ever said of one person at one meeting, the oldest first: by whom, why, and what had been so before. Of whom nothing
         was said there is nothing."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return await rosters.history_of(connection, session_id, meeting_id, person_id)
 
     @write.post("/scans", responses=may_answer(*COMMAND, IMPLAUSIBLE_TIME, NO_TICKET))
@@ -103,7 +103,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             raise Problem(NO_TICKET, f"{body.rule}: {TEXTS[body.rule][0]}", field="ticket")
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             record = await views.record(connection, body.session_id, body.meeting_id, body.person_id)
         return DecidedScan(
             request_id=heard.event_id,
@@ -137,7 +137,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         """Closes a meeting's list before it closes by itself. A list that is closed stays as it is. Beside the outcome: how
         the list stands now."""
         heard, became = await ask_to_close(runtime, settings.rules, (session_id, meeting_id), actor, idempotency_key)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             stands = await views.list_row(connection, session_id, meeting_id)
         if stands is None:
             raise RuntimeError(f"{heard.event_id} was decided and has no list")

@@ -26,7 +26,7 @@ async def ask_to_close(
     """Closes the list of the meeting (session, meeting) and says what came of it. Problem: it cannot be closed, or not yet."""
     session_id, meeting_id = meeting
     heard = command(runtime, CloseList(session_id=session_id, meeting_id=meeting_id), actor, key)
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         session = await views.session_row(connection, session_id)
         closed = await views.closed_list(connection, session_id, meeting_id)
         known = await is_known(connection, heard)

@@ -131,7 +131,7 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
     @routes.get("/certificates", responses=may_answer(*READ))
     async def list_certificates(asked: Annotated[CertificatesAsked, Query()]) -> list[CertificateShown]:
         """Certificates by number, of a person or a session; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             listed = await sheets.certificates(
                 connection,
                 session_id=asked.session_id,
@@ -144,13 +144,13 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
     @routes.get("/certificates/{number}", responses=of_a_certificate)
     async def show_certificate(number: Number) -> CertificateShown:
         """One certificate: what it says, whether it is valid, and which came before and after it."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return _shown(_known(await sheets.certificate(connection, number), number), settings)
 
     @routes.get("/certificates/{number}/pdf", responses=of_a_certificate, **pdf)
     async def print_certificate(number: Number, language: In = Language.PL) -> PdfResponse:
         """The certificate to print. As long as nothing of it changes it is the same, byte for byte."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             certificate = _known(await sheets.certificate(connection, number), number)
             sheet = await sheets.certificate_sheet(
                 connection, certificate, programme, language, address_of(certificate, settings.base_url)
@@ -185,7 +185,7 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
         session_id: SessionId, meeting_id: MeetingId, person_id: PersonId, language: In = Language.PL
     ) -> PdfResponse:
         """That somebody was there on this day, for their travel claim; whatever a certificate takes."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             meeting = meeting_of(session, meeting_id)
             record = await sheets.record(connection, session_id, meeting_id, person_id)
@@ -195,7 +195,7 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
         return await printers.answer(day_pdf, sheet, f"{session_id}-{meeting_id}-{person_id}")
 
     async def _listed(session_id: str, meeting_id: str | None, language: Language, empty_rows: int) -> PdfResponse:
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             meetings = session.meetings if meeting_id is None else (meeting_of(session, meeting_id),)
             sheet = await sheets.list_sheet(

@@ -119,7 +119,7 @@ async def requests_of(
     if all(one.ticket is None and one.meeting_id is not None for one in scans):  # Nothing has to be looked up.
         return [_asked(one, (one.session_id or "", one.person_id or ""), {}, rules, method) for one in scans]
     named = {name for one in scans if one.ticket and (name := key_named(one.ticket))}
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         keys = await keys_named(connection, LINK_KEY, named)
         read = [_read(one, keys, runtime.service.clock()) for one in scans]
         wanted = {
@@ -186,7 +186,7 @@ async def take(
     )
     bodies = [one for one in asked if isinstance(one, CheckInScanned)]
     about = {(one.session_id, one.meeting_id, one.person_id) for one in bodies}
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         records = await rosters.records_of_people(connection, about)
         sessions = await views.session_rows(connection, {one.session_id for one in bodies})
         closed = await views.closed_rows(connection, set(sessions))

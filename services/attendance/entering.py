@@ -97,7 +97,7 @@ async def compare(runtime: Runtime, session_id: str, meeting_id: str, sheet: She
     if len(set(named)) < len(named):
         raise Problem(NOT_VALID, "somebody stands there twice", field="rows")
     rules: ListRules = runtime.service.rules
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         session = found(await views.session_row(connection, session_id), session_id)
         meeting = meeting_of(session, meeting_id)
         ground = await list_ground_of(connection, rules, session, meeting, named)
@@ -137,7 +137,7 @@ async def typed_before(runtime: Runtime, store: Store, about: tuple[str, str], s
     """A sheet of this meeting that was entered, as it is kept: what stands on the paper, and of whom it was decided that the list counts.
     What the paper was to count against is entered, or stands otherwise by now: that is decided anew."""
     session_id, meeting_id = about
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         file = await files_reading.file(connection, session_id, sha256)
     if file is None or file.is_removed or (file.kind, file.meeting_id) != (FileKind.TYPED_LIST, meeting_id):
         return None

@@ -150,7 +150,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         media_type = media_type_of(content)
         if media_type is None:
             raise Problem(NOT_ATTACHABLE, "it is empty" if not content else "its bytes are no PDF and no such picture")
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
         if meeting_id is not None:
             meeting_of(session, meeting_id)
@@ -165,7 +165,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     @routes.get("/files", dependencies=[Reader], responses=may_answer(*READ, *no_such))
     async def list_files(session_id: SessionId, page: Annotated[FilesAsked, Query()]) -> list[FileShown]:
         """The files of a session by their hashes, also those that were taken away; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found(await views.session_row(connection, session_id), session_id)
             listed = await files_reading.files_of(connection, session_id, after=page.after, limit=page.limit)
         return [_as_shown(one) for one in listed]
@@ -178,7 +178,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     )
     async def fetch_file(session_id: SessionId, sha256: Sha256Path) -> Response:
         """The bytes of a file, as they were attached; for the office alone: there are names and signatures on it."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             file = await files_reading.file(connection, session_id, sha256)
         if file is None:
             raise Problem(NO_SUCH_FILE, f"{session_id} has no file {sha256}", field="sha256")
@@ -197,7 +197,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         idempotency_key: IdempotencyKey = None,
     ) -> DecidedFile:
         """Takes a file away and deletes its bytes. That it was there, its hash and why it went stay."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             if await files_reading.file(connection, session_id, sha256) is None:
                 raise Problem(NO_SUCH_FILE, f"{session_id} has no file {sha256}", field="sha256")
         body = RemoveFile(session_id=session_id, sha256=sha256, note=why.note)
@@ -220,7 +220,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     ) -> Response:
         """All papers of a session as one ZIP, with a table of contents that names what is missing. In it: the list, scans, agenda, imports,
         certificates, records and their history."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             binder = await binder_of(connection, settings, session, programme, language, now=runtime.service.clock())
         try:
@@ -235,7 +235,7 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         )
 
     async def _shown(session_id: str, sha256: str) -> FileShown:
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             file = await files_reading.file(connection, session_id, sha256)
         if file is None:
             raise RuntimeError(f"{session_id}/{sha256} was decided and is not there")

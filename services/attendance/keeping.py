@@ -238,7 +238,7 @@ def keeping_routes(runtime: Runtime) -> Routes:
         body = ReopeningRequested(session_id=session_id, meeting_id=meeting_id, note=why.note)
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             stands = await views.list_row(connection, session_id, meeting_id)
         if stands is None:
             raise RuntimeError(f"{heard.event_id} was decided and has no list")
@@ -251,7 +251,7 @@ def keeping_routes(runtime: Runtime) -> Routes:
     ) -> DecidedMark:
         heard = command(runtime, body, actor, key)
         became = await runtime.commands.submit(heard)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             record = await views.record(connection, body.session_id, body.meeting_id, person_id)
         return DecidedMark(
             request_id=heard.event_id,
@@ -280,7 +280,7 @@ async def set_several(runtime: Runtime, asked: Sequence[Asked], actor: Actor) ->
         some = (command(runtime, body, actor, key) for key, body in asked[start : start + MOST_SCANS])
         became += await asyncio.gather(*(submitted(runtime, heard) for heard in some))
     about = [(body.session_id, body.meeting_id, body.person_id) for _, body in asked]
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         records = await rosters.records_of_people(connection, set(about))
     return [
         (_taken(key, whom, outcome, records.get(whom)), records.get(whom))

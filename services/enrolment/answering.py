@@ -53,7 +53,7 @@ async def decided(
     """A command about one place, decided and committed, with how the place stands after it."""
     heard = command(runtime, body, actor, idempotency_key)
     became = await runtime.commands.submit(heard)
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         place = await views.place(connection, body.session_id, body.person_id)
     return DecidedRequest(
         request_id=heard.event_id,
@@ -73,7 +73,7 @@ def answer_routes(runtime: Runtime) -> Routes:
     @routes.get("/offers", **listed)  # type: ignore[arg-type]
     async def list_offers(session_id: SessionId, page: Part) -> list[OpenOffer]:
         """Seats that are held for somebody until they answer, by person; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found(await views.session(connection, session_id), session_id)
             return await listing.offers(connection, session_id, **page.model_dump())
 
@@ -91,7 +91,7 @@ def answer_routes(runtime: Runtime) -> Routes:
     @routes.get("/replies", **listed)  # type: ignore[arg-type]
     async def list_replies(session_id: SessionId, page: Part) -> list[GivenReply]:
         """What everybody with a place says to it, by person; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found(await views.session(connection, session_id), session_id)
             return await listing.replies(connection, session_id, **page.model_dump())
 
@@ -111,20 +111,20 @@ def answer_routes(runtime: Runtime) -> Routes:
     async def list_requests(session_id: SessionId, page: Part) -> list[AnsweredRequest]:
         """Requests about the session that were answered by a fact, the oldest first; the next page begins `after` the `event_id` of the
         last one. Those of a session that is not known wait, and are listed there."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found(await views.session(connection, session_id), session_id)
             return await listing.requests(connection, session_id, **page.model_dump())
 
     @routes.get("/requests/held", responses=may_answer(*READ, NO_SUCH_PATH), dependencies=[Reader])
     async def list_held(session_id: SessionId, page: Part) -> list[HeldRequest]:
         """Requests about the session that wait, also for the session itself; the next page begins `after` the `cursor` of the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return await listing.held(connection, session_id, **page.model_dump())
 
     @routes.get("/towns", **listed)  # type: ignore[arg-type]
     async def list_towns_places(session_id: SessionId, page: Part) -> list[TownsPlaces]:
         """What each town has in the session and could still have, by town; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = found(await views.session(connection, session_id), session_id)
             return await listing.towns(connection, session, runtime.service.clock(), **page.model_dump())
 

@@ -72,13 +72,13 @@ def app_of(runtime: Runtime) -> FastAPI:
     @read.get("/towns", responses=may_answer(*READ))
     async def list_towns(page: Annotated[LongPage, Query()]) -> list[Town]:
         """Towns by name, with their outcome in each stage and the size of their team; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return part_of(await views.towns(connection), page, lambda one: one.city_id)
 
     @read.get("/towns/{city_id}", responses=may_answer(*READ, NO_SUCH_TOWN, NO_SUCH_PATH))
     async def show_town(city_id: CityId) -> Town:
         """One town with its outcome in each stage and the size of its team."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             towns = await views.towns(connection, city_id=city_id)
         if not towns:
             raise Problem(NO_SUCH_TOWN, f"nothing has been heard of {city_id}", field="city_id")
@@ -87,19 +87,19 @@ def app_of(runtime: Runtime) -> FastAPI:
     @read.get("/people/doubles", responses=may_answer(*READ))
     async def list_doubles() -> list[LikelyDouble]:
         """People who may be one human entered twice: of one town, and called the same. That they are one the directory says."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return await views.doubles(connection)
 
     @read.get("/sessions", responses=may_answer(*READ))
     async def list_sessions(page: Annotated[SessionPage, Query()]) -> list[Session]:
         """Sessions by id, with how many have a place and how many wait; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return await views.sessions(connection, **page.model_dump())
 
     @read.get("/sessions/{session_id}", responses=of_a_session)
     async def show_session(session_id: SessionId) -> Session:
         """One session with how many have a place and how many wait."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return found(await views.session(connection, session_id), session_id)
 
     @read.get("/sessions/{session_id}/roster", responses=of_a_session)
@@ -108,7 +108,7 @@ def app_of(runtime: Runtime) -> FastAPI:
 
         By name those with a place and the others, the waiting list in its order; the next page begins `after` the last person.
         """
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found(await views.session(connection, session_id), session_id)
             return part_of(await views.roster(connection, session_id), page, lambda one: one.person_id)
 
@@ -118,7 +118,7 @@ def app_of(runtime: Runtime) -> FastAPI:
 
         The next page begins `after` the `event_id` of the last one.
         """
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found(await views.session(connection, session_id), session_id)
             return await views.decisions(connection, session_id, after=page.after, limit=page.limit)
 

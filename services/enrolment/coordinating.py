@@ -67,7 +67,7 @@ def routes_of(runtime: Runtime) -> Routes:
     async def list_nominations(session_id: SessionId, page: Annotated[LongPage, Query()]) -> Nominations:
         """Which towns are, or were, called to nominate, by town; and what became of each nomination, in the order in which they were
         decided."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found(await views.session(connection, session_id), session_id)
             whole = await views.nominations(connection, session_id)
         answered = part_of(whole.nominations, page, lambda one: one.nomination_id)
@@ -85,7 +85,7 @@ def routes_of(runtime: Runtime) -> Routes:
         body = PeopleNominated(session_id=session_id, **nominating.model_dump())
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             named = nomination_id(heard.source, heard.event_id)
             answered = await views.nomination(connection, session_id, named)
         return DecidedNomination(
@@ -107,7 +107,7 @@ def routes_of(runtime: Runtime) -> Routes:
         body = SubstitutionRequested(session_id=session_id, **substituting.model_dump())
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             leaves = await views.place(connection, session_id, body.leaves)
             comes = await views.place(connection, session_id, body.comes)
         return DecidedSubstitution(

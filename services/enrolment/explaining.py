@@ -49,7 +49,7 @@ def explain_routes(runtime: Runtime) -> Routes:
         the session, or the person, is not known is an answer, too.
         """
         now = runtime.service.clock()
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             known = await reading.known(connection, session_id, person_id)
             names = await reading.names(connection, person_id)
         return explained(known, min(then.at or now, now), *names)

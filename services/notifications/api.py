@@ -85,13 +85,13 @@ def app_of(runtime: Runtime) -> FastAPI:
     @read.get("/notices", responses=may_answer(*READ))
     async def list_notices(page: Annotated[NoticePage, Query()]) -> list[Notice]:
         """Notices by id, oldest first; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return [Notice(**row) for row in await reading.notices(connection, **page.model_dump())]
 
     @read.get("/notices/{notice_id}", responses=may_answer(*READ, NO_SUCH_NOTICE, NO_SUCH_PATH))
     async def show_notice(notice_id: NoticeId) -> Notice:
         """One notice, and what it says."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return _there(await reading.notice(connection, notice_id), notice_id)
 
     @operate.post(
@@ -114,13 +114,13 @@ def app_of(runtime: Runtime) -> FastAPI:
                     raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same subject is on its way")
                 operator_says(act.working, known, sent=found.sent == "sent")
                 await act.take_effect()
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return _there(await reading.notice(connection, notice_id), notice_id)
 
     @read.get("/addresses", responses=may_answer(*READ))
     async def list_addresses(page: Annotated[Page, Query()]) -> list[SuppressedAddress]:
         """Whose mail is held back because some came back, by recipient; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return [SuppressedAddress(**row) for row in await reading.suppressed(connection, **page.model_dump())]
 
     @operate.post("/addresses/{recipient}/release", responses=may_answer(*WRITE, NO_SUCH_PATH, NO_SUCH_ADDRESS))

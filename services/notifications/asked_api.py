@@ -93,7 +93,7 @@ def asked_routes(runtime: Runtime) -> Routes:
     @routes.get("", responses=may_answer(*READ), dependencies=[Reader])
     async def list_asked(page: Annotated[AskedPage, Query()]) -> list[AskedNotice]:
         """What was asked and decided, by id; the next page begins `after` the last one. What waits is not among it yet."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             rows = await reading.asked(connection, **page.model_dump())
         return [shown(row) for row in rows]
 
@@ -110,7 +110,7 @@ def asked_routes(runtime: Runtime) -> Routes:
 
 async def _standing(runtime: Runtime, settings: NotificationsSettings, asked_id: str) -> AskedNotice | None:
     now = runtime.service.clock()
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         row = await reading.asked_by_id(connection, asked_id)
         if row is None or row.about is None:
             return shown(row) if row is not None else None

@@ -41,7 +41,7 @@ def going_live_routes(runtime: Runtime) -> Routes:
     assert isinstance(settings, NotificationsSettings)
 
     async def shown() -> MailStage:
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             stage = await store.stage(connection, by_settings=settings.rehearse)
             return MailStage(rehearses=stage.rehearses, **await reading.go_live(connection))
 

@@ -80,7 +80,7 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> Routes:
     async def show_history(person_id: PersonId) -> History:
         """What one person was told: each mail, what became of it, and the facts that it followed from. Those are as they were known then.
         Also what they do without, and whether their address takes mail. The oldest first."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found = await reading.history(connection, person_id)
             row = await reading.mute(connection, person_id)
         return History(recipient=person_id, mutes=Mutes.of(row) if row is not None else Mutes.none(person_id), **found)
@@ -96,7 +96,7 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> Routes:
         _known(asked.about)
         await writer.ready()
         now = runtime.service.clock()
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             rules, terms = await known_stage(connection)
             found = await store.look(connection, person_id, asked.about, now, rules)
         if found is None:
@@ -134,7 +134,7 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> Routes:
                 if found is None or found[2].difference(then, now=act.working.now) is None:
                     raise Problem(NOTHING_TO_REPEAT, "nothing of it is true any more, or of use")
                 await act.take_effect()
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return Notice(**(await reading.notice(connection, notice_id) or {}))
 
     return routes

@@ -107,7 +107,7 @@ def messages_routes(runtime: Runtime, writer: Writer) -> Routes:
     async def preview_message(asked: Asking) -> PreviewedMessage:
         """To how many it would go, who of them would not get it just now and why, and how it reads. Sends nothing and keeps nothing."""
         writing, now = asked.writing(), runtime.service.clock()
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found = await store.audience_of(connection, writing, now)
         if not found:
             raise Problem(NOBODY_THERE, "nobody stands where this message goes")
@@ -132,14 +132,14 @@ def messages_routes(runtime: Runtime, writer: Writer) -> Routes:
                 _as_previewed(asked, found, act.working.now)
                 write(act.working, message_id, writing, (one.person_id for one in found), by=actor.name)
             await act.take_effect()
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             (row,) = await reading.messages(connection, message_id=message_id, after="", limit=1)
         return WrittenMessage(**row)
 
     @routes.get("", responses=may_answer(*READ), dependencies=[Reader])
     async def list_messages(page: Annotated[Page, Query()]) -> list[WrittenMessage]:
         """What the office wrote, to how many, and to how many of them a mail left, by id; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return [WrittenMessage(**row) for row in await reading.messages(connection, **page.model_dump())]
 
     return routes

@@ -42,13 +42,13 @@ def muting_routes(runtime: Runtime) -> Routes:
     @routes.get("/mutes", responses=may_answer(*READ), dependencies=[Reader])
     async def list_mutes(page: Annotated[Page, Query()]) -> list[Mutes]:
         """Who does without some mails, by recipient; the next page begins `after` the last one."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             return [Mutes.of(row) for row in await reading.mutes(connection, **page.model_dump())]
 
     @routes.get("/mutes/{recipient}", responses=may_answer(*READ, NO_SUCH_PATH), dependencies=[Reader])
     async def show_mutes(recipient: Recipient) -> Mutes:
         """What one recipient does without, with the tag by which that is changed."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             row = await reading.mute(connection, recipient)
         return Mutes.of(row) if row is not None else Mutes.none(recipient)
 
@@ -64,7 +64,7 @@ def muting_routes(runtime: Runtime) -> Routes:
                     raise Problem(CHANGED_SINCE, f"its tag is {tag} now", field="If-Match")
                 say_muted(act.working, named, what.muted, by=actor.name, reason=what.reason)
                 await act.take_effect()
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             row = await reading.mute(connection, named)
         return Mutes.of(row) if row is not None else Mutes.none(named)
 

@@ -58,6 +58,8 @@ class Runtime:
             statement_timeout_ms=settings.statement_timeout_ms,
             application=f"rollcall-{service.name}",
         )
+        self.reading: AsyncEngine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        """For whoever only looks: each statement is whole, and takes no two round trips more for a transaction around it."""
         connection = kafka_connection(settings)
         self.own_heard = asyncio.Event()
         """What we said before is known: the lanes may go on."""

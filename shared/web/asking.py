@@ -107,7 +107,7 @@ def allowed(scope: str) -> Callable[..., Awaitable[Actor]]:
         if credentials is None:
             raise Problem(NO_TOKEN, "a bearer token is needed")
         runtime: Runtime = request.app.state.runtime
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found = await tokens.recognise(connection, credentials.credentials)
         if found is None:
             raise Problem(UNKNOWN_TOKEN, "the bearer token is not known or was revoked")

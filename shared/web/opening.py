@@ -54,5 +54,5 @@ async def _key_of(runtime: Runtime, table: sa.Table, token: str) -> VerifyingKey
     named = key_named(token)
     if named is None:
         return None
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         return (await keys_named(connection, table, {named})).get(named)

@@ -45,7 +45,7 @@ def routes(runtime: Runtime) -> Routes:
     @of_parked.get("", dependencies=[Reader], responses=may_answer(*READ, NO_SUCH_RECORD))
     async def list_parked(page: Annotated[ParkedPage, Query()]) -> list[ParkedSummary]:
         """What was set aside, oldest first, without the bytes."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             last = None
             if page.after:
                 stream, partition, offset = page.after.split("/")
@@ -58,7 +58,7 @@ def routes(runtime: Runtime) -> Routes:
     @of_parked.get(one, dependencies=[Operator], responses=may_answer(*READ, NO_SUCH_RECORD, NO_SUCH_PATH))
     async def show_parked(stream: Stream, partition: Partition, offset: Offset) -> ParkedRecord:
         """One record with its headers and its body as it came."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             row = _there(await parking.find(connection, stream, partition, offset))
         record = parking.stored(row)
         return ParkedRecord(

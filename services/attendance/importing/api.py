@@ -143,7 +143,7 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         session_id: str, meeting_id: str, content: bytes, zone: str | None, decisions: str
     ) -> tuple[Report, Ground, str, tuple[Decision, ...]]:
         """The report and what a plan of it is made on, on whose clocks it was read, and what was decided of its rows."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             meeting = meeting_of(session, meeting_id)
             _check_may_import(session, meeting)

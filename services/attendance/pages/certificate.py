@@ -24,7 +24,7 @@ _ID = re.compile(ID_PATTERN)
 def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     @routes.get(f"/{PAGE}/{{number}}/{{code}}")
     async def show(request: Request, number: str, code: str) -> Response:
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found = await sheets_reading.certificate(connection, number) if _ID.fullmatch(number) else None
         language = pages.language(request)
         if found is None or not opens(found, code):

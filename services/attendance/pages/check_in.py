@@ -92,16 +92,16 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         ticket = await ticket_of(token)
         if isinstance(ticket, TicketRefused):
             return pages.opens_nothing(request, ticket)
-        session = await reading.session(runtime.engine, ticket.session_id)
+        session = await reading.session(runtime.reading, ticket.session_id)
         if session is None:
             return pages.message(request, "unknown", 404)
-        return Asked(ticket, session, await reading.ids_of(runtime.engine, ticket.person_id))
+        return Asked(ticket, session, await reading.ids_of(runtime.reading, ticket.person_id))
 
     async def ticket_of(token: str) -> Ticket | TicketRefused:
         named = key_named(token)
         if named is None:
             return TicketRefused.UNREADABLE
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             keys = await keys_named(connection, LINK_KEY, {named})
         return read_ticket(token, audience=AUDIENCE, key=keys.get(named), now=runtime.service.clock())
 
@@ -112,10 +112,10 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             return RoomRule.NOT_ON_THE_LIST
         if guesses.are_too_many(*about):
             return RoomRule.TOO_MANY_CODES
-        key, now = await room_key(runtime.engine), runtime.service.clock()
+        key, now = await room_key(runtime.reading), runtime.service.clock()
         found = judged(code, key, session, (), now, rules.rooms)
         if found is RoomRule.CODE_WRONG:
-            others = await reading.sessions_at(runtime.engine, now, rules.rooms.opens_before)
+            others = await reading.sessions_at(runtime.reading, now, rules.rooms.opens_before)
             found = judged(code, key, session, others, now, rules.rooms)
         if isinstance(found, RoomRule) and isinstance(opening_of(session, now, rules.rooms), tuple):
             guesses.count(*about)
@@ -123,7 +123,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     async def is_not_on_the_list(session: Session, ids: Sequence[str]) -> bool:
         """Whoever turned out to be somebody else has the place under the id that stays, and the ticket that was mailed to them before."""
-        places = await reading.places(runtime.engine, session.session_id, ids)
+        places = await reading.places(runtime.reading, session.session_id, ids)
         has_none = bool(places) and not any(one.state.has_seat for one in places)
         return has_none and set(ids).isdisjoint(session.trainers)
 
@@ -163,7 +163,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             meeting=meeting or min(session.meetings, key=lambda one: abs(one.starts_at - now)),
             record=record,
             opens_at=next_opening(session, now, rules.rooms),
-            title=await reading.title(runtime.engine, session, language),
+            title=await reading.title(runtime.reading, session, language),
             refused=refused[0 if language is Language.EN else 1] if refused else None,
         )
 
@@ -173,7 +173,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         is_over = opening is RoomRule.CHECK_IN_TOO_LATE
         meetings = opening if isinstance(opening, tuple) else session.meetings if is_over else ()
         about = {(session.session_id, one.meeting_id, person_id) for one in meetings for person_id in ids}
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found = await rosters.records_of_people(connection, about)
         came = {one.meeting_id: one for one in found.values() if one.state.came}
         if not came or not (is_over or len(came) == len(meetings)):

@@ -105,7 +105,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     async def send_marks(request: Request, token: str, what: Batch) -> Response:
         """Marks that the browser has kept; each is answered for itself."""
         link = _link(await link_of(token))
-        session = await reading.session(runtime.engine, link.session_id)
+        session = await reading.session(runtime.reading, link.session_id)
         told = await take_marks(runtime, session, what.kept, _actor(link)) if session else None
         return _json(told, runtime)
 
@@ -113,13 +113,13 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     async def send_scans(request: Request, token: str, what: Batch) -> Response:
         """Codes that the browser has kept; each is answered for itself."""
         link = _link(await link_of(token))
-        session = await reading.session(runtime.engine, link.session_id)
+        session = await reading.session(runtime.reading, link.session_id)
         language = pages.language(request, link.language)
         told = await take_scans(runtime, rules, session, what.kept, _actor(link), language) if session else None
         return _json(told, runtime)
 
     async def mark(request: Request, token: str, link: Link, form: dict[str, str]) -> Response:
-        session = await reading.session(runtime.engine, link.session_id)
+        session = await reading.session(runtime.reading, link.session_id)
         if session is None:
             return await page(request, token, link)
         asked = {"meeting_id": form.get("meeting"), "person_id": form.get("person"), "state": form.get("mark")}
@@ -162,11 +162,11 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     ) -> Response:
         if isinstance(link, Rejection):
             return pages.opens_nothing(request, link)
-        session = await reading.session(runtime.engine, link.session_id)
+        session = await reading.session(runtime.reading, link.session_id)
         if session is None:
             return pages.message(request, "unknown", 404, readers=link.language)
         now, language, asked = runtime.service.clock(), pages.language(request, link.language), request.query_params
-        lists = await reading.lists(runtime.engine, link.session_id)
+        lists = await reading.lists(runtime.reading, link.session_id)
         state = opening(session, link.person_id, lists, rules, now)
         shown: dict[str, Any] = {
             "token": token,
@@ -176,12 +176,12 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             "now": int(now.timestamp() * 1000),
             "refused": refused.value if refused else None,
             "search": asked.get("q", "")[:SEARCH_MOST],
-            "title": await reading.title(runtime.engine, session, language),
+            "title": await reading.title(runtime.reading, session, language),
         }
         if state is not Opening.OPEN:
             return pages.answer(request, "lists.html", language, status=state.status, headers=WITH_CAMERA, **shown)
         meeting = meeting_shown(session, asked.get("meeting"), now)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             listed = await rosters.of_meeting(connection, rules, session, meeting, ("", MOST_PEOPLE))
         named = about or asked.get("done")
         shown |= {
@@ -210,7 +210,7 @@ def _again(request: Request, token: str, meeting_id: str, **said: str) -> Redire
 async def _screen(runtime: Runtime, meeting: Meeting, link: Link) -> str:
     """Where the screen of the room shows its code, from here."""
     about = (link.session_id, meeting.meeting_id, link.person_id)
-    return "/".join(("../room", *about, screen_pass(await room_key(runtime.engine), *about)))
+    return "/".join(("../room", *about, screen_pass(await room_key(runtime.reading), *about)))
 
 
 def _link(found: Link | Rejection) -> Link:

@@ -34,7 +34,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         link = await link_of(token)
         if isinstance(link, Rejection):
             return pages.opens_nothing(request, link)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             ids = await views.ids_of(connection, link.person_id)
             is_erased = await sheets.is_erased(connection, ids)
         return pages.message(request, "erased", 410, readers=link.language) if is_erased else (link, ids)
@@ -45,7 +45,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         if isinstance(found, Response):
             return found
         link, ids = found
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = await views.session_row(connection, link.session_id)
             papers = await sheets.papers(connection, link.session_id, ids)
         if session is None:
@@ -60,7 +60,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         if isinstance(found, Response):
             return found
         link, ids = found
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             certificate = (await sheets.papers(connection, link.session_id, ids)).certificate
             if certificate is None or not certificate.is_valid:
                 return pages.message(request, "unknown", 404, readers=link.language)
@@ -76,7 +76,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         if isinstance(found, Response):
             return found
         link, ids = found
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             session = await views.session_row(connection, link.session_id)
             meeting = session.meeting(meeting_id) if session is not None else None
             record = (await sheets.papers(connection, link.session_id, ids)).days.get(meeting_id)

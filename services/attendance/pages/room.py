@@ -28,16 +28,16 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     @routes.get("/room/{session_id}/{meeting_id}/{person_id}/{told}")
     async def show(request: Request, session_id: str, meeting_id: str, person_id: str, told: str) -> Response:
-        key = await room_key(runtime.engine)
+        key = await room_key(runtime.reading)
         is_ours = hmac.compare_digest(
             screen_pass(key, session_id, meeting_id, person_id).encode(), told.encode("utf-8", "replace")
         )
-        session = await reading.session(runtime.engine, session_id) if is_ours else None
+        session = await reading.session(runtime.reading, session_id) if is_ours else None
         meeting = session.meeting(meeting_id) if session else None
         if session is None or meeting is None or person_id not in session.trainers:
             return pages.message(request, "no_link", 404)
         language, now = pages.language(request), runtime.service.clock()
-        lists = await reading.lists(runtime.engine, session_id)
+        lists = await reading.lists(runtime.reading, session_id)
         is_over = now >= meeting.ends_at or is_closed(meeting, lists, rules) or not session.state.takes_place
         is_open = rules.rooms.is_open(meeting, now) and not is_over
         return pages.answer(
@@ -46,10 +46,10 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             language,
             session=session,
             meeting=meeting,
-            title=await reading.title(runtime.engine, session, language),
+            title=await reading.title(runtime.reading, session, language),
             is_over=is_over,
             opens_at=rules.rooms.opens_at(meeting),
             code=rules.rooms.code(key, session_id, meeting_id, now) if is_open else None,
-            came=await reading.came(runtime.engine, session_id, meeting_id),
+            came=await reading.came(runtime.reading, session_id, meeting_id),
             again=LOOK_AGAIN_SECONDS,
         )

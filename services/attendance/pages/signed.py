@@ -126,11 +126,11 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         link = await link_of(token)
         if isinstance(link, Rejection):
             return pages.opens_nothing(request, link)
-        session, now = await reading.session(runtime.engine, link.session_id), runtime.service.clock()
+        session, now = await reading.session(runtime.reading, link.session_id), runtime.service.clock()
         meeting = session.meeting(meeting_id) if session else None
         if session is None or meeting is None:
             return pages.message(request, "unknown", 404, readers=link.language)
-        lists = await reading.lists(runtime.engine, link.session_id)
+        lists = await reading.lists(runtime.reading, link.session_id)
         if opening(session, link.person_id, lists, rules, now) is not Opening.OPEN:
             return RedirectResponse(f"../../{token}", 303, HEADERS)
         phase = "closed" if is_closed(meeting, lists, rules) else "early" if now < meeting.ends_at else None
@@ -138,7 +138,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     async def listed(here: Here) -> list[OnList]:
         """Who may have signed: trainers and observers sign elsewhere."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found = await rosters.of_meeting(connection, rules, here.session, here.meeting, ("", MOST_PEOPLE))
         return [one for one in found if one.record is None or one.record.role is Role.PARTICIPANT]
 
@@ -186,7 +186,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     async def before(here: Here) -> Sequence[File]:
         """The list of this meeting that was typed in last."""
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             files = await files_reading.files_of(connection, here.session.session_id, limit=files_reading.MOST_FILES)
         which = (FileKind.TYPED_LIST, here.meeting.meeting_id)
         its = [one for one in files if (one.kind, one.meeting_id) == which and not one.is_removed]
@@ -220,7 +220,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             "token": here.token,
             "meeting": here.meeting,
             "actor": f"{TRAINER}{here.link.person_id}",
-            "title": await reading.title(runtime.engine, here.session, language),
+            "title": await reading.title(runtime.reading, here.session, language),
         }
         return pages.answer(request, "signed.html", language, status=status, **shown)
 

@@ -93,7 +93,7 @@ async def take_marks(runtime: Runtime, session: Session, kept: Sequence[Kept], a
             marks.append(None)
     read = [one for one in marks if one is not None]
     became = iter(await set_several(runtime, [asked_by(one) for one in read], actor))
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         now = await views.session_row(connection, session.session_id)
     may_look = now is not None and _person_of(actor) in now.trainers
     return [
@@ -130,7 +130,7 @@ async def take_scans(
             scans.append(None)
     read = [one for one in scans if one is not None]
     became = await take(runtime, rules, read, actor) if read else []
-    async with runtime.engine.connect() as connection:
+    async with runtime.reading.connect() as connection:
         now = await views.session_row(connection, session.session_id)
         may_look = now is not None and _person_of(actor) in now.trainers
         here = {one.person_id for one in became if one.person_id and one.session_id == session.session_id}

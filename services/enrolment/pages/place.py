@@ -48,7 +48,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         heard = command(
             runtime, body, Actor(f"participant:{link.person_id}", frozenset()), request_id(asked, link.session_id, seen)
         )
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             # In this order: pressed twice at once, the other one's decision may be what the place stands by already.
             found = await reading.place(connection, link.session_id, link.person_id)
             again = await is_known(connection, heard)
@@ -63,7 +63,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     async def page(request: Request, link: Link | Rejection, *, status: int = 200, overtaken: bool = False) -> Response:
         if isinstance(link, Rejection):
             return pages.opens_nothing(request, link)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             found = await reading.place(connection, link.session_id, link.person_id)
         if found is None:
             return pages.message(request, "unknown", 404, readers=link.language)

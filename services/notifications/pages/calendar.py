@@ -42,7 +42,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     async def whose(link: Subscription) -> Whose | Closed:
         words, organiser = settings.wording.common[link.language], pages.office.email
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             if (closed := await reading_feeds.closed_to(connection, link.recipient)) is not None:
                 return closed
             if link.purpose is Purpose.CALENDAR:
@@ -53,7 +53,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     async def listed(link: Subscription) -> list[Listed]:
         now = runtime.service.clock()
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             if link.purpose is Purpose.CALENDAR:
                 return await reading_feeds.own(connection, link.recipient, link.language, now)
             return await reading_feeds.of_town(connection, link.what, link.language, now)

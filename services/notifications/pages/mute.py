@@ -36,7 +36,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         link = await link_of(token)
         if isinstance(link, Rejection):
             return pages.opens_nothing(request, link)
-        async with runtime.engine.connect() as connection:
+        async with runtime.reading.connect() as connection:
             muted = await store.is_muted(connection, link.recipient, Mutable(link.what))
         return pages.answer(request, "mute.html", pages.language(request, link.language), what=link.what, muted=muted)
 
