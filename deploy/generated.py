@@ -1,4 +1,5 @@
-"""What names every service in files that are not Python: written from the registry, and held to it in `make check`.
+"""What names every service in files that are not Python: written from the registry, and held to it in `make check`. So is the description of
+all streams, which is a file of its own.
 
 `python -m deploy.generated write` or `check`. A part stands between a line with `>>> its name` and one with `<<<`; the rest of the
 file is a person's.
@@ -15,6 +16,7 @@ from typing import get_args
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from deploy import asyncapi
 from deploy.docker.example import settings_of
 from services import SERVICES, Registered
 from shared.settings import Settings
@@ -152,9 +154,9 @@ def renewed(file: str, text: str) -> str:
 def main(action: str) -> int:
     """Returns 0 when every part is as the registry has it; `write` makes it so."""
     wrong: list[str] = []
-    for name in PARTS:
-        text = (ROOT / name).read_text("utf-8")
-        made = renewed(name, text)
+    for name in (*PARTS, asyncapi.FILE):
+        text = file.read_text("utf-8") if (file := ROOT / name).exists() else ""
+        made = renewed(name, text) if name in PARTS else asyncapi.text()
         if made != text and action == "write":
             (ROOT / name).write_text(made, "utf-8")
             print(f"{name} written")
