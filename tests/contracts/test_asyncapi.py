@@ -29,7 +29,7 @@ def references(part: Any) -> Iterator[str]:
 
 def test_every_event_is_on_the_channel_of_its_stream_and_on_no_other() -> None:
     found = Counter(name for channel in DOCUMENT["channels"].values() for name in channel["messages"])
-    assert found == Counter(EVENTS)
+    assert found == Counter(list(EVENTS))
     for name, model in EVENTS.items():
         assert name in DOCUMENT["channels"][model.stream]["messages"]
 
@@ -50,6 +50,6 @@ def test_what_a_service_declares_is_what_it_does() -> None:
             for operation_name, operation in DOCUMENT["operations"].items()
             if operation_name.startswith(f"{name} ")
         }
-        said = {stream: "send" for stream in service.own}
-        assert does == {stream: "receive" for stream in (*service.facts, *service.decisions)} | said
-    assert {stream for stream in STREAMS} == set(DOCUMENT["channels"])
+        said = dict.fromkeys(service.own, "send")
+        assert does == dict.fromkeys((*service.facts, *service.decisions), "receive") | said
+    assert set(STREAMS) == set(DOCUMENT["channels"])
