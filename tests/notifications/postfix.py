@@ -147,6 +147,8 @@ _MAIN = {
     "minimal_backoff_time": "1s",
     "maximal_backoff_time": "1s",
     "queue_run_delay": "1s",
+    "transport_retry_time": "1s",  # Of a part that did not answer in time: a minute otherwise, on a busy machine.
+    "service_throttle_time": "1s",
     "smtp_destination_concurrency_failed_cohort_limit": "0",
     "smtp_connect_timeout": "60s",
 }
@@ -167,6 +169,7 @@ error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
 tlsmgr unix - - n 1000? 1 tlsmgr
+scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
 
