@@ -49,7 +49,8 @@ class Observer:
         if self._consumer is None:
             raise KafkaConnectionError("not connected yet")
         streams = tuple(streams)
-        milliseconds = int(moment.timestamp() * 1000) + 1
+        # A moment before 1970 is before every record, and Kafka knows no such time.
+        milliseconds = max(0, int(moment.timestamp() * 1000) + 1)
         wanted = {topic_partition(part): milliseconds for part in _partitions(streams)}
         async with asyncio.timeout(TIMEOUT_SECONDS):
             later = await self._consumer.offsets_for_times(wanted)

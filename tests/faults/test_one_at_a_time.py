@@ -224,5 +224,21 @@ async def test_a_due_moment_waits_until_everything_said_before_it_has_been_heard
         await observer.stop()
 
 
+async def test_a_moment_from_before_any_log_is_decided_like_every_other(world: Make) -> None:
+    """Of a training in 1969, say: Kafka is asked for no time that it does not know, or nothing of the service would be due any more."""
+    here = await world(SERVICE)
+    session, now = fresh("session"), dt.datetime.now(dt.UTC)
+    await decider(here).act([heard(EnrolmentRequested(session_id=session, person_id="p"), at=now)])
+    async with here.engine.begin() as connection:
+        await connection.execute(sa.text("update kept.held set expires_at = '1969-07-20 20:17Z'"))
+    observer = Observer(kafka_connection(here.settings))
+    await observer.start()
+    how = {"may_decide": asyncio.Event(), "poll_seconds": 0.1, "batch": 10}
+    try:
+        assert await DueLoop(here.engine, SERVICE, decider(here), observer, **how).round(now) == 1
+    finally:
+        await observer.stop()
+
+
 async def heard_all(here: Any, observer: Observer) -> bool:
     return await is_heard(here.engine, await observer.ends(SERVICE.heard))
