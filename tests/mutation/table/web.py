@@ -96,4 +96,11 @@ MUTATIONS = (
         "may_answer(*READ, NO_SUCH_PATH)",
         ("tests/http/test_described.py::test_whatever_is_asked_is_answered_as_the_api_describes_it[enrolment]",),
     ),
+    Mutation(
+        "a page of parked records that ends with one of HTTP",
+        "shared/web/parked.py",
+        "[0-9]{{1,19}})?$",
+        "[0-9]{{1,18}})?$",
+        ("tests/shared/test_parked_pages.py",),
+    ),
 )
