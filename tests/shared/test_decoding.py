@@ -342,6 +342,17 @@ def test_a_training_at_the_ends_of_time_is_parked(year: str) -> None:
     assert reason(sent) is Reason.INVALID_BODY
 
 
+@pytest.mark.parametrize("end", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("field", ["release_date", "decision_date", "opens_at", "closes_at", "nominations_until"])
+def test_what_a_session_says_of_its_places_lies_where_trainings_can_be(field: str, end: str) -> None:
+    """Some systems write the ends of their calendar for "always" and "never": on the clocks of a town these are no time at all."""
+    body = body_of(SessionScheduled).model_dump(mode="json") | {field: end if "date" in field else f"{end}T00:00:00Z"}
+    sent = json_message("programme.sessions", b"session-0001", body, SessionScheduled.type_name())
+    found = decoded(sent, at=dt.datetime.now(dt.UTC))
+    assert isinstance(found, Poison)
+    assert (found.reason, found.detail.split(":")[0]) == (Reason.INVALID_BODY, field)
+
+
 def test_an_id_beyond_the_pattern_is_parked() -> None:
     for city_id in ("", "x" * 65, "a/b", "ą", "a b"):
         body = CITY.model_dump(mode="json") | {"city_id": city_id}
