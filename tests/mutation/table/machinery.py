@@ -184,4 +184,25 @@ MUTATIONS = (
             "tests/shared/test_standing_still.py::test_a_loop_told_to_stop_ends_though_a_broken_connection_says_something_else[decides_commands]",
         ),
     ),
+    Mutation(
+        "a moment of the settings has an offset",
+        "shared/settings.py",
+        "        if isinstance(value, dt.datetime) and value.tzinfo is None:",
+        "        if False:",
+        ("tests/shared/test_settings.py::test_a_moment_without_an_offset_is_refused",),
+    ),
+    Mutation(
+        "a limit of nothing",
+        "shared/settings.py",
+        "    due_batch: PositiveInt = 200",
+        "    due_batch: int = 200",
+        ("tests/shared/test_settings.py::test_a_limit_of_nothing_is_refused",),
+    ),
+    Mutation(
+        "a level of the log in small letters",
+        "shared/settings.py",
+        "    return value.upper() if isinstance(value, str) else value",
+        "    return value",
+        ("tests/shared/test_settings.py::test_how_much_is_logged_is_said_in_small_letters_or_capitals",),
+    ),
 )
