@@ -37,7 +37,7 @@ def tail(
 
     def show(record: ConsumerRecord) -> None:
         if as_json:
-            out.print(json_line(record), soft_wrap=True, markup=False, emoji=False)
+            typer.echo(json_line(record))  # For a program: to the letter.
         else:
             out.print(line(record, named=stream == "all"), soft_wrap=True)
 

@@ -188,4 +188,43 @@ MUTATIONS = (
         'or "Nothing" in',
         ("tests/demo/test_oracle.py::test_a_called_training_that_is_changed_is_not_guessed",),
     ),
+    Mutation(
+        "a terminal is given no command by what somebody sent",
+        "rollcall/terminal.py",
+        "    console.push_render_hook(_OnlyText())\n",
+        "",
+        ("tests/cli/test_showing.py::test_what_somebody_sent_gives_the_terminal_no_command",),
+    ),
+    Mutation(
+        "of all for a reason, nothing is done while a service keeps its copies",
+        "rollcall/parked.py",
+        "    _all_told(done, silent)\n",
+        "",
+        (
+            "tests/cli/test_parked.py::test_of_all_for_a_reason_a_service_that_cannot_be_asked_keeps_its_copies_and_is_named",
+        ),
+    ),
+    Mutation(
+        "a service that ends among many records",
+        "rollcall/parked.py",
+        "        if one.service in silent:",
+        "        if False:",
+        (
+            "tests/cli/test_parked.py::test_a_service_that_ends_among_many_records_is_one_sentence_and_what_was_done_is_named",
+        ),
+    ),
+    Mutation(
+        "the page shows what the services hear",
+        "rollcall/origin/heard.py",
+        "    if not isinstance(heard, Heard):",
+        "    if False:",
+        ("tests/cli/test_origin.py::test_what_nobody_hears_does_not_end_the_page",),
+    ),
+    Mutation(
+        "init writes below a line without its end",
+        "deploy/docker/init",
+        '      [ -z "$(tail -c 1 "$1")" ] || echo >>"$1"',
+        "      :",
+        ("tests/compose/test_declared.py::test_init_adds_its_lines_below_one_that_somebody_left_without_its_end",),
+    ),
 )
