@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.books import recovery
+from shared.clocks import Clocks
 from shared.events.envelope import headers_of
 from shared.events.streams import RECORD_LIMIT_BYTES, Partition, number_of
 from shared.faults import Fault, classify, told
@@ -75,8 +77,9 @@ class Relay:
         batch: int,
         poll_seconds: float,
         timeout_seconds: float,
+        clocks: Clocks | None = None,
     ) -> None:
-        """`own_streams_heard` returns once the service has heard its own streams to their end."""
+        """`own_streams_heard` returns once the service has heard its own streams to their end. `clocks`: who is told what the broker's says."""
         self.leading = False
         self._engine = engine
         self._service = service
@@ -86,6 +89,7 @@ class Relay:
         self._batch = batch
         self._poll_seconds = poll_seconds
         self._timeout_seconds = timeout_seconds
+        self._clocks = clocks
         self._woken = asyncio.Event()
         self._wakes_soon: asyncio.TimerHandle | None = None
         self._sent: list[int] = []
@@ -189,6 +193,7 @@ class Relay:
         if not rows:
             return 0
         parcels = self._packed(producer, rows)
+        asked_at = self._clocks.now() if self._clocks else None
         async with asyncio.timeout(self._timeout_seconds):
             sends = [
                 await producer.send_batch(one.records, one.partition.stream, partition=one.partition.number)
@@ -203,6 +208,9 @@ class Relay:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+            if self._clocks and asked_at and result.timestamp >= 0:  # A broker that does not stamp says -1.
+                stamped_at = dt.datetime.fromtimestamp(result.timestamp / 1000, dt.UTC)
+                self._clocks.note("Kafka", stamped_at, asked_at=asked_at, answered_at=self._clocks.now())
         return len(rows)
 
     async def _forget(self, connection: AsyncConnection) -> None:

@@ -67,15 +67,13 @@ class Page(Filter):
 
 
 MOST_NAMES = 100
-"""No route knows a tenth of them, and each may stand there once."""
+"""In a query. No route knows a tenth of them; for each of them all are looked through, here and by the framework."""
 _ONE_MEANING = ("authorization", "content-type", "idempotency-key", "if-match")
 
 
 async def says_one_thing(request: Request) -> None:
     """Two that say different things are no answer to which is meant. A dependency of every route."""
-    if (
-        len(request.query_params) > MOST_NAMES
-    ):  # Of each name the whole of them is looked through, here and in the framework.
+    if len(request.query_params) > MOST_NAMES:
         raise Problem(NOT_VALID, f"more than {MOST_NAMES} names are asked about", field="query")
     asked = ((name, request.query_params.getlist(name)) for name in request.query_params)
     told = ((name, request.headers.getlist(name)) for name in _ONE_MEANING)

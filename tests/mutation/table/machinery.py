@@ -205,4 +205,18 @@ MUTATIONS = (
         "    return value",
         ("tests/shared/test_settings.py::test_how_much_is_logged_is_said_in_small_letters_or_capitals",),
     ),
+    Mutation(
+        "a clock that is elsewhere is a warning",
+        "shared/process/health.py",
+        "[clocks.warning]",
+        "[]",
+        ("tests/faults/test_time.py::test_a_clock_that_is_not_the_brokers_is_a_warning_that_names_whose",),
+    ),
+    Mutation(
+        "a clock is elsewhere as far as that is sure",
+        "shared/clocks.py",
+        "max(said - answered_at, dt.timedelta(0)) + min(said - asked_at, dt.timedelta(0))",
+        "said - asked_at",
+        ("tests/shared/test_clocks.py::test_a_clock_that_is_elsewhere_is_a_warning_as_far_as_that_is_sure",),
+    ),
 )
