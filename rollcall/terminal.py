@@ -90,6 +90,7 @@ class Commands(TyperGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
+        _ask_this_machine_directly()
         # It logs each attempt to connect, with a traceback; what a person needs to know, we say.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         return super().main(*arguments, **keywords)
@@ -102,6 +103,12 @@ class Commands(TyperGroup):
             raise typer.Exit(refused.code if isinstance(refused, Refusal) else Exit.IMPOSSIBLE) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+
+
+def _ask_this_machine_directly() -> None:
+    """A proxy that the environment names is for the way out: what runs here is asked here, also by what is started from here."""
+    named = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
+    os.environ["no_proxy"] = ",".join(dict.fromkeys(filter(None, [*named, "127.0.0.1", "localhost"])))
 
 
 def say(line: str) -> None:

@@ -6,7 +6,9 @@ import datetime as dt
 import os
 import stat
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -20,6 +22,7 @@ from rollcall.connection import connection, connection_of_folder
 from rollcall.folder import Folder, Run
 from rollcall.main import app
 from rollcall.terminal import Refusal
+from services import SERVICES
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
@@ -191,6 +194,41 @@ def test_what_came_over_http_is_named_as_the_list_shows_it(action: str, monkeypa
     path = "http://attendance/api/v1/parked/attendance.scans/-1/-1767225600000000"
     method, suffix = ("GET", "") if action == "show" else ("POST", f"/{action}")
     assert (result.exit_code, asked) == (0, [f"{method} {path}{suffix}"])
+
+
+class _Nothing(BaseHTTPRequestHandler):
+    """Answers every question with an empty list."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [("parked list", "Nothing is parked."), ("notices --session session-0001", "Nothing was told.")],
+)
+def test_what_runs_on_this_machine_is_not_asked_through_a_proxy(
+    command: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose way out leads through one says so in the environment, and seldom what it is not for."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "elsewhere.example")
+    monkeypatch.setenv("ROLLCALL_TOKEN", "rc_a_b")
+    with HTTPServer(("127.0.0.1", 0), _Nothing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for one in SERVICES.values():
+            monkeypatch.setenv(f"ROLLCALL_{one.variable}_URL", f"http://127.0.0.1:{server.server_port}")
+        done = CliRunner().invoke(app, command.split())
+        server.shutdown()
+    assert (done.exit_code, done.stdout.strip()) == (0, says)
+    assert "elsewhere.example" in os.environ["no_proxy"]
 
 
 def test_what_names_no_record_is_refused_before_anybody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,9 @@ def test_a_token_is_listed_with_who_may_do_what_until_it_is_ended_and_after(
 
     assert run("revoke", made["token_id"]).exit_code == 0
     assert "  ended " in run("list").stdout
+    (ended,) = json.loads(run("list", "--json").stdout)
+    assert run("revoke", made["token_id"]).exit_code == 0  # Said again, it has ended when it did.
+    assert json.loads(run("list", "--json").stdout) == [ended]
 
 
 def test_a_name_is_shown_as_it_is_whatever_signs_are_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,4 +227,25 @@ MUTATIONS = (
         "      :",
         ("tests/compose/test_declared.py::test_init_adds_its_lines_below_one_that_somebody_left_without_its_end",),
     ),
+    Mutation(
+        "this machine is asked through no proxy",
+        "rollcall/terminal.py",
+        "        _ask_this_machine_directly()\n",
+        "",
+        ("tests/cli/test_commands.py::test_what_runs_on_this_machine_is_not_asked_through_a_proxy",),
+    ),
+    Mutation(
+        "all mails of a session, page behind page",
+        "rollcall/notices.py",
+        "    while len(part) >= MOST:",
+        "    while False:",
+        ("tests/cli/test_notices.py::test_a_session_with_more_mails_than_a_page_holds_is_shown_all_of_them",),
+    ),
+    Mutation(
+        "a token has ended when it did",
+        "shared/web/tokens.py",
+        "sa.func.coalesce(TOKEN.c.revoked_at, now)",
+        "now",
+        ("tests/cli/test_token.py::test_a_token_is_listed_with_who_may_do_what_until_it_is_ended_and_after",),
+    ),
 )
