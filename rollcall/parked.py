@@ -260,7 +260,8 @@ def _listed(found: Connection, services: tuple[str, ...], **query: Any) -> tuple
 def _by_record(copies: list[Copy]) -> Iterator[list[Copy]]:
     """Copies of one record that were set aside for the same reason, together; records in the order of their first copy."""
     together: dict[tuple[str, ...], list[Copy]] = {}
-    for copy in sorted(copies, key=lambda copy: str(copy.row.get("appended_at", ""))):
+    # Without the Z, which stands behind the point that a fraction of a second begins with.
+    for copy in sorted(copies, key=lambda copy: str(copy.row.get("appended_at", "")).removesuffix("Z")):
         row = copy.row
         key = (copy.where, row["reason"], row["detail"], str(row.get("retries")))
         together.setdefault(key, []).append(copy)

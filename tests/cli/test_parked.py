@@ -218,3 +218,16 @@ def test_a_list_that_may_go_on_says_so(services: Services) -> None:
     services.rows["enrolment"] += [row(OTHER)]
     assert "There may be more in enrolment:" in run("list", "--limit", "2").stderr
     assert "There may be more" not in run("list", "--limit", "3").stderr
+
+
+def test_the_oldest_stands_first_also_within_a_second(services: Services) -> None:
+    at = {
+        OTHER: "2026-11-23T12:00:48Z",
+        "programme.cities/6/50": "2026-11-23T12:00:48.250000Z",
+        WHERE: "2026-11-23T12:00:49Z",
+    }
+    services.rows = {name: [] for name in NAMES} | {
+        "enrolment": [row(one, appended_at=when) for one, when in reversed(at.items())]
+    }
+    listed = [line.split()[0] for line in run("list").stdout.splitlines() if line.startswith("programme.")]
+    assert listed == list(at)

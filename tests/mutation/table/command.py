@@ -248,4 +248,11 @@ MUTATIONS = (
         "now",
         ("tests/cli/test_token.py::test_a_token_is_listed_with_who_may_do_what_until_it_is_ended_and_after",),
     ),
+    Mutation(
+        "records within a second, by when they came",
+        "rollcall/parked.py",
+        '.removesuffix("Z")',
+        "",
+        ("tests/cli/test_parked.py::test_the_oldest_stands_first_also_within_a_second",),
+    ),
 )
