@@ -60,6 +60,18 @@ class Observer:
             for part, end in ends.items()
         }
 
+    def misshapen(self, streams: Iterable[str]) -> str | None:
+        """Which of these have a topic with another number of partitions than they were born with, by what the broker said last. With fewer
+        a stream is neither heard nor written to its end; what lies in further ones is heard, and in nobody's books."""
+        wrong = []
+        for name in streams:
+            found = len(self._consumer.partitions_for_topic(name) or ()) if self._consumer else 0
+            if found not in (0, STREAMS[name].partitions):
+                wrong.append(
+                    f"{name} has {found} partition{'' if found == 1 else 's'} instead of {STREAMS[name].partitions}"
+                )
+        return "; ".join(wrong) or None
+
 
 def _partitions(streams: Iterable[str]) -> list[Partition]:
     return [Partition(name, number) for name in streams for number in range(STREAMS[name].partitions)]

@@ -75,7 +75,10 @@ class Health:
         self._stuck_seconds = stuck_seconds
         self.own_books: list[Callable[[AsyncConnection], Awaitable[dict[str, Any]]]] = []
         """What a service adds to the common books."""
-        self.own_warnings: list[Callable[[], str | None]] = [clocks.warning]
+        self.own_warnings: list[Callable[[], str | None]] = [
+            clocks.warning,
+            lambda: observer.misshapen(service.heard),
+        ]
         """What a service cannot do at the moment, although starting it anew would not help."""
 
     async def state(self) -> HealthState:

@@ -219,4 +219,11 @@ MUTATIONS = (
         "said - asked_at",
         ("tests/shared/test_clocks.py::test_a_clock_that_is_elsewhere_is_a_warning_as_far_as_that_is_sure",),
     ),
+    Mutation(
+        "a topic with another number of partitions",
+        "shared/kafka/observer.py",
+        "            if found not in (0, STREAMS[name].partitions):",
+        "            if False:",
+        ("tests/shared/test_observer.py::test_a_topic_with_another_number_of_partitions_is_named",),
+    ),
 )
