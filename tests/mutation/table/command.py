@@ -255,4 +255,11 @@ MUTATIONS = (
         "",
         ("tests/cli/test_parked.py::test_the_oldest_stands_first_also_within_a_second",),
     ),
+    Mutation(
+        "init finds what is said behind export",
+        "deploy/docker/init",
+        '(export[[:space:]]+)?$name="',
+        '$name="',
+        ("tests/compose/test_declared.py::test_init_finds_what_is_said_in_each_way_that_compose_reads",),
+    ),
 )
