@@ -103,6 +103,7 @@ def _said(name: str, read: Callable[[str], str | None] = os.environ.get) -> str 
     if file:
         try:
             return Path(file).read_text("utf-8").strip()
-        except OSError as error:
-            raise Refusal(f"ROLLCALL_{name}_FILE names {file}, which cannot be read: {error.strerror}.") from error
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise Refusal(f"ROLLCALL_{name}_FILE names {file}, which cannot be read: {why}.") from error
     return read(f"ROLLCALL_{name}") or None

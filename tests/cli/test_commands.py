@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import stat
@@ -73,6 +74,35 @@ def test_a_damaged_folder_is_one_sentence(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["status", "--folder", str(tmp_path)])
     assert result.exit_code == 1
     assert "running.json cannot be read" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "said", ["{}", "[]", "null", '{"supervisor": 7, "children": {}}', '{"ports": {"kafka": "x"}}', "\udcff"]
+)
+@pytest.mark.parametrize("name", ["system.json", "running.json", "wanted.json"])
+def test_a_folder_of_which_somebody_wrote_a_file_is_one_sentence(name: str, said: str, tmp_path: Path) -> None:
+    own = Identity.of(os.getpid())
+    assert own is not None
+    folder = Folder(tmp_path)
+    folder.make(NOW)
+    folder.write_run(Run(own, "running", {}))
+    folder.want("attendance", stopped=True)
+    (tmp_path / name).write_text(said, "utf-8", "surrogateescape")
+    for look in (folder.run, lambda: (folder.ports, folder.live_since), folder.stopped_services):
+        with contextlib.suppress(Refusal):  # Whatever else comes out of it would be a traceback.
+            look()
+    with pytest.raises(Refusal, match=f"{name} cannot be read"):
+        {"system.json": lambda: folder.ports, "running.json": folder.run, "wanted.json": folder.stopped_services}[
+            name
+        ]()
+
+
+def test_a_token_that_is_no_text_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff")
+    monkeypatch.setenv("ROLLCALL_TOKEN_FILE", str(tmp_path / "token"))
+    done = CliRunner().invoke(app, ["status"])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.endswith("which cannot be read: it is no text.\n")
 
 
 def test_an_unknown_stream_or_scope_is_an_input_that_is_not_valid(tmp_path: Path) -> None:
