@@ -27,6 +27,8 @@ def tail(
     """
     import asyncio
 
+    from aiokafka.errors import KafkaError
+
     from rollcall.lines import json_line, line
     from rollcall.reading import reader, until_end
     from shared.events.streams import STREAMS
@@ -51,4 +53,7 @@ def tail(
             async for record in consumer:
                 show(record)
 
-    asyncio.run(follow())
+    try:
+        asyncio.run(follow())
+    except KafkaError as error:
+        raise Refusal(f"Kafka does not answer any more: {error}.") from error

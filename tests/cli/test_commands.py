@@ -9,21 +9,25 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from typer.testing import CliRunner
 
 from deploy.embedded.processes import Identity, wait_until
-from rollcall import ports
+from rollcall import ports, reading
 from rollcall.children import Supervised
 from rollcall.connection import connection, connection_of_folder
 from rollcall.folder import Folder, Run
 from rollcall.main import app
 from rollcall.terminal import Refusal
 from services import SERVICES
+from shared.contracts.selection import CityQualified
+from shared.testing import NOON, body_of, message
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
@@ -224,6 +228,18 @@ def test_what_came_over_http_is_named_as_the_list_shows_it(action: str, monkeypa
     path = "http://attendance/api/v1/parked/attendance.scans/-1/-1767225600000000"
     method, suffix = ("GET", "") if action == "show" else ("POST", f"/{action}")
     assert (result.exit_code, asked) == (0, [f"{method} {path}{suffix}"])
+
+
+def test_a_broker_that_goes_away_while_a_stream_is_shown_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ends_midway(*_: object, **__: object) -> AsyncIterator[object]:
+        yield message(body_of(CityQualified), at=NOON).record()
+        raise KafkaTimeoutError("nobody leads the partition")
+
+    monkeypatch.setenv("ROLLCALL_KAFKA", "127.0.0.1:9")
+    monkeypatch.setattr(reading, "until_end", ends_midway)
+    done = CliRunner().invoke(app, ["tail", "programme.cities", "--once"])
+    assert done.exit_code == 1 and "CityQualified" in done.stdout
+    assert done.stderr == "Kafka does not answer any more: KafkaTimeoutError: nobody leads the partition.\n"
 
 
 class _Nothing(BaseHTTPRequestHandler):

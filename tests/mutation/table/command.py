@@ -269,4 +269,11 @@ MUTATIONS = (
         "except (OSError, ValueError) as error:",
         ("tests/cli/test_commands.py::test_a_folder_of_which_somebody_wrote_a_file_is_one_sentence",),
     ),
+    Mutation(
+        "a broker that goes away while a stream is shown",
+        "rollcall/tail.py",
+        "    except KafkaError as error:",
+        "    except ZeroDivisionError as error:",
+        ("tests/cli/test_commands.py::test_a_broker_that_goes_away_while_a_stream_is_shown_is_one_sentence",),
+    ),
 )
