@@ -78,6 +78,7 @@ class Health:
         self.own_warnings: list[Callable[[], str | None]] = [
             clocks.warning,
             lambda: observer.misshapen(service.heard),
+            self._who_stamps,
         ]
         """What a service cannot do at the moment, although starting it anew would not help."""
 
@@ -104,6 +105,11 @@ class Health:
         return HealthState(
             ready=not problems, service=self._service.name, problems=problems, warnings=warnings, lag=lag
         )
+
+    def _who_stamps(self) -> str | None:
+        """Deadlines are judged by when the broker got a request: where senders say it, they decide whether they were late."""
+        streams = sorted(set[str]().union(*(lane.positions.stamped_by_senders for lane in self._lanes)))
+        return f"when it came is said by whoever sent it: {', '.join(streams)} (set LogAppendTime)" if streams else None
 
     def lag(self) -> dict[str, int]:
         lag = dict.fromkeys(self._service.heard, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import re
@@ -380,6 +381,18 @@ def test_a_fingerprint_tells_records_at_the_same_offset_apart() -> None:
     assert fingerprint(first.record()) != fingerprint(first.record(at=NOON + dt.timedelta(milliseconds=1)))
     bare = Message("programme.cities", KEY, b"x")
     assert fingerprint(bare.record()) != fingerprint(Message("programme.cities", KEY, b"y").record())
+
+
+@pytest.mark.parametrize("stamp", [-(2**63), -1, 2**63 - 1])
+def test_a_time_that_no_broker_stamps_sets_a_record_aside_or_is_heard_and_stops_nobody(stamp: int) -> None:
+    """On a topic that was made by hand senders stamp what they like."""
+    record = dataclasses.replace(message(CITY).record(), timestamp=stamp)
+    found = decode(record)
+    assert isinstance(found, Heard) == (stamp > 0)
+    if isinstance(found, Poison):
+        assert found.reason is Reason.FUTURE_TIME
+        assert poison_row(found, now=NOON).appended_at < NOON
+    assert fingerprint(record).startswith(str(stamp))
 
 
 def test_an_hour_that_comes_twice_is_written_as_the_two_that_it_was() -> None:

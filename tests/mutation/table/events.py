@@ -96,4 +96,13 @@ MUTATIONS = (
         "TrainingMoment = Annotated[Moment, AfterValidator(lambda moment: moment)]",
         ("tests/shared/test_decoding.py::test_what_a_session_says_of_its_places_lies_where_trainings_can_be",),
     ),
+    Mutation(
+        "a time that no broker stamps",
+        "shared/events/envelope.py",
+        "min(max(milliseconds, _FIRST_MS), _LAST_MS)",
+        "milliseconds",
+        (
+            "tests/shared/test_decoding.py::test_a_time_that_no_broker_stamps_sets_a_record_aside_or_is_heard_and_stops_nobody",
+        ),
+    ),
 )
