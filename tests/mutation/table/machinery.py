@@ -208,9 +208,23 @@ MUTATIONS = (
     Mutation(
         "a clock that is elsewhere is a warning",
         "shared/process/health.py",
-        "[clocks.warning]",
-        "[]",
-        ("tests/faults/test_time.py::test_a_clock_that_is_not_the_brokers_is_a_warning_that_names_whose",),
+        "            clocks.warning,\n",
+        "",
+        ("tests/shared/test_health.py",),
+    ),
+    Mutation(
+        "another number of partitions is a warning",
+        "shared/process/health.py",
+        "            lambda: observer.misshapen(service.heard),\n",
+        "",
+        ("tests/shared/test_health.py",),
+    ),
+    Mutation(
+        "senders that say when it came are a warning",
+        "shared/process/health.py",
+        "            self._who_stamps,\n",
+        "",
+        ("tests/shared/test_health.py",),
     ),
     Mutation(
         "a clock is elsewhere as far as that is sure",
