@@ -299,6 +299,24 @@ def test_an_attribute_that_stands_there_twice_counts_if_both_say_the_same() -> N
     assert echo_of(sent.record(), b"urn:example:test") is None  # As an echo it would be known by one of the two.
 
 
+@pytest.mark.parametrize(
+    ("more", "is_heard"),
+    [
+        ('"id": "e-1"', True),
+        ('"id": "e-2"', False),
+        ('"source": "urn:another"', False),
+        ('"data": {}', False),
+        ('"x-trace": 1, "x-trace": 2', True),
+    ],
+)
+def test_in_structured_mode_too_what_says_two_things_is_no_answer(more: str, is_heard: bool) -> None:
+    line = {"specversion": "1.0", "id": "e-1", "source": "urn:example:test", "type": TYPE, "time": NOON.isoformat()}
+    stream, key, value, headers = record_of(line | {"data": json.loads(CITY.model_dump_json())})
+    found = decoded(Message(stream, key, value[:-1] + f", {more}}}".encode(), headers))
+    assert isinstance(found, Heard) is is_heard
+    assert is_heard or (found.reason is Reason.NOT_A_CLOUDEVENT and "stands there twice" in found.detail)
+
+
 def test_a_header_without_a_value_is_a_missing_one() -> None:
     for name in ("ce_id", "ce_source"):
         sent = message(CITY)

@@ -179,4 +179,11 @@ MUTATIONS = (
             "tests/shared/test_retry.py::test_what_could_not_be_read_and_can_be_now_says_whose_it_is_and_is_let_go_with_what_it_waited_behind",
         ),
     ),
+    Mutation(
+        "of two commands under one key each its own answer",
+        "shared/deciding/commands.py",
+        "    if any(aside.heard is one for one, _ in together):",
+        "    if False:",
+        ("tests/shared/test_commands.py",),
+    ),
 )
