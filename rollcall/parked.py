@@ -283,7 +283,7 @@ def _ask(found: Connection, service: str, method: str, path: str, query: dict[st
     try:
         answer = httpx.request(method, url, params=query or {}, headers=found.headers, timeout=TIMEOUT_S)
         said = answer.json()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NotTold(f"{service} does not answer at {found.urls[service]}: {type(error).__name__}.") from error
     except (ValueError, RecursionError):
         raise NotTold(f"What answers at {found.urls[service]} is not {service}.") from None

@@ -109,6 +109,43 @@ def test_a_token_that_is_no_text_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     assert done.stderr.endswith("which cannot be read: it is no text.\n")
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "http://nobody:port", "nobody", "http://a b"])
+@pytest.mark.parametrize(
+    "command", ["status", "parked list", "notices person-0001", "explain person-0001 session-0001"]
+)
+def test_an_address_that_is_none_is_said_and_no_traceback(
+    command: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "until_end", _nothing)
+    monkeypatch.setenv("ROLLCALL_TOKEN", "rc_a_b")
+    for one in SERVICES.values():
+        monkeypatch.setenv(f"ROLLCALL_{one.variable}_URL", address)
+    done = CliRunner().invoke(app, command.split())
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert address in done.stderr
+
+
+async def _nothing(*_: object, **__: object) -> AsyncIterator[object]:
+    for one in ():
+        yield one
+
+
+@pytest.mark.parametrize("token", ["rc_żółć_x", "rc_a\nb"])
+def test_a_token_that_is_none_is_one_sentence(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLCALL_TOKEN", token)
+    for command in ("status", "parked list", "notices person-0001"):
+        done = CliRunner().invoke(app, command.split())
+        assert (done.exit_code, done.stderr) == (
+            1,
+            "ROLLCALL_TOKEN is no token: one has letters, digits, `_` and `-` only.\n",
+        )
+
+
+def test_an_address_may_end_with_a_slash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ROLLCALL_ENROLMENT_URL", "http://127.0.0.1:8080/enrolment/")
+    assert connection(tmp_path).urls["enrolment"] == "http://127.0.0.1:8080/enrolment"
+
+
 def test_an_unknown_stream_or_scope_is_an_input_that_is_not_valid(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["tail", "nope"]).exit_code == 2
     assert CliRunner().invoke(app, ["token", "create", "--actor", "a", "--scope", "rad"]).exit_code == 2

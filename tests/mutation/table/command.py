@@ -276,4 +276,25 @@ MUTATIONS = (
         "    except ZeroDivisionError as error:",
         ("tests/cli/test_commands.py::test_a_broker_that_goes_away_while_a_stream_is_shown_is_one_sentence",),
     ),
+    Mutation(
+        "an address that is none, asked plainly",
+        "rollcall/asking.py",
+        "    except ValueError as error:\n        raise NoAnswer",
+        "    except ZeroDivisionError as error:\n        raise NoAnswer",
+        ("tests/cli/test_commands.py::test_an_address_that_is_none_is_said_and_no_traceback",),
+    ),
+    Mutation(
+        "an address that is none, of parked records",
+        "rollcall/parked.py",
+        "    except (httpx.HTTPError, httpx.InvalidURL) as error:",
+        "    except httpx.HTTPError as error:",
+        ("tests/cli/test_commands.py::test_an_address_that_is_none_is_said_and_no_traceback",),
+    ),
+    Mutation(
+        "a token that is none",
+        "rollcall/connection.py",
+        "        if not (self.token.isascii() and self.token.isprintable()):",
+        "        if False:",
+        ("tests/cli/test_commands.py::test_a_token_that_is_none_is_one_sentence",),
+    ),
 )
