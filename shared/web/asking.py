@@ -90,9 +90,10 @@ async def says_one_thing(request: Request) -> None:
 
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     said = dict(pairs)
-    for name, value in pairs:
-        if said[name] != value:
-            raise _says_two(name)
+    if len(said) < len(pairs):  # What is said once may still differ from itself: NaN does.
+        for name, value in pairs:
+            if said[name] != value:
+                raise _says_two(name)
     return said
 
 

@@ -103,6 +103,10 @@ async def posted(path: str, body: bytes) -> int:
         return (await client.post(path, content=body, headers={"Content-Type": "application/json"})).status_code
 
 
+async def test_what_is_said_once_is_not_said_twice_whatever_it_is() -> None:
+    assert await posted("/command", b'{"name": "a", "and": NaN}') == 200
+
+
 async def test_what_a_file_says_twice_is_its_own_business() -> None:
     twice = b'{"name": "a", "name": "b"}'
     assert [await posted(path, twice) for path in ("/command", "/file")] == [422, 200]
