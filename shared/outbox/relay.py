@@ -27,10 +27,11 @@ from shared.backoff import Backoff
 from shared.books import recovery
 from shared.clocks import Clocks
 from shared.events.envelope import headers_of
-from shared.events.streams import RECORD_LIMIT_BYTES, Partition, number_of
+from shared.events.streams import RECORD_LIMIT_BYTES, STREAMS, Partition, number_of
 from shared.faults import Fault, classify, told
 from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.postgres.awake import awaited
+from shared.postgres.database import any_of
 
 log = structlog.get_logger()
 
@@ -45,9 +46,13 @@ _NEXT = (
         OUTBOX.c.position != sa.all_(_positions)
     )  # By each, not by the last: what commits late has a lower position.
     .where(~recovery.IS_HEARD_AGAIN)  # Most of what the outbox holds then is on the stream.
+    .where(
+        any_of(JOURNAL.c.stream, "streams")
+    )  # A newer release may have said something on one that this one does not know.
     .order_by(OUTBOX.c.position)
     .limit(sa.bindparam("most"))
 )
+_KNOWN = sorted(STREAMS)
 _SENT = sa.delete(OUTBOX).where(OUTBOX.c.position == sa.any_(_positions))
 _WAITING = sa.select(
     sa.func.count(), sa.func.coalesce(sa.func.extract("epoch", sa.func.now() - sa.func.min(OUTBOX.c.staged_at)), 0)
@@ -187,7 +192,8 @@ class Relay:
 
     async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
         """Sends the oldest facts and takes note of what was acknowledged. Returns how many; raises what the first failure was."""
-        rows = (await connection.execute(_NEXT, {"most": self._batch, "positions": self._sent})).all()
+        wanted = {"most": self._batch, "positions": self._sent, "streams": _KNOWN}
+        rows = (await connection.execute(_NEXT, wanted)).all()
         if time.monotonic() > self._measure_at:
             await self._measure(connection)
         if not rows:

@@ -44,4 +44,13 @@ MUTATIONS = (
         '(lambda *_, **__: None)("Kafka", stamped_at,',
         ("tests/faults/test_time.py::test_a_clock_that_is_not_the_brokers_is_a_warning_that_names_whose",),
     ),
+    Mutation(
+        "what is said on a stream that nobody here knows",
+        "shared/outbox/relay.py",
+        "_KNOWN = sorted(STREAMS)",
+        "_KNOWN = [*sorted(STREAMS), 'enrolment.newer']",
+        (
+            "tests/faults/test_one_at_a_time.py::test_what_a_newer_release_said_on_a_stream_of_its_own_waits_and_keeps_nobody_waiting",
+        ),
+    ),
 )
