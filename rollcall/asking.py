@@ -54,6 +54,8 @@ def _ask(url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         ) from error
     except (OSError, HTTPException) as error:
         raise NoAnswer(type(error).__name__) from error
+    except ValueError as error:
+        raise NoAnswer(f"it is no http address ({error})") from error
     try:
         return Answer(answer.status, json.loads(text))
     except (ValueError, RecursionError):

@@ -37,6 +37,8 @@ class Connection:
             raise Refusal(
                 "A token is needed: set ROLLCALL_TOKEN, or name the folder of a running system with --folder."
             )
+        if not (self.token.isascii() and self.token.isprintable()):
+            raise Refusal("ROLLCALL_TOKEN is no token: one has letters, digits, `_` and `-` only.")
         return {"Authorization": f"Bearer {self.token}"}
 
 
@@ -63,7 +65,7 @@ def connection(path: Path, environment: Callable[[str], str | None] = os.environ
     kafka = said("KAFKA") or (f"{LOOPBACK}:{ports['kafka']}" if ports else f"{LOOPBACK}:9092")
     client = kafka_client(kafka, said("KAFKA_USER"), said("KAFKA_PASSWORD"))
     urls = {
-        name: said(f"{one.variable}_URL") or _url(ports, name) or f"http://{LOOPBACK}:{one.port}"
+        name: (said(f"{one.variable}_URL") or "").rstrip("/") or _url(ports, name) or f"http://{LOOPBACK}:{one.port}"
         for name, one in SERVICES.items()
     }
     token = said("TOKEN") or (folder.secret(OPERATOR) if run is not None else None)
@@ -103,6 +105,7 @@ def _said(name: str, read: Callable[[str], str | None] = os.environ.get) -> str 
     if file:
         try:
             return Path(file).read_text("utf-8").strip()
-        except OSError as error:
-            raise Refusal(f"ROLLCALL_{name}_FILE names {file}, which cannot be read: {error.strerror}.") from error
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise Refusal(f"ROLLCALL_{name}_FILE names {file}, which cannot be read: {why}.") from error
     return read(f"ROLLCALL_{name}") or None

@@ -53,14 +53,14 @@ def explain(
 
 
 def _moment(at: str) -> dt.datetime:
-    """As it was typed; without an offset it is wall time where the programme is."""
+    """As it was typed, in UTC; without an offset it is wall time where the programme is."""
     from zoneinfo import ZoneInfo
 
     try:
         moment = dt.datetime.fromisoformat(at)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(ZONE))).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise Refusal(f"{at} is no moment such as 2026-10-03T10:15 or 2026-10-03T08:15:00Z.", Exit.INVALID) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(ZONE))
 
 
 def _ask(found: Connection, person: str, session: str, at: dt.datetime | None) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _ask(found: Connection, person: str, session: str, at: dt.datetime | None) -
     from rollcall.asking import NoAnswer, get
 
     path = f"/api/v1/sessions/{quote(session, safe='')}/places/{quote(person, safe='')}/explain"
-    query = f"?{urlencode({'at': at.astimezone(dt.UTC).isoformat().replace('+00:00', 'Z')})}" if at else ""
+    query = f"?{urlencode({'at': at.isoformat().replace('+00:00', 'Z')})}" if at else ""
     try:
         answer = asyncio.run(get(f"{found.urls['enrolment']}{path}{query}", found.headers))
     except NoAnswer as error:

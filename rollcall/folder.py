@@ -9,14 +9,17 @@ import datetime as dt
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deploy.embedded.processes import Identity
 from rollcall.terminal import Refusal
 from rollcall.typed import typed
 from services import SERVICES
+
+T = TypeVar("T")
 
 OPERATOR = "operator.token"
 """The secret with which commands ask the services of the folder."""
@@ -92,15 +95,15 @@ class Folder:
     @property
     def live_since(self) -> dt.datetime:
         """When the system was first started: what lies before is history, which nobody is mailed about."""
-        return dt.datetime.fromisoformat(self._read(self._system)["live_since"])
+        return self._read(self._system, lambda said: dt.datetime.fromisoformat(said["live_since"]))
 
     @property
     def ports(self) -> dict[str, int]:
         """The ports of the last start."""
-        return {name: int(port) for name, port in self._read(self._system)["ports"].items()}
+        return self._read(self._system, lambda said: {name: int(port) for name, port in said["ports"].items()})
 
     def remember_ports(self, ports: dict[str, int]) -> None:
-        self._write(self._system, {**self._read(self._system), "ports": ports})
+        self._write(self._system, {**self._read(self._system, dict), "ports": ports})
 
     # --- secrets --------------------------------------------------------------------------
 
@@ -128,7 +131,9 @@ class Folder:
     def given(self) -> dict[str, str]:
         """What the services of the last run were told by whoever started it."""
         file = self.secret_file(_GIVEN)
-        return {name: str(value) for name, value in self._read(file).items()} if file.is_file() else {}
+        if not file.is_file():
+            return {}
+        return self._read(file, lambda said: {name: str(value) for name, value in said.items()})
 
     # --- one run --------------------------------------------------------------------------
 
@@ -141,12 +146,7 @@ class Folder:
         """The last run, whether or not it is over."""
         if not self._running.is_file():
             return None
-        state = self._read(self._running)
-        children = {
-            name: Child(**(child | {"identity": child["identity"] and Identity(**child["identity"])}))
-            for name, child in state["children"].items()
-        }
-        return Run(Identity(**state["supervisor"]), state["phase"], children)
+        return self._read(self._running, _run_of)
 
     def write_run(self, run: Run) -> None:
         self._write(self._running, asdict(run))
@@ -164,7 +164,7 @@ class Folder:
 
     def stopped_services(self) -> set[str]:
         """The services that an operator wants to be away."""
-        return set(self._read(self._wanted)["stopped"]) if self._wanted.is_file() else set()
+        return self._read(self._wanted, lambda said: set(said["stopped"])) if self._wanted.is_file() else set()
 
     def want(self, service: str, *, stopped: bool) -> None:
         before = self.stopped_services()
@@ -177,21 +177,30 @@ class Folder:
     # --- what the demo has published ------------------------------------------------------
 
     def published(self) -> dict[str, Any]:
-        return self._read(self._published) if self._published.is_file() else {}
+        return self._read(self._published, dict) if self._published.is_file() else {}
 
     def remember_published(self, published: dict[str, Any]) -> None:
         self._write(self._published, published)
 
     # --- files ----------------------------------------------------------------------------
 
-    def _read(self, file: Path) -> dict[str, Any]:
+    def _read(self, file: Path, take: Callable[[Any], T]) -> T:
+        """What is taken from a file of ours. Also one that somebody else wrote there is one sentence."""
         try:
-            content: dict[str, Any] = json.loads(file.read_text("utf-8"))
-            return content
-        except (OSError, ValueError) as error:
-            raise Refusal(f"{file} cannot be read ({error}): put it back, or start with another folder.") from error
+            return take(json.loads(file.read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            why = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else error
+            raise Refusal(f"{file} cannot be read ({why}): put it back, or start with another folder.") from error
 
     def _write(self, file: Path, content: dict[str, Any]) -> None:
         fresh = file.with_suffix(".new")
         fresh.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
         fresh.replace(file)
+
+
+def _run_of(said: Any) -> Run:
+    children = {
+        name: Child(**(child | {"identity": child["identity"] and Identity(**child["identity"])}))
+        for name, child in said["children"].items()
+    }
+    return Run(Identity(**said["supervisor"]), said["phase"], children)

@@ -95,10 +95,11 @@ async def settled(found: Connection, wait_s: float) -> Standing:
 
 async def look(found: Connection) -> Standing:
     """Asks everybody at the same time; whoever does not answer is seen as away."""
+    headers = found.headers  # Refused before anything is under way.
     asked = await asyncio.gather(
         _inbox(found.inbox),
         _requests(found.kafka),
-        *(_service(name, found.urls[name], found.headers) for name in SERVICES),
+        *(_service(name, found.urls[name], headers) for name in SERVICES),
     )
     (inbox, silence), (requests, uncounted), answers = asked[0], asked[1], asked[2:]
     services = dict(zip(SERVICES, answers, strict=True))

@@ -23,6 +23,7 @@ NoticeArgument = Annotated[str, typer.Argument(help="The notice's id.")]
 PersonArgument = Annotated[str, typer.Argument(help="The person's id.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, as it is to be read later.")]
 MOST = 1000
+"""In a page."""
 
 
 class Outcome(StrEnum):
@@ -48,7 +49,7 @@ def notices(
         answer = _get(folder, f"/api/v1/recipients/{_quoted(person)}/history")
         found = answer["notices"]
     else:
-        found = answer = _get(folder, f"/api/v1/notices?session={_quoted(str(session))}&limit={MOST}")
+        found = answer = _all(folder, f"/api/v1/notices?session={_quoted(str(session))}&limit={MOST}")
     if as_json:
         print_json(answer)
         return
@@ -147,6 +148,16 @@ def _quoted(text: str) -> str:
 
 def _get(folder: Any, path: str) -> Any:
     return _asked(folder, path, None)
+
+
+def _all(folder: Any, path: str) -> list[Any]:
+    """Page behind page, until one is not full."""
+    found: list[Any] = []
+    part = _get(folder, path)
+    while len(part) >= MOST:
+        found += part
+        part = _get(folder, f"{path}&after={_quoted(found[-1]['notice_id'])}")
+    return found + part
 
 
 def _post(folder: Any, path: str, body: dict[str, Any]) -> Any:

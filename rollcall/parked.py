@@ -6,6 +6,7 @@ Each service that hears a stream sets a bad record aside for itself. A command h
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -70,7 +71,8 @@ def list_parked(
 
     Exit codes: 0 shown, 1 no service answers.
     """
-    copies = _listed(connection(folder), tuple(SERVICES), state=state, reason=reason, limit=limit)
+    copies, silent = _listed(connection(folder), tuple(SERVICES), state=state, reason=reason, limit=limit)
+    _tell(silent)
     if as_json:
         print_json([{"service": copy.service, **copy.row} for copy in copies])
         return
@@ -80,6 +82,10 @@ def list_parked(
     for record in _by_record(copies):
         out.print(
             *one_line(record[0].where, [copy.service for copy in record], record[0].row), sep="\n", soft_wrap=True
+        )
+    if full := [name for name, number in Counter(copy.service for copy in copies).items() if number >= limit]:
+        err.print(
+            f"There may be more in {', '.join(full)}: --limit shows up to {MOST}.", style="yellow", soft_wrap=True
         )
     if state == "parked":
         where = copies[0].where
@@ -151,7 +157,7 @@ def discard(
 
 def _agreed(found: Connection, names: list[str] | None, reason: str) -> None:
     """Asks before everything that was set aside for a reason goes; where nobody can be asked, --yes has to say it."""
-    copies = _listed(found, _services(names), state="parked", reason=reason, limit=MOST)
+    copies, _ = _listed(found, _services(names), state="parked", reason=reason, limit=MOST)
     records = len({copy.where for copy in copies})
     if not records:
         return  # `_done` says so.
@@ -167,12 +173,23 @@ def _done(found: Connection, names: list[str] | None, reason: str | None, action
     if reason is None:
         services, where = _named(names or [])
         return _each(found, services, where, "POST", action)
-    listed = _listed(found, _services(names), state="parked", reason=reason, limit=MOST)
-    if not listed:
+    listed, silent = _listed(found, _services(names), state="parked", reason=reason, limit=MOST)
+    if not listed and not silent:
         raise Refusal(f"Nothing is set aside for {reason}.")
-    done = [Copy(one.service, one.where, _ask(found, one.service, "POST", f"/{one.where}{action}")) for one in listed]
-    if len(listed) >= MOST:
+    done: list[Copy] = []
+    for one in listed:
+        if one.service in silent:
+            continue  # It fell silent meanwhile, and keeps what is left.
+        try:
+            row = _ask(found, one.service, "POST", f"/{one.where}{action}")
+        except NotTold as refused:
+            silent[one.service] = str(refused)
+            continue
+        if row is not None:
+            done.append(Copy(one.service, one.where, row))
+    if any(number >= MOST for number in Counter(one.service for one in listed).values()):
         err.print("There may be more: say it again.", style="yellow")
+    _all_told(done, silent)
     return done
 
 
@@ -195,46 +212,56 @@ def _named(names: list[str]) -> tuple[tuple[str, ...], str]:
 def _each(found: Connection, services: tuple[str, ...], where: str, method: str, action: str) -> list[Copy]:
     """The answer of each service that has the record. A service that cannot be asked is named, and keeps its copy."""
     copies: list[Copy] = []
-    silent: list[str] = []
+    silent: dict[str, str] = {}
     for service in services:
         try:
             row = _ask(found, service, method, f"/{where}{action}")
         except NotTold as refused:
-            silent.append(str(refused))
+            silent[service] = str(refused)
             continue
         if row is not None:
             copies.append(Copy(service, where, row))
-    if silent:
-        for copy in copies:
-            err.print(f"{copy.service}: {copy.row['state']}", markup=False, style="dim")
-        raise Refusal("\n".join(silent))
+    _all_told(copies, silent)
     if not copies:
         raise Refusal(f"{' and '.join(services)} {'has' if len(services) == 1 else 'have'} no record {where}.")
     return copies
 
 
-def _listed(found: Connection, services: tuple[str, ...], **query: Any) -> list[Copy]:
+def _all_told(done: list[Copy], silent: dict[str, str]) -> None:
+    """Nothing is done while somebody keeps a copy. What was done is named, and then who did not answer."""
+    if silent:
+        for copy in done:
+            err.print(f"{copy.service} {copy.where}: {copy.row['state']}", markup=False, style="dim", soft_wrap=True)
+        raise Refusal("\n".join(silent.values()))
+
+
+def _tell(silent: dict[str, str]) -> None:
+    for sentence in silent.values():
+        err.print(sentence, style="yellow", markup=False, soft_wrap=True)
+
+
+def _listed(found: Connection, services: tuple[str, ...], **query: Any) -> tuple[list[Copy], dict[str, str]]:
+    """What they say, and why others of them say nothing. Refused if nobody does."""
     copies: list[Copy] = []
-    silent: list[str] = []
+    silent: dict[str, str] = {}
     query = {name: value for name, value in query.items() if value is not None}
     for service in services:
         try:
             rows = _ask(found, service, "GET", "", query)
         except NotTold as refused:
-            silent.append(str(refused))
+            silent[service] = str(refused)
             continue
         copies += [Copy(service, f"{row['stream']}/{row['partition']}/{row['offset']}", row) for row in rows or ()]
     if len(silent) == len(services):
-        raise Refusal("\n".join(silent))
-    for sentence in silent:
-        err.print(sentence, style="yellow", markup=False, soft_wrap=True)
-    return copies
+        raise Refusal("\n".join(silent.values()))
+    return copies, silent
 
 
 def _by_record(copies: list[Copy]) -> Iterator[list[Copy]]:
     """Copies of one record that were set aside for the same reason, together; records in the order of their first copy."""
     together: dict[tuple[str, ...], list[Copy]] = {}
-    for copy in sorted(copies, key=lambda copy: str(copy.row.get("appended_at", ""))):
+    # Without the Z, which stands behind the point that a fraction of a second begins with.
+    for copy in sorted(copies, key=lambda copy: str(copy.row.get("appended_at", "")).removesuffix("Z")):
         row = copy.row
         key = (copy.where, row["reason"], row["detail"], str(row.get("retries")))
         together.setdefault(key, []).append(copy)
@@ -256,7 +283,7 @@ def _ask(found: Connection, service: str, method: str, path: str, query: dict[st
     try:
         answer = httpx.request(method, url, params=query or {}, headers=found.headers, timeout=TIMEOUT_S)
         said = answer.json()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NotTold(f"{service} does not answer at {found.urls[service]}: {type(error).__name__}.") from error
     except (ValueError, RecursionError):
         raise NotTold(f"What answers at {found.urls[service]} is not {service}.") from None

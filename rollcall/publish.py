@@ -75,7 +75,7 @@ def _read_all(files: list[Path]) -> tuple[list[Line], list[Problem]]:
     problems: list[Problem] = []
     for file in files:
         try:
-            text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+            text = (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise Refusal(
                 f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.", Exit.INVALID

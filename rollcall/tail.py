@@ -27,6 +27,8 @@ def tail(
     """
     import asyncio
 
+    from aiokafka.errors import KafkaError
+
     from rollcall.lines import json_line, line
     from rollcall.reading import reader, until_end
     from shared.events.streams import STREAMS
@@ -37,7 +39,7 @@ def tail(
 
     def show(record: ConsumerRecord) -> None:
         if as_json:
-            out.print(json_line(record), soft_wrap=True, markup=False, emoji=False)
+            typer.echo(json_line(record))  # For a program: to the letter.
         else:
             out.print(line(record, named=stream == "all"), soft_wrap=True)
 
@@ -51,4 +53,7 @@ def tail(
             async for record in consumer:
                 show(record)
 
-    asyncio.run(follow())
+    try:
+        asyncio.run(follow())
+    except KafkaError as error:
+        raise Refusal(f"Kafka does not answer any more: {error}.") from error

@@ -6,12 +6,15 @@ import io
 import json
 import logging
 import os
+import re
 import sys
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.segment import Segment
 from typer.core import TyperGroup
 
 from deploy.embedded.errors import EmbeddedError
@@ -23,11 +26,37 @@ PIPED_COLUMNS = 200
 """Where nobody looks, a program reads: lines are not broken for a width that is not there."""
 
 
+_COMMANDS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal takes for a command, and what turns the direction of writing."""
+
+
+class _OnlyText(RenderHook):
+    """A name, a header or a body is what somebody sent: it is shown, and moves no cursor, clears no screen and sets no title."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Shown(one) for one in renderables]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    what: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for one in console.render(self.what, options):
+            yield one if one.control else Segment(_COMMANDS.sub(_escaped, one.text), one.style)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     wide = not stream.isatty() and "COLUMNS" not in os.environ
     # No emoji: it reads ":key:" in an id or a source as one, and ids may hold colons.
-    return Console(stderr=stderr, highlight=False, emoji=False, width=PIPED_COLUMNS if wide else None)
+    console = Console(stderr=stderr, highlight=False, emoji=False, width=PIPED_COLUMNS if wide else None)
+    console.push_render_hook(_OnlyText())
+    return console
 
 
 out = _console(stderr=False)
@@ -61,6 +90,7 @@ class Commands(TyperGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
+        _ask_this_machine_directly()
         # It logs each attempt to connect, with a traceback; what a person needs to know, we say.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         return super().main(*arguments, **keywords)
@@ -73,6 +103,12 @@ class Commands(TyperGroup):
             raise typer.Exit(refused.code if isinstance(refused, Refusal) else Exit.IMPOSSIBLE) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+
+
+def _ask_this_machine_directly() -> None:
+    """A proxy that the environment names is for the way out: what runs here is asked here, also by what is started from here."""
+    named = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
+    os.environ["no_proxy"] = ",".join(dict.fromkeys(filter(None, [*named, "127.0.0.1", "localhost"])))
 
 
 def say(line: str) -> None:

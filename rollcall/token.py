@@ -58,6 +58,7 @@ def create(
         f"For {actor}, to {' and '.join(scope)}. It is not kept anywhere: copy it now. Its id is {row.token_id}.",
         style="dim",
         soft_wrap=True,
+        markup=False,
     )
 
 

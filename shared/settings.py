@@ -5,13 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, BeforeValidator, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.connecting import kafka_client
+
+
+def _in_capitals(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_in_capitals)]
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -29,49 +36,49 @@ class _SecretFiles(PydanticBaseSettingsSource):
 class ConsumerLimits(BaseModel):
     """What one consumer may take at a time, and how long it waits."""
 
-    batch_records: int = 1000
+    batch_records: PositiveInt = 1000
     """Larger batches gain nothing measurable."""
-    deciding_batch_records: int = 1000
+    deciding_batch_records: PositiveInt = 1000
     """Larger ones gain a little more, and keep the lock from commands for longer."""
-    poll_ms: int = 500
+    poll_ms: PositiveInt = 500
     """How long a fetch waits for the first record; it never waits for more."""
-    fetch_bytes: int = 2 * 1024 * 1024
+    fetch_bytes: PositiveInt = 2 * 1024 * 1024
     """Of one partition in one answer; no batch on our streams is larger."""
-    fetch_most_bytes: int = 8 * 1024 * 1024
+    fetch_most_bytes: PositiveInt = 8 * 1024 * 1024
     """Of all partitions in one answer."""
-    unread_bytes: int = 16 * 1024 * 1024
+    unread_bytes: PositiveInt = 16 * 1024 * 1024
     """With so much fetched and not yet read, nothing more is fetched: a consumer holds that and one answer."""
-    unpacked_bytes: int = 4 * 1024 * 1024
+    unpacked_bytes: PositiveInt = 4 * 1024 * 1024
     """A batch that unpacks to more is unpacked piece by piece. What no sender means to send does, and little else."""
-    unpack_most_bytes: int = 2 * 1024 * 1024 * 1024
+    unpack_most_bytes: PositiveInt = 2 * 1024 * 1024 * 1024
     """Of one batch, piece by piece: seconds of work. What stands behind that is set aside unread."""
-    hand_on_bytes: int = 2 * 1024 * 1024
+    hand_on_bytes: PositiveInt = 2 * 1024 * 1024
     """Records heard together, as they were sent; a body may take twenty times that once it is read. Full batches of ordinary
     records take less."""
-    session_timeout_ms: int = 10_000
-    backoff_first_seconds: float = 0.2
-    backoff_most_seconds: float = 15.0
-    watch_seconds: float = 1.0
-    stuck_seconds: float = 60.0
+    session_timeout_ms: PositiveInt = 10_000
+    backoff_first_seconds: PositiveFloat = 0.2
+    backoff_most_seconds: PositiveFloat = 15.0
+    watch_seconds: PositiveFloat = 1.0
+    stuck_seconds: PositiveFloat = 60.0
     """With lag, Kafka and Postgres answering and nothing heard for so long, the process exits and is started anew."""
 
 
 class HttpLimits(BaseModel):
     """What callers over HTTP may take of memory and time, together and each."""
 
-    connections: int = 500
+    connections: PositiveInt = 500
     """With one more, whoever has been idle or unfinished for longest is closed."""
-    header_seconds: float = 10.0
+    header_seconds: PositiveFloat = 10.0
     """For a request's first line and headers, from its first byte on, or from the connection's first moment."""
-    header_bytes: int = 16 * 1024
-    body_seconds: float = 15.0
-    body_bytes_a_second: int = 32 * 1024
+    header_bytes: PositiveInt = 16 * 1024
+    body_seconds: PositiveFloat = 15.0
+    body_bytes_a_second: PositiveInt = 32 * 1024
     """A body that comes at least so fast is waited for, however large it is: a picture from a telephone takes minutes."""
-    body_bytes: int = 64 * 1024
+    body_bytes: PositiveInt = 64 * 1024
     """Commands have some hundred bytes. The limit for an event's body on Kafka is the contracts'."""
-    request_seconds: float = 60.0
+    request_seconds: PositiveFloat = 60.0
     """From the last header to the answer's last byte, also for whoever does not read it."""
-    idle_seconds: int = 30
+    idle_seconds: PositiveInt = 30
     """How long a connection is kept for the next request."""
 
 
@@ -89,8 +96,8 @@ class Settings(BaseSettings):
     """With a user: SASL SCRAM-SHA-512."""
     database_url: SecretStr
     """`postgresql+asyncpg://…`; each service has its own database and role."""
-    pool_size: int = 8
-    statement_timeout_ms: int = 30_000
+    pool_size: PositiveInt = 8
+    statement_timeout_ms: PositiveInt = 30_000
     host: str = "127.0.0.1"
     port: int
     replica: str | None = None
@@ -100,17 +107,25 @@ class Settings(BaseSettings):
     """Go-live: what lies before is history. It is neither decided on nor mailed about."""
     held_for: dt.timedelta = dt.timedelta(days=30)
     """How long a request waits for a session that nobody has announced (`P30D`)."""
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     assets: Path | None = None
     """The folder with the files of others that pages load (`python -m deploy.embedded.assets` fetches them). None: pages work without."""
-    relay_batch: int = 2000
+    relay_batch: PositiveInt = 2000
     """More than one transaction says: who takes less than that knows that nothing is left."""
-    relay_poll_seconds: float = 1.0
-    relay_timeout_seconds: float = 30.0
-    due_poll_seconds: float = 1.0
-    due_batch: int = 200
+    relay_poll_seconds: PositiveFloat = 1.0
+    relay_timeout_seconds: PositiveFloat = 30.0
+    due_poll_seconds: PositiveFloat = 1.0
+    due_batch: PositiveInt = 200
     consumer: ConsumerLimits = ConsumerLimits()
     http: HttpLimits = HttpLimits()
+
+    @field_validator("*")
+    @classmethod
+    def _has_an_offset(cls, value: Any) -> Any:
+        """Compared with what Kafka stamps, wall time would fail on each event: it is refused here, where somebody reads it."""
+        if isinstance(value, dt.datetime) and value.tzinfo is None:
+            raise ValueError("needs its offset, such as 2026-10-24T08:00:00+02:00 or 2026-10-24T06:00:00Z")
+        return value
 
     @classmethod
     def settings_customise_sources(

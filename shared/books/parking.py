@@ -137,9 +137,8 @@ def parked_row(
         [[_clean(name), None if value is None else base64.b64encode(value).decode()] for name, value in record.headers]
     )
     names = {name: value for name, value in record.headers if value}
-    # Nobody waits behind a request that can never be decided.
-    scope = scope_of(heard.body) if heard and reason != Reason.ID_REUSED else None
-    type_name = heard.type if heard else names.get("ce_type", b"").decode(errors="replace")[:200]
+    type_name = names.get("ce_type", b"").decode(errors="replace")[:200]
+    unknown = {"type": _clean(type_name) or None, "source": None, "event_id": None, "scope": None}
     return Parked(
         stream=record.topic,
         partition=record.partition,
@@ -148,16 +147,20 @@ def parked_row(
         key=record.key,
         value=record.value,
         headers=headers,
-        type=_clean(type_name) or None,
-        source=heard.source if heard else None,
-        event_id=heard.event_id if heard else None,
-        scope=scope,
+        **(unknown if heard is None else _known_of(heard, reason)),
         reason=reason,
         detail=_clean(detail),
         state=ParkedState.PARKED,
         parked_at=now,
         retries=0,
     )
+
+
+def _known_of(heard: Heard[Event], reason: str) -> dict[str, Any]:
+    """What a row says of a record that could be read: whose it is, and what waits behind it."""
+    # Nobody waits behind a request that can never be decided.
+    scope = scope_of(heard.body) if reason != Reason.ID_REUSED else None
+    return {"type": heard.type, "source": heard.source, "event_id": heard.event_id, "scope": scope}
 
 
 def poison_row(poison: Poison, *, now: dt.datetime) -> Parked:
@@ -309,16 +312,20 @@ async def settle(
     *,
     reason: str | None = None,
     detail: str | None = None,
+    heard: Heard[Event] | None = None,
 ) -> None:
-    """Writes what became of a parked record."""
+    """Writes what became of a parked record. `heard`: what it says, which may not have been readable when it was parked."""
+    reason = reason or row.reason
+    known = {} if heard is None else {name: value for name, value in _known_of(heard, reason).items() if value}
     await connection.execute(
         sa.update(PARKED)
         .where(PARKED.c.stream == row.stream, PARKED.c.partition == row.partition, PARKED.c.offset == row.offset)
         .values(
             state=state,
             retries=PARKED.c.retries + 1,
-            reason=reason or row.reason,
+            reason=reason,
             detail=row.detail if detail is None else _clean(detail),
+            **known,
         )
     )
 

@@ -18,6 +18,9 @@ from shared.books.watermark import Watermark
 from shared.events.envelope import fingerprint
 from shared.events.streams import Partition
 
+_LOG_APPEND_TIME = 1
+"""As Kafka's protocol numbers it."""
+
 
 @dataclass(eq=False, slots=True)
 class Position:
@@ -42,6 +45,8 @@ class Positions:
     def __init__(self) -> None:
         self._positions: dict[Partition, Position] = {}
         self.to_rewind: set[Partition] = set()
+        self.stamped_by_senders: set[str] = set()
+        """Streams whose newest record says when its sender meant to send it, and not when the broker got it."""
 
     def __contains__(self, partition: Partition) -> bool:
         return partition in self._positions
@@ -77,6 +82,10 @@ class Positions:
         fetched = []
         for part in parts:
             partition = Partition(part[0].topic, part[0].partition)
+            if part[-1].timestamp_type == _LOG_APPEND_TIME:
+                self.stamped_by_senders.discard(partition.stream)
+            else:
+                self.stamped_by_senders.add(partition.stream)
             position = self._positions.get(partition)
             if position is None:
                 continue

@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -32,6 +32,9 @@ LINE_PATTERN = r"^[^\x00\r\n\u2028\u2029]*$"
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
 """When a training can be. At the ends of what Python can count, some hours before or after it would be no time at all."""
 BODY_LIMIT_BYTES = 256 * 1024
+
+
+D = TypeVar("D", bound=dt.date)
 
 
 def _written(value: object) -> object:
@@ -65,9 +68,13 @@ def _known_zone(name: str) -> str:
 def _naive(moment: dt.datetime) -> dt.datetime:
     if moment.tzinfo is not None:
         raise ValueError("must be local wall time without an offset; the zone stands beside it")
-    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+    return _of_trainings(moment)
+
+
+def _of_trainings(when: D) -> D:
+    if not EARLIEST_YEAR <= when.year <= LATEST_YEAR:
         raise ValueError(f"must lie between {EARLIEST_YEAR} and {LATEST_YEAR}")
-    return moment
+    return when
 
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -91,6 +98,9 @@ LocalTime = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"}),
 ]
 Date = Annotated[dt.date, BeforeValidator(_written)]
+TrainingMoment = Annotated[Moment, AfterValidator(_of_trainings)]
+TrainingDate = Annotated[Date, AfterValidator(_of_trainings)]
+"""When something about a training is decided. It is looked for, and told, on the clocks of where that takes place."""
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 
 

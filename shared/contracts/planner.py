@@ -13,7 +13,18 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.directory import MemberKind
-from shared.contracts.model import Date, Fact, Id, Line, LocalTime, Moment, OptionalLine, Part, Text, Zone
+from shared.contracts.model import (
+    Fact,
+    Id,
+    Line,
+    LocalTime,
+    OptionalLine,
+    Part,
+    Text,
+    TrainingDate,
+    TrainingMoment,
+    Zone,
+)
 
 Phase = Annotated[int, Field(strict=True, ge=1, le=99)]
 Hours = Annotated[int, Field(strict=True, ge=0, le=24 * 365)]
@@ -141,7 +152,7 @@ class TaskGiven(Part):
     """Where something is to be filled in, and by when."""
 
     link: OutsideLink
-    until: Moment | None = None
+    until: TrainingMoment | None = None
     """Not said: a test before the session until it begins, what follows it for two weeks. What is said later than the beginning of the
     session, or half a year after its end, is read as that."""
     remind_days: Annotated[int, Field(strict=True, ge=1, le=60)] = 2
@@ -181,15 +192,15 @@ class Terms(Part):
     """How many have to have confirmed on the decision day."""
     places_per_town: Annotated[int, Field(strict=True, ge=1, le=5_000)] | None = None
     """How many of one town may have a place before the release date."""
-    release_date: Date | None = None
+    release_date: TrainingDate | None = None
     """From this day on the places that towns have not used go to the others, in their order."""
     admits: Admits | None = None
     by_oneself: bool = True
     """Whether people may ask for a place without their coordinator."""
-    opens_at: Moment | None = None
-    closes_at: Moment | None = None
+    opens_at: TrainingMoment | None = None
+    closes_at: TrainingMoment | None = None
     """When requests and nominations are taken; what was sent earlier or later is refused."""
-    nominations_until: Moment | None = None
+    nominations_until: TrainingMoment | None = None
     """Towns are called to nominate, and may until then."""
     free_places: FreePlaces = FreePlaces.AT_ONCE
     offer_hours: Annotated[int, Field(strict=True, ge=1, le=24 * 60)] = 48
@@ -197,7 +208,7 @@ class Terms(Part):
     after_offer: AfterOffer = AfterOffer.LEAVES
     freeze_hours: Hours = 0
     """For so long before it begins nobody gets a place any more, and what was confirmed stays so."""
-    decision_date: Date | None = None
+    decision_date: TrainingDate | None = None
     """The day on which it is looked whether enough have confirmed."""
     certificate_minutes: Annotated[int, Field(strict=True, ge=1, le=60 * 24 * 60)] | None = None
     """For how many minutes somebody has to have been there, over all meetings, to get a certificate. Not said: for the share of the

@@ -86,7 +86,7 @@ class CommandPath:
         for command, future in together:
             if future.done():
                 continue
-            refused = next((one for one in thought.aside if _is_about(one, command)), None)
+            refused = next((one for one in thought.aside if _is_about(one, command, together)), None)
             if refused is None:
                 future.set_result(thought.outcomes[command.source, command.event_id])
             elif refused.reason is Reason.ID_REUSED:
@@ -95,9 +95,11 @@ class CommandPath:
                 future.set_exception(Undecidable(refused.reason, refused.detail))
 
 
-def _is_about(aside: SetAside, command: Heard[Event]) -> bool:
-    """One that was held is another object under the same id; of two that share an id by mistake only one is set aside."""
-    if aside.reason is Reason.ID_REUSED:
+def _is_about(
+    aside: SetAside, command: Heard[Event], together: Sequence[tuple[Heard[Event], asyncio.Future[Outcome]]]
+) -> bool:
+    """One that was held is another object under the same id; of two that share an id by mistake each has its own answer."""
+    if any(aside.heard is one for one, _ in together):
         return aside.heard is command
     return (aside.heard.source, aside.heard.event_id) == (command.source, command.event_id)
 

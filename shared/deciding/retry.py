@@ -141,7 +141,7 @@ class ParkedRetry:
                 for part in counted:
                     await watermark.recount(connection, part, heard=+1, parked=-1)
             else:
-                await parking.settle(connection, row, ParkedState.PARKED, reason=reason, detail=refused)
+                await parking.settle(connection, row, ParkedState.PARKED, reason=reason, detail=refused, heard=decoded)
             return await parking.find(connection, stream, partition, offset)
 
     async def discard(self, stream: str, partition: int, offset: int) -> Parked | None:

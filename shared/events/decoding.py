@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from pydantic import ValidationError
@@ -115,10 +116,21 @@ def _headers(record: Record) -> dict[str, bytes]:
 
 def _structured(value: bytes) -> tuple[dict[str, bytes], bytes | None]:
     """Structured mode: attributes beside `data` in one JSON object. Returned as headers and body of the binary mode."""
+    said: list[tuple[str, Any]] = []
+
+    def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal said
+        said = pairs  # Of the outermost object in the end: it is closed last.
+        return dict(pairs)
+
     try:
-        envelope = json.loads(value)
+        envelope = json.loads(value, object_pairs_hook=as_object)
     except (ValueError, RecursionError) as error:
         raise _NotReadable(Reason.NOT_JSON, getattr(error, "msg", "nested too deeply")) from None
+    if isinstance(envelope, dict) and len(envelope) < len(said):
+        for name, item in said:
+            if item != envelope[name] and (name == "data" or f"ce_{name}" in _READ):
+                raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} stands there twice and says different things")
     if not isinstance(envelope, dict) or "data_base64" in envelope or not isinstance(envelope.get("data"), dict | None):
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "a structured event is an object with an object `data`")
     attributes = {

@@ -258,6 +258,8 @@ Read = Decoded | Echo
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
+_FIRST_MS, _LAST_MS = -(2**45), 2**45
+"""From the year 855 to 3084: within it some minutes can be added to every time."""
 
 
 def microseconds(moment: dt.datetime) -> int:
@@ -267,8 +269,8 @@ def microseconds(moment: dt.datetime) -> int:
 
 @functools.lru_cache(maxsize=1024)
 def _moment(milliseconds: int) -> dt.datetime:
-    """The broker stamps whole batches: one moment serves hundreds of records."""
-    return _EPOCH + dt.timedelta(milliseconds=milliseconds)
+    """The broker stamps whole batches: one moment serves hundreds of records. Where senders stamp, a time has its ends all the same."""
+    return _EPOCH + dt.timedelta(milliseconds=min(max(milliseconds, _FIRST_MS), _LAST_MS))
 
 
 def appended_at(record: Record) -> dt.datetime:

@@ -112,11 +112,23 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiok
                 _damaged.popitem(last=False)
             raise CorruptRecordException(f"a damaged batch at {self._tp}, offset {batch.base_offset}")
         offset = self.next_fetch_offset = max(self.next_fetch_offset, batch.base_offset)
+        batch.next_offset = self._behind(batch)
         found = batch.stand_in(
             self._tp, offset, Reason.UNREADABLE, "damaged: not what its checksum says, or too old a format"
         )
         self.next_fetch_offset = max(offset + 1, batch.next_offset)
         return found
+
+    def _behind(self, batch: Batch) -> int:
+        """Where to go on behind a damaged batch. What it says of its end may be what is damaged, and nothing that follows may be lost by
+        that: the batch behind it knows. Where that has not come, too, the lesser counts of what this one says in two places; whatever is
+        still of it comes again.
+        """
+        if self._records.has_next():
+            following = self._records.next_batch()
+            if following.is_sound() and following.base_offset > batch.base_offset:
+                return int(following.base_offset)
+        return batch.base_offset + max(1, min(batch.next_offset - batch.base_offset, batch.count))
 
     def _is_to_be_heard(self, batch: Batch) -> bool:
         """Not the marks of transactions, and not what a transaction took back."""

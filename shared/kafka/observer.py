@@ -49,7 +49,8 @@ class Observer:
         if self._consumer is None:
             raise KafkaConnectionError("not connected yet")
         streams = tuple(streams)
-        milliseconds = int(moment.timestamp() * 1000) + 1
+        # A moment before 1970 is before every record, and Kafka knows no such time.
+        milliseconds = max(0, int(moment.timestamp() * 1000) + 1)
         wanted = {topic_partition(part): milliseconds for part in _partitions(streams)}
         async with asyncio.timeout(TIMEOUT_SECONDS):
             later = await self._consumer.offsets_for_times(wanted)
@@ -58,6 +59,18 @@ class Observer:
             part: later[tp].offset if (tp := topic_partition(part)) in later and later[tp] else end
             for part, end in ends.items()
         }
+
+    def misshapen(self, streams: Iterable[str]) -> str | None:
+        """Which of these have a topic with another number of partitions than they were born with, by what the broker said last. With fewer
+        a stream is neither heard nor written to its end; what lies in further ones is heard, and in nobody's books."""
+        wrong = []
+        for name in streams:
+            found = len(self._consumer.partitions_for_topic(name) or ()) if self._consumer else 0
+            if found not in (0, STREAMS[name].partitions):
+                wrong.append(
+                    f"{name} has {found} partition{'' if found == 1 else 's'} instead of {STREAMS[name].partitions}"
+                )
+        return "; ".join(wrong) or None
 
 
 def _partitions(streams: Iterable[str]) -> list[Partition]:

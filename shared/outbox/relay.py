@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +25,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.books import recovery
+from shared.clocks import Clocks
 from shared.events.envelope import headers_of
-from shared.events.streams import RECORD_LIMIT_BYTES, Partition, number_of
+from shared.events.streams import RECORD_LIMIT_BYTES, STREAMS, Partition, number_of
 from shared.faults import Fault, classify, told
 from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.postgres.awake import awaited
+from shared.postgres.database import any_of
 
 log = structlog.get_logger()
 
@@ -43,9 +46,13 @@ _NEXT = (
         OUTBOX.c.position != sa.all_(_positions)
     )  # By each, not by the last: what commits late has a lower position.
     .where(~recovery.IS_HEARD_AGAIN)  # Most of what the outbox holds then is on the stream.
+    .where(
+        any_of(JOURNAL.c.stream, "streams")
+    )  # A newer release may have said something on one that this one does not know.
     .order_by(OUTBOX.c.position)
     .limit(sa.bindparam("most"))
 )
+_KNOWN = sorted(STREAMS)
 _SENT = sa.delete(OUTBOX).where(OUTBOX.c.position == sa.any_(_positions))
 _WAITING = sa.select(
     sa.func.count(), sa.func.coalesce(sa.func.extract("epoch", sa.func.now() - sa.func.min(OUTBOX.c.staged_at)), 0)
@@ -75,8 +82,9 @@ class Relay:
         batch: int,
         poll_seconds: float,
         timeout_seconds: float,
+        clocks: Clocks | None = None,
     ) -> None:
-        """`own_streams_heard` returns once the service has heard its own streams to their end."""
+        """`own_streams_heard` returns once the service has heard its own streams to their end. `clocks`: who is told what the broker's says."""
         self.leading = False
         self._engine = engine
         self._service = service
@@ -86,6 +94,7 @@ class Relay:
         self._batch = batch
         self._poll_seconds = poll_seconds
         self._timeout_seconds = timeout_seconds
+        self._clocks = clocks
         self._woken = asyncio.Event()
         self._wakes_soon: asyncio.TimerHandle | None = None
         self._sent: list[int] = []
@@ -183,12 +192,14 @@ class Relay:
 
     async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
         """Sends the oldest facts and takes note of what was acknowledged. Returns how many; raises what the first failure was."""
-        rows = (await connection.execute(_NEXT, {"most": self._batch, "positions": self._sent})).all()
+        wanted = {"most": self._batch, "positions": self._sent, "streams": _KNOWN}
+        rows = (await connection.execute(_NEXT, wanted)).all()
         if time.monotonic() > self._measure_at:
             await self._measure(connection)
         if not rows:
             return 0
         parcels = self._packed(producer, rows)
+        asked_at = self._clocks.now() if self._clocks else None
         async with asyncio.timeout(self._timeout_seconds):
             sends = [
                 await producer.send_batch(one.records, one.partition.stream, partition=one.partition.number)
@@ -203,6 +214,9 @@ class Relay:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+            if self._clocks and asked_at and result.timestamp >= 0:  # A broker that does not stamp says -1.
+                stamped_at = dt.datetime.fromtimestamp(result.timestamp / 1000, dt.UTC)
+                self._clocks.note("Kafka", stamped_at, asked_at=asked_at, answered_at=self._clocks.now())
         return len(rows)
 
     async def _forget(self, connection: AsyncConnection) -> None:

@@ -17,6 +17,7 @@ from shared import telemetry
 from shared.backoff import end_if_told
 from shared.books import erasing, parking, watermark
 from shared.books.holding import count_overdue
+from shared.clocks import Clocks
 from shared.consuming.positioning import Positioning
 from shared.faults import Fault, classify
 from shared.kafka.observer import Observer
@@ -27,6 +28,7 @@ from shared.service import Service
 log = structlog.get_logger()
 
 
+_CLOCK = sa.select(sa.func.clock_timestamp())
 _WELL: JsonDict = {
     "ready": True,
     "service": "enrolment",
@@ -60,6 +62,7 @@ class Health:
         lanes: Sequence[Positioning],
         observer: Observer,
         may_decide: asyncio.Event,
+        clocks: Clocks,
         *,
         stuck_seconds: float,
     ) -> None:
@@ -68,10 +71,15 @@ class Health:
         self._lanes = lanes
         self._observer = observer
         self._may_decide = may_decide
+        self._clocks = clocks
         self._stuck_seconds = stuck_seconds
         self.own_books: list[Callable[[AsyncConnection], Awaitable[dict[str, Any]]]] = []
         """What a service adds to the common books."""
-        self.own_warnings: list[Callable[[], str | None]] = []
+        self.own_warnings: list[Callable[[], str | None]] = [
+            clocks.warning,
+            lambda: observer.misshapen(service.heard),
+            self._who_stamps,
+        ]
         """What a service cannot do at the moment, although starting it anew would not help."""
 
     async def state(self) -> HealthState:
@@ -79,7 +87,9 @@ class Health:
         problems: list[str] = []
         try:
             async with asyncio.timeout(5), self._engine.connect() as connection:
-                await connection.execute(sa.select(1))
+                asked_at = self._clocks.now()
+                said = (await connection.execute(_CLOCK)).scalar_one()
+                self._clocks.note("Postgres", said, asked_at=asked_at, answered_at=self._clocks.now())
         except Exception as error:
             if classify(error) is not Fault.TRANSIENT:
                 raise
@@ -95,6 +105,11 @@ class Health:
         return HealthState(
             ready=not problems, service=self._service.name, problems=problems, warnings=warnings, lag=lag
         )
+
+    def _who_stamps(self) -> str | None:
+        """Deadlines are judged by when the broker got a request: where senders say it, they decide whether they were late."""
+        streams = sorted(set[str]().union(*(lane.positions.stamped_by_senders for lane in self._lanes)))
+        return f"when it came is said by whoever sent it: {', '.join(streams)} (set LogAppendTime)" if streams else None
 
     def lag(self) -> dict[str, int]:
         lag = dict.fromkeys(self._service.heard, 0)

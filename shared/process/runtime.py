@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.backoff import Backoff
 from shared.books import parking, recovery
 from shared.books.watermark import is_heard
+from shared.clocks import Clocks
 from shared.consuming.projector import Lane
 from shared.deciding.commands import CommandPath
 from shared.deciding.due import DueLoop
@@ -69,6 +70,7 @@ class Runtime:
         self.said: list[Callable[[Sequence[Said]], None]] = []
         self.loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What a service runs beside the common loops."""
+        self.clocks = Clocks(service.clock)
         self.broker = self._broker(settings)
         self.observer = Observer(connection)
         self.relay = Relay(
@@ -80,6 +82,7 @@ class Runtime:
             batch=settings.relay_batch,
             poll_seconds=settings.relay_poll_seconds,
             timeout_seconds=settings.relay_timeout_seconds,
+            clocks=self.clocks,
         )
         self.decider = Decider(self.engine, service, said=self._tell_relay, changed=self.tell)
         self.commands = CommandPath(self.decider, self.may_decide)
@@ -101,6 +104,7 @@ class Runtime:
             [lane.positioning for lane in self.lanes],
             self.observer,
             self.may_decide,
+            self.clocks,
             stuck_seconds=settings.consumer.stuck_seconds,
         )
 

@@ -31,7 +31,7 @@ class ParkedPage(Filter):
     reason: Reason | None = None
     after: str = Field(
         "",
-        pattern=rf"^({_STREAM}/-?\d{{1,9}}/-?\d{{1,18}})?$",
+        pattern=rf"^({_STREAM}/-?[0-9]{{1,9}}/-?[0-9]{{1,19}})?$",  # What came over HTTP stands at any number of 64 bits.
         description="Where the last one of the page before stands, as `stream/partition/offset`; empty: the first page.",
         examples=["programme.sessions/9/3"],
     )

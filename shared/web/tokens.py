@@ -64,8 +64,9 @@ async def store(connection: AsyncConnection, row: Token) -> None:
 
 
 async def revoke(connection: AsyncConnection, token_id: str, *, now: dt.datetime) -> bool:
-    """Ends a token. False: there is no such token."""
-    result = await connection.execute(sa.update(TOKEN).where(TOKEN.c.token_id == token_id).values(revoked_at=now))
+    """Ends a token; one that has ended keeps when. False: there is no such token."""
+    ended = sa.func.coalesce(TOKEN.c.revoked_at, now)
+    result = await connection.execute(sa.update(TOKEN).where(TOKEN.c.token_id == token_id).values(revoked_at=ended))
     return bool(result.rowcount)
 
 

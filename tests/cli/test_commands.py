@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import stat
 import sys
+import threading
 import time
+from collections.abc import AsyncIterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from typer.testing import CliRunner
 
 from deploy.embedded.processes import Identity, wait_until
-from rollcall import ports
+from rollcall import ports, reading
 from rollcall.children import Supervised
 from rollcall.connection import connection, connection_of_folder
 from rollcall.folder import Folder, Run
 from rollcall.main import app
 from rollcall.terminal import Refusal
+from services import SERVICES
+from shared.contracts.selection import CityQualified
+from shared.testing import NOON, body_of, message
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
@@ -70,6 +78,72 @@ def test_a_damaged_folder_is_one_sentence(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["status", "--folder", str(tmp_path)])
     assert result.exit_code == 1
     assert "running.json cannot be read" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "said", ["{}", "[]", "null", '{"supervisor": 7, "children": {}}', '{"ports": {"kafka": "x"}}', "\udcff"]
+)
+@pytest.mark.parametrize("name", ["system.json", "running.json", "wanted.json"])
+def test_a_folder_of_which_somebody_wrote_a_file_is_one_sentence(name: str, said: str, tmp_path: Path) -> None:
+    own = Identity.of(os.getpid())
+    assert own is not None
+    folder = Folder(tmp_path)
+    folder.make(NOW)
+    folder.write_run(Run(own, "running", {}))
+    folder.want("attendance", stopped=True)
+    (tmp_path / name).write_text(said, "utf-8", "surrogateescape")
+    for look in (folder.run, lambda: (folder.ports, folder.live_since), folder.stopped_services):
+        with contextlib.suppress(Refusal):  # Whatever else comes out of it would be a traceback.
+            look()
+    with pytest.raises(Refusal, match=f"{name} cannot be read"):
+        {"system.json": lambda: folder.ports, "running.json": folder.run, "wanted.json": folder.stopped_services}[
+            name
+        ]()
+
+
+def test_a_token_that_is_no_text_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff")
+    monkeypatch.setenv("ROLLCALL_TOKEN_FILE", str(tmp_path / "token"))
+    done = CliRunner().invoke(app, ["status"])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.endswith("which cannot be read: it is no text.\n")
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://nobody:port", "nobody", "http://a b"])
+@pytest.mark.parametrize(
+    "command", ["status", "parked list", "notices person-0001", "explain person-0001 session-0001"]
+)
+def test_an_address_that_is_none_is_said_and_no_traceback(
+    command: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "until_end", _nothing)
+    monkeypatch.setenv("ROLLCALL_TOKEN", "rc_a_b")
+    for one in SERVICES.values():
+        monkeypatch.setenv(f"ROLLCALL_{one.variable}_URL", address)
+    done = CliRunner().invoke(app, command.split())
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert address in done.stderr
+
+
+async def _nothing(*_: object, **__: object) -> AsyncIterator[object]:
+    for one in ():
+        yield one
+
+
+@pytest.mark.parametrize("token", ["rc_żółć_x", "rc_a\nb"])
+def test_a_token_that_is_none_is_one_sentence(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLCALL_TOKEN", token)
+    for command in ("status", "parked list", "notices person-0001"):
+        done = CliRunner().invoke(app, command.split())
+        assert (done.exit_code, done.stderr) == (
+            1,
+            "ROLLCALL_TOKEN is no token: one has letters, digits, `_` and `-` only.\n",
+        )
+
+
+def test_an_address_may_end_with_a_slash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ROLLCALL_ENROLMENT_URL", "http://127.0.0.1:8080/enrolment/")
+    assert connection(tmp_path).urls["enrolment"] == "http://127.0.0.1:8080/enrolment"
 
 
 def test_an_unknown_stream_or_scope_is_an_input_that_is_not_valid(tmp_path: Path) -> None:
@@ -191,6 +265,53 @@ def test_what_came_over_http_is_named_as_the_list_shows_it(action: str, monkeypa
     path = "http://attendance/api/v1/parked/attendance.scans/-1/-1767225600000000"
     method, suffix = ("GET", "") if action == "show" else ("POST", f"/{action}")
     assert (result.exit_code, asked) == (0, [f"{method} {path}{suffix}"])
+
+
+def test_a_broker_that_goes_away_while_a_stream_is_shown_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ends_midway(*_: object, **__: object) -> AsyncIterator[object]:
+        yield message(body_of(CityQualified), at=NOON).record()
+        raise KafkaTimeoutError("nobody leads the partition")
+
+    monkeypatch.setenv("ROLLCALL_KAFKA", "127.0.0.1:9")
+    monkeypatch.setattr(reading, "until_end", ends_midway)
+    done = CliRunner().invoke(app, ["tail", "programme.cities", "--once"])
+    assert done.exit_code == 1 and "CityQualified" in done.stdout
+    assert done.stderr == "Kafka does not answer any more: KafkaTimeoutError: nobody leads the partition.\n"
+
+
+class _Nothing(BaseHTTPRequestHandler):
+    """Answers every question with an empty list."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [("parked list", "Nothing is parked."), ("notices --session session-0001", "Nothing was told.")],
+)
+def test_what_runs_on_this_machine_is_not_asked_through_a_proxy(
+    command: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose way out leads through one says so in the environment, and seldom what it is not for."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "elsewhere.example")
+    monkeypatch.setenv("ROLLCALL_TOKEN", "rc_a_b")
+    with HTTPServer(("127.0.0.1", 0), _Nothing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for one in SERVICES.values():
+            monkeypatch.setenv(f"ROLLCALL_{one.variable}_URL", f"http://127.0.0.1:{server.server_port}")
+        done = CliRunner().invoke(app, command.split())
+        server.shutdown()
+    assert (done.exit_code, done.stdout.strip()) == (0, says)
+    assert "elsewhere.example" in os.environ["no_proxy"]
 
 
 def test_what_names_no_record_is_refused_before_anybody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,13 @@ def test_it_says_how_it_stands_and_why_with_the_event_that_says_so(asked: list[s
     assert "Na liście rezerwowej" in run("--language", "pl").stdout
 
 
+@pytest.mark.parametrize("said", ["2026-02-30", "0001-01-01", "9999-12-31T23:30-01:00", "yesterday"])
+def test_a_moment_that_there_is_not_is_one_sentence(said: str, asked: list[str]) -> None:
+    done = run("--at", said)
+    assert (done.exit_code, asked) == (2, [])
+    assert done.stderr.startswith(f"{said} is no moment such as")
+
+
 def test_a_moment_without_an_offset_is_the_time_where_the_programme_is(asked: list[str]) -> None:
     run("--at", "2026-10-03T10:15")
     run("--at", "2026-11-03T10:15+00:00")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rollcall import asking
+from rollcall import asking, notices
 from rollcall.asking import Answer
 from rollcall.main import app
 from rollcall.notices import shown
@@ -58,6 +58,20 @@ def test_a_session_is_shown_all_mails_about_it(asked: list[tuple[str, Any]]) -> 
     assert NOTICE in run("notices", "--session", "session-0001").stdout
     assert asked == [("/notices?session=session-0001&limit=1000", None)]
     assert run("notices").exit_code == 2 and run("notices", "p", "--session", "s").exit_code == 2
+
+
+def test_a_session_with_more_mails_than_a_page_holds_is_shown_all_of_them(
+    asked: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = [EXAMPLE["notices"][0] | {"notice_id": f"notice-{number}"} for number in range(5)]
+
+    async def get(url: str, headers: dict[str, str] | None = None) -> Answer:
+        last = url.partition("&after=")[2]
+        return Answer(200, [one for one in mails if one["notice_id"] > last][:2])
+
+    monkeypatch.setattr(asking, "get", get)
+    monkeypatch.setattr(notices, "MOST", 2)
+    assert json.loads(run("notices", "--session", "session-0001", "--json").stdout) == mails
 
 
 def test_what_is_done_about_a_mail_is_asked_of_notifications(asked: list[tuple[str, Any]]) -> None:

@@ -32,6 +32,7 @@ from shared.books import parking
 from shared.books.erasing import STRAY
 from shared.books.holding import OVERDUE_AFTER
 from shared.books.parking import SKIPPED, ParkedState
+from shared.clocks import Clocks
 from shared.contracts.attendance import Because, ParticipantAbsent, ParticipantAttended
 from shared.contracts.certificates import CertificateIssued
 from shared.contracts.enrolment import ParticipantWaitlisted, Standing
@@ -45,7 +46,7 @@ from shared.outbox import journal
 from shared.postgres.roundtrips import Writes
 from shared.postgres.tables import HELD
 from shared.process.health import Health
-from shared.service import Service
+from shared.service import Service, utc_now
 from shared.state.rows import Row, Rows
 from shared.state.working import Unchanged
 from shared.testing import NOON, body_of, heard, message
@@ -98,7 +99,7 @@ async def standing_open(here: Any, *, unheard: int = 0) -> dict[str, int]:
         return {Partition(here.service.heard[0], 0): unheard}
 
     observer: Any = SimpleNamespace(ends=ends)
-    health = Health(here.engine, here.service, [], observer, asyncio.Event(), stuck_seconds=60)
+    health = Health(here.engine, here.service, [], observer, asyncio.Event(), Clocks(utc_now), stuck_seconds=60)
     health.own_books.append(OWN_BOOKS[here.service.name])
     books = await health.books()
     return {matter.says: matter.number for matter in open_matters({here.service.name: books})}

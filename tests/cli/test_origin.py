@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from demo.programme import Story
 from rollcall.origin.app import app_of
-from rollcall.origin.heard import event_of
+from rollcall.origin.heard import Seen, event_of
 from rollcall.origin.settings import OriginSettings
 from services import SERVICES
-from shared.books.parking import StoredRecord
+from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.selection import CityQualified
-from shared.events.envelope import headers_of
-from shared.service import utc_now
+from shared.events.envelope import record_of
+from shared.testing import NOON, SOURCE, Message, body_of, message
 
 
 class Client:
@@ -83,15 +85,31 @@ def test_with_nothing_behind_it_the_state_says_what_is_not_known() -> None:
     assert state["programme"] is None and state["steps"] == [] and state["balanced"] is False
 
 
-def test_an_event_is_shown_in_either_mode_and_garbage_is_passed_over() -> None:
-    said = headers_of(
-        event_id="one",
-        source="urn:test",
-        type_name="rollcall.CityQualified.v1",
-        subject="city/a/stage/1",
-        stated_at=utc_now(),
+def test_an_event_is_shown_as_the_services_hear_it_and_what_they_do_not_hear_is_passed_over() -> None:
+    good = message(body_of(CityQualified), event_id="one", at=NOON)
+    stream, key, value, headers = record_of(
+        {
+            "specversion": "1.0",
+            "id": "one",
+            "source": SOURCE,
+            "type": "rollcall.CityQualified.v1",
+            "time": NOON.isoformat(),
+            "data": dict(CityQualified.example),
+        }
     )
-    body = httpx.Request("POST", "http://x", json=dict(CityQualified.example)).content
-    event = event_of(StoredRecord("programme.cities", 0, 7, 0, b"a", body, said))
-    assert event is not None and (event.kind, event.offset, event.data["name"]) == ("CityQualified", 7, "Augustów")
-    assert event_of(StoredRecord("programme.cities", 0, 7, 0, b"a", b"{no", said)) is None
+    traced = [*good.headers, ("x-trace", b"\xf0\x9a")]
+    for headers_of_one, body in ((good.headers, good.value), (traced, good.value), (headers, value)):
+        event = event_of(Message(stream, key, body, headers_of_one).record(offset=7))
+        assert event is not None
+        assert (event.kind, event.offset, event.id, event.data["name"]) == ("CityQualified", 7, "one", "Augustów")
+    for body in (b"{no", b"[]", b'"x"', b"null", None):
+        assert event_of(Message(stream, key, body, good.headers).record()) is None
+
+
+def test_what_nobody_hears_does_not_end_the_page() -> None:
+    """A person's id that is a list, in the very session that the page follows."""
+    seen, story = Seen(), SimpleNamespace(**dict.fromkeys(Story.__dataclass_fields__, "s"))
+    for body in (b'{"session_id": "s", "person_id": ["x"]}', b'["s"]'):
+        sent = message(body_of(ParticipantEnrolled, session_id="s"))
+        seen.hear(Message(sent.stream, b"s", body, sent.headers).record(), cast("Story", story))
+    assert seen.published["enrolment.events"] == 2 and not seen.kinds

@@ -38,6 +38,8 @@ class Services:
     refusing: dict[str, int] = field(default_factory=dict)
     away: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    answers_left: int = 1000
+    """Then it is away: a service that ends while it is asked for many things."""
 
     def answer(self, method: str, url: str, *, params: dict[str, Any], **_: object) -> httpx.Response:
         request = httpx.Request(method, url)
@@ -48,6 +50,9 @@ class Services:
             problem = {"title": "Unknown token", "detail": "was revoked"}
             return httpx.Response(self.refusing[name], json=problem, request=request)
         path = url.partition("/api/v1/parked")[2]
+        self.answers_left -= bool(path)
+        if self.answers_left < 0:
+            raise httpx.ConnectError("refused", request=request)
         if not path:
             rows = [one for one in self.rows[name] if one["reason"] == params.get("reason", one["reason"])]
             return httpx.Response(200, json=[one for one in rows if one["state"] == params["state"]], request=request)
@@ -171,3 +176,58 @@ def test_a_record_is_shown_as_it_came_and_not_as_python_would_write_it(services:
     assert re.search(r"key  – \(none\)\n\s+headers  ce_id: e-1\n\s+x-empty: – \(none\)\n\s+body  \{\n", said)
     assert '                 "name": "Żory",\n' in said
     assert len(re.findall("not_json: cut off", said)) == len(NAMES)
+
+
+@pytest.mark.parametrize("verb", ["retry", "discard"])
+def test_of_all_for_a_reason_a_service_that_cannot_be_asked_keeps_its_copies_and_is_named(
+    services: Services, verb: str
+) -> None:
+    services.away = {"attendance"}
+    result = run(verb, "--reason", "not_json", *(["--yes"] if verb == "discard" else []))
+    assert result.exit_code == 1
+    assert "attendance does not answer" in result.stderr
+    assert [one.split()[0] for one in services.asked] == [name for name in NAMES if name != "attendance"]
+
+
+def test_a_service_that_ends_among_many_records_is_one_sentence_and_what_was_done_is_named(services: Services) -> None:
+    services.rows["enrolment"] += [row(OTHER), row("programme.cities/6/50"), row("programme.cities/6/51")]
+    services.answers_left = 2
+    result = run("discard", "enrolment", "--reason", "not_json", "--yes")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert re.findall(r"^enrolment (\S+): discarded$", result.stderr, re.MULTILINE) == [WHERE, OTHER]
+    assert result.stderr.count("enrolment does not answer") == 1
+    assert services.answers_left == -1  # It is not waited for once more for each of the others.
+
+
+def test_a_record_that_somebody_else_took_away_meanwhile_is_passed_over(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = row("programme.cities/6/7")
+    listed = services.answer
+
+    def answer(method: str, url: str, **how: Any) -> httpx.Response:
+        services.rows["enrolment"] = [gone, row()] if url.endswith("/parked") else [row()]
+        return listed(method, url, **how)
+
+    monkeypatch.setattr(httpx, "request", answer)
+    result = run("discard", "enrolment", "--reason", "not_json", "--yes")
+    assert (result.exit_code, result.stdout) == (0, f"enrolment {WHERE}: discarded\n")
+
+
+def test_a_list_that_may_go_on_says_so(services: Services) -> None:
+    services.rows["enrolment"] += [row(OTHER)]
+    assert "There may be more in enrolment:" in run("list", "--limit", "2").stderr
+    assert "There may be more" not in run("list", "--limit", "3").stderr
+
+
+def test_the_oldest_stands_first_also_within_a_second(services: Services) -> None:
+    at = {
+        OTHER: "2026-11-23T12:00:48Z",
+        "programme.cities/6/50": "2026-11-23T12:00:48.250000Z",
+        WHERE: "2026-11-23T12:00:49Z",
+    }
+    services.rows = {name: [] for name in NAMES} | {
+        "enrolment": [row(one, appended_at=when) for one, when in reversed(at.items())]
+    }
+    listed = [line.split()[0] for line in run("list").stdout.splitlines() if line.startswith("programme.")]
+    assert listed == list(at)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,16 @@ def test_lines_can_be_checked_from_stdin_without_a_system() -> None:
     result = CliRunner().invoke(app, ["publish", "-", "--check", "--json"], input=json.dumps(event()))
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {"published": 0, "bad": 0, "streams": {"programme.cities": 1}}
+
+
+def test_what_comes_from_stdin_is_utf8_whatever_the_terminal_speaks() -> None:
+    line = json.dumps(event(data={**CityQualified.example, "name": "Żory"}), ensure_ascii=False).encode()
+    command = [sys.executable, "-m", "rollcall.main", "publish", "-", "--check", "--json"]
+    elsewhere = {"PATH": "/usr/bin:/bin", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, input=line, env=elsewhere, capture_output=True, check=False, timeout=180)
+    assert json.loads(done.stdout)["streams"] == {"programme.cities": 1}
+    done = subprocess.run(command, input=b"\xff", env=elsewhere, capture_output=True, check=False, timeout=180)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from rollcall.books import equations
 from rollcall.comparing import Compared
@@ -79,3 +80,28 @@ def test_a_terminal_without_the_letters_shows_a_question_mark_and_no_traceback()
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 2
     assert done.stderr.startswith("There is no scope ?apa")
+
+
+def test_what_somebody_sent_gives_the_terminal_no_command() -> None:
+    """A name, a header or a body of anybody's: not the title of the window, and not the lines above."""
+    sent = "a\x1b]0;mine\x07b\x1b[2Jc\x9b1Ad\u202ee"
+    for console in (out, err):
+        with console.capture() as shown_here:
+            console.print(Text(sent), markup=False)
+            console.print(sent, markup=False, soft_wrap=True)
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown_here.get())
+        assert "a\\x1b]0;mineb\\x1b[2Jc\\x9b1Ad\\u202ee" in shown_here.get().replace("\\x07", "")
+
+
+def test_what_we_say_in_colours_stays_in_colours() -> None:
+    assert (
+        "\x1b["
+        in subprocess.run(
+            [sys.executable, "-c", "from rollcall.terminal import out; out.print('[bold red]x[/]')"],
+            env={"PATH": "/usr/bin:/bin", "FORCE_COLOR": "1", "TERM": "xterm"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=180,
+        ).stdout
+    )

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.embedded.postgres import Postgres
-from rollcall import preparing, waiting
+from rollcall import preparing, token, waiting
 from rollcall.main import app
 from rollcall.token import shown
 from shared.postgres.migrating import migrate
@@ -42,6 +42,16 @@ def test_a_token_is_listed_with_who_may_do_what_until_it_is_ended_and_after(
 
     assert run("revoke", made["token_id"]).exit_code == 0
     assert "  ended " in run("list").stdout
+    (ended,) = json.loads(run("list", "--json").stdout)
+    assert run("revoke", made["token_id"]).exit_code == 0  # Said again, it has ended when it did.
+    assert json.loads(run("list", "--json").stdout) == [ended]
+
+
+def test_a_name_is_shown_as_it_is_whatever_signs_are_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token, "_everywhere", lambda *_: [])
+    made = run("create", "--actor", "Anna [/] [red]", "--scope", "read")
+    assert made.exit_code == 0
+    assert made.stderr.startswith("For Anna [/] [red], to read.")
 
 
 def test_a_token_that_not_every_service_knows_says_where_it_opens_anything() -> None:

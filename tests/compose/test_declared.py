@@ -61,6 +61,26 @@ def test_init_fills_in_what_is_missing_and_changes_nothing_that_is_there(tmp_pat
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_init_adds_its_lines_below_one_that_somebody_left_without_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("ROLLCALL_SENDER=szkolenia@miasto.example")
+    subprocess.run([ROOT / "deploy/docker/init", file], check=True, capture_output=True)
+    assert file.read_text().splitlines()[0] == "ROLLCALL_SENDER=szkolenia@miasto.example"
+
+
+@pytest.mark.parametrize(
+    "said", ["KAFKA_ADMIN_PASSWORD='mine'", "export KAFKA_ADMIN_PASSWORD=mine", '  KAFKA_ADMIN_PASSWORD="mine"']
+)
+def test_init_finds_what_is_said_in_each_way_that_compose_reads(said: str, tmp_path: Path) -> None:
+    """The last line of a name counts: one more would be another password."""
+    file = tmp_path / "env"
+    file.write_text(f"{said}\nPOSTGRES_PASSWORD=''\nKAFKA_CONSOLE_PASSWORD= \n")
+    subprocess.run([ROOT / "deploy/docker/init", file], check=True, capture_output=True)
+    lines = file.read_text().splitlines()
+    assert [line for line in lines if "KAFKA_ADMIN_PASSWORD" in line] == [said]
+    assert all(re.fullmatch(r"\w+=\w{48}", line) for line in lines[1:3])
+
+
 def test_init_makes_other_passwords_for_everybody(tmp_path: Path) -> None:
     subprocess.run([ROOT / "deploy/docker/init", tmp_path / "env"], check=True, capture_output=True)
     passwords = re.findall(r"_PASSWORD=(\w+)$", (tmp_path / "env").read_text(), re.MULTILINE)

@@ -28,11 +28,12 @@ from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
 from shared.events.streams import Partition
 from shared.kafka.observer import Observer
-from shared.outbox.journal import OUTBOX
+from shared.outbox.journal import JOURNAL, OUTBOX, Entry
 from shared.outbox.relay import Relay
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
 from shared.settings import kafka_connection
+from shared.state.rows import mapping
 from shared.state.working import Due, Working
 from shared.testing import eventually, heard, message
 from tests.enrolment.surroundings import Make, city, fresh, known, programme, rows, said_and_sent, training
@@ -165,6 +166,32 @@ async def test_what_was_sent_is_sent_once_also_before_it_is_deleted_and_deleted_
     assert await rows(here, OUTBOX) == []
 
 
+async def test_what_a_newer_release_said_on_a_stream_of_its_own_waits_and_keeps_nobody_waiting(world: Make) -> None:
+    """Left in the outbox when the older release was put back: more than the relay takes at a time."""
+    here, session, long_ago = await world(SERVICE), fresh("session"), dt.datetime.now(dt.UTC) - dt.timedelta(days=31)
+    asked = heard(EnrolmentRequested(session_id=session, person_id=fresh("person")), at=long_ago)
+    async with here.engine.begin() as connection:
+        for number in range(12):
+            entry = Entry(
+                f"alien-{number}", "enrolment.newer", "k", "rollcall.Newer.v1", "k", 1, long_ago, None, None, "{}"
+            )
+            await connection.execute(sa.insert(JOURNAL).values(**mapping(entry)))
+            await connection.execute(sa.insert(OUTBOX).values(event_id=entry.event_id))
+    await decider(here).act([asked])
+    await decider(here).act([Due(HELD_TOO_LONG, f"session/{session}", dt.datetime.now(dt.UTC))])
+    running = asyncio.create_task(relay(here).run())
+    try:
+
+        async def is_sent() -> bool:
+            return len(await on_the_stream(here, "enrolment.events", session)) == 1
+
+        await eventually(is_sent, what="what was said on a stream that is known")
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert {row.event_id for row in await rows(here, OUTBOX)} == {f"alien-{number}" for number in range(12)}
+
+
 async def test_of_two_relays_one_leads_and_the_other_takes_over(world: Make) -> None:
     here = await world(SERVICE)
     relays = [relay(here), relay(here)]
@@ -220,6 +247,22 @@ async def test_a_due_moment_waits_until_everything_said_before_it_has_been_heard
             await eventually(lambda: heard_all(here, observer), what="everything heard")
         assert await loop.round(later) == 1
         assert [one.subject for one in decided] == [f"session/{session}"]
+    finally:
+        await observer.stop()
+
+
+async def test_a_moment_from_before_any_log_is_decided_like_every_other(world: Make) -> None:
+    """Of a training in 1969, say: Kafka is asked for no time that it does not know, or nothing of the service would be due any more."""
+    here = await world(SERVICE)
+    session, now = fresh("session"), dt.datetime.now(dt.UTC)
+    await decider(here).act([heard(EnrolmentRequested(session_id=session, person_id="p"), at=now)])
+    async with here.engine.begin() as connection:
+        await connection.execute(sa.text("update kept.held set expires_at = '1969-07-20 20:17Z'"))
+    observer = Observer(kafka_connection(here.settings))
+    await observer.start()
+    how = {"may_decide": asyncio.Event(), "poll_seconds": 0.1, "batch": 10}
+    try:
+        assert await DueLoop(here.engine, SERVICE, decider(here), observer, **how).round(now) == 1
     finally:
         await observer.stop()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
@@ -129,6 +130,18 @@ async def test_a_member_who_joined_in_time_has_the_place_although_the_training_i
     async with later(here, days=60).running():
         await eventually(lambda: said_and_sent(here, session_id, 1), what="the enrolment")
     assert await said(here, session_id) == Counter([(ParticipantEnrolled.__name__, person)])
+
+
+async def test_a_clock_that_is_not_the_brokers_is_a_warning_that_names_whose(world: Make) -> None:
+    """Requests are judged by when Kafka got them, and what has begun by the service's own clock."""
+    here = await world(SERVICE)
+    async with later(here, minutes=3).running() as runtime:
+        await here.publish(*programme(fresh("town"), [fresh("person")], fresh("session")))
+        await eventually(lambda: "Kafka" in (runtime.clocks.warning() or ""), what="something said")
+        (warning,) = (await runtime.health.state()).warnings
+    assert re.fullmatch(
+        r"this machine's clock is 1(79|80) s ahead of Kafka's and 1(79|80) s ahead of Postgres's: .*", warning
+    )
 
 
 async def test_what_a_held_request_waited_for_wins_over_its_deadline_only_if_it_came_before(world: Make) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import Depends, FastAPI, Request
+from pydantic import BaseModel
 
 from shared.problems import TOO_SLOW
 from shared.web import bodies
+from shared.web.asking import says_one_thing
 from shared.web.bodies import BodyLimit
+from shared.web.refusing import refuse_alike
 
 
 class Clock:
@@ -77,3 +83,46 @@ async def test_what_is_left_of_a_refused_body_is_heard_before_the_answer(
     await limited({"type": "http", "path": "/"}, receive, send)
     (before, first), *_ = answers
     assert (first["status"], before) == (413, heard)
+
+
+class Asked(BaseModel):
+    name: str
+
+
+async def posted(path: str, body: bytes) -> int:
+    app = FastAPI(dependencies=[Depends(says_one_thing)])
+    refuse_alike(app)
+
+    @app.post("/command")
+    async def command(asked: Asked) -> None: ...
+
+    @app.post("/file")
+    async def file(request: Request) -> None: ...
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+        return (await client.post(path, content=body, headers={"Content-Type": "application/json"})).status_code
+
+
+async def test_what_is_said_once_is_not_said_twice_whatever_it_is() -> None:
+    assert await posted("/command", b'{"name": "a", "and": NaN}') == 200
+
+
+async def test_what_a_file_says_twice_is_its_own_business() -> None:
+    twice = b'{"name": "a", "name": "b"}'
+    assert [await posted(path, twice) for path in ("/command", "/file")] == [422, 200]
+
+
+async def test_a_file_takes_no_more_memory_than_it_has_bytes_whatever_is_in_it() -> None:
+    body = b"[" + b"[]," * 700_000 + b"[]]"
+    tracemalloc.start()
+    try:
+        assert await posted("/file", body) == 200
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(body)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("names", "status"), [(100, 200), (101, 422)])
+async def test_so_many_names_as_nobody_knows_are_refused_unread(names: int, status: int) -> None:
+    """Four thousand fit into a request, and took a second each time, before anybody was asked who they are."""
+    assert await posted("/file?" + "&".join(f"n{number}" for number in range(names)), b"") == status

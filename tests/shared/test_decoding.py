@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import re
@@ -298,6 +299,24 @@ def test_an_attribute_that_stands_there_twice_counts_if_both_say_the_same() -> N
     assert echo_of(sent.record(), b"urn:example:test") is None  # As an echo it would be known by one of the two.
 
 
+@pytest.mark.parametrize(
+    ("more", "is_heard"),
+    [
+        ('"id": "e-1"', True),
+        ('"id": "e-2"', False),
+        ('"source": "urn:another"', False),
+        ('"data": {}', False),
+        ('"x-trace": 1, "x-trace": 2', True),
+    ],
+)
+def test_in_structured_mode_too_what_says_two_things_is_no_answer(more: str, is_heard: bool) -> None:
+    line = {"specversion": "1.0", "id": "e-1", "source": "urn:example:test", "type": TYPE, "time": NOON.isoformat()}
+    stream, key, value, headers = record_of(line | {"data": json.loads(CITY.model_dump_json())})
+    found = decoded(Message(stream, key, value[:-1] + f", {more}}}".encode(), headers))
+    assert isinstance(found, Heard) is is_heard
+    assert is_heard or (found.reason is Reason.NOT_A_CLOUDEVENT and "stands there twice" in found.detail)
+
+
 def test_a_header_without_a_value_is_a_missing_one() -> None:
     for name in ("ce_id", "ce_source"):
         sent = message(CITY)
@@ -342,6 +361,17 @@ def test_a_training_at_the_ends_of_time_is_parked(year: str) -> None:
     assert reason(sent) is Reason.INVALID_BODY
 
 
+@pytest.mark.parametrize("end", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("field", ["release_date", "decision_date", "opens_at", "closes_at", "nominations_until"])
+def test_what_a_session_says_of_its_places_lies_where_trainings_can_be(field: str, end: str) -> None:
+    """Some systems write the ends of their calendar for "always" and "never": on the clocks of a town these are no time at all."""
+    body = body_of(SessionScheduled).model_dump(mode="json") | {field: end if "date" in field else f"{end}T00:00:00Z"}
+    sent = json_message("programme.sessions", b"session-0001", body, SessionScheduled.type_name())
+    found = decoded(sent, at=dt.datetime.now(dt.UTC))
+    assert isinstance(found, Poison)
+    assert (found.reason, found.detail.split(":")[0]) == (Reason.INVALID_BODY, field)
+
+
 def test_an_id_beyond_the_pattern_is_parked() -> None:
     for city_id in ("", "x" * 65, "a/b", "ą", "a b"):
         body = CITY.model_dump(mode="json") | {"city_id": city_id}
@@ -369,6 +399,18 @@ def test_a_fingerprint_tells_records_at_the_same_offset_apart() -> None:
     assert fingerprint(first.record()) != fingerprint(first.record(at=NOON + dt.timedelta(milliseconds=1)))
     bare = Message("programme.cities", KEY, b"x")
     assert fingerprint(bare.record()) != fingerprint(Message("programme.cities", KEY, b"y").record())
+
+
+@pytest.mark.parametrize("stamp", [-(2**63), -1, 2**63 - 1])
+def test_a_time_that_no_broker_stamps_sets_a_record_aside_or_is_heard_and_stops_nobody(stamp: int) -> None:
+    """On a topic that was made by hand senders stamp what they like."""
+    record = dataclasses.replace(message(CITY).record(), timestamp=stamp)
+    found = decode(record)
+    assert isinstance(found, Heard) == (stamp > 0)
+    if isinstance(found, Poison):
+        assert found.reason is Reason.FUTURE_TIME
+        assert poison_row(found, now=NOON).appended_at < NOON
+    assert fingerprint(record).startswith(str(stamp))
 
 
 def test_an_hour_that_comes_twice_is_written_as_the_two_that_it_was() -> None:

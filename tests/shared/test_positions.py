@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from shared.books.watermark import Watermark
@@ -103,3 +104,12 @@ def test_a_header_without_a_value_has_a_fingerprint_too() -> None:
     known = fingerprint(record)
     record.headers = []
     assert known == fingerprint(record)
+
+
+def test_a_stream_whose_senders_say_when_it_came_is_named_until_the_broker_does() -> None:
+    positions = positioned(0)
+    by_sender = [dataclasses.replace(one, timestamp_type=0) for one in records(0, 2)]
+    positions.take([by_sender])
+    assert positions.stamped_by_senders == {"programme.cities"}
+    positions.take([records(2, 3)])
+    assert positions.stamped_by_senders == set()

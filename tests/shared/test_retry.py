@@ -17,7 +17,8 @@ from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested
 from shared.deciding.retry import ParkedRetry
 from shared.deciding.transaction import Decider
-from shared.events.envelope import Poison, Reason
+from shared.events.decoding import decode
+from shared.events.envelope import Heard, Poison, Reason
 from shared.service import Service, utc_now
 from shared.testing import NOON, decoded, message
 from tests.databases import Databases
@@ -34,6 +35,12 @@ async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
+def decides() -> asyncio.Event:
+    may_decide = asyncio.Event()
+    may_decide.set()
+    return may_decide
+
+
 async def heard_again(engine: AsyncEngine, service: Service) -> tuple[Parked, list[str]]:
     """A request that was parked for a reason that is gone; and what was told of it."""
     told: list[str] = []
@@ -41,9 +48,7 @@ async def heard_again(engine: AsyncEngine, service: Service) -> tuple[Parked, li
     async with engine.begin() as connection:
         await parking.park(connection, [parking.poison_row(Poison(record, Reason.UNDECIDABLE, "before"), now=NOON)])
     decider = Decider(engine, service, said=lambda facts: told.extend(type(one.body).__name__ for one in facts))
-    may_decide = asyncio.Event()
-    may_decide.set()
-    row = await ParkedRetry(engine, service, decider, may_decide=may_decide).retry(*PLACE)
+    row = await ParkedRetry(engine, service, decider, may_decide=decides()).retry(*PLACE)
     assert row is not None
     return row, told
 
@@ -63,3 +68,26 @@ async def test_what_fails_again_stays_parked_and_says_why(engine: AsyncEngine) -
     row, told = await heard_again(engine, dataclasses.replace(SERVICE, decide={EnrolmentRequested: fails}))
     assert (row.state, told) == ("parked", [])
     assert "LookupError" in row.detail
+
+
+async def test_what_could_not_be_read_and_can_be_now_says_whose_it_is_and_is_let_go_with_what_it_waited_behind(
+    engine: AsyncEngine,
+) -> None:
+    """Parked by an older release, which did not know a word of it, and heard again by this one."""
+    request = EnrolmentRequested(session_id="s", person_id="anna")
+    first, second = (message(request, at=NOON).record(offset=number) for number in (7, 8))
+    stuck = decode(first)
+    assert isinstance(stuck, Heard)
+    async with engine.begin() as connection:
+        await parking.park(connection, [parking.parked_row(first, Reason.UNDECIDABLE, "stuck", now=NOON, heard=stuck)])
+        await parking.park(connection, [parking.poison_row(Poison(second, Reason.INVALID_BODY, "old"), now=NOON)])
+    retry = ParkedRetry(engine, SERVICE, Decider(engine, SERVICE), may_decide=decides())
+
+    row = await retry.retry(second.topic, second.partition, second.offset)
+    assert row is not None and (row.state, row.reason) == ("parked", Reason.BEHIND_PARKED)
+    assert (row.source, row.type, row.scope) == (stuck.source, stuck.type, "session/s/person/anna")
+
+    await retry.discard(first.topic, first.partition, first.offset)
+    async with engine.connect() as connection:
+        row = await parking.find(connection, second.topic, second.partition, second.offset)
+    assert row is not None and row.state == "heard"

@@ -13,6 +13,8 @@ import pytest
 import zstandard
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.codec import gzip_encode, lz4_encode, zstd_encode
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from shared.contracts.model import BODY_LIMIT_BYTES
 from shared.events.envelope import Reason, fingerprint
 from shared.events.oversized import HEADERS_LIMIT_BYTES, CutRecord
+from shared.kafka import fetching
 from shared.kafka.inflating import GZIP, LZ4, NONE, SNAPPY, ZSTD, Unreadable, inflater
 from shared.kafka.unpacking import PAUSE, PLAIN_BYTES, Batch
 from tests.shared.packing import MIB, Written, pack, record, resealed, with_packed, written, zeros
@@ -202,6 +205,38 @@ def test_whatever_is_damaged_ends_and_gives_offsets_in_order(codec: int, place: 
     found = careful(resealed(data))
     offsets = [one.offset for one in found]
     assert offsets == sorted(set(offsets)) and len(found) <= 31
+
+
+def read_as_a_consumer(log: Sequence[tuple[int, bytes]], *, at_once: int) -> list[ConsumerRecord]:
+    """What comes of batches, each with its last offset, of which an answer holds so many."""
+    found: list[ConsumerRecord] = []
+    offset = 100
+    for _ in range(1000):
+        left = [data for last, data in log if last >= offset]
+        if not left:
+            return found
+        records = fetching._PartitionRecords(
+            TP, fetching._Records(b"".join(left[:at_once])), [], offset, None, None, True, fetcher.READ_UNCOMMITTED
+        )
+        try:
+            found += [one for one in records if one is not PAUSE]
+        except CorruptRecordException:
+            pass  # It is asked for once more.
+        offset = records.next_fetch_offset
+    raise AssertionError("there is no end to it")
+
+
+@given(st.integers(21, 60), st.binary(min_size=1, max_size=8), st.sampled_from([1, 3]))
+def test_wherever_a_batch_is_damaged_what_stands_behind_it_is_read(at: int, damage: bytes, at_once: int) -> None:
+    """Also where it says how long it is: by that alone all that came later would be lost."""
+    first, behind, last = ([(b"k", bytes([n]), [])] * 5 for n in range(3))
+    data = bytearray(written(first))
+    data[at : at + len(damage)] = damage
+    log = [(104, bytes(data)), (109, written(behind, base=105)), (114, written(last, base=110))]
+    read = read_as_a_consumer(log, at_once=at_once)
+    sound = [one.offset for one in read if not isinstance(one, CutRecord)]
+    assert sound[-10:] == list(range(105, 115))
+    assert all(one.offset < 105 for one in read if isinstance(one, CutRecord))
 
 
 @pytest.mark.parametrize("pack", [lambda data: gzip_encode(data) + gzip.compress(b"tail"),

@@ -124,4 +124,13 @@ MUTATIONS = (
         '    return f"{service}-{lane}-{replica}"',
         ("tests/shared/test_membership.py",),
     ),
+    Mutation(
+        "a stream whose senders say when it came",
+        "shared/consuming/positions.py",
+        "                self.stamped_by_senders.add(partition.stream)",
+        "                pass",
+        (
+            "tests/shared/test_positions.py::test_a_stream_whose_senders_say_when_it_came_is_named_until_the_broker_does",
+        ),
+    ),
 )

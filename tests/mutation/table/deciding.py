@@ -170,4 +170,20 @@ MUTATIONS = (
             "tests/enrolment/test_hearing.py::test_more_held_requests_than_one_transaction_looks_at_are_all_decided_when_their_session_is_announced",
         ),
     ),
+    Mutation(
+        "what could not be read and can be now, by whose it is",
+        "shared/deciding/retry.py",
+        ", detail=refused, heard=decoded)",
+        ", detail=refused)",
+        (
+            "tests/shared/test_retry.py::test_what_could_not_be_read_and_can_be_now_says_whose_it_is_and_is_let_go_with_what_it_waited_behind",
+        ),
+    ),
+    Mutation(
+        "of two commands under one key each its own answer",
+        "shared/deciding/commands.py",
+        "    if any(aside.heard is one for one, _ in together):",
+        "    if False:",
+        ("tests/shared/test_commands.py",),
+    ),
 )

@@ -82,4 +82,34 @@ MUTATIONS = (
         "        return _instant(self.ends_local, 0, self.zone)",
         ("tests/shared/test_decoding.py::test_a_meeting_within_an_hour_that_comes_twice_lasts_as_long_as_it_does",),
     ),
+    Mutation(
+        "the days of a training's terms",
+        "shared/contracts/model.py",
+        "TrainingDate = Annotated[Date, AfterValidator(_of_trainings)]",
+        "TrainingDate = Annotated[Date, AfterValidator(lambda day: day)]",
+        ("tests/shared/test_decoding.py::test_what_a_session_says_of_its_places_lies_where_trainings_can_be",),
+    ),
+    Mutation(
+        "the moments of a training's terms",
+        "shared/contracts/model.py",
+        "TrainingMoment = Annotated[Moment, AfterValidator(_of_trainings)]",
+        "TrainingMoment = Annotated[Moment, AfterValidator(lambda moment: moment)]",
+        ("tests/shared/test_decoding.py::test_what_a_session_says_of_its_places_lies_where_trainings_can_be",),
+    ),
+    Mutation(
+        "a time that no broker stamps",
+        "shared/events/envelope.py",
+        "min(max(milliseconds, _FIRST_MS), _LAST_MS)",
+        "milliseconds",
+        (
+            "tests/shared/test_decoding.py::test_a_time_that_no_broker_stamps_sets_a_record_aside_or_is_heard_and_stops_nobody",
+        ),
+    ),
+    Mutation(
+        "an attribute that says two things in structured mode",
+        "shared/events/decoding.py",
+        "    if isinstance(envelope, dict) and len(envelope) < len(said):",
+        "    if False:",
+        ("tests/shared/test_decoding.py::test_in_structured_mode_too_what_says_two_things_is_no_answer",),
+    ),
 )

@@ -84,4 +84,18 @@ MUTATIONS = (
         "for tp in ())",
         ("tests/shared/test_fetch_sessions.py::test_what_rests_is_forgotten_and_named_again_when_it_is_read_again",),
     ),
+    Mutation(
+        "a moment before any log",
+        "shared/kafka/observer.py",
+        "max(0, int(moment.timestamp() * 1000) + 1)",
+        "int(moment.timestamp() * 1000) + 1",
+        ("tests/faults/test_one_at_a_time.py::test_a_moment_from_before_any_log_is_decided_like_every_other",),
+    ),
+    Mutation(
+        "a damaged batch is not believed where it ends",
+        "shared/kafka/fetching.py",
+        "max(1, min(batch.next_offset - batch.base_offset, batch.count))",
+        "batch.next_offset - batch.base_offset",
+        ("tests/shared/test_unpacking.py::test_wherever_a_batch_is_damaged_what_stands_behind_it_is_read",),
+    ),
 )

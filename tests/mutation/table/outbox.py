@@ -37,4 +37,20 @@ MUTATIONS = (
             "tests/faults/test_zombies.py::test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_when_it_wakes",
         ),
     ),
+    Mutation(
+        "what the broker's clock says",
+        "shared/outbox/relay.py",
+        'self._clocks.note("Kafka", stamped_at,',
+        '(lambda *_, **__: None)("Kafka", stamped_at,',
+        ("tests/faults/test_time.py::test_a_clock_that_is_not_the_brokers_is_a_warning_that_names_whose",),
+    ),
+    Mutation(
+        "what is said on a stream that nobody here knows",
+        "shared/outbox/relay.py",
+        "_KNOWN = sorted(STREAMS)",
+        "_KNOWN = [*sorted(STREAMS), 'enrolment.newer']",
+        (
+            "tests/faults/test_one_at_a_time.py::test_what_a_newer_release_said_on_a_stream_of_its_own_waits_and_keeps_nobody_waiting",
+        ),
+    ),
 )

@@ -96,4 +96,25 @@ MUTATIONS = (
         "may_answer(*READ, NO_SUCH_PATH)",
         ("tests/http/test_described.py::test_whatever_is_asked_is_answered_as_the_api_describes_it[enrolment]",),
     ),
+    Mutation(
+        "a page of parked records that ends with one of HTTP",
+        "shared/web/parked.py",
+        "[0-9]{{1,19}})?$",
+        "[0-9]{{1,18}})?$",
+        ("tests/shared/test_parked_pages.py",),
+    ),
+    Mutation(
+        "a file is not read as JSON",
+        "shared/web/asking.py",
+        '    if getattr(request.scope.get("route"), "body_field", None) is None:',
+        "    if False:",
+        ("tests/shared/test_bodies.py::test_a_file_takes_no_more_memory_than_it_has_bytes_whatever_is_in_it",),
+    ),
+    Mutation(
+        "names that nobody knows, by their number",
+        "shared/web/asking.py",
+        "    if len(request.query_params) > MOST_NAMES:",
+        "    if False:",
+        ("tests/shared/test_bodies.py::test_so_many_names_as_nobody_knows_are_refused_unread",),
+    ),
 )
