@@ -246,12 +246,22 @@ def gives_until(working: Working, session: Session) -> dt.datetime:
     return freezes_at if announced_at(working, session) < freezes_at else settles_at(working, session)
 
 
-def in_time_for(working: Working, session: Session, person_id: str) -> Membership | None:
-    """The membership by which the person may come, by all that was said before the session was settled, whenever that is heard."""
+def taken_until(working: Working, session: Session) -> dt.datetime:
+    """Until when towns may nominate."""
+    said = (session.terms.nominations_until, session.terms.closes_at, gives_until(working, session))
+    return min(moment for moment in said if moment is not None)
+
+
+def in_time_for(
+    working: Working, session: Session, person_id: str, *, rather_for: str | None = None
+) -> Membership | None:
+    """The membership by which the person may come, by all that was said before the session was settled, whenever that is heard; of several
+    that of the town whose place it was."""
     limit = settles_at(working, session)
     if announced_at(working, session) >= limit or is_erased(working, person_id):
         return None
-    for membership in current_memberships(working, session, person_id):
+    memberships = current_memberships(working, session, person_id)
+    for membership in sorted(memberships, key=lambda one: one.city_id != rather_for):
         qualified = (
             max(stage.heard_at, town.heard_at) < limit
             for stage, town in outcomes(working, membership.city_id, session)

@@ -149,12 +149,9 @@ class Session(FactRow):
         return begin_of(self.terms.decision_date, self.meetings)
 
     @property
-    def nominations_end(self) -> dt.datetime | None:
-        """Until when towns that are called may nominate; None: none is."""
-        terms = self.terms
-        if self.kind != SessionKind.IN_DEPTH or terms.nominations_until is None:
-            return None
-        return min(terms.nominations_until, terms.closes_at or self.freezes_at, self.freezes_at)
+    def calls_towns(self) -> bool:
+        """Whether towns are called to nominate for it at some time: of the others nobody has to know which towns there are."""
+        return self.kind == SessionKind.IN_DEPTH and self.terms.nominations_until is not None
 
     @property
     def times(self) -> str:
