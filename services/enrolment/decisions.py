@@ -22,6 +22,7 @@ from services.enrolment.eligibility import (
     in_time_for,
     is_ahead,
     is_out,
+    not_taken_by,
     seated_in,
     seats_of,
     settles_at,
@@ -195,12 +196,7 @@ def _one_more(
 
 def why_not_taken(working: Working, session: Session, at: dt.datetime) -> RefusalReason | None:
     """Why what was sent at that moment is too early or too late to be taken; None if it is neither."""
-    terms = session.terms
-    if terms.opens_at is not None and at < terms.opens_at:
-        return RefusalReason.NOT_OPEN_YET
-    if terms.closes_at is not None and at >= terms.closes_at:
-        return RefusalReason.ENROLMENT_CLOSED
-    return RefusalReason.FROZEN if at >= gives_until(working, session) else None
+    return not_taken_by(session.terms, at, until=gives_until(working, session))
 
 
 def decide_withdrawal(

@@ -70,6 +70,8 @@ def _why_no_answer(session: Session, place: Place | None, wants: AskedFor, at: d
         return RefusalReason.SESSION_CANCELLED
     if place.state == Standing.ENROLLED and wants == AskedFor.PLACE:
         return RefusalReason.ALREADY_PLACED
+    if place.state == Standing.WAITLISTED and not session.state.takes_place:
+        return RefusalReason.SESSION_CANCELLED  # What was held for them ended with it, and for nothing that they did.
     if place.offered_until is None or place.offered_at is None:
         has_ended = place.reason == WithdrawalReason.OFFER_EXPIRED
         return RefusalReason.OFFER_EXPIRED if has_ended else RefusalReason.NO_OFFER

@@ -138,6 +138,14 @@ class Session(FactRow):
         """From when on nothing moves any more."""
         return self.starts_at - dt.timedelta(hours=self.terms.freeze_hours)
 
+    def settles_at(self, announced_at: dt.datetime) -> dt.datetime:
+        """From when on nobody comes in by a rule, by when it was first heard of."""
+        return self.starts_at if announced_at < self.starts_at else self.ends_at
+
+    def gives_until(self, announced_at: dt.datetime) -> dt.datetime:
+        """From when on no free place is given, likewise."""
+        return self.freezes_at if announced_at < self.freezes_at else self.settles_at(announced_at)
+
     @property
     def releases_at(self) -> dt.datetime | None:
         """From when on the places that towns have not used are for all."""

@@ -10,6 +10,7 @@ import pytest
 
 from services.enrolment.moments import OFFER_ENDS
 from services.enrolment.offering import after_working
+from shared.contracts import Event
 from shared.contracts.enrolment import (
     ParticipantEnrolled,
     ParticipantWaitlisted,
@@ -19,7 +20,7 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
 from shared.state.working import Due
 from shared.testing import NOON, body_of, heard
@@ -199,6 +200,16 @@ def test_an_offer_ends_when_the_session_is_cancelled_and_the_person_is_the_next_
     on_offer.pass_to(ENDS + DAY)
     assert on_offer.hear(session(model=SessionRescheduled, **OFFERS), at=ENDS + DAY) == [OFFERED]
     assert on_offer.place("bartek").offered_until == ENDS + 3 * DAY
+
+
+@pytest.mark.parametrize("ends", [SessionCancelled, SessionDrafted])
+def test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_reads_of_that(
+    on_offer: Office, ends: type[Event]
+) -> None:
+    on_offer.hear(session(model=ends, **OFFERS), at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.SESSION_CANCELLED
+    assert on_offer.with_standing(Standing.WAITLISTED) == ["bartek", "celina"]
 
 
 def test_somebody_erased_while_a_place_is_held_for_them_loses_it_to_the_next(on_offer: Office) -> None:

@@ -367,14 +367,14 @@ MUTATIONS = (
     ),
     Mutation(
         "when enrolment opens",
-        "services/enrolment/decisions.py",
+        "services/enrolment/eligibility.py",
         "    if terms.opens_at is not None and at < terms.opens_at:",
         "    if False:",
         ("tests/enrolment/test_terms.py",),
     ),
     Mutation(
         "when enrolment closes",
-        "services/enrolment/decisions.py",
+        "services/enrolment/eligibility.py",
         "    if terms.closes_at is not None and at >= terms.closes_at:",
         "    if False:",
         ("tests/enrolment/test_terms.py",),

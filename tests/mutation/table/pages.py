@@ -129,7 +129,7 @@ MUTATIONS = (
     Mutation(
         "what is asked of another standing is not done",
         "services/enrolment/pages/place.py",
-        "            if not is_as_seen(seen, found.place):",
+        "            if not is_as_seen(seen, found.place, found.session):",
         "            if False:",
         ("tests/enrolment/test_pages.py::test_a_place_that_stands_otherwise_than_on_the_page_is_left_alone",),
     ),
@@ -157,7 +157,7 @@ MUTATIONS = (
     Mutation(
         "a page offers only what can be done",
         "services/enrolment/pages/showing.py",
-        "            return (Act.ASK_AGAIN,) if place.reason in ASKED_FOR_AGAIN else ()",
+        "            return (Act.ASK_AGAIN,) if place.reason in ASKED_FOR_AGAIN and may_ask_again(found, now) else ()",
         "            return (Act.ASK_AGAIN,)",
         ("tests/enrolment/test_pages.py::test_a_place_that_a_rule_took_says_why_and_is_not_asked_for_again",),
     ),
@@ -276,5 +276,65 @@ MUTATIONS = (
         '                    if request.method == "POST" and _comes_from_elsewhere(request):\n',
         '                    if request.method == "PUT" and _comes_from_elsewhere(request):\n',
         ("tests/attendance/test_pages.py::test_what_another_site_makes_a_browser_send_is_refused",),
+    ),
+    Mutation(
+        "nobody is shown a way to ask that would be refused",
+        "services/enrolment/pages/showing.py",
+        " and may_ask_again(found, now) else ()",
+        " else ()",
+        ("tests/enrolment/test_showing.py::test_nobody_is_shown_a_way_to_ask_that_would_be_refused",),
+    ),
+    Mutation(
+        "who gave back a place of the team may ask at any time",
+        "services/enrolment/eligibility.py",
+        "    if of_team and reason == WithdrawalReason.REQUESTED:\n",
+        "    if False:\n",
+        ("tests/enrolment/test_showing.py::test_who_gave_back_a_place_of_their_towns_team_may_ask_for_it_at_any_time",),
+    ),
+    Mutation(
+        "nobody is asked to confirm in the freeze",
+        "services/enrolment/pages/showing.py",
+        "            is_asked = place.reply != Reply.CONFIRMED and now < found.gives_until\n",
+        "            is_asked = place.reply != Reply.CONFIRMED\n",
+        ("tests/enrolment/test_showing.py::test_nobody_is_asked_to_confirm_when_replies_stay_as_they_are",),
+    ),
+    Mutation(
+        "a page is of the times that it shows",
+        "services/enrolment/pages/showing.py",
+        "(*stands, session.times[:_TIMES])",
+        "stands",
+        ("tests/enrolment/test_pages.py::test_nobody_confirms_times_that_they_have_not_read",),
+    ),
+    Mutation(
+        "who is elsewhere reads that they are passed over",
+        "services/enrolment/pages/showing.py",
+        "place is not None and bool(place.clashes_with)",
+        "False",
+        ("tests/enrolment/test_pages.py::test_whoever_waits_is_promised_no_place_that_they_cannot_get",),
+    ),
+    Mutation(
+        "who waits reads that no place is given any more",
+        "services/enrolment/pages/showing.py",
+        "session.state.takes_place and now < found.gives_until",
+        "True",
+        ("tests/enrolment/test_pages.py::test_whoever_waits_is_promised_no_place_that_they_cannot_get",),
+    ),
+    Mutation(
+        "what the page says of asking again is quoted",
+        "services/enrolment/pages/why.html",
+        "may_ask(body, session)",
+        "true",
+        (
+            "tests/enrolment/test_why.py::test_what_the_person_reads_of_a_place_that_was_given_back_is_what_stands_on_their_page",
+        ),
+    ),
+    Mutation(
+        "an acceptance of before the cancellation is told of that",
+        "services/enrolment/replies.py",
+        "    if place.state == Standing.WAITLISTED and not session.state.takes_place:\n",
+        "    if False:\n",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_reads_of_that",
+        ),
     ),
 )
