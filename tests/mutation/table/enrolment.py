@@ -809,4 +809,13 @@ MUTATIONS = (
             "tests/enrolment/test_calls.py::test_towns_are_called_to_a_session_that_is_announced_within_its_own_freeze_for_as_long_as_they_may_nominate",
         ),
     ),
+    Mutation(
+        "a town is called by its newest name in every list",
+        "services/enrolment/views.py",
+        ".order_by(TOWN.c.city_id, TOWN.c.stage.desc())",
+        ".order_by(TOWN.c.city_id, TOWN.c.stage)",
+        (
+            "tests/enrolment/test_views.py::test_a_town_that_is_renamed_in_a_later_stage_is_called_by_its_newest_name_in_every_list",
+        ),
+    ),
 )
