@@ -38,6 +38,7 @@ from services.enrolment.replies import (
 )
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
+from services.enrolment.statements import stated_then
 from services.enrolment.stating import Asked, refuse
 from services.enrolment.subjects import place_named, place_subject, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
@@ -502,7 +503,8 @@ def _correct(
     """Lays the office's word over the planner's; the session's places follow."""
     if session is None:
         return Wait("session")
-    decided = decide_correction(working, session, body, asked=asked)
+    stated = stated_then(working, session, heard.appended_at)
+    decided = decide_correction(working, session, body, asked=asked, stated=stated)
     if isinstance(decided, NotDone):
         return decided
     for fact in decided:

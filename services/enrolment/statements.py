@@ -95,10 +95,17 @@ def town_names(held: Iterable[Told]) -> Mapping[str, str]:
     return {body.city_id: body.name for body in (body_of(one) for one in held if one.type in OF_TOWNS)}
 
 
-def times_then(working: Working, session: Session, at: dt.datetime) -> str:
-    """Which times the session had by what had been said of it at that moment; if nothing had, those that it has."""
+def stated_then(working: Working, session: Session, at: dt.datetime) -> SessionFact | None:
+    """What had been said of the session last at that moment, by whoever speaks for it; None: nothing."""
     told = working[Told].where("subject", session_subject(session.session_id), source=session.source)
     known = [one for one in told if one.heard_at <= at]
     if not known:
-        return session.times
-    return times_of(body_of(max(known, key=lambda one: (one.version, *one.place_in_log()))).meetings)
+        return None
+    stated: SessionFact = body_of(max(known, key=lambda one: (one.version, *one.place_in_log())))
+    return stated
+
+
+def times_then(working: Working, session: Session, at: dt.datetime) -> str:
+    """Which times the session had then; if nobody had announced it, those that it has."""
+    stated = stated_then(working, session, at)
+    return session.times if stated is None else times_of(stated.meetings)

@@ -67,8 +67,8 @@ from shared.state.working import Due, Held, Working
 
 _WITH_MOMENTS: tuple[type[Any], ...] = (*members(SessionFact), PlacesSettled, CorrectionRequested)
 """From which the moments of a session follow."""
-_REPLIES = {kind.type_name() for kind in (OfferAnswered, ReplyGiven)}
-"""What is said of the times that a session had then."""
+_OF_WHAT_WAS_SAID = {kind.type_name() for kind in (OfferAnswered, ReplyGiven, CorrectionRequested)}
+"""What is asked about a session as it had been stated then."""
 _DECIDER = sa.select(DECIDER.c.id).with_for_update()
 _STAGES = sa.select(STAGE)
 _SESSIONS = sa.select(SESSION).where(
@@ -245,9 +245,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if changed:
         calling = loaded_by("kind", {SessionKind.IN_DEPTH}, only=lambda session: session.calls_towns)
         reads.rows(working[Session], _CALLING, {"since": since}, calling)
-    replied = named.replied | {asked_for_by(held)[0] for held in working[Held] if held.type in _REPLIES}
-    if replied:
-        subjects = sorted(map(session_subject, replied))
+    told_of = named.told_of | {asked_for_by(held)[0] for held in working[Held] if held.type in _OF_WHAT_WAS_SAID}
+    if told_of:
+        subjects = sorted(map(session_subject, told_of))
         reads.rows(working[Told], _TOLD_OF, {"subjects": subjects}, loaded_by("subject", subjects))
     nominations |= {
         (asked_for_by(held)[0], nomination_id(held.request_source, held.request_id))

@@ -213,7 +213,7 @@ MUTATIONS = (
     Mutation(
         "half of a substitution is brought to its end",
         "services/enrolment/substituting.py",
-        "    if before is not None and before.is_active and not _came_for(before, asks.leaves):",
+        "    if before is not None and before.is_active and not _came_for(before, place):",
         "    if before is not None and before.is_active:",
         SUBSTITUTION,
     ),

@@ -717,8 +717,8 @@ MUTATIONS = (
     Mutation(
         "which times a session had is loaded for replies that wait",
         "services/enrolment/store.py",
-        "named.replied | {asked_for_by(held)[0] for held in working[Held] if held.type in _REPLIES}",
-        "named.replied",
+        "named.told_of | {asked_for_by(held)[0] for held in working[Held] if held.type in _OF_WHAT_WAS_SAID}",
+        "named.told_of",
         (
             "tests/enrolment/test_offers.py::test_a_reply_that_waited_for_its_session_is_about_the_times_that_were_announced",
         ),
@@ -816,6 +816,33 @@ MUTATIONS = (
         ".order_by(TOWN.c.city_id, TOWN.c.stage)",
         (
             "tests/enrolment/test_views.py::test_a_town_that_is_renamed_in_a_later_stage_is_called_by_its_newest_name_in_every_list",
+        ),
+    ),
+    Mutation(
+        "who came instead of somebody has another place than theirs of now",
+        "services/enrolment/substituting.py",
+        "    return (before.queued_at, before.queue) == (place.queued_at, place.queue)\n",
+        "    return True\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_came_instead_of_somebody_who_is_in_again_does_not_come_for_them_twice",
+        ),
+    ),
+    Mutation(
+        "of two places that of the office is kept",
+        "services/enrolment/merging.py",
+        "        place.is_active and place.basis != Basis.OFFICE,",
+        "        False,",
+        (
+            "tests/enrolment/test_merging.py::test_of_two_places_the_one_that_the_office_gave_is_kept_and_no_rule_takes_it",
+        ),
+    ),
+    Mutation(
+        "a correction lies over what the planner said when it was sent",
+        "services/enrolment/corrections.py",
+        "    if stated is not None:\n",
+        "    if False:\n",
+        (
+            "tests/enrolment/test_office.py::test_a_correction_of_a_value_that_the_planner_has_replaced_before_it_is_heard_is_over_already",
         ),
     ),
 )
