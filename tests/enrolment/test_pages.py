@@ -151,6 +151,15 @@ async def test_whoever_waits_is_promised_no_place_that_they_cannot_get(here: Par
     assert "nikt już nie dostanie Twojego miejsca" in read(page.text) and buttons(page.text) == ["give_back"]
 
 
+async def test_who_asked_too_early_reads_when_enrolment_opens_until_it_has(here: Participant) -> None:
+    await here.begin(opens_at=(NOON + DAY).isoformat())
+    await here.ask("anna")
+    assert "3 listopada 2026" in read((await here.get()).text)
+    here.clock[0] = NOON + DAY
+    text = read((await here.get()).text)
+    assert "Już się zaczęły" in text and "3 listopada" not in text
+
+
 async def test_where_towns_nominate_nobody_is_told_to_ask_themselves(here: Participant) -> None:
     await here.begin("anna", "bartek")
     await here.hears(session(model=SessionRescheduled, by_oneself=False))
@@ -536,6 +545,7 @@ def test_every_state_is_a_whole_page_in_both_languages(time: Time, language: Lan
             (act,),
             may_ask_again=flag,
             are_given=ahead == 0,
+            opens_at=None,
             is_elsewhere=flag,
             seen="1.x.1.x",
         )

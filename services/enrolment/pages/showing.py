@@ -104,6 +104,8 @@ class Shown:
     """Whether a place may be asked for here, once this one is given back."""
     are_given: bool
     """Whether a place that becomes free goes to whoever waits."""
+    opens_at: dt.datetime | None
+    """When enrolment opens, if that is still to come."""
     is_elsewhere: bool
     """Whether the person has a place in another training at that time."""
     seen: str
@@ -129,6 +131,7 @@ class Shown:
 def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) -> Shown:
     """The page as it is at this moment, for a reader whose mail told this arrangement."""
     session, place = found.session, found.place
+    opens_at = session.terms.opens_at
     names = (found.person.given_name, found.person.family_name) if found.person else ()
     return Shown(
         session=session,
@@ -149,6 +152,7 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         acts=acts_of(found, now),
         may_ask_again=may_ask_again(found, now),
         are_given=session.state.takes_place and now < found.gives_until,
+        opens_at=opens_at if opens_at is not None and now < opens_at else None,
         is_elsewhere=place is not None and bool(place.clashes_with),
         seen=seen_of(place, session),
     )

@@ -337,4 +337,11 @@ MUTATIONS = (
             "tests/enrolment/test_offers.py::test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_reads_of_that",
         ),
     ),
+    Mutation(
+        "when enrolment opens is told until it has",
+        "services/enrolment/pages/showing.py",
+        "opens_at=opens_at if opens_at is not None and now < opens_at else None,",
+        "opens_at=opens_at,",
+        ("tests/enrolment/test_pages.py::test_who_asked_too_early_reads_when_enrolment_opens_until_it_has",),
+    ),
 )
