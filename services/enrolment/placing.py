@@ -258,7 +258,7 @@ def _came_instead(before: PlaceFact | None, fact: PlaceFact) -> bool:
 
 
 def _changed(before: PlaceFact, fact: PlaceFact) -> What:
-    if _asked(fact) == AskedFor.REPLY:
+    if _asked(fact) in (AskedFor.REPLY, AskedFor.OFFER):
         return What.REPLIED
     if _asked(fact) == AskedFor.PRIORITY:
         return What.PRIORITY_GIVEN

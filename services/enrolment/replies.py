@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from services.enrolment.decisions import decide_withdrawal, settled_with
 from services.enrolment.eligibility import Wait, asked_since, gives_until, is_ahead
-from services.enrolment.people import was_known_apart
 from services.enrolment.settling import Leave
 from services.enrolment.state import Place, Risk, Session
 from services.enrolment.statements import times_then
@@ -48,8 +47,8 @@ def decide_offer_answer(
     accepts = answer == OfferAnswer.ACCEPT
     wants = AskedFor.PLACE if accepts else AskedFor.WITHDRAWAL
     reason = _why_no_answer(session, place, wants, at)
-    if reason is RefusalReason.ALREADY_PLACED and was_known_apart(working, person_id, at):
-        # They had an offer under one id and a seat under the other: whoever accepts will come.
+    if reason is RefusalReason.ALREADY_PLACED and place is not None and place.reply != Reply.CONFIRMED:
+        # They have got a seat since, as by the office, or under another id: whoever accepts will come.
         return decide_reply(working, session, person_id, Reply.CONFIRMED, asked=asked, at=at, now=now)
     if place is None or reason is not None:
         reason = reason or RefusalReason.NO_OFFER

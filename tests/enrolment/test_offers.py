@@ -12,6 +12,7 @@ from services.enrolment.moments import OFFER_ENDS
 from services.enrolment.offering import after_working
 from shared.contracts import Event
 from shared.contracts.enrolment import (
+    Basis,
     ParticipantEnrolled,
     ParticipantWaitlisted,
     PlaceOffered,
@@ -24,7 +25,7 @@ from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKi
 from shared.contracts.portal import Reply
 from shared.state.working import Due
 from shared.testing import NOON, body_of, heard
-from tests.enrolment.explained import last, why
+from tests.enrolment.explained import last, lines, why
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
 
 ENROLLED, WAITLISTED, WITHDRAWN, REFUSED, OFFERED = (
@@ -169,6 +170,13 @@ def test_a_second_acceptance_changes_nothing(on_offer: Office) -> None:
     on_offer.answer("bartek", "accept")
     assert on_offer.answer("bartek", "accept") == [REFUSED]
     assert on_offer.place("bartek").refusal == RefusalReason.ALREADY_PLACED
+
+
+def test_who_accepts_and_has_got_the_place_beside_the_rules_meanwhile_has_confirmed(on_offer: Office) -> None:
+    on_offer.gives_extra("bartek", at=NOON + SECOND)
+    assert on_offer.answer("bartek", "accept", at=NOON + 2 * SECOND) == [ENROLLED]
+    assert (on_offer.place("bartek").basis, on_offer.place("bartek").reply) == (Basis.OFFICE, Reply.CONFIRMED)
+    assert lines(why(on_offer, "bartek"))[-1] == "replied"
 
 
 def test_an_acceptance_sent_before_the_offer_was_made_is_no_answer_to_it(on_offer: Office) -> None:

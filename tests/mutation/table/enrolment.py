@@ -845,4 +845,13 @@ MUTATIONS = (
             "tests/enrolment/test_office.py::test_a_correction_of_a_value_that_the_planner_has_replaced_before_it_is_heard_is_over_already",
         ),
     ),
+    Mutation(
+        "an acceptance of what one has got is told as a reply",
+        "services/enrolment/placing.py",
+        "    if _asked(fact) in (AskedFor.REPLY, AskedFor.OFFER):",
+        "    if _asked(fact) == AskedFor.REPLY:",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepts_and_has_got_the_place_beside_the_rules_meanwhile_has_confirmed",
+        ),
+    ),
 )
