@@ -301,7 +301,7 @@ def follow_settled(working: Working, old: FactRow | None, new: FactRow, heard: H
 def _set_moments(working: Working, session: Session, settled: Settled | None) -> None:
     is_on = session.state == SessionStanding.SCHEDULED
     decided = settled.decided_moments if settled is not None and settled.is_by(session) else ()
-    opens_at = session.terms.opens_at if session.nominations_end is not None else None
+    opens_at = session.terms.opens_at if session.calls_towns else None
     days = (
         (NOMINATIONS_OPEN, opens_at),
         (PLACES_RELEASED, session.releases_at),

@@ -6,10 +6,10 @@ from __future__ import annotations
 import datetime as dt
 
 from services.enrolment.corrections import capacity_of, share_of
-from services.enrolment.eligibility import qualifies
+from services.enrolment.eligibility import qualifies, taken_until
 from services.enrolment.state import Call, Session, Town
 from shared.contracts.enrolment import CallEnd, CallFact, NominationsCalledOff, NominationsInvited
-from shared.contracts.planner import SessionKind, SessionStanding
+from shared.contracts.planner import SessionStanding
 from shared.state.working import Working
 
 
@@ -18,7 +18,7 @@ def decide_calls(working: Working, session: Session, *, now: dt.datetime, city_i
 
     A call whose deadline has passed is left as it was said: it calls nobody any more.
     """
-    ends = _why_nobody(session, now)
+    ends = _why_nobody(working, session, now)
     calls = working[Call]
     if city_id is not None:
         towns = {city_id}
@@ -37,9 +37,8 @@ def _call(
         ends = CallEnd.TOWN_NOT_ELIGIBLE
     if ends is not None:
         return _called_off(working, before, ends) if before and before.ended is None and before.until > now else None
-    room, until = capacity_of(working, session), session.nominations_end
+    room, until = capacity_of(working, session), taken_until(working, session)
     places = min(share_of(working, session) or room, room)
-    assert until is not None  # Else nobody is called.
     if before is not None and before.ended is None and (before.places, before.until) == (places, until):
         return None
     return NominationsInvited(
@@ -58,15 +57,15 @@ def _called_off(working: Working, call: Call, ends: CallEnd) -> NominationsCalle
     )
 
 
-def _why_nobody(session: Session, now: dt.datetime) -> CallEnd | None:
+def _why_nobody(working: Working, session: Session, now: dt.datetime) -> CallEnd | None:
     """Why no town at all is called."""
     if session.state != SessionStanding.SCHEDULED:
         return CallEnd.SESSION_OFF
-    if session.nominations_end is None:
+    if not session.calls_towns:
         return CallEnd.NO_NOMINATIONS
     if session.terms.opens_at is not None and now < session.terms.opens_at:
         return CallEnd.NOT_OPEN
-    return CallEnd.CLOSED if now >= session.nominations_end else None
+    return CallEnd.CLOSED if now >= taken_until(working, session) else None
 
 
 def _may_nominate(working: Working, session: Session, city_id: str) -> bool:
@@ -75,8 +74,3 @@ def _may_nominate(working: Working, session: Session, city_id: str) -> bool:
     if admits is not None and admits.cities and city_id not in admits.cities:
         return False
     return qualifies(working, city_id, session) is True
-
-
-def calls_towns(session: Session) -> bool:
-    """Whether towns are called for it at some time: of the others nobody has to know which towns there are."""
-    return session.kind == SessionKind.IN_DEPTH and session.terms.nominations_until is not None

@@ -9,6 +9,7 @@ from services.enrolment.state import Correction, Session
 from services.enrolment.stating import Asked
 from shared.contracts.enrolment import TermsCorrected
 from shared.contracts.office import CorrectionRequested
+from shared.contracts.planner import SessionFact
 from shared.events.envelope import Reason
 from shared.state.working import Working
 from shared.values import immutable
@@ -55,13 +56,20 @@ def tag_of(session: Session, correction: Correction | None) -> str:
 
 
 def decide_correction(
-    working: Working, session: Session, body: CorrectionRequested, *, asked: Asked
+    working: Working, session: Session, body: CorrectionRequested, *, asked: Asked, stated: SessionFact | None
 ) -> list[TermsCorrected] | NotDone:
-    """That this holds now instead of the planner's word; nothing if it is so already. What is as the planner says is no correction."""
+    """That this holds now instead of the planner's word; nothing if it is so already. What is as the planner says is no correction. `stated`:
+    what the planner had said when it was asked, over which it was to be laid."""
     tag = tag_of(session, correction_of(working, session))
     if body.seen is not None and body.seen != tag:
         return NotDone(Reason.CHANGED_SINCE, f"{_as_it_stands(working, session, tag)}, and {body.seen} was seen")
     planned = session.terms.places_per_town
+    if stated is not None:
+        is_over = body.capacity is not None and stated.capacity != session.capacity
+        if is_over or (body.places_per_town is not None and stated.places_per_town != planned):
+            return NotDone(
+                Reason.CHANGED_SINCE, f"{_as_it_stands(working, session, tag)}, and has said so since this was sent"
+            )
     capacity = None if body.capacity == session.capacity else body.capacity
     share = None if body.places_per_town == planned else body.places_per_town
     if (capacity, share) == _in_force(working, session):

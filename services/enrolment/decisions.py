@@ -22,6 +22,7 @@ from services.enrolment.eligibility import (
     in_time_for,
     is_ahead,
     is_out,
+    not_taken_by,
     seated_in,
     seats_of,
     settles_at,
@@ -29,6 +30,7 @@ from services.enrolment.eligibility import (
     town_of_place,
     will_not_come,
 )
+from services.enrolment.moments import PLACES_RELEASED
 from services.enrolment.offering import offer_ends
 from services.enrolment.overlaps import clashes, in_the_way
 from services.enrolment.people import is_erased
@@ -77,17 +79,26 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
             elif isinstance(town, WithdrawalReason):
                 leaving[place.person_id] = Leave(town)
             else:
-                changing[place.person_id] = _revised(working, session, place, town or place.city_id)
+                changing[place.person_id] = _revised(working, session, place, town or place.city_id, now)
     entering = [*_returning(working, session, places), *_team(working, session, places)]
     return settled_with(working, session, at=at, now=now, leaving=leaving, entering=entering, changing=changing)
 
 
-def _revised(working: Working, session: Session, place: Place, city_id: str | None) -> dict[str, Any]:
-    """What is said anew of a place that stays: for which town it is, what else is at the same time, and that whoever confirmed for
-    other times has not confirmed for these."""
+def _revised(working: Working, session: Session, place: Place, city_id: str | None, now: dt.datetime) -> dict[str, Any]:
+    """What is said anew of a place that stays: for which town it is, what else is at the same time, that whoever confirmed for
+    other times has not confirmed for these, and that an offer ends before the session does."""
+    said: dict[str, Any] = {"city_id": city_id, "clashes_with": clashes(working, session, place.person_id)}
+    if place.offered_until is not None:
+        until = gives_until(working, session)
+        # Frozen by being moved: whoever was asked before that may answer, as long as anybody can.
+        latest = until if now < until else session.starts_at
+        said["offered_until"] = min(place.offered_until, latest)
+    return said | _reply_void(session, place)
+
+
+def _reply_void(session: Session, place: Place) -> dict[str, Any]:
     moved = place.replied_for is not None and place.replied_for != session.times
-    at_once = clashes(working, session, place.person_id)
-    return {"city_id": city_id, "clashes_with": at_once, **(NO_REPLY if moved else {})}
+    return NO_REPLY if moved else {}
 
 
 def _offers_end(working: Working, session: Session, now: dt.datetime) -> list[PlaceState]:
@@ -185,12 +196,7 @@ def _one_more(
 
 def why_not_taken(working: Working, session: Session, at: dt.datetime) -> RefusalReason | None:
     """Why what was sent at that moment is too early or too late to be taken; None if it is neither."""
-    terms = session.terms
-    if terms.opens_at is not None and at < terms.opens_at:
-        return RefusalReason.NOT_OPEN_YET
-    if terms.closes_at is not None and at >= terms.closes_at:
-        return RefusalReason.ENROLMENT_CLOSED
-    return RefusalReason.FROZEN if at >= gives_until(working, session) else None
+    return not_taken_by(session.terms, at, until=gives_until(working, session))
 
 
 def decide_withdrawal(
@@ -310,15 +316,24 @@ def settled_with(
 def room_of(working: Working, session: Session, *, at: dt.datetime, now: dt.datetime) -> Room:
     """What the session has to give because of something that came at that moment."""
     terms, until = session.terms, gives_until(working, session)
-    released = session.releases_at is not None and now >= session.releases_at
-    offered = terms.free_places == FreePlaces.OFFERED and now < session.starts_at
+    # Once nothing is given any more there is no time left to ask anybody: what became free before is theirs at once.
+    offered = terms.free_places == FreePlaces.OFFERED and now < min(until, session.starts_at)
     return Room(
         seats_of(working, session),
-        None if released else share_of(working, session),
+        None if _is_released(working, session, at) else share_of(working, session),
         offer_ends(terms, now, latest=until) if offered else None,
         is_given=at < until,
         is_open=session.state.takes_place,
     )
+
+
+def _is_released(working: Working, session: Session, at: dt.datetime) -> bool:
+    """Whether what towns have not used is for all: for whatever came from that day on, and, once that was decided, for all that is heard."""
+    if session.releases_at is None:
+        return False
+    settled = working[Settled].get(session.session_id)
+    is_decided = settled is not None and settled.is_by(session) and PLACES_RELEASED in settled.decided_moments
+    return is_decided or at >= session.releases_at
 
 
 def numbers_now(working: Working, session: Session, city_id: str, *, at: dt.datetime, now: dt.datetime) -> Numbers:
@@ -346,10 +361,13 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
     entries = []
     for place in places:
         if was_taken_by_rule(place) and not will_not_come(place, session):
-            membership = in_time_for(working, session, place.person_id)
+            membership = in_time_for(working, session, place.person_id, rather_for=place.city_id)
             if membership is not None:
                 at_once = clashes(working, session, place.person_id)
-                entry = Entry(place.person_id, membership.city_id, place.basis, returning=place, clashes_with=at_once)
+                as_it_was = replace(place, **_reply_void(session, place))
+                entry = Entry(
+                    place.person_id, membership.city_id, place.basis, returning=as_it_was, clashes_with=at_once
+                )
                 was_frozen = place.decided_at >= gives_until(working, session)
                 entries.append(replace(entry, regains=was_frozen and place.had == Standing.ENROLLED))
     return entries

@@ -17,8 +17,8 @@ from services.enrolment.state import (
     Stage,
     Town,
 )
-from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
-from shared.contracts.planner import SessionKind, SessionStanding
+from shared.contracts.enrolment import AskedFor, Basis, PlaceState, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.planner import SessionKind, SessionStanding, Terms
 from shared.contracts.selection import TownOutcome
 from shared.events.decoding import FUTURE_TOLERANCE
 from shared.state.working import Working
@@ -237,21 +237,56 @@ def announced_at(working: Working, session: Session) -> dt.datetime:
 
 def settles_at(working: Working, session: Session) -> dt.datetime:
     """From when on nobody comes in by a rule: when it begins; when it is over, if nobody had heard of it before it began."""
-    return session.starts_at if announced_at(working, session) < session.starts_at else session.ends_at
+    return session.settles_at(announced_at(working, session))
 
 
 def gives_until(working: Working, session: Session) -> dt.datetime:
     """From when on no free place is given: when it is frozen, if anybody had heard of it before."""
-    freezes_at = session.freezes_at
-    return freezes_at if announced_at(working, session) < freezes_at else settles_at(working, session)
+    return session.gives_until(announced_at(working, session))
 
 
-def in_time_for(working: Working, session: Session, person_id: str) -> Membership | None:
-    """The membership by which the person may come, by all that was said before the session was settled, whenever that is heard."""
+def not_taken_by(terms: Terms, at: dt.datetime, *, until: dt.datetime) -> RefusalReason | None:
+    """Why what is sent at that moment is too early or too late to be taken, where places are given `until` then; None if it is neither."""
+    if terms.opens_at is not None and at < terms.opens_at:
+        return RefusalReason.NOT_OPEN_YET
+    if terms.closes_at is not None and at >= terms.closes_at:
+        return RefusalReason.ENROLMENT_CLOSED
+    return RefusalReason.FROZEN if at >= until else None
+
+
+def may_ask(
+    terms: Terms,
+    kind: SessionKind,
+    place: Place | PlaceState | None,
+    reason: WithdrawalReason | None,
+    at: dt.datetime,
+    *,
+    until: dt.datetime,
+) -> bool:
+    """Whether somebody who has given their place up for this reason may ask for one then and get it, or wait. Whoever gives back a place that
+    their town's team has is in with it when they ask again, at any time."""
+    of_team = place is not None and place.basis == Basis.TEAM and kind == SessionKind.SUPPLEMENTARY
+    if of_team and reason == WithdrawalReason.REQUESTED:
+        return True
+    return terms.by_oneself and not_taken_by(terms, at, until=until) is None
+
+
+def taken_until(working: Working, session: Session) -> dt.datetime:
+    """Until when towns may nominate."""
+    said = (session.terms.nominations_until, session.terms.closes_at, gives_until(working, session))
+    return min(moment for moment in said if moment is not None)
+
+
+def in_time_for(
+    working: Working, session: Session, person_id: str, *, rather_for: str | None = None
+) -> Membership | None:
+    """The membership by which the person may come, by all that was said before the session was settled, whenever that is heard; of several
+    that of the town whose place it was."""
     limit = settles_at(working, session)
     if announced_at(working, session) >= limit or is_erased(working, person_id):
         return None
-    for membership in current_memberships(working, session, person_id):
+    memberships = current_memberships(working, session, person_id)
+    for membership in sorted(memberships, key=lambda one: one.city_id != rather_for):
         qualified = (
             max(stage.heard_at, town.heard_at) < limit
             for stage, town in outcomes(working, membership.city_id, session)

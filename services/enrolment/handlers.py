@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard, assert_never, cast
 
-from services.enrolment.calling import calls_towns, decide_calls
+from services.enrolment.calling import decide_calls
 from services.enrolment.clashing import decide_clash
 from services.enrolment.corrections import (
     NotDone,
@@ -22,11 +22,11 @@ from services.enrolment.decisions import (
     decide_settled,
     decide_withdrawal,
 )
-from services.enrolment.eligibility import Wait, never_eligible
+from services.enrolment.eligibility import Wait, never_eligible, taken_until
 from services.enrolment.history import note_set_aside, note_unchanged, note_wait
 from services.enrolment.merging import decide_merged
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
-from services.enrolment.nominating import decide_nomination, taken_until
+from services.enrolment.nominating import decide_nomination
 from services.enrolment.office import decide_about_place
 from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, is_erased, memberships_of
 from services.enrolment.replies import (
@@ -38,6 +38,7 @@ from services.enrolment.replies import (
 )
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
+from services.enrolment.statements import stated_then
 from services.enrolment.stating import Asked, refuse
 from services.enrolment.subjects import place_named, place_subject, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
@@ -63,6 +64,7 @@ from shared.contracts.portal import (
     EnrolmentRequested,
     OfferAnswered,
     PeopleNominated,
+    Reply,
     ReplyGiven,
     SubstitutionRequested,
     TownRequest,
@@ -91,7 +93,7 @@ def on_city(working: Working, heard: Heard[CityFact]) -> None:
     people = all_ids_of(working, (member.person_id for member in working[Membership].where("city_id", city_id)))
     _revise(working, _sessions_about(working, {city_id}, people, heard), heard, subjects_of((), people))
     calling = working[Session].where("kind", SessionKind.IN_DEPTH)
-    _call(working, sorted(session.session_id for session in calling if calls_towns(session)), heard, city_id=city_id)
+    _call(working, sorted(session.session_id for session in calling if session.calls_towns), heard, city_id=city_id)
 
 
 def on_membership(working: Working, heard: Heard[MembershipFact]) -> None:
@@ -176,9 +178,13 @@ def _decided_at_last(working: Working, heard: Heard[Asking]) -> Sequence[Fact]:
             return refuse_substitution(working, session, body, asked=asked)
         case EnrolmentRequested() | WithdrawalRequested() | OfferAnswered() | ReplyGiven() | CalendarAnswered():
             place = working[Place].get(body.session_id, body.person_id)
-            wants = AskedFor.WITHDRAWAL if isinstance(body, WithdrawalRequested) else AskedFor.PLACE
+            comes = not isinstance(body, WithdrawalRequested) and getattr(body, "reply", None) is not Reply.DECLINED
+            wants = AskedFor.PLACE if comes else AskedFor.WITHDRAWAL
+            # Whoever answers what they do not have has not asked for it.
+            is_own = not comes or isinstance(body, EnrolmentRequested)
             reason = never_eligible(working, session, body.person_id)
-            return [refuse(body.session_id, body.person_id, place, wants, reason, asked, working.now)]
+            about = body.session_id, body.person_id
+            return [refuse(*about, place, wants, reason, asked, working.now, is_own_word=is_own)]
         case never:
             assert_never(never)
 
@@ -209,8 +215,10 @@ def on_nominations_open(working: Working, moment: Due) -> None:
 
 
 def on_places_released(working: Working, moment: Due) -> None:
-    """What towns have not used goes to the others."""
-    _revise(working, [session_named(moment.subject)], None, ())
+    """What towns have not used goes to the others: as on that day, or as on the day on which the session said so, if that was later."""
+    session = working[Session].get(session_named(moment.subject))
+    if session is not None:
+        _revise(working, [session.session_id], None, (), at=max(moment.at, session.heard_at))
     _say_looked_at(working, moment)
 
 
@@ -290,13 +298,15 @@ def _revise(
     wakes: Sequence[str],
     *,
     is_stated: bool = False,
+    at: dt.datetime | None = None,
 ) -> None:
     """Settles these sessions anew, then decides the held requests about these subjects: what was said of them may let that be.
-    `is_stated`: they may be at another time now, in the way of other places of everybody in them.
+    `is_stated`: they may be at another time now, in the way of other places of everybody in them. `at`: when a moment had come, if it is
+    one and nothing was heard.
 
     What came after a held request's last moment does not wake it, also if it is heard before that moment is decided.
     """
-    at = heard.appended_at if heard else None
+    at = heard.appended_at if heard else at
     now = max(working.now, at or working.now)
     # Nobody gets a seat that the office had taken out of the room before anybody knew the session.
     corrections = (
@@ -493,7 +503,8 @@ def _correct(
     """Lays the office's word over the planner's; the session's places follow."""
     if session is None:
         return Wait("session")
-    decided = decide_correction(working, session, body, asked=asked)
+    stated = stated_then(working, session, heard.appended_at)
+    decided = decide_correction(working, session, body, asked=asked, stated=stated)
     if isinstance(decided, NotDone):
         return decided
     for fact in decided:

@@ -10,7 +10,7 @@ from services.enrolment.eligibility import is_ahead, is_out
 from services.enrolment.settling import Leave, left
 from services.enrolment.state import Place, Session
 from services.enrolment.stating import carried, placed
-from shared.contracts.enrolment import EnrolmentWithdrawn, PlaceState, Standing, WithdrawalReason
+from shared.contracts.enrolment import Basis, EnrolmentWithdrawn, PlaceState, Standing, WithdrawalReason
 from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import Reply
 from shared.state.merged import survivor
@@ -74,6 +74,7 @@ def _before(place: Place) -> tuple[Any, ...]:
     return (
         not place.is_removed,
         -place.state.weight,
+        place.is_active and place.basis != Basis.OFFICE,  # No rule takes what the office has given.
         place.in_line if place.is_active else -place.decided_at.timestamp(),
     )
 

@@ -58,6 +58,8 @@ class Named:
     """All places in them are in question."""
     asked_in: set[str] = field(default_factory=set)
     """Sessions in which places are only asked for."""
+    told_of: set[str] = field(default_factory=set)
+    """Sessions of which it counts what had been said when something was asked."""
     decided: set[str] = field(default_factory=set)
     """Sessions whose decision day has come."""
     stated: set[str] = field(default_factory=set)
@@ -114,7 +116,11 @@ def named_by(inputs: Inputs) -> Named:
                     named.asked_in.add(body.session_id)
                     named.asking.add(body.person_id)
                     named.asked_for.add((body.session_id, body.person_id))
-                case WithdrawalRequested() | OfferAnswered() | ReplyGiven() | CalendarAnswered() as body:
+                case OfferAnswered() | ReplyGiven() as body:
+                    named.sessions.add(body.session_id)
+                    named.told_of.add(body.session_id)
+                    named.asking.add(body.person_id)
+                case WithdrawalRequested() | CalendarAnswered() as body:
                     named.sessions.add(body.session_id)
                     named.asking.add(body.person_id)
                 case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested() as body:
@@ -122,6 +128,7 @@ def named_by(inputs: Inputs) -> Named:
                     named.asking.add(body.person_id)
                 case CorrectionRequested() as body:
                     named.sessions.add(body.session_id)
+                    named.told_of.add(body.session_id)
                     named.stated.add(body.session_id)
                 case PeopleNominated() as body:
                     named.sessions.add(body.session_id)

@@ -13,7 +13,6 @@ from services.enrolment.eligibility import (
     Wait,
     announced_at,
     asked_since,
-    gives_until,
     is_ahead,
     never_eligible,
     why_not_for,
@@ -91,12 +90,6 @@ def _entering(
 def _all_come(reasons: Reasons, entering: Sequence[Entry], facts: Sequence[PlaceState]) -> bool:
     seated = {fact.person_id for fact in facts if isinstance(fact, ParticipantEnrolled)}
     return not any(reasons.values()) and seated.issuperset(entry.person_id for entry in entering)
-
-
-def taken_until(working: Working, session: Session) -> dt.datetime:
-    """Until when towns may nominate."""
-    said = (session.terms.nominations_until, session.terms.closes_at, gives_until(working, session))
-    return min(moment for moment in said if moment is not None)
 
 
 def _reasons(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
@@ -15,12 +14,6 @@ from shared.state.merged import Merged, ids_of, survivor
 from shared.state.working import Working
 
 R = TypeVar("R", bound=EnrolmentRequest | CalendarAnswered | OfficeDecision)
-
-
-def was_known_apart(working: Working, person_id: str, at: dt.datetime) -> bool:
-    """Whether somebody spoke at that moment under one of several ids that were known for one human only later."""
-    ids = ids_of(working, person_id)
-    return any(row is not None and at < row.heard_at for row in map(working[Merged].get, ids))
 
 
 def closes_a_circle(working: Working, person_id: str) -> bool:

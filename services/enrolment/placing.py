@@ -258,10 +258,12 @@ def _came_instead(before: PlaceFact | None, fact: PlaceFact) -> bool:
 
 
 def _changed(before: PlaceFact, fact: PlaceFact) -> What:
-    if _asked(fact) == AskedFor.REPLY:
+    if _asked(fact) in (AskedFor.REPLY, AskedFor.OFFER):
         return What.REPLIED
     if _asked(fact) == AskedFor.PRIORITY:
         return What.PRIORITY_GIVEN
+    if fact.offered_until is not None and before.offered_until != fact.offered_until:
+        return What.OFFERED  # Until another moment.
     if before.clashes_with != fact.clashes_with:
         return What.CLASHES if fact.clashes_with else What.CLASH_GONE
     if before.city_id != fact.city_id:

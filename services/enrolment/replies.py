@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from services.enrolment.decisions import decide_withdrawal, settled_with
 from services.enrolment.eligibility import Wait, asked_since, gives_until, is_ahead
-from services.enrolment.people import was_known_apart
 from services.enrolment.settling import Leave
 from services.enrolment.state import Place, Risk, Session
+from services.enrolment.statements import times_then
 from services.enrolment.stating import NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed, refuse
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import (
@@ -47,15 +47,17 @@ def decide_offer_answer(
     accepts = answer == OfferAnswer.ACCEPT
     wants = AskedFor.PLACE if accepts else AskedFor.WITHDRAWAL
     reason = _why_no_answer(session, place, wants, at)
-    if reason is RefusalReason.ALREADY_PLACED and was_known_apart(working, person_id, at):
-        # They had an offer under one id and a seat under the other: whoever accepts will come.
+    if reason is RefusalReason.ALREADY_PLACED and place is not None and place.reply != Reply.CONFIRMED:
+        # They have got a seat since, as by the office, or under another id: whoever accepts will come.
         return decide_reply(working, session, person_id, Reply.CONFIRMED, asked=asked, at=at, now=now)
     if place is None or reason is not None:
         reason = reason or RefusalReason.NO_OFFER
         # It says nothing of whether they come: nothing was there to be taken, or to be let go.
         return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=False)]
     if accepts:
-        return [_confirmed(working, session, place, Reply.CONFIRMED, asked)]
+        # They take the place; whether they come to other times than they knew of, nobody has asked them.
+        moved = times_then(working, session, at) != session.times
+        return [_confirmed(working, session, place, Reply.NONE if moved else Reply.CONFIRMED, asked)]
     return _passed(working, session, place, WithdrawalReason.OFFER_DECLINED, asked=asked, at=at, now=now, reply=reply)
 
 
@@ -67,6 +69,8 @@ def _why_no_answer(session: Session, place: Place | None, wants: AskedFor, at: d
         return RefusalReason.SESSION_CANCELLED
     if place.state == Standing.ENROLLED and wants == AskedFor.PLACE:
         return RefusalReason.ALREADY_PLACED
+    if place.state == Standing.WAITLISTED and not session.state.takes_place:
+        return RefusalReason.SESSION_CANCELLED  # What was held for them ended with it, and for nothing that they did.
     if place.offered_until is None or place.offered_at is None:
         has_ended = place.reason == WithdrawalReason.OFFER_EXPIRED
         return RefusalReason.OFFER_EXPIRED if has_ended else RefusalReason.NO_OFFER
@@ -119,9 +123,11 @@ def decide_reply(
     asked: Asked,
     at: dt.datetime,
     now: dt.datetime,
+    about: str | None = None,
 ) -> list[PlaceState] | Wait:
     """What somebody says to the place they have: that they will come, or not, or that they do not know after all. Whoever declines gives
-    the place back. Until the session freezes it may be said otherwise. To an offer it is the answer."""
+    the place back. Until the session freezes it may be said otherwise. To an offer it is the answer. `about`: which times of the session it was
+    said of, if that is known; else those that it had when it was said."""
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
@@ -132,6 +138,8 @@ def decide_reply(
         return decide_withdrawal(working, session, person_id, asked=asked, at=at, now=now, reply=reply)
     asked = replace(asked, at=at, in_time=is_ahead(session, at))
     reason = _why_no_reply(working, session, place, at)
+    if reason is None and reply == Reply.CONFIRMED and (about or times_then(working, session, at)) != session.times:
+        reason = RefusalReason.SESSION_MOVED
     if place is None or reason is not None:
         reason = reason or RefusalReason.NO_PLACE
         # Whoever confirms what they do not have has not asked for it.
@@ -159,7 +167,8 @@ def decide_calendar_answer(
     if place is not None and place.state == Standing.OFFERED:
         reason = RefusalReason.NO_PLACE
     if reason is None:
-        return decide_reply(working, session, body.person_id, body.reply, asked=asked, at=at, now=now)
+        about = body.about_times
+        return decide_reply(working, session, body.person_id, body.reply, asked=asked, at=at, now=now, about=about)
     asked = replace(asked, at=at, in_time=is_ahead(session, at))
     wants = AskedFor.WITHDRAWAL if body.reply == Reply.DECLINED else AskedFor.PLACE
     # It says nothing of whether they come to what the session is now.
@@ -211,8 +220,7 @@ def decide_risk(working: Working, session: Session, *, now: dt.datetime) -> list
         return []
     enrolled = working[Place].where("session_id", session.session_id, state=Standing.ENROLLED)
     confirmed = sum(place.reply == Reply.CONFIRMED for place in enrolled)
-    before = working[Risk].get(session.session_id)
-    if confirmed >= minimum or (before and (before.minimum, before.confirmed) == (minimum, confirmed)):
+    if confirmed >= minimum or _is_said(working[Risk].get(session.session_id), session, minimum, confirmed):
         return []
     return [
         SessionAtRisk(
@@ -223,3 +231,11 @@ def decide_risk(working: Working, session: Session, *, now: dt.datetime) -> list
             decided_at=working.now,
         )
     ]
+
+
+def _is_said(before: Risk | None, session: Session, minimum: int, confirmed: int) -> bool:
+    """Whether just that was said on this decision day, or since. What was said on an earlier one was about other plans."""
+    decides_at = session.decides_at
+    if before is None or (decides_at is not None and before.decided_at < decides_at):
+        return False
+    return (before.minimum, before.confirmed) == (minimum, confirmed)

@@ -138,6 +138,14 @@ class Session(FactRow):
         """From when on nothing moves any more."""
         return self.starts_at - dt.timedelta(hours=self.terms.freeze_hours)
 
+    def settles_at(self, announced_at: dt.datetime) -> dt.datetime:
+        """From when on nobody comes in by a rule, by when it was first heard of."""
+        return self.starts_at if announced_at < self.starts_at else self.ends_at
+
+    def gives_until(self, announced_at: dt.datetime) -> dt.datetime:
+        """From when on no free place is given, likewise."""
+        return self.freezes_at if announced_at < self.freezes_at else self.settles_at(announced_at)
+
     @property
     def releases_at(self) -> dt.datetime | None:
         """From when on the places that towns have not used are for all."""
@@ -149,12 +157,9 @@ class Session(FactRow):
         return begin_of(self.terms.decision_date, self.meetings)
 
     @property
-    def nominations_end(self) -> dt.datetime | None:
-        """Until when towns that are called may nominate; None: none is."""
-        terms = self.terms
-        if self.kind != SessionKind.IN_DEPTH or terms.nominations_until is None:
-            return None
-        return min(terms.nominations_until, terms.closes_at or self.freezes_at, self.freezes_at)
+    def calls_towns(self) -> bool:
+        """Whether towns are called to nominate for it at some time: of the others nobody has to know which towns there are."""
+        return self.kind == SessionKind.IN_DEPTH and self.terms.nominations_until is not None
 
     @property
     def times(self) -> str:

@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.enrolment.history import Told
+from services.enrolment.state import Session
+from services.enrolment.subjects import session_subject
 from shared.contracts import EVENTS
 from shared.contracts.directory import MembershipFact, PersonErased, PersonFact, PersonMerged
 from shared.contracts.enrolment import PlaceFact
 from shared.contracts.model import members
-from shared.contracts.planner import SessionFact
+from shared.contracts.planner import SessionFact, times_of
 from shared.contracts.selection import CityFact
 from shared.state.ownership import Verdict, by_claim
 from shared.state.succession import Handover, Succession
+from shared.state.working import Working
 
 OF_TOWNS = frozenset(kind.type_name() for kind in members(CityFact))
 OF_TEAMS = frozenset(kind.type_name() for kind in members(MembershipFact))
@@ -90,3 +93,19 @@ def towns_named(held: Iterable[Told]) -> set[str]:
 def town_names(held: Iterable[Told]) -> Mapping[str, str]:
     """The towns by what they were called last."""
     return {body.city_id: body.name for body in (body_of(one) for one in held if one.type in OF_TOWNS)}
+
+
+def stated_then(working: Working, session: Session, at: dt.datetime) -> SessionFact | None:
+    """What had been said of the session last at that moment, by whoever speaks for it; None: nothing."""
+    told = working[Told].where("subject", session_subject(session.session_id), source=session.source)
+    known = [one for one in told if one.heard_at <= at]
+    if not known:
+        return None
+    stated: SessionFact = body_of(max(known, key=lambda one: (one.version, *one.place_in_log())))
+    return stated
+
+
+def times_then(working: Working, session: Session, at: dt.datetime) -> str:
+    """Which times the session had then; if nobody had announced it, those that it has."""
+    stated = stated_then(working, session, at)
+    return session.times if stated is None else times_of(stated.meetings)

@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.enrolment.calling import calls_towns
 from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
 from services.enrolment.handlers import OF_TOWNS
 from services.enrolment.history import Told, is_kept, version_of
@@ -56,7 +55,7 @@ from shared.contracts.enrolment import PlaceFact, PlacesSettled, SessionMoment, 
 from shared.contracts.model import members
 from shared.contracts.office import CorrectionRequested
 from shared.contracts.planner import SessionFact, SessionKind
-from shared.contracts.portal import PeopleNominated
+from shared.contracts.portal import OfferAnswered, PeopleNominated, ReplyGiven
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, unnested
 from shared.postgres.roundtrips import NONE, Reads
@@ -68,6 +67,8 @@ from shared.state.working import Due, Held, Working
 
 _WITH_MOMENTS: tuple[type[Any], ...] = (*members(SessionFact), PlacesSettled, CorrectionRequested)
 """From which the moments of a session follow."""
+_OF_WHAT_WAS_SAID = {kind.type_name() for kind in (OfferAnswered, ReplyGiven, CorrectionRequested)}
+"""What is asked about a session as it had been stated then."""
 _DECIDER = sa.select(DECIDER.c.id).with_for_update()
 _STAGES = sa.select(STAGE)
 _SESSIONS = sa.select(SESSION).where(
@@ -136,6 +137,7 @@ _ALL_TOWNS = sa.select(TOWN)
 _VERSION = ("subject", "source", "version")
 _said = unnested(TOLD, _VERSION)
 _TOLD = sa.select(TOLD).join(_said, sa.and_(*(TOLD.c[name] == _said.c[name] for name in _VERSION)))
+_TOLD_OF = sa.select(TOLD).where(any_of(TOLD.c.subject, "subjects"))
 _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 
 
@@ -239,10 +241,14 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if stated or changed:
         about_calls = loaded_by("session_id", stated), loaded_by("city_id", changed)
         reads.rows(working[Call], _CALLS, {"stated": sorted(stated), "changed": sorted(changed)}, *about_calls)
-    may_call = may_call or any(calls_towns(one) for one in working[Session] if one.session_id in stated)
+    may_call = may_call or any(one.calls_towns for one in working[Session] if one.session_id in stated)
     if changed:
-        calling = loaded_by("kind", {SessionKind.IN_DEPTH}, only=calls_towns)
+        calling = loaded_by("kind", {SessionKind.IN_DEPTH}, only=lambda session: session.calls_towns)
         reads.rows(working[Session], _CALLING, {"since": since}, calling)
+    told_of = named.told_of | {asked_for_by(held)[0] for held in working[Held] if held.type in _OF_WHAT_WAS_SAID}
+    if told_of:
+        subjects = sorted(map(session_subject, told_of))
+        reads.rows(working[Told], _TOLD_OF, {"subjects": subjects}, loaded_by("subject", subjects))
     nominations |= {
         (asked_for_by(held)[0], nomination_id(held.request_source, held.request_id))
         for held in working[Held]
@@ -277,9 +283,10 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         working[Person], _PEOPLE, {**about, "asking": sorted(asking)}, loaded_by("person_id", asking), all_erased
     )
     if changed:
-        calling_too = {one.session_id for one in working[Session] if calls_towns(one)} - sessions
+        calling_too = {one.session_id for one in working[Session] if one.calls_towns} - sessions
         named_too = {"sessions": sorted(calling_too)}
         reads.rows(working[Correction], _CORRECTIONS, named_too, loaded_by("session_id", calling_too))
+        reads.rows(working[Settled], _SETTLED, named_too, loaded_by("session_id", calling_too))
     # What an archive says of a place may be about a session that is over.
     told = {
         one.body.session_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact))

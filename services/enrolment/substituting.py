@@ -64,7 +64,7 @@ def decide_substitution(
         found = found or Refused(asks.leaves, RefusalReason.NO_PLACE)
         return [_refusal(working, session.session_id, found, asked)]
     facts: list[PlaceState] = []
-    if not _came_for(before, asks.leaves):
+    if not _came_for(before, place):
         facts.append(_comes(place, before, asks, asked, working.now))
     # Last: it answers. What is lost of these two with the end of our stream is said again as long as the answer is.
     gone = left(place, Leave(WithdrawalReason.SUBSTITUTED, asked), working.now, substituted_by=asks.comes)
@@ -119,7 +119,7 @@ def _why_not_comes(
 ) -> Refused | Wait | None:
     """Why the other one cannot come for the town. Who only waits may have a seat that one of the town gives them: of a town whose whole
     team is in the session nobody else is left."""
-    if before is not None and before.is_active and not _came_for(before, asks.leaves):
+    if before is not None and before.is_active and not _came_for(before, place):
         gains = before.state == Standing.WAITLISTED and place is not None and place.state.takes_seat
         if not gains:
             return Refused(asks.comes, RefusalReason.ALREADY_PLACED)
@@ -129,9 +129,12 @@ def _why_not_comes(
     return Refused(asks.comes, reason) if isinstance(reason, RefusalReason) else reason
 
 
-def _came_for(before: Place | None, person_id: str) -> bool:
-    """Whether they have come instead of this person already, whose own leaving a restored database may not know."""
-    return before is not None and before.is_active and before.substitute_for == person_id
+def _came_for(before: Place | None, place: Place | None) -> bool:
+    """Whether they have this very place already, and a restored database does not know that its former owner has left. Whoever came instead of
+    somebody who is in again since, with a place of their own, has another one."""
+    if before is None or place is None or not before.is_active or before.substitute_for != place.person_id:
+        return False
+    return (before.queued_at, before.queue) == (place.queued_at, place.queue)
 
 
 def _comes(

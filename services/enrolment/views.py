@@ -100,7 +100,7 @@ async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> l
             members.c.members,
         )
         .outerjoin(members, members.c.city_id == TOWN.c.city_id)
-        .order_by(TOWN.c.city_id, TOWN.c.stage)
+        .order_by(TOWN.c.city_id, TOWN.c.stage.desc())  # Called as in its last stage, as on pages and in mails.
         .limit(5000)
     )
     if city_id is not None:
@@ -111,7 +111,7 @@ async def towns(connection: AsyncConnection, *, city_id: str | None = None) -> l
             row.city_id,
             Town(city_id=row.city_id, name=row.name, voivodeship=row.voivodeship, members=row.members or 0, stages=[]),
         )
-        town.stages.append(StageOutcome(stage=row.stage, outcome=row.outcome, decided_on=row.decided_on))
+        town.stages.insert(0, StageOutcome(stage=row.stage, outcome=row.outcome, decided_on=row.decided_on))
     return sorted(found.values(), key=lambda town: (polish(town.name), town.city_id))
 
 

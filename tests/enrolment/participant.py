@@ -26,7 +26,7 @@ from shared.contracts.directory import PersonErased, PersonRegistered
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import LinkKeyStated
-from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.contracts.portal import EnrolmentRequested, Reply, WithdrawalRequested
 from shared.contracts.rules import StageOpened, TopicDefined
 from shared.outbox.journal import JOURNAL
 from shared.process.runtime import Runtime
@@ -125,6 +125,11 @@ class Participant:
         async with self.runtime.engine.connect() as connection:
             place = sa.select(tables.PLACE.c.state).where(tables.PLACE.c.person_id == person)
             return Standing((await connection.execute(place)).scalar_one())
+
+    async def reply(self, person: str = "anna") -> Reply:
+        async with self.runtime.engine.connect() as connection:
+            place = sa.select(tables.PLACE.c.reply).where(tables.PLACE.c.person_id == person)
+            return Reply((await connection.execute(place)).scalar_one())
 
     async def everything(self) -> dict[str, list[Any]]:
         """Every row there is, for comparison before and after."""

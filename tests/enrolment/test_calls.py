@@ -209,3 +209,23 @@ def test_whichever_is_heard_first_the_town_the_stage_or_the_session_the_call_is_
             office.session(**TERMS) if what == "session" else getattr(office, what)()
         found.append(calls(office))
     assert found == [[(TOWN, "3")]] * len(orders)
+
+
+@pytest.mark.parametrize("first", ["session", "town"])
+def test_towns_are_called_to_a_session_that_is_announced_within_its_own_freeze_for_as_long_as_they_may_nominate(
+    office: Office, first: str
+) -> None:
+    late, until = START - DAY / 2, START - DAY / 4
+    terms = TERMS | {"nominations_until": until.isoformat(), "freeze_hours": 24}
+
+    def announced() -> None:
+        office.session(**terms, at=late, now=late)
+
+    def qualifies() -> None:
+        office.town(OTHER, at=late, now=late)
+
+    for says in (announced, qualifies) if first == "session" else (qualifies, announced):
+        says()
+    assert sorted(calls(office)) == sorted([(TOWN, "3"), (OTHER, "3")])
+    assert {call.until for call in office.mind[Call]} == {until}
+    assert office.nominate("anna", at=late) == {"anna": "enrolled"}

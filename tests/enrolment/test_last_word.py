@@ -39,6 +39,23 @@ def scheduled_again(office: Office, *, at: dt.datetime = NOON, now: dt.datetime 
     return office.hear(session(model=SessionRescheduled, **changes), at=at, now=now)
 
 
+# --- while nobody knows of whom it is ------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["withdraws", "declines"])
+def test_who_says_before_anybody_knows_them_that_they_do_not_come_has_not_asked_for_a_place(
+    office: Office, how: str
+) -> None:
+    office.session(**TEAM)
+    assert (office.withdraw("ewa") if how == "withdraws" else office.reply("ewa", "declined")) == []
+    office.pass_to(START + DAY)
+    assert office.place("ewa").refusal == RefusalReason.NEVER_KNOWN
+
+    office.member("ewa", at=START + DAY)
+    assert scheduled_again(office, **TEAM, date="2027-02-01", at=START + DAY) == []
+    assert office.place("ewa").state is Standing.NONE
+
+
 # --- while it is cancelled -----------------------------------------------------------------
 
 

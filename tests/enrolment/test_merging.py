@@ -12,7 +12,7 @@ from shared.contracts.directory import PersonErased, PersonMerged
 from shared.contracts.enrolment import EnrolmentWithdrawn, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCancelled, SessionCompleted, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
-from shared.contracts.selection import CityNotSelected
+from shared.contracts.selection import CityNotSelected, CityWithdrawn
 from shared.events.envelope import Reason
 from shared.state.merged import Merged
 from shared.state.working import Held
@@ -54,6 +54,21 @@ def test_of_two_places_one_is_kept_the_older_and_the_other_goes_to_whoever_is_ne
     office.merged("anna", "bartek")
     assert stands(office) == {"anna": "withdrawn", "bartek": "enrolled", "celina": "enrolled"}
     assert office.place("bartek").queue == 1
+
+
+@pytest.mark.parametrize(("goes", "stays"), [("anna", "bartek"), ("bartek", "anna")])
+def test_of_two_places_the_one_that_the_office_gave_is_kept_and_no_rule_takes_it(
+    office: Office, goes: str, stays: str
+) -> None:
+    office.session(capacity=1)
+    office.ask("bartek")
+    office.gives_extra("anna", at=NOON + DAY)
+    office.ask("celina", at=NOON + DAY)
+    office.merged(goes, stays, at=NOON + DAY)
+    assert office.with_standing(Standing.ENROLLED) == [stays, "celina"]
+
+    office.town(model=CityWithdrawn, at=NOON + DAY)
+    assert office.with_standing(Standing.ENROLLED) == [stays]
 
 
 def test_who_has_a_seat_under_one_id_and_waits_under_the_other_keeps_the_seat(office: Office) -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from services.enrolment.moments import OFFER_ENDS
 from services.enrolment.offering import after_working
+from shared.contracts import Event
 from shared.contracts.enrolment import (
+    Basis,
+    ParticipantEnrolled,
     ParticipantWaitlisted,
     PlaceOffered,
     RefusalReason,
@@ -18,10 +21,11 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
 from shared.state.working import Due
 from shared.testing import NOON, body_of, heard
+from tests.enrolment.explained import last, lines, why
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
 
 ENROLLED, WAITLISTED, WITHDRAWN, REFUSED, OFFERED = (
@@ -168,6 +172,13 @@ def test_a_second_acceptance_changes_nothing(on_offer: Office) -> None:
     assert on_offer.place("bartek").refusal == RefusalReason.ALREADY_PLACED
 
 
+def test_who_accepts_and_has_got_the_place_beside_the_rules_meanwhile_has_confirmed(on_offer: Office) -> None:
+    on_offer.gives_extra("bartek", at=NOON + SECOND)
+    assert on_offer.answer("bartek", "accept", at=NOON + 2 * SECOND) == [ENROLLED]
+    assert (on_offer.place("bartek").basis, on_offer.place("bartek").reply) == (Basis.OFFICE, Reply.CONFIRMED)
+    assert lines(why(on_offer, "bartek"))[-1] == "replied"
+
+
 def test_an_acceptance_sent_before_the_offer_was_made_is_no_answer_to_it(on_offer: Office) -> None:
     assert on_offer.answer("bartek", "accept", at=NOON - DAY) == [REFUSED]
     assert on_offer.place("bartek").refusal == RefusalReason.NO_OFFER
@@ -199,6 +210,16 @@ def test_an_offer_ends_when_the_session_is_cancelled_and_the_person_is_the_next_
     assert on_offer.place("bartek").offered_until == ENDS + 3 * DAY
 
 
+@pytest.mark.parametrize("ends", [SessionCancelled, SessionDrafted])
+def test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_reads_of_that(
+    on_offer: Office, ends: type[Event]
+) -> None:
+    on_offer.hear(session(model=ends, **OFFERS), at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.SESSION_CANCELLED
+    assert on_offer.with_standing(Standing.WAITLISTED) == ["bartek", "celina"]
+
+
 def test_somebody_erased_while_a_place_is_held_for_them_loses_it_to_the_next(on_offer: Office) -> None:
     assert on_offer.erased("bartek") == [WITHDRAWN, OFFERED]
     assert on_offer.erased("celina") == [WITHDRAWN]
@@ -221,6 +242,37 @@ def test_an_offer_ends_at_the_latest_when_nothing_is_given_any_more(office: Offi
     assert office.place("bartek").offered_until == freezes
     office.pass_to(freezes)
     assert office.with_standing(Standing.OFFERED) == []
+
+
+def test_a_seat_that_became_free_before_the_freeze_is_nobodys_offer_when_it_is_heard_in_it(office: Office) -> None:
+    """Nobody could answer any more: they would lose the place in line by an offer of which they never knew."""
+    freezes = START - DAY
+    office.session(**OFFERS, freeze_hours=24)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON + number * SECOND)
+    assert office.withdraw("anna", at=freezes - SECOND, now=freezes + SECOND) == [WITHDRAWN, ENROLLED]
+    office.pass_to(START)
+    assert office.with_standing(Standing.ENROLLED) == ["bartek"]
+    assert office.with_standing(Standing.WAITLISTED) == ["celina"]
+
+
+@pytest.mark.parametrize(
+    ("freeze_hours", "ends"),
+    [
+        (0, "2026-11-04T08:00"),  # When it begins.
+        (12, "2026-11-03T20:00"),  # When nothing is given any more.
+        (24, "2026-11-04T08:00"),  # That is so already: as long as anybody can answer.
+    ],
+)
+def test_an_offer_in_a_session_that_moves_nearer_ends_before_it_does(
+    on_offer: Office, freeze_hours: int, ends: str
+) -> None:
+    terms = OFFERS | {"date": "2026-11-04", "freeze_hours": freeze_hours}
+    assert on_offer.session(**terms, at=NOON + DAY, now=NOON + DAY) == [OFFERED]
+    assert on_offer.place("bartek").offered_until == dt.datetime.fromisoformat(f"{ends}+00:00")
+    assert on_offer.reconcile() == []
+    assert why(on_offer, "bartek").steps[-1].until == on_offer.place("bartek").offered_until
+    assert last(why(on_offer, "bartek"), "offered").until == on_offer.place("bartek").offered_until
 
 
 @pytest.mark.parametrize(
@@ -272,6 +324,57 @@ def test_whoever_confirmed_for_other_times_has_not_confirmed_for_these(office: O
     assert office.hear(session(model=SessionRescheduled, capacity=3)) == []
     assert office.hear(session(model=SessionRescheduled, capacity=3, date="2026-12-08")) == [ENROLLED]
     assert office.place("anna").reply == Reply.NONE
+
+
+def confirms_before_a_move_that_is_heard_first(office: Office, **changes: Any) -> None:
+    moves, hears = NOON + 2 * SECOND, NOON + DAY
+    office.session(**OFFERS | {"note": "other words"}, at=moves, now=hears, **changes)
+    office.reply("anna", "confirmed", at=moves - SECOND, now=hears)
+
+
+def test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_times(office: Office) -> None:
+    office.session(**OFFERS)
+    office.ask("anna")
+    confirms_before_a_move_that_is_heard_first(office, date="2026-12-08")
+    place = office.place("anna")
+    assert (place.state, place.reply, place.refusal) == (Standing.ENROLLED, Reply.NONE, RefusalReason.SESSION_MOVED)
+    office.reply("anna", "confirmed", at=NOON + 3 * SECOND)
+    assert office.place("anna").reply == Reply.CONFIRMED
+
+
+def test_who_confirmed_before_something_else_was_said_of_the_session_has_confirmed(office: Office) -> None:
+    office.session(**OFFERS)
+    office.ask("anna")
+    confirms_before_a_move_that_is_heard_first(office)
+    assert office.place("anna").reply == Reply.CONFIRMED
+
+
+def test_who_gives_the_place_back_before_the_session_moved_is_out(office: Office) -> None:
+    office.session(**OFFERS)
+    office.ask("anna")
+    office.session(**OFFERS, date="2026-12-08", at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert office.reply("anna", "declined", at=NOON + SECOND) == [WITHDRAWN]
+
+
+@pytest.mark.parametrize("says", ["accepts", "confirms"])
+def test_who_takes_a_place_before_the_session_moved_has_it_and_is_asked_anew_whether_they_come(
+    on_offer: Office, says: str
+) -> None:
+    on_offer.session(**OFFERS, date="2026-12-08", at=NOON + 2 * SECOND, now=NOON + DAY)
+    if says == "accepts":
+        said = on_offer.answer("bartek", "accept", at=NOON + SECOND)
+    else:
+        said = on_offer.reply("bartek", "confirmed", at=NOON + SECOND)
+    assert said == [ENROLLED]
+    assert on_offer.place("bartek").reply == Reply.NONE
+
+
+def test_a_reply_that_waited_for_its_session_is_about_the_times_that_were_announced(office: Office) -> None:
+    told = {"session_id": "s", "request_id": None, "request_source": None, "request_digest": None, "city_id": TOWN}
+    office.mind.hear(heard(body_of(ParticipantEnrolled, **told, person_id="anna"), source="urn:archive"))
+    assert office.reply("anna", "confirmed") == []
+    assert office.session(at=NOON + DAY, now=NOON + DAY) == [ENROLLED]
+    assert office.place("anna").reply == Reply.CONFIRMED
 
 
 def test_during_the_freeze_replies_stay_as_they_are_but_whoever_cannot_come_may_say_so(office: Office) -> None:
@@ -348,6 +451,22 @@ def test_on_the_decision_day_it_is_said_if_too_few_have_confirmed(office: Office
     assert risks(office) == []
     office.pass_to(dt.datetime(2026, 11, 19, 23, tzinfo=dt.UTC))
     assert risks(office) == [(2, 1, 3)]
+
+
+def test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers(office: Office) -> None:
+    terms: dict[str, Any] = {"capacity": 9, "minimum": 2}
+    office.session(**terms, decision_date="2026-11-20")
+    office.ask("anna")
+    office.pass_to(dt.datetime(2026, 11, 20, tzinfo=dt.UTC))
+    moves = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+    office.session(**terms, date="2027-02-01", decision_date="2027-01-20", at=moves, now=moves)
+    office.pass_to(dt.datetime(2027, 1, 19, 22, 59, 59, tzinfo=dt.UTC))
+    assert risks(office) == [(2, 0, 1)]
+    office.pass_to(dt.datetime(2027, 1, 20, tzinfo=dt.UTC))
+    assert risks(office) == [(2, 0, 1)] * 2
+    office.session(**terms, date="2027-02-01", decision_date="2027-01-20", note="other words", at=office.mind.now)
+    office.pass_to(dt.datetime(2027, 1, 21, tzinfo=dt.UTC))
+    assert risks(office) == [(2, 0, 1)] * 2
 
 
 def test_a_session_for_which_enough_have_confirmed_is_at_no_risk(office: Office) -> None:

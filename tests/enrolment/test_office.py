@@ -320,6 +320,23 @@ def test_a_correction_once_the_session_has_begun_gives_nobody_a_place(full: Offi
     assert full.settled[-1].seats == 1
 
 
+@pytest.mark.parametrize("what", ["capacity", "places_per_town"])
+def test_a_correction_of_a_value_that_the_planner_has_replaced_before_it_is_heard_is_over_already(
+    full: Office, what: str
+) -> None:
+    planned = {"capacity": 1, what: 5}
+    full.session(**planned, at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert full.corrects(**{what: 3}, at=NOON + SECOND) == []
+    ((why, detail),) = aside(full)
+    assert why is Reason.CHANGED_SINCE and detail.endswith("and has said so since this was sent")
+    assert full.mind[Correction].get("s") is None
+
+
+def test_a_correction_counts_that_was_sent_before_the_planner_said_something_else(full: Office) -> None:
+    full.session(capacity=1, note="other words", at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert full.corrects(capacity=2, at=NOON + SECOND) == [ENROLLED]
+
+
 def test_a_correction_of_a_session_that_nobody_has_announced_waits_for_it(office: Office) -> None:
     office.corrects("t", capacity=7)
     assert [held.waits_for for held in office.mind[Held]] == ["session"]

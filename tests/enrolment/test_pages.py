@@ -26,7 +26,7 @@ from shared.contracts.directory import PersonRegistered
 from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language, members
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, TaskGiven
-from shared.contracts.portal import PlaceRequest, Reply
+from shared.contracts.portal import EnrolmentRequested, PlaceRequest, Reply
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityWithdrawn
 from shared.deciding.commands import NotYet
@@ -138,6 +138,35 @@ async def test_people_are_counted_as_polish_counts_them(here: Participant, numbe
     for one in [*people, "dawid"]:
         await here.ask(one)
     assert words in read((await here.get("dawid")).text)
+
+
+async def test_whoever_waits_is_promised_no_place_that_they_cannot_get(here: Participant) -> None:
+    await here.begin("anna", "bartek", "celina", freeze_hours=24)
+    await here.hears(session("other"), EnrolmentRequested(session_id="other", person_id="celina"))
+    assert "Dopóki tak jest" in read((await here.get("celina")).text)
+    here.clock[0] = START - DAY
+    text = read((await here.get("celina")).text)
+    assert "nie przydzielamy już miejsc" in text and "Dopóki" not in text
+    page = await here.get("anna")
+    assert "nikt już nie dostanie Twojego miejsca" in read(page.text) and buttons(page.text) == ["give_back"]
+
+
+async def test_who_asked_too_early_reads_when_enrolment_opens_until_it_has(here: Participant) -> None:
+    await here.begin(opens_at=(NOON + DAY).isoformat())
+    await here.ask("anna")
+    assert "3 listopada 2026" in read((await here.get()).text)
+    here.clock[0] = NOON + DAY
+    text = read((await here.get()).text)
+    assert "Już się zaczęły" in text and "3 listopada" not in text
+
+
+async def test_where_towns_nominate_nobody_is_told_to_ask_themselves(here: Participant) -> None:
+    await here.begin("anna", "bartek")
+    await here.hears(session(model=SessionRescheduled, by_oneself=False))
+    assert "nie będzie można poprosić" in read((await here.get()).text)
+    await here.withdraw("anna")
+    page = await here.get()
+    assert "porozmawiaj z koordynatorem" in read(page.text) and buttons(page.text) == []
 
 
 async def test_a_cancelled_training_says_so_and_offers_nothing(here: Participant) -> None:
@@ -305,6 +334,17 @@ async def test_a_place_that_stands_otherwise_than_on_the_page_is_left_alone(here
     assert (await here.press("give_back", seen=first_life)).status_code == 409
 
 
+async def test_nobody_confirms_times_that_they_have_not_read(here: Participant) -> None:
+    await here.begin("anna", minimum=1)
+    stands = seen((await here.get()).text)
+    await here.hears(session(model=SessionRescheduled, date="2026-12-08", minimum=1))
+    answer = await here.press("confirm", seen=stands)
+    assert answer.status_code == 409 and "termin szkolenia" in read(answer.text)
+    assert (await here.reply()) is Reply.NONE
+    assert (await here.press("confirm", seen=seen(answer.text))).status_code == 303
+    assert (await here.reply()) is Reply.CONFIRMED
+
+
 async def test_what_is_pressed_on_a_page_of_before_the_start_comes_too_late_after_it(here: Participant) -> None:
     await here.begin("anna")
     stands = seen((await here.get()).text)
@@ -468,7 +508,9 @@ async def test_what_a_page_loads_is_served_under_its_hash_for_ever(here: Partici
 
 
 def test_every_act_is_a_request_with_an_id_of_its_own() -> None:
-    assert len({place_page.request_id(act, "s", seen_of(None)) for act in Act}) == len(Act)
+    seen = seen_of(None, session_of(heard(session())))
+    assert len(seen) <= place_page.SEEN_MOST
+    assert len({place_page.request_id(act, "s", seen) for act in Act}) == len(Act)
     assert {place_page.request_of(act, "s", "p").asks_for for act in Act} == {"place", "withdrawal", "offer", "reply"}
 
 
@@ -501,7 +543,11 @@ def test_every_state_is_a_whole_page_in_both_languages(time: Time, language: Lan
             TaskGiven(link="https://testy.example.org/", until=NOON) if flag else None,
             flag,
             (act,),
-            "1.x.1",
+            may_ask_again=flag,
+            are_given=ahead == 0,
+            opens_at=None,
+            is_elsewhere=flag,
+            seen="1.x.1.x",
         )
         page = bytes(pages.answer(request, "place.html", language, place=place, overtaken=flag).body).decode()
         assert page.count("<h1>") == 1 and page.count('class="lead"') == 1 and "None" not in page

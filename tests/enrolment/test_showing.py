@@ -1,25 +1,93 @@
-"""What may be done on the page of a place, at one moment."""
+"""What may be done on the page of a place, at one moment: nothing that would be refused."""
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
 from services.enrolment.applying import place_of, session_of
-from services.enrolment.pages.showing import Act, Found, acts_of
-from shared.contracts.enrolment import EnrolmentWithdrawn, WithdrawalReason
-from shared.contracts.planner import SessionScheduled
-from shared.testing import body_of, heard
+from services.enrolment.pages.showing import Act, Found, acts_of, is_as_seen, may_ask_again, seen_of
+from services.enrolment.state import Place, Session
+from shared.contracts import Event
+from shared.contracts.enrolment import Basis, EnrolmentWithdrawn, ParticipantEnrolled, WithdrawalReason
+from shared.contracts.planner import SessionKind, SessionScheduled
+from shared.contracts.portal import Reply
+from shared.testing import NOON, body_of, heard
+from tests.enrolment.office import DAY, START
+from tests.enrolment.office import session as stated
+
+HOUR = dt.timedelta(hours=1)
+
+
+def in_session(session: Session, place: Place, announced_at: dt.datetime = NOON) -> Found:
+    return Found(session, place, None, {}, None, 0, None, announced_at)
+
+
+def scheduled(**terms: Any) -> Session:
+    return session_of(heard(stated(**terms)))
+
+
+def placed(model: type[Event] = ParticipantEnrolled, **fields: Any) -> Place:
+    return place_of(heard(body_of(model, **fields)))
+
+
+def given_back(**fields: Any) -> Place:
+    return placed(EnrolmentWithdrawn, **{"reason": WithdrawalReason.REQUESTED, **fields})
 
 
 @pytest.mark.parametrize("reason", WithdrawalReason)
 def test_whoever_is_out_by_their_own_doing_may_ask_again(reason: WithdrawalReason) -> None:
     """What a rule took is given back by itself, the erased ask for nothing, and whom the office removed it would refuse."""
     session = session_of(heard(body_of(SessionScheduled)))
-    place = place_of(heard(body_of(EnrolmentWithdrawn, reason=reason)))
-    found = Found(session, place, None, {}, None, 0, None)
     own = {WithdrawalReason.REQUESTED, WithdrawalReason.OFFER_DECLINED, WithdrawalReason.OFFER_EXPIRED}
     own |= {WithdrawalReason.REMOVAL_LIFTED}
-    acts = acts_of(found, session.starts_at - dt.timedelta(days=1))
+    found = in_session(session, given_back(reason=reason), session.starts_at - 9 * DAY)
+    acts = acts_of(found, session.starts_at - DAY)
     assert acts == ((Act.ASK_AGAIN,) if reason in own else ())
+
+
+CLOSED: dict[str, dict[str, Any]] = {
+    "towns nominate": {"by_oneself": False},
+    "not open yet": {"opens_at": (NOON + 2 * HOUR).isoformat()},
+    "closed": {"closes_at": (NOON + HOUR).isoformat()},
+    "frozen": {"freeze_hours": 24 * 40},
+}
+
+
+@pytest.mark.parametrize("terms", CLOSED.values(), ids=CLOSED)
+def test_nobody_is_shown_a_way_to_ask_that_would_be_refused(terms: dict[str, Any]) -> None:
+    now, before = NOON + HOUR, START - 99 * DAY
+    found = in_session(scheduled(**terms), given_back(), before)
+    assert acts_of(found, now) == ()
+    has_it = in_session(scheduled(**terms), placed(), before)
+    assert Act.GIVE_BACK in acts_of(has_it, now) and not may_ask_again(has_it, now)
+    open_to_all = in_session(scheduled(), placed(), before)
+    assert may_ask_again(open_to_all, now)
+
+
+@pytest.mark.parametrize("terms", CLOSED.values(), ids=CLOSED)
+def test_who_gave_back_a_place_of_their_towns_team_may_ask_for_it_at_any_time(terms: dict[str, Any]) -> None:
+    session = scheduled(kind=SessionKind.SUPPLEMENTARY, **terms)
+    assert acts_of(in_session(session, given_back(basis=Basis.TEAM)), NOON + HOUR) == (Act.ASK_AGAIN,)
+    declined = given_back(basis=Basis.TEAM, reason=WithdrawalReason.OFFER_DECLINED)
+    assert acts_of(in_session(session, declined, START - 99 * DAY), NOON + HOUR) == ()
+
+
+def test_nobody_is_asked_to_confirm_when_replies_stay_as_they_are() -> None:
+    session, freezes = scheduled(freeze_hours=24), START - DAY
+    found = in_session(session, placed())
+    assert acts_of(found, freezes - HOUR) == (Act.CONFIRM, Act.GIVE_BACK)
+    assert acts_of(found, freezes) == (Act.GIVE_BACK,)
+    late = in_session(session, placed(), announced_at=freezes + HOUR)
+    assert acts_of(late, freezes + 2 * HOUR) == (Act.CONFIRM, Act.GIVE_BACK)
+
+
+def test_what_was_looked_at_is_the_place_and_the_times_of_the_session() -> None:
+    place, session = placed(), scheduled()
+    seen = seen_of(place, session)
+    assert is_as_seen(seen, placed(reply=Reply.CONFIRMED), scheduled(note="bring a pen"))
+    assert not is_as_seen(seen, place, scheduled(date="2026-12-08"))
+    assert not is_as_seen(seen, placed(episode=2), session)
+    assert not is_as_seen("1.enrolled.1", place, session)

@@ -185,6 +185,17 @@ def test_who_has_a_place_already_comes_for_nobody(full: Office, comes: str) -> N
     assert refusal(full, comes) == RefusalReason.ALREADY_PLACED
 
 
+def test_who_came_instead_of_somebody_who_is_in_again_does_not_come_for_them_twice(full: Office) -> None:
+    full.substitute("anna", "dawid", at=NOON + DAY)
+    full.withdraw("bartek", at=NOON + DAY)
+    full.withdraw("celina", at=NOON + DAY)
+    assert full.ask("anna", at=NOON + DAY + SECOND) == [ENROLLED]
+
+    assert full.substitute("anna", "dawid", at=NOON + DAY + 2 * SECOND) == [REFUSED]
+    assert refusal(full, "dawid") == RefusalReason.ALREADY_PLACED
+    assert full.with_standing(Standing.ENROLLED) == ["dawid", "anna"]
+
+
 def test_nobody_erased_comes(full: Office) -> None:
     full.erased("dawid")
     assert full.substitute("anna", "dawid") == [REFUSED]

@@ -12,6 +12,7 @@ from shared.books.holding import HELD_TOO_LONG
 from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import ParticipantEnrolled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionKind, SessionRescheduled
+from shared.contracts.portal import Reply
 from shared.contracts.selection import CityNotSelected, CityWithdrawn
 from shared.state.working import Held
 from shared.testing import body_of, heard
@@ -59,6 +60,39 @@ def test_a_place_that_a_rule_took_is_given_back_as_it_was_when_the_cause_goes(
 
 
 KEPT = ("state", "city_id", "episode", "basis", "queue", "reason")
+
+
+def test_whoever_returns_has_not_confirmed_for_times_that_the_session_did_not_have(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.reply("anna", "confirmed")
+    office.town(model=CityWithdrawn)
+    office.session(date="2026-12-08")
+    office.town()
+    place = office.place("anna")
+    assert (place.state, place.reply, place.replied_for) == (Standing.ENROLLED, Reply.NONE, None)
+
+
+def test_whoever_returns_after_the_session_moved_there_and_back_has_confirmed(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.reply("anna", "confirmed")
+    office.town(model=CityWithdrawn)
+    office.session(date="2026-12-08")
+    office.session()
+    office.town()
+    assert office.place("anna").reply == Reply.CONFIRMED
+
+
+def test_whoever_returns_comes_for_the_town_whose_place_it_was(office: Office) -> None:
+    office.town(OTHER)
+    office.member("anna", OTHER, since="2026-02-01")
+    office.session()
+    office.nominate("anna", city_id=OTHER)
+    office.session(admits={"kinds": ["coordinator"]})
+    assert office.place("anna").state == Standing.WITHDRAWN
+    office.session()
+    assert (office.place("anna").state, office.place("anna").city_id) == (Standing.ENROLLED, OTHER)
 
 
 def test_whoever_returns_to_a_full_session_waits_first_in_line_and_takes_nobodys_place(office: Office) -> None:

@@ -150,6 +150,53 @@ def test_on_the_release_day_what_towns_have_not_used_goes_to_the_others_in_their
     assert office.with_standing(Standing.WAITLISTED) == ["dawid"]
 
 
+RELEASED = dt.datetime(2026, 11, 19, 23, tzinfo=dt.UTC)
+"""Midnight in Warsaw of the 20th, in winter."""
+SHARED: dict[str, Any] = {"capacity": 2, "places_per_town": 1, "release_date": "2026-11-20"}
+
+
+def test_what_was_asked_before_the_release_goes_by_the_share_although_it_is_heard_after_it(two_towns: Office) -> None:
+    office = two_towns
+    office.session(**SHARED)
+    office.ask("anna")
+    office.ask("bartek", at=RELEASED - 2 * SECOND, now=RELEASED + SECOND)
+    office.ask("ewa", at=RELEASED - SECOND)
+    office.pass_to(RELEASED + SECOND)
+    assert office.with_standing(Standing.ENROLLED) == ["anna", "ewa"]
+
+
+def test_what_becomes_free_by_something_of_before_the_release_is_for_all_once_that_was_decided(
+    two_towns: Office,
+) -> None:
+    office = two_towns
+    office.session(**SHARED)
+    for person in ("anna", "ewa", "bartek"):
+        office.ask(person)
+    office.pass_to(RELEASED)
+    assert office.withdraw("ewa", at=RELEASED - SECOND) == [WITHDRAWN, ENROLLED]
+
+
+def test_places_released_before_the_freeze_are_given_although_that_is_decided_in_it(two_towns: Office) -> None:
+    office = two_towns
+    office.session(**SHARED, freeze_hours=24)
+    office.ask("anna")
+    office.ask("bartek")
+    office.pass_to(START - SECOND)
+    assert office.with_standing(Standing.ENROLLED) == ["anna", "bartek"]
+
+
+def test_what_is_said_of_a_session_in_its_freeze_releases_nothing_anew(two_towns: Office) -> None:
+    office, late = two_towns, START - SECOND
+    office.session(**SHARED, freeze_hours=24)
+    for person in ("anna", "ewa", "bartek"):
+        office.ask(person)
+    office.pass_to(late - SECOND)
+    office.withdraw("ewa", at=late, now=late)
+    office.session(**SHARED, freeze_hours=24, note="other words", at=late)
+    office.pass_to(late)
+    assert office.with_standing(Standing.ENROLLED) == ["anna"]
+
+
 def test_a_share_below_what_a_town_holds_takes_nobodys_place(two_towns: Office) -> None:
     office = two_towns
     office.session(capacity=4, places_per_town=3)

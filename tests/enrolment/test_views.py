@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.enrolment import views
+from services.enrolment import listing, views
 from services.enrolment.app import SERVICE
 from services.enrolment.tables import PLACE, SETTLED
 from shared.contracts import Event
@@ -113,3 +113,15 @@ async def test_a_stage_that_is_stated_again_for_another_phase_takes_its_sessions
         second = [(row.person_id, row.state) for row in await views.roster(connection, "in-depth")]
     assert first == [("withdrawn", "town_not_qualified")] * 2
     assert second == [("anna", "enrolled")]
+
+
+async def test_a_town_that_is_renamed_in_a_later_stage_is_called_by_its_newest_name_in_every_list(world: Make) -> None:
+    here = await filled(world)
+    await hears(here, OPENED.model_copy(update={"rule_id": "stage:2", "stage": 2}), city(TOWN, stage=2, name="Nowe"))
+    async with here.engine.connect() as connection:
+        (town,) = await views.towns(connection)
+        shown = await views.session(connection, "s")
+        assert shown is not None
+        (of_session,) = await listing.towns(connection, shown, NOON, after="", limit=9)
+    assert (town.name, [one.stage for one in town.stages]) == ("Nowe", [1, 2])
+    assert of_session.name == town.name

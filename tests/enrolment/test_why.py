@@ -555,3 +555,15 @@ def test_explaining_a_moment_tells_what_was_told_then(office: Office) -> None:
     for at, answer in told.items():
         assert why(office, "bartek", at=at) == answer
         assert why(office, "bartek", at=at + HOUR - SECOND).steps == answer.steps
+
+
+@pytest.mark.parametrize(
+    ("by_oneself", "reads"), [(True, "ask for a place again"), (False, "talk to your town's coordinator")]
+)
+def test_what_the_person_reads_of_a_place_that_was_given_back_is_what_stands_on_their_page(
+    office: Office, by_oneself: bool, reads: str
+) -> None:
+    office.session(by_oneself=by_oneself)
+    office.nominate("anna")
+    office.withdraw("anna")
+    assert reads in last(why(office, "anna"), "withdrawn").sentence.en

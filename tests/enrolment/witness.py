@@ -659,8 +659,9 @@ def _got_otherwise(
             yield f"{of}: got a seat, and it was frozen since {until}"
         if old is not None and old.reason == "removed_by_office":
             yield f"{of}: got a seat, and the office had removed them"
-        is_to_be_offered = old is not None and old.waits and body.free_places == "offered" and now < body.starts_at
-        if is_to_be_offered and stand.kind != "PlaceOffered":
+        # Once nothing is given any more nobody has time to answer: what became free before is theirs at once.
+        is_to_be_offered = old is not None and old.waits and body.free_places == "offered"
+        if is_to_be_offered and now < min(body.starts_at, until or body.starts_at) and stand.kind != "PlaceOffered":
             yield f"{of}: got a seat that was to be offered"
         if stand.kind == "PlaceOffered":
             yield from _offered_otherwise(of, stand, body, until)

@@ -55,7 +55,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         if not again:
             if found is None or (found.person is not None and found.person.erased):
                 return await page(request, link)
-            if not is_as_seen(seen, found.place):
+            if not is_as_seen(seen, found.place, found.session):
                 return await page(request, link, status=409, overtaken=True)
             await runtime.commands.submit(heard)
         return pages.again(request)

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.pages.showing import Found
-from services.enrolment.state import Person, Place, Session, in_line
-from services.enrolment.tables import PERSON, PLACE, SESSION, TOPIC, TOWN
+from services.enrolment.state import Person, Place, Session, Settled, in_line
+from services.enrolment.tables import PERSON, PLACE, SESSION, SETTLED, TOPIC, TOWN
 from shared.contracts import EVENTS
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import AskedFor, Standing
@@ -27,6 +27,7 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
         return None
     person = await _one(connection, Person, PERSON, person_id=person_id)
     own = await _one(connection, Place, PLACE, session_id=session_id, person_id=person_id)
+    settled = await _one(connection, Settled, SETTLED, session_id=session_id)
     topic = sa.select(TOPIC).where(TOPIC.c.topic == session.topic).order_by(TOPIC.c.rule_id).limit(1)
     named = (await connection.execute(topic)).one_or_none()
     town = sa.select(TOWN.c.name).where(TOWN.c.city_id == session.city_id).order_by(TOWN.c.stage.desc()).limit(1)
@@ -38,6 +39,7 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
         city_name=(await connection.execute(town)).scalar_one_or_none(),
         ahead=await _ahead(connection, own),
         waits_for_answer=await _waits_for(connection, session_id, person_id),
+        announced_at=settled.announced_at if settled and settled.announced_at else session.heard_at,
     )
 
 

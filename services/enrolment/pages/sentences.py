@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.enrolment.eligibility import may_ask
 from services.enrolment.fates import Verdict
 from services.enrolment.why import Step
+from shared.contracts.enrolment import EnrolmentWithdrawn
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionFact
 from shared.contracts.selection import outcome_after
@@ -22,6 +25,7 @@ _HERE = Path(__file__).parent
 def _template(language: Language) -> Any:
     made = environment(language, (_HERE, KIT))
     made.globals["outcome"] = lambda body: outcome_after(body).value
+    made.globals["may_ask"] = _may_ask
     return made.get_template("why.html").module
 
 
@@ -46,6 +50,14 @@ def _stated(step: Step, steps: Sequence[Step]) -> SessionFact | None:
 
 def _town(city_id: str | None, towns: Mapping[str, str]) -> str:
     return towns.get(city_id, city_id) if city_id else "–"
+
+
+def _may_ask(place: EnrolmentWithdrawn, session: SessionFact | None) -> bool:
+    """Whether the person reads that they may ask again, as the session was when they were out."""
+    if session is None:
+        return True
+    until = session.starts_at - dt.timedelta(hours=session.freeze_hours)
+    return may_ask(session.terms, session.kind, place, place.reason, place.decided_at, until=until)
 
 
 def _text(rendered: object) -> str:

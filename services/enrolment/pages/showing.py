@@ -6,6 +6,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import assert_never
 
+from services.enrolment.eligibility import may_ask
 from services.enrolment.state import Person, Place, Session
 from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
@@ -29,6 +30,12 @@ ASKED_FOR_AGAIN = (
     WithdrawalReason.REMOVAL_LIFTED,
 )
 """Whoever is out for one of these stays out until they ask: no rule brings them back."""
+
+
+_TIMES = 12
+"""So much of the digest of the times."""
+_VERSION = 2
+"""Which part of what was seen tells one statement of the place from another, which may say the same."""
 
 
 class Time(StrEnum):
@@ -63,6 +70,12 @@ class Found:
     """How many wait before them."""
     waits_for_answer: AskedFor | None
     """What they asked for and is held until more is known."""
+    announced_at: dt.datetime
+    """When the session was first heard of."""
+
+    @property
+    def gives_until(self) -> dt.datetime:
+        return self.session.gives_until(self.announced_at)
 
 
 @immutable
@@ -87,6 +100,14 @@ class Shown:
     has_changed: bool
     """Time or place are others than the mail told that led here."""
     acts: tuple[Act, ...]
+    may_ask_again: bool
+    """Whether a place may be asked for here, once this one is given back."""
+    are_given: bool
+    """Whether a place that becomes free goes to whoever waits."""
+    opens_at: dt.datetime | None
+    """When enrolment opens, if that is still to come."""
+    is_elsewhere: bool
+    """Whether the person has a place in another training at that time."""
     seen: str
     """How the place stood on the page from which something is asked: what is asked of another standing is not done."""
 
@@ -110,6 +131,7 @@ class Shown:
 def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) -> Shown:
     """The page as it is at this moment, for a reader whose mail told this arrangement."""
     session, place = found.session, found.place
+    opens_at = session.terms.opens_at
     names = (found.person.given_name, found.person.family_name) if found.person else ()
     return Shown(
         session=session,
@@ -128,7 +150,11 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         pre_test=pre_test_of(session, place, now),
         has_changed=arranged != arrangement(session.venue, session.address, session.meetings),
         acts=acts_of(found, now),
-        seen=seen_of(place),
+        may_ask_again=may_ask_again(found, now),
+        are_given=session.state.takes_place and now < found.gives_until,
+        opens_at=opens_at if opens_at is not None and now < opens_at else None,
+        is_elsewhere=place is not None and bool(place.clashes_with),
+        seen=seen_of(place, session),
     )
 
 
@@ -156,17 +182,25 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
         return ()
     match Standing(place.state):
         case Standing.ENROLLED:
-            return (Act.GIVE_BACK,) if place.reply == Reply.CONFIRMED else (Act.CONFIRM, Act.GIVE_BACK)
+            is_asked = place.reply != Reply.CONFIRMED and now < found.gives_until
+            return (Act.CONFIRM, Act.GIVE_BACK) if is_asked else (Act.GIVE_BACK,)
         case Standing.OFFERED:
             return (Act.ACCEPT, Act.DECLINE) if _holds(place, now) else ()
         case Standing.WAITLISTED:
             return (Act.GIVE_BACK,)
         case Standing.WITHDRAWN:
-            return (Act.ASK_AGAIN,) if place.reason in ASKED_FOR_AGAIN else ()
+            return (Act.ASK_AGAIN,) if place.reason in ASKED_FOR_AGAIN and may_ask_again(found, now) else ()
         case Standing.NONE:
             return ()
         case never:
             assert_never(never)
+
+
+def may_ask_again(found: Found, now: dt.datetime) -> bool:
+    """Whether a place may be asked for here: once more, or once this one is given back."""
+    session, place = found.session, found.place
+    reason = WithdrawalReason.REQUESTED if place is None or place.is_active else place.reason
+    return may_ask(session.terms, session.kind, place, reason, now, until=found.gives_until)
 
 
 def _holds(place: Place, now: dt.datetime) -> bool:
@@ -174,13 +208,19 @@ def _holds(place: Place, now: dt.datetime) -> bool:
     return place.offered_until is not None and now < place.offered_until
 
 
-def seen_of(place: Place | None) -> str:
-    return f"{place.episode}.{place.state}.{place.version}" if place else f"0.{Standing.NONE}.0"
+def seen_of(place: Place | None, session: Session) -> str:
+    stands = (place.episode, place.state, place.version) if place else (0, Standing.NONE, 0)
+    return ".".join(map(str, (*stands, session.times[:_TIMES])))
 
 
-def is_as_seen(seen: str, place: Place | None) -> bool:
-    """Whether the place still stands as on the page that was looked at: the same life of it, with the same standing."""
-    return seen.split(".")[:2] == seen_of(place).split(".")[:2]
+def is_as_seen(seen: str, place: Place | None, session: Session) -> bool:
+    """Whether it still is as on the page that was looked at: the same life of the place, with the same standing, at the same times. Nobody has
+    confirmed for other times than they read there."""
+    return _what_counts(seen) == _what_counts(seen_of(place, session))
+
+
+def _what_counts(seen: str) -> list[str]:
+    return [part for number, part in enumerate(seen.split(".")) if number != _VERSION]
 
 
 def request_of(act: Act, session_id: str, person_id: str) -> PlaceRequest:

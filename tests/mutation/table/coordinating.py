@@ -129,14 +129,14 @@ MUTATIONS = (
     Mutation(
         "towns are called when enrolment opens",
         "services/enrolment/applying.py",
-        "    opens_at = session.terms.opens_at if session.nominations_end is not None else None",
+        "    opens_at = session.terms.opens_at if session.calls_towns else None",
         "    opens_at = None",
         CALLS,
     ),
     Mutation(
         "no town is called after the deadline",
         "services/enrolment/calling.py",
-        "    return CallEnd.CLOSED if now >= session.nominations_end else None",
+        "    return CallEnd.CLOSED if now >= taken_until(working, session) else None",
         "    return None",
         CALLS,
     ),
@@ -150,7 +150,7 @@ MUTATIONS = (
     Mutation(
         "a town that qualifies later is called",
         "services/enrolment/handlers.py",
-        "    _call(working, sorted(session.session_id for session in calling if calls_towns(session)), heard, city_id=city_id)\n",
+        "    _call(working, sorted(session.session_id for session in calling if session.calls_towns), heard, city_id=city_id)\n",
         "",
         CALLS,
     ),
@@ -213,7 +213,7 @@ MUTATIONS = (
     Mutation(
         "half of a substitution is brought to its end",
         "services/enrolment/substituting.py",
-        "    if before is not None and before.is_active and not _came_for(before, asks.leaves):",
+        "    if before is not None and before.is_active and not _came_for(before, place):",
         "    if before is not None and before.is_active:",
         SUBSTITUTION,
     ),

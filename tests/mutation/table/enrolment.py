@@ -161,8 +161,8 @@ MUTATIONS = (
     Mutation(
         "a place restated for the person's other town",
         "services/enrolment/decisions.py",
-        '    return {"city_id": city_id, "clashes_with"',
-        '    return {"city_id": place.city_id, "clashes_with"',
+        '    said: dict[str, Any] = {"city_id": city_id, "clashes_with"',
+        '    said: dict[str, Any] = {"city_id": place.city_id, "clashes_with"',
         ("tests/enrolment/test_taken_back.py",),
     ),
     Mutation(
@@ -361,20 +361,20 @@ MUTATIONS = (
     Mutation(
         "the release day",
         "services/enrolment/decisions.py",
-        "None if released else share_of(working, session)",
+        "None if _is_released(working, session, at) else share_of(working, session)",
         "share_of(working, session)",
         ("tests/enrolment/test_terms.py",),
     ),
     Mutation(
         "when enrolment opens",
-        "services/enrolment/decisions.py",
+        "services/enrolment/eligibility.py",
         "    if terms.opens_at is not None and at < terms.opens_at:",
         "    if False:",
         ("tests/enrolment/test_terms.py",),
     ),
     Mutation(
         "when enrolment closes",
-        "services/enrolment/decisions.py",
+        "services/enrolment/eligibility.py",
         "    if terms.closes_at is not None and at >= terms.closes_at:",
         "    if False:",
         ("tests/enrolment/test_terms.py",),
@@ -655,8 +655,8 @@ MUTATIONS = (
     Mutation(
         "who returns waits for the place got meanwhile",
         "services/enrolment/decisions.py",
-        "at_once = clashes(working, session, place.person_id)\n                entry =",
-        "at_once = ()\n                entry =",
+        "at_once = clashes(working, session, place.person_id)\n                as_it_was =",
+        "at_once = ()\n                as_it_was =",
         ("tests/enrolment/test_overlaps.py",),
     ),
     Mutation(
@@ -665,5 +665,193 @@ MUTATIONS = (
         "    return [*found, *((body.starts_at, body.ends_at) for body in stated)]",
         "    return found",
         ("tests/enrolment/test_overlaps.py",),
+    ),
+    Mutation(
+        "a seat that is heard of in the freeze is nobody's offer",
+        "services/enrolment/decisions.py",
+        "now < min(until, session.starts_at)",
+        "now < session.starts_at",
+        (
+            "tests/enrolment/test_offers.py::test_a_seat_that_became_free_before_the_freeze_is_nobodys_offer_when_it_is_heard_in_it",
+        ),
+    ),
+    Mutation(
+        "an offer in a session that moves nearer ends before it",
+        "services/enrolment/decisions.py",
+        '        said["offered_until"] = min(place.offered_until, latest)\n',
+        "        pass\n",
+        ("tests/enrolment/test_offers.py::test_an_offer_in_a_session_that_moves_nearer_ends_before_it_does",),
+    ),
+    Mutation(
+        "who was asked before a session was frozen by being moved may answer",
+        "services/enrolment/decisions.py",
+        "        latest = until if now < until else session.starts_at\n",
+        "        latest = until\n",
+        ("tests/enrolment/test_offers.py::test_an_offer_in_a_session_that_moves_nearer_ends_before_it_does",),
+    ),
+    Mutation(
+        "until when an offer holds now is told",
+        "services/enrolment/placing.py",
+        "    if fact.offered_until is not None and before.offered_until != fact.offered_until:\n",
+        "    if False:\n",
+        ("tests/enrolment/test_offers.py::test_an_offer_in_a_session_that_moves_nearer_ends_before_it_does",),
+    ),
+    Mutation(
+        "a reply is about the times that the session had",
+        "services/enrolment/replies.py",
+        " and (about or times_then(working, session, at)) != session.times:",
+        " and (about or session.times) != session.times:",
+        (
+            "tests/enrolment/test_offers.py::test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_times",
+        ),
+    ),
+    Mutation(
+        "whoever accepts is asked anew of times that they did not know",
+        "services/enrolment/replies.py",
+        "        moved = times_then(working, session, at) != session.times\n",
+        "        moved = False\n",
+        (
+            "tests/enrolment/test_offers.py::test_who_takes_a_place_before_the_session_moved_has_it_and_is_asked_anew_whether_they_come",
+        ),
+    ),
+    Mutation(
+        "which times a session had is loaded for replies that wait",
+        "services/enrolment/store.py",
+        "named.told_of | {asked_for_by(held)[0] for held in working[Held] if held.type in _OF_WHAT_WAS_SAID}",
+        "named.told_of",
+        (
+            "tests/enrolment/test_offers.py::test_a_reply_that_waited_for_its_session_is_about_the_times_that_were_announced",
+        ),
+    ),
+    Mutation(
+        "each decision day is told of by itself",
+        "services/enrolment/replies.py",
+        "    if before is None or (decides_at is not None and before.decided_at < decides_at):\n",
+        "    if before is None:\n",
+        (
+            "tests/enrolment/test_offers.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
+        ),
+    ),
+    Mutation(
+        "one decision day is told of once",
+        "services/enrolment/replies.py",
+        "    return (before.minimum, before.confirmed) == (minimum, confirmed)\n",
+        "    return False\n",
+        (
+            "tests/enrolment/test_offers.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
+        ),
+    ),
+    Mutation(
+        "what was asked before the release goes by the share",
+        "services/enrolment/decisions.py",
+        "    return is_decided or at >= session.releases_at\n",
+        "    return True\n",
+        (
+            "tests/enrolment/test_terms.py::test_what_was_asked_before_the_release_goes_by_the_share_although_it_is_heard_after_it",
+        ),
+    ),
+    Mutation(
+        "a release that was decided holds for what is heard late",
+        "services/enrolment/decisions.py",
+        "    return is_decided or at >= session.releases_at\n",
+        "    return at >= session.releases_at\n",
+        (
+            "tests/enrolment/test_terms.py::test_what_becomes_free_by_something_of_before_the_release_is_for_all_once_that_was_decided",
+        ),
+    ),
+    Mutation(
+        "a release is judged by its own day",
+        "services/enrolment/handlers.py",
+        "at=max(moment.at, session.heard_at))",
+        "at=working.now)",
+        (
+            "tests/enrolment/test_terms.py::test_places_released_before_the_freeze_are_given_although_that_is_decided_in_it",
+        ),
+    ),
+    Mutation(
+        "a statement in the freeze releases nothing anew",
+        "services/enrolment/handlers.py",
+        "at=max(moment.at, session.heard_at))",
+        "at=moment.at)",
+        ("tests/enrolment/test_terms.py::test_what_is_said_of_a_session_in_its_freeze_releases_nothing_anew",),
+    ),
+    Mutation(
+        "whoever returns has not confirmed for other times",
+        "services/enrolment/decisions.py",
+        "replace(place, **_reply_void(session, place))",
+        "place",
+        (
+            "tests/enrolment/test_taken_back.py::test_whoever_returns_has_not_confirmed_for_times_that_the_session_did_not_have",
+        ),
+    ),
+    Mutation(
+        "whoever returns comes for the town whose place it was",
+        "services/enrolment/decisions.py",
+        ", rather_for=place.city_id)",
+        ")",
+        ("tests/enrolment/test_taken_back.py::test_whoever_returns_comes_for_the_town_whose_place_it_was",),
+    ),
+    Mutation(
+        "who declines before anybody knows them has not asked",
+        "services/enrolment/handlers.py",
+        ' and getattr(body, "reply", None) is not Reply.DECLINED\n',
+        "\n",
+        (
+            "tests/enrolment/test_last_word.py::test_who_says_before_anybody_knows_them_that_they_do_not_come_has_not_asked_for_a_place",
+        ),
+    ),
+    Mutation(
+        "towns are called for as long as they may nominate",
+        "services/enrolment/eligibility.py",
+        "session.terms.closes_at, gives_until(working, session))",
+        "session.terms.closes_at, session.freezes_at)",
+        (
+            "tests/enrolment/test_calls.py::test_towns_are_called_to_a_session_that_is_announced_within_its_own_freeze_for_as_long_as_they_may_nominate",
+        ),
+    ),
+    Mutation(
+        "a town is called by its newest name in every list",
+        "services/enrolment/views.py",
+        ".order_by(TOWN.c.city_id, TOWN.c.stage.desc())",
+        ".order_by(TOWN.c.city_id, TOWN.c.stage)",
+        (
+            "tests/enrolment/test_views.py::test_a_town_that_is_renamed_in_a_later_stage_is_called_by_its_newest_name_in_every_list",
+        ),
+    ),
+    Mutation(
+        "who came instead of somebody has another place than theirs of now",
+        "services/enrolment/substituting.py",
+        "    return (before.queued_at, before.queue) == (place.queued_at, place.queue)\n",
+        "    return True\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_came_instead_of_somebody_who_is_in_again_does_not_come_for_them_twice",
+        ),
+    ),
+    Mutation(
+        "of two places that of the office is kept",
+        "services/enrolment/merging.py",
+        "        place.is_active and place.basis != Basis.OFFICE,",
+        "        False,",
+        (
+            "tests/enrolment/test_merging.py::test_of_two_places_the_one_that_the_office_gave_is_kept_and_no_rule_takes_it",
+        ),
+    ),
+    Mutation(
+        "a correction lies over what the planner said when it was sent",
+        "services/enrolment/corrections.py",
+        "    if stated is not None:\n",
+        "    if False:\n",
+        (
+            "tests/enrolment/test_office.py::test_a_correction_of_a_value_that_the_planner_has_replaced_before_it_is_heard_is_over_already",
+        ),
+    ),
+    Mutation(
+        "an acceptance of what one has got is told as a reply",
+        "services/enrolment/placing.py",
+        "    if _asked(fact) in (AskedFor.REPLY, AskedFor.OFFER):",
+        "    if _asked(fact) == AskedFor.REPLY:",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepts_and_has_got_the_place_beside_the_rules_meanwhile_has_confirmed",
+        ),
     ),
 )

@@ -80,8 +80,8 @@ MUTATIONS = (
     Mutation(
         "who accepts an offer that they had under another id will come",
         "services/enrolment/replies.py",
-        "    if reason is RefusalReason.ALREADY_PLACED and was_known_apart(",
-        "    if False and was_known_apart(",
+        "    if reason is RefusalReason.ALREADY_PLACED and place is not None and place.reply != Reply.CONFIRMED:",
+        "    if False:",
         (f"{SAID}::test_who_accepts_an_offer_under_one_id_will_come_to_the_seat_of_the_other",),
     ),
     Mutation(
