@@ -26,6 +26,7 @@ from tests.attendance.building import (
     ENDS,
     LATER,
     RULES,
+    SESSION,
     STARTS,
     close,
     correction,
@@ -106,6 +107,16 @@ async def test_before_the_day_before_nobody_is_named(here: TrainersPage) -> None
     here.clock[0] = opens_at(session_of(scheduled())) - MINUTE
     page = await here.get()
     assert page.status_code == 403 and "Żółć" not in page.text and "poniedziałek, 5 października" in read(page.text)
+
+
+async def test_the_same_tap_on_the_list_of_another_training_is_another_mark(here: TrainersPage) -> None:
+    """A trainer has the same team on the first day of two trainings: people and days are called alike in both."""
+    await here.begin("anna")
+    await here.runtime.decider.act([scheduled(session_id="session-0002", trainers=(TRAINER,))])
+    form = {"act": "mark", "meeting": "day-1", "person": "anna", "mark": "present", "seen": "0"}
+    for session_id in (SESSION, "session-0002"):
+        assert (await here.http.post(here.path(session_id=session_id), data=form)).status_code == 303
+    assert await here.said() == 2
 
 
 async def test_a_trainer_who_was_replaced_sees_nobody_and_marks_nobody(here: TrainersPage) -> None:

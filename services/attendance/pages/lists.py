@@ -125,7 +125,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         asked |= {name: form[name] for name in ("seen", "at") if form.get(name)}
         try:
             # The same button on the same page is the same mark, however often it is pressed.
-            sent = PageMark.model_validate(asked | {"id": _id(*asked.values())})
+            sent = PageMark.model_validate(asked | {"id": _id(link.session_id, *asked.values())})
             kept = kept_mark(session, sent)
         except ValueError:
             return pages.message(request, "unreadable", 400, readers=link.language)
