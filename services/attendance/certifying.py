@@ -109,14 +109,14 @@ class _Desk:
             return  # Another issuer's: it says enough, and is not ours to end.
         ours = [one for one in newest if is_ours(self._working, one)]
         last = max(ours, key=lambda one: _standing(one, earned.person_id), default=None)
-        if last is None or not last.is_valid:
-            if earned.minutes >= self._required:
-                self._issue(earned, self._required, last)
+        required = self._required if last is None else min(self._required, last.required_minutes)
+        if last is None or not last.is_valid:  # Revoked: should that be undone, it was earned by the threshold of its day.
+            if earned.minutes >= required:
+                self._issue(earned, required, last)
             return
         for other in ours:
             if other.is_valid and other is not last:  # Under another id of theirs: one says it.
                 self._end(other, CertificateEnds.CORRECTED, last.number)
-        required = min(self._required, last.required_minutes)
         if earned.minutes < required:
             self._end(last, CertificateEnds.NOT_EARNED, None)
         elif not self._says(last, earned):

@@ -361,6 +361,23 @@ def test_a_threshold_that_is_raised_later_takes_nothing(register: Register) -> N
     assert register.decide() == ["RC-2026-0002 not_earned"]
 
 
+def test_a_certificate_that_was_revoked_in_error_is_given_back_by_the_threshold_of_its_day(register: Register) -> None:
+    """A higher threshold takes nothing, a mistaken correction between makes it take nothing either."""
+    register.attended("ewa", 600)
+    register.attended("jan", 600 - 30)
+    register.closed()
+    assert register.decide() == ["RC-2026-0001 to ewa for 600"]
+    register.was("ewa", None, state=Presence.ABSENT)
+    assert register.decide() == ["RC-2026-0001 not_earned"]
+    register.session(kind=SessionRescheduled, certificate_minutes=700)
+    register.was("ewa", 300)
+    register.was("jan", 315)
+
+    issued, _ = register.decide()  # Jan had none, and is judged by the threshold of today.
+    assert issued == "RC-2026-0002 to ewa for 600 instead of RC-2026-0001"
+    assert register.of("RC-2026-0002").required_minutes == 576
+
+
 def test_a_threshold_that_is_lowered_later_gives_to_those_who_have_reached_it(register: Register) -> None:
     register.attended("ewa", 600)
     register.attended("jan", 400)
