@@ -164,7 +164,7 @@ def _instant(wall: sa.ColumnElement[Any], zone: sa.ColumnElement[Any]) -> sa.Col
 
 def meetings(asked: Asked) -> sa.Subquery:
     """Every meeting with its hours."""
-    session = as_of(SESSION, SESSION_SAID, asked, "session_id", "state", "meetings", "trainers", "topic")
+    session = as_of(SESSION, SESSION_SAID, asked, "session_id", "state", "meetings", "topic")
     one = sa.func.jsonb_array_elements(session.c.meetings).table_valued(sa.column("value", JSONB), name="one").lateral()
     value = one.c.value
     return (
@@ -172,7 +172,6 @@ def meetings(asked: Asked) -> sa.Subquery:
             session.c.session_id,
             session.c.state,
             session.c.topic,
-            session.c.trainers,
             value["meeting_id"].astext.label("meeting_id"),
             _instant(value["starts_local"].astext, value["zone"].astext).label("starts_at"),
             _instant(value["ends_local"].astext, value["zone"].astext).label("ends_at"),

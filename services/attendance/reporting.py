@@ -7,6 +7,7 @@ count others than it shows. SQL that changes nothing.
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, assert_never
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.counting import (
+    AS_OF,
     CAME,
     IS,
     MOMENT,
@@ -28,17 +30,19 @@ from services.attendance.counting import (
     humans,
     key_of,
     meetings,
-    other_ids,
+    moment_of,
     qualified,
     values,
 )
 from services.attendance.counting import as_of as stood
-from services.attendance.store import PERSON, RECORD, RECORD_SAID, TOPIC
+from services.attendance.lists import in_order, who_trained
+from services.attendance.state import Session, SessionSaid
+from services.attendance.store import PERSON, RECORD, RECORD_SAID, SESSION, SESSION_SAID, TOPIC
 from services.attendance.targets import Target
 from services.attendance.views import town_names
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
-from shared.postgres.database import any_of
+from shared.postgres.database import any_of, rows_as
 from shared.values import immutable
 
 MEMORY = "192MB"
@@ -346,64 +350,71 @@ class Trainer:
     minutes: int
 
 
-def _delivered(asked: Asked, *, merged: bool) -> sa.Subquery:
+async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime) -> tuple[list[Delivered], dict[str, str]]:
+    """Every meeting that was held, once for each who trained it; and who is who."""
+    known = await begin(connection, asked)
     meeting = meetings(asked)
     record = stood(RECORD, RECORD_SAID, asked, "session_id", "meeting_id", "state")
     seen = sa.select(record.c.session_id, record.c.meeting_id).where(record.c.state.in_(CAME)).distinct().subquery()
-    trainer = sa.func.jsonb_array_elements_text(meeting.c.trainers).table_valued(
-        sa.column("value", sa.Text), name="trainer"
-    )
-    each = trainer.lateral()
-    conditions = [meeting.c.state.in_(TAKES_PLACE), meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT)]
-    human: Any = each.c.value
     same = sa.and_(seen.c.session_id == meeting.c.session_id, seen.c.meeting_id == meeting.c.meeting_id)
-    joined: Any = meeting.join(seen, same).join(each, sa.true())
-    if merged:
-        others = other_ids()
-        joined = joined.outerjoin(others, others.c.person_id == each.c.value)
-        human = sa.func.coalesce(others.c.into_id, each.c.value)
     length = sa.func.extract("epoch", meeting.c.ends_at - meeting.c.starts_at) / 60
-    return (
+    statement = (
         sa.select(
-            human.label("trainer_id"),
             *(meeting.c[name] for name in ("session_id", "meeting_id", "topic", "starts_at", "ends_at")),
             sa.cast(sa.func.floor(length), sa.BigInteger).label("minutes"),
         )
-        .select_from(joined)
-        .where(*conditions, *_in_period(meeting.c.starts_at, asked))
-        .distinct()
-        .subquery("delivered")
+        .select_from(meeting.join(seen, same))
+        .where(
+            meeting.c.state.in_(TAKES_PLACE),
+            meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT),
+            *_in_period(meeting.c.starts_at, asked),
+        )
+        .order_by(meeting.c.starts_at, meeting.c.session_id, meeting.c.meeting_id)
     )
+    over = {"over_at": asked.as_of or now}
+    held = (await connection.execute(statement, values(asked, known) | over)).all()
+    said = await _said_of(connection, {one.session_id for one in held}, asked)
+    found = [
+        Delivered(trainer_id, *one)
+        for one in held
+        for trainer_id in sorted({known.get(each, each) for each in who_trained(said[one.session_id], one.ends_at)})
+    ]
+    return found, known
+
+
+async def _said_of(connection: AsyncConnection, sessions: set[str], asked: Asked) -> dict[str, list[Session]]:
+    """What had been said of these sessions by the moment asked for, as it was heard."""
+    its = any_of(SESSION_SAID.c.session_id, "sessions")
+    statement = sa.select(SESSION_SAID).where(its, *([SESSION_SAID.c.heard_at <= AS_OF] if asked.as_of else []))
+    owned = sa.select(SESSION.c.session_id, SESSION.c.source).where(any_of(SESSION.c.session_id, "sessions"))
+    about: dict[str, Any] = {"sessions": sorted(sessions)}
+    owners = {row.session_id: row.source for row in await connection.execute(owned, about)}
+    said: dict[str, list[Session]] = {one: [] for one in sessions}
+    for row in rows_as(SessionSaid, await connection.execute(statement, about | moment_of(asked))):
+        said[row.session_id].append(row)
+    return {one: in_order(each, owners[one]) for one, each in said.items()}
 
 
 async def trainers(connection: AsyncConnection, asked: Asked, now: dt.datetime) -> list[Trainer]:
     """Delivered hours by trainer: of the period, and of nothing else that may be asked for."""
-    known = await begin(connection, asked)
-    held = _delivered(asked, merged=bool(known))
-    statement = (
-        sa.select(
-            held.c.trainer_id,
-            PERSON.c.given_name,
-            PERSON.c.family_name,
-            sa.func.count(),
-            sa.cast(sa.func.sum(held.c.minutes), sa.BigInteger),
-        )
-        .select_from(held.outerjoin(PERSON, PERSON.c.person_id == held.c.trainer_id))
-        .group_by(held.c.trainer_id, PERSON.c.given_name, PERSON.c.family_name)
-        .order_by(held.c.trainer_id)
-    )
-    found = await connection.execute(statement, values(asked, known) | {"over_at": asked.as_of or now})
-    return [Trainer(*one) for one in found]
+    held, _ = await _delivered(connection, asked, now)
+    meetings_held: dict[str, list[Delivered]] = defaultdict(list)
+    for one in held:
+        meetings_held[one.trainer_id].append(one)
+    called = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
+    rows = await connection.execute(called.where(any_of(PERSON.c.person_id, "ids")), {"ids": sorted(meetings_held)})
+    names = {row.person_id: (row.given_name, row.family_name) for row in rows}
+    return [
+        Trainer(trainer_id, *names.get(trainer_id, (None, None)), len(each), sum(one.minutes for one in each))
+        for trainer_id, each in sorted(meetings_held.items())
+    ]
 
 
 async def meetings_of(connection: AsyncConnection, trainer_id: str, asked: Asked, now: dt.datetime) -> list[Delivered]:
     """Exactly the meetings whose hours a trainer has."""
-    known = await begin(connection, asked)
-    held = _delivered(asked, merged=bool(known))
+    held, known = await _delivered(connection, asked, now)
     human = known.get(trainer_id, trainer_id)
-    statement = sa.select(*held.c).where(held.c.trainer_id == human).order_by(held.c.starts_at, held.c.session_id)
-    found = await connection.execute(statement, values(asked, known) | {"over_at": asked.as_of or now})
-    return [Delivered(*one) for one in found]
+    return [one for one in held if one.trainer_id == human]
 
 
 # --- what groups are called ----------------------------------------------------------------------

@@ -454,6 +454,22 @@ async def test_a_trainer_who_was_replaced_has_held_it_as_of_the_day_before(books
     assert [one.trainer_id for one in await books.trainers(Asked(as_of=LATER))] == ["t-1"]
 
 
+async def test_a_trainer_who_was_replaced_between_two_days_has_held_the_first(books: Books) -> None:
+    """Also once the planner says that the session is completed: that names who trains it by then, and changes nobody."""
+    days = (day(), day("day-2", days_later=1))
+    after = LATER + dt.timedelta(days=2)
+    desk = Desk()
+    desk.hear(scheduled(*days, trainers=("t-1",)), enrolled("anna"), scan("anna"))
+    desk.hear(rescheduled(*days, trainers=("t-2",), at=LATER), scan("anna", "day-2", at=STARTS + dt.timedelta(days=1)))
+    desk.hear(rescheduled(*days, trainers=("t-2",), at=after))
+    await books.hold(desk)
+    held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=after)]
+    assert held == [("t-1", 1, 360), ("t-2", 1, 360)]
+    async with books.engine.connect() as connection:
+        (of_the_first,) = await reporting.meetings_of(connection, "t-1", EVERYTHING, after)
+    assert of_the_first.meeting_id == "day-1"
+
+
 async def test_what_the_owner_said_goes_before_what_an_archive_had_said_of_the_same(books: Books) -> None:
     desk = Desk()
     archive = "urn:example:archive"

@@ -15,7 +15,7 @@ MUTATIONS = (
     Mutation(
         "when a list closes follows from all that was said of its session",
         "services/attendance/lists.py",
-        "closes_by_itself(_as_heard(working, session), ",
+        "closes_by_itself(as_heard(working, session), ",
         "closes_by_itself([session], ",
         (
             "tests/attendance/test_lists.py::test_a_list_that_was_opened_with_its_moment_past_is_due_then_whatever_was_said_of_its_session_before_that_was_decided",
@@ -33,22 +33,22 @@ MUTATIONS = (
     Mutation(
         "whoever had a session before moves none of its lists any more",
         "services/attendance/lists.py",
-        "(one.source == session.source or session.source not in newest):",
+        "(one.source == owner or owner not in newest):",
         "True:",
         ("tests/attendance/test_lists.py::test_whoever_had_a_session_before_moves_none_of_its_lists_any_more",),
     ),
     Mutation(
         "awaited is who had a place when the list closed",
         "services/attendance/history.py",
-        "        if said.held_at(moment, rules) and (said",
-        "        if (said",
+        "        if one.held_at(moment, rules) and (one",
+        "        if (one",
         ("tests/attendance/test_history.py::test_who_is_given_a_place_after_closing_was_not_awaited",),
     ),
     Mutation(
         "the owner's word about a place goes first",
         "services/attendance/history.py",
-        "        rank = (owner, said.version if owner else 0, said.decided_at",
-        "        rank = (said.version",
+        "        rank = (owner, one.version if owner else 0, one.decided_at",
+        "        rank = (one.version",
         (
             "tests/attendance/test_views.py::test_the_word_of_whoever_took_a_place_over_goes_before_what_was_said_before",
         ),
