@@ -106,10 +106,10 @@ async def list_sheet(
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
     towns = {one.person_id: one.city_id for one in records if one.state.came}
     towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat}
-    into = await survivors(connection, towns)
+    into = await survivors(connection, {*towns, *session.trainers})
     towns = by_human(towns, into, lambda town: town is not None)
     for trainer in session.trainers:
-        towns.pop(trainer, None)  # They sign in the head of it.
+        towns.pop(into.get(trainer, trainer), None)  # They sign in the head of it.
     people = await _named(connection, [*towns, *session.trainers])
     named = await town_names(connection, [one for one in towns.values() if one])
     order = sorted(towns, key=lambda one: by_name(*people.get(one, NOBODY), one))

@@ -35,6 +35,7 @@ from tests.attendance.building import (
     withdrawn,
 )
 from tests.attendance.door import Door, opened
+from tests.attendance.papers import text_of
 
 HOUR = dt.timedelta(hours=1)
 
@@ -257,6 +258,16 @@ async def test_certificates_and_confirmations_are_found_under_any_id(url: str) -
             assert [one["number"] for one in listed] == ["RC-2026-0001"]
             path = f"/api/v1/sessions/{SESSION}/meetings/day-1/people/{person}/confirmation/pdf"
             assert (await door.http.get(path)).status_code == 200
+
+
+async def test_a_trainer_whom_the_planner_names_by_a_former_id_signs_in_the_head_of_the_list_alone(url: str) -> None:
+    async with opened(url) as door:
+        ewa = PersonRegistered(person_id="new", given_name="Ewa", family_name="Ćwik")
+        await door.runtime.decider.act([heard(ewa, at=BEFORE), scheduled(trainers=("old",)), enrolled("new")])
+        await door.runtime.decider.act([merged(at=BEFORE)])
+
+        printed = await door.http.get(f"/api/v1/sessions/{SESSION}/list/pdf")
+        assert "Ewa Ćwik" in text_of(printed.content) and "Ćwik Ewa" not in text_of(printed.content)
 
 
 @pytest.mark.parametrize("said_first", [0, 1])

@@ -269,6 +269,19 @@ def test_of_a_night_the_clock_shows_the_hours_after_midnight_of_the_next_day() -
     assert moment_of(night, "23:00").isoformat() == "2026-10-06T21:00:00+00:00"
 
 
+def test_a_time_that_the_clocks_skip_is_none() -> None:
+    spring = Meeting.model_validate(
+        {"meeting_id": "day-1", "starts_local": "2027-03-28T00:30:00", "ends_local": "2027-03-28T06:00:00"}
+    )
+    with pytest.raises(ValueError, match="skip"):
+        moment_of(spring, "02:30")
+    assert moment_of(spring, "03:30").isoformat() == "2027-03-28T01:30:00+00:00"
+    autumn = Meeting.model_validate(
+        {"meeting_id": "day-1", "starts_local": "2026-10-25T00:30:00", "ends_local": "2026-10-25T06:00:00"}
+    )
+    assert moment_of(autumn, "02:30").isoformat() == "2026-10-25T00:30:00+00:00"  # Of two the first, as everywhere.
+
+
 async def test_what_somebody_else_marked_meanwhile_is_shown_and_not_overwritten(here: TrainersPage) -> None:
     await here.begin("anna")
     await here.runtime.decider.act([mark("anna", "excused", by="office")])

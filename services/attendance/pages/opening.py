@@ -158,6 +158,8 @@ def moment_of(meeting: Meeting, clock: str) -> dt.datetime:
     day = meeting.starts_local.date()
     if at < meeting.starts_local.time() and meeting.ends_local.date() > day:
         day = meeting.ends_local.date()
-    return dt.datetime.combine(
-        day, at.replace(second=0, microsecond=0, tzinfo=None), ZoneInfo(meeting.zone)
-    ).astimezone(dt.UTC)
+    wall = dt.datetime.combine(day, at.replace(second=0, microsecond=0, tzinfo=None), ZoneInfo(meeting.zone))
+    moment = wall.astimezone(dt.UTC)
+    if moment.astimezone(wall.tzinfo).replace(fold=0) != wall.replace(fold=0):
+        raise ValueError(f"the clocks there skip {clock}")
+    return moment
