@@ -99,7 +99,9 @@ class CertificatesAsked(Page):
     """Which certificates."""
 
     session_id: Id | None = Field(None, description="Of this session.", examples=["session-0001"])
-    person_id: Id | None = Field(None, description="Of this person, under any of the ids that they have had.", examples=["person-0001"])
+    person_id: Id | None = Field(
+        None, description="Of this person, under any of the ids that they have had.", examples=["person-0001"]
+    )
 
 
 class PdfResponse(Response):

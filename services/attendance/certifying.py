@@ -110,7 +110,9 @@ class _Desk:
         ours = [one for one in newest if is_ours(self._working, one)]
         last = max(ours, key=lambda one: _standing(one, earned.person_id), default=None)
         required = self._required if last is None else min(self._required, last.required_minutes)
-        if last is None or not last.is_valid:  # Revoked: should that be undone, it was earned by the threshold of its day.
+        if (
+            last is None or not last.is_valid
+        ):  # Revoked: should that be undone, it was earned by the threshold of its day.
             if earned.minutes >= required:
                 self._issue(earned, required, last)
             return

@@ -227,9 +227,7 @@ def _came_at(record: Record | None, meeting: Meeting | None, rules: ListRules) -
     return record.arrived_at
 
 
-def _how(
-    heard: MarkHeard, state: Presence, meeting: Meeting | None, came_at: dt.datetime | None
-) -> dict[str, Any]:
+def _how(heard: MarkHeard, state: Presence, meeting: Meeting | None, came_at: dt.datetime | None) -> dict[str, Any]:
     """When somebody came and left, for how many minutes they were there (None: nobody has said since when), and by what it is known."""
     body, made = heard.body, made_at(heard)
     during = made if meeting is not None and meeting.starts_at <= made <= meeting.ends_at else None

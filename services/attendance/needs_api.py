@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 from services.attendance import needs
 from services.attendance.counting import Asked, By
 from services.attendance.exporting import Cell, as_csv, as_xlsx
+from services.attendance.lists import ListRules
 from services.attendance.reporting import names_of
 from services.attendance.reports_api import CsvResponse, PeopleAsked, ReportAsked, XlsxResponse
 from shared.contracts.model import Language
@@ -88,30 +89,31 @@ def need_routes(runtime: Runtime) -> APIRouter:
     """Needs declared and met, and the same as files."""
     routes = APIRouter(prefix="/api/v1/reports/needs", dependencies=[Reader])
     answers: dict[str, Any] = {"responses": may_answer(*READ)}
+    rules: ListRules = runtime.service.rules
 
     @routes.get("", **answers)
     async def show_needs(asked: Annotated[ReportAsked, Query()]) -> NeedsShown:
         """For how many each town has declared a need on each topic, how many came, and what is met. `since` and `until` are about trainings;
         `as_of` is about all of it."""
-        return await needs_shown(runtime, asked.asked(), Language.PL)
+        return await needs_shown(runtime, asked.asked(rules), Language.PL)
 
     @routes.get("/csv", response_class=CsvResponse, **answers)
     async def needs_as_csv(asked: Annotated[ReportAsked, Query()]) -> Response:
         """The same for a spreadsheet: UTF-8, `;` between cells."""
-        found = await needs_shown(runtime, asked.asked(), Language.PL)
+        found = await needs_shown(runtime, asked.asked(rules), Language.PL)
         return _file(CsvResponse, await asyncio.to_thread(as_csv, *_table(found)), "needs.csv")
 
     @routes.get("/xlsx", response_class=XlsxResponse, **answers)
     async def needs_as_xlsx(asked: Annotated[ReportAsked, Query()]) -> Response:
         """The same as XLSX."""
-        found = await needs_shown(runtime, asked.asked(), Language.PL)
+        found = await needs_shown(runtime, asked.asked(rules), Language.PL)
         return _file(XlsxResponse, await asyncio.to_thread(as_xlsx, "Potrzeby", *_table(found)), "needs.xlsx")
 
     @routes.get("/declared", **answers)
     async def list_declared(asked: Annotated[PeopleAsked, Query()]) -> list[NeedShown]:
         """Exactly the needs whose people a row counts as declared; the next page begins `after` the last `need_id`."""
         async with runtime.engine.connect() as connection:
-            found = await needs.declared(connection, asked.asked(), after=asked.after, limit=asked.limit)
+            found = await needs.declared(connection, asked.asked(rules), after=asked.after, limit=asked.limit)
         return [NeedShown(**{name: getattr(one, name) for name in NeedShown.model_fields}) for one in found]
 
     return routes

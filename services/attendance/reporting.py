@@ -25,9 +25,12 @@ from services.attendance.counting import (
     Asked,
     By,
     Figure,
+    Known,
     asked_for,
     begins,
+    elsewhere,
     humans,
+    is_here,
     key_of,
     meetings,
     moment_of,
@@ -36,7 +39,7 @@ from services.attendance.counting import (
 )
 from services.attendance.counting import as_of as stood
 from services.attendance.lists import in_order, who_trained
-from services.attendance.state import Session, SessionSaid
+from services.attendance.state import Record, Session, SessionSaid
 from services.attendance.store import PERSON, RECORD, RECORD_SAID, SESSION, SESSION_SAID, TOPIC
 from services.attendance.targets import Target
 from services.attendance.views import town_names
@@ -76,7 +79,7 @@ class Report:
 async def report(connection: AsyncConnection, by: By, asked: Asked) -> Report:
     """The report of one snapshot: the connection's transaction begins here, and reads only."""
     known = await begin(connection, asked)
-    part = _part(by, asked, merged=bool(known))
+    part = _part(by, asked, known)
     came_once = part.c.present > 0
     each_human = sa.select(part.c.human).where(came_once).distinct().subquery()
     everybody = sa.select(sa.func.count()).select_from(each_human).scalar_subquery()
@@ -94,16 +97,16 @@ async def report(connection: AsyncConnection, by: By, asked: Asked) -> Report:
     return Report(next(_row(one) for one in found if one.is_total), tuple(rows))
 
 
-async def begin(connection: AsyncConnection, asked: Asked) -> dict[str, str]:
-    """Begins a transaction that sees one moment, and says who is who in it."""
+async def begin(connection: AsyncConnection, asked: Asked) -> Known:
+    """Begins a transaction that sees one moment, and says who is who in it and what is recorded of another day."""
     await connection.execute(sa.text("set transaction isolation level repeatable read, read only"))
     await connection.execute(sa.text(f"set local work_mem = '{MEMORY}'"))
-    return await humans(connection, asked)
+    return Known(await humans(connection, asked), await elsewhere(connection, asked))
 
 
-def _part(by: By, asked: Asked, *, merged: bool) -> sa.CTE:
+def _part(by: By, asked: Asked, known: Known) -> sa.CTE:
     """What each person has in each group. Of stages the towns are the groups here: one may have qualified in several."""
-    lines = asked_for(asked, by, merged=merged, dated=False)
+    lines = asked_for(asked, by, known, dated=False)
     line = lines.line
     key = sa.cast(key_of(by, line, lines.session), sa.Text).label("key")
     count = sa.func.count()
@@ -203,7 +206,7 @@ async def lines_of(
 ) -> list[Line]:
     """Exactly the lines that a figure counts, in the order of their ids; the next page begins `after` the cursor of the last."""
     known = await begin(connection, asked)
-    lines = asked_for(asked, None, merged=bool(known), dated=True)
+    lines = asked_for(asked, None, known, dated=True)
     line = lines.line.c
     order = (line.session_id, sa.func.coalesce(line.meeting_id, ""), line.person_id)
     statement = (
@@ -244,7 +247,7 @@ async def people_of(
     """Exactly the people whom a figure counts, by id, with when they first came and last left."""
     known = await begin(connection, asked)
     is_new = figure is Figure.NEW_PEOPLE
-    first = _first_and_last(asked, merged=bool(known), whole=is_new)
+    first = _first_and_last(asked, known, whole=is_new)
     statement = (
         sa.select(
             first.c.human,
@@ -263,9 +266,9 @@ async def people_of(
     return [Human(*one) for one in await connection.execute(statement, values(asked, known))]
 
 
-def _first_and_last(asked: Asked, *, merged: bool, whole: bool) -> sa.Subquery:
+def _first_and_last(asked: Asked, known: Known, *, whole: bool) -> sa.Subquery:
     """Of everybody who came, when first and when last. `whole`: ever, whatever the period."""
-    lines = asked_for(asked, None, merged=merged, dated=True, whole=whole)
+    lines = asked_for(asked, None, known, dated=True, whole=whole)
     line = lines.line.c
     return (
         sa.select(
@@ -308,7 +311,7 @@ async def progress(connection: AsyncConnection, targets: Sequence[Target], asked
     if not targets:
         return []
     known = await begin(connection, asked)
-    first = _first_and_last(asked, merged=bool(known), whole=True)
+    first = _first_and_last(asked, known, whole=True)
     by_then = [
         sa.func.count().filter(first.c.day_at < begins(one.until + dt.timedelta(days=1))).label(f"by_{number}")
         for number, one in enumerate(targets)
@@ -350,12 +353,13 @@ class Trainer:
     minutes: int
 
 
-async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime) -> tuple[list[Delivered], dict[str, str]]:
+async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime) -> tuple[list[Delivered], Known]:
     """Every meeting that was held, once for each who trained it; and who is who."""
     known = await begin(connection, asked)
     meeting = meetings(asked)
-    record = stood(RECORD, RECORD_SAID, asked, "session_id", "meeting_id", "state")
-    seen = sa.select(record.c.session_id, record.c.meeting_id).where(record.c.state.in_(CAME)).distinct().subquery()
+    record = stood(RECORD, RECORD_SAID, asked, *Record.KEY, "state")
+    came = (record.c.state.in_(CAME), *is_here(record, known))
+    seen = sa.select(record.c.session_id, record.c.meeting_id).where(*came).distinct().subquery()
     same = sa.and_(seen.c.session_id == meeting.c.session_id, seen.c.meeting_id == meeting.c.meeting_id)
     length = sa.func.extract("epoch", meeting.c.ends_at - meeting.c.starts_at) / 60
     statement = (
@@ -375,9 +379,11 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
     held = (await connection.execute(statement, values(asked, known) | over)).all()
     said = await _said_of(connection, {one.session_id for one in held}, asked)
     found = [
-        Delivered(trainer_id, *one)
+        Delivered(trainer_id, *tuple(one))
         for one in held
-        for trainer_id in sorted({known.get(each, each) for each in who_trained(said[one.session_id], one.ends_at)})
+        for trainer_id in sorted(
+            {known.into.get(each, each) for each in who_trained(said[one.session_id], one.ends_at)}
+        )
     ]
     return found, known
 
@@ -413,7 +419,7 @@ async def trainers(connection: AsyncConnection, asked: Asked, now: dt.datetime) 
 async def meetings_of(connection: AsyncConnection, trainer_id: str, asked: Asked, now: dt.datetime) -> list[Delivered]:
     """Exactly the meetings whose hours a trainer has."""
     held, known = await _delivered(connection, asked, now)
-    human = known.get(trainer_id, trainer_id)
+    human = known.into.get(trainer_id, trainer_id)
     return [one for one in held if one.trainer_id == human]
 
 

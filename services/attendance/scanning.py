@@ -13,7 +13,7 @@ from services.attendance.lists import ListRules, closed_list
 from services.attendance.minutes import by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
-from services.attendance.state import MeetingList, Place, Record, Session
+from services.attendance.state import MeetingList, Record, Session
 from services.attendance.stating import answering, said
 from shared.contracts.attendance import Method, NotAwaited, PresenceFact, Role
 from shared.contracts.checkin import CheckInScanned

@@ -163,9 +163,7 @@ async def is_erased(connection: AsyncConnection, ids: Sequence[str]) -> bool:
     return bool(await connection.scalar(said))
 
 
-async def papers(
-    connection: AsyncConnection, rules: ListRules, session: Session, ids: Sequence[str]
-) -> Papers:
+async def papers(connection: AsyncConnection, rules: ListRules, session: Session, ids: Sequence[str]) -> Papers:
     """Of one human, by all ids that they have had."""
     session_id = session.session_id
     theirs = sa.and_(CERTIFICATE.c.session_id == session_id, CERTIFICATE.c.person_id.in_(ids))
