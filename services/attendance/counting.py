@@ -184,12 +184,15 @@ async def humans(connection: AsyncConnection, asked: Asked) -> dict[str, str]:
 
 async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[str, str, str], ...]:
     """What is recorded on lists that are open of a day that is none of the meeting's any more, as `is_of_another_day` says. In two steps:
-    few lists are open, and of none that is closed a record is looked at."""
+    of few sessions something was said a second time, and only then are records looked at, of lists that are open."""
     meeting = meetings(asked)
+    by_then = [SESSION_SAID.c.heard_at <= AS_OF] if asked.as_of else []
+    said_again = sa.select(SESSION_SAID.c.session_id).where(*by_then).group_by(SESSION_SAID.c.session_id)
+    said_again = said_again.having(sa.func.count() > 1)
     same = (LIST_TABLE.c.session_id == meeting.c.session_id, LIST_TABLE.c.meeting_id == meeting.c.meeting_id)
     is_closed = sa.exists().where(*same, _was_closed(asked))
     starts = sa.select(meeting.c.session_id, meeting.c.meeting_id, meeting.c.starts_at)
-    starts = starts.where(~is_closed, meeting.c.ends_at >= asked.live_since)
+    starts = starts.where(meeting.c.session_id.in_(said_again), ~is_closed, meeting.c.ends_at >= asked.live_since)
     still_open = (await connection.execute(starts, moment_of(asked))).all()
     if not still_open:
         return ()

@@ -13,7 +13,7 @@ from services.attendance import needs
 from services.attendance.counting import Asked, By
 from services.attendance.exporting import Cell, as_csv, as_xlsx
 from services.attendance.lists import ListRules
-from services.attendance.reporting import names_of
+from services.attendance.reporting import in_alphabet, names_of
 from services.attendance.reports_api import CsvResponse, PeopleAsked, ReportAsked, XlsxResponse
 from shared.contracts.model import Language
 from shared.contracts.survey import NeedLevel
@@ -128,15 +128,15 @@ async def needs_shown(runtime: Runtime, asked: Asked, language: Language) -> Nee
     rows = [
         MetShown(
             city_id=one.city_id,
-            town=towns.get(one.city_id or ""),
+            town=towns[one.city_id].name if one.city_id in towns else None,
             topic=one.topic,
-            title=topics.get(one.topic or ""),
+            title=topics[one.topic].name if one.topic in topics else None,
             declared=one.declared,
             trained=one.trained,
             met=one.met,
             unmet=one.unmet,
         )
-        for one in found
+        for one in sorted(found, key=lambda one: (in_alphabet(towns, one.city_id), in_alphabet(topics, one.topic)))
     ]
     return NeedsShown(
         declared=sum(one.declared for one in rows),

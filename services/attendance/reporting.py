@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -43,6 +43,7 @@ from services.attendance.state import Record, Session, SessionSaid
 from services.attendance.store import PERSON, RECORD, RECORD_SAID, SESSION, SESSION_SAID, TOPIC
 from services.attendance.targets import Target
 from services.attendance.views import town_names
+from shared.alphabet import by_name, polish
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
 from shared.postgres.database import any_of, rows_as
@@ -426,21 +427,40 @@ async def meetings_of(connection: AsyncConnection, trainer_id: str, asked: Asked
 # --- what groups are called ----------------------------------------------------------------------
 
 
-async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], language: Language) -> dict[str, str]:
+@immutable
+class Called:
+    """What a group is called, and by what it stands among the others where people read them."""
+
+    name: str
+    order: tuple[Any, ...]
+
+
+def in_alphabet(named: Mapping[str, Called], key: str | None) -> tuple[bool, bool, tuple[Any, ...], str]:
+    """Where a group stands: by its name as the Polish alphabet has it, behind all with a name what has none, last of all what is not known."""
+    called = named.get(key or "")
+    return key is None, called is None, called.order if called else (), key or ""
+
+
+async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], language: Language) -> dict[str, Called]:
     """What groups are called today; one that has no name, or has it no longer, is left out."""
     match by:
         case By.TOWN:
-            return await town_names(connection, keys)
+            return {key: Called(name, polish(name)) for key, name in (await town_names(connection, keys)).items()}
         case By.PERSON:
             person = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
             rows = await connection.execute(person.where(any_of(PERSON.c.person_id, "keys")), {"keys": list(keys)})
-            return {one[0]: name for one in rows if (name := " ".join(filter(None, one[1:])))}
+            return {
+                person_id: Called(name, by_name(family, given, person_id))
+                for person_id, given, family in rows
+                if (name := " ".join(filter(None, (given, family))))
+            }
         case By.TOPIC:
             called = {Language.PL: TOPIC.c.name_pl, Language.EN: TOPIC.c.name_en}[language]
             topics = (
                 sa.select(TOPIC.c.topic, called).where(any_of(TOPIC.c.topic, "keys")).order_by(TOPIC.c.rule_id.desc())
             )
-            return {one[0]: one[1] for one in await connection.execute(topics, {"keys": list(keys)})}
+            found = await connection.execute(topics, {"keys": list(keys)})
+            return {topic: Called(name, polish(name)) for topic, name in found}
         case By.STAGE | By.PHASE | By.KIND | By.SESSION:
             return {}
         case never:

@@ -361,13 +361,20 @@ async def report_shown(runtime: Runtime, by: By, asked: Asked, language: Languag
         by=by,
         as_of=asked.as_of,
         total=_figures(found.total, None),
-        rows=[_figures(row, names.get(row.key or "")) for row in found.rows],
+        rows=[_figures(row, names.get(row.key or "")) for row in _read(found.rows, names)],
     )
 
 
-def _figures(row: reporting.Row, name: str | None) -> Figures:
+def _read(rows: Sequence[reporting.Row], names: dict[str, reporting.Called]) -> Sequence[reporting.Row]:
+    """In the order in which people read them: by what they are called; what has no name of its own by its key, as they stand."""
+    return sorted(rows, key=lambda row: reporting.in_alphabet(names, row.key)) if names else rows
+
+
+def _figures(row: reporting.Row, called: reporting.Called | None) -> Figures:
     counts: dict[str, Any] = {figure.value: count for figure, count in row.counts.items()} | hours_of(row.minutes)
-    return Figures(key=row.key, name=name, **counts, rate_percent=row.rate, minutes=row.minutes)
+    return Figures(
+        key=row.key, name=called.name if called else None, **counts, rate_percent=row.rate, minutes=row.minutes
+    )
 
 
 def hours_of(minutes: int) -> dict[str, float]:

@@ -174,6 +174,7 @@ def test_what_is_marked_of_a_former_id_is_refused_where_something_is_recorded_of
 def test_whoever_trains_under_a_former_id_is_a_trainer_under_the_one_that_stays() -> None:
     desk = Desk()
     desk.hear(scheduled(trainers=("old",)), enrolled("anna"), merged(at=BEFORE), scan("new"))
+    assert desk.record("new").role == "trainer"  # At once: nobody waits for a place of theirs.
     desk.pass_to(CLOSES)
 
     assert desk.record("new").role == "trainer"

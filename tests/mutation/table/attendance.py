@@ -890,8 +890,8 @@ MUTATIONS = (
     Mutation(
         "a list that is closed stands in reports wherever its day is moved",
         "services/attendance/counting.py",
-        "    starts = starts.where(~is_closed, meeting.c.ends_at >= asked.live_since)",
-        "    starts = starts.where(meeting.c.ends_at >= asked.live_since)",
+        "in_(said_again), ~is_closed, meeting.c.ends_at",
+        "in_(said_again), meeting.c.ends_at",
         ("tests/attendance/test_reporting.py::test_a_list_that_stays_closed_counts_wherever_its_day_is_moved_by_then",),
     ),
     Mutation(
@@ -932,5 +932,28 @@ MUTATIONS = (
         "    if moment.astimezone(wall.tzinfo).replace(fold=0) != wall.replace(fold=0):",
         "    if False:",
         ("tests/attendance/test_pages.py::test_a_time_that_the_clocks_skip_is_none",),
+    ),
+    Mutation(
+        "a report stands in the order of the alphabet",
+        "services/attendance/reports_api.py",
+        "    return sorted(rows, key=lambda row: reporting.in_alphabet(names, row.key)) if names else rows",
+        "    return rows",
+        (
+            "tests/attendance/test_reports_api.py::test_towns_and_people_stand_in_the_order_of_the_polish_alphabet_wherever_they_are_read",
+        ),
+    ),
+    Mutation(
+        "needs stand in the order of the alphabet",
+        "services/attendance/needs_api.py",
+        "        for one in sorted(found, key=lambda one: (in_alphabet(towns, one.city_id), in_alphabet(topics, one.topic)))",
+        "        for one in found",
+        ("tests/attendance/test_needs.py::test_needs_stand_by_town_and_topic_in_the_order_of_the_alphabet",),
+    ),
+    Mutation(
+        "a trainer who has a place is no line of the signed list",
+        "services/attendance/pages/signed.py",
+        "            if (one.person_id not in train if one.record is None else one.record.role is Role.PARTICIPANT)",
+        "            if one.record is None or one.record.role is Role.PARTICIPANT",
+        ("tests/attendance/test_signed.py::test_a_trainer_who_has_a_place_signs_in_the_head_and_is_no_line_to_tick",),
     ),
 )
