@@ -169,7 +169,7 @@ def closes_by_itself(
         if at is not None and one.heard_at > at and (meeting is None or meeting.starts_at <= at):
             continue
         takes_place = meeting is not None and one.state.takes_place and not rules.is_history(meeting)
-        at = max(rules.closes_at(meeting), _open_until(found, rules)) if meeting and takes_place else None
+        at = max(rules.closes_at(meeting), open_until(found, rules)) if meeting and takes_place else None
     return at
 
 
@@ -209,7 +209,7 @@ def who_trained(said: Sequence[Session], at: dt.datetime) -> tuple[str, ...]:
     return trainers
 
 
-def _open_until(found: MeetingList | None, rules: ListRules) -> dt.datetime:
+def open_until(found: MeetingList | None, rules: ListRules) -> dt.datetime:
     """Until when a list stays open at least that somebody has opened again: as long as after a meeting."""
     if found is None or not found.is_open or found.decided_by is None:
         return _EVER

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance.counting import TAKES_PLACE, Asked, meetings
 from services.attendance.lists import ListRules
 from services.attendance.scanning import MARK_STANDS
+from services.attendance.state import WALK_IN
 from services.attendance.store import (
     CAME,
     CERTIFICATE,
@@ -116,7 +117,7 @@ def _certificates_in_doubt(rules: ListRules) -> sa.Select[int]:
                 SURVIVOR, SURVIVOR.c.person_id == RECORD.c.person_id
             )
         )
-        .where(CAME, RECORD.c.role == Role.PARTICIPANT)
+        .where(CAME, RECORD.c.role == Role.PARTICIPANT, ~RECORD.c.person_id.startswith(WALK_IN))
         .group_by(RECORD.c.session_id, human)
         .subquery()
     )

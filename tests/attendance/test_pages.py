@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from services.attendance.pages.lists import KEPT_UNTIL
 from services.attendance.pages.opening import Opening, moment_of, opening, opens_at
 from services.attendance.state import session_of
 from shared.alphabet import folded
@@ -22,6 +23,7 @@ from shared.events.envelope import Reason
 from shared.web.links import Purpose, new_key
 from tests.attendance.building import (
     BEFORE,
+    CLOSES,
     DURING,
     ENDS,
     LATER,
@@ -280,6 +282,22 @@ def test_a_time_that_the_clocks_skip_is_none() -> None:
         {"meeting_id": "day-1", "starts_local": "2026-10-25T00:30:00", "ends_local": "2026-10-25T06:00:00"}
     )
     assert moment_of(autumn, "02:30").isoformat() == "2026-10-25T00:30:00+00:00"  # Of two the first, as everywhere.
+
+
+async def test_a_telephone_may_keep_the_page_until_the_last_list_is_to_close_also_one_that_was_opened_again(
+    here: TrainersPage,
+) -> None:
+    """Else it says that it works without a network, and opens nothing."""
+    await here.begin("anna")
+
+    async def kept_until() -> dt.datetime:
+        return dt.datetime.fromtimestamp(int((await here.get()).headers[KEPT_UNTIL]) / 1000, dt.UTC)
+
+    assert await kept_until() == CLOSES
+    await here.runtime.decider.act([close(at=ENDS)])
+    here.clock[0] = LATER
+    await here.runtime.decider.act([reopening(at=LATER)])
+    assert await kept_until() == LATER + RULES.close_after
 
 
 async def test_what_somebody_else_marked_meanwhile_is_shown_and_not_overwritten(here: TrainersPage) -> None:

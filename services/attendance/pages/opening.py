@@ -9,14 +9,11 @@ from zoneinfo import ZoneInfo
 
 from services.attendance.answers import OnList, Seen
 from services.attendance.lists import ListRules
-from services.attendance.state import MeetingList, Session
+from services.attendance.state import WALK_IN, MeetingList, Session
 from shared.alphabet import folded
 from shared.contracts.enrolment import Standing
 from shared.contracts.planner import Meeting
 from shared.values import immutable
-
-WALK_IN = "walk-in-"
-"""How the id begins of somebody who is on no list; four letters and digits of its end are what people call them by."""
 
 
 class Opening(StrEnum):
@@ -106,7 +103,7 @@ class Row:
 def row_of(one: OnList) -> Row:
     name = " ".join(filter(None, (one.family_name, one.given_name))) or None
     is_walk_in = one.person_id.startswith(WALK_IN)
-    called = one.person_id[-4:].upper() if is_walk_in else None
+    called = one.person_id[-4:].upper() if is_walk_in else None  # By these letters people call them.
     record = one.record
     return Row(
         person_id=one.person_id,

@@ -260,7 +260,7 @@ MUTATIONS = (
     Mutation(
         "an opened list closes no sooner than after a meeting",
         "services/attendance/lists.py",
-        "max(rules.closes_at(meeting), _open_until(found, rules))",
+        "max(rules.closes_at(meeting), open_until(found, rules))",
         "rules.closes_at(meeting)",
         (
             "tests/attendance/test_marking.py::test_the_office_opens_a_list_and_it_closes_anew_as_long_afterwards_as_after_a_meeting",
@@ -955,5 +955,21 @@ MUTATIONS = (
         "            if (one.person_id not in train if one.record is None else one.record.role is Role.PARTICIPANT)",
         "            if one.record is None or one.record.role is Role.PARTICIPANT",
         ("tests/attendance/test_signed.py::test_a_trainer_who_has_a_place_signs_in_the_head_and_is_no_line_to_tick",),
+    ),
+    Mutation(
+        "a walk-in has no certificate until it is known who that was",
+        "services/attendance/certifying.py",
+        "        if record.person_id.startswith(WALK_IN):",
+        "        if False:",
+        ("tests/attendance/test_certifying.py::test_a_walk_in_has_a_certificate_once_it_is_known_who_that_was",),
+    ),
+    Mutation(
+        "a telephone may keep the page until a list that was opened again is to close",
+        "services/attendance/pages/lists.py",
+        "max(max(rules.closes_at(one), open_until(lists.get(one.meeting_id), rules)) for one in session.meetings)",
+        "max(rules.closes_at(one) for one in session.meetings)",
+        (
+            "tests/attendance/test_pages.py::test_a_telephone_may_keep_the_page_until_the_last_list_is_to_close_also_one_that_was_opened_again",
+        ),
     ),
 )
