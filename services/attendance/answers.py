@@ -27,7 +27,7 @@ class Seen(StrEnum):
     EXCUSED = "excused"
     ABSENT = "absent"
     NOT_RECORDED = "not_recorded"
-    """The list closed without a single scan."""
+    """The list has closed, they were awaited, and nobody knows whether they came."""
 
 
 class Meeting(Shape):
@@ -48,7 +48,7 @@ class Meeting(Shape):
     excused: int = Field(description="Of those absent.")
     without_place: int = Field(description="Who came without a place.")
     guests: int = Field(description="Trainers and observers without a place: in no other number.")
-    not_recorded: int = Field(description="Who had a place while nobody scanned.")
+    not_recorded: int = Field(description="Who had a place, and of whom nobody knows whether they came.")
     scanned: int = Field(description="Who was scanned while no place of theirs is known yet.")
 
 

@@ -105,6 +105,8 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
         became = await runtime.commands.submit(heard)
         async with runtime.reading.connect() as connection:
             record = await views.record(connection, body.session_id, body.meeting_id, body.person_id)
+            if record is not None and record.linked_to is not None:
+                record = await views.record(connection, body.session_id, body.meeting_id, record.linked_to)
         return DecidedScan(
             request_id=heard.event_id,
             session_id=body.session_id,

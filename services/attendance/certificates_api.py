@@ -100,7 +100,9 @@ class CertificatesAsked(Page):
     """Which certificates."""
 
     session_id: Id | None = Field(None, description="Of this session.", examples=["session-0001"])
-    person_id: Id | None = Field(None, description="Of this person.", examples=["person-0001"])
+    person_id: Id | None = Field(
+        None, description="Of this person, under any of the ids that they have had.", examples=["person-0001"]
+    )
 
 
 class PdfResponse(Response):
@@ -188,8 +190,9 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
         async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             meeting = meeting_of(session, meeting_id)
-            record = await sheets.record(connection, session_id, meeting_id, person_id)
-            if record is None or not record.state.came:
+            ids = await views.ids_of(connection, person_id)
+            record = (await sheets.papers(connection, settings.rules, session, ids)).days.get(meeting_id)
+            if record is None:
                 raise Problem(NOT_THERE, f"the list of {meeting_id} does not say that {person_id} came")
             sheet = await sheets.day_sheet(connection, session, meeting, record, programme, language)
         return await printers.answer(day_pdf, sheet, f"{session_id}-{meeting_id}-{person_id}")

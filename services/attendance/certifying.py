@@ -12,7 +12,7 @@ from collections import defaultdict
 from services.attendance.certificates import ISSUED_IN, Certificate, CertificateRules, Series, Topic, issued_on
 from services.attendance.lists import closed_list
 from services.attendance.outcomes import is_ours
-from services.attendance.state import MeetingList, Record, Session
+from services.attendance.state import WALK_IN, MeetingList, Record, Session
 from shared.contracts.attendance import Role
 from shared.contracts.certificates import (
     CertificateEnds,
@@ -54,10 +54,12 @@ def decide_certificates(working: Working, session_id: str, rules: CertificateRul
 
 def earned_in(working: Working, session: Session) -> dict[str, Earned]:
     """Everybody who was there as a participant, for how long and on which days: by the closed lists, also those of days that were
-    dropped after they had taken place."""
+    dropped after they had taken place. A certificate is somebody's: of a walk-in it has to be said first who that was."""
     closed = {one.meeting_id for one in working[MeetingList].where("session_id", session.session_id) if not one.is_open}
     found: dict[str, list[Record]] = defaultdict(list)
     for record in working[Record].where("session_id", session.session_id):
+        if record.person_id.startswith(WALK_IN):
+            continue
         if record.meeting_id in closed and record.state.came and record.role == Role.PARTICIPANT:
             found[survivor(working, record.person_id)].append(record)
     return {person_id: _earned(session, person_id, records) for person_id, records in found.items()}
@@ -109,14 +111,16 @@ class _Desk:
             return  # Another issuer's: it says enough, and is not ours to end.
         ours = [one for one in newest if is_ours(self._working, one)]
         last = max(ours, key=lambda one: _standing(one, earned.person_id), default=None)
-        if last is None or not last.is_valid:
-            if earned.minutes >= self._required:
-                self._issue(earned, self._required, last)
+        required = self._required if last is None else min(self._required, last.required_minutes)
+        if (
+            last is None or not last.is_valid
+        ):  # Revoked: should that be undone, it was earned by the threshold of its day.
+            if earned.minutes >= required:
+                self._issue(earned, required, last)
             return
         for other in ours:
             if other.is_valid and other is not last:  # Under another id of theirs: one says it.
                 self._end(other, CertificateEnds.CORRECTED, last.number)
-        required = min(self._required, last.required_minutes)
         if earned.minutes < required:
             self._end(last, CertificateEnds.NOT_EARNED, None)
         elif not self._says(last, earned):

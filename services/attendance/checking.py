@@ -187,7 +187,7 @@ async def take(
     bodies = [one for one in asked if isinstance(one, CheckInScanned)]
     about = {(one.session_id, one.meeting_id, one.person_id) for one in bodies}
     async with runtime.reading.connect() as connection:
-        records = await rosters.records_of_people(connection, about)
+        records = await rosters.records_of_humans(connection, about)
         sessions = await views.session_rows(connection, {one.session_id for one in bodies})
         closed = await views.closed_rows(connection, set(sessions))
     outcomes = iter(became)

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from services.attendance.history import PlaceSaid, places_at
+from services.attendance.humans import of_humans, trainers_of
 from services.attendance.lists import ListRules, awaited_at, closed_list, records_of
-from services.attendance.merging import of_humans
 from services.attendance.minutes import as_it_was
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -149,13 +149,17 @@ def _list(
     """What has to be said of people so that the list of those who were there is right, and its numbers then.
 
     What somebody else states about a person stands as they state it; so does what somebody who keeps the list has said of somebody
-    who was awaited.
+    who was awaited. Whoever trained and had a place is not absent for want of a record: they stood in front, and sign in the head of the
+    list.
     """
     awaited_at = first_closed_at or closed_at
     stood = of_humans(working, places_at(working, session_id, awaited_at, rules))
     records = {record.person_id: record for record in records_of(working, session_id, meeting_id)}
     came_then = {record.person_id for record in there}
-    meeting = _meeting(working, session_id, meeting_id)
+    session = working[Session].get(session_id)
+    meeting = session.meeting(meeting_id) if session is not None else None
+    ended_at = meeting.ends_at if meeting else awaited_at
+    trained = trainers_of(working, session, ended_at) if session is not None else set()
     seated = {person_id for person_id, place in stood.items() if place.state.has_seat}
     marked = {one.person_id for one in records.values() if one.person_id in seated and _stands(one, meeting, rules)}
     kept = bool(came_then) or any(records[one].state is Presence.ABSENT for one in marked)
@@ -170,13 +174,13 @@ def _list(
             state, role = record.state, record.role
             awaited = awaited or (record.with_place and state.is_told)
         elif record is not None and person_id in came_then:
-            state, role = _there(working, record, place, rules, facts)
+            state, role = _there(working, record, place, rules, facts, trains=person_id in trained)
         elif record is not None and place is not None and person_id in marked:
             state = record.state
             if (record.with_place, record.city_id) != (True, place.city_id):
                 known = {"with_place": True, "city_id": place.city_id}
                 facts.append(said_anew(record, state, known, because=Because.PLACE, now=working.now))
-        elif place is not None and awaited and kept:
+        elif place is not None and awaited and kept and person_id not in trained:
             state = Presence.ABSENT
             if record is None or (record.state, record.city_id) != (state, place.city_id):
                 facts.append(_absent(place, meeting_id, working.now))
@@ -203,13 +207,19 @@ def _list(
 
 
 def _there(
-    working: Working, record: Record, place: PlaceSaid | None, rules: ListRules, facts: list[PresenceFact]
+    working: Working,
+    record: Record,
+    place: PlaceSaid | None,
+    rules: ListRules,
+    facts: list[PresenceFact],
+    *,
+    trains: bool,
 ) -> tuple[Presence, Role]:
     """How somebody who came counts. Said anew if more is known by now: their place, their town, the meeting's hours."""
     session = working[Session].get(record.session_id)
     meeting = session.meeting(record.meeting_id) if session else None
     with_place = place is not None and place.state.has_seat
-    role = role_of(session, record, record.person_id, with_place=with_place)
+    role = role_of(record, trains=trains, with_place=with_place)
     known = {"with_place": with_place, "city_id": place.city_id if place else None, "role": role}
     stay = as_it_was(record, meeting, rules)
     follows = {"minutes": stay.minutes, "arrived_at": stay.arrived_at}

@@ -7,7 +7,7 @@ counted by what is in reporting.py.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.attendance.state import Record
 from services.attendance.store import (
+    LIST_TABLE,
     PERSON,
     PLACE,
     PLACE_SAID,
@@ -31,6 +33,7 @@ from services.attendance.store import (
 from shared.contracts.attendance import Presence, Role
 from shared.contracts.planner import SessionKind, SessionStanding
 from shared.contracts.selection import TownOutcome
+from shared.postgres.database import any_of
 from shared.postgres.merged import survivors_of
 from shared.values import immutable
 
@@ -93,6 +96,20 @@ class Asked:
     """Under any of their ids, if they have had several."""
     is_unknown: By | None = None
     """Those of whom this is not known: of no town, of a session nobody has announced."""
+    scans_before: dt.timedelta = dt.timedelta(hours=12)
+    live_since: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    """Of the rules by which lists are kept."""
+
+
+@immutable
+class Known:
+    """What is known before lines are made: who is who, and what is recorded of another day."""
+
+    into: Mapping[str, str]
+    """The id of a human by the other ids that they have had."""
+    elsewhere: tuple[tuple[str, str, str], ...] = ()
+    """Records (session, meeting, person) that stand on a list which is open, of a day from which its meeting was moved: they say nothing of
+    the one that lies ahead, until the list closes and says so."""
 
 
 Columns = sa.sql.base.ReadOnlyColumnCollection[str, Any]
@@ -100,6 +117,20 @@ CAME = tuple(presence for presence in Presence if presence.came)
 TAKES_PLACE = tuple(state for state in SessionStanding if state.takes_place)
 MOMENT = sa.DateTime(timezone=True)
 AS_OF = sa.bindparam("as_of", type_=MOMENT)
+_ELSEWHERE = ("away_sessions", "away_meetings", "away_people")
+_OPEN = (
+    sa.func.unnest(
+        *(
+            sa.bindparam(f"open_{name}", type_=ARRAY(kind))
+            for name, kind in (("sessions", sa.Text()), ("meetings", sa.Text()), ("since", MOMENT))
+        )
+    )
+    .table_valued(
+        sa.column("session_id", sa.Text), sa.column("meeting_id", sa.Text), sa.column("at", MOMENT), name="still_open"
+    )
+    .render_derived()
+)
+"""Meetings whose lists are open, and since when one may be at them."""
 
 
 # --- as of a moment ------------------------------------------------------------------------------
@@ -151,6 +182,56 @@ async def humans(connection: AsyncConnection, asked: Asked) -> dict[str, str]:
     return {row.person_id: row.into_id for row in rows}
 
 
+async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[str, str, str], ...]:
+    """What is recorded on lists that are open of a day that is none of the meeting's any more, as `is_of_another_day` says. In two steps:
+    of few sessions something was said a second time, and only then are records looked at, of lists that are open."""
+    meeting = meetings(asked)
+    by_then = [SESSION_SAID.c.heard_at <= AS_OF] if asked.as_of else []
+    said_again = sa.select(SESSION_SAID.c.session_id).where(*by_then).group_by(SESSION_SAID.c.session_id)
+    said_again = said_again.having(sa.func.count() > 1)
+    same = (LIST_TABLE.c.session_id == meeting.c.session_id, LIST_TABLE.c.meeting_id == meeting.c.meeting_id)
+    is_closed = sa.exists().where(*same, _was_closed(asked))
+    starts = sa.select(meeting.c.session_id, meeting.c.meeting_id, meeting.c.starts_at)
+    starts = starts.where(meeting.c.session_id.in_(said_again), ~is_closed, meeting.c.ends_at >= asked.live_since)
+    still_open = (await connection.execute(starts, moment_of(asked))).all()
+    if not still_open:
+        return ()
+    record = as_of(RECORD, RECORD_SAID, asked, *Record.KEY, "state", "scanned_at", "meeting_starts_at")
+    when = sa.case((record.c.state.in_(CAME), record.c.scanned_at), else_=record.c.meeting_starts_at)
+    since = _OPEN.c
+    of_list = sa.and_(record.c.session_id == since.session_id, record.c.meeting_id == since.meeting_id)
+    found = (
+        sa.select(*(record.c[name] for name in Record.KEY))
+        .join(_OPEN, of_list)
+        .where(any_of(record.c.session_id, "sessions"), when < since.at)
+    )
+    about = {
+        "sessions": sorted({one.session_id for one in still_open}),
+        "open_sessions": [one.session_id for one in still_open],
+        "open_meetings": [one.meeting_id for one in still_open],
+        "open_since": [one.starts_at - asked.scans_before for one in still_open],
+    }
+    return tuple(tuple(one) for one in await connection.execute(found, about | moment_of(asked)))
+
+
+def _was_closed(asked: Asked) -> sa.ColumnElement[bool]:
+    """Whether a list was closed at the moment asked for. Of one that the office has opened since it is known when it had closed."""
+    if asked.as_of is None:
+        return ~LIST_TABLE.c.is_open
+    before = sa.and_(LIST_TABLE.c.awaited_at <= AS_OF, LIST_TABLE.c.decided_at > AS_OF)
+    return sa.or_(before, sa.and_(~LIST_TABLE.c.is_open, LIST_TABLE.c.decided_at <= AS_OF))
+
+
+def is_here(record: sa.Subquery, known: Known) -> list[sa.ColumnElement[bool]]:
+    """A condition on records: none is of another day than its meeting."""
+    if not known.elsewhere:
+        return []
+    arrays = (sa.bindparam(name, type_=ARRAY(sa.Text())) for name in _ELSEWHERE)
+    columns = [sa.column(name, sa.Text) for name in Record.KEY]
+    away = sa.func.unnest(*arrays).table_valued(*columns, name="away").render_derived()
+    return [sa.tuple_(*(record.c[name] for name in Record.KEY)).not_in(sa.select(*away.c))]
+
+
 # --- lines ---------------------------------------------------------------------------------------
 
 
@@ -164,7 +245,7 @@ def _instant(wall: sa.ColumnElement[Any], zone: sa.ColumnElement[Any]) -> sa.Col
 
 def meetings(asked: Asked) -> sa.Subquery:
     """Every meeting with its hours."""
-    session = as_of(SESSION, SESSION_SAID, asked, "session_id", "state", "meetings", "trainers", "topic")
+    session = as_of(SESSION, SESSION_SAID, asked, "session_id", "state", "meetings", "topic")
     one = sa.func.jsonb_array_elements(session.c.meetings).table_valued(sa.column("value", JSONB), name="one").lateral()
     value = one.c.value
     return (
@@ -172,7 +253,6 @@ def meetings(asked: Asked) -> sa.Subquery:
             session.c.session_id,
             session.c.state,
             session.c.topic,
-            session.c.trainers,
             value["meeting_id"].astext.label("meeting_id"),
             _instant(value["starts_local"].astext, value["zone"].astext).label("starts_at"),
             _instant(value["ends_local"].astext, value["zone"].astext).label("ends_at"),
@@ -194,17 +274,18 @@ _RECORDED = ("session_id", "meeting_id", "person_id", "city_id", "role", "state"
 _DATED = ("arrived_at", "left_at", "meeting_starts_at", "scanned_at", "decided_at")
 
 
-def _lines(asked: Asked, *, merged: bool, dated: bool) -> sa.Subquery:
+def _lines(asked: Asked, known: Known, *, dated: bool) -> sa.Subquery:
     """Places and records as they are counted. `dated`: with when that was."""
-    return sa.union_all(_records(asked, merged=merged, dated=dated), _places(asked, merged=merged)).subquery("line")
+    return sa.union_all(_records(asked, known, dated=dated), _places(asked, known)).subquery("line")
 
 
-def _records(asked: Asked, *, merged: bool, dated: bool) -> sa.Select[Any]:
+def _records(asked: Asked, known: Known, *, dated: bool) -> sa.Select[Any]:
     record = as_of(RECORD, RECORD_SAID, asked, *_RECORDED, *(_DATED if dated else ()))
     joined: Any = record
     human: Any = record.c.person_id
     conditions = [record.c.role == Role.PARTICIPANT, record.c.state != Presence.NOT_AWAITED]
-    if merged:
+    conditions += is_here(record, known)
+    if known.into:
         others = other_ids()
         joined = joined.outerjoin(others, others.c.person_id == record.c.person_id)
         human = sa.func.coalesce(others.c.into_id, record.c.person_id)
@@ -262,14 +343,14 @@ def _is_double(line: sa.Subquery, human: sa.ColumnElement[Any]) -> sa.ColumnElem
     return sa.tuple_(line.c.session_id, line.c.meeting_id, line.c.person_id).in_(doubles)
 
 
-def _places(asked: Asked, *, merged: bool) -> sa.Select[Any]:
+def _places(asked: Asked, known: Known) -> sa.Select[Any]:
     place = as_of(PLACE, PLACE_SAID, asked, "session_id", "person_id", "city_id", "state")
     session = as_of(SESSION, SESSION_SAID, asked, "session_id", "state", "starts_at")
     joined: Any = place.outerjoin(session, session.c.session_id == place.c.session_id)
     human: Any = place.c.person_id
     nothing = sa.cast(sa.null(), MOMENT)
     columns = [place.c.session_id, sa.cast(sa.null(), sa.Text).label("meeting_id")]
-    if merged:
+    if known.into:
         others = other_ids()
         joined = joined.outerjoin(others, others.c.person_id == place.c.person_id)
         human = sa.func.coalesce(others.c.into_id, place.c.person_id)
@@ -290,7 +371,7 @@ def _places(asked: Asked, *, merged: bool) -> sa.Select[Any]:
         .select_from(joined)
         .where(place.c.state.in_(SEATED), sa.func.coalesce(session.c.state.in_(TAKES_PLACE), sa.true()))
     )
-    if merged:  # Two places of one human in one session are one.
+    if known.into:  # Two places of one human in one session are one.
         found = found.ext(distinct_on(place.c.session_id, human)).order_by(place.c.session_id, human, place.c.person_id)
         one = found.subquery()
         return sa.select(*one.c)
@@ -349,10 +430,10 @@ class Lines:
     conditions: tuple[sa.ColumnElement[bool], ...]
 
 
-def asked_for(asked: Asked, by: By | None, *, merged: bool, dated: bool, whole: bool = False) -> Lines:
+def asked_for(asked: Asked, by: By | None, known: Known, *, dated: bool, whole: bool = False) -> Lines:
     """`whole`: of all days, whatever the period."""
     dated = dated or bool(asked.since or asked.until)
-    line = _lines(asked, merged=merged, dated=dated)
+    line = _lines(asked, known, dated=dated)
     joined: Any = line
     session = None
     if _of_sessions(asked, by):
@@ -398,11 +479,13 @@ def moment_of(asked: Asked) -> dict[str, Any]:
     return {} if asked.as_of is None else {"as_of": asked.as_of}
 
 
-def values(asked: Asked, known: dict[str, str]) -> dict[str, Any]:
-    found = moment_of(asked)
-    if known:
-        found |= {"other_ids": list(known), "into_ids": list(known.values())}
-        found["several"] = sorted({*known, *known.values()})
+def values(asked: Asked, known: Known) -> dict[str, Any]:
+    found, into = moment_of(asked), known.into
+    if into:
+        found |= {"other_ids": list(into), "into_ids": list(into.values())}
+        found["several"] = sorted({*into, *into.values()})
+    if known.elsewhere:
+        found |= dict(zip(_ELSEWHERE, map(list, zip(*known.elsewhere, strict=True)), strict=True))
     if asked.person_id is not None:
-        found["human"] = known.get(asked.person_id, asked.person_id)
+        found["human"] = into.get(asked.person_id, asked.person_id)
     return found

@@ -4,7 +4,7 @@ today. Pure: no SQL, no clock, no decisions."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from services.attendance.declared import REMEMBER_NEEDS
@@ -138,15 +138,23 @@ REMEMBER: dict[type[Event], Remember] = {
 
 
 def places_at(working: Working, session_id: str, moment: dt.datetime, rules: ListRules) -> dict[str, PlaceSaid]:
-    """How everybody's place in the session stood at a moment, whenever that was heard, by person in a fixed order.
+    """How everybody's place in the session stood at a moment, whenever that was heard, by person in a fixed order."""
+    said = working[PlaceSaid].where("session_id", session_id)
+    places = (working[Place].get(session_id, person_id) for person_id in {one.person_id for one in said})
+    return stood_at(said, {one.person_id: one.source for one in places if one is not None}, moment, rules)
+
+
+def stood_at(
+    said: Iterable[PlaceSaid], owners: Mapping[str, str], moment: dt.datetime, rules: ListRules
+) -> dict[str, PlaceSaid]:
+    """How the places of one session stood at a moment. `owners`: whose word each person's place is now.
 
     The word of a place's owner goes before that of whoever stated it before them; of one writer the highest version.
     """
     stood: dict[str, tuple[tuple[Any, ...], PlaceSaid]] = {}
-    for said in working[PlaceSaid].where("session_id", session_id):
-        place = working[Place].get(session_id, said.person_id)
-        owner = place is not None and place.source == said.source
-        rank = (owner, said.version if owner else 0, said.decided_at, said.version, said.source)
-        if said.held_at(moment, rules) and (said.person_id not in stood or stood[said.person_id][0] < rank):
-            stood[said.person_id] = rank, said
-    return {person_id: said for person_id, (_, said) in sorted(stood.items())}
+    for one in said:
+        owner = owners.get(one.person_id) == one.source
+        rank = (owner, one.version if owner else 0, one.decided_at, one.version, one.source)
+        if one.held_at(moment, rules) and (one.person_id not in stood or stood[one.person_id][0] < rank):
+            stood[one.person_id] = rank, one
+    return {person_id: one for person_id, (_, one) in sorted(stood.items())}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -146,7 +147,7 @@ def _derive_due(working: Working, session: Session, meeting_id: str) -> None:
     subject = list_subject(session.session_id, meeting_id)
     found = working[MeetingList].get(session.session_id, meeting_id)
     closed = found is not None and not found.is_open
-    at = None if closed else closes_by_itself(_as_heard(working, session), meeting_id, found, rules_of(working))
+    at = None if closed else closes_by_itself(as_heard(working, session), meeting_id, found, rules_of(working))
     if at is None:
         working[Due].remove(LIST, subject)
     else:
@@ -168,27 +169,47 @@ def closes_by_itself(
         if at is not None and one.heard_at > at and (meeting is None or meeting.starts_at <= at):
             continue
         takes_place = meeting is not None and one.state.takes_place and not rules.is_history(meeting)
-        at = max(rules.closes_at(meeting), _open_until(found, rules)) if meeting and takes_place else None
+        at = max(rules.closes_at(meeting), open_until(found, rules)) if meeting and takes_place else None
     return at
 
 
-def _as_heard(working: Working, session: Session) -> list[Session]:
-    """What was said of a session, in the order in which it was heard: no word that came when a newer one was known, none of whoever
-    spoke before its owner once the owner had."""
+def as_heard(working: Working, session: Session) -> list[Session]:
+    """What was said of a session, in the order in which it was heard."""
     said: dict[tuple[str, int], Session] = {
         (one.source, one.version): one for one in working[SessionSaid].where("session_id", session.session_id)
     }
     said[session.source, session.version] = session  # It is remembered when what follows from it has been derived.
+    return in_order(said.values(), session.source)
+
+
+def in_order(said: Iterable[Session], owner: str) -> list[Session]:
+    """What was said of one session as it was heard: no word that came when a newer one was known, none of whoever spoke before its owner
+    once the owner had."""
     newest: dict[str, int] = {}
     heard: list[Session] = []
-    for one in sorted(said.values(), key=lambda one: (one.heard_at, one.version, one.source)):
-        if newest.get(one.source, -1) < one.version and (one.source == session.source or session.source not in newest):
+    for one in sorted(said, key=lambda one: (one.heard_at, one.version, one.source)):
+        if newest.get(one.source, -1) < one.version and (one.source == owner or owner not in newest):
             newest[one.source] = one.version
             heard.append(one)
     return heard
 
 
-def _open_until(found: MeetingList | None, rules: ListRules) -> dt.datetime:
+def who_trained(said: Sequence[Session], at: dt.datetime) -> tuple[str, ...]:
+    """Who trained a meeting that ended then, by what was said of its session in the order in which it was heard.
+
+    What is said while another day lies ahead is about that one: whoever was replaced by then has trained the days before. What is changed
+    once all of it is over is about what was.
+    """
+    if not said:
+        return ()
+    trainers = next((one for one in reversed(said) if one.heard_at <= at), said[0]).trainers
+    for before, one in itertools.pairwise(said):
+        if one.heard_at > max(at, one.ends_at) and one.trainers != before.trainers:
+            trainers = one.trainers
+    return trainers
+
+
+def open_until(found: MeetingList | None, rules: ListRules) -> dt.datetime:
     """Until when a list stays open at least that somebody has opened again: as long as after a meeting."""
     if found is None or not found.is_open or found.decided_by is None:
         return _EVER

@@ -10,9 +10,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.attendance.history import places_at
-from services.attendance.lists import ListRules, awaited_at, closed_list
-from services.attendance.merging import of_humans
+from services.attendance.humans import of_survivor, place_of, trains
+from services.attendance.lists import ListRules, closed_list
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -102,14 +101,17 @@ def _mark(
         return Refused(Reason.FOREIGN_WRITER, f"{record.source} says who came here, and alone may correct it")
     if record is not None and record.reason is NotAwaited.LINKED:
         return Refused(Reason.UNDECIDABLE, f"this was {record.linked_to}: say it of them")
+    theirs = of_survivor(working, body.session_id, body.meeting_id, body.person_id)
+    if theirs is not None and theirs.state.is_told:
+        return Refused(Reason.UNDECIDABLE, f"this is {theirs.person_id} by now, who has a record here: say it of them")
     state = _state_of(body.state or Mark.NOT_RECORDED)
     with_place, city_id = _place_of(working, body.session_id, body.person_id, closed, rules)
     if closed is not None and not with_place and not state.came and record is None:
         return Refused(Reason.UNDECIDABLE, "they had no place when the list closed: nobody awaited them")
-    how = _how(heard, state, meeting)
+    how = _how(heard, state, meeting, _came_at(record, meeting, rules))
     if (state.came and (how["minutes"] is None)) or (meeting and (body.minutes or 0) > whole_of(meeting)):
         return Refused(Reason.IMPLAUSIBLE_TIME, "say when, or for how many of the meeting's minutes")
-    role = role_of(session, record, body.person_id, with_place=with_place)
+    role = role_of(record, trains=trains(working, session, body.person_id), with_place=with_place)
     if body.role is not Role.PARTICIPANT and not with_place:
         role = body.role
     if _is_so(record, state, how, role, meeting, rules):
@@ -155,7 +157,7 @@ def _link(
     fields |= {"with_place": with_place, "city_id": city_id, "linked_from": walk_in.person_id}
     fields |= {
         "received_at": walk_in.received_at,
-        "role": role_of(session, record, body.person_id, with_place=with_place),
+        "role": role_of(record, trains=trains(working, session, body.person_id), with_place=with_place),
     }
     about = (*whose(walk_in)[:2], body.person_id)
     if closed is not None:
@@ -189,10 +191,7 @@ def _place_of(
     working: Working, session_id: str, person_id: str, closed: MeetingList | None, rules: ListRules
 ) -> tuple[bool, str | None]:
     """Whether they have, or had when the list closed, a place, and for which town."""
-    if closed is not None:
-        then = of_humans(working, places_at(working, session_id, awaited_at(closed), rules)).get(person_id)
-        return (then is not None and then.state.has_seat), (then.city_id if then else None)
-    place = working[Place].get(session_id, person_id)
+    place = place_of(working, session_id, person_id, closed, rules)
     return (place is not None and place.state.has_seat), (place.city_id if place else None)
 
 
@@ -221,13 +220,22 @@ def _wrong_time(heard: MarkHeard, meeting: Meeting | None, rules: ListRules) -> 
     return None
 
 
-def _how(heard: MarkHeard, state: Presence, meeting: Meeting | None) -> dict[str, Any]:
+def _came_at(record: Record | None, meeting: Meeting | None, rules: ListRules) -> dt.datetime | None:
+    """Since when somebody is known to have been there who was late: that they leave early says nothing of it."""
+    if record is None or not record.state.came or (meeting is not None and is_of_another_day(record, meeting, rules)):
+        return None
+    return record.arrived_at
+
+
+def _how(heard: MarkHeard, state: Presence, meeting: Meeting | None, came_at: dt.datetime | None) -> dict[str, Any]:
     """When somebody came and left, for how many minutes they were there (None: nobody has said since when), and by what it is known."""
     body, made = heard.body, made_at(heard)
     during = made if meeting is not None and meeting.starts_at <= made <= meeting.ends_at else None
     came_late, left_early = state is Presence.LATE, state is Presence.LEFT_EARLY
     arrived = (body.arrived_at or (during if came_late and body.minutes is None else None)) if state.came else None
     left = (body.left_at or (during if left_early and body.minutes is None else None)) if state.came else None
+    if left_early and arrived is None and body.minutes is None and (left is None or came_at is None or came_at < left):
+        arrived = came_at
     unsaid = body.minutes is None and ((came_late and arrived is None) or (left_early and left is None))
     minutes: int | None = None if state is Presence.NOT_AWAITED else 0
     if state.came:

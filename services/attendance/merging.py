@@ -8,17 +8,14 @@ what a merge is, and the history of both says how that came about.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-
-from services.attendance.history import PlaceSaid, places_at
-from services.attendance.lists import ListRules, awaited_at, closed_list
+from services.attendance.humans import place_of, trains
+from services.attendance.lists import ListRules, closed_list
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import role_of
-from services.attendance.state import Place, Record, Session
+from services.attendance.state import Record, Session
 from services.attendance.stating import CARRIED, corrected, said, taken_back
 from shared.contracts.attendance import Because, NotAwaited, PresenceFact, Role
-from shared.state.merged import ids_of, survivor
+from shared.state.merged import survivor
 from shared.state.working import Working
 
 
@@ -40,7 +37,8 @@ def decide_merged(working: Working, record: Record, rules: ListRules) -> list[Pr
 
 
 def _of_survivor(working: Working, record: Record, theirs: Record | None, into: str, rules: ListRules) -> PresenceFact:
-    place = _place_of(working, record, into, rules)
+    closed = closed_list(working, record.session_id, record.meeting_id)
+    place = place_of(working, record.session_id, into, closed, rules)
     with_place = place is not None and place.state.has_seat
     fields = {name: getattr(record, name) for name in CARRIED}
     fields |= {"city_id": place.city_id if place else record.city_id, "with_place": with_place}
@@ -56,29 +54,8 @@ def _of_survivor(working: Working, record: Record, theirs: Record | None, into: 
 
 
 def _role_of(working: Working, record: Record, into: str, with_place: bool) -> Role:
-    return role_of(working[Session].get(record.session_id), record, into, with_place=with_place)
-
-
-def _place_of(working: Working, record: Record, into: str, rules: ListRules) -> Place | PlaceSaid | None:
-    """The place of a human at a meeting, whichever of their ids had it: when the list closed, or now."""
-    closed = closed_list(working, record.session_id, record.meeting_id)
-    if closed is not None:
-        return of_humans(working, places_at(working, record.session_id, awaited_at(closed), rules)).get(into)
-    places = [working[Place].get(record.session_id, one) for one in ids_of(working, into)]
-    known = [one for one in places if one is not None]
-    return max(known, key=lambda one: one.state.has_seat, default=None)
-
-
-def of_humans(working: Working, stood: Mapping[str, PlaceSaid]) -> dict[str, PlaceSaid]:
-    """How everybody's place stood, by human: of several ids the place that is a seat, else the survivor's own."""
-    found: dict[str, PlaceSaid] = {}
-    for person_id, place in stood.items():
-        into = survivor(working, person_id)
-        before = found.get(into)
-        is_better = before is None or (place.state.has_seat, person_id == into) > (before.state.has_seat, False)
-        if is_better:
-            found[into] = place if into == person_id else dataclasses.replace(place, person_id=into)
-    return dict(sorted(found.items()))
+    session = working[Session].get(record.session_id)
+    return role_of(record, trains=session is not None and trains(working, session, into), with_place=with_place)
 
 
 def _rank(record: Record) -> tuple[bool, bool, int]:

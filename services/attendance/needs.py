@@ -61,7 +61,7 @@ async def needs_met(connection: AsyncConnection, asked: Asked) -> list[Met]:
         .group_by(need.c.city_id, need.c.topic)
         .subquery()
     )
-    lines = asked_for(asked, By.TOPIC, merged=bool(known), dated=False)
+    lines = asked_for(asked, By.TOPIC, known, dated=False)
     assert lines.session is not None
     town, topic = lines.line.c.city_id, lines.session.c.topic
     came = (

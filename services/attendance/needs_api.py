@@ -12,7 +12,8 @@ from pydantic import Field, JsonValue
 from services.attendance import needs
 from services.attendance.counting import Asked, By
 from services.attendance.exporting import Cell, as_csv, as_xlsx
-from services.attendance.reporting import names_of
+from services.attendance.lists import ListRules
+from services.attendance.reporting import in_alphabet, names_of
 from services.attendance.reports_api import CsvResponse, PeopleAsked, ReportAsked, XlsxResponse
 from shared.contracts.model import Language
 from shared.contracts.survey import NeedLevel
@@ -89,30 +90,31 @@ def need_routes(runtime: Runtime) -> Routes:
     """Needs declared and met, and the same as files."""
     routes = Routes(prefix="/api/v1/reports/needs", dependencies=[Reader])
     answers: dict[str, Any] = {"responses": may_answer(*READ)}
+    rules: ListRules = runtime.service.rules
 
     @routes.get("", **answers)
     async def show_needs(asked: Annotated[ReportAsked, Query()]) -> NeedsShown:
         """For how many each town has declared a need on each topic, how many came, and what is met. `since` and `until` are about trainings;
         `as_of` is about all of it."""
-        return await needs_shown(runtime, asked.asked(), Language.PL)
+        return await needs_shown(runtime, asked.asked(rules), Language.PL)
 
     @routes.get("/csv", response_class=CsvResponse, **answers)
     async def needs_as_csv(asked: Annotated[ReportAsked, Query()]) -> Response:
         """The same for a spreadsheet: UTF-8, `;` between cells."""
-        found = await needs_shown(runtime, asked.asked(), Language.PL)
+        found = await needs_shown(runtime, asked.asked(rules), Language.PL)
         return _file(CsvResponse, await asyncio.to_thread(as_csv, *_table(found)), "needs.csv")
 
     @routes.get("/xlsx", response_class=XlsxResponse, **answers)
     async def needs_as_xlsx(asked: Annotated[ReportAsked, Query()]) -> Response:
         """The same as XLSX."""
-        found = await needs_shown(runtime, asked.asked(), Language.PL)
+        found = await needs_shown(runtime, asked.asked(rules), Language.PL)
         return _file(XlsxResponse, await asyncio.to_thread(as_xlsx, "Potrzeby", *_table(found)), "needs.xlsx")
 
     @routes.get("/declared", **answers)
     async def list_declared(asked: Annotated[PeopleAsked, Query()]) -> list[NeedShown]:
         """Exactly the needs whose people a row counts as declared; the next page begins `after` the last `need_id`."""
         async with runtime.engine.connect() as connection:
-            found = await needs.declared(connection, asked.asked(), after=asked.after, limit=asked.limit)
+            found = await needs.declared(connection, asked.asked(rules), after=asked.after, limit=asked.limit)
         return [NeedShown(**{name: getattr(one, name) for name in NeedShown.model_fields}) for one in found]
 
     return routes
@@ -127,15 +129,15 @@ async def needs_shown(runtime: Runtime, asked: Asked, language: Language) -> Nee
     rows = [
         MetShown(
             city_id=one.city_id,
-            town=towns.get(one.city_id or ""),
+            town=towns[one.city_id].name if one.city_id in towns else None,
             topic=one.topic,
-            title=topics.get(one.topic or ""),
+            title=topics[one.topic].name if one.topic in topics else None,
             declared=one.declared,
             trained=one.trained,
             met=one.met,
             unmet=one.unmet,
         )
-        for one in found
+        for one in sorted(found, key=lambda one: (in_alphabet(towns, one.city_id), in_alphabet(topics, one.topic)))
     ]
     return NeedsShown(
         declared=sum(one.declared for one in rows),

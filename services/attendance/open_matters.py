@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance.counting import TAKES_PLACE, Asked, meetings
 from services.attendance.lists import ListRules
 from services.attendance.scanning import MARK_STANDS
+from services.attendance.state import WALK_IN
 from services.attendance.store import (
     CAME,
     CERTIFICATE,
@@ -116,7 +117,7 @@ def _certificates_in_doubt(rules: ListRules) -> sa.Select[int]:
                 SURVIVOR, SURVIVOR.c.person_id == RECORD.c.person_id
             )
         )
-        .where(CAME, RECORD.c.role == Role.PARTICIPANT)
+        .where(CAME, RECORD.c.role == Role.PARTICIPANT, ~RECORD.c.person_id.startswith(WALK_IN))
         .group_by(RECORD.c.session_id, human)
         .subquery()
     )
@@ -134,16 +135,25 @@ def _certificates_in_doubt(rules: ListRules) -> sa.Select[int]:
         .group_by(CERTIFICATE.c.session_id, holder)
         .subquery()
     )
+    revoked = (
+        sa.select(CERTIFICATE.c.session_id, holder, sa.func.max(CERTIFICATE.c.required_minutes).label("required"))
+        .select_from(CERTIFICATE.outerjoin(SURVIVOR, SURVIVOR.c.person_id == CERTIFICATE.c.person_id))
+        .where(CERTIFICATE.c.ended.is_not(None), CERTIFICATE.c.superseded_by.is_(None), CERTIFICATE.c.source == OURS)
+        .group_by(CERTIFICATE.c.session_id, holder)
+        .subquery()
+    )
+    had = sa.and_(revoked.c.session_id == earned.c.session_id, revoked.c.human == earned.c.human)
     same = sa.and_(held.c.session_id == earned.c.session_id, held.c.human == earned.c.human)
     whose = sa.func.coalesce(earned.c.session_id, held.c.session_id)
     minutes = sa.func.coalesce(earned.c.minutes, 0)
     required = sa.func.coalesce(SESSION.c.certificate_minutes, closed.c.share)
-    is_missing = sa.and_(held.c.human.is_(None), minutes >= required)
+    is_missing = sa.and_(held.c.human.is_(None), minutes >= sa.func.least(required, revoked.c.required))
     is_wrong = sa.or_(minutes < sa.func.least(required, held.c.required), minutes != held.c.minutes)
     return (
         sa.select(_count())
         .select_from(
             earned.join(held, same, full=True)
+            .join(revoked, had, isouter=True)
             .join(closed, closed.c.session_id == whose)
             .join(SESSION, SESSION.c.session_id == whose)
         )

@@ -15,13 +15,11 @@ from enum import StrEnum
 from typing import Any
 
 from services.attendance.importing.planning import Ground, Somebody, is_said
-from services.attendance.state import Record
+from services.attendance.state import WALK_IN, Record
 from shared.contracts.attendance import Role
 from shared.contracts.marks import Mark, MarkedBy, MarkRequested, RecordCorrectionRequested
 from shared.values import immutable
 
-WALK_IN = "walk-in-"
-"""How the id begins of somebody who signed and is known under no other."""
 NOTHING_RECORDED = "0"
 
 

@@ -7,7 +7,8 @@ count others than it shows. SQL that changes nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.counting import (
+    AS_OF,
     CAME,
     IS,
     MOMENT,
@@ -23,22 +25,28 @@ from services.attendance.counting import (
     Asked,
     By,
     Figure,
+    Known,
     asked_for,
     begins,
+    elsewhere,
     humans,
+    is_here,
     key_of,
     meetings,
-    other_ids,
+    moment_of,
     qualified,
     values,
 )
 from services.attendance.counting import as_of as stood
-from services.attendance.store import PERSON, RECORD, RECORD_SAID, TOPIC
+from services.attendance.lists import in_order, who_trained
+from services.attendance.state import Record, Session, SessionSaid
+from services.attendance.store import PERSON, RECORD, RECORD_SAID, SESSION, SESSION_SAID, TOPIC
 from services.attendance.targets import Target
 from services.attendance.views import town_names
+from shared.alphabet import by_name, polish
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
-from shared.postgres.database import any_of
+from shared.postgres.database import any_of, rows_as
 from shared.values import immutable
 
 MEMORY = "192MB"
@@ -72,7 +80,7 @@ class Report:
 async def report(connection: AsyncConnection, by: By, asked: Asked) -> Report:
     """The report of one snapshot: the connection's transaction begins here, and reads only."""
     known = await begin(connection, asked)
-    part = _part(by, asked, merged=bool(known))
+    part = _part(by, asked, known)
     came_once = part.c.present > 0
     each_human = sa.select(part.c.human).where(came_once).distinct().subquery()
     everybody = sa.select(sa.func.count()).select_from(each_human).scalar_subquery()
@@ -90,16 +98,16 @@ async def report(connection: AsyncConnection, by: By, asked: Asked) -> Report:
     return Report(next(_row(one) for one in found if one.is_total), tuple(rows))
 
 
-async def begin(connection: AsyncConnection, asked: Asked) -> dict[str, str]:
-    """Begins a transaction that sees one moment, and says who is who in it."""
+async def begin(connection: AsyncConnection, asked: Asked) -> Known:
+    """Begins a transaction that sees one moment, and says who is who in it and what is recorded of another day."""
     await connection.execute(sa.text("set transaction isolation level repeatable read, read only"))
     await connection.execute(sa.text(f"set local work_mem = '{MEMORY}'"))
-    return await humans(connection, asked)
+    return Known(await humans(connection, asked), await elsewhere(connection, asked))
 
 
-def _part(by: By, asked: Asked, *, merged: bool) -> sa.CTE:
+def _part(by: By, asked: Asked, known: Known) -> sa.CTE:
     """What each person has in each group. Of stages the towns are the groups here: one may have qualified in several."""
-    lines = asked_for(asked, by, merged=merged, dated=False)
+    lines = asked_for(asked, by, known, dated=False)
     line = lines.line
     key = sa.cast(key_of(by, line, lines.session), sa.Text).label("key")
     count = sa.func.count()
@@ -199,7 +207,7 @@ async def lines_of(
 ) -> list[Line]:
     """Exactly the lines that a figure counts, in the order of their ids; the next page begins `after` the cursor of the last."""
     known = await begin(connection, asked)
-    lines = asked_for(asked, None, merged=bool(known), dated=True)
+    lines = asked_for(asked, None, known, dated=True)
     line = lines.line.c
     order = (line.session_id, sa.func.coalesce(line.meeting_id, ""), line.person_id)
     statement = (
@@ -240,7 +248,7 @@ async def people_of(
     """Exactly the people whom a figure counts, by id, with when they first came and last left."""
     known = await begin(connection, asked)
     is_new = figure is Figure.NEW_PEOPLE
-    first = _first_and_last(asked, merged=bool(known), whole=is_new)
+    first = _first_and_last(asked, known, whole=is_new)
     statement = (
         sa.select(
             first.c.human,
@@ -259,9 +267,9 @@ async def people_of(
     return [Human(*one) for one in await connection.execute(statement, values(asked, known))]
 
 
-def _first_and_last(asked: Asked, *, merged: bool, whole: bool) -> sa.Subquery:
+def _first_and_last(asked: Asked, known: Known, *, whole: bool) -> sa.Subquery:
     """Of everybody who came, when first and when last. `whole`: ever, whatever the period."""
-    lines = asked_for(asked, None, merged=merged, dated=True, whole=whole)
+    lines = asked_for(asked, None, known, dated=True, whole=whole)
     line = lines.line.c
     return (
         sa.select(
@@ -304,7 +312,7 @@ async def progress(connection: AsyncConnection, targets: Sequence[Target], asked
     if not targets:
         return []
     known = await begin(connection, asked)
-    first = _first_and_last(asked, merged=bool(known), whole=True)
+    first = _first_and_last(asked, known, whole=True)
     by_then = [
         sa.func.count().filter(first.c.day_at < begins(one.until + dt.timedelta(days=1))).label(f"by_{number}")
         for number, one in enumerate(targets)
@@ -346,84 +354,113 @@ class Trainer:
     minutes: int
 
 
-def _delivered(asked: Asked, *, merged: bool) -> sa.Subquery:
+async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime) -> tuple[list[Delivered], Known]:
+    """Every meeting that was held, once for each who trained it; and who is who."""
+    known = await begin(connection, asked)
     meeting = meetings(asked)
-    record = stood(RECORD, RECORD_SAID, asked, "session_id", "meeting_id", "state")
-    seen = sa.select(record.c.session_id, record.c.meeting_id).where(record.c.state.in_(CAME)).distinct().subquery()
-    trainer = sa.func.jsonb_array_elements_text(meeting.c.trainers).table_valued(
-        sa.column("value", sa.Text), name="trainer"
-    )
-    each = trainer.lateral()
-    conditions = [meeting.c.state.in_(TAKES_PLACE), meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT)]
-    human: Any = each.c.value
+    record = stood(RECORD, RECORD_SAID, asked, *Record.KEY, "state")
+    came = (record.c.state.in_(CAME), *is_here(record, known))
+    seen = sa.select(record.c.session_id, record.c.meeting_id).where(*came).distinct().subquery()
     same = sa.and_(seen.c.session_id == meeting.c.session_id, seen.c.meeting_id == meeting.c.meeting_id)
-    joined: Any = meeting.join(seen, same).join(each, sa.true())
-    if merged:
-        others = other_ids()
-        joined = joined.outerjoin(others, others.c.person_id == each.c.value)
-        human = sa.func.coalesce(others.c.into_id, each.c.value)
     length = sa.func.extract("epoch", meeting.c.ends_at - meeting.c.starts_at) / 60
-    return (
+    statement = (
         sa.select(
-            human.label("trainer_id"),
             *(meeting.c[name] for name in ("session_id", "meeting_id", "topic", "starts_at", "ends_at")),
             sa.cast(sa.func.floor(length), sa.BigInteger).label("minutes"),
         )
-        .select_from(joined)
-        .where(*conditions, *_in_period(meeting.c.starts_at, asked))
-        .distinct()
-        .subquery("delivered")
+        .select_from(meeting.join(seen, same))
+        .where(
+            meeting.c.state.in_(TAKES_PLACE),
+            meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT),
+            *_in_period(meeting.c.starts_at, asked),
+        )
+        .order_by(meeting.c.starts_at, meeting.c.session_id, meeting.c.meeting_id)
     )
+    over = {"over_at": asked.as_of or now}
+    held = (await connection.execute(statement, values(asked, known) | over)).all()
+    said = await _said_of(connection, {one.session_id for one in held}, asked)
+    found = [
+        Delivered(trainer_id, *tuple(one))
+        for one in held
+        for trainer_id in sorted(
+            {known.into.get(each, each) for each in who_trained(said[one.session_id], one.ends_at)}
+        )
+    ]
+    return found, known
+
+
+async def _said_of(connection: AsyncConnection, sessions: set[str], asked: Asked) -> dict[str, list[Session]]:
+    """What had been said of these sessions by the moment asked for, as it was heard."""
+    its = any_of(SESSION_SAID.c.session_id, "sessions")
+    statement = sa.select(SESSION_SAID).where(its, *([SESSION_SAID.c.heard_at <= AS_OF] if asked.as_of else []))
+    owned = sa.select(SESSION.c.session_id, SESSION.c.source).where(any_of(SESSION.c.session_id, "sessions"))
+    about: dict[str, Any] = {"sessions": sorted(sessions)}
+    owners = {row.session_id: row.source for row in await connection.execute(owned, about)}
+    said: dict[str, list[Session]] = {one: [] for one in sessions}
+    for row in rows_as(SessionSaid, await connection.execute(statement, about | moment_of(asked))):
+        said[row.session_id].append(row)
+    return {one: in_order(each, owners[one]) for one, each in said.items()}
 
 
 async def trainers(connection: AsyncConnection, asked: Asked, now: dt.datetime) -> list[Trainer]:
     """Delivered hours by trainer: of the period, and of nothing else that may be asked for."""
-    known = await begin(connection, asked)
-    held = _delivered(asked, merged=bool(known))
-    statement = (
-        sa.select(
-            held.c.trainer_id,
-            PERSON.c.given_name,
-            PERSON.c.family_name,
-            sa.func.count(),
-            sa.cast(sa.func.sum(held.c.minutes), sa.BigInteger),
-        )
-        .select_from(held.outerjoin(PERSON, PERSON.c.person_id == held.c.trainer_id))
-        .group_by(held.c.trainer_id, PERSON.c.given_name, PERSON.c.family_name)
-        .order_by(held.c.trainer_id)
-    )
-    found = await connection.execute(statement, values(asked, known) | {"over_at": asked.as_of or now})
-    return [Trainer(*one) for one in found]
+    held, _ = await _delivered(connection, asked, now)
+    meetings_held: dict[str, list[Delivered]] = defaultdict(list)
+    for one in held:
+        meetings_held[one.trainer_id].append(one)
+    called = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
+    rows = await connection.execute(called.where(any_of(PERSON.c.person_id, "ids")), {"ids": sorted(meetings_held)})
+    names = {row.person_id: (row.given_name, row.family_name) for row in rows}
+    return [
+        Trainer(trainer_id, *names.get(trainer_id, (None, None)), len(each), sum(one.minutes for one in each))
+        for trainer_id, each in sorted(meetings_held.items())
+    ]
 
 
 async def meetings_of(connection: AsyncConnection, trainer_id: str, asked: Asked, now: dt.datetime) -> list[Delivered]:
     """Exactly the meetings whose hours a trainer has."""
-    known = await begin(connection, asked)
-    held = _delivered(asked, merged=bool(known))
-    human = known.get(trainer_id, trainer_id)
-    statement = sa.select(*held.c).where(held.c.trainer_id == human).order_by(held.c.starts_at, held.c.session_id)
-    found = await connection.execute(statement, values(asked, known) | {"over_at": asked.as_of or now})
-    return [Delivered(*one) for one in found]
+    held, known = await _delivered(connection, asked, now)
+    human = known.into.get(trainer_id, trainer_id)
+    return [one for one in held if one.trainer_id == human]
 
 
 # --- what groups are called ----------------------------------------------------------------------
 
 
-async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], language: Language) -> dict[str, str]:
+@immutable
+class Called:
+    """What a group is called, and by what it stands among the others where people read them."""
+
+    name: str
+    order: tuple[Any, ...]
+
+
+def in_alphabet(named: Mapping[str, Called], key: str | None) -> tuple[bool, bool, tuple[Any, ...], str]:
+    """Where a group stands: by its name as the Polish alphabet has it, behind all with a name what has none, last of all what is not known."""
+    called = named.get(key or "")
+    return key is None, called is None, called.order if called else (), key or ""
+
+
+async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], language: Language) -> dict[str, Called]:
     """What groups are called today; one that has no name, or has it no longer, is left out."""
     match by:
         case By.TOWN:
-            return await town_names(connection, keys)
+            return {key: Called(name, polish(name)) for key, name in (await town_names(connection, keys)).items()}
         case By.PERSON:
             person = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
             rows = await connection.execute(person.where(any_of(PERSON.c.person_id, "keys")), {"keys": list(keys)})
-            return {one[0]: name for one in rows if (name := " ".join(filter(None, one[1:])))}
+            return {
+                person_id: Called(name, by_name(family, given, person_id))
+                for person_id, given, family in rows
+                if (name := " ".join(filter(None, (given, family))))
+            }
         case By.TOPIC:
             called = {Language.PL: TOPIC.c.name_pl, Language.EN: TOPIC.c.name_en}[language]
             topics = (
                 sa.select(TOPIC.c.topic, called).where(any_of(TOPIC.c.topic, "keys")).order_by(TOPIC.c.rule_id.desc())
             )
-            return {one[0]: one[1] for one in await connection.execute(topics, {"keys": list(keys)})}
+            found = await connection.execute(topics, {"keys": list(keys)})
+            return {topic: Called(name, polish(name)) for topic, name in found}
         case By.STAGE | By.PHASE | By.KIND | By.SESSION:
             return {}
         case never:

@@ -14,6 +14,7 @@ from services.attendance import reporting
 from services.attendance.counting import Asked, By, Figure
 from services.attendance.exporting import Cell, as_csv, as_xlsx
 from services.attendance.hours import CLOCK_MINUTES, teaching_hours
+from services.attendance.lists import ListRules
 from services.attendance.paths import PersonId
 from services.attendance.settings import AttendanceSettings
 from shared.contracts.model import Date, Id, Language, Moment
@@ -60,8 +61,9 @@ class ReportAsked(BaseModel):
     person_id: Id | None = Field(None, description="Under any of the ids that they have had.")
     is_unknown: By | None = Field(None, description="Those of whom this is not known: the row without a key.")
 
-    def asked(self) -> Asked:
-        return Asked(**{name: getattr(self, name) for name in ReportAsked.model_fields})
+    def asked(self, rules: ListRules) -> Asked:
+        said = {name: getattr(self, name) for name in ReportAsked.model_fields}
+        return Asked(**said, scans_before=rules.scans_before, live_since=rules.live_since)
 
 
 class LinesAsked(ReportAsked):
@@ -267,6 +269,7 @@ def report_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     """Reports, whom they count, and the same as files."""
     routes = Routes(prefix="/api/v1/reports", dependencies=[Reader])
     answers: dict[str, Any] = {"responses": may_answer(*READ)}
+    rules = settings.rules
 
     async def shown(by: By, asked: Asked, language: Language) -> ReportShown:
         return await report_shown(runtime, by, asked, language)
@@ -277,18 +280,18 @@ def report_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
 
         `as_of` a past moment it is the report that was made then.
         """
-        return await shown(by, asked.asked(), Language.PL)
+        return await shown(by, asked.asked(rules), Language.PL)
 
     @routes.get("/by/{by}/csv", response_class=CsvResponse, **answers)
     async def report_as_csv(by: ByPath, asked: Annotated[ReportAsked, Query()]) -> Response:
         """The same for a spreadsheet: UTF-8, `;` between cells, a comma in numbers."""
-        found = await shown(by, asked.asked(), Language.PL)
+        found = await shown(by, asked.asked(rules), Language.PL)
         return await _file(CsvResponse, as_csv, f"{by}.csv", *table_of(found))
 
     @routes.get("/by/{by}/xlsx", response_class=XlsxResponse, **answers)
     async def report_as_xlsx(by: ByPath, asked: Annotated[ReportAsked, Query()]) -> Response:
         """The same as XLSX."""
-        found = await shown(by, asked.asked(), Language.PL)
+        found = await shown(by, asked.asked(rules), Language.PL)
         return await _file(
             XlsxResponse, lambda head, rows: as_xlsx("Raport", head, rows), f"{by}.xlsx", *table_of(found)
         )
@@ -300,7 +303,7 @@ def report_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         """Exactly the places, or the people at meetings, that a figure of a report with the same filters counts."""
         async with runtime.engine.connect() as connection:
             found = await reporting.lines_of(
-                connection, Figure(figure), asked.asked(), after=asked.after, limit=asked.limit
+                connection, Figure(figure), asked.asked(rules), after=asked.after, limit=asked.limit
             )
         return [_as(LineShown, one) for one in found]
 
@@ -312,7 +315,7 @@ def report_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         `since`."""
         async with runtime.engine.connect() as connection:
             found = await reporting.people_of(
-                connection, Figure(figure), asked.asked(), after=asked.after, limit=asked.limit
+                connection, Figure(figure), asked.asked(rules), after=asked.after, limit=asked.limit
             )
         return [_as(HumanShown, one) for one in found]
 
@@ -320,14 +323,14 @@ def report_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     async def show_targets(asked: Annotated[ReportAsked, Query()]) -> list[PeriodShown]:
         """New and cumulative people of each period that the settings have a target for. What is asked for as a period plays no part."""
         async with runtime.engine.connect() as connection:
-            found = await reporting.progress(connection, settings.targets, asked.asked())
+            found = await reporting.progress(connection, settings.targets, asked.asked(rules))
         return [_as(PeriodShown, one) for one in found]
 
     @routes.get("/trainers", **answers)
     async def show_trainers(asked: Annotated[ReportAsked, Query()]) -> list[TrainerShown]:
         """Delivered hours by trainer, of the period and as of the moment asked for; the other filters play no part."""
         async with runtime.engine.connect() as connection:
-            found = await reporting.trainers(connection, asked.asked(), runtime.service.clock())
+            found = await reporting.trainers(connection, asked.asked(rules), runtime.service.clock())
         return [
             TrainerShown(
                 trainer_id=one.trainer_id,
@@ -344,7 +347,7 @@ def report_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
     async def list_delivered(person_id: PersonId, asked: Annotated[ReportAsked, Query()]) -> list[DeliveredShown]:
         """Exactly the meetings whose hours a trainer has."""
         async with runtime.engine.connect() as connection:
-            found = await reporting.meetings_of(connection, person_id, asked.asked(), runtime.service.clock())
+            found = await reporting.meetings_of(connection, person_id, asked.asked(rules), runtime.service.clock())
         return [_as(DeliveredShown, one) for one in found]
 
     return routes
@@ -359,13 +362,20 @@ async def report_shown(runtime: Runtime, by: By, asked: Asked, language: Languag
         by=by,
         as_of=asked.as_of,
         total=_figures(found.total, None),
-        rows=[_figures(row, names.get(row.key or "")) for row in found.rows],
+        rows=[_figures(row, names.get(row.key or "")) for row in _read(found.rows, names)],
     )
 
 
-def _figures(row: reporting.Row, name: str | None) -> Figures:
+def _read(rows: Sequence[reporting.Row], names: dict[str, reporting.Called]) -> Sequence[reporting.Row]:
+    """In the order in which people read them: by what they are called; what has no name of its own by its key, as they stand."""
+    return sorted(rows, key=lambda row: reporting.in_alphabet(names, row.key)) if names else rows
+
+
+def _figures(row: reporting.Row, called: reporting.Called | None) -> Figures:
     counts: dict[str, Any] = {figure.value: count for figure, count in row.counts.items()} | hours_of(row.minutes)
-    return Figures(key=row.key, name=name, **counts, rate_percent=row.rate, minutes=row.minutes)
+    return Figures(
+        key=row.key, name=called.name if called else None, **counts, rate_percent=row.rate, minutes=row.minutes
+    )
 
 
 def hours_of(minutes: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance import answers
+from services.attendance import answers, views
 from services.attendance.answers import Seen
 from services.attendance.history import words_of
 from services.attendance.lists import ListRules
@@ -39,6 +39,8 @@ async def of_meeting(
     records = by_human(records, into, lambda record: record.state.is_told)
     found = await list_row(connection, session.session_id, meeting.meeting_id)
     closed = None if found is None or found.is_open else found
+    awaited = await views.awaited(connection, rules, session.session_id, [closed] if closed else [])
+    seated = awaited.get(meeting.meeting_id, set())
     on_list = {one for one, place in placed.items() if place.state is not Standing.NONE}
     on_list |= {one for one, record in records.items() if record.state.is_told}
     people = rows_as(Person, await connection.execute(_PEOPLE, {"people": sorted(on_list)}))
@@ -60,6 +62,7 @@ async def of_meeting(
             meeting=meeting,
             rules=rules,
             is_contradicted=person_id in contradicted,
+            was_awaited=person_id in seated,
         )
         for person_id in page
     ]
@@ -76,6 +79,7 @@ def _on_list(
     meeting: Meeting,
     rules: ListRules,
     is_contradicted: bool,
+    was_awaited: bool,
 ) -> answers.OnList:
     told = record if record is not None and record.state.is_told else None
     if told is not None and closed is None and is_of_another_day(told, meeting, rules):
@@ -90,20 +94,19 @@ def _on_list(
         place=place.state if place else Standing.NONE,
         substitute_for=place.substitute_for if place else None,
         substituted_by=place.substituted_by if place else None,
-        state=_seen(place, record, told, closed),
+        state=_seen(told, closed, was_awaited=was_awaited),
         is_contradicted=is_contradicted,
         tag=record.tag if record else "0",
         record=shown(told) if told else None,
     )
 
 
-def _seen(place: Place | None, record: Record | None, told: Record | None, closed: MeetingList | None) -> Seen | None:
+def _seen(told: Record | None, closed: MeetingList | None, *, was_awaited: bool) -> Seen | None:
     if told is not None:
         return Seen(told.state)
     if closed is None:
         return Seen.NOT_YET
-    unknown = not closed.recorded or (record is not None and record.corrected)
-    return Seen.NOT_RECORDED if unknown and place is not None and place.state.has_seat else None
+    return Seen.NOT_RECORDED if was_awaited else None
 
 
 async def _contradicted(
@@ -145,6 +148,16 @@ async def records_of_people(
     parameters = {"sessions": sorted({one[0] for one in about}), "people": sorted({one[2] for one in about})}
     found = rows_as(Record, await connection.execute(_RECORDS, parameters))
     return {key: one for one in found if (key := (one.session_id, one.meeting_id, one.person_id)) in about}
+
+
+async def records_of_humans(
+    connection: AsyncConnection, about: set[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Record]:
+    """The same; of whoever turned out to be somebody else, by then or just now, the one that is theirs."""
+    found = await records_of_people(connection, about)
+    linked = {key: (*key[:2], one.linked_to) for key, one in found.items() if one.linked_to is not None}
+    theirs = await records_of_people(connection, set(linked.values()))
+    return found | {key: theirs[into] for key, into in linked.items() if into in theirs}
 
 
 _RECORDS = sa.select(RECORD).where(any_of(RECORD.c.session_id, "sessions"), any_of(RECORD.c.person_id, "people"))

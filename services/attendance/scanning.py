@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.attendance.history import places_at
-from services.attendance.lists import ListRules, awaited_at, closed_list
+from services.attendance.humans import of_survivor, place_of, trains
+from services.attendance.lists import ListRules, closed_list
 from services.attendance.minutes import by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
-from services.attendance.state import MeetingList, Place, Record, Session
+from services.attendance.state import MeetingList, Record, Session
 from services.attendance.stating import answering, said
 from shared.contracts.attendance import Method, NotAwaited, PresenceFact, Role
 from shared.contracts.checkin import CheckInScanned
@@ -89,18 +89,22 @@ def decide_scan(
     session = working[Session].get(body.session_id)
     meeting = session.meeting(body.meeting_id) if session else None
     record = working[Record].get(body.session_id, body.meeting_id, body.person_id)
+    theirs = of_survivor(working, body.session_id, body.meeting_id, body.person_id)
+    recorded = [one for one in (record, theirs) if one is not None]
     closed = closed_list(working, body.session_id, body.meeting_id)
     if wrong := misfit(body.scanned_at, heard.appended_at, session, meeting, rules):
         return Refused(Reason.IMPLAUSIBLE_TIME, wrong.detail)
-    if record is not None and came(working, record, None if closed else meeting, rules):
-        return Unchanged(ALREADY_PRESENT, record.event_id)
-    for row in (record, closed):
+    for one in recorded:
+        if came(working, one, None if closed else meeting, rules):
+            return Unchanged(ALREADY_PRESENT, one.event_id)
+    for row in (*recorded, closed):
         if row is not None and not is_ours(working, row):
             return Refused(Reason.FOREIGN_WRITER, f"this list was closed by {row.source}, which alone may correct it")
-    if record is not None and record.reason is NotAwaited.LINKED:
+    if record is not None and theirs is None and record.reason is NotAwaited.LINKED:
         return Unchanged(ALREADY_PRESENT, record.event_id)  # It was somebody else's, who is present.
-    if record is not None and _is_contradicted_by(record, body.scanned_at):
-        return Unchanged(MARK_STANDS, record.event_id)
+    for one in recorded:
+        if _is_contradicted_by(one, body.scanned_at):
+            return Unchanged(MARK_STANDS, one.event_id)
     if session is None:
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} was never announced")
@@ -109,17 +113,16 @@ def decide_scan(
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
         return Wait("meeting", max(session.ends_at + rules.close_after, heard.appended_at))
-    place = working[Place].get(body.session_id, body.person_id)
-    is_trainer = body.person_id in session.trainers
+    place = place_of(working, body.session_id, body.person_id, closed, rules)
+    is_trainer = trains(working, session, body.person_id)
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
-    then = places_at(working, body.session_id, awaited_at(closed), rules).get(body.person_id) if closed else place
-    with_place = then is not None and then.state.has_seat
+    with_place = place is not None and place.state.has_seat
     stay = by_code(meeting, body.scanned_at, rules)
     fields = answering(heard) | {
-        "city_id": then.city_id if then else None,
+        "city_id": place.city_id if place else None,
         "with_place": with_place,
-        "role": role_of(session, record, body.person_id, with_place=with_place),
+        "role": role_of(theirs or record, trains=is_trainer, with_place=with_place),
         "minutes": stay.minutes,
         "arrived_at": stay.arrived_at,
         "scanned_at": body.scanned_at,
@@ -139,6 +142,12 @@ def came(working: Working, record: Record, meeting: Meeting | None, rules: ListR
         return False
     moved = meeting is not None and is_of_another_day(record, meeting, rules)
     return not (moved and is_ours(working, record))
+
+
+def was_there(record: Record, meeting: Meeting, rules: ListRules, *, is_closed: bool) -> bool:
+    """Whether this record tells whoever reads it that the person came to the meeting as it is planned now: while its list is open, not
+    if that was another day."""
+    return record.state.came and (is_closed or not is_of_another_day(record, meeting, rules))
 
 
 def is_of_another_day(record: Record, meeting: Meeting, rules: ListRules) -> bool:
@@ -163,14 +172,13 @@ def taken_by(
     return ScanRule.LATE if by_code(meeting, body.scanned_at, rules).arrived_at else ScanRule.IN_TIME
 
 
-def role_of(session: Session | None, record: Record | None, person_id: str, *, with_place: bool) -> Role:
+def role_of(record: Record | None, *, trains: bool, with_place: bool) -> Role:
     """As what somebody is there. Whoever has a place is a participant; whoever was a trainer stays one, also if others train now."""
     if with_place:
         return Role.PARTICIPANT
     if record is not None and record.role is not Role.PARTICIPANT:
         return record.role
-    is_trainer = session is not None and person_id in session.trainers
-    return Role.TRAINER if is_trainer else Role.PARTICIPANT
+    return Role.TRAINER if trains else Role.PARTICIPANT
 
 
 def _is_contradicted_by(record: Record, scanned_at: dt.datetime) -> bool:

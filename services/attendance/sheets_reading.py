@@ -17,9 +17,21 @@ from services.attendance.documents.sheets import (
     Programme,
     Training,
 )
+from services.attendance.lists import ListRules
+from services.attendance.scanning import was_there
 from services.attendance.state import Place, Record, Session
 from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, TOPIC
-from services.attendance.views import FAMILY_NAME, GIVEN_NAME, MOST_PEOPLE, SURVIVOR, by_human, survivors, town_names
+from services.attendance.views import (
+    FAMILY_NAME,
+    GIVEN_NAME,
+    MOST_PEOPLE,
+    SURVIVOR,
+    by_human,
+    closed_rows,
+    ids_of,
+    survivors,
+    town_names,
+)
 from shared.alphabet import by_name
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting
@@ -40,12 +52,12 @@ _TOPICS = sa.select(TOPIC).where(TOPIC.c.topic == sa.bindparam("topic")).order_b
 async def certificates(
     connection: AsyncConnection, *, session_id: str | None, person_id: str | None, after: str, limit: int
 ) -> list[Certificate]:
-    """Certificates by number: of a person, of a session, of both, or all."""
+    """Certificates by number: of a person under any of their ids, of a session, of both, or all."""
     found = sa.select(CERTIFICATE).where(CERTIFICATE.c.number > after)
     if session_id is not None:
         found = found.where(CERTIFICATE.c.session_id == session_id)
     if person_id is not None:
-        found = found.where(CERTIFICATE.c.person_id == person_id)
+        found = found.where(CERTIFICATE.c.person_id.in_(await ids_of(connection, person_id)))
     return rows_as(Certificate, await connection.execute(found.order_by(CERTIFICATE.c.number).limit(limit)))
 
 
@@ -94,10 +106,10 @@ async def list_sheet(
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
     towns = {one.person_id: one.city_id for one in records if one.state.came}
     towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat}
-    into = await survivors(connection, towns)
+    into = await survivors(connection, {*towns, *session.trainers})
     towns = by_human(towns, into, lambda town: town is not None)
     for trainer in session.trainers:
-        towns.pop(trainer, None)  # They sign in the head of it.
+        towns.pop(into.get(trainer, trainer), None)  # They sign in the head of it.
     people = await _named(connection, [*towns, *session.trainers])
     named = await town_names(connection, [one for one in towns.values() if one])
     order = sorted(towns, key=lambda one: by_name(*people.get(one, NOBODY), one))
@@ -135,13 +147,6 @@ async def day_sheet(
     )
 
 
-async def record(connection: AsyncConnection, session_id: str, meeting_id: str, person_id: str) -> Record | None:
-    key = {"session_id": session_id, "meeting_id": meeting_id, "person_id": person_id}
-    same = sa.and_(*(RECORD.c[name] == value for name, value in key.items()))
-    found = rows_as(Record, await connection.execute(sa.select(RECORD).where(same)))
-    return found[0] if found else None
-
-
 @immutable
 class Papers:
     """What one person may print of one session."""
@@ -149,7 +154,7 @@ class Papers:
     certificate: Certificate | None
     """Their newest, valid or not."""
     days: Mapping[str, Record]
-    """The meetings that they came to, with what says so: of several ids that which says most, as for a certificate."""
+    """The meetings that they came to, as they are planned now, with what says so: of several ids that which says most, as for a certificate."""
 
 
 async def is_erased(connection: AsyncConnection, ids: Sequence[str]) -> bool:
@@ -158,15 +163,21 @@ async def is_erased(connection: AsyncConnection, ids: Sequence[str]) -> bool:
     return bool(await connection.scalar(said))
 
 
-async def papers(connection: AsyncConnection, session_id: str, ids: Sequence[str]) -> Papers:
+async def papers(connection: AsyncConnection, rules: ListRules, session: Session, ids: Sequence[str]) -> Papers:
     """Of one human, by all ids that they have had."""
+    session_id = session.session_id
     theirs = sa.and_(CERTIFICATE.c.session_id == session_id, CERTIFICATE.c.person_id.in_(ids))
     issued = rows_as(Certificate, await connection.execute(sa.select(CERTIFICATE).where(theirs)))
     newest = max(issued, key=lambda one: (one.is_valid, one.issued_on, one.series, one.serial), default=None)
     of_them = sa.and_(RECORD.c.session_id == session_id, RECORD.c.person_id.in_(ids))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(of_them)))
-    came = sorted((one for one in records if one.state.came), key=lambda one: (one.minutes or 0, one.person_id))
-    return Papers(newest, {one.meeting_id: one for one in came})
+    closed = {meeting_id for _, meeting_id in await closed_rows(connection, {session_id})}
+    came: dict[str, Record] = {}
+    for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
+        meeting = session.meeting(one.meeting_id)
+        if meeting is not None and was_there(one, meeting, rules, is_closed=one.meeting_id in closed):
+            came[one.meeting_id] = one
+    return Papers(newest, came)
 
 
 async def _training(

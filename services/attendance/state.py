@@ -32,6 +32,9 @@ from shared.state.rows import FactRow, mapping, meta
 from shared.state.working import Working
 from shared.values import immutable
 
+WALK_IN = "walk-in-"
+"""How the id begins of somebody who came, and of whom it is not known yet who they are."""
+
 
 @immutable
 class Person(FactRow):

@@ -467,6 +467,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         parameters, asked = {"sessions": sorted(counted)}, loaded_by("session_id", counted)
         reads.rows(working[Place], _PLACES, parameters, asked)
         reads.rows(working[PlaceSaid], _SAID, parameters, asked)
+        if spoken_of := sorted(counted - touched.timed):  # Who trained when a list closed.
+            reads.rows(working[SessionSaid], _SESSIONS_SAID, {"timed": spoken_of}, loaded_by("session_id", spoken_of))
         reads.rows(working[Record], _RECORDS, parameters, asked)
         reads.rows(working[Certificate], _CERTIFICATES, parameters, asked)
         topics = sorted(touched.topics | {session.topic for session in working[Session]})

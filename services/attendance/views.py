@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -13,15 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance import answers
 from services.attendance.answers import Seen
-from services.attendance.lists import ListRules
+from services.attendance.history import PlaceSaid, stood_at
+from services.attendance.lists import ListRules, awaited_at
 from services.attendance.scanning import is_of_another_day
 from services.attendance.state import MeetingList, Record, Session
 from services.attendance.store import (
     CAME,
     IS_CLOSED,
     LIST_TABLE,
+    OURS,
     PERSON,
     PLACE,
+    PLACE_SAID,
     RECORD,
     SEATED,
     SESSION,
@@ -43,6 +47,7 @@ MOST_PEOPLE = 6_000
 """More than the largest session holds, with everyone who ever waited or gave a place back."""
 
 _count = sa.func.count
+_AFTER_ALL = dt.datetime.max.replace(tzinfo=dt.UTC)
 SURVIVOR = survivors_of(PERSON)
 GIVEN_NAME = sa.func.coalesce(PERSON.c.given_name, SURVIVOR.c.given_name)
 FAMILY_NAME = sa.func.coalesce(PERSON.c.family_name, SURVIVOR.c.family_name)
@@ -77,6 +82,8 @@ _SCANNED = sa.select(
 
 
 _INTO = sa.select(SURVIVOR.c.person_id, SURVIVOR.c.into_id).where(any_of(SURVIVOR.c.person_id, "people"))
+_SAID = sa.select(PLACE_SAID).where(PLACE_SAID.c.session_id == sa.bindparam("session_id"))
+_OWNERS = sa.select(PLACE.c.person_id, PLACE.c.source).where(PLACE.c.session_id == sa.bindparam("session_id"))
 T = TypeVar("T")
 
 
@@ -100,6 +107,25 @@ def by_human(rows: Mapping[str, T], into: Mapping[str, str], says: Callable[[T],
         human = into.get(person_id, person_id)
         if human not in found or (says(row) and not says(found[human])):
             found[human] = row
+    return found
+
+
+async def awaited(
+    connection: AsyncConnection, rules: ListRules, session_id: str, closed: Iterable[MeetingList]
+) -> dict[str, set[str]]:
+    """Whom each of these closed lists awaited, by meeting and human: whoever had a place when it closed, and not who has one today."""
+    lists = list(closed)
+    if not lists:
+        return {}
+    said = rows_as(PlaceSaid, await connection.execute(_SAID, {"session_id": session_id}))
+    owners = {row.person_id: row.source for row in await connection.execute(_OWNERS, {"session_id": session_id})}
+    into = await survivors(connection, {one.person_id for one in said})
+    found: dict[str, set[str]] = {}
+    for one in lists:
+        # Whoever keeps a list tells who had a place then, as whoever kept it before go-live does.
+        told = rules if one.source == OURS else replace(rules, live_since=_AFTER_ALL)
+        stood = stood_at(said, owners, awaited_at(one), told)
+        found[one.meeting_id] = {into.get(person, person) for person, place in stood.items() if place.state.has_seat}
     return found
 
 
@@ -249,10 +275,8 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
     by_person: dict[str, dict[str, Record]] = defaultdict(dict)
     for record in rows_as(Record, await connection.execute(records)):
         by_person[record.person_id][record.meeting_id] = record
-    lists = sa.select(LIST_TABLE.c.meeting_id, LIST_TABLE.c.recorded).where(
-        LIST_TABLE.c.session_id == session.session_id, IS_CLOSED
-    )
-    closed: dict[str, bool] = {row.meeting_id: row.recorded for row in await connection.execute(lists)}
+    lists = await closed_rows(connection, {session.session_id})
+    closed = await awaited(connection, rules, session.session_id, lists.values())
     held = await connection.execute(_SCANNED.limit(MOST_PEOPLE), {"sessions": [session.session_id]})
     scanned = {
         (row.person_id, row.meeting_id): row.scanned_at
@@ -299,7 +323,7 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
                 _presence(
                     meeting,
                     by_person[human].get(meeting.meeting_id),
-                    closed.get(meeting.meeting_id),
+                    human in closed[meeting.meeting_id] if meeting.meeting_id in closed else None,
                     scanned.get((human, meeting.meeting_id), scanned.get((row.person_id, meeting.meeting_id))),
                     rules,
                 )
@@ -331,19 +355,19 @@ def _says_something(record: Record) -> bool:
 
 
 def _presence(
-    meeting: Meeting, record: Record | None, recorded: bool | None, scanned_at: dt.datetime | None, rules: ListRules
+    meeting: Meeting, record: Record | None, was_awaited: bool | None, scanned_at: dt.datetime | None, rules: ListRules
 ) -> answers.AtMeeting:
-    """`recorded` is None while the list is open."""
+    """`was_awaited` is None while the list is open."""
     if record is not None and not record.state.is_told:
         record = None
-    if recorded is None and record is not None and is_of_another_day(record, meeting, rules):
+    if was_awaited is None and record is not None and is_of_another_day(record, meeting, rules):
         record = None
     if record is not None:
         state: Seen | None = Seen(record.state)
-    elif recorded is None:
+    elif was_awaited is None:
         state = Seen.SCANNED if scanned_at else Seen.NOT_YET
     else:
-        state = None if recorded else Seen.NOT_RECORDED
+        state = Seen.NOT_RECORDED if was_awaited else None
     return answers.AtMeeting(
         meeting_id=meeting.meeting_id,
         state=state,

@@ -97,7 +97,7 @@ class NotAwaited(StrEnum):
     WITHDREW_IN_TIME = "withdrew_in_time"
     """They had sent their withdrawal before the list closed; it was decided on after that."""
     NOBODY_SCANNED = "nobody_scanned"
-    """The list is not recorded: of whom no scan counts, it is not known whether they came."""
+    """Nothing is recorded of them, as the list was not kept or they trained that day: it is not known whether they came."""
     LIST_REOPENED = "list_reopened"
     TAKEN_BACK = "taken_back"
     """By somebody who keeps the list."""

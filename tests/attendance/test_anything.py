@@ -38,7 +38,7 @@ HISTORIES = cases(300)
 """So many steps each: 12,000 in `make test`."""
 
 CONSOLE = "urn:example:console"
-PEOPLE = ["anna", "ewa", "jan", "ola", "walk-in"]
+PEOPLE = ["anna", "ewa", "jan", "ola", "walk-in", "teresa"]
 SESSIONS = {"s1": ("day-1", "day-2"), "s2": ("day-1",)}
 MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
 people = st.sampled_from(PEOPLE)
@@ -149,6 +149,7 @@ class Lists(RuleBasedStateMachine):
             self._session(SessionScheduled, session)
         for session, person in itertools.product(SESSIONS, ("anna", "ewa", "jan")):
             self._place(ParticipantEnrolled, session, person)
+        self._place(ParticipantEnrolled, "s1", "teresa")  # Who trains it, too.
         self.now = DAY + 8 * HOUR
 
     @rule(session=sessions, days=st.integers(-1, 2), until=st.sampled_from([11, 15, 15, 18]), threshold=st.sampled_from([None, None, 60, 300]))  # fmt: skip

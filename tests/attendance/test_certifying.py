@@ -348,6 +348,17 @@ def test_somebody_who_is_on_no_list_any_more_has_none(register: Register) -> Non
     assert register.decide() == ["RC-2026-0002 to ewa for 720", "RC-2026-0001 not_earned"]
 
 
+def test_a_walk_in_has_a_certificate_once_it_is_known_who_that_was(register: Register) -> None:
+    """Nobody could be given it, and it would be revoked as soon as somebody says whose the record is."""
+    register.attended("walk-in-3f9a", 720)
+    register.closed()
+    assert register.decide() == []
+    for meeting_id in ("day-1", "day-2"):
+        register.was("walk-in-3f9a", None, meeting_id, state=Presence.NOT_AWAITED)
+    register.attended("ewa", 720)
+    assert register.decide() == ["RC-2026-0001 to ewa for 720"]
+
+
 def test_a_threshold_that_is_raised_later_takes_nothing(register: Register) -> None:
     register.attended("ewa", 600)
     register.closed()
@@ -359,6 +370,23 @@ def test_a_threshold_that_is_raised_later_takes_nothing(register: Register) -> N
     assert register.of("RC-2026-0002").required_minutes == 576
     register.was("ewa", 200)
     assert register.decide() == ["RC-2026-0002 not_earned"]
+
+
+def test_a_certificate_that_was_revoked_in_error_is_given_back_by_the_threshold_of_its_day(register: Register) -> None:
+    """A higher threshold takes nothing, a mistaken correction between makes it take nothing either."""
+    register.attended("ewa", 600)
+    register.attended("jan", 600 - 30)
+    register.closed()
+    assert register.decide() == ["RC-2026-0001 to ewa for 600"]
+    register.was("ewa", None, state=Presence.ABSENT)
+    assert register.decide() == ["RC-2026-0001 not_earned"]
+    register.session(kind=SessionRescheduled, certificate_minutes=700)
+    register.was("ewa", 300)
+    register.was("jan", 315)
+
+    issued, _ = register.decide()  # Jan had none, and is judged by the threshold of today.
+    assert issued == "RC-2026-0002 to ewa for 600 instead of RC-2026-0001"
+    assert register.of("RC-2026-0002").required_minutes == 576
 
 
 def test_a_threshold_that_is_lowered_later_gives_to_those_who_have_reached_it(register: Register) -> None:

@@ -16,7 +16,18 @@ from services.attendance.state import Record
 from shared.contracts.attendance import Method, Presence
 from shared.contracts.directory import PersonMerged
 from shared.web.links import new_key
-from tests.attendance.building import DURING, ENDS, SESSION, STARTS, cancelled, close, rescheduled, scheduled, withdrawn
+from tests.attendance.building import (
+    DURING,
+    ENDS,
+    SESSION,
+    STARTS,
+    cancelled,
+    close,
+    day,
+    rescheduled,
+    scheduled,
+    withdrawn,
+)
 from tests.attendance.test_pages import read
 from tests.attendance.trainer import SIGNER, TRAINER, TrainersPage, trainers_page
 from tests.databases import Databases
@@ -222,3 +233,18 @@ async def test_every_process_shows_the_same_code(here: TrainersPage, url: str) -
 
     keys = await asyncio.gather(*(room_key(here.runtime.engine) for _ in range(5)))
     assert len(set(keys)) == 1 and code_on(await screen(here)) == ROOMS.code(keys[0], SESSION, "day-1", DURING)
+
+
+async def test_whoever_was_here_on_the_day_from_which_it_was_moved_checks_in_anew(here: TrainersPage) -> None:
+    """Nothing says that they are here now: neither their own page, which asks for the code, nor the screen of the room."""
+    await here.begin("anna")
+    assert (await types(here, code_on(await screen(here)))).status_code == 303
+    await here.runtime.decider.act([rescheduled(day(days_later=7), trainers=(TRAINER,), at=DURING + MINUTE)])
+    here.clock[0] = DURING + dt.timedelta(days=7)
+
+    assert 'name="code"' in (await here.http.get(link(here))).text
+    assert "People here so far: 0" in read((await screen(here)).text)
+
+    assert (await types(here, code_on(await screen(here)))).status_code == 303
+    assert "Your presence is recorded since" in read((await here.http.get(link(here))).text)
+    assert "People here so far: 1" in read((await screen(here)).text)

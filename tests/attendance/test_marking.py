@@ -99,6 +99,27 @@ def test_one_tap_says_when_somebody_came_or_left() -> None:
     assert desk.record("anna").arrived_at == STARTS + HOUR
 
 
+def test_who_was_late_and_leaves_early_was_late_all_the_same() -> None:
+    """One tap says that they leave. Since when they were there was known, and nobody has said otherwise."""
+    desk = opened(scan("anna", at=STARTS + HOUR), mark("anna", "left_early", at=ENDS - HOUR))
+
+    record = desk.record("anna")
+    assert (record.state, record.arrived_at, record.left_at, record.minutes) == (
+        Presence.LEFT_EARLY,
+        STARTS + HOUR,
+        ENDS - HOUR,
+        240,
+    )
+
+
+def test_who_says_since_when_or_for_how_long_has_said_so() -> None:
+    was_late = scan("anna", at=STARTS + HOUR)
+    desk = opened(was_late, mark("anna", "left_early", at=ENDS, arrived_at=STARTS, left_at=ENDS - HOUR))
+    assert desk.record("anna").minutes == 300
+    desk = opened(was_late, mark("anna", "left_early", at=ENDS, minutes=100))
+    assert (desk.record("anna").minutes, desk.record("anna").arrived_at) == (100, None)
+
+
 def test_who_was_late_is_not_known_to_have_been_so_since_when_if_nobody_says() -> None:
     desk = opened(mark("anna", "late", at=ENDS + HOUR))
 
@@ -418,6 +439,56 @@ def test_a_reopening_by_somebody_else_on_kafka_is_set_aside() -> None:
 
 
 # --- trainers, observers, substitutes, walk-ins --------------------------------------------------
+
+
+def test_who_trains_and_has_a_place_is_not_absent_for_want_of_a_record() -> None:
+    """They stood in front and sign in the head of the list; that nobody recorded them says nothing."""
+    desk = kept(enrolled("teresa"), trainers=("teresa",))
+    assert desk.mind[Record].get(SESSION, "day-1", "teresa") is None
+    assert desk.numbers() == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize(("state", "numbers"), [("absent", (1, 2, 0, 0)), ("present", (2, 1, 0, 0))])
+def test_what_is_recorded_of_a_trainer_who_has_a_place_counts_as_of_anybody(
+    state: str, numbers: tuple[int, int, int, int]
+) -> None:
+    desk = kept(enrolled("teresa"), mark("teresa", state), trainers=("teresa",))
+    assert desk.numbers() == numbers
+    assert desk.record("teresa").role is Role.PARTICIPANT
+
+
+TWO_DAYS = (day(), day("day-2", days_later=1))
+
+
+def test_who_is_replaced_between_two_days_has_trained_the_first_and_nobody_who_comes_after_them() -> None:
+    desk = Desk()
+    desk.hear(scheduled(*TWO_DAYS, trainers=("teresa",)), *map(enrolled, ("anna", "jan", "teresa")))
+    desk.hear(scan("anna"), scan("ola"))
+    desk.pass_to(CLOSES)
+    assert desk.numbers() == (1, 1, 1, 1)  # Ola came without a place.
+
+    assert desk.hear(rescheduled(*TWO_DAYS, at=LATER, trainers=("jan", "ola"))) == []
+
+    assert (desk.record("jan").state, desk.record("ola").role) == (Presence.ABSENT, Role.PARTICIPANT)
+    assert desk.numbers() == (1, 1, 1, 1)
+
+
+def test_who_trained_is_put_right_by_what_is_changed_once_all_is_over() -> None:
+    """The planner says afterwards that somebody else stood in front. That it says the rest of the session anew changes nothing."""
+    desk = kept(enrolled("teresa"), trainers=("teresa",))
+    assert desk.hear(rescheduled(at=LATER, trainers=("teresa",))) == []
+    assert desk.hear(rescheduled(at=LATER, trainers=("jan",))) == [
+        "jan not awaited",
+        "teresa absent",
+    ]
+    assert desk.numbers() == (1, 1, 1, 0)
+
+
+def test_an_absence_of_a_trainer_is_taken_back_where_the_news_that_they_train_comes_late() -> None:
+    desk = kept(enrolled("teresa"))
+    assert desk.record("teresa").state is Presence.ABSENT
+    named = rescheduled(at=CLOSES, trainers=("teresa",))  # It lay in Kafka when the list closed.
+    assert desk.hear(named) == ["teresa not awaited", "day-1 closed: 1 present, 1 absent, 1 unknown, 0 without"]
 
 
 def test_trainers_and_observers_are_present_and_in_no_number_but_their_own() -> None:

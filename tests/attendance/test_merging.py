@@ -18,6 +18,7 @@ from shared.contracts.enrolment import WithdrawalReason
 from shared.events.envelope import Heard
 from shared.state.working import Due
 from tests.attendance.building import (
+    BEFORE,
     CLOSES,
     DURING,
     LATER,
@@ -34,6 +35,9 @@ from tests.attendance.building import (
     withdrawn,
 )
 from tests.attendance.door import Door, opened
+from tests.attendance.papers import text_of
+
+HOUR = dt.timedelta(hours=1)
 
 
 def merged(person: str = "old", into: str = "new", *, at: dt.datetime = LATER) -> Heard[Any]:
@@ -121,6 +125,62 @@ def test_whoever_shows_the_former_ticket_is_there_under_the_id_that_stays(merged
     assert desk.hear(scan("old", at=DURING)) == []  # Read once more: the first one counts.
 
 
+def test_a_former_ticket_that_comes_late_says_that_they_came_although_the_list_had_them_as_absent() -> None:
+    """A device that was offline sends it after the closing, and after it has become known who that is."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), enrolled("anna"), scan("anna"))
+    desk.pass_to(CLOSES)
+    desk.hear(merged())
+    assert desk.record("new").state == "absent"
+
+    desk.hear(scan("old", made=DURING, at=LATER + HOUR))
+
+    assert (desk.record("new").state, desk.record("new").scanned_at) == ("present", DURING)
+    assert desk.numbers() == (2, 0, 0, 0)
+
+
+def test_a_former_ticket_undoes_no_mark_of_the_same_human_that_knew_of_it() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("new"), merged(at=BEFORE), mark("new", "absent", at=DURING + HOUR))
+
+    assert desk.hear(scan("old", made=DURING, at=DURING + 2 * HOUR)) == []
+    assert desk.record("new").state == "absent"
+
+    desk.hear(scan("old", at=DURING + 3 * HOUR))  # Who is read after the mark came after all.
+    assert (desk.record("new").state, desk.record("new").with_place) == ("late", True)
+
+
+def test_a_former_ticket_undoes_no_correction() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("new"), enrolled("anna"), scan("anna"), merged(at=DURING))
+    desk.pass_to(CLOSES)
+    desk.hear(correction("new", "excused"))
+
+    assert desk.hear(scan("old", made=DURING, at=LATER + HOUR)) == []
+    assert desk.record("new").state == "excused"
+
+
+def test_what_is_marked_of_a_former_id_is_refused_where_something_is_recorded_of_who_stays() -> None:
+    """A telephone that was offline knows only the former one. Nothing is overwritten, and nobody is told that it was set."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("new"), scan("new"), merged(at=DURING))
+
+    assert desk.hear(mark("old", "absent", at=DURING + HOUR, seen="0")) == []
+
+    assert [one.reason for one in desk.mind.aside] == ["undecidable"]
+    assert desk.record("new").state == "present"
+
+
+def test_whoever_trains_under_a_former_id_is_a_trainer_under_the_one_that_stays() -> None:
+    desk = Desk()
+    desk.hear(scheduled(trainers=("old",)), enrolled("anna"), merged(at=BEFORE), scan("new"))
+    assert desk.record("new").role == "trainer"  # At once: nobody waits for a place of theirs.
+    desk.pass_to(CLOSES)
+
+    assert desk.record("new").role == "trainer"
+    assert desk.numbers() == (0, 1, 0, 0)
+
+
 def test_a_chain_of_merges_ends_with_who_stays() -> None:
     desk = Desk()
     desk.hear(scheduled(), enrolled("old"), scan("old"), merged("old", "between", at=DURING))
@@ -172,6 +232,43 @@ async def test_lists_reports_and_books_count_one_human_once(url: str) -> None:
         assert books["open"]["certificates_in_doubt"] == 0
         history = f"/api/v1/sessions/{SESSION}/meetings/day-1/people/old/history"
         assert [one["linked_to"] for one in (await door.http.get(history)).json()] == [None, "new"]
+
+
+async def test_whoever_is_read_by_a_former_ticket_is_told_how_they_stand_under_the_id_that_stays(url: str) -> None:
+    async with opened(url) as door:
+        await door.runtime.decider.act([scheduled(), enrolled("old")])
+        await door.runtime.decider.act([merged(at=BEFORE)])
+        await door.runtime.decider.act([enrolled("new"), withdrawn("old", reason=WithdrawalReason.MERGED)])
+
+        read = {"session_id": SESSION, "meeting_id": "day-1", "person_id": "old", "scanned_at": DURING.isoformat()}
+        (told,) = (await door.http.post("/api/v1/scans/batch", json={"scans": [read | {"id": "one"}]})).json()
+        assert (told["rule"], told["record"]["linked_from"], told["record"]["state"]) == ("in_time", "old", "present")
+        again = (await door.http.post("/api/v1/scans", json=read)).json()
+        assert (again["outcome"], again["record"]["state"]) == ("AlreadyPresent", "present")
+
+
+async def test_certificates_and_confirmations_are_found_under_any_id(url: str) -> None:
+    async with opened(url) as door:
+        await door.runtime.decider.act([scheduled(), enrolled("old"), scan("old")])
+        await door.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), CLOSES)])
+        door.clock[0] = LATER
+        await door.runtime.decider.act([merged()])
+
+        for person in ("old", "new"):
+            listed = (await door.http.get(f"/api/v1/certificates?person_id={person}")).json()
+            assert [one["number"] for one in listed] == ["RC-2026-0001"]
+            path = f"/api/v1/sessions/{SESSION}/meetings/day-1/people/{person}/confirmation/pdf"
+            assert (await door.http.get(path)).status_code == 200
+
+
+async def test_a_trainer_whom_the_planner_names_by_a_former_id_signs_in_the_head_of_the_list_alone(url: str) -> None:
+    async with opened(url) as door:
+        ewa = PersonRegistered(person_id="new", given_name="Ewa", family_name="Ćwik")
+        await door.runtime.decider.act([heard(ewa, at=BEFORE), scheduled(trainers=("old",)), enrolled("new")])
+        await door.runtime.decider.act([merged(at=BEFORE)])
+
+        printed = await door.http.get(f"/api/v1/sessions/{SESSION}/list/pdf")
+        assert "Ewa Ćwik" in text_of(printed.content) and "Ćwik Ewa" not in text_of(printed.content)
 
 
 @pytest.mark.parametrize("said_first", [0, 1])

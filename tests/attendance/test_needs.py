@@ -13,6 +13,7 @@ import pytest
 
 from services.attendance.api import app_of
 from shared.contracts.directory import PersonMerged
+from shared.contracts.selection import CityQualified
 from shared.contracts.survey import NeedState, TrainingNeedDeclared
 from shared.events.envelope import Heard
 from shared.web.pages.kit import Office, Pages
@@ -54,6 +55,15 @@ async def rows(door: Door, **asked: str) -> dict[tuple[str | None, str | None], 
     return {
         (one["city_id"], one["topic"]): (one["declared"], one["trained"], one["met"], one["unmet"]) for one in found
     }
+
+
+async def test_needs_stand_by_town_and_topic_in_the_order_of_the_alphabet(door: Door) -> None:
+    for city_id, name in (("town-1", "Żory"), ("town-2", "Świdnica")):
+        town = {"city_id": city_id, "stage": 1, "name": name, "decided_on": "2026-03-02"}
+        await door.runtime.decider.act([heard(CityQualified.model_validate(town), at=BEFORE)])
+    await door.runtime.decider.act([need("n-1", 1), need("n-2", 1, town="town-2")])
+    shown = (await door.http.get(NEEDS)).json()["rows"]
+    assert [one["town"] for one in shown] == ["Świdnica", "Żory"]
 
 
 async def test_what_is_met_is_no_more_than_was_declared_in_each_town_and_topic(door: Door) -> None:

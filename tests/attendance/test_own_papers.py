@@ -16,9 +16,20 @@ from shared.contracts.directory import PersonErased, PersonMerged
 from shared.contracts.model import Language
 from shared.state.working import Due
 from shared.web.links import Link, Purpose, Signer, new_key
-from tests.attendance.building import ARCHIVE, CLOSES, DURING, LATER, SESSION, heard
+from tests.attendance.building import (
+    ARCHIVE,
+    CLOSES,
+    DURING,
+    ENDS,
+    LATER,
+    SESSION,
+    day,
+    heard,
+    rescheduled,
+    scan,
+)
 from tests.attendance.papers import text_of
-from tests.attendance.trainer import SIGNER, YEAR, TrainersPage, trainers_page
+from tests.attendance.trainer import SIGNER, TRAINER, YEAR, TrainersPage, trainers_page
 from tests.databases import Databases
 
 STRANGER = Signer("key-1", new_key()[0], LATER + YEAR, LATER + YEAR)
@@ -141,3 +152,21 @@ async def test_a_link_to_something_else_or_that_a_stranger_signed_opens_nothing(
 
 async def test_a_day_that_there_is_not_is_not_found(here: TrainersPage) -> None:
     assert (await papers(here, "anna", "/days/day-9.pdf")).status_code == 404
+
+
+async def test_of_a_day_that_was_moved_since_it_is_not_confirmed_that_anybody_was_there(databases: Databases) -> None:
+    """The new day lies ahead; what was scanned on the old one is kept, and says nothing of it."""
+    async with trainers_page(await databases.migrated("attendance")) as page:
+        await page.begin("anna")
+        await page.runtime.decider.act([scan("anna")])
+        assert offered(await papers(page, "anna")) == [DAY]
+
+        await page.runtime.decider.act([rescheduled(day(days_later=7), trainers=(TRAINER,), at=ENDS)])
+
+        assert offered(await papers(page, "anna")) == []
+        assert (await papers(page, "anna", DAY)).status_code == 404
+
+
+async def test_a_day_whose_list_stays_closed_is_confirmed_wherever_it_is_moved_by_then(here: TrainersPage) -> None:
+    await here.runtime.decider.act([rescheduled(day(until=17), trainers=(TRAINER,), at=LATER)])
+    assert offered(await papers(here, "bartek")) == [DAY]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from services.attendance.pages.lists import KEPT_UNTIL
 from services.attendance.pages.opening import Opening, moment_of, opening, opens_at
 from services.attendance.state import session_of
 from shared.alphabet import folded
@@ -22,10 +23,12 @@ from shared.events.envelope import Reason
 from shared.web.links import Purpose, new_key
 from tests.attendance.building import (
     BEFORE,
+    CLOSES,
     DURING,
     ENDS,
     LATER,
     RULES,
+    SESSION,
     STARTS,
     close,
     correction,
@@ -106,6 +109,16 @@ async def test_before_the_day_before_nobody_is_named(here: TrainersPage) -> None
     here.clock[0] = opens_at(session_of(scheduled())) - MINUTE
     page = await here.get()
     assert page.status_code == 403 and "Żółć" not in page.text and "poniedziałek, 5 października" in read(page.text)
+
+
+async def test_the_same_tap_on_the_list_of_another_training_is_another_mark(here: TrainersPage) -> None:
+    """A trainer has the same team on the first day of two trainings: people and days are called alike in both."""
+    await here.begin("anna")
+    await here.runtime.decider.act([scheduled(session_id="session-0002", trainers=(TRAINER,))])
+    form = {"act": "mark", "meeting": "day-1", "person": "anna", "mark": "present", "seen": "0"}
+    for session_id in (SESSION, "session-0002"):
+        assert (await here.http.post(here.path(session_id=session_id), data=form)).status_code == 303
+    assert await here.said() == 2
 
 
 async def test_a_trainer_who_was_replaced_sees_nobody_and_marks_nobody(here: TrainersPage) -> None:
@@ -256,6 +269,35 @@ def test_of_a_night_the_clock_shows_the_hours_after_midnight_of_the_next_day() -
     )
     assert moment_of(night, "01:30").isoformat() == "2026-10-06T23:30:00+00:00"
     assert moment_of(night, "23:00").isoformat() == "2026-10-06T21:00:00+00:00"
+
+
+def test_a_time_that_the_clocks_skip_is_none() -> None:
+    spring = Meeting.model_validate(
+        {"meeting_id": "day-1", "starts_local": "2027-03-28T00:30:00", "ends_local": "2027-03-28T06:00:00"}
+    )
+    with pytest.raises(ValueError, match="skip"):
+        moment_of(spring, "02:30")
+    assert moment_of(spring, "03:30").isoformat() == "2027-03-28T01:30:00+00:00"
+    autumn = Meeting.model_validate(
+        {"meeting_id": "day-1", "starts_local": "2026-10-25T00:30:00", "ends_local": "2026-10-25T06:00:00"}
+    )
+    assert moment_of(autumn, "02:30").isoformat() == "2026-10-25T00:30:00+00:00"  # Of two the first, as everywhere.
+
+
+async def test_a_telephone_may_keep_the_page_until_the_last_list_is_to_close_also_one_that_was_opened_again(
+    here: TrainersPage,
+) -> None:
+    """Else it says that it works without a network, and opens nothing."""
+    await here.begin("anna")
+
+    async def kept_until() -> dt.datetime:
+        return dt.datetime.fromtimestamp(int((await here.get()).headers[KEPT_UNTIL]) / 1000, dt.UTC)
+
+    assert await kept_until() == CLOSES
+    await here.runtime.decider.act([close(at=ENDS)])
+    here.clock[0] = LATER
+    await here.runtime.decider.act([reopening(at=LATER)])
+    assert await kept_until() == LATER + RULES.close_after
 
 
 async def test_what_somebody_else_marked_meanwhile_is_shown_and_not_overwritten(here: TrainersPage) -> None:

@@ -20,7 +20,17 @@ from services.attendance import reporting
 from services.attendance.counting import CALENDAR, Asked, By, Figure
 from services.attendance.history import PlaceSaid
 from services.attendance.reporting import Report
-from services.attendance.state import Person, Place, Record, RecordSaid, Session, SessionSaid, Town, TownSaid
+from services.attendance.state import (
+    MeetingList,
+    Person,
+    Place,
+    Record,
+    RecordSaid,
+    Session,
+    SessionSaid,
+    Town,
+    TownSaid,
+)
 from services.attendance.store import TABLES
 from services.attendance.targets import Target
 from shared.contracts.attendance import Role
@@ -52,7 +62,7 @@ from tests.attendance.test_balance import MINUTE, Course, steps
 from tests.campaigns import cases
 from tests.databases import Databases
 
-KINDS = (Person, Place, PlaceSaid, Record, RecordSaid, Session, SessionSaid, Town, TownSaid)
+KINDS = (MeetingList, Person, Place, PlaceSaid, Record, RecordSaid, Session, SessionSaid, Town, TownSaid)
 EVERYTHING = Asked()
 COMPARED = (By.TOWN, By.STAGE, By.PHASE, By.PERSON)
 
@@ -106,6 +116,16 @@ async def books(url: str) -> AsyncIterator[Books]:
 # --- the oracle ----------------------------------------------------------------------------------
 
 
+def is_of_another_day(desk: Desk, record: Record) -> bool:
+    """Whether the meeting was moved to a later day since, and its list is open."""
+    session, found = desk.mind[Session].get(record.session_id), desk.mind[MeetingList].get(*Record.key_of(record)[:2])
+    meeting = session.meeting(record.meeting_id) if session else None
+    when = record.scanned_at if record.state.came else record.meeting_starts_at
+    if meeting is None or when is None or (found is not None and not found.is_open):
+        return False
+    return when < meeting.starts_at - dt.timedelta(hours=12)
+
+
 def naive(desk: Desk, by: By) -> dict[str | None, dict[str, int]]:
     """The same counted without SQL, one row after the other."""
     survivor = {one.person_id: one.merged_into for one in desk.mind[Person] if one.merged_into}
@@ -117,7 +137,7 @@ def naive(desk: Desk, by: By) -> dict[str | None, dict[str, int]]:
 
     best: dict[tuple[str, str, str], Record] = {}
     for record in desk.mind[Record]:
-        if record.role is not Role.PARTICIPANT or not record.state.is_told:
+        if record.role is not Role.PARTICIPANT or not record.state.is_told or is_of_another_day(desk, record):
             continue
         key = (record.session_id, record.meeting_id, human(record.person_id))
         rank = (not record.state.came, record.minutes is None, -(record.minutes or 0), record.person_id)
@@ -452,6 +472,59 @@ async def test_a_trainer_who_was_replaced_has_held_it_as_of_the_day_before(books
     await books.hold(desk)
     assert [one.trainer_id for one in await books.trainers(now=LATER + 2 * MINUTE)] == ["t-2"]
     assert [one.trainer_id for one in await books.trainers(Asked(as_of=LATER))] == ["t-1"]
+
+
+async def test_whoever_was_there_on_the_day_from_which_it_was_moved_is_not_yet_there_on_the_new_one(
+    books: Books,
+) -> None:
+    """Reports and what the list shows say the same while it is open, and of the days before the move what was so then."""
+    week = dt.timedelta(days=7)
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), enrolled("jan"), scan("anna"), mark("jan", "excused"))
+    desk.hear(rescheduled(day(days_later=7), trainers=("t",), at=DURING + MINUTE))
+    await books.hold(desk)
+    assert set((await books.report()).total.counts.values()) == {0, 2}  # Two places.
+    assert told(await books.report()) == naive(desk, By.TOWN)
+    then = (await books.report(asked=Asked(as_of=DURING))).total.counts
+    assert (then[Figure.PRESENT], then[Figure.EXCUSED]) == (1, 1)
+    assert await books.lines(Figure.PEOPLE) == [] and await books.trainers(now=LATER + week) == []
+
+    desk.hear(scan("anna", at=DURING + week))
+    await books.hold(desk)
+    assert (await books.report()).total.counts[Figure.PRESENT] == 1
+    (anna,) = await books.lines(Figure.PEOPLE)
+    assert anna.first_entry_at == STARTS + week
+    desk.pass_to(LATER + week)
+    await books.hold(desk)
+    counts = (await books.report()).total.counts
+    assert (counts[Figure.PRESENT], counts[Figure.ABSENT]) == (1, 1)
+
+
+async def test_a_list_that_stays_closed_counts_wherever_its_day_is_moved_by_then(books: Books) -> None:
+    """Closed on the evening of the next day; then the planner says that it had been that day, when nobody was read."""
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"), close(at=DURING + dt.timedelta(hours=36)))
+    desk.hear(rescheduled(day(days_later=1), trainers=("t",), at=DURING + dt.timedelta(hours=37)))
+    assert not desk.lists[0].is_open
+    await books.hold(desk)
+    assert (await books.report()).total.counts[Figure.PRESENT] == 1
+    assert told(await books.report()) == naive(desk, By.TOWN)
+
+
+async def test_a_trainer_who_was_replaced_between_two_days_has_held_the_first(books: Books) -> None:
+    """Also once the planner says that the session is completed: that names who trains it by then, and changes nobody."""
+    days = (day(), day("day-2", days_later=1))
+    after = LATER + dt.timedelta(days=2)
+    desk = Desk()
+    desk.hear(scheduled(*days, trainers=("t-1",)), enrolled("anna"), scan("anna"))
+    desk.hear(rescheduled(*days, trainers=("t-2",), at=LATER), scan("anna", "day-2", at=STARTS + dt.timedelta(days=1)))
+    desk.hear(rescheduled(*days, trainers=("t-2",), at=after))
+    await books.hold(desk)
+    held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=after)]
+    assert held == [("t-1", 1, 360), ("t-2", 1, 360)]
+    async with books.engine.connect() as connection:
+        (of_the_first,) = await reporting.meetings_of(connection, "t-1", EVERYTHING, after)
+    assert of_the_first.meeting_id == "day-1"
 
 
 async def test_what_the_owner_said_goes_before_what_an_archive_had_said_of_the_same(books: Books) -> None:

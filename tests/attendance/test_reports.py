@@ -37,6 +37,21 @@ def test_polish_headings_dates_and_durations_are_read_like_english_ones() -> Non
     assert said(reading(utf16(teams(row, language="pl")))) == [("Łukasz Żak", ["07:02-13:00"])]
 
 
+@pytest.mark.parametrize("empty", ["", ",,,,,"])
+def test_behind_an_empty_line_people_stand_all_the_same(empty: str) -> None:
+    """Whoever has sorted or saved the file anew may have left one."""
+    anna, jan = (f"{one},,10/06/2026 09:00:00 AM,10/06/2026 03:00:00 PM,360,No" for one in ("Anna Nowak", "Jan Lis"))
+    report = reading(zoom(anna, empty, jan))
+    assert said(report) == [("Anna Nowak", ["07:00-13:00"]), ("Jan Lis", ["07:00-13:00"])]
+
+
+def test_what_stands_behind_an_empty_line_and_is_nobody_is_named() -> None:
+    anna = "Anna Nowak,,10/06/2026 09:00:00 AM,10/06/2026 03:00:00 PM,360,No"
+    report = reading(zoom(anna, "", "Printed by the office") + b"\r\n")
+    assert [one.name for one in report.attendees] == ["Anna Nowak"]
+    assert whys(report) == [(7, Why.CUT_OFF)]
+
+
 def test_who_stands_in_the_participants_alone_was_there_no_longer_than_that_says() -> None:
     span = "Jan Lis\t10/6/26, 9:00:00 AM\t10/6/26, 3:00:00 PM\t2h 10m 0s\tjan@example.org\tjan@example.org\tAttendee"
     anna = "Anna Nowak\t10/6/26, 9:02:11 AM\t10/6/26, 3:00:00 PM\t5h 57m 49s\t\t\tAttendee"

@@ -119,6 +119,27 @@ def test_numbers_stay_numbers_and_names_stay_names() -> None:
     assert written == "a\r\n-5;66,7;Żółć;\r\n"
 
 
+async def test_towns_and_people_stand_in_the_order_of_the_polish_alphabet_wherever_they_are_read(desk: Desk) -> None:
+    names = {"p-1": "Zamość", "p-2": "Ćmielów", "p-3": "Łomża", "p-4": "Cieszyn", "p-5": "Lublin"}
+    for person, name in names.items():
+        town = {"city_id": f"town-of-{person}", "stage": 1, "name": name, "decided_on": "2026-03-02"}
+        called = PersonRegistered(person_id=person, given_name="Ala", family_name=name)
+        await desk.runtime.decider.act(
+            [heard(CityQualified.model_validate(town), at=BEFORE), heard(called, at=BEFORE), enrolled(person)]
+        )
+    await desk.runtime.decider.act([mark("walk-in-1")])
+    in_order = ["Cieszyn", "Ćmielów", "Lublin", "Łomża", "Zamość"]
+
+    rows = (await desk.get("by/town"))["rows"]
+    assert [one["name"] for one in rows if one["name"] in in_order] == in_order
+    assert rows[-1]["key"] is None
+    people = (await desk.get("by/person"))["rows"]
+    assert [one["name"] for one in people if one["key"] in names] == [f"Ala {name}" for name in in_order]
+    for where in ("/api/v1/reports/by/town/csv", "/report?by=town&lang=pl"):
+        text = (await desk.http.get(where)).content.decode("utf-8-sig")
+        assert sorted(in_order, key=text.index) == in_order
+
+
 async def test_a_page_writes_numbers_as_its_reader_does(desk: Desk) -> None:
     report = (await desk.get("by/town"))["total"]
     for language, comma in (("pl", ","), ("en", ".")):

@@ -15,7 +15,7 @@ from services.attendance.files import File
 from services.attendance.folder import Folder
 from services.attendance.settings import AttendanceSettings
 from shared.contracts.model import Language
-from tests.attendance.building import DURING, ENDS, LATER, SESSION, close, day, mark, rescheduled, scan
+from tests.attendance.building import DURING, ENDS, LATER, SESSION, close, day, enrolled, mark, rescheduled, scan
 from tests.attendance.test_pages import read
 from tests.attendance.trainer import TRAINER, TrainersPage, trainers_page
 from tests.databases import Databases
@@ -69,6 +69,13 @@ async def files(here: TrainersPage) -> list[File]:
     async with here.runtime.engine.connect() as connection:
         found = await files_reading.files_of(connection, SESSION, limit=10)
     return sorted(found, key=lambda one: one.version)
+
+
+async def test_a_trainer_who_has_a_place_signs_in_the_head_and_is_no_line_to_tick(here: TrainersPage) -> None:
+    """As on the list that is printed: whoever ticks everybody makes no participant of themselves."""
+    await here.runtime.decider.act([enrolled(TRAINER, at=DURING)])
+    page = await here.http.get(f"{path(here)}?all=1")
+    assert 'value="anna"' in page.text and f'value="{TRAINER}"' not in page.text
 
 
 async def test_comparing_shows_both_sides_of_each_difference_and_sets_nothing(here: TrainersPage) -> None:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.attendance import answers, books, views
+from services.attendance import answers, books, rosters, views
 from services.attendance.app import service_of
 from services.attendance.lists import LIST
 from services.attendance.subjects import list_subject
@@ -34,6 +34,7 @@ from tests.attendance.building import (
     rescheduled,
     scan,
     scheduled,
+    waitlisted,
     withdrawn,
 )
 from tests.databases import Databases
@@ -273,3 +274,35 @@ async def test_a_list_that_is_open_again_is_in_no_books_and_shows_nobody_of_the_
     await here.close(CLOSES + WEEK)
     assert await here.states() == {"anna": "absent", "jan": "present"}
     assert (await here.books())["lists_closed"] == 1
+
+
+async def lists(here: Attendance) -> dict[str, str | None]:
+    """What the list of the day itself shows."""
+    async with here.engine.connect() as connection:
+        session = await views.session_row(connection, SESSION)
+        assert session is not None
+        listed = await rosters.of_meeting(connection, RULES, session, session.meetings[0], ("", 100))
+    return {one.person_id: one.state for one in listed}
+
+
+async def test_not_recorded_is_who_was_awaited_when_the_list_closed_and_nobody_who_came_in_since(
+    here: Attendance,
+) -> None:
+    """As many as the list says in its number."""
+    await here.hear(scheduled(), enrolled("anna"), waitlisted("ewa"))
+    await here.close()
+    await here.hear(enrolled("jan", at=LATER), withdrawn("anna", at=LATER))
+
+    assert await here.states() == await lists(here) == {"anna": "not_recorded", "ewa": None, "jan": None}
+    assert (await here.meeting()).not_recorded == 1
+
+
+async def test_a_trainer_with_a_place_of_whom_nothing_is_recorded_is_not_recorded_everywhere(here: Attendance) -> None:
+    await here.hear(scheduled(trainers=("teresa",)), enrolled("anna"), enrolled("teresa"), scan("anna"))
+    await here.close()
+
+    assert await here.states() == await lists(here) == {"anna": "present", "teresa": "not_recorded"}
+    found = await here.books()
+    assert (found["absent"], found["not_recorded"], found["enrolled_on_closed_lists"]) == (0, 1, 2)
+    meeting = await here.meeting()
+    assert (meeting.absent, meeting.not_recorded) == (0, 1)

@@ -214,6 +214,8 @@ def wrong(witness: Witness, mind: Mind) -> Iterator[str]:
         shut = mind[MeetingList].get(*key[:2])
         if record.state == "absent" and not record.is_marked and (shut is None or shut.is_open or not shut.recorded):
             yield f"{key} is absent from a list that nobody has kept, or that is open"
+        if record.state == "absent" and not record.is_marked and key[2] in witness.sessions[key[0]].trainers:
+            yield f"{key} trained there, and nobody has marked that they were absent"
     for session_id in witness.sessions:
         yield from _certified(witness, mind, session_id, records)
 

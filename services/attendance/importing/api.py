@@ -35,7 +35,7 @@ from services.attendance.paths import (
     meeting_of,
 )
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import Session
+from services.attendance.state import WALK_IN, Session
 from shared.contracts.files import FileKind
 from shared.contracts.planner import Meeting
 from shared.problems import CHANGED_SINCE, NO_SUCH_PATH, NOT_ALLOWED, NOT_VALID, WRITE, Problem
@@ -47,7 +47,6 @@ from shared.web.tokens import Actor
 
 LARGER = {"/report": MOST_BYTES, "/report/import": MOST_BYTES}
 """The paths on which a body may be larger than a command, by their end."""
-WALK_IN = "walk-in"
 _HEADINGS = "Name\tJoin Time\tLeave Time\tDuration\tEmail\tRole\r\n"
 _FILE: dict[str, Any] = {
     "requestBody": {

@@ -91,26 +91,31 @@ def _encoding(content: bytes) -> str:
 
 
 def tables_of(lines: list[str]) -> list[Table]:
-    """The tables of people: each begins with a row of headings, the first of which is a name."""
+    """The tables of people: each begins with a row of headings, the first of which is a name, and goes on until a section or other
+    headings begin. An empty line ends none: whoever has saved the file anew may have left one, and behind it people stand all the same."""
     found: list[Table] = []
     section: int | None = None
     table: Table | None = None
+    before: Table | None = None
     sign = "\t"
     for number, line in enumerate(lines, 1):
         cells = _cells(line, sign)
         said = [one for one in cells if one]
         if not said or (len(said) == 1 and _SECTION.match(said[0])):
-            table = None
+            before, table = table or before, None
             if said:
-                section = int(said[0].lstrip()[0])
+                before, section = None, int(said[0].lstrip()[0])
             continue
         if table is None:
-            sign = max("\t,;", key=line.count)
-            headings = [plain(one) for one in _cells(line, sign)]
+            its = max("\t,;", key=line.count)
+            headings = [plain(one) for one in _cells(line, its)]
             if len(headings) > 1 and headings[0].startswith(_NAMES):
-                table = Table(section, headings)
+                table, before, sign = Table(section, headings), None, its
                 found.append(table)
-            continue
+                continue
+            if before is None:
+                continue
+            table = before
         table.rows.append((number, cells))
     for one in found:
         one.find_times()

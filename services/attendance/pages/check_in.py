@@ -17,7 +17,9 @@ from services.attendance.checking import AUDIENCE, KeptScan, take
 from services.attendance.decided import Taken, TakenScan
 from services.attendance.lists import ListRules
 from services.attendance.pages import reading
+from services.attendance.pages.opening import is_closed
 from services.attendance.rooms import ROOM_TEXTS, Admitted, Guesses, RoomRule, judged, next_opening, opening_of
+from services.attendance.scanning import was_there
 from services.attendance.state import Record, Session
 from services.attendance.store import LINK_KEY, room_key
 from shared.contracts.checkin import CheckedIn
@@ -175,7 +177,13 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         about = {(session.session_id, one.meeting_id, person_id) for one in meetings for person_id in ids}
         async with runtime.reading.connect() as connection:
             found = await rosters.records_of_people(connection, about)
-        came = {one.meeting_id: one for one in found.values() if one.state.came}
+        lists = await reading.lists(runtime.reading, session.session_id)
+        came = {
+            one.meeting_id: record
+            for one in meetings
+            for (_, meeting_id, _), record in found.items()
+            if meeting_id == one.meeting_id and was_there(record, one, rules, is_closed=is_closed(one, lists, rules))
+        }
         if not came or not (is_over or len(came) == len(meetings)):
             return None
         last = max((one for one in meetings if one.meeting_id in came), key=lambda one: one.starts_at)

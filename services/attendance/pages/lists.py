@@ -21,11 +21,10 @@ from services.attendance.asking_to_close import ask_to_close
 from services.attendance.checking import AUDIENCE
 from services.attendance.decided import MarkFate
 from services.attendance.keeping import asked_by, set_several
-from services.attendance.lists import ListRules
+from services.attendance.lists import ListRules, open_until
 from services.attendance.marking import TRAINER
 from services.attendance.pages import reading
 from services.attendance.pages.opening import (
-    WALK_IN,
     Opening,
     is_closed,
     meeting_shown,
@@ -36,6 +35,7 @@ from services.attendance.pages.opening import (
 )
 from services.attendance.pages.taking import Batch, PageMark, kept_mark, take_marks, take_scans
 from services.attendance.rooms import screen_pass
+from services.attendance.state import WALK_IN
 from services.attendance.store import LINK_KEY, room_key
 from services.attendance.views import MOST_PEOPLE
 from shared.contracts.planner import Meeting
@@ -126,7 +126,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         asked |= {name: form[name] for name in ("seen", "at") if form.get(name)}
         try:
             # The same button on the same page is the same mark, however often it is pressed.
-            sent = PageMark.model_validate(asked | {"id": _id(*asked.values())})
+            sent = PageMark.model_validate(asked | {"id": _id(link.session_id, *asked.values())})
             kept = kept_mark(session, sent)
         except ValueError:
             return pages.message(request, "unreadable", 400, readers=link.language)
@@ -196,8 +196,8 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             "actor": _actor(link).name,
             "screen": await _screen(runtime, meeting, link),
         }
-        last = max(session.meetings, key=lambda one: one.ends_at)
-        headers = WITH_CAMERA | {KEPT_UNTIL: str(int(rules.closes_at(last).timestamp() * 1000))}
+        until = max(max(rules.closes_at(one), open_until(lists.get(one.meeting_id), rules)) for one in session.meetings)
+        headers = WITH_CAMERA | {KEPT_UNTIL: str(int(until.timestamp() * 1000))}
         return pages.answer(request, "lists.html", language, status=status or 200, headers=headers, **shown)
 
 

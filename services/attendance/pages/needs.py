@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from services.attendance import needs
 from services.attendance.counting import Asked
+from services.attendance.lists import ListRules
 from services.attendance.needs_api import needs_shown
 from services.attendance.pages.report import address, asked_of, may_read, query_of, when_of, who_are_you
 from services.attendance.reports_api import PeopleAsked, ReportAsked
@@ -21,13 +22,15 @@ def _row(one: needs.Declared) -> list[object]:
 
 
 def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
+    rules: ListRules = runtime.service.rules
+
     # Before the report's own pages, whose address ends in any figure.
     @routes.get("/report/needs")
     async def show_needs(request: Request) -> Response:
         language = pages.language(request)
         if not await may_read(request, runtime):
             return who_are_you(pages, request, language)
-        asked: Asked = asked_of(ReportAsked, query_of(request)).asked()
+        asked: Asked = asked_of(ReportAsked, query_of(request)).asked(rules)
         found = await needs_shown(runtime, asked, language)
         each = [needs.within(asked, needs.Met(one.city_id, one.topic, one.declared, one.trained)) for one in found.rows]
         return pages.answer(
@@ -48,14 +51,14 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             return who_are_you(pages, request, language)
         page = asked_of(PeopleAsked, {"limit": str(MOST_NEEDS), **query_of(request)})
         async with runtime.engine.connect() as connection:
-            listed = await needs.declared(connection, page.asked(), after=page.after, limit=page.limit)
+            listed = await needs.declared(connection, page.asked(rules), after=page.after, limit=page.limit)
         return pages.answer(
             request,
             "needs_declared.html",
             language,
-            when=when_of(page.asked(), language),
+            when=when_of(page.asked(rules), language),
             needs=[_row(one) for one in listed],
-            more=address("declared", page.asked(), language, after=listed[-1].need_id)
+            more=address("declared", page.asked(rules), language, after=listed[-1].need_id)
             if len(listed) == page.limit
             else None,
         )

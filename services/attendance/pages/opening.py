@@ -9,13 +9,10 @@ from zoneinfo import ZoneInfo
 
 from services.attendance.answers import OnList, Seen
 from services.attendance.lists import ListRules
-from services.attendance.state import MeetingList, Session
+from services.attendance.state import WALK_IN, MeetingList, Session
 from shared.alphabet import folded
 from shared.contracts.planner import Meeting
 from shared.values import immutable
-
-WALK_IN = "walk-in-"
-"""How the id begins of somebody who is on no list; four letters and digits of its end are what people call them by."""
 
 
 class Opening(StrEnum):
@@ -105,7 +102,7 @@ class Row:
 def row_of(one: OnList) -> Row:
     name = " ".join(filter(None, (one.family_name, one.given_name))) or None
     is_walk_in = one.person_id.startswith(WALK_IN)
-    called = one.person_id[-4:].upper() if is_walk_in else None
+    called = one.person_id[-4:].upper() if is_walk_in else None  # By these letters people call them.
     record = one.record
     return Row(
         person_id=one.person_id,
@@ -157,6 +154,8 @@ def moment_of(meeting: Meeting, clock: str) -> dt.datetime:
     day = meeting.starts_local.date()
     if at < meeting.starts_local.time() and meeting.ends_local.date() > day:
         day = meeting.ends_local.date()
-    return dt.datetime.combine(
-        day, at.replace(second=0, microsecond=0, tzinfo=None), ZoneInfo(meeting.zone)
-    ).astimezone(dt.UTC)
+    wall = dt.datetime.combine(day, at.replace(second=0, microsecond=0, tzinfo=None), ZoneInfo(meeting.zone))
+    moment = wall.astimezone(dt.UTC)
+    if moment.astimezone(wall.tzinfo).replace(fold=0) != wall.replace(fold=0):
+        raise ValueError(f"the clocks there skip {clock}")
+    return moment

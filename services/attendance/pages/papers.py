@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from fastapi import Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance import sheets_reading as sheets
 from services.attendance import views
@@ -16,6 +17,7 @@ from services.attendance.certificates_api import Printers, address_of
 from services.attendance.checking import AUDIENCE
 from services.attendance.documents.printing import certificate_pdf, day_pdf
 from services.attendance.settings import AttendanceSettings
+from services.attendance.state import Session
 from services.attendance.store import LINK_KEY
 from shared.process.runtime import Runtime
 from shared.web.links import Link, Purpose, Rejection
@@ -28,40 +30,44 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     link_of = partial(opened, runtime, LINK_KEY, audience=AUDIENCE, purpose=Purpose.PAPERS)
     settings, printers = runtime.settings, Printers()
     assert isinstance(settings, AttendanceSettings)
+    rules = settings.rules
 
-    async def whose(request: Request, token: str) -> tuple[Link, tuple[str, ...]] | Response:
-        """The link, and all ids of the human whose papers it opens; or what is answered instead of any paper."""
+    async def whose(
+        request: Request, connection: AsyncConnection, link: Link
+    ) -> tuple[Session, sheets.Papers] | Response:
+        """The session, and all papers of the human of whom the link is; or what is answered instead of any paper."""
+        ids = await views.ids_of(connection, link.person_id)
+        if await sheets.is_erased(connection, ids):
+            return pages.message(request, "erased", 410, readers=link.language)
+        session = await views.session_row(connection, link.session_id)
+        if session is None:
+            return pages.message(request, "unknown", 404, readers=link.language)
+        return session, await sheets.papers(connection, rules, session, ids)
+
+    @routes.get("/papers/{token}")
+    async def show(request: Request, token: str) -> Response:
         link = await link_of(token)
         if isinstance(link, Rejection):
             return pages.opens_nothing(request, link)
         async with runtime.reading.connect() as connection:
-            ids = await views.ids_of(connection, link.person_id)
-            is_erased = await sheets.is_erased(connection, ids)
-        return pages.message(request, "erased", 410, readers=link.language) if is_erased else (link, ids)
-
-    @routes.get("/papers/{token}")
-    async def show(request: Request, token: str) -> Response:
-        found = await whose(request, token)
+            found = await whose(request, connection, link)
         if isinstance(found, Response):
             return found
-        link, ids = found
-        async with runtime.reading.connect() as connection:
-            session = await views.session_row(connection, link.session_id)
-            papers = await sheets.papers(connection, link.session_id, ids)
-        if session is None:
-            return pages.message(request, "unknown", 404, readers=link.language)
+        session, papers = found
         language = pages.language(request, link.language)
         days = [one for one in session.meetings if one.meeting_id in papers.days]
         return pages.answer(request, "papers.html", language, token=token, certificate=papers.certificate, days=days)
 
     @routes.get("/papers/{token}/certificate.pdf")
     async def print_certificate(request: Request, token: str) -> Response:
-        found = await whose(request, token)
-        if isinstance(found, Response):
-            return found
-        link, ids = found
+        link = await link_of(token)
+        if isinstance(link, Rejection):
+            return pages.opens_nothing(request, link)
         async with runtime.reading.connect() as connection:
-            certificate = (await sheets.papers(connection, link.session_id, ids)).certificate
+            found = await whose(request, connection, link)
+            if isinstance(found, Response):
+                return found
+            certificate = found[1].certificate
             if certificate is None or not certificate.is_valid:
                 return pages.message(request, "unknown", 404, readers=link.language)
             address = address_of(certificate, settings.base_url)
@@ -72,15 +78,16 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     @routes.get("/papers/{token}/days/{meeting_id}.pdf")
     async def print_day(request: Request, token: str, meeting_id: str) -> Response:
-        found = await whose(request, token)
-        if isinstance(found, Response):
-            return found
-        link, ids = found
+        link = await link_of(token)
+        if isinstance(link, Rejection):
+            return pages.opens_nothing(request, link)
         async with runtime.reading.connect() as connection:
-            session = await views.session_row(connection, link.session_id)
-            meeting = session.meeting(meeting_id) if session is not None else None
-            record = (await sheets.papers(connection, link.session_id, ids)).days.get(meeting_id)
-            if session is None or meeting is None or record is None:
+            found = await whose(request, connection, link)
+            if isinstance(found, Response):
+                return found
+            session, papers = found
+            meeting, record = session.meeting(meeting_id), papers.days.get(meeting_id)
+            if meeting is None or record is None:
                 return pages.message(request, "unknown", 404, readers=link.language)
             sheet = await sheets.day_sheet(
                 connection, session, meeting, record, settings.programme, pages.language(request, link.language)

@@ -18,6 +18,7 @@ from shared.postgres.database import any_of, rows_as
 _LISTS = sa.select(LIST_TABLE).where(LIST_TABLE.c.session_id == sa.bindparam("session_id"))
 _PLACES = sa.select(PLACE).where(PLACE.c.session_id == sa.bindparam("session_id"), any_of(PLACE.c.person_id, "people"))
 _AT_MOST = 200
+_EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 _AT = (
     sa.select(SESSION)
     .where(SESSION.c.starts_at <= sa.bindparam("until"), SESSION.c.ends_at > sa.bindparam("from"))
@@ -27,7 +28,12 @@ _AT = (
 _CAME = (
     sa.select(sa.func.count())
     .select_from(RECORD)
-    .where(CAME, RECORD.c.session_id == sa.bindparam("session_id"), RECORD.c.meeting_id == sa.bindparam("meeting_id"))
+    .where(
+        CAME,
+        RECORD.c.session_id == sa.bindparam("session_id"),
+        RECORD.c.meeting_id == sa.bindparam("meeting_id"),
+        RECORD.c.scanned_at >= sa.bindparam("since"),
+    )
 )
 _TOPICS = sa.select(TOPIC).where(TOPIC.c.topic == sa.bindparam("topic")).order_by(TOPIC.c.rule_id).limit(1)
 
@@ -61,10 +67,11 @@ async def sessions_at(engine: AsyncEngine, now: dt.datetime, before: dt.timedelt
         return rows_as(Session, await connection.execute(_AT, {"from": now, "until": now + before}))
 
 
-async def came(engine: AsyncEngine, session_id: str, meeting_id: str) -> int:
-    """How many have come to a meeting so far."""
+async def came(engine: AsyncEngine, session_id: str, meeting_id: str, *, since: dt.datetime | None) -> int:
+    """How many have come to a meeting so far. `since`: when that may have been; before it the meeting was on another day."""
+    about = {"session_id": session_id, "meeting_id": meeting_id, "since": since or _EVER}
     async with engine.connect() as connection:
-        return int((await connection.execute(_CAME, {"session_id": session_id, "meeting_id": meeting_id})).scalar_one())
+        return int((await connection.execute(_CAME, about)).scalar_one())
 
 
 async def title(engine: AsyncEngine, session: Session, language: Language) -> str:

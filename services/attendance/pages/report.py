@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import fields
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from services.attendance import reporting
 from services.attendance.counting import Asked, By, Figure
+from services.attendance.lists import ListRules
 from services.attendance.reporting import within
 from services.attendance.reports_api import (
     LinesAsked,
@@ -40,13 +41,15 @@ WIDEST = 300
 
 
 def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
+    rules: ListRules = runtime.service.rules
+
     @routes.get("/report")
     async def show(request: Request) -> Response:
         language = pages.language(request)
         if not await may_read(request, runtime):
             return who_are_you(pages, request, language)
         query = query_of(request)
-        by, asked = _by(query.pop("by", "town")), asked_of(ReportAsked, query).asked()
+        by, asked = _by(query.pop("by", "town")), asked_of(ReportAsked, query).asked(rules)
         report = await report_shown(runtime, by, asked, language)
         settings = runtime.settings
         targets = settings.targets if isinstance(settings, AttendanceSettings) else ()
@@ -78,7 +81,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             raise HTTPException(404) from None
         of_people = counted.is_of_people
         page = asked_of(PeopleAsked if of_people else LinesAsked, {"limit": "1000", **query_of(request)})
-        asked = page.asked()
+        asked = page.asked(rules)
         people: list[Any] | None = None
         lines: list[Any] = []
         async with runtime.engine.connect() as connection:
@@ -139,7 +142,7 @@ def asked_of(kind: type[Any], query: dict[str, str]) -> Any:
 
 def address(path: str, asked: Asked, language: Language, **more: str) -> str:
     """Relative: whoever stands before us serves this service below a path of its own."""
-    said = {one.name: getattr(asked, one.name) for one in fields(asked)}
+    said = {name: getattr(asked, name) for name in ReportAsked.model_fields}
     named = {
         name: value.isoformat() if hasattr(value, "isoformat") else str(value)
         for name, value in said.items()
@@ -176,7 +179,7 @@ def _periods(periods: list[reporting.Period], asked: Asked, language: Language) 
 
 
 def _during(asked: Asked, since: Any, until: Any) -> Asked:
-    return Asked(**{one.name: getattr(asked, one.name) for one in fields(asked)} | {"since": since, "until": until})
+    return replace(asked, since=since, until=until)
 
 
 def _person(one: reporting.Human, language: Language) -> list[Any]:

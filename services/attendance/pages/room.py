@@ -38,7 +38,8 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             return pages.message(request, "no_link", 404)
         language, now = pages.language(request), runtime.service.clock()
         lists = await reading.lists(runtime.reading, session_id)
-        is_over = now >= meeting.ends_at or is_closed(meeting, lists, rules) or not session.state.takes_place
+        has_closed = is_closed(meeting, lists, rules)
+        is_over = now >= meeting.ends_at or has_closed or not session.state.takes_place
         is_open = rules.rooms.is_open(meeting, now) and not is_over
         return pages.answer(
             request,
@@ -50,6 +51,8 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             is_over=is_over,
             opens_at=rules.rooms.opens_at(meeting),
             code=rules.rooms.code(key, session_id, meeting_id, now) if is_open else None,
-            came=await reading.came(runtime.reading, session_id, meeting_id),
+            came=await reading.came(
+                runtime.reading, session_id, meeting_id, since=None if has_closed else rules.scans_since(meeting)
+            ),
             again=LOOK_AGAIN_SECONDS,
         )

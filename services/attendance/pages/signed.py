@@ -17,7 +17,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from services.attendance import files_reading, rosters
+from services.attendance import files_reading, rosters, views
 from services.attendance.answers import OnList
 from services.attendance.checking import AUDIENCE
 from services.attendance.entering import Sheet, TypedRow, compare, enter, typed_before
@@ -137,10 +137,16 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         return Here(token, link, session, meeting, phase)
 
     async def listed(here: Here) -> list[OnList]:
-        """Who may have signed: trainers and observers sign elsewhere."""
+        """Who may have signed: trainers and observers sign elsewhere, also a trainer who has a place."""
         async with runtime.reading.connect() as connection:
             found = await rosters.of_meeting(connection, rules, here.session, here.meeting, ("", MOST_PEOPLE))
-        return [one for one in found if one.record is None or one.record.role is Role.PARTICIPANT]
+            into = await views.survivors(connection, here.session.trainers)
+        train = {into.get(one, one) for one in here.session.trainers}
+        return [
+            one
+            for one in found
+            if (one.person_id not in train if one.record is None else one.record.role is Role.PARTICIPANT)
+        ]
 
     async def compared(request: Request, here: Here, typed: dict[str, Typed]) -> Response:
         people = await listed(here)

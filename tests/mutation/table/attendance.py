@@ -15,7 +15,7 @@ MUTATIONS = (
     Mutation(
         "when a list closes follows from all that was said of its session",
         "services/attendance/lists.py",
-        "closes_by_itself(_as_heard(working, session), ",
+        "closes_by_itself(as_heard(working, session), ",
         "closes_by_itself([session], ",
         (
             "tests/attendance/test_lists.py::test_a_list_that_was_opened_with_its_moment_past_is_due_then_whatever_was_said_of_its_session_before_that_was_decided",
@@ -33,22 +33,22 @@ MUTATIONS = (
     Mutation(
         "whoever had a session before moves none of its lists any more",
         "services/attendance/lists.py",
-        "(one.source == session.source or session.source not in newest):",
+        "(one.source == owner or owner not in newest):",
         "True:",
         ("tests/attendance/test_lists.py::test_whoever_had_a_session_before_moves_none_of_its_lists_any_more",),
     ),
     Mutation(
         "awaited is who had a place when the list closed",
         "services/attendance/history.py",
-        "        if said.held_at(moment, rules) and (said",
-        "        if (said",
+        "        if one.held_at(moment, rules) and (one",
+        "        if (one",
         ("tests/attendance/test_history.py::test_who_is_given_a_place_after_closing_was_not_awaited",),
     ),
     Mutation(
         "the owner's word about a place goes first",
         "services/attendance/history.py",
-        "        rank = (owner, said.version if owner else 0, said.decided_at",
-        "        rank = (said.version",
+        "        rank = (owner, one.version if owner else 0, one.decided_at",
+        "        rank = (one.version",
         (
             "tests/attendance/test_views.py::test_the_word_of_whoever_took_a_place_over_goes_before_what_was_said_before",
         ),
@@ -260,7 +260,7 @@ MUTATIONS = (
     Mutation(
         "an opened list closes no sooner than after a meeting",
         "services/attendance/lists.py",
-        "max(rules.closes_at(meeting), _open_until(found, rules))",
+        "max(rules.closes_at(meeting), open_until(found, rules))",
         "rules.closes_at(meeting)",
         (
             "tests/attendance/test_marking.py::test_the_office_opens_a_list_and_it_closes_anew_as_long_afterwards_as_after_a_meeting",
@@ -283,8 +283,8 @@ MUTATIONS = (
     Mutation(
         "a code does not override what was marked after it",
         "services/attendance/scanning.py",
-        "    if record is not None and _is_contradicted_by(record, body.scanned_at):",
-        "    if False:",
+        "        if _is_contradicted_by(one, body.scanned_at):",
+        "        if False:",
         (
             "tests/attendance/test_marking.py::test_a_code_read_before_somebody_was_marked_absent_changes_nothing_and_is_known",
         ),
@@ -344,7 +344,7 @@ MUTATIONS = (
     Mutation(
         "a later code of a walk-in is theirs who it was",
         "services/attendance/scanning.py",
-        "    if record is not None and record.reason is NotAwaited.LINKED:",
+        "    if record is not None and theirs is None and record.reason is NotAwaited.LINKED:",
         "    if False:",
         ("tests/attendance/test_marking.py::test_a_code_of_a_walk_in_that_comes_later_is_theirs_who_it_was",),
     ),
@@ -446,7 +446,7 @@ MUTATIONS = (
     Mutation(
         "given by the threshold of its day is given",
         "services/attendance/certifying.py",
-        "        required = min(self._required, last.required_minutes)",
+        "        required = self._required if last is None else min(self._required, last.required_minutes)",
         "        required = self._required",
         ("tests/attendance/test_certifying.py::test_a_threshold_that_is_raised_later_takes_nothing",),
     ),
@@ -781,5 +781,195 @@ MUTATIONS = (
         "        return min(self.declared, self.trained)",
         "        return self.trained",
         ("tests/attendance/test_needs.py::test_what_is_met_is_no_more_than_was_declared_in_each_town_and_topic",),
+    ),
+    Mutation(
+        "a code of a former id is judged by what is recorded of who stays",
+        "services/attendance/scanning.py",
+        "    recorded = [one for one in (record, theirs) if one is not None]",
+        "    theirs = None\n    recorded = [one for one in (record, theirs) if one is not None]",
+        (
+            "tests/attendance/test_merging.py::test_a_former_ticket_that_comes_late_says_that_they_came_although_the_list_had_them_as_absent",
+        ),
+    ),
+    Mutation(
+        "a mark of a former id overwrites nothing of who stays",
+        "services/attendance/marking.py",
+        "    if theirs is not None and theirs.state.is_told:",
+        "    if False:",
+        (
+            "tests/attendance/test_merging.py::test_what_is_marked_of_a_former_id_is_refused_where_something_is_recorded_of_who_stays",
+        ),
+    ),
+    Mutation(
+        "who was read by a former ticket is shown as they stand",
+        "services/attendance/rosters.py",
+        "    return found | {key: theirs[into] for key, into in linked.items() if into in theirs}",
+        "    return found",
+        (
+            "tests/attendance/test_merging.py::test_whoever_is_read_by_a_former_ticket_is_told_how_they_stand_under_the_id_that_stays",
+        ),
+    ),
+    Mutation(
+        "certificates are found under any id",
+        "services/attendance/sheets_reading.py",
+        "found.where(CERTIFICATE.c.person_id.in_(await ids_of(connection, person_id)))",
+        "found.where(CERTIFICATE.c.person_id == person_id)",
+        ("tests/attendance/test_merging.py::test_certificates_and_confirmations_are_found_under_any_id",),
+    ),
+    Mutation(
+        "a trainer of two ids trains",
+        "services/attendance/humans.py",
+        "    return not set(ids_of(working, person_id)).isdisjoint(session.trainers)",
+        "    return person_id in session.trainers",
+        (
+            "tests/attendance/test_merging.py::test_whoever_trains_under_a_former_id_is_a_trainer_under_the_one_that_stays",
+        ),
+    ),
+    Mutation(
+        "who trains and has a place is not absent for want of a record",
+        "services/attendance/closing.py",
+        " and kept and person_id not in trained:",
+        " and kept:",
+        ("tests/attendance/test_marking.py::test_who_trains_and_has_a_place_is_not_absent_for_want_of_a_record",),
+    ),
+    Mutation(
+        "who is replaced between two days has trained the first",
+        "services/attendance/lists.py",
+        "    trainers = next((one for one in reversed(said) if one.heard_at <= at), said[0]).trainers",
+        "    trainers = said[-1].trainers",
+        (
+            "tests/attendance/test_marking.py::test_who_is_replaced_between_two_days_has_trained_the_first_and_nobody_who_comes_after_them",
+        ),
+    ),
+    Mutation(
+        "what is changed once all is over is about what was",
+        "services/attendance/lists.py",
+        "        if one.heard_at > max(at, one.ends_at) and one.trainers != before.trainers:",
+        "        if False:",
+        ("tests/attendance/test_marking.py::test_who_trained_is_put_right_by_what_is_changed_once_all_is_over",),
+    ),
+    Mutation(
+        "who is named again once all is over has trained no other day",
+        "services/attendance/lists.py",
+        " and one.trainers != before.trainers:",
+        ":",
+        ("tests/attendance/test_reporting.py::test_a_trainer_who_was_replaced_between_two_days_has_held_the_first",),
+    ),
+    Mutation(
+        "who was late and leaves early was late",
+        "services/attendance/marking.py",
+        "        arrived = came_at\n",
+        "        pass\n",
+        ("tests/attendance/test_marking.py::test_who_was_late_and_leaves_early_was_late_all_the_same",),
+    ),
+    Mutation(
+        "a tap without script names its training",
+        "services/attendance/pages/lists.py",
+        "_id(link.session_id, *asked.values())",
+        "_id(*asked.values())",
+        ("tests/attendance/test_pages.py::test_the_same_tap_on_the_list_of_another_training_is_another_mark",),
+    ),
+    Mutation(
+        "a revoked certificate comes back by the threshold of its day",
+        "services/attendance/certifying.py",
+        "        required = self._required if last is None else min(self._required, last.required_minutes)",
+        "        held = last if last is not None and last.is_valid else None\n        required = self._required if held is None else min(self._required, held.required_minutes)",
+        (
+            "tests/attendance/test_certifying.py::test_a_certificate_that_was_revoked_in_error_is_given_back_by_the_threshold_of_its_day",
+        ),
+    ),
+    Mutation(
+        "what is recorded of a day that was moved is in no report",
+        "services/attendance/counting.py",
+        "    conditions += is_here(record, known)\n",
+        "",
+        (
+            "tests/attendance/test_reporting.py::test_whoever_was_there_on_the_day_from_which_it_was_moved_is_not_yet_there_on_the_new_one",
+        ),
+    ),
+    Mutation(
+        "a list that is closed stands in reports wherever its day is moved",
+        "services/attendance/counting.py",
+        "in_(said_again), ~is_closed, meeting.c.ends_at",
+        "in_(said_again), meeting.c.ends_at",
+        ("tests/attendance/test_reporting.py::test_a_list_that_stays_closed_counts_wherever_its_day_is_moved_by_then",),
+    ),
+    Mutation(
+        "nobody is confirmed to have been there on a day that lies ahead",
+        "services/attendance/scanning.py",
+        "    return record.state.came and (is_closed or not is_of_another_day(record, meeting, rules))",
+        "    return record.state.came",
+        (
+            "tests/attendance/test_own_papers.py::test_of_a_day_that_was_moved_since_it_is_not_confirmed_that_anybody_was_there",
+        ),
+    ),
+    Mutation(
+        "the screen of a room counts nobody of the day before",
+        "services/attendance/pages/reading.py",
+        '        RECORD.c.scanned_at >= sa.bindparam("since"),\n',
+        '        RECORD.c.scanned_at >= sa.func.least(sa.bindparam("since"), RECORD.c.scanned_at),\n',
+        ("tests/attendance/test_check_in.py::test_whoever_was_here_on_the_day_from_which_it_was_moved_checks_in_anew",),
+    ),
+    Mutation(
+        "not recorded is who was awaited when the list closed",
+        "services/attendance/views.py",
+        "        stood = stood_at(said, owners, awaited_at(one), told)",
+        "        stood = stood_at(said, owners, _AFTER_ALL, told)",
+        (
+            "tests/attendance/test_views.py::test_not_recorded_is_who_was_awaited_when_the_list_closed_and_nobody_who_came_in_since",
+        ),
+    ),
+    Mutation(
+        "behind an empty line of a report people stand all the same",
+        "services/attendance/importing/tables.py",
+        "            before, table = table or before, None\n",
+        "            table = None\n",
+        ("tests/attendance/test_reports.py::test_behind_an_empty_line_people_stand_all_the_same",),
+    ),
+    Mutation(
+        "a time that the clocks skip is none",
+        "services/attendance/pages/opening.py",
+        "    if moment.astimezone(wall.tzinfo).replace(fold=0) != wall.replace(fold=0):",
+        "    if False:",
+        ("tests/attendance/test_pages.py::test_a_time_that_the_clocks_skip_is_none",),
+    ),
+    Mutation(
+        "a report stands in the order of the alphabet",
+        "services/attendance/reports_api.py",
+        "    return sorted(rows, key=lambda row: reporting.in_alphabet(names, row.key)) if names else rows",
+        "    return rows",
+        (
+            "tests/attendance/test_reports_api.py::test_towns_and_people_stand_in_the_order_of_the_polish_alphabet_wherever_they_are_read",
+        ),
+    ),
+    Mutation(
+        "needs stand in the order of the alphabet",
+        "services/attendance/needs_api.py",
+        "        for one in sorted(found, key=lambda one: (in_alphabet(towns, one.city_id), in_alphabet(topics, one.topic)))",
+        "        for one in found",
+        ("tests/attendance/test_needs.py::test_needs_stand_by_town_and_topic_in_the_order_of_the_alphabet",),
+    ),
+    Mutation(
+        "a trainer who has a place is no line of the signed list",
+        "services/attendance/pages/signed.py",
+        "            if (one.person_id not in train if one.record is None else one.record.role is Role.PARTICIPANT)",
+        "            if one.record is None or one.record.role is Role.PARTICIPANT",
+        ("tests/attendance/test_signed.py::test_a_trainer_who_has_a_place_signs_in_the_head_and_is_no_line_to_tick",),
+    ),
+    Mutation(
+        "a walk-in has no certificate until it is known who that was",
+        "services/attendance/certifying.py",
+        "        if record.person_id.startswith(WALK_IN):",
+        "        if False:",
+        ("tests/attendance/test_certifying.py::test_a_walk_in_has_a_certificate_once_it_is_known_who_that_was",),
+    ),
+    Mutation(
+        "a telephone may keep the page until a list that was opened again is to close",
+        "services/attendance/pages/lists.py",
+        "max(max(rules.closes_at(one), open_until(lists.get(one.meeting_id), rules)) for one in session.meetings)",
+        "max(rules.closes_at(one) for one in session.meetings)",
+        (
+            "tests/attendance/test_pages.py::test_a_telephone_may_keep_the_page_until_the_last_list_is_to_close_also_one_that_was_opened_again",
+        ),
     ),
 )

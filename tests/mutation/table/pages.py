@@ -91,9 +91,9 @@ MUTATIONS = (
     ),
     Mutation(
         "who did not come is given no confirmation of the day",
-        "services/attendance/sheets_reading.py",
-        "    came = sorted((one for one in records if one.state.came),",
-        "    came = sorted(records,",
+        "services/attendance/scanning.py",
+        "    return record.state.came and (is_closed or not is_of_another_day(record, meeting, rules))",
+        "    return is_closed or not is_of_another_day(record, meeting, rules)",
         ("tests/attendance/test_own_papers.py::test_who_did_not_come_has_nothing_to_print",),
     ),
     Mutation(
@@ -266,7 +266,7 @@ MUTATIONS = (
     Mutation(
         "a tap pressed twice is one mark",
         "services/attendance/pages/lists.py",
-        'asked | {"id": _id(*asked.values())}',
+        'asked | {"id": _id(link.session_id, *asked.values())}',
         'asked | {"id": secrets.token_hex(8)}',
         ("tests/attendance/test_pages.py::test_a_tap_pressed_twice_or_at_the_same_time_is_one_mark",),
     ),

@@ -1,0 +1,53 @@
+"""One human under several ids: what is known of them, whichever of their ids is asked about. Reads loaded rows; decides nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+
+from services.attendance.history import PlaceSaid, places_at
+from services.attendance.lists import ListRules, as_heard, awaited_at, who_trained
+from services.attendance.state import MeetingList, Place, Record, Session
+from shared.state.merged import ids_of, survivor
+from shared.state.working import Working
+
+
+def place_of(
+    working: Working, session_id: str, person_id: str, closed: MeetingList | None, rules: ListRules
+) -> Place | PlaceSaid | None:
+    """The place of a human at a meeting, whichever of their ids had it: when the list closed, or now."""
+    if closed is not None:
+        stood = of_humans(working, places_at(working, session_id, awaited_at(closed), rules))
+        return stood.get(survivor(working, person_id))
+    places = [working[Place].get(session_id, one) for one in ids_of(working, person_id)]
+    known = [one for one in places if one is not None]
+    return max(known, key=lambda one: one.state.has_seat, default=None)
+
+
+def of_humans(working: Working, stood: Mapping[str, PlaceSaid]) -> dict[str, PlaceSaid]:
+    """How everybody's place stood, by human: of several ids the place that is a seat, else the survivor's own."""
+    found: dict[str, PlaceSaid] = {}
+    for person_id, place in stood.items():
+        into = survivor(working, person_id)
+        before = found.get(into)
+        is_better = before is None or (place.state.has_seat, person_id == into) > (before.state.has_seat, False)
+        if is_better:
+            found[into] = place if into == person_id else dataclasses.replace(place, person_id=into)
+    return dict(sorted(found.items()))
+
+
+def of_survivor(working: Working, session_id: str, meeting_id: str, person_id: str) -> Record | None:
+    """What is recorded of somebody under the id that stays, if they are asked about under a former one."""
+    stays = survivor(working, person_id)
+    return None if stays == person_id else working[Record].get(session_id, meeting_id, stays)
+
+
+def trainers_of(working: Working, session: Session, ended_at: dt.datetime) -> set[str]:
+    """Who trained the session's meeting that ended then, by the ids that stay."""
+    return {survivor(working, one) for one in who_trained(as_heard(working, session), ended_at)}
+
+
+def trains(working: Working, session: Session, person_id: str) -> bool:
+    """Whether somebody trains a session now, whichever of their ids the planner names."""
+    return not set(ids_of(working, person_id)).isdisjoint(session.trainers)
