@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.notifications.kinds.waiting import WAITING, WAITING_CHANGE, WAITING_ENDED, Waiting
-from services.notifications.ledger import Belief, Content, NoticeState, Told, told_after
+from services.notifications.ledger import NOTHING, Belief, Content, NoticeState, Told, told_after
 from services.notifications.state import CANCELLED, Place, Session
 from services.notifications.untold import ANOTHER_MAIL, ENROLMENT, Difference
 from shared.contracts.enrolment import Standing
@@ -128,6 +128,9 @@ def test_who_loses_a_place_to_the_waiting_list_hears_first_that_it_is_gone() -> 
     assert found is not None
     assert (found.letter, found.waits_for) == (WAITING, ANOTHER_MAIL)
     assert letter(differs(None, waiting(told_place=told_of_place(off=True)))) == WAITING
+    unheard = differs(None, waiting(told_place=replace(told_of_place(), given_up=NOTHING)))
+    assert unheard is not None
+    assert unheard.can_be_told, "nothing waits for what has been given up"
 
 
 def test_nothing_overtakes_a_mail_about_the_place_that_is_on_its_way() -> None:

@@ -107,10 +107,10 @@ class OnePlace(OfSession):
         if found is None:
             return None
         by_others = (told is None or told.said is None) and found.before is not None
-        found = replace(found, waits_for=self.first(found, now), told_by_others=by_others)
+        found = replace(found, waits_for=self.first(found, to, now), told_by_others=by_others)
         return judged(found, told, believed, to, now=now)
 
-    def first(self, found: Difference, now: dt.datetime) -> str | None:
+    def first(self, found: Difference, to: Addressee, now: dt.datetime) -> str | None:
         """What it must not be told before."""
         return ENROLMENT if found.says.hash is not None and not self.facts.settled else None
 
@@ -163,11 +163,11 @@ class BesidePlace(OnePlace):
     def is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
         """Or will be, or was since: then other mails say how it stands."""
 
-    def first(self, found: Difference, now: dt.datetime) -> str | None:
+    def first(self, found: Difference, to: Addressee, now: dt.datetime) -> str | None:
         begins = found.says.hash is not None
         if begins and not self.facts.settled:
             return ENROLMENT
-        is_second = self.other_is_open or (begins and sessions.is_to_hear_of_its_end(self.told_place, now))
+        is_second = self.other_is_open or (begins and sessions.is_to_hear_of_its_end(self.told_place, to, now))
         return ANOTHER_MAIL if is_second else None
 
     def differs(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:

@@ -50,7 +50,7 @@ class Trains(InCalendar):
     def heard(self) -> tuple[dt.datetime, ...] | None:
         return (self.facts.session.heard_at,) if self.facts.session is not None else None
 
-    def first(self, found: Difference, now: dt.datetime) -> str | None:
+    def first(self, found: Difference, to: Addressee, now: dt.datetime) -> str | None:
         return None
 
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:

@@ -4,6 +4,16 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "nothing waits for a mail that has been given up",
+        "services/notifications/kinds/sessions.py",
+        "    return not (told_place.given_up == NOTHING and is_the_same(told_place.given_up_for, to.made_of))\n",
+        "    return True\n",
+        (
+            "tests/notifications/test_offer.py::test_nothing_waits_for_a_mail_about_the_place_that_has_been_given_up",
+            "tests/notifications/test_refusal.py::test_other_mails_about_the_same_training_go_first",
+        ),
+    ),
+    Mutation(
         "a message of the rehearsal is not sent after it",
         "services/notifications/kinds/message.py",
         "or message.decided_at < self.since:\n",
