@@ -186,3 +186,20 @@ def test_a_waiting_mail_in_doubt_is_followed_by_one_that_says_so() -> None:
     found = differs(doubted, waiting(its_session=session(state=CANCELLED)))
     assert found is not None
     assert (found.letter, found.in_doubt) == (WAITING_ENDED, True)
+
+
+def test_who_waits_again_is_told_that_a_place_was_held_only_if_an_offer_was_the_last_they_heard_of() -> None:
+    """Else it is long ago, and what they lost since is a place."""
+    offered = told_after(None, notice(about="offer/session-1", decided_at=BEFORE))
+    lost = told_of_place(off=True)
+    for its, because in (
+        (waiting(told_offer=offered), "again"),
+        (waiting(told_offer=offered, told_place=lost, life=4), None),
+    ):
+        found = differs(None, its)
+        assert found is not None
+        assert (found.letter, found.because) == (WAITING, because)
+    known = replace(told(life=0, at=NOW), told_at=NOW)
+    again = differs(known, waiting(told_offer=offered, life=6))
+    assert again is not None
+    assert again.because is None

@@ -72,9 +72,12 @@ class Once(OfSession):
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         found = self.found(to, now)
-        if found is None or (told is not None and told.content == found.says.hash):
+        if found is None or (told is not None and self.is_known(told, found)):
             return None
         return judged(found, told, told or TOLD_NOTHING, to, now=now)
+
+    def is_known(self, told: Told, found: Difference) -> bool:
+        return told.content == found.says.hash
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """Only what was on its way: who was not told of it lacks nothing that they need."""
@@ -152,8 +155,7 @@ class BesidePlace(OnePlace):
         """Whether what is so no longer has ended for certain."""
         return True
 
-    @property
-    def begins_because(self) -> str | None:
+    def begins_because(self, told: Told) -> str | None:
         return None
 
     @abstractmethod
@@ -182,7 +184,7 @@ class BesidePlace(OnePlace):
                 return None
             if believes and before is not None and not elsewhere and _which(told.content) == _which(says.hash):
                 return Difference(self.CHANGES, says, before=before)
-            return Difference(self.BEGINS, says, because=self.begins_because)
+            return Difference(self.BEGINS, says, because=self.begins_because(told))
         if not self.is_over(now) or not believes or self.is_told_otherwise(told, now):
             return None
         ended = (before or self.facts.true_now(None)).model_copy(update={"hash": None})

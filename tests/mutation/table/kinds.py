@@ -4,6 +4,33 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "another decision day is another reminder",
+        "services/notifications/kinds/reply.py",
+        " and not _is_until_another(told, found.says.until)",
+        "",
+        ("tests/notifications/test_reply.py::test_who_was_reminded_of_another_decision_day_is_reminded_of_this_one",),
+    ),
+    Mutation(
+        "an offer of long ago is not why somebody waits again",
+        "services/notifications/kinds/waiting.py",
+        " and not sessions.was_told_since(offer, told, self.told_place):",
+        ":",
+        (
+            "tests/notifications/test_waiting.py"
+            "::test_who_waits_again_is_told_that_a_place_was_held_only_if_an_offer_was_the_last_they_heard_of",
+        ),
+    ),
+    Mutation(
+        "a certificate that was told in vain replaces none",
+        "services/notifications/kinds/certificate.py",
+        "(told.said is not None and not was_said)",
+        "told.said is not None",
+        (
+            "tests/notifications/test_certificate.py"
+            "::test_the_first_one_that_came_back_is_thanked_for_again_and_replaces_none",
+        ),
+    ),
+    Mutation(
         "nothing waits for a mail that has been given up",
         "services/notifications/kinds/sessions.py",
         "    return not (told_place.given_up == NOTHING and is_the_same(told_place.given_up_for, to.made_of))\n",
