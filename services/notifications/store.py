@@ -423,8 +423,8 @@ async def load_returned(connection: AsyncConnection, working: Working, notice_id
     where = {"recipient": notice.recipient, "mailbox": notice.said.mailbox}
     arrived = await connection.scalar(_ARRIVED, where | {"left_before": notice.decided_at - _COMES_BACK_WITHIN})
     let_through = known.decided_at if known is not None and not known.holds else LONG_AGO
-    where["since"] = max(let_through, arrived or LONG_AGO)
-    return notice, int((await connection.execute(_CAME_BACK, where)).scalar_one())
+    since = max(let_through, arrived or LONG_AGO)
+    return notice, int((await connection.execute(_CAME_BACK, where | {"since": since})).scalar_one())
 
 
 async def load_suppression(connection: AsyncConnection, working: Working, recipient: str) -> Suppression | None:

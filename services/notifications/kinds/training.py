@@ -24,7 +24,7 @@ from services.notifications.sheets import Feed, Office, Sheet
 from services.notifications.state import CANCELLED, SessionSaid
 from services.notifications.tables import SESSION, SESSION_SAID, SINCE, TOLD
 from services.notifications.templates.wording import notices_of
-from services.notifications.untold import Difference
+from services.notifications.untold import Addressee, Difference
 from shared.values import immutable
 from shared.web.links import Purpose
 

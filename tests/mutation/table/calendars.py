@@ -9,8 +9,7 @@ MUTATIONS = (
         "                CALL.c.until > NOW,\n",
         "",
         (
-            "tests/notifications/test_feeds.py"
-            "::test_a_towns_calendar_has_what_is_for_its_people_and_nobodys_own_entries",
+            "tests/notifications/test_feeds.py::test_a_towns_calendar_has_what_is_for_its_people_and_nobodys_own_entries",
         ),
     ),
     Mutation(

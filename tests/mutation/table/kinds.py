@@ -16,8 +16,7 @@ MUTATIONS = (
         " and not sessions.was_told_since(offer, told, self.told_place):",
         ":",
         (
-            "tests/notifications/test_waiting.py"
-            "::test_who_waits_again_is_told_that_a_place_was_held_only_if_an_offer_was_the_last_they_heard_of",
+            "tests/notifications/test_waiting.py::test_who_waits_again_is_told_that_a_place_was_held_only_if_an_offer_was_the_last_they_heard_of",
         ),
     ),
     Mutation(
@@ -26,8 +25,7 @@ MUTATIONS = (
         "(told.said is not None and not was_said)",
         "told.said is not None",
         (
-            "tests/notifications/test_certificate.py"
-            "::test_the_first_one_that_came_back_is_thanked_for_again_and_replaces_none",
+            "tests/notifications/test_certificate.py::test_the_first_one_that_came_back_is_thanked_for_again_and_replaces_none",
         ),
     ),
     Mutation(
