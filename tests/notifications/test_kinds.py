@@ -460,8 +460,8 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         if subject in (Subject.REMINDER, Subject.REPLY, Subject.ROSTER, Subject.NOTE, *OF_TASKS):
             fields = dict(said.says) | {"of": "reminder"}
             until = its.noon_before_at + dt.timedelta(hours=12)
-            if subject is Subject.REPLY and its.decides_at is not None:
-                until = chance.choice((*[min(its.decides_at, its.starts_at)] * 4, until))
+            if subject is Subject.REPLY and its.decides_at is not None and not recipient.endswith(("3", "7")):
+                until = min(its.decides_at, its.starts_at)
             says = ReminderTold(**fields, rule="day-before", useful_until=until)
             said = said.model_copy(update={"says": says})
         if subject is Subject.MISSED:
