@@ -275,6 +275,7 @@ def told_after(told: Told | None, notice: Notice) -> Told:
     told = replace(told, notice_id=notice.notice_id, sequence=notice.sequence, told_at=notice.decided_at)
     match notice.state:
         case NoticeState.SENT:
+            told = replace(told, not_before=None)  # At another address, perhaps; this one takes mail.
             return _believing(told, Belief.YES if said.hash else Belief.NO, said, certain=None)
         case NoticeState.UNKNOWN | NoticeState.OVERTAKEN:
             certain = told.certain if told.state == Belief.MAYBE else told.said

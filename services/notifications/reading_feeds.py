@@ -18,7 +18,7 @@ from services.notifications.kinds.kind import Reading
 from services.notifications.kinds.sessions import CITY_NAME, TOPIC_NAMES
 from services.notifications.ledger import Belief, Told
 from services.notifications.state import SCHEDULED, Session
-from services.notifications.tables import CALL, PERSON, PLACE, SESSION, SESSION_SAID, TOLD
+from services.notifications.tables import CALL, NOW, PERSON, PLACE, SESSION, SESSION_SAID, TOLD
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
@@ -83,7 +83,10 @@ _TOWNS = (
             sa.and_(SESSION.c.kind == SessionKind.SUPPLEMENTARY, SESSION.c.city_id == _CITY),
             sa.exists().where(_of_town, PLACE.c.state.in_([one for one in Standing if one.is_active])),
             sa.exists().where(
-                CALL.c.session_id == SESSION.c.session_id, CALL.c.city_id == _CITY, CALL.c.ended.is_(None)
+                CALL.c.session_id == SESSION.c.session_id,
+                CALL.c.city_id == _CITY,
+                CALL.c.ended.is_(None),
+                CALL.c.until > NOW,
             ),
         ),
     )
@@ -129,7 +132,8 @@ async def own(connection: AsyncConnection, person_id: str, language: Language, n
 async def of_town(connection: AsyncConnection, city_id: str, language: Language, now: dt.datetime) -> list[Listed]:
     """What is held in the town for its team, where somebody of it has or waits for a place, and to what it is called to nominate."""
     found = []
-    for row in await connection.execute(_TOWNS, {"city_id": city_id, "shown_since": now - SHOWN_FOR}):
+    where = {"city_id": city_id, "shown_since": now - SHOWN_FOR, "now": now}
+    for row in await connection.execute(_TOWNS, where):
         reading = Reading(row)
         session, names = reading.next(Session), reading.values(3)
         people, changed_at = reading.values(2)

@@ -69,6 +69,7 @@ from shared.contracts.notifications import Audience, Mutable, NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, rows_as
+from shared.postgres.merged import survivors_of
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
 from shared.state.link_keys import LinkKey
@@ -387,7 +388,8 @@ async def load_settled(connection: AsyncConnection, working: Working, notice_id:
 _THEIR_LOCK = sa.select(
     sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("recipient", type_=sa.Text), 0))
 )
-_INTO = sa.select(PERSON.c.merged_into).where(PERSON.c.person_id == sa.bindparam("person_id"))
+_survivor = survivors_of(PERSON)
+_INTO = sa.select(_survivor.c.into_id).where(_survivor.c.person_id == sa.bindparam("person_id"))
 _IS_OPEN = sa.select(sa.exists().where(OPEN.c.notice_id == sa.bindparam("notice_id")))
 _CAME_BACK = (
     sa.select(sa.func.count())
@@ -401,16 +403,28 @@ _CAME_BACK = (
 )
 
 
+_COMES_BACK_WITHIN = dt.timedelta(days=1)
+_ARRIVED = sa.select(sa.func.max(NOTICE.c.decided_at)).where(
+    NOTICE.c.recipient == sa.bindparam("recipient"),
+    NOTICE.c.state == NoticeState.SENT,
+    sa.cast(NOTICE.c.said, JSONB)["mailbox"].astext == sa.bindparam("mailbox"),
+    NOTICE.c.decided_at <= sa.bindparam("left_before", type_=sa.DateTime(timezone=True)),
+)
+"""The last mail that left so long before, and has not come back since."""
+
+
 async def load_returned(connection: AsyncConnection, working: Working, notice_id: str) -> tuple[Notice | None, int]:
-    """A notice whose mail came back, with all that this may touch, locked; and how many mails to its address came back for something that
-    passes, since that was last let through."""
+    """A notice whose mail came back, with all that this may touch, locked; and how many mails to its address in a row came back for
+    something that passes: since one arrived, or it was last let through."""
     notice = await load_settled(connection, working, notice_id)
     if notice is None:
         return None, 0
     known = await load_suppression(connection, working, notice.recipient)
-    since = known.decided_at if known is not None and not known.holds else LONG_AGO
-    where = {"recipient": notice.recipient, "mailbox": notice.said.mailbox, "since": since}
-    return notice, int((await connection.execute(_CAME_BACK, where)).scalar_one())
+    where = {"recipient": notice.recipient, "mailbox": notice.said.mailbox}
+    arrived = await connection.scalar(_ARRIVED, where | {"left_before": notice.decided_at - _COMES_BACK_WITHIN})
+    let_through = known.decided_at if known is not None and not known.holds else LONG_AGO
+    since = max(let_through, arrived or LONG_AGO)
+    return notice, int((await connection.execute(_CAME_BACK, where | {"since": since})).scalar_one())
 
 
 async def load_suppression(connection: AsyncConnection, working: Working, recipient: str) -> Suppression | None:
@@ -424,10 +438,7 @@ async def load_suppression(connection: AsyncConnection, working: Working, recipi
 
 async def load_mute(connection: AsyncConnection, working: Working, recipient: str) -> tuple[Mute | None, str]:
     """What somebody does without, and who they are known to be by now: whoever turned out to be somebody else speaks for them."""
-    named, seen = recipient, set[str]()
-    while named not in seen:
-        seen.add(named)
-        named = (await connection.execute(_INTO, {"person_id": named})).scalar_one_or_none() or named
+    named = await _whoever_is(connection, recipient)
     # Nobody has a row yet that could be locked: two who press at once follow one another.
     await connection.execute(sa.text("lock table projection.mute in share row exclusive mode"))
     reads = Reads(connection)
@@ -436,9 +447,13 @@ async def load_mute(connection: AsyncConnection, working: Working, recipient: st
     return working[Mute].get(named), named
 
 
+async def _whoever_is(connection: AsyncConnection, person_id: str) -> str:
+    return (await connection.execute(_INTO, {"person_id": person_id})).scalar_one_or_none() or person_id
+
+
 async def is_muted(connection: AsyncConnection, recipient: str, what: Mutable) -> bool:
     """Whether the recipient, or whoever they turned out to be, does without such mails."""
-    named = (await connection.execute(_INTO, {"person_id": recipient})).scalar_one_or_none() or recipient
+    named = await _whoever_is(connection, recipient)
     return bool((await connection.execute(sa.select(muted(sa.literal(named), what)))).scalar_one())
 
 
@@ -516,8 +531,8 @@ _named_by: dict[Audience, sa.Select[Any]] = {
 def _audience(named: sa.Select[Any]) -> sa.Select[Any]:
     """Each human once, whoever turned out to be somebody else as those; nobody who is erased or asked to be forgotten. With what stands
     between them and a mail."""
-    its = named.distinct().subquery("its")
-    who = sa.func.coalesce(PERSON.c.merged_into, its.c.person_id)
+    its, survivor = named.distinct().subquery("its"), survivors_of(PERSON).alias("their_survivor")
+    who = sa.func.coalesce(survivor.c.into_id, its.c.person_id)
     found: Any = (
         sa.select(
             who,
@@ -526,7 +541,7 @@ def _audience(named: sa.Select[Any]) -> sa.Select[Any]:
             muted(who, Mutable.MESSAGES),
         )
         .select_from(its)
-        .outerjoin(PERSON, PERSON.c.person_id == its.c.person_id)
+        .outerjoin(survivor, survivor.c.person_id == its.c.person_id)
         .outerjoin(_whoever, _whoever.c.person_id == who)
         .outerjoin(CONTACT, CONTACT.c.person_id == who)
         .where(_whoever.c.erased.is_not(True), CONTACT.c.erased.is_not(True))

@@ -308,6 +308,12 @@ class Mails(RuleBasedStateMachine):
         self.enrolment_has_spoken()
         self.sends(most=3, result=result, seconds=25, looks=True)
 
+    @rule(person=people, state=st.sampled_from(["offered", "waitlisted"]))
+    def nobody_takes_the_end_of_a_place(self, person: str, state: str) -> None:
+        """And then there is something else to tell, with which its end is tried once more."""
+        for its, result in (("enrolled", "sent"), ("withdrawn", "refused"), (state, "refused")):
+            self.changes_and_is_told(person, its, result)
+
     @rule(most=st.integers(1, 3))
     def takes(self, most: int) -> None:
         """And is slow: much may happen before the server answers."""
@@ -503,10 +509,8 @@ class Mails(RuleBasedStateMachine):
             return True
         if person in {one["recipient"] for one in self.world.does(self._suppressed())}:
             return True
-        # What becomes of a place that nobody could be told is gone waits behind that mail, and is counted as waiting for it.
-        named = {about, "place/s1"} if about in ("offer/s1", "waiting/s1") else {about}
         last = {one["about"]: one["state"] for one in self.world.does(self._notices(recipient=person))}
-        return any(last.get(one) in NAMED for one in named)
+        return last.get(about) in NAMED
 
     async def _suppressed(self) -> list[dict[str, Any]]:
         async with self.world.engine.connect() as connection:

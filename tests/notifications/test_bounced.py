@@ -103,10 +103,15 @@ async def test_another_address_or_an_erasure_ends_it(engine: AsyncEngine) -> Non
     assert not its.is_held
     (its,) = await seen(engine, suppression(recipient=MATE), replace(contact(MATE), erased=True))
     assert not its.is_held
-    (its,) = await seen(engine, contact(MATE), replace(person(MATE), merged_into="person-3"))
-    assert not its.is_held
+    assert await seen(engine, contact(MATE), replace(person(MATE), merged_into="person-3")) == []
     (its,) = await seen(engine, replace(person(MATE), given_name=None, family_name=None))
     assert its.name == MATE
+
+
+async def test_whose_it_is_may_be_in_the_team_under_a_former_id(engine: AsyncEngine) -> None:
+    former = (replace(person("person-8"), merged_into=MATE), member("person-8", kind=MemberKind.PROJECT_STAFF))
+    (its,) = await seen(engine, *COORDINATING, person(MATE), contact(MATE), *former, suppression(recipient=MATE))
+    assert its.is_theirs
 
 
 async def test_what_lies_ahead_of_them_is_named(engine: AsyncEngine) -> None:

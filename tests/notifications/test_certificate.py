@@ -134,6 +134,15 @@ def test_of_several_that_followed_the_mail_names_the_one_that_its_reader_holds()
     assert names(differs(its, come_back(known, differs(its, known))), its) == {"number": SECOND, "before": FIRST}
 
 
+def test_the_first_one_that_came_back_is_thanked_for_again_and_replaces_none() -> None:
+    """Not as a number of its own: who could not be told at first is told by a later mail, which may come back as well."""
+    found = differs(own())
+    assert found is not None
+    refused = notice(about="certificate/session-1", kind=ISSUED, said=found.says, state=NoticeState.FAILED)
+    again = differs(own(), come_back(told_after(None, refused), found))
+    assert again is not None and (again.letter, again.says.hash) == (ISSUED, FIRST)
+
+
 def test_of_one_that_another_one_stands_for_nobody_is_told_that_they_had_not_earned_it() -> None:
     its = own(certified(certificate(ended=CertificateEnds.CORRECTED)))
     assert differs(its, told(differs(own()))) is None

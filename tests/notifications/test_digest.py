@@ -231,6 +231,8 @@ async def test_a_town_needs_a_coordinator_who_can_be_written_to_today(engine: As
         (town_id,),
     )
     assert "towns_without_contact" not in await figures(engine, contact())
+    former = (replace(person("person-8"), merged_into="person-1"), member("person-8", "city-8"))
+    assert "towns_without_contact" not in await figures(engine, *former)
     left = member(until_date=NOW.date() - DAY)
     assert (await figures(engine, left))["towns_without_contact"] == (1, (town_id,))
 

@@ -337,6 +337,8 @@ async def test_a_towns_calendar_has_what_is_for_its_people_and_nobodys_own_entri
         place(person_id="person-2", session_id="session-3"),
         call(session_id="session-4"),
         call(session_id="session-5", ended=CallEnd.TOWN_NOT_ELIGIBLE),
+        replace(elsewhere, session_id="session-6"),
+        call(NOW - DAY, session_id="session-6"),
     )
     expected = {town_uid(f"session-{number}", TOWN): "CONFIRMED" for number in (1, 3, 4)}
     assert await here.events(TOWNS) == expected

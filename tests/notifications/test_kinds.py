@@ -459,7 +459,10 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             )
         if subject in (Subject.REMINDER, Subject.REPLY, Subject.ROSTER, Subject.NOTE, *OF_TASKS):
             fields = dict(said.says) | {"of": "reminder"}
-            says = ReminderTold(**fields, rule="day-before", useful_until=its.noon_before_at + dt.timedelta(hours=12))
+            until = its.noon_before_at + dt.timedelta(hours=12)
+            if subject is Subject.REPLY and its.decides_at is not None and not recipient.endswith(("3", "7")):
+                until = min(its.decides_at, its.starts_at)
+            says = ReminderTold(**fields, rule="day-before", useful_until=until)
             said = said.model_copy(update={"says": says})
         if subject is Subject.MISSED:
             until = chance.choice((NOW, *[NOW + dt.timedelta(days=9)] * 3))

@@ -153,6 +153,17 @@ async def test_two_ids_of_one_human_are_one_recipient(anna: httpx.AsyncClient, e
     assert await addressed(engine) == ["person-1", "person-3"]
 
 
+async def test_so_are_three_one_of_whom_turned_out_to_be_another(anna: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await write_rows(
+            connection,
+            dataclasses.replace(person("person-2"), merged_into="person-9"),
+            dataclasses.replace(person("person-9"), merged_into="person-1"),
+        )
+    assert (await sent(anna, recipients=2)).status_code == 200
+    assert await addressed(engine) == ["person-1", "person-3"]
+
+
 async def test_coordinators_are_those_of_today(anna: httpx.AsyncClient, engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         left = member("person-2", until_date=dt.date(2026, 11, 19))

@@ -241,6 +241,21 @@ async def test_the_link_of_whoever_turned_out_to_be_somebody_else_speaks_for_the
     assert "Send me these mails again" in (await client.get(link)).text
 
 
+async def test_the_page_shows_what_is_so_of_whoever_they_are_in_the_end(
+    here: tuple[httpx.AsyncClient, str], engine: AsyncEngine
+) -> None:
+    client, link = here
+    async with engine.begin() as connection:
+        first, second = (
+            dataclasses.replace(person(one), version=2, given_name=None, family_name=None, merged_into=into)
+            for one, into in (("person-1", "person-2"), ("person-2", "person-3"))
+        )
+        await write_rows(connection, first, second, person("person-3"))
+    await client.post(link, data={"act": "mute"})
+    assert await muted(client, "person-3") == ["reminders"]
+    assert "Send me these mails again" in (await client.get(link)).text
+
+
 def test_a_token_for_something_else_mutes_nobody() -> None:
     private, public = new_key()
     signer = Signer("key-1", private, NOW + dt.timedelta(days=1), NOW + dt.timedelta(days=2))

@@ -159,6 +159,18 @@ def test_who_lost_a_place_hears_first_that_it_is_gone() -> None:
     assert found.waits_for == ANOTHER_MAIL
 
 
+@pytest.mark.parametrize("because_of", [None, "key.a"])
+def test_nothing_waits_for_a_mail_about_the_place_that_has_been_given_up(because_of: str | None) -> None:
+    """Or who could not be told that their place is gone would not hear, either, that another one is held for them."""
+    lost = replace(told_of("place/session-1"), given_up=NOTHING, given_up_for=because_of)
+    found = differs(None, offer(told_place=lost), made_of="key.a")
+    assert found is not None
+    assert found.can_be_told
+    tried_again = differs(None, offer(told_place=replace(lost, given_up_for="key.b")), made_of="key.a")
+    assert tried_again is not None
+    assert tried_again.waits_for == ANOTHER_MAIL
+
+
 def test_nothing_overtakes_a_mail_about_the_place_or_the_list() -> None:
     for its in (offer(other_is_open=True), offer(OUT, other_is_open=True)):
         found = differs(told(says(session(TUESDAY))), its)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications.app import SERVICE
 from services.notifications.kinds.refusal import MAILED, OPEN_NOW, REFUSED, Refused
-from services.notifications.ledger import Told, told_after
+from services.notifications.ledger import NOTHING, Told, told_after
 from services.notifications.state import CANCELLED, Place, Refusal, Session, refusal_of
 from services.notifications.tables import PLACE, REFUSAL
 from services.notifications.untold import ANOTHER_MAIL, Difference
@@ -132,6 +132,9 @@ def test_other_mails_about_the_same_training_go_first() -> None:
         found = differs(its)
         assert found is not None
         assert found.waits_for == ANOTHER_MAIL
+    unheard = differs(refused(told_place=replace(told_place, given_up=NOTHING)))
+    assert unheard is not None
+    assert unheard.can_be_told, "nothing waits for what has been given up"
 
 
 async def test_a_refusal_is_heard_beside_the_place_and_leaves_it_as_it_is(engine: AsyncEngine) -> None:

@@ -73,6 +73,20 @@ def test_nobody_is_reminded_to_reply_twice_or_who_has_replied() -> None:
     assert differs(asked(place(reply=Reply.CONFIRMED))) is None
 
 
+@pytest.mark.parametrize("days", [-1, 9])
+def test_who_was_reminded_of_another_decision_day_is_reminded_of_this_one(days: int) -> None:
+    """Else they believe that they may still answer when they may not, or that it is too late when it is not."""
+    its = session(meeting("2026-12-14T09:00", "2026-12-14T15:00"), decides_at=DECIDES)
+    moved = replace(its, decides_at=DECIDES + dt.timedelta(days=days))
+    found = differs(asked(its_session=its))
+    assert found is not None
+    said = told_after(None, notice(about="reply/session-1/before-decision", said=found.says, decided_at=ASKED))
+    assert differs(asked(its_session=its), said, now=NOW) is None
+    again = differs(asked(its_session=moved), said, now=max(NOW, ASKED + dt.timedelta(days=days)))
+    assert again is not None
+    assert again.says.until == moved.decides_at
+
+
 @pytest.mark.parametrize(
     ("its_place", "its_session"),
     [

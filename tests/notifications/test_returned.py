@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.notifications import store
 from services.notifications.app import SERVICE
 from services.notifications.bounces import Bounce
 from services.notifications.decisions import SOFT_PAUSES, came_back, claim, release
@@ -25,6 +28,7 @@ from tests.notifications.building import (
     suppression,
     truth,
 )
+from tests.notifications.office import write_rows
 
 HARD, SOFT = Bounce("5.1.1"), Bounce("5.2.2")
 MAILBOX = "7c1e.5b0c7a1f"
@@ -87,6 +91,16 @@ def test_what_passes_is_given_time_to_pass_and_what_does_not_is_given_none() -> 
     came_back(working, SENT, HARD, soft_before=0)
     told = working[Told].get("person-1", "place/session-1")
     assert told is not None and told.not_before is None
+
+
+def test_a_corrected_address_waits_for_nothing_also_with_what_follows() -> None:
+    working = mind()
+    came_back(working, SENT, SOFT, soft_before=1)
+    waits = working[Told].get("person-1", "place/session-1")
+    assert waits is not None and waits.not_before is not None
+    elsewhere = content().model_copy(update={"mailbox": "7c1e.00000000"})
+    told = told_after(waits, replace(SENT, notice_id="notice-2", sequence=1, said=elsewhere))
+    assert told.not_before is None
 
 
 def test_what_never_left_cannot_come_back() -> None:
@@ -164,3 +178,23 @@ def test_another_address_of_theirs_that_takes_no_mail_is_held_back_as_well() -> 
     working = mind(known=suppression(mailbox="7c1e.00000000"))
     came_back(working, SENT, HARD, soft_before=0)
     assert said(working) == [NoticeBounced, AddressSuppressed]
+
+
+async def test_only_mails_that_came_back_in_a_row_are_counted(engine: AsyncEngine) -> None:
+    """A mailbox that is full once a year takes mail."""
+
+    def mail(number: int, days: int, state: NoticeState = NoticeState.BOUNCED) -> Notice:
+        return replace(SENT, notice_id=f"notice-{number}", state=state, decided_at=NOW - dt.timedelta(days=days))
+
+    async def counted(*rows: Notice) -> int:
+        async with engine.begin() as connection:
+            await write_rows(connection, replace(SENT, decided_at=NOW), *rows)
+            _, soft = await store.load_returned(connection, SERVICE.working(NOW), SENT.notice_id)
+            return soft
+
+    assert await counted(mail(2, 200), mail(3, 100)) == 2
+    assert await counted(mail(4, 50, NoticeState.FAILED)) == 2
+    assert await counted(mail(5, 0, NoticeState.SENT)) == 2, "it may come back as well"
+    elsewhere = replace(mail(6, 50, NoticeState.SENT), said=content().model_copy(update={"mailbox": "7c1e.00000000"}))
+    assert await counted(elsewhere) == 2
+    assert await counted(mail(7, 150, NoticeState.SENT)) == 1

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import app
+from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.call import CALL_CHANGE, CALL_ENDED, CALLED, Called
 from services.notifications.kinds.kind import Rules
 from services.notifications.kinds.nominated import NOT_PLACED, NotPlaced
@@ -18,10 +19,11 @@ from services.notifications.kinds.nomination import ANSWER, Now, Outcome
 from services.notifications.kinds.unanswered import AWAITED, Unanswered
 from services.notifications.ledger import Told, told_after
 from services.notifications.letters import Named
-from services.notifications.state import CANCELLED, Place, Session
-from services.notifications.tables import NOMINATED
+from services.notifications.state import CANCELLED, Person, Place, Session
+from services.notifications.tables import NOMINATED, ensure_key
 from services.notifications.towns import Call, Nominated, answered_of, derive_nominated, two_days_before
 from services.notifications.untold import ENROLMENT, Difference
+from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import CallEnd, NominationAnswered, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import CallTold
@@ -48,11 +50,14 @@ from tests.notifications.building import (
     person,
     place,
     session,
+    settled,
+    topic,
     town,
 )
 from tests.notifications.mails import body, brief_mail, received
-from tests.notifications.office import SERVICE, Office
+from tests.notifications.office import SERVICE, Office, write_rows
 from tests.notifications.office import settled as settled_notices
+from tests.notifications.test_kinds import judged
 
 RULES = Rules(LONG_AGO, reminder_hour=6)
 SOONER = NOW + dt.timedelta(days=1)
@@ -296,6 +301,32 @@ async def test_whoever_coordinates_two_towns_is_told_of_each(office: Office) -> 
         assert await settled_notices(office, 2) == [("call", "sent", None)] * 2
         await office.has_looked()
     assert len(office.server.mails) == 2
+
+
+def merged(person_id: str, into: str) -> Person:
+    return replace(person(person_id), given_name=None, family_name=None, merged_into=into)
+
+
+async def test_whoever_turned_out_to_be_a_towns_coordinator_is_told_of_its_call(office: Office) -> None:
+    """A directory says that two are one, and not of each team anew who is in it."""
+    await office.is_true(merged("person-2", "person-1"), contact("person-2"), member("person-2"), call())
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 1) == [("call", "sent", None)]
+    assert [mail[0] for mail in office.server.mails] == ["person-1@example.org"]
+
+
+async def test_a_coordinator_reads_of_whoever_somebody_turned_out_to_be_how_they_stand(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await ensure_key(connection)
+        rows = (person("person-3"), merged("person-2", "person-3"), merged("person-9", "person-2"))
+        await write_rows(connection, person(), contact(), town(), topic(), session(), settled(), *rows)
+        theirs = (place(Standing.WITHDRAWN, person_id="person-2"), place(person_id="person-3"))
+        await write_rows(connection, *theirs, member(), member("person-9", kind=MemberKind.PROJECT_STAFF))
+        await write_rows(connection, answered(*PEOPLE[:1]), call())
+        (answer,) = [one["truth"].matter for one in await judged(connection, KINDS[Subject.NOMINATION])]
+        (called,) = [one["truth"].matter for one in await judged(connection, KINDS[Subject.CALL])]
+    assert [(one.name, one.standing) for one in answer.now] == [("Żaneta Wiśniewska", Standing.ENROLLED)]
+    assert called.team == ("Żaneta Wiśniewska",)
 
 
 async def test_a_call_its_answer_and_whoever_was_named_in_vain_are_told_at_once_when_heard(office: Office) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.notifications.kinds.waiting import WAITING, WAITING_CHANGE, WAITING_ENDED, Waiting
-from services.notifications.ledger import Belief, Content, NoticeState, Told, told_after
+from services.notifications.ledger import NOTHING, Belief, Content, NoticeState, Told, told_after
 from services.notifications.state import CANCELLED, Place, Session
 from services.notifications.untold import ANOTHER_MAIL, ENROLMENT, Difference
 from shared.contracts.enrolment import Standing
@@ -128,6 +128,9 @@ def test_who_loses_a_place_to_the_waiting_list_hears_first_that_it_is_gone() -> 
     assert found is not None
     assert (found.letter, found.waits_for) == (WAITING, ANOTHER_MAIL)
     assert letter(differs(None, waiting(told_place=told_of_place(off=True)))) == WAITING
+    unheard = differs(None, waiting(told_place=replace(told_of_place(), given_up=NOTHING)))
+    assert unheard is not None
+    assert unheard.can_be_told, "nothing waits for what has been given up"
 
 
 def test_nothing_overtakes_a_mail_about_the_place_that_is_on_its_way() -> None:
@@ -183,3 +186,20 @@ def test_a_waiting_mail_in_doubt_is_followed_by_one_that_says_so() -> None:
     found = differs(doubted, waiting(its_session=session(state=CANCELLED)))
     assert found is not None
     assert (found.letter, found.in_doubt) == (WAITING_ENDED, True)
+
+
+def test_who_waits_again_is_told_that_a_place_was_held_only_if_an_offer_was_the_last_they_heard_of() -> None:
+    """Else it is long ago, and what they lost since is a place."""
+    offered = told_after(None, notice(about="offer/session-1", decided_at=BEFORE))
+    lost = told_of_place(off=True)
+    for its, because in (
+        (waiting(told_offer=offered), "again"),
+        (waiting(told_offer=offered, told_place=lost, life=4), None),
+    ):
+        found = differs(None, its)
+        assert found is not None
+        assert (found.letter, found.because) == (WAITING, because)
+    known = replace(told(life=0, at=NOW), told_at=NOW)
+    again = differs(known, waiting(told_offer=offered, life=6))
+    assert again is not None
+    assert again.because is None

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.notifications.kinds import sessions
-from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR, TOWN_NAME, is_member
+from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR, TOWN_NAME, is_member, memberships
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
 from services.notifications.ledger import Content, OpenNotice, Told
@@ -23,7 +23,6 @@ from services.notifications.state import SCHEDULED
 from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
     CONTACT,
-    MEMBER,
     NOW,
     PERSON,
     PLACE,
@@ -101,13 +100,14 @@ class Bounced(Matter):
 # --- the same in SQL -----------------------------------------------------------------------
 
 _whose = SUPPRESSION.c.recipient
-_theirs = sa.select(MEMBER.c.person_id, MEMBER.c.city_id).distinct().subquery("theirs")
+_ever = memberships("ever_theirs")
+_theirs = sa.select(_ever.c.person_id, _ever.c.city_id).distinct().subquery("theirs")
 """Whoever is or was in a team."""
 _of_team = sa.and_(COORDINATOR.c.city_id == _theirs.c.city_id, _theirs.c.person_id == _whose)
 _recipient = COORDINATOR.c.person_id
 _slash = sa.literal("/", sa.Text)
 _about = sa.literal(f"{NAME}/", sa.Text) + _whose + _slash + COORDINATOR.c.city_id
-_member, _who, _their = MEMBER.alias("member_today"), PERSON.alias("whose"), CONTACT.alias("their_contact")
+_member, _who, _their = memberships("member_today"), PERSON.alias("whose"), CONTACT.alias("their_contact")
 _is_theirs = sa.exists().where(
     _member.c.person_id == _whose,
     _member.c.city_id == COORDINATOR.c.city_id,

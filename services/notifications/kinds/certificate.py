@@ -79,7 +79,8 @@ class OwnCertificate(OfSession):
         if self.content is not None:
             if told.content == self.content:
                 return None
-            if told.said is not None or by_others:
+            was_said = number_told(told.said) == self.content and self.certified.supersedes is None
+            if (told.said is not None and not was_said) or by_others:
                 return Difference(REPLACED, self._says(self.content), before=standing(told.said))
             was_missed = self.told_missed is not None and may_believe_missed(self.told_missed)
             return Difference(ISSUED, self._says(self.content), because=AFTER_MISSED if was_missed else None)

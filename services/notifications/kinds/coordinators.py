@@ -1,6 +1,7 @@
 """What mails to a town's coordinators have in common: who they are, and what is known of the call to nominate and of the town's team.
 
-A coordinator is whom the directory says to be in a town's team as its coordinator today. Of several each is written to.
+A coordinator is whom the directory says to be in a town's team as its coordinator today, under whatever id of theirs. Of several each is
+written to.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from services.notifications.tables import (
 from services.notifications.towns import PROGRAMME_ZONE
 from services.notifications.untold import Difference
 from shared.contracts.directory import MemberKind
+from shared.postgres.merged import survivors_of
 from shared.values import immutable
 
 MOST_NAMED = 60
@@ -67,14 +69,26 @@ def is_member(member: sa.FromClause, on: sa.ColumnElement[dt.date] = TODAY) -> s
     return sa.and_(member.c.from_date <= on, sa.or_(member.c.until_date.is_(None), member.c.until_date >= on))
 
 
+def memberships(name: str) -> sa.Subquery:
+    """Who is in which team, each as whoever they turned out to be: a directory states that two are one, and not each of their teams anew."""
+    survivor = survivors_of(PERSON).alias(f"survivor_of_{name}")
+    human = sa.func.coalesce(survivor.c.into_id, MEMBER.c.person_id).label("person_id")
+    return (
+        sa.select(human, MEMBER.c.city_id, MEMBER.c.kind, MEMBER.c.from_date, MEMBER.c.until_date)
+        .outerjoin(survivor, survivor.c.person_id == MEMBER.c.person_id)
+        .subquery(name)
+    )
+
+
+_ever = memberships("ever")
 COORDINATOR = (
-    sa.select(MEMBER.c.person_id, MEMBER.c.city_id)
-    .where(MEMBER.c.kind == MemberKind.COORDINATOR)
+    sa.select(_ever.c.person_id, _ever.c.city_id)
+    .where(_ever.c.kind == MemberKind.COORDINATOR)
     .distinct()
     .subquery("coordinator")
 )
 """Whoever is or was one: who is no longer is written to no more."""
-_its = MEMBER.alias("its")
+_its = memberships("its")
 COORDINATES = sa.exists().where(
     _its.c.person_id == COORDINATOR.c.person_id,
     _its.c.city_id == COORDINATOR.c.city_id,
@@ -93,7 +107,7 @@ UNKNOWN = sessions.UNKNOWN | {
     "town": sa.or_(sessions.UNKNOWN["town"], ~sa.exists().where(TOWN.c.city_id == COORDINATOR.c.city_id))
 }
 MADE_OF = digest(*WRITTEN_TO, sessions.CITY_NAME, *sessions.TOPIC_NAMES, TOWN_NAME, sessions.RELEASE)
-_mate, _who = MEMBER.alias("mate"), PERSON.alias("who")
+_mate, _who = memberships("mate"), PERSON.alias("who")
 _starts = sa.cast(sa.func.timezone(PROGRAMME_ZONE, SESSION.c.starts_at), sa.Date)
 _named = (
     sa.select(sa.func.concat_ws(" ", _who.c.given_name, _who.c.family_name).label("name"), _who.c.family_name)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from services.notifications.kinds import sessions
-from services.notifications.kinds.coordinators import is_member
+from services.notifications.kinds.coordinators import is_member, memberships
 from services.notifications.kinds.missed import LISTS_ARE_CLOSED
 from services.notifications.ledger import NOT_SENT, Belief, NoticeState
 from services.notifications.sheets import MOST_NAMED
@@ -136,7 +136,7 @@ _of_session = SESSION.c.session_id == PLACE.c.session_id
 _has_place = (
     sa.select(PLACE.c.person_id).join(SESSION, _of_session).where(_takes_place, PLACE.c.state == Standing.ENROLLED)
 )
-_its, _who = MEMBER.alias("coordinating"), PERSON.alias("who_coordinates")
+_its, _who = memberships("coordinating"), PERSON.alias("who_coordinates")
 _can_be_told = (
     sa.exists()
     .where(_its.c.city_id == MEMBER.c.city_id, _its.c.kind == MemberKind.COORDINATOR, is_member(_its))

@@ -136,9 +136,10 @@ def reminder_kind(
     sheet: Callable[[Any, Office], Sheet],
     says: sa.ColumnElement[Any] = SESSION.c.content,
     knows: sa.ColumnElement[bool] | None = None,
+    also_untold: sa.ColumnElement[bool] | None = None,
 ) -> Kind:
     """`is_now`: whether its window is open, found by an index; `besides`: what else has to be so; `says`: what it is known by; `knows`:
-    whether they knew of it for long enough, if that is another rule.
+    whether they knew of it for long enough, if that is another rule; `also_untold`: whether it is told anew although it is known by the same.
 
     No news makes a reminder: the clock does, so the look at the whole finds it.
     """
@@ -146,6 +147,9 @@ def reminder_kind(
     has_place = sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED)
     content = sa.case((sa.and_(has_place, besides), says))
     has_known = knows if knows is not None else knows_by_in_sql(at)
+    untold: sa.ColumnElement[bool] = TOLD.c.content.is_distinct_from(content)
+    if also_untold is not None:
+        untold = sa.or_(untold, also_untold)
 
     def around(places: sa.FromClause) -> sa.FromClause:
         found = sessions.around(places, about, always=True)
@@ -163,7 +167,7 @@ def reminder_kind(
         around=around,
         about=about,
         content=content,
-        differs=sa.and_(content.is_not(None), has_known, TOLD.c.content.is_distinct_from(content), is_now),
+        differs=sa.and_(content.is_not(None), has_known, untold, is_now),
         waits={ENROLMENT: UNSETTLED},
         unknown=sessions.UNKNOWN,
         parts=(is_now,),

@@ -72,9 +72,12 @@ class Once(OfSession):
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         found = self.found(to, now)
-        if found is None or (told is not None and told.content == found.says.hash):
+        if found is None or (told is not None and self.is_known(told, found)):
             return None
         return judged(found, told, told or TOLD_NOTHING, to, now=now)
+
+    def is_known(self, told: Told, found: Difference) -> bool:
+        return told.content == found.says.hash
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """Only what was on its way: who was not told of it lacks nothing that they need."""
@@ -107,10 +110,10 @@ class OnePlace(OfSession):
         if found is None:
             return None
         by_others = (told is None or told.said is None) and found.before is not None
-        found = replace(found, waits_for=self.first(found, now), told_by_others=by_others)
+        found = replace(found, waits_for=self.first(found, to, now), told_by_others=by_others)
         return judged(found, told, believed, to, now=now)
 
-    def first(self, found: Difference, now: dt.datetime) -> str | None:
+    def first(self, found: Difference, to: Addressee, now: dt.datetime) -> str | None:
         """What it must not be told before."""
         return ENROLMENT if found.says.hash is not None and not self.facts.settled else None
 
@@ -152,8 +155,7 @@ class BesidePlace(OnePlace):
         """Whether what is so no longer has ended for certain."""
         return True
 
-    @property
-    def begins_because(self) -> str | None:
+    def begins_because(self, told: Told) -> str | None:
         return None
 
     @abstractmethod
@@ -163,11 +165,11 @@ class BesidePlace(OnePlace):
     def is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
         """Or will be, or was since: then other mails say how it stands."""
 
-    def first(self, found: Difference, now: dt.datetime) -> str | None:
+    def first(self, found: Difference, to: Addressee, now: dt.datetime) -> str | None:
         begins = found.says.hash is not None
         if begins and not self.facts.settled:
             return ENROLMENT
-        is_second = self.other_is_open or (begins and sessions.is_to_hear_of_its_end(self.told_place, now))
+        is_second = self.other_is_open or (begins and sessions.is_to_hear_of_its_end(self.told_place, to, now))
         return ANOTHER_MAIL if is_second else None
 
     def differs(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
@@ -182,7 +184,7 @@ class BesidePlace(OnePlace):
                 return None
             if believes and before is not None and not elsewhere and _which(told.content) == _which(says.hash):
                 return Difference(self.CHANGES, says, before=before)
-            return Difference(self.BEGINS, says, because=self.begins_because)
+            return Difference(self.BEGINS, says, because=self.begins_because(told))
         if not self.is_over(now) or not believes or self.is_told_otherwise(told, now):
             return None
         ended = (before or self.facts.true_now(None)).model_copy(update={"hash": None})

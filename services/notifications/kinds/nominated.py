@@ -91,7 +91,7 @@ class NotPlaced(Once):
         if its.reason is None or not is_mailed(its.reason) or _has_something(place):
             return None
         fields = dict(self.facts.true_now(None).says) | {"of": "refusal", "reason": its.reason}
-        is_first = self.other_is_open or sessions.is_to_hear_of_its_end(self.told_place, now)
+        is_first = self.other_is_open or sessions.is_to_hear_of_its_end(self.told_place, to, now)
         return Difference(
             NOT_PLACED,
             Content(hash=its.nomination_id, says=RefusalTold(**fields)),

@@ -26,6 +26,7 @@ from services.notifications.towns import Answered
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.enrolment import NominationAnswered, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
+from shared.postgres.merged import survivors_of
 from shared.values import immutable
 
 NAME = "nomination"
@@ -107,6 +108,9 @@ _nominee = (
     .render_derived()
 )
 _person_id = _nominee.c.one.op("->>", return_type=sa.Text)("person_id")
+_survivor = survivors_of(PERSON).alias("nominee_survivor")
+_human = sa.func.coalesce(_survivor.c.into_id, _person_id)
+"""Whoever they turned out to be: theirs is the place."""
 _its, _ahead, _who = PLACE.alias("its_place"), PLACE.alias("ahead"), PERSON.alias("nominee_person")
 _before_all = sa.literal(dt.datetime(1970, 1, 1, tzinfo=dt.UTC), sa.DateTime(timezone=True))
 
@@ -135,9 +139,9 @@ _one = sa.func.jsonb_build_array(
 _now = (
     sa.select(sa.func.jsonb_agg(aggregate_order_by(_one, _nominee.c.position), type_=JSONB))
     .select_from(
-        _nominee.outerjoin(
-            _its, sa.and_(_its.c.session_id == ANSWERED.c.session_id, _its.c.person_id == _person_id)
-        ).outerjoin(_who, _who.c.person_id == _person_id)
+        _nominee.outerjoin(_survivor, _survivor.c.person_id == _person_id)
+        .outerjoin(_its, sa.and_(_its.c.session_id == ANSWERED.c.session_id, _its.c.person_id == _human))
+        .outerjoin(_who, _who.c.person_id == _human)
     )
     .correlate(ANSWERED)
     .scalar_subquery()

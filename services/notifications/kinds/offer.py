@@ -88,8 +88,7 @@ class Offer(BesidePlace):
     def is_over(self, now: dt.datetime) -> bool:
         return not self.facts.stands(Standing.OFFERED)
 
-    @property
-    def begins_because(self) -> str | None:
+    def begins_because(self, told: Told) -> str | None:
         return self.facts.substitutes
 
     def ends_because(self, now: dt.datetime) -> str:

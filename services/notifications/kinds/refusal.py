@@ -96,7 +96,7 @@ class Refused(Once):
         reason = OPEN_NOW if because == OPEN_NOW else self.refusal.reason
         fields = dict(self.facts.true_now(None).says) | {"of": "refusal", "reason": reason}
         says = RefusalTold(**fields, opens_at=session.opens_at)
-        is_first = self.other_is_open or sessions.is_to_hear_of_its_end(self.told_place, now)
+        is_first = self.other_is_open or sessions.is_to_hear_of_its_end(self.told_place, to, now)
         return Difference(
             REFUSED,
             Content(hash=self.refusal.event_id, says=says),

@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
+from services.notifications.digests import is_the_same
 from services.notifications.kinds.kind import Reading, Scope
-from services.notifications.ledger import Belief, Content, Told
+from services.notifications.ledger import NOTHING, Belief, Content, Told
 from services.notifications.letters import in_language
 from services.notifications.state import SCHEDULED, Place, Session, SessionSaid
 from services.notifications.tables import (
@@ -34,7 +35,7 @@ from services.notifications.tables import (
     is_told,
     of_first,
 )
-from services.notifications.untold import ANOTHER_MAIL, ENROLMENT
+from services.notifications.untold import ANOTHER_MAIL, ENROLMENT, Addressee
 from shared.contracts.directory import ContactFact, PersonFact
 from shared.contracts.enrolment import PlacesSettled, Standing, WithdrawalReason
 from shared.contracts.model import Event, Language, members
@@ -142,14 +143,12 @@ def was_told_since(told: Told, *others: Told | None) -> bool:
     return any(told.told_at is None or told.told_at < moment for moment in moments)
 
 
-def is_to_hear_of_its_end(told_place: Told | None, now: dt.datetime) -> bool:
-    """Whether whoever has no place was told of one, or may have been, and not since that it is gone: the mail about the place says it."""
-    return (
-        told_place is not None
-        and told_place.content is not None
-        and told_place.until is not None
-        and now < told_place.until
-    )
+def is_to_hear_of_its_end(told_place: Told | None, to: Addressee, now: dt.datetime) -> bool:
+    """Whether whoever has no place was told of one, or may have been, and not since that it is gone: the mail about the place says it. Not
+    once that has been given up, for nothing waits for what does not come."""
+    if told_place is None or told_place.content is None or told_place.until is None or now >= told_place.until:
+        return False
+    return not (told_place.given_up == NOTHING and is_the_same(told_place.given_up_for, to.made_of))
 
 
 def microseconds(moment: dt.datetime | None) -> int:
@@ -244,7 +243,12 @@ def told_since(other: Any) -> sa.ColumnElement[bool]:
 
 def to_hear_of_its_end(told_place: Any) -> sa.ColumnElement[bool]:
     """`is_to_hear_of_its_end`."""
-    return sa.and_(told_place.c.content.is_not(None), sa.func.coalesce(told_place.c.until > NOW, sa.false()))
+    is_given_up = sa.and_(told_place.c.given_up == NOTHING, ~is_another(told_place.c.given_up_for, MADE_OF))
+    return sa.and_(
+        told_place.c.content.is_not(None),
+        sa.func.coalesce(told_place.c.until > NOW, sa.false()),
+        ~sa.func.coalesce(is_given_up, sa.false()),
+    )
 
 
 def is_open(*names: str) -> sa.ColumnElement[bool]:

@@ -24,7 +24,7 @@ from services.notifications.sheets import Feed, Office, Sheet
 from services.notifications.state import CANCELLED, SessionSaid
 from services.notifications.tables import SESSION, SESSION_SAID, SINCE, TOLD
 from services.notifications.templates.wording import notices_of
-from services.notifications.untold import Difference
+from services.notifications.untold import Addressee, Difference
 from shared.values import immutable
 from shared.web.links import Purpose
 
@@ -50,7 +50,7 @@ class Trains(InCalendar):
     def heard(self) -> tuple[dt.datetime, ...] | None:
         return (self.facts.session.heard_at,) if self.facts.session is not None else None
 
-    def first(self, found: Difference, now: dt.datetime) -> str | None:
+    def first(self, found: Difference, to: Addressee, now: dt.datetime) -> str | None:
         return None
 
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:

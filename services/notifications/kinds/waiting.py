@@ -66,9 +66,9 @@ class Waiting(BesidePlace):
         waits = session is not None and self.facts.stands(Standing.WAITLISTED) and now < session.starts_at
         return self.facts.true_now(_named(session.content, self.life)) if session is not None and waits else None
 
-    @property
-    def begins_because(self) -> str | None:
-        if self.told_offer is not None and self.told_offer.until is not None:
+    def begins_because(self, told: Told) -> str | None:
+        offer = self.told_offer
+        if offer is not None and offer.until is not None and not sessions.was_told_since(offer, told, self.told_place):
             return AGAIN
         return self.facts.substitutes
 

@@ -8,6 +8,25 @@ SUBSTITUTION = ("tests/enrolment/test_substitution.py",)
 
 MUTATIONS = (
     Mutation(
+        "a town's people are whoever they turned out to be",
+        "services/notifications/kinds/coordinators.py",
+        "sa.func.coalesce(survivor.c.into_id, MEMBER.c.person_id)",
+        "sa.func.coalesce(MEMBER.c.person_id, survivor.c.into_id)",
+        (
+            "tests/notifications/test_towns.py::test_whoever_turned_out_to_be_a_towns_coordinator_is_told_of_its_call",
+            "tests/notifications/test_towns.py::test_a_coordinator_reads_of_whoever_somebody_turned_out_to_be_how_they_stand",
+        ),
+    ),
+    Mutation(
+        "an answer says how whoever was nominated stands, under whatever id",
+        "services/notifications/kinds/nomination.py",
+        "sa.func.coalesce(_survivor.c.into_id, _person_id)",
+        "_person_id",
+        (
+            "tests/notifications/test_towns.py::test_a_coordinator_reads_of_whoever_somebody_turned_out_to_be_how_they_stand",
+        ),
+    ),
+    Mutation(
         "a request about several people is about each of them",
         "shared/events/envelope.py",
         "        if isinstance(fields[name], tuple):",

@@ -4,6 +4,41 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "another decision day is another reminder",
+        "services/notifications/kinds/reply.py",
+        " and not _is_until_another(told, found.says.until)",
+        "",
+        ("tests/notifications/test_reply.py::test_who_was_reminded_of_another_decision_day_is_reminded_of_this_one",),
+    ),
+    Mutation(
+        "an offer of long ago is not why somebody waits again",
+        "services/notifications/kinds/waiting.py",
+        " and not sessions.was_told_since(offer, told, self.told_place):",
+        ":",
+        (
+            "tests/notifications/test_waiting.py::test_who_waits_again_is_told_that_a_place_was_held_only_if_an_offer_was_the_last_they_heard_of",
+        ),
+    ),
+    Mutation(
+        "a certificate that was told in vain replaces none",
+        "services/notifications/kinds/certificate.py",
+        "(told.said is not None and not was_said)",
+        "told.said is not None",
+        (
+            "tests/notifications/test_certificate.py::test_the_first_one_that_came_back_is_thanked_for_again_and_replaces_none",
+        ),
+    ),
+    Mutation(
+        "nothing waits for a mail that has been given up",
+        "services/notifications/kinds/sessions.py",
+        "    return not (told_place.given_up == NOTHING and is_the_same(told_place.given_up_for, to.made_of))\n",
+        "    return True\n",
+        (
+            "tests/notifications/test_offer.py::test_nothing_waits_for_a_mail_about_the_place_that_has_been_given_up",
+            "tests/notifications/test_refusal.py::test_other_mails_about_the_same_training_go_first",
+        ),
+    ),
+    Mutation(
         "a message of the rehearsal is not sent after it",
         "services/notifications/kinds/message.py",
         "or message.decided_at < self.since:\n",
@@ -300,8 +335,8 @@ MUTATIONS = (
     Mutation(
         "a place that may have been called off is no longer waited for",
         "services/notifications/kinds/sessions.py",
-        "        and told_place.content is not None\n",
-        "",
+        " or told_place.content is None or",
+        " or",
         ("tests/notifications/test_offer.py::test_whatever_happens_the_last_mail_says_what_is_true",),
     ),
     Mutation(
@@ -358,7 +393,7 @@ MUTATIONS = (
     Mutation(
         "the office is told of a risk once",
         "services/notifications/kinds/matters.py",
-        "        if found is None or (told is not None and told.content == found.says.hash):",
+        "        if found is None or (told is not None and self.is_known(told, found)):",
         "        if found is None:",
         (
             "tests/notifications/test_risk.py::test_the_office_is_told_once_how_many_have_confirmed_and_how_many_are_needed",

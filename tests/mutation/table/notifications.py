@@ -257,13 +257,6 @@ MUTATIONS = (
         ("tests/notifications/test_messages.py::test_if_others_stand_there_than_were_seen_nothing_is_sent",),
     ),
     Mutation(
-        "two ids of one human are one recipient of a message",
-        "services/notifications/store.py",
-        "    who = sa.func.coalesce(PERSON.c.merged_into, its.c.person_id)\n",
-        "    who = sa.func.coalesce(its.c.person_id, its.c.person_id)\n",
-        ("tests/notifications/test_messages.py::test_two_ids_of_one_human_are_one_recipient",),
-    ),
-    Mutation(
         "whoever does without a mail has missed none",
         "services/notifications/differences.py",
         "        .where(~muted(kind.scope.recipient, kind.mutes))\n",

@@ -4,6 +4,30 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "only mails that came back in a row are counted",
+        "services/notifications/store.py",
+        "max(let_through, arrived or LONG_AGO)",
+        "let_through",
+        ("tests/notifications/test_returned.py::test_only_mails_that_came_back_in_a_row_are_counted",),
+    ),
+    Mutation(
+        "a corrected address waits for nothing",
+        "services/notifications/ledger.py",
+        "            told = replace(told, not_before=None)  # At another address, perhaps; this one takes mail.\n",
+        "",
+        ("tests/notifications/test_returned.py::test_a_corrected_address_waits_for_nothing_also_with_what_follows",),
+    ),
+    Mutation(
+        "a message goes to whoever somebody is in the end",
+        "services/notifications/store.py",
+        "sa.func.coalesce(survivor.c.into_id, its.c.person_id)",
+        "its.c.person_id",
+        (
+            "tests/notifications/test_messages.py::test_two_ids_of_one_human_are_one_recipient",
+            "tests/notifications/test_messages.py::test_so_are_three_one_of_whom_turned_out_to_be_another",
+        ),
+    ),
+    Mutation(
         "a carrier waits for its first free connection",
         "services/notifications/sending.py",
         "                        await asyncio.wait(self._late, return_when=asyncio.FIRST_COMPLETED)\n",
