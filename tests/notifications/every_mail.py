@@ -19,6 +19,7 @@ from services.notifications.letters import (
     BouncedMail,
     BriefMail,
     DigestMail,
+    Given,
     Letter,
     Missing,
     Named,
@@ -35,11 +36,21 @@ from services.notifications.untold import Mail
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience
+from shared.contracts.planner import OutsideTask
 from tests.notifications.mails import ADDRESS, FIRST, FIRST_MOVED, SECOND, VENUE, brief_mail, session_mail, told
 
 SITE = "https://szkolenia.example.org"
 TOKEN = "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJzdWIiOiJwZXJzb24tMDAwMSIsInNlcyI6InNlc3Npb24tMDAwMSJ9." + "x" * 86
 MOMENT = dt.datetime(2026, 11, 20, 11, 0, tzinfo=dt.UTC)
+TASKS = {
+    "pretest": (OutsideTask.PRE_TEST,),
+    "followup": (OutsideTask.POST_TEST, OutsideTask.QUESTIONNAIRE),
+    "unfilled": (OutsideTask.POST_TEST,),
+    "reminder": (OutsideTask.PRE_TEST,),
+}
+"""What a reader has not filled in yet, by the kinds that lead to it."""
+NOTED = ("note", "reminder")
+CLASHING = ("clash", "clashes")
 IN_SITUATION = {
     "again": "waiting",
     "after_missed": "certificate",
@@ -78,6 +89,7 @@ def renderer(programme: Programme) -> Renderer:
         page_of=lambda mail, person: f"{SITE}/p/{TOKEN}",
         ticket_of=lambda mail, person: ("RC1." + "A7" * 40, f"{SITE}/s/session-0001/check-in"),
         mute_of=lambda what, language, person: f"{SITE}/mute/{TOKEN}",
+        code_of=lambda session, person: "k3v9-7c1e-5b0c",
         calendar_of=lambda feed, language, person: f"{SITE}/calendar/{TOKEN}",
         answers_at=lambda session, person: f"kalendarz+{'a' * 40}@szkolenia.example.org",
         programme=programme,
@@ -175,16 +187,23 @@ def _brief(kind: Kind, situation: str, notice: Notice, language: Language) -> Br
     letter = kind.letters[0] if situation == "substitute" else letter
     named = names_in(notice.lead)
     people = [Named(name, fate, 3) for name, fate in zip(_PEOPLE * 20, notice.fates or (), strict=False)]
+    if kind.name == "clashes":
+        people = [Named(name) for name in _PEOPLE]
+    note = WRITTEN if language is Language.PL else WRITTEN_EN
+    tasks = TASKS.get(kind.name, ())
     return brief_mail(
         letter,
         language,
         because=situation if situation not in kind.letters else None,
-        before=told(FIRST_MOVED) if "change" in situation else None,
+        before=told(FIRST_MOVED) if "change" in situation and kind.name not in NOTED else None,
         moment=MOMENT if notice.moment else None,
         figures=tuple((name, 12 + number) for number, name in enumerate(notice.figures)),
         town="Augustów" if "town" in named else None,
         named=tuple((name, "RC-2026-0007") for name in sorted(named - {"town"})),
         people=tuple(people),
+        tasks=tuple(Given(task, f"https://ankiety.example.org/{task}?kto={{code}}", MOMENT) for task in tasks),
+        note=note if kind.name in NOTED else None,
+        also=brief_mail(letter, language, meetings=(SECOND,)) if kind.name in CLASHING else None,
         venue=VENUE,
         address=ADDRESS,
     )
