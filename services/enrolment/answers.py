@@ -159,9 +159,9 @@ class OnRoster(Shape):
     given_name: str | None = Field(description="Null: not known, or erased.")
     family_name: str | None
     city_id: str | None
-    state: Standing | Literal[SessionStanding.CANCELLED]
+    state: Standing | Literal[SessionStanding.CANCELLED, SessionStanding.DRAFT]
     stands: Standing = Field(
-        description="While the session is cancelled: how the place will stand if it is scheduled again."
+        description="While the session is cancelled, or a draft: how the place will stand if it is scheduled again."
     )
     basis: Basis | None
     reason: WithdrawalReason | None = Field(description="Why it was withdrawn.")

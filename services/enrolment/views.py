@@ -216,17 +216,17 @@ async def decisions(
 async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]:
     """Everyone with a standing in the session: by name those with places, the waiting list in its order, by name the others.
 
-    While it is cancelled nobody is enrolled or waits: `stands` says how the place will stand if it is scheduled again.
+    While it is cancelled, or a draft, nobody is enrolled or waits: `stands` says how the place will stand if it is scheduled again.
     """
     active = PLACE.c.state.in_([one for one in Standing if one.is_active])
-    is_called_off = sa.and_(active, SESSION.c.state == SessionStanding.CANCELLED)
+    is_called_off = sa.and_(active, SESSION.c.state.in_([one for one in SessionStanding if not one.takes_place]))
     statement = (
         sa.select(
             PLACE.c.person_id,
             sa.func.coalesce(PERSON.c.given_name, _SURVIVOR.c.given_name).label("given_name"),
             sa.func.coalesce(PERSON.c.family_name, _SURVIVOR.c.family_name).label("family_name"),
             PLACE.c.city_id,
-            sa.case((is_called_off, SessionStanding.CANCELLED), else_=PLACE.c.state).label("state"),
+            sa.case((is_called_off, SESSION.c.state), else_=PLACE.c.state).label("state"),
             PLACE.c.state.label("stands"),
             PLACE.c.basis,
             PLACE.c.reason,

@@ -274,6 +274,9 @@ def test_an_offer_in_a_session_that_moves_nearer_ends_before_it_does(
     assert why(on_offer, "bartek").steps[-1].until == on_offer.place("bartek").offered_until
     assert last(why(on_offer, "bartek"), "offered").until == on_offer.place("bartek").offered_until
 
+    on_offer.pass_to(dt.datetime.fromisoformat(f"{ends}+00:00"))
+    assert reason(on_offer, "bartek") == WithdrawalReason.OFFER_EXPIRED
+
 
 @pytest.mark.parametrize(
     ("made", "ends"),

@@ -6,13 +6,14 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from services.enrolment import listing, views
 from services.enrolment.app import SERVICE
 from services.enrolment.tables import PLACE, SETTLED
 from shared.contracts import Event
-from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import StageOpened
 from shared.deciding.transaction import Decider
@@ -44,15 +45,18 @@ async def oversold(here: Any) -> int:
         return int((await views.books(connection))["places"]["oversold_sessions"])
 
 
-async def test_while_a_session_is_cancelled_its_roster_calls_nobody_enrolled(world: Make) -> None:
+@pytest.mark.parametrize(("model", "says"), [(SessionCancelled, "cancelled"), (SessionDrafted, "draft")])
+async def test_while_a_session_does_not_take_place_its_roster_calls_nobody_enrolled(
+    world: Make, model: type[Event], says: str
+) -> None:
     here = await filled(world)
 
     async def roster() -> list[tuple[str, str]]:
         async with here.engine.connect() as connection:
             return [(row.state, row.stands) for row in await views.roster(connection, "s")]
 
-    await hears(here, session(model=SessionCancelled), version=2)
-    assert await roster() == [("cancelled", "enrolled")] * 2
+    await hears(here, session(model=model), version=2)
+    assert await roster() == [(says, "enrolled")] * 2
     await hears(here, session(model=SessionRescheduled), version=3)
     assert await roster() == [("enrolled", "enrolled")] * 2
 

@@ -854,4 +854,11 @@ MUTATIONS = (
             "tests/enrolment/test_offers.py::test_who_accepts_and_has_got_the_place_beside_the_rules_meanwhile_has_confirmed",
         ),
     ),
+    Mutation(
+        "the roster of a draft calls nobody enrolled",
+        "services/enrolment/views.py",
+        "SESSION.c.state.in_([one for one in SessionStanding if not one.takes_place])",
+        "SESSION.c.state == SessionStanding.CANCELLED",
+        ("tests/enrolment/test_views.py::test_while_a_session_does_not_take_place_its_roster_calls_nobody_enrolled",),
+    ),
 )
