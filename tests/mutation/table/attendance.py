@@ -550,8 +550,8 @@ MUTATIONS = (
     Mutation(
         "the screen has a pass of its own",
         "services/attendance/pages/room.py",
-        "        session = await reading.session(runtime.engine, session_id) if is_ours else None",
-        "        session = await reading.session(runtime.engine, session_id)",
+        "        session = await reading.session(runtime.reading, session_id) if is_ours else None",
+        "        session = await reading.session(runtime.reading, session_id)",
         ("tests/attendance/test_check_in.py::test_the_screens_address_opens_no_list_and_dies_with_the_trainer",),
     ),
     Mutation(
