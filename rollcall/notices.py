@@ -153,7 +153,7 @@ def _get(folder: Any, path: str) -> Any:
 def _all(folder: Any, path: str) -> list[Any]:
     """Page behind page, until one is not full."""
     found: list[Any] = []
-    part = _get(folder, path)
+    part: list[Any] = _get(folder, path)
     while len(part) >= MOST:
         found += part
         part = _get(folder, f"{path}&after={_quoted(found[-1]['notice_id'])}")
