@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import httpx
 from fastapi import APIRouter, Request, Response
 
@@ -25,19 +27,36 @@ def router(settings: OriginSettings, client: httpx.AsyncClient) -> APIRouter:
     """`/attendance/…`, and so for each service, as the services themselves answer."""
     routes = APIRouter()
 
-    async def forward(service: str, path: str, request: Request) -> Response:
-        body = bytearray()
+    def _too_large() -> Problem:
+        return Problem(TOO_LARGE, f"the body is larger than {settings.forward_limit_bytes} bytes")
+
+    async def passed_on(request: Request) -> AsyncIterator[bytes]:
+        """The body, piece by piece: nobody keeps the whole of it here."""
+        size = 0
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > settings.forward_limit_bytes:
-                raise Problem(TOO_LARGE, f"the body is larger than {settings.forward_limit_bytes} bytes")
+            size += len(chunk)
+            if size > settings.forward_limit_bytes:
+                raise _too_large()
+            yield chunk
+
+    async def forward(service: str, path: str, request: Request) -> Response:
         headers = [
             (name, value) for name, value in request.headers.raw if name.decode("latin-1").lower() not in _HOP_BY_HOP
         ]
+        said = request.headers.get("content-length", "")
+        if said.isascii() and said.isdigit():
+            headers.append((b"content-length", said.encode()))  # It goes on as it comes, and is as long as it was.
+            if int(said) > settings.forward_limit_bytes:
+                raise _too_large()
+        has_body = bool(said) or "transfer-encoding" in request.headers
         url = httpx.URL(settings.services[service]).copy_with(raw_path=_target(path, request))
         try:
             answer = await client.request(
-                request.method, url, headers=headers, content=bytes(body), timeout=settings.forward_seconds
+                request.method,
+                url,
+                headers=headers,
+                content=passed_on(request) if has_body else None,
+                timeout=settings.forward_seconds,
             )
         except httpx.HTTPError as error:
             raise Problem(SERVICE_AWAY, f"{service} does not answer ({type(error).__name__})") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PositiveInt, SecretStr
 
 from services import SERVICES
 from shared.settings import Settings
@@ -32,7 +32,8 @@ class OriginSettings(Settings):
     """What they add to it when the folder is not the usual one."""
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     """The names it answers to: another page in the same browser cannot borrow one (DNS rebinding)."""
-    forward_limit_bytes: int = 512 * 1024
+    forward_limit_bytes: PositiveInt = 30_000_000
+    """How large a body may be each service says in its own words; this is more than the largest."""
     forward_seconds: float = 30.0
     look_seconds: float = 0.7
     """How often the page's numbers are looked up while somebody watches."""

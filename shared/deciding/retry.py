@@ -81,7 +81,12 @@ class ParkedRetry:
         async with self._engine.connect() as connection:
             allowed = list(await connection.execute(_TAKEN_OVER))
         for stream, partition, offset in allowed:  # One record at a time: they may be large.
-            await self.retry(stream, partition, offset)
+            try:
+                await self.retry(stream, partition, offset)
+            except Exception as error:
+                if classify(error) is Fault.TRANSIENT or isinstance(error, NotYet):
+                    raise
+                log.exception("a parked record could not be let in", stream=stream, partition=partition, offset=offset)
         return len(allowed)
 
     async def retry(self, stream: str, partition: int, offset: int) -> Parked | None:

@@ -217,7 +217,10 @@ def _handed_on(headers: Mapping[str, bytes], name: str) -> str | None:
 
 def _time(text: str) -> dt.datetime:
     try:
-        moment = dt.datetime.fromisoformat(text)
+        try:
+            moment = dt.datetime.fromisoformat(text)
+        except ValueError:
+            moment = dt.datetime.fromisoformat(text.upper())  # RFC 3339 lets `t` and `z` be small.
     except ValueError:
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_time is not RFC 3339: {text}") from None
     if moment.tzinfo is dt.UTC:

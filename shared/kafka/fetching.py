@@ -128,7 +128,8 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiok
             following = self._records.next_batch()
             if following.is_sound() and following.base_offset > batch.base_offset:
                 return int(following.base_offset)
-        return int(batch.base_offset + max(1, min(batch.next_offset - batch.base_offset, batch.count)))
+        said = max(1, min(batch.next_offset - batch.base_offset, batch.count))
+        return int(batch.base_offset + said)
 
     def _is_to_be_heard(self, batch: Batch) -> bool:
         """Not the marks of transactions, and not what a transaction took back."""

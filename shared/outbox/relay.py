@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidTopicError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -36,6 +37,9 @@ from shared.postgres.database import any_of
 log = structlog.get_logger()
 
 FORGET_SECONDS = 0.2
+AWAY_SECONDS = 30.0
+"""For so long a stream is left alone of which Kafka says that it is not there, or not ours to write."""
+_REFUSES_A_STREAM = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, InvalidTopicError)
 LOCK_KEY = 0x526F6C6C  # "Roll"; one relay a database, and every service has its own database.
 
 _positions = sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger))
@@ -95,6 +99,8 @@ class Relay:
         self._poll_seconds = poll_seconds
         self._timeout_seconds = timeout_seconds
         self._clocks = clocks
+        self._away: dict[str, float] = {}
+        """Streams that took nothing, and when they are tried again."""
         self._woken = asyncio.Event()
         self._wakes_soon: asyncio.TimerHandle | None = None
         self._sent: list[int] = []
@@ -192,25 +198,34 @@ class Relay:
 
     async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
         """Sends the oldest facts and takes note of what was acknowledged. Returns how many; raises what the first failure was."""
-        wanted = {"most": self._batch, "positions": self._sent, "streams": _KNOWN}
+        now = time.monotonic()
+        streams = [name for name in _KNOWN if self._away.get(name, now) <= now]
+        wanted = {"most": self._batch, "positions": self._sent, "streams": streams}
         rows = (await connection.execute(_NEXT, wanted)).all()
         if time.monotonic() > self._measure_at:
             await self._measure(connection)
         if not rows:
             return 0
-        parcels = self._packed(producer, rows)
+        # Last what was refused before: to be refused again may take its time.
+        parcels = sorted(self._packed(producer, rows), key=lambda one: one.partition.stream in self._away)
         asked_at = self._clocks.now() if self._clocks else None
         async with asyncio.timeout(self._timeout_seconds):
-            sends = [
-                await producer.send_batch(one.records, one.partition.stream, partition=one.partition.number)
-                for one in parcels
-            ]
-            results = await asyncio.gather(*sends, return_exceptions=True)
-        sent = list(zip(parcels, results, strict=True))
+            under_way = []
+            for one in parcels:
+                acknowledged = await self._send(producer, one)
+                if acknowledged is not None:
+                    under_way.append((one, acknowledged))
+            results = await asyncio.gather(*(future for _, future in under_way), return_exceptions=True)
+        sent = [(one, result) for (one, _), result in zip(under_way, results, strict=True)]
         failed = {one.partition for one, result in sent if isinstance(result, BaseException)}
         if not self._sent:
             self._forget_at = time.monotonic() + FORGET_SECONDS
-        self._sent += [position for one in parcels if one.partition not in failed for position in one.positions]
+        self._sent += [position for one, _ in sent if one.partition not in failed for position in one.positions]
+        for one, result in sent:
+            if isinstance(result, _REFUSES_A_STREAM):
+                self._leave_alone(one.partition.stream, result)
+            elif not isinstance(result, BaseException):
+                self._away.pop(one.partition.stream, None)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -218,6 +233,22 @@ class Relay:
                 stamped_at = dt.datetime.fromtimestamp(result.timestamp / 1000, dt.UTC)
                 self._clocks.note("Kafka", stamped_at, asked_at=asked_at, answered_at=self._clocks.now())
         return len(rows)
+
+    async def _send(self, producer: AIOKafkaProducer, one: _Parcel) -> asyncio.Future[Any] | None:
+        """The acknowledgement to be. None: its stream takes nothing, which keeps no other one from being sent."""
+        stream, number = one.partition
+        if self._away.get(stream, 0.0) > time.monotonic():
+            return None  # Since a moment ago: what follows in it must not come before what went before.
+        try:
+            sent: asyncio.Future[Any] = await producer.send_batch(one.records, stream, partition=number)
+        except (*_REFUSES_A_STREAM, AssertionError) as error:  # The last: of a partition that there is not.
+            self._leave_alone(stream, error)
+            return None
+        return sent
+
+    def _leave_alone(self, stream: str, error: BaseException) -> None:
+        log.warning("a stream takes nothing", stream=stream, again_in_seconds=AWAY_SECONDS, error=told(error))
+        self._away[stream] = time.monotonic() + AWAY_SECONDS
 
     async def _forget(self, connection: AsyncConnection) -> None:
         """Deletes what was acknowledged."""

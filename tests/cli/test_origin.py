@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
 import pytest
+import uvicorn
 
 from demo.programme import Story
+from deploy.embedded import ports
+from rollcall.origin.__main__ import how_served
 from rollcall.origin.app import app_of
 from rollcall.origin.heard import Seen, event_of
 from rollcall.origin.settings import OriginSettings
@@ -17,7 +21,8 @@ from services import SERVICES
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import record_of
-from shared.testing import NOON, SOURCE, Message, body_of, message
+from shared.settings import HttpLimits
+from shared.testing import NOON, SOURCE, Message, body_of, eventually, message
 
 
 class Client:
@@ -62,6 +67,64 @@ def test_bodies_are_limited_and_other_methods_refused() -> None:
     assert client().post("/enrolment/api/v1/x", content=b"x" * 101).status_code == 413
     refused = client().delete("/enrolment/api/v1/x")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+async def test_a_body_goes_on_as_it_came_however_large_a_service_takes_one(in_pieces: bool) -> None:
+    """A photograph of the signed list, say."""
+    body = b"x" * 1_000_000
+
+    async def behind(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        got = 0
+        if b"transfer-encoding: chunked" in head:
+            while size := int(await reader.readline(), 16):
+                got += len(await reader.readexactly(size))
+                await reader.readline()
+        elif b"content-length" in head:
+            got = len(await reader.readexactly(int(head.partition(b"content-length: ")[2].split()[0])))
+        said = f"{head.split()[0].decode()} {got}".encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(said) + said)
+        await writer.drain()
+        writer.close()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(10):
+            yield body[number * 100_000 : (number + 1) * 100_000]
+
+    async with await asyncio.start_server(behind, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        settings = OriginSettings(kafka="127.0.0.1:9", services=dict.fromkeys(SERVICES, url))
+        transport = httpx.ASGITransport(app_of(settings))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as asking:
+            posted = await asking.post("/attendance/files", content=pieces() if in_pieces else body)
+            got = await asking.get("/attendance/files")
+    assert (posted.text, got.text) == ("post 1000000", "get 0")
+
+
+async def test_a_crowd_of_unfinished_requests_keeps_nobody_from_the_page() -> None:
+    nobody = dict.fromkeys(SERVICES, "http://127.0.0.1:9")
+    limits = HttpLimits(connections=3)
+    settings = OriginSettings(kafka="127.0.0.1:9", services=nobody, port=ports.choose_free(), http=limits)
+    server = uvicorn.Server(uvicorn.Config(app_of(settings), lifespan="off", **how_served(settings)))
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    running = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started, what="the origin")
+    crowd = []
+    try:
+        for _ in range(5):
+            crowd.append(await asyncio.open_connection("127.0.0.1", settings.port))
+            crowd[-1][1].write(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Unfinished: ")
+        async with httpx.AsyncClient(trust_env=False) as asking:
+            answer = await asking.get(f"http://127.0.0.1:{settings.port}/health/live")
+        assert answer.status_code == 200
+        async with asyncio.timeout(60):
+            assert await crowd[0][0].read() == b""  # Whoever was waited for longest went.
+    finally:
+        for _, writer in crowd:
+            writer.close()
+        server.should_exit = server.force_exit = True
+        await running
 
 
 @pytest.mark.parametrize("path", ["/", "/health/live", "/story/state", "/story/none.css", "/enrolment/health/live"])

@@ -26,7 +26,7 @@ from shared.contracts.rules import StageOpened
 from shared.deciding.due import DueLoop
 from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
-from shared.events.streams import Partition
+from shared.events.streams import STREAMS, Partition, Stream
 from shared.kafka.observer import Observer
 from shared.outbox.journal import JOURNAL, OUTBOX, Entry
 from shared.outbox.relay import Relay
@@ -124,7 +124,7 @@ async def test_nothing_else_is_heard_before_what_we_said_ourselves(world: Make) 
         await eventually(lambda: known(second, town), what="the town, after our own words")
 
 
-def relay(here: Any) -> Relay:
+def relay(here: Any, *, timeout_seconds: float = 10) -> Relay:
     async def own_heard() -> None:
         return None
 
@@ -136,7 +136,7 @@ def relay(here: Any) -> Relay:
         own_streams_heard=own_heard,
         batch=10,
         poll_seconds=0.05,
-        timeout_seconds=10,
+        timeout_seconds=timeout_seconds,
     )
 
 
@@ -166,30 +166,35 @@ async def test_what_was_sent_is_sent_once_also_before_it_is_deleted_and_deleted_
     assert await rows(here, OUTBOX) == []
 
 
-async def test_what_a_newer_release_said_on_a_stream_of_its_own_waits_and_keeps_nobody_waiting(world: Make) -> None:
-    """Left in the outbox when the older release was put back: more than the relay takes at a time."""
+@pytest.mark.parametrize("is_known", [False, True], ids=["of a newer release", "whose topic is gone"])
+async def test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_other_one_waiting(
+    is_known: bool, world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than the relay takes at a time, and before everything else."""
+    if is_known:
+        monkeypatch.setitem(STREAMS, "enrolment.newer", Stream("enrolment.newer", key="session_id"))
+        monkeypatch.setattr(shared.outbox.relay, "_KNOWN", sorted(STREAMS))
     here, session, long_ago = await world(SERVICE), fresh("session"), dt.datetime.now(dt.UTC) - dt.timedelta(days=31)
     asked = heard(EnrolmentRequested(session_id=session, person_id=fresh("person")), at=long_ago)
     async with here.engine.begin() as connection:
         for number in range(12):
-            entry = Entry(
-                f"alien-{number}", "enrolment.newer", "k", "rollcall.Newer.v1", "k", 1, long_ago, None, None, "{}"
-            )
+            about = ("enrolment.newer", f"k-{number}", "rollcall.Newer.v1", "k", 1, long_ago, None, None, "{}")
+            entry = Entry(f"newer-{number}", *about)
             await connection.execute(sa.insert(JOURNAL).values(**mapping(entry)))
             await connection.execute(sa.insert(OUTBOX).values(event_id=entry.event_id))
     await decider(here).act([asked])
     await decider(here).act([Due(HELD_TOO_LONG, f"session/{session}", dt.datetime.now(dt.UTC))])
-    running = asyncio.create_task(relay(here).run())
+    running = asyncio.create_task(relay(here, timeout_seconds=30).run())
     try:
 
         async def is_sent() -> bool:
             return len(await on_the_stream(here, "enrolment.events", session)) == 1
 
-        await eventually(is_sent, what="what was said on a stream that is known")
+        await eventually(is_sent, what="what was said on a stream that takes it")
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert {row.event_id for row in await rows(here, OUTBOX)} == {f"alien-{number}" for number in range(12)}
+    assert {row.event_id for row in await rows(here, OUTBOX)} == {f"newer-{number}" for number in range(12)}
 
 
 async def test_of_two_relays_one_leads_and_the_other_takes_over(world: Make) -> None:

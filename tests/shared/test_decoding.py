@@ -63,6 +63,14 @@ def test_structured_mode_means_the_same_as_binary_mode() -> None:
     assert decode(Message(stream, key, value, headers).record()) == decode(binary.record())
 
 
+@pytest.mark.parametrize(
+    "said", ["2026-11-02T11:00:00Z", "2026-11-02t11:00:00z", "2026-11-02T12:00:00.000000123+01:00"]
+)
+def test_a_time_is_read_in_each_way_in_which_rfc_3339_writes_it(said: str) -> None:
+    found = decoded(message(CITY, ce_time=said))
+    assert isinstance(found, Heard) and found.stated_at == dt.datetime(2026, 11, 2, 11, tzinfo=dt.UTC)
+
+
 def test_a_producer_that_numbers_nothing_is_numbered_by_its_clock_in_microseconds() -> None:
     moment = dt.datetime(2026, 11, 2, 11, 0, 0, 123457, tzinfo=dt.UTC)
     found = decoded(message(CITY, version=None, at=moment))

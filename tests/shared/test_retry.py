@@ -15,6 +15,7 @@ from shared.books import parking
 from shared.books.parking import Parked
 from shared.contracts.planner import SessionKind
 from shared.contracts.portal import EnrolmentRequested
+from shared.contracts.rules import SourceTakenOver
 from shared.deciding.retry import ParkedRetry
 from shared.deciding.transaction import Decider
 from shared.events.decoding import decode
@@ -22,7 +23,7 @@ from shared.events.envelope import Heard, Poison, Reason
 from shared.service import Service, utc_now
 from shared.testing import NOON, decoded, message
 from tests.databases import Databases
-from tests.enrolment.surroundings import programme, training
+from tests.enrolment.surroundings import city, programme, training
 
 PLACE = ("enrolment.requests", 0, 7)
 
@@ -91,3 +92,32 @@ async def test_what_could_not_be_read_and_can_be_now_says_whose_it_is_and_is_let
     async with engine.connect() as connection:
         row = await parking.find(connection, second.topic, second.partition, second.offset)
     assert row is not None and row.state == "heard"
+
+
+async def test_one_that_our_own_code_fails_on_keeps_nobody_else_from_being_let_in(engine: AsyncEngine) -> None:
+    records = [
+        message(city(town), source=source, at=NOON).record(offset=offset)
+        for offset, (town, source) in enumerate(
+            [("a", "urn:old"), ("b", "urn:old"), ("a", "urn:new"), ("b", "urn:new")]
+        )
+    ]
+    heard = [decode(one) for one in records]
+    assert all(isinstance(one, Heard) for one in heard)
+    rule = SourceTakenOver(rule_id="r", in_stream="programme.cities", from_source="urn:old", to_source="urn:new")
+    await Decider(engine, SERVICE).act([*heard[:2], decoded(message(rule), at=utc_now())])  # type: ignore[list-item]
+    async with engine.begin() as connection:
+        rows = [
+            parking.parked_row(one, Reason.FOREIGN_WRITER, "not yet", now=NOON, heard=its)  # type: ignore[arg-type]
+            for one, its in zip(records[2:], heard[2:], strict=True)
+        ]
+        await parking.park(connection, rows)
+
+    async def lock(_connection: Any, inputs: Any) -> None:
+        if any(one.body.city_id == "a" for one in inputs):
+            raise LookupError("only for this one")
+
+    service = dataclasses.replace(SERVICE, lock=lock)
+    await ParkedRetry(engine, service, Decider(engine, service), may_decide=decides()).let_in()
+    async with engine.connect() as connection:
+        states = [(await parking.find(connection, "programme.cities", 0, offset)) for offset in (2, 3)]
+    assert [one.state for one in states if one is not None] == ["parked", "heard"]

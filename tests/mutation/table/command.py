@@ -297,4 +297,18 @@ MUTATIONS = (
         "        if False:",
         ("tests/cli/test_commands.py::test_a_token_that_is_none_is_one_sentence",),
     ),
+    Mutation(
+        "the origin passes on what a service takes",
+        "rollcall/origin/settings.py",
+        "    forward_limit_bytes: PositiveInt = 30_000_000",
+        "    forward_limit_bytes: PositiveInt = 512 * 1024",
+        ("tests/cli/test_origin.py::test_a_body_goes_on_as_it_came_however_large_a_service_takes_one",),
+    ),
+    Mutation(
+        "the origin's connections are bounded",
+        "rollcall/origin/__main__.py",
+        '        "http": bounded(limits),\n',
+        "",
+        ("tests/cli/test_origin.py::test_a_crowd_of_unfinished_requests_keeps_nobody_from_the_page",),
+    ),
 )

@@ -186,4 +186,11 @@ MUTATIONS = (
         "    if False:",
         ("tests/shared/test_commands.py",),
     ),
+    Mutation(
+        "a parked record that our own code fails on",
+        "shared/deciding/retry.py",
+        "                if classify(error) is Fault.TRANSIENT or isinstance(error, NotYet):\n                    raise\n                log.exception",
+        "                if True:\n                    raise\n                log.exception",
+        ("tests/shared/test_retry.py::test_one_that_our_own_code_fails_on_keeps_nobody_else_from_being_let_in",),
+    ),
 )

@@ -112,4 +112,11 @@ MUTATIONS = (
         "    if False:",
         ("tests/shared/test_decoding.py::test_in_structured_mode_too_what_says_two_things_is_no_answer",),
     ),
+    Mutation(
+        "a time with small letters",
+        "shared/events/decoding.py",
+        "dt.datetime.fromisoformat(text.upper())",
+        "dt.datetime.fromisoformat(text)",
+        ("tests/shared/test_decoding.py::test_a_time_is_read_in_each_way_in_which_rfc_3339_writes_it",),
+    ),
 )

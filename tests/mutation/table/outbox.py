@@ -50,7 +50,16 @@ MUTATIONS = (
         "_KNOWN = sorted(STREAMS)",
         "_KNOWN = [*sorted(STREAMS), 'enrolment.newer']",
         (
-            "tests/faults/test_one_at_a_time.py::test_what_a_newer_release_said_on_a_stream_of_its_own_waits_and_keeps_nobody_waiting",
+            "tests/faults/test_one_at_a_time.py::test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_other_one_waiting",
+        ),
+    ),
+    Mutation(
+        "a stream that takes nothing is left alone",
+        "shared/outbox/relay.py",
+        "        streams = [name for name in _KNOWN if self._away.get(name, now) <= now]",
+        "        streams = _KNOWN",
+        (
+            "tests/faults/test_one_at_a_time.py::test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_other_one_waiting",
         ),
     ),
 )
