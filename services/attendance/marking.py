@@ -82,7 +82,7 @@ def not_theirs(working: Working, heard: Heard[Any], session: Session) -> Refused
     """Whether somebody asks as a trainer of a session that they do not, or no longer, train."""
     actor = actor_of(working, heard)
     person_id = actor.removeprefix(TRAINER)
-    if person_id == actor or person_id in session.trainers:
+    if person_id == actor or trains(working, session, person_id):
         return None
     return Refused(Reason.NOT_THEIRS, f"{person_id} does not train {session.session_id}, or no longer")
 

@@ -166,7 +166,8 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
             return pages.message(request, "unknown", 404, readers=link.language)
         now, language, asked = runtime.service.clock(), pages.language(request, link.language), request.query_params
         lists = await reading.lists(runtime.engine, link.session_id)
-        state = opening(session, link.person_id, lists, rules, now)
+        trains = await reading.trains(runtime.engine, session, link.person_id)
+        state = opening(session, lists, rules, now, trains=trains)
         shown: dict[str, Any] = {
             "token": token,
             "opening": state.value,

@@ -33,7 +33,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         )
         session = await reading.session(runtime.engine, session_id) if is_ours else None
         meeting = session.meeting(meeting_id) if session else None
-        if session is None or meeting is None or person_id not in session.trainers:
+        if session is None or meeting is None or not await reading.trains(runtime.engine, session, person_id):
             return pages.message(request, "no_link", 404)
         language, now = pages.language(request), runtime.service.clock()
         lists = await reading.lists(runtime.engine, session_id)

@@ -130,7 +130,8 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
         if session is None or meeting is None:
             return pages.message(request, "unknown", 404, readers=link.language)
         lists = await reading.lists(runtime.engine, link.session_id)
-        if opening(session, link.person_id, lists, rules, now) is not Opening.OPEN:
+        trains = await reading.trains(runtime.engine, session, link.person_id)
+        if opening(session, lists, rules, now, trains=trains) is not Opening.OPEN:
             return RedirectResponse(f"../../{token}", 303, HEADERS)
         phase = "closed" if is_closed(meeting, lists, rules) else "early" if now < meeting.ends_at else None
         return Here(token, link, session, meeting, phase)

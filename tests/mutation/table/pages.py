@@ -222,7 +222,7 @@ MUTATIONS = (
     Mutation(
         "a trainer who was replaced sees no list",
         "services/attendance/pages/opening.py",
-        "    if person_id not in session.trainers:\n",
+        "    if not trains:\n",
         "    if not session.trainers:\n",
         ("tests/attendance/test_pages.py::test_a_trainer_who_was_replaced_sees_nobody_and_marks_nobody",),
     ),
