@@ -319,6 +319,13 @@ async def test_the_link_of_before_opens_the_lists_of_a_trainer_who_turned_out_to
     assert screen is not None and (await here.http.get(f"/{screen[1]}")).status_code == 200
 
 
+@pytest.mark.parametrize("meeting", ["", "day 1", "x" * 70])
+async def test_a_list_of_no_meeting_is_closed_by_nobody_and_that_is_said(here: TrainersPage, meeting: str) -> None:
+    await here.begin("anna")
+    answer = await here.http.post(here.path(), data={"act": "close", "meeting": meeting})
+    assert answer.status_code == 400 and await here.said() == 0
+
+
 async def test_what_somebody_else_marked_meanwhile_is_shown_and_not_overwritten(here: TrainersPage) -> None:
     await here.begin("anna")
     await here.runtime.decider.act([mark("anna", "excused", by="office")])

@@ -116,7 +116,7 @@ def add(routes: APIRouter, pages: Pages, runtime: Runtime) -> None:
                     return await typing(request, here, retyped(Sheet.model_validate_json(asked["sheet"]), here.meeting))
                 case "enter":
                     return await entered(request, here, decided(Sheet.model_validate_json(asked["sheet"]), asked))
-        except (ValidationError, KeyError):
+        except (ValidationError, KeyError, OverflowError):  # The last: a time at the end of time is on no clock.
             pass
         return pages.message(request, "unreadable", 400, readers=here.link.language)
 

@@ -277,4 +277,18 @@ MUTATIONS = (
         '                    if request.method == "PUT" and _comes_from_elsewhere(request):\n',
         ("tests/attendance/test_pages.py::test_what_another_site_makes_a_browser_send_is_refused",),
     ),
+    Mutation(
+        "a list of no meeting is closed by nobody",
+        "services/attendance/pages/lists.py",
+        "        if not _ID.fullmatch(meeting_id):",
+        "        if False:",
+        ("tests/attendance/test_pages.py::test_a_list_of_no_meeting_is_closed_by_nobody_and_that_is_said",),
+    ),
+    Mutation(
+        "a time at the end of time is on no clock",
+        "services/attendance/pages/signed.py",
+        "        except (ValidationError, KeyError, OverflowError):",
+        "        except (ValidationError, KeyError):",
+        ("tests/attendance/test_signed.py::test_a_sheet_with_a_time_at_the_end_of_time_is_none",),
+    ),
 )
