@@ -990,4 +990,18 @@ MUTATIONS = (
             "tests/attendance/test_pages.py::test_the_link_of_before_opens_the_lists_of_a_trainer_who_turned_out_to_be_somebody_else",
         ),
     ),
+    Mutation(
+        "a number behind which there is none moves no series",
+        "services/attendance/certificates.py",
+        " and new.serial <= MOST_SERIAL - ROOM:",
+        ":",
+        ("tests/attendance/test_certifying.py::test_a_number_behind_which_there_is_none_moves_no_series",),
+    ),
+    Mutation(
+        "who trains the second day came to the first as whoever they were",
+        "services/attendance/humans.py",
+        "    if meeting is None or closed is None:",
+        "    if True:",
+        ("tests/attendance/test_marking.py::test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were",),
+    ),
 )
