@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from services.attendance.state import Session
-from shared.contracts.certificates import CertificateEnds, CertificateFact, CertificateSuperseded
+from shared.contracts.certificates import MOST_SERIAL, CertificateEnds, CertificateFact, CertificateSuperseded
 from shared.contracts.model import members
 from shared.contracts.rules import TopicDefined
 from shared.events.envelope import Heard
@@ -18,6 +18,10 @@ from shared.values import immutable
 
 ISSUED_IN = ZoneInfo("Europe/Warsaw")
 """By whose calendar a certificate is dated, and its series begins anew."""
+
+ROOM = 1_000_000
+"""So many numbers there have to be behind one that a series goes on from. Behind the last there is none, and whoever has earned a certificate
+would be told a fault."""
 
 
 @immutable
@@ -131,8 +135,8 @@ def certificate_of(heard: Heard[CertificateFact]) -> Certificate:
 
 
 def derive_series(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
-    """A series goes on behind the highest number that anybody has stated in it."""
-    if isinstance(new, Certificate) and old is None:
+    """A series goes on behind the highest number that anybody has stated in it: of those that leave room for more behind them."""
+    if isinstance(new, Certificate) and old is None and new.serial <= MOST_SERIAL - ROOM:
         known = working[Series].get(new.series)
         if known is None or known.last < new.serial:
             working[Series].put(Series(new.series, new.serial))

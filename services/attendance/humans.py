@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, as_heard, awaited_at, who_trained
 from services.attendance.state import MeetingList, Place, Record, Session
+from shared.contracts.planner import Meeting
 from shared.state.merged import ids_of, survivor
 from shared.state.working import Working
 
@@ -51,3 +52,12 @@ def trainers_of(working: Working, session: Session, ended_at: dt.datetime) -> se
 def trains(working: Working, session: Session, person_id: str) -> bool:
     """Whether somebody trains a session now, whichever of their ids the planner names."""
     return not set(ids_of(working, person_id)).isdisjoint(session.trainers)
+
+
+def trained(
+    working: Working, session: Session, meeting: Meeting | None, closed: MeetingList | None, person_id: str
+) -> bool:
+    """Whether somebody trains this meeting; of one whose list has closed, whether they did."""
+    if meeting is None or closed is None:
+        return trains(working, session, person_id)
+    return survivor(working, person_id) in trainers_of(working, session, meeting.ends_at)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.attendance.humans import of_survivor, place_of, trains
+from services.attendance.humans import of_survivor, place_of, trained, trains
 from services.attendance.lists import ListRules, closed_list
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -82,7 +82,7 @@ def not_theirs(working: Working, heard: Heard[Any], session: Session) -> Refused
     """Whether somebody asks as a trainer of a session that they do not, or no longer, train."""
     actor = actor_of(working, heard)
     person_id = actor.removeprefix(TRAINER)
-    if person_id == actor or person_id in session.trainers:
+    if person_id == actor or trains(working, session, person_id):
         return None
     return Refused(Reason.NOT_THEIRS, f"{person_id} does not train {session.session_id}, or no longer")
 
@@ -111,7 +111,8 @@ def _mark(
     how = _how(heard, state, meeting, _came_at(record, meeting, rules))
     if (state.came and (how["minutes"] is None)) or (meeting and (body.minutes or 0) > whole_of(meeting)):
         return Refused(Reason.IMPLAUSIBLE_TIME, "say when, or for how many of the meeting's minutes")
-    role = role_of(record, trains=trains(working, session, body.person_id), with_place=with_place)
+    is_trainer = trained(working, session, meeting, closed, body.person_id)
+    role = role_of(record, trains=is_trainer, with_place=with_place)
     if body.role is not Role.PARTICIPANT and not with_place:
         role = body.role
     if _is_so(record, state, how, role, meeting, rules):
@@ -155,9 +156,10 @@ def _link(
     with_place, city_id = _place_of(working, body.session_id, body.person_id, closed, rules)
     fields = {name: getattr(walk_in, name) for name in CARRIED} | asked
     fields |= {"with_place": with_place, "city_id": city_id, "linked_from": walk_in.person_id}
+    is_trainer = trained(working, session, meeting, closed, body.person_id)
     fields |= {
         "received_at": walk_in.received_at,
-        "role": role_of(record, trains=trains(working, session, body.person_id), with_place=with_place),
+        "role": role_of(record, trains=is_trainer, with_place=with_place),
     }
     about = (*whose(walk_in)[:2], body.person_id)
     if closed is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.attendance.humans import of_survivor, place_of, trains
+from services.attendance.humans import of_survivor, place_of, trained
 from services.attendance.lists import ListRules, closed_list
 from services.attendance.minutes import by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -114,7 +114,7 @@ def decide_scan(
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
         return Wait("meeting", max(session.ends_at + rules.close_after, heard.appended_at))
     place = place_of(working, body.session_id, body.person_id, closed, rules)
-    is_trainer = trains(working, session, body.person_id)
+    is_trainer = trained(working, session, meeting, closed, body.person_id)
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
     with_place = place is not None and place.state.has_seat

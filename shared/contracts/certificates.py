@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.model import Count, Date, Fact, Id, Line, Moment
 
-Serial = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+MOST_SERIAL = 10**9
+Serial = Annotated[int, Field(strict=True, ge=1, le=MOST_SERIAL)]
 CheckCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{8,32}$")]
 
 

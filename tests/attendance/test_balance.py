@@ -85,7 +85,9 @@ class Course:
         return day(days_later=self.moved, until=self.until)
 
     def take(self, step: tuple[Any, ...]) -> None:
-        self.now += MINUTE
+        self.now = (
+            max(self.now, self.desk.mind.now) + MINUTE
+        )  # A code may have been heard when it was made: no clock goes back.
         match step:
             case ("scan", person, minutes):
                 made = STARTS + self.moved * DAY_LONG + minutes * MINUTE

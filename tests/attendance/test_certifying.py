@@ -16,7 +16,7 @@ from services.attendance.certificates import Certificate, CertificateRules, Seri
 from services.attendance.certifying import decide_certificates
 from services.attendance.state import Record
 from shared.contracts.attendance import AttendanceListClosed, AttendanceListReopened, Presence, Role
-from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
+from shared.contracts.certificates import MOST_SERIAL, CertificateEnds, CertificateIssued, CertificateSuperseded
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
 from shared.contracts.rules import TopicDefined
 from shared.events.envelope import Heard
@@ -423,6 +423,14 @@ def test_a_series_goes_on_behind_the_highest_number_that_was_imported(register: 
     register.attended("ewa", 700)
     register.closed()
     assert register.decide() == ["RC-2026-0042 to ewa for 700"]
+
+
+def test_a_number_behind_which_there_is_none_moves_no_series(register: Register) -> None:
+    """One that was typed with too many digits would keep everybody from a certificate, and every list from closing."""
+    register.hear(imported(7, session_id="session-old"), imported(MOST_SERIAL, session_id="session-old"))
+    register.attended("ewa", 700)
+    register.closed()
+    assert register.decide() == ["RC-2026-0008 to ewa for 700"]
 
 
 def test_what_is_imported_of_another_series_moves_ours_not(register: Register) -> None:

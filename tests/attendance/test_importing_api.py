@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from services.attendance.importing.tables import MOST_BYTES
-from shared.contracts.directory import PersonRegistered
+from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.web.bodies import MOST_LARGE
 from tests.attendance.building import BEFORE, ENDS, ENROLMENT, LATER, SESSION, close, enrolled, heard, scan, scheduled
@@ -101,6 +101,14 @@ async def test_a_plan_says_who_is_who_and_what_is_left_to_decide_and_sets_nothin
     assert (plan["encoding"], plan["list_is_open"], plan["without_a_row"]) == ("utf-16", True, [])
     assert set((await roster(door)).values()) == {None}
     assert (await planned(door))["tag"] == plan["tag"]
+
+
+async def test_a_trainer_whom_the_planner_names_by_a_former_id_is_known_by_the_name_of_who_stays(door: Door) -> None:
+    new = PersonRegistered(person_id="ola-2", given_name="Ola", family_name="Sum")
+    for said in (new, PersonMerged(person_id="ola", into_person_id="ola-2")):
+        await door.runtime.decider.act([heard(said, at=BEFORE)])
+    (ola,) = [one for one in (await planned(door))["rows"] if one["name"].startswith("Ola")]
+    assert (ola["fate"], ola["person"]["person_id"]) == ("set", "ola-2")
 
 
 async def test_what_was_decided_is_set_by_the_rules_of_marks_with_the_file_as_evidence(door: Door) -> None:

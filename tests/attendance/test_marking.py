@@ -473,6 +473,22 @@ def test_who_is_replaced_between_two_days_has_trained_the_first_and_nobody_who_c
     assert desk.numbers() == (1, 1, 1, 1)
 
 
+@pytest.mark.parametrize(
+    "said_late",
+    [scan("ola", made=DURING, at=LATER + HOUR), correction("ola", at=LATER + HOUR)],
+    ids=["a code", "a word"],
+)
+def test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were(said_late: Any) -> None:
+    """Also if that is heard, or put right, once they train."""
+    desk = Desk()
+    desk.hear(scheduled(*TWO_DAYS, trainers=("teresa",)), enrolled("anna"), scan("anna"))
+    desk.pass_to(CLOSES)
+    desk.hear(rescheduled(*TWO_DAYS, at=LATER, trainers=("ola",)), said_late)
+
+    assert desk.record("ola").role is Role.PARTICIPANT
+    assert desk.numbers() == (1, 0, 0, 1)
+
+
 def test_who_trained_is_put_right_by_what_is_changed_once_all_is_over() -> None:
     """The planner says afterwards that somebody else stood in front. That it says the rest of the session anew changes nothing."""
     desk = kept(enrolled("teresa"), trainers=("teresa",))

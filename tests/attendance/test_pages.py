@@ -16,7 +16,7 @@ from services.attendance.pages.lists import KEPT_UNTIL
 from services.attendance.pages.opening import Opening, moment_of, opening, opens_at
 from services.attendance.state import session_of
 from shared.alphabet import folded
-from shared.contracts.directory import PersonErased
+from shared.contracts.directory import PersonErased, PersonMerged
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting, SessionStanding
 from shared.events.envelope import Reason
@@ -89,7 +89,7 @@ def test_it_opens_with_the_day_before_and_stays_open_until_the_last_list_closes(
     at: dt.datetime, state: Opening
 ) -> None:
     announced = session_of(scheduled(trainers=(TRAINER,)))
-    assert opening(announced, TRAINER, {}, RULES, at) is state
+    assert opening(announced, {}, RULES, at, trains=True) is state
     assert opens_at(announced).isoformat() == "2026-10-05T00:00:00+02:00"
 
 
@@ -150,7 +150,7 @@ async def test_a_code_that_was_noted_stays_noted_when_its_reader_is_replaced(her
 def test_of_a_training_that_does_not_take_place_there_is_no_list() -> None:
     announced = session_of(scheduled(trainers=(TRAINER,)))
     gone = dataclasses.replace(announced, state=SessionStanding.CANCELLED)
-    assert opening(gone, TRAINER, {}, RULES, DURING) is Opening.CANCELLED
+    assert opening(gone, {}, RULES, DURING, trains=True) is Opening.CANCELLED
 
 
 async def test_once_the_last_list_has_closed_nobody_is_named_until_the_office_opens_it_again(
@@ -298,6 +298,32 @@ async def test_a_telephone_may_keep_the_page_until_the_last_list_is_to_close_als
     here.clock[0] = LATER
     await here.runtime.decider.act([reopening(at=LATER)])
     assert await kept_until() == LATER + RULES.close_after
+
+
+async def test_the_link_of_before_opens_the_lists_of_a_trainer_who_turned_out_to_be_somebody_else(
+    here: TrainersPage,
+) -> None:
+    """The planner names them by the id that stays; what their telephone has kept under the link of before is sent all the same."""
+    await here.begin("anna", "bartek")
+    await here.hears(PersonMerged(person_id=TRAINER, into_person_id="zofia"))
+    screen = re.search(r'href="\.\./(room/[^"?]+)', (await here.get()).text)
+    await here.runtime.decider.act([rescheduled(trainers=("zofia",), at=DURING)])
+
+    assert (await here.get()).status_code == 200
+    assert (await here.tap("anna", "present")).status_code == 303
+    (answer,) = await here.send("marks", kept("bartek"))
+    assert (answer["outcome"], answer["state"]) == ("set", "present")
+    scan_of_anna = {"id": "s-1", "ticket": here.ticket("anna"), "scanned_at": DURING.isoformat()}
+    (answer,) = await here.send("scans", scan_of_anna)
+    assert (answer["outcome"], answer["name"]) == ("repeated", "Anna Żółć")
+    assert screen is not None and (await here.http.get(f"/{screen[1]}")).status_code == 200
+
+
+@pytest.mark.parametrize("meeting", ["", "day 1", "x" * 70])
+async def test_a_list_of_no_meeting_is_closed_by_nobody_and_that_is_said(here: TrainersPage, meeting: str) -> None:
+    await here.begin("anna")
+    answer = await here.http.post(here.path(), data={"act": "close", "meeting": meeting})
+    assert answer.status_code == 400 and await here.said() == 0
 
 
 async def test_what_somebody_else_marked_meanwhile_is_shown_and_not_overwritten(here: TrainersPage) -> None:

@@ -71,6 +71,11 @@ async def files(here: TrainersPage) -> list[File]:
     return sorted(found, key=lambda one: one.version)
 
 
+async def test_a_sheet_with_a_time_at_the_end_of_time_is_none(here: TrainersPage) -> None:
+    sheet = json.dumps({"rows": [{"person_id": "anna", "seen": "0", "arrived_at": "9999-12-31T23:59:59Z"}]})
+    assert (await here.http.post(path(here), data={"act": "edit", "sheet": sheet})).status_code == 400
+
+
 async def test_a_trainer_who_has_a_place_signs_in_the_head_and_is_no_line_to_tick(here: TrainersPage) -> None:
     """As on the list that is printed: whoever ticks everybody makes no participant of themselves."""
     await here.runtime.decider.act([enrolled(TRAINER, at=DURING)])

@@ -59,7 +59,9 @@ async def list_ground_of(
     """Everybody on the list of a meeting, and what it says. `named`: who else is asked about, if they are known."""
     roster = await views.roster(connection, rules, session)
     people = {one.person_id: Somebody(one.person_id, one.given_name, one.family_name) for one in roster}
-    for one in await _people(connection, set(session.trainers) - set(people)):
+    into = await views.survivors(connection, session.trainers)
+    train = {into.get(one, one) for one in session.trainers}
+    for one in await _people(connection, train - set(people)):
         people[one.person_id] = Somebody(one.person_id, one.given_name, one.family_name)
     at = sa.and_(RECORD.c.session_id == session.session_id, RECORD.c.meeting_id == meeting.meeting_id)
     records = {one.person_id: one for one in rows_as(Record, await connection.execute(sa.select(RECORD).where(at)))}

@@ -7,6 +7,7 @@ them when there is (taking.py). Who asks, and about which session, comes from th
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from functools import partial
 from typing import Any
@@ -38,6 +39,7 @@ from services.attendance.rooms import screen_pass
 from services.attendance.state import WALK_IN
 from services.attendance.store import LINK_KEY, room_key
 from services.attendance.views import MOST_PEOPLE
+from shared.contracts.model import ID_PATTERN
 from shared.contracts.planner import Meeting
 from shared.deciding.commands import Undecidable
 from shared.events.envelope import Reason
@@ -50,6 +52,7 @@ from shared.web.routes import Routes
 from shared.web.tokens import Actor
 
 SEARCH_MOST = 60
+_ID = re.compile(ID_PATTERN)
 KEPT_UNTIL = "Rollcall-Kept-Until"
 """Until when a browser may show what it has kept of the page, in milliseconds since 1970."""
 WORKER = {
@@ -141,6 +144,8 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     async def close(request: Request, token: str, link: Link, form: dict[str, str]) -> Response:
         meeting_id = form.get("meeting", "")
+        if not _ID.fullmatch(meeting_id):
+            return pages.message(request, "unreadable", 400, readers=link.language)
         try:
             await ask_to_close(runtime, rules, (link.session_id, meeting_id), _actor(link), None)
         except Undecidable as error:
@@ -167,7 +172,8 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             return pages.message(request, "unknown", 404, readers=link.language)
         now, language, asked = runtime.service.clock(), pages.language(request, link.language), request.query_params
         lists = await reading.lists(runtime.reading, link.session_id)
-        state = opening(session, link.person_id, lists, rules, now)
+        trains = await reading.trains(runtime.reading, session, link.person_id)
+        state = opening(session, lists, rules, now, trains=trains)
         shown: dict[str, Any] = {
             "token": token,
             "opening": state.value,

@@ -34,10 +34,11 @@ class Opening(StrEnum):
 
 
 def opening(
-    session: Session, person_id: str, lists: Mapping[str, MeetingList], rules: ListRules, now: dt.datetime
+    session: Session, lists: Mapping[str, MeetingList], rules: ListRules, now: dt.datetime, *, trains: bool
 ) -> Opening:
-    """Whether this person may look now. `lists`: those of the session that were ever closed, by meeting."""
-    if person_id not in session.trainers:
+    """Whether whoever has the link may look now. `trains`: whether they train the session, under whichever of their ids; `lists`: those of
+    the session that were ever closed, by meeting."""
+    if not trains:
         return Opening.NOT_THEIRS
     if not session.state.takes_place:
         return Opening.CANCELLED

@@ -55,6 +55,11 @@ async def ids_of(engine: AsyncEngine, person_id: str) -> tuple[str, ...]:
         return await views.ids_of(connection, person_id)
 
 
+async def trains(engine: AsyncEngine, session: Session, person_id: str) -> bool:
+    """Whether somebody trains a session now, whichever of their ids the planner names, and whichever a link."""
+    return not set(await ids_of(engine, person_id)).isdisjoint(session.trainers)
+
+
 async def places(engine: AsyncEngine, session_id: str, ids: Sequence[str]) -> list[Place]:
     """What is known of one human's place, by all ids that they have had."""
     async with engine.connect() as connection:

@@ -34,7 +34,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         )
         session = await reading.session(runtime.reading, session_id) if is_ours else None
         meeting = session.meeting(meeting_id) if session else None
-        if session is None or meeting is None or person_id not in session.trainers:
+        if session is None or meeting is None or not await reading.trains(runtime.reading, session, person_id):
             return pages.message(request, "no_link", 404)
         language, now = pages.language(request), runtime.service.clock()
         lists = await reading.lists(runtime.reading, session_id)

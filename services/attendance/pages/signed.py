@@ -117,7 +117,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
                     return await typing(request, here, retyped(Sheet.model_validate_json(asked["sheet"]), here.meeting))
                 case "enter":
                     return await entered(request, here, decided(Sheet.model_validate_json(asked["sheet"]), asked))
-        except (ValidationError, KeyError):
+        except (ValidationError, KeyError, OverflowError):  # The last: a time at the end of time is on no clock.
             pass
         return pages.message(request, "unreadable", 400, readers=here.link.language)
 
@@ -131,7 +131,8 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         if session is None or meeting is None:
             return pages.message(request, "unknown", 404, readers=link.language)
         lists = await reading.lists(runtime.reading, link.session_id)
-        if opening(session, link.person_id, lists, rules, now) is not Opening.OPEN:
+        trains = await reading.trains(runtime.reading, session, link.person_id)
+        if opening(session, lists, rules, now, trains=trains) is not Opening.OPEN:
             return RedirectResponse(f"../../{token}", 303, HEADERS)
         phase = "closed" if is_closed(meeting, lists, rules) else "early" if now < meeting.ends_at else None
         return Here(token, link, session, meeting, phase)

@@ -10,12 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance import views
 from services.attendance.checking import MOST_SCANS, KeptScan, Key, take
 from services.attendance.decided import MarkFate, Taken, TakenMark, TakenScan
 from services.attendance.keeping import KeptMark, asked_by, set_several
 from services.attendance.lists import ListRules
+from services.attendance.marking import TRAINER
 from services.attendance.pages.opening import moment_of
 from services.attendance.state import Person, Record, Session
 from services.attendance.store import PERSON
@@ -94,8 +96,7 @@ async def take_marks(runtime: Runtime, session: Session, kept: Sequence[Kept], a
     read = [one for one in marks if one is not None]
     became = iter(await set_several(runtime, [asked_by(one) for one in read], actor))
     async with runtime.reading.connect() as connection:
-        now = await views.session_row(connection, session.session_id)
-    may_look = now is not None and _person_of(actor) in now.trainers
+        may_look = await _may_look(connection, session.session_id, actor)
     return [
         _unreadable(raw) if mark is None else _told(*next(became), may_look=may_look)
         for raw, mark in zip(kept, marks, strict=True)
@@ -131,8 +132,7 @@ async def take_scans(
     read = [one for one in scans if one is not None]
     became = await take(runtime, rules, read, actor) if read else []
     async with runtime.reading.connect() as connection:
-        now = await views.session_row(connection, session.session_id)
-        may_look = now is not None and _person_of(actor) in now.trainers
+        may_look = await _may_look(connection, session.session_id, actor)
         here = {one.person_id for one in became if one.person_id and one.session_id == session.session_id}
         people = rows_as(Person, await connection.execute(_PEOPLE, {"people": sorted(here)})) if may_look else []
     names = {one.person_id: " ".join(filter(None, (one.given_name, one.family_name))) for one in people}
@@ -160,5 +160,8 @@ def _unreadable(raw: Kept) -> Kept:
     return {"id": named if isinstance(named, str) else None, "outcome": Taken.REFUSED.value, "reason": UNREADABLE}
 
 
-def _person_of(actor: Actor) -> str:
-    return actor.name.partition(":")[2]
+async def _may_look(connection: AsyncConnection, session_id: str, actor: Actor) -> bool:
+    """Whether they train the session still: asked when all is decided, as they may have been replaced meanwhile."""
+    session = await views.session_row(connection, session_id)
+    ids = await views.ids_of(connection, actor.name.removeprefix(TRAINER))
+    return session is not None and not set(ids).isdisjoint(session.trainers)

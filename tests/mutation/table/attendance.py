@@ -313,7 +313,7 @@ MUTATIONS = (
     Mutation(
         "a replaced trainer marks nobody",
         "services/attendance/marking.py",
-        "    if person_id == actor or person_id in session.trainers:",
+        "    if person_id == actor or trains(working, session, person_id):",
         "    if True:",
         ("tests/attendance/test_marking.py::test_a_trainer_replaced_while_offline_marks_nobody_any_more",),
     ),
@@ -543,7 +543,7 @@ MUTATIONS = (
     Mutation(
         "the screen is for a trainer of now",
         "services/attendance/pages/room.py",
-        "        if session is None or meeting is None or person_id not in session.trainers:",
+        "        if session is None or meeting is None or not await reading.trains(runtime.reading, session, person_id):",
         "        if session is None or meeting is None:",
         ("tests/attendance/test_check_in.py::test_the_screens_address_opens_no_list_and_dies_with_the_trainer",),
     ),
@@ -646,7 +646,7 @@ MUTATIONS = (
     Mutation(
         "a signed list is typed in by who trains it now",
         "services/attendance/pages/signed.py",
-        "        if opening(session, link.person_id, lists, rules, now) is not Opening.OPEN:",
+        "        if opening(session, lists, rules, now, trains=trains) is not Opening.OPEN:",
         "        if False:",
         ("tests/attendance/test_signed.py::test_whoever_trains_it_no_longer_sees_nobody_and_enters_nothing",),
     ),
@@ -971,5 +971,37 @@ MUTATIONS = (
         (
             "tests/attendance/test_pages.py::test_a_telephone_may_keep_the_page_until_the_last_list_is_to_close_also_one_that_was_opened_again",
         ),
+    ),
+    Mutation(
+        "the link of a trainer opens under any of their ids",
+        "services/attendance/pages/reading.py",
+        "    return not set(await ids_of(engine, person_id)).isdisjoint(session.trainers)",
+        "    return person_id in session.trainers",
+        (
+            "tests/attendance/test_pages.py::test_the_link_of_before_opens_the_lists_of_a_trainer_who_turned_out_to_be_somebody_else",
+        ),
+    ),
+    Mutation(
+        "what a trainer of two ids has kept is theirs to say",
+        "services/attendance/marking.py",
+        "    if person_id == actor or trains(working, session, person_id):",
+        "    if person_id == actor or person_id in session.trainers:",
+        (
+            "tests/attendance/test_pages.py::test_the_link_of_before_opens_the_lists_of_a_trainer_who_turned_out_to_be_somebody_else",
+        ),
+    ),
+    Mutation(
+        "a number behind which there is none moves no series",
+        "services/attendance/certificates.py",
+        " and new.serial <= MOST_SERIAL - ROOM:",
+        ":",
+        ("tests/attendance/test_certifying.py::test_a_number_behind_which_there_is_none_moves_no_series",),
+    ),
+    Mutation(
+        "who trains the second day came to the first as whoever they were",
+        "services/attendance/humans.py",
+        "    if meeting is None or closed is None:",
+        "    if True:",
+        ("tests/attendance/test_marking.py::test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were",),
     ),
 )

@@ -157,4 +157,13 @@ MUTATIONS = (
         "limits.request_seconds",
         ("tests/shared/test_connections.py::test_a_body_that_keeps_coming_is_waited_for_and_a_dripping_one_is_not",),
     ),
+    Mutation(
+        "a trainer of two ids is known by name in a report",
+        "services/attendance/importing/ground.py",
+        "    train = {into.get(one, one) for one in session.trainers}",
+        "    train = set(session.trainers)",
+        (
+            "tests/attendance/test_importing_api.py::test_a_trainer_whom_the_planner_names_by_a_former_id_is_known_by_the_name_of_who_stays",
+        ),
+    ),
 )

@@ -222,7 +222,7 @@ MUTATIONS = (
     Mutation(
         "a trainer who was replaced sees no list",
         "services/attendance/pages/opening.py",
-        "    if person_id not in session.trainers:\n",
+        "    if not trains:\n",
         "    if not session.trainers:\n",
         ("tests/attendance/test_pages.py::test_a_trainer_who_was_replaced_sees_nobody_and_marks_nobody",),
     ),
@@ -343,5 +343,19 @@ MUTATIONS = (
         "opens_at=opens_at if opens_at is not None and now < opens_at else None,",
         "opens_at=opens_at,",
         ("tests/enrolment/test_pages.py::test_who_asked_too_early_reads_when_enrolment_opens_until_it_has",),
+    ),
+    Mutation(
+        "a list of no meeting is closed by nobody",
+        "services/attendance/pages/lists.py",
+        "        if not _ID.fullmatch(meeting_id):",
+        "        if False:",
+        ("tests/attendance/test_pages.py::test_a_list_of_no_meeting_is_closed_by_nobody_and_that_is_said",),
+    ),
+    Mutation(
+        "a time at the end of time is on no clock",
+        "services/attendance/pages/signed.py",
+        "        except (ValidationError, KeyError, OverflowError):",
+        "        except (ValidationError, KeyError):",
+        ("tests/attendance/test_signed.py::test_a_sheet_with_a_time_at_the_end_of_time_is_none",),
     ),
 )
