@@ -39,7 +39,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.model import Event
 from shared.contracts.notices import Materials, NoticeRequested, Task
-from shared.contracts.notifications import Mutable, NoticeAccepted
+from shared.contracts.notifications import Mutable, NoticeAccepted, NoticeDeclined
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityQualified
@@ -92,12 +92,10 @@ class World:
         copies = {name: f"backup.{name.replace('.', '_')}" for name in names if name != "kept.outbox"}
         self._emptied = "; ".join(f"delete from {name}" for name in names)  # noqa: S608  # Names of ours.
         self._made = "; ".join(f"create table {copy} as table {name} with no data" for name, copy in copies.items())
-        self._backed_up = "; ".join(
-            f"delete from {copy}; insert into {copy} table {name}" for name, copy in copies.items()
-        )  # noqa: S608  # Names of ours.
-        self._restored = "delete from kept.outbox; " + "; ".join(
-            f"delete from {name}; insert into {name} table {copy}" for name, copy in copies.items()
-        )  # noqa: S608  # Names of ours.
+        copied = "delete from {}; insert into {} table {}"
+        self._backed_up = "; ".join(copied.format(copy, copy, name) for name, copy in copies.items())
+        restored = (copied.format(name, name, copy) for name, copy in copies.items())
+        self._restored = "; ".join(("delete from kept.outbox", *restored))
         self.does(self._runs(f"create schema backup; {self._made}"))
 
     async def _connect(self, url: str) -> AsyncEngine:
@@ -160,6 +158,7 @@ class Mails(RuleBasedStateMachine):
         self.heard: list[Heard[Any]] = []
         self.own: list[Heard[Any]] = []
         """What others said, and what we did, since the last backup."""
+        self.answered: set[str] = set()
         self.wanted: dict[str, Asked] = {}
         self._starts()
         self.world.empty()
@@ -188,7 +187,13 @@ class Mails(RuleBasedStateMachine):
     def _hears(self, one: Heard[Any]) -> None:
         """What was asked for, now or before, may be accepted by it."""
         self.heard.append(one)
-        for said in self.world.does(self.decider.act([one])).said:
+        self._acts([one])
+
+    def _acts(self, heard: Sequence[Heard[Any]]) -> None:
+        for said in self.world.does(self.decider.act(heard)).said:
+            if isinstance(said.body, NoticeAccepted | NoticeDeclined):
+                assert said.body.request_id not in self.answered, "what was decided is not decided again"
+                self.answered.add(said.body.request_id)
             if isinstance(said.body, NoticeAccepted):
                 wanted = self.wanted[said.body.request_id]
                 self.witness.asked[said.body.about] = replace(wanted, person=said.body.recipient)

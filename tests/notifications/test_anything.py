@@ -20,7 +20,7 @@ from shared.contracts.directory import MemberKind, PersonRegistered, TeamMemberJ
 from shared.contracts.enrolment import CallEnd, NominationsCalledOff, NominationsInvited
 from shared.testing import body_of
 from tests.campaigns import SHARE, Share, cases
-from tests.notifications.machine import ENROLMENT, Mails, World, people
+from tests.notifications.machine import ENROLMENT, STATES, Mails, World, days, people
 from tests.notifications.witness import TOWN, Call
 
 pytestmark = pytest.mark.long
@@ -133,11 +133,20 @@ class Everything(Mails):
         self.world.restores()
         self.witness.restored_at = len(self.witness.inbox)
         self._starts()
-        own, others = self.own, self.heard
-        for heard in (own, others):
+        for heard in (self.own, self.heard):
             if heard:
-                said = self.world.does(self.decider.act(heard)).said
-                assert said == [], "what was decided is not decided again"
+                self._acts(tuple(heard))
+
+    @rule(person=people, state=st.sampled_from([*STATES]), day=days)
+    def what_had_left_is_planned_again(self, person: str, state: str, day: str) -> None:
+        """By a database that knew it as planned, and by now something else is so."""
+        self.place(person, state, hours=30)
+        self.looks(whole=True)
+        self.is_backed_up()
+        self.sends(most=3, result="sent", seconds=25, looks=True)
+        self.moves(day)
+        self.enrolment_has_spoken()
+        self.is_restored(arrived=False, most=0)
 
     def teardown(self) -> None:
         if self.rehearses and self.witness.day is not None:

@@ -195,6 +195,8 @@ class Witness:
 
     def arrives(self, mail: Mail) -> str | None:
         """A mail reaches somebody's server. Returns what is wrong with that."""
+        if any(one.is_certain for one in self.inbox if one.message_id == mail.message_id):
+            return "the same mail left again, and our own words had said that it left"
         before = [one for one in self.inbox[self.restored_at :] if one.message_id == mail.message_id]
         last = next((one for one in reversed(self.inbox) if self._is_about(one, mail)), None)
         doubtful_since = self.doubts.get((mail.person, mail.says.about), -1)
