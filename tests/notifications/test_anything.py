@@ -1,541 +1,157 @@
 """Anything may happen to facts, clock, mail server and process, in any order: nobody is told what is not so, nor twice, and everybody who has to
-know is told, or it is said by name why not.
-
-The planner's and the ledger's own statements on a real Postgres; the mail server, the crashes and the clock are the machine's.
+know is told, or it is said by name why not. Also before mail is live and after, with a database that is older than its streams, and to whoever
+coordinates a town.
 """
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import itertools
-from collections.abc import Coroutine
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncEngine
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
-from services.notifications import reading, store
-from services.notifications.app import service_of
-from services.notifications.asked import AskingRules
-from services.notifications.bounces import Bounce
-from services.notifications.claiming import Group
-from services.notifications.decisions import Attempt, Outcome, Result, came_back, message_id, operator_says, release
-from services.notifications.ledger import OpenNotice, Told
-from services.notifications.muting import say_muted
-from services.notifications.sending import Sender
-from services.notifications.settings import NotificationsSettings
-from services.notifications.tables import TABLES, ensure_key
-from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
-from shared.contracts.enrolment import (
-    EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
-    PlaceOffered,
-    PlacesSettled,
-)
-from shared.contracts.model import Event
-from shared.contracts.notices import Materials, NoticeRequested, Task
-from shared.contracts.notifications import Mutable, NoticeAccepted
-from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
-from shared.contracts.rules import TopicDefined
-from shared.contracts.selection import CityQualified
-from shared.deciding.transaction import Decider
-from shared.events.envelope import Heard, subject_of
-from shared.postgres.database import connect
-from shared.postgres.tables import SHARED_TABLES
-from shared.testing import body_of, heard
+from services.notifications import store
+from services.notifications.attended import ATTENDANCE
+from services.notifications.going_live import say_go_live
+from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
+from shared.contracts.directory import MemberKind, PersonRegistered, TeamMemberJoined, TeamMemberLeft
+from shared.contracts.enrolment import CallEnd, NominationsCalledOff, NominationsInvited
+from shared.testing import body_of
 from tests.campaigns import SHARE, Share, cases
-from tests.notifications.building import NOW
-from tests.notifications.witness import DAY, Asked, Mail, Says, Witness, begins
+from tests.notifications.machine import ENROLMENT, STATES, Mails, World, days, people
+from tests.notifications.witness import TOWN, Call
 
 pytestmark = pytest.mark.long
 
-T = TypeVar("T")
-PEOPLE = ["p1", "p2"]
-DAYS = ["2026-11-21", "2026-11-23", "2026-11-24"]
-ENROLMENT, PLANNER, LMS = "rollcall/enrolment", "urn:planner", "urn:lms"
-SENT, LATER = Outcome(Result.SENT, "sent"), Outcome(Result.LATER, "smtp_451")
-RESULTS = {
-    "sent": SENT,
-    "refused": Outcome(Result.REFUSED, "smtp_550"),
-    "later": LATER,
-    "not_tried": Outcome(Result.NOT_TRIED, "smtp_421"),
-    "silent": Outcome(Result.DOUBTFUL, "no_answer"),
-    "silent_and_lost": Outcome(Result.DOUBTFUL, "no_answer"),
-}
-ARRIVES = ("sent", "silent")
-HARD, SOFT = Bounce("5.1.1"), Bounce("4.2.2")
-NAMED = ("failed", "unknown", "too_late", "bounced")
-"""How a mail may end that did not tell it: an operator finds each of them by its name."""
-MOST_LOOKS = 80
 STEPS = 40
-STATES: dict[str, type[Event]] = {
-    "enrolled": ParticipantEnrolled, "waitlisted": ParticipantWaitlisted, "offered": PlaceOffered,
-    "withdrawn": EnrolmentWithdrawn,
-}  # fmt: skip
-people, days = st.sampled_from(PEOPLE), st.sampled_from(DAYS)
-results = st.sampled_from([*["sent"] * 5, *RESULTS])
+COORDINATORS = ["c1", "c2"]
 
 
-class World:
-    """One installation's database, emptied for each history, and a loop of its own."""
-
-    def __init__(self, url: str) -> None:
-        self.runner = asyncio.Runner()
-        self.url = url
-        self.engine: AsyncEngine = self.does(self._connect(url))
-        tables = {**SHARED_TABLES, **TABLES}.values()
-        names = [*(f"{table.schema}.{table.name}" for table in tables), "kept.outbox", "kept.journal"]
-        self._emptied = "; ".join(f"delete from {name}" for name in names)  # noqa: S608  # Names of ours.
-
-    async def _connect(self, url: str) -> AsyncEngine:
-        engine = connect(url, pool_size=4, statement_timeout_ms=20_000, application="tests")
-        async with engine.begin() as connection:
-            await ensure_key(connection)
-        return engine
-
-    def does(self, what: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(what)
-
-    async def empty(self) -> None:
-        async with self.engine.begin() as connection:
-            raw = await connection.get_raw_connection()
-            await raw.driver_connection.execute(self._emptied)  # type: ignore[union-attr]  # Many statements at once.
-
-    def close(self) -> None:
-        self.does(self.engine.dispose())
-        self.runner.close()
-
-
-@dataclass
-class UnderWay:
-    """A group that is being sent: claimed, and not settled yet."""
-
-    of: Group
-    attempts: list[Attempt]
-
-
-class Mails(RuleBasedStateMachine):
-    """One training, two people, everything that may be said of both, and a mail server that does as it likes."""
-
-    world: World
+class Everything(Mails):
+    """The same with a town that is called to nominate, with certificates, with a rehearsal before it and backups in between."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = NOW
-        self.witness = Witness()
-        self.numbers = itertools.count(1)
-        self.versions: dict[str, int] = {}
-        self.event_id = ""
-        self.has_bounced = self.is_one = False
-        rules = AskingRules(frozenset({LMS}), a_day=1000)
-        self.service = replace(service_of(rules), clock=lambda: self.now, new_id=lambda: f"own-{next(self.numbers)}")
-        url = SecretStr(self.world.url)
-        # No look depends on the clock of the machine that runs this.
-        self.settings = NotificationsSettings(
-            database_url=url, catch_up_seconds=0, reconcile_seconds=1e9, rehearse=False
-        )
-        self.groups: list[UnderWay] = []
-        self.wanted: dict[str, Asked] = {}
-        self._starts()
-        self.world.does(self.world.empty())
+        self.rehearses = self.has_backup = False
+        self.numbers_issued: dict[str, list[str]] = {}
 
-    def _starts(self) -> None:
-        """A process that remembers nothing."""
-        self.decider = Decider(self.world.engine, self.service)
-        self.sender = Sender(self.decider, self.settings, streams_heard=_at_once)
-        self.decider.said, self.decider.changed = self.sender.said, self.sender.news
-        self.groups = []
-
-    def says(self, body: Event, source: str) -> None:
-        subject = subject_of(body)
-        self.versions[subject] = self.versions.get(subject, 0) + 1
-        self.event_id = f"said-{next(self.numbers)}"
-        self._hears(heard(body, source=source, event_id=self.event_id, version=self.versions[subject], at=self.now))
-
-    def _hears(self, one: Heard[Any]) -> None:
-        """What was asked for, now or before, may be accepted by it."""
-        for said in self.world.does(self.decider.act([one])).said:
-            if isinstance(said.body, NoticeAccepted):
-                wanted = self.wanted[said.body.request_id]
-                self.witness.asked[said.body.about] = replace(wanted, person=said.body.recipient)
-
-    # --- facts -------------------------------------------------------------------------------
-
-    @initialize(day=days, known=st.booleans(), state=st.sampled_from([*STATES]))
-    def begins(self, day: str, known: bool, state: str) -> None:
-        self.says(body_of(CityQualified), "urn:cities")
-        self.says(body_of(TopicDefined), "urn:office")
-        for person in PEOPLE[: 1 + known]:
+    @initialize(rehearses=st.sampled_from([False, False, True]))
+    def is_set_up(self, rehearses: bool) -> None:
+        if rehearses:
+            self.rehearses, self.settings = True, self.settings.model_copy(update={"rehearse": True})
+            self._starts()
+        for person in COORDINATORS:
             self.says(body_of(PersonRegistered, person_id=person), "urn:hr")
             self._lives_at(person, f"{person}@a.example.org")
-        self._session(SessionScheduled, day, is_cancelled=False)
-        self.enrolment_has_spoken()
-        for person in PEOPLE:
-            self.place(person, state, hours=30)
+        self.coordinates("c1")
 
-    def _session(self, model: type[Event], day: str, *, is_cancelled: bool) -> None:
-        meeting = {"meeting_id": "day-1", "starts_local": f"{day}T09:00:00", "ends_local": f"{day}T15:00:00"}
-        self.says(body_of(model, session_id="s1", meetings=[meeting]), PLANNER)
-        self.statement = (self.event_id, self.versions["session/s1"])
-        self.witness.day, self.witness.is_cancelled, self.witness.has_spoken = day, is_cancelled, False
+    # --- a town ------------------------------------------------------------------------------
 
-    @rule(day=days)
-    def moves(self, day: str) -> None:
-        self._session(SessionRescheduled, day, is_cancelled=False)
+    @rule(person=st.sampled_from(COORDINATORS))
+    def coordinates(self, person: str) -> None:
+        """Nobody does besides."""
+        its = {"city_id": TOWN, "from_date": dt.date(2026, 3, 10), "kind": MemberKind.COORDINATOR}
+        if self.witness.coordinator not in (None, person):
+            left = (self.now - dt.timedelta(days=2)).date()
+            self.says(body_of(TeamMemberLeft, person_id=self.witness.coordinator, until_date=left, **its), "urn:hr")
+        if self.witness.coordinator != person:
+            self.says(body_of(TeamMemberJoined, person_id=person, **its), "urn:hr")
+            self.witness.coordinator = person
 
-    @rule(day=days)
-    def is_called_off(self, day: str) -> None:
-        self._session(SessionCancelled, self.witness.day or day, is_cancelled=True)
+    @rule(places=st.sampled_from([3, 4]), hours=st.sampled_from([20, 60, 100]))
+    def a_town_is_called(self, places: int, hours: int) -> None:
+        until = self.now + dt.timedelta(hours=hours)
+        its = {"session_id": "s1", "city_id": TOWN, "places": places, "until": until, "decided_at": self.now}
+        self.says(body_of(NominationsInvited, **its), ENROLMENT)
+        self.witness.call = Call(places, until)
 
+    @precondition(lambda self: self.witness.call is not None and not self.witness.call.has_ended)
     @rule()
-    def enrolment_has_spoken(self) -> None:
-        event_id, version = self.statement
-        of = {"session_source": PLANNER, "session_event_id": event_id, "session_version": version}
-        self.says(body_of(PlacesSettled, session_id="s1", decided_at=self.now, **of), ENROLMENT)
-        self.witness.has_spoken = True
+    def a_call_ends(self) -> None:
+        call = self.witness.call
+        assert call is not None
+        its = {"session_id": "s1", "city_id": TOWN, "places": call.places, "until": call.until, "decided_at": self.now}
+        self.says(body_of(NominationsCalledOff, reason=CallEnd.NO_NOMINATIONS, **its), ENROLMENT)
+        call.has_ended = True
 
-    @rule(person=people, state=st.sampled_from(["enrolled", "enrolled", "waitlisted", "offered", "withdrawn"]), hours=st.sampled_from([5, 30]))  # fmt: skip
-    def place(self, person: str, state: str, hours: int) -> None:
-        its, until = self.witness.places[person], self.now + dt.timedelta(hours=hours)
-        offered = {"offered_at": self.now, "offered_until": until} if state == "offered" else {}
-        self.says(body_of(STATES[state], session_id="s1", person_id=person, decided_at=self.now, **offered), ENROLMENT)
-        its.life += its.state != state
-        its.state, its.until = state, until if offered else None
+    # --- certificates ------------------------------------------------------------------------
 
-    @rule(person=people, where=st.sampled_from("ab"))
-    def lives_at(self, person: str, where: str) -> None:
-        if person not in self.witness.gone:  # Who is registered again after a merge is somebody of their own again.
-            self.says(body_of(PersonRegistered, person_id=person), "urn:hr")
-        self._lives_at(person, f"{person}@{where}.example.org")
+    @rule(person=people, is_revoked=st.booleans())
+    def is_certified(self, person: str, is_revoked: bool) -> None:
+        """For the first time, anew, or no longer."""
+        issued = self.numbers_issued.setdefault(person, [])
+        valid, serial = self.witness.certificates.get(person), next(self.numbers)
+        number = f"RC-2026-{serial:04}"
+        is_revoked = is_revoked and valid is not None
+        if valid is not None:
+            reason = CertificateEnds.NOT_EARNED if is_revoked else CertificateEnds.CORRECTED
+            ends = {"reason": reason, "superseded_by": None if is_revoked else number}
+            supersedes = issued[-2] if len(issued) > 1 else None
+            self._certifies(CertificateSuperseded, person, valid, supersedes=supersedes, **ends)
+        if not is_revoked:
+            self._certifies(CertificateIssued, person, number, supersedes=issued[-1] if issued else None)
+            issued.append(number)
+        self.witness.certificates[person] = None if is_revoked else number
 
-    def _lives_at(self, person: str, address: str) -> None:
-        self.says(body_of(ContactRegistered, person_id=person, email=address), "urn:hr")
-        self.witness.addresses[person] = address
+    def _certifies(self, model: type, person: str, number: str, **more: object) -> None:
+        its = {"number": number, "series": "RC-2026", "serial": int(number.rpartition("-")[2])}
+        self.says(body_of(model, session_id="s1", person_id=person, **its, **more), ATTENDANCE)
 
-    @rule(person=people, model=st.sampled_from([ContactForgotten, PersonErased]), really=st.integers(0, 9))
-    def is_gone(self, person: str, model: type[Event], really: int) -> None:
-        if really == 0:
-            self.says(model(person_id=person), "urn:hr")
-            self.witness.gone.add(person)
+    # --- before mail is live -----------------------------------------------------------------
 
-    @rule(really=st.integers(0, 9))
-    def two_are_one(self, really: int) -> None:
-        """Nobody writes to an id that went into another one."""
-        if really == 0:
-            self.says(PersonMerged(person_id="p2", into_person_id="p1"), "urn:hr")
-            self.witness.gone.add("p2")
-            self.is_one = True
-
-    @rule(person=people, what=st.sampled_from([Mutable.REMINDERS, Mutable.MATERIALS]), is_muted=st.booleans())
-    def mutes(self, person: str, what: Mutable, is_muted: bool) -> None:
-        person = "p1" if self.is_one else person
-        its = self.witness.mutes[person]
-        (its.add if is_muted else its.discard)(what.value)
-
-        async def act() -> None:
-            async with self.decider.unit_of_work() as (connection, thought):
-                working = self.service.working(self.now)
-                await store.load_mute(connection, working, person)
-                say_muted(working, person, [Mutable(one) for one in its])
-                await self.decider.write(connection, working)
-                thought.add(working)
-
-        self.world.does(act())
-
-    @rule(person=people, is_task=st.booleans(), hours=st.sampled_from([1, 20, 200]), again=st.booleans())
-    def is_asked(self, person: str, is_task: bool, hours: int, again: bool) -> None:
-        until, link = self.now + dt.timedelta(hours=hours), "https://x.example.org/1"
-        context = (
-            Task(of="task", title="T", awaited_until=until)
-            if is_task
-            else Materials(of="materials", title="M", link=link)
-        )
-        body = NoticeRequested(person_id=person, session_id="s1", context=context, useful_until=until)
-        event_id = f"asked-{next(self.numbers)}"
-        self.wanted[event_id] = Asked(person, "task" if is_task else "materials", until)
-        for _ in range(1 + again):
-            self._hears(heard(body, source=LMS, event_id=event_id, at=self.now))
-
-    # --- clock, process, mail server ---------------------------------------------------------
-
-    @rule(seconds=st.sampled_from([1, 25, 25, 120, 120, 3600, 6 * 3600, 26 * 3600]))
-    def time_passes(self, seconds: int) -> None:
+    @precondition(lambda self: self.rehearses)
+    @rule(seconds=st.sampled_from([1, 3600]))
+    def goes_live(self, seconds: int) -> None:
+        assert self.witness.inbox == [], "nothing leaves before mail is live"
         self.now += dt.timedelta(seconds=seconds)
+        self.world.does(self._goes_live())
+        self.witness.goes_live(self.now)
+        self.rehearses = False
 
-    @rule(hours=st.integers(14, 22))
-    def it_is_the_eve(self, hours: int) -> None:
-        """When people are reminded."""
-        eve = begins(self.witness.day or DAYS[0]) - DAY
-        self.now = max(self.now, eve.replace(hour=hours))
-
-    @rule(whole=st.booleans())
-    def looks(self, whole: bool) -> None:
-        self.world.does(self._looks(whole=whole))
-
-    async def _looks(self, *, whole: bool) -> int:
-        planner = self.sender._planner
-        if whole:
-            planner._whole_at = None
-        async with planner._engine.connect() as connection:
-            return (await planner._look(connection)).total()
-
-    @rule(most=st.integers(1, 3), result=results, seconds=st.sampled_from([0, 25, 25]), looks=st.booleans())
-    def sends(self, most: int, result: str, seconds: int, looks: bool) -> None:
-        """After a look, and what is found has settled, mostly."""
-        if looks:
-            self.looks(whole=False)
-            self.now += dt.timedelta(seconds=seconds)
-        for group in self._takes(most):
-            self._reach(group, result)
-            self._settle(group, result)
-
-    @rule(person=people, state=st.sampled_from([*STATES]), result=results)
-    def changes_and_is_told(self, person: str, state: str, result: str) -> None:
-        self.place(person, state, hours=30)
-        self.sends(most=3, result=result, seconds=25, looks=True)
-
-    @rule(day=days, result=results)
-    def moves_and_is_told(self, day: str, result: str) -> None:
-        self.moves(day)
-        self.enrolment_has_spoken()
-        self.sends(most=3, result=result, seconds=25, looks=True)
-
-    @rule(person=people, state=st.sampled_from(["offered", "waitlisted"]))
-    def nobody_takes_the_end_of_a_place(self, person: str, state: str) -> None:
-        """And then there is something else to tell, with which its end is tried once more."""
-        for its, result in (("enrolled", "sent"), ("withdrawn", "refused"), (state, "refused")):
-            self.changes_and_is_told(person, its, result)
-
-    @rule(most=st.integers(1, 3))
-    def takes(self, most: int) -> None:
-        """And is slow: much may happen before the server answers."""
-        self.groups += self._takes(most)
-
-    @precondition(lambda self: self.groups)
-    @rule(result=results)
-    def the_server_answers(self, result: str) -> None:
-        group = self.groups.pop(0)
-        self._reach(group, result)
-        self._settle(group, result)
-
-    @rule(arrived=st.booleans(), most=st.integers(1, 3))
-    def is_killed(self, arrived: bool, most: int) -> None:
-        """In the middle of an attempt, before or after the server had the mail. Nothing of it was written."""
-        for group in [*self.groups, *self._takes(most)]:
-            if arrived:
-                self._reach(group, "silent")
-            for attempt in group.attempts:
-                self._is_in_doubt(attempt)
-        self._starts()
-
-    @rule(arrived=st.booleans(), day=days, person=people, state=st.sampled_from([*STATES]))
-    def is_killed_and_something_else_is_true(self, arrived: bool, day: str, person: str, state: str) -> None:
-        self.looks(whole=True)
-        self.now += dt.timedelta(seconds=25)
-        self.is_killed(arrived, most=3)
-        self.moves(day)
-        self.enrolment_has_spoken()
-        self.place(person, state, hours=30)
-        self.now += dt.timedelta(seconds=120)
-        self.sends(most=3, result="sent", seconds=25, looks=True)
-
-    def _takes(self, most: int) -> list[UnderWay]:
-        return self.world.does(self._claims(most))
-
-    async def _claims(self, most: int) -> list[UnderWay]:
-        groups = []
-        async with self.world.engine.connect() as connection:
-            await self.sender._staging.look(connection)
-            under_way = self.sender._claims.under_way
-            queues = await store.due(connection, self.now, under_way=under_way, rehearses=False)
-        for queue in queues[:2]:
-            lease = f"lease-{next(self.numbers)}"
-            group = Group(queue, lease, *self.sender._by_which(rehearses=False))
-            under_way.add(lease)
-            await self.sender._writer.ready()
-            attempts, _ = await self.sender._claims.claim(group, most=most)
-            for attempt in attempts:
-                self._is_right(attempt)
-            groups.append(UnderWay(group, attempts))
-        return groups
-
-    def _is_right(self, attempt: Attempt) -> None:
-        _, address = self.sender._writer.written(attempt)  # It can be written.
-        why_not = self.witness.why_not(attempt.notice.recipient, address, _says(attempt), self.now)
-        assert why_not is None, (attempt.notice, why_not)
-
-    def _reach(self, group: UnderWay, result: str) -> None:
-        if result not in ARRIVES:
-            return
-        for attempt in group.attempts:
-            notice, contact = attempt.notice, attempt.truth.to.contact
-            assert contact is not None
-            assert contact.email is not None
-            life = self.witness.places[notice.recipient].life
-            mail = Mail(notice.recipient, _says(attempt), contact.email, _id_of(attempt), life)
-            wrong = self.witness.arrives(mail)
-            assert wrong is None, (mail, wrong)
-
-    def _settle(self, group: UnderWay, result: str) -> None:
-        outcome = RESULTS[result]
-        self.sender._claims.under_way.discard(group.of.lease)
-        if group.attempts:
-            self.world.does(self.sender._claims.settle(group.of, [(one, outcome) for one in group.attempts]))
-        for attempt in group.attempts:
-            if outcome.result is Result.DOUBTFUL:
-                self._is_in_doubt(attempt)
-            for mail in self.witness.inbox:
-                if mail.message_id == _id_of(attempt):
-                    mail.is_certain = outcome is SENT
-
-    def _is_in_doubt(self, attempt: Attempt) -> None:
-        about = (attempt.notice.recipient, attempt.notice.about)
-        self.witness.doubts[about] = len(self.witness.inbox)
-        self.witness.doubted.add(_id_of(attempt))
-
-    # --- what comes of it --------------------------------------------------------------------
-
-    @precondition(lambda self: self.witness.inbox)
-    @rule(bounce=st.sampled_from([HARD, SOFT, SOFT]), number=st.integers(0, 9))
-    def comes_back(self, bounce: Bounce, number: int) -> None:
-        mail = self.witness.inbox[-1 - number % len(self.witness.inbox)]
-        mail.is_certain, self.has_bounced = False, True
-        self.world.does(self._comes_back(_notice_of(mail.message_id), bounce))
-
-    async def _comes_back(self, notice_id: str, bounce: Bounce) -> None:
+    async def _goes_live(self) -> None:
         async with self.decider.unit_of_work() as (connection, thought):
             working = self.service.working(self.now)
-            notice, soft = await store.load_returned(connection, working, notice_id)
-            if notice is not None:
-                came_back(working, notice, bounce, soft_before=soft)
-                await self.decider.write(connection, working)
-                thought.add(working)
+            await store.load_go_live(connection, working)
+            say_go_live(working, by="anna", reason="the old system is switched off")
+            await self.decider.write(connection, working)
+            thought.add(working)
 
-    @precondition(lambda self: self.has_bounced)
-    @rule(person=people)
-    def is_let_through(self, person: str) -> None:
-        self.world.does(self._lets_through(person))
+    # --- a database that is older than its streams -------------------------------------------
 
-    async def _lets_through(self, person: str) -> None:
-        async with self.decider.unit_of_work() as (connection, thought):
-            working = self.service.working(self.now)
-            known = await store.load_suppression(connection, working, person)
-            if known is not None and known.holds:
-                release(working, known, by="anna", reason=None)
-                await self.decider.write(connection, working)
-                thought.add(working)
-
-    @precondition(lambda self: self.witness.doubted)
     @rule()
-    def an_operator_finds_out(self) -> None:
-        """Of each mail in doubt, what is so."""
-        for notice in self.world.does(self._notices(state="unknown")):
-            arrived = any(_notice_of(mail.message_id) == notice["notice_id"] for mail in self.witness.inbox)
-            self.world.does(self._finds_out(notice["notice_id"], arrived=arrived))
+    def is_backed_up(self) -> None:
+        self.world.backs_up()
+        self.heard, self.own, self.has_backup = [], [], True
 
-    async def _finds_out(self, notice_id: str, *, arrived: bool) -> None:
-        async with self.decider.unit_of_work() as (connection, thought):
-            working = self.service.working(self.now)
-            notice = await store.load_settled(connection, working, notice_id)
-            assert notice is not None
-            told = working[Told].get(notice.recipient, notice.about)
-            last = (told.notice_id, told.given_up_by) if told else ()
-            if notice_id in last and not len(working[OpenNotice]):
-                operator_says(working, notice, sent=arrived)
-                await self.decider.write(connection, working)
-                thought.add(working)
+    @precondition(lambda self: self.has_backup)
+    @rule(arrived=st.booleans(), most=st.integers(0, 3))
+    def is_restored(self, arrived: bool, most: int) -> None:
+        """In the middle of attempts of which it knows nothing; then our own words are heard, and what others have said since."""
+        self.is_killed(arrived, most)
+        self.world.restores()
+        self.witness.restored_at = len(self.witness.inbox)
+        self._starts()
+        for heard in (self.own, self.heard):
+            if heard:
+                self._acts(tuple(heard))
 
-    async def _notices(self, **which: Any) -> list[dict[str, Any]]:
-        async with self.world.engine.connect() as connection:
-            return await reading.notices(connection, after="", limit=1000, **which)
-
-    # --- in the end --------------------------------------------------------------------------
+    @rule(person=people, state=st.sampled_from([*STATES]), day=days)
+    def what_had_left_is_planned_again(self, person: str, state: str, day: str) -> None:
+        """By a database that knew it as planned, and by now something else is so."""
+        self.place(person, state, hours=30)
+        self.looks(whole=True)
+        self.is_backed_up()
+        self.sends(most=3, result="sent", seconds=25, looks=True)
+        self.moves(day)
+        self.enrolment_has_spoken()
+        self.is_restored(arrived=False, most=0)
 
     def teardown(self) -> None:
-        if self.witness.day is not None:
-            self._everybody_is_told()
-
-    def _everybody_is_told(self) -> None:
-        """The server takes every mail, enrolment has spoken, and leases run out: whoever is not told by then has a name for it."""
-        for group in self.groups:
-            self._settle(group, "later")
-        self.groups = []
-        self._starts()
-        self.enrolment_has_spoken()
-        was_idle = False
-        for _ in range(MOST_LOOKS):
-            self.an_operator_finds_out()
-            found = self.world.does(self._looks(whole=True))
-            taken = self._takes(10)
-            for group in taken:
-                self._reach(group, "sent")
-                self._settle(group, "sent")
-            waiting = self.world.does(self._next_moment())
-            is_idle = not found and not any(group.attempts for group in taken)
-            if is_idle and was_idle and waiting is None:
-                break
-            if is_idle and waiting is not None:
-                self.now = max(self.now + dt.timedelta(seconds=1), waiting)
-            # A claim may have closed one in doubt: what follows from that the next look finds.
-            was_idle = is_idle and waiting is None
-        else:
-            raise AssertionError(f"mails without end: {self.witness.inbox[-5:]}")
-        standing = self.world.does(self._books())["notices"]
-        assert (standing["differences"], standing["to_do"]) == (0, 0), "the books say that something is still to come"
-        for person in PEOPLE:
-            untold = [about for about in self.witness.untold(person, self.now) if not self._has_a_name(person, about)]
-            assert untold == [], (person, untold, self.now, self.witness)
-
-    async def _books(self) -> dict[str, Any]:
-        async with self.world.engine.connect() as connection:
-            return await reading.books(connection, now=self.now, rules=self.settings.rules)
-
-    async def _next_moment(self) -> dt.datetime | None:
-        async with self.world.engine.connect() as connection:
-            statement = sa.text("select min(greatest(next_attempt_at, lease_until)) from kept.open_notice")
-            found: dt.datetime | None = await connection.scalar(statement)
-            return found
-
-    def _has_a_name(self, person: str, about: str) -> bool:
-        if person in self.witness.gone or person not in self.witness.addresses:
-            return True
-        if person in {one["recipient"] for one in self.world.does(self._suppressed())}:
-            return True
-        last = {one["about"]: one["state"] for one in self.world.does(self._notices(recipient=person))}
-        return last.get(about) in NAMED
-
-    async def _suppressed(self) -> list[dict[str, Any]]:
-        async with self.world.engine.connect() as connection:
-            return await reading.suppressed(connection, after="", limit=10)
-
-
-async def _at_once() -> None:
-    return None
-
-
-def _id_of(attempt: Attempt) -> str:
-    return message_id(attempt.notice.notice_id, "x")
-
-
-def _notice_of(its_id: str) -> str:
-    return its_id[1:].partition("@")[0]
-
-
-def _says(attempt: Attempt) -> Says:
-    content = attempt.notice.content
-    assert content is not None
-    assert attempt.notice.kind is not None
-    days = [str(meeting.starts_local.date()) for meeting in content.says.meetings]
-    until = getattr(content.says, "offered_until", None)
-    return Says(attempt.notice.about, attempt.notice.kind, days[0] if days else None, until)
+        if self.rehearses and self.witness.day is not None:
+            self.goes_live(1)
+        super().teardown()
 
 
 thorough = settings(
@@ -550,7 +166,7 @@ thorough = settings(
 
 @pytest.mark.campaign
 def test_whatever_happens_everybody_is_told_what_is_so_once(database_url: str) -> None:
-    class Machine(Mails):
+    class Machine(Everything):
         world = World(database_url)
 
     try:

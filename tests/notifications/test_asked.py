@@ -68,6 +68,10 @@ _offsets = itertools.count()
 @pytest.fixture
 def mind() -> Mind:
     """Somebody with an address, and a training."""
+    return made_up()
+
+
+def made_up() -> Mind:
     made = Mind(service_of(RULES), NOW)
     made.hear(*(as_heard(body_of(kind)) for kind in (PersonRegistered, ContactRegistered)))
     made.hear(as_heard(body_of(SessionScheduled, session_id="session-0101")))
@@ -188,6 +192,24 @@ def test_who_is_not_known_is_waited_for_and_then_told(mind: Mind) -> None:
     (said,) = mind.hear(as_heard(body_of(PersonRegistered, person_id="person-0009"), at=NOW))
     assert isinstance(said.body, NoticeAccepted) and said.body.hindrance == NoticeHindrance.CONTACT
     assert len(mind[Held]) == 0
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_request_that_a_backup_holds_and_that_was_answered_since_is_not_answered_again(
+    mind: Mind, is_known: bool
+) -> None:
+    asked = request(person_id="person-0009")
+    live, known = made_up(), as_heard(body_of(PersonRegistered, person_id="person-0009"), at=NOW)
+    for one in (mind, live):
+        assert one.hear(asked) == []
+    (said,) = live.hear(known)
+    mind.hear(said)
+    assert len(mind[Held]) == 0
+    if is_known:
+        assert mind.hear(known) == []
+    else:
+        mind.pass_to(NOW + LONGEST)
+    assert [type(one.body) for one in mind.said if isinstance(one.body, NoticeDeclined)] == []
 
 
 def test_who_never_becomes_known_is_declined_at_last(mind: Mind) -> None:

@@ -31,8 +31,11 @@ async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_oth
 ) -> None:
     others = [f"person-{number}" for number in range(2, 9)]
     standing = Standing.ENROLLED if outcome == "unknown" else Standing.WITHDRAWN
+    said = content()
+    names = {"city_name": "Augustów", "topic_name": "Adaptacja do zmian klimatu"}
+    said = said.model_copy(update={"says": said.says.model_copy(update=names)})
     in_doubt = open_notice(
-        kind="confirmation", language=Language.PL, content=content(), stated_at=BEFORE,
+        kind="confirmation", language=Language.PL, content=said, stated_at=BEFORE,
         attempts=2, doubts=1, lease="of one who is gone", lease_until=BEFORE,
     )  # fmt: skip
     await office.is_true(*map(person, others), *map(contact, others), *(place(person_id=one) for one in others))

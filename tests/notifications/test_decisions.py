@@ -19,6 +19,7 @@ from services.notifications.decisions import (
     operator_says,
     settle,
 )
+from services.notifications.kinds.refusal import REFUSED as REFUSED_MAIL
 from services.notifications.ledger import UNRENDERABLE, Belief, Notice, NoticeState, OpenNotice, Told
 from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION
 from services.notifications.state import CANCELLED, SCHEDULED, Place, Session
@@ -35,6 +36,7 @@ from tests.notifications.building import (
     NOW,
     TERMS,
     TUESDAY,
+    addressee,
     contact,
     meeting,
     open_notice,
@@ -43,6 +45,7 @@ from tests.notifications.building import (
     session,
     truth,
 )
+from tests.notifications.test_refusal import refused
 
 SENT = Outcome(Result.SENT, "sent")
 LATER = Outcome(Result.LATER, "smtp_450")
@@ -534,6 +537,16 @@ def test_an_address_that_is_not_known_to_be_another_gets_nothing() -> None:
         ledger = Ledger()
         ledger.attempt(SENT, at(then))
         assert ledger.differs(mailbox=now) is None
+
+
+def test_a_second_try_says_what_the_first_one_said_or_is_none() -> None:
+    """Some mails are known by less than they say, and who has one is never shown another one under its Message-ID."""
+    ledger = Ledger()
+    assert ledger.attempt(DOUBTFUL, Truth(refused(), addressee())) == REFUSED_MAIL
+    moved = Truth(refused(its_session=session(TUESDAY)), addressee())
+    assert ledger.claim(moved) is None
+    assert ledger.codes() == ["overtaken"]
+    assert ledger.attempt(SENT, moved) == REFUSED_MAIL
 
 
 def test_an_address_that_changes_while_a_mail_is_in_doubt_gets_a_mail_of_its_own() -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+TOWN = "geonames:776597"
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
 
 
@@ -42,6 +43,17 @@ class Asked:
     until: dt.datetime
 
 
+@dataclass
+class Call:
+    """That the town may nominate so many people until then."""
+
+    places: int
+    until: dt.datetime
+    has_ended: bool = False
+    is_known: bool = False
+    """It was so when mail went live: whoever coordinated the town then was told by others."""
+
+
 @dataclass(frozen=True)
 class Says:
     """What a mail says, as its reader takes it."""
@@ -50,10 +62,12 @@ class Says:
     letter: str
     day: str | None = None
     until: dt.datetime | None = None
+    which: str | int | None = None
+    """Which certificate, or how many people."""
 
     @property
     def is_an_end(self) -> bool:
-        return self.letter in ("cancellation", "offer_ended", "waiting_ended")
+        return self.letter in ("cancellation", "offer_ended", "waiting_ended", "call_ended", "certificate_revoked")
 
 
 @dataclass
@@ -88,6 +102,12 @@ class Witness:
     """For each person and subject: how many mails were in the inbox when the last attempt ended of which nobody knows how."""
     doubted: set[str] = field(default_factory=set)
     """Message-IDs of attempts of which nobody knew whether they arrived."""
+    restored_at: int = 0
+    """How many mails were in the inbox when an older database took the place of the one that knew how often each was tried."""
+    coordinator: str | None = None
+    call: Call | None = None
+    certificates: dict[str, str | None] = field(default_factory=dict)
+    """Of each person the number of the one that is valid, if one is."""
 
     # --- what may be told --------------------------------------------------------------------
 
@@ -97,6 +117,10 @@ class Witness:
             return "nobody writes to who is erased or forgotten"
         if self.addresses.get(person) != address:
             return f"their address is {self.addresses.get(person)}"
+        if says.letter.startswith("certificate"):
+            return self._why_not_certified(person, says)
+        if says.about.startswith(("call/", "unanswered/")):
+            return self._why_not_called(person, says, now)
         place, day = self.places[person], self.day
         takes_place = day is not None and not self.is_cancelled
         is_so = {
@@ -135,6 +159,31 @@ class Witness:
             return "its training is called off"
         return "they do without materials" if says.letter == "materials" and "materials" in self.mutes[person] else None
 
+    def _why_not_certified(self, person: str, says: Says) -> str | None:
+        valid = self.certificates.get(person)
+        if says.letter == "certificate_revoked":
+            return f"{valid} is valid" if valid is not None else None
+        return f"{valid} is the one that is valid" if says.which != valid else None
+
+    def _why_not_called(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        call = self.call
+        if person != self.coordinator:
+            return "they do not coordinate the town"
+        if says.letter == "call_ended":
+            return "the town is called" if self._is_called(now) else None
+        if call is None or not self._is_called(now):
+            return f"the town is not called: {call}"
+        if (says.day, says.until, says.which) != (self.day, call.until, call.places):
+            return f"it is called otherwise: {call}, on {self.day}"
+        if says.letter == "nominations_awaited" and "reminders" in self.mutes[person]:
+            return "they do without reminders"
+        return None if self.has_spoken else "enrolment may be about to take it back"
+
+    def _is_called(self, now: dt.datetime) -> bool:
+        call = self.call
+        takes_place = self.day is not None and not self.is_cancelled and now < begins(self.day)
+        return takes_place and call is not None and not call.has_ended and now < call.until
+
     def _is_offered(self, place: Place, now: dt.datetime) -> bool:
         is_held = place.state == "offered" and place.until is not None and now < place.until
         return is_held and self.day is not None and not self.is_cancelled and now < begins(self.day)
@@ -146,7 +195,9 @@ class Witness:
 
     def arrives(self, mail: Mail) -> str | None:
         """A mail reaches somebody's server. Returns what is wrong with that."""
-        before = [one for one in self.inbox if one.message_id == mail.message_id]
+        if any(one.is_certain for one in self.inbox if one.message_id == mail.message_id):
+            return "the same mail left again, and our own words had said that it left"
+        before = [one for one in self.inbox[self.restored_at :] if one.message_id == mail.message_id]
         last = next((one for one in reversed(self.inbox) if self._is_about(one, mail)), None)
         doubtful_since = self.doubts.get((mail.person, mail.says.about), -1)
         at = self.inbox.index(last) if last is not None else -1
@@ -170,7 +221,7 @@ class Witness:
         if mail.says.is_an_end:
             return ("ended",)
         life = mail.life if mail.says.about.startswith("waiting/") else None
-        return (mail.says.day, mail.says.until, life)
+        return (mail.says.day, mail.says.until, mail.says.which, life)
 
     # --- what has to be told -----------------------------------------------------------------
 
@@ -192,12 +243,56 @@ class Witness:
             knows = told is not None and not told.says.is_an_end and told.says.day == day
             if is_so and not (knows and (place.until is None or (told is not None and told.says.until == place.until))):
                 found.append(about)
+        found += self._untold_of_certificates(person) + self._untold_of_calls(person, now)
         for about, asked in self.asked.items():
             is_muted = asked.letter == "materials" and "materials" in self.mutes[person]
             is_due = asked.person == person and now < asked.until and not self.is_cancelled and not is_muted
             if is_due and self._last(person, about) is None:
                 found.append(about)
         return found
+
+    def _untold_of_certificates(self, person: str) -> list[str]:
+        number, told = self.certificates.get(person), self._last(person, "certificate/s1")
+        if number is None:
+            knows = told is None or told.says.is_an_end
+        else:
+            knows = told is not None and told.says.which == number and not told.says.is_an_end
+        return [] if knows else ["certificate/s1"]
+
+    def _untold_of_calls(self, person: str, now: dt.datetime) -> list[str]:
+        call, about = self.call, f"call/s1/{TOWN}"
+        if call is None or person != self.coordinator:
+            return []
+        told = self._last(person, about)
+        if not self._is_called(now):
+            believes = told is not None and not told.says.is_an_end and told.says.until is not None
+            return [about] if believes and told is not None and told.says.until and now < told.says.until else []
+        is_as_it_is = told is not None and (told.says.day, told.says.until, told.says.which) == (
+            self.day, call.until, call.places,
+        )  # fmt: skip
+        knows = call.is_known if told is None else is_as_it_is and not told.says.is_an_end
+        return [] if knows else [about]
+
+    # --- going live --------------------------------------------------------------------------
+
+    def goes_live(self, now: dt.datetime) -> None:
+        """What is so at this moment others have told; what was asked for before is dropped."""
+        self.asked.clear()
+        for person, place in self.places.items():
+            its = {"enrolled": "confirmation", "offered": "offer", "waitlisted": "waiting"}
+            subjects = {"enrolled": "place", "offered": "offer", "waitlisted": "waiting"}
+            if place.state in its and self.day is not None and not self.is_cancelled:
+                says = Says(f"{subjects[place.state]}/s1", its[place.state], self.day, place.until)
+                self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", place.life))
+        for person, number in self.certificates.items():
+            if number is not None:
+                says = Says("certificate/s1", "certificate", self.day, None, number)
+                self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", 0))
+        if self.call is not None:
+            self.call.is_known = True
+
+    def addressees(self, people: list[str]) -> list[str]:
+        return [*people, *([self.coordinator] if self.coordinator is not None else [])]
 
     def _last(self, person: str, about: str) -> Mail | None:
         return next((one for one in reversed(self.inbox) if (one.person, one.says.about) == (person, about)), None)
