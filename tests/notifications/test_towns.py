@@ -318,15 +318,16 @@ async def test_whoever_turned_out_to_be_a_towns_coordinator_is_told_of_its_call(
 async def test_a_coordinator_reads_of_whoever_somebody_turned_out_to_be_how_they_stand(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await ensure_key(connection)
-        rows = (person("person-3"), merged("person-2", "person-3"), merged("person-9", "person-2"))
+        jan = replace(person("person-3"), given_name="Jan", family_name="Mazur")
+        rows = (jan, merged("person-2", "person-3"), merged("person-9", "person-2"))
         await write_rows(connection, person(), contact(), town(), topic(), session(), settled(), *rows)
         theirs = (place(Standing.WITHDRAWN, person_id="person-2"), place(person_id="person-3"))
         await write_rows(connection, *theirs, member(), member("person-9", kind=MemberKind.PROJECT_STAFF))
         await write_rows(connection, answered(*PEOPLE[:1]), call())
         (answer,) = [one["truth"].matter for one in await judged(connection, KINDS[Subject.NOMINATION])]
         (called,) = [one["truth"].matter for one in await judged(connection, KINDS[Subject.CALL])]
-    assert [(one.name, one.standing) for one in answer.now] == [("Żaneta Wiśniewska", Standing.ENROLLED)]
-    assert called.team == ("Żaneta Wiśniewska",)
+    assert [(one.name, one.standing) for one in answer.now] == [("Jan Mazur", Standing.ENROLLED)]
+    assert called.team == ("Jan Mazur", "Żaneta Wiśniewska")
 
 
 async def test_a_call_its_answer_and_whoever_was_named_in_vain_are_told_at_once_when_heard(office: Office) -> None:

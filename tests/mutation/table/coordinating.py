@@ -13,7 +13,6 @@ MUTATIONS = (
         "sa.func.coalesce(survivor.c.into_id, MEMBER.c.person_id)",
         "sa.func.coalesce(MEMBER.c.person_id, survivor.c.into_id)",
         (
-            "tests/notifications/test_towns.py::test_whoever_turned_out_to_be_a_towns_coordinator_is_told_of_its_call",
             "tests/notifications/test_towns.py::test_a_coordinator_reads_of_whoever_somebody_turned_out_to_be_how_they_stand",
         ),
     ),
