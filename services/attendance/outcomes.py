@@ -44,7 +44,7 @@ def answered(working: Working, heard: Heard[Any], asked_for: Callable[[Any], str
     source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
     if source and request_id:
         fields = (heard.subject, asked_for(body), body.request_digest, type(body).__name__, 0, heard.event_id)
-        working[Answer].put(Answer(source, request_id, *fields))
+        working.answer(Answer(source, request_id, *fields))
 
 
 def is_ours(working: Working, row: FactRow) -> bool:

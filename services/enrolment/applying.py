@@ -264,13 +264,13 @@ def _answered(working: Working, heard: Heard[PlaceFact | TermsCorrected], asked_
     body = heard.body
     if body.request_source and body.request_id:
         asked = (body.request_source, body.request_id, heard.subject, asked_for, body.request_digest)
-        working[Answer].put(Answer(*asked, type(body).__name__, episode, heard.event_id))
+        working.answer(Answer(*asked, type(body).__name__, episode, heard.event_id))
 
 
 def follow_nomination(working: Working, old: FactRow | None, new: FactRow, heard: Heard[NominationAnswered]) -> None:
     """It answers the request that named all these people."""
     body = heard.body
-    working[Answer].put(
+    working.answer(
         Answer(
             body.request_source,
             body.request_id,

@@ -26,7 +26,7 @@ from shared.contracts.notifications import (
 )
 from shared.events.envelope import Heard, digest_of
 from shared.state.rows import FactRow, Row, meta
-from shared.state.working import Answer, Held, Working
+from shared.state.working import Answer, Working
 from shared.values import immutable
 
 LIVES = dt.timedelta(days=14)
@@ -112,12 +112,10 @@ def asked_of(heard: Heard[AskedFact]) -> Asked:
 
 
 def derive_asked(working: Working, old: FactRow | None, new: FactRow, heard: Heard[AskedFact]) -> None:
-    """The fact answers the request, also one that an older database still holds."""
+    """The fact answers the request."""
     body = heard.body
-    if working[Held].get(body.request_source, body.request_id) is not None:
-        working[Held].remove(body.request_source, body.request_id)
     asked = (body.request_source, body.request_id, person_subject(body.recipient), NoticeRequested.asks_for)
-    working[Answer].put(Answer(*asked, body.request_digest, type(body).__name__, 0, heard.event_id))
+    working.answer(Answer(*asked, body.request_digest, type(body).__name__, 0, heard.event_id))
 
 
 MAKE_ASKED: dict[Any, Any] = dict.fromkeys(members(AskedFact), asked_of)

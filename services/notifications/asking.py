@@ -18,12 +18,11 @@ from services.notifications.tables import ASKED, CONTACT, MUTE, PERSON, SESSION,
 from shared.books.holding import load_held_about
 from shared.contracts.directory import PersonFact, PersonMerged
 from shared.contracts.notices import NoticeRequested
-from shared.contracts.notifications import AskedFact
 from shared.contracts.planner import SessionFact
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of
 from shared.postgres.roundtrips import Reads
-from shared.postgres.tables import HELD, HELD_SUBJECT
+from shared.postgres.tables import HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.rows import loaded_by
 from shared.state.working import Due, Held, Working
@@ -56,8 +55,6 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         for one in inputs
         if isinstance(one, Heard) and isinstance(one.body, NoticeRequested)
     ]
-    of_ours = [one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, AskedFact)]
-    reads.by_key(working[Held], HELD, {(one.request_source, one.request_id) for one in of_ours})
     woken = {one.subject for one in inputs if isinstance(one, Due)}
     known = [one for one in inputs if isinstance(one, Heard) and isinstance(one.body, PersonFact | SessionFact)]
     woken.update(one.subject for one in known)

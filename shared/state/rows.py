@@ -138,6 +138,12 @@ class Rows(Generic[R]):
             self._set(key, None)
             self._changed[key] = None
 
+    def drop(self, *key: Any) -> None:
+        """Removes the row if it is in memory. Who has not loaded it does not have to: to them it is nothing."""
+        if key in self._rows:
+            self._set(key, None)
+            self._changed[key] = None
+
     def where(self, field: str, value: Any, **others: Any) -> list[R]:
         """The rows whose field has this value, or has it among its values, found through an index that is made at first use."""
         wanted = (value, *others.values())

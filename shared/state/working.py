@@ -255,6 +255,11 @@ class Working:
         asked = (heard.subject, heard.body.asks_for, digest_of(heard.body))
         self[Unchanged].put(Unchanged(heard.source, heard.event_id, *asked, outcome, 0, event_id))
 
+    def answer(self, answer: Answer) -> None:
+        """Keeps which fact answered a request. It waits no longer: an older database may hold what was answered since."""
+        self[Answer].put(answer)
+        self[Held].drop(answer.request_source, answer.request_id)
+
     def _answer_to(self, heard: Heard[Any]) -> Answer | None:
         key = (heard.source, heard.event_id)
         return self[Answer].get(*key) or self[Unchanged].get(*key)

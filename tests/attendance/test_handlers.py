@@ -49,6 +49,17 @@ def test_a_scan_waits_for_the_session_then_for_the_place() -> None:
     assert desk.held == []
 
 
+def test_what_a_backup_still_holds_and_was_answered_since_is_not_answered_again() -> None:
+    live, restored, asked = Desk(), Desk(), scan("anna")
+    for desk in (live, restored):
+        desk.hear(scheduled(), asked)
+        assert desk.held == [("anna", "place")]
+    assert live.hear(enrolled("anna")) == ["anna attended"]
+    restored.hear(*live.own_facts(), quiet=True)
+    assert restored.held == []
+    assert restored.hear(enrolled("anna")) == []
+
+
 def test_a_place_wakes_nobody_elses_scan() -> None:
     desk = Desk()
     desk.hear(scheduled(), scan("anna"))

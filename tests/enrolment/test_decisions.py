@@ -79,6 +79,29 @@ def test_a_request_waits_for_the_session_the_person_or_the_town_and_is_decided_w
         assert len(office.mind[Held]) == 0
 
 
+@pytest.mark.parametrize("asked", ["ask", "nominate"])
+def test_what_a_backup_still_holds_and_was_answered_since_is_not_answered_again(
+    asked: str,
+) -> None:
+    live, restored = Office(), Office()
+    for office in (live, restored):
+        office.phase()
+        office.town()
+        office.session()
+        assert not getattr(office, asked)("anna", event_id="r-1")
+        assert len(office.mind[Held]) == 1
+    live.member("anna")
+    for said in live.mind.said:
+        restored.mind.hear(said, quiet=True)
+    known = len(restored.mind.said)
+
+    restored.member("anna")
+
+    assert len(restored.mind[Held]) == 0
+    assert restored.mind.said[known:] == []
+    assert restored.place("anna") == live.place("anna")
+
+
 def test_a_full_session_puts_the_next_request_on_the_waiting_list(office: Office) -> None:
     office.session(capacity=2)
     said = [office.ask(person)[0] for person in ("anna", "bartek", "celina")]

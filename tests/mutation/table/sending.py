@@ -11,15 +11,6 @@ MUTATIONS = (
         ("tests/notifications/test_decisions.py::test_a_second_try_says_what_the_first_one_said_or_is_none",),
     ),
     Mutation(
-        "what a backup holds and was answered since is not answered again",
-        "services/notifications/asked.py",
-        "        working[Held].remove(body.request_source, body.request_id)\n",
-        "        pass\n",
-        (
-            "tests/notifications/test_asked.py::test_a_request_that_a_backup_holds_and_that_was_answered_since_is_not_answered_again",
-        ),
-    ),
-    Mutation(
         "only mails that came back in a row are counted",
         "services/notifications/store.py",
         "max(let_through, arrived or LONG_AGO)",

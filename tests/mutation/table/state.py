@@ -4,6 +4,17 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "what a backup holds and was answered since is not answered again",
+        "shared/state/working.py",
+        "        self[Held].drop(answer.request_source, answer.request_id)\n",
+        "",
+        (
+            "tests/enrolment/test_decisions.py::test_what_a_backup_still_holds_and_was_answered_since_is_not_answered_again",
+            "tests/attendance/test_handlers.py::test_what_a_backup_still_holds_and_was_answered_since_is_not_answered_again",
+            "tests/notifications/test_asked.py::test_a_request_that_a_backup_holds_and_that_was_answered_since_is_not_answered_again",
+        ),
+    ),
+    Mutation(
         "each statement of a takeover by its version too",
         "shared/state/ownership.py",
         """("rule_id", "event_id", "version")""",
