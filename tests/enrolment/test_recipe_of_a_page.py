@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.testing import heard
+from shared.contracts.planner import SessionCancelled
+from shared.testing import body_of, heard
 from tests.databases import Databases
 from tests.enrolment.office import session
 from tests.enrolment.participant import participant_at
@@ -35,7 +36,10 @@ async def test_it_is_found_by_itself_and_speaks_both_languages(
         await here.runtime.decider.act([heard(session("s", capacity=7))])
         shown = {language: (await here.http.get(f"/training/s?lang={language}")).text for language in ("pl", "en")}
         nowhere = await here.http.get("/training/nowhere?lang=en")
+        await here.runtime.decider.act([heard(body_of(SessionCancelled, session_id="s"), version=2)])
+        cancelled = await here.http.get("/training/s?lang=en")
     assert "Wolne miejsca" in shown["pl"]
     assert "Free places" in shown["en"]
     assert all(re.search(r">\s*7\s*<", text) for text in shown.values())
+    assert cancelled.status_code == 404
     assert (nowhere.status_code, "does not open anything" in nowhere.text) == (404, True)

@@ -138,7 +138,11 @@ def test_what_the_page_says_passes_the_checks(project: Project) -> None:
     project.run("ruff", "check", "services", "shared")
     project.run("ruff", "format", "--check", "services", "shared")
     project.run("mypy")
+    (its_own,) = re.findall(r"```py\n(.*?)```", PAGE, re.DOTALL)
+    (project.root / "tests" / "demand").mkdir()
+    (project.root / "tests" / "demand" / "test_demand.py").write_text(its_own, "utf-8")
     tests = (
+        "tests/demand",
         "tests/contracts",
         "tests/compose/test_registry.py",
         "tests/shared/test_migrations.py",

@@ -166,7 +166,7 @@ MUTATIONS = (
     Mutation(
         "a request for a mail is known by its answer alone",
         "services/notifications/asked.py",
-        "    working[Answer].put(Answer(*asked,",
+        "    working.answer(Answer(*asked,",
         "    (lambda _: None)(Answer(*asked,",
         ("tests/notifications/test_asked.py::test_the_answer_alone_makes_the_request_known",),
     ),
