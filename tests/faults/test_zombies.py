@@ -237,10 +237,10 @@ async def test_a_process_stopped_in_the_middle_is_succeeded_and_does_no_harm_whe
         one.send_signal(signal.SIGSTOP)
         in_flight = {row.event_id for row in await rows(here, OUTBOX)}
         await publishing
-        await eventually(lambda: is_held(here, never_known), what="the request for nobody knows what held")
-        async with here.engine.begin() as connection:
-            await connection.execute(sa.text("update kept.held set expires_at = now() - interval '1 second'"))
         await eventually(lambda: at_least(here, session, 300), what="everything decided by the other")
+        await eventually(lambda: is_held(here, never_known), what="the request for nobody knows what held")
+        async with here.engine.begin() as connection:  # Not before: news of whom it names would have it held anew.
+            await connection.execute(sa.text("update kept.held set expires_at = now() - interval '1 second'"))
         await eventually(lambda: at_least(here, never_known, 1), what="the held request refused")
         await eventually(lambda: nothing_left(here), what="everything said by the other")
 
