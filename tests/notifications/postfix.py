@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -27,6 +28,7 @@ from deploy.embedded.processes import Server, nobody, silent, wait_until
 from tests.notifications.receiving import cut
 
 DAEMONS = Path("/usr/lib/postfix/sbin")
+POSTQUEUE = Path("/usr/sbin/postqueue")
 MASTER = DAEMONS / "master"
 DOMAIN, RETURNS = "example.org", "odbicia.example.org"
 KNOWN = ("person-1", "person-2", "gone", "full", "żaneta")
@@ -83,6 +85,12 @@ class Postfix(Server):
             os.killpg(self.pid, signal.SIGKILL)  # It was started as the first of a group.
         self._reap()
         assert wait_until(lambda: ports.is_free(self.port), 20)
+
+    def looks_again(self) -> None:
+        """At all of its queue: what it found locked in the moment after it was put off it would leave alone for minutes."""
+        subprocess.run(
+            [POSTQUEUE, "-c", self.folder, "-f"], capture_output=True, check=False
+        )  # It may have been killed.
 
     def waiting(self) -> int:
         """How many mails it has taken and not delivered. What it was killed over, and nobody was told it had, it never marks as whole."""

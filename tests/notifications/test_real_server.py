@@ -71,11 +71,19 @@ async def post(office: Office, **settings: str) -> AsyncIterator[Post]:
         server = Postfix(Path(folder), far=far.port, returns=office.settings.return_port, **settings)
         await asyncio.to_thread(server.start)
         office.settings.smtp_port = server.port
+        looking = asyncio.create_task(_keep_looking(server))
         try:
             yield Post(office, server, far)
         finally:
+            looking.cancel()
             server.kill()
             print(server.said())  # pytest shows it of a test that fails.
+
+
+async def _keep_looking(server: Postfix) -> None:
+    while True:
+        await asyncio.sleep(5)
+        await asyncio.to_thread(server.looks_again)
 
 
 @contextlib.asynccontextmanager
