@@ -6,6 +6,8 @@ whose data were erased has nothing to print.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from functools import partial
 
 from fastapi import Request, Response
@@ -19,11 +21,24 @@ from services.attendance.documents.printing import certificate_pdf, day_pdf
 from services.attendance.settings import AttendanceSettings
 from services.attendance.state import Session
 from services.attendance.store import LINK_KEY
+from shared.contracts.model import Language
 from shared.process.runtime import Runtime
-from shared.web.links import Link, Purpose, Rejection
+from shared.values import immutable
+from shared.web.links import Purpose, Rejection
 from shared.web.opening import opened
 from shared.web.pages.kit import Pages
 from shared.web.routes import Routes
+
+
+@immutable
+class Opened:
+    """What a link opens: all papers of one human in one session."""
+
+    connection: AsyncConnection
+    session: Session
+    papers: sheets.Papers
+    readers: Language
+    """The language in which the link was sent."""
 
 
 def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
@@ -32,64 +47,54 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     assert isinstance(settings, AttendanceSettings)
     rules = settings.rules
 
-    async def whose(
-        request: Request, connection: AsyncConnection, link: Link
-    ) -> tuple[Session, sheets.Papers] | Response:
-        """The session, and all papers of the human of whom the link is; or what is answered instead of any paper."""
-        ids = await views.ids_of(connection, link.person_id)
-        if await sheets.is_erased(connection, ids):
-            return pages.message(request, "erased", 410, readers=link.language)
-        session = await views.session_row(connection, link.session_id)
-        if session is None:
-            return pages.message(request, "unknown", 404, readers=link.language)
-        return session, await sheets.papers(connection, rules, session, ids)
+    @contextlib.asynccontextmanager
+    async def opened_by(request: Request, token: str) -> AsyncIterator[Opened | Response]:
+        """What the link opens, while it is read from; or what is answered instead of any paper."""
+        link = await link_of(token)
+        if isinstance(link, Rejection):
+            yield pages.opens_nothing(request, link)
+            return
+        async with runtime.reading.connect() as connection:
+            ids = await views.ids_of(connection, link.person_id)
+            if await sheets.is_erased(connection, ids):
+                yield pages.message(request, "erased", 410, readers=link.language)
+                return
+            session = await views.session_row(connection, link.session_id)
+            if session is None:
+                yield pages.message(request, "unknown", 404, readers=link.language)
+                return
+            papers = await sheets.papers(connection, rules, session, ids)
+            yield Opened(connection, session, papers, link.language)
 
     @routes.get("/papers/{token}")
     async def show(request: Request, token: str) -> Response:
-        link = await link_of(token)
-        if isinstance(link, Rejection):
-            return pages.opens_nothing(request, link)
-        async with runtime.reading.connect() as connection:
-            found = await whose(request, connection, link)
-        if isinstance(found, Response):
-            return found
-        session, papers = found
-        language = pages.language(request, link.language)
-        days = [one for one in session.meetings if one.meeting_id in papers.days]
+        async with opened_by(request, token) as found:
+            if isinstance(found, Response):
+                return found
+        papers, language = found.papers, pages.language(request, found.readers)
+        days = [one for one in found.session.meetings if one.meeting_id in papers.days]
         return pages.answer(request, "papers.html", language, token=token, certificate=papers.certificate, days=days)
 
     @routes.get("/papers/{token}/certificate.pdf")
     async def print_certificate(request: Request, token: str) -> Response:
-        link = await link_of(token)
-        if isinstance(link, Rejection):
-            return pages.opens_nothing(request, link)
-        async with runtime.reading.connect() as connection:
-            found = await whose(request, connection, link)
+        async with opened_by(request, token) as found:
             if isinstance(found, Response):
                 return found
-            certificate = found[1].certificate
+            certificate = found.papers.certificate
             if certificate is None or not certificate.is_valid:
-                return pages.message(request, "unknown", 404, readers=link.language)
-            address = address_of(certificate, settings.base_url)
-            sheet = await sheets.certificate_sheet(
-                connection, certificate, settings.programme, pages.language(request, link.language), address
-            )
+                return pages.message(request, "unknown", 404, readers=found.readers)
+            address, language = address_of(certificate, settings.base_url), pages.language(request, found.readers)
+            sheet = await sheets.certificate_sheet(found.connection, certificate, settings.programme, language, address)
         return await printers.answer(certificate_pdf, sheet, certificate.number)
 
     @routes.get("/papers/{token}/days/{meeting_id}.pdf")
     async def print_day(request: Request, token: str, meeting_id: str) -> Response:
-        link = await link_of(token)
-        if isinstance(link, Rejection):
-            return pages.opens_nothing(request, link)
-        async with runtime.reading.connect() as connection:
-            found = await whose(request, connection, link)
+        async with opened_by(request, token) as found:
             if isinstance(found, Response):
                 return found
-            session, papers = found
-            meeting, record = session.meeting(meeting_id), papers.days.get(meeting_id)
+            session, language = found.session, pages.language(request, found.readers)
+            meeting, record = session.meeting(meeting_id), found.papers.days.get(meeting_id)
             if meeting is None or record is None:
-                return pages.message(request, "unknown", 404, readers=link.language)
-            sheet = await sheets.day_sheet(
-                connection, session, meeting, record, settings.programme, pages.language(request, link.language)
-            )
+                return pages.message(request, "unknown", 404, readers=found.readers)
+            sheet = await sheets.day_sheet(found.connection, session, meeting, record, settings.programme, language)
         return await printers.answer(day_pdf, sheet, meeting_id)
