@@ -9,7 +9,7 @@ from typing import Any
 from shared.contracts.attendance import AttendanceState
 from shared.events.envelope import Heard, Reason
 from shared.state.rows import FactRow
-from shared.state.working import Answer, Working
+from shared.state.working import Answer, Working, answered_by
 from shared.values import immutable
 
 
@@ -41,8 +41,8 @@ class Unchanged:
 def answered(working: Working, heard: Heard[Any], asked_for: Callable[[Any], str]) -> None:
     """Keeps which fact answered a request, if it names one. `asked_for`: what such a fact answers."""
     body = heard.body
-    source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
-    if source and request_id:
+    if (request := answered_by(body)) is not None:
+        source, request_id = request
         fields = (heard.subject, asked_for(body), body.request_digest, type(body).__name__, 0, heard.event_id)
         working.answer(Answer(source, request_id, *fields))
 

@@ -21,7 +21,7 @@ from shared.postgres.roundtrips import Reads, Writes
 from shared.service import Inputs, Service
 from shared.state.ownership import Verdict
 from shared.state.rows import Row
-from shared.state.working import Arrival, Due, Held, Working
+from shared.state.working import Arrival, Due, Held, Working, answered_by
 
 D = TypeVar("D", bound="Heard[Event] | Due")
 QUIET_FOR = dt.timedelta(days=30)
@@ -86,16 +86,10 @@ def _load_owners(service: Service, reads: Reads, working: Working, inputs: Input
         elif make := working.make.get(type(one.body)):
             row = make(one)
             keys.setdefault(type(row), set()).add(working[type(row)].key(row))
-            if one.source == service.source and (asked := _answered_by(one.body)):
+            if one.source == service.source and (asked := answered_by(one.body)):
                 keys.setdefault(Held, set()).add(asked)
     for kind, wanted in sorted(keys.items(), key=lambda item: item[0].__name__):  # Not a statement for each order.
         reads.by_key(working[kind], service.table(kind), wanted)
-
-
-def _answered_by(body: Event) -> tuple[str, str] | None:
-    """Which request a fact of ours answered, if it names one."""
-    source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
-    return (source, request_id) if source and request_id else None
 
 
 def _as_asked(one: D) -> D:

@@ -265,6 +265,12 @@ class Working:
         return self[Answer].get(*key) or self[Unchanged].get(*key)
 
 
+def answered_by(body: Event) -> tuple[str, str] | None:
+    """Which request a fact answered, by source and id, if it names one."""
+    source, request_id = getattr(body, "request_source", None), getattr(body, "request_id", None)
+    return (source, request_id) if source and request_id else None
+
+
 def _asks_the_same(request: Request, answer: Answer) -> bool:
     """By the digest; by what the answer is about where it stems from a fact without one, of an archive."""
     if answer.request_digest is not None:
