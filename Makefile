@@ -33,7 +33,7 @@ up: .venv/ready ## Run the system without any data
 test: .venv/ready ## Every test that this machine can run, on a real Kafka and a real Postgres; of campaigns a fixed sample
 	@$(PYTEST) $(if $(TEST),,$(BOTH_CORES)) $(TEST)
 
-quick: .venv/ready ## The tests one wants after each change: no broker and no whole systems, a taste of the campaigns; everything is make test
+quick: .venv/ready ## The tests one wants after each change: no broker, no whole systems, nothing that waits on purpose, a taste of the campaigns; everything is make test
 	@ROLLCALL_CAMPAIGNS=taste $(PYTEST) -m "not long" $(if $(TEST),,$(BOTH_CORES)) $(TEST)
 
 campaigns: .venv/ready ## The whole of what make test takes a sample of: every crash point, ten times the cases by chance (an hour)

@@ -23,7 +23,7 @@ from deploy.embedded.processes import Server
 from shared.events.streams import create_streams
 from shared.service import Service
 from shared.settings import Settings
-from tests import campaigns, compiling
+from tests import campaigns, compiling, describing
 from tests.databases import Databases
 from tests.world import IMPATIENT, Make, World
 
@@ -39,6 +39,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("rollcall")
 compiling.share()
+describing.share()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

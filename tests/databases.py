@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from deploy.embedded.postgres import Postgres
 from shared.postgres.database import connect
 from shared.postgres.migrating import migrate
+from shared.process import runtime
 
 ROLE, PASSWORD = "tests", "secret"
 KEPT = "kept with its database"
@@ -44,6 +46,16 @@ TAKE_OUT_ALL = """
 """But for what the migration wrote. Nobody vacuums here, so a table that many rows went through gets a new file."""
 
 
+class _Kept(AsyncEngine):
+    """An engine that is given on with its database: whoever has done with it leaves its connections to the next one."""
+
+    async def dispose(self, close: bool = True) -> None:
+        pass
+
+    async def end(self) -> None:
+        await super().dispose()
+
+
 class Databases:
     """Where a test gets its own database: copying one takes a tenth of the time that migrating one does."""
 
@@ -51,9 +63,11 @@ class Databases:
         self._postgres = postgres
         self._migrated: dict[str, list[str]] = {}
         self._idle: defaultdict[str, list[str]] = defaultdict(list)
-        self._engines: dict[str, AsyncEngine] = {}
+        self._engines: dict[str, _Kept] = {}
+        self._in_use: set[str] = set()
         self._numbers = itertools.count(1)
         self._copying = asyncio.Lock()
+        runtime.connect = self._connect
 
     def empty(self) -> str:
         """A database without any table that nobody else uses; returns where to connect."""
@@ -76,7 +90,9 @@ class Databases:
         """The same, and given to the next one afterwards, without its rows: that takes a tenth of what copying does."""
         idle = self._idle[service]
         url = idle.pop() if idle else await self.migrated(service)
+        self._in_use.add(url)
         yield url
+        self._in_use.remove(url)
         name = url.rpartition("/")[2]
         if (engine := self._engines.get(url)) and engine.pool.checkedout():  # A transaction that nobody ends.
             await self._end_engine(url)
@@ -90,8 +106,14 @@ class Databases:
         """The engine that is given on with a database, and its connections with it: what Postgres planned for one test it need not plan for the
         next, which is half of what a test of mails takes."""
         if url not in self._engines:
-            self._engines[url] = connect(url, pool_size=8, statement_timeout_ms=10_000, application=KEPT)
+            self._engines[url] = _Kept(
+                connect(url, pool_size=8, statement_timeout_ms=10_000, application=KEPT).sync_engine
+            )
         return self._engines[url]
+
+    def _connect(self, url: str, **told: Any) -> AsyncEngine:
+        """What a service in this process connects with: to a database that is given on, by what is given on with it."""
+        return self.engine(url) if url in self._in_use else connect(url, **told)
 
     async def close(self) -> None:
         for url in list(self._engines):
@@ -99,7 +121,7 @@ class Databases:
 
     async def _end_engine(self, url: str) -> None:
         if engine := self._engines.pop(url, None):
-            await engine.dispose()
+            await engine.end()
 
     async def _emptied(self, name: str, service: str, *, spared: str) -> bool:
         """False if it has another form than it was given: a test that changed it may have stopped before changing it back."""

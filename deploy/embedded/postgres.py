@@ -44,7 +44,13 @@ _SETTINGS = {
     "cluster_name": "rollcall",
 }
 # A commit still reaches the system before it is answered: killing the server loses nothing, a power cut may lose all.
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "plan_cache_mode": "force_generic_plan"}
+_NOT_DURABLE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "scram_iterations": "1",  # Half of what connecting takes, and tests connect at every turn.
+}
 """Nor does a statement's plan depend on when a minute was up: what is counted while a test's rows are not committed
 says that there are none. Each is planned once a connection instead of six times: what is looked for is little, planning it is not."""
 

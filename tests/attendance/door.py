@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import sqlalchemy as sa
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.attendance.api import app_of
 from services.attendance.app import service_of
@@ -69,22 +67,17 @@ SCOPES = {"door": ("read", "write", "operate"), "other": ("read", "write"), "off
 
 @contextlib.asynccontextmanager
 async def opened(url: str, **told: Any) -> AsyncIterator[Door]:
-    """An empty one, that is told this by its settings."""
+    """One on an empty database, that is told this by its settings."""
     clock = [DURING]
     service = dataclasses.replace(service_of(RULES), clock=lambda: clock[0])
-    engine = create_async_engine(url)
     made = {name: tokens.new_token(name, scopes, now=DURING) for name, scopes in SCOPES.items()}
-    async with engine.begin() as connection:
-        for metadata in service.metadata():
-            for table in reversed(metadata.sorted_tables):
-                await connection.execute(sa.delete(table))
-        for _, row in made.values():
-            await tokens.store(connection, row)
-    await engine.dispose()
     papers = tempfile.TemporaryDirectory(prefix="rollcall-papers-")
     folder = Path(papers.name)
     settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0, files=folder, **told)
     runtime = Runtime(service, settings)
+    async with runtime.engine.begin() as connection:
+        for _, row in made.values():
+            await tokens.store(connection, row)
     runtime.may_decide.set()
     deciding = asyncio.create_task(runtime.commands.run())
     transport = httpx.ASGITransport(app=app_of(runtime, settings), raise_app_exceptions=False)

@@ -15,12 +15,6 @@ from shared.contracts.checkin import CheckInScanned
 from shared.deciding.transaction import Decider
 from tests.attendance.building import DURING, SESSION, close, day, enrolled, rescheduled, scan, scheduled
 from tests.attendance.door import NEVER, Door, opened
-from tests.databases import Databases
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

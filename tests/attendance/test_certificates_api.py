@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.attendance.api import app_of
 from services.attendance.app import service_of
@@ -85,11 +84,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(url: str) -> AsyncIterator[Desk]:
-    engine = create_async_engine(url)
     text, row = tokens.new_token("office", ("read",), now=DURING)
-    async with engine.begin() as connection:
-        await tokens.store(connection, row)
-    await engine.dispose()
     settings = AttendanceSettings(
         kafka="127.0.0.1:9",
         database_url=SecretStr(url),
@@ -98,6 +93,8 @@ async def desk(url: str) -> AsyncIterator[Desk]:
         programme_name="Program Szkoleń dla Miast",
     )
     runtime = Runtime(dataclasses.replace(service_of(RULES), clock=lambda: LATER), settings)
+    async with runtime.engine.begin() as connection:
+        await tokens.store(connection, row)
     app = app_of(runtime, settings)
     Pages("services.attendance.pages", Office("Biuro", "biuro@example.org")).add_to(app, runtime)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -30,16 +30,10 @@ from tests.attendance.building import (
 )
 from tests.attendance.test_pages import read
 from tests.attendance.trainer import SIGNER, TRAINER, TrainersPage, trainers_page
-from tests.databases import Databases
 
 ROOMS = RoomRules()
 SHOWN = ROOMS.shown_from(DURING)
 MINUTE = dt.timedelta(minutes=1)
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

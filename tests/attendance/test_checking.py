@@ -32,17 +32,11 @@ from tests.attendance.building import (
     withdrawn,
 )
 from tests.attendance.door import Door, opened
-from tests.databases import Databases
 
 HOUR, DAY_LONG = dt.timedelta(hours=1), dt.timedelta(days=1)
 YEAR = 366 * DAY_LONG
 PRIVATE, PUBLIC = new_key()
 SIGNER = Signer("k-1", PRIVATE, LATER + YEAR, LATER + 3 * YEAR)
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

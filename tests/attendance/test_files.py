@@ -16,16 +16,10 @@ from shared.contracts.directory import PersonErased, PersonRegistered
 from tests.attendance.building import BEFORE, ENDS, LATER, SESSION, close, enrolled, heard, scan, scheduled
 from tests.attendance.door import Door, opened
 from tests.attendance.papers import text_of
-from tests.databases import Databases
 
 FILES = f"/api/v1/sessions/{SESSION}/files"
 SCAN = b"%PDF-1.7\nsigned by everybody\n"
 SHA = hashlib.sha256(SCAN).hexdigest()
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from shared.web.bodies import MOST_LARGE
 from tests.attendance.building import BEFORE, ENDS, ENROLMENT, LATER, SESSION, close, enrolled, heard, scan, scheduled
 from tests.attendance.door import Door, opened
 from tests.attendance.reports import teams, utf16
-from tests.databases import Databases
 
 REPORT = f"/api/v1/sessions/{SESSION}/meetings/day-1/report"
 NAMES = {
@@ -26,11 +25,6 @@ NAMES = {
     "ewa": ("Ewa", "Żak"),
     "ola": ("Ola", "Sum"),
 }
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

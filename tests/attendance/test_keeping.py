@@ -24,15 +24,9 @@ from tests.attendance.building import (
     scheduled,
 )
 from tests.attendance.door import Door, opened
-from tests.databases import Databases
 
 HOUR = dt.timedelta(hours=1)
 LIST = f"/api/v1/sessions/{SESSION}/meetings/day-1"
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from shared.events.envelope import Heard
 from shared.web.pages.kit import Office, Pages
 from tests.attendance.building import BEFORE, DURING, LATER, enrolled, heard, restated, scan, scheduled
 from tests.attendance.door import Door, opened
-from tests.databases import Databases
 
 NEEDS = "/api/v1/reports/needs"
 SURVEY = "urn:example:survey"
@@ -30,11 +29,6 @@ def need(
 ) -> Heard[Any]:
     body = TrainingNeedDeclared(need_id=need_id, city_id=town, topic=topic, level="basic", people=people, **fields)
     return heard(body, at=at, source=SURVEY)
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from shared.postgres.database import rows_as
 from shared.state.working import Due
 from tests.attendance.building import ARCHIVE, BEFORE, CLOSES, DURING, LATER, RULES, heard, scheduled
 
+pytestmark = pytest.mark.long
+
 PEOPLE = 3
 SESSIONS = [f"session-{number:02}" for number in range(16)]
 

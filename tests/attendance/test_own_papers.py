@@ -30,7 +30,6 @@ from tests.attendance.building import (
 )
 from tests.attendance.papers import text_of
 from tests.attendance.trainer import SIGNER, TRAINER, YEAR, TrainersPage, trainers_page
-from tests.databases import Databases
 
 STRANGER = Signer("key-1", new_key()[0], LATER + YEAR, LATER + YEAR)
 NUMBER = "RC-2026-0001"
@@ -39,9 +38,9 @@ EVERYTHING = ("", CERTIFICATE, DAY)
 
 
 @pytest.fixture
-async def here(databases: Databases) -> AsyncIterator[TrainersPage]:
+async def here(url: str) -> AsyncIterator[TrainersPage]:
     """Anna was there all day, Bartek for an hour, Celina not at all; the list is closed."""
-    async with trainers_page(await databases.migrated("attendance")) as page:
+    async with trainers_page(url) as page:
         await page.begin("anna", "bartek", "celina")
         await was_there(page, "anna", 360)
         await was_there(page, "bartek", 60)
@@ -154,9 +153,9 @@ async def test_a_day_that_there_is_not_is_not_found(here: TrainersPage) -> None:
     assert (await papers(here, "anna", "/days/day-9.pdf")).status_code == 404
 
 
-async def test_of_a_day_that_was_moved_since_it_is_not_confirmed_that_anybody_was_there(databases: Databases) -> None:
+async def test_of_a_day_that_was_moved_since_it_is_not_confirmed_that_anybody_was_there(url: str) -> None:
     """The new day lies ahead; what was scanned on the old one is kept, and says nothing of it."""
-    async with trainers_page(await databases.migrated("attendance")) as page:
+    async with trainers_page(url) as page:
         await page.begin("anna")
         await page.runtime.decider.act([scan("anna")])
         assert offered(await papers(page, "anna")) == [DAY]

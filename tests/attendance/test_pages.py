@@ -42,15 +42,9 @@ from tests.attendance.building import (
     waitlisted,
 )
 from tests.attendance.trainer import SIGNER, STATED, TRAINER, TrainersPage, trainers_page
-from tests.databases import Databases
 
 PL, EN = Language.PL, Language.EN
 MINUTE = dt.timedelta(minutes=1)
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

@@ -30,15 +30,9 @@ from tests.attendance.building import (
     scheduled,
 )
 from tests.attendance.door import Door, opened
-from tests.databases import Databases
 
 PAPER = f"/api/v1/sessions/{SESSION}/meetings/day-1/paper"
 FILES = f"/api/v1/sessions/{SESSION}/files"
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -107,10 +106,8 @@ class Books:
 
 
 @pytest.fixture
-async def books(url: str) -> AsyncIterator[Books]:
-    engine = create_async_engine(url)
-    yield Books(engine)
-    await engine.dispose()
+def books(databases: Databases, url: str) -> Books:
+    return Books(databases.engine(url))
 
 
 # --- the oracle ----------------------------------------------------------------------------------
@@ -248,7 +245,7 @@ def test_as_of_a_moment_a_report_says_what_was_reported_then_and_both_are_what_t
 
 async def _then_and_now(databases: Databases, taken: list[tuple[Any, ...]], every: int) -> None:
     async with databases.while_needed("attendance") as url:
-        engine = create_async_engine(url)
+        engine = create_async_engine(url)  # This loop ends with the example.
         books, course = Books(engine), Observed()
         made: list[tuple[dt.datetime, dict[By, Report]]] = []
         merged: set[str] = set()

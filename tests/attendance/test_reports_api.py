@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.attendance.api import app_of
 from services.attendance.app import service_of
@@ -45,14 +44,12 @@ class Desk:
 
 @pytest.fixture
 async def desk(url: str) -> AsyncIterator[Desk]:
-    engine = create_async_engine(url)
     text, row = tokens.new_token("office", ("read",), now=DURING)
-    async with engine.begin() as connection:
-        await tokens.store(connection, row)
-    await engine.dispose()
     targets: Any = [{"until": "2026-12-31", "people": 4}]
     settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0, report_targets=targets)
     runtime = Runtime(dataclasses.replace(service_of(RULES), clock=lambda: LATER), settings)
+    async with runtime.engine.begin() as connection:
+        await tokens.store(connection, row)
     app = app_of(runtime, settings)
     Pages("services.attendance.pages", Office("Biuro", "biuro@example.org")).add_to(app, runtime)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

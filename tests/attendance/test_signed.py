@@ -18,12 +18,6 @@ from shared.contracts.model import Language
 from tests.attendance.building import DURING, ENDS, LATER, SESSION, close, day, enrolled, mark, rescheduled, scan
 from tests.attendance.test_pages import read
 from tests.attendance.trainer import TRAINER, TrainersPage, trainers_page
-from tests.databases import Databases
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from shared.contracts.directory import PersonRegistered
 from shared.problems import Problem
 from tests.attendance.building import BEFORE, ENDS, SESSION, enrolled, heard, scheduled
 from tests.attendance.door import opened
-from tests.databases import Databases
+
+pytestmark = pytest.mark.long
 
 PAGE = b"%PDF-1.7\nsigned by everybody\n"
 SHA = sha256_of(PAGE)
@@ -237,9 +238,9 @@ def _keys(url: str) -> dict[str, Any]:
 
 
 async def test_with_a_bucket_files_are_attached_fetched_put_into_the_zip_and_taken_away_as_ever(
-    databases: Databases, s3: str
+    url: str, s3: str
 ) -> None:
-    async with opened(await databases.migrated("attendance"), **_keys(s3)) as door:
+    async with opened(url, **_keys(s3)) as door:
         await door.runtime.decider.act(
             [heard(PersonRegistered(person_id="anna", given_name="Anna", family_name="Ćwik"), at=BEFORE)]
         )
@@ -262,10 +263,7 @@ async def test_with_a_bucket_files_are_attached_fetched_put_into_the_zip_and_tak
         assert (await door.http.get(f"{FILES}/{SHA}", headers=office)).status_code == 410
 
 
-async def test_with_the_bucket_away_nothing_is_recorded_and_nothing_is_called_gone(
-    databases: Databases, s3: str
-) -> None:
-    url = await databases.migrated("attendance")
+async def test_with_the_bucket_away_nothing_is_recorded_and_nothing_is_called_gone(url: str, s3: str) -> None:
     async with opened(url, **_keys(f"http://127.0.0.1:{choose_free()}")) as door:
         await door.runtime.decider.act([scheduled(), enrolled("anna")])
         door.clock[0] = ENDS

@@ -129,17 +129,12 @@ class TrainersPage:
 async def trainers_page(
     url: str, *, assets: Path | None = None, now: Callable[[], dt.datetime] | None = None, rules: ListRules = RULES
 ) -> AsyncIterator[TrainersPage]:
-    """The service on an emptied database. `now`: another clock than one that stands still until it is moved."""
+    """The service on an empty database. `now`: another clock than one that stands still until it is moved."""
     clock = [DURING]
     service = dataclasses.replace(service_of(rules), clock=now or (lambda: clock[0]))
     papers = tempfile.TemporaryDirectory(prefix="rollcall-papers-")
     settings = AttendanceSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0, files=Path(papers.name))
     runtime = Runtime(service, settings)
-    async with runtime.engine.begin() as connection:
-        for metadata in service.metadata():
-            for table in reversed(metadata.sorted_tables):
-                if table.name != "decider":
-                    await connection.execute(sa.delete(table))
     runtime.may_decide.set()
     deciding = asyncio.create_task(runtime.commands.run())
     app = app_of(runtime, settings)

@@ -85,8 +85,9 @@ def now() -> dt.datetime:
 
 
 @pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("attendance")
+async def url(databases: Databases) -> AsyncIterator[str]:
+    async with databases.while_needed("attendance") as url:
+        yield url
 
 
 @pytest.fixture

@@ -42,8 +42,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("enrolment")
+async def url(databases: Databases) -> AsyncIterator[str]:
+    async with databases.while_needed("enrolment") as url:
+        yield url
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from rollcall.folder import DEFAULT_PORTS, Child, Folder
 from rollcall.system import System, is_ready
 from rollcall.terminal import Refusal
 
+pytestmark = pytest.mark.long
+
 SAYS_READY = """
 import http.server, os, sys
 class Ready(http.server.BaseHTTPRequestHandler):

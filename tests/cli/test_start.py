@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 # What takes long to load. (pydantic too, but typer itself loads that to look at parameters.)
 HEAVY = {
     "asyncio",

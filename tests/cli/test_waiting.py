@@ -20,6 +20,8 @@ from rollcall.publishing import Line, send
 from rollcall.reading import until_end
 from services import SERVICES
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,19 @@
-"""What enrolment's tests share: an office with a town and its team."""
+"""What enrolment's tests share: an office with a town and its team, and a database that is empty."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
+from tests.databases import Databases
 from tests.enrolment.office import Office
+
+
+@pytest.fixture
+async def url(databases: Databases) -> AsyncIterator[str]:
+    async with databases.while_needed("enrolment") as url:
+        yield url
 
 
 @pytest.fixture

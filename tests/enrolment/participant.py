@@ -144,16 +144,11 @@ class Participant:
 async def participant_at(
     url: str, *, assets: Path | None = None, package: str = "services.enrolment.pages"
 ) -> AsyncIterator[Participant]:
-    """The service on an emptied database."""
+    """The service on an empty database."""
     clock = [NOON]
     service = dataclasses.replace(SERVICE, clock=lambda: clock[0])
     settings = EnrolmentSettings(kafka="127.0.0.1:9", database_url=SecretStr(url), port=0)
     runtime = Runtime(service, settings)
-    async with runtime.engine.begin() as connection:
-        for metadata in service.metadata():
-            for table in reversed(metadata.sorted_tables):
-                if table.name != "decider":
-                    await connection.execute(sa.delete(table))
     runtime.may_decide.set()
     deciding = asyncio.create_task(runtime.commands.run())
     app = app_of(runtime)

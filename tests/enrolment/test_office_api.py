@@ -17,17 +17,11 @@ from shared.testing import NOON, message
 from shared.web import tokens
 from shared.web.asking import command
 from shared.web.tokens import Actor
-from tests.databases import Databases
 from tests.enrolment.office import session
 from tests.enrolment.participant import Participant, participant_at
 from tests.enrolment.surroundings import Make, fresh, programme, settled, training
 
 WHY = {"note": "speaks on the second day"}
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("enrolment")
 
 
 @pytest.fixture

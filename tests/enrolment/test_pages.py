@@ -36,16 +36,10 @@ from shared.testing import NOON, body_of, heard
 from shared.web.links import new_key
 from shared.web.pages.kit import Pages
 from tests.campaigns import cases
-from tests.databases import Databases
 from tests.enrolment.office import START, TOWN, membership, session
 from tests.enrolment.participant import DAY, OFFICE, SIGNER, STATED, Participant, participant_at
 
 PL, EN = Language.PL, Language.EN
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("enrolment")
 
 
 @pytest.fixture

@@ -18,17 +18,11 @@ from shared.outbox.journal import JOURNAL
 from shared.rebuilding.rebuild import compare
 from shared.testing import NOON, message
 from shared.web import tokens
-from tests.databases import Databases
 from tests.enrolment.office import TOWN, session
 from tests.enrolment.participant import Participant, participant_at
 from tests.enrolment.surroundings import Make, fresh, programme, settled, training
 
 HOUR = dt.timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-async def url(databases: Databases) -> str:
-    return await databases.migrated("enrolment")
 
 
 @pytest.fixture

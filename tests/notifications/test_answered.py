@@ -33,6 +33,8 @@ from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_bounces import report, wild
 from tests.notifications.test_listening import listening
 
+pytestmark = pytest.mark.long
+
 CALENDAR_PATH = "kalendarz@odbicia.example.org"
 HER = {"attendee": "mailto:person-1@example.org", "name": "Żaneta Wiśniewska"}
 

@@ -47,6 +47,8 @@ from tests.notifications.mails import LETTER, RENDERER, ZANETA, body
 from tests.notifications.office import Office, write_rows
 from tests.notifications.test_kinds import judged
 
+pytestmark = pytest.mark.long
+
 SECOND = dt.timedelta(seconds=1)
 MATE = "person-2"
 COORDINATING = (member(), person(), contact(), town())

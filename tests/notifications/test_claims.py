@@ -24,6 +24,8 @@ from shared.testing import eventually
 from tests.notifications.building import BEFORE, NOW, contact, content, open_notice, person, place
 from tests.notifications.office import SERVICE, Office, settled
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("outcome", ["unknown", "overtaken"])
 async def test_an_outcome_that_the_database_refuses_at_a_claim_holds_back_no_other_mail(

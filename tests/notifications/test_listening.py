@@ -25,6 +25,8 @@ from tests.notifications.office import SERVICE, Office
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_bounces import report, wild
 
+pytestmark = pytest.mark.long
+
 HARD = report("Final-Recipient: rfc822; a@x\nAction: failed\nStatus: 5.1.1")
 
 FULL = report("Final-Recipient: rfc822; a@x\nAction: failed\nStatus: 5.2.2")

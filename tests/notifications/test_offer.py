@@ -21,6 +21,7 @@ from services.notifications.untold import ANOTHER_MAIL, ENROLMENT, Difference, M
 from shared.contracts.enrolment import Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.notifications import OfferTold
+from tests.campaigns import SHARE, Share, cases
 from tests.notifications.building import (
     BEFORE,
     IN_TWO_DAYS,
@@ -321,10 +322,11 @@ class History:
         return TRUE[place.state]
 
 
+@pytest.mark.campaign
 def test_whatever_happens_the_last_mail_says_what_is_true() -> None:
     """Offered, declined, lapsed, offered again, promoted, cancelled, moved, with mails lost and in doubt: in any order."""
     chance, endings = random.Random(5), Counter[str]()
-    for _ in range(4000):
+    for _ in range(cases(4000)):
         history = History(chance, in_doubt=True)
         for _ in range(chance.randint(1, 8)):
             history.goes_on()
@@ -339,14 +341,16 @@ def test_whatever_happens_the_last_mail_says_what_is_true() -> None:
             continue
         assert mails[-1] in expected, (mails, history.place, history.session, history.told)
         endings[mails[-1]] += 1
-    assert set().union(*TRUE.values()) == set(endings), endings
+    if SHARE is not Share.TASTE:  # A taste meets what is usual.
+        assert set().union(*TRUE.values()) == set(endings), endings
     assert NOTHING not in endings
 
 
+@pytest.mark.campaign
 def test_nobody_hears_twice_that_it_is_over() -> None:
     """Three kinds speak of the same thing: only one of them says that it has ended."""
     chance, over = random.Random(6), TRUE[Standing.WITHDRAWN]
-    for _ in range(4000):
+    for _ in range(cases(4000)):
         history = History(chance)
         for _ in range(chance.randint(1, 8)):
             history.goes_on()

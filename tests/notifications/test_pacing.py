@@ -29,6 +29,8 @@ from tests.notifications.building import BEFORE, NOW, contact, open_notice, pers
 from tests.notifications.office import SERVICE, Office
 from tests.notifications.office import settled as settled_notices
 
+pytestmark = pytest.mark.long
+
 ONE_A_SECOND = Rate(1.0, saved_seconds=1.0)
 SECOND = dt.timedelta(seconds=1)
 URGENT, USUAL, WHENEVER = Priority

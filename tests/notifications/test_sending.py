@@ -37,6 +37,8 @@ from tests.notifications.building import (
 from tests.notifications.office import Office
 from tests.notifications.office import settled as settled_notices
 
+pytestmark = pytest.mark.long
+
 
 async def test_a_place_is_confirmed_once(office: Office) -> None:
     await office.is_true(place())

@@ -23,6 +23,8 @@ from tests.notifications.building import NOW, TERMS, contact, content, open_noti
 from tests.notifications.office import SERVICE, Office, Server
 from tests.notifications.office import settled as settled_notices
 
+pytestmark = pytest.mark.long
+
 FIRST = dt.timedelta(seconds=2)
 
 

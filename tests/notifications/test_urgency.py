@@ -40,6 +40,8 @@ from tests.notifications.building import settled as settled_by_enrolment
 from tests.notifications.office import SERVICE, Office
 from tests.notifications.office import settled as settled_notices
 
+pytestmark = pytest.mark.long
+
 SETTLING = dt.timedelta(minutes=1)
 LATER_TODAY = meeting("2026-11-20T18:00", "2026-11-20T20:00")
 WITHDRAWN = place(Standing.WITHDRAWN)

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import uvicorn
 
 from deploy.embedded import ports
 from shared.process.connections import bounded
 from shared.settings import HttpLimits
 from shared.testing import eventually
+
+pytestmark = pytest.mark.long
 
 UNFINISHED = b"GET / HTTP/1.1\r\nHost: x\r\nX-Unfinished: "
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -18,6 +18,8 @@ from shared.postgres.migrating import migrate
 from shared.web.tokens import TOKEN
 from tests.databases import Databases
 
+pytestmark = pytest.mark.long
+
 
 def differences(connection: sa.Connection, metadata: list[sa.MetaData]) -> list[Any]:
     def ours(name: str | None, kind: str, parents: Any) -> bool:

@@ -17,6 +17,8 @@ from shared.postgres.database import connect
 from shared.testing import eventually, heard
 from tests.databases import Databases
 
+pytestmark = pytest.mark.long
+
 TRY = sa.text("select pg_try_advisory_xact_lock(1)")
 
 
