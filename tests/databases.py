@@ -65,6 +65,7 @@ class Databases:
         self._idle: defaultdict[str, list[str]] = defaultdict(list)
         self._engines: dict[str, _Kept] = {}
         self._in_use: set[str] = set()
+        self._administrators: dict[str, asyncpg.Connection] = {}
         self._numbers = itertools.count(1)
         self._copying = asyncio.Lock()
         runtime.connect = self._connect
@@ -100,6 +101,7 @@ class Databases:
             idle.append(url)
         else:
             await self._end_engine(url)
+            await self._administrators.pop(name).close()
             await self._administrate(f"drop database {name} with (force)")
 
     def engine(self, url: str) -> AsyncEngine:
@@ -118,6 +120,8 @@ class Databases:
     async def close(self) -> None:
         for url in list(self._engines):
             await self._end_engine(url)
+        for connection in self._administrators.values():
+            await connection.close()
 
     async def _end_engine(self, url: str) -> None:
         if engine := self._engines.pop(url, None):
@@ -125,15 +129,16 @@ class Databases:
 
     async def _emptied(self, name: str, service: str, *, spared: str) -> bool:
         """False if it has another form than it was given: a test that changed it may have stopped before changing it back."""
-        async with self._administrating(name) as connection:
-            await connection.execute(OTHERS_END, spared)
-            if await connection.fetchval(FORM) != self._migrated[service]:
-                return False
-            await connection.execute(
-                "set session_replication_role = replica"
-            )  # No foreign key is asked: all of it goes.
-            await connection.execute("; ".join(row[0] for row in await connection.fetch(TAKE_OUT_ALL)))
-            return True
+        if name not in self._administrators:
+            self._administrators[name] = await asyncpg.connect(self._postgres.admin_dsn, database=name)
+            # No foreign key is asked: all of it goes.
+            await self._administrators[name].execute("set session_replication_role = replica")
+        connection = self._administrators[name]
+        await connection.execute(OTHERS_END, spared)
+        if await connection.fetchval(FORM) != self._migrated[service]:
+            return False
+        await connection.execute("; ".join(row[0] for row in await connection.fetch(TAKE_OUT_ALL)))
+        return True
 
     def _made(self, name: str) -> str:
         return _driver(self._postgres.ensure(name, ROLE, PASSWORD))

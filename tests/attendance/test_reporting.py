@@ -3,7 +3,6 @@ is as many as it shows. On a real database."""
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections import defaultdict
 from dataclasses import replace
@@ -13,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.attendance import reporting
 from services.attendance.counting import CALENDAR, Asked, By, Figure
@@ -237,16 +236,11 @@ observed = st.one_of(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(taken=st.lists(observed, min_size=2, max_size=10), every=st.integers(4, 6))
-def test_as_of_a_moment_a_report_says_what_was_reported_then_and_both_are_what_the_oracle_counts(
+async def test_as_of_a_moment_a_report_says_what_was_reported_then_and_both_are_what_the_oracle_counts(
     databases: Databases, taken: list[tuple[Any, ...]], every: int
 ) -> None:
-    asyncio.run(_then_and_now(databases, taken, every))
-
-
-async def _then_and_now(databases: Databases, taken: list[tuple[Any, ...]], every: int) -> None:
     async with databases.while_needed("attendance") as url:
-        engine = create_async_engine(url)  # This loop ends with the example.
-        books, course = Books(engine), Observed()
+        books, course = Books(databases.engine(url)), Observed()
         made: list[tuple[dt.datetime, dict[By, Report]]] = []
         merged: set[str] = set()
         for number, step in enumerate(taken):
@@ -263,7 +257,6 @@ async def _then_and_now(databases: Databases, taken: list[tuple[Any, ...]], ever
             asked = Asked(as_of=moment)
             assert {by: await books.report(by, asked) for by in COMPARED} == reports
         await _opens_whom_it_counts(books, Asked(as_of=made[len(made) // 2][0]), By.STAGE)
-        await engine.dispose()
 
 
 async def _opens_whom_it_counts(books: Books, asked: Asked, *bys: By) -> None:
