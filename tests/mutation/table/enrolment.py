@@ -22,7 +22,7 @@ MUTATIONS = (
     Mutation(
         "only who had a seat regains it in the freeze",
         "services/enrolment/decisions.py",
-        "regains=was_frozen and place.had == Standing.ENROLLED",
+        "regains=was_frozen and place.had in SEATED",
         "regains=was_frozen",
         (
             "tests/enrolment/test_towns.py::test_whoever_waited_gets_no_seat_by_their_towns_return_while_the_session_is_frozen",
@@ -63,8 +63,8 @@ MUTATIONS = (
     Mutation(
         "that it has begun, by the latest moment known",
         "services/enrolment/decisions.py",
-        "place.state != Standing.ENROLLED or not begun",
-        "True",
+        "place.is_active and not (begun and place.state.has_seat)",
+        "place.is_active",
         ("tests/enrolment/test_decisions.py",),
     ),
     Mutation(
@@ -691,7 +691,7 @@ MUTATIONS = (
     ),
     Mutation(
         "until when an offer holds now is told",
-        "services/enrolment/placing.py",
+        "services/enrolment/meaning.py",
         "    if fact.offered_until is not None and before.offered_until != fact.offered_until:\n",
         "    if False:\n",
         ("tests/enrolment/test_offers.py::test_an_offer_in_a_session_that_moves_nearer_ends_before_it_does",),
@@ -847,7 +847,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an acceptance of what one has got is told as a reply",
-        "services/enrolment/placing.py",
+        "services/enrolment/meaning.py",
         "    if _asked(fact) in (AskedFor.REPLY, AskedFor.OFFER):",
         "    if _asked(fact) == AskedFor.REPLY:",
         (
