@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -15,7 +15,6 @@ from services.attendance import handlers as attendance
 from services.attendance.app import service_of
 from services.attendance.lists import ListRules
 from services.enrolment import handlers as enrolment
-from services.notifications.messages_api import WrittenTo
 from shared.contracts import CONTRACTS, PUBLISHERS, Event
 from shared.contracts import enrolment as places
 from shared.contracts.attendance import AttendanceState, ListFact, ListState, PresenceFact
@@ -121,10 +120,6 @@ def test_each_standing_has_its_name_among_what_became_of_requests() -> None:
 def test_the_glossary_names_each_standing() -> None:
     (row,) = re.findall(r"^\| standing \| .*$", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(places.Standing) <= set(re.findall(r"\w+", row))
-
-
-def test_the_office_writes_to_whoever_has_a_seat_or_may_get_one() -> None:
-    assert set(get_args(WrittenTo)) == set(places.ACTIVE)
 
 
 def test_what_enrolment_acts_on_is_what_its_tables_name() -> None:

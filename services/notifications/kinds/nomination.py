@@ -89,8 +89,10 @@ def _named(nominee: Nominee, now: Now) -> Named:
 _FATES = {*RefusalReason, *ACTIVE, Standing.WITHDRAWN}
 _NOTICES = notices_of(NAME, ANSWER)
 for _language in Language:
-    if set(_NOTICES.of(OURS, _language)[ANSWER].fates) != _FATES:
-        raise ValueError(f"nomination.{_language}.toml does not say what became of everybody: {sorted(_FATES)}")
+    if _other := set(_NOTICES.of(OURS, _language)[ANSWER].fates) ^ _FATES:
+        raise ValueError(
+            f"nomination.{_language}.toml lacks, or has too many, of what becomes of people: {sorted(_other)}"
+        )
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
