@@ -11,6 +11,7 @@ from services.enrolment.answers import Places, Requests, Session
 from services.enrolment.listed import TownsPlaces
 from services.enrolment.meaning import Because, Fate, What
 from services.enrolment.pages.showing import Time
+from services.enrolment.tables import taken_of
 from shared.contracts.enrolment import ACTIVE, AskedFor, RequestFate, Standing
 
 PAGES = Path(__file__).parents[2] / "services" / "enrolment" / "pages"
@@ -22,6 +23,10 @@ def test_wherever_places_are_counted_each_standing_has_its_number(
     answer: type[Session] | type[TownsPlaces] | type[Places],
 ) -> None:
     assert set(ACTIVE) <= set(answer.model_fields)
+
+
+def test_a_seat_on_offer_is_taken_and_one_beside_the_rules_is_not() -> None:
+    assert taken_of({"enrolled": 5, "offered": 2, "waitlisted": 9, "extra": 1}) == 6
 
 
 def test_the_books_name_each_fate_of_a_request() -> None:

@@ -65,7 +65,9 @@ MUTATIONS = (
         "services/enrolment/decisions.py",
         "place.is_active and not (begun and place.state.has_seat)",
         "place.is_active",
-        ("tests/enrolment/test_decisions.py",),
+        (
+            "tests/enrolment/test_taken_back.py::test_whoever_was_there_and_is_erased_keeps_the_place_when_somebody_elses_word_of_before_is_heard",
+        ),
     ),
     Mutation(
         "nobody is taken out of a session that has begun",
@@ -171,6 +173,13 @@ MUTATIONS = (
         '            fields["queue"] = 0  # Nobody numbered them, of an archive: they were there before the first.',
         "            pass",
         ("tests/enrolment/test_taken_back.py",),
+    ),
+    Mutation(
+        "a seat that is on offer is taken",
+        "services/enrolment/tables.py",
+        "sum(counts[standing] for standing in SEAT_TAKING)",
+        "sum(counts[standing] for standing in SEAT_TAKING[:1])",
+        ("tests/enrolment/test_told_whole.py::test_a_seat_on_offer_is_taken_and_one_beside_the_rules_is_not",),
     ),
     Mutation(
         "begun sessions counted with the seats they had",
