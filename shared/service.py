@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from shared.contracts.model import Event
-from shared.contracts.rules import SourceTakenOver
+from shared.contracts.rules import SourceTakenOver, StageOpened, TopicDefined
 from shared.events.envelope import Heard
 from shared.postgres.database import MACHINERY
 from shared.postgres.roundtrips import Reads
@@ -68,6 +68,9 @@ class Service:
     """What is kept of a fact beside the newest, by its type."""
     late_news: Collection[type[Event]] = ()
     """Those of which one that comes too late to change its row makes us decide, too: of what was then, not of what is."""
+    ignores: Collection[type[Event]] = (StageOpened, TopicDefined)
+    """What stands on a stream that it hears, and says nothing to it: of all else it makes a row, or decides on it
+    (tests/contracts/test_kinds.py). Everybody hears the rules, for their takeovers."""
     lock: Callable[[AsyncConnection, Inputs], Awaitable[None]] = _no_lock
     load: Callable[[Reads, Working, Inputs], Awaitable[None]] = _no_load
     """Asks for what the inputs touch; what it adds last need not be run."""

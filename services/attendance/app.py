@@ -19,7 +19,9 @@ from services.attendance.state import MAKE, Person, follow_person
 from shared import telemetry
 from shared.contracts.attendance import ListFact
 from shared.contracts.directory import PersonMerged
+from shared.contracts.enrolment import CallFact, NominationAnswered, PlacesSettled, SessionAtRisk, TermsCorrected
 from shared.contracts.model import members
+from shared.contracts.rules import StageOpened
 from shared.process.runtime import Runtime, run
 from shared.service import Service
 from shared.web.pages.kit import Office, Pages
@@ -43,6 +45,7 @@ def service_of(rules: ListRules) -> Service:
         own=("attendance.events",),
         patience={"enrolment.events": 0.25},  # Whoever comes before their place was heard is held until it is.
         make={**MAKE, **MAKE_CERTIFICATES, **MAKE_FILES, **MAKE_NEEDS},
+        ignores=(StageOpened, PlacesSettled, SessionAtRisk, TermsCorrected, NominationAnswered, *members(CallFact)),
         tables=store.TABLES,
         react={
             **and_certify({**dict.fromkeys(members(ListFact), on_list), **handlers.REACT}),

@@ -19,13 +19,13 @@ from services.attendance.store import (
     PLACE,
     PLACE_SAID,
     RECORD,
-    SEATED,
     SESSION,
     counted_as,
     is_so,
 )
 from services.attendance.views import SURVIVOR
 from shared.contracts.attendance import Presence
+from shared.contracts.enrolment import SEATED
 
 _count = sa.func.count
 COUNTED = ("present", "absent", "without_place", "guests")

@@ -24,13 +24,13 @@ from services.attendance.store import (
     PLACE_SAID,
     RECORD,
     RECORD_SAID,
-    SEATED,
     SESSION,
     SESSION_SAID,
     TOWN,
     TOWN_SAID,
 )
 from shared.contracts.attendance import Presence, Role
+from shared.contracts.enrolment import SEATED
 from shared.contracts.planner import SessionKind, SessionStanding
 from shared.contracts.selection import TownOutcome
 from shared.postgres.database import any_of

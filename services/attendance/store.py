@@ -35,39 +35,20 @@ from services.attendance.state import (
 from services.attendance.subjects import list_subject, session_named, session_subject
 from shared.books.holding import load_held_about
 from shared.contracts.attendance import (
-    AttendanceCorrected,
     AttendanceListClosed,
-    AttendanceListReopened,
-    ParticipantAbsent,
-    ParticipantAttended,
-    ParticipantExcused,
-    ParticipantNotAwaited,
+    AttendanceState,
+    ListState,
     Presence,
     PresenceFact,
     Role,
 )
-from shared.contracts.certificates import CertificateIssued, CertificateSuperseded
+from shared.contracts.certificates import CertificateState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.directory import PersonMerged
-from shared.contracts.enrolment import (
-    EnrolmentRefused,
-    EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
-    PlaceFact,
-    PlaceOffered,
-    Standing,
-)
+from shared.contracts.enrolment import PlaceFact, PlaceState
 from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, ReopeningRequested
 from shared.contracts.model import Event, members
-from shared.contracts.planner import (
-    SessionCancelled,
-    SessionCompleted,
-    SessionDrafted,
-    SessionFact,
-    SessionRescheduled,
-    SessionScheduled,
-)
+from shared.contracts.planner import SessionFact, SessionState
 from shared.contracts.selection import CityOutcome
 from shared.contracts.survey import TrainingNeedDeclared
 from shared.events.envelope import Heard
@@ -134,7 +115,6 @@ ROOM_KEY = sa.Table(
 )
 """What the codes on the screens of rooms are made of: one row, made when the first is needed. It never leaves this database."""
 CAME = RECORD.c.state.in_([presence for presence in Presence if presence.came])
-SEATED = [standing for standing in Standing if standing.has_seat]
 TABLES = {
     Person: PERSON,
     Merged: MERGED,
@@ -294,44 +274,26 @@ def _touched(inputs: Inputs) -> _Touched:
             match body:
                 case CheckInScanned() | MarkRequested() | RecordCorrectionRequested():
                     found.scans |= _about(body)
-                case (
-                    ParticipantEnrolled()
-                    | ParticipantWaitlisted()
-                    | PlaceOffered()
-                    | EnrolmentWithdrawn()
-                    | EnrolmentRefused()
-                ):
+                case PlaceState():
                     found.said.add((session_id, body.person_id, one.source, one.version))
                     found.woken.add(one.subject)
                     found.placed.add(session_id)
-                case (
-                    ParticipantAttended()
-                    | ParticipantExcused()
-                    | ParticipantAbsent()
-                    | ParticipantNotAwaited()
-                    | AttendanceCorrected()
-                ):
+                case AttendanceState():
                     found.placed.add(session_id)
                     if one.source != OURS:
                         found.recorded.add((session_id, body.meeting_id, body.person_id, one.source, one.version))
-                case (
-                    SessionDrafted()
-                    | SessionScheduled()
-                    | SessionRescheduled()
-                    | SessionCancelled()
-                    | SessionCompleted()
-                ):
+                case SessionState():
                     found.woken.add(session_subject(session_id))
                     found.topics.add(body.topic)
                     for about in (found.timed, found.placed):
                         about.add(session_id)
                     found.due |= {(LIST, list_subject(session_id, meeting.meeting_id)) for meeting in body.meetings}
-                case AttendanceListClosed() | AttendanceListReopened():
+                case ListState():
                     found.timed.add(session_id)
                     found.due.add((LIST, list_subject(session_id, body.meeting_id)))
                     if one.source != OURS:
                         found.placed.add(session_id)
-                case CertificateIssued() | CertificateSuperseded():
+                case CertificateState():
                     found.series.add(body.series)
                 case AttachFile() | RemoveFile():
                     found.files.add((session_id, body.sha256))

@@ -27,7 +27,6 @@ from services.attendance.store import (
     PLACE,
     PLACE_SAID,
     RECORD,
-    SEATED,
     SESSION,
     TOWN,
     counted_as,
@@ -37,7 +36,7 @@ from services.attendance.subjects import session_subject
 from shared.alphabet import by_name
 from shared.contracts.attendance import Presence
 from shared.contracts.checkin import CheckInScanned
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import SEATED, Standing
 from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
 from shared.postgres.merged import survivors_of

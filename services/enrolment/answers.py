@@ -7,7 +7,17 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from shared.contracts.enrolment import AskedFor, Basis, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import (
+    AskedFor,
+    Basis,
+    CallEnd,
+    Nominee,
+    PlaceFact,
+    RefusalReason,
+    Standing,
+    WithdrawalReason,
+)
+from shared.contracts.model import members
 from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
@@ -228,16 +238,9 @@ class DecidedRequest(Decided):
 
     session_id: str
     person_id: str
-    outcome: Literal[
-        "ParticipantEnrolled",
-        "ParticipantWaitlisted",
-        "PlaceOffered",
-        "EnrolmentWithdrawn",
-        "EnrolmentRefused",
-        "AlreadySo",
-        "Held",
-    ] = Field(
-        description="The fact that answered it. `Held`: it waits for what it is about. `AlreadySo`: what the office wants is so already."
+    outcome: str = Field(
+        json_schema_extra={"enum": [*(kind.__name__ for kind in members(PlaceFact)), "AlreadySo", "Held"]},
+        description="The fact that answered it. `Held`: it waits for what it is about. `AlreadySo`: what the office wants is so already.",
     )
     place: Place | None = Field(description="How the place stands now, also if another request has changed it since.")
 

@@ -35,6 +35,7 @@ def service_of(rules: EnrolmentRules) -> Service:
         ),
         own=("enrolment.events",),
         make=MAKE,
+        ignores=(),
         tables=tables.TABLES,
         react=REACT,
         decide=DECIDE,

@@ -40,15 +40,10 @@ from shared.contracts.enrolment import (
     NominationAnswered,
     NominationsCalledOff,
     NominationsInvited,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
     PlaceFact,
-    PlaceOffered,
     PlacesSettled,
-    RefusalReason,
     SessionAtRisk,
     TermsCorrected,
-    WithdrawalReason,
     standing_after,
     what_was_asked,
 )
@@ -139,17 +134,8 @@ def session_of(heard: Heard[SessionFact]) -> Session:
 
 def place_of(heard: Heard[PlaceFact]) -> Place:
     body = heard.body
-    reason: WithdrawalReason | None = None
-    refusal: RefusalReason | None = None
-    match body:
-        case ParticipantEnrolled() | ParticipantWaitlisted() | PlaceOffered():
-            pass
-        case EnrolmentWithdrawn():
-            reason = body.reason
-        case EnrolmentRefused():
-            reason, refusal = body.withdrawn_for, body.reason
-        case never:
-            assert_never(never)
+    gone = body if isinstance(body, EnrolmentWithdrawn) else None
+    refused = body if isinstance(body, EnrolmentRefused) else None
     return Place(
         *meta(heard),
         body.session_id,
@@ -159,8 +145,8 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.episode,
         body.basis,
         body.queue,
-        reason,
-        refusal,
+        gone.reason if gone else refused.withdrawn_for if refused else None,
+        refused.reason if refused else None,
         body.place_asked_at,
         body.withdrawal_asked_at,
         body.last_asked_for,

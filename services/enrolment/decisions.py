@@ -39,6 +39,7 @@ from services.enrolment.state import Line, Membership, Place, Session, Settled
 from services.enrolment.stating import NO_REPLY, Asked, refuse
 from shared.contracts.enrolment import (
     LAST_NUMBER,
+    SEATED,
     AskedFor,
     Basis,
     Numbers,
@@ -347,7 +348,7 @@ def _erased(working: Working, places: Iterable[Place], *, begun: bool) -> dict[s
     return {
         place.person_id: Leave(WithdrawalReason.PERSON_ERASED)
         for place in places
-        if is_erased(working, place.person_id) and place.is_active and (place.state != Standing.ENROLLED or not begun)
+        if is_erased(working, place.person_id) and place.is_active and not (begun and place.state.has_seat)
     }
 
 
@@ -369,7 +370,7 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
                     place.person_id, membership.city_id, place.basis, returning=as_it_was, clashes_with=at_once
                 )
                 was_frozen = place.decided_at >= gives_until(working, session)
-                entries.append(replace(entry, regains=was_frozen and place.had == Standing.ENROLLED))
+                entries.append(replace(entry, regains=was_frozen and place.had in SEATED))
     return entries
 
 

@@ -17,14 +17,20 @@ from services.enrolment.state import (
     Stage,
     Town,
 )
-from shared.contracts.enrolment import AskedFor, Basis, PlaceState, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import (
+    SEAT_TAKING,
+    AskedFor,
+    Basis,
+    PlaceState,
+    RefusalReason,
+    Standing,
+    WithdrawalReason,
+)
 from shared.contracts.planner import SessionKind, SessionStanding, Terms
 from shared.contracts.selection import TownOutcome
 from shared.events.decoding import FUTURE_TOLERANCE
 from shared.state.working import Working
 from shared.values import immutable
-
-TAKE_SEATS = tuple(standing for standing in Standing if standing.takes_seat)
 
 
 @immutable
@@ -309,5 +315,5 @@ def seats_of(working: Working, session: Session) -> int:
 def seated_in(working: Working, session_id: str) -> list[Place]:
     """Those whose seats nobody else can have. Whom the office gave a place beside the rules has none of these."""
     places = working[Place]
-    seated = (place for state in TAKE_SEATS for place in places.where("state", state, session_id=session_id))
+    seated = (place for state in SEAT_TAKING for place in places.where("state", state, session_id=session_id))
     return [place for place in seated if place.basis != Basis.OFFICE]

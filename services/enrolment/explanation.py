@@ -6,8 +6,7 @@ import datetime as dt
 
 from pydantic import Field
 
-from services.enrolment.fates import Fate
-from services.enrolment.placing import Because, What
+from services.enrolment.meaning import Because, Fate, What
 from shared.contracts.enrolment import AskedFor, Numbers, Standing
 from shared.web.answers import Shape, exemplified
 

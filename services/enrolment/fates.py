@@ -4,40 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any
 
-from services.enrolment.placing import What
+from services.enrolment.meaning import Fate, What
 from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
 from shared.contracts.directory import last_day_after
 from shared.contracts.enrolment import EnrolmentRefused, PlaceState, Standing, standing_after
 from shared.contracts.planner import SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.values import immutable
-
-
-class Fate(StrEnum):
-    """How it stood."""
-
-    HAS_PLACE = "has_place"
-    HAS_OFFER = "has_offer"
-    WAITS = "waits"
-    WITHDRAWN = "withdrawn"
-    REFUSED = "refused"
-    CALLED_OFF = "called_off"
-    """There is a place, or a place in line, and the session is cancelled."""
-    DRAFT = "draft"
-    """Likewise, and the session is being planned."""
-    HELD = "held"
-    """A request waits for something."""
-    SET_ASIDE = "set_aside"
-    ERASED = "erased"
-    NOT_IN_TEAM = "not_in_team"
-    """The session is for a town's team, in which nothing says that the person is."""
-    NOT_BY_RULE = "not_by_rule"
-    """The session is for a town's team, of which they are, and no rule has given a place."""
-    NOBODY_ASKED = "nobody_asked"
-    SESSION_UNKNOWN = "session_unknown"
-    PERSON_UNKNOWN = "person_unknown"
 
 
 @immutable
@@ -107,15 +81,7 @@ def _of_active(standing: Standing, session: SessionStanding) -> Fate:
         return Fate.CALLED_OFF
     if session == SessionStanding.DRAFT:
         return Fate.DRAFT
-    match standing:
-        case Standing.ENROLLED:
-            return Fate.HAS_PLACE
-        case Standing.OFFERED:
-            return Fate.HAS_OFFER
-        case Standing.WAITLISTED | Standing.WITHDRAWN | Standing.NONE:  # The last two are not active.
-            return Fate.WAITS
-        case never:
-            assert_never(never)
+    return Fate.of_active(standing)
 
 
 def _open_hold(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:

@@ -13,9 +13,9 @@ from services.enrolment.answers import Session
 from services.enrolment.listed import AnsweredRequest, GivenReply, HeldRequest, OpenOffer, TownsPlaces
 from services.enrolment.state import begin_of
 from services.enrolment.subjects import session_subject
-from services.enrolment.tables import CALL, PERSON, PLACE, SESSION, TOWN
+from services.enrolment.tables import CALL, COUNTS, PERSON, PLACE, SESSION, TOWN, taken_of
 from shared.contracts import EVENTS
-from shared.contracts.enrolment import AskedFor, Basis, Standing
+from shared.contracts.enrolment import SEATED, AskedFor, Standing
 from shared.contracts.planner import SessionStanding
 from shared.outbox.journal import JOURNAL
 from shared.postgres.tables import HELD
@@ -33,7 +33,7 @@ _OFFERS = (
     .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
     .where(PLACE.c.state == Standing.OFFERED, SESSION.c.state == SessionStanding.SCHEDULED)
 )
-_REPLIES = _of_people.add_columns(PLACE.c.reply, PLACE.c.replied_at).where(PLACE.c.state == Standing.ENROLLED)
+_REPLIES = _of_people.add_columns(PLACE.c.reply, PLACE.c.replied_at).where(PLACE.c.state.in_(SEATED))
 _said = sa.cast(JOURNAL.c.body, JSONB)
 _REQUESTS = (
     sa.select(JOURNAL.c.event_id, JOURNAL.c.said_at, JOURNAL.c.type, _said.label("body"))
@@ -53,15 +53,8 @@ _HELD = (
     .order_by(_cursor)
     .limit(sa.bindparam("most"))
 )
-_is_extra = PLACE.c.basis == Basis.OFFICE
 _TOWNS = (
-    sa.select(
-        PLACE.c.city_id,
-        sa.func.count().filter(PLACE.c.state == Standing.ENROLLED).label("enrolled"),
-        sa.func.count().filter(PLACE.c.state == Standing.OFFERED).label("offered"),
-        sa.func.count().filter(PLACE.c.state == Standing.WAITLISTED).label("waitlisted"),
-        sa.func.count().filter(PLACE.c.state.in_([Standing.ENROLLED, Standing.OFFERED]), _is_extra).label("extra"),
-    )
+    sa.select(PLACE.c.city_id, *COUNTS)
     .where(PLACE.c.session_id == sa.bindparam("session"), PLACE.c.city_id.isnot(None))
     .group_by(PLACE.c.city_id)
 )
@@ -139,14 +132,14 @@ async def towns(
 
 
 def _counts(city_id: str, counted: dict[str, Any]) -> dict[str, Any]:
-    counts = dict.fromkeys(("enrolled", "offered", "waitlisted", "extra"), 0)
+    counts = dict.fromkeys((column.name for column in COUNTS), 0)
     return {**counts, **counted.get(city_id, {}), "city_id": city_id}
 
 
 def _free(row: Any, session: Session, share: int | None) -> int:
     if share is None:
         return session.free
-    taken = row["enrolled"] + row["offered"] - row["extra"] if row else 0
+    taken = taken_of(row) if row else 0
     return max(0, min(session.free, share - taken))
 
 

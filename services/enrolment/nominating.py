@@ -27,7 +27,6 @@ from shared.contracts.enrolment import (
     NominationAnswered,
     Nominee,
     Numbers,
-    ParticipantEnrolled,
     PlaceFact,
     PlaceState,
     RefusalReason,
@@ -88,7 +87,7 @@ def _entering(
 
 
 def _all_come(reasons: Reasons, entering: Sequence[Entry], facts: Sequence[PlaceState]) -> bool:
-    seated = {fact.person_id for fact in facts if isinstance(fact, ParticipantEnrolled)}
+    seated = {fact.person_id for fact in facts if fact.becomes.has_seat}
     return not any(reasons.values()) and seated.issuperset(entry.person_id for entry in entering)
 
 

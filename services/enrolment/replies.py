@@ -13,9 +13,8 @@ from services.enrolment.statements import times_then
 from services.enrolment.stating import NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed, refuse
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import (
+    SEATED,
     AskedFor,
-    ParticipantEnrolled,
-    PlaceOffered,
     PlaceState,
     RefusalReason,
     SessionAtRisk,
@@ -107,7 +106,7 @@ def _passed(
     if session.terms.after_offer == AfterOffer.TO_THE_END and any(others):
         to_the_end = {place.person_id: asked}
         facts = settled_with(working, session, at=at, now=now, to_the_end=to_the_end)
-        given = [fact.person_id for fact in facts if isinstance(fact, PlaceOffered | ParticipantEnrolled)]
+        given = [fact.person_id for fact in facts if fact.becomes.takes_seat]
         if place.person_id not in given:
             return facts
     leaving = {place.person_id: Leave(reason, asked, reply=reply)}
@@ -218,7 +217,8 @@ def decide_risk(working: Working, session: Session, *, now: dt.datetime) -> list
     minimum = session.terms.minimum
     if minimum is None or session.state != SessionStanding.SCHEDULED or now >= session.starts_at:
         return []
-    enrolled = working[Place].where("session_id", session.session_id, state=Standing.ENROLLED)
+    places = working[Place]
+    enrolled = [one for state in SEATED for one in places.where("session_id", session.session_id, state=state)]
     confirmed = sum(place.reply == Reply.CONFIRMED for place in enrolled)
     if confirmed >= minimum or _is_said(working[Risk].get(session.session_id), session, minimum, confirmed):
         return []

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, assert_never
+from typing import Any
 
 from services.enrolment.state import Place
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import (
+    FACT_OF,
     AskedFor,
     EnrolmentRefused,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
-    PlaceOffered,
     PlaceState,
     RefusalReason,
     Standing,
@@ -110,17 +108,9 @@ def asked_at(place: Place | None, wants: AskedFor, asked: Asked | None) -> dict[
 
 def placed(standing: Standing, fields: dict[str, Any]) -> PlaceState:
     """The fact that somebody has a place, is offered one, or waits."""
-    match standing:
-        case Standing.ENROLLED:
-            return ParticipantEnrolled(**fields)
-        case Standing.OFFERED:
-            return PlaceOffered(**fields)
-        case Standing.WAITLISTED:
-            return ParticipantWaitlisted(**fields)
-        case Standing.NONE | Standing.WITHDRAWN:
-            raise ValueError(f"{standing} is no standing of somebody in a session")
-        case never:
-            assert_never(never)
+    if not standing.is_active:
+        raise ValueError(f"{standing} is no standing of somebody in a session")
+    return FACT_OF[standing](**fields)
 
 
 def refuse(

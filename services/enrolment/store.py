@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.enrolment.eligibility import TAKE_SEATS, seated_in, seats_of
+from services.enrolment.eligibility import seated_in, seats_of
 from services.enrolment.handlers import OF_TOWNS
 from services.enrolment.history import Told, is_kept, version_of
 from services.enrolment.moments import OFFER_ENDS
@@ -51,7 +51,7 @@ from services.enrolment.tables import (
 )
 from shared.books.holding import load_held_about
 from shared.contracts.directory import PersonMerged
-from shared.contracts.enrolment import PlaceFact, PlacesSettled, SessionMoment, Standing
+from shared.contracts.enrolment import ACTIVE, IN_LINE, SEAT_TAKING, PlaceFact, PlacesSettled, SessionMoment
 from shared.contracts.model import members
 from shared.contracts.office import CorrectionRequested
 from shared.contracts.planner import SessionFact, SessionKind
@@ -99,7 +99,7 @@ _THEIRS = sa.and_(
         any_of(PLACE.c.person_id, "people"),
         PLACE.c.person_id.in_(sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "cities"))),
     ),
-    PLACE.c.state.in_([one for one in Standing if one.is_active]),
+    PLACE.c.state.in_(ACTIVE),
     SESSION.c.ends_at > sa.bindparam("since"),
 )
 _PLACES_ELSEWHERE = sa.select(PLACE).join(SESSION, SESSION.c.session_id == PLACE.c.session_id).where(_THEIRS)
@@ -117,7 +117,7 @@ _CALLING = sa.select(SESSION).where(
     SESSION.c.terms["nominations_until"].astext.is_not(None),
     SESSION.c.ends_at > sa.bindparam("since"),
 )
-_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"), PLACE.c.state.in_(TAKE_SEATS))
+_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"), PLACE.c.state.in_(SEAT_TAKING))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 # Of those who ask it counts whether they are known at all; of the many others only who was erased.
 _PEOPLE = sa.select(PERSON).where(
@@ -325,7 +325,7 @@ def _merged(working: Working, inputs: Inputs) -> list[tuple[str, str]]:
 async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], asked_for: set[tuple[str, str]]) -> None:
     """Of sessions in which places are only asked for: who has a seat, and how those stand who ask. Of the many who wait only how many
     they are is ever asked, and that only if there is a seat for somebody."""
-    seated = [loaded_by("state", TAKE_SEATS, session_id=session_id) for session_id in sessions]
+    seated = [loaded_by("state", SEAT_TAKING, session_id=session_id) for session_id in sessions]
     asked_in = {"sessions": sorted(sessions)}
     reads.rows(working[Place], _SEATED, asked_in, *seated)
     reads.by_key(working[Place], PLACE, {key for key in asked_for if key[0] in sessions})
@@ -403,7 +403,7 @@ def _hours(working: Working, sessions: set[str], inputs: Inputs) -> Hours:
 def _beside(working: Working, sessions: set[str], hours: Hours, asked_for: set[tuple[str, str]]) -> set[str]:
     """The other sessions at the same time in which some of the people wait, or come to wait just now: what becomes of their place here
     may give them one there."""
-    waits = {place.session_id for place in working[Place] if place.state == Standing.WAITLISTED} - sessions
+    waits = {place.session_id for place in working[Place] if place.state in IN_LINE} - sessions
     asks = {session_id for session_id, _ in asked_for} - sessions - waits
     here = {place.person_id for session_id in sessions for place in working[Place].where("session_id", session_id)}
     here |= {person_id for session_id, person_id in asked_for if session_id in sessions}

@@ -120,7 +120,7 @@ def _why_not_comes(
     """Why the other one cannot come for the town. Who only waits may have a seat that one of the town gives them: of a town whose whole
     team is in the session nobody else is left."""
     if before is not None and before.is_active and not _came_for(before, place):
-        gains = before.state == Standing.WAITLISTED and place is not None and place.state.takes_seat
+        gains = before.state.waits and place is not None and place.state.takes_seat
         if not gains:
             return Refused(asks.comes, RefusalReason.ALREADY_PLACED)
     if asked_since(before, session, AskedFor.WITHDRAWAL, at):

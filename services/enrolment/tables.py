@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from services.enrolment.history import Told, Unsaid
@@ -21,6 +23,7 @@ from services.enrolment.state import (
     Topic,
     Town,
 )
+from shared.contracts.enrolment import ACTIVE, SEAT_TAKING, Basis
 from shared.postgres.database import KEPT, table_of
 from shared.state.link_keys import LinkKey
 from shared.state.merged import Merged
@@ -62,6 +65,12 @@ LINK_KEY = table_of(LinkKey, "link_key", METADATA)
 TOLD = table_of(Told, "told", METADATA, extra=[sa.Index("told_about", "about")])
 UNSAID = table_of(Unsaid, "unsaid", METADATA, schema=KEPT)
 sa.Index("unsaid_place", UNSAID.c.session_id, UNSAID.c.person_id)
+TAKES_SEAT = PLACE.c.state.in_(SEAT_TAKING)
+COUNTS = [
+    *(sa.func.count().filter(PLACE.c.state == standing).label(standing.value) for standing in ACTIVE),
+    sa.func.count().filter(TAKES_SEAT, PLACE.c.basis == Basis.OFFICE).label("extra"),
+]
+"""How many places stand so, by the name of each standing; and how many seats the office has given beside the rules."""
 IS_SETTLED = sa.and_(
     SETTLED.c.session_id == SESSION.c.session_id,
     SETTLED.c.session_source == SESSION.c.source,
@@ -88,6 +97,12 @@ TABLES = {
     Told: TOLD,
     Unsaid: UNSAID,
 }
+
+
+def taken_of(counts: Any) -> Any:
+    """Of `COUNTS`: how many of a session's seats nobody else can have."""
+    return sum(counts[standing] for standing in SEAT_TAKING) - counts["extra"]
+
 
 SOURCE = "rollcall/enrolment"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, assert_never
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -28,6 +28,7 @@ from services.enrolment.state import in_line
 from services.enrolment.tables import (
     CALL,
     CORRECTION,
+    COUNTS,
     IS_SETTLED,
     MEMBERSHIP,
     NOMINATION,
@@ -35,10 +36,20 @@ from services.enrolment.tables import (
     PLACE,
     SESSION,
     SETTLED,
+    TAKES_SEAT,
     TOWN,
+    taken_of,
 )
 from shared.alphabet import by_name, polish
-from shared.contracts.enrolment import AskedFor, Basis, EnrolmentRefused, RequestFate, Standing
+from shared.contracts.enrolment import (
+    ACTIVE,
+    IN_LINE,
+    AskedFor,
+    Basis,
+    EnrolmentRefused,
+    RequestFate,
+    Standing,
+)
 from shared.contracts.planner import SessionStanding
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import TownOutcome
@@ -47,20 +58,9 @@ from shared.postgres.merged import survivors_of
 from shared.postgres.tables import ANSWER, HELD
 
 _SURVIVOR = survivors_of(PERSON)
-_has_seat = PLACE.c.state.in_([one for one in Standing if one.takes_seat])
 _tag_of_place = sa.cast(PLACE.c.version, sa.Text).label("tag")
 _of_correction = {name: CORRECTION.c[name].label(f"correction_{name}") for name in Correction.model_fields}
-_taken = (
-    sa.select(
-        PLACE.c.session_id,
-        sa.func.count().filter(PLACE.c.state == Standing.ENROLLED).label("enrolled"),
-        sa.func.count().filter(PLACE.c.state == Standing.OFFERED).label("offered"),
-        sa.func.count().filter(PLACE.c.state == Standing.WAITLISTED).label("waitlisted"),
-        sa.func.count().filter(_has_seat, PLACE.c.basis == Basis.OFFICE).label("extra"),
-    )
-    .group_by(PLACE.c.session_id)
-    .subquery()
-)
+_taken = sa.select(PLACE.c.session_id, *COUNTS).group_by(PLACE.c.session_id).subquery()
 
 
 def _session_list() -> sa.Select[Any]:
@@ -71,7 +71,7 @@ def _session_list() -> sa.Select[Any]:
     return (
         sa.select(
             *columns,
-            *(count(_taken.c[name], 0).label(name) for name in ("enrolled", "offered", "waitlisted", "extra")),
+            *(count(_taken.c[column.name], 0).label(column.name) for column in COUNTS),
             *_of_correction.values(),
             sa.func.concat(SESSION.c.version, "-", count(CORRECTION.c.version, 0)).label("tag"),
         )
@@ -152,7 +152,7 @@ def _room(row: Any) -> tuple[dict[str, Any], Correction | None]:
         seats = said["capacity"]
     if said["places_per_town"] is not None and said["planned_places_per_town"] == share:
         share = said["places_per_town"]
-    taken = row.enrolled + row.offered - row.extra
+    taken = taken_of(row._mapping)
     room = {
         "seats": seats,
         "places_per_town": share,
@@ -170,7 +170,7 @@ async def _came_last(connection: AsyncConnection, over: Mapping[str, int]) -> di
         return {}
     columns = (PLACE.c.session_id, PLACE.c.priority, PLACE.c.queued_at, PLACE.c.queue, PLACE.c.person_id)
     statement = sa.select(*columns).where(
-        PLACE.c.session_id.in_(over), _has_seat, PLACE.c.basis.is_distinct_from(Basis.OFFICE)
+        PLACE.c.session_id.in_(over), TAKES_SEAT, PLACE.c.basis.is_distinct_from(Basis.OFFICE)
     )
     lines: dict[str, list[Any]] = {}
     for session_id, *place in await connection.execute(statement):
@@ -218,8 +218,9 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]
 
     While it is cancelled, or a draft, nobody is enrolled or waits: `stands` says how the place will stand if it is scheduled again.
     """
-    active = PLACE.c.state.in_([one for one in Standing if one.is_active])
-    is_called_off = sa.and_(active, SESSION.c.state.in_([one for one in SessionStanding if not one.takes_place]))
+    is_called_off = sa.and_(
+        PLACE.c.state.in_(ACTIVE), SESSION.c.state.in_([one for one in SessionStanding if not one.takes_place])
+    )
     statement = (
         sa.select(
             PLACE.c.person_id,
@@ -256,18 +257,12 @@ async def roster(connection: AsyncConnection, session_id: str) -> list[OnRoster]
 
 
 def _in_the_roster(row: Any) -> tuple[Any, ...]:
-    name = by_name(row.family_name, row.given_name, row.person_id)
-    match Standing(row.stands):
-        case Standing.ENROLLED:
-            return 0, 0, name
-        case Standing.OFFERED:
-            return 1, row.offered_until, name
-        case Standing.WAITLISTED:
-            return 2, in_line(row.priority, row.queued_at, row.queue, row.person_id)
-        case Standing.WITHDRAWN | Standing.NONE:
-            return 3, 0, name
-        case never:
-            assert_never(never)
+    standing, name = Standing(row.stands), by_name(row.family_name, row.given_name, row.person_id)
+    if not standing.is_active:
+        return 0, 0, name
+    if standing.waits:
+        return -standing.weight, in_line(row.priority, row.queued_at, row.queue, row.person_id)
+    return -standing.weight, row.offered_until.timestamp() if row.offered_until else 0, name
 
 
 async def place(connection: AsyncConnection, session_id: str, person_id: str) -> Place | None:
@@ -323,25 +318,10 @@ async def nomination(connection: AsyncConnection, session_id: str, nomination_id
     return AnsweredNomination(**row._mapping) if row else None
 
 
-def _fate(standing: Standing) -> RequestFate:
-    """What became of a request that was granted, by how its place stands now."""
-    match standing:
-        case Standing.ENROLLED:
-            return RequestFate.ENROLLED
-        case Standing.OFFERED:
-            return RequestFate.OFFERED
-        case Standing.WAITLISTED:
-            return RequestFate.WAITLISTED
-        case Standing.WITHDRAWN | Standing.NONE:
-            return RequestFate.WITHDRAWN
-        case never:
-            assert_never(never)
-
-
 _TWO_PLACES = (
     sa.select(sa.func.count(sa.distinct(PLACE.c.person_id)))
     .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
-    .where(_has_seat, sa.func.jsonb_array_length(PLACE.c.clashes_with) > 0, SESSION.c.starts_at > sa.func.now())
+    .where(TAKES_SEAT, sa.func.jsonb_array_length(PLACE.c.clashes_with) > 0, SESSION.c.starts_at > sa.func.now())
 )
 
 
@@ -353,7 +333,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
     became = sa.case(
         (ANSWER.c.outcome == EnrolmentRefused.__name__, RequestFate.REFUSED),
         (PLACE.c.episode != ANSWER.c.episode, RequestFate.WITHDRAWN),
-        *((PLACE.c.state == standing, _fate(standing)) for standing in Standing),
+        *((PLACE.c.state == standing, standing.fate) for standing in Standing),
     ).label("became")
     asked = (
         sa.select(became, sa.func.count())
@@ -376,19 +356,17 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .where(SESSION.c.state.in_([one for one in SessionStanding if one.takes_place]))
         .subquery()
     )
-    taken = live.c.enrolled + live.c.offered - live.c.extra
+    taken, waiting = taken_of(live.c), sum(live.c[standing] for standing in IN_LINE)
     is_corrected = live.c.correction_planned_capacity == live.c.capacity
     for_how_many = sa.case((is_corrected, live.c.correction_capacity), else_=live.c.capacity)
     totals = sa.select(
         sa.func.count(),
-        sa.func.coalesce(sa.func.sum(live.c.enrolled), 0),
-        sa.func.coalesce(sa.func.sum(live.c.offered), 0),
-        sa.func.coalesce(sa.func.sum(live.c.waitlisted), 0),
         sa.func.count().filter(taken > live.c.seats),
-        sa.func.coalesce(sa.func.sum(live.c.waitlisted).filter(live.c.starts_at > sa.func.now()), 0),
+        sa.func.coalesce(sa.func.sum(waiting).filter(live.c.starts_at > sa.func.now()), 0),
         sa.func.count().filter(taken > for_how_many, live.c.starts_at > sa.func.now()),
+        *(sa.func.coalesce(sa.func.sum(live.c[standing]), 0) for standing in ACTIVE),
     )
-    number, enrolled, offered, waitlisted, oversold, waiting, over = (await connection.execute(totals)).one()
+    number, oversold, waiting_ahead, over, *standing = (await connection.execute(totals)).one()
     qualified = (
         sa.select(TOWN.c.stage, sa.func.count()).where(TOWN.c.outcome == TownOutcome.QUALIFIED).group_by(TOWN.c.stage)
     )
@@ -398,11 +376,9 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         "held_over_http": over_http,
         "places": {
             "sessions": number,
-            "enrolled": int(enrolled),
-            "offered": int(offered),
-            "waitlisted": int(waitlisted),
+            **dict(zip(map(str, ACTIVE), map(int, standing), strict=True)),
             "oversold_sessions": oversold,
-            "waiting_ahead": int(waiting),
+            "waiting_ahead": int(waiting_ahead),
             "unsettled_sessions": (await connection.execute(unsettled)).scalar_one(),
             "sessions_over_capacity": over,
             "two_places_at_once": (await connection.execute(_TWO_PLACES)).scalar_one(),

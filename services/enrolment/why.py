@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.enrolment.history import Became, Told, Unsaid
-from services.enrolment.placing import COMES, Because, What, because_of, what_became
+from services.enrolment.meaning import COMES, Because, What, because_of, what_became
 from services.enrolment.state import in_line
 from services.enrolment.statements import (
     OF_PLACES,
@@ -25,6 +25,7 @@ from services.enrolment.statements import (
 from services.enrolment.subjects import place_subject
 from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import (
+    IN_LINE,
     AskedFor,
     EnrolmentRefused,
     EnrolmentWithdrawn,
@@ -188,9 +189,9 @@ def line_at(known: Known, at: dt.datetime, *, event_id: str | None = None) -> In
             continue
         if one.since < at or (one.since == at and (until is None or one.event_id <= until[1])):
             latest[one.person_id] = one
-    waiting = [one for one in latest.values() if one.standing is Standing.WAITLISTED]
+    waiting = [one for one in latest.values() if one.standing in IN_LINE]
     own = latest.get(known.person_id)
-    if own is None or own.standing is not Standing.WAITLISTED:
+    if own is None or own.standing not in IN_LINE:
         return None
     return InLine(1 + sum(one.order < own.order for one in waiting), len(waiting))
 
@@ -257,7 +258,7 @@ def _step_of_place(
     if cause in _merges(known) and what in COMES:
         what = What.FROM_OTHER_ID
     refused, gone = isinstance(fact, EnrolmentRefused), isinstance(fact, EnrolmentWithdrawn)
-    waits = standing_after(fact) is Standing.WAITLISTED
+    waits = standing_after(fact).waits
     other = fact.other_session_id if refused else None
     named = {What.CAME_INSTEAD: (fact.substitute_for,), What.CLASHES: fact.clashes_with}.get(what, ())
     return Step(

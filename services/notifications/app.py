@@ -22,6 +22,10 @@ from services.notifications.tables import TABLES
 from services.notifications.towns import Answered, derive_nominated
 from shared import telemetry
 from shared.books.watermark import is_heard
+from shared.contracts.enrolment import TermsCorrected
+from shared.contracts.files import FileFact
+from shared.contracts.model import members
+from shared.contracts.rules import StageOpened
 from shared.process.runtime import Runtime, run
 from shared.service import Service
 from shared.web.pages.kit import Office, Pages
@@ -48,6 +52,7 @@ def service_of(rules: AskingRules) -> Service:
         own=("notifications.events", "notifications.answers", "notifications.keys"),
         patience={"enrolment.events": 0.025},  # So that what many are told is planned, claimed and settled together.
         make={**MAKE, **MAKE_ASKED},
+        ignores=(StageOpened, TermsCorrected, *members(FileFact)),
         tables=TABLES,
         react=handlers.REACT,
         decide=handlers.DECIDE,
@@ -83,7 +88,7 @@ def runtime_of() -> tuple[Runtime, Any]:
     telemetry.configure_logs(service.name, level=settings.log_level)
     runtime = Runtime(service, settings)
     sender = Sender(runtime.decider, settings, streams_heard=partial(streams_heard, runtime))
-    runtime.changed.append(sender.news)
+    runtime.changed.append(sender.planner.news)
     runtime.said.append(sender.said)
     runtime.loops += [*sender.loops(), Forgetting(runtime.decider, settings).run]
     if settings.return_port is not None:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from services.notifications import reading, store
 from services.notifications.acting import acting
@@ -14,7 +22,7 @@ from services.notifications.answers import PreviewedMessage, WrittenMessage
 from services.notifications.messages import Addressed, Writing, keep_text, message_id_of, write
 from services.notifications.previewing import previewed_message
 from services.notifications.writing import Writer
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import ACTIVE, Standing
 from shared.contracts.model import TEXT_PATTERN, Id, Line, Moment
 from shared.contracts.notifications import Audience
 from shared.problems import CHANGED_SINCE, KEY_TAKEN, NOT_VALID, READ, WRITE, Kind, Problem
@@ -30,7 +38,19 @@ NOBODY_THERE = Kind(
     "Nobody to write to",
     "Look at the preview: nobody stands where this message goes, or all are erased.",
 )
-WrittenTo = Literal[Standing.ENROLLED, Standing.OFFERED, Standing.WAITLISTED]
+
+
+def _in_the_session(standing: Standing) -> Standing:
+    if not standing.is_active:
+        raise ValueError("whoever stands so is not in the session")
+    return standing
+
+
+WrittenTo = Annotated[
+    Standing,
+    AfterValidator(_in_the_session),
+    WithJsonSchema({"type": "string", "enum": [standing.value for standing in ACTIVE]}),
+]
 
 
 class Asking(BaseModel):
@@ -56,7 +76,7 @@ class Asking(BaseModel):
     standings: list[WrittenTo] = Field(
         default=[Standing.ENROLLED],
         min_length=1,
-        max_length=3,
+        max_length=len(ACTIVE),
         description="Of a session: how those stand who are written to.",
     )
     subject: Line

@@ -18,8 +18,8 @@ from services.notifications.kinds.kind import Reading
 from services.notifications.kinds.sessions import CITY_NAME, TOPIC_NAMES
 from services.notifications.ledger import Belief, Told
 from services.notifications.state import SCHEDULED, Session
-from services.notifications.tables import CALL, NOW, PERSON, PLACE, SESSION, SESSION_SAID, TOLD
-from shared.contracts.enrolment import Standing
+from services.notifications.tables import CALL, NOW, PERSON, PLACE, SESSION, SESSION_SAID, TOLD, stands
+from shared.contracts.enrolment import ACTIVE, SEATED
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
 
@@ -64,7 +64,7 @@ _PLACES = _listed(
         TOLD, _told(Subject.PLACE)
     ),
     PLACE.c.heard_at,
-    PLACE.c.state == Standing.ENROLLED,
+    stands(PLACE, SEATED),
 )
 _TRAININGS = _listed(
     sa.outerjoin(SESSION, TOLD, _told(Subject.TRAINING)),
@@ -72,7 +72,7 @@ _TRAININGS = _listed(
     sa.type_coerce(SESSION.c.trainers, JSONB).has_key(_WHO),
 )
 _of_town = sa.and_(PLACE.c.session_id == SESSION.c.session_id, PLACE.c.city_id == _CITY)
-_number = sa.select(sa.func.count()).where(_of_town, PLACE.c.state == Standing.ENROLLED).scalar_subquery()
+_number = sa.select(sa.func.count()).where(_of_town, stands(PLACE, SEATED)).scalar_subquery()
 _last_said = sa.select(sa.func.max(PLACE.c.heard_at)).where(_of_town).scalar_subquery()
 _TOWNS = (
     sa.select(*SESSION.c, *_their_names, _number, sa.func.greatest(SESSION.c.heard_at, _last_said))
@@ -81,7 +81,7 @@ _TOWNS = (
         _was_announced,
         sa.or_(
             sa.and_(SESSION.c.kind == SessionKind.SUPPLEMENTARY, SESSION.c.city_id == _CITY),
-            sa.exists().where(_of_town, PLACE.c.state.in_([one for one in Standing if one.is_active])),
+            sa.exists().where(_of_town, stands(PLACE, ACTIVE)),
             sa.exists().where(
                 CALL.c.session_id == SESSION.c.session_id,
                 CALL.c.city_id == _CITY,

@@ -35,7 +35,6 @@ from services.notifications.writing import Writer
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.contracts.notifications import NoticeOutcome, NoticeSent
-from shared.deciding.news import News
 from shared.deciding.transaction import Decider
 from shared.faults import Fault, classify
 from shared.state.working import Said, Working
@@ -88,7 +87,7 @@ class Sender:
         """What had been due for longest when the poll last looked."""
         self._poll_at = 0.0
         """By the loop's clock."""
-        self._planner = Planner(
+        self.planner = Planner(
             decider.engine,
             decider.service,
             settings,
@@ -96,13 +95,10 @@ class Sender:
             streams_heard=streams_heard,
             found=self.wake,
         )
+        """Tells us what there is to send; whatever is heard is told to it (app.py)."""
 
     def loops(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-        return [self._planner.run, *[self.carry] * self._settings.carriers]
-
-    def news(self, news: News) -> None:
-        """Something was heard: there may be something to tell."""
-        self._planner.news(news)
+        return [self.planner.run, *[self.carry] * self._settings.carriers]
 
     def wake(self, notices: Mapping[Queue | None, int], *, rehearses: bool | None = None) -> None:
         """There is something to send: as many carriers as there are groups wake up. `rehearses`: of the rehearsal; None: as mail stands now."""
@@ -122,7 +118,7 @@ class Sender:
         """Takes groups and sends them until cancelled; a group that is on its way is finished first."""
         lines = [Line(self._settings) for _ in range(self._settings.connections)]
         backoff = Backoff(0.5, 30)
-        await self._planner.caught_up.wait()
+        await self.planner.caught_up.wait()
         try:
             while True:
                 await backoff.wait()
@@ -308,7 +304,7 @@ class Sender:
     def _look_again(self, closed: Iterable[OpenNotice]) -> None:
         """What a closed notice waited for may have been heard before it was closed: no look could plan anything then."""
         if pairs := [pair_of(notice) for notice in closed]:
-            self._planner.look_again(pairs)
+            self.planner.look_again(pairs)
 
     def said(self, said: Sequence[Said]) -> None:
         """After a commit: what may have become a difference while the notice was open is looked at again."""
@@ -316,7 +312,7 @@ class Sender:
         for have_ended in (False, True):
             its = [fact for fact in facts if (fact.content is None or not isinstance(fact, NoticeSent)) is have_ended]
             if its:
-                self._planner.look_again(((fact.recipient, fact.about) for fact in its), have_ended=have_ended)
+                self.planner.look_again(((fact.recipient, fact.about) for fact in its), have_ended=have_ended)
 
     def _is_well(self) -> None:
         if self.problem is not None:

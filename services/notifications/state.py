@@ -38,14 +38,13 @@ from shared.contracts.enrolment import (
     EnrolmentRefused,
     EnrolmentWithdrawn,
     NominationAnswered,
-    PlaceFact,
+    PlaceChange,
     PlaceOffered,
     PlacesSettled,
     RefusalReason,
     SessionAtRisk,
     Standing,
     WithdrawalReason,
-    standing_after,
 )
 from shared.contracts.model import Event, Language, Part, members
 from shared.contracts.notifications import (
@@ -338,7 +337,7 @@ def content_hash(body: SessionFact) -> str:
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
 
-def place_of(heard: Heard[PlaceFact]) -> Place:
+def place_of(heard: Heard[PlaceChange]) -> Place:
     body = heard.body
     reason = body.reason if isinstance(body, EnrolmentWithdrawn) else None
     offered = (body.offered_at, body.offered_until) if isinstance(body, PlaceOffered) else (None, None)
@@ -346,7 +345,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         *meta(heard),
         body.session_id,
         body.person_id,
-        standing_after(body),
+        body.becomes,
         reason,
         *offered,
         body.reply,
@@ -399,7 +398,7 @@ _remember_session = _remembering(SessionSaid, session_of, "session_id")
 _remember_place = _remembering(PlaceSaid, place_of, "session_id", "person_id")
 REMEMBER: dict[type[Event], Remember] = {
     **dict.fromkeys(members(SessionFact), _remember_session),
-    **{kind: _remember_place for kind in members(PlaceFact) if kind is not EnrolmentRefused},
+    **dict.fromkeys(members(PlaceChange), _remember_place),
 }
 
 
@@ -412,7 +411,7 @@ MAKE: dict[Any, Any] = {
     ContactForgotten: forgotten_contact_of,
     **dict.fromkeys(members(CityFact), town_of),
     **dict.fromkeys(members(SessionFact), session_of),
-    **{kind: place_of for kind in members(PlaceFact) if kind is not EnrolmentRefused},
+    **dict.fromkeys(members(PlaceChange), place_of),
     EnrolmentRefused: refusal_of,
     PlacesSettled: settled_of,
     SessionAtRisk: risk_of,

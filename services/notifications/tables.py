@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,9 +43,10 @@ from shared.contracts.enrolment import (
     CallFact,
     EnrolmentRefused,
     NominationAnswered,
-    PlaceFact,
+    PlaceChange,
     PlacesSettled,
     SessionAtRisk,
+    Standing,
 )
 from shared.contracts.model import Event, members
 from shared.contracts.notices import NoticeRequested
@@ -254,7 +256,7 @@ HEARD_IN: dict[type[Event], sa.Table] = {
         (members(CityFact), TOWN),
         ((TopicDefined,), TOPIC),
         (members(SessionFact), SESSION),
-        ({*members(PlaceFact)} - {EnrolmentRefused}, PLACE),
+        (members(PlaceChange), PLACE),
         ((EnrolmentRefused,), REFUSAL),
         ((PlacesSettled,), SETTLED),
         ((SessionAtRisk,), RISK),
@@ -277,6 +279,11 @@ COMPARED_AS_A_WHOLE: frozenset[type[Event]] = frozenset({*members(CityFact), *me
 def is_of(kind: str) -> sa.ColumnElement[bool]:
     """Whether an open notice is of a kind."""
     return OPEN_SUBJECT.op("=", is_comparison=True)(sa.literal_column(f"'{kind}'"))
+
+
+def stands(place: Any, standings: Iterable[Standing]) -> sa.ColumnElement[bool]:
+    """Whether a place stands as one of these. Comparisons and no list, which would be written into the statement anew at each run."""
+    return sa.or_(*(place.c.state == standing for standing in standings))
 
 
 # --- moments -------------------------------------------------------------------------------

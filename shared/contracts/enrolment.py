@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, assert_never
 from pydantic import Field
 
 from shared.contracts.answers import CalendarAnswered
-from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part, Version
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part, Version, members
 from shared.contracts.office import (
     HIGHEST_PRIORITY,
     MOST_PLACES,
@@ -178,6 +178,8 @@ class AskedFor(StrEnum):
 class Standing(StrEnum):
     """How a place stands after a fact about it."""
 
+    # Whoever asks how one stands asks what that means, as the properties say, unless just this standing is meant.
+
     NONE = "none"
     ENROLLED = "enrolled"
     OFFERED = "offered"
@@ -219,6 +221,16 @@ class Standing(StrEnum):
                 assert_never(never)
 
     @property
+    def waits(self) -> bool:
+        """Whether the person stands in line for a seat."""
+        return self.is_active and not self.takes_seat
+
+    @property
+    def fate(self) -> RequestFate:
+        """What became of a request for a place that was granted, and stands so now: in the books."""
+        return RequestFate(self) if self.is_active else RequestFate.WITHDRAWN
+
+    @property
     def weight(self) -> int:
         """Of two places of one human in a session the one that weighs more is kept."""
         match self:
@@ -235,6 +247,12 @@ class Standing(StrEnum):
             case never:
                 assert_never(never)
 
+
+SEATED = tuple(standing for standing in Standing if standing.has_seat)
+SEAT_TAKING = tuple(standing for standing in Standing if standing.takes_seat)
+ACTIVE = tuple(standing for standing in Standing if standing.is_active)
+IN_LINE = tuple(standing for standing in Standing if standing.waits)
+"""The same for SQL, and for whoever goes through many rows."""
 
 LAST_EPISODE, LAST_NUMBER = 10**6, 10**9
 
@@ -271,6 +289,8 @@ class PlaceState(Fact):
 
     stream = "enrolment.events"
     subject = "session/{session_id}/person/{person_id}"
+    becomes: ClassVar[Standing]
+    """How the place stands by it; a refusal alone leaves it as it stands."""
 
     session_id: Id
     person_id: Id
@@ -336,18 +356,21 @@ _PLACE: dict[str, object] = {
 class ParticipantEnrolled(PlaceState):
     """The person has a place."""
 
+    becomes = Standing.ENROLLED
     example: ClassVar[Mapping[str, object]] = _PLACE
 
 
 class ParticipantWaitlisted(PlaceState):
     """There is no place for the person now; they wait, and are next when they are the first in line for whom there is one."""
 
+    becomes = Standing.WAITLISTED
     example: ClassVar[Mapping[str, object]] = _PLACE | {"queue": 3, "queued_at": "2026-10-01T08:15:00.000000Z"}
 
 
 class PlaceOffered(PlaceState):
     """A place has become free, and is held for the person until `offered_until`."""
 
+    becomes = Standing.OFFERED
     example: ClassVar[Mapping[str, object]] = _PLACE | {
         "queue": 3,
         "queued_at": "2026-10-01T08:15:00.000000Z",
@@ -359,6 +382,7 @@ class PlaceOffered(PlaceState):
 class EnrolmentWithdrawn(PlaceState):
     """The place, or the place in the waiting list, was given back or taken back."""
 
+    becomes = Standing.WITHDRAWN
     reason: WithdrawalReason
     merged_into: Id | None = None
     """Whose place it is now, if the two turned out to be one human."""
@@ -394,24 +418,20 @@ class RequestFate(StrEnum):
     HELD = "held"
 
 
-PlaceFact = ParticipantEnrolled | ParticipantWaitlisted | PlaceOffered | EnrolmentWithdrawn | EnrolmentRefused
+PlaceChange = ParticipantEnrolled | ParticipantWaitlisted | PlaceOffered | EnrolmentWithdrawn
+PlaceFact = PlaceChange | EnrolmentRefused
+FACT_OF: Mapping[Standing, type[PlaceState]] = {kind.becomes: kind for kind in reversed(members(PlaceChange))}
+"""Which fact says that a place stands so; of several the first of the union."""
 
 
 def standing_after(fact: PlaceFact) -> Standing:
     """How the place stands, by what was said of it last."""
-    match fact:
-        case ParticipantEnrolled():
-            return Standing.ENROLLED
-        case ParticipantWaitlisted():
-            return Standing.WAITLISTED
-        case PlaceOffered():
-            return Standing.OFFERED
-        case EnrolmentWithdrawn():
-            return Standing.WITHDRAWN
-        case EnrolmentRefused():
-            return fact.standing
-        case never:
-            assert_never(never)
+    return fact.standing if isinstance(fact, EnrolmentRefused) else fact.becomes
+
+
+def changes_to(*standings: Standing) -> frozenset[type[PlaceState]]:
+    """The facts by which a place comes to stand so."""
+    return frozenset(kind for kind in members(PlaceChange) if kind.becomes in standings)
 
 
 def what_was_asked(fact: PlaceFact) -> AskedFor:

@@ -21,18 +21,20 @@ from shared.contracts.attendance import AttendanceState, ListFact, ListState, Pr
 from shared.contracts.certificates import CertificateFact, CertificateState
 from shared.contracts.directory import MembershipFact, TeamMembership
 from shared.contracts.enrolment import CallFact, CallState, PlaceFact, PlaceState
-from shared.contracts.files import FileAttached, FileFact, FileRemoved, FileState
+from shared.contracts.files import FileFact, FileState
 from shared.contracts.model import Fact, members
 from shared.contracts.notifications import NoticeFact, NoticeOutcome
 from shared.contracts.planner import SessionFact, SessionState
-from shared.contracts.rules import Rule, RuleFact, SourceTakenOver, StageOpened, TopicDefined
+from shared.contracts.rules import Rule, RuleFact, SourceTakenOver
 from shared.contracts.selection import CityFact, CityOutcome
+from shared.events.streams import STREAMS
 from shared.postgres.database import rows_as
 from shared.service import Service
 from shared.state.rows import fields_of
 from shared.testing import NOON, body_of, heard
 
-OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
+DOCS = Path(__file__).parents[2] / "docs"
+OPERATORS = DOCS / "operators.md"
 ATTENDANCE = service_of(ListRules(dt.timedelta(hours=6), NOON))
 SERVICES = tuple(one.declared() for one in REGISTERED.values())
 UNIONS = [
@@ -72,6 +74,20 @@ def test_every_file_of_contracts_has_a_publisher_and_every_publisher_a_contract(
     assert {model.__module__ for model in CONTRACTS} == {publisher.__name__ for publisher in PUBLISHERS}
 
 
+@pytest.mark.parametrize(
+    ("page", "stream"),
+    [
+        *(("design.md", name) for name in STREAMS),
+        *(("integrators.md", name) for name, stream in STREAMS.items() if stream.owner),
+    ],
+)
+def test_whoever_reads_of_a_stream_reads_all_that_is_said_there(page: str, stream: str) -> None:
+    lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith(f"| `{stream}` |"))
+    said = {model.__name__ for model in CONTRACTS if model.stream == stream}
+    assert said <= set(re.findall(r"\w+", row))
+
+
 def test_the_page_for_operators_names_whatever_only_its_owner_can_know() -> None:
     lines = OPERATORS.read_text(encoding="utf-8").splitlines()
     (row,) = (line for line in lines if line.startswith("| `foreign_writer`"))
@@ -80,27 +96,30 @@ def test_the_page_for_operators_names_whatever_only_its_owner_can_know() -> None
     assert named == {name for name, model in facts.items() if model.only_by_owner}
 
 
-NOMINATING = {places.NominationAnswered, *members(CallFact)}
-HEARD_FOR_NOTHING = {
-    "enrolment": set[type[Event]](),
-    "attendance": {
-        StageOpened,
-        places.PlacesSettled,
-        places.SessionAtRisk,
-        places.TermsCorrected,
-        *NOMINATING,
-    },
-    "notifications": {StageOpened, places.TermsCorrected, FileAttached, FileRemoved},
-}
-"""What stands on a stream that a service hears, and says nothing to it. Whoever is not named hears
-the rules for their takeovers alone."""
-
-
 @pytest.mark.parametrize("service", SERVICES, ids=lambda one: one.name)
-def test_of_whatever_a_service_hears_it_makes_a_row_or_decides_on_it(service: Service) -> None:
+def test_of_whatever_a_service_hears_it_makes_a_row_or_decides_on_it_or_says_that_it_does_neither(
+    service: Service,
+) -> None:
     known = {*service.make, *service.decide, SourceTakenOver}
     unknown = {model for model in CONTRACTS if model.stream in service.heard and model not in known}
-    assert unknown == HEARD_FOR_NOTHING.get(service.name, {StageOpened, TopicDefined})
+    assert unknown == set(service.ignores)
+
+
+def test_each_standing_of_somebody_in_a_session_is_said_by_a_fact() -> None:
+    assert set(places.FACT_OF) == set(places.Standing) - {places.Standing.NONE}
+    assert {kind.becomes for kind in members(places.PlaceChange)} == set(places.FACT_OF)
+
+
+def test_each_standing_has_its_name_among_what_became_of_requests() -> None:
+    assert {standing.fate for standing in places.Standing} == set(places.RequestFate) - {
+        places.RequestFate.HELD,
+        places.RequestFate.REFUSED,
+    }
+
+
+def test_the_glossary_names_each_standing() -> None:
+    (row,) = re.findall(r"^\| standing \| .*$", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(places.Standing) <= set(re.findall(r"\w+", row))
 
 
 def test_what_enrolment_acts_on_is_what_its_tables_name() -> None:

@@ -287,6 +287,17 @@ def test_whoever_is_erased_after_the_start_has_been_there(office: Office) -> Non
     assert office.erased("anna", at=START, now=START) == []
 
 
+def test_whoever_was_there_and_is_erased_keeps_the_place_when_somebody_elses_word_of_before_is_heard(
+    office: Office,
+) -> None:
+    office.session()
+    for person in ("anna", "bartek"):
+        office.ask(person)
+    office.erased("anna", at=START, now=START)
+    assert office.withdraw("bartek", at=START - DAY, now=START + DAY) == [WITHDRAWN]
+    assert office.with_standing(Standing.ENROLLED) == ["anna"]
+
+
 # --- known, and in no team -----------------------------------------------------------------
 
 

@@ -4,25 +4,47 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from services.enrolment.answers import DecidedRequest
-from services.enrolment.placing import Because, What
-from shared.contracts.enrolment import AskedFor, PlaceFact
-from shared.contracts.model import members
+from services.enrolment.answers import Places, Requests, Session
+from services.enrolment.listed import TownsPlaces
+from services.enrolment.meaning import Because, Fate, What
+from services.enrolment.pages.showing import Time
+from services.enrolment.tables import taken_of
+from shared.contracts.enrolment import ACTIVE, AskedFor, RequestFate, Standing
 
-WHY = (Path(__file__).parents[2] / "services" / "enrolment" / "pages" / "why.html").read_text(encoding="utf-8")
+PAGES = Path(__file__).parents[2] / "services" / "enrolment" / "pages"
+WHY, PLACE = ((PAGES / name).read_text(encoding="utf-8") for name in ("why.html", "place.html"))
 
 
-def test_whatever_answers_a_request_is_an_outcome_over_http() -> None:
-    outcomes = get_args(DecidedRequest.model_fields["outcome"].annotation)
-    assert {fact.__name__ for fact in members(PlaceFact)} <= set(outcomes)
+@pytest.mark.parametrize("answer", [Session, TownsPlaces, Places])
+def test_wherever_places_are_counted_each_standing_has_its_number(
+    answer: type[Session] | type[TownsPlaces] | type[Places],
+) -> None:
+    assert set(ACTIVE) <= set(answer.model_fields)
+
+
+def test_a_seat_on_offer_is_taken_and_one_beside_the_rules_is_not() -> None:
+    assert taken_of({"enrolled": 5, "offered": 2, "waitlisted": 9, "extra": 1}) == 6
+
+
+def test_the_books_name_each_fate_of_a_request() -> None:
+    assert set(Requests.model_fields) == set(RequestFate)
+
+
+def test_the_page_of_a_place_has_a_badge_for_each_standing_and_a_sentence_for_whoever_is_in_the_session() -> None:
+    badges = PLACE.partition("set badges = {")[2].partition("} %}")[0]
+    assert set(re.findall(r'^  "(\w+)":', badges, re.MULTILINE)) == {*Standing, *Time} - {Time.AHEAD}
+    assert set(re.findall(r'elif place.standing == "(\w+)"', PLACE)) == set(ACTIVE)
 
 
 def test_every_line_of_a_why_has_a_sentence() -> None:
     assert set(re.findall(r'what == "(\w+)"', WHY)) == set(What)
+
+
+def test_whatever_it_ends_with_has_a_sentence() -> None:
+    assert set(re.findall(r'fate == "(\w+)"', WHY)) == set(Fate)
 
 
 @pytest.mark.parametrize(("macro", "kinds"), [("_asked", AskedFor), ("_because", Because)])

@@ -265,7 +265,7 @@ class Post:
         service = dataclasses.replace(notifications.SERVICE, clock=lambda: utc_now() + gone)
         runtime = Runtime(service, self.settings)
         sender = Sender(runtime.decider, self.settings, streams_heard=partial(notifications.streams_heard, runtime))
-        runtime.changed.append(sender.news)
+        runtime.changed.append(sender.planner.news)
         runtime.said.append(sender.said)
         runtime.loops += sender.loops()
         tasks = await runtime.start()

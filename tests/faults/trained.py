@@ -145,7 +145,7 @@ async def _at_work(world: Make, service: Service) -> AsyncIterator[Trained]:
     async with server.listening():
         runtime = Runtime(service, settings)
         sender = Sender(runtime.decider, settings, streams_heard=partial(notifications.streams_heard, runtime))
-        runtime.changed.append(sender.news)
+        runtime.changed.append(sender.planner.news)
         runtime.said.append(sender.said)
         runtime.loops += sender.loops()
         tasks = await runtime.start()

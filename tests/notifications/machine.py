@@ -30,14 +30,8 @@ from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import TABLES, ensure_key
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
-from shared.contracts.enrolment import (
-    EnrolmentWithdrawn,
-    ParticipantEnrolled,
-    ParticipantWaitlisted,
-    PlaceOffered,
-    PlacesSettled,
-)
-from shared.contracts.model import Event
+from shared.contracts.enrolment import PlaceChange, PlacesSettled
+from shared.contracts.model import Event, members
 from shared.contracts.notices import Materials, NoticeRequested, Task
 from shared.contracts.notifications import Mutable, NoticeAccepted, NoticeDeclined
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, SessionScheduled
@@ -71,10 +65,7 @@ HARD, SOFT = Bounce("5.1.1"), Bounce("4.2.2")
 NAMED = ("failed", "unknown", "too_late", "bounced")
 """How a mail may end that did not tell it: an operator finds each of them by its name."""
 MOST_LOOKS = 80
-STATES: dict[str, type[Event]] = {
-    "enrolled": ParticipantEnrolled, "waitlisted": ParticipantWaitlisted, "offered": PlaceOffered,
-    "withdrawn": EnrolmentWithdrawn,
-}  # fmt: skip
+STATES: dict[str, type[Event]] = {kind.becomes.value: kind for kind in members(PlaceChange)}
 people, days = st.sampled_from(PEOPLE), st.sampled_from(DAYS)
 results = st.sampled_from([*["sent"] * 5, *RESULTS])
 
@@ -167,7 +158,7 @@ class Mails(RuleBasedStateMachine):
         """A process that remembers nothing."""
         self.decider = Decider(self.world.engine, self.service)
         self.sender = Sender(self.decider, self.settings, streams_heard=_at_once)
-        self.decider.said, self.decider.changed = self._said, self.sender.news
+        self.decider.said, self.decider.changed = self._said, self.sender.planner.news
         self.groups = []
 
     def _said(self, said: Sequence[Said]) -> None:
@@ -312,7 +303,7 @@ class Mails(RuleBasedStateMachine):
         self.world.does(self._looks(whole=whole))
 
     async def _looks(self, *, whole: bool) -> int:
-        planner = self.sender._planner
+        planner = self.sender.planner
         if whole:
             planner._whole_at = None
         async with planner._engine.connect() as connection:

@@ -139,7 +139,7 @@ class Office:
         assert self.sender is not None
         now = SERVICE.clock()
         await self.is_true(*(replace(row, heard_at=now) for row in rows))
-        self.sender.news(News(now, kinds_behind(rows)))
+        self.sender.planner.news(News(now, kinds_behind(rows)))
 
     async def has_looked(self) -> None:
         """Two looks at the whole have begun and ended since, and nothing is on its way: what is not there by now does not come."""
@@ -161,7 +161,7 @@ class Office:
     async def _looks(self) -> Sender:
         """One look at the whole has begun and ended since."""
         assert self.sender is not None
-        planner = self.sender._planner
+        planner = self.sender.planner
         planner._whole_at = None
         planner._woken.set()
         await eventually(lambda: planner._whole_at is not None)

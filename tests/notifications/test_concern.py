@@ -283,11 +283,11 @@ async def test_for_one_place_one_kind_is_looked_for_and_nothing_else(office: Off
     office.settings.reconcile_seconds = 3600.0
     async with office.server.listening(), office.sending() as sender:
         await office.has_looked()
-        planner = sender._planner
+        planner = sender.planner
         with asked_of_postgres(asked):
             now = office_now(office)
             await office.is_true(replace(place(), heard_at=now))
-            sender.news(News(now, frozenset({ParticipantEnrolled})))
+            sender.planner.news(News(now, frozenset({ParticipantEnrolled})))
             await settled_notices(office, 1)
             await looked_again(planner)
     assert asked == ["place", "place"]

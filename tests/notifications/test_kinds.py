@@ -31,8 +31,16 @@ from services.notifications.untold import Addressee, Truth, office_at
 from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.directory import MemberKind
-from shared.contracts.enrolment import AskedFor, CallEnd, Nominee, RefusalReason, Standing, WithdrawalReason
-from shared.contracts.model import Language
+from shared.contracts.enrolment import (
+    AskedFor,
+    CallEnd,
+    Nominee,
+    PlaceChange,
+    RefusalReason,
+    Standing,
+    WithdrawalReason,
+)
+from shared.contracts.model import Language, members
 from shared.contracts.notices import Questionnaire
 from shared.contracts.notifications import Audience, CallTold, ClashTold, DeclineReason, OfferTold, ReminderTold
 from shared.contracts.planner import OutsideTask
@@ -87,7 +95,7 @@ RULES = Rules(GO_LIVE, reminder_hour=6, office=BY_SETTINGS)
 """Now it is nine o'clock in Warsaw."""
 RULES_OF = {Subject.CERTIFICATE: replace(RULES, since=NOW - dt.timedelta(days=200))}
 """What has become of a certificate is told for longer than a few days."""
-STANDINGS = (Standing.ENROLLED, Standing.WAITLISTED, Standing.OFFERED, Standing.WITHDRAWN)
+STANDINGS = tuple(kind.becomes for kind in members(PlaceChange))
 LIVES = 3
 NUMBERS = ("RC-2026-0002", "RC-2026-0001")
 CALLED_UNTIL = NOW + dt.timedelta(days=2)

@@ -44,7 +44,7 @@ async def test_a_place_is_confirmed_once(office: Office) -> None:
     await office.is_true(place())
     async with office.server.listening(), office.sending() as sender:
         assert await settled_notices(office, 1) == [("confirmation", "sent", None)]
-        sender.news(News(BEFORE))
+        sender.planner.news(News(BEFORE))
         await office.has_looked()
     assert len(office.server.mails) == 1
     assert office.server.mails[0][:2] == ("person-1@example.org", "confirmation")
@@ -173,7 +173,7 @@ async def test_whatever_a_letter_reads_has_it_sent_as_soon_as_it_is_known(
     others = [made() for made in (contact, person, town, topic, settled) if made is not comes_last]
     await office.is_true(session(), place(), *others)
     async with office.server.listening(), office.sending() as sender:
-        await eventually(sender._planner.caught_up.is_set)
+        await eventually(sender.planner.caught_up.is_set)
         assert (await office.books())["notices"]["untold"] == 1
         await office.hears(comes_last())
         await settled_notices(office, 1)
@@ -182,9 +182,9 @@ async def test_whatever_a_letter_reads_has_it_sent_as_soon_as_it_is_known(
 async def test_what_is_let_in_long_after_it_was_said_is_found_at_once(office: Office) -> None:
     office.settings.reconcile_seconds = 60
     async with office.server.listening(), office.sending() as sender:
-        await eventually(sender._planner.caught_up.is_set)
+        await eventually(sender.planner.caught_up.is_set)
         await office.is_true(place())
-        sender.news(News(BEFORE))
+        sender.planner.news(News(BEFORE))
         await settled_notices(office, 1)
 
 
@@ -251,7 +251,7 @@ async def test_a_place_is_told_once_enrolment_was_heard_about_the_session(office
     scheduled_again = session(event_id="event-2", heard_at=NOW)
     await office.is_true(place(), scheduled_again)
     async with office.server.listening(), office.sending() as sender:
-        await eventually(sender._planner.caught_up.is_set)
+        await eventually(sender.planner.caught_up.is_set)
         await office.has_looked()
         books = await office.books()
         assert (books["notices"]["waiting_for_enrolment"], books["told_is_true"]) == (1, False)

@@ -12,7 +12,7 @@ from services.enrolment.state import Person, Place, Session, Settled, in_line
 from services.enrolment.tables import PERSON, PLACE, SESSION, SETTLED, TOPIC, TOWN
 from shared.contracts import EVENTS
 from shared.contracts.answers import CalendarAnswered
-from shared.contracts.enrolment import AskedFor, Standing
+from shared.contracts.enrolment import IN_LINE, AskedFor
 from shared.contracts.model import Language
 from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
 from shared.events.envelope import subject_of
@@ -45,9 +45,9 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
 
 async def _ahead(connection: AsyncConnection, place: Place | None) -> int:
     """How many wait before this place."""
-    if place is None or place.state != Standing.WAITLISTED:
+    if place is None or place.state not in IN_LINE:
         return 0
-    waiting = sa.select(PLACE).where(PLACE.c.session_id == place.session_id, PLACE.c.state == Standing.WAITLISTED)
+    waiting = sa.select(PLACE).where(PLACE.c.session_id == place.session_id, PLACE.c.state.in_(IN_LINE))
     waiting = waiting.with_only_columns(PLACE.c.priority, PLACE.c.queued_at, PLACE.c.queue, PLACE.c.person_id)
     return sum(in_line(*one) < place.in_line for one in await connection.execute(waiting))
 

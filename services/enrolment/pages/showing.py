@@ -119,7 +119,7 @@ class Shown:
     @property
     def is_live(self) -> bool:
         """Whether it may change while somebody looks at it."""
-        is_waiting = self.standing in (Standing.WAITLISTED, Standing.OFFERED) or self.waits_for_answer is not None
+        is_waiting = (self.standing.is_active and not self.standing.has_seat) or self.waits_for_answer is not None
         return is_waiting and self.time is Time.AHEAD
 
     @property
@@ -169,7 +169,7 @@ def time_of(session: Session, now: dt.datetime) -> Time:
 def pre_test_of(session: Session, place: Place | None, now: dt.datetime) -> TaskGiven | None:
     """With until when. A link with a field for a code is each person's own: only their mails have it."""
     given = session.details.pre_test
-    if given is None or place is None or place.state != Standing.ENROLLED or not session.state.takes_place:
+    if given is None or place is None or not place.state.has_seat or not session.state.takes_place:
         return None
     until = min(given.until or session.starts_at, session.starts_at)
     return given.model_copy(update={"until": until}) if now < until else None

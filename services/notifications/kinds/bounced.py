@@ -35,9 +35,10 @@ from services.notifications.tables import (
     is_another,
     is_told,
     mailbox_of,
+    stands,
 )
 from services.notifications.untold import Addressee, Difference, Matter, judged
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import ACTIVE, Standing
 from shared.contracts.notifications import BouncedTold
 from shared.contracts.planner import Meeting
 from shared.values import immutable
@@ -126,7 +127,7 @@ _name = sa.func.coalesce(
     .scalar_subquery(),
     _whose,
 )
-_stands = PLACE.c.state.in_((Standing.ENROLLED, Standing.OFFERED, Standing.WAITLISTED))
+_stands = stands(PLACE, ACTIVE)
 _ahead = (
     sa.select(
         SESSION.c.starts_at,

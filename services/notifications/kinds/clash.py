@@ -39,7 +39,7 @@ from services.notifications.untold import (
     Addressee,
     Difference,
 )
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import SEATED
 from shared.contracts.model import Language
 from shared.values import immutable
 
@@ -89,7 +89,7 @@ class Clash(Once):
         one, other = self.facts, self.other
         if one.place is None or other.place is None:
             return False
-        have = one.stands(Standing.ENROLLED) and other.stands(Standing.ENROLLED)
+        have = one.stands(SEATED) and other.stands(SEATED)
         say = other.place.session_id in one.place.clashes_with and one.place.session_id in other.place.clashes_with
         return have and say
 
@@ -147,7 +147,7 @@ _is_new = _began_at >= SINCE
 _is_ahead = pairs.BEGINS_AT > NOW
 _content = sa.case((sa.and_(_has_both, _is_ahead), sa.cast(_since, sa.Text)))
 _had_before, _had_other_before = (
-    sa.func.coalesce(sessions.stood(PLACE_SAID.c.state, of=place) == Standing.ENROLLED, sa.false())
+    sa.func.coalesce(sa.or_(*(sessions.stood(PLACE_SAID.c.state, of=place) == one for one in SEATED)), sa.false())
     for place in (PLACE, OTHER_PLACE)
 )
 _other_is_open = sa.exists().where(OPEN.c.recipient == PLACE.c.person_id, OPEN.c.about.in_(_of_places))

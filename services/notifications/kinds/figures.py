@@ -33,9 +33,10 @@ from services.notifications.tables import (
     SUPPRESSION,
     TOLD,
     is_another,
+    stands,
 )
 from shared.contracts.directory import MemberKind
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import IN_LINE, SEAT_TAKING, SEATED, Standing
 from shared.contracts.planner import Meeting
 from shared.values import immutable
 
@@ -107,10 +108,9 @@ def _places(*conditions: sa.ColumnElement[bool]) -> Any:
     return counted.correlate(SESSION).scalar_subquery()
 
 
-_stands = {name: PLACE.c.state == state for name, state in (
-    ("taken", Standing.ENROLLED), ("offered", Standing.OFFERED), ("waiting", Standing.WAITLISTED),
-)}  # fmt: skip
-_is_extra = sa.and_(PLACE.c.extra, PLACE.c.state.in_((Standing.ENROLLED, Standing.OFFERED)))
+_HELD = tuple(standing for standing in SEAT_TAKING if standing not in SEATED)
+_stands = {"taken": stands(PLACE, SEATED), "offered": stands(PLACE, _HELD), "waiting": stands(PLACE, IN_LINE)}
+_is_extra = sa.and_(PLACE.c.extra, stands(PLACE, SEAT_TAKING))
 _ahead = (
     sa.select(
         SESSION.c.starts_at,
@@ -133,9 +133,7 @@ SESSIONS_AHEAD = sessions.listed(_ahead)
 # --- figures -------------------------------------------------------------------------------
 
 _of_session = SESSION.c.session_id == PLACE.c.session_id
-_has_place = (
-    sa.select(PLACE.c.person_id).join(SESSION, _of_session).where(_takes_place, PLACE.c.state == Standing.ENROLLED)
-)
+_has_place = sa.select(PLACE.c.person_id).join(SESSION, _of_session).where(_takes_place, stands(PLACE, SEATED))
 _its, _who = memberships("coordinating"), PERSON.alias("who_coordinates")
 _can_be_told = (
     sa.exists()

@@ -19,10 +19,10 @@ from services.notifications.ledger import Content, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import Office, Sheet
 from services.notifications.state import SCHEDULED
-from services.notifications.tables import MAILBOX, PLACE, SESSION, SINCE, TOLD, is_another
+from services.notifications.tables import MAILBOX, PLACE, SESSION, SINCE, TOLD, is_another, stands
 from services.notifications.untold import ENROLMENT, Addressee, Difference
 from services.notifications.untold import is_another as has_another
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import SEATED
 from shared.contracts.notifications import Mutable, ReminderTold
 from shared.contracts.planner import OutsideTask
 from shared.values import immutable
@@ -78,7 +78,7 @@ class Reminding(Once):
 def knows_since(facts: Facts, told_place: Told | None, to: Addressee, rules: Rules) -> dt.datetime | None:
     """Since when the person knows of the place that they have, as it is."""
     session, known = facts.session, facts.known_before
-    if session is None or not facts.stands(Standing.ENROLLED):
+    if session is None or not facts.stands(SEATED):
         return None
     if told_place is not None and told_place.said is not None:
         if told_place.content != session.content or has_another(told_place, to):
@@ -106,7 +106,7 @@ def standing_place(mail: BriefMail, sheet: Sheet) -> Sheet:
 
 TOLD_PLACE = sessions.told_of_another(sessions.PLACE_NAME)
 PRE_TEST_DONE = filling.is_done(OutsideTask.PRE_TEST, PLACE.c.person_id)
-KNOWN = sessions.known_before(Standing.ENROLLED, told=TOLD_PLACE)
+KNOWN = sessions.known_before(SEATED, told=TOLD_PLACE)
 KNOWS_SINCE = sa.case(
     (
         sessions.nothing_told(TOLD_PLACE),
@@ -144,7 +144,7 @@ def reminder_kind(
     No news makes a reminder: the clock does, so the look at the whole finds it.
     """
     about = sessions.about(name, reminding.RULE)
-    has_place = sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED)
+    has_place = sa.and_(stands(PLACE, SEATED), SESSION.c.state == SCHEDULED)
     content = sa.case((sa.and_(has_place, besides), says))
     has_known = knows if knows is not None else knows_by_in_sql(at)
     untold: sa.ColumnElement[bool] = TOLD.c.content.is_distinct_from(content)

@@ -23,7 +23,7 @@ from services.notifications.tables import ANSWERED, NOMINATED, NOW, OPEN, PLACE,
 from services.notifications.templates.wording import notices_of
 from services.notifications.towns import Nominated
 from services.notifications.untold import ANOTHER_MAIL, Addressee, Difference
-from shared.contracts.enrolment import EnrolmentWithdrawn, NominationAnswered, RefusalReason, Standing
+from shared.contracts.enrolment import ACTIVE, EnrolmentWithdrawn, NominationAnswered, RefusalReason, Standing
 from shared.contracts.notifications import RefusalTold
 from shared.values import immutable
 
@@ -116,14 +116,13 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_ACTIVE = tuple(standing for standing in Standing if standing.is_active)
 _about = sessions.about(NAME, of=NOMINATED)
 _of_session = NOMINATED.c.session_id == SESSION.c.session_id
 _told_place = sessions.told_of_another(sessions.PLACE_NAME)
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME, sessions.WAITING_NAME)
 _is_ahead = sa.and_(SESSION.c.state == SCHEDULED, SESSION.c.starts_at > NOW)
 _is_to_be_said = sa.and_(
-    NOMINATED.c.reason.in_(MAILED), sa.or_(PLACE.c.session_id.is_(None), PLACE.c.state.not_in(_ACTIVE))
+    NOMINATED.c.reason.in_(MAILED), sa.or_(PLACE.c.session_id.is_(None), PLACE.c.state.not_in(ACTIVE))
 )
 _content = sa.case((sa.and_(_is_ahead, _is_to_be_said), NOMINATED.c.nomination_id))
 

@@ -20,11 +20,11 @@ from services.notifications.kinds.sessions import LASTS
 from services.notifications.ledger import Content, OpenNotice
 from services.notifications.letters import BriefMail, Named
 from services.notifications.sheets import CALM, Office, Sheet, brief
-from services.notifications.tables import ANSWERED, PERSON, PLACE, SESSION, SINCE, TOLD
+from services.notifications.tables import ANSWERED, PERSON, PLACE, SESSION, SINCE, TOLD, stands
 from services.notifications.templates.wording import OURS, notices_of
 from services.notifications.towns import Answered
 from services.notifications.untold import Addressee, Difference
-from shared.contracts.enrolment import NominationAnswered, Nominee, RefusalReason, Standing
+from shared.contracts.enrolment import ACTIVE, IN_LINE, NominationAnswered, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.postgres.merged import survivors_of
 from shared.values import immutable
@@ -86,11 +86,13 @@ def _named(nominee: Nominee, now: Now) -> Named:
 
 # --- what it says --------------------------------------------------------------------------
 
-_FATES = {*RefusalReason, Standing.ENROLLED, Standing.OFFERED, Standing.WAITLISTED, Standing.WITHDRAWN}
+_FATES = {*RefusalReason, *ACTIVE, Standing.WITHDRAWN}
 _NOTICES = notices_of(NAME, ANSWER)
 for _language in Language:
-    if set(_NOTICES.of(OURS, _language)[ANSWER].fates) != _FATES:
-        raise ValueError(f"nomination.{_language}.toml does not say what became of everybody: {sorted(_FATES)}")
+    if _other := set(_NOTICES.of(OURS, _language)[ANSWER].fates) ^ _FATES:
+        raise ValueError(
+            f"nomination.{_language}.toml lacks, or has too many, of what becomes of people: {sorted(_other)}"
+        )
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
@@ -126,7 +128,7 @@ def _line(place: sa.FromClause) -> sa.Tuple:
 
 _number = (
     sa.select(sa.func.count())
-    .where(_ahead.c.session_id == _its.c.session_id, _ahead.c.state == Standing.WAITLISTED)
+    .where(_ahead.c.session_id == _its.c.session_id, stands(_ahead, IN_LINE))
     .where(_line(_ahead) <= _line(_its))
     .correlate(_its)
     .scalar_subquery()
@@ -134,7 +136,7 @@ _number = (
 _one = sa.func.jsonb_build_array(
     sa.case((~_who.c.erased, sa.func.concat_ws(" ", _who.c.given_name, _who.c.family_name))),
     _its.c.state,
-    sa.case((_its.c.state == Standing.WAITLISTED, _number)),
+    sa.case((stands(_its, IN_LINE), _number)),
 )
 _now = (
     sa.select(sa.func.jsonb_agg(aggregate_order_by(_one, _nominee.c.position), type_=JSONB))

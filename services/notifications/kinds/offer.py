@@ -18,20 +18,23 @@ from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail, arranged
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, SCHEDULED, Place, PlaceSaid, Session
-from services.notifications.tables import MAILBOX, NOW, PLACE, PLACE_SAID, SESSION, SINCE, TOLD, is_another
+from services.notifications.tables import MAILBOX, NOW, PLACE, PLACE_SAID, SESSION, SINCE, TOLD, is_another, stands
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.enrolment import (
-    EnrolmentWithdrawn,
-    ParticipantWaitlisted,
-    PlaceOffered,
+    IN_LINE,
+    SEATED,
+    PlaceChange,
     Standing,
     WithdrawalReason,
+    changes_to,
 )
+from shared.contracts.model import members
 from shared.contracts.notifications import OfferTold
 from shared.values import immutable
 
 NAME = sessions.OFFER_NAME
+OFFERED = (Standing.OFFERED,)
 OFFER, OFFER_CHANGE, OFFER_ENDED = "offer", "offer_change", "offer_ended"
 EXPIRED, DECLINED, BEGUN, ENDED = "expired", "declined", "begun", "ended"
 """Why an offer ended, beside CANCELLED."""
@@ -78,7 +81,7 @@ class Offer(BesidePlace):
 
     def says(self, now: dt.datetime) -> Content | None:
         place, session = self.facts.place, self.facts.session
-        if place is None or session is None or not self.facts.stands(Standing.OFFERED):
+        if place is None or session is None or not self.facts.stands(OFFERED):
             return None
         if not _is_held(place, session, now):
             return None
@@ -86,7 +89,7 @@ class Offer(BesidePlace):
         return _says(self.facts.true_now(_named(session.content, held)), held)
 
     def is_over(self, now: dt.datetime) -> bool:
-        return not self.facts.stands(Standing.OFFERED)
+        return not self.facts.stands(OFFERED)
 
     def begins_because(self, told: Told) -> str | None:
         return self.facts.substitutes
@@ -108,9 +111,9 @@ class Offer(BesidePlace):
 
     def is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
         session = self.facts.session
-        if self.facts.stands(Standing.ENROLLED):
+        if self.facts.stands(SEATED):
             return True
-        if self.facts.stands(Standing.WAITLISTED) and session is not None and now < session.starts_at:
+        if self.facts.stands(IN_LINE) and session is not None and now < session.starts_at:
             return True
         return sessions.was_told_since(told, self.told_place, self.told_waiting)
 
@@ -149,7 +152,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_known = sessions.known_before(Standing.OFFERED)
+_known = sessions.known_before(OFFERED)
 _told_place, _told_waiting = (
     sessions.told_of_another(sessions.PLACE_NAME),
     sessions.told_of_another(sessions.WAITING_NAME),
@@ -163,7 +166,7 @@ def _content_of(
 
 
 _at_before, _until_before = sessions.stood(PLACE_SAID.c.offered_at), sessions.stood(PLACE_SAID.c.offered_until)
-_stands = sa.and_(PLACE.c.state == Standing.OFFERED, SESSION.c.state == SCHEDULED)
+_stands = sa.and_(stands(PLACE, OFFERED), SESSION.c.state == SCHEDULED)
 _is_open = sa.and_(_stands, sa.func.coalesce(PLACE.c.offered_until > NOW, sa.false()), SESSION.c.starts_at > NOW)
 _content = sa.case((_is_open, _content_of(SESSION.c.content, PLACE.c.offered_at, PLACE.c.offered_until)))
 _is_known = sa.and_(NOTHING_TOLD, _known.c.state == SCHEDULED, _until_before.is_not(None))
@@ -173,22 +176,20 @@ _is_told_otherwise = sa.or_(
     sa.and_(
         SESSION.c.state == SCHEDULED,
         sa.or_(
-            PLACE.c.state == Standing.ENROLLED,
-            sa.and_(PLACE.c.state == Standing.WAITLISTED, SESSION.c.starts_at > NOW),
+            stands(PLACE, SEATED),
+            sa.and_(stands(PLACE, IN_LINE), SESSION.c.starts_at > NOW),
         ),
     ),
     sessions.told_since(_told_place),
     sessions.told_since(_told_waiting),
 )
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.WAITING_NAME)
-_may_be_offered = sa.or_(
-    PLACE.c.state == Standing.OFFERED, TOLD.c.recipient.is_not(None), sessions.ever_stood(Standing.OFFERED)
-)
+_may_be_offered = sa.or_(stands(PLACE, OFFERED), TOLD.c.recipient.is_not(None), sessions.ever_stood(OFFERED))
 _lapsed = (
     sa.select(PLACE_SAID)
     .where(PLACE.c.reason == WithdrawalReason.OFFER_EXPIRED)
     .where(PLACE_SAID.c.session_id == PLACE.c.session_id, PLACE_SAID.c.person_id == PLACE.c.person_id)
-    .where(PLACE_SAID.c.source == PLACE.c.source, PLACE_SAID.c.state == Standing.OFFERED)
+    .where(PLACE_SAID.c.source == PLACE.c.source, stands(PLACE_SAID, OFFERED))
     .order_by(PLACE_SAID.c.version.desc())
     .limit(1)
     .correlate(PLACE)
@@ -245,7 +246,7 @@ OFFER_KIND = Kind(
         sa.case((_is_known, sa.func.least(_known.c.starts_at, _until_before))),
     ),
     settles=1.0,
-    concerned_by=sessions.EVERY_MAIL | {PlaceOffered, ParticipantWaitlisted, EnrolmentWithdrawn},
+    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceChange)) - changes_to(*SEATED),
     after=frozenset({sessions.WAITING_NAME}),
     after_its_end=frozenset({sessions.PLACE_NAME}),
     missed_at=_end,

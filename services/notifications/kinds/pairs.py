@@ -19,9 +19,9 @@ from services.notifications.kinds.sessions import Facts
 from services.notifications.ledger import Content, OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.state import SCHEDULED
-from services.notifications.tables import PLACE, PLACE_SAID, SESSION, SETTLED
+from services.notifications.tables import PLACE, PLACE_SAID, SESSION, SETTLED, stands
 from services.notifications.untold import Difference
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import SEATED
 from shared.contracts.model import Language
 from shared.contracts.notifications import Clashing, ClashTold
 
@@ -105,14 +105,14 @@ def are_a_pair(one: Any, other: Any) -> sa.ColumnElement[bool]:
 
 def have_both(one: Any, other: Any) -> sa.ColumnElement[bool]:
     """Of a pair: the other says so, too, and the person has both places."""
-    has = (place.c.state == Standing.ENROLLED for place in (one, other))
+    has = (stands(place, SEATED) for place in (one, other))
     return sa.and_(*has, _marks(other, one.c.session_id))
 
 
 def since_of(one: Any, other: Any) -> sa.ColumnElement[int]:
     """Which time it is: the version of what was last said otherwise of the first place."""
     said = PLACE_SAID.alias("said_apart")
-    otherwise = sa.or_(said.c.state != Standing.ENROLLED, ~_marks(said, other.c.session_id))
+    otherwise = sa.or_(~stands(said, SEATED), ~_marks(said, other.c.session_id))
     found = sa.select(sa.func.max(said.c.version)).where(_its(said, one), said.c.version < one.c.version, otherwise)
     return sa.func.coalesce(found.correlate(one, other).scalar_subquery(), 0)
 

@@ -16,9 +16,9 @@ from services.notifications.ledger import OpenNotice, Told
 from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION, PlaceMail
 from services.notifications.place_sheet import place_sheet
 from services.notifications.state import CANCELLED, SCHEDULED
-from services.notifications.tables import PLACE, SESSION
+from services.notifications.tables import PLACE, SESSION, stands
 from services.notifications.untold import ENROLMENT, Addressee, Difference
-from shared.contracts.enrolment import EnrolmentRefused, PlaceFact, Standing
+from shared.contracts.enrolment import SEATED, PlaceChange
 from shared.contracts.model import members
 from shared.contracts.notifications import SessionTold
 from shared.contracts.planner import OutsideTask
@@ -37,7 +37,7 @@ class Place(InCalendar):
 
     @property
     def is_so(self) -> bool:
-        return self.facts.stands(Standing.ENROLLED)
+        return self.facts.stands(SEATED)
 
     def differs(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
         """With what is to be known and filled in before: the mail says it, so other mails know what was told."""
@@ -78,8 +78,8 @@ class Place(InCalendar):
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_known = sessions.known_before(Standing.ENROLLED)
-_has_place = sa.and_(PLACE.c.state == Standing.ENROLLED, SESSION.c.state == SCHEDULED)
+_known = sessions.known_before(SEATED)
+_has_place = sa.and_(stands(PLACE, SEATED), SESSION.c.state == SCHEDULED)
 _entries = Entries(_has_place, _known)
 
 
@@ -111,7 +111,7 @@ PLACE_KIND = Kind(
     sheet=place_sheet,
     needed_at=sessions.needed_at(_known),
     settles=1.0,
-    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceFact)) - {EnrolmentRefused},
+    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceChange)),
     missed_at=_entries.missed_at,
     missed=_entries.missed(PLACE, SESSION),
 )

@@ -70,7 +70,7 @@ def is_mailed(reason: RefusalReason) -> bool:
 
 
 MAILED = tuple(reason for reason in RefusalReason if is_mailed(reason))
-WITHOUT_PLACE = (Standing.NONE, Standing.WITHDRAWN)
+WITHOUT_PLACE = tuple(standing for standing in Standing if not standing.is_active)
 
 
 @immutable

@@ -19,10 +19,10 @@ from services.notifications.kinds.trainers import TRAINERS, TRAINS
 from services.notifications.ledger import Content, OpenNotice
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
-from services.notifications.tables import NOW, PLACE, SESSION, SINCE, TOLD
+from services.notifications.tables import NOW, PLACE, SESSION, SINCE, TOLD, stands
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import ENROLMENT, Addressee, Difference
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import SEATED
 from shared.contracts.notifications import ReminderTold
 from shared.values import immutable
 from shared.web.links import Purpose
@@ -79,7 +79,7 @@ _content = sa.case((TRAINS, SESSION.c.content))
 _expected = (
     sa.select(sa.func.count())
     .select_from(PLACE)
-    .where(PLACE.c.session_id == SESSION.c.session_id, PLACE.c.state == Standing.ENROLLED)
+    .where(PLACE.c.session_id == SESSION.c.session_id, stands(PLACE, SEATED))
     .correlate(SESSION)
     .scalar_subquery()
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,10 +35,11 @@ from services.notifications.tables import (
     is_another,
     is_told,
     of_first,
+    stands,
 )
 from services.notifications.untold import ANOTHER_MAIL, ENROLMENT, Addressee
 from shared.contracts.directory import ContactFact, PersonFact
-from shared.contracts.enrolment import PlacesSettled, Standing, WithdrawalReason
+from shared.contracts.enrolment import SEATED, PlacesSettled, Standing, WithdrawalReason
 from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import SessionTold
 from shared.contracts.planner import SessionFact
@@ -79,12 +81,12 @@ class Facts:
         known = {"town": self.city_name, "topic": self.topic_names}
         return next((name for name, value in known.items() if value is None), None)
 
-    def stands(self, standing: Standing) -> bool:
-        """In a session that takes place."""
+    def stands(self, standings: Sequence[Standing]) -> bool:
+        """As one of these, in a session that takes place."""
         return (
             self.place is not None
             and self.session is not None
-            and self.place.state == standing
+            and self.place.state in standings
             and self.session.state == SCHEDULED
         )
 
@@ -102,7 +104,7 @@ class Facts:
     def asks_for_reply(self) -> bool:
         """Whether the person has a place and is to say whether they come: the session needs to know, and they have not said."""
         session, place = self.session, self.place
-        if session is None or place is None or not self.stands(Standing.ENROLLED) or place.reply != Reply.NONE:
+        if session is None or place is None or not self.stands(SEATED) or place.reply != Reply.NONE:
             return False
         return session.minimum is not None or session.decides_at is not None
 
@@ -286,13 +288,13 @@ def needed_at(known: sa.FromClause) -> sa.ColumnElement[Any]:
     return sa.func.least(SESSION.c.starts_at, sa.case((known.c.state == SCHEDULED, known.c.starts_at)))
 
 
-def known_before(standing: Standing, told: Any = TOLD) -> Any:
+def known_before(standings: Sequence[Standing], told: Any = TOLD) -> Any:
     """The session as whoever stood so at go-live knows it from others: as it stood then, or else was first said to be."""
     before = SESSION_SAID.c.heard_at < SINCE
     return (
         sa.select(SESSION_SAID)
         .where(SESSION_SAID.c.session_id == SESSION.c.session_id)
-        .where(nothing_told(told), stood(PLACE_SAID.c.state) == standing)
+        .where(nothing_told(told), sa.or_(*(stood(PLACE_SAID.c.state) == one for one in standings)))
         .order_by(
             before.desc(),
             (SESSION_SAID.c.source == SESSION.c.source).desc(),
@@ -304,8 +306,8 @@ def known_before(standing: Standing, told: Any = TOLD) -> Any:
     )
 
 
-def ever_stood(standing: Standing) -> sa.ColumnElement[bool]:
-    return sa.exists().where(_of_place, PLACE_SAID.c.state == standing)
+def ever_stood(standings: Sequence[Standing]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(_of_place, stands(PLACE_SAID, standings))
 
 
 def life_before() -> sa.ColumnElement[int]:

@@ -17,10 +17,11 @@ from services.notifications.ledger import NOTHING, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail, arranged
 from services.notifications.sheets import CALM, CHANGED, OFF, Office, Sheet, brief
 from services.notifications.state import CANCELLED, SCHEDULED
-from services.notifications.tables import NOW, PLACE, SESSION, SINCE, TOLD
+from services.notifications.tables import NOW, PLACE, SESSION, SINCE, TOLD, stands
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference
-from shared.contracts.enrolment import EnrolmentWithdrawn, ParticipantWaitlisted, Standing, WithdrawalReason
+from shared.contracts.enrolment import IN_LINE, SEAT_TAKING, PlaceChange, WithdrawalReason, changes_to
+from shared.contracts.model import members
 from shared.values import immutable
 
 NAME = sessions.WAITING_NAME
@@ -63,7 +64,7 @@ class Waiting(BesidePlace):
 
     def says(self, now: dt.datetime) -> Content | None:
         session = self.facts.session
-        waits = session is not None and self.facts.stands(Standing.WAITLISTED) and now < session.starts_at
+        waits = session is not None and self.facts.stands(IN_LINE) and now < session.starts_at
         return self.facts.true_now(_named(session.content, self.life)) if session is not None and waits else None
 
     def begins_because(self, told: Told) -> str | None:
@@ -76,7 +77,7 @@ class Waiting(BesidePlace):
         place, session = self.facts.place, self.facts.session
         if session is not None and session.state == CANCELLED:
             return CANCELLED
-        if self.facts.stands(Standing.WAITLISTED):
+        if self.facts.stands(IN_LINE):
             return BEGUN
         if self.facts.is_substituted:
             return sessions.SUBSTITUTED
@@ -84,7 +85,7 @@ class Waiting(BesidePlace):
         return UNHEARD if has_lapsed else WITHDRAWN
 
     def is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
-        if self.facts.stands(Standing.ENROLLED) or self.facts.stands(Standing.OFFERED):
+        if self.facts.stands(SEAT_TAKING):
             return True
         return sessions.was_told_since(told, self.told_place, self.told_offer)
 
@@ -118,7 +119,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_known = sessions.known_before(Standing.WAITLISTED)
+_known = sessions.known_before(IN_LINE)
 _told_place, _told_offer = sessions.told_of_another(sessions.PLACE_NAME), sessions.told_of_another(sessions.OFFER_NAME)
 _life = sa.func.coalesce(sessions.LIFE, 0)
 
@@ -128,7 +129,7 @@ def _content_of(content: sa.ColumnElement[str], life: sa.ColumnElement[int]) -> 
 
 
 _life_before = sessions.life_before()
-_is_listed = sa.and_(PLACE.c.state == Standing.WAITLISTED, SESSION.c.state == SCHEDULED)
+_is_listed = sa.and_(stands(PLACE, IN_LINE), SESSION.c.state == SCHEDULED)
 _would_say = _content_of(SESSION.c.content, _life)
 _content = sa.case((sa.and_(_is_listed, SESSION.c.starts_at > NOW), _would_say))
 _is_known = sa.and_(NOTHING_TOLD, _known.c.state == SCHEDULED)
@@ -136,14 +137,12 @@ _believed = sa.case((_is_known, _content_of(_known.c.content, _life_before)), el
 _until = sa.case((_is_known, _known.c.ends_at), else_=TOLD.c.until)
 _believes = sa.and_(_believed.is_not(None), _until.is_not(None))
 _is_told_of_a_place = sa.or_(
-    sa.and_(PLACE.c.state.in_([Standing.ENROLLED, Standing.OFFERED]), SESSION.c.state == SCHEDULED),
+    sa.and_(stands(PLACE, SEAT_TAKING), SESSION.c.state == SCHEDULED),
     sessions.told_since(_told_place),
     sessions.told_since(_told_offer),
 )
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME)
-_may_wait = sa.or_(
-    PLACE.c.state == Standing.WAITLISTED, TOLD.c.recipient.is_not(None), sessions.ever_stood(Standing.WAITLISTED)
-)
+_may_wait = sa.or_(stands(PLACE, IN_LINE), TOLD.c.recipient.is_not(None), sessions.ever_stood(IN_LINE))
 """Nearly everybody never waits: that is seen before anything else is looked for."""
 _end = sa.case((_until.is_(None), SESSION.c.starts_at), else_=sa.func.greatest(SESSION.c.ends_at, _until))
 
@@ -179,7 +178,7 @@ WAITING_KIND = Kind(
     sheet=_sheet,
     needed_at=sessions.needed_at(_known),
     settles=1.0,
-    concerned_by=sessions.EVERY_MAIL | {ParticipantWaitlisted, EnrolmentWithdrawn},
+    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceChange)) - changes_to(*SEAT_TAKING),
     after=frozenset({sessions.OFFER_NAME}),
     after_its_end=frozenset({sessions.PLACE_NAME}),
     missed_at=_end,

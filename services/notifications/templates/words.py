@@ -9,7 +9,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.notifications.mime import one_line
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import ACTIVE, Standing
 from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import OutsideTask, SessionKind
 
@@ -230,6 +230,12 @@ class DigestWords(BaseModel):
     figures: dict[str, FigureWords]
 
 
+def _of_each_in_a_session(words: dict[Standing, Word]) -> dict[Standing, Word]:
+    if set(words) != set(ACTIVE):
+        raise ValueError(f"it says how somebody stands of {sorted(words)}, and not of {sorted(ACTIVE)}")
+    return words
+
+
 class BouncedWords(BaseModel):
     """The mail to coordinators about an address that takes no mail."""
 
@@ -241,7 +247,7 @@ class BouncedWords(BaseModel):
     ask: Word
     missing: Word
     until: Word
-    standings: dict[Standing, Word]
+    standings: Annotated[dict[Standing, Word], AfterValidator(_of_each_in_a_session)]
     reason: Word
 
 

@@ -42,7 +42,7 @@ MUTATIONS = (
     Mutation(
         "all of those nominated come in only with a seat",
         "services/enrolment/nominating.py",
-        "if isinstance(fact, ParticipantEnrolled)}",
+        "if fact.becomes.has_seat}",
         "}",
         NOMINATIONS,
     ),

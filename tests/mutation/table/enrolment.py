@@ -22,7 +22,7 @@ MUTATIONS = (
     Mutation(
         "only who had a seat regains it in the freeze",
         "services/enrolment/decisions.py",
-        "regains=was_frozen and place.had == Standing.ENROLLED",
+        "regains=was_frozen and place.had in SEATED",
         "regains=was_frozen",
         (
             "tests/enrolment/test_towns.py::test_whoever_waited_gets_no_seat_by_their_towns_return_while_the_session_is_frozen",
@@ -63,9 +63,11 @@ MUTATIONS = (
     Mutation(
         "that it has begun, by the latest moment known",
         "services/enrolment/decisions.py",
-        "place.state != Standing.ENROLLED or not begun",
-        "True",
-        ("tests/enrolment/test_decisions.py",),
+        "place.is_active and not (begun and place.state.has_seat)",
+        "place.is_active",
+        (
+            "tests/enrolment/test_taken_back.py::test_whoever_was_there_and_is_erased_keeps_the_place_when_somebody_elses_word_of_before_is_heard",
+        ),
     ),
     Mutation(
         "nobody is taken out of a session that has begun",
@@ -171,6 +173,13 @@ MUTATIONS = (
         '            fields["queue"] = 0  # Nobody numbered them, of an archive: they were there before the first.',
         "            pass",
         ("tests/enrolment/test_taken_back.py",),
+    ),
+    Mutation(
+        "a seat that is on offer is taken",
+        "services/enrolment/tables.py",
+        "sum(counts[standing] for standing in SEAT_TAKING)",
+        "sum(counts[standing] for standing in SEAT_TAKING[:1])",
+        ("tests/enrolment/test_told_whole.py::test_a_seat_on_offer_is_taken_and_one_beside_the_rules_is_not",),
     ),
     Mutation(
         "begun sessions counted with the seats they had",
@@ -691,7 +700,7 @@ MUTATIONS = (
     ),
     Mutation(
         "until when an offer holds now is told",
-        "services/enrolment/placing.py",
+        "services/enrolment/meaning.py",
         "    if fact.offered_until is not None and before.offered_until != fact.offered_until:\n",
         "    if False:\n",
         ("tests/enrolment/test_offers.py::test_an_offer_in_a_session_that_moves_nearer_ends_before_it_does",),
@@ -847,7 +856,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an acceptance of what one has got is told as a reply",
-        "services/enrolment/placing.py",
+        "services/enrolment/meaning.py",
         "    if _asked(fact) in (AskedFor.REPLY, AskedFor.OFFER):",
         "    if _asked(fact) == AskedFor.REPLY:",
         (

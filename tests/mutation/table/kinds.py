@@ -402,8 +402,8 @@ MUTATIONS = (
     Mutation(
         "a kind says which facts concern it",
         "services/notifications/kinds/offer.py",
-        "    concerned_by=sessions.EVERY_MAIL | {PlaceOffered, ParticipantWaitlisted, EnrolmentWithdrawn},",
-        "    concerned_by=sessions.EVERY_MAIL | {PlaceOffered, ParticipantWaitlisted},",
+        "    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceChange)) - changes_to(*SEATED),",
+        "    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceChange)) - changes_to(*SEATED, Standing.WITHDRAWN),",
         ("tests/notifications/test_concern.py",),
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""What a fact about a place means after the one before it, in one word. Pure."""
+"""The words of a "why": what a fact about a place means after the one before it, and how somebody stands at the end. Pure; decides nothing."""
 
 from __future__ import annotations
 
@@ -151,6 +151,44 @@ COMES = frozenset(
     }
 )
 """How somebody comes into a session."""
+
+
+class Fate(StrEnum):
+    """How somebody stood, where a chain of such lines ends (fates.py)."""
+
+    HAS_PLACE = "has_place"
+    HAS_OFFER = "has_offer"
+    WAITS = "waits"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+    CALLED_OFF = "called_off"
+    """There is a place, or a place in line, and the session is cancelled."""
+    DRAFT = "draft"
+    """Likewise, and the session is being planned."""
+    HELD = "held"
+    """A request waits for something."""
+    SET_ASIDE = "set_aside"
+    ERASED = "erased"
+    NOT_IN_TEAM = "not_in_team"
+    """The session is for a town's team, in which nothing says that the person is."""
+    NOT_BY_RULE = "not_by_rule"
+    """The session is for a town's team, of which they are, and no rule has given a place."""
+    NOBODY_ASKED = "nobody_asked"
+    SESSION_UNKNOWN = "session_unknown"
+    PERSON_UNKNOWN = "person_unknown"
+
+    @classmethod
+    def of_active(cls, standing: Standing) -> Fate:
+        """Of whoever has a seat in a session that takes place, or may get one."""
+        match standing:
+            case Standing.ENROLLED:
+                return cls.HAS_PLACE
+            case Standing.OFFERED:
+                return cls.HAS_OFFER
+            case Standing.WAITLISTED | Standing.WITHDRAWN | Standing.NONE:  # The last two are not active.
+                return cls.WAITS
+            case never:
+                assert_never(never)
 
 
 class Because(StrEnum):
