@@ -27,6 +27,7 @@ def how_served(settings: OriginSettings) -> dict[str, Any]:
         "http": bounded(limits),
         "ws": "none",
         "timeout_keep_alive": limits.idle_seconds,
+        "h11_max_incomplete_event_size": limits.header_bytes,
         "timeout_graceful_shutdown": 1,  # a page left open keeps its connection
     }
 

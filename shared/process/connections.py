@@ -58,27 +58,11 @@ class Crowd:
         self._answered.setdefault(one)
 
 
-class InOneGo(h11.Connection):
-    """The head of an answer that says how long it is leaves with what comes first of its body, where uvicorn would send each by itself.
-    Of an answer that goes on as things happen the head leaves at once."""
-
-    _head = b""
-
-    def send(self, event: Any) -> Any:
-        said = super().send(event)
-        if isinstance(event, h11.Response) and any(name == b"content-length" for name, _ in event.headers):
-            self._head, said = said or b"", b""
-        elif self._head:
-            self._head, said = b"", self._head + (said or b"")
-        return said
-
-
 class BoundedConnection(H11Protocol):
     """One connection. It is idle, or its request arrives, or it is answered; each for a limited time."""
 
     def __init__(self, *arguments: Any, crowd: Crowd, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.conn = InOneGo(h11.SERVER, crowd.limits.header_bytes)
         self._crowd = crowd
         self._limit: asyncio.TimerHandle | None = None
         self._is_arriving = False

@@ -191,6 +191,7 @@ class Runtime:
                 http=bounded(self.settings.http),
                 ws="none",
                 timeout_keep_alive=self.settings.http.idle_seconds,
+                h11_max_incomplete_event_size=self.settings.http.header_bytes,
             )
         )
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # Signals are ours.

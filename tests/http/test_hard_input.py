@@ -276,6 +276,7 @@ async def test_what_is_no_http_is_answered_in_the_same_shape(
             lifespan="off",
             ws="none",
             log_level="critical",
+            h11_max_incomplete_event_size=limits.header_bytes,
         )
     )
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

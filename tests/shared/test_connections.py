@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 import uvicorn
 
 from deploy.embedded import ports
@@ -22,12 +21,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """`/large` gives more than a client's buffers take, `/told` answers once it has the whole body, `/told_later` says nothing for now."""
-    if scope["path"] == "/told_later":
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        return
+    """`/large` gives more than a client's buffers take, `/told` answers once it has the whole body."""
     while scope["path"] == "/told" and (await receive()).get("more_body"):
         pass
     body = bytes(64 * 1024 * 1024) if scope["path"] == "/large" else b"ok"
@@ -197,31 +191,4 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
             assert (await answer(streams)).startswith(b"HTTP/1.1 200")
             streams[1].write(REQUEST + REQUEST)  # The second one waits behind the first.
             assert (await answer(streams)).startswith(b"HTTP/1.1 200")
-        close(streams)
-
-
-async def test_the_head_of_an_answer_leaves_with_its_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Any] = []
-    pieces: list[bytes] = []
-    async with serving(opened) as port:
-        streams = await connected(port, b"")
-        await eventually(lambda: opened and opened[0].transport, what="the connection")
-        write = opened[0].transport.write
-
-        def noted(piece: bytes) -> None:
-            pieces.append(piece)
-            write(piece)
-
-        monkeypatch.setattr(opened[0].transport, "write", noted)
-        streams[1].write(REQUEST)
-        await answer(streams)
-        close(streams)
-    assert b"".join(pieces[:2]).endswith(b"\r\n\r\no") and pieces[0] == b""
-
-
-async def test_the_head_of_an_answer_without_an_end_leaves_at_once() -> None:
-    async with serving() as port:
-        streams = await connected(port, b"GET /told_later HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(180):
-            assert (await streams[0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
         close(streams)

@@ -18,20 +18,6 @@ MUTATIONS = (
         ("tests/shared/test_connections.py::test_where_all_are_answered_whoever_takes_longest_to_read_goes_first",),
     ),
     Mutation(
-        "the head of an answer leaves with its body",
-        "shared/process/connections.py",
-        "        if isinstance(event, h11.Response) and",
-        "        if False and",
-        ("tests/shared/test_connections.py::test_the_head_of_an_answer_leaves_with_its_body",),
-    ),
-    Mutation(
-        "the head of an answer that goes on as things happen leaves at once",
-        "shared/process/connections.py",
-        ' and any(name == b"content-length" for name, _ in event.headers):',
-        ":",
-        ("tests/shared/test_connections.py::test_the_head_of_an_answer_without_an_end_leaves_at_once",),
-    ),
-    Mutation(
         "nobody is told what was read before they asked",
         "shared/postgres/together.py",
         "        self._under_way, self._next = self._next, None",
