@@ -86,18 +86,21 @@ async def _kept(device: Device, batches: Iterator[Sequence[int]], at: dt.datetim
 
 
 async def _measured(
-    processes: Sequence[Process], token: str, numbers: range, *, devices: int, batches: bool
+    servers: Servers, processes: Sequence[Process], token: str, numbers: range, *, devices: int, batches: bool
 ) -> Measured:
-    """All of them, by so many devices at once, spread over the replicas."""
+    """All of them, by so many devices at once, spread over the replicas. What the devices cost is told beside what is measured: they have the
+    same cores."""
     at = dt.datetime.now(dt.UTC)
     shared: Iterator[int] = iter(numbers)
     in_batches = iter([numbers[n : n + IN_A_BATCH] for n in range(0, len(numbers), IN_A_BATCH)])
     urls = itertools.cycle(one.url for one in processes)
     opened = [await Device(next(urls), token).__aenter__() for _ in range(devices)]
     used = [one.cpu_seconds() for one in processes]
-    begun = time.perf_counter()
+    before = servers.cpu_seconds()
+    begun, sent = time.perf_counter(), time.process_time()
     parts = await asyncio.gather(*(_kept(one, in_batches, at) if batches else _each(one, shared, at) for one in opened))
-    seconds = time.perf_counter() - begun
+    seconds, sent = time.perf_counter() - begun, time.process_time() - sent
+    after = servers.cpu_seconds()
     for one in opened:
         await one.__aexit__()
     took = sorted(itertools.chain(*parts))
@@ -106,8 +109,11 @@ async def _measured(
         "p50 ms": statistics.median(took) * 1000,
         "p99 ms": took[int(len(took) * 0.99)] * 1000,
         "CPU µs each": 1e6 * spent / len(numbers),
+        "Postgres µs each": 1e6 * (after["postgres"] - before["postgres"]) / len(numbers),
+        "devices µs each": 1e6 * sent / len(numbers),
     }
-    return Measured(len(numbers), seconds, spent, max(one.peak_mib() for one in processes), more=more)
+    by_servers = {f"{name}_cpu_seconds": after[name] - before[name] for name in after}
+    return Measured(len(numbers), seconds, spent, max(one.peak_mib() for one in processes), more=more, **by_servers)
 
 
 def _places(people: int) -> Iterator[Message]:
@@ -142,7 +148,7 @@ def _parts(scale: float) -> list[int]:
     return list(itertools.accumulate([0, WARM_UP, many // 10, many, many, many]))
 
 
-async def _round(place: Place, parts: list[int], folder: Path) -> list[Measured]:
+async def _round(servers: Servers, place: Place, parts: list[int], folder: Path) -> list[Measured]:
     kafka, people = place.kafka, parts[-1]
     await empty(kafka, *STREAMS)
     await fill(kafka, truth(people, starts_in=dt.timedelta(minutes=30)))
@@ -152,15 +158,15 @@ async def _round(place: Place, parts: list[int], folder: Path) -> list[Measured]
     async with service("attendance", place, log) as one:
         await _has_heard(one, token)
         warm, alone, together, kept, two = (range(*pair) for pair in itertools.pairwise(parts))
-        await _measured([one], token, warm, devices=DEVICES, batches=False)
+        await _measured(servers, [one], token, warm, devices=DEVICES, batches=False)
         measured = [
-            await _measured([one], token, alone, devices=1, batches=False),
-            await _measured([one], token, together, devices=DEVICES, batches=False),
-            await _measured([one], token, kept, devices=BATCHES_AT_ONCE, batches=True),
+            await _measured(servers, [one], token, alone, devices=1, batches=False),
+            await _measured(servers, [one], token, together, devices=DEVICES, batches=False),
+            await _measured(servers, [one], token, kept, devices=BATCHES_AT_ONCE, batches=True),
         ]
         async with service("attendance", place, log, REPLICA="bench-2") as other:
             await _has_heard(other, token)
-            measured.append(await _measured([one, other], token, two, devices=DEVICES, batches=False))
+            measured.append(await _measured(servers, [one, other], token, two, devices=DEVICES, batches=False))
         await _check(place, people)
     return measured
 
@@ -170,7 +176,7 @@ def run(servers: Servers, rounds: int, scale: float) -> list[Figures]:
     with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
         parts = _parts(scale)
         places = [servers.place(parts[-1], "attendance") for _ in range(rounds)]
-        found = [asyncio.run(_round(place, parts, Path(folder))) for place in places]
+        found = [asyncio.run(_round(servers, place, parts, Path(folder))) for place in places]
     goal = "≥ 1,000/s, p99 < 100 ms"
     named = (
         ("one after the other", "one device that waits for each answer: a commit each", ""),

@@ -34,6 +34,7 @@ from services.attendance.paths import (
 from services.attendance.reports_api import report_routes
 from services.attendance.rulebook import TEXTS
 from services.attendance.settings import AttendanceSettings
+from shared.postgres.together import Together
 from shared.problems import COMMAND, IMPLAUSIBLE_TIME, NO_SUCH_PATH, READ, WRITE, Problem
 from shared.process.runtime import Runtime
 from shared.web.app import create_app
@@ -50,6 +51,7 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
     )
     read = Routes(prefix="/api/v1", dependencies=[Reader])
     write = Routes(prefix="/api/v1")
+    records = Together(runtime.reading, rosters.records_of_humans)
     no_such = (NO_SUCH_SESSION, NO_SUCH_MEETING)
     of_a_session = may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH)
 
@@ -103,16 +105,13 @@ def app_of(runtime: Runtime, settings: AttendanceSettings) -> FastAPI:
             raise Problem(NO_TICKET, f"{body.rule}: {TEXTS[body.rule][0]}", field="ticket")
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
-        async with runtime.reading.connect() as connection:
-            record = await views.record(connection, body.session_id, body.meeting_id, body.person_id)
-            if record is not None and record.linked_to is not None:
-                record = await views.record(connection, body.session_id, body.meeting_id, record.linked_to)
+        record = await records.get((body.session_id, body.meeting_id, body.person_id))
         return DecidedScan(
             request_id=heard.event_id,
             session_id=body.session_id,
             meeting_id=body.meeting_id,
             person_id=body.person_id,
-            record=record,
+            record=views.shown(record) if record is not None else None,
             **asdict(became),
         )
 

@@ -51,7 +51,7 @@ def trainers_of(working: Working, session: Session, ended_at: dt.datetime) -> se
 
 def trains(working: Working, session: Session, person_id: str) -> bool:
     """Whether somebody trains a session now, whichever of their ids the planner names."""
-    return not set(ids_of(working, person_id)).isdisjoint(session.trainers)
+    return survivor(working, person_id) in {survivor(working, one) for one in session.trainers}
 
 
 def trained(

@@ -28,13 +28,13 @@ def survivor(working: Working, person_id: str) -> str:
     Of ids that went into one another in a circle, the one of which that was said last: that word is void, whichever was heard first.
     """
     merged = working[Merged]
-    path: list[Merged] = []
     row = merged.get(person_id)
+    if row is None:  # Nearly everybody.
+        return person_id
+    path: list[Merged] = []
     while row is not None and row not in path:
         path.append(row)
         row = merged.get(row.into_id)
-    if not path:
-        return person_id
     if row is None:
         return path[-1].into_id
     return max(path[path.index(row) :], key=lambda one: (one.heard_at, one.person_id)).person_id
@@ -42,9 +42,11 @@ def survivor(working: Working, person_id: str) -> str:
 
 def ids_of(working: Working, person_id: str) -> list[str]:
     """All ids of one human, the surviving one first."""
+    merged = working[Merged]
     found = [survivor(working, person_id)]
     for one in found:
-        found += sorted(row.person_id for row in working[Merged].where("into_id", one) if row.person_id not in found)
+        if became := merged.where("into_id", one):
+            found += sorted(row.person_id for row in became if row.person_id not in found)
     return found
 
 

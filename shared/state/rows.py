@@ -117,6 +117,8 @@ class Rows(Generic[R]):
 
     def knows(self, **fields: Any) -> bool:
         """Whether all rows with these values are in memory."""
+        if self._all_of.get(()):  # All rows there are.
+            return True
         for names, values in self._all_of.items():
             if all(name in fields for name in names) and tuple(fields[name] for name in names) in values:
                 return True

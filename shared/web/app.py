@@ -19,6 +19,7 @@ from shared.web.asking import Reader
 from shared.web.bodies import BodyLimit, HeadIsGet
 from shared.web.refusing import may_answer, refuse_alike, schemas
 from shared.web.routes import FOR_EVERY_ROUTE, Routes, by_name
+from shared.web.tokens import Actors
 
 _ABOUT = """
 Everything but this description, health, metrics and the pages for people needs a token: `Authorization: Bearer …`.
@@ -49,7 +50,7 @@ def create_app(
         dependencies=FOR_EVERY_ROUTE,
         redirect_slashes=False,  # It would name this process, whatever name it was asked by.
     )
-    app.state.runtime = runtime
+    app.state.actors = Actors(runtime.reading)
     http = runtime.settings.http
     refuse_alike(app)
     app.add_middleware(

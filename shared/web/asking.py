@@ -15,8 +15,7 @@ from shared.contracts.model import Event
 from shared.events.envelope import Heard
 from shared.problems import NO_TOKEN, NOT_ALLOWED, NOT_VALID, UNKNOWN_TOKEN, Problem
 from shared.process.runtime import Runtime
-from shared.web import tokens
-from shared.web.tokens import Actor
+from shared.web.tokens import Actor, Actors
 
 MOST_LISTED = 1000
 
@@ -113,9 +112,8 @@ def allowed(scope: str) -> Callable[..., Awaitable[Actor]]:
     ) -> Actor:
         if credentials is None:
             raise Problem(NO_TOKEN, "a bearer token is needed")
-        runtime: Runtime = request.app.state.runtime
-        async with runtime.reading.connect() as connection:
-            found = await tokens.recognise(connection, credentials.credentials)
+        actors: Actors = request.app.state.actors
+        found = await actors.recognise(credentials.credentials)
         if found is None:
             raise Problem(UNKNOWN_TOKEN, "the bearer token is not known or was revoked")
         if scope not in found.scopes:

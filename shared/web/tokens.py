@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.postgres.database import KEPT, MACHINERY, rows_as, table_of
+from shared.postgres.database import KEPT, MACHINERY, any_of, rows_as, table_of
+from shared.postgres.together import Together
 from shared.state.rows import Row, mapping
 from shared.values import immutable
 from shared.web.scopes import SCOPES
@@ -75,25 +76,37 @@ async def all_of(connection: AsyncConnection) -> list[Token]:
     return rows_as(Token, await connection.execute(sa.select(TOKEN).order_by(TOKEN.c.created_at, TOKEN.c.token_id)))
 
 
-_BY_ID = sa.select(TOKEN).where(TOKEN.c.token_id == sa.bindparam("token_id"))  # Asked with every request: built once.
+_BY_ID = sa.select(TOKEN).where(any_of(TOKEN.c.token_id, "token_ids"))  # Asked with every request: built once.
 
 
-async def recognise(connection: AsyncConnection, text: str) -> Actor | None:
-    """Whose token this is, or None."""
-    try:
-        token_id, secret = _split(text)
-    except ValueError:
-        return None
-    rows = rows_as(Token, await connection.execute(_BY_ID, {"token_id": token_id}))
-    if not rows or rows[0].revoked_at or not hmac.compare_digest(rows[0].secret_sha256, _digest(secret)):
-        return None
-    return Actor(rows[0].actor, frozenset(rows[0].scopes.split()))
+class Actors:
+    """Who is behind a token. Read anew for each request, so that one that was revoked ends with that."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._tokens = Together(engine, _by_id)
+
+    async def recognise(self, text: str) -> Actor | None:
+        """Whose token this is, or None."""
+        try:
+            token_id, secret = _split(text)
+        except ValueError:
+            return None
+        token = await self._tokens.get(token_id)
+        if token is None or token.revoked_at or not hmac.compare_digest(token.secret_sha256, _digest(secret)):
+            return None
+        return Actor(token.actor, frozenset(token.scopes.split()))
+
+
+async def _by_id(connection: AsyncConnection, token_ids: set[str]) -> dict[str, Token]:
+    rows = rows_as(Token, await connection.execute(_BY_ID, {"token_ids": sorted(token_ids)}))
+    return {row.token_id: row for row in rows}
 
 
 def _split(text: str) -> tuple[str, str]:
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
-    if prefix != PREFIX or not token_id or not secret or not rest.isascii() or len(rest) > 200:
+    is_text = rest.isascii() and rest.isprintable()  # What Postgres refuses would be refused for all who ask with it.
+    if prefix != PREFIX or not token_id or not secret or not is_text or len(rest) > 200:
         raise ValueError("not a Rollcall token")
     return token_id, secret
 

@@ -220,6 +220,7 @@ async def test_a_key_that_cannot_be_an_id_is_refused(client: httpx.AsyncClient, 
         ("Bearer rc_nobody_secret", "unknown-token"),
         ("Bearer " + "rc_" * 3_000, "unknown-token"),
         (b"Bearer rc_\xff_\xff", "unknown-token"),
+        (b"Bearer rc_\x00_\x00", "unknown-token"),  # What Postgres refuses would be refused to all who ask with it.
     ],
 )
 async def test_who_does_not_say_who_asks_is_told_how(

@@ -28,7 +28,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     @routes.get("/report/needs")
     async def show_needs(request: Request) -> Response:
         language = pages.language(request)
-        if not await may_read(request, runtime):
+        if not await may_read(request):
             return who_are_you(pages, request, language)
         asked: Asked = asked_of(ReportAsked, query_of(request)).asked(rules)
         found = await needs_shown(runtime, asked, language)
@@ -47,7 +47,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     @routes.get("/report/needs/declared")
     async def show_declared(request: Request) -> Response:
         language = pages.language(request)
-        if not await may_read(request, runtime):
+        if not await may_read(request):
             return who_are_you(pages, request, language)
         page = asked_of(PeopleAsked, {"limit": str(MOST_NEEDS), **query_of(request)})
         async with runtime.engine.connect() as connection:

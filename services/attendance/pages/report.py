@@ -30,10 +30,10 @@ from services.attendance.reports_api import (
 from services.attendance.settings import AttendanceSettings
 from shared.contracts.model import Language
 from shared.process.runtime import Runtime
-from shared.web import tokens
 from shared.web.pages.kit import Pages
 from shared.web.pages.words import filters
 from shared.web.routes import Routes
+from shared.web.tokens import Actors
 
 MOST_BARS = 60
 WIDEST = 300
@@ -46,7 +46,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     @routes.get("/report")
     async def show(request: Request) -> Response:
         language = pages.language(request)
-        if not await may_read(request, runtime):
+        if not await may_read(request):
             return who_are_you(pages, request, language)
         query = query_of(request)
         by, asked = _by(query.pop("by", "town")), asked_of(ReportAsked, query).asked(rules)
@@ -73,7 +73,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
     @routes.get("/report/{figure}")
     async def show_whom(request: Request, figure: str) -> Response:
         language = pages.language(request)
-        if not await may_read(request, runtime):
+        if not await may_read(request):
             return who_are_you(pages, request, language)
         try:
             counted = Figure(figure)
@@ -103,7 +103,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         )
 
 
-async def may_read(request: Request, runtime: Runtime) -> bool:
+async def may_read(request: Request) -> bool:
     kind, _, credentials = request.headers.get("authorization", "").partition(" ")
     text = credentials
     if kind.lower() == "basic":
@@ -111,8 +111,8 @@ async def may_read(request: Request, runtime: Runtime) -> bool:
             text = base64.b64decode(credentials, validate=True).decode("utf-8").partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
             return False
-    async with runtime.engine.connect() as connection:
-        actor = await tokens.recognise(connection, text)
+    actors: Actors = request.app.state.actors
+    actor = await actors.recognise(text)
     return actor is not None and "read" in actor.scopes
 
 

@@ -819,7 +819,7 @@ MUTATIONS = (
     Mutation(
         "a trainer of two ids trains",
         "services/attendance/humans.py",
-        "    return not set(ids_of(working, person_id)).isdisjoint(session.trainers)",
+        "    return survivor(working, person_id) in {survivor(working, one) for one in session.trainers}",
         "    return person_id in session.trainers",
         (
             "tests/attendance/test_merging.py::test_whoever_trains_under_a_former_id_is_a_trainer_under_the_one_that_stays",

@@ -18,6 +18,27 @@ MUTATIONS = (
         ("tests/shared/test_connections.py::test_where_all_are_answered_whoever_takes_longest_to_read_goes_first",),
     ),
     Mutation(
+        "nobody is told what was read before they asked",
+        "shared/postgres/together.py",
+        "        self._under_way, self._next = self._next, None",
+        "        self._under_way = self._next",
+        ("tests/shared/test_together.py::test_who_asks_while_others_are_answered_is_told_what_stands_since",),
+    ),
+    Mutation(
+        "what many ask at once is one statement",
+        "shared/postgres/together.py",
+        "        if self._next is None:",
+        "        if True:",
+        ("tests/shared/test_together.py::test_what_many_ask_at_once_is_one_statement",),
+    ),
+    Mutation(
+        "who goes away takes nobody along",
+        "shared/postgres/together.py",
+        "await asyncio.shield(self._next)",
+        "await self._next",
+        ("tests/shared/test_together.py::test_who_goes_away_takes_nobody_along",),
+    ),
+    Mutation(
         "the version guard, in SQL",
         "shared/postgres/database.py",
         "sa.or_(old.version < fresh.version, tied)",

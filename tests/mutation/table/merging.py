@@ -17,8 +17,8 @@ MUTATIONS = (
     Mutation(
         "what was said of any id counts for the human",
         "shared/state/merged.py",
-        "    for one in found:\n        found += sorted",
-        "    for one in ():\n        found += sorted",
+        "    for one in found:\n        if became",
+        "    for one in ():\n        if became",
         (f"{MERGING}::test_teams_follow_whenever_they_are_said",),
     ),
     Mutation(

@@ -11,6 +11,13 @@ MUTATIONS = (
         ("tests/http/test_hard_input.py::test_a_filter_that_is_misspelt_is_refused_and_not_passed_over",),
     ),
     Mutation(
+        "a token that no statement takes is nobody's",
+        "shared/web/tokens.py",
+        "rest.isascii() and rest.isprintable()",
+        "rest.isascii()",
+        ("tests/http/test_hard_input.py::test_who_does_not_say_who_asks_is_told_how",),
+    ),
+    Mutation(
         "two values for one name are no answer to which is meant",
         "shared/web/asking.py",
         "        if len(set(values)) > 1:",
