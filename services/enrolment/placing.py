@@ -144,6 +144,7 @@ COMES = frozenset(
         What.EXTRA_PLACE,
         What.PROMOTED,
         What.GIVEN_BACK,
+        What.CAME_INSTEAD,
         What.OFFERED,
         What.WAITLISTED,
         What.WAITS_AGAIN,
@@ -253,7 +254,7 @@ def _stays_or(before: PlaceFact | None, fact: PlaceFact, comes: What) -> What:
 
 def _came_instead(before: PlaceFact | None, fact: PlaceFact) -> bool:
     return fact.substitute_for is not None and (
-        before is None or before.substitute_for != fact.substitute_for or not _stood(before).is_active
+        before is None or before.substitute_for != fact.substitute_for or before.episode != fact.episode
     )
 
 

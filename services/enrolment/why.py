@@ -253,9 +253,12 @@ def _step_of_place(
     known: Known, before: Any, fact: Any, one: Heard[Any] | Told, moment: dt.datetime, event_id: str
 ) -> Step:
     what = what_became(before, fact)
+    is_ours = not isinstance(one, Told)
     cause = None if isinstance(one, Told) else one.causation_id
-    if cause in _merges(known) and what in COMES:
-        what = What.FROM_OTHER_ID
+    if (cause in _merges(known) and what in COMES) or (what is What.BY_REQUEST and is_ours and fact.request_id is None):
+        what = (
+            What.FROM_OTHER_ID
+        )  # Whoever asked did so under that one; what had begun may follow long after the merge.
     refused, gone = isinstance(fact, EnrolmentRefused), isinstance(fact, EnrolmentWithdrawn)
     waits = standing_after(fact) is Standing.WAITLISTED
     other = fact.other_session_id if refused else None
