@@ -256,9 +256,8 @@ def _step_of_place(
     is_ours = not isinstance(one, Told)
     cause = None if isinstance(one, Told) else one.causation_id
     if (cause in _merges(known) and what in COMES) or (what is What.BY_REQUEST and is_ours and fact.request_id is None):
-        what = (
-            What.FROM_OTHER_ID
-        )  # Whoever asked did so under that one; what had begun may follow long after the merge.
+        # Whoever asked did so under that one. What had begun follows long after the merge.
+        what = What.FROM_OTHER_ID
     refused, gone = isinstance(fact, EnrolmentRefused), isinstance(fact, EnrolmentWithdrawn)
     waits = standing_after(fact) is Standing.WAITLISTED
     other = fact.other_session_id if refused else None

@@ -938,4 +938,67 @@ MUTATIONS = (
             "tests/enrolment/test_offers.py::test_whether_enough_have_confirmed_is_looked_at_once_whatever_else_is_said_of_the_session_later",
         ),
     ),
+    Mutation(
+        "a release counts since its day was named",
+        "services/enrolment/handlers.py",
+        "max(moment.at, released_since(working, session))",
+        "max(moment.at, session.heard_at)",
+        (
+            "tests/enrolment/test_terms.py::test_a_release_that_is_decided_late_gives_what_it_would_have_given_on_its_day_whatever_was_said_of_the_session_since",
+        ),
+    ),
+    Mutation(
+        "what names another release day names it anew",
+        "services/enrolment/statements.py",
+        "        if not is_on or begin_of(stated.release_date, stated.meetings) != session.releases_at:",
+        "        if False:",
+        (
+            "tests/enrolment/test_terms.py::test_a_release_day_that_was_named_in_the_freeze_releases_nothing",
+        ),
+    ),
+    Mutation(
+        "a release is decided once",
+        "services/enrolment/decisions.py",
+        "    return tuple(one for one in before.decided_moments if one == PLACES_RELEASED and is_over)",
+        "    return ()",
+        (
+            "tests/enrolment/test_terms.py::test_what_is_said_of_a_session_in_its_freeze_releases_nothing_anew",
+        ),
+    ),
+    Mutation(
+        "a priority ends with the offer that was let go",
+        "services/enrolment/settling.py",
+        "_numbers(places, 1), \"priority\": 0}",
+        "_numbers(places, 1)}",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had_preferred_them",
+        ),
+    ),
+    Mutation(
+        "who accepted in time reads what took the offer",
+        "services/enrolment/replies.py",
+        "    if reason is RefusalReason.NO_OFFER and place is not None:",
+        "    if False:",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
+    Mutation(
+        "who confirmed in time reads what took the place",
+        "services/enrolment/replies.py",
+        "    if reason is RefusalReason.NO_PLACE and place is not None:",
+        "    if False:",
+        (
+            "tests/enrolment/test_offers.py::test_who_confirmed_before_something_took_the_place_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
+    Mutation(
+        "what was taken before an answer was sent is no reason of that time",
+        "services/enrolment/eligibility.py",
+        "place.had.takes_seat and at < place.decided_at",
+        "place.had.takes_seat",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
 )
