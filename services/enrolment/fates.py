@@ -12,7 +12,7 @@ from services.enrolment.placing import What
 from services.enrolment.statements import body_of, that_held
 from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
 from shared.contracts.directory import PersonMerged, last_day_after
-from shared.contracts.enrolment import EnrolmentRefused, EnrolmentWithdrawn, PlaceState, Standing, standing_after
+from shared.contracts.enrolment import EnrolmentRefused, PlaceState, Standing, WithdrawalReason, standing_after
 from shared.contracts.planner import SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.values import immutable
 
@@ -75,7 +75,8 @@ def verdict(known: Known, at: dt.datetime) -> Verdict:
         return Verdict(Fate.HELD, standing, held)
     refused = _last(steps, lambda step: step.what in (What.REFUSED, What.NOMINATION_REFUSED))
     other = _another_id(known, steps, at)
-    if other is not None and not (isinstance(place and place.body, EnrolmentWithdrawn) and place.reason == "merged"):
+    is_merged = place is not None and place.reason == WithdrawalReason.MERGED  # That line names the other one.
+    if other is not None and not is_merged:
         return Verdict(Fate.ANOTHER_ID, standing, other)
     if place is not None and standing == Standing.WITHDRAWN:
         gone = _last(steps, lambda step: step.what is What.WITHDRAWN) or place

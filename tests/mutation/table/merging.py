@@ -280,49 +280,4 @@ MUTATIONS = (
         "\n",
         ("tests/enrolment/test_merging.py::test_a_merge_and_what_is_said_of_their_teams_may_come_in_one_batch",),
     ),
-    Mutation(
-        "nobody comes instead of themselves",
-        "services/enrolment/merging.py",
-        "    return {\"substitute_for\": None} if instead_of is not None",
-        "    return {\"substitute_for\": None} if instead_of is None",
-        (
-            "tests/enrolment/test_merging.py::test_who_was_replaced_by_their_own_other_id_comes_instead_of_nobody",
-        ),
-    ),
-    Mutation(
-        "of two offers one holds for as long as either did",
-        "services/enrolment/merging.py",
-        "    if len(offers) > 1:",
-        "    if False:",
-        (
-            "tests/enrolment/test_merging.py::test_of_two_offers_the_one_holds_for_as_long_as_either_did",
-        ),
-    ),
-    Mutation(
-        "what has begun is asked about under the id it was said of",
-        "services/enrolment/people.py",
-        "    if len(ids) > 1:",
-        "    if False:",
-        (
-            "tests/enrolment/test_merging.py::test_what_was_sent_before_the_start_is_about_the_place_as_it_was_said_of_the_former_id",
-        ),
-    ),
-    Mutation(
-        "whom the office removed is kept in mind when they are merged",
-        "services/enrolment/merging.py",
-        "{\"had\": Standing.WITHDRAWN} if is_removed else {}",
-        "{}",
-        (
-            "tests/enrolment/test_merging.py::test_whom_the_office_removed_does_not_come_in_by_having_been_taken_for_somebody_else",
-        ),
-    ),
-    Mutation(
-        "no team brings in whom the office removed before they were merged",
-        "services/enrolment/decisions.py",
-        "    out |= {place.person_id for place in places if place.is_removed}\n",
-        "",
-        (
-            "tests/enrolment/test_merging.py::test_whom_the_office_removed_does_not_come_in_by_having_been_taken_for_somebody_else",
-        ),
-    ),
 )

@@ -374,22 +374,4 @@ MUTATIONS = (
         "    if True:",
         ("tests/enrolment/test_pages.py::test_whose_two_ids_are_two_humans_after_all_has_no_other_entry_and_may_ask",),
     ),
-    Mutation(
-        "who could not be replaced is told of no refusal",
-        "services/enrolment/pages/showing.py",
-        "if place and found.refused is not AskedFor.SUBSTITUTION else None",
-        "if place else None",
-        (
-            "tests/enrolment/test_pages.py::test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_told_of_no_refusal",
-        ),
-    ),
-    Mutation(
-        "who is somebody of their own again has no other entry",
-        "services/enrolment/pages/showing.py",
-        "    if reason is not WithdrawalReason.MERGED or not is_apart:",
-        "    if True:",
-        (
-            "tests/enrolment/test_pages.py::test_whose_two_ids_are_two_humans_after_all_has_no_other_entry_and_may_ask",
-        ),
-    ),
 )
