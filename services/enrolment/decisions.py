@@ -19,6 +19,7 @@ from services.enrolment.eligibility import (
     asked_since,
     eligible_city,
     gives_until,
+    gone_since,
     in_time_for,
     is_ahead,
     is_out,
@@ -30,12 +31,13 @@ from services.enrolment.eligibility import (
     town_of_place,
     will_not_come,
 )
-from services.enrolment.moments import PLACES_RELEASED
+from services.enrolment.moments import PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.offering import offer_ends
 from services.enrolment.overlaps import clashes, in_the_way
 from services.enrolment.people import is_erased
 from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
-from services.enrolment.state import Line, Membership, Place, Session, Settled
+from services.enrolment.state import Line, Membership, Place, Session, Settled, begin_of
+from services.enrolment.statements import settled_by
 from services.enrolment.stating import NO_REPLY, Asked, refuse
 from shared.contracts.enrolment import (
     LAST_NUMBER,
@@ -224,7 +226,8 @@ def decide_withdrawal(
     if never_had and isinstance(wait := eligible_city(working, session, person_id), Wait):
         return wait  # The team rule may still give the place that is given back here.
     if place is None or not (place.is_active or was_taken_by_rule(place)):
-        reason = RefusalReason.NO_PLACE
+        taken_for = gone_since(working, session, place, at) if place is not None else None
+        reason = taken_for or RefusalReason.NO_PLACE
     elif not is_ahead(session, at):
         reason = RefusalReason.SESSION_STARTED
     elif asked_since(place, session, AskedFor.PLACE, at):
@@ -252,7 +255,7 @@ def decide_settled(
             seats = before.seats  # Nobody's place was looked at with the new number.
         elif now >= session.starts_at:
             seats = max(seats, before.seats)
-    moments = before.decided_moments if before is not None and before.is_by(session) else ()
+    moments = _decided_moments(working, before, session) if before is not None else ()
     settled = PlacesSettled(
         session_id=session.session_id,
         session_source=session.source,
@@ -264,6 +267,23 @@ def decide_settled(
         decided_at=working.now,
     )
     return [settled]
+
+
+def _decided_moments(working: Working, before: Settled, session: Session) -> tuple[str, ...]:
+    """Which moments of this statement have been decided: also by the statement before it, if that said the same of them. Decided anew, a release
+    would give in the freeze what nobody could get, and it would be looked on another day whether enough have confirmed."""
+    if before.is_by(session):
+        return before.decided_moments
+    stated, terms = settled_by(working, before), session.terms
+    if stated is None:
+        return ()
+    was = stated.terms
+    as_before = {
+        PLACES_RELEASED: begin_of(was.release_date, stated.meetings) == session.releases_at,
+        SESSION_DECIDED: (begin_of(was.decision_date, stated.meetings), was.minimum)
+        == (session.decides_at, terms.minimum),
+    }
+    return tuple(one for one in before.decided_moments if as_before.get(SessionMoment(one), False))
 
 
 def decide_looked_at(working: Working, session_id: str, moment: SessionMoment) -> list[PlacesSettled]:
@@ -278,7 +298,7 @@ def decide_looked_at(working: Working, session_id: str, moment: SessionMoment) -
         session_version=before.session_version,
         seats=before.seats,
         announced_at=before.announced_at,
-        decided_moments=(*map(SessionMoment, before.decided_moments), moment),
+        decided_moments=tuple(one for one in SessionMoment if one in {*before.decided_moments, moment}),
         decided_at=working.now,
     )
     return [settled]
@@ -381,6 +401,7 @@ def _team(working: Working, session: Session, places: Iterable[Place]) -> list[E
     # Of what has begun the places stay under the ids that they were said of.
     has = {survivor(working, place.person_id) for place in places if place.is_active or was_taken_by_rule(place)}
     out = {survivor(working, place.person_id) for place in places if is_out(place, session)}
+    out |= {place.person_id for place in places if place.is_removed}
     members = working[Membership].where("city_id", session.city_id)
     people = {survivor(working, member.person_id) for member in members} - has - out
     found = ((person_id, in_time_for(working, session, person_id)) for person_id in people)

@@ -148,6 +148,20 @@ def _is_removed(working: Working, session: Session, person_id: str) -> bool:
     return place is not None and place.is_removed
 
 
+def gone_since(working: Working, session: Session, place: Place, at: dt.datetime) -> RefusalReason | None:
+    """Why there is nothing left of what the person had when they sent this: by what it was taken, as that stands now. None: they had
+    nothing, or it is out for a reason of their own."""
+    taken = place.reason is not None and (place.reason.is_given_back or place.reason in _TAKEN_FOR_GOOD)
+    had_it = place.had is not None and place.had.takes_seat and at < place.decided_at
+    if place.state is not Standing.WITHDRAWN or not taken or not had_it:
+        return None
+    why_not = eligible_city(working, session, place.person_id)
+    return why_not if isinstance(why_not, RefusalReason) else None
+
+
+_TAKEN_FOR_GOOD = (WithdrawalReason.REMOVED_BY_OFFICE, WithdrawalReason.PERSON_ERASED)
+
+
 def never_eligible(working: Working, session: Session | None, person_id: str) -> RefusalReason:
     """Why a request is refused that has waited as long as requests wait, and all that was said meanwhile has been heard."""
     if is_erased(working, person_id):

@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+from services.enrolment.history import Told
 from services.enrolment.meaning import Fate, What
+from services.enrolment.statements import body_of, that_held
 from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
-from shared.contracts.directory import last_day_after
-from shared.contracts.enrolment import EnrolmentRefused, PlaceState, Standing, standing_after
+from shared.contracts.directory import PersonMerged, last_day_after
+from shared.contracts.enrolment import EnrolmentRefused, PlaceState, Standing, WithdrawalReason, standing_after
 from shared.contracts.planner import SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.values import immutable
 
@@ -44,6 +46,10 @@ def verdict(known: Known, at: dt.datetime) -> Verdict:
     if held is not None:
         return Verdict(Fate.HELD, standing, held)
     refused = _last(steps, lambda step: step.what in (What.REFUSED, What.NOMINATION_REFUSED))
+    other = _another_id(known, steps, at)
+    is_merged = place is not None and place.reason == WithdrawalReason.MERGED  # That line names the other one.
+    if other is not None and not is_merged:
+        return Verdict(Fate.ANOTHER_ID, standing, other)
     if place is not None and standing == Standing.WITHDRAWN:
         gone = _last(steps, lambda step: step.what is What.WITHDRAWN) or place
         return Verdict(Fate.WITHDRAWN, standing, gone)
@@ -82,6 +88,19 @@ def _of_active(standing: Standing, session: SessionStanding) -> Fate:
     if session == SessionStanding.DRAFT:
         return Fate.DRAFT
     return Fate.of_active(standing)
+
+
+def _another_id(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:
+    """The line that says into whom this id has gone; None: it stays, also of a circle that it was said last to have closed."""
+    newest = {one.subject: one for one in that_held(known.told, known.handovers, at)}
+    path: list[Told] = []
+    said = newest.get(f"person/{known.person_id}")
+    while said is not None and said.type == PersonMerged.type_name() and said not in path:
+        path.append(said)
+        said = newest.get(f"person/{body_of(said).into_person_id}")
+    if not path or (said is path[0] and max(path, key=Told.place_in_log) is path[0]):
+        return None
+    return _last(steps, lambda step: step.event_id == path[0].event_id)
 
 
 def _open_hold(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:

@@ -38,7 +38,7 @@ from services.enrolment.replies import (
 )
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
-from services.enrolment.statements import stated_then
+from services.enrolment.statements import released_since, stated_then
 from services.enrolment.stating import Asked, refuse
 from services.enrolment.subjects import place_named, place_subject, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
@@ -215,10 +215,11 @@ def on_nominations_open(working: Working, moment: Due) -> None:
 
 
 def on_places_released(working: Working, moment: Due) -> None:
-    """What towns have not used goes to the others: as on that day, or as on the day on which the session said so, if that was later."""
+    """What towns have not used goes to the others: as on that day, or as on the day on which the session named it, if that was later. Decided
+    late, when the session has frozen or was stated anew, it gives what it would have given then."""
     session = working[Session].get(session_named(moment.subject))
     if session is not None:
-        _revise(working, [session.session_id], None, (), at=max(moment.at, session.heard_at))
+        _revise(working, [session.session_id], None, (), at=max(moment.at, released_since(working, session)))
     _say_looked_at(working, moment)
 
 

@@ -18,12 +18,22 @@ from shared.contracts import EVENTS
 from shared.contracts.enrolment import SEATED, AskedFor, Standing
 from shared.contracts.planner import SessionStanding
 from shared.outbox.journal import JOURNAL
+from shared.postgres.merged import survivors_of
 from shared.postgres.tables import HELD
 
 _tag = sa.cast(PLACE.c.version, sa.Text).label("tag")
+_SURVIVOR = survivors_of(PERSON)
 _of_people = (
-    sa.select(PLACE.c.person_id, PERSON.c.given_name, PERSON.c.family_name, PLACE.c.city_id, PLACE.c.event_id, _tag)
+    sa.select(
+        PLACE.c.person_id,
+        sa.func.coalesce(PERSON.c.given_name, _SURVIVOR.c.given_name).label("given_name"),
+        sa.func.coalesce(PERSON.c.family_name, _SURVIVOR.c.family_name).label("family_name"),
+        PLACE.c.city_id,
+        PLACE.c.event_id,
+        _tag,
+    )
     .outerjoin(PERSON, PERSON.c.person_id == PLACE.c.person_id)
+    .outerjoin(_SURVIVOR, _SURVIVOR.c.person_id == PLACE.c.person_id)
     .where(PLACE.c.session_id == sa.bindparam("session"), PLACE.c.person_id > sa.bindparam("after"))
     .order_by(PLACE.c.person_id)
     .limit(sa.bindparam("most"))

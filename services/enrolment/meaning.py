@@ -144,6 +144,7 @@ COMES = frozenset(
         What.EXTRA_PLACE,
         What.PROMOTED,
         What.GIVEN_BACK,
+        What.CAME_INSTEAD,
         What.OFFERED,
         What.WAITLISTED,
         What.WAITS_AGAIN,
@@ -168,6 +169,8 @@ class Fate(StrEnum):
     HELD = "held"
     """A request waits for something."""
     SET_ASIDE = "set_aside"
+    ANOTHER_ID = "another_id"
+    """The id turned out to be the same human as another one, of whom all is said."""
     ERASED = "erased"
     NOT_IN_TEAM = "not_in_team"
     """The session is for a town's team, in which nothing says that the person is."""
@@ -291,7 +294,7 @@ def _stays_or(before: PlaceFact | None, fact: PlaceFact, comes: What) -> What:
 
 def _came_instead(before: PlaceFact | None, fact: PlaceFact) -> bool:
     return fact.substitute_for is not None and (
-        before is None or before.substitute_for != fact.substitute_for or not _stood(before).is_active
+        before is None or before.substitute_for != fact.substitute_for or before.episode != fact.episode
     )
 
 

@@ -44,26 +44,35 @@ def decide_merged(working: Working, session: Session, *, now: dt.datetime) -> li
 def _one_place(working: Working, session: Session, goes: Place, stays: Place | None, into: str) -> list[PlaceState]:
     """What is said of the two."""
     decided_at = working.now
-    has_to_go = goes.is_active or was_taken_by_rule(goes) or goes.is_removed
+    is_removed = goes.reason == WithdrawalReason.REMOVED_BY_OFFICE and goes.is_removed
+    has_to_go = goes.is_active or was_taken_by_rule(goes) or is_removed
     if not has_to_go and stays is not None:
-        return _remembered(goes, stays, decided_at)
+        return _remembered(goes, stays, _not_instead(working, stays, into), decided_at)
     if not has_to_go and (not is_out(goes, session) or goes.reason == WithdrawalReason.MERGED):
         return []
     facts: list[PlaceState] = []
     both = [goes] if stays is None else [goes, stays]
     kept = min(both, key=_before)
-    fields = _together(kept, both) | {"person_id": into}
+    fields = _together(kept, both) | _not_instead(working, kept, into) | {"person_id": into}
     if stays is None or kept is goes or any(getattr(stays, name) != fields[name] for name in carried(stays)):
         facts.append(_stated(kept, fields | {"decided_at": decided_at}))
     if has_to_go:
         gone = left(goes, Leave(WithdrawalReason.MERGED), decided_at)
-        facts.append(gone.model_copy(update={"merged_into": into}))
+        # Should they be somebody of their own after all, nobody gets round the office by having been taken for another.
+        kept_out = {"had": Standing.WITHDRAWN} if is_removed else {}
+        facts.append(gone.model_copy(update={"merged_into": into, **kept_out}))
     return facts
 
 
-def _remembered(goes: Place, stays: Place, decided_at: dt.datetime) -> list[PlaceState]:
-    """What they said under an id that has no place: it is said of the place that they have."""
-    said = _said(stays, [goes, stays])
+def _not_instead(working: Working, place: Place, into: str) -> dict[str, Any]:
+    """Nobody comes instead of themselves: whom the town had replaced by their own other id is in as they were."""
+    instead_of = place.substitute_for
+    return {"substitute_for": None} if instead_of is not None and survivor(working, instead_of) == into else {}
+
+
+def _remembered(goes: Place, stays: Place, more: dict[str, Any], decided_at: dt.datetime) -> list[PlaceState]:
+    """What they said under an id that has no place: it is said of the place that they have, and `more` that is so of it now."""
+    said = _said(stays, [goes, stays]) | more
     if stays.state is Standing.NONE or all(getattr(stays, name) == said[name] for name in said):
         return []
     return [_stated(stays, carried(stays) | said | {"decided_at": decided_at})]
@@ -87,6 +96,10 @@ def _together(kept: Place, both: list[Place]) -> dict[str, Any]:
         alike = [one for one in both if one.is_active]
         first = min(alike, key=lambda one: one.in_line)
         fields |= {name: getattr(first, name) for name in ("priority", "queued_at", "queue")}
+    offers = [one for one in both if kept.state is Standing.OFFERED is one.state]
+    if len(offers) > 1:  # They were told of both, and may answer as long as either holds.
+        fields["offered_at"] = min(one.offered_at or _BEFORE_ALL for one in offers)
+        fields["offered_until"] = max(one.offered_until or _BEFORE_ALL for one in offers)
     replied = max((one for one in both if one.state is kept.state), key=_replied_at)
     return fields | {name: getattr(replied, name) for name in ("reply", "replied_at", "replied_for")}
 
@@ -117,4 +130,5 @@ def _stated(kept: Place, fields: dict[str, Any]) -> PlaceState:
     """That it stands as it stood. Of who had none, and said that they do not come, that they are out."""
     if kept.is_active:
         return placed(kept.state, fields)
-    return EnrolmentWithdrawn(**fields, reason=kept.reason or WithdrawalReason.REQUESTED)
+    reason = WithdrawalReason.REMOVED_BY_OFFICE if kept.is_removed else kept.reason
+    return EnrolmentWithdrawn(**fields, reason=reason or WithdrawalReason.REQUESTED)

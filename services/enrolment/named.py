@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from services.enrolment.handlers import is_acted_on
-from services.enrolment.moments import NOMINATIONS_OPEN, SESSION_DECIDED
+from services.enrolment.moments import NOMINATIONS_OPEN, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import nomination_id
 from services.enrolment.subjects import session_named
 from shared.books.recovery import RECONCILE
@@ -80,6 +80,8 @@ def named_by(inputs: Inputs) -> Named:
             named.sessions.add(session_named(one.subject))
             if one.kind in (NOMINATIONS_OPEN, RECONCILE):
                 named.stated.add(session_named(one.subject))
+            if one.kind in (PLACES_RELEASED, RECONCILE):
+                named.told_of.add(session_named(one.subject))
             if one.kind == SESSION_DECIDED:
                 named.decided.add(session_named(one.subject))
         elif is_acted_on(one):
@@ -107,6 +109,7 @@ def named_by(inputs: Inputs) -> Named:
                     | SessionCompleted() as body
                 ):
                     named.sessions.add(body.session_id)
+                    named.told_of.add(body.session_id)
                     named.stated.add(body.session_id)
                     named.cities.add(body.city_id)
                     named.may_call = named.may_call or body.nominations_until is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
-from services.enrolment.state import Membership, Person
+from services.enrolment.state import Membership, Person, Place
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.office import AboutAPlace as AskedByOffice
 from shared.contracts.office import OfficeDecision
@@ -40,15 +40,26 @@ def is_erased(working: Working, person_id: str) -> bool:
     return bool(working[Person].where("person_id", survivor(working, person_id), erased=True))
 
 
+def id_in(working: Working, session_id: str, person_id: str) -> str:
+    """Under which of their ids a human is in the session: the one that stays; of what has begun that of which their place was said."""
+    ids = ids_of(working, person_id)
+    if len(ids) > 1:
+        for one in ids:
+            place = working[Place].get(session_id, one)
+            if place is not None and place.is_active:
+                return one
+    return ids[0]
+
+
 def as_of_survivors(working: Working, body: R) -> R:
     """The same request, of those whom the people in it turned out to be."""
     match body:
         case AboutOnePlace() | AskedByOffice():
-            changes: dict[str, object] = {"person_id": survivor(working, body.person_id)}
+            changes: dict[str, object] = {"person_id": id_in(working, body.session_id, body.person_id)}
         case PeopleNominated():
-            changes = {"people": tuple(dict.fromkeys(survivor(working, one) for one in body.people))}
+            changes = {"people": tuple(dict.fromkeys(id_in(working, body.session_id, one) for one in body.people))}
         case SubstitutionRequested():
-            changes = {name: survivor(working, getattr(body, name)) for name in ("leaves", "comes")}
+            changes = {name: id_in(working, body.session_id, getattr(body, name)) for name in ("leaves", "comes")}
         case _:
             return body
     named = {name: getattr(body, name) for name in changes}

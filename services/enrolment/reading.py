@@ -23,6 +23,7 @@ from shared.events.decoding import decode
 from shared.events.envelope import Heard
 from shared.outbox.journal import JOURNAL, Entry, said_again
 from shared.postgres.database import any_of, rows_as
+from shared.postgres.merged import survivors_of
 from shared.postgres.tables import ANSWER, HELD, TAKEOVER
 from shared.state.ownership import Takeover
 
@@ -53,6 +54,17 @@ _ANSWERS = (
     .where(any_of(ANSWER.c.request_id, "requests"))
 )
 _EVERYBODY = sa.select(JOURNAL).where(JOURNAL.c.key == sa.bindparam("session"), any_of(JOURNAL.c.type, "types"))
+
+
+_SURVIVOR = survivors_of(PERSON)
+_NAMES = (
+    sa.select(
+        sa.func.coalesce(PERSON.c.given_name, _SURVIVOR.c.given_name).label("given_name"),
+        sa.func.coalesce(PERSON.c.family_name, _SURVIVOR.c.family_name).label("family_name"),
+    )
+    .outerjoin(_SURVIVOR, _SURVIVOR.c.person_id == PERSON.c.person_id)
+    .where(PERSON.c.person_id == sa.bindparam("person"))
+)
 
 
 async def known(connection: AsyncConnection, session_id: str, person_id: str) -> Known:
@@ -88,9 +100,8 @@ async def known(connection: AsyncConnection, session_id: str, person_id: str) ->
 
 
 async def names(connection: AsyncConnection, person_id: str) -> tuple[str | None, str | None]:
-    """What the person is called, as far as that may still be known."""
-    columns = sa.select(PERSON.c.given_name, PERSON.c.family_name).where(PERSON.c.person_id == person_id)
-    row = (await connection.execute(columns)).one_or_none()
+    """What the person, or whoever they turned out to be, is called, as far as that may still be known."""
+    row = (await connection.execute(_NAMES, {"person": person_id})).one_or_none()
     return (row.given_name, row.family_name) if row else (None, None)
 
 

@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import replace
 
 from services.enrolment.decisions import decide_withdrawal, settled_with
-from services.enrolment.eligibility import Wait, asked_since, gives_until, is_ahead
+from services.enrolment.eligibility import Wait, asked_since, gives_until, gone_since, is_ahead
+from services.enrolment.overlaps import in_the_way
 from services.enrolment.settling import Leave
 from services.enrolment.state import Place, Risk, Session
 from services.enrolment.statements import times_then
@@ -46,13 +47,18 @@ def decide_offer_answer(
     accepts = answer == OfferAnswer.ACCEPT
     wants = AskedFor.PLACE if accepts else AskedFor.WITHDRAWAL
     reason = _why_no_answer(session, place, wants, at)
+    if reason is RefusalReason.NO_OFFER and place is not None:
+        reason = gone_since(working, session, place, at) or reason
     if reason is RefusalReason.ALREADY_PLACED and place is not None and place.reply != Reply.CONFIRMED:
         # They have got a seat since, as by the office, or under another id: whoever accepts will come.
         return decide_reply(working, session, person_id, Reply.CONFIRMED, asked=asked, at=at, now=now)
     if place is None or reason is not None:
         reason = reason or RefusalReason.NO_OFFER
+        other = in_the_way(working, session, person_id, reason)
         # It says nothing of whether they come: nothing was there to be taken, or to be let go.
-        return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=False)]
+        return [
+            refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other, is_own_word=False)
+        ]
     if accepts:
         # They take the place; whether they come to other times than they knew of, nobody has asked them.
         moved = times_then(working, session, at) != session.times
@@ -137,14 +143,16 @@ def decide_reply(
         return decide_withdrawal(working, session, person_id, asked=asked, at=at, now=now, reply=reply)
     asked = replace(asked, at=at, in_time=is_ahead(session, at))
     reason = _why_no_reply(working, session, place, at)
+    if reason is RefusalReason.NO_PLACE and place is not None:
+        reason = gone_since(working, session, place, at) or reason
     if reason is None and reply == Reply.CONFIRMED and (about or times_then(working, session, at)) != session.times:
         reason = RefusalReason.SESSION_MOVED
     if place is None or reason is not None:
         reason = reason or RefusalReason.NO_PLACE
         # Whoever confirms what they do not have has not asked for it.
         has = reason is not RefusalReason.NO_PLACE
-        wants = AskedFor.PLACE
-        return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=has)]
+        wants, other = AskedFor.PLACE, in_the_way(working, session, person_id, reason)
+        return [refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other, is_own_word=has)]
     return [_confirmed(working, session, place, reply, asked)]
 
 

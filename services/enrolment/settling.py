@@ -131,7 +131,7 @@ def settle(
             if place.person_id in to_the_end:
                 asked = to_the_end[place.person_id]
                 said = {**answering(asked), **asked_at(place, AskedFor.PLACE, None)}
-                last = {"queued_at": decided_at, "queue": _numbers(places, 1)}
+                last = {"queued_at": decided_at, "queue": _numbers(places, 1), "priority": 0}
                 fields, standing = {**fields, **NO_OFFER, **said, **last}, Standing.WAITLISTED
             line.append(InLine(place, fields, standing))
     line += _coming(session_id, places, entering)

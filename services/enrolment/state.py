@@ -17,7 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms, times_of
+from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, SessionState, Terms, times_of
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
 from shared.contracts.survey import NeedLevel, NeedState
@@ -133,18 +133,13 @@ class Session(FactRow):
     def last_date(self) -> dt.date:
         return max(meeting.ends_local for meeting in self.meetings).date()
 
-    @property
-    def freezes_at(self) -> dt.datetime:
-        """From when on nothing moves any more."""
-        return self.starts_at - dt.timedelta(hours=self.terms.freeze_hours)
-
     def settles_at(self, announced_at: dt.datetime) -> dt.datetime:
         """From when on nobody comes in by a rule, by when it was first heard of."""
-        return self.starts_at if announced_at < self.starts_at else self.ends_at
+        return _settles_at(self, announced_at)
 
     def gives_until(self, announced_at: dt.datetime) -> dt.datetime:
         """From when on no free place is given, likewise."""
-        return self.freezes_at if announced_at < self.freezes_at else self.settles_at(announced_at)
+        return gives_until(self, announced_at)
 
     @property
     def releases_at(self) -> dt.datetime | None:
@@ -164,6 +159,16 @@ class Session(FactRow):
     @property
     def times(self) -> str:
         return times_of(self.meetings)
+
+
+def gives_until(session: Session | SessionState, announced_at: dt.datetime) -> dt.datetime:
+    """From when on no free place is given, as it is stated: when it freezes, if anybody had heard of it before."""
+    freezes_at = session.starts_at - dt.timedelta(hours=session.terms.freeze_hours)
+    return freezes_at if announced_at < freezes_at else _settles_at(session, announced_at)
+
+
+def _settles_at(session: Session | SessionState, announced_at: dt.datetime) -> dt.datetime:
+    return session.starts_at if announced_at < session.starts_at else session.ends_at
 
 
 def begin_of(date: dt.date | None, meetings: Sequence[Meeting]) -> dt.datetime | None:
@@ -222,8 +227,10 @@ class Place(FactRow):
 
     @property
     def is_removed(self) -> bool:
-        """Whether the office has taken it and the person cannot get one by asking."""
-        return self.state == Standing.WITHDRAWN and self.reason == WithdrawalReason.REMOVED_BY_OFFICE
+        """Whether the office has taken it and the person cannot get one by asking; also before they were taken for somebody else, should they
+        not be."""
+        before = self.reason == WithdrawalReason.MERGED and self.had == Standing.WITHDRAWN
+        return self.state == Standing.WITHDRAWN and (before or self.reason == WithdrawalReason.REMOVED_BY_OFFICE)
 
     @property
     def tag(self) -> str:

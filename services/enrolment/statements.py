@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.enrolment.history import Told
-from services.enrolment.state import Session
+from services.enrolment.state import Session, Settled, begin_of
 from services.enrolment.subjects import session_subject
 from shared.contracts import EVENTS
 from shared.contracts.directory import MembershipFact, PersonErased, PersonFact, PersonMerged
 from shared.contracts.enrolment import PlaceFact
 from shared.contracts.model import members
-from shared.contracts.planner import SessionFact, times_of
+from shared.contracts.planner import SessionFact, SessionStanding, session_standing_after, times_of
 from shared.contracts.selection import CityFact
 from shared.state.ownership import Verdict, by_claim
 from shared.state.succession import Handover, Succession
@@ -103,6 +103,27 @@ def stated_then(working: Working, session: Session, at: dt.datetime) -> SessionF
         return None
     stated: SessionFact = body_of(max(known, key=lambda one: (one.version, *one.place_in_log())))
     return stated
+
+
+def settled_by(working: Working, settled: Settled) -> SessionFact | None:
+    """The statement of a session by which its places were settled last; None: nobody keeps it."""
+    told = working[Told].where("subject", session_subject(settled.session_id), source=settled.session_source)
+    found = [one for one in told if one.version == settled.session_version]
+    stated = max(found, key=lambda one: (one.event_id == settled.session_event_id, one.place_in_log()), default=None)
+    return body_of(stated) if stated is not None else None
+
+
+def released_since(working: Working, session: Session) -> dt.datetime:
+    """Since when its release day has been said as it is: what only says it again, with other words, has not named it."""
+    told = working[Told].where("subject", session_subject(session.session_id), source=session.source)
+    since = session.heard_at
+    for one in reversed(that_held(told, (), session.heard_at)):
+        stated: SessionFact = body_of(one)
+        is_on = session_standing_after(stated) == SessionStanding.SCHEDULED
+        if not is_on or begin_of(stated.release_date, stated.meetings) != session.releases_at:
+            break
+        since = one.heard_at
+    return since
 
 
 def times_then(working: Working, session: Session, at: dt.datetime) -> str:

@@ -50,7 +50,7 @@ from services.enrolment.tables import (
     TOWN,
 )
 from shared.books.holding import load_held_about
-from shared.contracts.directory import PersonMerged
+from shared.contracts.directory import MembershipFact, PersonMerged
 from shared.contracts.enrolment import ACTIVE, IN_LINE, SEAT_TAKING, PlaceFact, PlacesSettled, SessionMoment
 from shared.contracts.model import members
 from shared.contracts.office import CorrectionRequested
@@ -187,7 +187,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         about = {"people": sorted(merging), "cities": []}
         reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", merging))
         await reads.run()
-        theirs = {row.city_id for row in working[Membership] if row.person_id in merging}
+        theirs = {row.city_id for row in working[Membership] if row.person_id in merging} | _joined(inputs, merging)
         cities |= theirs
         # Somebody may have a place for a town by what was said of them under another id.
         for_towns = loaded_by("city_id", theirs, only=lambda place: True)
@@ -320,6 +320,12 @@ def _merged(working: Working, inputs: Inputs) -> list[tuple[str, str]]:
     heard = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, PersonMerged))
     said = [(body.person_id, body.into_person_id) for body in heard]
     return said + [(row.person_id, row.into_id) for row in working[Merged]]
+
+
+def _joined(inputs: Inputs, people: set[str]) -> set[str]:
+    """The towns of whose teams it is said just now that these people are in them."""
+    heard = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(MembershipFact)))
+    return {body.city_id for body in heard if body.person_id in people}
 
 
 async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], asked_for: set[tuple[str, str]]) -> None:

@@ -11,6 +11,7 @@ from services.enrolment.eligibility import (
     announced_at,
     asked_since,
     eligible_city,
+    gone_since,
     is_ahead,
     never_eligible,
     why_not_for,
@@ -99,7 +100,8 @@ def _why_not_leaves(
         if isinstance(town, Wait):
             return town  # The team rule may still give the place that somebody else is to have.
     if place is None or not place.is_active:
-        return Refused(asks.leaves, RefusalReason.NO_PLACE)
+        taken_for = gone_since(working, session, place, at) if place is not None else None
+        return Refused(asks.leaves, taken_for or RefusalReason.NO_PLACE)
     if place.city_id not in (None, asks.city_id):
         return Refused(asks.leaves, RefusalReason.NOT_OF_TOWN)
     if asked_since(place, session, AskedFor.PLACE, at):

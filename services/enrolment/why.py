@@ -254,8 +254,10 @@ def _step_of_place(
     known: Known, before: Any, fact: Any, one: Heard[Any] | Told, moment: dt.datetime, event_id: str
 ) -> Step:
     what = what_became(before, fact)
+    is_ours = not isinstance(one, Told)
     cause = None if isinstance(one, Told) else one.causation_id
-    if cause in _merges(known) and what in COMES:
+    if (cause in _merges(known) and what in COMES) or (what is What.BY_REQUEST and is_ours and fact.request_id is None):
+        # Whoever asked did so under that one. What had begun follows long after the merge.
         what = What.FROM_OTHER_ID
     refused, gone = isinstance(fact, EnrolmentRefused), isinstance(fact, EnrolmentWithdrawn)
     waits = standing_after(fact).waits

@@ -17,7 +17,9 @@ from shared.events.envelope import Reason
 from shared.state.merged import Merged
 from shared.state.working import Held
 from shared.testing import NOON, heard
-from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
+from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, membership, session
+
+SECOND = dt.timedelta(seconds=1)
 
 ENROLLED, WAITLISTED, WITHDRAWN, REFUSED = (
     *("ParticipantEnrolled", "ParticipantWaitlisted"),
@@ -105,6 +107,31 @@ def test_an_offer_that_is_open_is_the_survivors_with_its_deadline(office: Office
     assert office.place("ania").reason == WithdrawalReason.OFFER_EXPIRED
 
 
+@pytest.mark.parametrize(("goes", "stays"), [("anna", "dawid"), ("dawid", "anna")])
+def test_of_two_offers_the_one_holds_for_as_long_as_either_did(office: Office, goes: str, stays: str) -> None:
+    office.session(capacity=2, free_places="offered", offer_hours=48)
+    for person in ("bartek", "celina", "anna", "dawid"):
+        office.ask(person)
+    office.withdraw("bartek", at=NOON, now=NOON)
+    office.withdraw("celina", at=NOON + DAY, now=NOON + DAY)
+    made, ends = office.place("anna").offered_at, office.place("dawid").offered_until
+    assert (made, ends) == (NOON, NOON + 3 * DAY)
+
+    office.merged(goes, stays, at=NOON + DAY + SECOND, now=NOON + DAY + SECOND)
+    assert (office.place(stays).offered_at, office.place(stays).offered_until) == (made, ends)
+    office.pass_to(NOON + 2 * DAY)
+    assert office.answer("dawid", "accept", at=ends - SECOND) == [ENROLLED]
+
+
+def test_a_human_with_two_ids_counts_once_against_the_share_of_their_town(office: Office) -> None:
+    office.member("ania")
+    office.session(capacity=9, places_per_town=2)
+    for person in ("anna", "ania", "bartek"):
+        office.ask(person)
+    office.merged("ania", "anna")
+    assert office.with_standing(Standing.ENROLLED) == ["anna", "bartek"]
+
+
 def test_teams_follow_whenever_they_are_said(office: Office) -> None:
     office.merged("ania", "anna")
     office.town(OTHER)
@@ -159,6 +186,17 @@ def test_nobody_is_sent_instead_of_themselves(office: Office) -> None:
     office.ask("anna")
     assert office.substitute("anna", "ania") == [REFUSED]
     assert stands(office) == {"anna": "enrolled"}
+
+
+@pytest.mark.parametrize(("goes", "stays"), [("anna", "dawid"), ("dawid", "anna")])
+def test_who_was_replaced_by_their_own_other_id_comes_instead_of_nobody(office: Office, goes: str, stays: str) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.substitute("anna", "dawid", at=NOON + SECOND)
+    office.merged(goes, stays, at=NOON + DAY)
+    place = office.place(stays)
+    assert (place.state, place.substitute_for, place.substituted_by) == (Standing.ENROLLED, None, None)
+    assert office.reconcile() == []
 
 
 def test_whoever_gave_the_place_back_under_one_id_stays_out_under_the_other(office: Office) -> None:
@@ -279,6 +317,18 @@ def test_what_was_said_in_error_is_taken_back_by_registering_the_person(office: 
     assert sorted(office.with_standing(Standing.ENROLLED)) == ["anna", "bartek", "celina", "dawid"]
 
 
+def test_whom_the_office_removed_does_not_come_in_by_having_been_taken_for_somebody_else(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
+    office.removes("anna")
+    office.merged("anna", "ania")
+    office.registered("anna")
+
+    assert office.ask("anna", at=NOON + DAY) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.REMOVED_BY_OFFICE
+    office.lifts("anna", at=NOON + DAY)
+    assert office.ask("anna", at=NOON + DAY) == [ENROLLED]
+
+
 def test_what_has_begun_stays_as_it_was_said_and_follows_if_it_lies_ahead_again(office: Office) -> None:
     office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
     team = stands(office)
@@ -289,6 +339,36 @@ def test_what_has_begun_stays_as_it_was_said_and_follows_if_it_lies_ahead_again(
     later = START + DAY
     moved = session(model=SessionRescheduled, date="2027-01-15", kind=SessionKind.SUPPLEMENTARY, capacity=9)
     assert office.hear(moved, at=later, now=later) == [ENROLLED, WITHDRAWN]
+
+
+def after_the_start(office: Office) -> dict[str, dt.datetime]:
+    """Two ids turned out to be one human just before the training, and nobody heard of it before that had begun: how what was sent in between
+    is heard."""
+    office.merged("anna", "ania", at=START - 2 * SECOND, now=START + DAY)
+    return {"at": START - SECOND, "now": START + DAY}
+
+
+def test_what_was_sent_before_the_start_is_about_the_place_as_it_was_said_of_the_former_id(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    assert office.substitute("anna", "dawid", **after_the_start(office)) == [ENROLLED, WITHDRAWN]
+    assert stands(office) == {"anna": "withdrawn", "dawid": "enrolled"}
+
+
+@pytest.mark.parametrize("who", ["anna", "ania"])
+def test_who_gives_the_place_back_before_the_start_under_either_id_is_out(office: Office, who: str) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    assert office.withdraw(who, **after_the_start(office)) == [WITHDRAWN]
+    assert stands(office) == {"anna": "withdrawn"}
+
+
+def test_who_was_held_a_place_under_the_former_id_and_took_it_in_time_has_it(office: Office) -> None:
+    office.session(capacity=1, free_places="offered", offer_hours=999)
+    office.ask("bartek")
+    office.ask("anna")
+    office.withdraw("bartek")
+    assert office.answer("anna", "accept", **after_the_start(office)) == [ENROLLED]
 
 
 def test_places_in_a_session_that_is_cancelled_follow_at_once(office: Office) -> None:
@@ -318,6 +398,16 @@ def test_only_who_states_a_person_may_say_that_they_are_somebody_else(office: Of
 
     assert [one.reason for one in office.mind.aside] == [Reason.FOREIGN_WRITER]
     assert stands(office) == {"anna": "enrolled"}
+
+
+@pytest.mark.parametrize("who", ["anna", "ewa"])
+def test_a_merge_and_what_is_said_of_their_teams_may_come_in_one_batch(office: Office, who: str) -> None:
+    office.town(OTHER)
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9, city_id=OTHER)
+    joins, merge = membership(who, OTHER), PersonMerged(person_id="anna", into_person_id="ewa")
+    office.mind.hear(heard(joins, source="urn:test"), heard(merge, source="urn:test"))
+    assert stands(office)["ewa"] == "enrolled"
+    assert office.reconcile() == []
 
 
 def test_a_merge_and_what_is_asked_after_it_may_come_in_one_batch(office: Office) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
+from shared.contracts.selection import CityWithdrawn
 from shared.state.working import Due
 from shared.testing import NOON, body_of, heard
 from tests.enrolment.explained import last, lines, why
@@ -111,6 +113,21 @@ def test_whoever_lets_an_offer_go_waits_behind_all_others_if_the_session_says_so
         office.pass_to(ENDS)
     assert office.with_standing(Standing.OFFERED) == ["celina"]
     assert office.with_standing(Standing.WAITLISTED) == ["dawid", "bartek"]
+
+
+def test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had_preferred_them(office: Office) -> None:
+    office.session(**OFFERS, after_offer="to_the_end")
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON - (3 - number) * SECOND)
+    office.prefers("celina", 50)
+    office.withdraw("anna")
+    assert office.with_standing(Standing.OFFERED) == ["celina"]
+
+    office.answer("celina", "decline")
+    assert office.with_standing(Standing.OFFERED) == ["bartek"]
+    assert office.with_standing(Standing.WAITLISTED) == ["celina"]
+    assert office.place("celina").priority == 0
+    assert lines(why(office, "celina"))[-1] == "offer_let_go"
 
 
 def test_where_nobody_else_waits_there_is_no_end_of_the_list_to_go_to(office: Office) -> None:
@@ -223,6 +240,51 @@ def test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_r
 def test_somebody_erased_while_a_place_is_held_for_them_loses_it_to_the_next(on_offer: Office) -> None:
     assert on_offer.erased("bartek") == [WITHDRAWN, OFFERED]
     assert on_offer.erased("celina") == [WITHDRAWN]
+
+
+TAKES = {
+    "its town withdraws": (
+        RefusalReason.TOWN_NOT_QUALIFIED,
+        lambda office, **how: office.town(model=CityWithdrawn, **how),
+    ),
+    "they leave the team": (RefusalReason.NOT_IN_TEAM, lambda office, **how: office.leaves("bartek", **how)),
+    "it is for others": (
+        RefusalReason.NOT_ADMITTED,
+        lambda office, **how: office.session(**OFFERS, admits={"kinds": ["coordinator"]}, **how),
+    ),
+    "the office removes them": (RefusalReason.REMOVED_BY_OFFICE, lambda office, **how: office.removes("bartek", **how)),
+    "they are erased": (RefusalReason.PERSON_ERASED, lambda office, **how: office.erased("bartek", **how)),
+}
+
+
+@pytest.mark.parametrize(("why_not", "takes"), TAKES.values(), ids=TAKES)
+def test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that(
+    on_offer: Office, why_not: RefusalReason, takes: Callable[..., object]
+) -> None:
+    takes(on_offer, at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert on_offer.place("bartek").refusal == why_not
+    assert on_offer.answer("bartek", "accept", at=NOON + 2 * DAY) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.NO_OFFER, "nothing was on offer then"
+
+
+@pytest.mark.parametrize(("why_not", "takes"), TAKES.values(), ids=TAKES)
+def test_who_confirmed_before_something_took_the_place_and_is_heard_after_that_reads_of_that(
+    office: Office, why_not: RefusalReason, takes: Callable[..., object]
+) -> None:
+    office.session(**OFFERS)
+    office.ask("bartek", at=NOON - SECOND)
+    takes(office, at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert office.reply("bartek", "confirmed", at=NOON + SECOND) == [REFUSED]
+    assert office.place("bartek").refusal == why_not
+
+
+def test_who_gave_back_a_place_before_the_office_took_it_and_is_heard_after_that_reads_of_that(
+    on_offer: Office,
+) -> None:
+    on_offer.removes("bartek", at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert on_offer.withdraw("bartek", at=NOON + SECOND) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.REMOVED_BY_OFFICE
 
 
 def test_a_smaller_room_takes_no_offer_back(on_offer: Office) -> None:
@@ -470,6 +532,24 @@ def test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same
     office.session(**terms, date="2027-02-01", decision_date="2027-01-20", note="other words", at=office.mind.now)
     office.pass_to(dt.datetime(2027, 1, 21, tzinfo=dt.UTC))
     assert risks(office) == [(2, 0, 1)] * 2
+
+
+def test_whether_enough_have_confirmed_is_looked_at_once_whatever_else_is_said_of_the_session_later(
+    office: Office,
+) -> None:
+    terms: dict[str, Any] = {"capacity": 9, "minimum": 1, "decision_date": "2026-11-20"}
+    day = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+    office.session(**terms)
+    office.ask("anna")
+    office.reply("anna", "confirmed")
+    office.pass_to(day)
+    office.reply("anna", "none", at=day + DAY, now=day + DAY)
+    office.session(**terms, note="other words", at=day + 2 * DAY, now=day + 2 * DAY)
+    office.pass_to(day + 2 * DAY)
+    assert risks(office) == [], "on that day there were enough"
+    office.session(**terms | {"minimum": 2}, at=day + 3 * DAY, now=day + 3 * DAY)
+    office.pass_to(day + 3 * DAY)
+    assert risks(office) == [(2, 0, 1)], "another plan"
 
 
 def test_a_session_for_which_enough_have_confirmed_is_at_no_risk(office: Office) -> None:

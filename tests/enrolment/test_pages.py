@@ -22,11 +22,11 @@ from services.enrolment.applying import session_of
 from services.enrolment.pages import place as place_page
 from services.enrolment.pages.showing import Act, Shown, Time, seen_of
 from shared import telemetry
-from shared.contracts.directory import PersonRegistered
+from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language, members
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, TaskGiven
-from shared.contracts.portal import EnrolmentRequested, PlaceRequest, Reply
+from shared.contracts.portal import EnrolmentRequested, PlaceRequest, Reply, SubstitutionRequested
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityWithdrawn
 from shared.deciding.commands import NotYet
@@ -36,7 +36,7 @@ from shared.testing import NOON, body_of, heard
 from shared.web.links import new_key
 from shared.web.pages.kit import Pages
 from tests.campaigns import cases
-from tests.enrolment.office import START, TOWN, membership, session
+from tests.enrolment.office import OTHER, START, TOWN, membership, session
 from tests.enrolment.participant import DAY, OFFICE, SIGNER, STATED, Participant, participant_at
 
 PL, EN = Language.PL, Language.EN
@@ -250,6 +250,25 @@ async def _set(here: Participant, **values: Any) -> None:
     table = sa.Table("place", sa.MetaData(), *(sa.Column(name) for name in values), schema="projection")
     async with here.runtime.engine.begin() as connection:
         await connection.execute(sa.update(table).values(values))
+
+
+async def test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_told_of_no_refusal(
+    here: Participant,
+) -> None:
+    await here.begin("anna")
+    await here.hears(SubstitutionRequested(session_id="s", city_id=OTHER, leaves="anna", comes="dawid"))
+    assert "could not be granted" not in read((await here.get(language=EN)).text)
+    await here.ask("anna")
+    assert "could not be granted" in read((await here.get(language=EN)).text)
+
+
+async def test_whose_two_ids_are_two_humans_after_all_has_no_other_entry_and_may_ask(here: Participant) -> None:
+    await here.begin("anna", "dawid")
+    await here.hears(PersonMerged(person_id="anna", into_person_id="bartek"))
+    assert "kept under your other entry" in read((await here.get(language=EN)).text)
+    await here.hears(PersonRegistered(person_id="anna", given_name="Anna", family_name="Żółć"))
+    page = await here.get(language=EN)
+    assert "You have no place in this training" in read(page.text) and buttons(page.text) == ["ask_again"]
 
 
 async def test_what_others_wrote_is_shown_as_text_and_never_as_markup(here: Participant) -> None:

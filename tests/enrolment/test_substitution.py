@@ -20,6 +20,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
+from shared.contracts.selection import CityWithdrawn
 from shared.state.working import Answer
 from shared.testing import NOON
 from tests.enrolment.office import DAY, OTHER, START, Office, membership, session
@@ -200,6 +201,22 @@ def test_nobody_erased_comes(full: Office) -> None:
     full.erased("dawid")
     assert full.substitute("anna", "dawid") == [REFUSED]
     assert refusal(full, "dawid") == RefusalReason.PERSON_ERASED
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [("erased", RefusalReason.PERSON_ERASED), ("town withdrawn", RefusalReason.TOWN_NOT_QUALIFIED)],
+)
+def test_who_was_to_be_replaced_before_the_place_was_taken_is_said_to_have_lost_it_by_that(
+    full: Office, how: str, reason: RefusalReason
+) -> None:
+    since = {"at": NOON + 2 * DAY, "now": NOON + 2 * DAY}
+    if how == "erased":
+        full.erased("anna", **since)
+    else:
+        full.town(model=CityWithdrawn, **since)
+    assert full.substitute("anna", "dawid", at=NOON + DAY) == [REFUSED]
+    assert refusal(full, "anna") == reason
 
 
 def test_nobody_comes_for_whom_the_session_is_not(office: Office) -> None:

@@ -197,6 +197,49 @@ def test_what_is_said_of_a_session_in_its_freeze_releases_nothing_anew(two_towns
     assert office.with_standing(Standing.ENROLLED) == ["anna"]
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "days"),
+    [
+        ({"freeze_hours": 24}, {"freeze_hours": 24, "note": "other words"}, 11),
+        ({}, {"freeze_hours": 260}, 1),
+        ({"freeze_hours": 24}, {"freeze_hours": 24, "date": "2026-11-21"}, 1),
+    ],
+    ids=["said again in the freeze", "frozen since", "moved nearer since"],
+)
+def test_a_release_that_is_decided_late_gives_what_it_would_have_given_on_its_day_whatever_was_said_of_the_session_since(
+    two_towns: Office, first: dict[str, Any], then: dict[str, Any], days: int
+) -> None:
+    office, since = two_towns, RELEASED + days * DAY
+    office.session(**SHARED, **first)
+    office.ask("anna")
+    office.ask("bartek")
+    office.session(**SHARED, **then, at=since, now=since)
+    office.pass_to(since)
+    assert office.with_standing(Standing.ENROLLED) == ["anna", "bartek"]
+
+
+@pytest.mark.parametrize("heard", [RELEASED, RELEASED + DAY], ids=["in time", "late"])
+def test_a_release_day_in_the_freeze_as_the_session_is_stated_by_then_releases_nothing(
+    two_towns: Office, heard: dt.datetime
+) -> None:
+    office = two_towns
+    office.session(**SHARED, freeze_hours=300)
+    office.ask("anna")
+    office.ask("bartek")
+    office.pass_to(heard)
+    assert office.with_standing(Standing.ENROLLED) == ["anna"]
+
+
+def test_a_release_day_that_was_named_in_the_freeze_releases_nothing(two_towns: Office) -> None:
+    office, late = two_towns, START - SECOND
+    office.session(**SHARED | {"release_date": None}, freeze_hours=24)
+    office.ask("anna")
+    office.ask("bartek")
+    office.session(**SHARED, freeze_hours=24, at=late, now=late)
+    office.pass_to(late)
+    assert office.with_standing(Standing.ENROLLED) == ["anna"]
+
+
 def test_a_share_below_what_a_town_holds_takes_nobodys_place(two_towns: Office) -> None:
     office = two_towns
     office.session(capacity=4, places_per_town=3)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.enrolment import listing, views
+from services.enrolment import listing, reading, views
 from services.enrolment.app import SERVICE
 from services.enrolment.tables import PLACE, SETTLED
 from shared.contracts import Event
+from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.rules import StageOpened
@@ -43,6 +44,21 @@ async def filled(world: Make, **changes: Any) -> Any:
 async def oversold(here: Any) -> int:
     async with here.engine.connect() as connection:
         return int((await views.books(connection))["places"]["oversold_sessions"])
+
+
+async def test_whose_id_went_into_another_one_is_called_the_same_wherever_they_are_named(world: Make) -> None:
+    """What has begun stays as it was said, under the id that it was said of."""
+    here = await filled(world)
+    knows = PersonRegistered(person_id="ania", given_name="Ania", family_name="Żółć")
+    await hears(here, knows, PersonMerged(person_id="anna", into_person_id="ania"), now=AFTER)
+    async with here.engine.connect() as connection:
+        roster = await views.roster(connection, "s")
+        replies = await listing.replies(connection, "s", after="", limit=10)
+        given_name, family_name = await reading.names(connection, "anna")
+    names = [
+        {one.person_id: (one.given_name, one.family_name) for one in listed}["anna"] for listed in (roster, replies)
+    ]
+    assert [*names, (given_name, family_name)] == [("Ania", "Żółć")] * 3
 
 
 @pytest.mark.parametrize(("model", "says"), [(SessionCancelled, "cancelled"), (SessionDrafted, "draft")])

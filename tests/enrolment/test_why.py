@@ -240,6 +240,79 @@ def test_an_id_that_went_on_into_somebody_else_is_not_told_of_any_more(office: O
     assert len([step for step in why(office, "dawid").steps if step.what == "joined_team"]) == 2
 
 
+def test_a_place_that_is_given_back_to_who_came_instead_of_somebody_is_given_back_and_nobody_is_sent_anew(
+    office: Office,
+) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.substitute("anna", "dawid", at=NOON + HOUR, now=NOON + HOUR)
+    office.town(TOWN, CityWithdrawn, at=NOON + 2 * HOUR, now=NOON + 2 * HOUR)
+    office.town(at=NOON + DAY, now=NOON + DAY)
+    assert lines(why(office, "dawid")) == ["came_instead", "withdrawn", "given_back"]
+
+
+def test_who_came_instead_of_somebody_and_turned_out_to_be_somebody_else_has_the_place_from_there(
+    office: Office,
+) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.substitute("anna", "dawid", at=NOON + HOUR, now=NOON + HOUR)
+    office.merged("dawid", "ewa", at=NOON + DAY, now=NOON + DAY)
+    assert lines(why(office, "ewa")) == ["from_other_id"]
+
+
+def test_a_place_that_follows_once_its_session_lies_ahead_again_comes_from_the_other_id(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.merged("anna", "ania", at=START, now=START)
+    office.session(date="2027-01-15", at=START + DAY, now=START + DAY)
+    assert lines(why(office, "ania")) == ["from_other_id"]
+
+
+def test_of_an_id_that_turned_out_to_be_another_one_it_is_not_said_that_nobody_asked(office: Office) -> None:
+    office.session(opens_at=(NOON + HOUR).isoformat())
+    office.ask("anna")
+    assert fate(office, "anna") == "refused"
+    office.merged("anna", "ania", at=NOON + HOUR, now=NOON + HOUR)
+    office.merged("dawid", "ania", at=NOON + HOUR, now=NOON + HOUR)
+    office.ask("anna", at=NOON + 2 * HOUR, now=NOON + 2 * HOUR)
+    for person in ("anna", "dawid"):
+        answer = why(office, person)
+        assert (answer.verdict.fate, answer.verdict.sentence.en) == (
+            "another_id",
+            "This id turned out to be ania: ask why of that one.",
+        )
+        assert answer.verdict.decisive == last(answer, "person_merged").event_id
+    assert (fate(office, "ania"), fate(office, "dawid", at=NOON)) == ("has_place", "nobody_asked")
+    office.registered("dawid")
+    assert fate(office, "dawid") == "nobody_asked"
+
+
+def test_of_ids_that_went_into_one_another_the_one_that_stays_is_no_other_one(office: Office) -> None:
+    office.session()
+    office.merged("anna", "celina", at=NOON + HOUR, now=NOON + HOUR)
+    office.merged("celina", "anna", at=NOON + DAY, now=NOON + DAY)
+    assert (fate(office, "anna"), fate(office, "celina")) == ("another_id", "nobody_asked")
+
+
+def test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_announced_within_its_freeze(
+    office: Office,
+) -> None:
+    late = START - HOUR
+    office.session(capacity=9, freeze_hours=24, at=late, now=late)
+    office.ask("anna", at=late, now=late)
+    office.withdraw("anna", at=late + SECOND, now=late + SECOND)
+    assert "ask for a place again" in last(why(office, "anna"), "withdrawn").sentence.en
+
+
+def test_a_substitution_that_is_refused_is_quoted_to_nobody_who_did_not_ask(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.substitute("anna", "dawid", city_id=OTHER, at=NOON + HOUR, now=NOON + HOUR)
+    refused = last(why(office, "anna"), "refused")
+    assert refused.sentence.en == "Refused: a substitution (not_of_town)."
+
+
 # --- refusals -------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.pages.showing import Found
@@ -16,6 +17,7 @@ from shared.contracts.enrolment import IN_LINE, AskedFor
 from shared.contracts.model import Language
 from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
 from shared.events.envelope import subject_of
+from shared.outbox.journal import JOURNAL
 from shared.postgres.database import rows_as
 from shared.postgres.tables import HELD
 
@@ -40,6 +42,7 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
         ahead=await _ahead(connection, own),
         waits_for_answer=await _waits_for(connection, session_id, person_id),
         announced_at=settled.announced_at if settled and settled.announced_at else session.heard_at,
+        refused=await _refused(connection, own),
     )
 
 
@@ -63,6 +66,15 @@ async def _waits_for(connection: AsyncConnection, session_id: str, person_id: st
     )
     kind = (await connection.execute(held)).scalar_one_or_none()
     return AskedFor(EVENTS[kind].asks_for) if kind else None  # type: ignore[attr-defined]  # Only requests are held.
+
+
+async def _refused(connection: AsyncConnection, place: Place | None) -> AskedFor | None:
+    """What was asked for by the request about this place that was turned down last, if we have turned it down."""
+    if place is None or place.refusal is None:
+        return None
+    asked_for = sa.cast(JOURNAL.c.body, JSONB)["asked_for"].astext
+    said = (await connection.execute(sa.select(asked_for).where(JOURNAL.c.event_id == place.event_id))).scalar()
+    return AskedFor(said) if said else None
 
 
 async def _one(connection: AsyncConnection, kind: Any, table: sa.Table, **key: str) -> Any:

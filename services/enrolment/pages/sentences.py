@@ -11,6 +11,7 @@ from typing import Any
 
 from services.enrolment.eligibility import may_ask
 from services.enrolment.fates import Verdict
+from services.enrolment.state import gives_until
 from services.enrolment.why import Step
 from shared.contracts.enrolment import EnrolmentWithdrawn
 from shared.contracts.model import Language
@@ -31,8 +32,8 @@ def _template(language: Language) -> Any:
 
 def line(step: Step, towns: Mapping[str, str], steps: Sequence[Step]) -> dict[str, str]:
     """The sentence of one line of the chain, by language."""
-    session = _stated(step, steps)
-    return {one.value: _text(_template(one).line(step, _town(step.city_id, towns), session)) for one in Language}
+    by = step, _town(step.city_id, towns), _stated(step, steps), _announced_at(steps)
+    return {one.value: _text(_template(one).line(*by)) for one in Language}
 
 
 def verdict(found: Verdict, towns: Mapping[str, str]) -> dict[str, str]:
@@ -48,15 +49,20 @@ def _stated(step: Step, steps: Sequence[Step]) -> SessionFact | None:
     return newest[0].body if newest else None
 
 
+def _announced_at(steps: Sequence[Step]) -> dt.datetime | None:
+    """When the session was first heard of."""
+    return min((one.heard_at for one in steps if one.what.value.startswith("session_")), default=None)
+
+
 def _town(city_id: str | None, towns: Mapping[str, str]) -> str:
     return towns.get(city_id, city_id) if city_id else "–"
 
 
-def _may_ask(place: EnrolmentWithdrawn, session: SessionFact | None) -> bool:
-    """Whether the person reads that they may ask again, as the session was when they were out."""
-    if session is None:
+def _may_ask(place: EnrolmentWithdrawn, session: SessionFact | None, announced_at: dt.datetime | None) -> bool:
+    """Whether the person reads that they may ask again, as the session was when they were out, and by when it was first heard of."""
+    if session is None or announced_at is None:
         return True
-    until = session.starts_at - dt.timedelta(hours=session.freeze_hours)
+    until = gives_until(session, announced_at)
     return may_ask(session.terms, session.kind, place, place.reason, place.decided_at, until=until)
 
 

@@ -72,6 +72,8 @@ class Found:
     """What they asked for and is held until more is known."""
     announced_at: dt.datetime
     """When the session was first heard of."""
+    refused: AskedFor | None = None
+    """What the newest request asked for that was turned down."""
 
     @property
     def gives_until(self) -> dt.datetime:
@@ -137,8 +139,9 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         session=session,
         time=time_of(session, now),
         standing=Standing(place.state) if place else Standing.NONE,
-        given_up_for=place.reason if place else None,
-        refused_for=place.refusal if place else None,
+        given_up_for=given_up_for(found),
+        # Whom a town could not replace, or send, has asked for nothing: the coordinator who did is answered.
+        refused_for=place.refusal if place and found.refused is not AskedFor.SUBSTITUTION else None,
         reply=Reply(place.reply) if place else Reply.NONE,
         offered_until=place.offered_until if place else None,
         ahead=found.ahead,
@@ -189,11 +192,21 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
         case Standing.WAITLISTED:
             return (Act.GIVE_BACK,)
         case Standing.WITHDRAWN:
-            return (Act.ASK_AGAIN,) if place.reason in ASKED_FOR_AGAIN and may_ask_again(found, now) else ()
+            is_out = given_up_for(found) in (*ASKED_FOR_AGAIN, None)
+            return (Act.ASK_AGAIN,) if is_out and may_ask_again(found, now) else ()
         case Standing.NONE:
             return ()
         case never:
             assert_never(never)
+
+
+def given_up_for(found: Found) -> WithdrawalReason | None:
+    """Why the place is given up, as far as that is so still: whose two ids are two humans after all has no other entry with a place."""
+    reason = found.place.reason if found.place else None
+    is_apart = found.person is not None and found.person.merged_into is None
+    if reason is not WithdrawalReason.MERGED or not is_apart:
+        return reason
+    return WithdrawalReason.REMOVED_BY_OFFICE if found.place is not None and found.place.is_removed else None
 
 
 def may_ask_again(found: Found, now: dt.datetime) -> bool:

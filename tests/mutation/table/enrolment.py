@@ -349,7 +349,7 @@ MUTATIONS = (
     Mutation(
         "whoever let an offer go is behind all others",
         "services/enrolment/settling.py",
-        ', "queue": _numbers(places, 1)}',
+        ', "queue": _numbers(places, 1), "priority": 0}',
         "}",
         ("tests/enrolment/test_offers.py",),
     ),
@@ -771,7 +771,7 @@ MUTATIONS = (
     Mutation(
         "a release is judged by its own day",
         "services/enrolment/handlers.py",
-        "at=max(moment.at, session.heard_at))",
+        "at=max(moment.at, released_since(working, session)))",
         "at=working.now)",
         (
             "tests/enrolment/test_terms.py::test_places_released_before_the_freeze_are_given_although_that_is_decided_in_it",
@@ -780,9 +780,9 @@ MUTATIONS = (
     Mutation(
         "a statement in the freeze releases nothing anew",
         "services/enrolment/handlers.py",
-        "at=max(moment.at, session.heard_at))",
+        "at=max(moment.at, released_since(working, session)))",
         "at=moment.at)",
-        ("tests/enrolment/test_terms.py::test_what_is_said_of_a_session_in_its_freeze_releases_nothing_anew",),
+        ("tests/enrolment/test_terms.py::test_a_release_day_that_was_named_in_the_freeze_releases_nothing",),
     ),
     Mutation(
         "whoever returns has not confirmed for other times",
@@ -813,7 +813,7 @@ MUTATIONS = (
         "towns are called for as long as they may nominate",
         "services/enrolment/eligibility.py",
         "session.terms.closes_at, gives_until(working, session))",
-        "session.terms.closes_at, session.freezes_at)",
+        "session.terms.closes_at, session.starts_at - dt.timedelta(hours=session.terms.freeze_hours))",
         (
             "tests/enrolment/test_calls.py::test_towns_are_called_to_a_session_that_is_announced_within_its_own_freeze_for_as_long_as_they_may_nominate",
         ),
@@ -869,5 +869,82 @@ MUTATIONS = (
         "SESSION.c.state.in_([one for one in SessionStanding if not one.takes_place])",
         "SESSION.c.state == SessionStanding.CANCELLED",
         ("tests/enrolment/test_views.py::test_while_a_session_does_not_take_place_its_roster_calls_nobody_enrolled",),
+    ),
+    Mutation(
+        "a release counts since its day was named",
+        "services/enrolment/handlers.py",
+        "max(moment.at, released_since(working, session))",
+        "max(moment.at, session.heard_at)",
+        (
+            "tests/enrolment/test_terms.py::test_a_release_that_is_decided_late_gives_what_it_would_have_given_on_its_day_whatever_was_said_of_the_session_since",
+        ),
+    ),
+    Mutation(
+        "what names another release day names it anew",
+        "services/enrolment/statements.py",
+        "        if not is_on or begin_of(stated.release_date, stated.meetings) != session.releases_at:",
+        "        if False:",
+        ("tests/enrolment/test_terms.py::test_a_release_day_that_was_named_in_the_freeze_releases_nothing",),
+    ),
+    Mutation(
+        "a release is decided once",
+        "services/enrolment/decisions.py",
+        "        PLACES_RELEASED: begin_of(was.release_date, stated.meetings) == session.releases_at,\n",
+        "",
+        ("tests/enrolment/test_terms.py::test_what_is_said_of_a_session_in_its_freeze_releases_nothing_anew",),
+    ),
+    Mutation(
+        "a priority ends with the offer that was let go",
+        "services/enrolment/settling.py",
+        '_numbers(places, 1), "priority": 0}',
+        "_numbers(places, 1)}",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had_preferred_them",
+        ),
+    ),
+    Mutation(
+        "who accepted in time reads what took the offer",
+        "services/enrolment/replies.py",
+        "    if reason is RefusalReason.NO_OFFER and place is not None:",
+        "    if False:",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
+    Mutation(
+        "who confirmed in time reads what took the place",
+        "services/enrolment/replies.py",
+        "    if reason is RefusalReason.NO_PLACE and place is not None:",
+        "    if False:",
+        (
+            "tests/enrolment/test_offers.py::test_who_confirmed_before_something_took_the_place_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
+    Mutation(
+        "what was taken before an answer was sent is no reason of that time",
+        "services/enrolment/eligibility.py",
+        "place.had.takes_seat and at < place.decided_at",
+        "place.had.takes_seat",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
+    Mutation(
+        "who gave a place back in time reads what took it",
+        "services/enrolment/decisions.py",
+        "        reason = taken_for or RefusalReason.NO_PLACE",
+        "        reason = RefusalReason.NO_PLACE",
+        (
+            "tests/enrolment/test_offers.py::test_who_gave_back_a_place_before_the_office_took_it_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
+    Mutation(
+        "whether enough have confirmed is looked at once",
+        "services/enrolment/decisions.py",
+        "    return tuple(one for one in before.decided_moments if as_before.get(SessionMoment(one), False))",
+        "    return tuple(one for one in before.decided_moments if one == PLACES_RELEASED)",
+        (
+            "tests/enrolment/test_offers.py::test_whether_enough_have_confirmed_is_looked_at_once_whatever_else_is_said_of_the_session_later",
+        ),
     ),
 )

@@ -139,4 +139,81 @@ MUTATIONS = (
         "whole[: page.limit]",
         (f"{API}::test_a_roster_is_read_page_by_page_in_its_own_order",),
     ),
+    Mutation(
+        "a place that is given back is no new substitution",
+        "services/enrolment/meaning.py",
+        "or before.episode != fact.episode",
+        "or not _stood(before).is_active",
+        (
+            "tests/enrolment/test_why.py::test_a_place_that_is_given_back_to_who_came_instead_of_somebody_is_given_back_and_nobody_is_sent_anew",
+        ),
+    ),
+    Mutation(
+        "who came instead and was merged has the place from the other id",
+        "services/enrolment/meaning.py",
+        "        What.CAME_INSTEAD,\n        What.OFFERED,\n",
+        "        What.OFFERED,\n",
+        (
+            "tests/enrolment/test_why.py::test_who_came_instead_of_somebody_and_turned_out_to_be_somebody_else_has_the_place_from_there",
+        ),
+    ),
+    Mutation(
+        "a place that follows later comes from the other id",
+        "services/enrolment/why.py",
+        "what is What.BY_REQUEST and is_ours",
+        "False and is_ours",
+        (
+            "tests/enrolment/test_why.py::test_a_place_that_follows_once_its_session_lies_ahead_again_comes_from_the_other_id",
+        ),
+    ),
+    Mutation(
+        "of an id that went into another one it is not said that nobody asked",
+        "services/enrolment/fates.py",
+        "    if other is not None and not is_merged:",
+        "    if False:",
+        (
+            "tests/enrolment/test_why.py::test_of_an_id_that_turned_out_to_be_another_one_it_is_not_said_that_nobody_asked",
+        ),
+    ),
+    Mutation(
+        "who closes a circle is no other one",
+        "services/enrolment/fates.py",
+        "    if not path or (said is path[0] and max(path, key=Told.place_in_log) is path[0]):",
+        "    if not path:",
+        ("tests/enrolment/test_why.py::test_of_ids_that_went_into_one_another_the_one_that_stays_is_no_other_one",),
+    ),
+    Mutation(
+        "what a person reads goes by when the session was announced",
+        "services/enrolment/pages/sentences.py",
+        "    until = gives_until(session, announced_at)",
+        "    until = session.starts_at - dt.timedelta(hours=session.freeze_hours)",
+        (
+            "tests/enrolment/test_why.py::test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_announced_within_its_freeze",
+        ),
+    ),
+    Mutation(
+        "a refused substitution is quoted to nobody",
+        "services/enrolment/pages/why.html",
+        '{% if body.asked_for != "substitution" %}',
+        "{% if true %}",
+        ("tests/enrolment/test_why.py::test_a_substitution_that_is_refused_is_quoted_to_nobody_who_did_not_ask",),
+    ),
+    Mutation(
+        "a list of replies names who somebody turned out to be",
+        "services/enrolment/listing.py",
+        "sa.func.coalesce(PERSON.c.given_name, _SURVIVOR.c.given_name)",
+        "PERSON.c.given_name",
+        (
+            "tests/enrolment/test_views.py::test_whose_id_went_into_another_one_is_called_the_same_wherever_they_are_named",
+        ),
+    ),
+    Mutation(
+        "why names who somebody turned out to be",
+        "services/enrolment/reading.py",
+        "sa.func.coalesce(PERSON.c.given_name, _SURVIVOR.c.given_name)",
+        "PERSON.c.given_name",
+        (
+            "tests/enrolment/test_views.py::test_whose_id_went_into_another_one_is_called_the_same_wherever_they_are_named",
+        ),
+    ),
 )

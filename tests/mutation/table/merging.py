@@ -45,7 +45,7 @@ MUTATIONS = (
     Mutation(
         "whom the office removed under either id is removed",
         "services/enrolment/merging.py",
-        " or goes.is_removed\n",
+        " or is_removed\n",
         "\n",
         (f"{MERGING}::test_whom_the_office_removed_under_either_id_is_removed",),
     ),
@@ -59,7 +59,7 @@ MUTATIONS = (
     Mutation(
         "what was said under an id that has no place is said of the place that they have",
         "services/enrolment/merging.py",
-        "        return _remembered(goes, stays, decided_at)\n",
+        "        return _remembered(goes, stays, _not_instead(working, stays, into), decided_at)\n",
         "        return []\n",
         (f"{SAID}::test_a_word_counts_for_the_place_that_they_keep_whether_it_or_the_merge_is_heard_first",),
     ),
@@ -119,8 +119,8 @@ MUTATIONS = (
     Mutation(
         "the answer to an offer that is not there is nobody's word",
         "services/enrolment/replies.py",
-        "[refuse(session.session_id, person_id, place, wants, reason, asked, working.now, is_own_word=False)]",
-        "[refuse(session.session_id, person_id, place, wants, reason, asked, working.now)]",
+        "refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other, is_own_word=False)",
+        "refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other)",
         (
             "tests/enrolment/test_offers.py::test_the_answer_to_an_offer_that_is_not_there_says_nothing_of_whether_they_come",
         ),
@@ -231,5 +231,53 @@ MUTATIONS = (
         (
             "tests/enrolment/test_last_word.py::test_who_takes_back_that_they_do_not_come_is_in_with_their_team_at_once_whatever_keeps_others_from_asking",
         ),
+    ),
+    Mutation(
+        "nobody comes instead of themselves",
+        "services/enrolment/merging.py",
+        '    return {"substitute_for": None} if instead_of is not None',
+        '    return {"substitute_for": None} if instead_of is None',
+        ("tests/enrolment/test_merging.py::test_who_was_replaced_by_their_own_other_id_comes_instead_of_nobody",),
+    ),
+    Mutation(
+        "of two offers one holds for as long as either did",
+        "services/enrolment/merging.py",
+        "    if len(offers) > 1:",
+        "    if False:",
+        ("tests/enrolment/test_merging.py::test_of_two_offers_the_one_holds_for_as_long_as_either_did",),
+    ),
+    Mutation(
+        "what has begun is asked about under the id it was said of",
+        "services/enrolment/people.py",
+        "    if len(ids) > 1:",
+        "    if False:",
+        (
+            "tests/enrolment/test_merging.py::test_what_was_sent_before_the_start_is_about_the_place_as_it_was_said_of_the_former_id",
+        ),
+    ),
+    Mutation(
+        "whom the office removed is kept in mind when they are merged",
+        "services/enrolment/merging.py",
+        '{"had": Standing.WITHDRAWN} if is_removed else {}',
+        "{}",
+        (
+            "tests/enrolment/test_merging.py::test_whom_the_office_removed_does_not_come_in_by_having_been_taken_for_somebody_else",
+        ),
+    ),
+    Mutation(
+        "no team brings in whom the office removed before they were merged",
+        "services/enrolment/decisions.py",
+        "    out |= {place.person_id for place in places if place.is_removed}\n",
+        "",
+        (
+            "tests/enrolment/test_merging.py::test_whom_the_office_removed_does_not_come_in_by_having_been_taken_for_somebody_else",
+        ),
+    ),
+    Mutation(
+        "a merge and what is said of their teams come in one batch",
+        "services/enrolment/store.py",
+        " | _joined(inputs, merging)\n",
+        "\n",
+        ("tests/enrolment/test_merging.py::test_a_merge_and_what_is_said_of_their_teams_may_come_in_one_batch",),
     ),
 )

@@ -157,7 +157,7 @@ MUTATIONS = (
     Mutation(
         "a page offers only what can be done",
         "services/enrolment/pages/showing.py",
-        "            return (Act.ASK_AGAIN,) if place.reason in ASKED_FOR_AGAIN and may_ask_again(found, now) else ()",
+        "            return (Act.ASK_AGAIN,) if is_out and may_ask_again(found, now) else ()",
         "            return (Act.ASK_AGAIN,)",
         ("tests/enrolment/test_pages.py::test_a_place_that_a_rule_took_says_why_and_is_not_asked_for_again",),
     ),
@@ -322,7 +322,7 @@ MUTATIONS = (
     Mutation(
         "what the page says of asking again is quoted",
         "services/enrolment/pages/why.html",
-        "may_ask(body, session)",
+        "may_ask(body, session, announced_at)",
         "true",
         (
             "tests/enrolment/test_why.py::test_what_the_person_reads_of_a_place_that_was_given_back_is_what_stands_on_their_page",
@@ -357,5 +357,21 @@ MUTATIONS = (
         "        except (ValidationError, KeyError, OverflowError):",
         "        except (ValidationError, KeyError):",
         ("tests/attendance/test_signed.py::test_a_sheet_with_a_time_at_the_end_of_time_is_none",),
+    ),
+    Mutation(
+        "who could not be replaced is told of no refusal",
+        "services/enrolment/pages/showing.py",
+        "if place and found.refused is not AskedFor.SUBSTITUTION else None",
+        "if place else None",
+        (
+            "tests/enrolment/test_pages.py::test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_told_of_no_refusal",
+        ),
+    ),
+    Mutation(
+        "who is somebody of their own again has no other entry",
+        "services/enrolment/pages/showing.py",
+        "    if reason is not WithdrawalReason.MERGED or not is_apart:",
+        "    if True:",
+        ("tests/enrolment/test_pages.py::test_whose_two_ids_are_two_humans_after_all_has_no_other_entry_and_may_ask",),
     ),
 )
