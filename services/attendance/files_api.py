@@ -63,12 +63,20 @@ _FILE: dict[str, Any] = {
     "media_type": "application/pdf",
     "size": 182044,
     "undecided": 0,
+    "entered_for": [],
     "is_removed": False,
     "decided_by": "trainer",
     "note": None,
     "decided_at": "2026-10-26T09:30:00Z",
     "event_id": "0199aa00-0000-7000-8000-000000000009",
 }
+
+
+class EnteredForShown(Shape):
+    """A meeting for which the rows of a file were entered."""
+
+    meeting_id: str
+    undecided: int
 
 
 class FileShown(Shape):
@@ -84,6 +92,9 @@ class FileShown(Shape):
     media_type: str = Field(description="By its bytes.")
     size: int = Field(description="In bytes.")
     undecided: int = Field(description="Rows of what was entered that are left for a person to decide.")
+    entered_for: list[EnteredForShown] = Field(
+        description="Of what was entered: for which meetings, and what is left of each."
+    )
     is_removed: bool = Field(description="It was taken away, and its bytes are deleted; `note` says why.")
     decided_by: str = Field(description="Who has attached it, or taken it away.")
     note: str | None
@@ -245,7 +256,9 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
 
 
 def _as_shown(file: File) -> FileShown:
-    return FileShown(**{name: getattr(file, name) for name in FileShown.model_fields})
+    told = {name: getattr(file, name) for name in FileShown.model_fields}
+    told["entered_for"] = [EnteredForShown(**one.model_dump()) for one in file.entered_for]
+    return FileShown(**told)
 
 
 def _to_be_saved(name: str) -> dict[str, str]:

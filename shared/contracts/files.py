@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
-from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -31,6 +31,14 @@ class FileKind(StrEnum):
         return self in (FileKind.TYPED_LIST, FileKind.REPORT)
 
 
+class EnteredFor(Part):
+    """A meeting for which the rows of a file were entered."""
+
+    meeting_id: Id
+    undecided: Count
+    """How many of them are left for a person to decide."""
+
+
 class FileState(Fact):
     """One file of a session; the aggregate is (session, its bytes)."""
 
@@ -50,7 +58,9 @@ class FileState(Fact):
     size: Count
     """In bytes."""
     undecided: Count = 0
-    """How many of its rows are left for a person to decide, of what was entered."""
+    """How many of its rows are left for a person to decide, of what was entered: for all meetings together."""
+    entered_for: Annotated[tuple[EnteredFor, ...], Field(max_length=60)] = ()
+    """Of what was entered, for which meetings: one report may be of a morning and of an afternoon."""
     request_source: Line | None = None
     request_id: Line | None = None
     request_digest: Digest | None = None
