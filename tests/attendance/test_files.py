@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import zipfile
@@ -13,7 +14,22 @@ import pytest
 from services.attendance.filing import MOST_BYTES
 from services.attendance.folder import Folder
 from shared.contracts.directory import PersonErased, PersonRegistered
-from tests.attendance.building import BEFORE, ENDS, LATER, SESSION, close, enrolled, heard, scan, scheduled
+from tests.attendance.building import (
+    BEFORE,
+    DURING,
+    ENDS,
+    LATER,
+    SESSION,
+    close,
+    day,
+    enrolled,
+    heard,
+    mark,
+    rescheduled,
+    restated,
+    scan,
+    scheduled,
+)
 from tests.attendance.door import Door, opened
 from tests.attendance.papers import text_of
 from tests.databases import Databases
@@ -171,3 +187,34 @@ async def test_nobody_who_was_erased_has_a_name_in_the_zip_and_it_says_where_one
     assert "Jan" in said
     assert "Anna" not in "".join([*printed, said])
     assert "what was scanned may show it" in papers.read("CONTENTS.txt").decode()
+
+
+async def test_the_records_of_a_session_say_for_which_town_somebody_came_then_and_what_was_on_days_dropped_since(
+    door: Door,
+) -> None:
+    """As reports and certificates count them."""
+    await door.runtime.decider.act([scan("anna"), scan("jan")])
+    await door.runtime.decider.act([close(at=ENDS)])
+    door.clock[0] = LATER
+    await door.runtime.decider.act([restated("anna", town="town-2", at=LATER)])
+    await door.runtime.decider.act([rescheduled(day("d-1"), at=LATER)])
+
+    lines = (await unzipped(door)).read("records.csv").decode("utf-8-sig").splitlines()
+    rows = [line.split(";") for line in lines]
+    of_anna = [(row[0], row[4], row[6], row[7]) for row in rows if row[1] == "anna"]
+    assert of_anna == [("d-1", "town-2", "not_yet", ""), ("day-1", "town-of-anna", "present", "360")]
+
+
+async def test_what_is_printed_before_a_day_is_over_confirms_no_hours_of_it(door: Door) -> None:
+    await door.runtime.decider.act([scan("anna"), scan("jan")])
+    await door.runtime.decider.act([mark("jan", "left_early", at=DURING + dt.timedelta(hours=1))])
+    path = f"/api/v1/sessions/{SESSION}/meetings/day-1/people"
+
+    async def confirmed(person: str) -> str:
+        return text_of((await door.http.get(f"{path}/{person}/confirmation/pdf")).content)
+
+    door.clock[0] = DURING + dt.timedelta(hours=1)
+    assert "Anna Ćwik" in await confirmed("anna") and "godz." not in await confirmed("anna")
+    assert "1 godz. zegarowych 10 min" in await confirmed("jan")  # Who has left already was there for so long.
+    door.clock[0] = ENDS
+    assert "6 godz. zegarowych" in await confirmed("anna")
