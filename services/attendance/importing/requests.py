@@ -29,7 +29,10 @@ def decisions_of(text: str) -> tuple[Decision, ...]:
         decision = Decision(int(line), person_id or None, int(minutes) if minutes else None)
         if found.setdefault(decision.line, decision) != decision:
             raise ValueError(f"of line {line} two things are decided")
-        if decision.minutes is not None and minutes_of.setdefault(decision.person_id, decision.minutes) != decision.minutes:
+        if (
+            decision.minutes is not None
+            and minutes_of.setdefault(decision.person_id, decision.minutes) != decision.minutes
+        ):
             raise ValueError(f"for how many minutes {person_id} was there two things are decided")
     return tuple(found.values())
 

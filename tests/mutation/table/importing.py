@@ -166,4 +166,25 @@ MUTATIONS = (
             "tests/attendance/test_importing_api.py::test_a_trainer_whom_the_planner_names_by_a_former_id_is_known_by_the_name_of_who_stays",
         ),
     ),
+    Mutation(
+        "that it is not known stands against a report, once the office has said so",
+        f"{_HERE}/planning.py",
+        "    if not (record.state.is_told or record.corrected) or record.method is None:",
+        "    if not record.state.is_told or record.method is None:",
+        (f"{_PLANNING}::test_what_the_office_put_right_stands_also_where_it_said_that_nothing_is_known",),
+    ),
+    Mutation(
+        "two lines of one guest among the participants are as long as both",
+        f"{_HERE}/reading.py",
+        "        return sum(known) // 60 if",
+        "        return known[-1] // 60 if",
+        (f"{_READING}::test_whoever_stands_among_the_participants_twice_was_there_for_as_long_as_both_lines_say",),
+    ),
+    Mutation(
+        "how long one person was there is decided once",
+        f"{_HERE}/requests.py",
+        '            raise ValueError(f"for how many minutes',
+        '            print(f"for how many minutes',
+        (f"{_PLANNING}::test_how_long_one_person_was_there_is_decided_once_for_all_of_their_rows",),
+    ),
 )
