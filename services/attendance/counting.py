@@ -278,6 +278,7 @@ def dropped(asked: Asked) -> sa.Subquery:
         sa.select(session.c.session_id, session.c.state, session.c.topic, *_of_meeting(one))
         .ext(distinct_on(session.c.session_id, meeting_id))
         .select_from(session.join(SESSION_SAID, SESSION_SAID.c.session_id == session.c.session_id).join(one, sa.true()))
+        .where(SESSION_SAID.c.meetings != session.c.meetings)  # Most words name the same; then nothing is taken apart.
         .where(~is_there, *([SESSION_SAID.c.heard_at <= AS_OF] if asked.as_of else []))
         .order_by(session.c.session_id, meeting_id, SESSION_SAID.c.heard_at.desc(), SESSION_SAID.c.version.desc())
         .subquery()
