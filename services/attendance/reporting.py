@@ -380,7 +380,7 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
         )
         .order_by(meeting.c.starts_at, meeting.c.session_id, meeting.c.meeting_id)
     )
-    over = {"over_at": asked.as_of or now}
+    over = {"over_at": min(asked.as_of or now, now)}  # Of a moment to come nothing is over yet that is not over now.
     held = (await connection.execute(statement, values(asked, known) | over)).all()
     said = await _said_of(connection, {one.session_id for one in held}, asked)
     found = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,14 +13,17 @@ import pytest
 from services.attendance.importing.tables import MOST_BYTES
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled
+from shared.contracts.files import FileAttached
 from shared.web.bodies import MOST_LARGE
 from tests.attendance.building import (
+    ARCHIVE,
     BEFORE,
     DAY,
     ENDS,
     ENROLMENT,
     LATER,
     SESSION,
+    cancelled,
     close,
     day,
     enrolled,
@@ -193,6 +197,33 @@ async def test_a_report_of_two_meetings_is_one_file_and_what_is_left_is_left_of_
     on_roster = (await door.http.get(f"/api/v1/sessions/{SESSION}/roster")).json()
     (of_jan,) = (one["meetings"] for one in on_roster if one["person_id"] == "jan")
     assert [one["minutes"] for one in of_jan] == [180, 120]  # Each minute of the file once.
+
+
+async def test_what_cannot_be_kept_as_evidence_sets_nothing(door: Door) -> None:
+    """The file is another system's among the session's papers: nobody is present by what the session's own papers do not name."""
+    theirs = {"name": "r.csv", "media_type": "text/csv", "size": len(FILE), "decided_by": "archive", "kind": "report"}
+    sha256 = hashlib.sha256(FILE).hexdigest()
+    attached = FileAttached(session_id=SESSION, sha256=sha256, decided_at=BEFORE, **theirs)  # type: ignore[arg-type]
+    await door.runtime.decider.act([heard(attached, at=BEFORE, source=ARCHIVE)])
+
+    answer = await imported(door, (await planned(door))["tag"])
+
+    assert answer.status_code >= 400
+    assert set((await roster(door)).values()) == {None}
+
+
+async def test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_a_report(door: Door) -> None:
+    """As by a signed list. One that was open then there is no more."""
+    await door.runtime.decider.act([scan("jan")])
+    await door.runtime.decider.act([close(at=ENDS)])
+    await door.runtime.decider.act([cancelled(at=LATER)])
+    door.clock[0] = LATER
+    answer = await imported(door, (await planned(door))["tag"], by="office")
+    assert (answer.status_code, answer.json()["marks"][0]["outcome"]) == (200, "set")
+
+    await door.runtime.decider.act([cancelled(session_id="session-0002", at=LATER)])
+    elsewhere = await door.http.post(REPORT.replace(SESSION, "session-0002"), content=FILE)
+    assert (elsewhere.status_code, elsewhere.json()["type"]) == (409, "urn:rollcall:problem:session-cancelled")
 
 
 async def test_a_slip_of_the_pen_makes_nobody_up(door: Door) -> None:

@@ -471,6 +471,7 @@ async def test_a_trainer_has_held_what_is_over_and_somebody_was_seen_at(books: B
         ("t-2", 1, 360),
     ]
     assert await books.trainers(now=STARTS) == []
+    assert await books.trainers(Asked(as_of=LATER), now=STARTS) == []
     async with books.engine.connect() as connection:
         held = await reporting.meetings_of(connection, "t-1", EVERYTHING, LATER)
     assert [(one.meeting_id, one.minutes) for one in held] == [("day-1", 360)]

@@ -1117,4 +1117,11 @@ MUTATIONS = (
         "        minutes=record.minutes,",
         ("tests/attendance/test_files.py::test_what_is_printed_before_a_day_is_over_confirms_no_hours_of_it",),
     ),
+    Mutation(
+        "as of a moment to come nothing is over that is not over now",
+        "services/attendance/reporting.py",
+        "min(asked.as_of or now, now)",
+        "asked.as_of or now",
+        ("tests/attendance/test_reporting.py::test_a_trainer_has_held_what_is_over_and_somebody_was_seen_at",),
+    ),
 )

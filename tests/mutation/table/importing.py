@@ -187,4 +187,18 @@ MUTATIONS = (
         '            print(f"for how many minutes',
         (f"{_PLANNING}::test_how_long_one_person_was_there_is_decided_once_for_all_of_their_rows",),
     ),
+    Mutation(
+        "nobody is set by what is not among the session's papers",
+        f"{_HERE}/api.py",
+        "        await attach(runtime, store, sent, actor, None)  # The evidence first: what is set names it.",
+        "        await store.put(session_id, content)",
+        (f"{_API}::test_what_cannot_be_kept_as_evidence_sets_nothing",),
+    ),
+    Mutation(
+        "a list that had closed is put right by a report, also if its session was cancelled since",
+        f"{_HERE}/api.py",
+        "        if not session.state.takes_place and is_open:",
+        "        if not session.state.takes_place:",
+        (f"{_API}::test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_a_report",),
+    ),
 )
