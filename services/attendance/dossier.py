@@ -158,7 +158,9 @@ async def binder_of(
                 partial(certificate_pdf, its),
             )
         )
-    there = {(file.kind, file.meeting_id) for file in files if not file.is_removed}
+    kept = [file for file in files if not file.is_removed]
+    there: set[tuple[FileKind, str | None]] = {(file.kind, one.meeting_id) for file in kept for one in file.meetings}
+    there |= {(file.kind, None) for file in kept if file.meeting_id is None}
     missing = list(_missing(session, set(closed), there))
     erased = sum(one.family_name is None and one.given_name is None for one in roster)
     remarks = (

@@ -31,12 +31,12 @@ class FileKind(StrEnum):
         return self in (FileKind.TYPED_LIST, FileKind.REPORT)
 
 
-class EnteredFor(Part):
-    """A meeting for which the rows of a file were entered."""
+class OfMeeting(Part):
+    """A meeting that a file is of."""
 
     meeting_id: Id
     undecided: Count
-    """How many of them are left for a person to decide."""
+    """Of what was entered for it, how many rows are left for a person to decide."""
 
 
 class FileState(Fact):
@@ -49,7 +49,7 @@ class FileState(Fact):
     sha256: Sha256
     """Of its bytes: whoever has them can tell whether they are these."""
     meeting_id: Id | None = None
-    """Whose list it is of; None: it is of all of the session."""
+    """Whose list it is of, of several the first that was named; None: it is of all of the session."""
     kind: FileKind
     name: Line
     """As whoever attached it called it."""
@@ -59,8 +59,8 @@ class FileState(Fact):
     """In bytes."""
     undecided: Count = 0
     """How many of its rows are left for a person to decide, of what was entered: for all meetings together."""
-    entered_for: Annotated[tuple[EnteredFor, ...], Field(max_length=60)] = ()
-    """Of what was entered, for which meetings: one report may be of a morning and of an afternoon."""
+    meetings: Annotated[tuple[OfMeeting, ...], Field(max_length=60)] = ()
+    """Of which it is, if not of all of the session: one scan, or one report, may be of a morning and of an afternoon."""
     request_source: Line | None = None
     request_id: Line | None = None
     request_digest: Digest | None = None

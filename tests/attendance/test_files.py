@@ -93,6 +93,27 @@ async def test_the_same_bytes_are_one_file_however_often_they_are_sent(door: Doo
     assert (await attached(door, b"%PDF-other", key="file-1")).json()["type"].endswith("key-taken")
 
 
+async def test_a_scan_of_two_days_is_one_file_of_both_and_one_of_the_session_is_of_all(door: Door) -> None:
+    """The list that is printed for a session has a column for each day, and is scanned once."""
+    await door.runtime.decider.act([rescheduled(day(), day("day-2", days_later=1), day("day-3", days_later=2))])
+
+    async def missing() -> list[str]:
+        said = (await unzipped(door)).read("CONTENTS.txt").decode()
+        return [line.split()[-1] for line in said.splitlines() if line.startswith("- the signed list")]
+
+    for number, meeting_id in enumerate(("day-1", "day-2", "day-2")):
+        answer = (await attached(door, key=f"file-{number}", meeting_id=meeting_id)).json()
+    assert (answer["outcome"], answer["file"]["meeting_id"]) == ("AlreadyAttached", "day-1")
+    assert [one["meeting_id"] for one in answer["file"]["meetings"]] == ["day-1", "day-2"]
+    assert await missing() == ["day-3"]
+
+    whole = {"name": "lista.pdf", "kind": "signed_list"}
+    answer = (await door.http.post(FILES, content=SCAN, params=whole)).json()
+    assert (answer["file"]["meeting_id"], answer["file"]["meetings"]) == (None, [])
+    assert await missing() == []
+    assert (await attached(door, key="file-9", meeting_id="day-2")).json()["outcome"] == "AlreadyAttached"
+
+
 @pytest.mark.parametrize("content", [b"", b"MZ\x90", b"<html>", b"PK\x03\x04", b" %PDF-1.7"])
 async def test_what_is_no_page_is_not_attached_whatever_it_is_called(door: Door, content: bytes) -> None:
     answer = await attached(door, content)

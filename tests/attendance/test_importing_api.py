@@ -187,7 +187,7 @@ async def test_a_report_of_two_meetings_is_one_file_and_what_is_left_is_left_of_
         answer = await imported(door, (await planned(door, path=path))["tag"], decisions, path=path)
         assert answer.status_code == 200, answer.text
         (file,) = (await door.http.get(f"/api/v1/sessions/{SESSION}/files")).json()
-        return {"all": file["undecided"], **{one["meeting_id"]: one["undecided"] for one in file["entered_for"]}}
+        return {"all": file["undecided"], **{one["meeting_id"]: one["undecided"] for one in file["meetings"]}}
 
     _, jan, ewa, _ = (one["lines"][0] for one in (await planned(door))["rows"])
     decided = f"{jan}:jan,{ewa}:"

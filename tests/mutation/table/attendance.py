@@ -671,7 +671,7 @@ MUTATIONS = (
     Mutation(
         "the same bytes are one file",
         "services/attendance/files.py",
-        "not known.is_removed and known.entered_for == entered_for:",
+        "not known.is_removed and known.meetings == meetings:",
         "False:",
         ("tests/attendance/test_files.py::test_the_same_bytes_are_one_file_however_often_they_are_sent",),
     ),
@@ -1005,12 +1005,21 @@ MUTATIONS = (
         ("tests/attendance/test_marking.py::test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were",),
     ),
     Mutation(
-        "of several meetings for which a file was entered what is left stays left of each",
+        "of several meetings that a file is of what is left stays left of each",
         "services/attendance/files.py",
         "    left = {one.meeting_id: one.undecided for one in before} | {body.meeting_id: body.undecided}",
         "    left = {body.meeting_id: body.undecided}",
         (
             "tests/attendance/test_importing_api.py::test_a_report_of_two_meetings_is_one_file_and_what_is_left_is_left_of_each",
+        ),
+    ),
+    Mutation(
+        "a scan of two days is missing for neither",
+        "services/attendance/dossier.py",
+        "= {(file.kind, one.meeting_id) for file in kept for one in file.meetings}",
+        "= {(file.kind, file.meeting_id) for file in kept}",
+        (
+            "tests/attendance/test_files.py::test_a_scan_of_two_days_is_one_file_of_both_and_one_of_the_session_is_of_all",
         ),
     ),
     Mutation(
