@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from services.attendance.certifying import decide_certificates
-from services.attendance.lists import rules_of
+from services.attendance.lists import LIST, rules_of
 from services.attendance.subjects import session_named
 from shared.contracts.certificates import CertificateIssued
 from shared.events.envelope import Heard
@@ -37,14 +38,15 @@ def _certifying(handler: Callable[[Working, Any], None]) -> Callable[[Working, A
     def handled(working: Working, one: Heard[Any] | Due) -> None:
         handler(working, one)
         session_id = session_named(one.subject) if isinstance(one, Due) else one.body.session_id
-        certify(working, session_id, cause=one if isinstance(one, Heard) else None)
+        at = one.at if isinstance(one, Due) and one.kind == LIST else None
+        certify(working, session_id, cause=one if isinstance(one, Heard) else None, at=at)
 
     return handled
 
 
-def certify(working: Working, session_id: str, *, cause: Heard[Any] | None) -> None:
-    """Says what has to be said of the session's certificates, each new one with a code of its own."""
-    for fact in decide_certificates(working, session_id, rules_of(working).certificates):
+def certify(working: Working, session_id: str, *, cause: Heard[Any] | None, at: dt.datetime | None = None) -> None:
+    """Says what has to be said of the session's certificates, each new one with a code of its own. `at`: when a list has closed by itself."""
+    for fact in decide_certificates(working, session_id, rules_of(working).certificates, at=at):
         if isinstance(fact, CertificateIssued):
             fact = fact.model_copy(update={"code": code_of(working.new_id())})
         working.say(fact, cause=cause)

@@ -194,7 +194,8 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
             record = (await sheets.papers(connection, settings.rules, session, ids)).days.get(meeting_id)
             if record is None:
                 raise Problem(NOT_THERE, f"the list of {meeting_id} does not say that {person_id} came")
-            sheet = await sheets.day_sheet(connection, session, meeting, record, programme, language)
+            now = runtime.service.clock()
+            sheet = await sheets.day_sheet(connection, session, meeting, record, programme, language, now=now)
         return await printers.answer(day_pdf, sheet, f"{session_id}-{meeting_id}-{person_id}")
 
     async def _listed(session_id: str, meeting_id: str | None, language: Language, empty_rows: int) -> PdfResponse:

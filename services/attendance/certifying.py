@@ -6,11 +6,12 @@ nothing. What is not recorded counts for nobody. Given is given: whoever has a c
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections import defaultdict
 
 from services.attendance.certificates import ISSUED_IN, Certificate, CertificateRules, Series, Topic, issued_on
-from services.attendance.lists import closed_list
+from services.attendance.lists import closed_list, session_at
 from services.attendance.outcomes import is_ours
 from services.attendance.state import WALK_IN, MeetingList, Record, Session
 from shared.contracts.attendance import Role
@@ -36,17 +37,26 @@ class Earned:
     days: tuple[dt.date, ...]
 
 
-def decide_certificates(working: Working, session_id: str, rules: CertificateRules) -> list[CertificateFact]:
+def decide_certificates(
+    working: Working, session_id: str, rules: CertificateRules, *, at: dt.datetime | None = None
+) -> list[CertificateFact]:
     """What has to be said so that everybody who has earned a certificate in the session has the one that says so, and nobody else has
-    one of ours. Nothing, while a list is open or a session does not take place. Whoever says it gives each its code."""
+    one of ours. Nothing, while a list is open or a session does not take place. Whoever says it gives each its code.
+
+    `at`: when a list has closed by itself. What is said of the session after that takes nothing, also if it is heard before the closing is
+    decided: as if nobody had been late."""
     session = working[Session].get(session_id)
-    if session is None or not session.state.takes_place or not all_closed(working, session):
+    if session is None or not all_closed(working, session):
+        return []
+    then = session_at(working, session, at) if at is not None else session
+    if not (session.state.takes_place or then.state.takes_place):
         return []
     earned = earned_in(working, session)
     held: dict[str, list[Certificate]] = defaultdict(list)
     for certificate in working[Certificate].where("session_id", session_id):
         held[survivor(working, certificate.person_id)].append(certificate)
-    desk = _Desk(working, session, rules)
+    its = dataclasses.replace(session, certificate_minutes=then.certificate_minutes)
+    desk = _Desk(working, session, rules, min(rules.required(session), rules.required(its)))
     for person_id in sorted(earned.keys() | held.keys()):
         desk.decide(earned.get(person_id) or Earned(person_id, None, 0, ()), held[person_id])
     return desk.facts
@@ -93,12 +103,12 @@ def all_closed(working: Working, session: Session) -> bool:
 class _Desk:
     """Where the certificates of one session are written out, one person after the other."""
 
-    def __init__(self, working: Working, session: Session, rules: CertificateRules) -> None:
+    def __init__(self, working: Working, session: Session, rules: CertificateRules, required: int) -> None:
         self.facts: list[CertificateFact] = []
         self._working = working
         self._session = session
         self._rules = rules
-        self._required = rules.required(session)
+        self._required = required
         self._issued_on = issued_on(working.now)
         self._series = rules.series_of(self._issued_on)
         self._serial = _last_of(working, self._series)
@@ -107,9 +117,13 @@ class _Desk:
 
     def decide(self, earned: Earned, held: list[Certificate]) -> None:
         newest = [one for one in held if one.superseded_by is None]
-        if any(one.is_valid and not is_ours(self._working, one) for one in newest):
-            return  # Another issuer's: it says enough, and is not ours to end.
         ours = [one for one in newest if is_ours(self._working, one)]
+        if any(one.is_valid and one not in ours for one in newest):
+            # Another issuer's: it says enough, and is not ours to end. Of ours, issued before theirs was known, none is issued anew.
+            for one in ours:
+                if one.is_valid and earned.minutes < min(self._required, one.required_minutes):
+                    self._end(one, CertificateEnds.NOT_EARNED, None)
+            return
         last = max(ours, key=lambda one: _standing(one, earned.person_id), default=None)
         required = self._required if last is None else min(self._required, last.required_minutes)
         if (

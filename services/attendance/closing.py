@@ -63,7 +63,8 @@ def decide_closing(
     meeting = _meeting(working, session_id, meeting_id)
     there = [one for one in records_of(working, session_id, meeting_id) if came(working, one, meeting, rules)]
     first = _first_closing(working[MeetingList].get(session_id, meeting_id), meeting)
-    facts, numbers = _list(working, session_id, meeting_id, rules, there, closed_at=at, first_closed_at=first)
+    when: dict[str, Any] = {"closed_at": at, "first_closed_at": first, "of_day": meeting}
+    facts, numbers = _list(working, session_id, meeting_id, rules, there, **when)
     return [*facts, numbers]
 
 
@@ -75,7 +76,7 @@ def decide_count(working: Working, session_id: str, meeting_id: str, rules: List
         return []
     there = [one for one in records_of(working, session_id, meeting_id) if one.state.came]
     first = _first_closing(closed, _meeting(working, session_id, meeting_id))
-    when: dict[str, Any] = {"closed_at": closed.decided_at, "first_closed_at": first}
+    when: dict[str, Any] = {"closed_at": closed.decided_at, "first_closed_at": first, "of_day": None}
     facts, numbers = _list(working, session_id, meeting_id, rules, there, **when)
     if _same(closed, numbers):
         return [*facts]
@@ -145,8 +146,10 @@ def _list(
     *,
     closed_at: dt.datetime,
     first_closed_at: dt.datetime | None,
+    of_day: Meeting | None,
 ) -> tuple[list[PresenceFact], AttendanceListClosed]:
-    """What has to be said of people so that the list of those who were there is right, and its numbers then.
+    """What has to be said of people so that the list of those who were there is right, and its numbers then. `of_day`: the day that marks
+    have to be about; None: a list that stays closed stands, wherever its day is moved by then.
 
     What somebody else states about a person stands as they state it; so does what somebody who keeps the list has said of somebody
     who was awaited. Whoever trained and had a place is not absent for want of a record: they stood in front, and sign in the head of the
@@ -161,7 +164,7 @@ def _list(
     ended_at = meeting.ends_at if meeting else awaited_at
     trained = trainers_of(working, session, ended_at) if session is not None else set()
     seated = {person_id for person_id, place in stood.items() if place.state.has_seat}
-    marked = {one.person_id for one in records.values() if one.person_id in seated and _stands(one, meeting, rules)}
+    marked = {one.person_id for one in records.values() if one.person_id in seated and _stands(one, of_day, rules)}
     kept = bool(came_then) or any(records[one].state is Presence.ABSENT for one in marked)
     facts: list[PresenceFact] = []
     counted: Counter[str | None] = Counter()
@@ -231,12 +234,12 @@ def _there(
     return stay.state, role
 
 
-def _stands(record: Record, meeting: Meeting | None, rules: ListRules) -> bool:
+def _stands(record: Record, of_day: Meeting | None, rules: ListRules) -> bool:
     """Whether no rule says otherwise of somebody who did not come: somebody has marked it, or has put it right after the closing. No
-    longer if the meeting was moved to a later day since."""
+    longer if the meeting was moved to a later day since, and its list is open."""
     if record.state.came or not record.is_marked or not (record.state.is_told or record.corrected):
         return False
-    return meeting is None or not is_of_another_day(record, meeting, rules)
+    return of_day is None or not is_of_another_day(record, of_day, rules)
 
 
 def counts_as(presence: Presence, awaited: bool, role: Role = Role.PARTICIPANT) -> str | None:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance.state import Record
 from services.attendance.store import (
     LIST_TABLE,
+    OURS,
     PERSON,
     PLACE,
     PLACE_SAID,
@@ -39,6 +40,8 @@ from shared.values import immutable
 
 CALENDAR = ZoneInfo("Europe/Warsaw")
 """By whose days a period begins and ends."""
+_NEVER = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+"""Since when one may be at a meeting that there is no more."""
 
 
 class By(StrEnum):
@@ -183,35 +186,44 @@ async def humans(connection: AsyncConnection, asked: Asked) -> dict[str, str]:
 
 
 async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[str, str, str], ...]:
-    """What is recorded on lists that are open of a day that is none of the meeting's any more, as `is_of_another_day` says. In two steps:
-    of few sessions something was said a second time, and only then are records looked at, of lists that are open."""
+    """What is recorded on lists that are open of a day that is none of the meeting's any more, as `is_of_another_day` says, and what we
+    have recorded at meetings that were dropped before their lists closed. In two steps: of few sessions something was said a second time,
+    and only then are records looked at, of lists that are open."""
     meeting = meetings(asked)
     by_then = [SESSION_SAID.c.heard_at <= AS_OF] if asked.as_of else []
     said_again = sa.select(SESSION_SAID.c.session_id).where(*by_then).group_by(SESSION_SAID.c.session_id)
     said_again = said_again.having(sa.func.count() > 1)
-    same = (LIST_TABLE.c.session_id == meeting.c.session_id, LIST_TABLE.c.meeting_id == meeting.c.meeting_id)
-    is_closed = sa.exists().where(*same, _was_closed(asked))
     starts = sa.select(meeting.c.session_id, meeting.c.meeting_id, meeting.c.starts_at)
-    starts = starts.where(meeting.c.session_id.in_(said_again), ~is_closed, meeting.c.ends_at >= asked.live_since)
-    still_open = (await connection.execute(starts, moment_of(asked))).all()
+    starts = starts.where(meeting.c.session_id.in_(said_again), meeting.c.ends_at >= asked.live_since)
+    starts = starts.where(~is_closed(meeting, asked))
+    gone = dropped(asked)
+    lost = sa.select(gone.c.session_id, gone.c.meeting_id).where(~is_closed(gone, asked))
+    moment = moment_of(asked)
+    still_open = [tuple(one) for one in await connection.execute(starts, moment)]
+    still_open = [(*key, starts_at - asked.scans_before) for *key, starts_at in still_open]
+    still_open += [(*one, _NEVER) for one in await connection.execute(lost, moment)]
     if not still_open:
         return ()
-    record = as_of(RECORD, RECORD_SAID, asked, *Record.KEY, "state", "scanned_at", "meeting_starts_at")
+    record = as_of(RECORD, RECORD_SAID, asked, *Record.KEY, "source", "state", "scanned_at", "meeting_starts_at")
     when = sa.case((record.c.state.in_(CAME), record.c.scanned_at), else_=record.c.meeting_starts_at)
     since = _OPEN.c
     of_list = sa.and_(record.c.session_id == since.session_id, record.c.meeting_id == since.meeting_id)
+    is_ours_to_say = sa.or_(since.at < _NEVER, record.c.source == OURS)  # What others state stands as they state it.
     found = (
         sa.select(*(record.c[name] for name in Record.KEY))
         .join(_OPEN, of_list)
-        .where(any_of(record.c.session_id, "sessions"), when < since.at)
+        .where(any_of(record.c.session_id, "sessions"), when < since.at, is_ours_to_say)
     )
-    about = {
-        "sessions": sorted({one.session_id for one in still_open}),
-        "open_sessions": [one.session_id for one in still_open],
-        "open_meetings": [one.meeting_id for one in still_open],
-        "open_since": [one.starts_at - asked.scans_before for one in still_open],
-    }
-    return tuple(tuple(one) for one in await connection.execute(found, about | moment_of(asked)))
+    names = ("open_sessions", "open_meetings", "open_since")
+    about = dict(zip(names, map(list, zip(*still_open, strict=True)), strict=True))
+    about["sessions"] = sorted({session_id for session_id, _, _ in still_open})
+    return tuple(tuple(one) for one in await connection.execute(found, about | moment))
+
+
+def is_closed(meeting: sa.FromClause, asked: Asked) -> sa.ColumnElement[bool]:
+    """Whether the list of a meeting was closed at the moment asked for."""
+    same = (LIST_TABLE.c.session_id == meeting.c.session_id, LIST_TABLE.c.meeting_id == meeting.c.meeting_id)
+    return sa.exists().where(*same, _was_closed(asked))
 
 
 def _was_closed(asked: Asked) -> sa.ColumnElement[bool]:
@@ -246,20 +258,43 @@ def _instant(wall: sa.ColumnElement[Any], zone: sa.ColumnElement[Any]) -> sa.Col
 def meetings(asked: Asked) -> sa.Subquery:
     """Every meeting with its hours."""
     session = as_of(SESSION, SESSION_SAID, asked, "session_id", "state", "meetings", "topic")
-    one = sa.func.jsonb_array_elements(session.c.meetings).table_valued(sa.column("value", JSONB), name="one").lateral()
-    value = one.c.value
+    one = _each(session.c.meetings)
     return (
-        sa.select(
-            session.c.session_id,
-            session.c.state,
-            session.c.topic,
-            value["meeting_id"].astext.label("meeting_id"),
-            _instant(value["starts_local"].astext, value["zone"].astext).label("starts_at"),
-            _instant(value["ends_local"].astext, value["zone"].astext).label("ends_at"),
-        )
+        sa.select(session.c.session_id, session.c.state, session.c.topic, *_of_meeting(one))
         .select_from(session)
         .join(one, sa.true())
         .subquery()
+    )
+
+
+def dropped(asked: Asked) -> sa.Subquery:
+    """Every meeting that a session had by an earlier word and has no more, with its hours by the last word that had it. Whether it took
+    place its list says: that closed, or never will."""
+    session = as_of(SESSION, SESSION_SAID, asked, "session_id", "state", "meetings", "topic")
+    its, one = _each(session.c.meetings, "its"), _each(SESSION_SAID.c.meetings)
+    meeting_id = one.c.value["meeting_id"].astext
+    is_there = sa.exists().select_from(its).where(its.c.value["meeting_id"].astext == meeting_id)
+    return (
+        sa.select(session.c.session_id, session.c.state, session.c.topic, *_of_meeting(one))
+        .ext(distinct_on(session.c.session_id, meeting_id))
+        .select_from(session.join(SESSION_SAID, SESSION_SAID.c.session_id == session.c.session_id).join(one, sa.true()))
+        .where(SESSION_SAID.c.meetings != session.c.meetings)  # Most words name the same; then nothing is taken apart.
+        .where(~is_there, *([SESSION_SAID.c.heard_at <= AS_OF] if asked.as_of else []))
+        .order_by(session.c.session_id, meeting_id, SESSION_SAID.c.heard_at.desc(), SESSION_SAID.c.version.desc())
+        .subquery()
+    )
+
+
+def _each(meetings: sa.ColumnElement[Any], name: str = "one") -> Any:
+    return sa.func.jsonb_array_elements(meetings).table_valued(sa.column("value", JSONB), name=name).lateral()
+
+
+def _of_meeting(one: Any) -> tuple[sa.ColumnElement[Any], ...]:
+    value = one.c.value
+    return (
+        value["meeting_id"].astext.label("meeting_id"),
+        _instant(value["starts_local"].astext, value["zone"].astext).label("starts_at"),
+        _instant(value["ends_local"].astext, value["zone"].astext).label("ends_at"),
     )
 
 

@@ -10,7 +10,7 @@ import asyncio
 import datetime as dt
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -138,10 +138,11 @@ async def binder_of(
     closed = await files_reading.closed_meetings(connection, session)
     roster = await views.roster(connection, settings.rules, session)
     said = await files_reading.said_of(connection, session.session_id)
+    towns = await views.town_names(connection, [one.city_id for one in said if one.city_id])
     sheet = await sheets.list_sheet(connection, session, session.meetings, programme, language, as_of=now, empty_rows=0)
     leaves = [
         Leaf("list.pdf", "the attendance list, printed anew", partial(attendance_list_pdf, sheet)),
-        Leaf("records.csv", "who was there, as it stands", partial(_records, roster)),
+        Leaf("records.csv", "who was there, as it stands", partial(_records, roster, said, towns, set(closed))),
         Leaf("history.csv", "all that was said of it, by whom and why", partial(_history, said)),
     ]
     issued = await sheets.certificates(
@@ -157,7 +158,9 @@ async def binder_of(
                 partial(certificate_pdf, its),
             )
         )
-    there = {(file.kind, file.meeting_id) for file in files if not file.is_removed}
+    kept = [file for file in files if not file.is_removed]
+    there: set[tuple[FileKind, str | None]] = {(file.kind, one.meeting_id) for file in kept for one in file.meetings}
+    there |= {(file.kind, None) for file in kept if file.meeting_id is None}
     missing = list(_missing(session, set(closed), there))
     erased = sum(one.family_name is None and one.given_name is None for one in roster)
     remarks = (
@@ -189,21 +192,29 @@ _SAID = (
 )
 
 
-def _records(roster: Sequence[OnRoster]) -> bytes:
-    rows: list[list[Cell]] = [
-        [
-            at.meeting_id,
-            one.person_id,
-            one.family_name,
-            one.given_name,
-            one.town or one.city_id,
-            one.place.value,
-            at.state.value if at.state else None,
-            at.minutes,
-        ]
-        for one in roster
-        for at in one.meetings
-    ]
+def _records(
+    roster: Sequence[OnRoster], said: Sequence[RecordSaid], towns: Mapping[str, str], closed: set[str]
+) -> bytes:
+    """Who was there, with the town that they came for then; also on days that were dropped, or called otherwise, once their lists had
+    closed."""
+    stands = {(one.meeting_id, one.person_id): one for one in said}  # The last word of each.
+    rows: list[list[Cell]] = []
+    for one in roster:
+        planned = {at.meeting_id for at in one.meetings}
+        who: list[Cell] = [one.person_id, one.family_name, one.given_name]
+        for at in one.meetings:
+            record = stands.get((at.meeting_id, one.person_id))
+            its = record.city_id if record is not None and record.state.is_told else one.city_id
+            state = at.state.value if at.state else None
+            rows.append(
+                [at.meeting_id, *who, towns.get(its or "") or one.town or its, one.place.value, state, at.minutes]
+            )
+        for meeting_id in sorted(closed - planned):
+            record = stands.get((meeting_id, one.person_id))
+            if record is not None and record.state.is_told:
+                its = record.city_id
+                town = towns.get(its or "", its)
+                rows.append([meeting_id, *who, town, one.place.value, record.state.value, record.minutes])
     return as_csv(_HEAD, rows)
 
 

@@ -119,14 +119,17 @@ async def enter(
         raise Problem(NOT_ALLOWED, "the list has closed: this token lacks the scope 'office'")
     content = written(sheet.model_dump(mode="json") | {"session_id": session_id, "meeting_id": meeting_id})
     sha256 = sha256_of(content)
-    sent = Sent(session_id, meeting_id, FileKind.TYPED_LIST, f"typed-list-{meeting_id}.json", TYPED, content)
-    await store.put(session_id, content)  # The evidence first: what is set names it.
+    left = tuple(row for row in rows if not is_asked(row))
+    undecided = sum(row.fate.is_open for row in left)
+    name = f"typed-list-{meeting_id}.json"
+    sent = Sent(session_id, meeting_id, FileKind.TYPED_LIST, name, TYPED, content, undecided)
+    await attach(runtime, store, sent, actor, None)  # The evidence first: what is set names it.
     bodies = requests_of(rows, about, _note(sheet, sha256), is_open=ground.is_open)
     asked = [(key_of(key or sha256, body.person_id), body) for body in bodies]
     became = await set_several(runtime, asked, actor)
-    left = tuple(row for row in rows if not is_asked(row))
-    undecided = sum(row.fate.is_open for row in left) + sum(not mark.outcome.is_settled for mark, _ in became)
-    await attach(runtime, store, replace(sent, undecided=undecided), actor, None)
+    if unsettled := sum(not mark.outcome.is_settled for mark, _ in became):
+        undecided += unsettled
+        await attach(runtime, store, replace(sent, undecided=undecided), actor, None)
     if taken := [mark.person_id for mark, _ in became if mark.reason is Reason.ID_REUSED]:
         detail = f"under this key something else was entered of {', '.join(taken[:MOST_NAMED])}"
         raise Problem(KEY_TAKEN, detail, field="Idempotency-Key")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from services.attendance.outcomes import answered, is_ours
 from services.attendance.state import Session
 from services.attendance.stating import actor_of
-from shared.contracts.files import FileAttached, FileFact, FileKind, FileRemoved, FileState, Sha256
+from shared.contracts.files import FileAttached, FileFact, FileKind, FileRemoved, FileState, OfMeeting, Sha256
 from shared.contracts.model import Count, Id, Line, Request, members
 from shared.events.envelope import Heard, Reason, digest_of
 from shared.state.rows import FactRow, meta
@@ -40,6 +40,7 @@ class File(FactRow):
     decided_by: str
     note: str | None
     decided_at: dt.datetime
+    meetings: tuple[OfMeeting, ...] = ()
 
 
 class AttachFile(Request):
@@ -72,21 +73,35 @@ class RemoveFile(Request):
 
 
 def on_attach(working: Working, heard: Heard[AttachFile]) -> None:
-    """The same bytes are one file, however often they are sent: the first one stands, unless other rows of it are left to be decided."""
+    """The same bytes are one file, however often they are sent: what it is called stands, and each meeting that it is said to be of is
+    one of its own, with what is left of its rows."""
     body = heard.body
     session, known = working[Session].get(body.session_id), working[File].get(body.session_id, body.sha256)
+    meetings = _of_meetings(known, body)
     if session is None or (body.meeting_id is not None and session.meeting(body.meeting_id) is None):
         about = body.session_id if session is None else f"the meeting {body.meeting_id} of {body.session_id}"
         working.set_aside(heard, Reason.UNKNOWN_MEETING, f"nothing is known of {about}")
     elif known is not None and not is_ours(working, known):
         working.set_aside(heard, Reason.FOREIGN_WRITER, f"{known.source} keeps this file")
-    elif known is not None and not known.is_removed and known.undecided == body.undecided:
+    elif known is not None and not known.is_removed and known.meetings == meetings:
         working.leave_unchanged(heard, ALREADY_ATTACHED, known.event_id)
     else:
         fields = {name: getattr(body, name) for name in AttachFile.model_fields}
+        fields |= {"meetings": meetings, "undecided": sum(one.undecided for one in meetings)}
         if known is not None and not known.is_removed:
-            fields |= {name: getattr(known, name) for name in ("meeting_id", "kind", "name")}
+            fields |= {name: getattr(known, name) for name in ("kind", "name")}
+            fields["meeting_id"] = known.meeting_id if meetings else None
         working.say(FileAttached(**fields | _asked(working, heard), decided_at=working.now), cause=heard)
+
+
+def _of_meetings(known: File | None, body: AttachFile) -> tuple[OfMeeting, ...]:
+    """Of which meetings a file is, this one among them; none: of all of the session. What is left of the others stays as it was."""
+    known = known if known is not None and not known.is_removed else None
+    if body.meeting_id is None or (known is not None and known.meeting_id is None):
+        return ()
+    before = known.meetings if known is not None else ()
+    left = {one.meeting_id: one.undecided for one in before} | {body.meeting_id: body.undecided}
+    return tuple(OfMeeting(meeting_id=one, undecided=left[one]) for one in sorted(left))
 
 
 def on_removal(working: Working, heard: Heard[RemoveFile]) -> None:
@@ -98,7 +113,9 @@ def on_removal(working: Working, heard: Heard[RemoveFile]) -> None:
         working.leave_unchanged(heard, ALREADY_REMOVED, known.event_id)
     else:
         fields = {name: getattr(known, name) for name in FileState.model_fields if hasattr(known, name)}
-        fields |= _asked(working, heard) | {"note": heard.body.note, "undecided": 0, "decided_at": working.now}
+        nothing_left = tuple(one.model_copy(update={"undecided": 0}) for one in known.meetings)
+        fields |= {"undecided": 0, "meetings": nothing_left}
+        fields |= _asked(working, heard) | {"note": heard.body.note, "decided_at": working.now}
         working.say(FileRemoved(**fields), cause=heard)
 
 
@@ -113,6 +130,9 @@ def _asked(working: Working, heard: Heard[Any]) -> dict[str, Any]:
 
 def file_of(heard: Heard[FileFact]) -> File:
     body = heard.body
+    meetings = tuple(one.as_named() for one in body.meetings)
+    if body.meeting_id is not None and not meetings:  # As we said it until there could be several.
+        meetings = (OfMeeting(meeting_id=body.meeting_id, undecided=body.undecided),)
     return File(
         *meta(heard),
         body.session_id,
@@ -127,6 +147,7 @@ def file_of(heard: Heard[FileFact]) -> File:
         body.decided_by,
         body.note,
         body.decided_at,
+        meetings,
     )
 
 

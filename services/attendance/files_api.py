@@ -63,12 +63,20 @@ _FILE: dict[str, Any] = {
     "media_type": "application/pdf",
     "size": 182044,
     "undecided": 0,
+    "meetings": [{"meeting_id": "day-1", "undecided": 0}],
     "is_removed": False,
     "decided_by": "trainer",
     "note": None,
     "decided_at": "2026-10-26T09:30:00Z",
     "event_id": "0199aa00-0000-7000-8000-000000000009",
 }
+
+
+class OfMeetingShown(Shape):
+    """A meeting that a file is of."""
+
+    meeting_id: str
+    undecided: int
 
 
 class FileShown(Shape):
@@ -78,12 +86,17 @@ class FileShown(Shape):
 
     sha256: str
     session_id: str
-    meeting_id: str | None = Field(description="Whose list it is of; null: it is of all of the session.")
+    meeting_id: str | None = Field(
+        description="Whose list it is of, of several the first that was named; null: it is of all of the session."
+    )
     kind: FileKind
     name: str
     media_type: str = Field(description="By its bytes.")
     size: int = Field(description="In bytes.")
     undecided: int = Field(description="Rows of what was entered that are left for a person to decide.")
+    meetings: list[OfMeetingShown] = Field(
+        description="Of which it is, each with what is left of its rows; none: of all of the session."
+    )
     is_removed: bool = Field(description="It was taken away, and its bytes are deleted; `note` says why.")
     decided_by: str = Field(description="Who has attached it, or taken it away.")
     note: str | None
@@ -143,7 +156,8 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         meeting_id: Annotated[str | None, Query(pattern=ID_PATTERN, description="Whose list it is of.")] = None,
         idempotency_key: IdempotencyKey = None,
     ) -> DecidedFile:
-        """Attaches a file to a session: a scan of the signed list, an agenda. The same bytes are one file, however often they are sent."""
+        """Attaches a file to a session: a scan of the signed list, an agenda. The same bytes are one file, however often they are sent, and of
+        as many meetings as are named."""
         content = await request.body()
         if kind.is_entered:
             raise Problem(NOT_VALID, f"a {kind} is attached by entering it", field="kind")
@@ -245,7 +259,9 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
 
 
 def _as_shown(file: File) -> FileShown:
-    return FileShown(**{name: getattr(file, name) for name in FileShown.model_fields})
+    told = {name: getattr(file, name) for name in FileShown.model_fields}
+    told["meetings"] = [OfMeetingShown(**one.model_dump()) for one in file.meetings]
+    return FileShown(**told)
 
 
 def _to_be_saved(name: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, as_heard, awaited_at, who_trained
 from services.attendance.state import MeetingList, Place, Record, Session
+from shared.contracts.attendance import Because, NotAwaited
 from shared.contracts.planner import Meeting
 from shared.state.merged import ids_of, survivor
 from shared.state.working import Working
@@ -42,6 +43,14 @@ def of_survivor(working: Working, session_id: str, meeting_id: str, person_id: s
     """What is recorded of somebody under the id that stays, if they are asked about under a former one."""
     stays = survivor(working, person_id)
     return None if stays == person_id else working[Record].get(session_id, meeting_id, stays)
+
+
+def is_anothers(working: Working, record: Record) -> bool:
+    """Whether what was recorded under this id is somebody else's: of a walk-in who became known, or of an id that has gone into another
+    one. No longer if the directory has taken that back: then this is somebody of their own."""
+    if record.reason is not NotAwaited.LINKED:
+        return False
+    return record.because is not Because.PERSON or survivor(working, record.person_id) != record.person_id
 
 
 def trainers_of(working: Working, session: Session, ended_at: dt.datetime) -> set[str]:

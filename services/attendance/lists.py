@@ -194,6 +194,12 @@ def in_order(said: Iterable[Session], owner: str) -> list[Session]:
     return heard
 
 
+def session_at(working: Working, session: Session, at: dt.datetime) -> Session:
+    """A session as it was known at a moment, whatever has been said of it since."""
+    said = as_heard(working, session)
+    return next((one for one in reversed(said) if one.heard_at <= at), said[0])
+
+
 def who_trained(said: Sequence[Session], at: dt.datetime) -> tuple[str, ...]:
     """Who trained a meeting that ended then, by what was said of its session in the order in which it was heard.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.attendance.humans import of_survivor, place_of, trained, trains
+from services.attendance.humans import is_anothers, of_survivor, place_of, trained, trains
 from services.attendance.lists import ListRules, closed_list
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -99,7 +99,7 @@ def _mark(
     body = heard.body
     if record is not None and not is_ours(working, record):
         return Refused(Reason.FOREIGN_WRITER, f"{record.source} says who came here, and alone may correct it")
-    if record is not None and record.reason is NotAwaited.LINKED:
+    if record is not None and is_anothers(working, record):
         return Refused(Reason.UNDECIDABLE, f"this was {record.linked_to}: say it of them")
     theirs = of_survivor(working, body.session_id, body.meeting_id, body.person_id)
     if theirs is not None and theirs.state.is_told:

@@ -54,11 +54,15 @@ def by_code(meeting: Meeting | None, scanned_at: dt.datetime, rules: ListRules) 
 
 def as_it_was(record: Record, meeting: Meeting | None, rules: ListRules) -> Stay:
     """How somebody who came was there, by the meeting's hours as they are known now. What somebody has marked stays as marked; its
-    minutes follow. What an archive says of a code that we never heard of is as it says."""
+    minutes follow. What an archive says of a code that we never heard of is as it says. Times of another day, by what is planned now, say
+    nothing of its hours: whoever came late or left then stays so, for as long as was counted."""
     if meeting is None or not record.state.came or record.received_at is None:
         return Stay(record.state, record.minutes, record.arrived_at)
+    stated = record.stated_minutes
+    if not all(rules.fits(meeting, one) for one in (record.arrived_at, record.left_at) if one is not None):
+        counted = record.minutes if stated is None else stated
+        return Stay(record.state, minutes_of(meeting, stated=counted), record.arrived_at)
     if not record.is_marked and record.scanned_at is not None:
         return by_code(meeting, record.scanned_at, rules)
-    stated = record.stated_minutes
     minutes = minutes_of(meeting, arrived_at=record.arrived_at, left_at=record.left_at, stated=stated)
     return Stay(record.state, minutes, record.arrived_at)

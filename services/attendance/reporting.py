@@ -28,8 +28,10 @@ from services.attendance.counting import (
     Known,
     asked_for,
     begins,
+    dropped,
     elsewhere,
     humans,
+    is_closed,
     is_here,
     key_of,
     meetings,
@@ -123,6 +125,8 @@ def _part(by: By, asked: Asked, known: Known) -> sa.CTE:
 def _of_stages(part: sa.CTE, each: sa.CTE, asked: Asked) -> sa.Select[Any]:
     """What towns have, by the stages in which they have qualified. Whoever came for two towns of a stage is one person in it."""
     in_stage = qualified(asked)
+    if asked.stage is not None:  # Whoever asks for one stage gets no part of another.
+        in_stage = sa.select(*in_stage.c).where(in_stage.c.stage == asked.stage).subquery("in_stage")
     key = sa.cast(in_stage.c.stage, sa.Text).label("key")
     human = part.outerjoin(in_stage, in_stage.c.city_id == part.c.key)
     came = sa.select(key, part.c.human).select_from(human).where(part.c.present > 0).distinct().subquery()
@@ -357,7 +361,7 @@ class Trainer:
 async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime) -> tuple[list[Delivered], Known]:
     """Every meeting that was held, once for each who trained it; and who is who."""
     known = await begin(connection, asked)
-    meeting = meetings(asked)
+    meeting = _that_took_place(asked)
     record = stood(RECORD, RECORD_SAID, asked, *Record.KEY, "state")
     came = (record.c.state.in_(CAME), *is_here(record, known))
     seen = sa.select(record.c.session_id, record.c.meeting_id).where(*came).distinct().subquery()
@@ -376,7 +380,7 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
         )
         .order_by(meeting.c.starts_at, meeting.c.session_id, meeting.c.meeting_id)
     )
-    over = {"over_at": asked.as_of or now}
+    over = {"over_at": min(asked.as_of or now, now)}  # Of a moment to come nothing is over yet that is not over now.
     held = (await connection.execute(statement, values(asked, known) | over)).all()
     said = await _said_of(connection, {one.session_id for one in held}, asked)
     found = [
@@ -387,6 +391,12 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
         )
     ]
     return found, known
+
+
+def _that_took_place(asked: Asked) -> sa.Subquery:
+    """Every meeting that is planned, and those that were dropped, or called otherwise, after their lists had closed."""
+    meeting, gone = meetings(asked), dropped(asked)
+    return sa.union_all(sa.select(*meeting.c), sa.select(*gone.c).where(is_closed(gone, asked))).subquery()
 
 
 async def _said_of(connection: AsyncConnection, sessions: set[str], asked: Asked) -> dict[str, list[Session]]:

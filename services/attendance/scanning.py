@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.attendance.humans import of_survivor, place_of, trained
+from services.attendance.humans import is_anothers, of_survivor, place_of, trained
 from services.attendance.lists import ListRules, closed_list
 from services.attendance.minutes import by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
 from services.attendance.state import MeetingList, Record, Session
 from services.attendance.stating import answering, said
-from shared.contracts.attendance import Method, NotAwaited, PresenceFact, Role
+from shared.contracts.attendance import Method, PresenceFact, Role
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.planner import Meeting, SessionStanding
 from shared.events.decoding import FUTURE_TOLERANCE
@@ -100,7 +100,7 @@ def decide_scan(
     for row in (*recorded, closed):
         if row is not None and not is_ours(working, row):
             return Refused(Reason.FOREIGN_WRITER, f"this list was closed by {row.source}, which alone may correct it")
-    if record is not None and theirs is None and record.reason is NotAwaited.LINKED:
+    if record is not None and theirs is None and is_anothers(working, record):
         return Unchanged(ALREADY_PRESENT, record.event_id)  # It was somebody else's, who is present.
     for one in recorded:
         if _is_contradicted_by(one, body.scanned_at):

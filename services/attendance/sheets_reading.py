@@ -17,10 +17,10 @@ from services.attendance.documents.sheets import (
     Programme,
     Training,
 )
-from services.attendance.lists import ListRules
+from services.attendance.lists import ListRules, in_order, who_trained
 from services.attendance.scanning import was_there
-from services.attendance.state import Place, Record, Session
-from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, TOPIC
+from services.attendance.state import Place, Record, Session, SessionSaid
+from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, SESSION_SAID, TOPIC
 from services.attendance.views import (
     FAMILY_NAME,
     GIVEN_NAME,
@@ -46,6 +46,7 @@ _NAMES = (
     .outerjoin(SURVIVOR, SURVIVOR.c.person_id == PERSON.c.person_id)
     .where(any_of(PERSON.c.person_id, "people"))
 )
+_WORDS = sa.select(SESSION_SAID).where(SESSION_SAID.c.session_id == sa.bindparam("session_id"))
 _TOPICS = sa.select(TOPIC).where(TOPIC.c.topic == sa.bindparam("topic")).order_by(TOPIC.c.rule_id).limit(1)
 
 
@@ -106,17 +107,19 @@ async def list_sheet(
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
     towns = {one.person_id: one.city_id for one in records if one.state.came}
     towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat}
-    into = await survivors(connection, {*towns, *session.trainers})
+    train = await _trainers_of(connection, session, meetings, as_of)
+    into = await survivors(connection, {*towns, *train})
+    train = tuple(dict.fromkeys(into.get(one, one) for one in train))
     towns = by_human(towns, into, lambda town: town is not None)
-    for trainer in session.trainers:
-        towns.pop(into.get(trainer, trainer), None)  # They sign in the head of it.
-    people = await _named(connection, [*towns, *session.trainers])
+    for trainer in train:
+        towns.pop(trainer, None)  # They sign in the head of it.
+    people = await _named(connection, [*towns, *train])
     named = await town_names(connection, [one for one in towns.values() if one])
     order = sorted(towns, key=lambda one: by_name(*people.get(one, NOBODY), one))
     return AttendanceListSheet(
         language=language,
         programme=programme,
-        training=await _training(connection, session, people, language),
+        training=await _training(connection, session, people, language, train),
         meetings=tuple(sorted(meetings, key=lambda one: one.starts_at)),
         people=tuple(Listed(_as_listed(people.get(one, NOBODY)), named.get(towns[one] or "")) for one in order),
         as_of=as_of.astimezone(ISSUED_IN).date(),
@@ -131,18 +134,20 @@ async def day_sheet(
     record: Record,
     programme: Programme,
     language: Language,
+    *,
+    now: dt.datetime,
 ) -> DaySheet:
-    """That somebody was at a meeting, as its list says."""
-    people = await _named(connection, [record.person_id, *session.trainers])
+    """That somebody was at a meeting, as its list says. For how long they are there is known when it is over, or they have left."""
+    people = await _named(connection, [record.person_id])
     towns = await town_names(connection, [record.city_id] if record.city_id else [])
     return DaySheet(
         language=language,
         programme=programme,
-        training=await _training(connection, session, people, language),
+        training=await _training(connection, session, people, language, ()),
         name=_as_called(people.get(record.person_id, NOBODY)),
         town=towns.get(record.city_id or ""),
         meeting=meeting,
-        minutes=record.minutes,
+        minutes=record.minutes if meeting.ends_at <= now or record.left_at is not None else None,
         recorded_on=record.decided_at.astimezone(ISSUED_IN).date(),
     )
 
@@ -180,8 +185,24 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     return Papers(newest, came)
 
 
+async def _trainers_of(
+    connection: AsyncConnection, session: Session, meetings: Sequence[Meeting], now: dt.datetime
+) -> tuple[str, ...]:
+    """Who leads these meetings: of those that are over whoever trained them then, of the others whoever trains the session now."""
+    over = sorted((one for one in meetings if one.ends_at <= now), key=lambda one: one.starts_at)
+    of_session = {"session_id": session.session_id}
+    said = rows_as(SessionSaid, await connection.execute(_WORDS, of_session)) if over else []
+    heard = in_order(said, session.source)
+    trained = [trainer for one in over for trainer in who_trained(heard, one.ends_at)]
+    return (*trained, *(session.trainers if len(over) < len(meetings) else ()))
+
+
 async def _training(
-    connection: AsyncConnection, session: Session, people: dict[str, Name], language: Language
+    connection: AsyncConnection,
+    session: Session,
+    people: dict[str, Name],
+    language: Language,
+    train: Sequence[str],
 ) -> Training:
     topics = rows_as(Topic, await connection.execute(_TOPICS, {"topic": session.topic}))
     names = {Language.PL: topics[0].name_pl, Language.EN: topics[0].name_en} if topics else {}
@@ -192,7 +213,7 @@ async def _training(
         venue=session.venue,
         address=session.address,
         town=towns.get(session.city_id),
-        trainers=tuple(name for one in session.trainers if (name := _as_called(people.get(one, NOBODY)))),
+        trainers=tuple(name for one in train if (name := _as_called(people.get(one, NOBODY)))),
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
-from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment
+from shared.contracts.model import Count, Digest, Fact, Id, Line, Moment, Part
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -31,6 +31,14 @@ class FileKind(StrEnum):
         return self in (FileKind.TYPED_LIST, FileKind.REPORT)
 
 
+class OfMeeting(Part):
+    """A meeting that a file is of."""
+
+    meeting_id: Id
+    undecided: Count
+    """Of what was entered for it, how many rows are left for a person to decide."""
+
+
 class FileState(Fact):
     """One file of a session; the aggregate is (session, its bytes)."""
 
@@ -41,7 +49,7 @@ class FileState(Fact):
     sha256: Sha256
     """Of its bytes: whoever has them can tell whether they are these."""
     meeting_id: Id | None = None
-    """Whose list it is of; None: it is of all of the session."""
+    """Whose list it is of, of several the first that was named; None: it is of all of the session."""
     kind: FileKind
     name: Line
     """As whoever attached it called it."""
@@ -50,7 +58,9 @@ class FileState(Fact):
     size: Count
     """In bytes."""
     undecided: Count = 0
-    """How many of its rows are left for a person to decide, of what was entered."""
+    """How many of its rows are left for a person to decide, of what was entered: for all meetings together."""
+    meetings: Annotated[tuple[OfMeeting, ...], Field(max_length=60)] = ()
+    """Of which it is, if not of all of the session: one scan, or one report, may be of a morning and of an afternoon."""
     request_source: Line | None = None
     request_id: Line | None = None
     request_digest: Digest | None = None

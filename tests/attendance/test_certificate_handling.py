@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from services.attendance.certificates import Certificate, Series
 from shared.contracts.attendance import AttendanceListClosed
+from shared.events.envelope import Heard
 from tests.attendance.building import (
     ARCHIVE,
     CLOSES,
@@ -14,6 +19,7 @@ from tests.attendance.building import (
     ENDS,
     LATER,
     SESSION,
+    STARTS,
     Desk,
     archived_absent,
     archived_list,
@@ -23,12 +29,19 @@ from tests.attendance.building import (
     day,
     enrolled,
     heard,
+    rescheduled,
     scan,
     scheduled,
 )
 
 NEXT_DAY = DURING + dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
 ISSUED = "RC-2026-0001 CertificateIssued"
+
+
+def replaced(one: Heard[Any], **fields: Any) -> Heard[Any]:
+    """The same word, but for this."""
+    return dataclasses.replace(one, body=one.body.model_copy(update=fields))
 
 
 def test_a_list_that_closes_by_itself_certifies() -> None:
@@ -86,6 +99,32 @@ def test_a_session_that_is_cancelled_afterwards_takes_nothing() -> None:
     desk = Desk()
     desk.hear(scheduled(), enrolled("anna"), scan("anna"), close())
     desk.hear(cancelled(at=LATER))
+    assert desk.certificates == [ISSUED]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [(rescheduled, {"certificate_minutes": 350}), (cancelled, {})],
+    ids=["a higher threshold", "cancelled"],
+)
+def test_what_is_said_after_the_closing_takes_nothing_also_if_the_closing_is_decided_later(
+    kind: Callable[..., Heard[Any]], fields: dict[str, Any]
+) -> None:
+    """The service was down when the list was to close. What is heard first then was said an hour after that."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna", at=STARTS + HOUR))
+    desk.hear(replaced(kind(at=CLOSES + HOUR), **fields))
+    desk.pass_to(LATER)
+    assert desk.certificates == [ISSUED]
+    (certificate,) = desk.mind[Certificate]
+    assert (certificate.minutes, certificate.required_minutes) == (300, 288)
+
+
+def test_a_threshold_that_is_lowered_while_the_closing_waits_gives_to_those_who_have_reached_it() -> None:
+    desk = Desk()
+    desk.hear(replaced(scheduled(), certificate_minutes=350), enrolled("anna"), scan("anna", at=STARTS + HOUR))
+    desk.hear(replaced(rescheduled(at=CLOSES + HOUR), certificate_minutes=200))
+    desk.pass_to(LATER)
     assert desk.certificates == [ISSUED]
 
 

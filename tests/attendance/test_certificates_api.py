@@ -35,8 +35,11 @@ from tests.attendance.building import (
     LATER,
     RULES,
     SESSION,
+    day,
     enrolled,
     heard,
+    rescheduled,
+    scan,
     scheduled,
 )
 from tests.attendance.papers import codes_on, text_of
@@ -203,6 +206,23 @@ async def test_a_list_names_who_has_a_place_in_polish_order_and_neither_mail_nor
     assert (await desk.get(f"sessions/{SESSION}/list/pdf?language=en")).status_code == 200
 
 
+async def test_the_list_of_a_day_that_is_over_names_who_trained_it_and_whoever_trains_since_as_who_came(
+    desk: Desk,
+) -> None:
+    """Printed when Ola trains, who was a participant on the first day; as its list, its reports and its certificates say."""
+    days = (day(), day("day-2", days_later=1))
+    for person, family in (("ola", "Sum"), ("teresa", "Żak")):
+        await desk.hear(PersonRegistered(person_id=person, given_name=person.title(), family_name=family))
+    await desk.runtime.decider.act([scheduled(*days, trainers=("teresa",)), enrolled("ola"), scan("ola")])
+    await desk.runtime.decider.act([rescheduled(*days, trainers=("ola",), at=CLOSES)])
+
+    printed = [await desk.get(f"sessions/{SESSION}/{of}list/pdf") for of in ("meetings/day-1/", "meetings/day-2/", "")]
+    first, second, both = (text_of(one.content) for one in printed)
+    assert ("Teresa Żak" in first, "Ola Sum" in first, "1 Sum Ola" in first) == (True, False, True)
+    assert ("Teresa Żak" in second, "Ola Sum" in second, "Sum Ola" in second) == (False, True, False)
+    assert ("Teresa Żak" in both, "Ola Sum" in both, "Sum Ola" in both) == (True, True, False)
+
+
 async def test_a_day_is_confirmed_to_who_was_there_and_to_nobody_else(desk: Desk) -> None:
     await desk.certify("anna", minutes=100)  # Too little for a certificate.
     at = f"sessions/{SESSION}/meetings/day-1/people"
@@ -239,6 +259,17 @@ async def test_the_page_of_one_that_was_replaced_or_revoked_says_so_and_by_what(
     assert "Nieważne" in replaced and "Zastąpione przez RC-2026-0003" in replaced
     assert "Zastępuje RC-2026-0001" in read((await desk.page("RC-2026-0003")).text)
     assert "zostało unieważnione" in read((await desk.page("RC-2026-0002")).text)
+
+
+async def test_the_page_of_one_without_a_topic_names_the_training_as_the_certificate_does(desk: Desk) -> None:
+    imported = CertificateIssued(
+        number="OLD-1", series="OLD", serial=1, session_id="workshop-7", person_id="p", minutes=90, code="k7m2q9x4tbwe",
+        issued_on=BEFORE.date(), decided_at=BEFORE,
+    )  # fmt: skip
+    await desk.hear(imported, source=ARCHIVE)
+    assert "Szkolenie workshop-7" in read((await desk.page("OLD-1")).text)
+    printed = text_of((await desk.get("certificates/OLD-1/pdf")).content)
+    assert "workshop-7" in printed and "w dniach" not in printed  # Which days these were it does not say.
 
 
 async def test_a_number_without_its_code_shows_what_a_number_that_there_is_not_shows(desk: Desk) -> None:

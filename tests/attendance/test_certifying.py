@@ -448,6 +448,18 @@ def test_whoever_has_a_valid_one_of_another_issuer_gets_none_of_ours(register: R
     assert register.decide() == ["RC-2026-0004 to jan for 700"]
 
 
+def test_one_of_another_issuer_that_comes_later_keeps_none_of_ours_that_is_not_earned(register: Register) -> None:
+    register.attended("ewa", 720)
+    register.attended("jan", 720)
+    register.closed()
+    register.decide()
+    register.hear(imported(3), imported(4, "jan"))
+    register.was("ewa", 0, "day-2", state=Presence.ABSENT)
+    register.was("jan", 300, "day-2")
+    assert register.decide() == ["RC-2026-0001 not_earned"]
+    assert register.of("RC-2026-0003").is_valid and register.of("RC-2026-0002").is_valid
+
+
 def test_one_that_another_issuer_has_revoked_is_no_obstacle(register: Register) -> None:
     revoked = CertificateSuperseded(
         **{name: getattr(imported(3).body, name) for name in CertificateIssued.model_fields},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import zipfile
@@ -13,7 +14,22 @@ import pytest
 from services.attendance.filing import MOST_BYTES
 from services.attendance.folder import Folder
 from shared.contracts.directory import PersonErased, PersonRegistered
-from tests.attendance.building import BEFORE, ENDS, LATER, SESSION, close, enrolled, heard, scan, scheduled
+from tests.attendance.building import (
+    BEFORE,
+    DURING,
+    ENDS,
+    LATER,
+    SESSION,
+    close,
+    day,
+    enrolled,
+    heard,
+    mark,
+    rescheduled,
+    restated,
+    scan,
+    scheduled,
+)
 from tests.attendance.door import Door, opened
 from tests.attendance.papers import text_of
 
@@ -69,6 +85,27 @@ async def test_the_same_bytes_are_one_file_however_often_they_are_sent(door: Doo
     assert (anew["outcome"], anew["file"]["name"]) == ("AlreadyAttached", "lista.pdf")
     assert len((await door.http.get(FILES)).json()) == 1
     assert (await attached(door, b"%PDF-other", key="file-1")).json()["type"].endswith("key-taken")
+
+
+async def test_a_scan_of_two_days_is_one_file_of_both_and_one_of_the_session_is_of_all(door: Door) -> None:
+    """The list that is printed for a session has a column for each day, and is scanned once."""
+    await door.runtime.decider.act([rescheduled(day(), day("day-2", days_later=1), day("day-3", days_later=2))])
+
+    async def missing() -> list[str]:
+        said = (await unzipped(door)).read("CONTENTS.txt").decode()
+        return [line.split()[-1] for line in said.splitlines() if line.startswith("- the signed list")]
+
+    for number, meeting_id in enumerate(("day-1", "day-2", "day-2")):
+        answer = (await attached(door, key=f"file-{number}", meeting_id=meeting_id)).json()
+    assert (answer["outcome"], answer["file"]["meeting_id"]) == ("AlreadyAttached", "day-1")
+    assert [one["meeting_id"] for one in answer["file"]["meetings"]] == ["day-1", "day-2"]
+    assert await missing() == ["day-3"]
+
+    whole = {"name": "lista.pdf", "kind": "signed_list"}
+    answer = (await door.http.post(FILES, content=SCAN, params=whole)).json()
+    assert (answer["file"]["meeting_id"], answer["file"]["meetings"]) == (None, [])
+    assert await missing() == []
+    assert (await attached(door, key="file-9", meeting_id="day-2")).json()["outcome"] == "AlreadyAttached"
 
 
 @pytest.mark.parametrize("content", [b"", b"MZ\x90", b"<html>", b"PK\x03\x04", b" %PDF-1.7"])
@@ -165,3 +202,34 @@ async def test_nobody_who_was_erased_has_a_name_in_the_zip_and_it_says_where_one
     assert "Jan" in said
     assert "Anna" not in "".join([*printed, said])
     assert "what was scanned may show it" in papers.read("CONTENTS.txt").decode()
+
+
+async def test_the_records_of_a_session_say_for_which_town_somebody_came_then_and_what_was_on_days_dropped_since(
+    door: Door,
+) -> None:
+    """As reports and certificates count them."""
+    await door.runtime.decider.act([scan("anna"), scan("jan")])
+    await door.runtime.decider.act([close(at=ENDS)])
+    door.clock[0] = LATER
+    await door.runtime.decider.act([restated("anna", town="town-2", at=LATER)])
+    await door.runtime.decider.act([rescheduled(day("d-1"), at=LATER)])
+
+    lines = (await unzipped(door)).read("records.csv").decode("utf-8-sig").splitlines()
+    rows = [line.split(";") for line in lines]
+    of_anna = [(row[0], row[4], row[6], row[7]) for row in rows if row[1] == "anna"]
+    assert of_anna == [("d-1", "town-2", "not_yet", ""), ("day-1", "town-of-anna", "present", "360")]
+
+
+async def test_what_is_printed_before_a_day_is_over_confirms_no_hours_of_it(door: Door) -> None:
+    await door.runtime.decider.act([scan("anna"), scan("jan")])
+    await door.runtime.decider.act([mark("jan", "left_early", at=DURING + dt.timedelta(hours=1))])
+    path = f"/api/v1/sessions/{SESSION}/meetings/day-1/people"
+
+    async def confirmed(person: str) -> str:
+        return text_of((await door.http.get(f"{path}/{person}/confirmation/pdf")).content)
+
+    door.clock[0] = DURING + dt.timedelta(hours=1)
+    assert "Anna Ćwik" in await confirmed("anna") and "godz." not in await confirmed("anna")
+    assert "1 godz. zegarowych 10 min" in await confirmed("jan")  # Who has left already was there for so long.
+    door.clock[0] = ENDS
+    assert "6 godz. zegarowych" in await confirmed("anna")

@@ -24,6 +24,7 @@ from tests.attendance.building import (
     STARTS,
     Desk,
     close,
+    correction,
     enrolled,
     mark,
     over_http,
@@ -208,6 +209,22 @@ def test_whom_a_closing_called_absent_is_set_without_a_decision() -> None:
     assert (one.fate, one.stands, one.tag) == (Fate.SET, None, "1")
 
 
+def test_what_the_office_put_right_stands_also_where_it_said_that_nothing_is_known() -> None:
+    """A row was taken for somebody else of that name, and the file comes again, for what was left open of it."""
+    here = desk(scan("anna"), mark("jan", minutes=360, at=ENDS), close(at=ENDS), correction("jan", "not_recorded"))
+    on = ground(here, is_open=False)
+    (one,) = of(row("Jan Lis"), on=on)
+    assert (one.fate, one.stands and one.stands.decided_by) == (Fate.CONTRADICTS, "office")
+    (decided,) = of(row("Jan Lis"), on=on, decisions=(Decision(one.lines[0], "jan"),))
+    assert decided.fate is Fate.SET
+
+
+def test_a_mark_that_was_taken_back_says_nothing() -> None:
+    here = desk(mark("jan", "excused"), mark("jan", "not_recorded"))
+    (one,) = of(row("Jan Lis"), on=ground(here))
+    assert (one.fate, one.stands) == (Fate.SET, None)
+
+
 def asked(here: Desk, *rows: str, is_open: bool) -> list[Any]:
     found = report(*rows)
     return list(requests_of(plan(found, ground(here, is_open=is_open)), found, (SESSION, "day-1"), is_open=is_open))
@@ -246,6 +263,12 @@ def test_decisions_are_written_by_line_person_and_minutes() -> None:
     assert decisions_of("") == ()
     with pytest.raises(ValueError, match="of line 12 two things"):
         decisions_of("12:anna,12:jan")
+
+
+def test_how_long_one_person_was_there_is_decided_once_for_all_of_their_rows() -> None:
+    assert len(decisions_of("12:anna@100,15:anna@100,20:anna,21:jan@30")) == 4
+    with pytest.raises(ValueError, match="for how many minutes anna was there"):
+        decisions_of("12:anna@100,15:anna@200")
 
 
 def test_another_decision_is_another_request() -> None:

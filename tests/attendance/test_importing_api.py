@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,8 +13,25 @@ import pytest
 from services.attendance.importing.tables import MOST_BYTES
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import ParticipantEnrolled
+from shared.contracts.files import FileAttached
 from shared.web.bodies import MOST_LARGE
-from tests.attendance.building import BEFORE, ENDS, ENROLMENT, LATER, SESSION, close, enrolled, heard, scan, scheduled
+from tests.attendance.building import (
+    ARCHIVE,
+    BEFORE,
+    DAY,
+    ENDS,
+    ENROLMENT,
+    LATER,
+    SESSION,
+    cancelled,
+    close,
+    day,
+    enrolled,
+    heard,
+    rescheduled,
+    scan,
+    scheduled,
+)
 from tests.attendance.door import Door, opened
 from tests.attendance.reports import teams, utf16
 
@@ -61,18 +79,18 @@ def row(name: str, joined: str = "9:00:00 AM", left: str = "3:00:00 PM") -> str:
 FILE = utf16(teams(row("cwik anna", "10:00:00 AM"), row("Jan Lis"), row("Ewa Zak"), row("Ola Sum (Presenter)")))
 
 
-async def planned(door: Door, file: bytes = FILE, **query: str) -> dict[str, Any]:
-    answer = await door.http.post(REPORT, content=file, params=query)
+async def planned(door: Door, file: bytes = FILE, *, path: str = REPORT, **query: str) -> dict[str, Any]:
+    answer = await door.http.post(path, content=file, params=query)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
 async def imported(
-    door: Door, tag: str, decisions: str = "", *, file: bytes = FILE, by: str = "door"
+    door: Door, tag: str, decisions: str = "", *, file: bytes = FILE, by: str = "door", path: str = REPORT
 ) -> httpx.Response:
     headers = door.by(by, **{"If-Match": f'"{tag}"'})
-    return await door.http.post(f"{REPORT}/import", content=file, params={"decisions": decisions}, headers=headers)
+    return await door.http.post(f"{path}/import", content=file, params={"decisions": decisions}, headers=headers)
 
 
 async def roster(door: Door) -> dict[str, Any]:
@@ -151,6 +169,55 @@ async def test_after_the_closing_the_office_imports_as_corrections(door: Door) -
     assert (answer.status_code, answer.json()["marks"][0]["outcome"]) == (200, "set")
     record = (await roster(door))["anna"]
     assert (record["corrected"], record["state"], record["decided_by"]) == (True, "late", "office")
+
+
+async def test_a_report_of_two_meetings_is_one_file_and_what_is_left_is_left_of_each(door: Door) -> None:
+    """A morning and an afternoon in one online meeting. What is decided of the one is not decided of the other."""
+    afternoon = day("day-2") | {"starts_local": DAY.replace(tzinfo=None, hour=13)}
+    await door.runtime.decider.act([rescheduled(day(until=12), afternoon, trainers=("ola",))])
+
+    async def imports(meeting_id: str, decisions: str = "") -> dict[str, Any]:
+        path = REPORT.replace("day-1", meeting_id)
+        answer = await imported(door, (await planned(door, path=path))["tag"], decisions, path=path)
+        assert answer.status_code == 200, answer.text
+        (file,) = (await door.http.get(f"/api/v1/sessions/{SESSION}/files")).json()
+        return {"all": file["undecided"], **{one["meeting_id"]: one["undecided"] for one in file["meetings"]}}
+
+    _, jan, ewa, _ = (one["lines"][0] for one in (await planned(door))["rows"])
+    decided = f"{jan}:jan,{ewa}:"
+    assert await imports("day-1") == {"all": 2, "day-1": 2}
+    assert await imports("day-2", decided) == {"all": 2, "day-1": 2, "day-2": 0}
+    assert await imports("day-1", decided) == {"all": 0, "day-1": 0, "day-2": 0}
+    on_roster = (await door.http.get(f"/api/v1/sessions/{SESSION}/roster")).json()
+    (of_jan,) = (one["meetings"] for one in on_roster if one["person_id"] == "jan")
+    assert [one["minutes"] for one in of_jan] == [180, 120]  # Each minute of the file once.
+
+
+async def test_what_cannot_be_kept_as_evidence_sets_nothing(door: Door) -> None:
+    """The file is another system's among the session's papers: nobody is present by what the session's own papers do not name."""
+    theirs = {"name": "r.csv", "media_type": "text/csv", "size": len(FILE), "decided_by": "archive", "kind": "report"}
+    sha256 = hashlib.sha256(FILE).hexdigest()
+    attached = FileAttached(session_id=SESSION, sha256=sha256, decided_at=BEFORE, **theirs)  # type: ignore[arg-type]
+    await door.runtime.decider.act([heard(attached, at=BEFORE, source=ARCHIVE)])
+
+    answer = await imported(door, (await planned(door))["tag"])
+
+    assert answer.status_code >= 400
+    assert set((await roster(door)).values()) == {None}
+
+
+async def test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_a_report(door: Door) -> None:
+    """As by a signed list. One that was open then there is no more."""
+    await door.runtime.decider.act([scan("jan")])
+    await door.runtime.decider.act([close(at=ENDS)])
+    await door.runtime.decider.act([cancelled(at=LATER)])
+    door.clock[0] = LATER
+    answer = await imported(door, (await planned(door))["tag"], by="office")
+    assert (answer.status_code, answer.json()["marks"][0]["outcome"]) == (200, "set")
+
+    await door.runtime.decider.act([cancelled(session_id="session-0002", at=LATER)])
+    elsewhere = await door.http.post(REPORT.replace(SESSION, "session-0002"), content=FILE)
+    assert (elsewhere.status_code, elsewhere.json()["type"]) == (409, "urn:rollcall:problem:session-cancelled")
 
 
 async def test_a_slip_of_the_pen_makes_nobody_up(door: Door) -> None:

@@ -713,6 +713,37 @@ def test_a_mark_at_a_meeting_moved_to_another_day_has_to_be_made_on_that_day() -
     assert desk.hear(mark("anna", at=DURING + 7 * DAY_LONG)) == ["anna attended"]
 
 
+def test_on_a_list_that_stays_closed_an_excuse_stands_wherever_its_day_is_moved() -> None:
+    """Closed by the trainer on the next evening; then the planner says that it had been on that day."""
+    desk = opened(scan("anna"), mark("jan", "excused"), close(at=DURING + 36 * HOUR))
+    assert desk.hear(rescheduled(day(days_later=1), at=DURING + 37 * HOUR)) == []
+    assert (desk.record("jan").state, desk.numbers()) == (Presence.EXCUSED, (1, 1, 0, 0))
+
+
+@pytest.mark.parametrize("days_later", [-1, 1, 3])
+def test_a_date_that_is_put_right_after_the_closing_leaves_who_came_late_or_left_early_as_they_were(
+    days_later: int,
+) -> None:
+    """The times at which they came and left are those of the day that was planned then: by them nobody left before it began."""
+    desk = opened(
+        enrolled("ola"),
+        scan("anna", at=STARTS + HOUR),
+        mark("jan", "left_early", at=ENDS - HOUR),
+        mark("ola", "late", at=STARTS + 2 * HOUR),
+        close(at=DURING + 100 * HOUR),
+    )
+    records = [(one, desk.record(one).state, desk.record(one).minutes) for one in ("anna", "jan", "ola")]
+    assert [minutes for _, _, minutes in records] == [300, 300, 240]
+
+    assert desk.hear(rescheduled(day(days_later=days_later), at=DURING + 101 * HOUR)) == []
+    assert [(one, desk.record(one).state, desk.record(one).minutes) for one in ("anna", "jan", "ola")] == records
+
+    desk.hear(rescheduled(day(days_later=days_later, until=13), at=DURING + 102 * HOUR))
+    assert [desk.record(one).minutes for one in ("anna", "jan", "ola")] == [240, 240, 240]
+    desk.hear(rescheduled(day(), at=DURING + 103 * HOUR))
+    assert [desk.record(one).minutes for one in ("anna", "jan", "ola")] == [300, 300, 240]
+
+
 def test_of_a_day_that_was_dropped_after_it_closed_records_are_still_put_right() -> None:
     desk = kept()
     desk.hear(rescheduled(day("day-2"), at=LATER))

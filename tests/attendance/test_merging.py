@@ -181,6 +181,27 @@ def test_whoever_trains_under_a_former_id_is_a_trainer_under_the_one_that_stays(
     assert desk.numbers() == (0, 1, 0, 0)
 
 
+def of_their_own_again(person: str = "old", *, at: dt.datetime) -> Heard[Any]:
+    return heard(PersonRegistered(person_id=person, given_name="Ewa", family_name="Ćwik"), at=at)
+
+
+def test_whoever_is_somebody_of_their_own_again_is_read_and_marked_as_anybody() -> None:
+    """The directory had taken two people for one. What was recorded of the former id stays with the other until somebody puts it right."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), enrolled("new"), scan("old"), merged(at=DURING))
+    desk.hear(of_their_own_again(at=DURING + HOUR))
+    assert desk.hear(scan("old", at=DURING + 2 * HOUR)) == ["old attended"]
+    assert desk.hear(mark("new", "absent", at=DURING + 2 * HOUR)) == ["new absent"]
+
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("old"), enrolled("new"), scan("old"), merged(at=DURING))
+    desk.hear(of_their_own_again(at=DURING + HOUR))
+    assert desk.hear(mark("old", at=DURING + 2 * HOUR)) == ["old attended"]
+    desk.pass_to(CLOSES)
+    assert desk.hear(correction("new", "absent"))[0] == "new corrected from present to absent"
+    assert desk.numbers() == (1, 1, 0, 0)
+
+
 def test_a_chain_of_merges_ends_with_who_stays() -> None:
     desk = Desk()
     desk.hear(scheduled(), enrolled("old"), scan("old"), merged("old", "between", at=DURING))

@@ -41,9 +41,11 @@ from tests.attendance.building import (
     DURING,
     ENROLMENT,
     LATER,
+    OURS,
     SESSION,
     STARTS,
     Desk,
+    archived_present,
     cancelled,
     close,
     correction,
@@ -122,6 +124,13 @@ def is_of_another_day(desk: Desk, record: Record) -> bool:
     return when < meeting.starts_at - dt.timedelta(hours=12)
 
 
+def was_dropped(desk: Desk, record: Record) -> bool:
+    """Whether we have recorded it at a meeting that its session has no more, and that no closed list speaks of."""
+    session, found = desk.mind[Session].get(record.session_id), desk.mind[MeetingList].get(*Record.key_of(record)[:2])
+    has_none = session is not None and session.meeting(record.meeting_id) is None
+    return has_none and record.source == OURS and (found is None or found.is_open)
+
+
 def naive(desk: Desk, by: By) -> dict[str | None, dict[str, int]]:
     """The same counted without SQL, one row after the other."""
     survivor = {one.person_id: one.merged_into for one in desk.mind[Person] if one.merged_into}
@@ -134,6 +143,8 @@ def naive(desk: Desk, by: By) -> dict[str | None, dict[str, int]]:
     best: dict[tuple[str, str, str], Record] = {}
     for record in desk.mind[Record]:
         if record.role is not Role.PARTICIPANT or not record.state.is_told or is_of_another_day(desk, record):
+            continue
+        if was_dropped(desk, record):
             continue
         key = (record.session_id, record.meeting_id, human(record.person_id))
         rank = (not record.state.came, record.minutes is None, -(record.minutes or 0), record.person_id)
@@ -450,6 +461,7 @@ async def test_a_trainer_has_held_what_is_over_and_somebody_was_seen_at(books: B
         ("t-2", 1, 360),
     ]
     assert await books.trainers(now=STARTS) == []
+    assert await books.trainers(Asked(as_of=LATER), now=STARTS) == []
     async with books.engine.connect() as connection:
         held = await reporting.meetings_of(connection, "t-1", EVERYTHING, LATER)
     assert [(one.meeting_id, one.minutes) for one in held] == [("day-1", 360)]
@@ -488,6 +500,52 @@ async def test_whoever_was_there_on_the_day_from_which_it_was_moved_is_not_yet_t
     await books.hold(desk)
     counts = (await books.report()).total.counts
     assert (counts[Figure.PRESENT], counts[Figure.ABSENT]) == (1, 1)
+
+
+async def test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report(books: Books) -> None:
+    """The planner puts morning and afternoon together at noon: who was there says the one list that will close. As of the morning it was so."""
+    afternoon = day("day-2") | {"starts_local": DAY.replace(tzinfo=None, hour=12)}
+    desk = Desk()
+    desk.hear(scheduled(day(until=12), afternoon, trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.hear(scan("anna", "day-2", at=DURING + 3 * 60 * MINUTE), archived_present("ewa"))
+    noon = DURING + 4 * 60 * MINUTE
+    desk.hear(rescheduled(day("day-2"), trainers=("t",), at=noon))
+    await books.hold(desk)
+    assert told(await books.report()) == naive(desk, By.TOWN)
+    assert (await books.report()).total.counts[Figure.PRESENT] == 2  # Anna once; and what others state stands.
+    assert (await books.report(asked=Asked(as_of=noon - MINUTE))).total.counts[Figure.PRESENT] == 3
+    desk.hear(rescheduled(day(until=12), afternoon, trainers=("t",), at=noon + MINUTE))
+    await books.hold(desk)
+    assert (await books.report()).total.counts[Figure.PRESENT] == 3
+
+
+async def test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_had_closed(books: Books) -> None:
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.pass_to(LATER)
+    desk.hear(rescheduled(day("d-1"), trainers=("t",), at=LATER + MINUTE))
+    await books.hold(desk)
+    held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
+    assert held == [("t", 1, 360)]
+    assert (await books.report()).total.minutes == 360
+
+
+async def test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_held_anything(books: Books) -> None:
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.hear(rescheduled(day("d-1"), trainers=("t",), at=DURING + MINUTE))
+    await books.hold(desk)
+    assert await books.trainers() == []
+
+
+async def test_a_report_by_stage_that_is_narrowed_to_one_has_no_part_of_another(books: Books) -> None:
+    desk = a_day()
+    for town, stage in (("town-of-anna", 1), ("town-of-anna", 2), ("town-of-ewa", 2)):
+        desk.hear(heard(CityQualified(**_town(town, stage)), at=BEFORE))
+    await books.hold(desk)
+    report = await books.report(By.STAGE, Asked(stage=1))
+    assert [(row.key, row.counts[Figure.PEOPLE]) for row in report.rows] == [("1", 1)]
+    await _opens_whom_it_counts(books, Asked(stage=1))
 
 
 async def test_a_list_that_stays_closed_counts_wherever_its_day_is_moved_by_then(books: Books) -> None:

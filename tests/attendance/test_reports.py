@@ -60,6 +60,16 @@ def test_who_stands_in_the_participants_alone_was_there_no_longer_than_that_says
     assert [(one.name, one.at_most_minutes) for one in report.attendees] == [("Jan Lis", 130), ("Anna Nowak", None)]
 
 
+def test_whoever_stands_among_the_participants_twice_was_there_for_as_long_as_both_lines_say() -> None:
+    """A guest without an address, who came again after lunch. The same line twice says the same."""
+    morning = "Jan Lis\t10/6/26, 9:00:00 AM\t10/6/26, 12:00:00 PM\t3h\t\t\tAttendee"
+    afternoon = "Jan Lis\t10/6/26, 1:00:00 PM\t10/6/26, 3:00:00 PM\t1h 50m\t\t\tAttendee"
+    report = reading(utf16(teams(ANNA, span=(morning, afternoon, morning))))
+
+    assert [(one.name, one.at_most_minutes) for one in report.attendees] == [("Jan Lis", 290), ("Anna Nowak", None)]
+    assert said(report)[0] == ("Jan Lis", ["07:00-10:00", "11:00-13:00"])
+
+
 @pytest.mark.parametrize(
     ("content", "encoding"),
     [

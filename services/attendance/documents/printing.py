@@ -145,9 +145,11 @@ def _day(meeting: Meeting, language: Language) -> dict[str, str]:
 
 
 def _days(days: Sequence[dt.date], language: Language) -> str:
-    """Days as one reads them out: those of one month together."""
+    """Days as one reads them out: those of one month together. Of none nothing is said: others have certified without them."""
     words = words_in(language)
     distinct = sorted(set(days))
+    if not distinct:
+        return ""
     parts = [
         f"{_joined((str(day.day) for day in month[:-1]), words, more=str(month[-1].day))} {_month(month[-1], language)}"
         for month in _by_month(distinct)

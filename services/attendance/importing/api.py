@@ -128,14 +128,16 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         if not ground.is_open and "office" not in actor.scopes:
             raise Problem(NOT_ALLOWED, "the list has closed: this token lacks the scope 'office'")
         rows = await asyncio.to_thread(plan, report, ground, decided)
-        sent = Sent(session_id, meeting_id, FileKind.REPORT, f"report-{meeting_id}.csv", "text/csv", content)
-        await store.put(session_id, content)  # The evidence first: what is set names it.
+        left = [row for row in rows if row.fate is not Fate.SET]
+        undecided = sum(row.fate.is_open for row in left)
+        name = f"report-{meeting_id}.csv"
+        sent = Sent(session_id, meeting_id, FileKind.REPORT, name, "text/csv", content, undecided)
+        await attach(runtime, store, sent, actor, None)  # The evidence first: what is set names it.
         bodies = requests_of(rows, report, (session_id, meeting_id), is_open=ground.is_open)
         keys = [key_of(stands.tag, decided, body.person_id) for body in bodies]
         became = await set_several(runtime, list(zip(keys, bodies, strict=True)), actor)
-        left = [row for row in rows if row.fate is not Fate.SET]
-        undecided = sum(row.fate.is_open for row in left) + sum(not mark.outcome.is_settled for mark, _ in became)
-        await attach(runtime, store, replace(sent, undecided=undecided), actor, None)
+        if unsettled := sum(not mark.outcome.is_settled for mark, _ in became):
+            await attach(runtime, store, replace(sent, undecided=undecided + unsettled), actor, None)
         return Imported(sha256=report.sha256, marks=[mark for mark, _ in became], left=[shown(row) for row in left])
 
     async def _planned(
@@ -145,19 +147,21 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             meeting = meeting_of(session, meeting_id)
-            _check_may_import(session, meeting)
+            is_open = await views.closed_list(connection, session_id, meeting_id) is None
+            _check_may_import(session, meeting, is_open=is_open)
             named = zone or meeting.zone
             report = await _read(content, named, meeting)
             decided = _decided(decisions)
             persons = {one.person_id for one in decided if one.person_id}
             return report, await ground_of(connection, rules, session, meeting, report, persons), named, decided
 
-    def _check_may_import(session: Session, meeting: Meeting) -> None:
-        if not session.state.takes_place:
+    def _check_may_import(session: Session, meeting: Meeting, *, is_open: bool) -> None:
+        """As of a signed list (entering.py): of a session that was cancelled there is one only if it had closed before that."""
+        if not session.state.takes_place and is_open:
             raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
         if runtime.service.clock() < meeting.ends_at:
             raise Problem(NOT_OVER, f"it ends at {meeting.ends_at.isoformat()}: until then everybody has left early")
-        if rules.is_history(meeting):
+        if is_open and rules.is_history(meeting):
             raise Problem(IS_HISTORY, "it was over before Rollcall went live; whoever kept its list states it")
 
     return routes

@@ -251,8 +251,9 @@ def _settled(
 
 
 def is_said(record: Record, ground: Ground) -> bool:
-    """Whether somebody or something has said how they were there. That a list closed without them is said by nobody."""
-    if not record.state.is_told or record.method is None:
+    """Whether somebody or something has said how they were there; also that it is not known, once the list had closed. That a list closed
+    without them is said by nobody."""
+    if not (record.state.is_told or record.corrected) or record.method is None:
         return False
     return not (ground.is_open and is_of_another_day(record, ground.meeting, ground.rules))
 

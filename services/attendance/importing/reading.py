@@ -57,7 +57,13 @@ class _Said:
     other: str | None
     address: str | None
     intervals: dict[tuple[dt.datetime, dt.datetime], Interval] = field(default_factory=dict)
-    at_most: int | None = None
+    lengths: list[int | None] = field(default_factory=list)
+    """In seconds, of each time of which only the beginning and the end are known. None: it does not say how long of that."""
+
+    @property
+    def at_most_minutes(self) -> int | None:
+        known = [one for one in self.lengths if one is not None]
+        return sum(known) // 60 if known and len(known) == len(self.lengths) else None
 
 
 class _Reader:
@@ -75,7 +81,7 @@ class _Reader:
 
     def report(self, encoding: str, sha256: str) -> Report:
         attendees = [
-            Attendee(one.line, one.name, one.other, one.address, tuple(one.intervals.values()), one.at_most)
+            Attendee(one.line, one.name, one.other, one.address, tuple(one.intervals.values()), one.at_most_minutes)
             for one in sorted(self._people.values(), key=lambda one: one.line)
         ]
         remarks = tuple(sorted(self._remarks, key=lambda one: one.line))
@@ -105,9 +111,9 @@ class _Reader:
             interval = self._interval(line, cells, times, lasted)
             if interval is None:
                 continue
-            self._add(who, interval)
-            if is_span and lasted is not None:
-                self._people[who].at_most = lasted // 60
+            is_new = self._add(who, interval)
+            if is_span and is_new:
+                self._people[who].lengths.append(lasted)
 
     def _hear_actions(self, table: Table, when: int, action: int) -> None:
         """A line for each coming and each going; whoever did not go was there until the last thing that the file knows."""
@@ -195,10 +201,13 @@ class _Reader:
             self._not(line, Why.SKIPPED_TIME, f"{text[:40]!r} is in the hour that the clocks skip")
         return found or None
 
-    def _add(self, who: tuple[str, str], interval: Interval) -> None:
+    def _add(self, who: tuple[str, str], interval: Interval) -> bool:
+        """Whether no row of theirs had said so."""
         said, key = self._people.setdefault(who, self._named[who]), (interval.joined_at, interval.left_at)
-        self._repeated += key in said.intervals
+        is_new = key not in said.intervals
+        self._repeated += not is_new
         said.intervals.setdefault(key, interval)
+        return is_new
 
     def _not(self, line: int, why: Why, detail: str) -> None:
         self._remarks.append(Remark(line, why, detail))

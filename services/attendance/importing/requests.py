@@ -18,8 +18,9 @@ MOST_LINES_NAMED = 5
 
 
 def decisions_of(text: str) -> tuple[Decision, ...]:
-    """What was decided. ValueError: of one line two things."""
+    """What was decided. ValueError: of one line two things, or of one person's minutes."""
     found: dict[int, Decision] = {}
+    minutes_of: dict[str | None, int] = {}
     for one in filter(None, text.split(",")):
         parts = _PARTS.fullmatch(one)
         if parts is None:
@@ -28,6 +29,11 @@ def decisions_of(text: str) -> tuple[Decision, ...]:
         decision = Decision(int(line), person_id or None, int(minutes) if minutes else None)
         if found.setdefault(decision.line, decision) != decision:
             raise ValueError(f"of line {line} two things are decided")
+        if (
+            decision.minutes is not None
+            and minutes_of.setdefault(decision.person_id, decision.minutes) != decision.minutes
+        ):
+            raise ValueError(f"for how many minutes {person_id} was there two things are decided")
     return tuple(found.values())
 
 

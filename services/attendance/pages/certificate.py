@@ -34,7 +34,9 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             "certificate.html",
             language,
             certificate=found,
-            title={Language.PL: found.title_pl, Language.EN: found.title_en}[language] or found.topic,
+            title={Language.PL: found.title_pl, Language.EN: found.title_en}[language]
+            or found.topic
+            or found.session_id,
         )
 
     @routes.get(f"/{PAGE}/{{number}}")

@@ -96,5 +96,8 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             meeting, record = session.meeting(meeting_id), found.papers.days.get(meeting_id)
             if meeting is None or record is None:
                 return pages.message(request, "unknown", 404, readers=found.readers)
-            sheet = await sheets.day_sheet(found.connection, session, meeting, record, settings.programme, language)
+            now = runtime.service.clock()
+            sheet = await sheets.day_sheet(
+                found.connection, session, meeting, record, settings.programme, language, now=now
+            )
         return await printers.answer(day_pdf, sheet, meeting_id)

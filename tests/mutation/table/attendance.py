@@ -232,7 +232,7 @@ MUTATIONS = (
     Mutation(
         "a mark is about the day that it was made for",
         "services/attendance/closing.py",
-        "    return meeting is None or not is_of_another_day(record, meeting, rules)\n",
+        "    return of_day is None or not is_of_another_day(record, of_day, rules)\n",
         "    return True\n",
         ("tests/attendance/test_marking.py::test_an_excuse_is_for_the_day_it_was_given_for",),
     ),
@@ -344,7 +344,7 @@ MUTATIONS = (
     Mutation(
         "a later code of a walk-in is theirs who it was",
         "services/attendance/scanning.py",
-        "    if record is not None and theirs is None and record.reason is NotAwaited.LINKED:",
+        "    if record is not None and theirs is None and is_anothers(working, record):",
         "    if False:",
         ("tests/attendance/test_marking.py::test_a_code_of_a_walk_in_that_comes_later_is_theirs_who_it_was",),
     ),
@@ -437,8 +437,8 @@ MUTATIONS = (
     Mutation(
         "a session that does not take place certifies nothing",
         "services/attendance/certifying.py",
-        "session is None or not session.state.takes_place or not",
-        "session is None or not",
+        "    if not (session.state.takes_place or then.state.takes_place):",
+        "    if False:",
         (
             "tests/attendance/test_certifying.py::test_a_session_that_does_not_take_place_certifies_nothing_and_takes_nothing",
         ),
@@ -460,7 +460,7 @@ MUTATIONS = (
     Mutation(
         "who has another issuer's gets none of ours",
         "services/attendance/certifying.py",
-        "        if any(one.is_valid and not is_ours(self._working, one) for one in newest):",
+        "        if any(one.is_valid and one not in ours for one in newest):",
         "        if False:",
         ("tests/attendance/test_certifying.py::test_whoever_has_a_valid_one_of_another_issuer_gets_none_of_ours",),
     ),
@@ -671,7 +671,7 @@ MUTATIONS = (
     Mutation(
         "the same bytes are one file",
         "services/attendance/files.py",
-        "not known.is_removed and known.undecided == body.undecided:",
+        "not known.is_removed and known.meetings == meetings:",
         "False:",
         ("tests/attendance/test_files.py::test_the_same_bytes_are_one_file_however_often_they_are_sent",),
     ),
@@ -890,8 +890,8 @@ MUTATIONS = (
     Mutation(
         "a list that is closed stands in reports wherever its day is moved",
         "services/attendance/counting.py",
-        "in_(said_again), ~is_closed, meeting.c.ends_at",
-        "in_(said_again), meeting.c.ends_at",
+        "    starts = starts.where(~is_closed(meeting, asked))\n",
+        "",
         ("tests/attendance/test_reporting.py::test_a_list_that_stays_closed_counts_wherever_its_day_is_moved_by_then",),
     ),
     Mutation(
@@ -1003,5 +1003,134 @@ MUTATIONS = (
         "    if meeting is None or closed is None:",
         "    if True:",
         ("tests/attendance/test_marking.py::test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were",),
+    ),
+    Mutation(
+        "of several meetings that a file is of what is left stays left of each",
+        "services/attendance/files.py",
+        "    left = {one.meeting_id: one.undecided for one in before} | {body.meeting_id: body.undecided}",
+        "    left = {body.meeting_id: body.undecided}",
+        (
+            "tests/attendance/test_importing_api.py::test_a_report_of_two_meetings_is_one_file_and_what_is_left_is_left_of_each",
+        ),
+    ),
+    Mutation(
+        "a scan of two days is missing for neither",
+        "services/attendance/dossier.py",
+        "= {(file.kind, one.meeting_id) for file in kept for one in file.meetings}",
+        "= {(file.kind, file.meeting_id) for file in kept}",
+        (
+            "tests/attendance/test_files.py::test_a_scan_of_two_days_is_one_file_of_both_and_one_of_the_session_is_of_all",
+        ),
+    ),
+    Mutation(
+        "on a list that stays closed marks stand, whatever day they were of",
+        "services/attendance/closing.py",
+        '"first_closed_at": first, "of_day": None}',
+        '"first_closed_at": first, "of_day": _meeting(working, session_id, meeting_id)}',
+        (
+            "tests/attendance/test_marking.py::test_on_a_list_that_stays_closed_an_excuse_stands_wherever_its_day_is_moved",
+        ),
+    ),
+    Mutation(
+        "times of another day make no minutes of this one",
+        "services/attendance/minutes.py",
+        "    if not all(rules.fits(meeting, one) for one in (record.arrived_at, record.left_at) if one is not None):",
+        "    if False:",
+        (
+            "tests/attendance/test_marking.py::test_a_date_that_is_put_right_after_the_closing_leaves_who_came_late_or_left_early_as_they_were",
+        ),
+    ),
+    Mutation(
+        "a merge that was taken back leaves two people",
+        "services/attendance/humans.py",
+        "    return record.because is not Because.PERSON or survivor(working, record.person_id) != record.person_id",
+        "    return True",
+        (
+            "tests/attendance/test_merging.py::test_whoever_is_somebody_of_their_own_again_is_read_and_marked_as_anybody",
+        ),
+    ),
+    Mutation(
+        "what is said of a session after its list was to close takes no certificate",
+        "services/attendance/certificate_handling.py",
+        "        at = one.at if isinstance(one, Due) and one.kind == LIST else None",
+        "        at = None",
+        (
+            "tests/attendance/test_certificate_handling.py::test_what_is_said_after_the_closing_takes_nothing_also_if_the_closing_is_decided_later",
+        ),
+    ),
+    Mutation(
+        "another issuer's certificate keeps none of ours that is not earned",
+        "services/attendance/certifying.py",
+        "                if one.is_valid and earned.minutes < min(self._required, one.required_minutes):",
+        "                if False:",
+        (
+            "tests/attendance/test_certifying.py::test_one_of_another_issuer_that_comes_later_keeps_none_of_ours_that_is_not_earned",
+        ),
+    ),
+    Mutation(
+        "a meeting that was dropped before its list closed is in no report",
+        "services/attendance/counting.py",
+        "    still_open += [(*one, _NEVER) for one in await connection.execute(lost, moment)]",
+        "    still_open += []",
+        (
+            "tests/attendance/test_reporting.py::test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report",
+        ),
+    ),
+    Mutation(
+        "what others state of a meeting that was dropped stands",
+        "services/attendance/counting.py",
+        "when < since.at, is_ours_to_say)",
+        "when < since.at)",
+        (
+            "tests/attendance/test_reporting.py::test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report",
+        ),
+    ),
+    Mutation(
+        "a day that was called otherwise once its list had closed was held",
+        "services/attendance/reporting.py",
+        "    meeting = _that_took_place(asked)",
+        "    meeting = meetings(asked)",
+        (
+            "tests/attendance/test_reporting.py::test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_had_closed",
+        ),
+    ),
+    Mutation(
+        "a day that was dropped while its list was open was held by nobody",
+        "services/attendance/reporting.py",
+        "sa.select(*gone.c).where(is_closed(gone, asked))",
+        "sa.select(*gone.c)",
+        (
+            "tests/attendance/test_reporting.py::test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_held_anything",
+        ),
+    ),
+    Mutation(
+        "a report by stage of one stage has no part of another",
+        "services/attendance/reporting.py",
+        "    if asked.stage is not None:  # Whoever asks for one stage",
+        "    if False:  # Whoever asks for one stage",
+        ("tests/attendance/test_reporting.py::test_a_report_by_stage_that_is_narrowed_to_one_has_no_part_of_another",),
+    ),
+    Mutation(
+        "the list of a day that is over names who trained it",
+        "services/attendance/sheets_reading.py",
+        "    over = sorted((one for one in meetings if one.ends_at <= now), key=lambda one: one.starts_at)",
+        "    over: list[Meeting] = []",
+        (
+            "tests/attendance/test_certificates_api.py::test_the_list_of_a_day_that_is_over_names_who_trained_it_and_whoever_trains_since_as_who_came",
+        ),
+    ),
+    Mutation(
+        "before a day is over nobody was there for its hours",
+        "services/attendance/sheets_reading.py",
+        "        minutes=record.minutes if meeting.ends_at <= now or record.left_at is not None else None,",
+        "        minutes=record.minutes,",
+        ("tests/attendance/test_files.py::test_what_is_printed_before_a_day_is_over_confirms_no_hours_of_it",),
+    ),
+    Mutation(
+        "as of a moment to come nothing is over that is not over now",
+        "services/attendance/reporting.py",
+        "min(asked.as_of or now, now)",
+        "asked.as_of or now",
+        ("tests/attendance/test_reporting.py::test_a_trainer_has_held_what_is_over_and_somebody_was_seen_at",),
     ),
 )

@@ -74,6 +74,7 @@ CREATE TABLE projection.file (
     decided_by TEXT NOT NULL,
     note TEXT,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    meetings JSONB NOT NULL,
     CONSTRAINT file_key PRIMARY KEY (session_id, sha256)
 );
 
