@@ -17,7 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms, times_of
+from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms, gives_until, times_of
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
 from shared.contracts.survey import NeedLevel, NeedState
@@ -133,18 +133,13 @@ class Session(FactRow):
     def last_date(self) -> dt.date:
         return max(meeting.ends_local for meeting in self.meetings).date()
 
-    @property
-    def freezes_at(self) -> dt.datetime:
-        """From when on nothing moves any more."""
-        return self.starts_at - dt.timedelta(hours=self.terms.freeze_hours)
-
     def settles_at(self, announced_at: dt.datetime) -> dt.datetime:
         """From when on nobody comes in by a rule, by when it was first heard of."""
         return self.starts_at if announced_at < self.starts_at else self.ends_at
 
     def gives_until(self, announced_at: dt.datetime) -> dt.datetime:
         """From when on no free place is given, likewise."""
-        return self.freezes_at if announced_at < self.freezes_at else self.settles_at(announced_at)
+        return gives_until(self.starts_at, self.ends_at, self.terms.freeze_hours, announced_at)
 
     @property
     def releases_at(self) -> dt.datetime | None:

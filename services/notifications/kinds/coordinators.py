@@ -36,7 +36,7 @@ from services.notifications.tables import (
 from services.notifications.towns import PROGRAMME_ZONE
 from services.notifications.untold import Difference
 from shared.contracts.directory import MemberKind
-from shared.postgres.merged import survivors_of
+from shared.postgres.merged import paths_of, survivors_of
 from shared.values import immutable
 
 MOST_NAMED = 60
@@ -80,14 +80,19 @@ def memberships(name: str) -> sa.Subquery:
     )
 
 
-_ever = memberships("ever")
-COORDINATOR = (
-    sa.select(_ever.c.person_id, _ever.c.city_id)
-    .where(_ever.c.kind == MemberKind.COORDINATOR)
-    .distinct()
-    .subquery("coordinator")
-)
-"""Whoever is or was one: who is no longer is written to no more."""
+_goes = paths_of(PERSON)
+
+
+def ever_in_team(name: str, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
+    """Whoever is or was in a team, under every id that they have had: whoever takes a mail that was planned under a former one has to find
+    that it is nobody's any more."""
+    themselves = sa.select(MEMBER.c.person_id, MEMBER.c.city_id)
+    became = sa.select(_goes.c.into_id, MEMBER.c.city_id).join(_goes, _goes.c.person_id == MEMBER.c.person_id)
+    return sa.union(themselves.where(*conditions), became.where(*conditions)).subquery(name)
+
+
+COORDINATOR = ever_in_team("coordinator", MEMBER.c.kind == MemberKind.COORDINATOR)
+"""Who is one no longer is written to no more."""
 _its = memberships("its")
 COORDINATES = sa.exists().where(
     _its.c.person_id == COORDINATOR.c.person_id,

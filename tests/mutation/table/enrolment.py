@@ -804,7 +804,7 @@ MUTATIONS = (
         "towns are called for as long as they may nominate",
         "services/enrolment/eligibility.py",
         "session.terms.closes_at, gives_until(working, session))",
-        "session.terms.closes_at, session.freezes_at)",
+        "session.terms.closes_at, session.starts_at - dt.timedelta(hours=session.terms.freeze_hours))",
         (
             "tests/enrolment/test_calls.py::test_towns_are_called_to_a_session_that_is_announced_within_its_own_freeze_for_as_long_as_they_may_nominate",
         ),
