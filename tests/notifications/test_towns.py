@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import app
+from services.notifications import app, differences
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.call import CALL_CHANGE, CALL_ENDED, CALLED, Called
 from services.notifications.kinds.kind import Rules
@@ -23,14 +23,14 @@ from services.notifications.state import CANCELLED, Person, Place, Session
 from services.notifications.tables import NOMINATED, ensure_key
 from services.notifications.towns import Call, Nominated, answered_of, derive_nominated, two_days_before
 from services.notifications.untold import ENROLMENT, Difference
-from shared.contracts.directory import MemberKind
+from shared.contracts.directory import MemberKind, PersonMerged
 from shared.contracts.enrolment import CallEnd, NominationAnswered, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import CallTold
 from shared.deciding.transaction import Decider
 from shared.postgres.database import rows_as
 from shared.state.rows import EVERY_ROW
-from shared.testing import body_of, heard
+from shared.testing import body_of, eventually, heard
 from tests.notifications.building import (
     BEFORE,
     IN_TWO_DAYS,
@@ -39,11 +39,13 @@ from tests.notifications.building import (
     TUESDAY,
     addressee,
     answered,
+    asked,
     call,
     contact,
     facts,
     meeting,
     member,
+    message,
     nominated,
     notice,
     open_notice,
@@ -357,8 +359,7 @@ async def test_two_mails_to_one_person_whose_sender_is_gone_do_not_wait_for_each
         )  # fmt: skip
         await office.is_true(taken)
     async with office.server.listening(), office.sending():
-        await office.has_looked()
-    assert len(office.server.mails) == 2
+        await eventually(lambda: len(office.server.mails) == 2)
 
 
 def merged(person_id: str, into: str) -> Person:
@@ -371,6 +372,19 @@ async def test_whoever_turned_out_to_be_a_towns_coordinator_is_told_of_its_call(
     async with office.server.listening(), office.sending():
         assert await settled_notices(office, 1) == [("call", "sent", None)]
     assert [mail[0] for mail in office.server.mails] == ["person-1@example.org"]
+
+
+async def test_a_merge_is_news_to_whoever_stays(engine: AsyncEngine) -> None:
+    """Not only the look at the whole, up to a minute later, finds what they are to be told: a call, a training, a message, what was asked for."""
+    gone = ("coordinator", "trainer", "reader", "asked")
+    its = session(trainers=("trainer",))
+    async with engine.begin() as connection:
+        await write_rows(connection, its, said_then(its), call(), member("coordinator"))
+        await write_rows(connection, message("reader"), asked(recipient="asked"))
+        await write_rows(connection, *(replace(merged(one, f"{one}-1"), heard_at=NOW) for one in gone))
+        news, _ = await differences.news(connection, frozenset({PersonMerged}), mark=NOW, now=NOW)
+    assert {("coordinator-1", "session-1"), ("trainer-1", "session-1")} <= news
+    assert {("reader-1", "message-1"), ("asked-1", "asked-1")} <= news
 
 
 @pytest.mark.parametrize("about", ["call", "bounced"])

@@ -133,7 +133,7 @@ TEAM = sa.select(
 
 def scope_of(table: sa.Table) -> Scope:
     """Of rows about a session and a town, for each of its coordinators."""
-    recipient = COORDINATOR.c.person_id
+    recipient, also = COORDINATOR.c.person_id, COORDINATOR.alias("also_coordinator")
     pairs = sa.select(recipient, table.c.session_id).join(table, table.c.city_id == COORDINATOR.c.city_id)
     key = sa.func.split_part(OPEN.c.about, "/", 2)
     return Scope(
@@ -145,6 +145,10 @@ def scope_of(table: sa.Table) -> Scope:
             SESSION: pairs.join(SESSION, SESSION.c.session_id == table.c.session_id).where(sessions.is_news(SESSION)),
             SETTLED: pairs.join(SETTLED, SETTLED.c.session_id == table.c.session_id).where(sessions.is_news(SETTLED)),
             **sessions.news_of_people(pairs, recipient),
+            # Of whoever went into somebody else it is news to those.
+            PERSON: pairs.join(also, also.c.city_id == COORDINATOR.c.city_id)
+            .join(PERSON, PERSON.c.person_id == also.c.person_id)
+            .where(sessions.is_news(PERSON)),
         },
         soon={table: sa.exists().where(table.c.session_id == key, sessions.is_news(table))},
     )

@@ -782,6 +782,13 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a merge is news to whoever stays",
+        "services/notifications/kinds/coordinators.py",
+        ".join(PERSON, PERSON.c.person_id == also.c.person_id)",
+        ".join(PERSON, PERSON.c.person_id == recipient)",
+        ("tests/notifications/test_towns.py::test_a_merge_is_news_to_whoever_stays",),
+    ),
+    Mutation(
         "nothing is said once more to nobody",
         "services/notifications/ledger_api.py",
         "if found[2].to.is_unreachable or found[2].to.muted:",
