@@ -88,7 +88,9 @@ def ever_in_team(name: str, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
     that it is nobody's any more."""
     themselves = sa.select(MEMBER.c.person_id, MEMBER.c.city_id)
     became = sa.select(_goes.c.into_id, MEMBER.c.city_id).join(_goes, _goes.c.person_id == MEMBER.c.person_id)
-    return sa.union(themselves.where(*conditions), became.where(*conditions)).subquery(name)
+    # Not `union`: of what that leaves Postgres guesses so little that it tried all pairs.
+    both = sa.union_all(themselves.where(*conditions), became.where(*conditions)).subquery(f"{name}_ids")
+    return sa.select(both).distinct().subquery(name)
 
 
 COORDINATOR = ever_in_team("coordinator", MEMBER.c.kind == MemberKind.COORDINATOR)

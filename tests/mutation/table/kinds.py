@@ -696,7 +696,7 @@ MUTATIONS = (
     Mutation(
         "a mail to a coordinator is found under a former id, to be closed",
         "services/notifications/kinds/coordinators.py",
-        "    return sa.union(themselves.where(*conditions), became.where(*conditions)).subquery(name)\n",
+        "    return sa.select(both).distinct().subquery(name)\n",
         "    its = memberships('its_former')\n    return sa.select(its.c.person_id, its.c.city_id).distinct().subquery(name)\n",
         (
             "tests/notifications/test_towns.py::test_a_mail_that_was_planned_for_an_id_that_is_somebody_else_by_now_is_nobodys",
