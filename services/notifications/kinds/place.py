@@ -53,9 +53,9 @@ class Place(InCalendar):
         return replace(found, says=found.says.model_copy(update={"says": says}))
 
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:
-        assert notice.stated_at is not None
-        asks_for_reply = found.is_ahead and self.facts.asks_for_reply(notice.stated_at)
-        is_frozen = found.is_ahead and self.facts.is_frozen(notice.stated_at)
+        now = notice.stated_at or notice.planned_at
+        asks_for_reply = found.is_ahead and self.facts.asks_for_reply(now)
+        is_frozen = found.is_ahead and self.facts.is_frozen(now)
         mail, session = InCalendar.mail(self, notice, found), self.facts.session
         its = session.pre_test if session is not None else None
         asks = its is not None and isinstance(found.says.says, SessionTold) and found.says.says.pre_test == its.name
