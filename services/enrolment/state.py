@@ -17,7 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, SessionState, Terms, times_of
+from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms, gives_until, times_of
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
 from shared.contracts.survey import NeedLevel, NeedState
@@ -135,11 +135,11 @@ class Session(FactRow):
 
     def settles_at(self, announced_at: dt.datetime) -> dt.datetime:
         """From when on nobody comes in by a rule, by when it was first heard of."""
-        return _settles_at(self, announced_at)
+        return self.starts_at if announced_at < self.starts_at else self.ends_at
 
     def gives_until(self, announced_at: dt.datetime) -> dt.datetime:
         """From when on no free place is given, likewise."""
-        return gives_until(self, announced_at)
+        return gives_until(self.starts_at, self.ends_at, self.terms.freeze_hours, announced_at)
 
     @property
     def releases_at(self) -> dt.datetime | None:
@@ -159,16 +159,6 @@ class Session(FactRow):
     @property
     def times(self) -> str:
         return times_of(self.meetings)
-
-
-def gives_until(session: Session | SessionState, announced_at: dt.datetime) -> dt.datetime:
-    """From when on no free place is given, as it is stated: when it freezes, if anybody had heard of it before."""
-    freezes_at = session.starts_at - dt.timedelta(hours=session.terms.freeze_hours)
-    return freezes_at if announced_at < freezes_at else _settles_at(session, announced_at)
-
-
-def _settles_at(session: Session | SessionState, announced_at: dt.datetime) -> dt.datetime:
-    return session.starts_at if announced_at < session.starts_at else session.ends_at
 
 
 def begin_of(date: dt.date | None, meetings: Sequence[Meeting]) -> dt.datetime | None:

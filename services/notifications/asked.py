@@ -12,7 +12,6 @@ from typing import Any, ClassVar, assert_never
 
 from pydantic import RootModel
 
-from services.notifications.muting import Mute
 from services.notifications.state import CANCELLED, Contact, Person, Session
 from shared.contracts.model import members
 from shared.contracts.notices import Context, Materials, NoticeRequested, OfOurs, Questionnaire, Task
@@ -62,12 +61,15 @@ class Asked(FactRow):
 
 @immutable
 class Reach(Row):
-    """Whether mail to somebody's address is held back: by digests that only the database can make."""
+    """What stands between somebody and a mail, as only the database can tell: digests of addresses, and all ids of a human."""
 
     KEY: ClassVar = ("person_id",)
 
     person_id: str
     is_withheld: bool
+    """Mail to their address is held back."""
+    without_materials: bool = False
+    """They do without mails about materials."""
 
 
 @immutable
@@ -232,8 +234,8 @@ def _asked_lately(working: Working, body: NoticeRequested) -> int:
 
 
 def _hindrance(working: Working, recipient: str, context: Materials | Task | Questionnaire) -> NoticeHindrance | None:
-    mute, reach, what = working[Mute].get(recipient), working[Reach].get(recipient), mutable_as(context)
-    if what is not None and mute is not None and what in mute.muted:
+    reach = working[Reach].get(recipient)
+    if mutable_as(context) is not None and reach is not None and reach.without_materials:
         return NoticeHindrance.MUTED
     if working[Contact].get(recipient) is None:
         return NoticeHindrance.CONTACT

@@ -114,9 +114,10 @@ async def _standing(runtime: Runtime, settings: NotificationsSettings, asked_id:
         row = await reading.asked_by_id(connection, asked_id)
         if row is None or row.about is None:
             return shown(row) if row is not None else None
-        notices = await reading.notices_about(connection, row.recipient, row.about)
+        ids = await store.ids_of_one(connection, row.recipient)
+        notices = await reading.notices_about(connection, ids, row.about)
         rules = settings.rules_at(await store.stage(connection, by_settings=settings.rehearse))
-        found = await store.look(connection, row.recipient, row.about, now, rules)
+        found = await store.look(connection, ids[0], row.about, now, rules)
     hindrance = _hindrance(found[1], found[2], now) if found is not None else None
     return shown(row, [Notice(**one) for one in notices], hindrance)
 

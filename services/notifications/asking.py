@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications import store
 from services.notifications.asked import DAY, Asked, Reach, asked_id_of, person_subject
 from services.notifications.handlers import request_of
-from services.notifications.muting import Mute
 from services.notifications.state import Contact, Person, Session
-from services.notifications.tables import ASKED, CONTACT, MUTE, PERSON, SESSION, withheld
+from services.notifications.tables import ASKED, CONTACT, PERSON, SESSION, muted, withheld
 from shared.books.holding import load_held_about
 from shared.contracts.directory import PersonFact, PersonMerged
 from shared.contracts.notices import NoticeRequested
+from shared.contracts.notifications import Mutable
 from shared.contracts.planner import SessionFact
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of
@@ -36,7 +36,11 @@ _LATELY = sa.select(ASKED).where(
     ASKED.c.declined.is_(None),
     ASKED.c.decided_at > sa.bindparam("asked_since", type_=sa.DateTime(timezone=True)),
 )
-_REACH = sa.select(CONTACT.c.person_id, withheld(CONTACT.c.person_id)).where(any_of(CONTACT.c.person_id, "reached"))
+_REACH = (
+    sa.select(PERSON.c.person_id, withheld(PERSON.c.person_id), muted(PERSON.c.person_id, Mutable.MATERIALS))
+    .outerjoin(CONTACT, CONTACT.c.person_id == PERSON.c.person_id)
+    .where(any_of(PERSON.c.person_id, "reached"))
+)
 _GONE_INTO = sa.select(PERSON).where(any_of(PERSON.c.merged_into, "gone_into"))
 Deciding = NoticeRequested | PersonFact | SessionFact
 
@@ -93,7 +97,6 @@ async def _load_about(
     reads.rows(working[Asked], _LATELY, {"asked_recipients": named, "asked_since": since}, lately)
     reads.rows(working[Reach], _REACH, {"reached": named}, loaded_by("person_id", people))
     reads.by_key(working[Contact], CONTACT, keys)
-    reads.by_key(working[Mute], MUTE, keys)
 
 
 async def open_subjects(connection: AsyncConnection, now: dt.datetime) -> list[str]:

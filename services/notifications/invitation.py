@@ -75,7 +75,8 @@ def invitation_of(
     is_answered = is_heard and method is Method.REQUEST and mail.is_ahead
     steps = _steps(mail, words, bool(told), names if files != (calendar,) else (), names_dropped)
     if is_answered:
-        steps = (steps[0], words.calendar_steps.answer, *steps[1:])
+        answer = words.calendar_steps.answer_frozen if mail.is_frozen else words.calendar_steps.answer
+        steps = (steps[0], answer, *steps[1:])
     return Invitation(
         calendar, files + dropped, names + names_dropped, steps, is_heard, is_answered and mail.asks_for_reply
     )

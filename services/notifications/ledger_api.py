@@ -15,7 +15,7 @@ from services.notifications.decisions import Terms, repeat
 from services.notifications.kinds import Subject, subject_of
 from services.notifications.kinds.kind import Rules
 from services.notifications.ledger import NoticeState, OpenNotice, Told
-from services.notifications.previewing import of_attempt, would_send
+from services.notifications.previewing import of_attempt, why_not, would_send
 from services.notifications.settings import NotificationsSettings
 from services.notifications.writing import Writer
 from shared.contracts.model import ID_PATTERN, Line
@@ -133,6 +133,9 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> Routes:
                     )
                 if found is None or found[2].difference(then, now=act.working.now) is None:
                     raise Problem(NOTHING_TO_REPEAT, "nothing of it is true any more, or of use")
+                # They would be told nothing, and nobody would learn of that.
+                if found[2].to.is_unreachable or found[2].to.muted:
+                    raise Problem(NOTHING_TO_REPEAT, why_not(then, found[2], act.working.now))
                 await act.take_effect()
         async with runtime.reading.connect() as connection:
             return Notice(**(await reading.notice(connection, notice_id) or {}))

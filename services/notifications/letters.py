@@ -94,6 +94,8 @@ class PlaceMail:
     is_ahead: bool = True
     asks_for_reply: bool = False
     """Whoever has the place is to say whether they come."""
+    is_frozen: bool = False
+    """It begins so soon that nobody who waits gets the place, and a reply that one comes is not taken any more."""
     tasks: tuple[Given, ...] = ()
     """What they have not filled in yet."""
     note: str | None = None

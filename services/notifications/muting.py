@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from shared.contracts.notifications import Mutable, NoticesMuted
@@ -19,7 +20,7 @@ from shared.values import immutable
 
 @immutable
 class Mute(FactRow):
-    """What one recipient does without."""
+    """What one recipient does without; said under one of their ids."""
 
     KEY: ClassVar = ("recipient",)
 
@@ -45,12 +46,31 @@ def mute_of(heard: Heard[NoticesMuted]) -> Mute:
     return Mute(*meta(heard), body.recipient, tuple(body.muted), body.by, body.reason, body.decided_at)
 
 
+def as_one(said: Iterable[Mute], recipient: str) -> Mute | None:
+    """What a human does without whose ids these are of: all that was said under any of them, for who said it under one knew of no other.
+    Its version grows with each of theirs."""
+    rows = sorted(said, key=lambda row: (row.decided_at, row.recipient))
+    if not rows:
+        return None
+    muted, version = {what for row in rows for what in row.muted}, sum(row.version for row in rows)
+    return replace(rows[-1], recipient=recipient, muted=tuple(sorted(muted)), version=version)
+
+
 def say_muted(
-    working: Working, recipient: str, muted: Iterable[Mutable], *, by: str | None = None, reason: str | None = None
+    working: Working,
+    ids: Iterable[str],
+    muted: Iterable[Mutable],
+    *,
+    by: str | None = None,
+    reason: str | None = None,
 ) -> bool:
-    """States what the recipient does without from now on. False: it was so already, and nothing is said."""
-    known, wanted = working[Mute].get(recipient), tuple(sorted({*muted}))
-    if (known.muted if known is not None else ()) == wanted:
-        return False
-    working.say(NoticesMuted(recipient=recipient, muted=wanted, by=by, reason=reason, decided_at=working.now))
-    return True
+    """States what somebody does without from now on. `ids`: all of theirs, the one that stays first; it is said of that one, and of each other
+    of which something was said before. False: it was so already, and nothing is said."""
+    named, *former = ids
+    wanted, said = tuple(sorted({*muted})), False
+    for recipient in (named, *(one for one in former if working[Mute].get(one) is not None)):
+        known = working[Mute].get(recipient)
+        if (known.muted if known is not None else ()) != wanted:
+            working.say(NoticesMuted(recipient=recipient, muted=wanted, by=by, reason=reason, decided_at=working.now))
+            said = True
+    return said

@@ -47,7 +47,7 @@ def muting_routes(runtime: Runtime) -> Routes:
 
     @routes.get("/mutes/{recipient}", responses=may_answer(*READ, NO_SUCH_PATH), dependencies=[Reader])
     async def show_mutes(recipient: Recipient) -> Mutes:
-        """What one recipient does without, with the tag by which that is changed."""
+        """What one recipient does without, with the tag by which that is changed. Of whoever turned out to be somebody else: what those do."""
         async with runtime.reading.connect() as connection:
             row = await reading.mute(connection, recipient)
         return Mutes.of(row) if row is not None else Mutes.none(recipient)
@@ -57,15 +57,15 @@ def muting_routes(runtime: Runtime) -> Routes:
         """Says for somebody which mails they do without; an empty list undoes it. The tag is that of `GET`: what they said themselves
         meanwhile is not overwritten. Said again, it changes nothing. Of whoever turned out to be somebody else it is said of those."""
         async with acting(runtime) as act:
-            known, named = await store.load_mute(act.connection, act.working, recipient)
+            known, ids = await store.load_mute(act.connection, act.working, recipient)
             if {*(known.muted if known is not None else ())} != {*what.muted}:
                 tag = known.tag if known is not None else NOTHING_SAID
                 if if_match.strip('"') != tag:
                     raise Problem(CHANGED_SINCE, f"its tag is {tag} now", field="If-Match")
-                say_muted(act.working, named, what.muted, by=actor.name, reason=what.reason)
+                say_muted(act.working, ids, what.muted, by=actor.name, reason=what.reason)
                 await act.take_effect()
         async with runtime.reading.connect() as connection:
-            row = await reading.mute(connection, named)
-        return Mutes.of(row) if row is not None else Mutes.none(named)
+            row = await reading.mute(connection, ids[0])
+        return Mutes.of(row) if row is not None else Mutes.none(ids[0])
 
     return routes

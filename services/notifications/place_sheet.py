@@ -25,6 +25,9 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     sheet = entry_sheet(mail, office, lambda changed: _notice(mail, words, changed))
     # The last mail holds all that is needed at the door, also for whom others told of the place before.
     sheet = replace(sheet, feed=Feed(), ticket=mail if sheet.page is not None and mail.is_ahead else None)
+    # Instead of whom their town sent it may send somebody else again.
+    if mail.is_frozen and mail.letter != letters.CANCELLATION and not mail.substituted:
+        sheet = _frozen(sheet, words)
     return _asking(sheet, words) if mail.asks_for_reply and sheet.page is not None else sheet
 
 
@@ -50,6 +53,14 @@ def entry_sheet(mail: PlaceMail, office: Office, notice_for: Callable[[tuple[str
     # Whose place is gone has nothing to do on a page about it; a page that is open says so by itself.
     page = None if mail.letter == letters.CANCELLATION else mail
     return replace(sheet, session_id=mail.session_id, invitation=invitation, page=page)
+
+
+def _frozen(sheet: Sheet, words: Words) -> Sheet:
+    """The same, and what becomes of the place of whoever cannot come, which each of these mails says last: nobody who waits gets it any more."""
+    assert isinstance(sheet.shown, NoticeShown)
+    *steps, last = sheet.shown.steps
+    kept = [*steps, last] if sheet.shown.notice.steps[-1] == CALENDAR_STEPS else steps
+    return replace(sheet, shown=replace(sheet.shown, steps=[*kept, words.reply.frozen]))
 
 
 def _asking(sheet: Sheet, words: Words) -> Sheet:

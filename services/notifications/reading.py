@@ -21,9 +21,11 @@ from services.notifications.kinds.coordinators import CALLS_FOR_NOBODY
 from services.notifications.kinds.kind import Kind, Rules
 from services.notifications.kinds.message import CIRCULAR
 from services.notifications.kinds.message import NAME as MESSAGE_NAME
+from services.notifications.kinds.whoever import ids_of
 from services.notifications.ledger import SHOWN, WAS_REHEARSED, Belief, NoticeState
-from services.notifications.muting import Mute
+from services.notifications.muting import Mute, as_one
 from services.notifications.pacing import PACED
+from services.notifications.store import ids_of_one
 from services.notifications.tables import (
     ASKED,
     CONTACT,
@@ -31,6 +33,7 @@ from services.notifications.tables import (
     MESSAGE,
     MESSAGE_TEXT,
     MUTE,
+    MUTES,
     NOTICE,
     NOW,
     OPEN,
@@ -95,7 +98,7 @@ async def notices(
     connection: AsyncConnection,
     *,
     state: str | None = None,
-    recipient: str | None = None,
+    recipient: str | Sequence[str] | None = None,
     session: str | None = None,
     after: str,
     limit: int,
@@ -107,7 +110,7 @@ async def notices(
         if state is not None:
             page = page.where(its_state == state)
         if recipient is not None:
-            page = page.where(table.c.recipient == recipient)
+            page = page.where(table.c.recipient.in_([recipient] if isinstance(recipient, str) else recipient))
         if session is not None:
             page = page.where(_is_about(table.c.about, session))
         pages.append(page.subquery())
@@ -138,14 +141,22 @@ MOST_TOLD = 5_000
 
 
 async def history(connection: AsyncConnection, recipient: str) -> dict[str, Any]:
-    """All mails to one person, each with the statements that stood when it was settled, and whether their address is held back."""
-    told = await notices(connection, recipient=recipient, after="", limit=MOST_TOLD)
+    """All mails to one human, under whichever of their ids, each with the statements that stood when it was settled; and whether their address
+    is held back."""
+    ids = await ids_of_one(connection, recipient)
+    told = await notices(connection, recipient=ids, after="", limit=MOST_TOLD)
     sessions = sorted({one["about"].split("/")[1] for one in told})
     places = sa.select(
-        PLACE_SAID.c.session_id, PLACE_SAID.c.state, PLACE_SAID.c.event_id, PLACE_SAID.c.source, PLACE_SAID.c.heard_at
-    ).where(PLACE_SAID.c.person_id == recipient, any_of(PLACE_SAID.c.session_id, "sessions"))
+        PLACE_SAID.c.session_id,
+        PLACE_SAID.c.person_id,
+        PLACE_SAID.c.state,
+        PLACE_SAID.c.event_id,
+        PLACE_SAID.c.source,
+        PLACE_SAID.c.heard_at,
+    ).where(PLACE_SAID.c.person_id.in_(ids), any_of(PLACE_SAID.c.session_id, "sessions"))
     stated = sa.select(
         SESSION_SAID.c.session_id,
+        sa.cast(sa.null(), sa.Text).label("person_id"),
         SESSION_SAID.c.state,
         SESSION_SAID.c.event_id,
         SESSION_SAID.c.source,
@@ -154,7 +165,7 @@ async def history(connection: AsyncConnection, recipient: str) -> dict[str, Any]
     said = {}
     for of, statement in (("session", stated), ("place", places)):
         said[of] = sorted(await connection.execute(statement, {"sessions": sessions}), key=lambda row: row.heard_at)
-    held = sa.select(sa.exists().where(SUPPRESSION.c.recipient == recipient, SUPPRESSION.c.holds))
+    held = sa.select(sa.exists().where(SUPPRESSION.c.recipient == ids[0], SUPPRESSION.c.holds))
     return {
         "is_held_back": (await connection.execute(held)).scalar_one(),
         "notices": [one | {"because": list(_because(said, one))} for one in told],
@@ -165,7 +176,8 @@ def _because(said: Mapping[str, Sequence[Any]], notice: Mapping[str, Any]) -> It
     """The newest statement of each sort among those that were heard by then: known then, not now."""
     session_id = notice["about"].split("/")[1]
     for of, rows in said.items():
-        known = [row for row in rows if row.session_id == session_id and row.heard_at <= notice["at"]]
+        its = [row for row in rows if row.person_id in (None, notice["recipient"])]
+        known = [row for row in its if row.session_id == session_id and row.heard_at <= notice["at"]]
         if known:
             row = known[-1]
             yield {
@@ -192,14 +204,18 @@ async def suppressed(connection: AsyncConnection, *, after: str, limit: int) -> 
     return [dict(row._mapping) for row in await connection.execute(page)]
 
 
+_TO = ids_of(MESSAGE, "message_id")
+
+
 async def messages(
     connection: AsyncConnection, *, message_id: str | None = None, after: str, limit: int
 ) -> list[dict[str, Any]]:
     """What the office wrote, by id; a page begins `after` the last one's."""
     its = MESSAGE.c.message_id
     about = [sa.literal(f"{name}/", sa.Text) + its for name in (MESSAGE_NAME, CIRCULAR)]
+    theirs = sa.select(_TO.c.person_id).where(_TO.c.message_id == its, _TO.c.recipient == MESSAGE.c.recipient)
     left = sa.exists().where(
-        NOTICE.c.recipient == MESSAGE.c.recipient, NOTICE.c.about.in_(about), NOTICE.c.state == NoticeState.SENT
+        NOTICE.c.recipient.in_(theirs), NOTICE.c.about.in_(about), NOTICE.c.state == NoticeState.SENT
     )
     same = (its, MESSAGE.c.audience, MESSAGE.c.audience_id, MESSAGE.c.by, MESSAGE.c.reason)
     statement = (
@@ -246,29 +262,37 @@ async def asked_by_id(connection: AsyncConnection, asked_id: str) -> Asked | Non
     return next(iter(rows_as(Asked, found)), None)
 
 
-async def notices_about(connection: AsyncConnection, recipient: str, about: str) -> list[dict[str, Any]]:
-    """The mails to one recipient about one subject, the oldest first."""
+async def notices_about(connection: AsyncConnection, ids: Sequence[str], about: str) -> list[dict[str, Any]]:
+    """The mails to one human about one subject, under all of their ids; the oldest first."""
     its = [
-        part.where(table.c.recipient == recipient, table.c.about == about)
+        part.where(table.c.recipient.in_(ids), table.c.about == about)
         for part, table in ((_open, OPEN), (_settled, NOTICE))
     ]
     both = sa.union_all(*its).subquery()
     return [_shown(row) for row in await connection.execute(sa.select(both).order_by(both.c.notice_id))]
 
 
-_SOMETHING = sa.func.jsonb_array_length(sa.type_coerce(MUTE.c.muted, JSONB)) > 0
+_who = MUTES.alias("who_mutes")
+_something = sa.func.jsonb_array_length(sa.type_coerce(_who.c.muted, JSONB)) > 0
 
 
 async def mutes(connection: AsyncConnection, *, after: str, limit: int) -> list[Mute]:
-    """Who does without some mails, by recipient; a page begins `after` the last one."""
-    page = sa.select(MUTE).where(MUTE.c.recipient > after, _SOMETHING).order_by(MUTE.c.recipient).limit(limit)
-    return list(rows_as(Mute, await connection.execute(page)))
+    """Who does without some mails, by who they turned out to be; a page begins `after` the last one."""
+    page = sa.select(_who.c.whose).where(_who.c.whose > after, _something).distinct().order_by(_who.c.whose)
+    theirs = sa.select(MUTES).where(MUTES.c.whose.in_(page.limit(limit))).order_by(MUTES.c.whose)
+    found = (await connection.execute(theirs)).all()
+    said: dict[str, list[Mute]] = {}
+    for (whose, *_), row in zip(found, rows_as(Mute, [values[1:] for values in found]), strict=True):
+        said.setdefault(whose, []).append(row)
+    of_each = (as_one(rows, whose) for whose, rows in said.items())
+    return [one for one in of_each if one is not None]
 
 
 async def mute(connection: AsyncConnection, recipient: str) -> Mute | None:
-    """What one recipient does without, as far as anything was said of it."""
-    found = await connection.execute(sa.select(MUTE).where(MUTE.c.recipient == recipient))
-    return next(iter(rows_as(Mute, found)), None)
+    """What one recipient, or whoever they turned out to be, does without, as far as anything was said of it."""
+    ids = await ids_of_one(connection, recipient)
+    found = await connection.execute(sa.select(MUTE).where(any_of(MUTE.c.recipient, "recipients")), {"recipients": ids})
+    return as_one(rows_as(Mute, found), ids[0])
 
 
 UNTOLD = (

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.calendar import as_trainer, entry_uid, town_uid
@@ -16,6 +15,7 @@ from services.notifications.kinds import Subject
 from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR, TOWN_NAME
 from services.notifications.kinds.kind import Reading
 from services.notifications.kinds.sessions import CITY_NAME, TOPIC_NAMES
+from services.notifications.kinds.trainers import is_named
 from services.notifications.ledger import Belief, Told
 from services.notifications.state import SCHEDULED, Session
 from services.notifications.tables import CALL, NOW, PERSON, PLACE, SESSION, SESSION_SAID, TOLD, stands
@@ -69,7 +69,7 @@ _PLACES = _listed(
 _TRAININGS = _listed(
     sa.outerjoin(SESSION, TOLD, _told(Subject.TRAINING)),
     SESSION.c.heard_at,
-    sa.type_coerce(SESSION.c.trainers, JSONB).has_key(_WHO),
+    is_named(_WHO, SESSION),
 )
 _of_town = sa.and_(PLACE.c.session_id == SESSION.c.session_id, PLACE.c.city_id == _CITY)
 _number = sa.select(sa.func.count()).where(_of_town, stands(PLACE, SEATED)).scalar_subquery()

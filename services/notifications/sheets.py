@@ -33,17 +33,17 @@ from services.notifications.templates.timetable import (
     moment_told,
 )
 from services.notifications.templates.wording import OURS, Wording
-from services.notifications.templates.words import Around, DigestWords, Notice, Words
+from services.notifications.templates.words import Around, Notice, Words
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import OutsideTask
 from shared.values import immutable
 
 if TYPE_CHECKING:
-    from services.notifications.kinds.figures import Figure, SessionAhead
+    from services.notifications.kinds.figures import Figure, SessionAhead, Thing
 
 MOST_NAMED = 30
-"""So many things of a figure are named."""
+"""So many sessions of the coming weeks are named."""
 SUBJECT_TOPIC_CHARACTERS = 90
 GOOD, CALM, CHANGED, OFF = "good", "calm", "changed", "off"
 """The tone of a mail: its colour."""
@@ -184,9 +184,10 @@ def digest_sheet(mail: DigestMail, office: Office) -> Sheet:
     paragraphs: list[list[Pieces]] = [
         [[(lead, False)]],
         [[(f"{words.stands_open}:", False)]],
-        *([_figure_told(one, words) for one in mail.figures] or [[[(words.nothing, False)]]]),
+        *([_figure_told(one, mail, office) for one in mail.figures] or [[[(words.nothing, False)]]]),
         [[(f"{words.ahead}:", False)]],
         *([_ahead_told(one, mail, office) for one in mail.ahead] or [[[(words.none_ahead, False)]]]),
+        *([[[(f"{words.opened_by}: {_opened(words.open_session, office)}", False)]]] if mail.ahead else []),
     ]
     subject = words.subject.format(day=day, number=sum(one.number for one in mail.figures))
     around, tone = Around(badge=words.badge, reason=words.reason), CHANGED if mail.figures else GOOD
@@ -220,11 +221,24 @@ def _missing_told(one: Missing, mail: BouncedMail, common: Words) -> str:
     return f"{told}, {words.until.format(moment=moment_told(one.offered_until, zone, common.locale).text)}"
 
 
-def _figure_told(one: Figure, words: DigestWords) -> list[Pieces]:
-    said, named = words.figures[one.name], ", ".join(one.ids)
-    more = f" {words.more}" if len(one.ids) == MOST_NAMED else ""
-    lines = (f"{said.label}: {one.number}", f"{named}{more}", f"{words.opened_by}: {said.open}")
+def _figure_told(one: Figure, mail: DigestMail, office: Office) -> list[Pieces]:
+    common = office.wording.common[mail.language]
+    words, said = common.digest, common.digest.figures[one.name]
+    things = [f"– {_thing_told(thing, mail, common)}" for thing in one.things] + [words.more] * one.is_more
+    lines = (f"{said.label}: {one.number}", *things, f"{words.opened_by}: {_opened(said.open, office)}")
     return [[(line, False)] for line in lines]
+
+
+def _thing_told(one: Thing, mail: DigestMail, common: Words) -> str:
+    """So that its reader knows which it is; its id is what commands ask for."""
+    dates = dates_told(one.meetings, common.locale) if one.meetings else None
+    said = (dates, in_language(one.names, mail.language), one.city_name, one.letter, one.recipient)
+    named = " · ".join(one_line(text) for text in said if text)
+    return f"{named} ({one.id})" if named else one.id
+
+
+def _opened(command: str, office: Office) -> str:
+    return command.replace("{base}", (office.base_url or "https://…").rstrip("/"))
 
 
 def _ahead_told(one: SessionAhead, mail: DigestMail, office: Office) -> list[Pieces]:
@@ -237,12 +251,8 @@ def _ahead_told(one: SessionAhead, mail: DigestMail, office: Office) -> list[Pie
         (label, number) for label, number in ((words.offered, one.offered), (words.waiting, one.waiting)) if number
     ]
     told = ", ".join(f"{label}: {number}" for label, number in numbers if number is not None)
-    where = f"{(office.base_url or '').rstrip('/')}{words.open_session.format(id=one.session_id)}"
-    return [
-        [(" · ".join(text for text in named if text), False)],
-        [(told, False)],
-        [(f"{words.opened_by}: ", False), (where, office.base_url is not None)],
-    ]
+    which = " · ".join(text for text in named if text)
+    return [[(f"{which} ({one.session_id})", False)], [(told, False)]]
 
 
 def _paragraphs(text: str) -> list[str]:

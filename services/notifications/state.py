@@ -19,7 +19,7 @@ from services.notifications.muting import mute_of
 from services.notifications.replying import calendar_answer_of
 from services.notifications.suppressing import suppression_of
 from services.notifications.tasks import Task, task_done_of, tasks_of
-from services.notifications.towns import answered_of, call_of, member_of
+from services.notifications.towns import CallSaid, answered_of, call_of, member_of
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.attendance import ListFact, PresenceFact
 from shared.contracts.certificates import CertificateFact
@@ -157,6 +157,12 @@ class Session(FactRow):
     post_test: Task | None = None
     questionnaire: Task | None = None
     note: Note | None = None
+    freeze_hours: int = 0
+    """So long before it begins nothing moves any more."""
+    closes_at: dt.datetime | None = None
+    """Until when places may be asked for."""
+    by_oneself: bool = True
+    """Whether people may ask for one without their coordinator."""
 
 
 @immutable
@@ -243,6 +249,8 @@ class Settled(FactRow):
     session_version: int
     seats: int | None = None
     """How many may have a place, as enrolment counts."""
+    announced_at: dt.datetime | None = None
+    """When the session was first heard of."""
 
 
 # --- rows of facts -------------------------------------------------------------------------
@@ -299,6 +307,9 @@ def session_of(heard: Heard[SessionFact]) -> Session:
         body.trainers,
         *tasks_of(body, _first_of(body)),
         note_of(body.note),
+        body.freeze_hours,
+        body.closes_at,
+        body.by_oneself,
     )
 
 
@@ -374,9 +385,8 @@ def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:
     body = heard.body
-    return Settled(
-        *meta(heard), body.session_id, body.session_source, body.session_event_id, body.session_version, body.seats
-    )
+    its = (body.session_id, body.session_source, body.session_event_id, body.session_version)
+    return Settled(*meta(heard), *its, body.seats, body.announced_at)
 
 
 # --- what is kept beside the newest --------------------------------------------------------
@@ -396,9 +406,11 @@ def _remembering(kind: type[FactRow], made: MakeRow, *about: str) -> Remember:
 
 _remember_session = _remembering(SessionSaid, session_of, "session_id")
 _remember_place = _remembering(PlaceSaid, place_of, "session_id", "person_id")
+_remember_call = _remembering(CallSaid, call_of, "session_id", "city_id")
 REMEMBER: dict[type[Event], Remember] = {
     **dict.fromkeys(members(SessionFact), _remember_session),
     **dict.fromkeys(members(PlaceChange), _remember_place),
+    **dict.fromkeys(members(CallFact), _remember_call),
 }
 
 

@@ -21,13 +21,14 @@ from services.notifications.kinds.coordinators import is_member
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Notice, NoticeState, OpenNotice, Told
 from services.notifications.messages import Addressed, Message, MessageText, Writing
-from services.notifications.muting import Mute
+from services.notifications.muting import Mute, as_one
 from services.notifications.pacing import Pace
 from services.notifications.replying import CalendarAnswer
 from services.notifications.state import Contact, Person, Place, PlaceSaid, Session, SessionSaid
 from services.notifications.suppressing import Suppression
 from services.notifications.tables import (
     CALENDAR_ANSWER,
+    CALL_SAID,
     CERTIFIED,
     CONTACT,
     ENTRY_NAME,
@@ -59,12 +60,12 @@ from services.notifications.tables import (
     muted,
     withheld,
 )
-from services.notifications.towns import Nominated
+from services.notifications.towns import CallSaid, Nominated
 from services.notifications.untold import Addressee, Truth
 from services.notifications.urgency import Priority
 from shared.contracts.certificates import CertificateState
 from shared.contracts.directory import MemberKind
-from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, PlaceState
+from shared.contracts.enrolment import CallState, EnrolmentRefused, NominationAnswered, PlaceState
 from shared.contracts.notifications import Audience, Mutable, NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
@@ -109,10 +110,13 @@ _UNDER_WAY = sa.bindparam("under_way", type_=sa.ARRAY(sa.Text()))
 _ran_out = sa.and_(OPEN.c.lease_until <= NOW, OPEN.c.lease != sa.all_(_UNDER_WAY))
 _is_due = sa.and_(OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), _ran_out))
 _beside = OPEN.alias("beside")
+_beside_ran_out = sa.and_(_beside.c.lease_until <= NOW, _beside.c.lease != sa.all_(_UNDER_WAY))
 _is_alone = ~sa.exists().where(
     _beside.c.recipient == OPEN.c.recipient,
     _beside.c.notice_id != OPEN.c.notice_id,
     _beside.c.lease.is_not(None),
+    # Of several whose holder is gone the first goes first: each would wait for the other, for ever.
+    sa.or_(OPEN.c.lease.is_(None), ~_beside_ran_out, _beside.c.notice_id < OPEN.c.notice_id),
     sa.func.split_part(_beside.c.about, "/", 2) == sa.func.split_part(OPEN.c.about, "/", 2),
 )
 """No other mail to the same person about the same thing is being sent just now: it would be left to chance which arrives first."""
@@ -390,6 +394,11 @@ _THEIR_LOCK = sa.select(
 )
 _survivor = survivors_of(PERSON)
 _INTO = sa.select(_survivor.c.into_id).where(_survivor.c.person_id == sa.bindparam("person_id"))
+_GONE_INTO = (
+    sa.select(_survivor.c.person_id)
+    .where(_survivor.c.into_id == sa.bindparam("named"))
+    .order_by(_survivor.c.person_id.collate("C"))
+)
 _IS_OPEN = sa.select(sa.exists().where(OPEN.c.notice_id == sa.bindparam("notice_id")))
 _CAME_BACK = (
     sa.select(sa.func.count())
@@ -436,24 +445,27 @@ async def load_suppression(connection: AsyncConnection, working: Working, recipi
     return working[Suppression].get(recipient)
 
 
-async def load_mute(connection: AsyncConnection, working: Working, recipient: str) -> tuple[Mute | None, str]:
-    """What somebody does without, and who they are known to be by now: whoever turned out to be somebody else speaks for them."""
-    named = await _whoever_is(connection, recipient)
+async def load_mute(connection: AsyncConnection, working: Working, recipient: str) -> tuple[Mute | None, list[str]]:
+    """What somebody does without, and all their ids, who they are known to be by now first: whoever turned out to be somebody else speaks for
+    them."""
+    ids = await ids_of_one(connection, recipient)
     # Nobody has a row yet that could be locked: two who press at once follow one another.
     await connection.execute(sa.text("lock table projection.mute in share row exclusive mode"))
     reads = Reads(connection)
-    reads.by_key(working[Mute], MUTE, [(named,)])
+    reads.by_key(working[Mute], MUTE, [(one,) for one in ids])
     await reads.run()
-    return working[Mute].get(named), named
+    return as_one(filter(None, map(working[Mute].get, ids)), ids[0]), ids
 
 
-async def _whoever_is(connection: AsyncConnection, person_id: str) -> str:
-    return (await connection.execute(_INTO, {"person_id": person_id})).scalar_one_or_none() or person_id
+async def ids_of_one(connection: AsyncConnection, person_id: str) -> list[str]:
+    """All ids of whoever this is, the one that stays first."""
+    named = (await connection.execute(_INTO, {"person_id": person_id})).scalar_one_or_none() or person_id
+    return [named, *(await connection.execute(_GONE_INTO, {"named": named})).scalars()]
 
 
 async def is_muted(connection: AsyncConnection, recipient: str, what: Mutable) -> bool:
     """Whether the recipient, or whoever they turned out to be, does without such mails."""
-    named = await _whoever_is(connection, recipient)
+    named, *_ = await ids_of_one(connection, recipient)
     return bool((await connection.execute(sa.select(muted(sa.literal(named), what)))).scalar_one())
 
 
@@ -609,6 +621,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     certified: set[tuple[str, str]] = set()
     sessions: set[tuple[str, str, int]] = set()
     places: set[tuple[str, str, str, int]] = set()
+    calls: set[tuple[str, str, str, int]] = set()
     for one in inputs:
         match one:
             case Heard(body=NoticeOutcome() as body):
@@ -619,6 +632,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
                 nominated |= {(body.session_id, nominee.person_id) for nominee in body.people}
             case Heard(body=CertificateState() as body):
                 certified.add((body.session_id, body.person_id))
+            case Heard(body=CallState() as body):
+                calls.add((body.session_id, body.city_id, one.source, one.version))
             case Heard(body=EnrolmentRefused()):
                 pass  # It leaves the place as it stands.
             case Heard(body=PlaceState() as body):
@@ -630,6 +645,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         reads.by_key(working[Nominated], NOMINATED, nominated)
     if certified:
         reads.by_key(working[Certified], CERTIFIED, certified)
+    if calls:
+        reads.by_key(working[CallSaid], CALL_SAID, calls)
     if not sessions and not places:
         return
     reads.by_key(working[SessionSaid], SESSION_SAID, sessions)

@@ -35,7 +35,7 @@ from services.notifications.state import (
 )
 from services.notifications.suppressing import Suppression
 from services.notifications.tasks import CODE, CODE_DIGITS, TaskDone
-from services.notifications.towns import Answered, Call, Member, Nominated
+from services.notifications.towns import Answered, Call, CallSaid, Member, Nominated
 from shared.contracts.attendance import ListFact, PresenceFact
 from shared.contracts.certificates import CertificateFact
 from shared.contracts.directory import ContactFact, MembershipFact, PersonFact
@@ -56,6 +56,7 @@ from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.postgres.database import KEPT, table_of
+from shared.postgres.merged import survivors_of
 from shared.state.link_keys import LinkKey
 from shared.state.rows import Row
 
@@ -108,6 +109,7 @@ REFUSAL = table_of(
 RISK = table_of(Risk, "risk", METADATA, extra=[sa.Index("risk_heard", "heard_at")])
 MEMBER = table_of(Member, "member", METADATA, extra=[sa.Index("member_city", "city_id")])
 CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_heard", "heard_at"), sa.Index("call_until", "until")])
+CALL_SAID = table_of(CallSaid, "call_said", METADATA)
 ANSWERED = table_of(Answered, "answered", METADATA, extra=[sa.Index("answered_heard", "heard_at")])
 NOMINATED = table_of(
     Nominated,
@@ -224,6 +226,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Risk: RISK,
     Member: MEMBER,
     Call: CALL,
+    CallSaid: CALL_SAID,
     Answered: ANSWERED,
     Nominated: NOMINATED,
     Record: RECORD,
@@ -343,13 +346,21 @@ def withheld(recipient: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     return sa.exists().where(held.c.recipient == recipient, held.c.holds, ~is_another(held.c.mailbox, MAILBOX))
 
 
+_muter = survivors_of(PERSON).alias("muter")
+MUTES = (
+    sa.select(sa.func.coalesce(_muter.c.into_id, MUTE.c.recipient).label("whose"), *MUTE.c)
+    .outerjoin(_muter, _muter.c.person_id == MUTE.c.recipient)
+    .subquery("mutes")
+)
+"""What was said under any id of somebody, beside who they turned out to be."""
+
+
 def muted(recipient: sa.ColumnElement[str], what: Mutable | None) -> sa.ColumnElement[bool]:
-    """Whether the recipient does without mails of this sort; None: nobody may."""
+    """Whether the recipient does without mails of this sort, as `muting.as_one` says it; None: nobody may."""
     if what is None:
         return sa.false()
-    return sa.exists().where(
-        MUTE.c.recipient == recipient, sa.type_coerce(MUTE.c.muted, JSONB).has_key(sa.literal(what.value))
-    )
+    has_it = sa.type_coerce(MUTES.c.muted, JSONB).has_key(sa.literal(what.value))
+    return sa.exists().where(MUTES.c.whose == recipient, has_it)
 
 
 def is_told(told: Any, recipient: sa.ColumnElement[str], about: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

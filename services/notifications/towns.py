@@ -47,7 +47,7 @@ class Member(FactRow):
 class Call(FactRow):
     """That a town is called to nominate people for a session."""
 
-    KEY: ClassVar = ("session_id", "city_id")
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "city_id")
 
     session_id: str
     city_id: str
@@ -57,6 +57,13 @@ class Call(FactRow):
     """Noon two days before the last day on which the town may nominate: hours of that day are counted from it."""
     ended: CallEnd | None
     """Why it is not called any more, if so."""
+
+
+@immutable
+class CallSaid(Call):
+    """What was said of a call once: whether the town was called at go-live, and to what."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("session_id", "city_id", "source", "version")
 
 
 @immutable

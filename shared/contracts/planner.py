@@ -124,6 +124,15 @@ def times_of(meetings: Iterable[Meeting]) -> str:
     return hashlib.blake2b(repr(days).encode(), digest_size=12).hexdigest()
 
 
+def gives_until(
+    starts_at: dt.datetime, ends_at: dt.datetime, freeze_hours: int, announced_at: dt.datetime
+) -> dt.datetime:
+    """From when on a session's places do not move any more, by when it was first heard of: when it is frozen; if nobody had heard of it by
+    then, when it begins; nor by then, when it is over."""
+    freezes_at = starts_at - dt.timedelta(hours=freeze_hours)
+    return next((moment for moment in (freezes_at, starts_at) if announced_at < moment), ends_at)
+
+
 class OutsideTask(StrEnum):
     """What somebody fills in elsewhere because of a session."""
 

@@ -9,9 +9,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 
 @functools.cache
-def survivors_of(person: sa.Table) -> sa.Subquery:
-    """Every id that went into another one, with the name of whoever it is in the end, as `shared.state.merged.survivor` says it: of ids
-    that went into one another in a circle, the one of which that was said last stays."""
+def paths_of(person: sa.Table) -> sa.CTE:
+    """Every id that went into another one, with each that it has gone into since, however far."""
     goes = (
         sa.select(person.c.person_id, person.c.merged_into.label("into_id"))
         .where(person.c.merged_into.is_not(None))
@@ -19,9 +18,15 @@ def survivors_of(person: sa.Table) -> sa.Subquery:
     )
     between = person.alias("between")
     further = sa.select(goes.c.person_id, between.c.merged_into).join(between, between.c.person_id == goes.c.into_id)
-    goes = goes.union(
-        further.where(between.c.merged_into.is_not(None))
-    )  # Not `union all`: in a circle that has no end.
+    # Not `union all`: in a circle that has no end.
+    return goes.union(further.where(between.c.merged_into.is_not(None)))
+
+
+@functools.cache
+def survivors_of(person: sa.Table) -> sa.Subquery:
+    """Every id that went into another one, with the name of whoever it is in the end, as `shared.state.merged.survivor` says it: of ids
+    that went into one another in a circle, the one of which that was said last stays."""
+    goes = paths_of(person)
     last, circle = person.alias("last"), goes.alias("circle")
     is_in_a_circle = goes.c.into_id.in_(sa.select(circle.c.person_id).where(circle.c.person_id == circle.c.into_id))
     stays = (

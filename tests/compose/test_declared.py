@@ -25,6 +25,7 @@ from shared.settings import ConsumerLimits, HttpLimits, Settings
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
+OPERATORS = (ROOT / "docs/operators.md").read_text("utf-8")
 
 
 def _names() -> set[str]:
@@ -236,3 +237,14 @@ def test_postgres_makes_a_role_for_each_password_it_is_given(tmp_path: Path) -> 
     subprocess.run([ROOT / "deploy/postgres/roles.sh"], check=True, env=env)
     made = dict(re.findall(r"^(\w+) .*name=(\w+)$", asked.read_text(), re.MULTILINE))
     assert made == {name: one.role for name, one in REGISTERED.items()}
+
+
+def test_the_folder_of_own_words_is_mounted_for_whoever_reads_it_as_operators_are_told() -> None:
+    told = re.search(
+        r"^# docker-compose.override.yml; in .env: ROLLCALL_WORDS=(\S+)\n(.*?)^```", OPERATORS, re.M | re.S
+    )
+    assert told is not None
+    mounted = dict(re.findall(r'^  (\w+): \{volumes: \["(\S+)"\]\}$', told[2], re.MULTILINE))
+    _, *blocks = re.split(r"^  ([a-z_-]+):\n", COMPOSE, flags=re.MULTILINE)
+    reading = [name for name, block in zip(blocks[::2], blocks[1::2], strict=True) if "ROLLCALL_WORDS:" in block]
+    assert mounted == dict.fromkeys(reading, f"./words:{told[1]}:ro,z")

@@ -31,7 +31,7 @@ from services.notifications.state import (
 from services.notifications.suppressing import Suppression
 from services.notifications.tasks import Task as SessionTask
 from services.notifications.tasks import TaskDone
-from services.notifications.towns import Answered, Call, Member, Nominated, two_days_before
+from services.notifications.towns import Answered, Call, CallSaid, Member, Nominated, two_days_before
 from services.notifications.untold import Addressee, Truth
 from shared.contracts.attendance import Presence, Role
 from shared.contracts.directory import MemberKind
@@ -229,9 +229,9 @@ def settled(its_session: Session | None = None, *, by: str = "rollcall/enrolment
     return Settled(*_meta(BEFORE, by), known.session_id, known.source, known.event_id, known.version)
 
 
-def said_then(row: Session | Place, **changes: Any) -> SessionSaid | PlaceSaid:
+def said_then(row: Session | Place | Call, **changes: Any) -> Any:
     """A statement as it is remembered."""
-    kind = SessionSaid if isinstance(row, Session) else PlaceSaid
+    kind = {Session: SessionSaid, Place: PlaceSaid, Call: CallSaid}[type(row)]
     return kind(**(dict(mapping(row)) | changes))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.asked import AGAIN
-from services.notifications.kinds.figures import Figure, SessionAhead
+from services.notifications.kinds.figures import MOST_OPEN, OF_MAILS, OF_SESSIONS, Figure, SessionAhead, Thing
 from services.notifications.kinds.kind import Kind
 from services.notifications.letters import (
     CANCELLATION,
@@ -148,7 +148,7 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
     topics = ("Adaptacja do zmian klimatu", "Adapting to a changing climate")
     missing = Missing("climate", topics, (FIRST, SECOND), Standing.OFFERED, MOMENT)
     yield "bounced", Subject.BOUNCED, BouncedMail("address_bounced", language, _PEOPLE[0], "Augustów", (missing,))
-    figures = tuple(Figure(name, 12, ("session-0001", "session-0002")) for name in OURS.common[language].digest.figures)
+    figures = tuple(Figure(name, 12, _things(name, topics)) for name in OURS.common[language].digest.figures)
     ahead = SessionAhead("session-0001", "climate", topics, "Augustów", (FIRST,), 12, 3, 20, 5)
     yield "digest", Subject.DIGEST, DigestMail("digest", language, MOMENT, (ahead,), figures)
     yield "digest of nothing", Subject.DIGEST, DigestMail("digest", language, MOMENT, (), ())
@@ -156,6 +156,15 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
         if kind.name in OURS.kinds and subject is not Subject.TRAINING:
             for situation, notice in OURS.kinds[kind.name][language].items():
                 yield f"{kind.name} {situation}", subject, _brief(kind, situation, notice, language)
+
+
+def _things(figure: str, topics: tuple[str, str]) -> tuple[Thing, ...]:
+    if figure in OF_SESSIONS:
+        return tuple(Thing(f"session-{number:04}", topics, (FIRST, SECOND), "Augustów") for number in range(MOST_OPEN))
+    if figure in OF_MAILS:
+        ids = (f"notice-0199aa00-0000-7000-8000-{number:012}" for number in range(MOST_OPEN))
+        return tuple(Thing(one, letter="confirmation", recipient="person-0001") for one in ids)
+    return tuple(Thing(f"person-{number:04}") for number in range(MOST_OPEN))
 
 
 def _place(letter: str, language: Language, **changes: Any) -> PlaceMail:
@@ -166,6 +175,7 @@ def _place(letter: str, language: Language, **changes: Any) -> PlaceMail:
 def _of_places(language: Language) -> Iterator[tuple[str, PlaceMail]]:
     yield "confirmation", _place(CONFIRMATION, language)
     yield "confirmation of days", _place(CONFIRMATION, language, meetings=(FIRST, SECOND), asks_for_reply=True)
+    yield "confirmation in the freeze", _place(CONFIRMATION, language, is_frozen=True)
     yield "confirmation instead", _place(CONFIRMATION, language, substituted=True)
     yield "change of time", _place(CHANGE, language)
     yield "change of place", _place(CHANGE, language, before=told(venue="Szkoła Podstawowa nr 3"))

@@ -44,7 +44,7 @@ from shared.postgres.tables import SHARED_TABLES
 from shared.state.working import Said
 from shared.testing import body_of, heard
 from tests.notifications.building import NOW
-from tests.notifications.witness import DAY, Asked, Mail, Says, Witness, begins
+from tests.notifications.witness import DAY, OFFICE, Asked, Mail, Says, Witness, begins
 
 T = TypeVar("T")
 PEOPLE = ["p1", "p2"]
@@ -143,8 +143,14 @@ class Mails(RuleBasedStateMachine):
         url = SecretStr(self.world.url)
         # No look depends on the clock of the machine that runs this.
         self.settings = NotificationsSettings(
-            database_url=url, catch_up_seconds=0, reconcile_seconds=1e9, rehearse=False
+            database_url=url,
+            catch_up_seconds=0,
+            reconcile_seconds=1e9,
+            rehearse=False,
+            office_email="biuro@a.example.org",
+            digest_day="monday",
         )
+        self.witness.addresses[OFFICE] = "biuro@a.example.org"
         self.groups: list[UnderWay] = []
         self.heard: list[Heard[Any]] = []
         self.own: list[Heard[Any]] = []
@@ -253,7 +259,7 @@ class Mails(RuleBasedStateMachine):
         """Nobody writes to an id that went into another one."""
         if really == 0:
             self.says(PersonMerged(person_id="p2", into_person_id="p1"), "urn:hr")
-            self.witness.gone.add("p2")
+            self.witness.are_one("p2", "p1")
             self.is_one = True
 
     @rule(person=people, what=st.sampled_from([Mutable.REMINDERS, Mutable.MATERIALS]), is_muted=st.booleans())
@@ -265,8 +271,8 @@ class Mails(RuleBasedStateMachine):
         async def act() -> None:
             async with self.decider.unit_of_work() as (connection, thought):
                 working = self.service.working(self.now)
-                await store.load_mute(connection, working, person)
-                say_muted(working, person, [Mutable(one) for one in its])
+                _, ids = await store.load_mute(connection, working, person)
+                say_muted(working, ids, [Mutable(one) for one in its])
                 await self.decider.write(connection, working)
                 thought.add(working)
 

@@ -17,7 +17,7 @@ from services.notifications.attended import ATTENDANCE
 from services.notifications.going_live import say_go_live
 from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
 from shared.contracts.directory import MemberKind, PersonRegistered, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.enrolment import CallEnd, NominationsCalledOff, NominationsInvited
+from shared.contracts.enrolment import CallEnd, NominationAnswered, NominationsCalledOff, NominationsInvited
 from shared.testing import body_of
 from tests.campaigns import SHARE, Share, cases
 from tests.notifications.machine import ENROLMENT, STATES, Mails, World, days, people
@@ -75,6 +75,13 @@ class Everything(Mails):
         its = {"session_id": "s1", "city_id": TOWN, "places": call.places, "until": call.until, "decided_at": self.now}
         self.says(body_of(NominationsCalledOff, reason=CallEnd.NO_NOMINATIONS, **its), ENROLMENT)
         call.has_ended = True
+
+    @rule()
+    def a_nomination_is_answered(self) -> None:
+        nomination_id = f"{next(self.numbers):024}"
+        its = {"session_id": "s1", "city_id": TOWN, "nomination_id": nomination_id, "decided_at": self.now}
+        self.says(body_of(NominationAnswered, **its), ENROLMENT)
+        self.witness.answers.add(f"nomination/s1/{nomination_id}")
 
     # --- certificates ------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from services.notifications.asked import LONGEST, Asked, AskingRules, Reach, ask
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.letters import AskedMail
 from services.notifications.settings import NotificationsSettings
+from services.notifications.state import Person
 from services.notifications.templates.wording import OURS
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.model import Language
@@ -34,7 +35,6 @@ from shared.contracts.notifications import (
     NoticeAccepted,
     NoticeDeclined,
     NoticeHindrance,
-    NoticesMuted,
 )
 from shared.contracts.planner import SessionCancelled, SessionScheduled
 from shared.deciding.transaction import Decider
@@ -51,6 +51,7 @@ from tests.notifications.building import (
     TASK,
     asked,
     contact,
+    open_notice,
     person,
     session,
     suppression,
@@ -274,8 +275,7 @@ def test_who_is_erased_or_forgotten_is_never_told_and_the_answer_says_so(mind: M
 def test_what_stands_in_the_way_just_now_is_said_and_keeps_nothing_for_ever(mind: Mind) -> None:
     mind[Reach].put(Reach("person-0001", True))
     assert answer(mind, request(TASK)).hindrance == NoticeHindrance.WITHHELD
-    said = NoticesMuted(recipient="person-0001", muted=(Mutable.MATERIALS,), decided_at=NOW)
-    mind.hear(as_heard(said, source="rollcall/notifications"))
+    mind[Reach].put(Reach("person-0001", True, without_materials=True))
     assert answer(mind, request(event_id="request-2")).hindrance == NoticeHindrance.MUTED
     assert answer(mind, request(TASK, event_id="request-3")).hindrance == NoticeHindrance.WITHHELD, "nobody mutes tasks"
 
@@ -330,6 +330,41 @@ async def test_who_does_without_materials_is_told_of_tasks_alone(office: Office)
         assert await settled(office, 1) == [("task", "sent", None)]
         await office.has_looked()
     assert (await office.books())["notices"]["muted"] == 1
+
+
+def into(person_id: str, into_id: str) -> Person:
+    return replace(person(person_id), version=2, given_name=None, family_name=None, merged_into=into_id)
+
+
+async def test_who_turns_out_to_be_somebody_else_before_the_mail_is_told_as_those(office: Office) -> None:
+    await office.is_true(
+        person("person-9"), asked(recipient="person-9"), asked(TASK, recipient="person-9", asked_id="asked-2")
+    )
+    await office.is_true(open_notice(recipient="person-9", about="materials/asked-1", next_attempt_at=NOW))
+    async with office.server.listening(), office.sending():
+        await office.has_looked()
+        assert await office.outcomes() == [], "nobody knows their address"
+        await office.hears(into("person-9", "person-1"))
+        assert sorted(await settled(office, 2)) == [("materials", "sent", None), ("task", "sent", None)]
+        await office.has_looked()
+    assert [mail[0] for mail in office.server.mails] == ["person-1@example.org"] * 2
+
+
+async def test_who_was_told_under_another_id_is_not_told_again(office: Office) -> None:
+    await office.is_true(person("person-9"), contact("person-9"), asked(recipient="person-9"))
+    async with office.server.listening(), office.sending():
+        assert await settled(office, 1) == [("materials", "sent", None)]
+        await office.hears(into("person-9", "person-1"))
+        await office.has_looked()
+        assert (await office.books())["told_is_true"]
+    assert [mail[0] for mail in office.server.mails] == ["person-9@example.org"]
+
+
+async def test_what_was_not_told_in_time_ends_by_name_under_the_id_that_stays(office: Office) -> None:
+    await office.is_true(into("person-9", "person-1"), asked(recipient="person-9", until=NOW - dt.timedelta(hours=1)))
+    async with office.server.listening(), office.sending():
+        assert await settled(office, 1) == [("materials", "too_late", "too_late")]
+        await office.has_looked()
 
 
 async def test_what_was_not_told_in_time_ends_as_a_fact(office: Office) -> None:

@@ -15,12 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.notifications import tables
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.digest import DIGEST, Weekly
-from services.notifications.kinds.figures import BACK, Figure, SessionAhead, figures_of, session_ahead
+from services.notifications.kinds.figures import BACK, MOST_OPEN, Figure, SessionAhead, Thing, figures_of, session_ahead
 from services.notifications.kinds.kind import Rules
 from services.notifications.ledger import NOT_SENT, Belief, NoticeState, Told, nothing_yet, told_after
 from services.notifications.letters import DigestMail
 from services.notifications.settings import NotificationsSettings
-from services.notifications.sheets import MOST_NAMED
 from services.notifications.state import CANCELLED, place_of, settled_of
 from services.notifications.untold import Difference, office_at
 from shared.contracts.directory import MemberKind
@@ -64,7 +63,9 @@ MONDAY_8 = dt.datetime(2026, 11, 23, 7, 0, tzinfo=dt.UTC)
 MIDNIGHT = dt.datetime(2026, 11, 23, 23, 0, tzinfo=dt.UTC)
 SECOND, DAY = dt.timedelta(seconds=1), dt.timedelta(days=1)
 WEEK = "2026-W48"
-OFFERS = Figure("offers", 2, ("session-1",))
+OFFERS = Figure(
+    "offers", 2, (Thing("session-1", ("Adaptacja <klimatu>", "Climate <adaptation>"), (MONDAY,), "Augustów"),)
+)
 
 
 def weekly(week: str | None = WEEK, *figures: Figure, rules: Rules = MONDAYS) -> Weekly:
@@ -174,7 +175,10 @@ async def seen(engine: AsyncEngine, *rows: Row, since: dt.datetime = LONG_AGO) -
 
 
 async def figures(engine: AsyncEngine, *rows: Row, **changes: Any) -> dict[str, tuple[int, tuple[str, ...]]]:
-    return {one.name: (one.number, one.ids) for one in (await seen(engine, *rows, **changes)).figures}
+    return {
+        one.name: (one.number, tuple(its.id for its in one.things))
+        for one in (await seen(engine, *rows, **changes)).figures
+    }
 
 
 OVER = session(meeting("2026-11-18T09:00", "2026-11-18T15:00"), session_id="session-0")
@@ -218,6 +222,8 @@ async def test_offers_calls_and_sessions_at_risk_are_counted_as_long_as_somethin
     over = [offered(NOW - SECOND, person_id="person-1"), offered(NOW - SECOND, person_id="person-2")]
     assert "offers" not in await figures(engine, session(), *over)
     assert "calls" not in await figures(engine, session(), call(IN_TWO_DAYS, ended=CallEnd.CLOSED))
+    assert "at_risk" in await figures(engine, session(decides_at=BEFORE))
+    assert "at_risk" not in await figures(engine, session(decides_at=NOW + DAY)), "that was of another decision day"
     assert set(await figures(engine, session(state=CANCELLED), *open_now[1:])) <= {"people_without_contact"}
 
 
@@ -285,10 +291,29 @@ async def test_lists_that_should_be_closed_by_now_of_sessions_that_were_ours(eng
     assert "lists_open" not in await figures(engine, session(YESTERDAY, ends_at=NOW - 23 * SECOND * 3600), closed)
 
 
+async def test_each_thing_is_told_so_that_one_knows_which_it_is_and_nobody_is_named(engine: AsyncEngine) -> None:
+    rows = [
+        session(),
+        offered(),
+        person(),
+        topic(),
+        town(),
+        member("person-9"),
+        *of_notice(NoticeState.FAILED, code="x"),
+    ]
+    found = {one.name: one.things for one in (await seen(engine, *rows)).figures}
+    names = ("Adaptacja do zmian klimatu", "Climate adaptation")
+    assert found["offers"] == (Thing("session-1", names, (MONDAY,), "Augustów"),)
+    assert found["towns_without_contact"] == (Thing("geonames:776597", ("Augustów", "Augustów")),)
+    assert found["failed"] == (Thing("notice-1", letter="change", recipient="person-1"),)
+    without = await seen(engine, place())
+    assert {one.name: one.things for one in without.figures}["people_without_contact"] == (Thing("person-1"),)
+
+
 async def test_of_many_some_are_named(engine: AsyncEngine) -> None:
-    rows = [place(person_id=f"person-{number:03}") for number in range(MOST_NAMED + 5)]
+    rows = [place(person_id=f"person-{number:03}") for number in range(MOST_OPEN + 5)]
     number, ids = (await figures(engine, session(), *rows))["people_without_contact"]
-    assert (number, len(ids)) == (MOST_NAMED + 5, MOST_NAMED)
+    assert (number, len(ids)) == (MOST_OPEN + 5, MOST_OPEN)
 
 
 def test_rows_say_what_the_digest_counts() -> None:
@@ -329,12 +354,10 @@ def test_each_figure_stands_there_with_what_it_is_about_and_where_it_is_opened(
     language: Language, words: tuple[str, ...]
 ) -> None:
     text = written(language, OFFERS)
-    for one in (
-        *words,
-        "session-1",
-        "/offers",
-        "https://rollcall.example.org/enrolment/api/v1/sessions/session-1/roster",
-    ):
+    session = {Language.PL: "SZKOLENIE", Language.EN: "SESSION"}[language]
+    topic = {Language.PL: "Adaptacja <klimatu>", Language.EN: "Climate <adaptation>"}[language]
+    at = "https://rollcall.example.org/enrolment/api/v1/sessions"
+    for one in (*words, f"{topic} · Augustów (session-1)", f"{at}/{session}/roster", f"{at}/{session}/offers"):
         assert one in text, (one, text)
 
 

@@ -48,6 +48,14 @@ def test_whoever_is_asked_has_not_accepted_yet_and_whoever_is_not_has() -> None:
     assert (told["PARTSTAT"], told["RSVP"]) == ("ACCEPTED", "TRUE"), "or a program would send nothing that declines"
 
 
+def test_in_the_freeze_a_calendar_may_decline_and_is_told_that_nothing_is_to_be_confirmed() -> None:
+    words = OURS.common[Language.PL].calendar_steps
+    message = heard(session_mail(takes_answers=True, is_frozen=True))
+    text = " ".join(body(message, "plain").split())
+    assert words.answer_frozen in text and words.answer not in text
+    assert (attendee(message)["PARTSTAT"], attendee(message)["RSVP"]) == ("ACCEPTED", "TRUE")
+
+
 def test_what_is_off_or_over_asks_for_no_answer() -> None:
     words = OURS.common[Language.PL].calendar_steps
     for mail in (cancellation(takes_answers=True), change(takes_answers=True, is_ahead=False, asks_for_reply=True)):

@@ -12,19 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications.bounces import Bounce
 from services.notifications.decisions import Attempt, came_back, repeat
-from services.notifications.ledger import Belief, Notice, NoticeState, OpenNotice, Told, told_after
+from services.notifications.ledger import Belief, Content, Notice, NoticeState, OpenNotice, Told, told_after
 from services.notifications.previewing import would_send
 from services.notifications.suppressing import Suppression
 from services.notifications.writing import Writer
 from shared.contracts.enrolment import Standing
-from shared.contracts.notifications import NoticeRepeated
+from shared.contracts.notifications import Audience, MessageTold, Mutable, NoticeRepeated
 from shared.state.rows import EVERY_ROW
 from shared.state.working import Working
 from tests.notifications.building import (
     BEFORE,
+    IN_TWO_DAYS,
     NOW,
     TERMS,
     content,
+    message,
+    message_text,
     notice,
     person,
     place,
@@ -34,6 +37,7 @@ from tests.notifications.building import (
 )  # fmt: skip
 from tests.notifications.office import SERVICE, Office, write_rows
 from tests.notifications.office import settled as settled_notices
+from tests.notifications.test_muting import mute
 
 ABOUT = "place/session-1"
 SENT = notice(said=content(), decided_at=BEFORE)
@@ -114,6 +118,43 @@ async def test_a_mail_is_said_once_more_with_a_reason_and_that_only_once(
     first, again = await repeats(anna), await repeats(anna)
     assert (first.status_code, first.json()["state"], first.json()["code"]) == (200, "repeated", "deleted by mistake")
     assert again.json() == first.json()
+
+
+@pytest.mark.parametrize("gone", [{"erased": True}, {"merged_into": "person-2"}], ids=["erased", "merged"])
+async def test_to_whom_nobody_writes_nothing_is_said_once_more_and_the_office_reads_why(
+    anna: httpx.AsyncClient, engine: AsyncEngine, gone: dict[str, Any]
+) -> None:
+    await told(engine, SENT)
+    async with engine.begin() as connection:
+        await write_rows(connection, dataclasses.replace(person(), version=2, **gone))
+    refused = await repeats(anna)
+    assert (refused.status_code, refused.json()["detail"]) == (409, "they are erased, forgotten, or somebody else")
+    assert (await anna.get("/api/v1/notices/notice-1")).json()["state"] == "sent"
+
+
+async def test_what_somebody_does_without_is_not_said_once_more(anna: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    says = MessageTold(message_id="message-1", audience=Audience.TOWN, audience_id=None, useful_until=IN_TWO_DAYS)
+    its = Content(hash="message-1", says=says)
+    await told(engine, notice(about="circular/message-1", kind="circular", said=its, decided_at=BEFORE))
+    async with engine.begin() as connection:
+        await write_rows(connection, message(audience=Audience.TOWN), message_text(), mute(Mutable.MESSAGES))
+    refused = await repeats(anna)
+    assert (refused.status_code, refused.json()["detail"]) == (409, "they do without such mails")
+
+
+async def test_a_humans_history_is_of_all_their_ids(anna: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    former = notice(notice_id="notice-0", recipient="person-0", about=ABOUT, decided_at=NOW)
+    gone = dataclasses.replace(person("person-0"), version=2, merged_into="person-1")
+    async with engine.begin() as connection:
+        await write_rows(connection, former, SENT, gone, said_then(place(person_id="person-0", event_id="event-0")))
+    for person_id in ("person-0", "person-1"):
+        history = (await anna.get(f"/api/v1/recipients/{person_id}/history")).json()["notices"]
+        assert [(one["recipient"], one["notice_id"]) for one in history] == [
+            ("person-0", "notice-0"),
+            ("person-1", "notice-1"),
+        ]
+        of_place = [fact["event_id"] for fact in history[0]["because"] if fact["of"] == "place"]
+        assert of_place == ["event-0"], "the place of the id that it was told under"
 
 
 @pytest.mark.parametrize("why", ["never left", "not true"])

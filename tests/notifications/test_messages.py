@@ -313,6 +313,25 @@ async def test_one_mail_leaves_to_each_and_none_to_whom_it_must_not(office: Offi
     assert (books["unreachable"], books["withheld"], books["waiting_for_person"]) == (1, 1, 1)
 
 
+async def test_who_turns_out_to_be_somebody_else_before_it_leaves_is_written_to_as_those_and_once(
+    office: Office,
+) -> None:
+    await office.is_true(message_text(), *map(person, ("person-7", "person-8", "person-9")))
+    await office.is_true(*map(message, ("person-7", "person-8", "person-9")))
+    gone = (
+        dataclasses.replace(person(one), version=2, given_name=None, family_name=None, merged_into=into)
+        for one, into in (("person-8", "person-7"), ("person-7", "person-1"), ("person-9", "person-1"))
+    )
+    async with office.server.listening(), office.sending():
+        await office.has_looked()
+        assert office.server.mails == [], "nobody knows their address"
+        await office.hears(*gone)
+        await settled(office, 1)
+        await office.has_looked()
+        assert (await office.books())["told_is_true"]
+    assert [mail[0] for mail in office.server.mails] == ["person-1@example.org"]
+
+
 async def test_a_circular_spares_who_does_without_and_a_message_about_ones_place_does_not(office: Office) -> None:
     circular = message(message_id="message-2", audience=Audience.COORDINATORS)
     await office.is_true(mute(Mutable.MESSAGES), message(), message_text(), circular, message_text("message-2"))

@@ -25,7 +25,7 @@ from services.notifications.mail import Renderer
 from services.notifications.muting import Mute, say_muted
 from services.notifications.pages.mute import is_one_click
 from services.notifications.settings import NotificationsSettings
-from services.notifications.state import Session
+from services.notifications.state import Person, Session
 from services.notifications.tables import ensure_key
 from shared.contracts.model import Language
 from shared.contracts.notifications import Mutable, NoticeFailed, NoticesMuted
@@ -114,9 +114,9 @@ def test_a_muted_mail_that_may_have_left_is_not_called_unsent() -> None:
 def test_what_is_so_already_is_not_said_again() -> None:
     working = SERVICE.working(NOW)
     working[Mute].loaded([], EVERY_ROW)
-    assert say_muted(working, "person-1", [Mutable.REMINDERS, Mutable.REMINDERS], by="anna", reason="asked")
-    assert not say_muted(working, "person-1", [Mutable.REMINDERS])
-    assert say_muted(working, "person-1", [])
+    assert say_muted(working, ["person-1"], [Mutable.REMINDERS, Mutable.REMINDERS], by="anna", reason="asked")
+    assert not say_muted(working, ["person-1"], [Mutable.REMINDERS])
+    assert say_muted(working, ["person-1"], [])
     assert [one.body.muted for one in working.said if isinstance(one.body, NoticesMuted)] == [("reminders",), ()]
     assert [one.version for one in working.said] == [1, 2]
 
@@ -145,6 +145,20 @@ async def test_what_is_muted_is_not_planned_over_and_over(office: Office) -> Non
         await ensure_key(connection)
         common = {"now": NOW, "most": 100} | office.settings.rules.parameters()
         assert (await differences.plan_all(connection, common)).total() == 0
+
+
+async def test_a_mute_follows_whoever_said_it_into_the_id_that_stays(office: Office) -> None:
+    office.settings.reminder_hour = 6
+    comes = session(TOMORROW)
+    gone = _into("person-9", "person-1")
+    await office.is_true(comes, settled(comes), place(), _told_of_place(comes), gone)
+    await office.is_true(mute(Mutable.REMINDERS, recipient="person-9"))
+    async with office.server.listening(), office.sending():
+        await office.has_looked()
+        assert await office.outcomes() == [] and (await office.books())["notices"]["muted"] == 1
+        parted = dataclasses.replace(person("person-9"), version=3)
+        await office.hears(parted)
+        assert [kind for kind, _, _ in await settled_notices(office, 1)] == ["reminder"], "they are two again"
 
 
 async def test_what_is_wanted_again_is_told_while_it_is_of_use(office: Office) -> None:
@@ -237,7 +251,7 @@ async def test_the_link_of_whoever_turned_out_to_be_somebody_else_speaks_for_the
         merged = dataclasses.replace(person(), version=2, given_name=None, family_name=None, merged_into="person-2")
         await write_rows(connection, merged, person("person-2"))
     await client.post(link, data={"act": "mute"})
-    assert (await muted(client, "person-1"), await muted(client, "person-2")) == ([], ["reminders"])
+    assert (await muted(client, "person-1"), await muted(client, "person-2")) == (["reminders"], ["reminders"])
     assert "Send me these mails again" in (await client.get(link)).text
 
 
@@ -254,6 +268,30 @@ async def test_the_page_shows_what_is_so_of_whoever_they_are_in_the_end(
     await client.post(link, data={"act": "mute"})
     assert await muted(client, "person-3") == ["reminders"]
     assert "Send me these mails again" in (await client.get(link)).text
+
+
+async def test_what_was_muted_under_either_of_two_ids_the_human_does_without_and_takes_back_at_once(
+    here: tuple[httpx.AsyncClient, str], engine: AsyncEngine
+) -> None:
+    client, link = here
+    async with engine.begin() as connection:
+        await write_rows(connection, mute(Mutable.REMINDERS), mute(Mutable.MESSAGES, recipient="person-2"))
+        await write_rows(connection, _into("person-1", "person-2"), person("person-2"))
+    shown = (await client.get("/api/v1/mutes/person-1")).json()
+    assert (shown["recipient"], shown["muted"]) == ("person-2", ["messages", "reminders"])
+    assert [(one["recipient"], one["tag"]) for one in (await client.get("/api/v1/mutes")).json()] == [("person-2", "2")]
+    assert "Send me these mails again" in (await client.get(link)).text
+    await client.post(link, data={"act": "unmute"})
+    assert await muted(client, "person-2") == ["messages"]
+    asked = {"muted": [], "reason": "asked on the phone"}
+    refused = await client.post("/api/v1/mutes/person-1", json=asked, headers={"If-Match": f'"{shown["tag"]}"'})
+    tag = (await client.get("/api/v1/mutes/person-1")).json()["tag"]
+    done = await client.post("/api/v1/mutes/person-1", json=asked, headers={"If-Match": f'"{tag}"'})
+    assert (refused.status_code, done.json()["muted"], await muted(client, "person-1")) == (412, [], [])
+
+
+def _into(person_id: str, into_id: str) -> Person:
+    return dataclasses.replace(person(person_id), version=2, given_name=None, family_name=None, merged_into=into_id)
 
 
 def test_a_token_for_something_else_mutes_nobody() -> None:

@@ -121,6 +121,10 @@ def test_who_waits_again_hears_of_it_from_the_mail_about_the_list_and_not_twice(
     [
         (EXPIRED, session(), "expired"),
         (DECLINED, session(), "declined"),
+        (EXPIRED, session(freeze_hours=96), "expired_closed"),
+        (DECLINED, session(closes_at=NOW), "declined_closed"),
+        (DECLINED, session(by_oneself=False), "declined_closed"),
+        (replace(DECLINED, reason=WithdrawalReason.REQUESTED), session(freeze_hours=96), "declined"),
         (OUT, session(), "ended"),
         (offered(), session(state=CANCELLED), "cancelled"),
         (ENROLLED, session(state=CANCELLED), "cancelled"),

@@ -105,6 +105,9 @@ def test_what_was_refused_before_go_live_was_told_by_others() -> None:
     [
         (session(opens_at=IN_TWO_DAYS), NOT_OPEN, "not_open_yet"),
         (session(opens_at=NOW), NOT_OPEN, OPEN_NOW),
+        (session(), refusal(RefusalReason.OFFER_EXPIRED), "offer_expired"),
+        (session(freeze_hours=96), refusal(RefusalReason.OFFER_EXPIRED), "offer_expired_closed"),
+        (session(by_oneself=False), refusal(RefusalReason.NO_PLACE), "no_place_closed"),
         (session(), NOT_OPEN, OPEN_NOW),
         (session(state=CANCELLED), NOT_OPEN, "session_cancelled"),
         (session(meeting("2026-11-20T08:00", "2026-11-20T15:00")), NOT_OPEN, "session_started"),

@@ -21,6 +21,7 @@ from shared.contracts.planner import SessionScheduled
 from shared.contracts.portal import Reply
 from shared.testing import body_of, heard
 from tests.notifications.building import (
+    BEFORE,
     LONG_AGO,
     NOW,
     TUESDAY,
@@ -29,6 +30,7 @@ from tests.notifications.building import (
     facts,
     meeting,
     notice,
+    open_notice,
     place,
     session,
 )
@@ -143,7 +145,61 @@ def test_the_decision_day_begins_by_the_clocks_of_the_session() -> None:
 def test_a_session_that_needs_to_know_asks_whoever_has_not_said(
     its_place: Place, its_session: Session, asks: bool
 ) -> None:
-    assert facts(its_place, its_session).asks_for_reply is asks
+    assert facts(its_place, its_session).asks_for_reply(NOW) is asks
+
+
+FREEZES = ITS.starts_at - dt.timedelta(hours=30)
+FROZEN = replace(ITS, freeze_hours=30)
+
+
+def test_in_the_freeze_nobody_is_asked_for_a_reply_that_would_be_refused() -> None:
+    for session_ in (FROZEN, replace(FROZEN, decides_at=None, minimum=5)):
+        assert facts(place(), session_).asks_for_reply(FREEZES - SECOND)
+        assert not facts(place(), session_).asks_for_reply(FREEZES)
+    begun = facts(place(), ITS)
+    assert begun.asks_for_reply(ITS.starts_at - SECOND) and not begun.asks_for_reply(ITS.starts_at)
+
+
+def test_whoever_hears_of_a_session_within_its_own_freeze_may_answer_until_it_begins() -> None:
+    late = replace(FROZEN, heard_at=FREEZES + SECOND)
+    assert facts(place(), late).asks_for_reply(ITS.starts_at - SECOND)
+    moved = facts(place(), late, announced_at=BEFORE)
+    assert not moved.asks_for_reply(FREEZES + SECOND), (
+        "it had been announced long before, and was moved into its freeze"
+    )
+
+
+def test_a_decision_day_within_the_freeze_is_too_late_to_answer_on() -> None:
+    """The mail says until when an answer counts, and leaves as long before that."""
+    its = asked(its_session=replace(FROZEN, decides_at=ITS.starts_at - dt.timedelta(hours=6)))
+    at = FREEZES - RULES.reply_before
+    found = differs(its, now=at)
+    assert found is not None and found.says.until == FREEZES
+    assert differs(its, now=at - SECOND) is None and differs(its, now=FREEZES) is None
+    mail = its.mail(open_notice(language=Language.PL, content=its.named(found.says, Language.PL)), found)
+    assert mail.moment == FREEZES
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "otherwise"),
+    [
+        (Language.PL, "Nikt z listy rezerwowej nie dostanie już", "Miejsce może wtedy dostać"),
+        (Language.EN, "Nobody on the waiting list gets the place any more", "may get the place"),
+    ],
+)
+def test_in_the_freeze_no_mail_says_that_somebody_else_may_get_the_place(
+    language: Language, words: str, otherwise: str
+) -> None:
+    for letter in ("confirmation", CHANGE):
+        frozen, usual = (
+            " ".join(body(received(session_mail(letter, language, is_frozen=one)), "plain").split())
+            for one in (True, False)
+        )
+        assert words in frozen and otherwise not in frozen
+        assert words not in usual
+    instead = session_mail("confirmation", language, is_frozen=True, substituted=True)
+    for mail in (session_mail("cancellation", language, is_frozen=True), instead):
+        assert words not in " ".join(body(received(mail), "plain").split())
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,12 @@ def test_the_office_is_told_once_how_many_have_confirmed_and_how_many_are_needed
 
 @pytest.mark.parametrize(
     "its_session",
-    [session(state=CANCELLED), session(meeting("2026-11-20T08:00", "2026-11-20T15:00"))],
-    ids=["cancelled", "begun"],
+    [
+        session(state=CANCELLED),
+        session(meeting("2026-11-20T08:00", "2026-11-20T15:00")),
+        session(decides_at=NOW + dt.timedelta(days=1)),
+    ],
+    ids=["cancelled", "begun", "another decision day is still to come"],
 )
 def test_where_there_is_nothing_to_decide_the_office_is_told_of_no_risk(its_session: Session) -> None:
     assert differs(at_risk(its_session)) is None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import app
+from services.notifications import app, differences
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.call import CALL_CHANGE, CALL_ENDED, CALLED, Called
 from services.notifications.kinds.kind import Rules
@@ -23,14 +23,14 @@ from services.notifications.state import CANCELLED, Person, Place, Session
 from services.notifications.tables import NOMINATED, ensure_key
 from services.notifications.towns import Call, Nominated, answered_of, derive_nominated, two_days_before
 from services.notifications.untold import ENROLMENT, Difference
-from shared.contracts.directory import MemberKind
+from shared.contracts.directory import MemberKind, PersonMerged
 from shared.contracts.enrolment import CallEnd, NominationAnswered, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import CallTold
 from shared.deciding.transaction import Decider
 from shared.postgres.database import rows_as
 from shared.state.rows import EVERY_ROW
-from shared.testing import body_of, heard
+from shared.testing import body_of, eventually, heard
 from tests.notifications.building import (
     BEFORE,
     IN_TWO_DAYS,
@@ -39,18 +39,22 @@ from tests.notifications.building import (
     TUESDAY,
     addressee,
     answered,
+    asked,
     call,
     contact,
     facts,
     meeting,
     member,
+    message,
     nominated,
     notice,
     open_notice,
     person,
     place,
+    said_then,
     session,
     settled,
+    suppression,
     topic,
     town,
 )
@@ -64,9 +68,9 @@ SOONER = NOW + dt.timedelta(days=1)
 
 
 def called(its: Call | None = None, its_session: Session | None = None, **changes: Any) -> Called:
-    fields = {"coordinates": True, "town_name": "Augustów", "since": LONG_AGO, "team": ("Anna Lis",)} | changes
-    settled = fields.pop("settled", True)
-    return Called(replace(facts(its_session=its_session), place=None, settled=settled), call=its or call(), **fields)
+    fields = {"coordinates": True, "town_name": "Augustów", "team": ("Anna Lis",)} | changes
+    known = {name: fields.pop(name, value) for name, value in (("settled", True), ("known_before", None))}
+    return Called(replace(facts(its_session=its_session), place=None, **known), call=its or call(), **fields)
 
 
 def told(found: Difference | None, *, at: dt.datetime = BEFORE, about: str = "call/session-1/x") -> Told:
@@ -143,11 +147,50 @@ def test_a_call_waits_until_enrolment_has_heard_of_the_session_and_its_end_does_
     assert found.waits_for is None
 
 
-def test_another_address_is_called_anew_and_who_was_called_before_go_live_was_told_by_others() -> None:
+def test_another_address_is_called_anew() -> None:
     at_a = told(differs(called(), mailbox="k.a"))
     known = replace(at_a, mailbox="k.a")
     assert letter(differs(called(), known, mailbox="k.b")) == CALLED
-    assert differs(called(since=NOW)) is None
+
+
+BY_OTHERS: dict[str, Any] = {"called_before": said_then(call()), "known_before": said_then(session())}
+"""Of a call that was open at go-live."""
+
+
+def test_who_was_called_at_go_live_was_told_by_others_and_hears_of_what_changes_since() -> None:
+    assert differs(called(**BY_OTHERS)) is None
+    found = differs(called(call(places=3, heard_at=NOW), **BY_OTHERS))
+    assert found is not None and found.before is not None and isinstance(found.before.says, CallTold)
+    assert (found.letter, found.before.says.places, found.before.until) == (CALL_CHANGE, 4, IN_TWO_DAYS)
+    assert letter(differs(called(call(), session(TUESDAY), **BY_OTHERS))) == CALL_CHANGE
+
+
+@pytest.mark.parametrize(
+    ("its", "its_session", "because"),
+    [
+        (call(ended=CallEnd.TOWN_NOT_ELIGIBLE, heard_at=NOW), session(), "town_not_eligible"),
+        (call(), session(state=CANCELLED, version=2), "cancelled"),
+        (call(NOW, heard_at=NOW), session(), "closed"),
+    ],
+)
+def test_a_call_that_others_told_of_ends_for_them_too(its: Call, its_session: Session, because: str) -> None:
+    found = differs(called(its, its_session, **BY_OTHERS))
+    assert found is not None
+    assert (found.letter, found.because, found.is_of_before(None)) == (CALL_ENDED, because, True)
+    assert differs(called(its, its_session, **BY_OTHERS), now=IN_TWO_DAYS) is None
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        {"called_before": said_then(call(ended=CallEnd.CLOSED))},
+        {"called_before": None},
+        {"known_before": said_then(session(state=CANCELLED))},
+    ],
+    ids=["it had ended", "nobody had called it", "the session was off"],
+)
+def test_what_was_over_at_go_live_nobody_is_told_the_end_of(then: dict[str, Any]) -> None:
+    assert differs(called(call(ended=CallEnd.SESSION_OFF, heard_at=NOW), **(BY_OTHERS | then))) is None
 
 
 def test_the_mail_names_the_team_and_what_was_told_before() -> None:
@@ -174,7 +217,7 @@ def test_the_mail_names_the_team_and_what_was_told_before() -> None:
 def unanswered(its: Call | None = None, its_session: Session | None = None, **changes: Any) -> Unanswered:
     fields: dict[str, Any] = {"told_call": CALL_TOLD, "is_answered": False, "rules": RULES} | changes
     return Unanswered(
-        replace(facts(its_session=its_session), place=None), True, "Augustów", its or call(), (), LONG_AGO, **fields
+        replace(facts(its_session=its_session), place=None), True, "Augustów", its or call(), (), **fields
     )
 
 
@@ -303,6 +346,22 @@ async def test_whoever_coordinates_two_towns_is_told_of_each(office: Office) -> 
     assert len(office.server.mails) == 2
 
 
+async def test_two_mails_to_one_person_whose_sender_is_gone_do_not_wait_for_each_other(office: Office) -> None:
+    """Both were taken at once, about one training: neither is alone until the other one is settled."""
+    await office.is_true(replace(town(), city_id="geonames:1", name="Suwałki"), member(), member(city_id="geonames:1"))
+    await office.is_true(call(), call(city_id="geonames:1"))
+    for number, city_id in enumerate(("geonames:1", "geonames:776597")):
+        found = differs(called(call(city_id=city_id)))
+        assert found is not None
+        taken = open_notice(
+            about=f"call/session-1/{city_id}", notice_id=f"notice-{number}", kind=CALLED, language=Language.PL, attempts=1,
+            content=found.says, stated_at=BEFORE, tried_since=BEFORE, lease="gone", lease_until=BEFORE,
+        )  # fmt: skip
+        await office.is_true(taken)
+    async with office.server.listening(), office.sending():
+        await eventually(lambda: len(office.server.mails) == 2)
+
+
 def merged(person_id: str, into: str) -> Person:
     return replace(person(person_id), given_name=None, family_name=None, merged_into=into)
 
@@ -313,6 +372,35 @@ async def test_whoever_turned_out_to_be_a_towns_coordinator_is_told_of_its_call(
     async with office.server.listening(), office.sending():
         assert await settled_notices(office, 1) == [("call", "sent", None)]
     assert [mail[0] for mail in office.server.mails] == ["person-1@example.org"]
+
+
+async def test_a_merge_is_news_to_whoever_stays(engine: AsyncEngine) -> None:
+    """Not only the look at the whole, up to a minute later, finds what they are to be told: a call, a training, a message, what was asked for."""
+    gone = ("coordinator", "trainer", "reader", "asked")
+    its = session(trainers=("trainer",))
+    async with engine.begin() as connection:
+        await write_rows(connection, its, said_then(its), call(), member("coordinator"))
+        await write_rows(connection, message("reader"), asked(recipient="asked"))
+        await write_rows(connection, *(replace(merged(one, f"{one}-1"), heard_at=NOW) for one in gone))
+        news, _ = await differences.news(connection, frozenset({PersonMerged}), mark=NOW, now=NOW)
+    assert {("coordinator-1", "session-1"), ("trainer-1", "session-1")} <= news
+    assert {("reader-1", "message-1"), ("asked-1", "asked-1")} <= news
+
+
+@pytest.mark.parametrize("about", ["call", "bounced"])
+async def test_a_mail_that_was_planned_for_an_id_that_is_somebody_else_by_now_is_nobodys(
+    office: Office, about: str
+) -> None:
+    """It is closed, and does not stay due for ever; the one who stays is told."""
+    gone, their = merged("person-2", "person-1"), merged("person-3", "person-4")
+    planned = {"call": "call/session-1/geonames:776597", "bounced": "bounced/person-3/geonames:776597"}[about]
+    whom = {"call": "person-2", "bounced": "person-1"}[about]
+    await office.is_true(gone, their, member("person-2"), member("person-3"), call(), suppression(recipient="person-3"))
+    await office.is_true(open_notice(recipient=whom, about=planned, notice_id="notice-9"))
+    async with office.server.listening(), office.sending():
+        await settled_notices(office, 1)
+        await office.has_looked()
+    assert [mail[:2] for mail in office.server.mails] == [("person-1@example.org", "call")]
 
 
 async def test_a_coordinator_reads_of_whoever_somebody_turned_out_to_be_how_they_stand(engine: AsyncEngine) -> None:

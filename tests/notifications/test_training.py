@@ -95,6 +95,30 @@ async def test_a_move_and_a_cancellation_are_told_to_trainers_too(office: Office
     assert [letter for _, letter, _ in office.server.mails] == [TRAINING, TRAINING_CHANGE, TRAINING_ENDED]
 
 
+async def test_whoever_turned_out_to_be_a_trainer_is_told_of_their_training_and_of_its_end(office: Office) -> None:
+    """The planner names the id that it knows; a directory says that two are one."""
+    await known(office, "anna")
+    gone = replace(person("a.nowak"), version=2, given_name=None, family_name=None, merged_into="anna")
+    await office.is_true(gone, *trained_by("a.nowak"))
+    async with office.server.listening(), office.sending():
+        assert await settled_notices(office, 1) == [(TRAINING, "sent", None)]
+        await office.hears(*trained_by("a.nowak", version=2, state=CANCELLED))
+        assert [kind for kind, *_ in await settled_notices(office, 2)] == [TRAINING, TRAINING_ENDED]
+        await office.has_looked()
+        assert (await office.books())["told_is_true"]
+    assert [to for to, *_ in office.server.mails] == ["anna@example.org"] * 2
+
+
+async def test_who_trained_it_at_go_live_under_another_id_was_told_by_others(office: Office) -> None:
+    office.settings.live_since = NOW - dt.timedelta(hours=1)
+    await known(office, "anna")
+    gone = replace(person("a.nowak"), version=2, given_name=None, family_name=None, merged_into="anna")
+    await office.is_true(gone, *trained_by("a.nowak"))
+    async with office.server.listening(), office.sending():
+        await office.has_looked()
+        assert office.server.mails == []
+
+
 async def test_a_trainer_without_an_address_is_a_line_of_the_books(office: Office) -> None:
     await office.is_true(town(), topic(), person("anna"), *trained_by("anna"))
     assert (await office.books())["notices"]["waiting_for_contact"] == 1

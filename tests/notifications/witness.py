@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 TOWN = "geonames:776597"
+OFFICE = "office"
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
 
 
@@ -50,8 +51,6 @@ class Call:
     places: int
     until: dt.datetime
     has_ended: bool = False
-    is_known: bool = False
-    """It was so when mail went live: whoever coordinated the town then was told by others."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,10 @@ class Witness:
     """Erased or forgotten: never written to."""
     mutes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     asked: dict[str, Asked] = field(default_factory=dict)
+    became: dict[str, str] = field(default_factory=dict)
+    """Who turned out to be whom."""
+    answers: set[str] = field(default_factory=set)
+    """What mails about answers to nominations are about."""
     inbox: list[Mail] = field(default_factory=list)
     doubts: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """For each person and subject: how many mails were in the inbox when the last attempt ended of which nobody knows how."""
@@ -106,6 +109,8 @@ class Witness:
     """How many mails were in the inbox when an older database took the place of the one that knew how often each was tried."""
     coordinator: str | None = None
     call: Call | None = None
+    others_called: tuple[str | None, dt.datetime, int] | None = None
+    """On which day, until when and how many: of a call that was open when mail went live."""
     certificates: dict[str, str | None] = field(default_factory=dict)
     """Of each person the number of the one that is valid, if one is."""
 
@@ -121,6 +126,11 @@ class Witness:
             return self._why_not_certified(person, says)
         if says.about.startswith(("call/", "unanswered/")):
             return self._why_not_called(person, says, now)
+        if says.about.startswith("nomination/"):
+            is_so = person == self.coordinator and says.about in self.answers and self.day and now < ends(self.day)
+            return None if is_so else "they do not coordinate the town, or nobody was answered, or it is over"
+        if says.about.startswith("digest/"):
+            return None if says.about == self._digest_of(now) else "it is not the hour of the digest"
         place, day = self.places[person], self.day
         takes_place = day is not None and not self.is_cancelled
         is_so = {
@@ -151,13 +161,32 @@ class Witness:
 
     def _why_not_asked(self, person: str, says: Says, now: dt.datetime) -> str | None:
         asked = self.asked.get(says.about)
-        if asked is None or (asked.person, asked.letter) != (person, says.letter):
+        if asked is None or (self.human(asked.person), asked.letter) != (person, says.letter):
             return "nobody asked for it"
+        if any(one.is_certain for one in self._told_before(person, says.about)):
+            return "they were told under another id"
         if now >= asked.until:
             return "it is of no use any more"
         if self.is_cancelled:
             return "its training is called off"
         return "they do without materials" if says.letter == "materials" and "materials" in self.mutes[person] else None
+
+    def human(self, person: str) -> str:
+        return self.became.get(person, person)
+
+    def _told_before(self, person: str, about: str) -> list[Mail]:
+        """Mails about it to them under another id."""
+        return [one for one in self.inbox if one.says.about == about and one.person != person]
+
+    def are_one(self, person: str, into: str) -> None:
+        self.became[person] = into
+        self.gone.add(person)
+        self.mutes[into] |= self.mutes[person]
+
+    def _digest_of(self, now: dt.datetime) -> str | None:
+        """On Mondays from eight to midnight in Warsaw."""
+        is_its = now.isoweekday() == 1 and 7 <= now.hour < 23
+        return f"digest/{now:%G-W%V}" if is_its else None
 
     def _why_not_certified(self, person: str, says: Says) -> str | None:
         valid = self.certificates.get(person)
@@ -246,9 +275,18 @@ class Witness:
         found += self._untold_of_certificates(person) + self._untold_of_calls(person, now)
         for about, asked in self.asked.items():
             is_muted = asked.letter == "materials" and "materials" in self.mutes[person]
-            is_due = asked.person == person and now < asked.until and not self.is_cancelled and not is_muted
-            if is_due and self._last(person, about) is None:
+            is_theirs = self.human(asked.person) == person
+            is_due = is_theirs and now < asked.until and not self.is_cancelled and not is_muted
+            was_tried = self._told_before(person, about) or (
+                asked.person != person and (asked.person, about) in self.doubts
+            )
+            if is_due and not was_tried and self._last(person, about) is None:
                 found.append(about)
+        if person == self.coordinator and self.day is not None and now < ends(self.day):
+            found += [about for about in sorted(self.answers) if self._last(person, about) is None]
+        digest = self._digest_of(now)
+        if person == OFFICE and digest is not None and self._last(person, digest) is None:
+            found.append(digest)
         return found
 
     def _untold_of_certificates(self, person: str) -> list[str]:
@@ -264,20 +302,19 @@ class Witness:
         if call is None or person != self.coordinator:
             return []
         told = self._last(person, about)
+        believed = self.others_called
+        if told is not None:
+            believed = None if told.says.is_an_end else (told.says.day, told.says.until, told.says.which)  # type: ignore[assignment]
         if not self._is_called(now):
-            believes = told is not None and not told.says.is_an_end and told.says.until is not None
-            return [about] if believes and told is not None and told.says.until and now < told.says.until else []
-        is_as_it_is = told is not None and (told.says.day, told.says.until, told.says.which) == (
-            self.day, call.until, call.places,
-        )  # fmt: skip
-        knows = call.is_known if told is None else is_as_it_is and not told.says.is_an_end
-        return [] if knows else [about]
+            return [about] if believed is not None and now < believed[1] else []
+        return [] if believed == (self.day, call.until, call.places) else [about]
 
     # --- going live --------------------------------------------------------------------------
 
     def goes_live(self, now: dt.datetime) -> None:
         """What is so at this moment others have told; what was asked for before is dropped."""
         self.asked.clear()
+        self.answers.clear()
         for person, place in self.places.items():
             its = {"enrolled": "confirmation", "offered": "offer", "waitlisted": "waiting"}
             subjects = {"enrolled": "place", "offered": "offer", "waitlisted": "waiting"}
@@ -288,11 +325,12 @@ class Witness:
             if number is not None:
                 says = Says("certificate/s1", "certificate", self.day, None, number)
                 self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", 0))
-        if self.call is not None:
-            self.call.is_known = True
+        call = self.call
+        if call is not None:
+            self.others_called = (self.day, call.until, call.places) if self._is_called(now) else None
 
     def addressees(self, people: list[str]) -> list[str]:
-        return [*people, *([self.coordinator] if self.coordinator is not None else [])]
+        return [*people, OFFICE, *([self.coordinator] if self.coordinator is not None else [])]
 
     def _last(self, person: str, about: str) -> Mail | None:
         return next((one for one in reversed(self.inbox) if (one.person, one.says.about) == (person, about)), None)

@@ -11,11 +11,10 @@ from typing import Any
 
 from services.enrolment.eligibility import may_ask
 from services.enrolment.fates import Verdict
-from services.enrolment.state import gives_until
 from services.enrolment.why import Step
 from shared.contracts.enrolment import EnrolmentWithdrawn
 from shared.contracts.model import Language
-from shared.contracts.planner import SessionFact
+from shared.contracts.planner import SessionFact, gives_until
 from shared.contracts.selection import outcome_after
 from shared.web.pages.kit import KIT, environment
 
@@ -62,7 +61,7 @@ def _may_ask(place: EnrolmentWithdrawn, session: SessionFact | None, announced_a
     """Whether the person reads that they may ask again, as the session was when they were out, and by when it was first heard of."""
     if session is None or announced_at is None:
         return True
-    until = gives_until(session, announced_at)
+    until = gives_until(session.starts_at, session.ends_at, session.terms.freeze_hours, announced_at)
     return may_ask(session.terms, session.kind, place, place.reason, place.decided_at, until=until)
 
 

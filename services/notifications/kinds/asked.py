@@ -18,11 +18,24 @@ from services.notifications.asked import MATERIALS, TASK, Asked
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
+from services.notifications.kinds.whoever import ids_of, is_for, with_ids
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import AskedMail, in_language
 from services.notifications.sheets import Office, Sheet, asked_sheet
 from services.notifications.state import CANCELLED, Session
-from services.notifications.tables import ASKED, CONTACT, NOW, SESSION, SINCE, TOLD, TOPIC, WRITTEN_TO, digest, is_told
+from services.notifications.tables import (
+    ASKED,
+    CONTACT,
+    NOW,
+    PERSON,
+    SESSION,
+    SINCE,
+    TOLD,
+    TOPIC,
+    WRITTEN_TO,
+    digest,
+    is_told,
+)
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference, Matter, judged
 from shared.contracts.directory import ContactFact, PersonFact
@@ -49,6 +62,8 @@ class AskedFor(Matter):
     name: str
     """Which sort it is looked at as."""
     since: dt.datetime
+    is_for_them: bool = True
+    """Whether it is to be told under this id of theirs."""
 
     @property
     def waits_for(self) -> str | None:
@@ -67,7 +82,7 @@ class AskedFor(Matter):
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         asked = self.asked
-        if not self.is_its or self.is_called_off or asked.until is None or now >= asked.until:
+        if not self.is_its or not self.is_for_them or self.is_called_off or asked.until is None or now >= asked.until:
             return None
         if asked.decided_at < self.since or (told is not None and told.content == asked.asked_id):
             return None
@@ -131,15 +146,20 @@ UNKNOWN: Mapping[str, sa.ColumnElement[bool]] = {
     "session": sa.and_(_is_of_one, SESSION.c.session_id.is_(None)),
     "topic": sa.and_(SESSION.c.session_id.is_not(None), ~sa.exists().where(TOPIC.c.topic == SESSION.c.topic)),
 }
-_pair = sa.select(ASKED.c.recipient, ASKED.c.asked_id)
+_ids = ids_of(ASKED, "asked_id")
+_recipient = _ids.c.person_id
+_pair = sa.select(_recipient, ASKED.c.asked_id).select_from(with_ids(ASKED, "asked_id", _ids))
 ASKINGS = Scope(
-    keys=ASKED,
-    recipient=ASKED.c.recipient,
+    keys=with_ids(ASKED, "asked_id", _ids),
+    recipient=_recipient,
     key=ASKED.c.asked_id,
     news={
         ASKED: _pair.where(sessions.is_news(ASKED)),
         SESSION: _pair.join(SESSION, _its_session).where(sessions.is_news(SESSION)),
-        **sessions.news_of_people(_pair, ASKED.c.recipient),
+        **sessions.news_of_people(_pair, _recipient),
+        PERSON: _pair.join(PERSON, PERSON.c.person_id.in_((_recipient, ASKED.c.recipient))).where(
+            sessions.is_news(PERSON)
+        ),
     },
     soon={},
 )
@@ -148,21 +168,22 @@ ASKINGS = Scope(
 def _around(about: sa.ColumnElement[str], asked: sa.FromClause) -> sa.FromClause:
     return (
         asked.outerjoin(SESSION, _its_session)
-        .outerjoin(TOLD, is_told(TOLD, ASKED.c.recipient, about))
-        .outerjoin(CONTACT, CONTACT.c.person_id == ASKED.c.recipient)
+        .outerjoin(TOLD, is_told(TOLD, _recipient, about))
+        .outerjoin(CONTACT, CONTACT.c.person_id == _recipient)
     )
 
 
 def _read(name: str, reading: Reading, rules: Rules) -> AskedFor:
     asked, session = reading.next(Asked), reading.next(Session)
-    name_pl, name_en = reading.values(2)
+    name_pl, name_en, is_for_them = reading.values(3)
     assert asked is not None
-    return AskedFor(asked, session, (name_pl, name_en) if name_pl else None, name, rules.since)
+    return AskedFor(asked, session, (name_pl, name_en) if name_pl else None, name, rules.since, is_for_them)
 
 
 def _kind(name: str, mutes: Mutable | None) -> Kind:
     about = sa.literal(f"{name}/", sa.Text) + ASKED.c.asked_id
     is_its = sa.func.coalesce(ASKED.c.about == about, sa.false())
+    is_for_them = is_for(_ids, about, ASKED.c.asked_id)
     return Kind(
         name=name,
         letters=LETTERS[name],
@@ -170,20 +191,22 @@ def _kind(name: str, mutes: Mutable | None) -> Kind:
         around=partial(_around, about),
         about=about,
         content=sa.case((sa.and_(is_its, _lasts, _takes_place), ASKED.c.asked_id)),
-        differs=sa.and_(is_its, _lasts, _takes_place, _untold),
+        differs=sa.and_(is_its, _lasts, _takes_place, _untold, is_for_them),
         waits={},
         unknown=UNKNOWN,
         parts=(_lasts,),
         told_by_others=sa.false(),
         made_of=digest(*WRITTEN_TO, ASKED.c.asked_id, *sessions.TOPIC_NAMES, sessions.RELEASE),
-        columns=(*ASKED.c, *SESSION.c, *sessions.TOPIC_NAMES),
+        columns=(*ASKED.c, *SESSION.c, *sessions.TOPIC_NAMES, is_for_them),
         read=partial(_read, name),
         sheet=_sheet,
         concerned_by=frozenset({NoticeRequested, *members(ContactFact), *members(PersonFact), *members(SessionFact)}),
         missed_at=ASKED.c.until,
         needed_at=ASKED.c.until,
         may_wait=mutes is not None,
-        missed=sa.and_(is_its, _takes_place, ASKED.c.until <= NOW, ASKED.c.until > SINCE, _untold, _unsaid),
+        missed=sa.and_(
+            is_its, _takes_place, ASKED.c.until <= NOW, ASKED.c.until > SINCE, _untold, _unsaid, is_for_them
+        ),
         mutes=mutes,
         yields_to=(ASKED,),
     )

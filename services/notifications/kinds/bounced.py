@@ -13,7 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.notifications.kinds import sessions
-from services.notifications.kinds.coordinators import COORDINATES, COORDINATOR, TOWN_NAME, is_member, memberships
+from services.notifications.kinds.coordinators import (
+    COORDINATES,
+    COORDINATOR,
+    TOWN_NAME,
+    ever_in_team,
+    is_member,
+    memberships,
+)
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
 from services.notifications.ledger import Content, OpenNotice, Told
@@ -101,9 +108,7 @@ class Bounced(Matter):
 # --- the same in SQL -----------------------------------------------------------------------
 
 _whose = SUPPRESSION.c.recipient
-_ever = memberships("ever_theirs")
-_theirs = sa.select(_ever.c.person_id, _ever.c.city_id).distinct().subquery("theirs")
-"""Whoever is or was in a team."""
+_theirs = ever_in_team("theirs")
 _of_team = sa.and_(COORDINATOR.c.city_id == _theirs.c.city_id, _theirs.c.person_id == _whose)
 _recipient = COORDINATOR.c.person_id
 _slash = sa.literal("/", sa.Text)

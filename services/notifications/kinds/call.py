@@ -5,7 +5,8 @@ and that the call has ended before the deadline.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import field, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,14 +14,14 @@ from services.notifications.kinds import coordinators, sessions
 from services.notifications.kinds.coordinators import COORDINATES, OfTown
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.matters import TOLD_NOTHING
-from services.notifications.kinds.sessions import UNSETTLED
+from services.notifications.kinds.sessions import NOTHING_TOLD, UNSETTLED
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail, Named, arranged
 from services.notifications.sheets import CALM, CHANGED, OFF, Feed, Office, Sheet, brief
-from services.notifications.state import CANCELLED, SCHEDULED
-from services.notifications.tables import CALL, MAILBOX, NOW, SESSION, SINCE, TOLD, is_another
+from services.notifications.state import CANCELLED, SCHEDULED, SessionSaid
+from services.notifications.tables import CALL, CALL_SAID, MAILBOX, NOW, SESSION, SINCE, TOLD, is_another
 from services.notifications.templates.wording import notices_of
-from services.notifications.towns import Call
+from services.notifications.towns import Call, CallSaid
 from services.notifications.untold import ENROLMENT, Addressee, Difference, judged, standing
 from services.notifications.untold import is_another as has_another
 from shared.contracts.enrolment import CallEnd, CallFact
@@ -34,37 +35,41 @@ CALLED, CALL_CHANGE, CALL_ENDED = "call", "call_change", "call_ended"
 
 @immutable
 class Called(OfTown):
-    """That a town may nominate people for a session, for so many places and until then. Whoever was called before go-live was told by
-    others."""
+    """That a town may nominate people for a session, for so many places and until then. Whoever was called at go-live was told by others."""
 
     call: Call
     team: tuple[str, ...]
-    since: dt.datetime
+    called_before: CallSaid | None = field(default=None, kw_only=True)
+    """As the town was called at go-live."""
 
     @property
     def content(self) -> str | None:
         """What it is known by: whatever would have a coordinator act otherwise."""
-        session, call = self.facts.session, self.call
-        return f"{session.content}/{call.places}/{sessions.microseconds(call.until)}" if session is not None else None
+        return _named(self.facts.session.content, self.call) if self.facts.session is not None else None
+
+    def believed(self, told: Told | None) -> Told:
+        """What they were told, by us, or else by others before go-live."""
+        told, session, call = told or TOLD_NOTHING, self.facts.known_before, self.called_before
+        if told.said is not None or session is None or session.state != SCHEDULED or call is None or call.ended:
+            return told
+        content = Content(hash=_named(session.content, call), says=sessions.told_of(session))
+        return sessions.by_others(told, _says(content, call, self.town_name))
 
     def is_open(self, now: dt.datetime) -> bool:
         session, call = self.facts.session, self.call
         takes_place = session is not None and session.state == SCHEDULED and now < session.starts_at
-        return takes_place and call.ended is None and now < call.until and call.heard_at >= self.since
+        return takes_place and call.ended is None and now < call.until
 
     def says(self, content: str | None) -> Content:
-        call = self.call
-        town = {"of": "call", "town_id": call.city_id, "town_name": self.town_name}
-        fields = dict(self.facts.true_now(None).says) | town
-        told = CallTold(**fields, places=call.places, nominate_until=call.until)
-        return Content(hash=content, says=told)
+        return _says(self.facts.true_now(content), self.call, self.town_name)
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         session = self.facts.session
         if session is None or not self.coordinates:
             return None
-        found = self._found(told or TOLD_NOTHING, to, now)
-        return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
+        believed = self.believed(told)
+        found = self._found(believed, to, now)
+        return judged(found, told, believed, to, now=now) if found is not None else None
 
     def _found(self, told: Told, to: Addressee, now: dt.datetime) -> Difference | None:
         believes = told.content is not None and told.until is not None and now < told.until
@@ -103,6 +108,16 @@ class Called(OfTown):
         return replace(mail, moment=told.nominate_until, figures=(("places", told.places),), people=people)
 
 
+def _named(content: str, call: Call) -> str:
+    return f"{content}/{call.places}/{sessions.microseconds(call.until)}"
+
+
+def _says(content: Content, call: Call, town_name: str | None) -> Content:
+    """With the call, beside the session that it is to."""
+    fields = dict(content.says) | {"of": "call", "town_id": call.city_id, "town_name": town_name}
+    return content.model_copy(update={"says": CallTold(**fields, places=call.places, nominate_until=call.until)})
+
+
 # --- what it says --------------------------------------------------------------------------
 
 _NOTICES = notices_of(NAME, CALLED, CALL_CHANGE, CANCELLED, *CallEnd)
@@ -123,27 +138,49 @@ IS_OPEN = sa.and_(
     CALL.c.until > NOW,
     SESSION.c.state == SCHEDULED,
     SESSION.c.starts_at > NOW,
-    CALL.c.heard_at >= SINCE,
 )
 _slash = sa.literal("/", sa.Text)
-WOULD_SAY = (
-    SESSION.c.content + _slash + sa.cast(CALL.c.places, sa.Text) + _slash + sessions.microseconds_of(CALL.c.until)
-)
+
+
+def _content_of(content: sa.ColumnElement[str], call: Any) -> sa.ColumnElement[str]:
+    """`_named`."""
+    until = sessions.microseconds_of(call.c.until)
+    return content + _slash + sa.cast(call.c.places, sa.Text) + _slash + until
+
+
+WOULD_SAY = _content_of(SESSION.c.content, CALL)
 _content = sa.case((IS_OPEN, WOULD_SAY))
-_believes = sa.and_(TOLD.c.content.is_not(None), sa.func.coalesce(TOLD.c.until > NOW, sa.false()))
+_of_call = sa.and_(CALL_SAID.c.session_id == CALL.c.session_id, CALL_SAID.c.city_id == CALL.c.city_id)
+_before = (
+    sa.select(CALL_SAID)
+    .where(_of_call, CALL_SAID.c.heard_at < SINCE)
+    .order_by(CALL_SAID.c.version.desc())
+    .limit(1)
+    .correlate(CALL)
+    .lateral("called_before")
+)
+_known = sessions.session_before(NOTHING_TOLD)
+_is_known = sa.and_(NOTHING_TOLD, _known.c.state == SCHEDULED, _before.c.until.is_not(None), _before.c.ended.is_(None))
+_believed = sa.case((_is_known, _content_of(_known.c.content, _before)), else_=TOLD.c.content)
+_until = sa.case((_is_known, _before.c.until), else_=TOLD.c.until)
+_believes = sa.and_(_believed.is_not(None), sa.func.coalesce(_until > NOW, sa.false()))
 _is_ahead = CALL.c.until > NOW
+_was_ahead = sa.exists().where(_of_call, CALL_SAID.c.until > NOW)
 
 
 def _around(calls: sa.FromClause) -> sa.FromClause:
-    return coordinators.around(calls, CALL, ABOUT)
+    found = coordinators.around(calls, CALL, ABOUT)
+    return found.outerjoin(_before, sa.true()).outerjoin(_known, sa.true())
 
 
 def _read(reading: Reading, rules: Rules) -> Called:
     call = reading.next(Call)
     facts, coordinates, town_name = coordinators.read(reading)
     (team,) = reading.values(1)
+    before, known = reading.next(CallSaid), reading.next(SessionSaid)
     assert call is not None
-    return Called(facts, coordinates, town_name, call, tuple(team or ()), rules.since)
+    facts = replace(facts, known_before=known)
+    return Called(facts, coordinates, town_name, call, tuple(team or ()), called_before=before)
 
 
 CALL_KIND = Kind(
@@ -158,17 +195,21 @@ CALL_KIND = Kind(
         sa.or_(
             sa.and_(
                 _content.is_not(None),
-                sa.or_(TOLD.c.content.is_distinct_from(_content), is_another(TOLD.c.mailbox, MAILBOX)),
+                sa.or_(_believed.is_distinct_from(_content), is_another(TOLD.c.mailbox, MAILBOX)),
             ),
             sa.and_(_content.is_(None), _believes),
         ),
     ),
     waits={ENROLMENT: sa.and_(_content.is_not(None), UNSETTLED)},
     unknown=coordinators.UNKNOWN,
-    parts=(_is_ahead, sa.and_(~_is_ahead, TOLD.c.until > NOW)),
-    told_by_others=sa.false(),
+    parts=(
+        _is_ahead,
+        sa.and_(~_is_ahead, ~NOTHING_TOLD, TOLD.c.until > NOW),
+        sa.and_(~_is_ahead, NOTHING_TOLD, _was_ahead),
+    ),
+    told_by_others=sa.and_(_is_known, _content.is_not(None)),
     made_of=coordinators.MADE_OF,
-    columns=(*CALL.c, *coordinators.READ, coordinators.TEAM),
+    columns=(*CALL.c, *coordinators.READ, coordinators.TEAM, *_before.c, *_known.c),
     read=_read,
     sheet=_sheet,
     needed_at=sa.func.least(SESSION.c.starts_at, CALL.c.until),

@@ -36,7 +36,7 @@ from services.notifications.tables import (
 from services.notifications.towns import PROGRAMME_ZONE
 from services.notifications.untold import Difference
 from shared.contracts.directory import MemberKind
-from shared.postgres.merged import survivors_of
+from shared.postgres.merged import paths_of, survivors_of
 from shared.values import immutable
 
 MOST_NAMED = 60
@@ -80,14 +80,21 @@ def memberships(name: str) -> sa.Subquery:
     )
 
 
-_ever = memberships("ever")
-COORDINATOR = (
-    sa.select(_ever.c.person_id, _ever.c.city_id)
-    .where(_ever.c.kind == MemberKind.COORDINATOR)
-    .distinct()
-    .subquery("coordinator")
-)
-"""Whoever is or was one: who is no longer is written to no more."""
+_goes = paths_of(PERSON)
+
+
+def ever_in_team(name: str, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
+    """Whoever is or was in a team, under every id that they have had: whoever takes a mail that was planned under a former one has to find
+    that it is nobody's any more."""
+    themselves = sa.select(MEMBER.c.person_id, MEMBER.c.city_id)
+    became = sa.select(_goes.c.into_id, MEMBER.c.city_id).join(_goes, _goes.c.person_id == MEMBER.c.person_id)
+    # Not `union`: of what that leaves Postgres guesses so little that it tried all pairs.
+    both = sa.union_all(themselves.where(*conditions), became.where(*conditions)).subquery(f"{name}_ids")
+    return sa.select(both).distinct().subquery(name)
+
+
+COORDINATOR = ever_in_team("coordinator", MEMBER.c.kind == MemberKind.COORDINATOR)
+"""Who is one no longer is written to no more."""
 _its = memberships("its")
 COORDINATES = sa.exists().where(
     _its.c.person_id == COORDINATOR.c.person_id,
@@ -128,7 +135,7 @@ TEAM = sa.select(
 
 def scope_of(table: sa.Table) -> Scope:
     """Of rows about a session and a town, for each of its coordinators."""
-    recipient = COORDINATOR.c.person_id
+    recipient, also = COORDINATOR.c.person_id, COORDINATOR.alias("also_coordinator")
     pairs = sa.select(recipient, table.c.session_id).join(table, table.c.city_id == COORDINATOR.c.city_id)
     key = sa.func.split_part(OPEN.c.about, "/", 2)
     return Scope(
@@ -140,6 +147,10 @@ def scope_of(table: sa.Table) -> Scope:
             SESSION: pairs.join(SESSION, SESSION.c.session_id == table.c.session_id).where(sessions.is_news(SESSION)),
             SETTLED: pairs.join(SETTLED, SETTLED.c.session_id == table.c.session_id).where(sessions.is_news(SETTLED)),
             **sessions.news_of_people(pairs, recipient),
+            # Of whoever went into somebody else it is news to those.
+            PERSON: pairs.join(also, also.c.city_id == COORDINATOR.c.city_id)
+            .join(PERSON, PERSON.c.person_id == also.c.person_id)
+            .where(sessions.is_news(PERSON)),
         },
         soon={table: sa.exists().where(table.c.session_id == key, sessions.is_news(table))},
     )

@@ -1,5 +1,5 @@
-"""What stands open, as far as notifications knows it from what it has heard: the figures of the weekly digest. Each with what it is about, by
-id, so that somebody can open it. SQL, and the values that it makes.
+"""What stands open, as far as notifications knows it from what it has heard: the figures of the weekly digest. Each with what it is about, so
+that somebody knows which it is and can open it: trainings and towns by name, people by id alone. SQL, and the values that it makes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from services.notifications.kinds import sessions
 from services.notifications.kinds.coordinators import is_member, memberships
 from services.notifications.kinds.missed import LISTS_ARE_CLOSED
+from services.notifications.kinds.risk import IS_OF_ITS_DAY
 from services.notifications.ledger import NOT_SENT, Belief, NoticeState
 from services.notifications.sheets import MOST_NAMED
 from services.notifications.state import SCHEDULED
@@ -32,6 +33,7 @@ from services.notifications.tables import (
     SINCE,
     SUPPRESSION,
     TOLD,
+    TOWN,
     is_another,
     stands,
 )
@@ -42,6 +44,8 @@ from shared.values import immutable
 
 AHEAD = dt.timedelta(days=14)
 """Sessions that begin within so long are named."""
+MOST_OPEN = 10
+"""So many things of a figure are named."""
 BACK = dt.timedelta(days=7)
 """Of so long mails are counted that failed, or came too late."""
 LISTS_AFTER, LISTS_AT_MOST = dt.timedelta(days=1), dt.timedelta(days=90)
@@ -68,13 +72,33 @@ class SessionAhead:
 
 
 @immutable
+class Thing:
+    """One of what a figure is about. Nobody is named: the mail stays in mailboxes that no erasure reaches."""
+
+    id: str
+    names: tuple[str | None, str | None] = (None, None)
+    """Polish, English: of a session its topic, of a town its name."""
+    meetings: tuple[Meeting, ...] = ()
+    city_name: str | None = None
+    """Where a session is."""
+    letter: str | None = None
+    recipient: str | None = None
+    """Of a mail: which, and to whom."""
+
+
+@immutable
 class Figure:
     """How many of something there are, and which."""
 
     name: str
     number: int
-    ids: tuple[str, ...]
+    things: tuple[Thing, ...]
     """As many as are named."""
+
+    @property
+    def is_more(self) -> bool:
+        """Whether there are others that are not named."""
+        return len(self.things) == MOST_OPEN
 
 
 def session_ahead(found: dict[str, Any]) -> SessionAhead:
@@ -94,8 +118,20 @@ def session_ahead(found: dict[str, Any]) -> SessionAhead:
 
 def figures_of(found: dict[str, dict[str, Any]]) -> tuple[Figure, ...]:
     """What there is any of."""
-    its = (Figure(name, found[name]["number"], tuple(found[name]["ids"] or ())) for name in FIGURES)
+    its = (Figure(name, found[name]["number"], tuple(map(_thing, found[name]["things"] or ()))) for name in FIGURES)
     return tuple(one for one in its if one.number)
+
+
+def _thing(found: dict[str, Any]) -> Thing:
+    name, meetings = found.get("name"), found.get("meetings") or ()
+    return Thing(
+        found["id"],
+        (name, name) if name else (found.get("name_pl"), found.get("name_en")),
+        tuple(map(Meeting.model_validate, meetings)),
+        found.get("city_name"),
+        found.get("letter"),
+        found.get("recipient"),
+    )
 
 
 # --- sessions ------------------------------------------------------------------------------
@@ -149,7 +185,7 @@ _is_answered = sa.exists().where(ANSWERED.c.session_id == CALL.c.session_id, ANS
 FIGURES: dict[str, sa.Select[Any]] = {
     "at_risk": sa.select(RISK.c.session_id)
     .join(SESSION, SESSION.c.session_id == RISK.c.session_id)
-    .where(_takes_place),
+    .where(_takes_place, IS_OF_ITS_DAY),
     "offers": sa.select(PLACE.c.session_id)
     .join(SESSION, _of_session)
     .where(_takes_place, PLACE.c.state == Standing.OFFERED, PLACE.c.offered_until > NOW),
@@ -176,13 +212,39 @@ FIGURES: dict[str, sa.Select[Any]] = {
     .where(SESSION.c.ends_at > NOW - LISTS_AT_MOST, SESSION.c.ends_at >= SINCE, ~LISTS_ARE_CLOSED),
 }
 """What stands open, by name: the ids of what it is about, one for each that is counted."""
+OF_SESSIONS, OF_MAILS = ("at_risk", "offers", "calls", "lists_open"), ("failed", "unknown", "too_late")
+
+
+_a_session, _a_town, _a_notice = SESSION.alias("a_session"), TOWN.alias("a_town"), NOTICE.alias("a_notice")
+_city_name, *_topic_names = sessions.names_of(_a_session)
+
+
+def _described(name: str, its_id: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
+    """What is known of a thing besides its id."""
+    if name in OF_SESSIONS:
+        said = sa.func.jsonb_build_object(
+            *("meetings", _a_session.c.meetings, "city_name", _city_name),
+            *("name_pl", sa.func.coalesce(_topic_names[0], _a_session.c.topic)),
+            *("name_en", sa.func.coalesce(_topic_names[1], _a_session.c.topic)),
+        )
+        return sa.select(said).where(_a_session.c.session_id == its_id).scalar_subquery()
+    if name == "towns_without_contact":
+        newest = sa.select(sa.func.jsonb_build_object("name", _a_town.c.name)).where(_a_town.c.city_id == its_id)
+        return newest.order_by(_a_town.c.stage.desc()).limit(1).scalar_subquery()
+    if name in OF_MAILS:
+        said = sa.func.jsonb_build_object("letter", _a_notice.c.kind, "recipient", _a_notice.c.recipient)
+        return sa.select(said).where(_a_notice.c.notice_id == its_id).scalar_subquery()
+    return sa.cast(sa.null(), JSONB)
 
 
 def _counted(name: str, found: sa.Select[Any]) -> Any:
-    its = found.subquery(f"open_{name}")
-    ids = sa.func.array_agg(aggregate_order_by(sa.distinct(its.c[0]), its.c[0]))
-    named = sa.func.to_jsonb(ids[1:MOST_NAMED])
-    return sa.select(sa.func.jsonb_build_object("number", sa.func.count(), "ids", named, type_=JSONB)).scalar_subquery()
+    all_of_it, which = found.subquery(f"open_{name}"), found.subquery(f"named_{name}")
+    ids = sa.select(which.c[0].label("id")).distinct().order_by(which.c[0]).limit(MOST_OPEN).subquery(f"ids_{name}")
+    described = sa.func.coalesce(_described(name, ids.c.id), sa.text("'{}'::jsonb"))
+    one = sa.func.jsonb_build_object("id", ids.c.id).op("||", return_type=JSONB)(described)
+    things = sa.select(sa.func.jsonb_agg(aggregate_order_by(one, ids.c.id))).scalar_subquery()
+    number = sa.select(sa.func.count()).select_from(all_of_it).scalar_subquery()
+    return sa.func.jsonb_build_object("number", number, "things", things, type_=JSONB)
 
 
 STANDING_OPEN = sa.func.jsonb_build_object(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
+from services.notifications.kinds.whoever import ids_of, is_for, with_ids
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import WrittenMail
 from services.notifications.messages import Message, MessageText
@@ -22,6 +23,7 @@ from services.notifications.tables import (
     MESSAGE,
     MESSAGE_TEXT,
     NOW,
+    PERSON,
     SINCE,
     TOLD,
     WRITTEN_TO,
@@ -48,6 +50,8 @@ class Written(Matter):
     letter: str
     """Which sort it is looked at as."""
     since: dt.datetime
+    is_for_them: bool = True
+    """Whether it is to be told under this id of theirs."""
 
     @property
     def is_its(self) -> bool:
@@ -64,7 +68,7 @@ class Written(Matter):
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         message = self.message
-        if not self.is_its or now >= message.until or message.decided_at < self.since:
+        if not self.is_its or not self.is_for_them or now >= message.until or message.decided_at < self.since:
             return None
         if told is not None and told.content == message.message_id:
             return None
@@ -93,12 +97,19 @@ _its_text = MESSAGE_TEXT.c.message_id == MESSAGE.c.message_id
 _lasts = MESSAGE.c.until > NOW
 _untold = sa.and_(MESSAGE.c.decided_at >= SINCE, TOLD.c.content.is_distinct_from(MESSAGE.c.message_id))
 _unsaid = TOLD.c.given_up.is_distinct_from(MESSAGE.c.message_id)
-_pair = sa.select(MESSAGE.c.recipient, MESSAGE.c.message_id)
+_ids = ids_of(MESSAGE, "message_id")
+_recipient = _ids.c.person_id
+_pair = sa.select(_recipient, MESSAGE.c.message_id).select_from(with_ids(MESSAGE, "message_id", _ids))
 MESSAGES = Scope(
-    keys=MESSAGE,
-    recipient=MESSAGE.c.recipient,
+    keys=with_ids(MESSAGE, "message_id", _ids),
+    recipient=_recipient,
     key=MESSAGE.c.message_id,
-    news=sessions.news_of_people(_pair, MESSAGE.c.recipient),
+    news={
+        **sessions.news_of_people(_pair, _recipient),
+        PERSON: _pair.join(PERSON, PERSON.c.person_id.in_((_recipient, MESSAGE.c.recipient))).where(
+            sessions.is_news(PERSON)
+        ),
+    },
     soon={},
 )
 
@@ -106,19 +117,21 @@ MESSAGES = Scope(
 def _around(about: sa.ColumnElement[str], messages: sa.FromClause) -> sa.FromClause:
     return (
         messages.outerjoin(MESSAGE_TEXT, _its_text)
-        .outerjoin(TOLD, is_told(TOLD, MESSAGE.c.recipient, about))
-        .outerjoin(CONTACT, CONTACT.c.person_id == MESSAGE.c.recipient)
+        .outerjoin(TOLD, is_told(TOLD, _recipient, about))
+        .outerjoin(CONTACT, CONTACT.c.person_id == _recipient)
     )
 
 
 def _read(name: str, reading: Reading, rules: Rules) -> Written:
     message, text = reading.next(Message), reading.next(MessageText)
+    (is_for_them,) = reading.values(1)
     assert message is not None
-    return Written(message, text, name, rules.since)
+    return Written(message, text, name, rules.since, is_for_them)
 
 
 def _kind(name: str, is_its: sa.ColumnElement[bool], mutes: Mutable | None) -> Kind:
     about = sa.literal(f"{name}/", sa.Text) + MESSAGE.c.message_id
+    is_for_them = is_for(_ids, about, MESSAGE.c.message_id)
     return Kind(
         name=name,
         letters=(name,),
@@ -126,20 +139,20 @@ def _kind(name: str, is_its: sa.ColumnElement[bool], mutes: Mutable | None) -> K
         around=partial(_around, about),
         about=about,
         content=sa.case((sa.and_(is_its, _lasts), MESSAGE.c.message_id)),
-        differs=sa.and_(is_its, _lasts, _untold),
+        differs=sa.and_(is_its, _lasts, _untold, is_for_them),
         waits={},
         unknown={TEXT: MESSAGE_TEXT.c.text.is_(None)},
         parts=(_lasts,),
         told_by_others=sa.false(),
         made_of=digest(*WRITTEN_TO, MESSAGE.c.message_id, sessions.RELEASE),
-        columns=(*MESSAGE.c, *MESSAGE_TEXT.c),
+        columns=(*MESSAGE.c, *MESSAGE_TEXT.c, is_for_them),
         read=partial(_read, name),
         sheet=written_sheet,
         concerned_by=frozenset({*members(ContactFact), *members(PersonFact)}),
         missed_at=MESSAGE.c.until,
         needed_at=MESSAGE.c.until,
         may_wait=mutes is not None,
-        missed=sa.and_(is_its, MESSAGE.c.until <= NOW, MESSAGE.c.until > SINCE, _untold, _unsaid),
+        missed=sa.and_(is_its, MESSAGE.c.until <= NOW, MESSAGE.c.until > SINCE, _untold, _unsaid, is_for_them),
         mutes=mutes,
         yields_to=(MESSAGE,),
     )

@@ -31,6 +31,7 @@ from shared.contracts.enrolment import (
 )
 from shared.contracts.model import members
 from shared.contracts.notifications import OfferTold
+from shared.contracts.planner import SessionKind
 from shared.values import immutable
 
 NAME = sessions.OFFER_NAME
@@ -38,6 +39,8 @@ OFFERED = (Standing.OFFERED,)
 OFFER, OFFER_CHANGE, OFFER_ENDED = "offer", "offer_change", "offer_ended"
 EXPIRED, DECLINED, BEGUN, ENDED = "expired", "declined", "begun", "ended"
 """Why an offer ended, beside CANCELLED."""
+CLOSED = "_closed"
+"""Of these where nobody may ask for a place any more: another text."""
 Held = tuple[dt.datetime | None, dt.datetime | None]
 """When an offer was made, and until when it may be accepted."""
 
@@ -102,11 +105,17 @@ class Offer(BesidePlace):
             return BEGUN
         if self.facts.is_substituted:
             return sessions.SUBSTITUTED
-        match place.reason if place is not None else None:
+        reason = place.reason if place is not None else None
+        # Who gave back what their town's team has is in with it whenever they ask.
+        is_of_team = (
+            reason == WithdrawalReason.REQUESTED and session is not None and session.kind == SessionKind.SUPPLEMENTARY
+        )
+        closed = "" if is_of_team or self.facts.may_be_asked_for(now) else CLOSED
+        match reason:
             case WithdrawalReason.OFFER_EXPIRED:
-                return EXPIRED
+                return EXPIRED + closed
             case WithdrawalReason.OFFER_DECLINED | WithdrawalReason.REQUESTED:
-                return DECLINED
+                return DECLINED + closed
         return ENDED
 
     def is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
@@ -137,7 +146,18 @@ def _named(content: str, held: Held) -> str:
 # --- what it says --------------------------------------------------------------------------
 
 _NOTICES = notices_of(
-    NAME, OFFER, OFFER_CHANGE, CANCELLED, EXPIRED, DECLINED, BEGUN, ENDED, sessions.SUBSTITUTE, sessions.SUBSTITUTED
+    NAME,
+    OFFER,
+    OFFER_CHANGE,
+    CANCELLED,
+    EXPIRED,
+    EXPIRED + CLOSED,
+    DECLINED,
+    DECLINED + CLOSED,
+    BEGUN,
+    ENDED,
+    sessions.SUBSTITUTE,
+    sessions.SUBSTITUTED,
 )
 _TONES = {OFFER: GOOD, OFFER_CHANGE: CHANGED, OFFER_ENDED: OFF}
 _ON_ITS_PAGE = (OFFER, OFFER_CHANGE, sessions.SUBSTITUTE, EXPIRED, DECLINED)

@@ -53,14 +53,21 @@ class Place(InCalendar):
         return replace(found, says=found.says.model_copy(update={"says": says}))
 
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:
-        asks_for_reply = found.is_ahead and self.facts.asks_for_reply
+        now = notice.stated_at or notice.planned_at
+        asks_for_reply = found.is_ahead and self.facts.asks_for_reply(now)
+        is_frozen = found.is_ahead and self.facts.is_frozen(now)
         mail, session = InCalendar.mail(self, notice, found), self.facts.session
         its = session.pre_test if session is not None else None
         asks = its is not None and isinstance(found.says.says, SessionTold) and found.says.says.pre_test == its.name
         tasks = (filling.as_given(OutsideTask.PRE_TEST, its),) if its is not None and asks else ()
         note = session.note.text if session is not None and session.note is not None and found.says.hash else None
         return replace(
-            mail, asks_for_reply=asks_for_reply, takes_answers=True, tasks=tasks, note=note if found.is_ahead else None
+            mail,
+            asks_for_reply=asks_for_reply,
+            is_frozen=is_frozen,
+            takes_answers=True,
+            tasks=tasks,
+            note=note if found.is_ahead else None,
         )
 
     @property

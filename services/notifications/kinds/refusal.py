@@ -69,6 +69,10 @@ def is_mailed(reason: RefusalReason) -> bool:
             assert_never(never)
 
 
+_ASK_AGAIN = (RefusalReason.NO_PLACE, RefusalReason.NO_OFFER, RefusalReason.OFFER_EXPIRED)
+"""Whoever reads these may ask for a place, as long as anybody may."""
+CLOSED = "_closed"
+"""Of these where nobody may any more: another text."""
 MAILED = tuple(reason for reason in RefusalReason if is_mailed(reason))
 WITHOUT_PLACE = tuple(standing for standing in Standing if not standing.is_active)
 
@@ -137,12 +141,13 @@ class Refused(Once):
         if self.refusal.reason == RefusalReason.NOT_OPEN_YET:
             opens_at = session.opens_at if session is not None else None
             return RefusalReason.NOT_OPEN_YET if opens_at is not None and now < opens_at else OPEN_NOW
-        return self.refusal.reason
+        is_closed = self.refusal.reason in _ASK_AGAIN and not self.facts.may_be_asked_for(now)
+        return self.refusal.reason + (CLOSED if is_closed else "")
 
 
 # --- what it says --------------------------------------------------------------------------
 
-_NOTICES = notices_of(NAME, *MAILED, OPEN_NOW)
+_NOTICES = notices_of(NAME, *MAILED, OPEN_NOW, *(reason + CLOSED for reason in _ASK_AGAIN))
 _TOO_EARLY = (RefusalReason.NOT_OPEN_YET, OPEN_NOW)
 """Nothing is lost."""
 _ON_ITS_PAGE = (RefusalReason.OFFER_EXPIRED,)

@@ -1,4 +1,5 @@
-"""The reminder to say whether one comes, before the day on which it is decided whether a session takes place.
+"""The reminder to say whether one comes, before the day on which it is decided whether a session takes place, or before the session freezes
+if that is earlier: then no reply is taken any more.
 
 The mail about the place asks for it; who has said nothing is reminded once of each such day, and not after it has begun. Who replied, or
 was just asked, is not; nor who has yet to be told of the place as it is.
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.notifications.kinds.knowing import Reminding, reminder_kind, standing_place
+from services.notifications.kinds.sessions import MOVES_UNTIL
 from services.notifications.ledger import OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
@@ -35,10 +37,11 @@ class ReplyAsked(Reminding):
 
     @property
     def window(self) -> tuple[dt.datetime, dt.datetime] | None:
-        session = self.facts.session
-        if session is None or session.decides_at is None:
+        session, moves_until = self.facts.session, self.facts.moves_until
+        if session is None or session.decides_at is None or moves_until is None:
             return None
-        return session.decides_at - self.rules.reply_before, min(session.decides_at, session.starts_at)
+        until = min(session.decides_at, session.starts_at, moves_until)
+        return until - self.rules.reply_before, until
 
     @property
     def is_void(self) -> bool:
@@ -69,14 +72,14 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _before = sa.bindparam("reply_before", type_=sa.Interval())
-_until = sa.func.least(SESSION.c.decides_at, SESSION.c.starts_at)
+_until = sa.func.least(SESSION.c.decides_at, SESSION.c.starts_at, MOVES_UNTIL)
 _told_until = sa.cast(sa.type_coerce(TOLD.c.said, JSONB)["says"]["useful_until"].astext, sa.DateTime(timezone=True))
 
 REPLY_KIND = reminder_kind(
     ReplyAsked,
     NAME,
-    is_now=sa.and_(SESSION.c.decides_at <= NOW + _before, SESSION.c.decides_at > NOW, SESSION.c.starts_at > NOW),
-    at=SESSION.c.decides_at - _before,
+    is_now=sa.and_(SESSION.c.decides_at > NOW, _until <= NOW + _before, _until > NOW),
+    at=_until - _before,
     besides=PLACE.c.reply == Reply.NONE,
     sheet=_sheet,
     also_untold=sa.func.coalesce(_told_until != _until, sa.false()),

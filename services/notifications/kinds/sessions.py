@@ -42,7 +42,7 @@ from shared.contracts.directory import ContactFact, PersonFact
 from shared.contracts.enrolment import SEATED, PlacesSettled, Standing, WithdrawalReason
 from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import SessionTold
-from shared.contracts.planner import SessionFact
+from shared.contracts.planner import SessionFact, gives_until
 from shared.contracts.portal import Reply
 from shared.values import immutable
 
@@ -73,6 +73,8 @@ class Facts:
     """Polish, English."""
     settled: bool = True
     """Whether enrolment has drawn every consequence from this statement of the session."""
+    announced_at: dt.datetime | None = None
+    """When enrolment first heard of it, as it says of this statement."""
     known_before: Session | None = None
     """The session as whoever stood at go-live as the kind asks knew it, if nobody was told anything since: others told them."""
 
@@ -101,12 +103,30 @@ class Facts:
         return SUBSTITUTE if self.place is not None and self.place.substitute_for is not None else None
 
     @property
-    def asks_for_reply(self) -> bool:
-        """Whether the person has a place and is to say whether they come: the session needs to know, and they have not said."""
+    def moves_until(self) -> dt.datetime | None:
+        """From when on enrolment takes no reply any more, and gives nobody a place that becomes free."""
+        session = self.session
+        if session is None:
+            return None
+        announced_at = min(session.heard_at, self.announced_at or session.heard_at)
+        return gives_until(session.starts_at, session.ends_at, session.freeze_hours, announced_at)
+
+    def is_frozen(self, now: dt.datetime) -> bool:
+        return self.moves_until is not None and now >= self.moves_until
+
+    def may_be_asked_for(self, now: dt.datetime) -> bool:
+        """Whether somebody who has nothing in it may ask for a place themselves, and have one or wait."""
+        session = self.session
+        if session is None or session.state != SCHEDULED or not session.by_oneself or self.is_frozen(now):
+            return False
+        return (session.opens_at or now) <= now < (session.closes_at or session.ends_at)
+
+    def asks_for_reply(self, now: dt.datetime) -> bool:
+        """Whether the person has a place and is to say whether they come: the session needs to know, they have not said, and can still say."""
         session, place = self.session, self.place
         if session is None or place is None or not self.stands(SEATED) or place.reply != Reply.NONE:
             return False
-        return session.minimum is not None or session.decides_at is not None
+        return (session.minimum is not None or session.decides_at is not None) and not self.is_frozen(now)
 
     def true_now(self, content: str | None) -> Content:
         """What a mail says of the session; the topic's name follows with the language."""
@@ -174,6 +194,14 @@ def is_settled(session: Any, settled: Any) -> sa.ColumnElement[bool]:
 
 IS_SETTLED = is_settled(SESSION, SETTLED)
 UNSETTLED = SETTLED.c.event_id.is_(None)
+_freezes_at = SESSION.c.starts_at - sa.func.make_interval(0, 0, 0, 0, sa.cast(SESSION.c.freeze_hours, sa.Integer))
+_announced_at = sa.func.least(SESSION.c.heard_at, SETTLED.c.announced_at)
+MOVES_UNTIL = sa.case(
+    (_announced_at < _freezes_at, _freezes_at),
+    (_announced_at < SESSION.c.starts_at, SESSION.c.starts_at),
+    else_=SESSION.c.ends_at,
+)
+"""`Facts.moves_until`, of a statement of which enrolment has spoken."""
 LASTS = SESSION.c.ends_at > NOW
 
 
@@ -289,12 +317,17 @@ def needed_at(known: sa.FromClause) -> sa.ColumnElement[Any]:
 
 
 def known_before(standings: Sequence[Standing], told: Any = TOLD) -> Any:
-    """The session as whoever stood so at go-live knows it from others: as it stood then, or else was first said to be."""
+    """The session as whoever stood so at go-live knows it from others."""
+    stood_so = sa.or_(*(stood(PLACE_SAID.c.state) == one for one in standings))
+    return session_before(nothing_told(told), stood_so, told=told)
+
+
+def session_before(*conditions: sa.ColumnElement[bool], told: Any = TOLD) -> Any:
+    """A session as others told of it: as it stood at go-live, or else was first said to be."""
     before = SESSION_SAID.c.heard_at < SINCE
     return (
         sa.select(SESSION_SAID)
-        .where(SESSION_SAID.c.session_id == SESSION.c.session_id)
-        .where(nothing_told(told), sa.or_(*(stood(PLACE_SAID.c.state) == one for one in standings)))
+        .where(SESSION_SAID.c.session_id == SESSION.c.session_id, *conditions)
         .order_by(
             before.desc(),
             (SESSION_SAID.c.source == SESSION.c.source).desc(),
@@ -428,7 +461,7 @@ SESSIONS = Scope(
 
 
 def read_of(place: Any, session: Any, settled: Any) -> tuple[sa.ColumnElement[Any], ...]:
-    return *place.c, *session.c, *names_of(session), settled.c.event_id.is_not(None)
+    return *place.c, *session.c, *names_of(session), settled.c.event_id.is_not(None), settled.c.announced_at
 
 
 READ = read_of(PLACE, SESSION, SETTLED)
@@ -437,6 +470,6 @@ READ = read_of(PLACE, SESSION, SETTLED)
 def read(reading: Reading, *, known: bool) -> Facts:
     """What `read_of` selected, and then the session known before, if the kind selects that."""
     place, session = reading.next(Place), reading.next(Session)
-    city_name, name_pl, name_en, settled = reading.values(4)
+    city_name, name_pl, name_en, settled, announced_at = reading.values(5)
     names = (name_pl, name_en) if name_pl else None
-    return Facts(place, session, city_name, names, settled, reading.next(SessionSaid) if known else None)
+    return Facts(place, session, city_name, names, settled, announced_at, reading.next(SessionSaid) if known else None)

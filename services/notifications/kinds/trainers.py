@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -11,6 +13,7 @@ from services.notifications.state import SCHEDULED, Session
 from services.notifications.tables import (
     CONTACT,
     OPEN,
+    PERSON,
     SESSION,
     SESSION_SAID,
     SETTLED,
@@ -19,22 +22,41 @@ from services.notifications.tables import (
     digest,
     is_told,
 )
+from shared.postgres.merged import paths_of, survivors_of
 
-TRAINER = (
+_said = (
     sa.select(
         SESSION_SAID.c.session_id,
         sa.func.jsonb_array_elements_text(sa.type_coerce(SESSION_SAID.c.trainers, JSONB)).label("person_id"),
     )
     .distinct()
-    .subquery("trainer")
+    .cte("said_to_train")
 )
-"""Whoever was ever named as one: who is no longer has to hear that."""
+_goes = paths_of(PERSON)
+TRAINER = sa.union(
+    sa.select(_said.c.session_id, _said.c.person_id),
+    sa.select(_said.c.session_id, _goes.c.into_id).join(_goes, _goes.c.person_id == _said.c.person_id),
+).subquery("trainer")
+"""Whoever was ever named as one, under every id that they have had: who is no longer has to hear that."""
 _person = TRAINER.c.person_id
-TRAINS = sa.and_(
-    sa.type_coerce(SESSION.c.trainers, JSONB).has_key(_person),
-    SESSION.c.state == SCHEDULED,
-)
+
+
+def is_named(person: sa.ColumnElement[str], session: Any, *within: Any) -> sa.ColumnElement[bool]:
+    """Whether a session names somebody as its trainer, under whichever id of theirs. `within`: where the person stands."""
+    named = (
+        sa.func.jsonb_array_elements_text(sa.type_coerce(session.c.trainers, JSONB))
+        .table_valued(sa.column("value", sa.Text), name="named_trainer")
+        .render_derived()
+    )
+    survivor = survivors_of(PERSON).alias("trainer_survivor")
+    human = sa.func.coalesce(survivor.c.into_id, named.c.value)
+    found = sa.select(sa.literal(1)).select_from(named.outerjoin(survivor, survivor.c.person_id == named.c.value))
+    return sa.exists(found.where(human == person).correlate(session, *within))
+
+
+TRAINS = sa.and_(is_named(_person, SESSION, TRAINER), SESSION.c.state == SCHEDULED)
 MADE_OF = digest(*WRITTEN_TO, sessions.CITY_NAME, *sessions.TOPIC_NAMES, sessions.RELEASE)
+_also = TRAINER.alias("also_trainer")
 _pairs = sa.select(_person, SESSION.c.session_id).join(TRAINER, TRAINER.c.session_id == SESSION.c.session_id)
 _key = sa.func.split_part(OPEN.c.about, "/", 2)
 TRAINERS = Scope(
@@ -44,6 +66,9 @@ TRAINERS = Scope(
     news={
         SESSION: _pairs.where(sessions.is_news(SESSION)),
         **sessions.news_of_people(_pairs, _person),
+        PERSON: _pairs.join(_also, _also.c.session_id == TRAINER.c.session_id)
+        .join(PERSON, PERSON.c.person_id == _also.c.person_id)
+        .where(sessions.is_news(PERSON)),
     },
     soon={},
 )

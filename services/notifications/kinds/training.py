@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from services.notifications.calendar import as_trainer
 from services.notifications.kinds import sessions, trainers
@@ -90,7 +89,7 @@ _entries = Entries(TRAINS, _known)
 
 
 def _around(found: sa.FromClause) -> sa.FromClause:
-    knew = sa.type_coerce(_known.c.trainers, JSONB).has_key(TRAINER.c.person_id)
+    knew = trainers.is_named(TRAINER.c.person_id, _known, TRAINER)
     return trainers.around(found, _about).outerjoin(_known, knew)
 
 

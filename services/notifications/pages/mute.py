@@ -56,10 +56,10 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
 
     async def say(link: Subscription, *, muted: bool) -> None:
         async with acting(runtime) as act:
-            known, named = await store.load_mute(act.connection, act.working, link.recipient)
+            known, ids = await store.load_mute(act.connection, act.working, link.recipient)
             before = {*map(Mutable, known.muted)} if known is not None else set()
             what = {Mutable(link.what)}
-            if say_muted(act.working, named, before | what if muted else before - what):
+            if say_muted(act.working, ids, before | what if muted else before - what):
                 await act.take_effect()
 
 

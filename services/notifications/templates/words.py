@@ -142,6 +142,8 @@ class CalendarSteps(BaseModel):
     cancel_files: Word
     answer: Word
     """What comes of what a calendar answers, where that is read."""
+    answer_frozen: Word
+    """The same once a reply that one comes is not taken any more."""
     two_files: Word
     many_files: Word
 
@@ -171,6 +173,8 @@ class ReplyWords(BaseModel):
     page: Word
     step: Word
     step_without_page: Word
+    frozen: Word
+    """Once nobody who waits gets the place any more: instead of the last step, which says what to do if one cannot come."""
 
 
 class TicketWords(BaseModel):

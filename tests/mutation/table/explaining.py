@@ -185,7 +185,7 @@ MUTATIONS = (
     Mutation(
         "what a person reads goes by when the session was announced",
         "services/enrolment/pages/sentences.py",
-        "    until = gives_until(session, announced_at)",
+        "    until = gives_until(session.starts_at, session.ends_at, session.terms.freeze_hours, announced_at)",
         "    until = session.starts_at - dt.timedelta(hours=session.freeze_hours)",
         (
             "tests/enrolment/test_why.py::test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_announced_within_its_freeze",

@@ -203,22 +203,22 @@ MUTATIONS = (
     Mutation(
         "of a training that is called off nothing is told, in SQL",
         "services/notifications/kinds/asked.py",
-        "        differs=sa.and_(is_its, _lasts, _takes_place, _untold),\n",
-        "        differs=sa.and_(is_its, _lasts, _untold),\n",
+        "        differs=sa.and_(is_its, _lasts, _takes_place, _untold, is_for_them),\n",
+        "        differs=sa.and_(is_its, _lasts, _untold, is_for_them),\n",
         ("tests/notifications/test_kinds.py::test_sql_and_the_rules_judge_every_state_alike[task]",),
     ),
     Mutation(
         "what is asked for is only of one sort",
         "services/notifications/kinds/asked.py",
-        "        if not self.is_its or self.is_called_off or",
-        "        if self.is_called_off or",
+        "        if not self.is_its or not self.is_for_them or self.is_called_off or",
+        "        if not self.is_for_them or self.is_called_off or",
         ("tests/notifications/test_kinds.py::test_sql_and_the_rules_judge_every_state_alike[task]",),
     ),
     Mutation(
         "a message is only of one sort",
         "services/notifications/kinds/message.py",
-        "if not self.is_its or now >= message.until",
-        "if now >= message.until",
+        "if not self.is_its or not self.is_for_them or now >= message.until",
+        "if not self.is_for_them or now >= message.until",
         ("tests/notifications/test_kinds.py::test_sql_and_the_rules_judge_every_state_alike[circular]",),
     ),
     Mutation(
@@ -386,8 +386,8 @@ MUTATIONS = (
     Mutation(
         "only a session that needs to know asks whether people come",
         "services/notifications/kinds/sessions.py",
-        "        return session.minimum is not None or session.decides_at is not None",
-        "        return True",
+        "        return (session.minimum is not None or session.decides_at is not None) and",
+        "        return True and",
         ("tests/notifications/test_reply.py::test_a_session_that_needs_to_know_asks_whoever_has_not_said",),
     ),
     Mutation(
@@ -416,8 +416,8 @@ MUTATIONS = (
     Mutation(
         "whoever trains no longer is told that",
         "services/notifications/kinds/trainers.py",
-        "    sa.type_coerce(SESSION.c.trainers, JSONB).has_key(_person),\n",
-        "",
+        "sa.and_(is_named(_person, SESSION, TRAINER), SESSION.c.state == SCHEDULED)",
+        "SESSION.c.state == SCHEDULED",
         (
             "tests/notifications/test_training.py::test_who_is_replaced_is_told_so_and_who_comes_instead_gets_the_training",
         ),
@@ -659,5 +659,150 @@ MUTATIONS = (
         "        return missed_until(end, self, told, to, now=now, since=since)\n",
         "        return None\n",
         ("tests/notifications/test_clash.py::test_who_was_not_told_before_the_first_begins_is_told_too_late",),
+    ),
+    Mutation(
+        "a mute counts under whichever id it was said",
+        "services/notifications/tables.py",
+        "sa.func.coalesce(_muter.c.into_id, MUTE.c.recipient)",
+        "MUTE.c.recipient",
+        ("tests/notifications/test_muting.py::test_a_mute_follows_whoever_said_it_into_the_id_that_stays",),
+    ),
+    Mutation(
+        "a word about mutes is of all ids of a human",
+        "services/notifications/muting.py",
+        "*(one for one in former if working[Mute].get(one) is not None)",
+        "*former[:0]",
+        (
+            "tests/notifications/test_muting.py::test_what_was_muted_under_either_of_two_ids_the_human_does_without_and_takes_back_at_once",
+        ),
+    ),
+    Mutation(
+        "what is asked for and written goes to whoever somebody turned out to be",
+        "services/notifications/kinds/whoever.py",
+        "sa.union_all(themselves, sa.select(became))",
+        "sa.union_all(themselves)",
+        (
+            "tests/notifications/test_asked.py::test_who_turns_out_to_be_somebody_else_before_the_mail_is_told_as_those",
+            "tests/notifications/test_messages.py::test_who_turns_out_to_be_somebody_else_before_it_leaves_is_written_to_as_those_and_once",
+        ),
+    ),
+    Mutation(
+        "who was told under one id is not told under another",
+        "services/notifications/kinds/whoever.py",
+        "    return sa.and_(stays, ~was_told)\n",
+        "    return stays\n",
+        ("tests/notifications/test_asked.py::test_who_was_told_under_another_id_is_not_told_again",),
+    ),
+    Mutation(
+        "a mail to a coordinator is found under a former id, to be closed",
+        "services/notifications/kinds/coordinators.py",
+        "    return sa.select(both).distinct().subquery(name)\n",
+        "    its = memberships('its_former')\n    return sa.select(its.c.person_id, its.c.city_id).distinct().subquery(name)\n",
+        (
+            "tests/notifications/test_towns.py::test_a_mail_that_was_planned_for_an_id_that_is_somebody_else_by_now_is_nobodys",
+        ),
+    ),
+    Mutation(
+        "nobody is asked for a reply that would be refused",
+        "services/notifications/kinds/sessions.py",
+        " and not self.is_frozen(now)\n\n    def true_now",
+        "\n\n    def true_now",
+        (
+            "tests/notifications/test_reply.py::test_in_the_freeze_nobody_is_asked_for_a_reply_that_would_be_refused",
+            "tests/notifications/test_reply.py::test_whoever_hears_of_a_session_within_its_own_freeze_may_answer_until_it_begins",
+        ),
+    ),
+    Mutation(
+        "the reminder to reply knows the freeze",
+        "services/notifications/kinds/reply.py",
+        "until = min(session.decides_at, session.starts_at, moves_until)",
+        "until = min(session.decides_at, session.starts_at)",
+        ("tests/notifications/test_reply.py::test_a_decision_day_within_the_freeze_is_too_late_to_answer_on",),
+    ),
+    Mutation(
+        "nobody is sent to ask for what is not to be asked for",
+        "services/notifications/kinds/sessions.py",
+        "if session is None or session.state != SCHEDULED or not session.by_oneself or self.is_frozen(now):",
+        "if session is None or session.state != SCHEDULED:",
+        (
+            "tests/notifications/test_offer.py::test_an_offer_that_ends_without_a_place_says_why",
+            "tests/notifications/test_refusal.py::test_what_somebody_is_told_to_do_is_possible_when_they_read_it",
+        ),
+    ),
+    Mutation(
+        "a call that others told of ends for them, too",
+        "services/notifications/kinds/call.py",
+        "        believed = self.believed(told)\n",
+        "        believed = told or TOLD_NOTHING\n",
+        (
+            "tests/notifications/test_towns.py::test_a_call_that_others_told_of_ends_for_them_too",
+            "tests/notifications/test_towns.py::test_who_was_called_at_go_live_was_told_by_others_and_hears_of_what_changes_since",
+        ),
+    ),
+    Mutation(
+        "whoever turned out to be a trainer trains",
+        "services/notifications/kinds/trainers.py",
+        "    human = sa.func.coalesce(survivor.c.into_id, named.c.value)\n",
+        "    human = named.c.value\n",
+        (
+            "tests/notifications/test_training.py::test_whoever_turned_out_to_be_a_trainer_is_told_of_their_training_and_of_its_end",
+            "tests/notifications/test_training.py::test_who_trained_it_at_go_live_under_another_id_was_told_by_others",
+        ),
+    ),
+    Mutation(
+        "in the freeze a mail promises nobody's place to who waits",
+        "services/notifications/place_sheet.py",
+        "    if mail.is_frozen and mail.letter",
+        "    if False and mail.letter",
+        ("tests/notifications/test_reply.py::test_in_the_freeze_no_mail_says_that_somebody_else_may_get_the_place",),
+    ),
+    Mutation(
+        "what was said of a decision day says nothing of another one",
+        "services/notifications/kinds/risk.py",
+        "        if session.decides_at is not None and risk.heard_at < session.decides_at:\n",
+        "        if False and session.decides_at is not None:\n",
+        ("tests/notifications/test_risk.py::test_where_there_is_nothing_to_decide_the_office_is_told_of_no_risk",),
+    ),
+    Mutation(
+        "the digest names no session at risk of a decision day that was put off",
+        "services/notifications/kinds/figures.py",
+        "    .where(_takes_place, IS_OF_ITS_DAY),\n",
+        "    .where(_takes_place),\n",
+        (
+            "tests/notifications/test_digest.py::test_offers_calls_and_sessions_at_risk_are_counted_as_long_as_something_can_be_done",
+        ),
+    ),
+    Mutation(
+        "two mails to one person whose sender is gone do not wait for each other",
+        "services/notifications/store.py",
+        "    sa.or_(OPEN.c.lease.is_(None), ~_beside_ran_out, _beside.c.notice_id < OPEN.c.notice_id),\n",
+        "",
+        (
+            "tests/notifications/test_towns.py::test_two_mails_to_one_person_whose_sender_is_gone_do_not_wait_for_each_other",
+        ),
+    ),
+    Mutation(
+        "a merge is news to whoever stays",
+        "services/notifications/kinds/coordinators.py",
+        ".join(PERSON, PERSON.c.person_id == also.c.person_id)",
+        ".join(PERSON, PERSON.c.person_id == recipient)",
+        ("tests/notifications/test_towns.py::test_a_merge_is_news_to_whoever_stays",),
+    ),
+    Mutation(
+        "nothing is said once more to nobody",
+        "services/notifications/ledger_api.py",
+        "if found[2].to.is_unreachable or found[2].to.muted:",
+        "if False:",
+        (
+            "tests/notifications/test_ledger.py::test_to_whom_nobody_writes_nothing_is_said_once_more_and_the_office_reads_why",
+            "tests/notifications/test_ledger.py::test_what_somebody_does_without_is_not_said_once_more",
+        ),
+    ),
+    Mutation(
+        "a humans history is of all their ids",
+        "services/notifications/reading.py",
+        "    told = await notices(connection, recipient=ids,",
+        "    told = await notices(connection, recipient=recipient,",
+        ("tests/notifications/test_ledger.py::test_a_humans_history_is_of_all_their_ids",),
     ),
 )

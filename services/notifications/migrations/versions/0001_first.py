@@ -248,6 +248,21 @@ CREATE INDEX call_heard ON projection.call (heard_at);
 
 CREATE INDEX call_until ON projection.call (until);
 
+CREATE TABLE projection.call_said (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    city_id TEXT NOT NULL,
+    places BIGINT NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    noon_before_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended TEXT,
+    CONSTRAINT call_said_key PRIMARY KEY (session_id, city_id, source, version)
+);
+
 CREATE TABLE projection.answered (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -347,6 +362,9 @@ CREATE TABLE projection.session (
     post_test JSONB,
     questionnaire JSONB,
     note JSONB,
+    freeze_hours BIGINT NOT NULL,
+    closes_at TIMESTAMP WITH TIME ZONE,
+    by_oneself BOOLEAN NOT NULL,
     CONSTRAINT session_key PRIMARY KEY (session_id)
 );
 
@@ -384,6 +402,9 @@ CREATE TABLE projection.session_said (
     post_test JSONB,
     questionnaire JSONB,
     note JSONB,
+    freeze_hours BIGINT NOT NULL,
+    closes_at TIMESTAMP WITH TIME ZONE,
+    by_oneself BOOLEAN NOT NULL,
     CONSTRAINT session_said_key PRIMARY KEY (session_id, source, version)
 );
 
@@ -483,6 +504,7 @@ CREATE TABLE projection.settled (
     session_event_id TEXT NOT NULL,
     session_version BIGINT NOT NULL,
     seats BIGINT,
+    announced_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT settled_key PRIMARY KEY (session_id, session_source, session_event_id, session_version)
 );
 

@@ -1,0 +1,50 @@
+"""To whom something goes that was said to somebody: to whoever that turned out to be, once, under whichever id they were told it.
+
+A notice that was planned under a former id is found here as well: who takes it sees that it is nobody's any more, and closes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from services.notifications.ledger import Belief
+from services.notifications.tables import PERSON, REHEARSES, TOLD
+from shared.postgres.merged import paths_of, survivors_of
+
+
+def ids_of(table: sa.Table, name: str) -> sa.Subquery:
+    """Every id that the recipient of a row has had since (`person_id`), once for each of what the rows are about (`name`)."""
+    its, also, goes = table.alias(f"its_{table.name}"), table.alias(f"also_{table.name}"), paths_of(PERSON)
+    is_named_too = sa.exists().where(also.c[name] == its.c[name], also.c.recipient == goes.c.into_id)
+    themselves = sa.select(its.c[name], its.c.recipient, its.c.recipient.label("person_id"))
+    became = (
+        sa.select(its.c[name], its.c.recipient, goes.c.into_id)
+        .ext(distinct_on(its.c[name], goes.c.into_id))
+        .join(goes, goes.c.person_id == its.c.recipient)
+        .where(~is_named_too)
+        .order_by(its.c[name], goes.c.into_id, its.c.recipient)
+        .subquery(f"became_{table.name}")
+    )
+    return sa.union_all(themselves, sa.select(became)).subquery(f"to_{table.name}")
+
+
+def with_ids(table: sa.Table, name: str, ids: sa.Subquery) -> sa.Join:
+    is_its = sa.and_(ids.c[name] == table.c[name], ids.c.recipient == table.c.recipient)
+    return sa.join(table, ids, is_its)
+
+
+def is_for(ids: sa.Subquery, about: sa.ColumnElement[str], content: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether it is to be told under this id: it is the one that stays, and none of the human's others was told."""
+    is_former = survivors_of(PERSON).alias("is_former")
+    former, told = survivors_of(PERSON).alias("is_of_theirs"), TOLD.alias("told_before")
+    stays = ~sa.exists().where(is_former.c.person_id == ids.c.person_id)
+    was_told = (
+        sa.exists()
+        .where(told.c.about == about, told.c.content == content)
+        .where(sa.or_(REHEARSES, told.c.state != Belief.REHEARSED))
+        .where(told.c.recipient == former.c.person_id, former.c.into_id == ids.c.person_id)
+    )
+    return sa.and_(stays, ~was_told)
