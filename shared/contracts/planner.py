@@ -200,7 +200,7 @@ class Terms(Part):
     minimum: Annotated[int, Field(strict=True, ge=1, le=5_000)] | None = None
     """How many have to have confirmed on the decision day."""
     places_per_town: Annotated[int, Field(strict=True, ge=1, le=5_000)] | None = None
-    """How many of one town may have a place before the release date."""
+    """How many of one town may have a place before the release date, or to the end without one; places beside the rules do not count."""
     release_date: TrainingDate | None = None
     """From this day on the places that towns have not used go to the others, in their order."""
     admits: Admits | None = None

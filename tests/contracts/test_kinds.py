@@ -27,7 +27,6 @@ from shared.contracts.notifications import NoticeFact, NoticeOutcome
 from shared.contracts.planner import SessionFact, SessionState
 from shared.contracts.rules import Rule, RuleFact, SourceTakenOver
 from shared.contracts.selection import CityFact, CityOutcome
-from shared.events.streams import STREAMS
 from shared.postgres.database import rows_as
 from shared.service import Service
 from shared.state.rows import fields_of
@@ -72,20 +71,6 @@ def test_every_file_of_contracts_has_a_publisher_and_every_publisher_a_contract(
     }
     assert {publisher.__name__.rpartition(".")[2] for publisher in PUBLISHERS} == files
     assert {model.__module__ for model in CONTRACTS} == {publisher.__name__ for publisher in PUBLISHERS}
-
-
-@pytest.mark.parametrize(
-    ("page", "stream"),
-    [
-        *(("design.md", name) for name in STREAMS),
-        *(("integrators.md", name) for name, stream in STREAMS.items() if stream.owner),
-    ],
-)
-def test_whoever_reads_of_a_stream_reads_all_that_is_said_there(page: str, stream: str) -> None:
-    lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
-    (row,) = (line for line in lines if line.startswith(f"| `{stream}` |"))
-    said = {model.__name__ for model in CONTRACTS if model.stream == stream}
-    assert said <= set(re.findall(r"\w+", row))
 
 
 def test_the_page_for_operators_names_whatever_only_its_owner_can_know() -> None:
