@@ -236,6 +236,7 @@ observed = st.one_of(
 )
 
 
+@pytest.mark.long
 @settings(
     max_examples=cases(30),
     deadline=None,
@@ -317,12 +318,14 @@ async def test_a_report_counts_places_presence_and_minutes_by_town(books: Books)
     assert (total.minutes, total.rate) == (360 + 300 + 360, 66.7)
 
 
+@pytest.mark.long  # Every figure by everything.
 async def test_every_figure_opens_exactly_whom_it_counts(books: Books) -> None:
     await books.hold(a_day())
     await _opens_whom_it_counts(books, EVERYTHING)
     assert [one.person_id for one in await books.lines(Figure.ABSENT)] == ["jan"]
 
 
+@pytest.mark.long  # Every figure by everything.
 async def test_somebody_under_two_ids_counts_once_and_was_there_once(books: Books) -> None:
     desk = a_day()
     desk.hear(heard(PersonMerged(person_id="ewa", into_person_id="anna"), at=LATER + MINUTE))

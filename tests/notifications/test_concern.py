@@ -63,7 +63,7 @@ from shared.deciding.news import News
 from shared.postgres.database import connect
 from shared.state.rows import Row
 from shared.testing import body_of, eventually, heard
-from tests.campaigns import cases, some
+from tests.campaigns import SHARE, Share, cases, some
 from tests.databases import Databases
 from tests.notifications.building import (
     MATERIALS,
@@ -93,7 +93,7 @@ from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 
-PEOPLE = max(cases(500), 80 * len(Subject))
+PEOPLE = max(cases(500), (20 if SHARE is Share.TASTE else 80) * len(Subject))
 """At least so many of each kind that each fact makes something true of somebody."""
 LATER = NOW + dt.timedelta(microseconds=1)
 OURS = (
