@@ -232,6 +232,8 @@ def is_out(place: Place, session: Session) -> bool:
 
 def stays_out(place: Place) -> bool:
     """Whether more than their own word keeps them out: an offer that they let go, somebody who came instead, the office."""
+    if place.is_removed:
+        return True
     gone = place.state == Standing.WITHDRAWN and place.reason is not None and not place.reason.is_given_back
     return gone and place.reason not in (WithdrawalReason.REQUESTED, WithdrawalReason.MERGED)
 

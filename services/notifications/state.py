@@ -218,6 +218,7 @@ class Risk(FactRow):
     minimum: int
     confirmed: int
     enrolled: int
+    decided_at: dt.datetime
 
 
 @immutable
@@ -380,7 +381,7 @@ def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
 
 def risk_of(heard: Heard[SessionAtRisk]) -> Risk:
     body = heard.body
-    return Risk(*meta(heard), body.session_id, body.minimum, body.confirmed, body.enrolled)
+    return Risk(*meta(heard), body.session_id, body.minimum, body.confirmed, body.enrolled, body.decided_at)
 
 
 def settled_of(heard: Heard[PlacesSettled]) -> Settled:

@@ -60,7 +60,7 @@ from services.notifications.tables import (
     muted,
     withheld,
 )
-from services.notifications.towns import CallSaid, Nominated
+from services.notifications.towns import Call, CallSaid, Nominated
 from services.notifications.untold import Addressee, Truth
 from services.notifications.urgency import Priority
 from shared.contracts.certificates import CertificateState
@@ -612,6 +612,7 @@ async def forget_texts(connection: AsyncConnection, *, now: dt.datetime, useless
 
 _SAID_OF_SESSIONS = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
 _SAID_OF_PLACES = sa.select(PLACE_SAID).where(any_of(PLACE_SAID.c.session_id, "sessions"))
+_SAID_OF_CALLS = sa.select(CALL_SAID).where(any_of(CALL_SAID.c.session_id, "sessions"))
 
 
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
@@ -645,10 +646,9 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         reads.by_key(working[Nominated], NOMINATED, nominated)
     if certified:
         reads.by_key(working[Certified], CERTIFIED, certified)
-    if calls:
-        reads.by_key(working[CallSaid], CALL_SAID, calls)
-    if not sessions and not places:
+    if not sessions and not places and not calls:
         return
+    reads.by_key(working[CallSaid], CALL_SAID, calls)
     reads.by_key(working[SessionSaid], SESSION_SAID, sessions)
     reads.by_key(working[PlaceSaid], PLACE_SAID, places)
     await reads.run()
@@ -662,10 +662,15 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         its = loaded_by("session_id", names)
         reads.rows(working[PlaceSaid], _SAID_OF_PLACES, {"sessions": sorted(names)}, its)
         await reads.run()
+    of_calls = (((session_id, city_id), source) for session_id, city_id, source, _ in calls)
+    if names := _changing_hands(working[Call], of_calls):
+        its = loaded_by("session_id", names)
+        reads.rows(working[CallSaid], _SAID_OF_CALLS, {"sessions": sorted(names)}, its)
+        await reads.run()
 
 
 def _changing_hands(rows: Rows[Any], said: Iterable[tuple[tuple[str, ...], str]]) -> set[str]:
-    """Sessions about which, or about a place in which, several writers have spoken."""
+    """Sessions about which, or about a place in which or a call to which, several writers have spoken."""
     writers: dict[tuple[str, ...], set[str]] = {}
     for key, source in said:
         row = rows.get(*key)

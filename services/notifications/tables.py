@@ -68,7 +68,15 @@ OFFICE = "office"
 
 METADATA = sa.MetaData()
 
-PERSON = table_of(Person, "person", METADATA, extra=[sa.Index("person_heard", "heard_at")])
+PERSON = table_of(
+    Person,
+    "person",
+    METADATA,
+    extra=[
+        sa.Index("person_heard", "heard_at"),
+        sa.Index("person_merged", "merged_into", postgresql_where=sa.text("merged_into IS NOT NULL")),
+    ],
+)
 CONTACT = table_of(Contact, "contact", METADATA, extra=[sa.Index("contact_heard", "heard_at")])
 TOWN = table_of(Town, "town", METADATA)
 TOPIC = table_of(Topic, "topic", METADATA)

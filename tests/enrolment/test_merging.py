@@ -329,6 +329,15 @@ def test_whom_the_office_removed_does_not_come_in_by_having_been_taken_for_someb
     assert office.ask("anna", at=NOON + DAY) == [ENROLLED]
 
 
+def test_nor_by_their_team_where_nobody_asks_by_themselves(office: Office) -> None:
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9, by_oneself=False)
+    office.removes("anna")
+    office.merged("anna", "ania")
+    office.registered("anna")
+
+    assert office.ask("anna", at=NOON + DAY) == [REFUSED]
+
+
 def test_what_has_begun_stays_as_it_was_said_and_follows_if_it_lies_ahead_again(office: Office) -> None:
     office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9)
     team = stands(office)

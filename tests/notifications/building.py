@@ -143,7 +143,7 @@ def refusal(
 
 
 def risk(*, heard_at: dt.datetime = BEFORE, **changes: Any) -> Risk:
-    return replace(Risk(*_meta(heard_at), "session-1", 12, 9, 14), **({"event_id": "event-2"} | changes))
+    return replace(Risk(*_meta(heard_at), "session-1", 12, 9, 14, heard_at), **({"event_id": "event-2"} | changes))
 
 
 def member(person_id: str = "person-1", city_id: str = "geonames:776597", **changes: Any) -> Member:

@@ -35,6 +35,7 @@ from tests.notifications.building import (
     meeting,
     notice,
     offered,
+    open_notice,
     place,
     said_then,
     session,
@@ -138,6 +139,15 @@ def test_an_offer_that_ends_without_a_place_says_why(its_place: Place, its_sessi
     assert found is not None
     assert (found.letter, found.because, found.says.hash) == (OFFER_ENDED, because, None)
     assert differs(None, offer(its_place, its_session)) is None
+
+
+def test_a_second_try_says_of_its_end_what_the_first_one_said() -> None:
+    its = offer(EXPIRED, session(freeze_hours=96))
+    found = differs(told(says()), its)
+    assert found is not None
+    tried = open_notice(language=Language.PL, content=its.named(found.says, Language.PL), stated_at=NOW)
+    before = replace(tried, stated_at=NOW - dt.timedelta(days=5))
+    assert (its.mail(tried, found).because, its.mail(before, found).because) == ("expired_closed", "expired")
 
 
 def test_after_the_deadline_nothing_is_told_before_enrolment_has_spoken() -> None:

@@ -17,6 +17,7 @@ from services.notifications.state import CANCELLED, Place, Refusal, Session, ref
 from services.notifications.tables import PLACE, REFUSAL
 from services.notifications.untold import ANOTHER_MAIL, Difference
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, ParticipantEnrolled, RefusalReason, Standing
+from shared.contracts.model import Language
 from shared.contracts.notifications import RefusalTold
 from shared.deciding.transaction import Decider
 from shared.postgres.database import rows_as
@@ -31,6 +32,7 @@ from tests.notifications.building import (
     facts,
     meeting,
     notice,
+    open_notice,
     place,
     refusal,
     session,
@@ -120,6 +122,18 @@ def test_what_somebody_is_told_to_do_is_possible_when_they_read_it(
     found = differs(refused(its, its_session))
     assert found is not None
     assert found.because == because
+
+
+def test_a_second_try_says_what_the_first_one_said() -> None:
+    its = refused(refusal(RefusalReason.OFFER_EXPIRED), session(freeze_hours=96))
+    found = differs(its)
+    assert found is not None
+    tried = open_notice(language=Language.PL, content=its.named(found.says, Language.PL), stated_at=NOW)
+    before = replace(tried, stated_at=NOW - dt.timedelta(days=5))
+    assert (its.mail(tried, found).because, its.mail(before, found).because) == (
+        "offer_expired_closed",
+        "offer_expired",
+    )
 
 
 def test_a_refusal_is_told_until_the_session_is_over() -> None:

@@ -32,6 +32,12 @@ def differs(its: AtRisk, told: Told | None = None) -> Difference | None:
     return its.difference(told, TO, now=NOW)
 
 
+def test_it_is_of_its_day_by_the_clock_of_whoever_decided_it() -> None:
+    its = at_risk(session(decides_at=NOW - dt.timedelta(hours=1)))
+    late = replace(its.risk, heard_at=NOW - dt.timedelta(hours=1, seconds=1), decided_at=NOW - dt.timedelta(hours=1))
+    assert differs(replace(its, risk=late)) is not None
+
+
 def test_the_office_is_told_once_how_many_have_confirmed_and_how_many_are_needed() -> None:
     found = differs(at_risk())
     assert found is not None

@@ -20,11 +20,11 @@ from services.notifications.kinds.unanswered import AWAITED, Unanswered
 from services.notifications.ledger import Told, told_after
 from services.notifications.letters import Named
 from services.notifications.state import CANCELLED, Person, Place, Session
-from services.notifications.tables import NOMINATED, ensure_key
+from services.notifications.tables import CALL_SAID, NOMINATED, ensure_key
 from services.notifications.towns import Call, Nominated, answered_of, derive_nominated, two_days_before
 from services.notifications.untold import ENROLMENT, Difference
 from shared.contracts.directory import MemberKind, PersonMerged
-from shared.contracts.enrolment import CallEnd, NominationAnswered, Nominee, RefusalReason, Standing
+from shared.contracts.enrolment import CallEnd, NominationAnswered, NominationsInvited, Nominee, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import CallTold
 from shared.deciding.transaction import Decider
@@ -431,6 +431,15 @@ async def test_a_call_its_answer_and_whoever_was_named_in_vain_are_told_at_once_
             (NOT_PLACED, "sent", None),
         }
     assert {mail[0] for mail in office.server.mails} == {"person-1@example.org", "person-3@example.org"}
+
+
+async def test_what_two_writers_say_of_a_call_is_all_kept(engine: AsyncEngine) -> None:
+    decider, body = Decider(engine, app.SERVICE), body_of(NominationsInvited)
+    for number, source in enumerate(("rollcall/enrolment", "urn:example:archive"), start=1):
+        await decider.act([replace(heard(body, version=number), source=source, event_id=f"call-{number}")])
+    async with engine.connect() as connection:
+        rows = (await connection.execute(CALL_SAID.select())).all()
+    assert {row.event_id for row in rows} == {"call-1", "call-2"}
 
 
 async def test_a_nomination_is_heard_with_what_became_of_each(engine: AsyncEngine) -> None:

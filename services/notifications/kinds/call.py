@@ -154,7 +154,7 @@ _of_call = sa.and_(CALL_SAID.c.session_id == CALL.c.session_id, CALL_SAID.c.city
 _before = (
     sa.select(CALL_SAID)
     .where(_of_call, CALL_SAID.c.heard_at < SINCE)
-    .order_by(CALL_SAID.c.version.desc())
+    .order_by((CALL_SAID.c.source == CALL.c.source).desc(), CALL_SAID.c.version.desc())
     .limit(1)
     .correlate(CALL)
     .lateral("called_before")

@@ -71,6 +71,9 @@ class Offer(BesidePlace):
         return found if found is not None and found.says.hash is not None else None
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        # A second try is the same mail: what one can do is told as it was at the first.
+        if found.letter == OFFER_ENDED:
+            found = replace(found, because=self.ends_because(notice.stated_at or notice.planned_at))
         mail = BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
         says = found.says.says
         return replace(mail, moment=says.offered_until) if found.says.hash and isinstance(says, OfferTold) else mail

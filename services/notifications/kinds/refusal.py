@@ -109,6 +109,9 @@ class Refused(Once):
         )
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        # A second try is the same mail: what one can do is told as it was at the first.
+        if found.because not in _TOO_EARLY:
+            found = replace(found, because=self._because(notice.stated_at or notice.planned_at))
         mail = BriefMail.of(self.facts, notice, found)
         session = self.facts.session
         is_to_come = found.because == RefusalReason.NOT_OPEN_YET and session is not None

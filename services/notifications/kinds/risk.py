@@ -46,7 +46,7 @@ class AtRisk(Once):
         session, risk = self.facts.session, self.risk
         if session is None or session.state != SCHEDULED or now >= session.starts_at or risk.heard_at < self.since:
             return None
-        if session.decides_at is not None and risk.heard_at < session.decides_at:
+        if session.decides_at is not None and risk.decided_at < session.decides_at:
             return None  # It was said of a decision day that was put off since.
         figures = {"minimum": risk.minimum, "confirmed": risk.confirmed, "enrolled": risk.enrolled}
         says = RiskTold(**dict(self.facts.true_now(None).says) | {"of": "risk"} | figures)
@@ -73,7 +73,7 @@ _recipient = sa.literal(OFFICE, sa.Text)
 _about = sa.literal(f"{NAME}/", sa.Text) + RISK.c.session_id
 _of_session = RISK.c.session_id == SESSION.c.session_id
 _is_ahead = sa.and_(SESSION.c.state == SCHEDULED, SESSION.c.starts_at > NOW)
-IS_OF_ITS_DAY = sa.or_(SESSION.c.decides_at.is_(None), RISK.c.heard_at >= SESSION.c.decides_at)
+IS_OF_ITS_DAY = sa.or_(SESSION.c.decides_at.is_(None), RISK.c.decided_at >= SESSION.c.decides_at)
 """Not of a decision day that was put off since: what was said of that says nothing of this one (0065)."""
 _content = sa.case((sa.and_(_is_ahead, IS_OF_ITS_DAY), RISK.c.event_id))
 RISKS = Scope(

@@ -759,7 +759,7 @@ MUTATIONS = (
     Mutation(
         "what was said of a decision day says nothing of another one",
         "services/notifications/kinds/risk.py",
-        "        if session.decides_at is not None and risk.heard_at < session.decides_at:\n",
+        "        if session.decides_at is not None and risk.decided_at < session.decides_at:\n",
         "        if False and session.decides_at is not None:\n",
         ("tests/notifications/test_risk.py::test_where_there_is_nothing_to_decide_the_office_is_told_of_no_risk",),
     ),
@@ -804,5 +804,33 @@ MUTATIONS = (
         "    told = await notices(connection, recipient=ids,",
         "    told = await notices(connection, recipient=recipient,",
         ("tests/notifications/test_ledger.py::test_a_humans_history_is_of_all_their_ids",),
+    ),
+    Mutation(
+        "what two writers say of a call is kept beside one another",
+        "services/notifications/store.py",
+        "if names := _changing_hands(working[Call], of_calls):",
+        "if names := set[str]():",
+        ("tests/notifications/test_towns.py::test_what_two_writers_say_of_a_call_is_all_kept",),
+    ),
+    Mutation(
+        "a risk is of its day by the clock of whoever decided it",
+        "services/notifications/kinds/risk.py",
+        "risk.decided_at < session.decides_at",
+        "risk.heard_at < session.decides_at",
+        ("tests/notifications/test_risk.py::test_it_is_of_its_day_by_the_clock_of_whoever_decided_it",),
+    ),
+    Mutation(
+        "a second try says of an offers end what the first one said",
+        "services/notifications/kinds/offer.py",
+        "        if found.letter == OFFER_ENDED:",
+        "        if False:",
+        ("tests/notifications/test_offer.py::test_a_second_try_says_of_its_end_what_the_first_one_said",),
+    ),
+    Mutation(
+        "a second try says of a refusal what the first one said",
+        "services/notifications/kinds/refusal.py",
+        "        if found.because not in _TOO_EARLY:",
+        "        if False:",
+        ("tests/notifications/test_refusal.py::test_a_second_try_says_what_the_first_one_said",),
     ),
 )

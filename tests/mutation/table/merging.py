@@ -280,4 +280,11 @@ MUTATIONS = (
         "\n",
         ("tests/enrolment/test_merging.py::test_a_merge_and_what_is_said_of_their_teams_may_come_in_one_batch",),
     ),
+    Mutation(
+        "whom the office removed comes in by no team after they were taken for somebody else",
+        "services/enrolment/eligibility.py",
+        "    if place.is_removed:\n        return True\n",
+        "",
+        ("tests/enrolment/test_merging.py::test_nor_by_their_team_where_nobody_asks_by_themselves",),
+    ),
 )

@@ -167,6 +167,8 @@ CREATE TABLE projection.person (
 
 CREATE INDEX person_heard ON projection.person (heard_at);
 
+CREATE INDEX person_merged ON projection.person (merged_into) WHERE merged_into IS NOT NULL;
+
 CREATE TABLE projection.place (
     source TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -305,6 +307,7 @@ CREATE TABLE projection.risk (
     minimum BIGINT NOT NULL,
     confirmed BIGINT NOT NULL,
     enrolled BIGINT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT risk_key PRIMARY KEY (session_id)
 );
 
