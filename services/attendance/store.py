@@ -55,6 +55,7 @@ from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
+from shared.postgres.merged import index_of_merges
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
@@ -66,7 +67,7 @@ from shared.state.working import Due, Held, Working
 METADATA = sa.MetaData()
 OURS = STREAMS[AttendanceListClosed.stream].owner
 
-PERSON = table_of(Person, "person", METADATA)
+PERSON = table_of(Person, "person", METADATA, extra=[index_of_merges()])
 MERGED = table_of(Merged, "merged", METADATA)
 TOWN = table_of(Town, "town", METADATA)
 TOWN_SAID = table_of(TownSaid, "town_said", METADATA)

@@ -9,12 +9,13 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
 from services.enrolment import listing, views
-from services.enrolment.answers import DecidedRequest
+from services.enrolment.answers import DecidedRequest, Place
 from services.enrolment.listed import AnsweredRequest, GivenReply, HeldRequest, OpenOffer, TownsPlaces
 from services.enrolment.paths import NO_SUCH_SESSION, SessionId, found
 from shared.contracts.model import Id
 from shared.contracts.office import AboutAPlace
 from shared.contracts.portal import OfferAnswer, OfferAnswered, PlaceRequest, Reply, ReplyGiven
+from shared.postgres.together import Together
 from shared.problems import COMMAND, NO_SUCH_PATH, READ
 from shared.process.runtime import Runtime
 from shared.web.asking import IdempotencyKey, Page, Reader, Writer, command
@@ -47,24 +48,29 @@ class Replying(BaseModel):
     reply: Reply
 
 
-async def decided(
-    runtime: Runtime, body: PlaceRequest | AboutAPlace, actor: Actor, idempotency_key: str | None
-) -> DecidedRequest:
-    """A command about one place, decided and committed, with how the place stands after it."""
-    heard = command(runtime, body, actor, idempotency_key)
-    became = await runtime.commands.submit(heard)
-    async with runtime.reading.connect() as connection:
-        place = await views.place(connection, body.session_id, body.person_id)
-    return DecidedRequest(
-        request_id=heard.event_id,
-        session_id=body.session_id,
-        person_id=body.person_id,
-        place=place,
-        **asdict(became),
-    )
+class Deciding:
+    """Commands about one place, and how it stands after each: asked together by all whose answers wait for it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.places: Together[tuple[str, str], Place] = Together(runtime.reading, views.places)
+
+    async def decided(
+        self, body: PlaceRequest | AboutAPlace, actor: Actor, idempotency_key: str | None
+    ) -> DecidedRequest:
+        """Decided and committed, with how the place stands after it."""
+        heard = command(self._runtime, body, actor, idempotency_key)
+        became = await self._runtime.commands.submit(heard)
+        return DecidedRequest(
+            request_id=heard.event_id,
+            session_id=body.session_id,
+            person_id=body.person_id,
+            place=await self.places.get((body.session_id, body.person_id)),
+            **asdict(became),
+        )
 
 
-def answer_routes(runtime: Runtime) -> Routes:
+def answer_routes(runtime: Runtime, deciding: Deciding) -> Routes:
     """Answers to offers and places, and lists of what is open in a session."""
     routes = Routes(prefix="/api/v1/sessions/{session_id}")
     listed = {"responses": may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH), "dependencies": [Reader]}
@@ -86,7 +92,7 @@ def answer_routes(runtime: Runtime) -> Routes:
     ) -> DecidedRequest:
         """Accepts or declines an offer for somebody, as they would on their page."""
         body = OfferAnswered(session_id=session_id, person_id=answering.person_id, answer=answering.answer)
-        return await decided(runtime, body, actor, idempotency_key)
+        return await deciding.decided(body, actor, idempotency_key)
 
     @routes.get("/replies", **listed)  # type: ignore[arg-type]
     async def list_replies(session_id: SessionId, page: Part) -> list[GivenReply]:
@@ -105,7 +111,7 @@ def answer_routes(runtime: Runtime) -> Routes:
         """Says for somebody that they will come or not, or takes that back. Declining gives the place back; of a place that is on offer it
         is the answer."""
         body = ReplyGiven(session_id=session_id, person_id=replying.person_id, reply=replying.reply)
-        return await decided(runtime, body, actor, idempotency_key)
+        return await deciding.decided(body, actor, idempotency_key)
 
     @routes.get("/requests", **listed)  # type: ignore[arg-type]
     async def list_requests(session_id: SessionId, page: Part) -> list[AnsweredRequest]:

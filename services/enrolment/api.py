@@ -9,7 +9,7 @@ from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.enrolment import coordinating, views
-from services.enrolment.answering import answer_routes, decided
+from services.enrolment.answering import Deciding, answer_routes
 from services.enrolment.answers import (
     DecidedRequest,
     EnrolmentBooks,
@@ -65,6 +65,7 @@ class Withdrawal(BaseModel):
 def app_of(runtime: Runtime) -> FastAPI:
     """The application with enrolment's routes."""
     app = create_app(runtime, "Rollcall enrolment", EnrolmentBooks)
+    deciding = Deciding(runtime)
     read = Routes(prefix="/api/v1", dependencies=[Reader])
     write = Routes(prefix="/api/v1")
     of_a_session = may_answer(*READ, NO_SUCH_SESSION, NO_SUCH_PATH)
@@ -128,7 +129,7 @@ def app_of(runtime: Runtime) -> FastAPI:
     ) -> DecidedRequest:
         """Asks for a place. Answered after the decision is committed; the same Idempotency-Key gets the same answer."""
         body = EnrolmentRequested(session_id=session_id, person_id=asking.person_id)
-        return await decided(runtime, body, actor, idempotency_key)
+        return await deciding.decided(body, actor, idempotency_key)
 
     @write.post("/sessions/{session_id}/withdrawals", responses=may_answer(*COMMAND, NO_SUCH_PATH))
     async def withdraw(
@@ -139,12 +140,12 @@ def app_of(runtime: Runtime) -> FastAPI:
     ) -> DecidedRequest:
         """Gives a place back. The seat goes to whoever waits first."""
         body = WithdrawalRequested(session_id=session_id, person_id=withdrawal.person_id, reason=withdrawal.reason)
-        return await decided(runtime, body, actor, idempotency_key)
+        return await deciding.decided(body, actor, idempotency_key)
 
     read.add_to(app)
     write.add_to(app)
-    answer_routes(runtime).add_to(app)
-    coordinating.routes_of(runtime).add_to(app)
-    office_routes(runtime).add_to(app)
+    answer_routes(runtime, deciding).add_to(app)
+    coordinating.routes_of(runtime, deciding).add_to(app)
+    office_routes(runtime, deciding).add_to(app)
     explain_routes(runtime).add_to(app)
     return app

@@ -9,6 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
 from services.enrolment import views
+from services.enrolment.answering import Deciding
 from services.enrolment.answers import DecidedNomination, DecidedSubstitution, Nominations
 from services.enrolment.nominating import nomination_id
 from services.enrolment.paging import LongPage, part_of
@@ -59,7 +60,7 @@ class Substituting(BaseModel):
     comes: Id
 
 
-def routes_of(runtime: Runtime) -> Routes:
+def routes_of(runtime: Runtime, deciding: Deciding) -> Routes:
     """What may be asked for a town."""
     routes = Routes(prefix="/api/v1/sessions/{session_id}")
 
@@ -107,9 +108,7 @@ def routes_of(runtime: Runtime) -> Routes:
         body = SubstitutionRequested(session_id=session_id, **substituting.model_dump())
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
-        async with runtime.reading.connect() as connection:
-            leaves = await views.place(connection, session_id, body.leaves)
-            comes = await views.place(connection, session_id, body.comes)
+        leaves, comes = [await deciding.places.get((session_id, one)) for one in (body.leaves, body.comes)]
         return DecidedSubstitution(
             request_id=heard.event_id,
             session_id=session_id,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
-from services.enrolment.answering import decided
+from services.enrolment.answering import Deciding
 from services.enrolment.answers import DecidedCorrection, DecidedRequest
 from services.enrolment.paths import PersonId, SessionId
 from shared.contracts.model import Line
@@ -69,7 +69,7 @@ class Room(Reason):
     places_per_town: Places | None = None
 
 
-def office_routes(runtime: Runtime) -> Routes:
+def office_routes(runtime: Runtime, deciding: Deciding) -> Routes:
     """The routes of what only a token of scope `office` may ask for."""
     routes = Routes(prefix="/api/v1/sessions/{session_id}", responses=may_answer(*COMMAND, CHANGED_SINCE, NO_SUCH_PATH))
 
@@ -85,7 +85,7 @@ def office_routes(runtime: Runtime) -> Routes:
         """Gives a place beside the rules: it counts against neither the room nor the share of a town, and nobody asks whether the person
         may come. The tag is that of the place; of somebody who has none, `"0"`."""
         body = ExtraPlaceRequested(session_id=session_id, person_id=person_id, note=why.note, seen=_seen(if_match))
-        return await decided(runtime, body, actor, idempotency_key)
+        return await deciding.decided(body, actor, idempotency_key)
 
     @routes.post("/places/{person_id}/priority")
     async def give_priority(
@@ -98,7 +98,7 @@ def office_routes(runtime: Runtime) -> Routes:
     ) -> DecidedRequest:
         """Gives somebody's place in line a priority: the highest is next, then whoever is in line for longest."""
         body = PriorityRequested(session_id=session_id, person_id=person_id, seen=_seen(if_match), **what.model_dump())
-        return await decided(runtime, body, actor, idempotency_key)
+        return await deciding.decided(body, actor, idempotency_key)
 
     @routes.post("/places/{person_id}/removal")
     async def remove(
@@ -111,7 +111,7 @@ def office_routes(runtime: Runtime) -> Routes:
     ) -> DecidedRequest:
         """Takes somebody's place. They get none by asking again until the office gives one or lifts this."""
         body = RemovalRequested(session_id=session_id, person_id=person_id, note=why.note, seen=_seen(if_match))
-        return await decided(runtime, body, actor, idempotency_key)
+        return await deciding.decided(body, actor, idempotency_key)
 
     @routes.post("/places/{person_id}/removal/lift")
     async def lift_removal(
@@ -124,7 +124,7 @@ def office_routes(runtime: Runtime) -> Routes:
     ) -> DecidedRequest:
         """Lets somebody whom the office has removed ask for a place again."""
         body = RemovalLiftRequested(session_id=session_id, person_id=person_id, note=why.note, seen=_seen(if_match))
-        return await decided(runtime, body, actor, idempotency_key)
+        return await deciding.decided(body, actor, idempotency_key)
 
     @routes.post("/correction")
     async def correct(

@@ -25,6 +25,7 @@ from services.enrolment.state import (
 )
 from shared.contracts.enrolment import ACTIVE, SEAT_TAKING, Basis
 from shared.postgres.database import KEPT, table_of
+from shared.postgres.merged import index_of_merges
 from shared.state.link_keys import LinkKey
 from shared.state.merged import Merged
 
@@ -33,7 +34,7 @@ METADATA = sa.MetaData()
 STAGE = table_of(Stage, "stage", METADATA)
 TOPIC = table_of(Topic, "topic", METADATA)
 TOWN = table_of(Town, "town", METADATA)
-PERSON = table_of(Person, "person", METADATA)
+PERSON = table_of(Person, "person", METADATA, extra=[index_of_merges()])
 MERGED = table_of(Merged, "merged", METADATA, extra=[sa.Index("merged_into", "into_id")])
 MEMBERSHIP = table_of(Membership, "membership", METADATA, extra=[sa.Index("membership_city", "city_id")])
 NEED = table_of(Need, "need", METADATA, extra=[sa.Index("need_city", "city_id")])

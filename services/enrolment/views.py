@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.answers import (
@@ -265,14 +265,33 @@ def _in_the_roster(row: Any) -> tuple[Any, ...]:
     return -standing.weight, row.offered_until.timestamp() if row.offered_until else 0, name
 
 
-async def place(connection: AsyncConnection, session_id: str, person_id: str) -> Place | None:
-    """The person's place, or that of who they turned out to be."""
-    is_now = sa.select(_SURVIVOR.c.into_id).where(_SURVIVOR.c.person_id == person_id).scalar_subquery()
-    statement = sa.select(PLACE.c.state, PLACE.c.reason, PLACE.c.refusal, _tag_of_place).where(
-        PLACE.c.session_id == session_id, PLACE.c.person_id == sa.func.coalesce(is_now, person_id)
+_asked = (
+    sa.func.unnest(sa.bindparam("sessions", type_=ARRAY(sa.Text())), sa.bindparam("people", type_=ARRAY(sa.Text())))
+    .table_valued(sa.column("session_id", sa.Text), sa.column("asked", sa.Text), name="asked")
+    .render_derived()
+)
+_PLACES_NOW = (
+    sa.select(_asked, PLACE.c.state, PLACE.c.reason, PLACE.c.refusal, _tag_of_place)
+    .select_from(_asked)
+    .outerjoin(_SURVIVOR, _SURVIVOR.c.person_id == _asked.c.asked)
+    .join(
+        PLACE,
+        sa.and_(
+            PLACE.c.session_id == _asked.c.session_id,
+            PLACE.c.person_id == sa.func.coalesce(_SURVIVOR.c.into_id, _asked.c.asked),
+        ),
     )
-    row = (await connection.execute(statement)).one_or_none()
-    return Place(**row._mapping) if row else None
+)
+
+
+async def places(connection: AsyncConnection, about: set[tuple[str, str]]) -> dict[tuple[str, str], Place]:
+    """How these stand in a session, or who they turned out to be: (session, person). Who has no place is not among them."""
+    asked = {"sessions": [session_id for session_id, _ in about], "people": [person_id for _, person_id in about]}
+    rows = (await connection.execute(_PLACES_NOW, asked)).all()
+    return {
+        (row.session_id, row.asked): Place(state=row.state, reason=row.reason, refusal=row.refusal, tag=row.tag)
+        for row in rows
+    }
 
 
 async def doubles(connection: AsyncConnection) -> list[LikelyDouble]:

@@ -56,7 +56,7 @@ from shared.contracts.planner import SessionFact
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.postgres.database import KEPT, table_of
-from shared.postgres.merged import survivors_of
+from shared.postgres.merged import index_of_merges, survivors_of
 from shared.state.link_keys import LinkKey
 from shared.state.rows import Row
 
@@ -72,10 +72,7 @@ PERSON = table_of(
     Person,
     "person",
     METADATA,
-    extra=[
-        sa.Index("person_heard", "heard_at"),
-        sa.Index("person_merged", "merged_into", postgresql_where=sa.text("merged_into IS NOT NULL")),
-    ],
+    extra=[sa.Index("person_heard", "heard_at"), index_of_merges()],
 )
 CONTACT = table_of(Contact, "contact", METADATA, extra=[sa.Index("contact_heard", "heard_at")])
 TOWN = table_of(Town, "town", METADATA)

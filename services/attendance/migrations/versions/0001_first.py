@@ -130,6 +130,8 @@ CREATE TABLE projection.person (
     CONSTRAINT person_key PRIMARY KEY (person_id)
 );
 
+CREATE INDEX person_merged ON projection.person (merged_into) WHERE merged_into IS NOT NULL;
+
 CREATE TABLE projection.merged (
     person_id TEXT NOT NULL,
     into_id TEXT NOT NULL,
