@@ -84,7 +84,7 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def url(databases: Databases) -> AsyncIterator[str]:
     async with databases.while_needed("attendance") as url:
         yield url

@@ -41,7 +41,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def url(databases: Databases) -> AsyncIterator[str]:
     async with databases.while_needed("enrolment") as url:
         yield url
