@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
@@ -108,7 +109,9 @@ def routes_of(runtime: Runtime, deciding: Deciding) -> Routes:
         body = SubstitutionRequested(session_id=session_id, **substituting.model_dump())
         heard = command(runtime, body, actor, idempotency_key)
         became = await runtime.commands.submit(heard)
-        leaves, comes = [await deciding.places.get((session_id, one)) for one in (body.leaves, body.comes)]
+        leaves, comes = await asyncio.gather(
+            *(deciding.places.get((session_id, one)) for one in (body.leaves, body.comes))
+        )
         return DecidedSubstitution(
             request_id=heard.event_id,
             session_id=session_id,

@@ -10,8 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from services.notifications.ledger import Belief
-from services.notifications.tables import PERSON, REHEARSES, TOLD
+from services.notifications.tables import PERSON, TOLD, is_told
 from shared.postgres.merged import paths_of, survivors_of
 
 
@@ -43,8 +42,7 @@ def is_for(ids: sa.Subquery, about: sa.ColumnElement[str], content: sa.ColumnEle
     stays = ~sa.exists().where(is_former.c.person_id == ids.c.person_id)
     was_told = (
         sa.exists()
-        .where(told.c.about == about, told.c.content == content)
-        .where(sa.or_(REHEARSES, told.c.state != Belief.REHEARSED))
-        .where(told.c.recipient == former.c.person_id, former.c.into_id == ids.c.person_id)
+        .where(is_told(told, former.c.person_id, about), told.c.content == content)
+        .where(former.c.into_id == ids.c.person_id)
     )
     return sa.and_(stays, ~was_told)
