@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.events.envelope import Heard
-from shared.postgres.database import any_of
+from shared.postgres.database import any_of, rows_as
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
 from shared.state.ownership import OtherWriter, Takeover
@@ -85,21 +87,24 @@ def load_held_about(reads: Reads, working: Working, subjects: Iterable[str]) -> 
     about = set(subjects)
     after = min((working.held_until.get(one, _EVER) for one in about), default=_EVER)
     parameters = {"held_about": sorted(about), "held_most": MOST_WOKEN, "held_after": after}
-    reads.rows(working[Held], _HELD_ABOUT, parameters, loaded_by("about", about))
-    if about:
-        working.held_about.append(about)
+
+    def take(found: Iterable[Sequence[Any]]) -> None:
+        held = rows_as(Held, found)
+        working[Held].loaded(filter(_is_readable, held), loaded_by("about", about))
+        if len(held) >= MOST_WOKEN:
+            working.held_rest += [Due(WAKE, subject, held[-1].appended_at) for subject in sorted(about)]
+
+    reads.add(_HELD_ABOUT, parameters, take)
 
 
-def rest_of_held(working: Working) -> list[Due]:
-    """The moments at which the held requests are looked at that were too many for this transaction."""
-    rest = []
-    for about in working.held_about:
-        found = {one for subject in about for one in working[Held].where("about", subject)}
-        after = min(working.held_until.get(one, _EVER) for one in about)
-        arrived = sorted(one.appended_at for one in found if one.appended_at > after)
-        if len(arrived) >= MOST_WOKEN:
-            rest += [Due(WAKE, subject, arrived[MOST_WOKEN - 1]) for subject in sorted(about)]
-    return rest
+def _is_readable(held: Held) -> bool:
+    """Whether this release knows what is asked. What a newer one held before it was rolled back waits for that one, and holds nobody back:
+    to us there is no such request, and a release that knows it looks at all that is held when it starts (shared.deciding.due)."""
+    try:
+        heard_again(held)
+    except (KeyError, ValidationError):
+        return False
+    return True
 
 
 def heard_again(held: Held) -> Heard[Event]:
@@ -155,6 +160,17 @@ _OVERDUE = sa.select(
     sa.select(sa.func.count()).where(DUE.c.at <= _long_ago).scalar_subquery()
     + sa.select(sa.func.count(sa.distinct(HELD_SUBJECT))).where(HELD.c.expires_at <= _long_ago).scalar_subquery()
 )
+
+
+_HELD_NOW = sa.select(
+    sa.func.count(), sa.func.count().filter(HELD.c.type != sa.all_(sa.bindparam("known", type_=ARRAY(sa.Text()))))
+).select_from(HELD)
+
+
+async def count_held(connection: AsyncConnection) -> tuple[int, int]:
+    """How many requests are held, and how many of these are of a type that only a newer release knows."""
+    held, of_newer = (await connection.execute(_HELD_NOW, {"known": sorted(EVENTS)})).one()
+    return held, of_newer
 
 
 async def count_overdue(connection: AsyncConnection, now: dt.datetime) -> int:

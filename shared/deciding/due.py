@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import telemetry
 from shared.backoff import Backoff
 from shared.books.holding import HELD_TOO_LONG
+from shared.books.recovery import RECONCILE
 from shared.books.watermark import is_heard
 from shared.deciding.transaction import Decider
 from shared.faults import Fault, classify
@@ -37,6 +39,16 @@ _due = sa.union_all(
     _held.group_by(HELD_SUBJECT),
 ).subquery()
 _NEXT = sa.select(_due).order_by(_due.c.at, _due.c.kind, _due.c.subject).limit(sa.bindparam("most"))
+_all_held = sa.select(
+    sa.literal(RECONCILE).label("kind"),
+    HELD_SUBJECT.label("subject"),
+    sa.bindparam("started_at", type_=sa.DateTime(timezone=True)).label("at"),
+).where(HELD_SUBJECT > sa.bindparam("looked_up_to"), HELD.c.expires_at > sa.bindparam("now"))
+_at_first = sa.union_all(sa.select(_due), _all_held.group_by(HELD_SUBJECT)).subquery()
+_NEXT_AT_FIRST = (
+    sa.select(_at_first).order_by(_at_first.c.at, _at_first.c.kind, _at_first.c.subject).limit(sa.bindparam("most"))
+)
+"""Also a look at all that is held: a release that could not read it may have heard what it waited for (shared.books.holding)."""
 
 
 class DueLoop:
@@ -62,7 +74,12 @@ class DueLoop:
         self._batch = batch
         self._backoff = Backoff(0.5, 30)
         self._failed: dict[tuple[str, str], dt.datetime] = {}
-        """Moments that our own code failed on, and when they are tried again."""
+        """Moments that our own code failed on, or that stay, and when they are tried again."""
+        self._decided: frozenset[Due] = frozenset()
+        """By the last round."""
+        self._started_at: dt.datetime | None = None
+        self._looked_up_to: str | None = ""
+        """Up to which subject all that was held when we started has been looked at; None: all of it."""
 
     async def run(self) -> None:
         """Runs until cancelled; every fault is retried with back-off."""
@@ -82,15 +99,29 @@ class DueLoop:
 
     async def round(self, now: dt.datetime) -> int:
         """Decides what is due and may be decided. Returns how many moments."""
+        wanted: dict[str, Any] = {"now": now, "most": self._batch + len(self._failed)}
+        next_ = _NEXT
+        if self._looked_up_to is not None:
+            self._started_at = self._started_at or now
+            next_, wanted = _NEXT_AT_FIRST, wanted | {"started_at": self._started_at, "looked_up_to": self._looked_up_to}
         async with self._engine.connect() as connection:
-            most = self._batch + len(self._failed)
-            moments = rows_as(Due, await connection.execute(_NEXT, {"now": now, "most": most}))
+            moments = rows_as(Due, await connection.execute(next_, wanted))
+        if not any(one.kind == RECONCILE for one in moments) and len(moments) < wanted["most"]:
+            self._looked_up_to = None
+        for one in self._decided.intersection(moments):  # Of a held request that only a newer release can read.
+            if (one.kind, one.subject) not in self._failed:
+                log.warning("a moment stays after it was decided", kind=one.kind, subject=one.subject)
+                self._failed[one.kind, one.subject] = now + FAILED_AGAIN_AFTER
         self._failed = {key: again for key, again in self._failed.items() if again > now}
         moments = [one for one in moments if (one.kind, one.subject) not in self._failed]
         telemetry.DUE_AGE.labels(self._service.name).set((now - moments[0].at).total_seconds() if moments else 0)
         ready = await self._ready(moments)
         if ready:
             await self._decide(ready)
+        self._decided = frozenset(ready)
+        looked_at = [one.subject for one in ready if one.kind == RECONCILE]
+        if looked_at and self._looked_up_to is not None:
+            self._looked_up_to = looked_at[-1]  # In the order of the database.
         return len(ready)
 
     async def _decide(self, moments: Sequence[Due]) -> None:

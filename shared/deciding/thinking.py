@@ -53,14 +53,13 @@ async def think(
     await reads.run()
     holding.load_other_writers(reads, working, (one for one in inputs if isinstance(one, Heard)))
     await reads.run()
-    rest = holding.rest_of_held(working)
     moved = {one.subject for one in wakes if working[Due].get(one.kind, one.subject) != one}
     for one in inputs:
         if isinstance(one, Due):
             _due(service, working, one)
         else:
             _hear(service, working, one, quiet=_is_quiet(one, quiet_until))
-    for moment in rest:
+    for moment in working.held_rest:
         if moment.subject not in moved:  # What was looked at meanwhile goes on from where that ended.
             working[Due].put(moment)
     return working

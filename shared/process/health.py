@@ -16,13 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared import telemetry
 from shared.backoff import end_if_told
 from shared.books import erasing, parking, watermark
-from shared.books.holding import count_overdue
+from shared.books.holding import count_held, count_overdue
 from shared.clocks import Clocks
 from shared.consuming.positioning import Positioning
 from shared.faults import Fault, classify
 from shared.kafka.observer import Observer
 from shared.outbox.journal import OUTBOX
-from shared.postgres.tables import HELD
 from shared.service import Service
 
 log = structlog.get_logger()
@@ -144,7 +143,7 @@ class Health:
         async with self._engine.connect() as connection:
             marks = await watermark.read(connection, self._service.heard)
             outbox = (await connection.execute(sa.select(sa.func.count()).select_from(OUTBOX))).scalar_one()
-            held = (await connection.execute(sa.select(sa.func.count()).select_from(HELD))).scalar_one()
+            held, held_for_newer = await count_held(connection)
             parked = await parking.count(connection)
             overdue = await count_overdue(connection, self._service.clock())
             stray = await erasing.count_stray(connection)
@@ -166,6 +165,7 @@ class Health:
             "streams": streams,
             "outbox": outbox,
             "held": held,
+            "held_for_newer": held_for_newer,
             "overdue": overdue,
             **parked,
             "stray_erasures": stray,

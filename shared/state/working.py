@@ -129,8 +129,8 @@ class Working:
     verdicts: list[tuple[Verdict, str]] = field(default_factory=list)
     erasures: list[Heard[Any]] = field(default_factory=list)
     """What was heard of people who want to be, or have to be, unknown here."""
-    held_about: list[set[str]] = field(default_factory=list)
-    """What held requests were asked for by, each time."""
+    held_rest: list[Due] = field(default_factory=list)
+    """The moments at which the held requests are looked at that were too many for this transaction."""
     held_until: dict[str, dt.datetime] = field(default_factory=dict)
     """Up to where those about a subject have been looked at already, where they are too many for one transaction."""
     all_rules_known: bool = False
@@ -245,7 +245,7 @@ class Working:
         answer, held = self._answer_to(heard), self[Held].get(heard.source, heard.event_id)
         if answer is not None:
             return _asks_the_same(heard.body, answer)
-        if held is None:
+        if held is None or held.type != heard.type:  # Which a newer release may have held, and only that one can read.
             return False
         return digest_of(EVENTS[held.type].model_validate_json(held.body)) == digest_of(heard.body)
 

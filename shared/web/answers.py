@@ -50,6 +50,7 @@ class Books(Shape):
     streams: dict[str, StreamBooks]
     outbox: int = Field(description="Facts that Kafka does not have yet.")
     held: int = Field(description="Requests that wait for what they are about.")
+    held_for_newer: int = Field(description="Of these, the ones of a type that only a newer release knows.")
     overdue: int = Field(description="Moments that have passed and are not decided.")
     parked: int
     parked_for: dict[str, int] = Field(description="Parked records by reason.")
@@ -77,6 +78,7 @@ BOOKS: dict[str, JsonValue] = {
     "streams": {"programme.cities": {"published": 54, "heard": 53, "parked": 1, "skipped": 0, "lag": 0}},
     "outbox": 0,
     "held": 0,
+    "held_for_newer": 0,
     "overdue": 0,
     "parked": 1,
     "parked_for": {"not_json": 1},

@@ -1,0 +1,126 @@
+"""An older release on a database in which a newer one held requests that it cannot read: they wait for the newer one, and hold nobody back."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from services.enrolment.app import SERVICE
+from services.enrolment.tables import PLACE
+from shared.contracts import EVENTS
+from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
+from shared.deciding.due import DueLoop
+from shared.deciding.transaction import Decider
+from shared.postgres.tables import HELD
+from shared.service import utc_now
+from shared.testing import decoded, heard
+from tests.databases import Databases
+from tests.enrolment.surroundings import programme
+from tests.shared.test_retry import decides
+
+LONG_AGO = dt.timedelta(days=31)
+
+
+@pytest.fixture
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    async with databases.while_needed("enrolment") as url:
+        engine = create_async_engine(url)
+        yield engine
+        await engine.dispose()
+
+
+@contextmanager
+def older_release() -> Iterator[None]:
+    """One that has no contract for withdrawals yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(EVENTS, WithdrawalRequested.type_name())
+        yield
+
+
+def known(*messages: Any) -> list[Any]:
+    return [decoded(one, at=utc_now()) for one in messages]
+
+
+def due_loop(engine: AsyncEngine) -> DueLoop:
+    async def ends_at(*_: Any) -> dict[Any, int]:
+        return {}
+
+    observer: Any = SimpleNamespace(ends_at=ends_at)
+    how: dict[str, Any] = {"may_decide": decides(), "poll_seconds": 0.1, "batch": 10}
+    return DueLoop(engine, SERVICE, Decider(engine, SERVICE), observer, **how)
+
+
+async def held(engine: AsyncEngine) -> list[str]:
+    async with engine.connect() as connection:
+        return list((await connection.execute(sa.select(HELD.c.type).order_by(HELD.c.type))).scalars())
+
+
+async def standing(engine: AsyncEngine) -> dict[str, str]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(sa.select(PLACE.c.person_id, PLACE.c.state))
+        return {person: state for person, state in rows}
+
+
+async def asked_by_both(engine: AsyncEngine, *, at: dt.datetime) -> None:
+    """One asks for a place, the other gives one back, in a session of which nobody has heard."""
+    asking = EnrolmentRequested(session_id="s", person_id="anna")
+    await Decider(engine, SERVICE).act([heard(asking, at=at), heard(leaving("ewa"), at=at)])
+
+
+def leaving(person_id: str) -> WithdrawalRequested:
+    return WithdrawalRequested(session_id="s", person_id=person_id)
+
+
+async def test_what_cannot_be_read_waits_for_a_release_that_can_and_keeps_nobody_from_being_heard(
+    engine: AsyncEngine,
+) -> None:
+    await asked_by_both(engine, at=utc_now())
+    with older_release():
+        for one in known(*programme("town", ["anna", "ewa"], "s")):
+            thought = await Decider(engine, SERVICE).act([one])
+            assert thought.parked == []
+        assert (await standing(engine))["anna"] == "enrolled"
+        assert await held(engine) == [WithdrawalRequested.type_name()]
+    assert await due_loop(engine).round(utc_now()) == 1  # The newer release again: nothing was heard since.
+    assert await held(engine) == []
+    assert await standing(engine) == {"anna": "enrolled", "ewa": "withdrawn"}
+
+
+async def test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again(engine: AsyncEngine) -> None:
+    await asked_by_both(engine, at=utc_now() - LONG_AGO)
+    with older_release():
+        loop = due_loop(engine)
+        rounds = [await loop.round(utc_now()) for _ in range(4)]
+        assert rounds[-1] == 0
+        assert await held(engine) == [WithdrawalRequested.type_name()]
+    await due_loop(engine).round(utc_now())
+    assert await held(engine) == []
+
+
+async def test_what_cannot_be_read_for_a_word_of_its_body_waits_too(engine: AsyncEngine) -> None:
+    await asked_by_both(engine, at=utc_now())
+    async with engine.begin() as connection:
+        strange = sa.update(HELD).where(HELD.c.type == WithdrawalRequested.type_name())
+        await connection.execute(strange.values(body='{"session_id": "s", "person_id": {"newer": 1}}'))
+    for one in known(*programme("town", ["anna", "ewa"], "s")):
+        assert (await Decider(engine, SERVICE).act([one])).parked == []
+    assert (await standing(engine))["anna"] == "enrolled"
+    assert await held(engine) == [WithdrawalRequested.type_name()]
+
+
+async def test_an_id_under_which_something_is_held_that_cannot_be_read_belongs_to_that(engine: AsyncEngine) -> None:
+    at = utc_now()
+    await Decider(engine, SERVICE).act([heard(leaving("ewa"), at=at, event_id="r-1")])
+    again = heard(EnrolmentRequested(session_id="s", person_id="ewa"), at=at, event_id="r-1")
+    with older_release():
+        thought = await Decider(engine, SERVICE).act([again])
+    assert [one.reason for one in thought.aside] == ["id_reused"]
+    assert await held(engine) == [WithdrawalRequested.type_name()]
