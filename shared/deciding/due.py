@@ -43,7 +43,7 @@ _all_held = sa.select(
     sa.literal(RECONCILE).label("kind"),
     HELD_SUBJECT.label("subject"),
     sa.bindparam("started_at", type_=sa.DateTime(timezone=True)).label("at"),
-).where(HELD_SUBJECT > sa.bindparam("looked_up_to"), HELD.c.expires_at > sa.bindparam("now"))
+).where(sa.bindparam("looked_up_to") < HELD_SUBJECT, HELD.c.expires_at > sa.bindparam("now"))
 _at_first = sa.union_all(sa.select(_due), _all_held.group_by(HELD_SUBJECT)).subquery()
 _NEXT_AT_FIRST = (
     sa.select(_at_first).order_by(_at_first.c.at, _at_first.c.kind, _at_first.c.subject).limit(sa.bindparam("most"))
@@ -103,7 +103,10 @@ class DueLoop:
         next_ = _NEXT
         if self._looked_up_to is not None:
             self._started_at = self._started_at or now
-            next_, wanted = _NEXT_AT_FIRST, wanted | {"started_at": self._started_at, "looked_up_to": self._looked_up_to}
+            next_, wanted = (
+                _NEXT_AT_FIRST,
+                wanted | {"started_at": self._started_at, "looked_up_to": self._looked_up_to},
+            )
         async with self._engine.connect() as connection:
             moments = rows_as(Due, await connection.execute(next_, wanted))
         if not any(one.kind == RECONCILE for one in moments) and len(moments) < wanted["most"]:

@@ -1,6 +1,7 @@
 """The relay: sends what was said to Kafka, in order per key, and forgets it only when the broker has acknowledged it.
 
-One relay a service at a time, by an advisory lock. What is acknowledged is deleted together, five times a second: one by one it
+One relay a service at a time, by an advisory lock. Each stream is sent by itself: one that takes nothing, for whatever reason, holds up
+no other one for longer than a poll. What is acknowledged is deleted together, five times a second: one by one it
 would be a commit a fact. A crash between acknowledgement and deletion sends facts twice, with the same id and version: every
 consumer's version guard absorbs it.
 """
@@ -18,7 +19,13 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidTopicError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidTopicError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -30,6 +37,7 @@ from shared.clocks import Clocks
 from shared.events.envelope import headers_of
 from shared.events.streams import RECORD_LIMIT_BYTES, STREAMS, Partition, number_of
 from shared.faults import Fault, classify, told
+from shared.kafka.producing import ended
 from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.postgres.awake import awaited
 from shared.postgres.database import any_of
@@ -37,9 +45,12 @@ from shared.postgres.database import any_of
 log = structlog.get_logger()
 
 FORGET_SECONDS = 0.2
-AWAY_SECONDS = 30.0
-"""For so long a stream is left alone of which Kafka says that it is not there, or not ours to write."""
-_REFUSES_A_STREAM = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, InvalidTopicError)
+AWAY_SECONDS = (1.0, 30.0)
+"""For so long a stream is left alone that took nothing: at first, and at most."""
+_WITHOUT_HARM = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, InvalidTopicError, AssertionError)
+"""Nothing of the stream was sent: it is not there, or not ours to write; the last: a partition of it is not there."""
+_OF_A_STREAM = (BrokerResponseError, AssertionError)
+"""What Kafka answers about a stream. Whatever else goes wrong is about all of them."""
 LOCK_KEY = 0x526F6C6C  # "Roll"; one relay a database, and every service has its own database.
 
 _positions = sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger))
@@ -72,6 +83,17 @@ class _Parcel:
     positions: list[int] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Sending:
+    """What is being sent of one stream, and since when; it comes to an acknowledgement of each parcel, or to why there is none."""
+
+    begun_at: float
+    asked_at: dt.datetime | None
+    """By our own clock, if anybody compares it with the broker's."""
+    task: asyncio.Task[list[tuple[_Parcel, Any]]]
+    is_late: bool = False
+
+
 class Relay:
     """Carries the outbox to Kafka for as long as it holds the lock."""
 
@@ -99,8 +121,12 @@ class Relay:
         self._poll_seconds = poll_seconds
         self._timeout_seconds = timeout_seconds
         self._clocks = clocks
-        self._away: dict[str, float] = {}
-        """Streams that took nothing, and when they are tried again."""
+        self._away: dict[str, tuple[float, float]] = {}
+        """Streams that took nothing: when they are tried again, and for how long they are left alone."""
+        self._under_way: dict[str, _Sending] = {}
+        """Streams of which something is being sent. Nothing else of theirs is meanwhile: what follows must not come before it."""
+        self._took_at: dict[str, float] = {}
+        """When each stream took something last."""
         self._woken = asyncio.Event()
         self._wakes_soon: asyncio.TimerHandle | None = None
         self._sent: list[int] = []
@@ -138,7 +164,7 @@ class Relay:
         async with self._engine.connect() as raw:
             connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
             producer: AIOKafkaProducer | None = None
-            self._sent = []
+            self._sent, self._under_way = [], {}
             try:
                 # A process that is stopped, or a machine that sleeps, must not keep the lock from those that are awake: whether it stands
                 # still between two statements, or in the middle of one.
@@ -163,7 +189,7 @@ class Relay:
                 while True:
                     self._woken.clear()
                     sent = await self._round(connection, producer)
-                    if sent == 0 and await recovery.is_heard_again(connection):
+                    if sent == 0 and not self._under_way and await recovery.is_heard_again(connection):
                         await self._settle(connection)
                     elif sent < self._batch:  # Who stages more wakes us; the slow poll finds what others staged.
                         await self._wait(connection)
@@ -172,9 +198,11 @@ class Relay:
                     self._backoff.worked()
             finally:
                 # First the producer, which may still flush; then the lock, which a pooled connection would keep for ever.
+                for one in self._under_way.values():
+                    one.task.cancel()
                 try:
                     if producer is not None:
-                        await _close(producer)
+                        await ended(producer)
                     await self._forget_at_last(connection)
                 finally:
                     await raw.invalidate()
@@ -197,58 +225,91 @@ class Relay:
         return self._woken.is_set()
 
     async def _round(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
-        """Sends the oldest facts and takes note of what was acknowledged. Returns how many; raises what the first failure was."""
+        """Sends the oldest facts and takes note of what was acknowledged. Returns how many; raises why the producer has to be another one."""
+        self._take_note()
         now = time.monotonic()
-        streams = [name for name in _KNOWN if self._away.get(name, now) <= now]
+        streams = [name for name in _KNOWN if name not in self._under_way and self._away.get(name, (now, 0))[0] <= now]
         wanted = {"most": self._batch, "positions": self._sent, "streams": streams}
         rows = (await connection.execute(_NEXT, wanted)).all()
         if time.monotonic() > self._measure_at:
             await self._measure(connection)
         if not rows:
             return 0
-        # Last what was refused before: to be refused again may take its time.
-        parcels = sorted(self._packed(producer, rows), key=lambda one: one.partition.stream in self._away)
-        asked_at = self._clocks.now() if self._clocks else None
-        async with asyncio.timeout(self._timeout_seconds):
-            under_way = []
-            for one in parcels:
-                acknowledged = await self._send(producer, one)
-                if acknowledged is not None:
-                    under_way.append((one, acknowledged))
-            results = await asyncio.gather(*(future for _, future in under_way), return_exceptions=True)
-        sent = [(one, result) for (one, _), result in zip(under_way, results, strict=True)]
-        failed = {one.partition for one, result in sent if isinstance(result, BaseException)}
-        if not self._sent:
-            self._forget_at = time.monotonic() + FORGET_SECONDS
-        self._sent += [position for one, _ in sent if one.partition not in failed for position in one.positions]
-        for one, result in sent:
-            if isinstance(result, _REFUSES_A_STREAM):
-                self._leave_alone(one.partition.stream, result)
-            elif not isinstance(result, BaseException):
-                self._away.pop(one.partition.stream, None)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-            if self._clocks and asked_at and result.timestamp >= 0:  # A broker that does not stamp says -1.
-                stamped_at = dt.datetime.fromtimestamp(result.timestamp / 1000, dt.UTC)
-                self._clocks.note("Kafka", stamped_at, asked_at=asked_at, answered_at=self._clocks.now())
+        parcels: dict[str, list[_Parcel]] = {}
+        for one in self._packed(producer, rows):
+            parcels.setdefault(one.partition.stream, []).append(one)
+        begun_at, asked_at = time.monotonic(), self._clocks.now() if self._clocks else None
+        tasks = {stream: asyncio.create_task(self._send(producer, its)) for stream, its in parcels.items()}
+        self._under_way |= {stream: _Sending(begun_at, asked_at, task) for stream, task in tasks.items()}
+        _, late = await asyncio.wait(tasks.values(), timeout=self._poll_seconds)
+        for task in late:
+            task.add_done_callback(lambda _: self._woken.set())
+        self._take_note()
         return len(rows)
 
-    async def _send(self, producer: AIOKafkaProducer, one: _Parcel) -> asyncio.Future[Any] | None:
-        """The acknowledgement to be. None: its stream takes nothing, which keeps no other one from being sent."""
-        stream, number = one.partition
-        if self._away.get(stream, 0.0) > time.monotonic():
-            return None  # Since a moment ago: what follows in it must not come before what went before.
-        try:
-            sent: asyncio.Future[Any] = await producer.send_batch(one.records, stream, partition=number)
-        except (*_REFUSES_A_STREAM, AssertionError) as error:  # The last: of a partition that there is not.
-            self._leave_alone(stream, error)
-            return None
-        return sent
+    async def _send(self, producer: AIOKafkaProducer, parcels: Sequence[_Parcel]) -> list[tuple[_Parcel, Any]]:
+        """Sends the parcels of one stream in order, and waits for what Kafka says of each. Raises nothing of Kafka's."""
+        acknowledged: list[asyncio.Future[Any]] = []
+        refused: list[BaseException] = []
+        for one in parcels:
+            try:
+                sent = await producer.send_batch(one.records, one.partition.stream, partition=one.partition.number)
+            except (KafkaError, AssertionError) as error:
+                refused = [error] * (len(parcels) - len(acknowledged))
+                break
+            acknowledged.append(sent)
+        results = await asyncio.gather(*acknowledged, return_exceptions=True)
+        return list(zip(parcels, [*results, *refused], strict=True))
+
+    def _take_note(self) -> None:
+        """Of the streams that have come to an end: what was acknowledged is deleted soon, and what was not is sent again.
+
+        A stream that took nothing is left alone if Kafka said so, or if another one took something meanwhile. Raises what went wrong if the
+        producer may count otherwise than the broker since, or if nothing at all is taken: then another one goes on.
+        """
+        if not self._sent:
+            self._forget_at = time.monotonic() + FORGET_SECONDS
+        problems: dict[str, tuple[_Sending, BaseException]] = {}
+        for stream in [name for name, one in self._under_way.items() if one.task.done()]:
+            sending = self._under_way.pop(stream)
+            results = sending.task.result()
+            failed = {one.partition for one, result in results if isinstance(result, BaseException)}
+            for one, result in results:
+                if one.partition not in failed:
+                    self._sent += one.positions
+                    self._took_at[stream] = time.monotonic()
+                    self._note_clock(sending, result)
+                elif isinstance(result, BaseException) and not (stream in problems and isinstance(result, _WITHOUT_HARM)):
+                    problems[stream] = sending, result
+            if not failed:
+                self._away.pop(stream, None)
+        for stream, (sending, error) in problems.items():
+            if isinstance(error, _OF_A_STREAM) or self._others_go_on(stream, sending):
+                self._leave_alone(stream, error)
+        for stream, sending in self._under_way.items():
+            if sending.is_late or time.monotonic() < sending.begun_at + self._timeout_seconds:
+                continue
+            if not self._others_go_on(stream, sending):
+                raise TimeoutError(f"{stream} took nothing in time, and no other stream did")
+            sending.is_late = True  # The producer goes on trying by itself.
+            log.warning("a stream takes nothing", stream=stream, for_seconds=self._timeout_seconds)
+        for _, error in problems.values():
+            if not isinstance(error, _WITHOUT_HARM):
+                raise error
+
+    def _others_go_on(self, stream: str, sending: _Sending) -> bool:
+        return any(at > sending.begun_at for name, at in self._took_at.items() if name != stream)
+
+    def _note_clock(self, sending: _Sending, result: Any) -> None:
+        if self._clocks and sending.asked_at and result.timestamp >= 0:  # A broker that does not stamp says -1.
+            stamped_at = dt.datetime.fromtimestamp(result.timestamp / 1000, dt.UTC)
+            self._clocks.note("Kafka", stamped_at, asked_at=sending.asked_at, answered_at=self._clocks.now())
 
     def _leave_alone(self, stream: str, error: BaseException) -> None:
-        log.warning("a stream takes nothing", stream=stream, again_in_seconds=AWAY_SECONDS, error=told(error))
-        self._away[stream] = time.monotonic() + AWAY_SECONDS
+        first, most = AWAY_SECONDS
+        pause = min(2 * self._away[stream][1], most) if stream in self._away else first
+        log.warning("a stream takes nothing", stream=stream, again_in_seconds=pause, error=told(error))
+        self._away[stream] = time.monotonic() + pause, pause
 
     async def _forget(self, connection: AsyncConnection) -> None:
         """Deletes what was acknowledged."""
@@ -308,12 +369,3 @@ class Relay:
         number, age = (await connection.execute(_WAITING)).one()
         telemetry.OUTBOX.labels(self._service).set(number)
         telemetry.OUTBOX_AGE.labels(self._service).set(float(age))
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    """Stops the producer without waiting for a broker that may be away: what it has not sent is still in the outbox."""
-    try:
-        async with asyncio.timeout(5):
-            await producer.stop()
-    except TimeoutError:
-        log.warning("producer did not stop in time")

@@ -39,6 +39,7 @@ from shared.contracts.enrolment import ParticipantWaitlisted, Standing
 from shared.contracts.files import FileKind
 from shared.contracts.notifications import Audience, DeclineReason, Mutable
 from shared.contracts.planner import SessionScheduled, SessionStanding
+from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import Poison, Reason
 from shared.events.streams import Partition
@@ -135,10 +136,11 @@ async def makes(name: str, here: Any) -> None:
         case "of unknown types":
             unknown = {"type": "rollcall.Odd.v1", "stream": "programme.cities", "partition": 0, "first_offset": 3}
             await execute(here.engine, sa.insert(SKIPPED).values(unknown))
-        case "held" | "moments overdue":
+        case "held" | "held for a newer release" | "moments overdue":
             now = dt.datetime.now(dt.UTC)
-            expires_at = FAR_AHEAD if name == "held" else now - 2 * OVERDUE_AFTER
-            texts = {"request_source": "urn:x", "request_id": "r", "type": "t", "stream": "s", "waits_for": "session"}
+            expires_at = now - 2 * OVERDUE_AFTER if name == "moments overdue" else FAR_AHEAD
+            kind = "rollcall.Newer.v1" if name == "held for a newer release" else EnrolmentRequested.type_name()
+            texts = {"request_source": "urn:x", "request_id": "r", "type": kind, "stream": "s", "waits_for": "session"}
             ids = {
                 "subject": "session/s",
                 "about": ("session/s",),
@@ -164,7 +166,8 @@ async def test_what_stands_open_in_any_service_has_a_line(world: Make, service: 
     here = await world(service)
     assert await standing_open(here) == {}
     await makes(kind.says, here)
-    beside = {"held"} if kind.says == "moments overdue" else set()  # It is held until somebody decides it.
+    is_held_too = kind.says in ("moments overdue", "held for a newer release")  # Until somebody decides it.
+    beside = {"held"} if is_held_too else set()
     found = await standing_open(here, unheard=int(kind.says == "not heard yet"))
     assert found == dict.fromkeys({kind.says, *beside}, 1)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import shared.outbox.relay
@@ -166,35 +168,76 @@ async def test_what_was_sent_is_sent_once_also_before_it_is_deleted_and_deleted_
     assert await rows(here, OUTBOX) == []
 
 
-@pytest.mark.parametrize("is_known", [False, True], ids=["of a newer release", "whose topic is gone"])
+async def topic_with(here: Any, name: str, configs: dict[str, str]) -> None:
+    admin = AIOKafkaAdminClient(**kafka_connection(here.settings))
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, 12, 1, topic_configs=configs)])
+    finally:
+        await admin.close()
+
+
+def never_answered(stream: str) -> Any:
+    """Of partitions that have too few replicas, Kafka says "later" for as long as it takes: what their batches wait for, and nothing else."""
+    send_batch = AIOKafkaProducer.send_batch
+
+    async def send(self: AIOKafkaProducer, batch: Any, topic: str, *, partition: int) -> Any:
+        if topic == stream:
+            return asyncio.get_running_loop().create_future()
+        return await send_batch(self, batch, topic, partition=partition)
+
+    return send
+
+
+def sending() -> int:
+    """How many producers of this process go on sending."""
+    return sum("_sender_routine" in repr(task) for task in asyncio.all_tasks())
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [None, {}, {"max.message.bytes": "100"}, {"retention.ms": "-1"}],
+    ids=["of a newer release", "whose topic is gone", "that takes smaller records", "that is not answered"],
+)
 async def test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_other_one_waiting(
-    is_known: bool, world: Make, monkeypatch: pytest.MonkeyPatch
+    topic: dict[str, str] | None, world: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than the relay takes at a time, and before everything else."""
-    if is_known:
-        monkeypatch.setitem(STREAMS, "enrolment.newer", Stream("enrolment.newer", key="session_id"))
+    newer = fresh("enrolment.newer")
+    if topic is not None:
+        monkeypatch.setitem(STREAMS, newer, Stream(newer, key="session_id"))
         monkeypatch.setattr(shared.outbox.relay, "_KNOWN", sorted(STREAMS))
     here, session, long_ago = await world(SERVICE), fresh("session"), dt.datetime.now(dt.UTC) - dt.timedelta(days=31)
-    asked = heard(EnrolmentRequested(session_id=session, person_id=fresh("person")), at=long_ago)
+    if topic:
+        await topic_with(here, newer, topic)
+        if "retention.ms" in topic:
+            monkeypatch.setattr(AIOKafkaProducer, "send_batch", never_answered(newer))
+    sending_before = sending()
+    asked = [heard(EnrolmentRequested(session_id=session, person_id=fresh("person")), at=long_ago) for _ in range(2)]
     async with here.engine.begin() as connection:
         for number in range(12):
-            about = ("enrolment.newer", f"k-{number}", "rollcall.Newer.v1", "k", 1, long_ago, None, None, "{}")
+            about = (newer, f"k-{number}", "rollcall.Newer.v1", "k", 1, long_ago, None, None, "{}")
             entry = Entry(f"newer-{number}", *about)
             await connection.execute(sa.insert(JOURNAL).values(**mapping(entry)))
             await connection.execute(sa.insert(OUTBOX).values(event_id=entry.event_id))
-    await decider(here).act([asked])
-    await decider(here).act([Due(HELD_TOO_LONG, f"session/{session}", dt.datetime.now(dt.UTC))])
-    running = asyncio.create_task(relay(here, timeout_seconds=30).run())
+    one = relay(here, timeout_seconds=60)
+    running = asyncio.create_task(one.run())
     try:
+        for number, request in enumerate(asked, 1):
+            await decider(here).act([request])
+            await decider(here).act([Due(HELD_TOO_LONG, f"session/{session}", dt.datetime.now(dt.UTC))])
 
-        async def is_sent() -> bool:
-            return len(await on_the_stream(here, "enrolment.events", session)) == 1
+            async def is_sent(number: int = number) -> bool:
+                waiting = {row.event_id for row in await rows(here, OUTBOX)}
+                sent = len(await on_the_stream(here, "enrolment.events", session))
+                return sent >= number and waiting == {f"newer-{number}" for number in range(12)}
 
-        await eventually(is_sent, what="what was said on a stream that takes it")
+            await eventually(is_sent, what="what was said on a stream that takes it, sent and deleted")
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert {row.event_id for row in await rows(here, OUTBOX)} == {f"newer-{number}" for number in range(12)}
+    assert len(await on_the_stream(here, "enrolment.events", session)) == 2  # Each once.
+    assert sending() == sending_before
 
 
 async def test_of_two_relays_one_leads_and_the_other_takes_over(world: Make) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -66,7 +65,7 @@ async def held(engine: AsyncEngine) -> list[str]:
 async def standing(engine: AsyncEngine) -> dict[str, str]:
     async with engine.connect() as connection:
         rows = await connection.execute(sa.select(PLACE.c.person_id, PLACE.c.state))
-        return {person: state for person, state in rows}
+        return {row.person_id: row.state for row in rows}
 
 
 async def asked_by_both(engine: AsyncEngine, *, at: dt.datetime) -> None:

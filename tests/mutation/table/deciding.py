@@ -32,6 +32,22 @@ MUTATIONS = (
         ("tests/faults/test_one_at_a_time.py::test_a_due_moment_waits_until_everything_said_before_it_has_been_heard",),
     ),
     Mutation(
+        "what is held is looked at when a release starts",
+        "shared/deciding/due.py",
+        '        self._looked_up_to: str | None = ""\n',
+        "        self._looked_up_to: str | None = None\n",
+        (
+            "tests/shared/test_rolled_back.py::test_what_cannot_be_read_waits_for_a_release_that_can_and_keeps_nobody_from_being_heard",
+        ),
+    ),
+    Mutation(
+        "a moment that stays is left alone",
+        "shared/deciding/due.py",
+        "        for one in self._decided.intersection(moments):",
+        "        for one in self._decided.intersection(()):",
+        ("tests/shared/test_rolled_back.py::test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again",),
+    ),
+    Mutation(
         "what is let in, as news",
         "shared/deciding/retry.py",
         "                thought.has_news(News(row.appended_at, kinds_of(inputs)))\n",

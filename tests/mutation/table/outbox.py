@@ -56,8 +56,26 @@ MUTATIONS = (
     Mutation(
         "a stream that takes nothing is left alone",
         "shared/outbox/relay.py",
-        "        streams = [name for name in _KNOWN if self._away.get(name, now) <= now]",
-        "        streams = _KNOWN",
+        "self._away.get(name, (now, 0))[0] <= now]",
+        "True]",
+        (
+            "tests/faults/test_one_at_a_time.py::test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_other_one_waiting",
+        ),
+    ),
+    Mutation(
+        "a stream that is not answered is not waited for",
+        "shared/outbox/relay.py",
+        "        _, late = await asyncio.wait(tasks.values(), timeout=self._poll_seconds)\n",
+        "        _, late = await asyncio.wait(tasks.values())\n",
+        (
+            "tests/faults/test_one_at_a_time.py::test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_other_one_waiting",
+        ),
+    ),
+    Mutation(
+        "what Kafka answers about one stream is about no other one",
+        "shared/outbox/relay.py",
+        "isinstance(error, _OF_A_STREAM) or self._others_go_on(stream, sending)",
+        "self._others_go_on(stream, sending)",
         (
             "tests/faults/test_one_at_a_time.py::test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_other_one_waiting",
         ),
