@@ -32,6 +32,7 @@ SLOW = ("long", "kafka", "postgres")
 os.environ.setdefault("ROLLCALL_DIGEST_DAY", "never")  # Else tests that count mails would count one more on Mondays.
 """Marks and fixtures of tests that take long, the longest first."""
 
+gc.set_threshold(0)  # While tests are collected nothing becomes rubbish: to look for it is an eighth of that.
 hypothesis.settings.register_profile(
     "rollcall",
     deadline=None,  # How long an example takes says who else is at work here.

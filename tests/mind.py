@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -107,11 +107,12 @@ class _Looking(Reads):
         parameters: Parameters = NONE,
         *asked: Loaded | Callable[[], Loaded],
         seldom: bool = False,
+        kept: Callable[[Sequence[Any]], Iterable[Any]] = iter,
     ) -> None:
         def look() -> None:
             named = [one() if callable(one) else one for one in asked]
             table = self._mind[rows.kind]
-            rows.loaded([row for one in named for row in _matching(table, one)], *named)
+            rows.loaded(kept([row for one in named for row in _matching(table, one)]), *named)
 
         self._looks.append(look)
 

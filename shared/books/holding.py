@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.events.envelope import Heard
-from shared.postgres.database import any_of, rows_as
+from shared.postgres.database import any_of
 from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
 from shared.state.ownership import OtherWriter, Takeover
@@ -88,13 +87,13 @@ def load_held_about(reads: Reads, working: Working, subjects: Iterable[str]) -> 
     after = min((working.held_until.get(one, _EVER) for one in about), default=_EVER)
     parameters = {"held_about": sorted(about), "held_most": MOST_WOKEN, "held_after": after}
 
-    def take(found: Iterable[Sequence[Any]]) -> None:
-        held = rows_as(Held, found)
-        working[Held].loaded(filter(_is_readable, held), loaded_by("about", about))
-        if len(held) >= MOST_WOKEN:
-            working.held_rest += [Due(WAKE, subject, held[-1].appended_at) for subject in sorted(about)]
+    def readable(found: Sequence[Held]) -> Iterable[Held]:
+        if len(found) >= MOST_WOKEN:
+            arrived = max(one.appended_at for one in found)
+            working.held_rest += [Due(WAKE, subject, arrived) for subject in sorted(about)]
+        return filter(_is_readable, found)
 
-    reads.add(_HELD_ABOUT, parameters, take)
+    reads.rows(working[Held], _HELD_ABOUT, parameters, loaded_by("about", about), kept=readable)
 
 
 def _is_readable(held: Held) -> bool:

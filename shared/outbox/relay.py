@@ -279,7 +279,9 @@ class Relay:
                     self._sent += one.positions
                     self._took_at[stream] = time.monotonic()
                     self._note_clock(sending, result)
-                elif isinstance(result, BaseException) and not (stream in problems and isinstance(result, _WITHOUT_HARM)):
+                elif isinstance(result, BaseException) and not (
+                    stream in problems and isinstance(result, _WITHOUT_HARM)
+                ):
                     problems[stream] = sending, result
             if not failed:
                 self._away.pop(stream, None)

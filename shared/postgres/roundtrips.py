@@ -45,12 +45,14 @@ class Reads:
         parameters: Parameters = NONE,
         *asked: Loaded | Callable[[], Loaded],
         seldom: bool = False,
+        kept: Callable[[Sequence[Any]], Iterable[Any]] = iter,
     ) -> None:
         """The rows of a `select(table)`, which are all that `asked` names: once they are read, what is not among them is known not to be.
-        What is named by rows of the same round trip is told by a function; it is asked when those are read."""
+        What is named by rows of the same round trip is told by a function; it is asked when those are read. `kept`: which of those found
+        there are, to whoever looks."""
 
         def take(found: Iterable[Sequence[Any]]) -> None:
-            rows.loaded(rows_as(rows.kind, found), *(one() if callable(one) else one for one in asked))
+            rows.loaded(kept(rows_as(rows.kind, found)), *(one() if callable(one) else one for one in asked))
 
         self.add(statement, parameters, take, seldom=seldom)
 

@@ -1,7 +1,8 @@
 """Rebuild: makes a projection anew beside the live one, from the streams and the journal, and compares them row by row.
 
 Nothing is decided, said or mailed by it: only `apply` runs. The live service goes on; it waits only while the two are compared.
-A rebuild that is killed leaves a schema that nobody reads; the next one drops it and starts over.
+A rebuild that is killed leaves a schema that nobody reads; the next one drops it and starts over. One that is stopped (Ctrl-Z, a machine that
+sleeps) keeps nobody waiting for long either: the server ends what stands still (decision 0064).
 
 Whoever reads is never waited for and never kept waiting: the rows go on being read where they are until the names have changed, and
 what had that name before is dropped afterwards. Whoever writes waits for the tables, finds them by their names again, and goes on.
@@ -24,6 +25,7 @@ from shared.books import watermark
 from shared.events.streams import Partition
 from shared.faults import Fault, classify
 from shared.garbage import look_seldom
+from shared.postgres.awake import awaited
 from shared.postgres.database import PROJECTION, connect
 from shared.postgres.tables import SHARED_TABLES
 from shared.rebuilding.replay import CHUNK, Replay
@@ -37,6 +39,8 @@ MOST_ROUNDS = 10
 STATEMENT_TIMEOUT_MS = 300_000
 LOCK_PATIENCE_MS = 500
 """Less than Postgres waits before it looks for a deadlock (1 s): if somebody waits for us while we wait for them, it is we who give way."""
+STILL_MS = 20_000
+"""For so long those whose tables we have locked may wait for a process that does not go on."""
 MOST_TRIES = 60
 PAUSE_SECONDS = 0.5
 
@@ -81,7 +85,7 @@ async def _rebuild(service: Service, settings: Settings, say: Say, *, swap: bool
         # Not in a transaction: one that is idle for long is ended by the server, and the lock with it.
         async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as guard:
             if not (await guard.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK)))).scalar_one():
-                raise RuntimeError("another rebuild of this service is running")
+                raise RuntimeError(_is_running((await guard.execute(_HOLDER)).one_or_none()))
             try:
                 await _make_beside(engine, service)
                 await _Rebuild(engine, service, settings, report, say).run(swap=swap)
@@ -95,6 +99,21 @@ async def _rebuild(service: Service, settings: Settings, say: Say, *, swap: bool
 
 
 _LOCK = 0x52656275  # "Rebu"
+_HOLDER = sa.text(
+    "select a.pid, date_trunc('second', a.backend_start) as since from pg_locks l join pg_stat_activity a using (pid)"
+    " where l.locktype = 'advisory' and l.granted and l.objid = :lock"
+    " and l.database = (select oid from pg_database where datname = current_database()) limit 1"
+).bindparams(lock=_LOCK)
+
+
+def _is_running(holder: Any) -> str:
+    """Of one that was killed the server notices it by itself; of one that is stopped nobody but the operator can know."""
+    if holder is None:
+        return "another rebuild of this service was running just now, try again"
+    return (
+        f"another rebuild of this service is running since {holder.since:%Y-%m-%d %H:%M:%S %Z}; if nobody knows of it any more,"
+        f" end it in the database of the service: select pg_terminate_backend({holder.pid})"
+    )
 
 
 class _Rebuild:
@@ -137,19 +156,22 @@ class _Rebuild:
     async def _meet(self, *, swap: bool) -> None:
         """Stops the live projection where it stands, catches up to exactly there and compares every table both ways."""
         async with self._standing_still() as locked:
-            # It waits here while the last events are applied on other connections.
-            await locked.execute(sa.text(f"set local idle_in_transaction_session_timeout = {STATEMENT_TIMEOUT_MS}"))
+            await locked.execute(sa.text(f"set local idle_in_transaction_session_timeout = {STILL_MS}"))
             await locked.execute(sa.text("set local work_mem = '64MB'"))
             # If we are killed, the server must let go of the locks, also in the middle of a statement.
             await locked.execute(sa.text("set local client_connection_check_interval = '1s'"))
-            await self.replay.catch_up(await self._live_marks())
-            await self.replay.let_in()
+            # It waits here while the last events are applied on other connections, and says now and then that it does.
+            await awaited(self._come_to_it(), locked, every_seconds=STILL_MS / 4000)
             for kind, table in self.tables.items():
                 await self._compare(locked, kind.KEY, table)
             if swap:
                 await _swap(locked)
         if swap:
             await _drop(self.live, REPLACED)
+
+    async def _come_to_it(self) -> None:
+        await self.replay.catch_up(await self._live_marks())
+        await self.replay.let_in()
 
     @contextlib.asynccontextmanager
     async def _standing_still(self) -> AsyncIterator[AsyncConnection]:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import itertools
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -163,7 +164,7 @@ async def schemas(engine: AsyncEngine) -> set[str]:
 
 
 HANGS = """
-import asyncio, sys
+import asyncio, signal, sys
 import sqlalchemy as sa
 from pydantic import SecretStr
 from services.enrolment.app import SERVICE
@@ -178,20 +179,29 @@ async def hang(*arguments, **names):
     await asyncio.Event().wait()
 
 module, name = {"hearing": (replay.Replay, "_apply"), "comparing": (rebuild._Rebuild, "_compare"),
+                "still": (rebuild._Rebuild, "_compare"),
                 "swapping": (rebuild, "_swap")}[sys.argv[3]]
 setattr(module, name, hang)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Whoever runs this behind others may have it ignored.
+rebuild.STILL_MS = 2_000
 settings = Settings(kafka=sys.argv[1], database_url=SecretStr(sys.argv[2]), port=0, replica="rebuild")
 asyncio.run(rebuild.swap(SERVICE, settings))
 """
 
 
-async def killed(one: Trained, point: str) -> None:
-    """A rebuild in a process of its own, ended by kill -9 when it has come so far."""
+async def begun(one: Any, point: str) -> asyncio.subprocess.Process:
+    """A rebuild in a process of its own that has come so far."""
     arguments = (HANGS, one.settings.kafka, one.settings.database_url.get_secret_value(), point)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", *arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     async with asyncio.timeout(180):
         assert await process.stdout.readline() == b"here\n"
+    return process
+
+
+async def killed(one: Trained, point: str) -> None:
+    """A rebuild in a process of its own, ended by kill -9 when it has come so far."""
+    process = await begun(one, point)
     if point == "comparing":
         await eventually(partial(is_working, one.here.engine), what="the server at work for it")
     process.kill()
@@ -220,6 +230,35 @@ async def test_a_killed_rebuild_leaves_the_live_projection_at_work_and_the_next_
         report: Any = await eventually(partial(unless_running, one), what="the next rebuild")
         assert report.different_rows == 0
         assert await schemas(one.here.engine) == {"projection", "kept"}
+
+
+async def test_a_rebuild_that_is_stopped_while_the_service_waits_for_it_does_not_keep_it_waiting(world: Make) -> None:
+    """Ctrl-Z, or a machine that sleeps: it goes on having its connections."""
+    async with trained(world, enrolment.SERVICE) as one:
+        process = await begun(one, "still")
+        try:
+            process.send_signal(signal.SIGSTOP)
+            later = fresh("town")
+            await one.here.publish(message(city(later)))
+            await eventually(partial(known, one.here, later), what="going on beside the one that is stopped")
+            with pytest.raises(RuntimeError, match=r"running since .* pg_terminate_backend\(\d+\)"):
+                await compare(one.service, one.settings)
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_rebuild_that_is_told_to_end_leaves_nothing_behind(world: Make) -> None:
+    here = await world(enrolment.SERVICE)
+    async with here.running():
+        await here.publish(message(city(fresh("town"))))
+        await settled(here)
+        process = await begun(here, "still")
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(180):
+            await process.wait()
+        assert await schemas(here.engine) == {"projection", "kept"}
+        assert (await compare(here.service, here.settings)).different_rows == 0
 
 
 async def unless_running(one: Trained) -> Report | None:

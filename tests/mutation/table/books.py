@@ -63,8 +63,8 @@ MUTATIONS = (
     Mutation(
         "what only a newer release can read is nothing to this one",
         "shared/books/holding.py",
-        "        working[Held].loaded(filter(_is_readable, held), loaded_by(\"about\", about))\n",
-        "        working[Held].loaded(held, loaded_by(\"about\", about))\n",
+        "        return filter(_is_readable, found)\n",
+        "        return found\n",
         (
             "tests/shared/test_rolled_back.py::test_what_cannot_be_read_waits_for_a_release_that_can_and_keeps_nobody_from_being_heard",
         ),
