@@ -86,7 +86,7 @@ def decode(record: Record) -> Decoded:
         type_name = _type_name(headers.get("ce_type"))
         model = EVENTS.get(type_name)
         if model is None:
-            for name in _READ & headers.keys():  # Nobody reads the rest of it.
+            for name in (_READ - _HANDED_ON) & headers.keys():  # Nobody reads the rest of it.
                 _text(name, headers[name] or b"")
             return Unknown(record, type_name)
         kind = _kind(model, record.topic, headers.get("ce_specversion"), headers.get("ce_source"))

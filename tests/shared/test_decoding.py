@@ -295,6 +295,12 @@ def test_what_is_only_handed_on_decides_nothing_and_is_left_out_if_it_cannot_be_
     plain = decoded(sent)
     sent.headers = [*((known, value) for known, value in sent.headers if known != name), *((name, v) for v in values)]
     assert decoded(sent) == plain
+    unheard = (
+        "ce_type",
+        b"rollcall.Unheard.v1",
+    )  # Skipped for now: a release that knows it has to find it in the log, not among the parked.
+    sent.headers = [unheard, *((known, value) for known, value in sent.headers if known != "ce_type")]
+    assert isinstance(decoded(sent), Unknown)
 
 
 def test_an_attribute_that_stands_there_twice_counts_if_both_say_the_same() -> None:

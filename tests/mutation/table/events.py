@@ -119,4 +119,13 @@ MUTATIONS = (
         "dt.datetime.fromisoformat(text)",
         ("tests/shared/test_decoding.py::test_a_time_is_read_in_each_way_in_which_rfc_3339_writes_it",),
     ),
+    Mutation(
+        "what is only handed on sets nothing aside, of whatever type",
+        "shared/events/decoding.py",
+        "(_READ - _HANDED_ON) & headers.keys()",
+        "_READ & headers.keys()",
+        (
+            "tests/shared/test_decoding.py::test_what_is_only_handed_on_decides_nothing_and_is_left_out_if_it_cannot_be_read",
+        ),
+    ),
 )
