@@ -33,6 +33,7 @@ def migrate(
 
     from rollcall import waiting
     from rollcall.preparing import installed_services
+    from shared.postgres.migrating import InUse
     from shared.postgres.migrating import migrate as migrate_one
 
     for service in services or installed_services():
@@ -40,7 +41,7 @@ def migrate(
         asyncio.run(waiting.postgres(url, service))
         try:
             migrate_one(service, url)
-        except (SQLAlchemyError, CommandError, OSError) as error:
+        except (SQLAlchemyError, CommandError, OSError, InUse) as error:
             raise Refusal(f"{service}: {str(error).splitlines()[0]}.") from error
         out.print(f"{service}: newest schema")
     if streams:

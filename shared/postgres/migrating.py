@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from importlib.resources import files
 
 import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 LOCK_TIMEOUT_MS = 5_000
+"""Whoever needs a table meanwhile waits behind us for no longer."""
+MOST_TRIES = 20
+PAUSE_SECONDS = 1.0
+_IN_USE = ("55P03", "40P01")  # lock not available, deadlock
 MACHINERY_SQL = files("shared.postgres") / "machinery"
 
 
@@ -24,9 +30,24 @@ def config_of(service: str, url: str) -> Config:
     return config
 
 
+class InUse(Exception):
+    """Somebody did not let go of what a migration has to change, or of their own migration."""
+
+
 def migrate(service: str, url: str, revision: str = "head") -> None:
-    """Applies what is missing. A second run, also at the same time, changes nothing."""
-    command.upgrade(config_of(service, url), revision)
+    """Applies what is missing. A second run, also at the same time, changes nothing. Who is at work is let go first, for two minutes."""
+    for number in range(1, MOST_TRIES + 1):
+        try:
+            command.upgrade(config_of(service, url), revision)
+            return
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _IN_USE:
+                raise
+            if number == MOST_TRIES:
+                raise InUse(
+                    "somebody uses its tables all the time, or migrates it; nothing was changed, try again"
+                ) from error
+        time.sleep(PAUSE_SECONDS)
 
 
 def machinery(version: str) -> str:

@@ -13,8 +13,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services import SERVICES
+from shared.postgres import migrating
 from shared.postgres.database import MACHINERY
 from shared.postgres.migrating import migrate
+from shared.testing import eventually
 from shared.web.tokens import TOKEN
 from tests.databases import Databases
 
@@ -41,6 +43,46 @@ async def test_the_migrated_schema_is_the_one_the_code_declares(databases: Datab
     engine = create_async_engine(url)
     async with engine.connect() as connection:
         assert await connection.run_sync(differences, [MACHINERY, metadata]) == []
+    await engine.dispose()
+
+
+async def test_whoever_migrates_while_another_one_does_waits_for_them_however_long_it_takes(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(migrating, "PAUSE_SECONDS", 0.05)
+    url = databases.empty()
+    engine = create_async_engine(url)
+    async with engine.connect() as another:
+        await another.execute(sa.text("select pg_advisory_xact_lock(7240617)"))
+        task = asyncio.create_task(asyncio.to_thread(migrate, "enrolment", url))
+        async with engine.connect() as looking:
+            tries = sa.text("select xact_rollback from pg_stat_database where datname = current_database()")
+            await eventually(lambda: gave_up(looking, tries), what="a try that was given up")
+        assert not task.done()
+        await another.rollback()
+        await task
+    await engine.dispose()
+
+
+async def gave_up(looking: Any, tries: Any) -> bool:
+    number = (await looking.execute(tries)).scalar_one()
+    await looking.commit()
+    return int(number) >= 2
+
+
+async def test_a_migration_for_which_nobody_lets_go_changes_nothing_and_is_one_error(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(migrating, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(migrating, "MOST_TRIES", 2)
+    url = databases.empty()
+    engine = create_async_engine(url)
+    async with engine.connect() as another:
+        await another.execute(sa.text("select pg_advisory_xact_lock(7240617)"))
+        with pytest.raises(migrating.InUse, match="nothing was changed"):
+            await asyncio.to_thread(migrate, "enrolment", url)
     await engine.dispose()
 
 

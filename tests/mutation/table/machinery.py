@@ -268,4 +268,22 @@ MUTATIONS = (
         " for entry in entries]",
         ("tests/shared/test_replay.py",),
     ),
+    Mutation(
+        "whoever is at work on a database is let go before it is migrated",
+        "shared/postgres/migrating.py",
+        "    for number in range(1, MOST_TRIES + 1):",
+        "    for number in range(MOST_TRIES, MOST_TRIES + 1):",
+        (
+            "tests/shared/test_migrations.py::test_whoever_migrates_while_another_one_does_waits_for_them_however_long_it_takes",
+        ),
+    ),
+    Mutation(
+        "a rebuild that is stopped keeps no table",
+        "shared/rebuilding/rebuild.py",
+        'f"set local idle_in_transaction_session_timeout = {STILL_MS}"',
+        'f"set local idle_in_transaction_session_timeout = {STATEMENT_TIMEOUT_MS}"',
+        (
+            "tests/faults/test_rebuild.py::test_a_rebuild_that_is_stopped_while_the_service_waits_for_it_does_not_keep_it_waiting",
+        ),
+    ),
 )
