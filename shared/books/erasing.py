@@ -10,7 +10,7 @@ import dataclasses
 import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 import structlog
@@ -60,10 +60,12 @@ _MEND = sa.delete(STRAY).where(STRAY.c.stream == _mended.c.stream, STRAY.c.key =
 _erased = (
     sa.func.unnest(
         sa.bindparam("erased_streams", type_=_text_array),
+        sa.bindparam("erased_keys", type_=_text_array),
         sa.bindparam("erased_spelled", type_=_text_array),
     )
     .table_valued(
         sa.column("stream", sa.Text),
+        sa.column("key", sa.Text),
         sa.column("spelled", sa.Text),
         name="erased",
     )
@@ -71,6 +73,9 @@ _erased = (
 )
 _UNHEEDED = (Reason.FOREIGN_WRITER, Reason.FORMER_WRITER)
 _ERASURES = [stream.tombstone.type_name() for stream in STREAMS.values() if stream.tombstone]
+_escape = r"(?:%|\\\\u00)[0-9A-Fa-f]{2}"
+_IS_ESCAPED = rf"^(?:[A-Za-z0-9._:-]|{_escape})*{_escape}(?:[A-Za-z0-9._:-]|{_escape})*$"
+"""Letters of an id, and somewhere among them one that is escaped. A backslash stands there twice (`_text_of`)."""
 
 
 def _text_of(bytes_: sa.ColumnElement[bytes | None]) -> sa.ColumnElement[str]:
@@ -78,19 +83,49 @@ def _text_of(bytes_: sa.ColumnElement[bytes | None]) -> sa.ColumnElement[str]:
     return sa.func.replace(sa.func.encode(bytes_, "escape"), "\\000", "")
 
 
-_EMPTY = (
-    sa.update(PARKED)
+# Every text is taken apart once, at its quotes, and its pieces are looked up among the ids of all who are erased: to look in each text for
+# each of them would take a clean-up of the directory longer than a statement may.
+_kept = (
+    sa.select(
+        *(PARKED.c[name] for name in Parked.KEY),
+        PARKED.c.reason,
+        _text_of(PARKED.c.key).label("key_text"),
+        _text_of(PARKED.c.value).label("value_text"),
+    )
     # A person's record may stand on another stream than its own, or under another key: that is why it was parked.
-    .where(sa.or_(PARKED.c.stream == _erased.c.stream, PARKED.c.reason == Reason.WRONG_STREAM))
     .where(
         sa.or_(
-            _text_of(PARKED.c.key).op("~")(sa.func.concat('^"?', _erased.c.spelled, '"?$')),
-            _text_of(PARKED.c.value).op("~")(sa.func.concat('"', _erased.c.spelled, '"')),
+            PARKED.c.stream == sa.any_(sa.bindparam("erased_streams", type_=_text_array)),
+            PARKED.c.reason == Reason.WRONG_STREAM,
         )
     )
     # Another's erasure says no name, and is still to be heard should its writer be let in.
     .where(~sa.and_(PARKED.c.reason.in_(_UNHEEDED), PARKED.c.type.in_(_ERASURES)))
-    .where(sa.or_(PARKED.c.key.is_not(None), PARKED.c.value.is_not(None), PARKED.c.headers != "[]"))
+    .where(sa.or_(PARKED.c.key.is_not(None), PARKED.c.value.is_not(None)))
+    .cte("kept_bytes")
+)
+_where = (*(_kept.c[name] for name in Parked.KEY), _kept.c.reason)
+_pieces = sa.union_all(
+    sa.select(*_where, sa.func.unnest(sa.func.string_to_array(_kept.c.value_text, '"')).label("piece")),
+    sa.select(*_where, sa.func.btrim(_kept.c.key_text, '"').label("piece")),
+).cte("pieces")
+_escaped = (
+    sa.select(*_pieces.c).where(_pieces.c.piece.op("~")(_IS_ESCAPED)).cte("escaped").prefix_with("MATERIALIZED")
+)  # Asked of each piece once, and not once for each who is erased.
+
+
+def _found_in(pieces: sa.CTE, is_theirs: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    reaches = sa.or_(pieces.c.stream == _erased.c.stream, pieces.c.reason == Reason.WRONG_STREAM)
+    return sa.select(*(pieces.c[name] for name in Parked.KEY)).join(_erased, sa.and_(reaches, is_theirs))
+
+
+_found = sa.union(
+    _found_in(_pieces, _pieces.c.piece == _erased.c.key),
+    _found_in(_escaped, _escaped.c.piece.op("~")(sa.func.concat("^", _erased.c.spelled, "$"))),
+).subquery("found")
+_EMPTY = (
+    sa.update(PARKED)
+    .where(*(PARKED.c[name] == _found.c[name] for name in Parked.KEY))
     .values(
         **EMPTIED,
         state=sa.case((PARKED.c.state == ParkedState.PARKED, ParkedState.DISCARDED.value), else_=PARKED.c.state),
@@ -111,6 +146,7 @@ def follow(writes: Writes, erasures: Sequence[Heard[Event]]) -> None:
         _EMPTY,
         {
             "erased_streams": [stream for stream, _ in targets],
+            "erased_keys": [key.decode() for _, key in targets],
             "erased_spelled": [_spelled(key.decode()) for _, key in targets],
         },
     )

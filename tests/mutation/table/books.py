@@ -90,4 +90,13 @@ MUTATIONS = (
         "    return text",
         ("tests/shared/test_erasing.py::test_an_id_is_found_however_it_is_spelled",),
     ),
+    Mutation(
+        "who is erased is looked up in each text once",
+        "shared/books/erasing.py",
+        "_found_in(_escaped, _escaped.c.piece",
+        "_found_in(_pieces, _pieces.c.piece",
+        (
+            "tests/shared/test_erasing.py::test_a_clean_up_of_the_directory_takes_no_longer_for_what_a_bad_release_of_it_had_parked",
+        ),
+    ),
 )
