@@ -15,6 +15,7 @@ def books() -> dict[str, Any]:
         "streams": {"a": dict(STREAM), "b": dict(STREAM)},
         "outbox": 0,
         "held": 1,
+        "held_for_newer": 0,
         "parked": 2,
         "overdue": 0,
         "discarded": 0,

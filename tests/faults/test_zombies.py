@@ -75,7 +75,7 @@ async def test_a_relay_that_wakes_after_its_successor_is_believed_by_nobody(
     decider = Decider(here.engine, SERVICE)
     now = dt.datetime.now(dt.UTC)
     await decider.act([heard(decoded(sent, at=now).body) for sent in programme(fresh("town"), people, session)])
-    async with relaying(here) as old:
+    async with relaying(here, poll_seconds=180) as old:  # All of it sleeps: it looks at nothing meanwhile.
         await asyncio.wait_for(asleep.wait(), 180)
         async with here.engine.begin() as connection:  # Its connection dies, and its lock with it.
             holder = (await connection.execute(HOLDER)).scalar_one()
@@ -149,7 +149,10 @@ async def is_given_up(here: Any, holder: int) -> bool:
 
 @asynccontextmanager
 async def relaying(
-    here: Any, own_streams_heard: Callable[[], Awaitable[None]] = nobody_else_speaks, timeout_seconds: float = 60
+    here: Any,
+    own_streams_heard: Callable[[], Awaitable[None]] = nobody_else_speaks,
+    timeout_seconds: float = 60,
+    poll_seconds: float = 0.1,
 ) -> AsyncIterator[Relay]:
     url = here.settings.database_url.get_secret_value()
     engine = connect(url, pool_size=2, statement_timeout_ms=30_000, application="relay")
@@ -160,7 +163,7 @@ async def relaying(
         kafka_connection(here.settings),
         own_streams_heard=own_streams_heard,
         batch=10,
-        poll_seconds=0.1,
+        poll_seconds=poll_seconds,
         timeout_seconds=timeout_seconds,
     )
     running = asyncio.create_task(relay.run())
