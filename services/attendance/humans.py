@@ -63,10 +63,10 @@ def trains(working: Working, session: Session, person_id: str) -> bool:
     return survivor(working, person_id) in {survivor(working, one) for one in session.trainers}
 
 
-def trained(
-    working: Working, session: Session, meeting: Meeting | None, closed: MeetingList | None, person_id: str
-) -> bool:
-    """Whether somebody trains this meeting; of one whose list has closed, whether they did."""
-    if meeting is None or closed is None:
+def trained(working: Working, session: Session, meeting: Meeting | None, person_id: str, *, at: dt.datetime) -> bool:
+    """Whether somebody trains this meeting, or did when they were seen there: whoever was replaced after that came as a trainer, however
+    late it is heard. What is said once it is over makes nobody a trainer of it but by `who_trained`."""
+    if meeting is None or session.heard_at <= min(at, meeting.starts_at):  # Nothing has been said of it since.
         return trains(working, session, person_id)
-    return survivor(working, person_id) in trainers_of(working, session, meeting.ends_at)
+    moments = {min(at, meeting.ends_at), meeting.ends_at}
+    return any(survivor(working, person_id) in trainers_of(working, session, one) for one in moments)

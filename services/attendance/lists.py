@@ -48,6 +48,12 @@ AboutSomebody = CheckInScanned | MarkRequested | RecordCorrectionRequested
 ListRequest = AboutSomebody | ReopeningRequested | CloseList
 
 
+def seen_at(heard: Heard[Any]) -> dt.datetime:
+    """When somebody was seen at a meeting, or said to be: by the clock of the device, however late that is heard."""
+    body = heard.body
+    return body.scanned_at if isinstance(body, CheckInScanned) else body.made_at or heard.appended_at
+
+
 @immutable
 class ListRules:
     """When lists close, and which scans may be a meeting's. The same rules hold in a rebuild, or its due moments would differ."""

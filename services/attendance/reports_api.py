@@ -63,7 +63,9 @@ class ReportAsked(BaseModel):
 
     def asked(self, rules: ListRules) -> Asked:
         said = {name: getattr(self, name) for name in ReportAsked.model_fields}
-        return Asked(**said, scans_before=rules.scans_before, live_since=rules.live_since)
+        return Asked(
+            **said, scans_before=rules.scans_before, scans_after=rules.scans_after, live_since=rules.live_since
+        )
 
 
 class LinesAsked(ReportAsked):

@@ -12,6 +12,7 @@ from services.attendance.history import words_of
 from services.attendance.state import MeetingList, Record, RecordSaid
 from shared.contracts.attendance import AttendanceCorrected, Method, Presence, Role
 from shared.contracts.enrolment import WithdrawalReason
+from shared.contracts.marks import MarkRequested
 from shared.events.envelope import NO_PARTITION
 from shared.state.working import Unchanged
 from tests.attendance.building import (
@@ -489,6 +490,38 @@ def test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were(said_l
     assert desk.numbers() == (1, 0, 0, 1)
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [scan("teresa", made=DURING, at=ENDS), mark("teresa", made_at=DURING, at=ENDS)],
+    ids=["a code", "a mark"],
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_trainer_who_is_replaced_during_the_day_was_seen_as_a_trainer_also_if_that_is_heard_afterwards(
+    seen: Any, closed: bool
+) -> None:
+    """They have no place: taken for a participant, they would have a certificate."""
+    desk = opened(scan("anna"), trainers=("teresa",))
+    desk.hear(rescheduled(at=DURING + HOUR, trainers=("jan",)), *([close()] if closed else []))
+    if closed and isinstance(seen.body, MarkRequested):
+        seen = correction("teresa", made_at=DURING, at=ENDS)
+
+    desk.hear(seen)
+
+    assert (desk.record("teresa").role, desk.held) == (Role.TRAINER, [])
+    desk.pass_to(CLOSES)
+    assert desk.mind[MeetingList].get(SESSION, "day-1").guests == 1  # type: ignore[union-attr]
+
+
+def test_who_is_named_for_the_second_day_came_to_the_first_as_whoever_they_were_also_on_a_list_that_is_open() -> None:
+    desk = Desk()
+    desk.hear(scheduled(*TWO_DAYS, trainers=("teresa",)), enrolled("anna"), scan("anna"))
+    desk.hear(rescheduled(*TWO_DAYS, at=ENDS + HOUR, trainers=("ola",)), scan("ola", made=DURING, at=ENDS + 2 * HOUR))
+
+    assert desk.held == [("ola", "place")]
+    desk.pass_to(CLOSES)
+    assert (desk.record("ola").role, desk.numbers()) == (Role.PARTICIPANT, (1, 0, 0, 1))
+
+
 def test_who_trained_is_put_right_by_what_is_changed_once_all_is_over() -> None:
     """The planner says afterwards that somebody else stood in front. That it says the rest of the session anew changes nothing."""
     desk = kept(enrolled("teresa"), trainers=("teresa",))
@@ -505,6 +538,25 @@ def test_an_absence_of_a_trainer_is_taken_back_where_the_news_that_they_train_co
     assert desk.record("teresa").state is Presence.ABSENT
     named = rescheduled(at=CLOSES, trainers=("teresa",))  # It lay in Kafka when the list closed.
     assert desk.hear(named) == ["teresa not awaited", "day-1 closed: 1 present, 1 absent, 1 unknown, 0 without"]
+
+
+def test_whoever_was_marked_as_an_observer_is_one_until_it_is_said_that_they_take_part() -> None:
+    desk = opened(scan("anna"), mark("guest", role="observer"))
+    desk.hear(mark("guest", "late", arrived_at=DURING, at=DURING + HOUR))
+    assert desk.record("guest").role is Role.OBSERVER
+
+    desk.hear(mark("guest", "late", arrived_at=DURING, at=DURING + HOUR, role="participant", is_role_said=True))
+
+    assert desk.record("guest").role is Role.PARTICIPANT
+    desk.pass_to(CLOSES)
+    assert desk.numbers() == (1, 1, 0, 1)
+    desk.hear(correction("guest", role="observer"), correction("guest", "left_early", minutes=300))
+    assert (desk.record("guest").role, desk.numbers()) == (Role.OBSERVER, (1, 1, 0, 0))
+
+
+def test_whoever_trains_is_no_participant_by_anybodys_word_but_the_planners() -> None:
+    desk = opened(mark("teresa", role="participant", is_role_said=True), trainers=("teresa",))
+    assert desk.record("teresa").role is Role.TRAINER
 
 
 def test_trainers_and_observers_are_present_and_in_no_number_but_their_own() -> None:
@@ -686,6 +738,25 @@ def test_an_excuse_is_for_the_day_it_was_given_for() -> None:
     desk.hear(rescheduled(day(days_later=7), at=DURING), scan("anna", at=DURING + week_later))
 
     assert desk.pass_to(CLOSES + week_later) == ["jan absent", CLOSED_1_1]
+
+
+def test_an_excuse_for_a_day_says_nothing_of_an_earlier_one_to_which_that_is_moved() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(days_later=7)), *map(enrolled, ("anna", "jan", "ewa")))
+    desk.hear(mark("jan", "excused", at=BEFORE + HOUR), mark("ewa", "excused", at=BEFORE + HOUR))
+    desk.hear(rescheduled(at=BEFORE + 2 * HOUR), scan("anna"), mark("ewa", "excused", at=DURING, note="again"))
+
+    assert desk.pass_to(CLOSES) == ["jan absent", "day-1 closed: 1 present, 2 absent, 0 unknown, 0 without"]
+    assert desk.record("ewa").state is Presence.EXCUSED
+
+
+def test_what_was_said_of_a_day_that_had_begun_stands_where_its_date_is_put_right_to_an_earlier_one() -> None:
+    """The planner had the wrong day: whoever was excused then was excused from the one that was held."""
+    desk = opened(scan("anna"), mark("jan", "excused"))
+    desk.hear(rescheduled(day(days_later=-1), at=ENDS))
+
+    desk.pass_to(CLOSES)
+    assert (desk.record("jan").state, desk.numbers()) == (Presence.EXCUSED, (1, 1, 0, 0))
 
 
 def test_what_was_said_of_another_day_is_taken_back_when_the_list_opens_by_itself() -> None:

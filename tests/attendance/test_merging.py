@@ -13,6 +13,7 @@ from services.attendance.history import words_of
 from services.attendance.lists import LIST
 from services.attendance.state import Record, RecordSaid
 from services.attendance.subjects import list_subject
+from shared.contracts.attendance import Role
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import WithdrawalReason
 from shared.events.envelope import Heard
@@ -27,9 +28,11 @@ from tests.attendance.building import (
     Desk,
     archived_present,
     correction,
+    day,
     enrolled,
     heard,
     mark,
+    rescheduled,
     scan,
     scheduled,
     withdrawn,
@@ -70,6 +73,18 @@ def test_a_merge_after_the_closing_leaves_the_numbers_and_the_certificate_as_the
     assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
     desk.hear(correction("new", "late", arrived_at=DURING.replace(hour=8), minutes=300))
     assert desk.certificates[1:] == ["RC-2026-0002 CertificateIssued", "RC-2026-0001 CertificateSuperseded"]
+
+
+def test_whoever_trains_the_second_day_under_the_id_that_stays_took_part_in_the_first_under_the_former_one() -> None:
+    desk = Desk()
+    days = (day(), day("day-2", days_later=1))
+    desk.hear(scheduled(*days), enrolled("anna"), scan("anna"), mark("old"))
+    desk.pass_to(CLOSES)
+    desk.hear(rescheduled(*days, at=CLOSES + HOUR, trainers=("new",)))
+
+    desk.hear(merged())
+
+    assert (desk.record("new").role, desk.numbers()) == (Role.PARTICIPANT, (1, 0, 0, 1))
 
 
 def test_two_who_were_both_there_are_one_who_was_there_once() -> None:

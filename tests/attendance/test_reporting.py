@@ -115,13 +115,15 @@ def books(databases: Databases, url: str) -> Books:
 
 
 def is_of_another_day(desk: Desk, record: Record) -> bool:
-    """Whether the meeting was moved to a later day since, and its list is open."""
+    """Whether the meeting was moved to another day since, and its list is open."""
     session, found = desk.mind[Session].get(record.session_id), desk.mind[MeetingList].get(*Record.key_of(record)[:2])
     meeting = session.meeting(record.meeting_id) if session else None
     when = record.scanned_at if record.state.came else record.meeting_starts_at
     if meeting is None or when is None or (found is not None and not found.is_open):
         return False
-    return when < meeting.starts_at - dt.timedelta(hours=12)
+    half_a_day, said_at = dt.timedelta(hours=12), record.scanned_at
+    was_ahead = not record.state.came and said_at is not None and said_at < meeting.starts_at
+    return when < meeting.starts_at - half_a_day or (was_ahead and when > meeting.ends_at + half_a_day)
 
 
 def was_dropped(desk: Desk, record: Record) -> bool:
@@ -503,6 +505,17 @@ async def test_whoever_was_there_on_the_day_from_which_it_was_moved_is_not_yet_t
     await books.hold(desk)
     counts = (await books.report()).total.counts
     assert (counts[Figure.PRESENT], counts[Figure.ABSENT]) == (1, 1)
+
+
+async def test_an_excuse_for_a_day_that_is_moved_to_an_earlier_one_is_in_no_report_of_that(books: Books) -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(days_later=7)), enrolled("anna"), enrolled("jan"), mark("jan", "excused", at=BEFORE))
+    desk.hear(rescheduled(at=BEFORE + MINUTE), scan("anna"), mark("anna", "excused"))
+    await books.hold(desk)
+    assert told(await books.report()) == naive(desk, By.TOWN)
+    assert (await books.report()).total.counts[Figure.EXCUSED] == 1  # Anna's is of this day.
+    then = (await books.report(asked=Asked(as_of=BEFORE))).total.counts
+    assert then[Figure.EXCUSED] == 1
 
 
 async def test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report(books: Books) -> None:
