@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from services.attendance.history import PlaceSaid, places_at
-from services.attendance.humans import of_humans, trainers_of
+from services.attendance.humans import counted_elsewhere, of_humans, trainers_of
 from services.attendance.lists import ListRules, awaited_at, closed_list, records_of
 from services.attendance.minutes import as_it_was
 from services.attendance.outcomes import is_ours
@@ -224,7 +224,9 @@ def _there(
     with_place = place is not None and place.state.has_seat
     role = role_of(record, trains=trains, with_place=with_place)
     known = {"with_place": with_place, "city_id": place.city_id if place else None, "role": role}
-    stay = as_it_was(record, meeting, rules)
+    seen = {"seen_at": record.scanned_at, "is_stated": record.stated_minutes is not None}
+    but = counted_elsewhere(working, session, record.person_id, **seen) if session else ()
+    stay = as_it_was(record, meeting, rules, but)
     follows = {"minutes": stay.minutes, "arrived_at": stay.arrived_at}
     other_place = any(getattr(record, name) != value for name, value in known.items())
     other_hours = record.state != stay.state or any(getattr(record, name) != value for name, value in follows.items())

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, as_heard, awaited_at, who_trained
+from services.attendance.minutes import Span
 from services.attendance.state import MeetingList, Place, Record, Session
 from shared.contracts.attendance import Because, NotAwaited
 from shared.contracts.planner import Meeting
@@ -51,6 +52,27 @@ def is_anothers(working: Working, record: Record) -> bool:
     if record.reason is not NotAwaited.LINKED:
         return False
     return record.because is not Because.PERSON or survivor(working, record.person_id) != record.person_id
+
+
+def counted_elsewhere(
+    working: Working, session: Session, person_id: str, *, seen_at: dt.datetime | None, is_stated: bool
+) -> list[Span]:
+    """The hours of days that the session has no more and whose lists have closed, where it is recorded there how this person was: put together
+    with another day they count on that list alone. Who was not there, and was seen in these hours on the other one, or has had their minutes counted, was."""
+    found: list[Span] = []
+    for row in working[MeetingList].where("session_id", session.session_id):
+        if row.is_open or session.meeting(row.meeting_id) is not None:
+            continue
+        record = working[Record].get(session.session_id, row.meeting_id, person_id)
+        gone = next(
+            (one for said in reversed(as_heard(working, session)) if (one := said.meeting(row.meeting_id))), None
+        )
+        if record is None or not record.state.is_told or gone is None:
+            continue
+        was_seen = is_stated or (seen_at is not None and gone.starts_at <= seen_at < gone.ends_at)
+        if record.state.came or not was_seen:
+            found.append((gone.starts_at, gone.ends_at))
+    return found
 
 
 def trainers_of(working: Working, session: Session, ended_at: dt.datetime) -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.attendance.humans import is_anothers, of_survivor, place_of, trained, trains
+from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained, trains
 from services.attendance.lists import ListRules, closed_list, seen_at
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -111,6 +111,12 @@ def _mark(
     how = _how(heard, state, meeting, _came_at(record, meeting, rules))
     if (state.came and (how["minutes"] is None)) or (meeting and (body.minutes or 0) > whole_of(meeting)):
         return Refused(Reason.IMPLAUSIBLE_TIME, "say when, or for how many of the meeting's minutes")
+    if closed is not None and state.came and meeting is not None:
+        stated = how["stated_minutes"]
+        seen = {"seen_at": how["scanned_at"], "is_stated": stated is not None}
+        if but := counted_elsewhere(working, session, body.person_id, **seen):
+            times = {name: how[name] for name in ("arrived_at", "left_at")}
+            how["minutes"] = minutes_of(meeting, **times, stated=stated, but=but)
     is_trainer = trained(working, session, meeting, body.person_id, at=seen_at(heard))
     role = role_of(record, trains=is_trainer, with_place=with_place, said=_role_said(body))
     if _is_so(record, state, how, role, meeting, rules):

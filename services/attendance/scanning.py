@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.attendance.humans import is_anothers, of_survivor, place_of, trained
+from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained
 from services.attendance.lists import ListRules, closed_list
 from services.attendance.minutes import by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -118,7 +118,9 @@ def decide_scan(
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
     with_place = place is not None and place.state.has_seat
-    stay = by_code(meeting, body.scanned_at, rules)
+    seen = {"seen_at": body.scanned_at, "is_stated": False}
+    but = counted_elsewhere(working, session, body.person_id, **seen) if closed else ()
+    stay = by_code(meeting, body.scanned_at, rules, but)
     fields = answering(heard) | {
         "city_id": place.city_id if place else None,
         "with_place": with_place,

@@ -546,6 +546,19 @@ async def test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_
     assert (await books.report()).total.minutes == 360
 
 
+async def test_of_two_closed_days_that_are_put_together_each_hour_was_held_once(books: Books) -> None:
+    afternoon = day("day-2", until=16) | {"starts_local": DAY.replace(tzinfo=None, hour=13)}
+    desk = Desk()
+    desk.hear(scheduled(day(until=12), afternoon, trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.hear(scan("anna", "day-2", at=DURING + 4 * 60 * MINUTE))
+    desk.pass_to(LATER)
+    desk.hear(rescheduled(day(until=16), trainers=("t",), at=LATER + MINUTE))
+    await books.hold(desk)
+    held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
+    assert held == [("t", 2, 420)]
+    assert (await books.report()).total.minutes == 420
+
+
 async def test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_held_anything(books: Books) -> None:
     desk = Desk()
     desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
