@@ -410,6 +410,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     in_question = await _load_merging(reads, working, inputs)
     for about in (touched.sessions, touched.counted):
         about.update(in_question)
+    if _merging(inputs):  # Of whom something may be recorded by what is heard beside it.
+        touched.counted |= touched.sessions
     if not touched.sessions:
         return
     await _load_derived(reads, working, touched)

@@ -19,6 +19,7 @@ from shared.contracts.enrolment import WithdrawalReason
 from shared.events.envelope import Heard
 from shared.state.working import Due
 from tests.attendance.building import (
+    ARCHIVE,
     BEFORE,
     CLOSES,
     DURING,
@@ -268,6 +269,29 @@ async def test_lists_reports_and_books_count_one_human_once(url: str) -> None:
         assert books["open"]["certificates_in_doubt"] == 0
         history = f"/api/v1/sessions/{SESSION}/meetings/day-1/people/old/history"
         assert [one["linked_to"] for one in (await door.http.get(history)).json()] == [None, "new"]
+
+
+async def test_of_one_human_whom_two_writers_have_seen_no_certificate_is_in_doubt(url: str) -> None:
+    """What an archive states of the former id stays with it: they were there once, for the longer of the two."""
+    async with opened(url) as door:
+        body = archived_present("old").body.model_copy(update={"minutes": 300})
+        archived = heard(body, at=DURING, source=ARCHIVE)
+        await door.runtime.decider.act([scheduled(), enrolled("new"), archived, scan("new")])
+        await door.runtime.decider.act([merged(at=DURING)])
+        await door.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), CLOSES)])
+
+        (certificate,) = (await door.http.get("/api/v1/certificates?person_id=new")).json()
+        assert certificate["minutes"] == 360
+        assert (await books_of(door))["open"]["certificates_in_doubt"] == 0
+
+
+async def test_a_merge_is_heard_in_one_transaction_with_what_is_recorded_of_them_first(url: str) -> None:
+    """After an outage one fetch brings both; nothing has been recorded in the session before."""
+    async with opened(url) as door:
+        await door.runtime.decider.act([scheduled(), enrolled("old"), scan("old"), merged(at=DURING)])
+
+        on_list = (await door.http.get(f"/api/v1/sessions/{SESSION}/meetings/day-1/roster")).json()
+        assert [(one["person_id"], one["state"]) for one in on_list] == [("new", "present")]
 
 
 async def test_whoever_is_read_by_a_former_ticket_is_told_how_they_stand_under_the_id_that_stays(url: str) -> None:
