@@ -345,7 +345,9 @@ def _records(asked: Asked, known: Known, *, dated: bool) -> sa.Select[Any]:
     entry: Any = sa.cast(sa.null(), MOMENT)
     day = left = entry
     if dated:
-        meeting = meetings(asked)
+        names = ("session_id", "meeting_id", "starts_at")
+        all_of_them = (sa.select(*(one.c[name] for name in names)) for one in (meetings(asked), dropped(asked)))
+        meeting = sa.union_all(*all_of_them).subquery()
         same = sa.and_(meeting.c.session_id == record.c.session_id, meeting.c.meeting_id == record.c.meeting_id)
         joined = joined.outerjoin(meeting, same)
         day = sa.func.coalesce(

@@ -546,6 +546,17 @@ async def test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_
     assert (await books.report()).total.minutes == 360
 
 
+async def test_whoever_was_absent_from_a_day_that_is_called_otherwise_was_so_on_that_day(books: Books) -> None:
+    """The service was down and the list is decided two days later; that is no day on which anybody was missed."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    desk.pass_to(LATER + dt.timedelta(days=2))
+    desk.hear(rescheduled(day("d-1"), at=LATER + dt.timedelta(days=3)))
+    await books.hold(desk)
+    its = (await books.report(asked=Asked(since=DAY.date(), until=DAY.date()))).total.counts
+    assert (its[Figure.PRESENT], its[Figure.ABSENT]) == (1, 1)
+
+
 async def test_of_two_closed_days_that_are_put_together_each_hour_was_held_once(books: Books) -> None:
     afternoon = day("day-2", until=16) | {"starts_local": DAY.replace(tzinfo=None, hour=13)}
     desk = Desk()
