@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 
 from services.attendance.history import PlaceSaid, places_at
-from services.attendance.lists import ListRules, as_heard, awaited_at, who_trained
+from services.attendance.lists import ListRules, as_heard, awaited_at, meeting_once, who_trained
 from services.attendance.minutes import Span
 from services.attendance.state import MeetingList, Place, Record, Session
 from shared.contracts.attendance import Because, NotAwaited
@@ -64,9 +64,7 @@ def counted_elsewhere(
         if row.is_open or session.meeting(row.meeting_id) is not None:
             continue
         record = working[Record].get(session.session_id, row.meeting_id, person_id)
-        gone = next(
-            (one for said in reversed(as_heard(working, session)) if (one := said.meeting(row.meeting_id))), None
-        )
+        gone = meeting_once(working, session, row.meeting_id)
         if record is None or not record.state.is_told or gone is None:
             continue
         was_seen = is_stated or (seen_at is not None and gone.starts_at <= seen_at < gone.ends_at)

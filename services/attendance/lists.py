@@ -206,6 +206,12 @@ def session_at(working: Working, session: Session, at: dt.datetime) -> Session:
     return next((one for one in reversed(said) if one.heard_at <= at), said[0])
 
 
+def meeting_once(working: Working, session: Session, meeting_id: str) -> Meeting | None:
+    """A meeting by the last word that had it: of a day that was dropped, or called otherwise, the hours that it had."""
+    said = reversed(as_heard(working, session))
+    return next((meeting for one in said if (meeting := one.meeting(meeting_id)) is not None), None)
+
+
 def who_trained(said: Sequence[Session], at: dt.datetime) -> tuple[str, ...]:
     """Who trained a meeting that ended then, by what was said of its session in the order in which it was heard.
 

@@ -11,7 +11,7 @@ import datetime as dt
 from typing import Any, assert_never
 
 from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained, trains
-from services.attendance.lists import ListRules, closed_list, seen_at
+from services.attendance.lists import ListRules, closed_list, meeting_once, seen_at
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -53,6 +53,7 @@ def decide_mark(
         return Refused(Reason.CHANGED_SINCE, f"{_as_it_stands(looked_at)}, and {body.seen} was seen")
     if body.walk_in is not None:
         return _link(working, heard, session, meeting, closed, looked_at, rules)
+    meeting = meeting or meeting_once(working, session, body.meeting_id)
     if wrong := _wrong_time(heard, meeting, rules):
         return Refused(Reason.IMPLAUSIBLE_TIME, wrong)
     return _mark(working, heard, session, meeting, closed, looked_at, rules)
@@ -111,7 +112,7 @@ def _mark(
     how = _how(heard, state, meeting, _came_at(record, meeting, rules))
     if (state.came and (how["minutes"] is None)) or (meeting and (body.minutes or 0) > whole_of(meeting)):
         return Refused(Reason.IMPLAUSIBLE_TIME, "say when, or for how many of the meeting's minutes")
-    if closed is not None and state.came and meeting is not None:
+    if closed is not None and state.came and meeting is not None and session.meeting(body.meeting_id) is not None:
         stated = how["stated_minutes"]
         seen = {"seen_at": how["scanned_at"], "is_stated": stated is not None}
         if but := counted_elsewhere(working, session, body.person_id, **seen):
@@ -163,7 +164,7 @@ def _link(
     is_trainer = trained(working, session, meeting, body.person_id, at=seen_at(heard))
     fields |= {
         "received_at": walk_in.received_at,
-        "role": role_of(record, trains=is_trainer, with_place=with_place),
+        "role": role_of(walk_in, trains=is_trainer, with_place=with_place),
     }
     about = (*whose(walk_in)[:2], body.person_id)
     if closed is not None:

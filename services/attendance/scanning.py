@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 
 from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained
-from services.attendance.lists import ListRules, closed_list
+from services.attendance.lists import ListRules, closed_list, meeting_once
 from services.attendance.minutes import by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
@@ -114,13 +114,16 @@ def decide_scan(
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
         return Wait("meeting", max(session.ends_at + rules.close_after, heard.appended_at))
     place = place_of(working, body.session_id, body.person_id, closed, rules)
-    is_trainer = trained(working, session, meeting, body.person_id, at=body.scanned_at)
+    hours = meeting or meeting_once(working, session, body.meeting_id)
+    if hours is not None and not rules.fits(hours, body.scanned_at):
+        hours = None  # Of a day that was dropped: read on another one, it says that they came, and not for how long.
+    is_trainer = trained(working, session, hours, body.person_id, at=body.scanned_at)
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
     with_place = place is not None and place.state.has_seat
     seen = {"seen_at": body.scanned_at, "is_stated": False}
-    but = counted_elsewhere(working, session, body.person_id, **seen) if closed else ()
-    stay = by_code(meeting, body.scanned_at, rules, but)
+    but = counted_elsewhere(working, session, body.person_id, **seen) if closed and meeting else ()
+    stay = by_code(hours, body.scanned_at, rules, but)
     fields = answering(heard) | {
         "city_id": place.city_id if place else None,
         "with_place": with_place,

@@ -554,6 +554,14 @@ def test_whoever_was_marked_as_an_observer_is_one_until_it_is_said_that_they_tak
     assert (desk.record("guest").role, desk.numbers()) == (Role.OBSERVER, (1, 1, 0, 0))
 
 
+def test_a_walk_in_who_was_an_observer_is_one_also_once_it_is_known_who_that_is() -> None:
+    desk = opened(scan("anna"), mark("walk-in-1", role="observer"), mark("ola", walk_in="walk-in-1", at=ENDS))
+    desk.pass_to(CLOSES)
+
+    assert desk.record("ola").role is Role.OBSERVER
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]  # Anna's.
+
+
 def test_whoever_trains_is_no_participant_by_anybodys_word_but_the_planners() -> None:
     desk = opened(mark("teresa", role="participant", is_role_said=True), trainers=("teresa",))
     assert desk.record("teresa").role is Role.TRAINER
@@ -823,6 +831,29 @@ def test_of_a_day_that_was_dropped_after_it_closed_records_are_still_put_right()
 
     assert said[0] == "jan corrected from absent to present"
     assert desk.numbers() == (2, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("late", "minutes"),
+    [
+        (scan("jan", made=DURING, at=LATER + HOUR), 360),
+        (scan("jan", made=STARTS + HOUR, at=LATER + HOUR), 300),
+        (correction("jan", at=LATER + HOUR), 360),
+        (correction("jan", "left_early", left_at=ENDS - HOUR, at=LATER + HOUR), 300),
+        (scan("jan", made=DURING + DAY_LONG, at=LATER + DAY_LONG), None),  # None of that day's.
+    ],
+    ids=["a code", "a late code", "a word", "who left", "a code of another day"],
+)
+def test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had(
+    late: Any, minutes: int | None
+) -> None:
+    """Its list had closed; a device was offline, or the office knows better. Without them they would have no certificate."""
+    desk = kept(trainers=("teresa",))
+    desk.hear(rescheduled(day("d-1"), at=LATER, trainers=("teresa",)))
+
+    desk.hear(late)
+
+    assert (desk.record("jan").minutes, desk.numbers()) == (minutes, (2, 0, 0, 0))
 
 
 def test_a_mark_at_a_cancelled_session_is_kept() -> None:
