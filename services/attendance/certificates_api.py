@@ -204,6 +204,7 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
             meetings = session.meetings if meeting_id is None else (meeting_of(session, meeting_id),)
             sheet = await sheets.list_sheet(
                 connection,
+                settings.rules,
                 session,
                 meetings,
                 programme,

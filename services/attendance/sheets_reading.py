@@ -26,6 +26,7 @@ from services.attendance.views import (
     GIVEN_NAME,
     MOST_PEOPLE,
     SURVIVOR,
+    awaited,
     by_human,
     closed_rows,
     ids_of,
@@ -91,6 +92,7 @@ async def certificate_sheet(
 
 async def list_sheet(
     connection: AsyncConnection,
+    rules: ListRules,
     session: Session,
     meetings: Sequence[Meeting],
     programme: Programme,
@@ -99,14 +101,24 @@ async def list_sheet(
     as_of: dt.datetime,
     empty_rows: int,
 ) -> AttendanceListSheet:
-    """Everybody who has a place, and who came to one of these meetings without one, by name as the Polish alphabet has it."""
+    """Everybody who has a place, or was awaited by a list that has closed, and who came to one of these meetings without one, by name as the
+    Polish alphabet has it."""
     of_session = {"session_id": session.session_id, "meetings": [one.meeting_id for one in meetings]}
     in_session = PLACE.c.session_id == sa.bindparam("session_id")
     placed = rows_as(Place, await connection.execute(sa.select(PLACE).where(in_session).limit(MOST_PEOPLE), of_session))
     at = sa.and_(RECORD.c.session_id == sa.bindparam("session_id"), any_of(RECORD.c.meeting_id, "meetings"))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
-    towns = {one.person_id: one.city_id for one in records if one.state.came}
-    towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat}
+    its = {one.meeting_id: one for one in meetings}
+    lists = await closed_rows(connection, {session.session_id})
+    closed = {meeting_id: one for (_, meeting_id), one in lists.items() if meeting_id in its}
+    then = await awaited(connection, rules, session.session_id, closed.values())
+    came = (one for one in records if was_there(one, its[one.meeting_id], rules, is_closed=one.meeting_id in closed))
+    towns = {one.person_id: one.city_id for one in came}
+    is_open = len(closed) < len(its)
+    towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat and is_open}
+    their_town = {one.person_id: one.city_id for one in placed}
+    towns = dict.fromkeys(set[str]().union(*then.values())) | towns
+    towns = {one: city_id or their_town.get(one) for one, city_id in towns.items()}
     train = await _trainers_of(connection, session, meetings, as_of)
     into = await survivors(connection, {*towns, *train})
     train = tuple(dict.fromkeys(into.get(one, one) for one in train))
