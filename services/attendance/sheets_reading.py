@@ -142,14 +142,14 @@ async def list_sheet(
 async def day_sheet(
     connection: AsyncConnection,
     session: Session,
-    meeting: Meeting,
-    record: Record,
+    there: Attended,
     programme: Programme,
     language: Language,
     *,
     now: dt.datetime,
 ) -> DaySheet:
     """That somebody was at a meeting, as its list says. For how long they are there is known when it is over, or they have left."""
+    meeting, record = there.meeting, there.record
     people = await _named(connection, [record.person_id])
     towns = await town_names(connection, [record.city_id] if record.city_id else [])
     return DaySheet(
@@ -165,13 +165,21 @@ async def day_sheet(
 
 
 @immutable
+class Attended:
+    """A meeting that somebody came to, as it is planned now: of a day that was dropped after its list had closed, as it was, for it took place."""
+
+    meeting: Meeting
+    record: Record
+
+
+@immutable
 class Papers:
     """What one person may print of one session."""
 
     certificate: Certificate | None
     """Their newest, valid or not."""
-    days: Mapping[str, Record]
-    """The meetings that they came to, as they are planned now, with what says so: of several ids that which says most, as for a certificate."""
+    days: Mapping[str, Attended]
+    """The meetings that they came to, with what says so: of several ids that which says most, as for a certificate."""
 
 
 async def is_erased(connection: AsyncConnection, ids: Sequence[str]) -> bool:
@@ -189,11 +197,16 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     of_them = sa.and_(RECORD.c.session_id == session_id, RECORD.c.person_id.in_(ids))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(of_them)))
     closed = {meeting_id for _, meeting_id in await closed_rows(connection, {session_id})}
-    came: dict[str, Record] = {}
+    known = {one.meeting_id: one for one in session.meetings}
+    if gone := {one.meeting_id for one in records if one.meeting_id in closed} - known.keys():
+        said = rows_as(SessionSaid, await connection.execute(_WORDS, {"session_id": session_id}))
+        named = (meeting for one in in_order(said, session.source) for meeting in one.meetings)
+        known |= {one.meeting_id: one for one in named if one.meeting_id in gone}
+    came: dict[str, Attended] = {}
     for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
-        meeting = session.meeting(one.meeting_id)
+        meeting = known.get(one.meeting_id)
         if meeting is not None and was_there(one, meeting, rules, is_closed=one.meeting_id in closed):
-            came[one.meeting_id] = one
+            came[one.meeting_id] = Attended(meeting, one)
     return Papers(newest, came)
 
 

@@ -265,6 +265,17 @@ async def test_a_day_is_confirmed_to_who_was_there_and_to_nobody_else(desk: Desk
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:rollcall:problem:not-there")
 
 
+async def test_a_day_that_was_called_otherwise_after_its_list_had_closed_is_confirmed_as_it_was(desk: Desk) -> None:
+    """Whoever was there has travelled, whatever the planner calls it by now."""
+    await desk.certify("anna", minutes=100)
+    await desk.runtime.decider.act([rescheduled(day("d-1", days_later=9), at=LATER)])
+
+    at = f"sessions/{SESSION}/meetings/day-1/people"
+    said = text_of((await desk.get(f"{at}/anna/confirmation/pdf")).content)
+    assert "6 października 2026" in said and "1 godz. zegarowych 40 min" in said
+    assert (await desk.get(f"{at}/nobody/confirmation/pdf")).status_code == 404
+
+
 # --- the public page ---------------------------------------------------------------------------
 
 
