@@ -152,8 +152,8 @@ def _list(
     have to be about; None: a list that stays closed stands, wherever its day is moved by then.
 
     What somebody else states about a person stands as they state it; so does what somebody who keeps the list has said of somebody
-    who was awaited. Whoever trained and had a place is not absent for want of a record: they stood in front, and sign in the head of the
-    list.
+    who was awaited. Whoever trained when it began or when it ended, and had a place, is not absent for want of a record: they stood in front,
+    and sign in the head of the list.
     """
     awaited_at = first_closed_at or closed_at
     stood = of_humans(working, places_at(working, session_id, awaited_at, rules))
@@ -163,6 +163,8 @@ def _list(
     meeting = session.meeting(meeting_id) if session is not None else None
     ended_at = meeting.ends_at if meeting else awaited_at
     trained = trainers_of(working, session, ended_at) if session is not None else set()
+    began_at = meeting.starts_at if meeting else ended_at
+    in_front = trained | (trainers_of(working, session, began_at) if session is not None else set())
     seated = {person_id for person_id, place in stood.items() if place.state.has_seat}
     marked = {one.person_id for one in records.values() if one.person_id in seated and _stands(one, of_day, rules)}
     kept = bool(came_then) or any(records[one].state is Presence.ABSENT for one in marked)
@@ -183,7 +185,7 @@ def _list(
             if (record.with_place, record.city_id) != (True, place.city_id):
                 known = {"with_place": True, "city_id": place.city_id}
                 facts.append(said_anew(record, state, known, because=Because.PLACE, now=working.now))
-        elif place is not None and awaited and kept and person_id not in trained:
+        elif place is not None and awaited and kept and person_id not in in_front:
             state = Presence.ABSENT
             if record is None or (record.state, record.city_id) != (state, place.city_id):
                 facts.append(_absent(place, meeting_id, working.now))

@@ -449,6 +449,15 @@ def test_who_trains_and_has_a_place_is_not_absent_for_want_of_a_record() -> None
     assert desk.numbers() == (1, 1, 1, 0)
 
 
+@pytest.mark.parametrize("named", [DURING + HOUR, ENDS])
+def test_who_trains_and_is_replaced_during_the_day_is_not_absent_for_want_of_a_record(named: Any) -> None:
+    desk = opened(scan("anna"), enrolled("teresa"), enrolled("ola"), trainers=("teresa",))
+    desk.hear(rescheduled(at=named, trainers=("ola",)))
+    desk.pass_to(CLOSES)
+
+    assert desk.numbers() == (1, 1, 2, 0)  # Both have stood in front.
+
+
 @pytest.mark.parametrize(("state", "numbers"), [("absent", (1, 2, 0, 0)), ("present", (2, 1, 0, 0))])
 def test_what_is_recorded_of_a_trainer_who_has_a_place_counts_as_of_anybody(
     state: str, numbers: tuple[int, int, int, int]
