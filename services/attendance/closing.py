@@ -20,7 +20,7 @@ from typing import Any, assert_never
 
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.humans import counted_elsewhere, of_humans, trainers_of
-from services.attendance.lists import ListRules, awaited_at, closed_list, records_of
+from services.attendance.lists import ListRules, awaited_at, closed_list, meeting_once, records_of
 from services.attendance.minutes import as_it_was
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -160,7 +160,7 @@ def _list(
     records = {record.person_id: record for record in records_of(working, session_id, meeting_id)}
     came_then = {record.person_id for record in there}
     session = working[Session].get(session_id)
-    meeting = session.meeting(meeting_id) if session is not None else None
+    meeting = meeting_once(working, session, meeting_id) if session is not None else None
     ended_at = meeting.ends_at if meeting else awaited_at
     trained = trainers_of(working, session, ended_at) if session is not None else set()
     began_at = meeting.starts_at if meeting else ended_at

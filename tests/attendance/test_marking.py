@@ -41,6 +41,7 @@ from tests.attendance.building import (
 )
 
 MINUTE, HOUR, DAY_LONG = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
+TWO_DAYS = (day(), day("day-2", days_later=1))
 CLOSED_1_1 = "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"
 
 
@@ -458,6 +459,17 @@ def test_who_trains_and_is_replaced_during_the_day_is_not_absent_for_want_of_a_r
     assert desk.numbers() == (1, 1, 2, 0)  # Both have stood in front.
 
 
+def test_who_trained_a_day_has_trained_it_also_once_it_is_called_otherwise() -> None:
+    """Replaced for the second day before the first one's list had closed."""
+    desk = Desk()
+    desk.hear(scheduled(*TWO_DAYS, trainers=("teresa",)), enrolled("anna"), enrolled("teresa"), scan("anna"))
+    desk.hear(rescheduled(*TWO_DAYS, at=ENDS + HOUR, trainers=("ewa",)))
+    desk.pass_to(CLOSES)
+    assert desk.numbers() == (1, 0, 1, 0)
+
+    assert desk.hear(rescheduled(day("d-1"), TWO_DAYS[1], at=LATER, trainers=("ewa",))) == []
+
+
 @pytest.mark.parametrize(("state", "numbers"), [("absent", (1, 2, 0, 0)), ("present", (2, 1, 0, 0))])
 def test_what_is_recorded_of_a_trainer_who_has_a_place_counts_as_of_anybody(
     state: str, numbers: tuple[int, int, int, int]
@@ -465,9 +477,6 @@ def test_what_is_recorded_of_a_trainer_who_has_a_place_counts_as_of_anybody(
     desk = kept(enrolled("teresa"), mark("teresa", state), trainers=("teresa",))
     assert desk.numbers() == numbers
     assert desk.record("teresa").role is Role.PARTICIPANT
-
-
-TWO_DAYS = (day(), day("day-2", days_later=1))
 
 
 def test_who_is_replaced_between_two_days_has_trained_the_first_and_nobody_who_comes_after_them() -> None:
