@@ -451,13 +451,15 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
 
 def _spoken_of_since(working: Working, inputs: Inputs) -> set[str]:
-    """Sessions of which something was said since somebody was seen there, or since that meeting began: of few, and then late."""
+    """Sessions of which something was said since somebody was seen there, or since a code may have been read: of few, and then late. Only where
+    nothing was is who trains now who trained then (`humans.trained`)."""
+    rules = rules_of(working)
     asked = [one for one in inputs if isinstance(one, Heard) and isinstance(one.body, AboutSomebody)]
     found = set[str]()
     for one in (*asked, *map(request_of, working[Held])):
         session = working[Session].get(one.body.session_id)
         meeting = session.meeting(one.body.meeting_id) if session and isinstance(one.body, AboutSomebody) else None
-        if session and meeting and session.heard_at > min(seen_at(one), meeting.starts_at):
+        if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):
             found.add(session.session_id)
     return found
 

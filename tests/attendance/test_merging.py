@@ -13,7 +13,7 @@ from services.attendance.history import words_of
 from services.attendance.lists import LIST
 from services.attendance.state import Record, RecordSaid
 from services.attendance.subjects import list_subject
-from shared.contracts.attendance import Role
+from shared.contracts.attendance import Presence, Role
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import WithdrawalReason
 from shared.events.envelope import Heard
@@ -26,6 +26,7 @@ from tests.attendance.building import (
     LATER,
     RULES,
     SESSION,
+    STARTS,
     Desk,
     archived_present,
     correction,
@@ -86,6 +87,17 @@ def test_whoever_trains_the_second_day_under_the_id_that_stays_took_part_in_the_
     desk.hear(merged())
 
     assert (desk.record("new").role, desk.numbers()) == (Role.PARTICIPANT, (1, 0, 0, 1))
+
+
+def test_a_walk_in_who_is_said_to_be_a_former_id_is_who_stays_whatever_was_said_of_the_session_since() -> None:
+    """Their code was read at ten to nine, the planner named another trainer at five to, and it is linked in the afternoon."""
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), merged(at=BEFORE), mark("walk-in-1", at=STARTS - HOUR / 6))
+    desk.hear(rescheduled(trainers=("u",), at=STARTS - HOUR / 12))
+
+    desk.hear(mark("old", walk_in="walk-in-1", at=STARTS + 5 * HOUR))
+
+    assert (desk.record("new").state, desk.record("new").role) == (Presence.PRESENT, Role.PARTICIPANT)
 
 
 def test_two_who_were_both_there_are_one_who_was_there_once() -> None:

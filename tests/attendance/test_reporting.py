@@ -572,7 +572,7 @@ async def test_of_two_closed_days_that_are_put_together_each_hour_was_held_once(
 
 async def test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_held_anything(books: Books) -> None:
     desk = Desk()
-    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"), archived_present("ewa"))
     desk.hear(rescheduled(day("d-1"), trainers=("t",), at=DURING + MINUTE))
     await books.hold(desk)
     assert await books.trainers() == []

@@ -1351,7 +1351,7 @@ MUTATIONS = (
     Mutation(
         "what was said since is loaded where somebody is seen late",
         "services/attendance/store.py",
-        "        if session and meeting and session.heard_at > min(seen_at(one), meeting.starts_at):",
+        "        if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):",
         "        if False:",
         (
             "tests/attendance/test_marking.py::test_who_is_named_for_the_second_day_came_to_the_first_as_whoever_they_were_also_on_a_list_that_is_open",
