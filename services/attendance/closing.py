@@ -21,7 +21,7 @@ from typing import Any, assert_never
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.humans import counted_elsewhere, of_humans, trainers_of
 from services.attendance.lists import ListRules, awaited_at, closed_list, meeting_once, records_of
-from services.attendance.minutes import as_it_was
+from services.attendance.minutes import Span, as_it_was
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
 from services.attendance.state import NUMBERS, MeetingList, Record, Session
@@ -226,8 +226,10 @@ def _there(
     with_place = place is not None and place.state.has_seat
     role = role_of(record, trains=trains, with_place=with_place)
     known = {"with_place": with_place, "city_id": place.city_id if place else None, "role": role}
-    seen = {"seen_at": record.scanned_at, "is_stated": record.stated_minutes is not None}
-    but = counted_elsewhere(working, session, record.person_id, **seen) if session else ()
+    but: list[Span] = []
+    if session is not None:
+        is_stated = record.stated_minutes is not None
+        but = counted_elsewhere(working, session, record.person_id, seen_at=record.scanned_at, is_stated=is_stated)
     stay = as_it_was(record, meeting, rules, but)
     follows = {"minutes": stay.minutes, "arrived_at": stay.arrived_at}
     other_place = any(getattr(record, name) != value for name, value in known.items())

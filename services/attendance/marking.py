@@ -114,8 +114,8 @@ def _mark(
         return Refused(Reason.IMPLAUSIBLE_TIME, "say when, or for how many of the meeting's minutes")
     if closed is not None and state.came and meeting is not None and session.meeting(body.meeting_id) is not None:
         stated = how["stated_minutes"]
-        seen = {"seen_at": how["scanned_at"], "is_stated": stated is not None}
-        if but := counted_elsewhere(working, session, body.person_id, **seen):
+        seen, is_stated = how["scanned_at"], stated is not None
+        if but := counted_elsewhere(working, session, body.person_id, seen_at=seen, is_stated=is_stated):
             times = {name: how[name] for name in ("arrived_at", "left_at")}
             how["minutes"] = minutes_of(meeting, **times, stated=stated, but=but)
     is_trainer = trained(working, session, meeting, body.person_id, at=seen_at(heard))

@@ -391,7 +391,15 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
     held = [one for one in every if _is_in_period(one.starts_at, asked)]
     said = await _said_of(connection, {one.session_id for one in held}, asked)
     found = [
-        Delivered(trainer_id, *tuple(one)[:5], _length(one, gone[one.session_id]))
+        Delivered(
+            trainer_id=trainer_id,
+            session_id=one.session_id,
+            meeting_id=one.meeting_id,
+            topic=one.topic,
+            starts_at=one.starts_at,
+            ends_at=one.ends_at,
+            minutes=_length(one, gone[one.session_id]),
+        )
         for one in held
         for trainer_id in sorted(
             {known.into.get(each, each) for each in who_trained(said[one.session_id], one.ends_at)}

@@ -10,7 +10,7 @@ import datetime as dt
 
 from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained
 from services.attendance.lists import ListRules, closed_list, meeting_once
-from services.attendance.minutes import by_code
+from services.attendance.minutes import Span, by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
 from services.attendance.state import MeetingList, Record, Session
@@ -121,8 +121,9 @@ def decide_scan(
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
     with_place = place is not None and place.state.has_seat
-    seen = {"seen_at": body.scanned_at, "is_stated": False}
-    but = counted_elsewhere(working, session, body.person_id, **seen) if closed and meeting else ()
+    but: list[Span] = []
+    if closed is not None and meeting is not None:
+        but = counted_elsewhere(working, session, body.person_id, seen_at=body.scanned_at, is_stated=False)
     stay = by_code(hours, body.scanned_at, rules, but)
     fields = answering(heard) | {
         "city_id": place.city_id if place else None,

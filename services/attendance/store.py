@@ -454,11 +454,13 @@ def _spoken_of_since(working: Working, inputs: Inputs) -> set[str]:
     """Sessions of which something was said since somebody was seen there, or since a code may have been read: of few, and then late. Only where
     nothing was is who trains now who trained then (`humans.trained`)."""
     rules = rules_of(working)
-    asked = [one for one in inputs if isinstance(one, Heard) and isinstance(one.body, AboutSomebody)]
+    asked = [one for one in inputs if isinstance(one, Heard)]
     found = set[str]()
     for one in (*asked, *map(request_of, working[Held])):
+        if not isinstance(one.body, AboutSomebody):
+            continue
         session = working[Session].get(one.body.session_id)
-        meeting = session.meeting(one.body.meeting_id) if session and isinstance(one.body, AboutSomebody) else None
+        meeting = session.meeting(one.body.meeting_id) if session else None
         if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):
             found.add(session.session_id)
     return found
