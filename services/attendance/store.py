@@ -426,7 +426,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
     counted |= touched.placed & {session_id for session_id, _ in lists}
     counted |= {session.session_id for session in working[Session] if all_closed(working, session)}
-    spoken_of = sorted((counted | _spoken_of_since(working, inputs)) - touched.timed)
+    spoken_of = sorted((counted | _spoken_of_since(working, inputs, touched.sessions)) - touched.timed)
     if spoken_of:  # Who trained when a list closed, or when somebody was seen.
         reads.rows(working[SessionSaid], _SESSIONS_SAID, {"timed": spoken_of}, loaded_by("session_id", spoken_of))
     if counted:
@@ -450,15 +450,15 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     reads.by_key(working[Record], RECORD, single)
 
 
-def _spoken_of_since(working: Working, inputs: Inputs) -> set[str]:
+def _spoken_of_since(working: Working, inputs: Inputs, touched: set[str]) -> set[str]:
     """Sessions of which something was said since somebody was seen there, or since a code may have been read: of few, and then late. Only where
     nothing was is who trains now who trained then (`humans.trained`)."""
     rules = rules_of(working)
     asked = [one for one in inputs if isinstance(one, Heard)]
     found = set[str]()
     for one in (*asked, *map(request_of, working[Held])):
-        if not isinstance(one.body, AboutSomebody):
-            continue
+        if not isinstance(one.body, AboutSomebody) or one.body.session_id not in touched:
+            continue  # What is held under the id of one of these may be about another session.
         session = working[Session].get(one.body.session_id)
         meeting = session.meeting(one.body.meeting_id) if session else None
         if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):

@@ -62,6 +62,19 @@ async def test_a_mark_is_answered_with_the_record_and_its_tag(door: Door) -> Non
     assert (record["state"], record["minutes"], record["decided_by"], record["tag"]) == ("present", 360, "door", "1")
 
 
+async def test_a_key_under_which_something_of_another_session_is_held_is_taken(door: Door) -> None:
+    await door.runtime.decider.act([scheduled(), enrolled("anna")])
+    about = {"meeting_id": "day-1", "person_id": "anna", "state": "present", "id": "1", "made_at": DURING.isoformat()}
+    door.clock[0] = DURING
+    told = []
+    for session_id in ("nowhere", SESSION):
+        marks = [about | {"session_id": session_id}]
+        (one,) = (await door.http.post("/api/v1/marks/batch", json={"marks": marks})).json()
+        told.append((one["outcome"], one["reason"]))
+
+    assert told == [("held", None), ("refused", "id_reused")]
+
+
 async def test_whoever_says_as_what_somebody_is_there_may_say_it_otherwise_and_whoever_says_nothing_leaves_it(
     door: Door,
 ) -> None:
