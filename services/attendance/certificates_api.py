@@ -189,13 +189,13 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
         """That somebody was there on this day, for their travel claim; whatever a certificate takes."""
         async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
-            meeting = meeting_of(session, meeting_id)
             ids = await views.ids_of(connection, person_id)
-            record = (await sheets.papers(connection, settings.rules, session, ids)).days.get(meeting_id)
-            if record is None:
+            there = (await sheets.papers(connection, settings.rules, session, ids)).days.get(meeting_id)
+            if there is None:
+                meeting_of(session, meeting_id)
                 raise Problem(NOT_THERE, f"the list of {meeting_id} does not say that {person_id} came")
             now = runtime.service.clock()
-            sheet = await sheets.day_sheet(connection, session, meeting, record, programme, language, now=now)
+            sheet = await sheets.day_sheet(connection, session, there, programme, language, now=now)
         return await printers.answer(day_pdf, sheet, f"{session_id}-{meeting_id}-{person_id}")
 
     async def _listed(session_id: str, meeting_id: str | None, language: Language, empty_rows: int) -> PdfResponse:
@@ -204,6 +204,7 @@ def certificate_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes
             meetings = session.meetings if meeting_id is None else (meeting_of(session, meeting_id),)
             sheet = await sheets.list_sheet(
                 connection,
+                settings.rules,
                 session,
                 meetings,
                 programme,

@@ -11,7 +11,7 @@ import datetime as dt
 from collections import defaultdict
 
 from services.attendance.certificates import ISSUED_IN, Certificate, CertificateRules, Series, Topic, issued_on
-from services.attendance.lists import closed_list, session_at
+from services.attendance.lists import closed_list, meeting_once, session_at
 from services.attendance.outcomes import is_ours
 from services.attendance.state import WALK_IN, MeetingList, Record, Session
 from shared.contracts.attendance import Role
@@ -72,23 +72,23 @@ def earned_in(working: Working, session: Session) -> dict[str, Earned]:
             continue
         if record.meeting_id in closed and record.state.came and record.role == Role.PARTICIPANT:
             found[survivor(working, record.person_id)].append(record)
-    return {person_id: _earned(session, person_id, records) for person_id, records in found.items()}
+    return {person_id: _earned(working, session, person_id, records) for person_id, records in found.items()}
 
 
-def _earned(session: Session, person_id: str, records: list[Record]) -> Earned:
+def _earned(working: Working, session: Session, person_id: str, records: list[Record]) -> Earned:
     """Of one human: at one meeting they were there once, whatever ids they have had."""
     by_meeting: dict[str, Record] = {}
     for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
         by_meeting[one.meeting_id] = one
     records = list(by_meeting.values())
     last = max(records, key=lambda one: (one.decided_at, one.meeting_id))
-    days = {day for record in records if (day := _day_of(session, record)) is not None}
+    days = {day for record in records if (day := _day_of(working, session, record)) is not None}
     return Earned(person_id, last.city_id, sum(one.minutes or 0 for one in records), tuple(sorted(days)))
 
 
-def _day_of(session: Session, record: Record) -> dt.date | None:
-    """By the clocks of the place; of a meeting that was dropped since, when the person was seen there."""
-    meeting = session.meeting(record.meeting_id)
+def _day_of(working: Working, session: Session, record: Record) -> dt.date | None:
+    """By the clocks of the place, also of a meeting that was dropped since; of one that no word had, when the person was seen there."""
+    meeting = session.meeting(record.meeting_id) or meeting_once(working, session, record.meeting_id)
     if meeting is not None:
         return meeting.starts_local.date()
     return record.scanned_at.astimezone(ISSUED_IN).date() if record.scanned_at else None

@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from services.attendance.history import PlaceSaid, places_at
-from services.attendance.humans import of_humans, trainers_of
-from services.attendance.lists import ListRules, awaited_at, closed_list, records_of
-from services.attendance.minutes import as_it_was
+from services.attendance.humans import counted_elsewhere, of_humans, trainers_of
+from services.attendance.lists import ListRules, awaited_at, closed_list, meeting_once, records_of
+from services.attendance.minutes import Span, as_it_was
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
 from services.attendance.state import NUMBERS, MeetingList, Record, Session
@@ -152,17 +152,19 @@ def _list(
     have to be about; None: a list that stays closed stands, wherever its day is moved by then.
 
     What somebody else states about a person stands as they state it; so does what somebody who keeps the list has said of somebody
-    who was awaited. Whoever trained and had a place is not absent for want of a record: they stood in front, and sign in the head of the
-    list.
+    who was awaited. Whoever trained when it began or when it ended, and had a place, is not absent for want of a record: they stood in front,
+    and sign in the head of the list.
     """
     awaited_at = first_closed_at or closed_at
     stood = of_humans(working, places_at(working, session_id, awaited_at, rules))
     records = {record.person_id: record for record in records_of(working, session_id, meeting_id)}
     came_then = {record.person_id for record in there}
     session = working[Session].get(session_id)
-    meeting = session.meeting(meeting_id) if session is not None else None
+    meeting = meeting_once(working, session, meeting_id) if session is not None else None
     ended_at = meeting.ends_at if meeting else awaited_at
     trained = trainers_of(working, session, ended_at) if session is not None else set()
+    began_at = meeting.starts_at if meeting else ended_at
+    in_front = trained | (trainers_of(working, session, began_at) if session is not None else set())
     seated = {person_id for person_id, place in stood.items() if place.state.has_seat}
     marked = {one.person_id for one in records.values() if one.person_id in seated and _stands(one, of_day, rules)}
     kept = bool(came_then) or any(records[one].state is Presence.ABSENT for one in marked)
@@ -183,7 +185,7 @@ def _list(
             if (record.with_place, record.city_id) != (True, place.city_id):
                 known = {"with_place": True, "city_id": place.city_id}
                 facts.append(said_anew(record, state, known, because=Because.PLACE, now=working.now))
-        elif place is not None and awaited and kept and person_id not in trained:
+        elif place is not None and awaited and kept and person_id not in in_front:
             state = Presence.ABSENT
             if record is None or (record.state, record.city_id) != (state, place.city_id):
                 facts.append(_absent(place, meeting_id, working.now))
@@ -224,7 +226,11 @@ def _there(
     with_place = place is not None and place.state.has_seat
     role = role_of(record, trains=trains, with_place=with_place)
     known = {"with_place": with_place, "city_id": place.city_id if place else None, "role": role}
-    stay = as_it_was(record, meeting, rules)
+    but: list[Span] = []
+    if session is not None:
+        is_stated = record.stated_minutes is not None
+        but = counted_elsewhere(working, session, record.person_id, seen_at=record.scanned_at, is_stated=is_stated)
+    stay = as_it_was(record, meeting, rules, but)
     follows = {"minutes": stay.minutes, "arrived_at": stay.arrived_at}
     other_place = any(getattr(record, name) != value for name, value in known.items())
     other_hours = record.state != stay.state or any(getattr(record, name) != value for name, value in follows.items())

@@ -100,6 +100,7 @@ class Asked:
     is_unknown: By | None = None
     """Those of whom this is not known: of no town, of a session nobody has announced."""
     scans_before: dt.timedelta = dt.timedelta(hours=12)
+    scans_after: dt.timedelta = dt.timedelta(hours=12)
     live_since: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
     """Of the rules by which lists are kept."""
 
@@ -125,15 +126,26 @@ _OPEN = (
     sa.func.unnest(
         *(
             sa.bindparam(f"open_{name}", type_=ARRAY(kind))
-            for name, kind in (("sessions", sa.Text()), ("meetings", sa.Text()), ("since", MOMENT))
+            for name, kind in (
+                ("sessions", sa.Text()),
+                ("meetings", sa.Text()),
+                ("since", MOMENT),
+                ("starts", MOMENT),
+                ("until", MOMENT),
+            )
         )
     )
     .table_valued(
-        sa.column("session_id", sa.Text), sa.column("meeting_id", sa.Text), sa.column("at", MOMENT), name="still_open"
+        sa.column("session_id", sa.Text),
+        sa.column("meeting_id", sa.Text),
+        sa.column("at", MOMENT),
+        sa.column("starts_at", MOMENT),
+        sa.column("until", MOMENT),
+        name="still_open",
     )
     .render_derived()
 )
-"""Meetings whose lists are open, and since when one may be at them."""
+"""Meetings whose lists are open: since when one may be at them, when they begin, and until when one may be there."""
 
 
 # --- as of a moment ------------------------------------------------------------------------------
@@ -193,30 +205,35 @@ async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[st
     by_then = [SESSION_SAID.c.heard_at <= AS_OF] if asked.as_of else []
     said_again = sa.select(SESSION_SAID.c.session_id).where(*by_then).group_by(SESSION_SAID.c.session_id)
     said_again = said_again.having(sa.func.count() > 1)
-    starts = sa.select(meeting.c.session_id, meeting.c.meeting_id, meeting.c.starts_at)
+    starts = sa.select(meeting.c.session_id, meeting.c.meeting_id, meeting.c.starts_at, meeting.c.ends_at)
     starts = starts.where(meeting.c.session_id.in_(said_again), meeting.c.ends_at >= asked.live_since)
     starts = starts.where(~is_closed(meeting, asked))
     gone = dropped(asked)
     lost = sa.select(gone.c.session_id, gone.c.meeting_id).where(~is_closed(gone, asked))
     moment = moment_of(asked)
     still_open = [tuple(one) for one in await connection.execute(starts, moment)]
-    still_open = [(*key, starts_at - asked.scans_before) for *key, starts_at in still_open]
-    still_open += [(*one, _NEVER) for one in await connection.execute(lost, moment)]
+    still_open = [
+        (*key, starts_at - asked.scans_before, starts_at, ends_at + asked.scans_after)
+        for *key, starts_at, ends_at in still_open
+    ]
+    still_open += [(*one, _NEVER, _NEVER, _NEVER) for one in await connection.execute(lost, moment)]
     if not still_open:
         return ()
     record = as_of(RECORD, RECORD_SAID, asked, *Record.KEY, "source", "state", "scanned_at", "meeting_starts_at")
-    when = sa.case((record.c.state.in_(CAME), record.c.scanned_at), else_=record.c.meeting_starts_at)
+    came = record.c.state.in_(CAME)
+    when = sa.case((came, record.c.scanned_at), else_=record.c.meeting_starts_at)
     since = _OPEN.c
+    was_ahead = sa.and_(~came, when > since.until, record.c.scanned_at < since.starts_at)
     of_list = sa.and_(record.c.session_id == since.session_id, record.c.meeting_id == since.meeting_id)
     is_ours_to_say = sa.or_(since.at < _NEVER, record.c.source == OURS)  # What others state stands as they state it.
     found = (
         sa.select(*(record.c[name] for name in Record.KEY))
         .join(_OPEN, of_list)
-        .where(any_of(record.c.session_id, "sessions"), when < since.at, is_ours_to_say)
+        .where(any_of(record.c.session_id, "sessions"), sa.or_(when < since.at, was_ahead), is_ours_to_say)
     )
-    names = ("open_sessions", "open_meetings", "open_since")
+    names = ("open_sessions", "open_meetings", "open_since", "open_starts", "open_until")
     about = dict(zip(names, map(list, zip(*still_open, strict=True)), strict=True))
-    about["sessions"] = sorted({session_id for session_id, _, _ in still_open})
+    about["sessions"] = sorted({session_id for session_id, *_ in still_open})
     return tuple(tuple(one) for one in await connection.execute(found, about | moment))
 
 
@@ -328,7 +345,9 @@ def _records(asked: Asked, known: Known, *, dated: bool) -> sa.Select[Any]:
     entry: Any = sa.cast(sa.null(), MOMENT)
     day = left = entry
     if dated:
-        meeting = meetings(asked)
+        names = ("session_id", "meeting_id", "starts_at")
+        all_of_them = (sa.select(*(one.c[name] for name in names)) for one in (meetings(asked), dropped(asked)))
+        meeting = sa.union_all(*all_of_them).subquery()
         same = sa.and_(meeting.c.session_id == record.c.session_id, meeting.c.meeting_id == record.c.meeting_id)
         joined = joined.outerjoin(meeting, same)
         day = sa.func.coalesce(

@@ -139,7 +139,9 @@ async def binder_of(
     roster = await views.roster(connection, settings.rules, session)
     said = await files_reading.said_of(connection, session.session_id)
     towns = await views.town_names(connection, [one.city_id for one in said if one.city_id])
-    sheet = await sheets.list_sheet(connection, session, session.meetings, programme, language, as_of=now, empty_rows=0)
+    sheet = await sheets.list_sheet(
+        connection, settings.rules, session, session.meetings, programme, language, as_of=now, empty_rows=0
+    )
     leaves = [
         Leaf("list.pdf", "the attendance list, printed anew", partial(attendance_list_pdf, sheet)),
         Leaf("records.csv", "who was there, as it stands", partial(_records, roster, said, towns, set(closed))),

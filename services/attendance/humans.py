@@ -7,7 +7,8 @@ import datetime as dt
 from collections.abc import Mapping
 
 from services.attendance.history import PlaceSaid, places_at
-from services.attendance.lists import ListRules, as_heard, awaited_at, who_trained
+from services.attendance.lists import ListRules, as_heard, awaited_at, meeting_once, who_trained
+from services.attendance.minutes import Span
 from services.attendance.state import MeetingList, Place, Record, Session
 from shared.contracts.attendance import Because, NotAwaited
 from shared.contracts.planner import Meeting
@@ -53,6 +54,25 @@ def is_anothers(working: Working, record: Record) -> bool:
     return record.because is not Because.PERSON or survivor(working, record.person_id) != record.person_id
 
 
+def counted_elsewhere(
+    working: Working, session: Session, person_id: str, *, seen_at: dt.datetime | None, is_stated: bool
+) -> list[Span]:
+    """The hours of days that the session has no more and whose lists have closed, where it is recorded there how this person was: put together
+    with another day they count on that list alone. Who was not there, and was seen in these hours on the other one, or has had their minutes counted, was."""
+    found: list[Span] = []
+    for row in working[MeetingList].where("session_id", session.session_id):
+        if row.is_open or session.meeting(row.meeting_id) is not None:
+            continue
+        record = working[Record].get(session.session_id, row.meeting_id, person_id)
+        gone = meeting_once(working, session, row.meeting_id)
+        if record is None or not record.state.is_told or gone is None:
+            continue
+        was_seen = is_stated or (seen_at is not None and gone.starts_at <= seen_at < gone.ends_at)
+        if record.state.came or not was_seen:
+            found.append((gone.starts_at, gone.ends_at))
+    return found
+
+
 def trainers_of(working: Working, session: Session, ended_at: dt.datetime) -> set[str]:
     """Who trained the session's meeting that ended then, by the ids that stay."""
     return {survivor(working, one) for one in who_trained(as_heard(working, session), ended_at)}
@@ -63,10 +83,10 @@ def trains(working: Working, session: Session, person_id: str) -> bool:
     return survivor(working, person_id) in {survivor(working, one) for one in session.trainers}
 
 
-def trained(
-    working: Working, session: Session, meeting: Meeting | None, closed: MeetingList | None, person_id: str
-) -> bool:
-    """Whether somebody trains this meeting; of one whose list has closed, whether they did."""
-    if meeting is None or closed is None:
+def trained(working: Working, session: Session, meeting: Meeting | None, person_id: str, *, at: dt.datetime) -> bool:
+    """Whether somebody trains this meeting, or did when they were seen there: whoever was replaced after that came as a trainer, however
+    late it is heard. What is said once it is over makes nobody a trainer of it but by `who_trained`."""
+    if meeting is None or session.heard_at <= min(at, meeting.starts_at):  # Nothing has been said of it since.
         return trains(working, session, person_id)
-    return survivor(working, person_id) in trainers_of(working, session, meeting.ends_at)
+    moments = {min(at, meeting.ends_at), meeting.ends_at}
+    return any(survivor(working, person_id) in trainers_of(working, session, one) for one in moments)

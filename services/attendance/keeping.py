@@ -79,7 +79,10 @@ class Marked(BaseModel):
     )
     left_at: Moment | None = Field(None, description="When they left, if early; else when this was marked.")
     minutes: Minutes | None = Field(None, description="As counted by somebody; else they follow from the times.")
-    role: Role = Role.PARTICIPANT
+    role: Role | None = Field(
+        None,
+        description="As what they are there, if they have no place; left out: as what they were. Whoever trains is a trainer.",
+    )
     method: MarkedBy = MarkedBy.MANUAL
     made_at: Moment | None = Field(
         None, description="When it was marked, by the clock of the device; without one: now."
@@ -178,7 +181,7 @@ def keeping_routes(runtime: Runtime) -> Routes:
             "person_id": person_id,
             "seen": _seen(if_match),
         }
-        return await _about_person(MarkRequested(**about, **what.model_dump()), actor, idempotency_key, person_id)
+        return await _about_person(MarkRequested(**about, **_asked(what)), actor, idempotency_key, person_id)
 
     @routes.post(of_person + "/correction", responses=asked)
     async def correct_record(
@@ -198,7 +201,7 @@ def keeping_routes(runtime: Runtime) -> Routes:
             "person_id": person_id,
             "seen": _seen(if_match),
         }
-        body = RecordCorrectionRequested(**about, **what.model_dump())
+        body = RecordCorrectionRequested(**about, **_asked(what))
         return await _about_person(body, actor, idempotency_key, person_id)
 
     @routes.post(of_person + "/link", responses=asked)
@@ -270,7 +273,13 @@ Asked = tuple[str, MarkRequested | RecordCorrectionRequested]
 
 
 def asked_by(mark: KeptMark) -> Asked:
-    return mark.id, MarkRequested(**mark.model_dump(exclude={"id"}))
+    return mark.id, MarkRequested(**_asked(mark))
+
+
+def _asked(what: Marked) -> dict[str, Any]:
+    """What is sent, as a request says it."""
+    said = what.model_dump(exclude={"id", "role"})
+    return said | ({"role": what.role, "is_role_said": True} if what.role is not None else {})
 
 
 async def set_several(runtime: Runtime, asked: Sequence[Asked], actor: Actor) -> list[tuple[TakenMark, Record | None]]:

@@ -48,6 +48,12 @@ AboutSomebody = CheckInScanned | MarkRequested | RecordCorrectionRequested
 ListRequest = AboutSomebody | ReopeningRequested | CloseList
 
 
+def seen_at(heard: Heard[Any]) -> dt.datetime:
+    """When somebody was seen at a meeting, or said to be: by the clock of the device, however late that is heard."""
+    body = heard.body
+    return body.scanned_at if isinstance(body, CheckInScanned) else body.made_at or heard.appended_at
+
+
 @immutable
 class ListRules:
     """When lists close, and which scans may be a meeting's. The same rules hold in a rebuild, or its due moments would differ."""
@@ -198,6 +204,12 @@ def session_at(working: Working, session: Session, at: dt.datetime) -> Session:
     """A session as it was known at a moment, whatever has been said of it since."""
     said = as_heard(working, session)
     return next((one for one in reversed(said) if one.heard_at <= at), said[0])
+
+
+def meeting_once(working: Working, session: Session, meeting_id: str) -> Meeting | None:
+    """A meeting by the last word that had it: of a day that was dropped, or called otherwise, the hours that it had."""
+    said = reversed(as_heard(working, session))
+    return next((meeting for one in said if (meeting := one.meeting(meeting_id)) is not None), None)
 
 
 def who_trained(said: Sequence[Session], at: dt.datetime) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.attendance.humans import is_anothers, of_survivor, place_of, trained, trains
-from services.attendance.lists import ListRules, closed_list
+from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained, trains
+from services.attendance.lists import ListRules, closed_list, meeting_once, seen_at
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -53,6 +53,7 @@ def decide_mark(
         return Refused(Reason.CHANGED_SINCE, f"{_as_it_stands(looked_at)}, and {body.seen} was seen")
     if body.walk_in is not None:
         return _link(working, heard, session, meeting, closed, looked_at, rules)
+    meeting = meeting or meeting_once(working, session, body.meeting_id)
     if wrong := _wrong_time(heard, meeting, rules):
         return Refused(Reason.IMPLAUSIBLE_TIME, wrong)
     return _mark(working, heard, session, meeting, closed, looked_at, rules)
@@ -111,10 +112,14 @@ def _mark(
     how = _how(heard, state, meeting, _came_at(record, meeting, rules))
     if (state.came and (how["minutes"] is None)) or (meeting and (body.minutes or 0) > whole_of(meeting)):
         return Refused(Reason.IMPLAUSIBLE_TIME, "say when, or for how many of the meeting's minutes")
-    is_trainer = trained(working, session, meeting, closed, body.person_id)
-    role = role_of(record, trains=is_trainer, with_place=with_place)
-    if body.role is not Role.PARTICIPANT and not with_place:
-        role = body.role
+    if closed is not None and state.came and meeting is not None and session.meeting(body.meeting_id) is not None:
+        stated = how["stated_minutes"]
+        seen, is_stated = how["scanned_at"], stated is not None
+        if but := counted_elsewhere(working, session, body.person_id, seen_at=seen, is_stated=is_stated):
+            times = {name: how[name] for name in ("arrived_at", "left_at")}
+            how["minutes"] = minutes_of(meeting, **times, stated=stated, but=but)
+    is_trainer = trained(working, session, meeting, body.person_id, at=seen_at(heard))
+    role = role_of(record, trains=is_trainer, with_place=with_place, said=_role_said(body))
     if _is_so(record, state, how, role, meeting, rules):
         assert record is not None
         return Unchanged(AS_IT_WAS, record.event_id)
@@ -156,10 +161,10 @@ def _link(
     with_place, city_id = _place_of(working, body.session_id, body.person_id, closed, rules)
     fields = {name: getattr(walk_in, name) for name in CARRIED} | asked
     fields |= {"with_place": with_place, "city_id": city_id, "linked_from": walk_in.person_id}
-    is_trainer = trained(working, session, meeting, closed, body.person_id)
+    is_trainer = trained(working, session, meeting, body.person_id, at=seen_at(heard))
     fields |= {
         "received_at": walk_in.received_at,
-        "role": role_of(record, trains=is_trainer, with_place=with_place),
+        "role": role_of(walk_in, trains=is_trainer, with_place=with_place),
     }
     about = (*whose(walk_in)[:2], body.person_id)
     if closed is not None:
@@ -197,13 +202,9 @@ def _place_of(
     return (place is not None and place.state.has_seat), (place.city_id if place else None)
 
 
-def made_at(heard: MarkHeard) -> dt.datetime:
-    return heard.body.made_at or heard.appended_at
-
-
 def _wrong_time(heard: MarkHeard, meeting: Meeting | None, rules: ListRules) -> str | None:
     """Why this cannot have been marked then, if so."""
-    body, made = heard.body, made_at(heard)
+    body, made = heard.body, seen_at(heard)
     if made > heard.appended_at + FUTURE_TOLERANCE:
         return f"marked at {made.isoformat()}, heard at {heard.appended_at.isoformat()}"
     if meeting is None or body.state in (Mark.EXCUSED, Mark.NOT_RECORDED):
@@ -231,7 +232,7 @@ def _came_at(record: Record | None, meeting: Meeting | None, rules: ListRules) -
 
 def _how(heard: MarkHeard, state: Presence, meeting: Meeting | None, came_at: dt.datetime | None) -> dict[str, Any]:
     """When somebody came and left, for how many minutes they were there (None: nobody has said since when), and by what it is known."""
-    body, made = heard.body, made_at(heard)
+    body, made = heard.body, seen_at(heard)
     during = made if meeting is not None and meeting.starts_at <= made <= meeting.ends_at else None
     came_late, left_early = state is Presence.LATE, state is Presence.LEFT_EARLY
     arrived = (body.arrived_at or (during if came_late and body.minutes is None else None)) if state.came else None
@@ -256,6 +257,11 @@ def _how(heard: MarkHeard, state: Presence, meeting: Meeting | None, came_at: dt
         "method": Method(body.method),
         "device_id": body.device_id,
     }
+
+
+def _role_said(body: MarkRequested | RecordCorrectionRequested) -> Role | None:
+    """As what somebody is said to be there. None: nothing is said of that."""
+    return body.role if body.is_role_said or body.role is not Role.PARTICIPANT else None
 
 
 _COMPARED = ("minutes", "arrived_at", "left_at")

@@ -8,7 +8,7 @@ what a merge is, and the history of both says how that came about.
 
 from __future__ import annotations
 
-from services.attendance.humans import place_of, trains
+from services.attendance.humans import place_of, trained
 from services.attendance.lists import ListRules, closed_list
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import role_of
@@ -55,7 +55,10 @@ def _of_survivor(working: Working, record: Record, theirs: Record | None, into: 
 
 def _role_of(working: Working, record: Record, into: str, with_place: bool) -> Role:
     session = working[Session].get(record.session_id)
-    return role_of(record, trains=session is not None and trains(working, session, into), with_place=with_place)
+    meeting = session.meeting(record.meeting_id) if session is not None else None
+    seen_at = record.scanned_at or record.decided_at
+    is_trainer = session is not None and trained(working, session, meeting, into, at=seen_at)
+    return role_of(record, trains=is_trainer, with_place=with_place)
 
 
 def _rank(record: Record) -> tuple[bool, bool, int]:

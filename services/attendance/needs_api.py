@@ -14,7 +14,7 @@ from services.attendance.counting import Asked, By
 from services.attendance.exporting import Cell, as_csv, as_xlsx
 from services.attendance.lists import ListRules
 from services.attendance.reporting import in_alphabet, names_of
-from services.attendance.reports_api import CsvResponse, PeopleAsked, ReportAsked, XlsxResponse
+from services.attendance.reports_api import NOT_KNOWN, CsvResponse, PeopleAsked, ReportAsked, XlsxResponse
 from shared.contracts.model import Language
 from shared.contracts.survey import NeedLevel
 from shared.problems import READ
@@ -160,9 +160,17 @@ HEAD = {
 
 
 def _table(found: NeedsShown) -> tuple[Sequence[str], list[Sequence[Cell]]]:
-    rows: list[Sequence[Cell]] = [[getattr(one, name) for name in HEAD] for one in found.rows]
+    rows: list[Sequence[Cell]] = [[_cell(one, name) for name in HEAD] for one in found.rows]
     total = ["razem", None, None, None, found.declared, None, found.met, found.unmet]
     return list(HEAD.values()), [*rows, total]
+
+
+def _cell(row: MetShown, name: str) -> Cell:
+    is_called = {"town": row.city_id, "title": row.topic}
+    if name in is_called and is_called[name] is None:
+        return NOT_KNOWN
+    found: Cell = getattr(row, name)
+    return found
 
 
 def _file(kind: type[Response], content: bytes, name: str) -> Response:

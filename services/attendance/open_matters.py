@@ -110,15 +110,20 @@ def _certificates_in_doubt(rules: ListRules) -> sa.Select[int]:
     )
     on_list = sa.and_(LIST_TABLE.c.session_id == RECORD.c.session_id, LIST_TABLE.c.meeting_id == RECORD.c.meeting_id)
     human = sa.func.coalesce(SURVIVOR.c.into_id, RECORD.c.person_id).label("human")
-    earned = (
-        sa.select(RECORD.c.session_id, human, sa.func.sum(RECORD.c.minutes).label("minutes"))
+    each = (
+        sa.select(RECORD.c.session_id, human, sa.func.max(RECORD.c.minutes).label("minutes"))
         .select_from(
             RECORD.join(LIST_TABLE, sa.and_(on_list, IS_CLOSED)).outerjoin(
                 SURVIVOR, SURVIVOR.c.person_id == RECORD.c.person_id
             )
         )
         .where(CAME, RECORD.c.role == Role.PARTICIPANT, ~RECORD.c.person_id.startswith(WALK_IN))
-        .group_by(RECORD.c.session_id, human)
+        .group_by(RECORD.c.session_id, RECORD.c.meeting_id, human)
+        .subquery()  # At one meeting a human was there once, whatever ids they have had.
+    )
+    earned = (
+        sa.select(each.c.session_id, each.c.human, sa.func.sum(each.c.minutes).label("minutes"))
+        .group_by(each.c.session_id, each.c.human)
         .subquery()
     )
     holder = sa.func.coalesce(SURVIVOR.c.into_id, CERTIFICATE.c.person_id).label("human")

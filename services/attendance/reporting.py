@@ -41,6 +41,7 @@ from services.attendance.counting import (
 )
 from services.attendance.counting import as_of as stood
 from services.attendance.lists import in_order, who_trained
+from services.attendance.minutes import Span, length_of, own_hours
 from services.attendance.state import Record, Session, SessionSaid
 from services.attendance.store import PERSON, RECORD, RECORD_SAID, SESSION, SESSION_SAID, TOPIC
 from services.attendance.targets import Target
@@ -296,6 +297,11 @@ def _in_period(day: sa.ColumnElement[Any], asked: Asked) -> list[sa.ColumnElemen
     return [*since, *([day < begins(asked.until + dt.timedelta(days=1))] if asked.until else [])]
 
 
+def _is_in_period(day: dt.datetime, asked: Asked) -> bool:
+    since, until = asked.since, asked.until
+    return (since is None or day >= begins(since)) and (until is None or day < begins(until + dt.timedelta(days=1)))
+
+
 # --- targets -------------------------------------------------------------------------------------
 
 
@@ -366,25 +372,34 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
     came = (record.c.state.in_(CAME), *is_here(record, known))
     seen = sa.select(record.c.session_id, record.c.meeting_id).where(*came).distinct().subquery()
     same = sa.and_(seen.c.session_id == meeting.c.session_id, seen.c.meeting_id == meeting.c.meeting_id)
-    length = sa.func.extract("epoch", meeting.c.ends_at - meeting.c.starts_at) / 60
+    names = ("session_id", "meeting_id", "topic", "starts_at", "ends_at", "is_gone")
     statement = (
-        sa.select(
-            *(meeting.c[name] for name in ("session_id", "meeting_id", "topic", "starts_at", "ends_at")),
-            sa.cast(sa.func.floor(length), sa.BigInteger).label("minutes"),
-        )
+        sa.select(*(meeting.c[name] for name in names))
         .select_from(meeting.join(seen, same))
         .where(
             meeting.c.state.in_(TAKES_PLACE),
             meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT),
-            *_in_period(meeting.c.starts_at, asked),
         )
         .order_by(meeting.c.starts_at, meeting.c.session_id, meeting.c.meeting_id)
     )
     over = {"over_at": min(asked.as_of or now, now)}  # Of a moment to come nothing is over yet that is not over now.
-    held = (await connection.execute(statement, values(asked, known) | over)).all()
+    every = (await connection.execute(statement, values(asked, known) | over)).all()
+    gone: dict[str, list[Span]] = defaultdict(list)
+    for one in every:
+        if one.is_gone:
+            gone[one.session_id].append((one.starts_at, one.ends_at))
+    held = [one for one in every if _is_in_period(one.starts_at, asked)]
     said = await _said_of(connection, {one.session_id for one in held}, asked)
     found = [
-        Delivered(trainer_id, *tuple(one))
+        Delivered(
+            trainer_id=trainer_id,
+            session_id=one.session_id,
+            meeting_id=one.meeting_id,
+            topic=one.topic,
+            starts_at=one.starts_at,
+            ends_at=one.ends_at,
+            minutes=_length(one, gone[one.session_id]),
+        )
         for one in held
         for trainer_id in sorted(
             {known.into.get(each, each) for each in who_trained(said[one.session_id], one.ends_at)}
@@ -393,10 +408,16 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
     return found, known
 
 
+def _length(meeting: Any, gone: Sequence[Span]) -> int:
+    """In minutes; hours of a day that was put together with this one are counted there (`counted_elsewhere`)."""
+    return length_of(own_hours((meeting.starts_at, meeting.ends_at), () if meeting.is_gone else gone))
+
+
 def _that_took_place(asked: Asked) -> sa.Subquery:
     """Every meeting that is planned, and those that were dropped, or called otherwise, after their lists had closed."""
     meeting, gone = meetings(asked), dropped(asked)
-    return sa.union_all(sa.select(*meeting.c), sa.select(*gone.c).where(is_closed(gone, asked))).subquery()
+    planned = sa.select(*meeting.c, sa.false().label("is_gone"))
+    return sa.union_all(planned, sa.select(*gone.c, sa.true()).where(is_closed(gone, asked))).subquery()
 
 
 async def _said_of(connection: AsyncConnection, sessions: set[str], asked: Asked) -> dict[str, list[Session]]:

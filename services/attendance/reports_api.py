@@ -63,7 +63,9 @@ class ReportAsked(BaseModel):
 
     def asked(self, rules: ListRules) -> Asked:
         said = {name: getattr(self, name) for name in ReportAsked.model_fields}
-        return Asked(**said, scans_before=rules.scans_before, live_since=rules.live_since)
+        return Asked(
+            **said, scans_before=rules.scans_before, scans_after=rules.scans_after, live_since=rules.live_since
+        )
 
 
 class LinesAsked(ReportAsked):
@@ -405,11 +407,16 @@ HEAD = {
     "teaching_hours": "godziny lekcyjne (45 min)",
 }
 """The headings of a file, which the office reads in Polish."""
+NOT_KNOWN = "nieznane"
+"""What the page calls a row without a key."""
 
 
 def table_of(report: ReportShown) -> tuple[Sequence[str], list[Sequence[Cell]]]:
     """A report as a table; its last row is all of it."""
-    rows = [[getattr(one, name) for name in HEAD] for one in report.rows]
+    rows = [
+        [NOT_KNOWN if one.key is None and name == "name" else getattr(one, name) for name in HEAD]
+        for one in report.rows
+    ]
     total = [getattr(report.total, name) for name in HEAD]
     return list(HEAD.values()), [*rows, ["razem", *total[1:]]]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.attendance.humans import is_anothers, of_survivor, place_of, trained
-from services.attendance.lists import ListRules, closed_list
-from services.attendance.minutes import by_code
+from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained
+from services.attendance.lists import ListRules, closed_list, meeting_once
+from services.attendance.minutes import Span, by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
 from services.attendance.state import MeetingList, Record, Session
@@ -114,11 +114,17 @@ def decide_scan(
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
         return Wait("meeting", max(session.ends_at + rules.close_after, heard.appended_at))
     place = place_of(working, body.session_id, body.person_id, closed, rules)
-    is_trainer = trained(working, session, meeting, closed, body.person_id)
+    hours = meeting or meeting_once(working, session, body.meeting_id)
+    if hours is not None and not rules.fits(hours, body.scanned_at):
+        hours = None  # Of a day that was dropped: read on another one, it says that they came, and not for how long.
+    is_trainer = trained(working, session, hours, body.person_id, at=body.scanned_at)
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
     with_place = place is not None and place.state.has_seat
-    stay = by_code(meeting, body.scanned_at, rules)
+    but: list[Span] = []
+    if closed is not None and meeting is not None:
+        but = counted_elsewhere(working, session, body.person_id, seen_at=body.scanned_at, is_stated=False)
+    stay = by_code(hours, body.scanned_at, rules, but)
     fields = answering(heard) | {
         "city_id": place.city_id if place else None,
         "with_place": with_place,
@@ -151,9 +157,16 @@ def was_there(record: Record, meeting: Meeting, rules: ListRules, *, is_closed: 
 
 
 def is_of_another_day(record: Record, meeting: Meeting, rules: ListRules) -> bool:
-    """Whether the meeting was moved to a later day since this was recorded."""
+    """Whether the meeting was moved to another day since this was recorded: to a later one, or to an earlier one if it was said before that
+    began, of a day that lay ahead."""
     when = record.scanned_at if record.state.came else record.meeting_starts_at
-    return when is not None and rules.is_too_early(meeting, when)
+    if when is None or rules.is_too_early(meeting, when):
+        return when is not None
+    return not record.state.came and rules.is_too_late(meeting, when) and _was_said_before(record, meeting)
+
+
+def _was_said_before(record: Record, meeting: Meeting) -> bool:
+    return record.scanned_at is not None and record.scanned_at < meeting.starts_at
 
 
 def taken_by(
@@ -172,13 +185,13 @@ def taken_by(
     return ScanRule.LATE if by_code(meeting, body.scanned_at, rules).arrived_at else ScanRule.IN_TIME
 
 
-def role_of(record: Record | None, *, trains: bool, with_place: bool) -> Role:
-    """As what somebody is there. Whoever has a place is a participant; whoever was a trainer stays one, also if others train now."""
+def role_of(record: Record | None, *, trains: bool, with_place: bool, said: Role | None = None) -> Role:
+    """As what somebody is there. Whoever has a place is a participant; whoever was a trainer stays one, also if others train now, until
+    somebody says otherwise."""
     if with_place:
         return Role.PARTICIPANT
-    if record is not None and record.role is not Role.PARTICIPANT:
-        return record.role
-    return Role.TRAINER if trains else Role.PARTICIPANT
+    role = said or (record.role if record is not None else Role.PARTICIPANT)
+    return Role.TRAINER if trains and role is Role.PARTICIPANT else role
 
 
 def _is_contradicted_by(record: Record, scanned_at: dt.datetime) -> bool:

@@ -26,6 +26,7 @@ from services.attendance.views import (
     GIVEN_NAME,
     MOST_PEOPLE,
     SURVIVOR,
+    awaited,
     by_human,
     closed_rows,
     ids_of,
@@ -91,6 +92,7 @@ async def certificate_sheet(
 
 async def list_sheet(
     connection: AsyncConnection,
+    rules: ListRules,
     session: Session,
     meetings: Sequence[Meeting],
     programme: Programme,
@@ -99,14 +101,24 @@ async def list_sheet(
     as_of: dt.datetime,
     empty_rows: int,
 ) -> AttendanceListSheet:
-    """Everybody who has a place, and who came to one of these meetings without one, by name as the Polish alphabet has it."""
+    """Everybody who has a place, or was awaited by a list that has closed, and who came to one of these meetings without one, by name as the
+    Polish alphabet has it."""
     of_session = {"session_id": session.session_id, "meetings": [one.meeting_id for one in meetings]}
     in_session = PLACE.c.session_id == sa.bindparam("session_id")
     placed = rows_as(Place, await connection.execute(sa.select(PLACE).where(in_session).limit(MOST_PEOPLE), of_session))
     at = sa.and_(RECORD.c.session_id == sa.bindparam("session_id"), any_of(RECORD.c.meeting_id, "meetings"))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
-    towns = {one.person_id: one.city_id for one in records if one.state.came}
-    towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat}
+    its = {one.meeting_id: one for one in meetings}
+    lists = await closed_rows(connection, {session.session_id})
+    closed = {meeting_id: one for (_, meeting_id), one in lists.items() if meeting_id in its}
+    then = await awaited(connection, rules, session.session_id, closed.values())
+    came = (one for one in records if was_there(one, its[one.meeting_id], rules, is_closed=one.meeting_id in closed))
+    towns = {one.person_id: one.city_id for one in came}
+    is_open = len(closed) < len(its)
+    towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat and is_open}
+    their_town = {one.person_id: one.city_id for one in placed}
+    towns = dict.fromkeys(set[str]().union(*then.values())) | towns
+    towns = {one: city_id or their_town.get(one) for one, city_id in towns.items()}
     train = await _trainers_of(connection, session, meetings, as_of)
     into = await survivors(connection, {*towns, *train})
     train = tuple(dict.fromkeys(into.get(one, one) for one in train))
@@ -130,14 +142,14 @@ async def list_sheet(
 async def day_sheet(
     connection: AsyncConnection,
     session: Session,
-    meeting: Meeting,
-    record: Record,
+    there: Attended,
     programme: Programme,
     language: Language,
     *,
     now: dt.datetime,
 ) -> DaySheet:
     """That somebody was at a meeting, as its list says. For how long they are there is known when it is over, or they have left."""
+    meeting, record = there.meeting, there.record
     people = await _named(connection, [record.person_id])
     towns = await town_names(connection, [record.city_id] if record.city_id else [])
     return DaySheet(
@@ -153,13 +165,21 @@ async def day_sheet(
 
 
 @immutable
+class Attended:
+    """A meeting that somebody came to, as it is planned now: of a day that was dropped after its list had closed, as it was, for it took place."""
+
+    meeting: Meeting
+    record: Record
+
+
+@immutable
 class Papers:
     """What one person may print of one session."""
 
     certificate: Certificate | None
     """Their newest, valid or not."""
-    days: Mapping[str, Record]
-    """The meetings that they came to, as they are planned now, with what says so: of several ids that which says most, as for a certificate."""
+    days: Mapping[str, Attended]
+    """The meetings that they came to, with what says so: of several ids that which says most, as for a certificate."""
 
 
 async def is_erased(connection: AsyncConnection, ids: Sequence[str]) -> bool:
@@ -177,11 +197,16 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     of_them = sa.and_(RECORD.c.session_id == session_id, RECORD.c.person_id.in_(ids))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(of_them)))
     closed = {meeting_id for _, meeting_id in await closed_rows(connection, {session_id})}
-    came: dict[str, Record] = {}
+    known = {one.meeting_id: one for one in session.meetings}
+    if gone := {one.meeting_id for one in records if one.meeting_id in closed} - known.keys():
+        said = rows_as(SessionSaid, await connection.execute(_WORDS, {"session_id": session_id}))
+        named = (meeting for one in in_order(said, session.source) for meeting in one.meetings)
+        known |= {one.meeting_id: one for one in named if one.meeting_id in gone}
+    came: dict[str, Attended] = {}
     for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
-        meeting = session.meeting(one.meeting_id)
+        meeting = known.get(one.meeting_id)
         if meeting is not None and was_there(one, meeting, rules, is_closed=one.meeting_id in closed):
-            came[one.meeting_id] = one
+            came[one.meeting_id] = Attended(meeting, one)
     return Papers(newest, came)
 
 

@@ -19,7 +19,7 @@ from services.attendance.declared import Need, NeedSaid
 from services.attendance.files import AttachFile, File, RemoveFile
 from services.attendance.handlers import request_of, touches_a_session
 from services.attendance.history import ENROLMENT, PlaceSaid
-from services.attendance.lists import LIST, AboutSomebody, CloseList, rules_of
+from services.attendance.lists import LIST, AboutSomebody, CloseList, rules_of, seen_at
 from services.attendance.outcomes import is_ours
 from services.attendance.state import (
     MeetingList,
@@ -410,6 +410,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     in_question = await _load_merging(reads, working, inputs)
     for about in (touched.sessions, touched.counted):
         about.update(in_question)
+    if _merging(inputs):  # Of whom something may be recorded by what is heard beside it.
+        touched.counted |= touched.sessions
     if not touched.sessions:
         return
     await _load_derived(reads, working, touched)
@@ -424,14 +426,15 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
     counted |= touched.placed & {session_id for session_id, _ in lists}
     counted |= {session.session_id for session in working[Session] if all_closed(working, session)}
+    spoken_of = sorted((counted | _spoken_of_since(working, inputs, touched.sessions)) - touched.timed)
+    if spoken_of:  # Who trained when a list closed, or when somebody was seen.
+        reads.rows(working[SessionSaid], _SESSIONS_SAID, {"timed": spoken_of}, loaded_by("session_id", spoken_of))
     if counted:
         if touched.series:
             await reads.run()  # Apart from the series that is asked for now.
         parameters, asked = {"sessions": sorted(counted)}, loaded_by("session_id", counted)
         reads.rows(working[Place], _PLACES, parameters, asked)
         reads.rows(working[PlaceSaid], _SAID, parameters, asked)
-        if spoken_of := sorted(counted - touched.timed):  # Who trained when a list closed.
-            reads.rows(working[SessionSaid], _SESSIONS_SAID, {"timed": spoken_of}, loaded_by("session_id", spoken_of))
         reads.rows(working[Record], _RECORDS, parameters, asked)
         reads.rows(working[Certificate], _CERTIFICATES, parameters, asked)
         topics = sorted(touched.topics | {session.topic for session in working[Session]})
@@ -445,6 +448,22 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     places = {(session_id, one) for session_id, _, person_id in single for one in ids_of(working, person_id)}
     reads.by_key(working[Place], PLACE, places)
     reads.by_key(working[Record], RECORD, single)
+
+
+def _spoken_of_since(working: Working, inputs: Inputs, touched: set[str]) -> set[str]:
+    """Sessions of which something was said since somebody was seen there, or since a code may have been read: of few, and then late. Only where
+    nothing was is who trains now who trained then (`humans.trained`)."""
+    rules = rules_of(working)
+    asked = [one for one in inputs if isinstance(one, Heard)]
+    found = set[str]()
+    for one in (*asked, *map(request_of, working[Held])):
+        if not isinstance(one.body, AboutSomebody) or one.body.session_id not in touched:
+            continue  # What is held under the id of one of these may be about another session.
+        session = working[Session].get(one.body.session_id)
+        meeting = session.meeting(one.body.meeting_id) if session else None
+        if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):
+            found.add(session.session_id)
+    return found
 
 
 async def _load_merging(reads: Reads, working: Working, inputs: Inputs) -> set[str]:

@@ -57,18 +57,26 @@ _starts = (
     sa.func.unnest(
         *(
             sa.bindparam(f"starts_{name}", type_=ARRAY(kind))
-            for name, kind in (("session", sa.Text()), ("meeting", sa.Text()), ("at", sa.DateTime(timezone=True)))
+            for name, kind in (
+                ("session", sa.Text()),
+                ("meeting", sa.Text()),
+                ("at", sa.DateTime(timezone=True)),
+                ("begins", sa.DateTime(timezone=True)),
+                ("until", sa.DateTime(timezone=True)),
+            )
         )
     )
     .table_valued(
         sa.column("session_id", sa.Text),
         sa.column("meeting_id", sa.Text),
         sa.column("at", sa.DateTime(timezone=True)),
+        sa.column("begins", sa.DateTime(timezone=True)),
+        sa.column("until", sa.DateTime(timezone=True)),
         name="starts",
     )
     .render_derived()
 )
-"""Since when a scan may be a meeting's: one that was moved to another day still has those of the day before."""
+"""Since when a scan may be a meeting's, when it begins, and until when: one that was moved to another day still has those of the day before."""
 _scan = sa.cast(HELD.c.body, JSONB)
 _session_id = sa.func.substr(HELD_SUBJECT, len(session_subject("")) + 1)
 _SCANNED = sa.select(
@@ -185,6 +193,8 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
         "starts_session": [session_id for session_id, _ in meetings],
         "starts_meeting": [meeting.meeting_id for _, meeting in meetings],
         "starts_at": [rules.scans_since(meeting) for _, meeting in meetings],
+        "starts_begins": [meeting.starts_at for _, meeting in meetings],
+        "starts_until": [rules.scans_until(meeting) for _, meeting in meetings],
     }
     of_places, of_records = PLACE.c.session_id, RECORD.c.session_id
     has_place = sa.select(of_places, _count()).where(any_of(of_places, "sessions"), PLACE.c.state.in_(SEATED))
@@ -195,7 +205,8 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
         *(_count().filter(is_so(presence)).label(presence) for presence in _OF_THESE),
     ).join(_starts, sa.and_(of_records == _starts.c.session_id, RECORD.c.meeting_id == _starts.c.meeting_id))
     when = sa.case((CAME, RECORD.c.scanned_at), else_=RECORD.c.meeting_starts_at)  # `is_of_another_day`
-    came = came.where(sa.or_(when.is_(None), when >= _starts.c.at))
+    was_ahead = sa.and_(~CAME, when > _starts.c.until, RECORD.c.scanned_at < _starts.c.begins)
+    came = came.where(sa.or_(when.is_(None), sa.and_(when >= _starts.c.at, sa.func.coalesce(~was_ahead, sa.true()))))
     lists = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
     held = _SCANNED.subquery()
     scanned = sa.select(held.c.session_id, held.c.meeting_id, _count(held.c.person_id.distinct()))

@@ -58,6 +58,8 @@ class AboutARecord(Request):
     minutes: Count | None = None
     """As counted by somebody; else they follow from the times."""
     role: Role = Role.PARTICIPANT
+    is_role_said: bool = False
+    """Whether `role` is meant also where it is that of a participant: else whoever is an observer or a trainer on the list stays one."""
     method: MarkedBy = MarkedBy.MANUAL
     walk_in: Id | None = None
     """Under which id they are on the list, if it was not known who they are: that record is theirs from now on."""

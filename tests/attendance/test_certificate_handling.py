@@ -167,3 +167,13 @@ def test_history_is_certified_by_whoever_kept_it() -> None:
     desk.hear(heard(closed, at=CLOSES, source=ARCHIVE))
     desk.pass_to(LATER)
     assert desk.certificates == []
+
+
+def test_a_day_that_is_called_otherwise_stays_the_day_it_was_also_for_whoever_was_read_on_the_evening_before() -> None:
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), scan("anna", at=STARTS - 11 * HOUR))
+    desk.pass_to(CLOSES)
+    desk.hear(rescheduled(day("d-1"), at=CLOSES + HOUR))
+    desk.pass_to(CLOSES + 2 * HOUR)
+
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]

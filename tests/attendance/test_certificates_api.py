@@ -38,9 +38,11 @@ from tests.attendance.building import (
     day,
     enrolled,
     heard,
+    mark,
     rescheduled,
     scan,
     scheduled,
+    withdrawn,
 )
 from tests.attendance.papers import codes_on, text_of
 
@@ -223,6 +225,33 @@ async def test_the_list_of_a_day_that_is_over_names_who_trained_it_and_whoever_t
     assert ("Teresa Żak" in both, "Ola Sum" in both, "Sum Ola" in both) == (True, True, False)
 
 
+async def test_the_list_of_a_day_that_has_closed_names_whom_it_awaited_and_nobody_who_came_in_since(desk: Desk) -> None:
+    """Jan gives his place back for the second day, and Ewa has it. Printed for an auditor, the first day's list says what its records say."""
+    days = (day(), day("day-2", days_later=1))
+    for person, family in (("anna", "Sum"), ("jan", "Lin"), ("ewa", "Karp")):
+        await desk.hear(PersonRegistered(person_id=person, given_name=person.title(), family_name=family))
+    await desk.runtime.decider.act([scheduled(*days), enrolled("anna"), enrolled("jan"), scan("anna")])
+    await desk.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), CLOSES)])
+    await desk.runtime.decider.act([withdrawn("jan", at=LATER), enrolled("ewa", at=LATER)])
+
+    printed = [await desk.get(f"sessions/{SESSION}/{of}list/pdf") for of in ("meetings/day-1/", "meetings/day-2/", "")]
+    first, second, both = (text_of(one.content) for one in printed)
+    assert ("Lin Jan" in first, "Karp Ewa" in first) == (True, False)
+    assert ("Lin Jan" in second, "Karp Ewa" in second) == (False, True)
+    assert ("Lin Jan" in both, "Karp Ewa" in both) == (True, True)
+
+
+async def test_whoever_came_without_a_place_on_the_day_from_which_it_was_moved_is_not_on_the_new_ones_list(
+    desk: Desk,
+) -> None:
+    await desk.hear(PersonRegistered(person_id="ola", given_name="Ola", family_name="Sum"))
+    await desk.runtime.decider.act([scheduled(), enrolled("anna"), mark("ola")])
+    await desk.runtime.decider.act([rescheduled(day(days_later=7), at=DURING)])
+
+    printed = await desk.get(f"sessions/{SESSION}/meetings/day-1/list/pdf")
+    assert "Sum Ola" not in text_of(printed.content)
+
+
 async def test_a_day_is_confirmed_to_who_was_there_and_to_nobody_else(desk: Desk) -> None:
     await desk.certify("anna", minutes=100)  # Too little for a certificate.
     at = f"sessions/{SESSION}/meetings/day-1/people"
@@ -234,6 +263,17 @@ async def test_a_day_is_confirmed_to_who_was_there_and_to_nobody_else(desk: Desk
         await desk.hear(gone, source=ARCHIVE, at=DURING)
         refused = await desk.get(f"{at}/{person}/confirmation/pdf")
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:rollcall:problem:not-there")
+
+
+async def test_a_day_that_was_called_otherwise_after_its_list_had_closed_is_confirmed_as_it_was(desk: Desk) -> None:
+    """Whoever was there has travelled, whatever the planner calls it by now."""
+    await desk.certify("anna", minutes=100)
+    await desk.runtime.decider.act([rescheduled(day("d-1", days_later=9), at=LATER)])
+
+    at = f"sessions/{SESSION}/meetings/day-1/people"
+    said = text_of((await desk.get(f"{at}/anna/confirmation/pdf")).content)
+    assert "6 października 2026" in said and "1 godz. zegarowych 40 min" in said
+    assert (await desk.get(f"{at}/nobody/confirmation/pdf")).status_code == 404
 
 
 # --- the public page ---------------------------------------------------------------------------

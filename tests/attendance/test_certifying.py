@@ -240,7 +240,8 @@ def test_a_day_dropped_after_it_had_taken_place_still_counts(register: Register)
     register.closed()
     register.session(day(), kind=SessionRescheduled, certificate_minutes=700)
     assert register.decide() == ["RC-2026-0001 to ewa for 700"]
-    assert register.of("RC-2026-0001").days == (DAY.date(),)  # By when the code was read: both that day.
+    days = (DAY.date(), DAY.date() + dt.timedelta(days=1))
+    assert register.of("RC-2026-0001").days == days  # As it was planned when it was held.
 
 
 def test_of_a_session_that_others_have_kept_they_certify(register: Register) -> None:

@@ -62,6 +62,38 @@ async def test_a_mark_is_answered_with_the_record_and_its_tag(door: Door) -> Non
     assert (record["state"], record["minutes"], record["decided_by"], record["tag"]) == ("present", 360, "door", "1")
 
 
+async def test_a_key_under_which_something_of_another_session_is_held_is_taken(door: Door) -> None:
+    await door.runtime.decider.act([scheduled(), enrolled("anna")])
+    about = {"meeting_id": "day-1", "person_id": "anna", "state": "present", "id": "1", "made_at": DURING.isoformat()}
+    door.clock[0] = DURING
+    told = []
+    for session_id in ("nowhere", SESSION):
+        marks = [about | {"session_id": session_id}]
+        (one,) = (await door.http.post("/api/v1/marks/batch", json={"marks": marks})).json()
+        told.append((one["outcome"], one["reason"]))
+
+    assert told == [("held", None), ("refused", "id_reused")]
+
+
+async def test_whoever_says_as_what_somebody_is_there_may_say_it_otherwise_and_whoever_says_nothing_leaves_it(
+    door: Door,
+) -> None:
+    await door.runtime.decider.act([scheduled()])
+    about = {"session_id": SESSION, "meeting_id": "day-1", "person_id": "guest", "state": "present"}
+    marks = [
+        about | {"id": "1", "role": "observer"},
+        about | {"id": "2", "state": "late", "arrived_at": DURING.isoformat()},
+        about | {"id": "3", "role": "participant"},
+    ]
+    roles = []
+    for one in marks:
+        door.clock[0] = DURING + HOUR
+        (told,) = (await door.http.post("/api/v1/marks/batch", json={"marks": [one]})).json()
+        roles.append(told["record"]["role"])
+
+    assert roles == ["observer", "observer", "participant"]
+
+
 async def test_of_two_people_who_correct_the_same_record_the_second_is_told_what_changed(door: Door) -> None:
     await kept(door)
     first = await asked(door, "jan", "correction", {"state": "excused", "note": "ill"}, by="office", tag="1", key="a")

@@ -16,16 +16,19 @@ from shared.state.working import Due
 from tests.attendance.building import (
     BEFORE,
     CLOSES,
+    DAY,
     DURING,
     ENDS,
     LATER,
     RULES,
     SESSION,
+    STARTS,
     Desk,
     archived_list,
     archived_reopening,
     cancelled,
     close,
+    correction,
     day,
     enrolled,
     heard,
@@ -36,7 +39,7 @@ from tests.attendance.building import (
 from tests.mind import knowing_all
 
 OUTSIDE, PLANNER = "urn:example:outside", "urn:example:planner"
-DAY_LONG, MONTH = dt.timedelta(days=1), dt.timedelta(days=31)
+HOUR, DAY_LONG, MONTH = dt.timedelta(hours=1), dt.timedelta(days=1), dt.timedelta(days=31)
 
 
 # --- closing -------------------------------------------------------------------------------
@@ -103,6 +106,73 @@ def test_a_list_that_closes_after_days_of_downtime_closed_at_its_moment() -> Non
     desk.pass_to(LATER + dt.timedelta(days=3))
 
     assert desk.mind.said[-1].body.decided_at == CLOSES  # type: ignore[attr-defined]
+
+
+# --- two meetings that become one -------------------------------------------------------------------------
+
+
+MORNING = day(until=12)
+AFTERNOON = day("day-2", until=16) | {"starts_local": DAY.replace(tzinfo=None, hour=13)}
+
+
+def put_together() -> Desk:
+    """Morning and afternoon of one day had two lists, closed; then the planner says that it was one meeting, from 9 to 16."""
+    desk = Desk()
+    desk.hear(scheduled(MORNING, AFTERNOON), *map(enrolled, ("anna", "jan", "ewa")))
+    one_oclock = STARTS + 4 * HOUR
+    desk.hear(scan("anna"), scan("jan"), scan("anna", "day-2", at=one_oclock), scan("ewa", "day-2", at=one_oclock))
+    desk.pass_to(LATER)
+    assert minutes(desk) == {"anna": (180, 180), "jan": (180, 0), "ewa": (0, 180)}
+    desk.hear(rescheduled(day(until=16), at=LATER))
+    return desk
+
+
+def minutes(desk: Desk) -> dict[str, tuple[int | None, int | None]]:
+    return {one: (desk.record(one).minutes, desk.record(one, "day-2").minutes) for one in ("anna", "jan", "ewa")}
+
+
+def test_of_two_closed_days_that_are_put_together_each_hour_counts_once() -> None:
+    """Seven hours, of which three lie on the list of the afternoon; whoever was there in the morning alone was so until one o'clock."""
+    desk = put_together()
+
+    assert minutes(desk) == {"anna": (240, 180), "jan": (240, 0), "ewa": (0, 180)}
+    assert desk.certificates == [
+        "RC-2026-0001 CertificateIssued",
+        "RC-2026-0002 CertificateIssued",
+        "RC-2026-0001 CertificateSuperseded",
+    ]
+
+
+def test_days_that_are_taken_apart_again_count_as_before() -> None:
+    desk = put_together()
+
+    desk.hear(rescheduled(MORNING, AFTERNOON, at=LATER + HOUR))
+
+    assert minutes(desk) == {"anna": (180, 180), "jan": (180, 0), "ewa": (0, 180)}
+
+
+def test_what_is_put_right_on_the_one_list_counts_no_hour_of_the_other_one_again() -> None:
+    desk = put_together()
+
+    assert desk.hear(correction("anna", at=LATER + HOUR)) == []  # It was so already.
+    desk.hear(correction("anna", minutes=420, at=LATER + HOUR), correction("ewa", at=LATER + HOUR))
+    assert minutes(desk) == {"anna": (240, 180), "jan": (240, 0), "ewa": (240, 180)}
+
+    desk.hear(correction("jan", minutes=420, at=LATER + HOUR))  # Somebody has counted them.
+    assert desk.record("jan").minutes == 420
+
+
+def test_whoever_is_seen_under_the_new_name_of_a_day_was_there_though_the_old_list_says_otherwise() -> None:
+    """The old list has closed without them; then the planner calls the day otherwise, and their code is heard."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    desk.pass_to(CLOSES)
+    desk.hear(rescheduled(day("d-1"), at=LATER))
+    desk.pass_to(LATER + HOUR)
+
+    desk.hear(scan("anna", "d-1", made=DURING, at=LATER + HOUR), scan("jan", "d-1", made=DURING, at=LATER + HOUR))
+
+    assert [desk.record(one, "d-1").minutes for one in ("anna", "jan")] == [0, 360]
 
 
 # --- a meeting that is moved ----------------------------------------------------------------

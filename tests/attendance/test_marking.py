@@ -12,6 +12,7 @@ from services.attendance.history import words_of
 from services.attendance.state import MeetingList, Record, RecordSaid
 from shared.contracts.attendance import AttendanceCorrected, Method, Presence, Role
 from shared.contracts.enrolment import WithdrawalReason
+from shared.contracts.marks import MarkRequested
 from shared.events.envelope import NO_PARTITION
 from shared.state.working import Unchanged
 from tests.attendance.building import (
@@ -40,6 +41,7 @@ from tests.attendance.building import (
 )
 
 MINUTE, HOUR, DAY_LONG = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
+TWO_DAYS = (day(), day("day-2", days_later=1))
 CLOSED_1_1 = "day-1 closed: 1 present, 1 absent, 0 unknown, 0 without"
 
 
@@ -448,6 +450,26 @@ def test_who_trains_and_has_a_place_is_not_absent_for_want_of_a_record() -> None
     assert desk.numbers() == (1, 1, 1, 0)
 
 
+@pytest.mark.parametrize("named", [DURING + HOUR, ENDS])
+def test_who_trains_and_is_replaced_during_the_day_is_not_absent_for_want_of_a_record(named: Any) -> None:
+    desk = opened(scan("anna"), enrolled("teresa"), enrolled("ola"), trainers=("teresa",))
+    desk.hear(rescheduled(at=named, trainers=("ola",)))
+    desk.pass_to(CLOSES)
+
+    assert desk.numbers() == (1, 1, 2, 0)  # Both have stood in front.
+
+
+def test_who_trained_a_day_has_trained_it_also_once_it_is_called_otherwise() -> None:
+    """Replaced for the second day before the first one's list had closed."""
+    desk = Desk()
+    desk.hear(scheduled(*TWO_DAYS, trainers=("teresa",)), enrolled("anna"), enrolled("teresa"), scan("anna"))
+    desk.hear(rescheduled(*TWO_DAYS, at=ENDS + HOUR, trainers=("ewa",)))
+    desk.pass_to(CLOSES)
+    assert desk.numbers() == (1, 0, 1, 0)
+
+    assert desk.hear(rescheduled(day("d-1"), TWO_DAYS[1], at=LATER, trainers=("ewa",))) == []
+
+
 @pytest.mark.parametrize(("state", "numbers"), [("absent", (1, 2, 0, 0)), ("present", (2, 1, 0, 0))])
 def test_what_is_recorded_of_a_trainer_who_has_a_place_counts_as_of_anybody(
     state: str, numbers: tuple[int, int, int, int]
@@ -455,9 +477,6 @@ def test_what_is_recorded_of_a_trainer_who_has_a_place_counts_as_of_anybody(
     desk = kept(enrolled("teresa"), mark("teresa", state), trainers=("teresa",))
     assert desk.numbers() == numbers
     assert desk.record("teresa").role is Role.PARTICIPANT
-
-
-TWO_DAYS = (day(), day("day-2", days_later=1))
 
 
 def test_who_is_replaced_between_two_days_has_trained_the_first_and_nobody_who_comes_after_them() -> None:
@@ -489,6 +508,38 @@ def test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were(said_l
     assert desk.numbers() == (1, 0, 0, 1)
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [scan("teresa", made=DURING, at=ENDS), mark("teresa", made_at=DURING, at=ENDS)],
+    ids=["a code", "a mark"],
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_trainer_who_is_replaced_during_the_day_was_seen_as_a_trainer_also_if_that_is_heard_afterwards(
+    seen: Any, closed: bool
+) -> None:
+    """They have no place: taken for a participant, they would have a certificate."""
+    desk = opened(scan("anna"), trainers=("teresa",))
+    desk.hear(rescheduled(at=DURING + HOUR, trainers=("jan",)), *([close()] if closed else []))
+    if closed and isinstance(seen.body, MarkRequested):
+        seen = correction("teresa", made_at=DURING, at=ENDS)
+
+    desk.hear(seen)
+
+    assert (desk.record("teresa").role, desk.held) == (Role.TRAINER, [])
+    desk.pass_to(CLOSES)
+    assert desk.mind[MeetingList].get(SESSION, "day-1").guests == 1  # type: ignore[union-attr]
+
+
+def test_who_is_named_for_the_second_day_came_to_the_first_as_whoever_they_were_also_on_a_list_that_is_open() -> None:
+    desk = Desk()
+    desk.hear(scheduled(*TWO_DAYS, trainers=("teresa",)), enrolled("anna"), scan("anna"))
+    desk.hear(rescheduled(*TWO_DAYS, at=ENDS + HOUR, trainers=("ola",)), scan("ola", made=DURING, at=ENDS + 2 * HOUR))
+
+    assert desk.held == [("ola", "place")]
+    desk.pass_to(CLOSES)
+    assert (desk.record("ola").role, desk.numbers()) == (Role.PARTICIPANT, (1, 0, 0, 1))
+
+
 def test_who_trained_is_put_right_by_what_is_changed_once_all_is_over() -> None:
     """The planner says afterwards that somebody else stood in front. That it says the rest of the session anew changes nothing."""
     desk = kept(enrolled("teresa"), trainers=("teresa",))
@@ -505,6 +556,33 @@ def test_an_absence_of_a_trainer_is_taken_back_where_the_news_that_they_train_co
     assert desk.record("teresa").state is Presence.ABSENT
     named = rescheduled(at=CLOSES, trainers=("teresa",))  # It lay in Kafka when the list closed.
     assert desk.hear(named) == ["teresa not awaited", "day-1 closed: 1 present, 1 absent, 1 unknown, 0 without"]
+
+
+def test_whoever_was_marked_as_an_observer_is_one_until_it_is_said_that_they_take_part() -> None:
+    desk = opened(scan("anna"), mark("guest", role="observer"))
+    desk.hear(mark("guest", "late", arrived_at=DURING, at=DURING + HOUR))
+    assert desk.record("guest").role is Role.OBSERVER
+
+    desk.hear(mark("guest", "late", arrived_at=DURING, at=DURING + HOUR, role="participant", is_role_said=True))
+
+    assert desk.record("guest").role is Role.PARTICIPANT
+    desk.pass_to(CLOSES)
+    assert desk.numbers() == (1, 1, 0, 1)
+    desk.hear(correction("guest", role="observer"), correction("guest", "left_early", minutes=300))
+    assert (desk.record("guest").role, desk.numbers()) == (Role.OBSERVER, (1, 1, 0, 0))
+
+
+def test_a_walk_in_who_was_an_observer_is_one_also_once_it_is_known_who_that_is() -> None:
+    desk = opened(scan("anna"), mark("walk-in-1", role="observer"), mark("ola", walk_in="walk-in-1", at=ENDS))
+    desk.pass_to(CLOSES)
+
+    assert desk.record("ola").role is Role.OBSERVER
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]  # Anna's.
+
+
+def test_whoever_trains_is_no_participant_by_anybodys_word_but_the_planners() -> None:
+    desk = opened(mark("teresa", role="participant", is_role_said=True), trainers=("teresa",))
+    assert desk.record("teresa").role is Role.TRAINER
 
 
 def test_trainers_and_observers_are_present_and_in_no_number_but_their_own() -> None:
@@ -688,6 +766,25 @@ def test_an_excuse_is_for_the_day_it_was_given_for() -> None:
     assert desk.pass_to(CLOSES + week_later) == ["jan absent", CLOSED_1_1]
 
 
+def test_an_excuse_for_a_day_says_nothing_of_an_earlier_one_to_which_that_is_moved() -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(days_later=7)), *map(enrolled, ("anna", "jan", "ewa")))
+    desk.hear(mark("jan", "excused", at=BEFORE + HOUR), mark("ewa", "excused", at=BEFORE + HOUR))
+    desk.hear(rescheduled(at=BEFORE + 2 * HOUR), scan("anna"), mark("ewa", "excused", at=DURING, note="again"))
+
+    assert desk.pass_to(CLOSES) == ["jan absent", "day-1 closed: 1 present, 2 absent, 0 unknown, 0 without"]
+    assert desk.record("ewa").state is Presence.EXCUSED
+
+
+def test_what_was_said_of_a_day_that_had_begun_stands_where_its_date_is_put_right_to_an_earlier_one() -> None:
+    """The planner had the wrong day: whoever was excused then was excused from the one that was held."""
+    desk = opened(scan("anna"), mark("jan", "excused"))
+    desk.hear(rescheduled(day(days_later=-1), at=ENDS))
+
+    desk.pass_to(CLOSES)
+    assert (desk.record("jan").state, desk.numbers()) == (Presence.EXCUSED, (1, 1, 0, 0))
+
+
 def test_what_was_said_of_another_day_is_taken_back_when_the_list_opens_by_itself() -> None:
     desk = kept(mark("jan", "excused", at=DURING))
     desk.hear(correction("anna", "not_recorded"))
@@ -752,6 +849,29 @@ def test_of_a_day_that_was_dropped_after_it_closed_records_are_still_put_right()
 
     assert said[0] == "jan corrected from absent to present"
     assert desk.numbers() == (2, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("late", "minutes"),
+    [
+        (scan("jan", made=DURING, at=LATER + HOUR), 360),
+        (scan("jan", made=STARTS + HOUR, at=LATER + HOUR), 300),
+        (correction("jan", at=LATER + HOUR), 360),
+        (correction("jan", "left_early", left_at=ENDS - HOUR, at=LATER + HOUR), 300),
+        (scan("jan", made=DURING + DAY_LONG, at=LATER + DAY_LONG), None),  # None of that day's.
+    ],
+    ids=["a code", "a late code", "a word", "who left", "a code of another day"],
+)
+def test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had(
+    late: Any, minutes: int | None
+) -> None:
+    """Its list had closed; a device was offline, or the office knows better. Without them they would have no certificate."""
+    desk = kept(trainers=("teresa",))
+    desk.hear(rescheduled(day("d-1"), at=LATER, trainers=("teresa",)))
+
+    desk.hear(late)
+
+    assert (desk.record("jan").minutes, desk.numbers()) == (minutes, (2, 0, 0, 0))
 
 
 def test_a_mark_at_a_cancelled_session_is_kept() -> None:

@@ -13,23 +13,28 @@ from services.attendance.history import words_of
 from services.attendance.lists import LIST
 from services.attendance.state import Record, RecordSaid
 from services.attendance.subjects import list_subject
+from shared.contracts.attendance import Presence, Role
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import WithdrawalReason
 from shared.events.envelope import Heard
 from shared.state.working import Due
 from tests.attendance.building import (
+    ARCHIVE,
     BEFORE,
     CLOSES,
     DURING,
     LATER,
     RULES,
     SESSION,
+    STARTS,
     Desk,
     archived_present,
     correction,
+    day,
     enrolled,
     heard,
     mark,
+    rescheduled,
     scan,
     scheduled,
     withdrawn,
@@ -70,6 +75,29 @@ def test_a_merge_after_the_closing_leaves_the_numbers_and_the_certificate_as_the
     assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
     desk.hear(correction("new", "late", arrived_at=DURING.replace(hour=8), minutes=300))
     assert desk.certificates[1:] == ["RC-2026-0002 CertificateIssued", "RC-2026-0001 CertificateSuperseded"]
+
+
+def test_whoever_trains_the_second_day_under_the_id_that_stays_took_part_in_the_first_under_the_former_one() -> None:
+    desk = Desk()
+    days = (day(), day("day-2", days_later=1))
+    desk.hear(scheduled(*days), enrolled("anna"), scan("anna"), mark("old"))
+    desk.pass_to(CLOSES)
+    desk.hear(rescheduled(*days, at=CLOSES + HOUR, trainers=("new",)))
+
+    desk.hear(merged())
+
+    assert (desk.record("new").role, desk.numbers()) == (Role.PARTICIPANT, (1, 0, 0, 1))
+
+
+def test_a_walk_in_who_is_said_to_be_a_former_id_is_who_stays_whatever_was_said_of_the_session_since() -> None:
+    """Their code was read at ten to nine, the planner named another trainer at five to, and it is linked in the afternoon."""
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), merged(at=BEFORE), mark("walk-in-1", at=STARTS - HOUR / 6))
+    desk.hear(rescheduled(trainers=("u",), at=STARTS - HOUR / 12))
+
+    desk.hear(mark("old", walk_in="walk-in-1", at=STARTS + 5 * HOUR))
+
+    assert (desk.record("new").state, desk.record("new").role) == (Presence.PRESENT, Role.PARTICIPANT)
 
 
 def test_two_who_were_both_there_are_one_who_was_there_once() -> None:
@@ -253,6 +281,29 @@ async def test_lists_reports_and_books_count_one_human_once(url: str) -> None:
         assert books["open"]["certificates_in_doubt"] == 0
         history = f"/api/v1/sessions/{SESSION}/meetings/day-1/people/old/history"
         assert [one["linked_to"] for one in (await door.http.get(history)).json()] == [None, "new"]
+
+
+async def test_of_one_human_whom_two_writers_have_seen_no_certificate_is_in_doubt(url: str) -> None:
+    """What an archive states of the former id stays with it: they were there once, for the longer of the two."""
+    async with opened(url) as door:
+        body = archived_present("old").body.model_copy(update={"minutes": 300})
+        archived = heard(body, at=DURING, source=ARCHIVE)
+        await door.runtime.decider.act([scheduled(), enrolled("new"), archived, scan("new")])
+        await door.runtime.decider.act([merged(at=DURING)])
+        await door.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), CLOSES)])
+
+        (certificate,) = (await door.http.get("/api/v1/certificates?person_id=new")).json()
+        assert certificate["minutes"] == 360
+        assert (await books_of(door))["open"]["certificates_in_doubt"] == 0
+
+
+async def test_a_merge_is_heard_in_one_transaction_with_what_is_recorded_of_them_first(url: str) -> None:
+    """After an outage one fetch brings both; nothing has been recorded in the session before."""
+    async with opened(url) as door:
+        await door.runtime.decider.act([scheduled(), enrolled("old"), scan("old"), merged(at=DURING)])
+
+        on_list = (await door.http.get(f"/api/v1/sessions/{SESSION}/meetings/day-1/roster")).json()
+        assert [(one["person_id"], one["state"]) for one in on_list] == [("new", "present")]
 
 
 async def test_whoever_is_read_by_a_former_ticket_is_told_how_they_stand_under_the_id_that_stays(url: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.attendance.minutes import as_it_was, by_code, minutes_of, whole_of
+from services.attendance.minutes import as_it_was, by_code, length_of, minutes_of, own_hours, whole_of
 from services.attendance.state import Record
 from shared.contracts.attendance import Presence
 from shared.contracts.planner import Meeting
@@ -121,3 +121,21 @@ def test_a_code_is_judged_anew_by_the_hours_as_they_are_known_now() -> None:
 
     stay = as_it_was(record, later, RULES)
     assert (stay.state, stay.minutes) == (Presence.PRESENT, 300)
+
+
+@pytest.mark.parametrize(
+    ("but", "minutes"),
+    [
+        ([(0, 60)], 300),
+        ([(-60, 30), (300, 420)], 270),
+        ([(60, 120), (90, 180)], 240),
+        ([(0, 360)], 0),
+        ([(-60, 420), (0, 60)], 0),
+        ([(360, 420)], 360),
+    ],
+)
+def test_hours_that_are_counted_elsewhere_are_none_of_a_meetings_own(but: list[tuple[int, int]], minutes: int) -> None:
+    spans = [(STARTS + one * MINUTE, STARTS + until * MINUTE) for one, until in but]
+
+    assert length_of(own_hours((STARTS, ENDS), spans)) == minutes_of(MEETING, but=spans) == minutes
+    assert minutes_of(MEETING, stated=360, but=spans) == minutes

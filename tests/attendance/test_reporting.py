@@ -115,13 +115,15 @@ def books(databases: Databases, url: str) -> Books:
 
 
 def is_of_another_day(desk: Desk, record: Record) -> bool:
-    """Whether the meeting was moved to a later day since, and its list is open."""
+    """Whether the meeting was moved to another day since, and its list is open."""
     session, found = desk.mind[Session].get(record.session_id), desk.mind[MeetingList].get(*Record.key_of(record)[:2])
     meeting = session.meeting(record.meeting_id) if session else None
     when = record.scanned_at if record.state.came else record.meeting_starts_at
     if meeting is None or when is None or (found is not None and not found.is_open):
         return False
-    return when < meeting.starts_at - dt.timedelta(hours=12)
+    half_a_day, said_at = dt.timedelta(hours=12), record.scanned_at
+    was_ahead = not record.state.came and said_at is not None and said_at < meeting.starts_at
+    return when < meeting.starts_at - half_a_day or (was_ahead and when > meeting.ends_at + half_a_day)
 
 
 def was_dropped(desk: Desk, record: Record) -> bool:
@@ -505,6 +507,17 @@ async def test_whoever_was_there_on_the_day_from_which_it_was_moved_is_not_yet_t
     assert (counts[Figure.PRESENT], counts[Figure.ABSENT]) == (1, 1)
 
 
+async def test_an_excuse_for_a_day_that_is_moved_to_an_earlier_one_is_in_no_report_of_that(books: Books) -> None:
+    desk = Desk()
+    desk.hear(scheduled(day(days_later=7)), enrolled("anna"), enrolled("jan"), mark("jan", "excused", at=BEFORE))
+    desk.hear(rescheduled(at=BEFORE + MINUTE), scan("anna"), mark("anna", "excused"))
+    await books.hold(desk)
+    assert told(await books.report()) == naive(desk, By.TOWN)
+    assert (await books.report()).total.counts[Figure.EXCUSED] == 1  # Anna's is of this day.
+    then = (await books.report(asked=Asked(as_of=BEFORE))).total.counts
+    assert then[Figure.EXCUSED] == 1
+
+
 async def test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report(books: Books) -> None:
     """The planner puts morning and afternoon together at noon: who was there says the one list that will close. As of the morning it was so."""
     afternoon = day("day-2") | {"starts_local": DAY.replace(tzinfo=None, hour=12)}
@@ -533,9 +546,33 @@ async def test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_
     assert (await books.report()).total.minutes == 360
 
 
+async def test_whoever_was_absent_from_a_day_that_is_called_otherwise_was_so_on_that_day(books: Books) -> None:
+    """The service was down and the list is decided two days later; that is no day on which anybody was missed."""
+    desk = Desk()
+    desk.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"))
+    desk.pass_to(LATER + dt.timedelta(days=2))
+    desk.hear(rescheduled(day("d-1"), at=LATER + dt.timedelta(days=3)))
+    await books.hold(desk)
+    its = (await books.report(asked=Asked(since=DAY.date(), until=DAY.date()))).total.counts
+    assert (its[Figure.PRESENT], its[Figure.ABSENT]) == (1, 1)
+
+
+async def test_of_two_closed_days_that_are_put_together_each_hour_was_held_once(books: Books) -> None:
+    afternoon = day("day-2", until=16) | {"starts_local": DAY.replace(tzinfo=None, hour=13)}
+    desk = Desk()
+    desk.hear(scheduled(day(until=12), afternoon, trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.hear(scan("anna", "day-2", at=DURING + 4 * 60 * MINUTE))
+    desk.pass_to(LATER)
+    desk.hear(rescheduled(day(until=16), trainers=("t",), at=LATER + MINUTE))
+    await books.hold(desk)
+    held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
+    assert held == [("t", 2, 420)]
+    assert (await books.report()).total.minutes == 420
+
+
 async def test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_held_anything(books: Books) -> None:
     desk = Desk()
-    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"), archived_present("ewa"))
     desk.hear(rescheduled(day("d-1"), trainers=("t",), at=DURING + MINUTE))
     await books.hold(desk)
     assert await books.trainers() == []

@@ -137,6 +137,18 @@ async def test_towns_and_people_stand_in_the_order_of_the_polish_alphabet_wherev
         assert sorted(in_order, key=text.index) == in_order
 
 
+async def test_whoever_is_of_no_town_is_called_the_same_wherever_they_are_read(desk: Desk) -> None:
+    await desk.runtime.decider.act([mark("walk-in-1")])
+
+    page = (await desk.http.get("/report?by=town&lang=pl")).text
+    assert '<th scope="row">nieznane</th>' in page and re.search(r'<text x="0" y="\d+">nieznane</text>', page)
+    assert "nieznane: 1" in page and "–: 1" not in page
+    for path in ("by/town", "needs"):
+        answer = await desk.http.get(f"/api/v1/reports/{path}/csv")
+        *_, unknown, _ = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")), delimiter=";")
+        assert unknown[:2] == ["", "nieznane"]
+
+
 async def test_a_page_writes_numbers_as_its_reader_does(desk: Desk) -> None:
     report = (await desk.get("by/town"))["total"]
     for language, comma in (("pl", ","), ("en", ".")):

@@ -21,6 +21,7 @@ from shared.events.envelope import Heard
 from shared.state.working import Due
 from tests.attendance.building import (
     ARCHIVE,
+    BEFORE,
     CLOSES,
     DURING,
     LATER,
@@ -31,6 +32,7 @@ from tests.attendance.building import (
     day,
     enrolled,
     heard,
+    mark,
     rescheduled,
     scan,
     scheduled,
@@ -274,6 +276,14 @@ async def test_a_list_that_is_open_again_is_in_no_books_and_shows_nobody_of_the_
     await here.close(CLOSES + WEEK)
     assert await here.states() == {"anna": "absent", "jan": "present"}
     assert (await here.books())["lists_closed"] == 1
+
+
+async def test_an_excuse_for_a_day_that_is_moved_to_an_earlier_one_shows_nowhere(here: Attendance) -> None:
+    await here.hear(scheduled(day(days_later=7)), enrolled("anna"), enrolled("jan"), mark("jan", "excused", at=BEFORE))
+    await here.hear(rescheduled(at=BEFORE + dt.timedelta(hours=1)), mark("anna", "excused"))
+
+    assert await here.states() == await lists(here) == {"anna": "excused", "jan": "not_yet"}
+    assert (await here.meeting()).excused == 1
 
 
 async def lists(here: Attendance) -> dict[str, str | None]:

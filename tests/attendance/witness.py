@@ -131,10 +131,14 @@ def wrong_step(
 
 def _issued(witness: Witness, mind: Mind, body: CertificateIssued) -> Iterator[str]:
     session = witness.sessions[body.session_id]
-    shut = {one.meeting_id for one in mind[MeetingList] if one.session_id == body.session_id and not one.is_open}
-    if isinstance(session, SessionCancelled) or not {one.meeting_id for one in session.meetings} <= shut:
+    closed = [one for one in mind[MeetingList] if one.session_id == body.session_id and not one.is_open]
+    known, shut = mind[Session].get(body.session_id), {one.meeting_id for one in closed}
+    closed_at = max((one.decided_at for one in closed), default=body.decided_at)
+    # What is said after the last list was to close, and heard before that was decided, takes none (0075).
+    by_then = known is None or known.heard_at <= closed_at
+    if (isinstance(session, SessionCancelled) and by_then) or not {one.meeting_id for one in session.meetings} <= shut:
         yield f"{body!r} while a list is open"
-    if body.supersedes is None and body.minutes < required(session):
+    if body.supersedes is None and by_then and body.minutes < required(session):
         yield f"{body!r} for less than {required(session)} minutes"
 
 

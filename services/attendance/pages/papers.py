@@ -72,7 +72,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             if isinstance(found, Response):
                 return found
         papers, language = found.papers, pages.language(request, found.readers)
-        days = [one for one in found.session.meetings if one.meeting_id in papers.days]
+        days = sorted((one.meeting for one in papers.days.values()), key=lambda one: (one.starts_at, one.meeting_id))
         return pages.answer(request, "papers.html", language, token=token, certificate=papers.certificate, days=days)
 
     @routes.get("/papers/{token}/certificate.pdf")
@@ -93,11 +93,9 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             if isinstance(found, Response):
                 return found
             session, language = found.session, pages.language(request, found.readers)
-            meeting, record = session.meeting(meeting_id), found.papers.days.get(meeting_id)
-            if meeting is None or record is None:
+            there = found.papers.days.get(meeting_id)
+            if there is None:
                 return pages.message(request, "unknown", 404, readers=found.readers)
             now = runtime.service.clock()
-            sheet = await sheets.day_sheet(
-                found.connection, session, meeting, record, settings.programme, language, now=now
-            )
+            sheet = await sheets.day_sheet(found.connection, session, there, settings.programme, language, now=now)
         return await printers.answer(day_pdf, sheet, meeting_id)

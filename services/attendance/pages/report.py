@@ -160,7 +160,7 @@ def _bars(report: ReportShown) -> list[dict[str, Any]]:
         return []
     most = max((row.people for row in report.rows), default=0) or 1
     return [
-        {"name": (row.name or row.key or "–")[:44], "people": row.people, "width": WIDEST * row.people // most}
+        {"name": (row.name or row.key or "")[:44], "people": row.people, "width": WIDEST * row.people // most}
         for row in report.rows
     ]
 

@@ -80,6 +80,7 @@ def kept_mark(session: Session, mark: PageMark) -> KeptMark:
         arrived_at=at if mark.state is Mark.LATE else None,
         left_at=at if mark.state is Mark.LEFT_EARLY else None,
         minutes=None,
+        role=None,
         seen=mark.seen,
         note=mark.note,
     )

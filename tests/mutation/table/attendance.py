@@ -184,8 +184,8 @@ MUTATIONS = (
     Mutation(
         "a code within the grace counts from the beginning",
         "services/attendance/minutes.py",
-        "    if meeting.starts_at + rules.late_after < scanned_at < meeting.ends_at:",
-        "    if meeting.starts_at < scanned_at < meeting.ends_at:",
+        "    if begins + rules.late_after < scanned_at < meeting.ends_at:",
+        "    if begins < scanned_at < meeting.ends_at:",
         (
             "tests/attendance/test_minutes.py::test_a_code_counts_from_the_beginning_within_the_grace_then_from_when_it_was_read",
         ),
@@ -828,7 +828,7 @@ MUTATIONS = (
     Mutation(
         "who trains and has a place is not absent for want of a record",
         "services/attendance/closing.py",
-        " and kept and person_id not in trained:",
+        " and kept and person_id not in in_front:",
         " and kept:",
         ("tests/attendance/test_marking.py::test_who_trains_and_has_a_place_is_not_absent_for_want_of_a_record",),
     ),
@@ -1000,7 +1000,7 @@ MUTATIONS = (
     Mutation(
         "who trains the second day came to the first as whoever they were",
         "services/attendance/humans.py",
-        "    if meeting is None or closed is None:",
+        "    if meeting is None or session.heard_at <= min(at, meeting.starts_at):",
         "    if True:",
         ("tests/attendance/test_marking.py::test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were",),
     ),
@@ -1070,7 +1070,7 @@ MUTATIONS = (
     Mutation(
         "a meeting that was dropped before its list closed is in no report",
         "services/attendance/counting.py",
-        "    still_open += [(*one, _NEVER) for one in await connection.execute(lost, moment)]",
+        "    still_open += [(*one, _NEVER, _NEVER, _NEVER) for one in await connection.execute(lost, moment)]",
         "    still_open += []",
         (
             "tests/attendance/test_reporting.py::test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report",
@@ -1079,8 +1079,8 @@ MUTATIONS = (
     Mutation(
         "what others state of a meeting that was dropped stands",
         "services/attendance/counting.py",
-        "when < since.at, is_ours_to_say)",
-        "when < since.at)",
+        "sa.or_(when < since.at, was_ahead), is_ours_to_say)",
+        "sa.or_(when < since.at, was_ahead))",
         (
             "tests/attendance/test_reporting.py::test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report",
         ),
@@ -1097,8 +1097,8 @@ MUTATIONS = (
     Mutation(
         "a day that was dropped while its list was open was held by nobody",
         "services/attendance/reporting.py",
-        "sa.select(*gone.c).where(is_closed(gone, asked))",
-        "sa.select(*gone.c)",
+        "sa.select(*gone.c, sa.true()).where(is_closed(gone, asked))",
+        "sa.select(*gone.c, sa.true())",
         (
             "tests/attendance/test_reporting.py::test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_held_anything",
         ),
@@ -1132,5 +1132,236 @@ MUTATIONS = (
         "min(asked.as_of or now, now)",
         "asked.as_of or now",
         ("tests/attendance/test_reporting.py::test_a_trainer_has_held_what_is_over_and_somebody_was_seen_at",),
+    ),
+    Mutation(
+        "a trainer who was replaced came as a trainer where they were seen before that",
+        "services/attendance/humans.py",
+        "    moments = {min(at, meeting.ends_at), meeting.ends_at}",
+        "    moments = {meeting.ends_at}",
+        (
+            "tests/attendance/test_marking.py::test_a_trainer_who_is_replaced_during_the_day_was_seen_as_a_trainer_also_if_that_is_heard_afterwards",
+        ),
+    ),
+    Mutation(
+        "whoever trained when the day began is not absent for want of a record",
+        "services/attendance/closing.py",
+        "    in_front = trained | (trainers_of(working, session, began_at) if session is not None else set())",
+        "    in_front = trained",
+        (
+            "tests/attendance/test_marking.py::test_who_trains_and_is_replaced_during_the_day_is_not_absent_for_want_of_a_record",
+        ),
+    ),
+    Mutation(
+        "a day that is called otherwise was trained by whoever trained it",
+        "services/attendance/closing.py",
+        "    meeting = meeting_once(working, session, meeting_id) if session is not None else None",
+        "    meeting = session.meeting(meeting_id) if session is not None else None",
+        ("tests/attendance/test_marking.py::test_who_trained_a_day_has_trained_it_also_once_it_is_called_otherwise",),
+    ),
+    Mutation(
+        "a human who trains by now took part under the id they had then",
+        "services/attendance/merging.py",
+        "    is_trainer = session is not None and trained(working, session, meeting, into, at=seen_at)",
+        "    is_trainer = session is not None and trained(working, session, None, into, at=seen_at)",
+        (
+            "tests/attendance/test_merging.py::test_whoever_trains_the_second_day_under_the_id_that_stays_took_part_in_the_first_under_the_former_one",
+        ),
+    ),
+    Mutation(
+        "whoever is said to take part does",
+        "services/attendance/scanning.py",
+        "    role = said or (record.role if record is not None else Role.PARTICIPANT)",
+        "    role = (record.role if record is not None else None) or said or Role.PARTICIPANT",
+        (
+            "tests/attendance/test_marking.py::test_whoever_was_marked_as_an_observer_is_one_until_it_is_said_that_they_take_part",
+        ),
+    ),
+    Mutation(
+        "nothing that is said of a role leaves it",
+        "services/attendance/marking.py",
+        "    return body.role if body.is_role_said or body.role is not Role.PARTICIPANT else None",
+        "    return body.role",
+        (
+            "tests/attendance/test_marking.py::test_whoever_was_marked_as_an_observer_is_one_until_it_is_said_that_they_take_part",
+        ),
+    ),
+    Mutation(
+        "a walk-in stays what they were once it is known who that is",
+        "services/attendance/marking.py",
+        '        "role": role_of(walk_in, trains=is_trainer, with_place=with_place),',
+        '        "role": role_of(record, trains=is_trainer, with_place=with_place),',
+        (
+            "tests/attendance/test_marking.py::test_a_walk_in_who_was_an_observer_is_one_also_once_it_is_known_who_that_is",
+        ),
+    ),
+    Mutation(
+        "an excuse for a day says nothing of an earlier one",
+        "services/attendance/scanning.py",
+        "    return not record.state.came and rules.is_too_late(meeting, when) and _was_said_before(record, meeting)",
+        "    return False",
+        (
+            "tests/attendance/test_marking.py::test_an_excuse_for_a_day_says_nothing_of_an_earlier_one_to_which_that_is_moved",
+        ),
+    ),
+    Mutation(
+        "what was said of a day that had begun stands on an earlier date",
+        "services/attendance/scanning.py",
+        "rules.is_too_late(meeting, when) and _was_said_before(record, meeting)",
+        "rules.is_too_late(meeting, when)",
+        (
+            "tests/attendance/test_marking.py::test_what_was_said_of_a_day_that_had_begun_stands_where_its_date_is_put_right_to_an_earlier_one",
+        ),
+    ),
+    Mutation(
+        "no report counts an excuse of a later day",
+        "services/attendance/counting.py",
+        "sa.or_(when < since.at, was_ahead), is_ours_to_say)",
+        "when < since.at, is_ours_to_say)",
+        (
+            "tests/attendance/test_reporting.py::test_an_excuse_for_a_day_that_is_moved_to_an_earlier_one_is_in_no_report_of_that",
+        ),
+    ),
+    Mutation(
+        "a meeting shows no excuse of a later day",
+        "services/attendance/views.py",
+        "sa.and_(when >= _starts.c.at, sa.func.coalesce(~was_ahead, sa.true()))",
+        "when >= _starts.c.at",
+        ("tests/attendance/test_views.py::test_an_excuse_for_a_day_that_is_moved_to_an_earlier_one_shows_nowhere",),
+    ),
+    Mutation(
+        "each hour of two days that are put together counts once",
+        "services/attendance/humans.py",
+        "            found.append((gone.starts_at, gone.ends_at))",
+        "            pass",
+        ("tests/attendance/test_lists.py::test_of_two_closed_days_that_are_put_together_each_hour_counts_once",),
+    ),
+    Mutation(
+        "what somebody has counted stands beside an absence on the other list",
+        "services/attendance/humans.py",
+        "        if record.state.came or not was_seen:",
+        "        if True:",
+        (
+            "tests/attendance/test_lists.py::test_what_is_put_right_on_the_one_list_counts_no_hour_of_the_other_one_again",
+        ),
+    ),
+    Mutation(
+        "whoever was seen in hours of another list was there",
+        "services/attendance/humans.py",
+        "        was_seen = is_stated or (",
+        "        was_seen = is_stated and (",
+        (
+            "tests/attendance/test_lists.py::test_whoever_is_seen_under_the_new_name_of_a_day_was_there_though_the_old_list_says_otherwise",
+        ),
+    ),
+    Mutation(
+        "each hour of two days that are put together was held once",
+        "services/attendance/reporting.py",
+        "() if meeting.is_gone else gone",
+        "()",
+        ("tests/attendance/test_reporting.py::test_of_two_closed_days_that_are_put_together_each_hour_was_held_once",),
+    ),
+    Mutation(
+        "a late code of a day that is called otherwise counts by its hours",
+        "services/attendance/scanning.py",
+        "    hours = meeting or meeting_once(working, session, body.meeting_id)",
+        "    hours = meeting",
+        (
+            "tests/attendance/test_marking.py::test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had",
+        ),
+    ),
+    Mutation(
+        "a code of another day says nothing of the hours of one that was dropped",
+        "services/attendance/scanning.py",
+        "    if hours is not None and not rules.fits(hours, body.scanned_at):",
+        "    if False:",
+        (
+            "tests/attendance/test_marking.py::test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had",
+        ),
+    ),
+    Mutation(
+        "a word of a day that is called otherwise counts by its hours",
+        "services/attendance/marking.py",
+        "    meeting = meeting or meeting_once(working, session, body.meeting_id)",
+        "    pass",
+        (
+            "tests/attendance/test_marking.py::test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had",
+        ),
+    ),
+    Mutation(
+        "a day that is called otherwise is certified by its date",
+        "services/attendance/certifying.py",
+        "    meeting = session.meeting(record.meeting_id) or meeting_once(working, session, record.meeting_id)",
+        "    meeting = session.meeting(record.meeting_id)",
+        (
+            "tests/attendance/test_certificate_handling.py::test_a_day_that_is_called_otherwise_stays_the_day_it_was_also_for_whoever_was_read_on_the_evening_before",
+        ),
+    ),
+    Mutation(
+        "whoever was missed on a day that is called otherwise was so on that day",
+        "services/attendance/counting.py",
+        "for one in (meetings(asked), dropped(asked)))",
+        "for one in (meetings(asked),))",
+        (
+            "tests/attendance/test_reporting.py::test_whoever_was_absent_from_a_day_that_is_called_otherwise_was_so_on_that_day",
+        ),
+    ),
+    Mutation(
+        "the list of a day that has closed is printed with whom it awaited",
+        "services/attendance/sheets_reading.py",
+        "    towns = dict.fromkeys(set[str]().union(*then.values())) | towns",
+        "    pass",
+        (
+            "tests/attendance/test_certificates_api.py::test_the_list_of_a_day_that_has_closed_names_whom_it_awaited_and_nobody_who_came_in_since",
+        ),
+    ),
+    Mutation(
+        "the list of a day that has closed names nobody who came in since",
+        "services/attendance/sheets_reading.py",
+        "    is_open = len(closed) < len(its)",
+        "    is_open = True",
+        (
+            "tests/attendance/test_certificates_api.py::test_the_list_of_a_day_that_has_closed_names_whom_it_awaited_and_nobody_who_came_in_since",
+        ),
+    ),
+    Mutation(
+        "a day that is called otherwise is confirmed",
+        "services/attendance/sheets_reading.py",
+        "        known |= {one.meeting_id: one for one in named if one.meeting_id in gone}",
+        "        pass",
+        (
+            "tests/attendance/test_certificates_api.py::test_a_day_that_was_called_otherwise_after_its_list_had_closed_is_confirmed_as_it_was",
+        ),
+    ),
+    Mutation(
+        "a human whom two writers have seen is in no doubt",
+        "services/attendance/open_matters.py",
+        "        .group_by(RECORD.c.session_id, RECORD.c.meeting_id, human)",
+        "        .group_by(RECORD.c.session_id, RECORD.c.meeting_id, human, RECORD.c.person_id)",
+        ("tests/attendance/test_merging.py::test_of_one_human_whom_two_writers_have_seen_no_certificate_is_in_doubt",),
+    ),
+    Mutation(
+        "a merge is heard with what is recorded of them first",
+        "services/attendance/store.py",
+        "        touched.counted |= touched.sessions\n",
+        "        pass\n",
+        (
+            "tests/attendance/test_merging.py::test_a_merge_is_heard_in_one_transaction_with_what_is_recorded_of_them_first",
+        ),
+    ),
+    Mutation(
+        "what was said since is loaded where somebody is seen late",
+        "services/attendance/store.py",
+        "        if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):",
+        "        if False:",
+        (
+            "tests/attendance/test_marking.py::test_who_is_named_for_the_second_day_came_to_the_first_as_whoever_they_were_also_on_a_list_that_is_open",
+        ),
+    ),
+    Mutation(
+        "a row of nobody known is called so in a file",
+        "services/attendance/reports_api.py",
+        '        [NOT_KNOWN if one.key is None and name == "name" else getattr(one, name) for name in HEAD]',
+        "        [getattr(one, name) for name in HEAD]",
+        ("tests/attendance/test_reports_api.py::test_whoever_is_of_no_town_is_called_the_same_wherever_they_are_read",),
     ),
 )
